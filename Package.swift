@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: language mode 6, private imports, explicit existentials.
+/// `scripts/lint` and CI turn warnings into errors with `MILLRACE_STRICT=1`.
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (Context.environment["MILLRACE_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : [])
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+/// A Swift target of this package with its tests, if it has any.
+func module(
+    _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+) -> [Target] {
+    let target = Target.target(name: name, dependencies: dependencies, swiftSettings: strict)
+    guard let tests else { return [target] }
+    return [
+        target,
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.init(stringLiteral: name)] + dependencies + tests,
+            exclude: [],
+            resources: name == "Capture" || name == "Media" || name == "Harness"
+                ? [.copy("Fixtures")] : [],
+            swiftSettings: strict),
+    ]
+}
+
+let package = Package(
+    name: "millrace",
+    products: [.executable(name: "millrace", targets: ["millrace"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        // Tier 0
+        module("SimulationKernel", []),
+        module(
+            "Statistics",
+            ["SimulationKernel", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+        // Tier 1: sans-IO
+        module("RTMP", [nioCore, crypto]),
+        module("Media", ["SimulationKernel", nioCore]),
+        module("Results", ["Statistics"]),
+        module("Capture", ["RTMP", "Media", "Statistics", nioCore]),
+        // Tier 2: sockets and devices
+        [
+            .systemLibrary(
+                name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+            .target(name: "CLinux"),
+        ],
+        module("CaptureLive", ["Capture", "CPcap", "CLinux", nioCore], tests: nil),
+        module(
+            "Publisher",
+            [
+                "RTMP", "Media", "Statistics", "SimulationKernel", nioCore, nioPosix,
+                .product(name: "HeapModule", package: "swift-collections"),
+            ], tests: ["Server"]),
+        module(
+            "Viewer",
+            ["RTMP", "Media", "Statistics", "SimulationKernel", "CLinux", nioCore, nioPosix],
+            tests: ["Server", "Publisher"]),
+        module(
+            "Server",
+            [
+                "RTMP", "Media", "SimulationKernel", nioCore, nioPosix, nioHTTP1,
+                .product(name: "Logging", package: "swift-log"),
+            ], tests: [nioEmbedded]),
+        // Tier 3
+        module("Report", ["Results", "Statistics"], tests: nil),
+        module(
+            "Harness",
+            [
+                "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "CLinux",
+                nioCore, nioPosix, crypto,
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        [
+            .executableTarget(
+                name: "millrace",
+                dependencies: [
+                    "Harness", "Report",
+                    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                    .product(name: "Logging", package: "swift-log"),
+                ], swiftSettings: strict)
+        ],
+    ].flatMap { $0 }
+)

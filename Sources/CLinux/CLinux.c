@@ -1,0 +1,108 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+const int millrace_TCP_MAXSEG = TCP_MAXSEG;
+const int millrace_TCP_CONGESTION = TCP_CONGESTION;
+const int millrace_TCP_NODELAY = TCP_NODELAY;
+const int millrace_SO_RCVLOWAT = SO_RCVLOWAT;
+
+static void mask_to_set(uint64_t mask, cpu_set_t *set) {
+    CPU_ZERO(set);
+    for (int cpu = 0; cpu < 64; cpu++) {
+        if (mask >> cpu & 1) CPU_SET(cpu, set);
+    }
+}
+
+int millrace_set_affinity(uint64_t mask) {
+    cpu_set_t set;
+    mask_to_set(mask, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+int millrace_set_thread_name(const char *name) {
+    return -pthread_setname_np(pthread_self(), name);
+}
+
+int millrace_set_parent_death_signal(int signal, pid_t expected_parent) {
+    if (prctl(PR_SET_PDEATHSIG, signal) != 0) return -errno;
+    return getppid() == expected_parent ? 0 : -ESRCH;
+}
+
+static int redirect(int fd, int target) {
+    if (fd < 0) {
+        fd = open("/dev/null", target == 0 ? O_RDONLY : O_WRONLY);
+        if (fd < 0) return -1;
+    }
+    if (fd == target) {
+        // dup2 onto itself would keep close-on-exec.
+        int flags = fcntl(fd, F_GETFD);
+        return flags < 0 ? -1 : fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+    }
+    return dup2(fd, target);
+}
+
+int millrace_spawn(const struct millrace_spawn_options *o) {
+    int status[2];
+    if (pipe2(status, O_CLOEXEC) != 0) return -errno;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        for (int s = 1; s < NSIG; s++) sigaction(s, &standard, 0);
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, 0);
+        int failed = 0;
+        if (o->new_process_group && setpgid(0, 0) != 0) failed = errno;
+        if (!failed && o->parent_death_signal) {
+            if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
+            else if (getppid() != parent) failed = ESRCH;
+        }
+        if (!failed && o->cpu_mask) {
+            cpu_set_t set;
+            mask_to_set(o->cpu_mask, &set);
+            if (sched_setaffinity(0, sizeof set, &set) != 0) failed = errno;
+        }
+        // Descriptors 0..2 may be each other's sources: lift them out of the way first.
+        int in = o->stdin_fd, out = o->stdout_fd, err = o->stderr_fd;
+        if (!failed && in >= 0 && in < 3) in = fcntl(in, F_DUPFD_CLOEXEC, 3);
+        if (!failed && out >= 0 && out < 3) out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+        if (!failed && err >= 0 && err < 3) err = fcntl(err, F_DUPFD_CLOEXEC, 3);
+        if (!failed && (redirect(in, 0) < 0 || redirect(out, 1) < 0 || redirect(err, 2) < 0))
+            failed = errno;
+        if (!failed) {
+            execve(o->path, o->argv, o->envp);
+            failed = errno;
+        }
+        ssize_t ignored = write(status[1], &failed, sizeof failed);
+        (void)ignored;
+        _exit(127);
+    }
+    int fork_error = errno;
+    pthread_sigmask(SIG_SETMASK, &old, 0);
+    close(status[1]);
+    if (pid < 0) {
+        close(status[0]);
+        return -fork_error;
+    }
+    int failed = 0;
+    ssize_t n;
+    do n = read(status[0], &failed, sizeof failed);
+    while (n < 0 && errno == EINTR);
+    close(status[0]);
+    return n == sizeof failed ? -failed : pid;
+}

@@ -1,0 +1,43 @@
+// What Swift cannot call itself: variadic or macro-only Linux interfaces, and a fork+exec that
+// binds a child to its parent. Every function returns a value >= 0, or -errno.
+#ifndef MILLRACE_CLINUX_H
+#define MILLRACE_CLINUX_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+/// How `millrace_spawn` starts a child. A descriptor of -1 means /dev/null.
+struct millrace_spawn_options {
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    int stdin_fd;
+    int stdout_fd;
+    int stderr_fd;
+    /// CPUs the child may run on, bit i = CPU i; 0 = no restriction.
+    uint64_t cpu_mask;
+    /// Signal sent to the child when the forking THREAD exits: fork from a thread that lives on.
+    int parent_death_signal;
+    /// 1: the child leads a process group of its own.
+    int new_process_group;
+};
+
+/// Forks and executes; only async-signal-safe calls happen in between. Returns the pid.
+int millrace_spawn(const struct millrace_spawn_options *options);
+
+/// Restricts the calling thread (and threads it starts later) to the CPUs in `mask`.
+int millrace_set_affinity(uint64_t mask);
+
+/// Names the calling thread (15 bytes at most).
+int millrace_set_thread_name(const char *name);
+
+/// prctl(PR_SET_PDEATHSIG), then fails with -ESRCH where the parent is already gone.
+int millrace_set_parent_death_signal(int signal, pid_t expected_parent);
+
+extern const int millrace_TCP_MAXSEG;
+extern const int millrace_TCP_CONGESTION;
+extern const int millrace_TCP_NODELAY;
+extern const int millrace_SO_RCVLOWAT;
+
+#endif
