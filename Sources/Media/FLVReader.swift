@@ -1,0 +1,119 @@
+public import NIOCore
+
+/// An incremental FLV decoder: bytes in, tags out, however the bytes are split (FLV 10.1, annex E).
+///
+/// Payloads are slices of the appended buffers where possible. After an error the reader stays
+/// failed and throws the same error again, for FLV has no means to find the next tag.
+public struct FLVReader: Sendable {
+    /// The largest DataOffset accepted in the file header; version 1 files have 9.
+    public static let maximumHeaderSize = 1024
+
+    private enum State {
+        case fileHeader
+        case skipping(bytes: Int)
+        case tag
+        case failed(MediaError)
+    }
+
+    /// The largest tag body accepted, in bytes.
+    public let maximumTagSize: Int
+    /// The header's TypeFlagsAudio; `nil` until the header has been read.
+    public private(set) var hasAudio: Bool?
+    /// The header's TypeFlagsVideo; `nil` until the header has been read.
+    public private(set) var hasVideo: Bool?
+    private var state = State.fileHeader
+    private var buffer = ByteBuffer()
+
+    /// - Parameter maximumTagSize: bytes; the format's own limit is 16 MiB − 1.
+    public init(maximumTagSize: Int = 0xFF_FFFF) {
+        self.maximumTagSize = maximumTagSize
+    }
+
+    /// Bytes held that do not make up a whole tag yet.
+    public var bufferedBytes: Int { buffer.readableBytes }
+
+    /// Adds the next bytes of the stream.
+    public mutating func append(_ bytes: ByteBuffer) {
+        if case .failed = state { return }
+        if buffer.readableBytes == 0 {
+            buffer = bytes
+        } else {
+            buffer.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// The next whole tag, or `nil` until more bytes are appended.
+    /// - Throws: `MediaError`: `.notFLV`, `.invalidTag` or `.tooLarge`.
+    public mutating func next() throws -> FLVTag? {
+        do {
+            return try step()
+        } catch let error as MediaError {
+            state = .failed(error)
+            buffer = ByteBuffer()
+            throw error
+        }
+    }
+
+    private mutating func step() throws -> FLVTag? {
+        while true {
+            switch state {
+            case .failed(let error):
+                throw error
+            case .fileHeader:
+                guard try readFileHeader() else { return nil }
+            case .skipping(let bytes):
+                let skipped = min(bytes, buffer.readableBytes)
+                buffer.moveReaderIndex(forwardBy: skipped)
+                state = skipped == bytes ? .tag : .skipping(bytes: bytes - skipped)
+                if skipped < bytes { return nil }
+            case .tag:
+                return try readTag()
+            }
+        }
+    }
+
+    private mutating func readFileHeader() throws -> Bool {
+        let signature: [UInt8] = [0x46, 0x4C, 0x56]
+        let seen = buffer.readableBytesView.prefix(3)
+        guard seen.elementsEqual(signature.prefix(seen.count)) else {
+            throw MediaError(.notFLV, "the bytes do not start with 'FLV'")
+        }
+        guard let header = buffer.getBytes(at: buffer.readerIndex, length: 9) else { return false }
+        guard header[3] == 1 else {
+            throw MediaError(.notFLV, "FLV version \(header[3]) is not 1")
+        }
+        let offset = header[5..<9].reduce(0) { $0 << 8 | Int($1) }
+        guard (9...Self.maximumHeaderSize).contains(offset) else {
+            throw MediaError(.notFLV, "DataOffset \(offset) is not in 9…\(Self.maximumHeaderSize)")
+        }
+        hasAudio = header[4] & 0x04 != 0
+        hasVideo = header[4] & 0x01 != 0
+        // PreviousTagSize0 follows the header.
+        state = .skipping(bytes: offset + 4)
+        return true
+    }
+
+    private mutating func readTag() throws -> FLVTag? {
+        let start = buffer.readerIndex
+        guard let flags: UInt8 = buffer.getInteger(at: start) else { return nil }
+        guard flags & 0xC0 == 0, let type = FLVTagType(rawValue: flags & 0x1F) else {
+            throw MediaError(
+                .invalidTag, "tag type byte \(flags) is neither audio, video nor script")
+        }
+        guard let sizeWord: UInt32 = buffer.getInteger(at: start),
+            let timeWord: UInt32 = buffer.getInteger(at: start + 4)
+        else { return nil }
+        let size = Int(sizeWord & 0xFF_FFFF)
+        guard size <= maximumTagSize else {
+            throw MediaError(
+                .tooLarge, "a tag of \(size) bytes exceeds the limit of \(maximumTagSize)")
+        }
+        guard let payload = buffer.getSlice(at: start + 11, length: size) else { return nil }
+        buffer.moveReaderIndex(forwardBy: 11 + size)
+        // PreviousTagSize repeats what is known; writers get it wrong, so it is not checked.
+        state = .skipping(bytes: 4)
+        return FLVTag(
+            type: type, timestamp: timeWord >> 8 | timeWord << 24, payload: payload,
+            isFiltered: flags & 0x20 != 0)
+    }
+}

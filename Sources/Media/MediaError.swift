@@ -1,0 +1,35 @@
+/// What a decoder or a source of this module refuses.
+public struct MediaError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure; stable across releases.
+    public enum Code: String, Hashable, Sendable {
+        /// The bytes do not begin with an FLV header.
+        case notFLV
+        /// A tag's header breaks the FLV specification.
+        case invalidTag
+        /// A claimed length exceeds the limit set for it.
+        case tooLarge
+        /// The bytes end before a claimed length.
+        case truncated
+        /// A field holds a value that its specification forbids.
+        case invalidValue
+        /// The bytes are well formed but ask for what this module does not do.
+        case unsupported
+        /// A file holds no audio or video frame.
+        case empty
+        /// The file cannot be opened or read.
+        case fileUnreadable
+        /// A synthetic source cannot keep what its specification asks for.
+        case impossibleSpec
+    }
+
+    public var code: Code
+    /// What went wrong and, where it helps, how to mend it.
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { "\(code.rawValue): \(message)" }
+}
