@@ -64,21 +64,25 @@ let package = Package(
                 name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
             .target(name: "CLinux"),
         ],
+        module("Sockets", ["CLinux", nioCore], tests: nil),
         module("CaptureLive", ["Capture", "CPcap", "CLinux", nioCore], tests: nil),
         module(
             "Publisher",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", nioCore, nioPosix,
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", nioCore, nioPosix,
                 .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server"]),
         module(
             "Viewer",
-            ["RTMP", "Media", "Statistics", "SimulationKernel", "CLinux", nioCore, nioPosix],
+            [
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
+                nioPosix,
+            ],
             tests: ["Server", "Publisher"]),
         module(
             "Server",
             [
-                "RTMP", "Media", "SimulationKernel", nioCore, nioPosix, nioHTTP1,
+                "RTMP", "Media", "SimulationKernel", "Sockets", nioCore, nioPosix, nioHTTP1,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded]),
         // Tier 3
@@ -96,7 +100,7 @@ let package = Package(
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Harness", "Report",
+                    "Harness", "Report", "Server",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

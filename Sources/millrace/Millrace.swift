@@ -1,8 +1,36 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Millrace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "millrace",
-        abstract: "Load-tests live-streaming stacks and simulates adaptive viewers.")
+        abstract: "Load-tests live-streaming stacks and simulates adaptive viewers.",
+        discussion: """
+            Exit codes: 0 pass, 1 internal error, 2 usage, 97 trial void, 98 inconclusive, \
+            99 thresholds failed, 104 bad scenario, 105 interrupted.
+            Results go to stdout, logs to stderr.
+            """,
+        version: "0.1.0",
+        subcommands: [Serve.self])
+
+    /// Runs the command; ArgumentParser's own usage code (64) becomes 2.
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let code = exitCode(for: error)
+            if code == .validationFailure {
+                fputs(fullMessage(for: error) + "\n", stderrStream)
+                Glibc.exit(2)
+            }
+            exit(withError: error)
+        }
+    }
 }

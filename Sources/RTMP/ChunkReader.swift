@@ -1,0 +1,99 @@
+public import NIOCore
+
+/// Assembles messages from a chunk stream, fed with bytes in any portions.
+///
+/// Set Chunk Size and Abort act here, at once, and are also returned. Memory is bounded by what
+/// has really arrived, never by a length that a peer claims.
+public struct ChunkReader: Sendable {
+    /// Partly received messages of all chunk streams together may hold this many bytes.
+    public static let partialBytesLimit = 32 << 20
+
+    private var decoder = ChunkDecoder()
+    /// Payload so far, by stream index.
+    private var partial: [ByteBuffer] = []
+    private var partialBytes = 0
+    private var input = ByteBuffer()
+
+    public init() {}
+
+    public var chunkSize: Int { decoder.chunkSize }
+
+    public mutating func append(_ bytes: ByteBuffer) {
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.discardReadBytes()
+            input.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// The next whole message, or nil where more bytes are needed.
+    public mutating func next() throws(RTMPError) -> Message? {
+        while input.readableBytes > 0 {
+            let step: ChunkDecoder.Step?
+            do {
+                step = try input.withUnsafeReadableBytes { try decoder.step($0) }
+            } catch let error as RTMPError {
+                throw error
+            } catch {
+                throw RTMPError(.chunkStream, "\(error)")
+            }
+            guard let step else { return nil }
+            if let message = try take(step) { return message }
+        }
+        return nil
+    }
+
+    private mutating func take(_ step: ChunkDecoder.Step) throws(RTMPError) -> Message? {
+        let start = input.readerIndex + step.payloadOffset
+        defer { input.moveReaderIndex(forwardBy: step.consumed) }
+        while partial.count <= step.stream { partial.append(ByteBuffer()) }
+        if step.messageBegins && step.messageEnds {
+            // Whole in one chunk: a slice of what was read, nothing is copied.
+            let payload = input.getSlice(at: start, length: step.payloadLength)!
+            return try finish(step.stream, payload)
+        }
+        if step.messageBegins {
+            let expected = decoder.header(at: step.stream).messageLength
+            partial[step.stream] = ByteBuffer()
+            partial[step.stream].reserveCapacity(min(expected, 256 << 10))
+        }
+        partialBytes += step.payloadLength
+        guard partialBytes <= Self.partialBytesLimit else {
+            throw RTMPError(
+                .limitExceeded,
+                "unfinished messages hold more than \(Self.partialBytesLimit >> 20) MiB")
+        }
+        let part = input.getSlice(at: start, length: step.payloadLength)!
+        partial[step.stream].writeImmutableBuffer(part)
+        guard step.messageEnds else { return nil }
+        let payload = partial[step.stream]
+        partial[step.stream] = ByteBuffer()
+        partialBytes -= payload.readableBytes
+        return try finish(step.stream, payload)
+    }
+
+    private mutating func finish(
+        _ stream: Int, _ payload: ByteBuffer
+    ) throws(RTMPError) -> Message {
+        let header = decoder.header(at: stream)
+        switch header.type {
+        case .setChunkSize:
+            guard let size = payload.getInteger(at: payload.readerIndex, as: UInt32.self) else {
+                throw RTMPError(.controlMessage, "Set Chunk Size of fewer than 4 bytes")
+            }
+            try decoder.setChunkSize(size)
+        case .abort:
+            if let id = payload.getInteger(at: payload.readerIndex, as: UInt32.self),
+                let index = decoder.abort(chunkStreamID: id), index < partial.count
+            {
+                partialBytes -= partial[index].readableBytes
+                partial[index] = ByteBuffer()
+            }
+        default: break
+        }
+        return Message(
+            chunkStreamID: header.chunkStreamID, timestamp: header.timestamp, type: header.type,
+            messageStreamID: header.messageStreamID, payload: payload)
+    }
+}

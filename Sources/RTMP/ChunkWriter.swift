@@ -1,0 +1,70 @@
+public import NIOCore
+
+/// Writes messages as chunks. Every message starts with a type 0 header, so its bytes depend on
+/// nothing sent before: subscribers with the same chunk size share them.
+public struct ChunkWriter: Sendable {
+    /// 1…0x7FFFFFFF; the peer must have been told by Set Chunk Size first.
+    public var chunkSize: Int
+
+    public init(chunkSize: Int = 128) {
+        precondition(chunkSize >= 1 && chunkSize <= 0x7FFF_FFFF)
+        self.chunkSize = chunkSize
+    }
+
+    /// Bytes that `write` will add for a payload of `length` bytes.
+    public func encodedLength(_ message: Message) -> Int {
+        let length = message.payload.readableBytes
+        let basic = message.chunkStreamID < 64 ? 1 : message.chunkStreamID < 320 ? 2 : 3
+        let extended = message.timestamp >= 0xFF_FFFF ? 4 : 0
+        let continuations = max(0, (length + chunkSize - 1) / chunkSize - 1)
+        return basic + 11 + extended + length + continuations * (basic + extended)
+    }
+
+    /// Appends `message`. The payload may hold at most 0xFFFFFF bytes. An extended timestamp is
+    /// repeated in every type 3 chunk, as the specification of 2012 says.
+    public func write(_ message: Message, into buffer: inout ByteBuffer) {
+        let length = message.payload.readableBytes
+        precondition(length <= 0xFF_FFFF, "a message holds at most 16777215 bytes")
+        buffer.reserveCapacity(minimumWritableBytes: encodedLength(message))
+        let isExtended = message.timestamp >= 0xFF_FFFF
+        writeBasicHeader(format: 0, message.chunkStreamID, into: &buffer)
+        buffer.writeInteger24(isExtended ? 0xFF_FFFF : message.timestamp)
+        buffer.writeInteger24(UInt32(length))
+        buffer.writeInteger(message.type.rawValue)
+        buffer.writeInteger(message.messageStreamID, endianness: .little)
+        if isExtended { buffer.writeInteger(message.timestamp) }
+        var payload = message.payload
+        while true {
+            let part = min(chunkSize, payload.readableBytes)
+            buffer.writeImmutableBuffer(payload.readSlice(length: part)!)
+            guard payload.readableBytes > 0 else { return }
+            writeBasicHeader(format: 3, message.chunkStreamID, into: &buffer)
+            if isExtended { buffer.writeInteger(message.timestamp) }
+        }
+    }
+
+    private func writeBasicHeader(format: UInt8, _ id: UInt32, into buffer: inout ByteBuffer) {
+        precondition(id >= 2 && id <= 65599, "chunk stream ID \(id) is not in 2…65599")
+        if id < 64 {
+            buffer.writeInteger(format << 6 | UInt8(id))
+        } else if id < 320 {
+            buffer.writeInteger(format << 6)
+            buffer.writeInteger(UInt8(id - 64))
+        } else {
+            buffer.writeInteger(format << 6 | 1)
+            buffer.writeInteger(UInt8((id - 64) & 0xFF))
+            buffer.writeInteger(UInt8((id - 64) >> 8))
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends the low 24 bits, most significant byte first.
+    mutating func writeInteger24(_ value: UInt32) {
+        writeMultipleIntegers(UInt8(truncatingIfNeeded: value >> 16), UInt16(truncatingIfNeeded: value))
+    }
+
+    mutating func readInteger24() -> UInt32? {
+        readMultipleIntegers(as: (UInt8, UInt16).self).map { UInt32($0) << 16 | UInt32($1) }
+    }
+}

@@ -1,0 +1,200 @@
+public import NIOCore
+
+/// The client's side of an RTMP session after the handshake: one stream published or played.
+/// Media messages do not pass through it.
+public struct ClientSessionStateMachine: Sendable {
+    public enum Purpose: Hashable, Sendable {
+        case publish
+        /// The player's buffer in milliseconds, told to the server.
+        case play(bufferMilliseconds: UInt32)
+    }
+
+    public enum Action: Hashable, Sendable {
+        case write(ByteBuffer)
+        /// Media may be sent, or will come.
+        case started(messageStreamID: UInt32)
+        /// The server refused; `code` as in its onStatus or _error.
+        case refused(code: String, description: String)
+        /// The server says that the stream is over.
+        case ended(code: String)
+    }
+
+    private enum State {
+        case idle
+        case connecting
+        case creatingStream
+        case starting(messageStreamID: UInt32)
+        case running(messageStreamID: UInt32)
+        case closed
+    }
+
+    private enum Transaction {
+        static let connect = 1.0
+        static let releaseStream = 2.0
+        static let fcPublish = 3.0
+        static let createStream = 4.0
+        static let start = 5.0
+    }
+
+    private let url: RTMPURL
+    private let purpose: Purpose
+    private let chunkSize: Int
+    private var state = State.idle
+    private var writer = ChunkWriter()
+    private var acknowledgements = AcknowledgementWindow()
+
+    /// - Parameter chunkSize: of what we send; announced at once.
+    public init(url: RTMPURL, purpose: Purpose, chunkSize: Int = 4096) {
+        self.url = url
+        self.purpose = purpose
+        self.chunkSize = chunkSize
+    }
+
+    /// Set Chunk Size (where it is not the default) and `connect`, to be sent after the handshake.
+    public mutating func start() -> ByteBuffer {
+        state = .connecting
+        var bytes = ByteBuffer()
+        if chunkSize != writer.chunkSize {
+            writer.write(ControlMessage.setChunkSize(UInt32(chunkSize)).message, into: &bytes)
+            writer.chunkSize = chunkSize
+        }
+        var properties: [AMFValue.Property] = [.init("app", .string(url.application))]
+        if purpose == .publish { properties.append(.init("type", .string("nonprivate"))) }
+        properties += [
+            .init("flashVer", .string(purpose == .publish ? "FMLE/3.0 (compatible; Millrace)" : "LNX 9,0,124,2")),
+            .init("tcUrl", .string(url.tcURL)), .init("fpad", .boolean(false)),
+            .init("capabilities", .number(15)), .init("audioCodecs", .number(4071)),
+            .init("videoCodecs", .number(252)), .init("videoFunction", .number(1)),
+        ]
+        write(Command("connect", transactionID: Transaction.connect, [.object(properties)]), &bytes)
+        return bytes
+    }
+
+    public mutating func received(bytes: Int) -> ByteBuffer? {
+        acknowledgements.receive(bytes).map { encode(.acknowledgement($0)) }
+    }
+
+    /// Feeds any message that is not media.
+    public mutating func receive(_ message: Message) throws(RTMPError) -> [Action] {
+        if let control = try ControlMessage(message) {
+            switch control {
+            case .windowAcknowledgementSize(let size): acknowledgements.size = size
+            case .pingRequest(let time): return [.write(encode(.pingResponse(time)))]
+            case .streamEOF:
+                if case .running = state { return [.ended(code: "StreamEOF")] }
+            default: break
+            }
+            return []
+        }
+        guard message.type == .commandAMF0 || message.type == .commandAMF3 else { return [] }
+        let command = try Command(message)
+        switch command.name {
+        case "_result": return result(command)
+        case "_error":
+            // releaseStream and FCPublish may be refused by servers that do not know them.
+            let fatal = [Transaction.connect, Transaction.createStream, Transaction.start]
+            guard fatal.contains(command.transactionID) else { return [] }
+            return [refusal(command)]
+        case "onStatus": return status(command)
+        case "close": return [.ended(code: "close")]
+        default: return []
+        }
+    }
+
+    private mutating func result(_ command: Command) -> [Action] {
+        var bytes = ByteBuffer()
+        switch (state, command.transactionID) {
+        case (.connecting, Transaction.connect):
+            state = .creatingStream
+            if purpose == .publish {
+                for (name, id) in [
+                    ("releaseStream", Transaction.releaseStream), ("FCPublish", Transaction.fcPublish),
+                ] {
+                    write(Command(name, transactionID: id, [.null, .string(url.streamName)]), &bytes)
+                }
+            } else {
+                writer.write(
+                    ControlMessage.windowAcknowledgementSize(2_500_000).message, into: &bytes)
+            }
+            write(Command("createStream", transactionID: Transaction.createStream, [.null]), &bytes)
+        case (.creatingStream, Transaction.createStream):
+            guard let number = command.arguments.dropFirst().first?.number, number >= 0,
+                number <= Double(UInt32.max)
+            else { return [.refused(code: "createStream", description: "no stream ID in the answer")] }
+            let id = UInt32(number)
+            state = .starting(messageStreamID: id)
+            startStream(id, &bytes)
+        default: return []
+        }
+        return [.write(bytes)]
+    }
+
+    private func startStream(_ id: UInt32, _ bytes: inout ByteBuffer) {
+        switch purpose {
+        case .publish:
+            let command = Command(
+                "publish", transactionID: Transaction.start,
+                [.null, .string(url.streamName), .string("live")])
+            writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
+        case .play(let buffer):
+            let command = Command(
+                "play", transactionID: Transaction.start,
+                [.null, .string(url.streamName), .number(-2000)])
+            writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
+            let length = ControlMessage.setBufferLength(streamID: id, milliseconds: buffer)
+            writer.write(length.message, into: &bytes)
+        }
+    }
+
+    private mutating func status(_ command: Command) -> [Action] {
+        let information = command.arguments.dropFirst().first ?? .null
+        let code = information["code"]?.string ?? ""
+        if information["level"]?.string == "error" { return [refusal(command)] }
+        switch code {
+        case "NetStream.Publish.Start", "NetStream.Play.Start":
+            guard case .starting(let id) = state else { return [] }
+            state = .running(messageStreamID: id)
+            return [.started(messageStreamID: id)]
+        case "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify", "NetStream.Play.Complete",
+            "NetStream.Unpublish.Success":
+            return [.ended(code: code)]
+        default: return []
+        }
+    }
+
+    private mutating func refusal(_ command: Command) -> Action {
+        state = .closed
+        let information = command.arguments.first { $0["code"] != nil } ?? .null
+        return .refused(
+            code: information["code"]?.string ?? command.name,
+            description: information["description"]?.string ?? "the server gave no reason")
+    }
+
+    /// What ends a publication or a playback in good order.
+    public mutating func close() -> ByteBuffer {
+        var bytes = ByteBuffer()
+        switch state {
+        case .starting(let id), .running(let id):
+            if purpose == .publish {
+                write(Command("FCUnpublish", transactionID: 6, [.null, .string(url.streamName)]), &bytes)
+            }
+            write(Command("deleteStream", transactionID: 7, [.null, .number(Double(id))]), &bytes)
+        default: break
+        }
+        state = .closed
+        return bytes
+    }
+
+    /// A media or data message on the running stream, as chunks.
+    public func encode(_ message: Message) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        writer.write(message, into: &bytes)
+        return bytes
+    }
+
+    private func encode(_ control: ControlMessage) -> ByteBuffer { encode(control.message) }
+
+    private func write(_ command: Command, _ bytes: inout ByteBuffer) {
+        writer.write(command.message(), into: &bytes)
+    }
+}

@@ -1,0 +1,24 @@
+/// Why a peer's bytes or a session cannot go on, and how to mend it.
+public struct RTMPError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: String, Hashable, Sendable {
+        case handshake
+        case chunkStream
+        case limitExceeded
+        case amf
+        case controlMessage
+        case aggregate
+        case url
+        case rejected
+    }
+
+    public var code: Code
+    /// What went wrong and what would mend it.
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { "RTMP \(code.rawValue): \(message)" }
+}

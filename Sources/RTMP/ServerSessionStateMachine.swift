@@ -1,0 +1,278 @@
+public import NIOCore
+
+/// The server's side of an RTMP session after the handshake: commands in, decisions out. Media
+/// messages do not pass through it.
+public struct ServerSessionStateMachine: Sendable {
+    public struct Configuration: Sendable {
+        /// Chunk size of what we send; big, since every chunk costs the reader a header.
+        public var chunkSize: Int
+        public var windowAcknowledgementSize: UInt32
+
+        public init(chunkSize: Int = 65536, windowAcknowledgementSize: UInt32 = 2_500_000) {
+            self.chunkSize = chunkSize
+            self.windowAcknowledgementSize = windowAcknowledgementSize
+        }
+    }
+
+    public struct StreamRequest: Hashable, Sendable {
+        public var messageStreamID: UInt32
+        public var application: String
+        public var streamKey: String
+        public var query: String
+        var transactionID: Double
+    }
+
+    public enum Action: Hashable, Sendable {
+        case write(ByteBuffer)
+        /// Answer with `accept` or `reject`.
+        case publishRequested(StreamRequest)
+        case playRequested(StreamRequest)
+        case pause(Bool)
+        /// The message stream ended by deleteStream, closeStream or FCUnpublish.
+        case streamEnded(messageStreamID: UInt32)
+        case peerIsAlive
+        /// Wait for the writes, then close.
+        case close(reason: String)
+    }
+
+    private enum State {
+        case awaitingConnect
+        case connected(application: String)
+    }
+
+    private enum Role {
+        case publishing
+        case playing
+    }
+
+    private let configuration: Configuration
+    private var state = State.awaitingConnect
+    private var writer = ChunkWriter()
+    private var acknowledgements = AcknowledgementWindow()
+    private var nextMessageStreamID: UInt32 = 1
+    private var roles: [UInt32: Role] = [:]
+    /// Streams one connection may create; encoders and players use one.
+    static let messageStreamLimit: UInt32 = 64
+
+    public init(configuration: Configuration = .init()) {
+        self.configuration = configuration
+    }
+
+    /// Counts received bytes; returns an Acknowledgement to write where one is due.
+    public mutating func received(bytes: Int) -> ByteBuffer? {
+        acknowledgements.receive(bytes).map { encode(.acknowledgement($0)) }
+    }
+
+    /// Feeds any message that is not media.
+    public mutating func receive(_ message: Message) throws(RTMPError) -> [Action] {
+        if let control = try ControlMessage(message) { return receive(control) }
+        guard message.type == .commandAMF0 || message.type == .commandAMF3 else { return [] }
+        return receive(try Command(message), on: message.messageStreamID)
+    }
+
+    private mutating func receive(_ control: ControlMessage) -> [Action] {
+        switch control {
+        case .windowAcknowledgementSize(let size):
+            acknowledgements.size = size
+            return []
+        case .pingRequest(let time): return [.write(encode(.pingResponse(time)))]
+        case .pingResponse, .acknowledgement: return [.peerIsAlive]
+        default: return []
+        }
+    }
+
+    private mutating func receive(_ command: Command, on streamID: UInt32) -> [Action] {
+        guard case .connected(let application) = state else {
+            return command.name == "connect" ? connect(command) : []
+        }
+        switch command.name {
+        case "createStream":
+            guard nextMessageStreamID <= Self.messageStreamLimit else {
+                return [.close(reason: "more than \(Self.messageStreamLimit) message streams")]
+            }
+            defer { nextMessageStreamID += 1 }
+            return [result(command, .number(Double(nextMessageStreamID)))]
+        case "publish", "play":
+            guard let name = command.arguments.dropFirst().first?.string, roles[streamID] == nil
+            else {
+                return [
+                    status(
+                        streamID, command, level: "error", code: "NetStream.Failed",
+                        "\(command.name) needs a stream name and a free message stream")
+                ]
+            }
+            let (key, query) = RTMPURL.splitQuery(name)
+            let request = StreamRequest(
+                messageStreamID: streamID, application: application, streamKey: key, query: query,
+                transactionID: command.transactionID)
+            return [
+                command.name == "publish" ? .publishRequested(request) : .playRequested(request)
+            ]
+        case "pause":
+            return pause(command, streamID)
+        case "deleteStream", "closeStream", "FCUnpublish":
+            return end(command, streamID)
+        case "getStreamLength", "_checkbw", "checkBandwidth":
+            return [result(command, .number(0))]
+        case "releaseStream", "FCPublish", "FCSubscribe":
+            return [result(command, .undefined)]
+        case "seek", "receiveAudio", "receiveVideo", "_result", "_error", "onStatus":
+            return []
+        default:
+            // Unknown commands are answered so that a peer that waits goes on, never fatal.
+            return command.transactionID > 0 ? [result(command, .undefined)] : []
+        }
+    }
+
+    private mutating func connect(_ command: Command) -> [Action] {
+        let object = command.arguments.first ?? .null
+        var application = object["app"]?.string ?? ""
+        application = RTMPURL.splitQuery(application).key
+        while application.last == "/" { application.removeLast() }
+        state = .connected(application: application)
+        var bytes = ByteBuffer()
+        append(.windowAcknowledgementSize(configuration.windowAcknowledgementSize), to: &bytes)
+        append(
+            .setPeerBandwidth(configuration.windowAcknowledgementSize, limitType: 2), to: &bytes)
+        append(.setChunkSize(UInt32(configuration.chunkSize)), to: &bytes)
+        writer.chunkSize = configuration.chunkSize
+        var information: [AMFValue.Property] = [
+            .init("level", .string("status")),
+            .init("code", .string("NetConnection.Connect.Success")),
+            .init("description", .string("Connection succeeded.")),
+            .init("objectEncoding", object["objectEncoding"] ?? .number(0)),
+        ]
+        // Enhanced RTMP v2: the codecs offered are relayed as they are, so all are accepted.
+        for name in ["fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap"] {
+            if let offered = object[name] { information.append(.init(name, offered)) }
+        }
+        let properties: [AMFValue.Property] = [
+            .init("fmsVer", .string("FMS/3,0,1,123")), .init("capabilities", .number(31)),
+        ]
+        let reply = Command(
+            "_result", transactionID: command.transactionID,
+            [.object(properties), .object(information)])
+        writer.write(reply.message(), into: &bytes)
+        return [.write(bytes)]
+    }
+
+    private mutating func pause(_ command: Command, _ streamID: UInt32) -> [Action] {
+        guard roles[streamID] == .playing else { return [] }
+        let paused = command.arguments.dropFirst().first?.boolean ?? true
+        let code = paused ? "NetStream.Pause.Notify" : "NetStream.Unpause.Notify"
+        return [.pause(paused), status(streamID, command, code: code, "live")]
+    }
+
+    private mutating func end(_ command: Command, _ streamID: UInt32) -> [Action] {
+        var ended = streamID
+        if command.name == "deleteStream", let id = command.arguments.dropFirst().first?.number,
+            id >= 1, id <= Double(UInt32.max)
+        {
+            ended = UInt32(id)
+        }
+        if command.name == "FCUnpublish" {
+            guard let publishing = roles.first(where: { $0.value == .publishing })?.key else {
+                return [result(command, .undefined)]
+            }
+            ended = publishing
+        }
+        guard let role = roles.removeValue(forKey: ended) else { return [] }
+        var actions: [Action] = [.streamEnded(messageStreamID: ended)]
+        if role == .publishing {
+            actions.append(
+                status(ended, command, code: "NetStream.Unpublish.Success", "Stream is unpublished."))
+        }
+        return actions
+    }
+
+    /// The answer that lets a publisher send or a player receive.
+    public mutating func acceptPublish(_ request: StreamRequest) -> ByteBuffer {
+        roles[request.messageStreamID] = .publishing
+        var bytes = encode(.streamBegin(request.messageStreamID))
+        append(
+            statusMessage(
+                request.messageStreamID, code: "NetStream.Publish.Start",
+                "\(request.streamKey) is now published."), to: &bytes)
+        return bytes
+    }
+
+    public mutating func acceptPlay(_ request: StreamRequest) -> ByteBuffer {
+        roles[request.messageStreamID] = .playing
+        var bytes = encode(.streamBegin(request.messageStreamID))
+        for (code, text) in [
+            ("NetStream.Play.Reset", "Playing and resetting \(request.streamKey)."),
+            ("NetStream.Play.Start", "Started playing \(request.streamKey)."),
+        ] {
+            append(statusMessage(request.messageStreamID, code: code, text), to: &bytes)
+        }
+        return bytes
+    }
+
+    /// A refusal, for example `NetStream.Publish.BadName`. The caller closes afterwards.
+    public mutating func reject(
+        _ request: StreamRequest, code: String, _ description: String
+    ) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        append(
+            statusMessage(request.messageStreamID, level: "error", code: code, description),
+            to: &bytes)
+        return bytes
+    }
+
+    /// The publisher is gone: what a player is told.
+    public func playEnded(messageStreamID: UInt32) -> ByteBuffer {
+        var bytes = encode(.streamEOF(messageStreamID))
+        append(
+            statusMessage(
+                messageStreamID, code: "NetStream.Play.UnpublishNotify", "The stream has ended."),
+            to: &bytes)
+        return bytes
+    }
+
+    public func ping(_ milliseconds: UInt32) -> ByteBuffer { encode(.pingRequest(milliseconds)) }
+
+    private func status(
+        _ streamID: UInt32, _ command: Command, level: String = "status", code: String,
+        _ description: String
+    ) -> Action {
+        var bytes = ByteBuffer()
+        append(statusMessage(streamID, level: level, code: code, description), to: &bytes)
+        return .write(bytes)
+    }
+
+    private func statusMessage(
+        _ streamID: UInt32, level: String = "status", code: String, _ description: String
+    ) -> Message {
+        Command(
+            "onStatus", transactionID: 0,
+            [
+                .null,
+                .object([
+                    .init("level", .string(level)), .init("code", .string(code)),
+                    .init("description", .string(description)),
+                ]),
+            ]
+        ).message(chunkStreamID: 5, messageStreamID: streamID)
+    }
+
+    private func result(_ command: Command, _ value: AMFValue) -> Action {
+        var bytes = ByteBuffer()
+        let reply = Command("_result", transactionID: command.transactionID, [.null, value])
+        append(reply.message(), to: &bytes)
+        return .write(bytes)
+    }
+
+    private func encode(_ control: ControlMessage) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        append(control, to: &bytes)
+        return bytes
+    }
+
+    private func append(_ control: ControlMessage, to bytes: inout ByteBuffer) {
+        append(control.message, to: &bytes)
+    }
+
+    private func append(_ message: Message, to bytes: inout ByteBuffer) {
+        writer.write(message, into: &bytes)
+    }
+}

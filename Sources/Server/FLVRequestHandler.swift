@@ -1,0 +1,181 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`.
+///
+/// Responses are written as plain bytes and end with the connection: every player takes that,
+/// not every one takes chunked framing, and all players of a stream can share the same bytes.
+final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private let hub: StreamHub
+    private let directory: StreamDirectory
+    private let statusJSON: @Sendable () -> EventLoopFuture<ByteBuffer>
+    private let logger: Logger
+    private var context: ChannelHandlerContext?
+    private var subscription: (subscriber: Subscriber, name: String)?
+    private let openedAt = NIODeadline.now()
+    private var answered = false
+
+    init(
+        hub: StreamHub, directory: StreamDirectory, logger: Logger,
+        statusJSON: @escaping @Sendable () -> EventLoopFuture<ByteBuffer>
+    ) {
+        self.hub = hub
+        self.directory = directory
+        self.logger = logger
+        self.statusJSON = statusJSON
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        hub.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        hub.remove(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        unsubscribe()
+        hub.remove(self)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("HTTP: \(error)")
+        unsubscribe()
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let head) = unwrapInboundIn(data), !answered else { return }
+        answered = true
+        let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+        switch head.method {
+        case .OPTIONS:
+            respond("204 No Content", headers: ["Access-Control-Allow-Methods: GET, HEAD, OPTIONS"])
+        case .GET, .HEAD:
+            if path == "/api/v1/status" {
+                status(head.method == .HEAD)
+            } else if path.hasSuffix(".flv"), path.dropFirst().contains("/") {
+                play(String(path.dropFirst().dropLast(4)), headOnly: head.method == .HEAD)
+            } else {
+                respond(
+                    "404 Not Found",
+                    body: "No such resource. Streams are at /<app>/<stream>.flv, the status at /api/v1/status.\n")
+            }
+        default: respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD, OPTIONS"])
+        }
+    }
+
+    private func play(_ path: String, headOnly: Bool) {
+        guard let context else { return }
+        let name = path.removingPercentEncodingBytes
+        if hub.configuration.earlyPlay == .refuse, directory.publications[name] == nil {
+            return respond("404 Not Found", body: "Nobody publishes \(name).\n")
+        }
+        write(head("200 OK", ["Content-Type: video/x-flv", "Cache-Control: no-store"]))
+        context.flush()
+        guard !headOnly else { return finish() }
+        let subscriber = Subscriber(
+            format: .flv, context: context, configuration: hub.configuration
+        ) { [weak self] in self?.finish() }
+        subscription = (subscriber, name)
+        if !hub.subscribe(subscriber, to: name) { finish() }
+    }
+
+    private func status(_ headOnly: Bool) {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        statusJSON().hop(to: context.eventLoop).whenComplete { result in
+            let handler = bound.value
+            switch result {
+            case .success(let body):
+                handler.respond(
+                    "200 OK", headers: ["Content-Type: application/json", "Cache-Control: no-store"],
+                    bytes: headOnly ? ByteBuffer() : body)
+            case .failure(let error):
+                handler.respond("500 Internal Server Error", body: "\(error)\n")
+            }
+        }
+    }
+
+    private func respond(_ status: String, headers: [String] = [], body: String) {
+        respond(
+            status, headers: headers + ["Content-Type: text/plain; charset=utf-8"],
+            bytes: ByteBuffer(string: body))
+    }
+
+    private func respond(_ status: String, headers: [String] = [], bytes: ByteBuffer = ByteBuffer()) {
+        write(head(status, headers + ["Content-Length: \(bytes.readableBytes)"]))
+        write(bytes)
+        finish()
+    }
+
+    private func head(_ status: String, _ headers: [String]) -> ByteBuffer {
+        let all = ["Server: millrace", "Connection: close", "Access-Control-Allow-Origin: *"] + headers
+        return ByteBuffer(string: "HTTP/1.1 \(status)\r\n\(all.joined(separator: "\r\n"))\r\n\r\n")
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func finish() {
+        guard let context else { return }
+        unsubscribe()
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+    }
+
+    private func unsubscribe() {
+        guard let (subscriber, name) = subscription else { return }
+        subscription = nil
+        hub.unsubscribe(subscriber, from: name)
+    }
+
+    func shutDown() { finish() }
+
+    func sweep(now: NIODeadline) {
+        let configuration = hub.configuration
+        if let (subscriber, _) = subscription {
+            if subscriber.congestedMilliseconds(now: now)
+                > configuration.stalledSubscriberMilliseconds
+            {
+                finish()
+            }
+        } else if Int((now - openedAt).nanoseconds / 1_000_000)
+            > configuration.setupTimeoutMilliseconds
+        {
+            context?.close(promise: nil)
+        }
+    }
+}
+
+extension String {
+    /// The string with `%XX` decoded; as it is where an escape is malformed.
+    fileprivate var removingPercentEncodingBytes: String {
+        var bytes: [UInt8] = []
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let value = UInt8(String(Substring(digits)), radix: 16) else {
+                return self
+            }
+            rest = rest.dropFirst(2)
+            bytes.append(value)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,82 @@
+import NIOCore
+import RTMP
+
+/// A publisher's side of a stream: takes its messages, feeds the hub of every event loop.
+final class Ingest {
+    let name: String
+    private let id: UInt64
+    private let directory: StreamDirectory
+    private let hubs: [StreamHub]
+    private let eventLoop: any EventLoop
+    private let writer: ChunkWriter
+    private var units: [MediaUnit] = []
+    private var bytes = 0
+    /// Added to every timestamp, so that a publisher that returns goes on in the same timeline.
+    private var timestampOffset: UInt32?
+    private let resumesAfter: UInt32?
+
+    init(
+        name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
+        hubs: [StreamHub], eventLoop: any EventLoop, configuration: ServerConfiguration
+    ) {
+        self.name = name
+        id = claim.id
+        resumesAfter = claim.resumesAfter
+        self.directory = directory
+        self.hubs = hubs
+        self.eventLoop = eventLoop
+        writer = ChunkWriter(chunkSize: configuration.chunkSize)
+        let resumes = resumesAfter != nil
+        onEachLoop { $0.publisherStarted(name, resumes: resumes) }
+    }
+
+    private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {
+        for hub in hubs {
+            if hub.eventLoop.inEventLoop {
+                action(hub)
+            } else {
+                hub.eventLoop.execute { action(hub) }
+            }
+        }
+    }
+
+    func receive(_ message: Message) throws(RTMPError) {
+        if message.type == .aggregate {
+            for part in try message.split() where part.type != .aggregate { try receive(part) }
+            return
+        }
+        var message = message
+        bytes += message.payload.readableBytes
+        if let resumesAfter {
+            let offset = timestampOffset ?? (resumesAfter &+ 40 &- message.timestamp)
+            timestampOffset = offset
+            message.timestamp = message.timestamp &+ offset
+        }
+        if let unit = MediaUnit(message, writer: writer) { units.append(unit) }
+    }
+
+    /// What one read brought goes out together.
+    func deliver() {
+        guard !units.isEmpty else { return }
+        let batch = units
+        units.removeAll(keepingCapacity: true)
+        directory.record(name, id: id, bytes: bytes, units: batch)
+        bytes = 0
+        let name = name
+        onEachLoop { $0.deliver(batch, to: name) }
+    }
+
+    /// The publisher said goodbye (`clean`) or its connection broke.
+    func end(clean: Bool, grace: TimeAmount) {
+        let (name, id, directory, hubs) = (name, id, directory, hubs)
+        @Sendable func finish(onlyIfAway: Bool) {
+            guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }
+            for hub in hubs { hub.eventLoop.execute { hub.publisherEnded(name) } }
+        }
+        if clean || grace <= .zero {
+            finish(onlyIfAway: false)
+        } else if directory.leave(name, id: id) {
+            eventLoop.scheduleTask(in: grace) { finish(onlyIfAway: true) }
+        }
+    }
+}

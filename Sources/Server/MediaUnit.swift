@@ -1,0 +1,94 @@
+import Media
+import NIOCore
+import RTMP
+
+/// One relayed message with its bytes on the wire, made once for all subscribers.
+struct MediaUnit: Sendable {
+    enum Kind: Sendable {
+        case audio
+        case video
+        case data
+    }
+
+    var kind: Kind
+    var isKeyFrame = false
+    var isSequenceHeader = false
+    var isDisposable = false
+    var timestamp: UInt32
+    /// Shares storage with `chunks` where the message fits into one chunk.
+    var payload: ByteBuffer
+    /// As chunks on message stream 1.
+    var chunks: ByteBuffer
+
+    static let messageStreamID: UInt32 = 1
+
+    /// nil for what is not relayed. AMF3 data becomes AMF0, `@setDataFrame` is taken off.
+    init?(_ message: Message, writer: ChunkWriter) {
+        timestamp = message.timestamp
+        payload = message.payload
+        switch message.type {
+        case .audio:
+            kind = .audio
+            isSequenceHeader = AudioTagHeader.parse(payload)?.isSequenceHeader ?? false
+        case .video:
+            kind = .video
+            if let header = VideoTagHeader.parse(payload) {
+                isSequenceHeader = header.isSequenceHeader
+                isKeyFrame = header.isKeyFrame && !header.isSequenceHeader
+                isDisposable = header.isDisposable
+            }
+        case .dataAMF0, .dataAMF3:
+            kind = .data
+            guard let data = Self.relayedData(message) else { return nil }
+            payload = data
+        default: return nil
+        }
+        chunks = ByteBuffer()
+        let start = chunks.writerIndex
+        let own = self.message(timestamp: timestamp, messageStreamID: Self.messageStreamID)
+        writer.write(own, into: &chunks)
+        if payload.readableBytes <= writer.chunkSize {
+            let header = chunks.writerIndex - start - payload.readableBytes
+            payload = chunks.getSlice(at: start + header, length: payload.readableBytes)!
+        }
+    }
+
+    private static func relayedData(_ message: Message) -> ByteBuffer? {
+        var payload = message.payload
+        if message.type == .dataAMF3, payload.getInteger(at: payload.readerIndex) == UInt8(0) {
+            payload.moveReaderIndex(forwardBy: 1)
+        }
+        var rest = payload
+        guard let name = try? AMF0.read(&rest).string else { return nil }
+        return name == "@setDataFrame" ? rest : payload
+    }
+
+    /// Whether a data unit carries the stream's metadata, which joining players get first.
+    var isMetadata: Bool {
+        guard kind == .data else { return false }
+        var rest = payload
+        return (try? AMF0.read(&rest).string) == "onMetaData"
+    }
+
+    func message(timestamp: UInt32, messageStreamID: UInt32) -> Message {
+        let (chunkStream, type): (UInt32, MessageType) =
+            switch kind {
+            case .audio: (4, .audio)
+            case .video: (6, .video)
+            case .data: (5, .dataAMF0)
+            }
+        return Message(
+            chunkStreamID: chunkStream, timestamp: timestamp, type: type,
+            messageStreamID: messageStreamID, payload: payload)
+    }
+
+    func tag(timestamp: UInt32) -> FLVTag {
+        let type: FLVTagType =
+            switch kind {
+            case .audio: .audio
+            case .video: .video
+            case .data: .script
+            }
+        return FLVTag(type: type, timestamp: timestamp, payload: payload)
+    }
+}

@@ -1,0 +1,260 @@
+import Logging
+import NIOCore
+import RTMP
+
+/// One RTMP connection: handshake, session, then a publisher or a player.
+final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case handshake(ServerHandshake)
+        case session
+        case closed
+    }
+
+    private enum Role {
+        case none
+        case publishing(Ingest, messageStreamID: UInt32)
+        case playing(Subscriber, name: String, messageStreamID: UInt32)
+    }
+
+    private let hub: StreamHub
+    private let hubs: [StreamHub]
+    private let directory: StreamDirectory
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+    private var random = SystemRandomNumberGenerator()
+    private var phase = Phase.handshake(ServerHandshake())
+    private var reader = ChunkReader()
+    private var session: ServerSessionStateMachine
+    private var role = Role.none
+    private var context: ChannelHandlerContext?
+    private let openedAt = NIODeadline.now()
+    private var lastHeard = NIODeadline.now()
+    private var lastPing = NIODeadline.now()
+
+    init(hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, logger: Logger) {
+        self.hub = hub
+        self.hubs = hubs
+        self.directory = directory
+        self.logger = logger
+        configuration = hub.configuration
+        session = ServerSessionStateMachine(
+            configuration: .init(chunkSize: configuration.chunkSize))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        hub.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        hub.remove(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave(clean: false)
+        phase = .closed
+        hub.remove(self)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close("\(error)")
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        lastHeard = .now()
+        do {
+            switch phase {
+            case .handshake(var handshake):
+                let progress = try handshake.receive(bytes, using: &random)
+                switch progress {
+                case .pending(let reply):
+                    phase = .handshake(handshake)
+                    write(reply)
+                case .done(let reply, let rest):
+                    phase = .session
+                    write(reply)
+                    try receive(rest)
+                }
+            case .session:
+                try receive(bytes)
+            case .closed: break
+            }
+        } catch {
+            close("\(error)")
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if case .publishing(let ingest, _) = role { ingest.deliver() }
+        context.flush()
+    }
+
+    private func receive(_ bytes: ByteBuffer) throws {
+        if let acknowledgement = session.received(bytes: bytes.readableBytes) {
+            write(acknowledgement)
+        }
+        reader.append(bytes)
+        while let message = try reader.next() {
+            if message.type.isMedia {
+                if case .publishing(let ingest, let id) = role, id == message.messageStreamID {
+                    try ingest.receive(message)
+                }
+                continue
+            }
+            for action in try session.receive(message) { perform(action) }
+            if case .closed = phase { return }
+        }
+    }
+
+    private func perform(_ action: ServerSessionStateMachine.Action) {
+        switch action {
+        case .write(let bytes): write(bytes)
+        case .publishRequested(let request): publish(request)
+        case .playRequested(let request): play(request)
+        case .pause(let paused):
+            if case .playing(let subscriber, _, _) = role { subscriber.pause(paused) }
+        case .streamEnded(let id):
+            switch role {
+            case .publishing(_, let own) where own == id: leave(clean: true)
+            case .playing(_, _, let own) where own == id: leave(clean: true)
+            default: break
+            }
+        case .peerIsAlive: break
+        case .close(let reason): close(reason)
+        }
+    }
+
+    private func publish(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard let context else { return }
+        let name = "\(request.application)/\(request.streamKey)"
+        guard case .none = role, !request.streamKey.isEmpty else {
+            return refuse(request, "NetStream.Publish.BadName", "the stream has no name")
+        }
+        guard directory.authorises(request.streamKey, query: request.query) else {
+            return refuse(
+                request, "NetStream.Publish.Denied", "the stream key is not accepted here")
+        }
+        let channel = context.channel
+        let address = channel.remoteAddress.map { "\($0)" } ?? "?"
+        let claim = directory.claim(name, address: address) { channel.close(promise: nil) }
+        let granted: (id: UInt64, resumesAfter: UInt32?)
+        switch claim {
+        case .granted(let id): granted = (id, nil)
+        case .resumed(let id, let last, let cut):
+            granted = (id, last)
+            cut?()
+        case .refused(let why): return refuse(request, "NetStream.Publish.BadName", why)
+        }
+        let ingest = Ingest(
+            name: name, claim: granted, directory: directory, hubs: hubs,
+            eventLoop: context.eventLoop, configuration: configuration)
+        role = .publishing(ingest, messageStreamID: request.messageStreamID)
+        write(session.acceptPublish(request))
+        logger.info("publish \(name) from \(address)")
+    }
+
+    private func play(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard let context, case .none = role else { return }
+        let name = "\(request.application)/\(request.streamKey)"
+        let id = request.messageStreamID
+        let subscriber = Subscriber(
+            format: .rtmp(messageStreamID: id), context: context, configuration: configuration
+        ) { [weak self] in
+            guard let self else { return }
+            write(session.playEnded(messageStreamID: id))
+            close("the stream has ended", level: .debug)
+        }
+        // The answer goes first: subscribing may send the join burst at once.
+        let accepted = session.acceptPlay(request)
+        if configuration.earlyPlay == .wait || directory.publications[name] != nil {
+            write(accepted)
+            role = .playing(subscriber, name: name, messageStreamID: id)
+            if hub.subscribe(subscriber, to: name) {
+                logger.debug("play \(name)")
+                return
+            }
+            role = .none
+        }
+        refuse(request, "NetStream.Play.StreamNotFound", "nobody publishes \(name)")
+    }
+
+    private func refuse(
+        _ request: ServerSessionStateMachine.StreamRequest, _ code: String, _ why: String
+    ) {
+        write(session.reject(request, code: code, why))
+        close("\(code): \(why)")
+    }
+
+    private func leave(clean: Bool) {
+        switch role {
+        case .none: break
+        case .publishing(let ingest, _):
+            ingest.deliver()
+            ingest.end(
+                clean: clean,
+                grace: .milliseconds(Int64(configuration.publisherGraceMilliseconds)))
+            logger.info("unpublish \(ingest.name)\(clean ? "" : " (connection lost)")")
+        case .playing(let subscriber, let name, _): hub.unsubscribe(subscriber, from: name)
+        }
+        role = .none
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func close(_ reason: String, level: Logger.Level = .notice) {
+        guard let context else { return }
+        if case .closed = phase { return }
+        phase = .closed
+        logger.log(level: level, "closing \(context.channel.remoteAddress.map { "\($0)" } ?? "?"): \(reason)")
+        leave(clean: false)
+        // Once the last writes are out; at the latest after a second.
+        let channel = context.channel
+        context.flush()
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+    }
+
+    func shutDown() {
+        if case .playing(_, _, let id) = role { write(session.playEnded(messageStreamID: id)) }
+        close("the server is shutting down", level: .debug)
+    }
+
+    func sweep(now: NIODeadline) {
+        func elapsed(_ since: NIODeadline) -> Int { Int((now - since).nanoseconds / 1_000_000) }
+        switch role {
+        case .none:
+            if elapsed(openedAt) > configuration.setupTimeoutMilliseconds,
+                elapsed(lastHeard) > configuration.setupTimeoutMilliseconds
+            {
+                close("neither published nor played in time")
+            }
+        case .publishing:
+            if elapsed(lastHeard) > configuration.publisherIdleMilliseconds {
+                close("the publisher has sent nothing for \(elapsed(lastHeard)) ms")
+            }
+        case .playing(let subscriber, _, _):
+            if subscriber.congestedMilliseconds(now: now)
+                > configuration.stalledSubscriberMilliseconds
+            {
+                close("the player has not read for too long")
+            } else if elapsed(lastHeard) > 3 * configuration.pingIntervalMilliseconds {
+                close("the player has not answered a ping")
+            } else if elapsed(lastPing) >= configuration.pingIntervalMilliseconds {
+                lastPing = now
+                write(session.ping(UInt32(truncatingIfNeeded: now.uptimeNanoseconds / 1_000_000)))
+                context?.flush()
+            }
+        }
+    }
+}

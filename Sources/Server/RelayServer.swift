@@ -1,0 +1,142 @@
+import FoundationEssentials
+public import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Sockets
+
+/// The embedded stack: RTMP in, RTMP and HTTP-FLV out.
+public final class RelayServer: Sendable {
+    /// Ports really bound.
+    public let rtmpPort: Int
+    public let httpPort: Int?
+    private let group: MultiThreadedEventLoopGroup
+    private let hubs: [StreamHub]
+    private let directory: StreamDirectory
+    private let channels: [any Channel]
+
+    private init(
+        group: MultiThreadedEventLoopGroup, hubs: [StreamHub], directory: StreamDirectory,
+        rtmp: any Channel, http: (any Channel)?
+    ) {
+        self.group = group
+        self.hubs = hubs
+        self.directory = directory
+        rtmpPort = rtmp.localAddress?.port ?? 0
+        httpPort = http?.localAddress?.port
+        channels = [rtmp] + (http.map { [$0] } ?? [])
+    }
+
+    public static func start(
+        _ configuration: ServerConfiguration, logger: Logger
+    ) async throws -> RelayServer {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let hubs = group.makeIterator().map {
+            StreamHub(eventLoop: $0, configuration: configuration)
+        }
+        for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
+        let directory = StreamDirectory(configuration)
+        @Sendable func hub(of channel: any Channel) -> StreamHub {
+            hubs.first { $0.eventLoop === channel.eventLoop }!
+        }
+        let base = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                guard let name = configuration.congestionControl else {
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
+                return CongestionControl(name).apply(to: channel)
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: configuration.queueByteLimit / 4, high: configuration.queueByteLimit / 2))
+        do {
+            let rtmp = try await base.childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = RTMPServerHandler(
+                        hub: hub(of: channel), hubs: hubs, directory: directory, logger: logger)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }.bind(host: configuration.host, port: configuration.rtmpPort).get()
+            var http: (any Channel)?
+            if let port = configuration.httpPort {
+                http = try await base.childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                            let handler = FLVRequestHandler(
+                            hub: hub(of: channel), directory: directory, logger: logger
+                        ) {
+                            let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
+                            promise.completeWithTask {
+                                try await Self.statusJSON(hubs, directory)
+                            }
+                            return promise.futureResult
+                        }
+                        let decoder = ByteToMessageHandler(HTTPRequestDecoder())
+                        try channel.pipeline.syncOperations.addHandlers([decoder, handler])
+                    }
+                }.bind(host: configuration.host, port: port).get()
+            }
+            return RelayServer(
+                group: group, hubs: hubs, directory: directory, rtmp: rtmp, http: http)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func statusJSON(
+        _ hubs: [StreamHub], _ directory: StreamDirectory
+    ) async throws -> ByteBuffer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return ByteBuffer(bytes: try encoder.encode(try await status(hubs, directory)))
+    }
+
+    public func status() async throws -> ServerStatus {
+        try await Self.status(hubs, directory)
+    }
+
+    private static func status(
+        _ hubs: [StreamHub], _ directory: StreamDirectory
+    ) async throws -> ServerStatus {
+        var local: [String: StreamHub.LocalStatus] = [:]
+        for hub in hubs {
+            for (name, status) in try await hub.eventLoop.submit({ hub.status() }).get() {
+                local[name, default: .init()].rtmpSubscribers += status.rtmpSubscribers
+                local[name, default: .init()].flvSubscribers += status.flvSubscribers
+                local[name, default: .init()].droppedFrames += status.droppedFrames
+                // The loops share the cache's buffers.
+                local[name]!.cacheBytes = max(local[name]!.cacheBytes, status.cacheBytes)
+            }
+        }
+        let publications = directory.publications
+        let now = NIODeadline.now()
+        let streams = Set(local.keys).union(publications.keys).sorted().map { name in
+            let own = local[name] ?? .init()
+            let publication = publications[name]
+            return ServerStatus.Stream(
+                name: name, isPublished: publication.map { $0.awaySince == nil } ?? false,
+                publisher: publication?.address,
+                publishedSeconds: publication.map {
+                    Double((now - $0.startedAt).nanoseconds) / 1e9
+                },
+                receivedBytes: publication?.receivedBytes ?? 0,
+                videoFrames: publication?.videoFrames ?? 0,
+                audioFrames: publication?.audioFrames ?? 0,
+                keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
+                flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
+                gopCacheBytes: own.cacheBytes)
+        }
+        return ServerStatus(version: "1", streams: streams)
+    }
+
+    /// Stops listening, tells every peer, closes and returns when all is down.
+    public func stop() async throws {
+        for channel in channels { try? await channel.close() }
+        for hub in hubs { try? await hub.eventLoop.submit { hub.shutDown() }.get() }
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,51 @@
+/// How the embedded stack ingests, relays and protects itself.
+public struct ServerConfiguration: Sendable, Codable, Hashable {
+    /// What a second publisher of the same stream meets.
+    public enum TakeoverPolicy: String, Sendable, Codable, CaseIterable {
+        /// The newcomer is refused with NetStream.Publish.BadName.
+        case reject
+        /// The first publisher is cut and the newcomer goes on with the stream.
+        case takeover
+    }
+
+    /// What a player meets where nobody publishes.
+    public enum EarlyPlayPolicy: String, Sendable, Codable, CaseIterable {
+        case wait
+        case refuse
+    }
+
+    public var host = "127.0.0.1"
+    /// 0 = any free port.
+    public var rtmpPort = 1935
+    /// nil = no HTTP-FLV and no status API.
+    public var httpPort: Int? = 8080
+    public var threads = 1
+    public var takeover = TakeoverPolicy.reject
+    public var earlyPlay = EarlyPlayPolicy.wait
+    /// Names that may be published: `name`, or `name:secret` where the publisher must also give
+    /// `?key=secret`. Empty = any name.
+    public var streamKeys: [String] = []
+    /// Groups of pictures kept for joining players, 0…8; 0 = players wait for a key frame.
+    public var gopCache = 1
+    public var gopCacheByteLimit = 16 << 20
+    /// Bytes that may wait for one subscriber before its frames are dropped.
+    public var queueByteLimit = 2 << 20
+    /// Milliseconds between flushes; 0 = each message goes out at once.
+    public var flushIntervalMilliseconds = 0
+    /// Chunk size of what is sent, 128…0xFFFFFF.
+    public var chunkSize = 65536
+    /// A publisher whose connection broke may come back within this time and go on.
+    public var publisherGraceMilliseconds = 5_000
+    /// A connection that neither publishes nor plays by then is cut.
+    public var setupTimeoutMilliseconds = 10_000
+    /// A publisher that sends nothing for so long is cut.
+    public var publisherIdleMilliseconds = 30_000
+    /// Players are pinged so often, and cut where they answer nothing for three times as long.
+    public var pingIntervalMilliseconds = 20_000
+    /// A player whose queue stays full for so long is cut.
+    public var stalledSubscriberMilliseconds = 30_000
+    /// TCP congestion control of accepted connections; nil = the system's default.
+    public var congestionControl: String?
+
+    public init() {}
+}

@@ -1,0 +1,22 @@
+/// What the status API shows.
+public struct ServerStatus: Sendable, Codable, Hashable {
+    public struct Stream: Sendable, Codable, Hashable {
+        /// `<app>/<stream>`
+        public var name: String
+        public var isPublished: Bool
+        public var publisher: String?
+        public var publishedSeconds: Double?
+        public var receivedBytes: Int
+        public var videoFrames: Int
+        public var audioFrames: Int
+        public var keyFrames: Int
+        public var rtmpSubscribers: Int
+        public var flvSubscribers: Int
+        /// Frames not sent to slow subscribers.
+        public var droppedFrames: Int
+        public var gopCacheBytes: Int
+    }
+
+    public var version: String
+    public var streams: [Stream]
+}

@@ -1,0 +1,199 @@
+import Media
+import NIOCore
+import RTMP
+
+/// Something that the hub looks after once a second.
+protocol SweptConnection: AnyObject {
+    func sweep(now: NIODeadline)
+    func shutDown()
+}
+
+/// One event loop's share of every stream: its subscribers and a replica of the GOP cache, whose
+/// buffers all loops share. No locks: everything happens on the loop.
+final class StreamHub: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let configuration: ServerConfiguration
+    private var streams: [String: LocalStream] = [:]
+    private var connections: [ObjectIdentifier: any SweptConnection] = [:]
+    private var sweeper: RepeatedTask?
+    /// Streams with units that wait for the next flush.
+    private var flushScheduled = false
+
+    final class LocalStream {
+        let name: String
+        var cache: GOPCache
+        var isPublished = false
+        var subscribers: [Subscriber] = []
+        var pending: [MediaUnit] = []
+        var droppedFrames = 0
+
+        init(_ name: String, _ configuration: ServerConfiguration) {
+            self.name = name
+            cache = Self.emptyCache(configuration)
+        }
+
+        static func emptyCache(_ configuration: ServerConfiguration) -> GOPCache {
+            GOPCache(
+                gopLimit: configuration.gopCache, byteLimit: configuration.gopCacheByteLimit)
+        }
+    }
+
+    init(eventLoop: any EventLoop, configuration: ServerConfiguration) {
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+    }
+
+    func startSweeping() {
+        sweeper = eventLoop.scheduleRepeatedTask(
+            initialDelay: .seconds(1), delay: .seconds(1)
+        ) { [weak self] _ in self?.sweep() }
+    }
+
+    private func sweep() {
+        let now = NIODeadline.now()
+        for connection in connections.values { connection.sweep(now: now) }
+    }
+
+    func add(_ connection: any SweptConnection) {
+        connections[ObjectIdentifier(connection)] = connection
+    }
+
+    func remove(_ connection: any SweptConnection) {
+        connections.removeValue(forKey: ObjectIdentifier(connection))
+    }
+
+    func shutDown() {
+        sweeper?.cancel()
+        for connection in Array(connections.values) { connection.shutDown() }
+    }
+
+    private func stream(_ name: String) -> LocalStream {
+        if let known = streams[name] { return known }
+        let new = LocalStream(name, configuration)
+        streams[name] = new
+        return new
+    }
+
+    /// False where nobody publishes and players are not to wait.
+    func subscribe(_ subscriber: Subscriber, to name: String) -> Bool {
+        if configuration.earlyPlay == .refuse, streams[name]?.isPublished != true { return false }
+        let stream = stream(name)
+        subscriber.index = stream.subscribers.count
+        stream.subscribers.append(subscriber)
+        // What waits for the next flush is in the cache already: it would be sent twice.
+        if !stream.pending.isEmpty { flush(stream) }
+        subscriber.join(stream.cache, first: nil)
+        return true
+    }
+
+    func unsubscribe(_ subscriber: Subscriber, from name: String) {
+        guard let stream = streams[name], subscriber.index < stream.subscribers.count,
+            stream.subscribers[subscriber.index] === subscriber
+        else { return }
+        stream.droppedFrames += subscriber.droppedFrames
+        let last = stream.subscribers.removeLast()
+        if last !== subscriber {
+            last.index = subscriber.index
+            stream.subscribers[subscriber.index] = last
+        }
+        if stream.subscribers.isEmpty, !stream.isPublished { streams.removeValue(forKey: name) }
+    }
+
+    func publisherStarted(_ name: String, resumes: Bool) {
+        let stream = stream(name)
+        stream.isPublished = true
+        if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
+    }
+
+    /// The stream is over: its players are told and go.
+    func publisherEnded(_ name: String) {
+        guard let stream = streams[name] else { return }
+        flush(stream)
+        stream.isPublished = false
+        stream.cache = LocalStream.emptyCache(configuration)
+        for subscriber in stream.subscribers { subscriber.onStreamEnd() }
+        if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
+    }
+
+    func deliver(_ units: [MediaUnit], to name: String) {
+        guard let stream = streams[name] else { return }
+        for unit in units {
+            stream.cache.append(unit)
+            stream.pending.append(unit)
+        }
+        guard configuration.flushIntervalMilliseconds > 0 else { return flush(stream) }
+        guard !flushScheduled else { return }
+        flushScheduled = true
+        eventLoop.scheduleTask(
+            in: .milliseconds(Int64(configuration.flushIntervalMilliseconds))
+        ) { [weak self] in
+            guard let self else { return }
+            flushScheduled = false
+            for stream in streams.values where !stream.pending.isEmpty { flush(stream) }
+        }
+    }
+
+    /// Hands what is pending to every subscriber: one buffer, made once, for those that keep up.
+    private func flush(_ stream: LocalStream) {
+        let units = stream.pending
+        guard !units.isEmpty else { return }
+        stream.pending.removeAll(keepingCapacity: true)
+        var chunks: ByteBuffer?
+        var tags: ByteBuffer?
+        for subscriber in stream.subscribers {
+            guard subscriber.takesBatches else {
+                subscriber.write(units, of: stream.cache)
+                continue
+            }
+            switch subscriber.format {
+            case .rtmp:
+                let bytes = chunks ?? Self.joinedChunks(units)
+                chunks = bytes
+                subscriber.writeBatch(bytes)
+            case .flv:
+                let bytes = tags ?? Self.joinedTags(units)
+                tags = bytes
+                subscriber.writeBatch(bytes)
+            }
+        }
+    }
+
+    private static func joinedChunks(_ units: [MediaUnit]) -> ByteBuffer {
+        if units.count == 1 { return units[0].chunks }
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(units.reduce(0) { $0 + $1.chunks.readableBytes })
+        for unit in units { bytes.writeImmutableBuffer(unit.chunks) }
+        return bytes
+    }
+
+    private static func joinedTags(_ units: [MediaUnit]) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(units.reduce(0) { $0 + $1.payload.readableBytes + 15 })
+        for unit in units { FLVWriter.write(tag: unit.tag(timestamp: unit.timestamp), into: &bytes) }
+        return bytes
+    }
+
+    /// Per stream: subscribers by protocol, dropped frames, cache size.
+    struct LocalStatus: Sendable {
+        var rtmpSubscribers = 0
+        var flvSubscribers = 0
+        var droppedFrames = 0
+        var cacheBytes = 0
+    }
+
+    func status() -> [String: LocalStatus] {
+        streams.mapValues { stream in
+            var status = LocalStatus(
+                droppedFrames: stream.droppedFrames, cacheBytes: stream.cache.byteCount)
+            for subscriber in stream.subscribers {
+                if case .flv = subscriber.format {
+                    status.flvSubscribers += 1
+                } else {
+                    status.rtmpSubscribers += 1
+                }
+                status.droppedFrames += subscriber.droppedFrames
+            }
+            return status
+        }
+    }
+}

@@ -1,0 +1,179 @@
+import Media
+import NIOCore
+import RTMP
+
+/// One player of a stream, RTMP or HTTP-FLV; bound to its channel's event loop.
+final class Subscriber {
+    enum Format {
+        case rtmp(messageStreamID: UInt32)
+        case flv
+    }
+
+    private enum State {
+        /// Nothing sent yet: headers and the GOP cache go first.
+        case joining
+        case live
+        /// Everything is dropped until the queue has drained…
+        case congested(since: NIODeadline)
+        /// …then video until the next key frame.
+        case awaitingKeyFrame
+        case paused
+    }
+
+    let format: Format
+    private let context: ChannelHandlerContext
+    private let writer: ChunkWriter
+    private let queueByteLimit: Int
+    private var state = State.joining
+    /// Bytes of the join burst, which may exceed the queue's limit until it has drained.
+    private var burstAllowance = 0
+    /// Position in its stream's list.
+    var index = 0
+    private(set) var droppedFrames = 0
+    private(set) var sentBytes = 0
+    /// Told when the publisher is gone for good.
+    let onStreamEnd: () -> Void
+
+    init(
+        format: Format, context: ChannelHandlerContext, configuration: ServerConfiguration,
+        onStreamEnd: @escaping () -> Void
+    ) {
+        self.format = format
+        self.context = context
+        self.onStreamEnd = onStreamEnd
+        writer = ChunkWriter(chunkSize: configuration.chunkSize)
+        queueByteLimit = configuration.queueByteLimit
+    }
+
+    /// Whether batched bytes may be written without a look at the single units.
+    var takesBatches: Bool {
+        guard case .live = state, context.channel.isWritable else { return false }
+        if case .rtmp(let id) = format { return id == MediaUnit.messageStreamID }
+        return true
+    }
+
+    func writeBatch(_ bytes: ByteBuffer) {
+        burstAllowance = 0
+        sentBytes += bytes.readableBytes
+        context.writeAndFlush(NIOAny(bytes), promise: nil)
+    }
+
+    /// Milliseconds for which the queue has been full.
+    func congestedMilliseconds(now: NIODeadline) -> Int {
+        if case .congested(let since) = state { Int((now - since).nanoseconds / 1_000_000) } else { 0 }
+    }
+
+    func pause(_ paused: Bool) {
+        state = paused ? .paused : .awaitingKeyFrame
+    }
+
+    /// The slow path: joins, full queues, other message stream IDs.
+    func write(_ units: [MediaUnit], of cache: GOPCache) {
+        var wrote = false
+        for unit in units {
+            if case .joining = state {
+                guard join(cache, first: unit) else { continue }
+                wrote = true
+                continue
+            }
+            if admits(unit, cache) {
+                send(unit)
+                wrote = true
+            } else if unit.kind != .data {
+                droppedFrames += 1
+            }
+        }
+        if wrote { context.flush() }
+    }
+
+    private func admits(_ unit: MediaUnit, _ cache: GOPCache) -> Bool {
+        let writable = context.channel.isWritable
+        if writable { burstAllowance = 0 }
+        switch state {
+        case .live:
+            if writable { return true }
+            if queuedBytes > queueByteLimit + burstAllowance {
+                state = .congested(since: .now())
+                return false
+            }
+            return !unit.isDisposable
+        case .congested:
+            guard writable else { return false }
+            state = .awaitingKeyFrame
+            return admits(unit, cache)
+        case .awaitingKeyFrame:
+            if unit.isSequenceHeader || unit.kind != .video { return true }
+            guard unit.isKeyFrame || !cache.hasVideo else { return false }
+            state = .live
+            return true
+        case .joining, .paused: return false
+        }
+    }
+
+    private var queuedBytes: Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Sends headers, metadata and the cache. `first` is the unit that is being delivered and
+    /// already part of `cache`; nil where the player joins between two. False while the player
+    /// has to wait for a key frame.
+    @discardableResult
+    func join(_ cache: GOPCache, first: MediaUnit?) -> Bool {
+        let burst: [MediaUnit]
+        if !cache.units.isEmpty {
+            burst = cache.units
+        } else if let first, !first.isSequenceHeader, first.kind != .data,
+            !cache.hasVideo || first.isKeyFrame
+        {
+            burst = [first]
+        } else {
+            return false
+        }
+        state = .live
+        let time = burst[0].timestamp
+        if case .flv = format {
+            let hasVideo = cache.hasVideo || !cache.hasAudio
+            let head = FLVWriter.fileHeader(
+                hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
+            write(head)
+        }
+        for header in [cache.metadata, cache.videoHeader, cache.audioHeader] {
+            if let header { send(header, timestamp: time) }
+        }
+        for unit in burst { send(unit) }
+        if first == nil { context.flush() }
+        return true
+    }
+
+    private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {
+        let time = timestamp ?? unit.timestamp
+        switch format {
+        case .rtmp(let id):
+            if id == MediaUnit.messageStreamID, time == unit.timestamp { return write(unit.chunks) }
+            var bytes = ByteBuffer()
+            writer.write(unit.message(timestamp: time, messageStreamID: id), into: &bytes)
+            write(bytes)
+        case .flv:
+            var bytes = ByteBuffer()
+            FLVWriter.write(tag: unit.tag(timestamp: time), into: &bytes)
+            write(bytes)
+        }
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        burstAllowance += bytes.readableBytes
+        sentBytes += bytes.readableBytes
+        context.write(NIOAny(bytes), promise: nil)
+    }
+
+    func flush() { context.flush() }
+}
+
+extension GOPCache {
+    /// Whether the metadata names a property, for example `audiocodecid`.
+    func promises(_ property: String) -> Bool {
+        guard var payload = metadata?.payload else { return false }
+        let values = (try? AMF0.readAll(&payload)) ?? []
+        return values.dropFirst().first?[property] != nil
+    }
+}

@@ -1,0 +1,35 @@
+import CLinux
+import Glibc
+public import NIOCore
+
+/// A TCP congestion control algorithm by its kernel name, for example `cubic`.
+public struct CongestionControl: Sendable, Hashable {
+    public var name: String
+
+    public init(_ name: String) { self.name = name }
+
+    /// Algorithms that this kernel lets any process use.
+    public static var available: [String] {
+        guard let file = fopen("/proc/sys/net/ipv4/tcp_allowed_congestion_control", "r") else {
+            return []
+        }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        guard fgets(&line, Int32(line.count), file) != nil else { return [] }
+        let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
+    }
+
+    /// Sets the algorithm on a channel; accepted connections inherit a listening channel's.
+    /// Throws where the kernel does not know it.
+    public func apply(to channel: any Channel) -> EventLoopFuture<Void> {
+        guard let provider = channel as? any SocketOptionProvider else {
+            return channel.eventLoop.makeSucceededVoidFuture()
+        }
+        // The kernel takes up to 15 bytes and stops at a zero.
+        var value: (UInt64, UInt64) = (0, 0)
+        withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: name.utf8.prefix(15)) }
+        return provider.unsafeSetSocketOption(
+            level: .tcp, name: .init(rawValue: CInt(millrace_TCP_CONGESTION)), value: value)
+    }
+}

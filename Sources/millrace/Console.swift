@@ -1,0 +1,23 @@
+import ArgumentParser
+import Glibc
+import Logging
+
+/// Prints `message` on stderr and ends with exit code 1, or `code`.
+func fail(_ message: String, code: Int32 = 1) -> Never {
+    fputs("millrace: \(message)\n", stderrStream)
+    exit(code)
+}
+
+func check(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws {
+    guard range.contains(value) else {
+        throw ValidationError(
+            "\(name) is \(value); it takes \(range.lowerBound) to \(range.upperBound)")
+    }
+}
+
+/// Log lines on stderr.
+func stderrLogger(_ level: Logger.Level) -> Logger {
+    var logger = Logger(label: "millrace") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = level
+    return logger
+}

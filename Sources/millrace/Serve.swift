@@ -1,0 +1,98 @@
+public import ArgumentParser
+import Glibc
+import Logging
+public import Server
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the embedded stack: RTMP in, RTMP and HTTP-FLV out.",
+        discussion: """
+            Publish with   ffmpeg -re -i in.mp4 -c copy -f flv rtmp://127.0.0.1:1935/live/demo
+            play with      ffplay rtmp://127.0.0.1:1935/live/demo
+            or             ffplay http://127.0.0.1:8080/live/demo.flv
+            status at      http://127.0.0.1:8080/api/v1/status
+            """)
+
+    @Option(help: "Address to listen on.")
+    var host = "127.0.0.1"
+    @Option(help: "RTMP port; 0 picks a free one.")
+    var rtmpPort = 1935
+    @Option(help: "HTTP port for HTTP-FLV and the status API; 0 picks a free one.")
+    var httpPort = 8080
+    @Flag(help: "Serve no HTTP at all.")
+    var noHTTP = false
+    @Option(help: "Event loop threads, 1 to 64.")
+    var threads = 1
+    @Option(help: "Groups of pictures kept for joining players, 0 to 8; 0 = wait for a key frame.")
+    var gopCache = 1
+    @Option(help: "Milliseconds between flushes; 0 = each message at once.")
+    var flushInterval = 0
+    @Option(help: "KiB that may wait for one player before frames are dropped.")
+    var queueLimit = 2048
+    @Option(help: "Chunk size of what is sent, 128 to 16777215.")
+    var chunkSize = 65536
+    @Option(
+        help: "Accept only this stream: NAME, or NAME:SECRET for publishers that send ?key=SECRET. Repeatable.")
+    var streamKey: [String] = []
+    @Option(help: "A second publisher of a stream: reject it, or let it take over.")
+    var takeover = ServerConfiguration.TakeoverPolicy.reject
+    @Option(help: "A player that comes before the publisher: wait or refuse.")
+    var earlyPlay = ServerConfiguration.EarlyPlayPolicy.wait
+    @Option(help: "Seconds in which a publisher whose connection broke may return.")
+    var publisherGrace = 5
+    @Option(help: "Seconds after which a silent publisher is cut.")
+    var idleTimeout = 30
+    @Option(help: "TCP congestion control, for example cubic; default: the system's.")
+    var congestionControl: String?
+    @Flag(name: .shortAndLong, help: "Log less.")
+    var quiet = false
+
+    func validate() throws {
+        try check(rtmpPort, in: 0...65535, "--rtmp-port")
+        try check(httpPort, in: 0...65535, "--http-port")
+        try check(threads, in: 1...64, "--threads")
+        try check(gopCache, in: 0...8, "--gop-cache")
+        try check(flushInterval, in: 0...10_000, "--flush-interval")
+        try check(queueLimit, in: 16...1_048_576, "--queue-limit")
+        try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
+        try check(publisherGrace, in: 0...3600, "--publisher-grace")
+        try check(idleTimeout, in: 1...86_400, "--idle-timeout")
+    }
+
+    func run() async throws {
+        var configuration = ServerConfiguration()
+        configuration.host = host
+        configuration.rtmpPort = rtmpPort
+        configuration.httpPort = noHTTP ? nil : httpPort
+        configuration.threads = threads
+        configuration.gopCache = gopCache
+        configuration.flushIntervalMilliseconds = flushInterval
+        configuration.queueByteLimit = queueLimit << 10
+        configuration.chunkSize = chunkSize
+        configuration.streamKeys = streamKey
+        configuration.takeover = takeover
+        configuration.earlyPlay = earlyPlay
+        configuration.publisherGraceMilliseconds = publisherGrace * 1000
+        configuration.publisherIdleMilliseconds = idleTimeout * 1000
+        configuration.congestionControl = congestionControl
+        let logger = stderrLogger(quiet ? .warning : .info)
+        let server: RelayServer
+        do {
+            server = try await RelayServer.start(configuration, logger: logger)
+        } catch {
+            fail("cannot listen on \(host): \(error); is a port taken? --rtmp-port 0 picks a free one")
+        }
+        print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
+        if let port = server.httpPort {
+            print("http://\(host):\(port)/live/<stream>.flv")
+            print("http://\(host):\(port)/api/v1/status")
+        }
+        fflush(nil)
+        _ = await Interruption.wait()
+        logger.info("stopping")
+        try await server.stop()
+    }
+}
+
+extension ServerConfiguration.TakeoverPolicy: ExpressibleByArgument {}
+extension ServerConfiguration.EarlyPlayPolicy: ExpressibleByArgument {}
