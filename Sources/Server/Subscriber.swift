@@ -74,7 +74,8 @@ final class Subscriber {
             if case .joining = state {
                 guard join(cache, first: unit) else { continue }
                 wrote = true
-                continue
+                // The cache holds the whole batch already.
+                if cache.units.isEmpty { continue } else { break }
             }
             if admits(unit, cache) {
                 send(unit)
@@ -137,7 +138,9 @@ final class Subscriber {
                 hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
             write(head)
         }
-        for header in [cache.metadata, cache.videoHeader, cache.audioHeader] {
+        // FFmpeg takes a later script tag for a subtitle: metadata go at time 0.
+        if let metadata = cache.metadata { send(metadata, timestamp: 0) }
+        for header in [cache.videoHeader, cache.audioHeader] {
             if let header { send(header, timestamp: time) }
         }
         for unit in burst { send(unit) }
