@@ -1,0 +1,92 @@
+public import NIOCore
+
+/// AVCDecoderConfigurationRecord, "avcC" (ISO/IEC 14496-15, 5.3.3.1): the body of an AVC sequence
+/// header.
+public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
+    /// AVCProfileIndication; 66 Baseline, 77 Main, 100 High.
+    public var profile: UInt8
+    /// profile_compatibility: the constraint_set flags, set0 in the top bit.
+    public var profileCompatibility: UInt8
+    /// AVCLevelIndication: ten times the level.
+    public var level: UInt8
+    /// Bytes of each NAL unit length: 1, 2 or 4.
+    public var nalUnitLengthSize: Int
+    /// Sequence parameter sets, NAL header included; at most 31.
+    public var sps: [ByteBuffer]
+    /// Picture parameter sets, NAL header included; at most 255.
+    public var pps: [ByteBuffer]
+    /// What follows the parameter sets (chroma format, bit depths, SPS extensions in High
+    /// profiles), kept as it came.
+    public var trailer: ByteBuffer
+
+    public init(
+        profile: UInt8, profileCompatibility: UInt8, level: UInt8, nalUnitLengthSize: Int = 4,
+        sps: [ByteBuffer], pps: [ByteBuffer], trailer: ByteBuffer = ByteBuffer()
+    ) {
+        self.profile = profile
+        self.profileCompatibility = profileCompatibility
+        self.level = level
+        self.nalUnitLengthSize = nalUnitLengthSize
+        self.sps = sps
+        self.pps = pps
+        self.trailer = trailer
+    }
+
+    /// Reads the record that starts at the reader index and ends with the buffer.
+    /// - Throws: `MediaError`: `.truncated`, or `.invalidValue` for a version other than 1 or a
+    ///   length size of 3.
+    public init(parsing record: ByteBuffer) throws {
+        var rest = record
+        guard let head = rest.readBytes(length: 6) else {
+            throw MediaError(.truncated, "an AVC configuration record has at least 6 bytes")
+        }
+        guard head[0] == 1 else {
+            throw MediaError(.invalidValue, "configurationVersion \(head[0]) is not 1")
+        }
+        profile = head[1]
+        profileCompatibility = head[2]
+        level = head[3]
+        nalUnitLengthSize = Int(head[4] & 0x3) + 1
+        guard nalUnitLengthSize != 3 else {
+            throw MediaError(.invalidValue, "lengthSizeMinusOne 2 is not allowed")
+        }
+        sps = try Self.readSets(Int(head[5] & 0x1F), from: &rest)
+        guard let ppsCount: UInt8 = rest.readInteger() else {
+            throw MediaError(.truncated, "the record ends before its picture parameter sets")
+        }
+        pps = try Self.readSets(Int(ppsCount), from: &rest)
+        trailer = rest.slice()
+    }
+
+    private static func readSets(_ count: Int, from rest: inout ByteBuffer) throws -> [ByteBuffer] {
+        var sets: [ByteBuffer] = []
+        for _ in 0..<count {
+            guard let set = rest.readLengthPrefixedSlice(as: UInt16.self) else {
+                throw MediaError(.truncated, "the record ends within a parameter set")
+            }
+            sets.append(set)
+        }
+        return sets
+    }
+
+    /// The record's bytes.
+    /// - Precondition: at most 31 SPS and 255 PPS, each of at most 65,535 bytes.
+    public func encoded() -> ByteBuffer {
+        precondition(sps.count <= 31 && pps.count <= 255, "too many parameter sets")
+        var record = ByteBuffer()
+        record.writeBytes([
+            1, profile, profileCompatibility, level, 0xFC | UInt8(nalUnitLengthSize - 1),
+            0xE0 | UInt8(sps.count),
+        ])
+        for set in sps { Self.write(set, into: &record) }
+        record.writeInteger(UInt8(pps.count))
+        for set in pps { Self.write(set, into: &record) }
+        record.writeImmutableBuffer(trailer)
+        return record
+    }
+
+    private static func write(_ set: ByteBuffer, into record: inout ByteBuffer) {
+        record.writeInteger(UInt16(set.readableBytes))
+        record.writeImmutableBuffer(set)
+    }
+}

@@ -1,0 +1,140 @@
+public import NIOCore
+
+extension FrameStamp {
+    /// Where an access unit holds its stamp, or where one would go.
+    enum Place: Equatable {
+        /// The offset of an existing stamp's fields.
+        case existing(fieldsOffset: Int)
+        /// The offset of the first slice's NAL unit length.
+        case beforeSlice(offset: Int)
+        /// No slice was found, or the NAL unit lengths are broken before it.
+        case none
+    }
+
+    /// `payload` with this stamp before its first slice, or in the place of the one it has.
+    ///
+    /// Other SEI messages pass untouched. A payload that is not a coded AVC frame, or whose NAL
+    /// units are broken, comes back unchanged.
+    /// - Parameters:
+    ///   - payload: a whole FLV video tag body, legacy AVC or enhanced `avc1`.
+    ///   - nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    public func inserted(into payload: ByteBuffer, nalUnitLengthSize: Int) -> ByteBuffer {
+        let place = payload.withUnsafeReadableBytes {
+            Self.place(inVideoPayload: $0, nalUnitLengthSize: nalUnitLengthSize)
+        }
+        switch place {
+        case .none:
+            return payload
+        case .existing(let offset):
+            var patched = payload
+            patch(&patched, at: offset)
+            return patched
+        case .beforeSlice(let offset):
+            var stamped = ByteBuffer()
+            stamped.reserveCapacity(
+                payload.readableBytes + nalUnitLengthSize + Self.nalUnitLength)
+            payload.withUnsafeReadableBytes { bytes in
+                stamped.writeBytes(bytes[..<offset])
+                for shift in (0..<nalUnitLengthSize).reversed() {
+                    stamped.writeInteger(
+                        UInt8(truncatingIfNeeded: Self.nalUnitLength >> (8 * shift)))
+                }
+                stamped.writeImmutableBuffer(nalUnit)
+                stamped.writeBytes(bytes[offset...])
+            }
+            return stamped
+        }
+    }
+
+    /// The stamp of a whole FLV video tag body, or `nil`.
+    /// - Parameter nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    public static func find(
+        inVideoPayload payload: ByteBuffer, nalUnitLengthSize: Int
+    ) -> FrameStamp? {
+        payload.withUnsafeReadableBytes {
+            find(inVideoPayload: $0, nalUnitLengthSize: nalUnitLengthSize)
+        }
+    }
+
+    /// The same over raw bytes; looks only at the NAL units before the first slice.
+    public static func find(
+        inVideoPayload bytes: UnsafeRawBufferPointer, nalUnitLengthSize: Int
+    ) -> FrameStamp? {
+        guard
+            case .existing(let offset) = place(
+                inVideoPayload: bytes, nalUnitLengthSize: nalUnitLengthSize)
+        else { return nil }
+        return fields(bytes, at: offset)
+    }
+
+    /// The first stamp of a byte stream (H.264 annex B), or `nil`; stops at the first slice.
+    public static func find(inAnnexB stream: ByteBuffer) -> FrameStamp? {
+        stream.withUnsafeReadableBytes { find(inAnnexB: $0) }
+    }
+
+    /// The same over raw bytes.
+    public static func find(inAnnexB bytes: UnsafeRawBufferPointer) -> FrameStamp? {
+        var start = AnnexB.firstStartCode(bytes, from: 0)
+        while let code = start, code + 3 < bytes.count {
+            let type = NALUnitType(header: bytes[code + 3])
+            if type.isVCL { return nil }
+            let next = AnnexB.firstStartCode(bytes, from: code + 3)
+            if type == .sei,
+                let offset = fieldsOffset(bytes, inUnit: code + 3..<(next ?? bytes.count))
+            {
+                return fields(bytes, at: offset)
+            }
+            start = next
+        }
+        return nil
+    }
+
+    static func place(
+        inVideoPayload bytes: UnsafeRawBufferPointer, nalUnitLengthSize: Int
+    ) -> Place {
+        guard (1...4).contains(nalUnitLengthSize), let header = VideoTagHeader.parse(bytes),
+            header.codec.isAVC, header.hasCodedFrames, header.packetType != .multitrack
+        else { return .none }
+        var offset = header.headerLength
+        while bytes.count - offset > nalUnitLengthSize {
+            var length = 0
+            for i in 0..<nalUnitLengthSize { length = length << 8 | Int(bytes[offset + i]) }
+            let unit = offset + nalUnitLengthSize
+            guard length <= bytes.count - unit else { return .none }
+            if length > 0 {
+                let type = NALUnitType(header: bytes[unit])
+                if type.isVCL { return .beforeSlice(offset: offset) }
+                if type == .sei,
+                    let fields = fieldsOffset(bytes, inUnit: unit..<unit + length)
+                {
+                    return .existing(fieldsOffset: fields)
+                }
+            }
+            offset = unit + length
+        }
+        return .none
+    }
+
+    /// The offset of a stamp's fields in one SEI NAL unit, which may hold other messages too.
+    ///
+    /// The signature and the fields have no zero byte, so emulation prevention, which may shift
+    /// them, never alters them and a plain search finds them.
+    private static func fieldsOffset(
+        _ bytes: UnsafeRawBufferPointer, inUnit unit: Range<Int>
+    ) -> Int? {
+        let length = signature.count
+        var start = unit.lowerBound + 1
+        let last = unit.upperBound - length - fieldsLength
+        return signature.withUnsafeBufferPointer { signature in
+            while start <= last {
+                var matched = 0
+                while matched < length, bytes[start + matched] == signature[matched] {
+                    matched += 1
+                }
+                if matched == length { return start + length }
+                start += 1
+            }
+            return nil
+        }
+    }
+}

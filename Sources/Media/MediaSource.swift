@@ -1,0 +1,76 @@
+public import NIOCore
+
+/// A value of `onMetaData`, in AMF0 terms.
+public enum MetadataValue: Hashable, Sendable {
+    case number(Double)
+    case string(String)
+    case boolean(Bool)
+}
+
+/// An endless, clockless supply of frames: what a publisher sends and when.
+public protocol MediaSource: Sendable {
+    /// The properties of `onMetaData` in order; data rates in kbit/s as FLV has them.
+    var metadata: [(name: String, value: MetadataValue)] { get }
+    /// A whole FLV video tag body with the decoder configuration; `nil` without video.
+    var videoSequenceHeader: ByteBuffer? { get }
+    /// A whole FLV audio tag body with the decoder configuration; `nil` if there is none.
+    var audioSequenceHeader: ByteBuffer? { get }
+    /// Bytes of each NAL unit length in AVC payloads: 1, 2 or 4.
+    var nalUnitLengthSize: Int { get }
+    /// The next frame in decode order; `nil` only if the source has no frame at all.
+    mutating func next() throws -> SourceFrame?
+}
+
+/// One audio or video frame of a source.
+public struct SourceFrame: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case audio
+        case video
+    }
+
+    public var kind: Kind
+    /// The frame's place in the schedule, from the start of the stream; computed from the frame's
+    /// index, so that no rounding adds up.
+    public var dtsNanoseconds: Int64
+    /// Decode time in milliseconds: `dtsNanoseconds` rounded, on the source's first timestamp;
+    /// wraps.
+    public var timestamp: UInt32
+    /// The whole FLV tag body, which is the RTMP message payload too.
+    public var payload: ByteBuffer
+    public var isKeyFrame: Bool
+    /// The offset of a stamp's fields from the payload's reader index; `nil` if it has no stamp.
+    public var stampOffset: Int?
+
+    public init(
+        kind: Kind, dtsNanoseconds: Int64, timestamp: UInt32, payload: ByteBuffer,
+        isKeyFrame: Bool, stampOffset: Int? = nil
+    ) {
+        self.kind = kind
+        self.dtsNanoseconds = dtsNanoseconds
+        self.timestamp = timestamp
+        self.payload = payload
+        self.isKeyFrame = isKeyFrame
+        self.stampOffset = stampOffset
+    }
+
+    /// Gives a video frame `stamp`: overwrites the stamp it has, else inserts one. Audio frames
+    /// and codecs other than AVC are left alone.
+    public mutating func stamp(_ stamp: FrameStamp, nalUnitLengthSize: Int) {
+        guard kind == .video else { return }
+        if let stampOffset {
+            stamp.patch(&payload, at: stampOffset)
+        } else {
+            payload = stamp.inserted(into: payload, nalUnitLengthSize: nalUnitLengthSize)
+        }
+    }
+}
+
+/// Milliseconds nearest to `nanoseconds`, on top of `start`, modulo 2^32.
+func timestamp(ofNanoseconds nanoseconds: Int64, start: UInt32) -> UInt32 {
+    start &+ UInt32(truncatingIfNeeded: (nanoseconds + 500_000) / 1_000_000)
+}
+
+/// `a · b / c` rounded down, without overflow of the product.
+func scaled(_ a: UInt64, by b: UInt64, over c: UInt64) -> UInt64 {
+    c.dividingFullWidth(a.multipliedFullWidth(by: b)).quotient
+}

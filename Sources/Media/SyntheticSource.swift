@@ -1,0 +1,80 @@
+public import NIOCore
+import SimulationKernel
+
+/// Generates a valid, endless H.264 and AAC stream without an encoder.
+///
+/// Message payloads meet the spec's rate exactly: video over each GOP, audio over each frame, with
+/// rounded-off bytes carried over. Making a source builds one GOP of templates; `next()` then
+/// copies one and patches its counter. Copies of a fresh source share the templates, so make one
+/// per spec and copy it for each stream.
+public struct SyntheticSource: MediaSource {
+    public let spec: SyntheticSpec
+    private let video: SyntheticVideo?
+    private let audio: SyntheticAudio?
+    private var nextVideo: UInt64 = 0
+    private var nextAudio: UInt64 = 0
+    private let videoKilobits: Double
+    private let audioKilobits: Double
+
+    public let nalUnitLengthSize = 4
+
+    /// - Throws: `MediaError.impossibleSpec`, with the least rate if the rates are too low for the
+    ///   frames' structure.
+    public init(spec: SyntheticSpec) throws {
+        let rates = try spec.rates()
+        self.spec = spec
+        video = try rates.video.map { try SyntheticVideo(spec: spec, bitrate: $0) }
+        audio = try rates.audio.map { try SyntheticAudio(spec: spec, bitrate: $0) }
+        videoKilobits = rates.video?.kilobitsPerSecond ?? 0
+        audioKilobits = rates.audio?.kilobitsPerSecond ?? 0
+    }
+
+    public var videoSequenceHeader: ByteBuffer? { video?.sequenceHeader }
+
+    public var audioSequenceHeader: ByteBuffer? { audio?.sequenceHeader }
+
+    public var metadata: [(name: String, value: MetadataValue)] {
+        var properties: [(name: String, value: MetadataValue)] = []
+        if video != nil {
+            properties += [
+                ("width", .number(Double(spec.width))),
+                ("height", .number(Double(spec.height))),
+                ("framerate", .number(spec.framesPerSecond.doubleValue)),
+                ("videocodecid", .number(7)),
+                ("videodatarate", .number(videoKilobits)),
+            ]
+        }
+        if audio != nil {
+            properties += [
+                ("audiocodecid", .number(10)),
+                ("audiodatarate", .number(audioKilobits)),
+                ("audiosamplerate", .number(Double(spec.sampleRate))),
+                ("audiosamplesize", .number(16)),
+                ("stereo", .boolean(true)),
+            ]
+        }
+        return properties + [("encoder", .string("millrace synthetic"))]
+    }
+
+    /// The frame with the lowest decode time; video first where both fall together.
+    public mutating func next() -> SourceFrame? {
+        let videoTime = video?.dtsNanoseconds(ofFrame: nextVideo)
+        let audioTime = audio?.dtsNanoseconds(ofFrame: nextAudio)
+        if let video, let time = videoTime, time <= audioTime ?? .max {
+            let (payload, isKeyFrame) = video.frame(nextVideo)
+            nextVideo += 1
+            return SourceFrame(
+                kind: .video, dtsNanoseconds: time,
+                timestamp: timestamp(ofNanoseconds: time, start: spec.startTimestamp),
+                payload: payload, isKeyFrame: isKeyFrame,
+                stampOffset: SyntheticVideo.stampOffset)
+        }
+        guard let audio, let time = audioTime else { return nil }
+        let payload = audio.frame(nextAudio)
+        nextAudio += 1
+        return SourceFrame(
+            kind: .audio, dtsNanoseconds: time,
+            timestamp: timestamp(ofNanoseconds: time, start: spec.startTimestamp),
+            payload: payload, isKeyFrame: false)
+    }
+}
