@@ -1,0 +1,274 @@
+import CLinux
+import Glibc
+import SimulationKernel
+import Statistics
+
+/// The thread of a `LoadViewerPool`. Used by that thread alone once it runs.
+final class LoadLoop: @unchecked Sendable {
+    private var viewers: [LoadViewer]
+    private let connectors: [SocketConnector]
+    private let connectorOf: [Int]
+    private let options: LoadViewerPool.Options
+    private let epoll: Int32
+    private var random = SystemRandomNumberGenerator()
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var limited: [Int] = []
+    private var lag = DelayHistogram()
+    private var failed = 0
+    private var playing = 0
+    private var connected = 0
+    private var receivedBytes = 0
+
+    /// Room in front of the read buffer for a header cut in two (or an HTTP head).
+    private static let room = FLVTagCounter.headLimit
+    private static let readSize = 65536
+    /// Housekeeping; also how the loop's own lag is measured.
+    private static let tickNanoseconds: Int64 = 50_000_000
+    private static let limitedTickNanoseconds: Int64 = 5_000_000
+
+    init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
+        self.options = options
+        var viewers: [LoadViewer] = []
+        var connectors: [SocketConnector] = []
+        var known: [String: Int] = [:]
+        var connectorOf: [Int] = []
+        for spec in specs.sorted(by: { $0.joinNanoseconds < $1.joinNanoseconds }) {
+            let viewer = try LoadViewer(spec)
+            let place = "\(viewer.endpoint.host) \(viewer.endpoint.port)"
+            if known[place] == nil {
+                known[place] = connectors.count
+                connectors.append(
+                    try SocketConnector(host: viewer.endpoint.host, port: viewer.endpoint.port))
+            }
+            connectorOf.append(known[place]!)
+            viewers.append(viewer)
+        }
+        self.viewers = viewers
+        self.connectors = connectors
+        self.connectorOf = connectorOf
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
+        buffer = .allocate(byteCount: Self.room + Self.readSize, alignment: 64)
+    }
+
+    deinit {
+        buffer.deallocate()
+        close(epoll)
+    }
+
+    func run(from start: Int64, pool: LoadViewerPool) {
+        var nextJoin = 0
+        let leaves = viewers.indices.filter { viewers[$0].spec.leaveNanoseconds != nil }
+            .sorted { viewers[$0].spec.leaveNanoseconds! < viewers[$1].spec.leaveNanoseconds! }
+        var nextLeave = 0
+        var nextTick = max(monotonicNanoseconds(), start)
+        var nextLimited = nextTick
+        var boundaries = [false, false]
+        var events = [epoll_event](repeating: epoll_event(), count: 512)
+        while true {
+            var now = monotonicNanoseconds()
+            while nextJoin < viewers.count, start + viewers[nextJoin].spec.joinNanoseconds <= now {
+                join(nextJoin)
+                nextJoin += 1
+            }
+            while nextLeave < leaves.count,
+                start + viewers[leaves[nextLeave]].spec.leaveNanoseconds! <= now
+            {
+                leave(leaves[nextLeave])
+                nextLeave += 1
+            }
+            if now >= nextTick {
+                lag.record(nanoseconds: now - nextTick)
+                nextTick += ((now - nextTick) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
+                if publish(pool) { break }
+            }
+            let window = pool.withShared { $0.window }
+            if let window { crossBoundaries(window, now, &boundaries) }
+            if !limited.isEmpty, now >= nextLimited {
+                nextLimited += ((now - nextLimited) / Self.limitedTickNanoseconds + 1) * Self.limitedTickNanoseconds
+                for index in limited { readLimited(index, now) }
+            }
+            var deadline = nextTick
+            if nextJoin < viewers.count {
+                deadline = min(deadline, start + viewers[nextJoin].spec.joinNanoseconds)
+            }
+            if nextLeave < leaves.count {
+                deadline = min(deadline, start + viewers[leaves[nextLeave]].spec.leaveNanoseconds!)
+            }
+            if !limited.isEmpty { deadline = min(deadline, nextLimited) }
+            if let window {
+                for (i, moment) in [window.startNanoseconds, window.endNanoseconds].enumerated()
+                where !boundaries[i] { deadline = min(deadline, moment) }
+            }
+            now = monotonicNanoseconds()
+            var timeout = timespec(
+                tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
+            let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
+            guard count > 0 else { continue }
+            now = monotonicNanoseconds()
+            for event in events[..<Int(count)] { ready(Int(event.data.u64), event.events, now) }
+        }
+        for index in viewers.indices { viewers[index].close() }
+        let reports = viewers.map(\.report)
+        publishCounts(pool)
+        pool.withShared { $0.report.viewers = reports }
+    }
+
+    private func publishCounts(_ pool: LoadViewerPool) {
+        let (lag, failed, playing, connected, bytes) = (lag, failed, playing, connected, receivedBytes)
+        self.lag = DelayHistogram()
+        pool.withShared { shared in
+            shared.report.lag.add(lag)
+            shared.report.failed = failed
+            shared.report.playing = playing
+            shared.report.connected = connected
+            shared.report.receivedBytes = bytes
+        }
+    }
+
+    /// Hands the counts over; true when the pool is to stop.
+    private func publish(_ pool: LoadViewerPool) -> Bool {
+        publishCounts(pool)
+        return pool.withShared { $0.stop }
+    }
+
+    /// At either edge of the steady window every socket is drained, so that what lazy viewers
+    /// have not yet read does not blur the count.
+    private func crossBoundaries(_ window: SteadyWindow, _ now: Int64, _ done: inout [Bool]) {
+        if !done[0], now >= window.startNanoseconds {
+            done[0] = true
+            for index in viewers.indices where viewers[index].isOpen {
+                drain(index)
+                viewers[index].atWindowStart = viewers[index].counters
+            }
+        }
+        if !done[1], now >= window.endNanoseconds {
+            done[1] = true
+            for index in viewers.indices {
+                if viewers[index].isOpen { drain(index) }
+                viewers[index].atWindowEnd = viewers[index].counters
+            }
+        }
+    }
+
+    private func drain(_ index: Int) {
+        guard viewers[index].spec.rateLimit == nil else { return }
+        if case .connecting = viewers[index].state { return }
+        // Bounded: a sender cannot hold the loop for longer than this.
+        for _ in 0..<64 where viewers[index].isOpen {
+            guard read(index, limit: Self.readSize, monotonicNanoseconds()) == Self.readSize else {
+                return
+            }
+        }
+    }
+
+    private func join(_ index: Int) {
+        let shaped = viewers[index].spec.rateLimit != nil
+        do {
+            let fd = try connectors[connectorOf[index]].connect(
+                congestionControl: options.congestionControl, shaped: shaped)
+            viewers[index].fd = fd
+            viewers[index].state = .connecting
+            var event = epoll_event(
+                events: UInt32(EPOLLOUT.rawValue), data: epoll_data_t(u64: UInt64(index)))
+            guard epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else {
+                throw SocketConnector.failure("epoll_ctl")
+            }
+        } catch {
+            fail(index, "\(error)")
+        }
+    }
+
+    private func leave(_ index: Int) {
+        guard viewers[index].isOpen else { return }
+        count(index, opened: false)
+        viewers[index].close()
+    }
+
+    private func count(_ index: Int, opened: Bool) {
+        if case .connecting = viewers[index].state { return }
+        connected += opened ? 1 : -1
+        if viewers[index].isPlaying, !opened { playing -= 1 }
+    }
+
+    private func fail(_ index: Int, _ reason: String) {
+        failed += 1
+        viewers[index].failure = reason
+        if viewers[index].isOpen { leave(index) }
+        limited.removeAll { $0 == index }
+    }
+
+    private func ready(_ index: Int, _ mask: UInt32, _ now: Int64) {
+        guard viewers[index].isOpen else { return }
+        guard case .connecting = viewers[index].state else {
+            _ = read(index, limit: Self.readSize, now)
+            return
+        }
+        let fd = viewers[index].fd
+        let code = SocketConnector.pendingError(fd)
+        guard code == 0 else {
+            return fail(index, "cannot connect: \(String(cString: strerror(code)))")
+        }
+        do {
+            try viewers[index].connected(now: now, random: &random)
+            viewers[index].localPort = SocketConnector.localPort(fd)
+            count(index, opened: true)
+            var event = epoll_event(
+                events: UInt32(EPOLLIN.rawValue), data: epoll_data_t(u64: UInt64(index)))
+            epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event)
+        } catch {
+            fail(index, "\(error)")
+        }
+    }
+
+    /// Reads once, at most `limit` bytes; returns how many came, -1 where nothing waited.
+    private func read(_ index: Int, limit: Int, _ now: Int64) -> Int {
+        let fd = viewers[index].fd
+        let count = recv(fd, buffer.baseAddress! + Self.room, limit, 0)
+        guard count > 0 else {
+            if count < 0, errno == EAGAIN || errno == EINTR { return -1 }
+            fail(index, count == 0 ? "the server closed the connection" : "recv: \(String(cString: strerror(errno)))")
+            return -1
+        }
+        receivedBytes += count
+        do {
+            let began = try viewers[index].receive(
+                buffer, room: Self.room, count: count, now: now, random: &random)
+            if began { startedPlaying(index) }
+        } catch {
+            fail(index, "\(error)")
+        }
+        return count
+    }
+
+    private func startedPlaying(_ index: Int) {
+        playing += 1
+        let fd = viewers[index].fd
+        if viewers[index].spec.rateLimit != nil {
+            // From now on the tick reads, and only what is due.
+            epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
+            viewers[index].spentUntil = monotonicNanoseconds()
+            limited.append(index)
+        } else if options.mode == .lazy {
+            _ = SocketConnector.set(
+                fd, SOL_SOCKET, millrace_SO_RCVLOWAT, Int32(options.lowWaterMark))
+        }
+    }
+
+    /// Reads the bytes that have come due since the last tick. Time in which nothing waited is
+    /// credited for one tick at most.
+    private func readLimited(_ index: Int, _ now: Int64) {
+        guard viewers[index].isOpen, let rate = viewers[index].spec.rateLimit else { return }
+        let due = rate.bytes(inNanoseconds: now - viewers[index].spentUntil)
+        guard due > 0 else { return }
+        var left = due
+        while left > 0, viewers[index].isOpen {
+            let count = read(index, limit: min(left, Self.readSize), now)
+            if count <= 0 { break }
+            left -= count
+        }
+        let spent = Int64(Double(due - left) * 8e9 / Double(rate.bitsPerSecond))
+        viewers[index].spentUntil = max(
+            viewers[index].spentUntil + spent, left > 0 ? now - Self.limitedTickNanoseconds : 0)
+    }
+}

@@ -1,0 +1,47 @@
+public import Statistics
+
+/// What one viewer received, load viewer or probe.
+public struct ViewerCounters: Codable, Sendable, Hashable {
+    /// Bytes of TCP payload.
+    public var receivedBytes = 0
+    /// Audio and video message payload.
+    public var payloadBytes = 0
+    public var videoMessages = 0
+    public var audioMessages = 0
+
+    public init() {}
+
+    static func - (a: Self, b: Self) -> Self {
+        var difference = Self()
+        difference.receivedBytes = a.receivedBytes - b.receivedBytes
+        difference.payloadBytes = a.payloadBytes - b.payloadBytes
+        difference.videoMessages = a.videoMessages - b.videoMessages
+        difference.audioMessages = a.audioMessages - b.audioMessages
+        return difference
+    }
+}
+
+/// One load viewer at the end.
+public struct LoadViewerReport: Codable, Sendable, Hashable {
+    public var index: Int
+    /// 0 where it never connected.
+    public var localPort: Int
+    /// From connect to the first media byte.
+    public var firstByteNanoseconds: Int64?
+    /// Bytes and messages within the steady window.
+    public var window: ViewerCounters
+    public var total: ViewerCounters
+    /// How it ended, where that was not as intended.
+    public var failure: String?
+}
+
+/// All load viewers of a process since the last report, or (final) with each viewer's own.
+public struct LoadReport: Codable, Sendable {
+    public var connected: Int
+    public var playing: Int
+    public var failed: Int
+    public var receivedBytes: Int
+    /// How late the loop's timer woke: the generator's own health.
+    public var lag: DelayHistogram
+    public var viewers: [LoadViewerReport]
+}

@@ -1,0 +1,108 @@
+import CLinux
+import Glibc
+import Statistics
+import Synchronization
+
+/// How load viewers read.
+public enum LoadReadMode: String, Codable, Sendable, CaseIterable {
+    /// Wake when `lowWaterMark` bytes wait: a tenth of the CPU, and no effect on other viewers.
+    case lazy
+    /// Read whatever comes at once, as a real player does: for fair comparisons of servers.
+    case prompt
+}
+
+/// Thousands of viewers that only make load, on one thread around one epoll set and one buffer.
+public final class LoadViewerPool: Sendable {
+    public struct Options: Sendable, Codable {
+        public var mode = LoadReadMode.lazy
+        /// SO_RCVLOWAT of playing viewers in `lazy` mode, bytes.
+        public var lowWaterMark = 32768
+        public var congestionControl: String?
+
+        public init() {}
+    }
+
+    private let shared: Mutex<Shared>
+    private let loop: LoadLoop
+
+    struct Shared {
+        var report = LoadReport(
+            connected: 0, playing: 0, failed: 0, receivedBytes: 0, lag: .init(), viewers: [])
+        var window: SteadyWindow?
+        var stop = false
+        var finished = false
+    }
+
+    /// Throws where a URL is wrong or a host does not resolve.
+    public init(_ specs: [ViewerSpec], options: Options) throws {
+        shared = Mutex(Shared())
+        loop = try LoadLoop(specs, options)
+    }
+
+    /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+        shared.withLock { $0.window = window }
+        let thread = Thread.start(name: "viewers") { [self] in
+            loop.run(from: startNanoseconds, pool: self)
+            shared.withLock { $0.finished = true }
+        }
+        _ = thread
+    }
+
+    func withShared<T>(_ body: (inout sending Shared) -> sending T) -> sending T {
+        shared.withLock { body(&$0) }
+    }
+
+    /// What happened since the last call; counts are totals, the histogram is the interval's.
+    public func interval() -> LoadReport {
+        shared.withLock { shared in
+            let report = shared.report
+            shared.report.lag = DelayHistogram()
+            return report
+        }
+    }
+
+    /// Sets or moves the steady window; has effect on moments still to come.
+    public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
+
+    /// Closes every viewer and returns the final report.
+    public func stop() async -> LoadReport {
+        shared.withLock { $0.stop = true }
+        while !shared.withLock({ $0.finished }) {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return shared.withLock { $0.report }
+    }
+}
+
+/// A named POSIX thread that runs once.
+enum Thread {
+    @discardableResult
+    static func start(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {
+        final class Box {
+            let name: String
+            let body: @Sendable () -> Void
+            init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+                (self.name, self.body) = (name, body)
+            }
+        }
+        var thread = pthread_t()
+        let box = Unmanaged.passRetained(Box(name, body))
+        let code = pthread_create(&thread, nil, { argument in
+            let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+            millrace_set_thread_name(box.name)
+            box.body()
+            return nil
+        }, box.toOpaque())
+        precondition(code == 0, "pthread_create: \(code)")
+        pthread_detach(thread)
+        return thread
+    }
+}
+
+/// CLOCK_MONOTONIC.
+func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

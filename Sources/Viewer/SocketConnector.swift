@@ -1,0 +1,85 @@
+import CLinux
+import Glibc
+
+/// Non-blocking TCP connections with the options that a viewer needs before it connects.
+struct SocketConnector {
+    private var address = sockaddr_storage()
+    private var length = socklen_t(0)
+    private var family = AF_INET
+
+    init(host: String, port: Int) throws {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = Int32(AI_NUMERICSERV)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, String(port), &hints, &list)
+        guard code == 0, let first = list else {
+            throw ViewerError(
+                description: "cannot resolve '\(host)': \(String(cString: gai_strerror(code)))")
+        }
+        defer { freeaddrinfo(list) }
+        family = first.pointee.ai_family
+        length = first.pointee.ai_addrlen
+        withUnsafeMutableBytes(of: &address) {
+            $0.copyMemory(
+                from: UnsafeRawBufferPointer(start: first.pointee.ai_addr, count: Int(length)))
+        }
+    }
+
+    /// Starts a connection. `shaped` viewers get a segment size and a receive buffer that let
+    /// the server feel the slow reader even over loopback.
+    func connect(congestionControl: String?, shaped: Bool) throws -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let fd = socket(family, type, 0)
+        guard fd >= 0 else { throw Self.failure("socket") }
+        let tcp = Int32(IPPROTO_TCP)
+        var failed = Self.set(fd, tcp, millrace_TCP_NODELAY, 1)
+        if shaped {
+            failed = failed || Self.set(fd, tcp, millrace_TCP_MAXSEG, 1460)
+            failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, 65536)
+        }
+        if let name = congestionControl {
+            failed = failed || name.withCString {
+                setsockopt(fd, tcp, millrace_TCP_CONGESTION, $0, socklen_t(name.utf8.count)) != 0
+            }
+        }
+        let code = failed ? -1 : withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(fd, $0, length) }
+        }
+        guard code == 0 || (!failed && errno == EINPROGRESS) else {
+            let error = Self.failure(failed ? "setsockopt" : "connect")
+            close(fd)
+            throw error
+        }
+        return fd
+    }
+
+    static func set(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Bool {
+        var value = value
+        return setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size)) != 0
+    }
+
+    /// The pending error of a connection attempt; 0 where it succeeded.
+    static func pendingError(_ fd: Int32) -> Int32 {
+        var error: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size)
+        return error
+    }
+
+    static func localPort(_ fd: Int32) -> Int {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let code = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &size) }
+        }
+        guard code == 0 else { return 0 }
+        // The port stands at the same place for IPv4 and IPv6.
+        return withUnsafeBytes(of: &storage) { Int($0[2]) << 8 | Int($0[3]) }
+    }
+
+    static func failure(_ call: String) -> ViewerError {
+        let hint = errno == EMFILE ? " (raise 'ulimit -n' or use more processes)" : ""
+        return ViewerError(description: "\(call): \(String(cString: strerror(errno)))\(hint)")
+    }
+}

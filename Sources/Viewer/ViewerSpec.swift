@@ -1,0 +1,63 @@
+public import SimulationKernel
+
+/// How a viewer fetches its stream.
+public enum ViewerProtocol: String, Codable, Sendable, CaseIterable {
+    case rtmp
+    case httpFLV = "http-flv"
+}
+
+/// One simulated viewer.
+public struct ViewerSpec: Codable, Sendable, Hashable {
+    /// Unique in the run.
+    public var index: Int
+    public var transport: ViewerProtocol
+    /// `rtmp://host:port/app/stream` or `http://host:port/app/stream.flv`.
+    public var url: String
+    /// For the results only.
+    public var stream: String
+    public var rendition: String
+    /// When it joins, counted from the run's start.
+    public var joinNanoseconds: Int64
+    /// When it leaves, counted likewise; nil = at the end.
+    public var leaveNanoseconds: Int64?
+    /// Bytes are read at this rate at most.
+    public var rateLimit: Bitrate?
+    /// Media that the play-out buffer of a probe holds before it starts.
+    public var playoutBufferMilliseconds: Int
+
+    public init(
+        index: Int, transport: ViewerProtocol, url: String, stream: String = "",
+        rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
+        rateLimit: Bitrate? = nil, playoutBufferMilliseconds: Int = 1000
+    ) {
+        self.index = index
+        self.transport = transport
+        self.url = url
+        self.stream = stream
+        self.rendition = rendition
+        self.joinNanoseconds = joinNanoseconds
+        self.leaveNanoseconds = leaveNanoseconds
+        self.rateLimit = rateLimit
+        self.playoutBufferMilliseconds = playoutBufferMilliseconds
+    }
+}
+
+/// The part of a run that counts, in CLOCK_MONOTONIC nanoseconds.
+public struct SteadyWindow: Codable, Sendable, Hashable {
+    public var startNanoseconds: Int64
+    public var endNanoseconds: Int64
+
+    public init(startNanoseconds: Int64, endNanoseconds: Int64) {
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
+    }
+
+    public func contains(_ nanoseconds: Int64) -> Bool {
+        nanoseconds >= startNanoseconds && nanoseconds < endNanoseconds
+    }
+}
+
+/// What a viewer's address resolves to.
+struct ViewerError: Error, CustomStringConvertible {
+    var description: String
+}
