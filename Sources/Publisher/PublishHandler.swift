@@ -1,0 +1,134 @@
+import NIOCore
+import RTMP
+
+/// The protocol side of one publishing connection: handshake, session, then frames.
+final class PublishHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case handshake(ClientHandshake)
+        case session
+        case running(messageStreamID: UInt32)
+        case closed
+    }
+
+    private var random = SystemRandomNumberGenerator()
+    private var phase: Phase
+    private var session: ClientSessionStateMachine
+    private var reader = ChunkReader()
+    private var context: ChannelHandlerContext?
+    /// Completed when the server lets media in; fails where it refuses or the connection ends.
+    private let started: EventLoopPromise<Void>
+    private let onClose: (PublisherError) -> Void
+    private var reason = PublisherError(description: "the server closed the connection", isFinal: false)
+
+    init(
+        url: RTMPURL, chunkSize: Int, started: EventLoopPromise<Void>,
+        onClose: @escaping (PublisherError) -> Void
+    ) {
+        session = ClientSessionStateMachine(url: url, purpose: .publish, chunkSize: chunkSize)
+        phase = .handshake(ClientHandshake(mode: .complex, using: &random))
+        self.started = started
+        self.onClose = onClose
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if case .handshake(let handshake) = phase {
+            context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        phase = .closed
+        started.fail(reason)
+        onClose(reason)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(PublisherError(description: "\(error)", isFinal: false))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        do {
+            if case .handshake(var handshake) = phase {
+                guard let (c2, rest) = try handshake.receive(bytes, using: &random) else {
+                    phase = .handshake(handshake)
+                    return
+                }
+                phase = .session
+                var hello = c2
+                hello.writeImmutableBuffer(session.start())
+                context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
+                try receive(rest)
+            } else {
+                try receive(bytes)
+            }
+        } catch {
+            fail(PublisherError(description: "\(error)", isFinal: false))
+        }
+    }
+
+    private func receive(_ bytes: ByteBuffer) throws {
+        guard let context, bytes.readableBytes > 0 else { return }
+        if let acknowledgement = session.received(bytes: bytes.readableBytes) {
+            context.writeAndFlush(wrapOutboundOut(acknowledgement), promise: nil)
+        }
+        reader.append(bytes)
+        while let message = try reader.next() {
+            guard !message.type.isMedia else { continue }
+            for action in try session.receive(message) {
+                switch action {
+                case .write(let bytes):
+                    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+                case .started(let id):
+                    phase = .running(messageStreamID: id)
+                    started.succeed()
+                case .refused(let code, let description):
+                    fail(PublisherError(description: "\(code): \(description)", isFinal: true))
+                case .ended(let code):
+                    fail(PublisherError(description: "the server ended the stream (\(code))", isFinal: false))
+                }
+            }
+        }
+    }
+
+    private func fail(_ error: PublisherError) {
+        reason = error
+        context?.close(promise: nil)
+    }
+
+    /// Bytes that wait for the socket.
+    var queuedBytes: Int {
+        guard let channel = context?.channel, !channel.isWritable else { return 0 }
+        return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Writes one media or data message without flushing; false where there is no stream.
+    func send(_ type: MessageType, timestamp: UInt32, payload: ByteBuffer) -> Bool {
+        guard case .running(let id) = phase, let context else { return false }
+        let chunkStream: UInt32 = type == .audio ? 4 : type == .video ? 6 : 5
+        let message = Message(
+            chunkStreamID: chunkStream, timestamp: timestamp, type: type, messageStreamID: id,
+            payload: payload)
+        context.write(wrapOutboundOut(session.encode(message)), promise: nil)
+        return true
+    }
+
+    func flush() { context?.flush() }
+
+    /// Says goodbye and closes once that is out.
+    func finish() {
+        guard let context else { return }
+        let channel = context.channel
+        phase = .closed
+        reason = PublisherError(description: "finished", isFinal: true)
+        context.writeAndFlush(wrapOutboundOut(session.close())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+}

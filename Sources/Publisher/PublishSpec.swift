@@ -1,0 +1,48 @@
+public import Media
+
+/// Where a stream's frames come from.
+public enum SourceSpec: Codable, Sendable, Hashable {
+    case synthetic(SyntheticSpec)
+    /// An FLV file, played in a loop. Other containers are remuxed first.
+    case file(path: String)
+
+    /// - Throws: `MediaError` where the spec is impossible or the file is no usable FLV.
+    public func makeSource() throws -> any MediaSource {
+        switch self {
+        case .synthetic(let spec): try SyntheticSource(spec: spec)
+        case .file(let path): try FileSource(path: path)
+        }
+    }
+}
+
+/// One stream to publish.
+public struct PublishSpec: Codable, Sendable, Hashable {
+    /// `rtmp://host[:port]/app/stream[?query]`
+    public var url: String
+    /// Written into every frame stamp; unique in the run.
+    public var streamID: UInt32
+    public var source: SourceSpec
+    /// Shifts the whole schedule, so that streams do not send at the same moments.
+    public var phaseNanoseconds: Int64
+
+    public init(url: String, streamID: UInt32, source: SourceSpec, phaseNanoseconds: Int64 = 0) {
+        self.url = url
+        self.streamID = streamID
+        self.source = source
+        self.phaseNanoseconds = phaseNanoseconds
+    }
+}
+
+public struct PublisherOptions: Codable, Sendable, Hashable {
+    public var threads = 1
+    public var congestionControl: String?
+    /// Chunk size of what is sent; 4096 as OBS has it.
+    public var chunkSize = 4096
+    /// Attempts after a lost connection before the stream counts as failed; 0 = never again.
+    public var reconnectLimit = 10
+    /// Frames are dropped, and counted, while more than this waits for one connection.
+    public var queueByteLimit = 8 << 20
+    public var connectTimeoutMilliseconds = 10_000
+
+    public init() {}
+}

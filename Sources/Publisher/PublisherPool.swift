@@ -1,0 +1,89 @@
+import NIOCore
+import NIOPosix
+import Statistics
+
+/// N streams on one event loop group, each frame on its own absolute schedule.
+public final class PublisherPool: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    private let pacers: [Bound]
+
+    private struct Bound: Sendable {
+        let loop: any EventLoop
+        let bound: NIOLoopBound<Pacer>
+        var value: Pacer { bound.value }
+    }
+
+    /// Builds the sources; connects nothing yet.
+    /// - Throws: `RTMPError`, `MediaError` or `PublisherError` for a spec that cannot work.
+    public init(_ specs: [PublishSpec], options: PublisherOptions) async throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.threads))
+        let loops = Array(group.makeIterator())
+        do {
+            var pacers: [Bound] = []
+            for (i, loop) in loops.enumerated() {
+                let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(\.element)
+                let pacer = try await loop.submit {
+                    let publishers = try share.map {
+                        try StreamPublisher($0, options: options, eventLoop: loop)
+                    }
+                    return NIOLoopBound(Pacer(publishers, eventLoop: loop), eventLoop: loop)
+                }.get()
+                pacers.append(Bound(loop: loop, bound: pacer))
+            }
+            self.pacers = pacers
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Connects every stream and returns when all may send.
+    /// - Throws: the first failure, with the stream's URL.
+    public func connect() async throws {
+        for pacer in pacers {
+            let loop = pacer.loop
+            let all = loop.flatSubmit {
+                EventLoopFuture.andAllSucceed(pacer.value.publishers.map { $0.connect() }, on: loop)
+            }
+            try await all.get()
+        }
+    }
+
+    /// Begins to send: frame 0 is meant to go out at `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64) {
+        for pacer in pacers {
+            pacer.loop.execute { pacer.value.begin(atNanoseconds: startNanoseconds) }
+        }
+    }
+
+    /// Frames intended in this range (CLOCK_MONOTONIC) are accounted apart.
+    public func setWindow(_ window: ClosedRange<Int64>) {
+        for pacer in pacers { pacer.loop.execute { pacer.value.window = window } }
+    }
+
+    /// Counts so far; `lateness` covers the time since the last call.
+    public func report() async throws -> PublisherReport {
+        var report = PublisherReport(streams: [], lateness: .init(), windowLateness: .init())
+        for pacer in pacers {
+            let (streams, lateness, window) = try await pacer.loop.submit {
+                (
+                    pacer.value.publishers.map(\.report), pacer.value.takeLateness(),
+                    pacer.value.windowLateness
+                )
+            }.get()
+            report.streams += streams
+            report.lateness.add(lateness)
+            report.windowLateness.add(window)
+        }
+        report.streams.sort { $0.streamID < $1.streamID }
+        return report
+    }
+
+    /// Unpublishes every stream and ends the threads.
+    public func stop() async throws {
+        for pacer in pacers { try? await pacer.loop.submit { pacer.value.stop() }.get() }
+        // Goodbyes leave with the next loop iterations; the shutdown closes what is left.
+        try await Task.sleep(for: .milliseconds(100))
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,190 @@
+import Media
+import NIOCore
+import NIOPosix
+import RTMP
+import SimulationKernel
+import Sockets
+
+/// One stream: its source, its connection and its account. Bound to one event loop.
+final class StreamPublisher {
+    private let spec: PublishSpec
+    private let url: RTMPURL
+    private let options: PublisherOptions
+    private let eventLoop: any EventLoop
+    private var source: any MediaSource
+    private(set) var report: StreamReport
+    private var handler: PublishHandler?
+    private var needsHeaders = true
+    private var frameNumber: UInt64 = 0
+    private var upcoming: SourceFrame?
+    private var startNanoseconds: Int64 = 0
+    private var attempts = 0
+    private var isStopping = false
+    var window: ClosedRange<Int64>?
+
+    init(_ spec: PublishSpec, options: PublisherOptions, eventLoop: any EventLoop) throws {
+        self.spec = spec
+        self.options = options
+        self.eventLoop = eventLoop
+        url = try RTMPURL(spec.url)
+        source = try spec.source.makeSource()
+        report = StreamReport(spec)
+        upcoming = try source.next()
+        guard upcoming != nil else {
+            throw PublisherError(description: "the source of \(spec.url) has no frame", isFinal: true)
+        }
+    }
+
+    /// Connects until the server lets media in.
+    func connect() -> EventLoopFuture<Void> {
+        let started = eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let (url, options) = (url, options)
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(
+                .writeBufferWaterMark,
+                value: .init(low: options.queueByteLimit / 4, high: options.queueByteLimit / 2))
+            .connectTimeout(.milliseconds(Int64(options.connectTimeoutMilliseconds)))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let publisher = bound.value
+                    let handler = PublishHandler(
+                        url: url, chunkSize: options.chunkSize, started: started
+                    ) { bound.value.disconnected($0) }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                    publisher.handler = handler
+                }.flatMap {
+                    options.congestionControl.map { CongestionControl($0).apply(to: channel) }
+                        ?? channel.eventLoop.makeSucceededVoidFuture()
+                }
+            }
+            .connect(host: url.host, port: url.port)
+            .whenFailure { error in
+                started.fail(
+                    PublisherError(
+                        description: "cannot connect to \(url.host):\(url.port): \(error)",
+                        isFinal: false))
+                bound.value.disconnected(
+                    PublisherError(description: "cannot connect: \(error)", isFinal: false))
+            }
+        eventLoop.scheduleTask(in: .milliseconds(Int64(options.connectTimeoutMilliseconds))) {
+            started.fail(
+                PublisherError(
+                    description: "\(url) did not let us publish in \(options.connectTimeoutMilliseconds) ms",
+                    isFinal: false))
+        }
+        let result = started.futureResult
+        result.whenSuccess {
+            let publisher = bound.value
+            publisher.report.isConnected = true
+            publisher.report.failure = nil
+            publisher.attempts = 0
+            publisher.needsHeaders = true
+        }
+        return result
+    }
+
+    private func disconnected(_ error: PublisherError) {
+        let wasConnected = report.isConnected
+        report.isConnected = false
+        handler = nil
+        guard !isStopping else { return }
+        report.failure = error.description
+        // The first connection is the caller's to judge; later ones are taken up again.
+        guard wasConnected || attempts > 0, !error.isFinal, attempts < options.reconnectLimit else {
+            return
+        }
+        attempts += 1
+        report.reconnects += 1
+        let delay = min(8000, 250 << min(attempts - 1, 5))
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
+            let publisher = bound.value
+            if !publisher.isStopping { _ = publisher.connect() }
+        }
+    }
+
+    /// Fixes the schedule; returns the first frame's intended time.
+    func begin(atNanoseconds start: Int64) -> Int64 {
+        startNanoseconds = start + spec.phaseNanoseconds
+        return nextIntended!
+    }
+
+    /// When the next frame is meant to go out.
+    var nextIntended: Int64? { upcoming.map { startNanoseconds + $0.dtsNanoseconds } }
+
+    /// Sends the next frame without flushing. Returns how late it was.
+    func sendNext(now: Int64) -> Int64 {
+        guard var frame = upcoming, let intended = nextIntended else { return 0 }
+        let counts = window?.contains(intended) ?? false
+        var sent = false
+        if handler != nil, report.isConnected {
+            if needsHeaders { sendHeaders(frame.timestamp) }
+            if let handler, handler.queuedBytes <= options.queueByteLimit {
+                if frame.kind == .video {
+                    let stamp = FrameStamp(
+                        streamID: spec.streamID, frameNumber: frameNumber,
+                        intendedNanoseconds: intended,
+                        latenessMicroseconds: UInt32(clamping: (now - intended) / 1000))
+                    frame.stamp(stamp, nalUnitLengthSize: source.nalUnitLengthSize)
+                }
+                sent = handler.send(
+                    frame.kind == .video ? .video : .audio, timestamp: frame.timestamp,
+                    payload: frame.payload)
+            }
+        }
+        account(frame, sent: sent, counts: counts)
+        upcoming = try? source.next()
+        return now - intended
+    }
+
+    private func account(_ frame: SourceFrame, sent: Bool, counts: Bool) {
+        let bytes = frame.payload.readableBytes
+        if sent { report.payloadBytes += bytes }
+        if counts {
+            if sent { report.windowPayloadBytes += bytes }
+            if frame.kind == .video {
+                report.windowFrames += 1
+                report.windowFirstFrame = report.windowFirstFrame ?? frameNumber
+                report.windowLastFrame = frameNumber
+            } else {
+                report.windowAudioFrames += 1
+            }
+        }
+        guard frame.kind == .video else { return }
+        frameNumber += 1
+        if sent { report.framesSent += 1 } else { report.framesNotSent += 1 }
+    }
+
+    private func sendHeaders(_ timestamp: UInt32) {
+        needsHeaders = false
+        var metadata = ByteBuffer()
+        AMF0.write(.string("@setDataFrame"), into: &metadata)
+        AMF0.write(.string("onMetaData"), into: &metadata)
+        let properties = source.metadata.map { entry -> AMFValue.Property in
+            let value: AMFValue =
+                switch entry.value {
+                case .number(let number): .number(number)
+                case .string(let string): .string(string)
+                case .boolean(let flag): .boolean(flag)
+                }
+            return .init(entry.name, value)
+        }
+        AMF0.write(.ecmaArray(properties), into: &metadata)
+        _ = handler?.send(.dataAMF0, timestamp: 0, payload: metadata)
+        if let header = source.videoSequenceHeader {
+            _ = handler?.send(.video, timestamp: timestamp, payload: header)
+        }
+        if let header = source.audioSequenceHeader {
+            _ = handler?.send(.audio, timestamp: timestamp, payload: header)
+        }
+    }
+
+    func flush() { handler?.flush() }
+
+    func stop() {
+        isStopping = true
+        handler?.finish()
+    }
+}
