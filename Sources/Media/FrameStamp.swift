@@ -12,11 +12,18 @@ public struct FrameStamp: Hashable, Sendable {
     public var frameNumber: UInt64
     /// When the pacing schedule meant to send the frame, in nanoseconds of the run's clock.
     public var intendedNanoseconds: Int64
+    /// How much later the sender really handed the frame to its socket: what separates the
+    /// corrected delay from the uncorrected one.
+    public var latenessMicroseconds: UInt32
 
-    public init(streamID: UInt32, frameNumber: UInt64, intendedNanoseconds: Int64) {
+    public init(
+        streamID: UInt32, frameNumber: UInt64, intendedNanoseconds: Int64,
+        latenessMicroseconds: UInt32 = 0
+    ) {
         self.streamID = streamID
         self.frameNumber = frameNumber
         self.intendedNanoseconds = intendedNanoseconds
+        self.latenessMicroseconds = latenessMicroseconds
     }
 
     /// uuid_iso_iec_11578 of our stamps: random bytes, none of them zero.
@@ -25,8 +32,9 @@ public struct FrameStamp: Hashable, Sendable {
         0xB7, 0x19, 0xE3, 0x6D, 0x2A, 0xF8, 0xC5, 0x47,
     ]
 
-    /// Bytes of the encoded fields: 5 of the stream ID, 10 of the frame number, 10 of the time.
-    public static let fieldsLength = 25
+    /// Bytes of the encoded fields: 5 of the stream ID, 10 of the frame number, 10 of the intended
+    /// time, 5 of the lateness.
+    public static let fieldsLength = 30
     /// Bytes before the fields in the NAL unit: header, payload type, payload size, UUID.
     public static let fieldsOffset = 3 + 16
     /// Bytes of the whole NAL unit, without a length or start code.
@@ -59,6 +67,7 @@ public struct FrameStamp: Hashable, Sendable {
             Self.encode(frameNumber, into: bytes, at: offset + 5, count: 10)
             Self.encode(
                 UInt64(bitPattern: intendedNanoseconds), into: bytes, at: offset + 15, count: 10)
+            Self.encode(UInt64(latenessMicroseconds), into: bytes, at: offset + 25, count: 5)
         }
     }
 
@@ -78,11 +87,13 @@ public struct FrameStamp: Hashable, Sendable {
         guard offset >= 0, bytes.count - offset >= fieldsLength,
             let streamID = decode(bytes, at: offset, count: 5), streamID <= UInt64(UInt32.max),
             let frameNumber = decode(bytes, at: offset + 5, count: 10),
-            let intended = decode(bytes, at: offset + 15, count: 10)
+            let intended = decode(bytes, at: offset + 15, count: 10),
+            let lateness = decode(bytes, at: offset + 25, count: 5), lateness <= UInt64(UInt32.max)
         else { return nil }
         return FrameStamp(
             streamID: UInt32(streamID), frameNumber: frameNumber,
-            intendedNanoseconds: Int64(bitPattern: intended))
+            intendedNanoseconds: Int64(bitPattern: intended),
+            latenessMicroseconds: UInt32(lateness))
     }
 
     private static func decode(
