@@ -69,8 +69,8 @@ let package = Package(
         module(
             "Publisher",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", nioCore, nioPosix,
-                .product(name: "HeapModule", package: "swift-collections"),
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
+                nioPosix, .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server"]),
         module(
             "Viewer",
@@ -100,7 +100,8 @@ let package = Package(
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Harness", "Report", "Server",
+                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
+                    "SimulationKernel", "Statistics",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

@@ -20,7 +20,13 @@ public struct Bitrate: Hashable, Comparable, Codable, Sendable, CustomStringConv
     public static func < (a: Self, b: Self) -> Bool { a.bitsPerSecond < b.bitsPerSecond }
 
     public init(from decoder: any Decoder) throws {
-        self.init(bitsPerSecond: try decoder.singleValueContainer().decode(Int.self))
+        let container = try decoder.singleValueContainer()
+        let value = try container.decode(Int.self)
+        guard value >= 0 else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "a bit rate is not negative")
+        }
+        self.init(bitsPerSecond: value)
     }
 
     public func encode(to encoder: any Encoder) throws {

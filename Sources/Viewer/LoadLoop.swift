@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import SimulationKernel
+import Sockets
 import Statistics
 
 /// The thread of a `LoadViewerPool`. Used by that thread alone once it runs.
@@ -61,12 +62,12 @@ final class LoadLoop: @unchecked Sendable {
         let leaves = viewers.indices.filter { viewers[$0].spec.leaveNanoseconds != nil }
             .sorted { viewers[$0].spec.leaveNanoseconds! < viewers[$1].spec.leaveNanoseconds! }
         var nextLeave = 0
-        var nextTick = max(monotonicNanoseconds(), start)
+        var nextTick = max(Clock.monotonicNanoseconds(), start)
         var nextLimited = nextTick
         var boundaries = [false, false]
         var events = [epoll_event](repeating: epoll_event(), count: 512)
         while true {
-            var now = monotonicNanoseconds()
+            var now = Clock.monotonicNanoseconds()
             while nextJoin < viewers.count, start + viewers[nextJoin].spec.joinNanoseconds <= now {
                 join(nextJoin)
                 nextJoin += 1
@@ -100,12 +101,12 @@ final class LoadLoop: @unchecked Sendable {
                 for (i, moment) in [window.startNanoseconds, window.endNanoseconds].enumerated()
                 where !boundaries[i] { deadline = min(deadline, moment) }
             }
-            now = monotonicNanoseconds()
+            now = Clock.monotonicNanoseconds()
             var timeout = timespec(
                 tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
             let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
             guard count > 0 else { continue }
-            now = monotonicNanoseconds()
+            now = Clock.monotonicNanoseconds()
             for event in events[..<Int(count)] { ready(Int(event.data.u64), event.events, now) }
         }
         for index in viewers.indices { viewers[index].close() }
@@ -156,7 +157,7 @@ final class LoadLoop: @unchecked Sendable {
         if case .connecting = viewers[index].state { return }
         // Bounded: a sender cannot hold the loop for longer than this.
         for _ in 0..<64 where viewers[index].isOpen {
-            guard read(index, limit: Self.readSize, monotonicNanoseconds()) == Self.readSize else {
+            guard read(index, limit: Self.readSize, Clock.monotonicNanoseconds()) == Self.readSize else {
                 return
             }
         }
@@ -247,7 +248,7 @@ final class LoadLoop: @unchecked Sendable {
         if viewers[index].spec.rateLimit != nil {
             // From now on the tick reads, and only what is due.
             epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
-            viewers[index].spentUntil = monotonicNanoseconds()
+            viewers[index].spentUntil = Clock.monotonicNanoseconds()
             limited.append(index)
         } else if options.mode == .lazy {
             _ = SocketConnector.set(

@@ -99,10 +99,3 @@ enum Thread {
         return thread
     }
 }
-
-/// CLOCK_MONOTONIC.
-func monotonicNanoseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-}

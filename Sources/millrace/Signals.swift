@@ -11,27 +11,39 @@ nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
 
 /// SIGINT and SIGTERM; the first one begins an orderly stop.
 enum Interruption {
-    /// Returns the first of the two signals that comes.
-    static func wait() async -> Int32 {
+    private struct State {
+        var sources: [any DispatchSourceSignal] = []
+        var waiting: CheckedContinuation<Int32?, Never>?
+        var released = false
+    }
+
+    private static let state = Mutex(State())
+
+    /// Returns the first of the two signals that comes, nil after `release`.
+    static func wait() async -> Int32? {
         await withCheckedContinuation { continuation in
-            let first = Mutex<CheckedContinuation<Int32, Never>?>(continuation)
-            sources.withLock { sources in
+            state.withLock { state in
+                guard !state.released else { return continuation.resume(returning: nil) }
+                state.waiting = continuation
                 for number in [SIGINT, SIGTERM] {
                     signal(number, SIG_IGN)
                     let source = DispatchSource.makeSignalSource(signal: number)
-                    source.setEventHandler {
-                        first.withLock { waiting in
-                            waiting?.resume(returning: number)
-                            waiting = nil
-                        }
-                    }
+                    source.setEventHandler { resume(number) }
                     source.activate()
-                    sources.append(source)
+                    state.sources.append(source)
                 }
             }
         }
     }
 
-    /// Kept for as long as the process lives.
-    private static let sources = Mutex<[any DispatchSourceSignal]>([])
+    /// Ends `wait`, once the work is done without a signal.
+    static func release() { resume(nil) }
+
+    private static func resume(_ number: Int32?) {
+        state.withLock { state in
+            state.released = true
+            state.waiting?.resume(returning: number)
+            state.waiting = nil
+        }
+    }
 }

@@ -1,0 +1,75 @@
+import CLinux
+import Glibc
+import Sockets
+
+/// Turns any container into FLV, once, with the ffmpeg that is installed. Nothing is re-encoded.
+public enum Remux {
+    /// The path of an FLV file with the streams of `path`: `path` itself where it is FLV.
+    /// The copy lies in the temporary directory and is made again for each process.
+    /// - Throws: `PublisherError` where ffmpeg is missing or cannot copy the streams.
+    public static func flv(of path: String) throws -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else {
+            throw PublisherError(
+                description: "cannot open '\(path)': \(String(cString: strerror(errno)))",
+                isFinal: true)
+        }
+        var magic = [UInt8](repeating: 0, count: 3)
+        let count = read(fd, &magic, 3)
+        close(fd)
+        if count == 3, magic == Array("FLV".utf8) { return path }
+        let target = temporaryPath()
+        let arguments = [
+            "ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-map", "0:v:0?", "-map",
+            "0:a:0?", "-c", "copy", "-f", "flv", target,
+        ]
+        let code = try run(arguments)
+        guard code == 0 else {
+            unlink(target)
+            throw PublisherError(
+                description:
+                    "ffmpeg cannot copy '\(path)' into FLV (exit code \(code)); it must hold H.264 and AAC or MP3. Re-encode it: ffmpeg -i '\(path)' -c:v libx264 -c:a aac out.flv",
+                isFinal: true)
+        }
+        return target
+    }
+
+    private static func temporaryPath() -> String {
+        let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        return "\(directory)/millrace-\(getpid())-\(Clock.monotonicNanoseconds()).flv"
+    }
+
+    private static func run(_ arguments: [String]) throws -> Int32 {
+        guard let program = which("ffmpeg") else {
+            throw PublisherError(
+                description: "ffmpeg is not installed: apt-get install ffmpeg, or give an FLV file",
+                isFinal: true)
+        }
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for argument in argv { free(argument) } }
+        let pid = program.withCString { path in
+            argv.withUnsafeMutableBufferPointer { argv in
+                var options = millrace_spawn_options()
+                options.path = path
+                options.argv = UnsafePointer(argv.baseAddress!)
+                options.envp = UnsafePointer(environ)
+                options.stdin_fd = -1
+                options.stdout_fd = 2
+                options.stderr_fd = 2
+                return millrace_spawn(&options)
+            }
+        }
+        guard pid > 0 else {
+            throw PublisherError(
+                description: "cannot start ffmpeg: \(String(cString: strerror(-pid)))", isFinal: true)
+        }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
+    }
+
+    private static func which(_ name: String) -> String? {
+        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// The clocks of a run, by name. Pacing and delays are monotonic; captures are real time.
+public enum Clock {
+    /// CLOCK_MONOTONIC.
+    public static func monotonicNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
+    /// CLOCK_REALTIME, since 1970.
+    public static func realTimeNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
+
+    /// Real time minus monotonic time, read between two monotonic reads. `errorNanoseconds` is
+    /// half of what passed between those.
+    public static func offset() -> (nanoseconds: Int64, errorNanoseconds: Int64) {
+        var best: (Int64, Int64) = (0, .max)
+        for _ in 0..<5 {
+            let before = monotonicNanoseconds()
+            let real = realTimeNanoseconds()
+            let after = monotonicNanoseconds()
+            let error = (after - before + 1) / 2
+            if error < best.1 { best = (real - (before + after) / 2, error) }
+        }
+        return best
+    }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,67 @@
+/// A simple play-out buffer: starts once enough media is there, stalls when it runs dry and
+/// starts again once enough is there. Times in nanoseconds; pure.
+struct PlayoutBuffer {
+    private enum State {
+        case filling
+        case playing(sinceMedia: Int64, sinceClock: Int64)
+    }
+
+    private let target: Int64
+    private var state = State.filling
+    private var firstMedia: Int64?
+    private var lastMedia: Int64 = 0
+    /// Where playback stands while filling.
+    private var position: Int64 = 0
+    private var fillingSince: Int64
+    private(set) var stallCount = 0
+    private(set) var stallNanoseconds: Int64 = 0
+    /// From creation to the first frame shown.
+    private(set) var startupNanoseconds: Int64?
+    private(set) var playedNanoseconds: Int64 = 0
+
+    init(targetMilliseconds: Int, now: Int64) {
+        target = Int64(targetMilliseconds) * 1_000_000
+        fillingSince = now
+    }
+
+    /// Media up to `timestamp` has arrived.
+    mutating func receive(timestampMilliseconds: Int64, now: Int64) {
+        advance(now: now)
+        let media = timestampMilliseconds * 1_000_000
+        if firstMedia == nil {
+            firstMedia = media
+            position = media
+        }
+        lastMedia = max(lastMedia, media)
+        guard case .filling = state, lastMedia - position >= target else { return }
+        if startupNanoseconds == nil {
+            startupNanoseconds = now - fillingSince
+        } else {
+            stallNanoseconds += now - fillingSince
+        }
+        state = .playing(sinceMedia: position, sinceClock: now)
+    }
+
+    /// Lets the clock run to `now`: a buffer that ran dry on the way stalled at that moment.
+    mutating func advance(now: Int64) {
+        guard case .playing(let media, let clock) = state else { return }
+        let reached = media + (now - clock)
+        guard reached > lastMedia else { return }
+        let dryAt = clock + (lastMedia - media)
+        playedNanoseconds += lastMedia - media
+        position = lastMedia
+        state = .filling
+        stallCount += 1
+        fillingSince = dryAt
+    }
+
+    /// The account at the end of the session.
+    mutating func finish(now: Int64) {
+        advance(now: now)
+        switch state {
+        case .playing(_, let clock): playedNanoseconds += now - clock
+        case .filling:
+            if startupNanoseconds != nil { stallNanoseconds += now - fillingSince }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+import Media
+import NIOCore
+import Statistics
+
+/// What one probe has seen: decides for each frame whether it is join burst, window, duplicate.
+struct ProbeAccount {
+    private(set) var report: ProbeViewerReport
+    var window: SteadyWindow?
+    private var playout: PlayoutBuffer
+    private let askedAt: Int64
+    private var nalUnitLengthSize = 4
+    private var timestampBase: Int64?
+    private var seen = FrameNumberSet()
+    private var atWindowStart: ViewerCounters?
+    private var receivedBytes = 0
+    private var payloadBytes = 0
+    private var videoMessages = 0
+    private var audioMessages = 0
+    /// Frames kept one by one.
+    private let frameLimit: Int
+
+    init(_ spec: ViewerSpec, askedAt: Int64, frameLimit: Int) {
+        report = ProbeViewerReport(index: spec.index, localPort: 0)
+        playout = PlayoutBuffer(targetMilliseconds: spec.playoutBufferMilliseconds, now: askedAt)
+        self.askedAt = askedAt
+        self.frameLimit = frameLimit
+    }
+
+    var localPort: Int {
+        get { report.localPort }
+        set { report.localPort = newValue }
+    }
+
+    private var counters: ViewerCounters {
+        var counters = ViewerCounters()
+        counters.receivedBytes = receivedBytes
+        counters.payloadBytes = payloadBytes
+        counters.videoMessages = videoMessages
+        counters.audioMessages = audioMessages
+        return counters
+    }
+
+    mutating func receive(bytes: Int, now: Int64) {
+        crossBoundaries(now)
+        receivedBytes += bytes
+    }
+
+    mutating func crossBoundaries(_ now: Int64) {
+        guard let window else { return }
+        if atWindowStart == nil, now >= window.startNanoseconds { atWindowStart = counters }
+        if !windowIsClosed, now >= window.endNanoseconds, let start = atWindowStart {
+            windowIsClosed = true
+            report.window = counters - start
+        }
+    }
+    private var windowIsClosed = false
+
+    /// One audio or video message. Returns the corrected delay where the frame counts.
+    mutating func receive(
+        isVideo: Bool, timestamp: UInt32, payload: ByteBuffer, now: Int64
+    ) -> Int64? {
+        payloadBytes += payload.readableBytes
+        if isVideo { videoMessages += 1 } else { audioMessages += 1 }
+        if isVideo, let header = VideoTagHeader.parse(payload) {
+            if header.isSequenceHeader {
+                if let record = configuration(payload, header) {
+                    nalUnitLengthSize = record.nalUnitLengthSize
+                }
+                return nil
+            }
+        } else if !isVideo, AudioTagHeader.parse(payload)?.isSequenceHeader ?? false {
+            return nil
+        }
+        if report.firstFrameNanoseconds == nil { report.firstFrameNanoseconds = now - askedAt }
+        let base = timestampBase ?? Int64(timestamp)
+        timestampBase = base
+        playout.receive(timestampMilliseconds: Int64(timestamp) - base, now: now)
+        guard isVideo,
+            let stamp = FrameStamp.find(
+                inVideoPayload: payload, nalUnitLengthSize: nalUnitLengthSize)
+        else { return nil }
+        return receive(stamp, now: now)
+    }
+
+    private func configuration(
+        _ payload: ByteBuffer, _ header: VideoTagHeader
+    ) -> AVCDecoderConfigurationRecord? {
+        guard header.codec.isAVC,
+            let body = payload.getSlice(
+                at: payload.readerIndex + header.headerLength,
+                length: payload.readableBytes - header.headerLength)
+        else { return nil }
+        return try? AVCDecoderConfigurationRecord(parsing: body)
+    }
+
+    private mutating func receive(_ stamp: FrameStamp, now: Int64) -> Int64? {
+        report.streamID = stamp.streamID
+        guard seen.insert(stamp.frameNumber) else {
+            report.duplicateFrames += 1
+            return nil
+        }
+        guard stamp.intendedNanoseconds >= askedAt else {
+            report.joinBurstFrames += 1
+            return nil
+        }
+        let delay = now - stamp.intendedNanoseconds
+        guard window?.contains(stamp.intendedNanoseconds) ?? true else { return nil }
+        report.windowFrames += 1
+        report.firstWindowFrame = min(report.firstWindowFrame ?? .max, stamp.frameNumber)
+        report.lastWindowFrame = max(report.lastWindowFrame ?? 0, stamp.frameNumber)
+        report.delay.record(nanoseconds: delay)
+        report.uncorrectedDelay.record(
+            nanoseconds: delay - Int64(stamp.latenessMicroseconds) * 1000)
+        if report.frames.count < frameLimit {
+            report.frames.append(
+                ProbeFrame(
+                    frameNumber: stamp.frameNumber,
+                    intendedNanoseconds: stamp.intendedNanoseconds,
+                    latenessMicroseconds: stamp.latenessMicroseconds, arrivalNanoseconds: now))
+        }
+        return delay
+    }
+
+    mutating func fail(_ reason: String) {
+        if report.failure == nil { report.failure = reason }
+    }
+
+    mutating func finish(now: Int64) -> ProbeViewerReport {
+        crossBoundaries(now)
+        playout.finish(now: now)
+        if !windowIsClosed { report.window = counters - (atWindowStart ?? ViewerCounters()) }
+        report.total = counters
+        report.startupNanoseconds = playout.startupNanoseconds
+        report.stallCount = playout.stallCount
+        report.stallNanoseconds = playout.stallNanoseconds
+        report.playedNanoseconds = playout.playedNanoseconds
+        if let first = report.firstWindowFrame, let last = report.lastWindowFrame {
+            report.missingFrames = Int(last - first) + 1 - report.windowFrames
+        }
+        return report
+    }
+}
+
+/// Which of the last 4,096 frame numbers have come; older ones count as come.
+struct FrameNumberSet {
+    private var bits = [UInt64](repeating: 0, count: 64)
+    private var highest: UInt64?
+
+    /// False where the number has come before.
+    mutating func insert(_ number: UInt64) -> Bool {
+        let size = UInt64(bits.count * 64)
+        if let highest, number <= highest {
+            guard highest - number < size else { return false }
+        } else {
+            let from = highest.map { $0 + 1 } ?? number
+            if number - from >= size {
+                for i in bits.indices { bits[i] = 0 }
+            } else {
+                for passed in from...number { clear(passed) }
+            }
+            highest = number
+        }
+        let (word, bit) = (Int(number % size / 64), number % 64)
+        guard bits[word] >> bit & 1 == 0 else { return false }
+        bits[word] |= 1 << bit
+        return true
+    }
+
+    private mutating func clear(_ number: UInt64) {
+        let size = UInt64(bits.count * 64)
+        bits[Int(number % size / 64)] &= ~(1 << (number % 64))
+    }
+}

@@ -1,0 +1,166 @@
+import Media
+import NIOCore
+import RTMP
+
+/// A probe's connection, RTMP or HTTP-FLV: wakes at once and times every frame.
+final class ProbeHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case handshake(ClientHandshake)
+        case session
+        case httpHead(ByteBuffer)
+        case flv
+        case closed
+    }
+
+    private let spec: ViewerSpec
+    private let endpoint: ViewerEndpoint
+    private let onDelay: (Int64) -> Void
+    private var random = SystemRandomNumberGenerator()
+    private var phase = Phase.closed
+    private var session: ClientSessionStateMachine?
+    private var chunks = ChunkReader()
+    private var tags = FLVReader()
+    private var context: ChannelHandlerContext?
+    private(set) var account: ProbeAccount
+    private(set) var isPlaying = false
+
+    init(
+        _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, account: ProbeAccount,
+        onDelay: @escaping (Int64) -> Void
+    ) {
+        self.spec = spec
+        self.endpoint = endpoint
+        self.account = account
+        self.onDelay = onDelay
+    }
+
+    func connected(localPort: Int) { account.localPort = localPort }
+    func crossBoundaries(_ now: Int64) { account.crossBoundaries(now) }
+    func setWindow(_ window: SteadyWindow) { account.window = window }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        switch endpoint {
+        case .rtmp(let url):
+            let handshake = ClientHandshake(mode: .complex, using: &random)
+            session = ClientSessionStateMachine(
+                url: url,
+                purpose: .play(bufferMilliseconds: UInt32(spec.playoutBufferMilliseconds)))
+            phase = .handshake(handshake)
+            context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
+        case .http:
+            phase = .httpHead(ByteBuffer())
+            let request = ByteBuffer(string: endpoint.request ?? "")
+            context.writeAndFlush(wrapOutboundOut(request), promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if case .closed = phase { return }
+        fail("the server closed the connection")
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)") }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let now = Int64(NIODeadline.now().uptimeNanoseconds)
+        let bytes = unwrapInboundIn(data)
+        account.receive(bytes: bytes.readableBytes, now: now)
+        do {
+            switch phase {
+            case .handshake(var handshake):
+                guard let (c2, rest) = try handshake.receive(bytes, using: &random) else {
+                    phase = .handshake(handshake)
+                    return
+                }
+                phase = .session
+                var hello = c2
+                hello.writeImmutableBuffer(session!.start())
+                write(hello)
+                try receiveChunks(rest, now)
+            case .session: try receiveChunks(bytes, now)
+            case .httpHead(var head):
+                head.writeImmutableBuffer(bytes)
+                guard let length = try head.withUnsafeReadableBytes({ try FLVTagCounter.headLength($0) })
+                else {
+                    phase = .httpHead(head)
+                    return
+                }
+                head.moveReaderIndex(forwardBy: length)
+                phase = .flv
+                isPlaying = true
+                try receiveTags(head.slice(), now)
+            case .flv: try receiveTags(bytes, now)
+            case .closed: break
+            }
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private func receiveChunks(_ bytes: ByteBuffer, _ now: Int64) throws {
+        if let acknowledgement = session?.received(bytes: bytes.readableBytes) {
+            write(acknowledgement)
+        }
+        chunks.append(bytes)
+        while let message = try chunks.next() {
+            switch message.type {
+            case .video, .audio:
+                media(message.type == .video, message.timestamp, message.payload, now)
+            case .aggregate:
+                for part in try message.split() where part.type == .video || part.type == .audio {
+                    media(part.type == .video, part.timestamp, part.payload, now)
+                }
+            case .dataAMF0, .dataAMF3: break
+            default:
+                for action in try session!.receive(message) {
+                    switch action {
+                    case .write(let bytes): write(bytes)
+                    case .started: isPlaying = true
+                    case .refused(let code, let description): fail("refused: \(code) \(description)")
+                    case .ended(let code): fail("the stream ended: \(code)")
+                    }
+                }
+            }
+        }
+    }
+
+    private func receiveTags(_ bytes: ByteBuffer, _ now: Int64) throws {
+        tags.append(bytes)
+        while let tag = try tags.next() {
+            guard tag.type != .script else { continue }
+            media(tag.type == .video, tag.timestamp, tag.payload, now)
+        }
+    }
+
+    private func media(_ isVideo: Bool, _ timestamp: UInt32, _ payload: ByteBuffer, _ now: Int64) {
+        if let delay = account.receive(
+            isVideo: isVideo, timestamp: timestamp, payload: payload, now: now)
+        {
+            onDelay(delay)
+        }
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func fail(_ reason: String) {
+        account.fail(reason)
+        isPlaying = false
+        phase = .closed
+        context?.close(promise: nil)
+    }
+
+    /// Ends without counting as a failure.
+    func finish() -> ProbeViewerReport {
+        phase = .closed
+        isPlaying = false
+        context?.close(promise: nil)
+        return account.finish(now: Int64(NIODeadline.now().uptimeNanoseconds))
+    }
+}

@@ -1,0 +1,156 @@
+import NIOCore
+import NIOPosix
+import RTMP
+import Sockets
+import Statistics
+
+/// The viewers that time frames, on an event loop of their own.
+public final class ProbePool: Sendable {
+    /// Frames kept one by one, over all probes of a pool; beyond that only histograms grow.
+    public static let frameLimit = 200_000
+
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let loop: any EventLoop
+    private let state: NIOLoopBoundBox<State>
+
+    private struct State {
+        var handlers: [Int: ProbeHandler] = [:]
+        var window: SteadyWindow?
+        var lag = DelayHistogram()
+        var delay: [String: DelayHistogram] = [:]
+        var failures: [ProbeViewerReport] = []
+        var isStopped = false
+        var expectedTick: Int64 = 0
+    }
+
+    private let specs: [ViewerSpec]
+    private let congestionControl: String?
+    private let framesEach: Int
+
+    /// Throws where a URL is wrong.
+    public init(_ specs: [ViewerSpec], congestionControl: String?) throws {
+        for spec in specs { _ = try ViewerEndpoint(spec) }
+        self.specs = specs
+        self.congestionControl = congestionControl
+        framesEach = Self.frameLimit / max(1, specs.count)
+        loop = group.next()
+        state = NIOLoopBoundBox.makeBoxSendingValue(State(), eventLoop: loop)
+    }
+
+    /// Joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+        loop.execute { [self] in
+            state.value.window = window
+            for spec in specs {
+                let time = startNanoseconds + spec.joinNanoseconds
+                loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time)))) {
+                    self.join(spec)
+                }
+                if let leave = spec.leaveNanoseconds {
+                    let time = startNanoseconds + leave
+                    loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time)))) {
+                        self.leave(spec)
+                    }
+                }
+            }
+            state.value.expectedTick = Int64(NIODeadline.now().uptimeNanoseconds)
+            tick()
+        }
+    }
+
+    /// Measures the loop's own lag against absolute deadlines every 10 ms.
+    private func tick() {
+        guard !state.value.isStopped else { return }
+        let now = Int64(NIODeadline.now().uptimeNanoseconds)
+        state.value.lag.record(nanoseconds: max(0, now - state.value.expectedTick))
+        let period: Int64 = 10_000_000
+        state.value.expectedTick += ((now - state.value.expectedTick) / period + 1) * period
+        let next = NIODeadline.uptimeNanoseconds(UInt64(state.value.expectedTick))
+        loop.scheduleTask(deadline: next) { self.tick() }
+    }
+
+    private func join(_ spec: ViewerSpec) {
+        guard !state.value.isStopped, let endpoint = try? ViewerEndpoint(spec) else { return }
+        let askedAt = Int64(NIODeadline.now().uptimeNanoseconds)
+        let key = "\(spec.stream)/\(spec.rendition)"
+        let congestionControl = congestionControl
+        ClientBootstrap(group: loop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .connectTimeout(.seconds(10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { [self] in
+                    let account = ProbeAccount(
+                        spec, askedAt: askedAt, frameLimit: framesEach)
+                    let handler = ProbeHandler(spec, endpoint, account: account) { delay in
+                        self.state.value.delay[key, default: .init()].record(nanoseconds: delay)
+                    }
+                    if let window = state.value.window { handler.setWindow(window) }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                    state.value.handlers[spec.index] = handler
+                }.flatMap {
+                    congestionControl.map { CongestionControl($0).apply(to: channel) }
+                        ?? channel.eventLoop.makeSucceededVoidFuture()
+                }
+            }
+            .connect(host: endpoint.host, port: endpoint.port)
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    self.state.value.handlers[spec.index]?.connected(
+                        localPort: channel.localAddress?.port ?? 0)
+                case .failure(let error):
+                    var account = ProbeAccount(spec, askedAt: askedAt, frameLimit: 0)
+                    account.fail("cannot connect: \(error)")
+                    self.state.value.handlers.removeValue(forKey: spec.index)
+                    self.state.value.failures.append(account.finish(now: askedAt))
+                }
+            }
+    }
+
+    private func leave(_ spec: ViewerSpec) {
+        guard let handler = state.value.handlers.removeValue(forKey: spec.index) else { return }
+        state.value.failures.append(handler.finish())
+    }
+
+    public func setWindow(_ window: SteadyWindow) {
+        loop.execute { [self] in
+            state.value.window = window
+            for handler in state.value.handlers.values { handler.setWindow(window) }
+        }
+    }
+
+    /// What happened since the last call.
+    public func interval() async throws -> ProbeReport {
+        try await loop.submit { [self] in
+            let now = Int64(NIODeadline.now().uptimeNanoseconds)
+            for handler in state.value.handlers.values { handler.crossBoundaries(now) }
+            defer {
+                state.value.lag = .init()
+                state.value.delay = [:]
+            }
+            return summary()
+        }.get()
+    }
+
+    private func summary() -> ProbeReport {
+        ProbeReport(
+            playing: state.value.handlers.values.count { $0.isPlaying },
+            failed: state.value.failures.count { $0.failure != nil }
+                + state.value.handlers.values.count { $0.account.report.failure != nil },
+            lag: state.value.lag, delay: state.value.delay, viewers: [])
+    }
+
+    /// Closes every probe and returns the final report.
+    public func stop() async throws -> ProbeReport {
+        let report = try await loop.submit { [self] in
+            var report = summary()
+            state.value.isStopped = true
+            report.viewers = state.value.failures
+            for handler in state.value.handlers.values { report.viewers.append(handler.finish()) }
+            report.viewers.sort { $0.index < $1.index }
+            return report
+        }.get()
+        try await group.shutdownGracefully()
+        return report
+    }
+}

@@ -1,0 +1,152 @@
+import ArgumentParser
+import Glibc
+import Media
+import Publisher
+import Sockets
+import Statistics
+import SimulationKernel
+
+struct Publish: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Publish synthetic streams or files over RTMP, each frame at its intended time.",
+        discussion: """
+            millrace publish rtmp://127.0.0.1/live/demo --bitrate 2628 --size 1280x720
+            millrace publish 'rtmp://127.0.0.1/live/s{i}' --count 100 --bitrate 2000
+            millrace publish rtmp://127.0.0.1/live/demo --edge-ladder     (demo_720p … demo_240p)
+            millrace publish rtmp://127.0.0.1/live/demo --file in.mp4
+            """)
+
+    @Argument(help: "Where to publish; {i} becomes the stream's number from 0.")
+    var url: String
+    @Option(help: "Number of streams.")
+    var count = 1
+    @Option(help: "Bit rate in kbit/s, audio included.")
+    var bitrate = 2000
+    @Option(help: "Audio bit rate in kbit/s; 0 = no audio.")
+    var audioBitrate = 128
+    @Option(help: "Picture size.")
+    var size = "1280x720"
+    @Option(help: "Frames per second.")
+    var fps = 30
+    @Option(help: "Seconds between key frames.")
+    var gop = 2
+    @Flag(help: "Publish the four renditions of the edge ladder, named <stream>_720p and so on.")
+    var edgeLadder = false
+    @Option(help: "Loop this file instead; anything but FLV is remuxed once through ffmpeg.")
+    var file: String?
+    @Option(help: "Stop after so many seconds; 0 = at Ctrl-C.")
+    var duration = 0
+    @Option(help: "First timestamp in milliseconds.")
+    var startTimestamp: UInt32 = 0
+    @Option(help: "Event loop threads.")
+    var threads = 1
+    @Option(help: "TCP congestion control; default: the system's.")
+    var congestionControl: String?
+    @Flag(name: .shortAndLong, help: "No progress lines.")
+    var quiet = false
+
+    func validate() throws {
+        try check(count, in: 1...100_000, "--count")
+        try check(bitrate, in: 1...1_000_000, "--bitrate")
+        try check(audioBitrate, in: 0...1_000_000, "--audio-bitrate")
+        try check(fps, in: 1...240, "--fps")
+        try check(gop, in: 1...60, "--gop")
+        try check(threads, in: 1...64, "--threads")
+        try check(duration, in: 0...31_536_000, "--duration")
+        guard count == 1 || url.contains("{i}") else {
+            throw ValidationError("--count \(count) needs {i} in the URL, or all streams have one name")
+        }
+        guard size.split(separator: "x").compactMap({ Int($0) }).count == 2 else {
+            throw ValidationError("--size is '\(size)'; it takes WIDTHxHEIGHT, for example 1280x720")
+        }
+    }
+
+    private func specs() throws -> [PublishSpec] {
+        let dimensions = size.split(separator: "x").compactMap { Int($0) }
+        var sources: [(suffix: String, source: SourceSpec)] = []
+        if let file {
+            sources = [("", .file(path: try Remux.flv(of: file)))]
+        } else if edgeLadder {
+            for (name, spec) in SyntheticSpec.edgeLadder {
+                var spec = spec
+                spec.startTimestamp = startTimestamp
+                sources.append(("_\(name)", .synthetic(spec)))
+            }
+        } else {
+            var spec = SyntheticSpec(
+                width: dimensions[0], height: dimensions[1], framesPerSecond: FrameRate(fps),
+                gopFrames: gop * fps, totalBitrate: Bitrate(kilobitsPerSecond: bitrate),
+                audioBitrate: Bitrate(kilobitsPerSecond: audioBitrate))
+            spec.startTimestamp = startTimestamp
+            sources = [("", .synthetic(spec))]
+        }
+        return (0..<count).flatMap { i in
+            sources.enumerated().map { j, entry in
+                let id = i * sources.count + j
+                let parts = url.replacing("{i}", with: String(i)).split(
+                    separator: "?", maxSplits: 1)
+                let query = parts.count > 1 ? "?\(parts[1])" : ""
+                return PublishSpec(
+                    url: "\(parts[0])\(entry.suffix)\(query)", streamID: UInt32(id),
+                    source: entry.source,
+                    phaseNanoseconds: Int64(id) * 7_919_000 % 33_000_000)
+            }
+        }
+    }
+
+    func run() async throws {
+        var options = PublisherOptions()
+        options.threads = threads
+        options.congestionControl = congestionControl
+        let pool: PublisherPool
+        do {
+            pool = try await PublisherPool(try specs(), options: options)
+            try await pool.connect()
+        } catch {
+            fail("\(error)")
+        }
+        pool.start(atNanoseconds: Clock.monotonicNanoseconds() + 100_000_000)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await Interruption.wait() }
+            group.addTask { [duration] in
+                if duration > 0 { try? await Task.sleep(for: .seconds(duration)) }
+                else { try? await Task.sleep(for: .seconds(1_000_000_000)) }
+            }
+            group.addTask { [quiet] in
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: .seconds(5))
+                    if !quiet, let report = try? await pool.report() { Self.progress(report) }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+            Interruption.release()
+        }
+        let report = try await pool.report()
+        try await pool.stop()
+        var failed = 0
+        for stream in report.streams {
+            if stream.failure != nil { failed += 1 }
+            print(
+                "\(stream.url): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \($0)" } ?? "")"
+            )
+        }
+        if failed > 0 { fail("\(failed) of \(report.streams.count) streams ended in error") }
+    }
+
+    private static func progress(_ report: PublisherReport) {
+        let connected = report.streams.count { $0.isConnected }
+        let frames = report.streams.reduce(0) { $0 + $1.framesSent }
+        let late = report.lateness.milliseconds(atPercentile: 99) ?? 0
+        fputs(
+            "\(connected)/\(report.streams.count) streams, \(frames) frames, lateness p99 \(rounded(late)) ms\n",
+            stderrStream)
+    }
+}
+
+/// `value` with two decimals.
+func rounded(_ value: Double) -> String {
+    let hundredths = Int((value * 100).rounded())
+    let fraction = String(abs(hundredths) % 100)
+    return "\(hundredths / 100).\(fraction.count == 1 ? "0" : "")\(fraction)"
+}

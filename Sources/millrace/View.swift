@@ -1,0 +1,112 @@
+public import ArgumentParser
+import Glibc
+import SimulationKernel
+import Sockets
+import Statistics
+public import Viewer
+
+struct View: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Play a stream with many viewers: load viewers that count, probes that time frames.",
+        discussion: """
+            millrace view rtmp://127.0.0.1/live/demo --count 500 --probes 10 --duration 20
+            millrace view http://127.0.0.1:8080/live/demo.flv --count 50
+            Delay is measured on streams published by Millrace, whose frames are stamped.
+            """)
+
+    @Argument(help: "rtmp://… or http://….flv; {i} becomes the viewer's number modulo --streams.")
+    var url: String
+    @Option(help: "Number of viewers, probes included.")
+    var count = 1
+    @Option(help: "How many of them time each frame.")
+    var probes = 1
+    @Option(help: "Streams that {i} runs over.")
+    var streams = 1
+    @Option(help: "Joins per second.")
+    var rate = 200.0
+    @Option(help: "Seconds to play after the last join.")
+    var duration = 10
+    @Option(help: "How load viewers read: lazy or prompt.")
+    var mode = LoadReadMode.lazy
+    @Option(help: "kbit/s that each load viewer reads at most; 0 = no limit.")
+    var rateLimit = 0
+    @Option(help: "TCP congestion control; default: the system's.")
+    var congestionControl: String?
+
+    func validate() throws {
+        try check(count, in: 1...100_000, "--count")
+        try check(probes, in: 0...count, "--probes")
+        try check(streams, in: 1...100_000, "--streams")
+        try check(duration, in: 1...31_536_000, "--duration")
+        guard rate > 0 else { throw ValidationError("--rate must be more than 0") }
+    }
+
+    func run() async throws {
+        let transport: ViewerProtocol = url.lowercased().hasPrefix("http") ? .httpFLV : .rtmp
+        let specs = (0..<count).map { i in
+            ViewerSpec(
+                index: i, transport: transport,
+                url: url.replacing("{i}", with: String(i % streams)),
+                joinNanoseconds: Int64(Double(i) / rate * 1e9),
+                rateLimit: rateLimit > 0 ? Bitrate(kilobitsPerSecond: rateLimit) : nil)
+        }
+        // Probes sit evenly in the join order.
+        let probed = Set((0..<probes).map { $0 * count / max(1, probes) })
+        var options = LoadViewerPool.Options()
+        options.mode = mode
+        options.congestionControl = congestionControl
+        let load: LoadViewerPool
+        let probe: ProbePool
+        do {
+            load = try LoadViewerPool(specs.filter { !probed.contains($0.index) }, options: options)
+            probe = try ProbePool(
+                specs.filter { probed.contains($0.index) }, congestionControl: congestionControl)
+        } catch {
+            fail("\(error)", code: 2)
+        }
+        let start = Clock.monotonicNanoseconds() + 100_000_000
+        let steady = start + Int64(Double(count) / rate * 1e9) + 1_000_000_000
+        let window = SteadyWindow(
+            startNanoseconds: steady, endNanoseconds: steady + Int64(duration) * 1_000_000_000)
+        load.start(atNanoseconds: start, window: window)
+        probe.start(atNanoseconds: start, window: window)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await Interruption.wait() }
+            group.addTask {
+                let left = window.endNanoseconds - Clock.monotonicNanoseconds() + 500_000_000
+                try? await Task.sleep(for: .nanoseconds(left))
+            }
+            await group.next()
+            group.cancelAll()
+            Interruption.release()
+        }
+        let probeReport = try await probe.stop()
+        let loadReport = await load.stop()
+        if summarise(loadReport, probeReport, window) > 0 { throw ExitCode(1) }
+    }
+
+    /// Prints what came; returns how many viewers failed.
+    private func summarise(
+        _ load: LoadReport, _ probe: ProbeReport, _ window: SteadyWindow
+    ) -> Int {
+        let seconds = Double(window.endNanoseconds - window.startNanoseconds) / 1e9
+        let bytes =
+            load.viewers.reduce(0) { $0 + $1.window.payloadBytes }
+            + probe.viewers.reduce(0) { $0 + $1.window.payloadBytes }
+        print("viewers     \(count) (\(probes) probes)")
+        print("received    \(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s audio and video payload")
+        for viewer in probe.viewers {
+            let delay = viewer.delay
+            print(
+                "probe \(viewer.index): \(viewer.windowFrames) frames, \(viewer.missingFrames) missing, \(viewer.duplicateFrames) twice, delay p50 \(rounded(delay.milliseconds(atPercentile: 50) ?? 0)) p99 \(rounded(delay.milliseconds(atPercentile: 99) ?? 0)) max \(rounded(delay.maximumMilliseconds ?? 0)) ms, stalls \(viewer.stallCount)\(viewer.failure.map { ", \($0)" } ?? "")"
+            )
+        }
+        let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
+        for (reason, group) in Dictionary(grouping: failures, by: \.self) {
+            print("failed      \(group.count): \(reason)")
+        }
+        return failures.count
+    }
+}
+
+extension LoadReadMode: ExpressibleByArgument {}
