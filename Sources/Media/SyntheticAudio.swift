@@ -30,7 +30,7 @@ struct SyntheticAudio: Sendable {
         sampleRate = UInt64(spec.sampleRate)
         bitsPerSecond = UInt64(bitrate.bitsPerSecond)
         let scale = 8 * spec.sampleRate
-        let size = bitrate.bitsPerSecond * 1024 / scale
+        let size = Int(scaled(bitsPerSecond, by: Self.samplesPerFrame, over: UInt64(scale)))
         guard size >= Self.minimumSize, size < Self.maximumSize else {
             let least = (Self.minimumSize * scale + 1023) / 1024
             let greatest = Self.maximumSize * scale / 1024 - 1

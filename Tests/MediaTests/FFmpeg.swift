@@ -41,10 +41,13 @@ enum FFmpeg {
             .appendingPathComponent("millrace-\(UUID().uuidString).\(suffix)").path
     }
 
-    /// Decodes all of `path` and expects not a word about it.
+    /// Decodes all of `path`, with every check the decoders have, and expects not a word about it.
     static func expectCleanDecode(_ path: String, _ comment: Comment) throws {
-        let result = try run(
-            ["ffmpeg", "-v", "warning", "-xerror", "-i", path, "-f", "null", "-"])
+        let checks = "+crccheck+bitstream+buffer+careful+compliant+aggressive+explode"
+        let result = try run([
+            "ffmpeg", "-v", "warning", "-xerror", "-err_detect", checks, "-i", path, "-f", "null",
+            "-",
+        ])
         #expect(result.status == 0, comment)
         #expect(result.errors == "", comment)
     }

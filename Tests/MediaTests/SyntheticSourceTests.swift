@@ -68,6 +68,30 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: FFmpeg.isInstalled, FFmpeg.skipped))
+    func stampsSurviveRemuxingToMPEGTSAndAnnexB() throws {
+        let paths = ["flv", "ts", "h264"].map(FFmpeg.temporaryPath)
+        defer { for path in paths { try? FileManager.default.removeItem(atPath: path) } }
+        var source = try SyntheticSource(spec: SyntheticSpec.edgeLadder[2].spec)
+        let frames = try source.writeFLV(to: paths[0], seconds: 3, stamped: 5)
+        for (input, output) in zip(paths, paths.dropFirst()) {
+            let result = try FFmpeg.run([
+                "ffmpeg", "-v", "warning", "-i", input, "-map", "0:v", "-c", "copy", output,
+            ])
+            #expect(result.status == 0 && result.errors == "")
+        }
+        let stream = ByteBuffer(bytes: try Data(contentsOf: URL(fileURLWithPath: paths[2])))
+        let stamps = AnnexB.units(stream).compactMap { unit -> FrameStamp? in
+            var bytes = ByteBuffer(hex: "000001")
+            bytes.writeImmutableBuffer(unit)
+            return FrameStamp.find(inAnnexB: bytes)
+        }
+        let times = frames.filter { $0.kind == .video }.map(\.dtsNanoseconds)
+        #expect(stamps.map(\.intendedNanoseconds) == times)
+        #expect(stamps.map(\.frameNumber) == times.indices.map { UInt64($0) })
+        #expect(stamps.allSatisfy { $0.streamID == 5 })
+    }
+
     @Test func videoMeetsTheRateOverEachGOPAndAudioOverEachFrame() throws {
         let odd = SyntheticSpec(
             width: 320, height: 180, framesPerSecond: FrameRate(30000, over: 1001), gopFrames: 17,
@@ -182,6 +206,21 @@ import Testing
             ("no rate", { $0.totalBitrate = nil }),
             ("audio above the total", { $0.audioBitrate = Bitrate(kilobitsPerSecond: 5000) }),
             ("audio too low", { $0.audioBitrate = Bitrate(bitsPerSecond: 1000) }),
+            (
+                "rates beyond reason",
+                {
+                    $0.totalBitrate = nil
+                    $0.videoBitrate = Bitrate(bitsPerSecond: .max)
+                }
+            ),
+            (
+                "audio beyond reason",
+                {
+                    $0.totalBitrate = nil
+                    $0.videoBitrate = Bitrate(kilobitsPerSecond: 1000)
+                    $0.audioBitrate = Bitrate(bitsPerSecond: .max)
+                }
+            ),
             ("contradiction", { $0.videoBitrate = Bitrate(kilobitsPerSecond: 1) }),
             ("no frames in a GOP", { $0.gopFrames = 0 }),
             ("unknown sample rate", { $0.sampleRate = 12345 }),
