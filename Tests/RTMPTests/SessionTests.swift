@@ -1,0 +1,177 @@
+import NIOCore
+import Testing
+
+@testable import RTMP
+
+/// A client and a server session joined without a socket.
+private struct Pair {
+    var client: ClientSessionStateMachine
+    var server = ServerSessionStateMachine()
+    var toServer = ChunkReader()
+    var toClient = ChunkReader()
+    var requests: [ServerSessionStateMachine.Action] = []
+    var clientEvents: [ClientSessionStateMachine.Action] = []
+
+    init(_ purpose: ClientSessionStateMachine.Purpose, url: String) throws {
+        client = ClientSessionStateMachine(url: try RTMPURL(url), purpose: purpose)
+        try feedServer(client.start())
+    }
+
+    mutating func feedServer(_ bytes: ByteBuffer) throws {
+        toServer.append(bytes)
+        while let message = try toServer.next() {
+            for action in try server.receive(message) {
+                if case .write(let bytes) = action { try feedClient(bytes) } else { requests.append(action) }
+            }
+        }
+    }
+
+    mutating func feedClient(_ bytes: ByteBuffer) throws {
+        toClient.append(bytes)
+        while let message = try toClient.next() {
+            for action in try client.receive(message) {
+                if case .write(let bytes) = action { try feedServer(bytes) } else { clientEvents.append(action) }
+            }
+        }
+    }
+}
+
+@Suite struct SessionTests {
+    @Test func publishWithQuery() throws {
+        var pair = try Pair(.publish, url: "rtmp://[::1]:1936/live/a/b?key=x&y=1")
+        guard case .publishRequested(let request) = pair.requests.last else {
+            Issue.record("no publish request: \(pair.requests)")
+            return
+        }
+        #expect(request.application == "live")
+        #expect(request.streamKey == "a/b")
+        #expect(request.query == "key=x&y=1")
+        try pair.feedClient(pair.server.acceptPublish(request))
+        #expect(pair.clientEvents == [.started(messageStreamID: 1)])
+        pair.requests = []
+        try pair.feedServer(pair.client.close())
+        #expect(pair.requests == [.streamEnded(messageStreamID: 1)])
+    }
+
+    @Test func playIsRefused() throws {
+        var pair = try Pair(.play(bufferMilliseconds: 500), url: "rtmp://h/live/x")
+        guard case .playRequested(let request) = pair.requests.last else {
+            Issue.record("no play request")
+            return
+        }
+        try pair.feedClient(pair.server.reject(request, code: "NetStream.Play.StreamNotFound", "none"))
+        #expect(pair.clientEvents == [.refused(code: "NetStream.Play.StreamNotFound", description: "none")])
+    }
+
+    @Test func theEndIsToldToPlayers() throws {
+        var pair = try Pair(.play(bufferMilliseconds: 500), url: "rtmp://h/live/x")
+        guard case .playRequested(let request) = pair.requests.last else { return }
+        try pair.feedClient(pair.server.acceptPlay(request))
+        try pair.feedClient(pair.server.playEnded(messageStreamID: 1))
+        #expect(pair.clientEvents.first == .started(messageStreamID: 1))
+        #expect(pair.clientEvents.dropFirst().first == .ended(code: "StreamEOF"))
+    }
+
+    @Test(arguments: ["_checkbw", "getStreamLength", "FCSubscribe", "someNewCommand", "releaseStream"])
+    func unknownCommandsAreAnsweredNeverFatal(name: String) throws {
+        var pair = try Pair(.publish, url: "rtmp://h/live/x")
+        let command = Command(name, transactionID: 9, [.null, .string("x")])
+        let actions = try pair.server.receive(command.message())
+        guard case .write(var bytes) = actions.first, actions.count == 1 else {
+            Issue.record("\(name): \(actions)")
+            return
+        }
+        var reader = ChunkReader()
+        // The server announced its chunk size in its answer to connect.
+        var announce = ByteBuffer()
+        ChunkWriter().write(ControlMessage.setChunkSize(65536).message, into: &announce)
+        announce.writeBuffer(&bytes)
+        reader.append(announce)
+        _ = try reader.next()
+        let reply = try Command(try #require(try reader.next()))
+        #expect(reply.name == "_result")
+        #expect(reply.transactionID == 9)
+    }
+
+    @Test func acknowledgementsWrapAt32Bits() {
+        var window = AcknowledgementWindow(size: 1000, received: (1 << 32) - 500)
+        #expect(window.receive(999) == nil)
+        #expect(window.receive(1) == 500)
+        #expect(window.receive(999) == nil)
+        var never = AcknowledgementWindow(size: 0)
+        #expect(never.receive(1 << 40) == nil)
+    }
+
+    @Test(arguments: [
+        (ControlMessage.setChunkSize(4096), [UInt8](arrayLiteral: 0, 0, 16, 0)),
+        (.acknowledgement(1), [0, 0, 0, 1]), (.setPeerBandwidth(5, limitType: 2), [0, 0, 0, 5, 2]),
+        (.streamBegin(1), [0, 0, 0, 0, 0, 1]), (.pingRequest(7), [0, 6, 0, 0, 0, 7]),
+        (.setBufferLength(streamID: 1, milliseconds: 500), [0, 3, 0, 0, 0, 1, 0, 0, 1, 0xF4]),
+    ])
+    func controlMessages(message: ControlMessage, bytes: [UInt8]) throws {
+        #expect(Array(message.message.payload.readableBytesView) == bytes)
+        #expect(try ControlMessage(message.message) == message)
+        var cut = message.message
+        cut.payload = ByteBuffer(bytes: bytes.prefix(1))
+        #expect(throws: RTMPError.self) { try ControlMessage(cut) }
+    }
+
+    @Test(arguments: [ClientHandshake.Mode.simple, .complex])
+    func handshakeInEverySplit(mode: ClientHandshake.Mode) throws {
+        var random = SystemRandomNumberGenerator()
+        for piece in [1, 7, 1536, 4000] {
+            var client = ClientHandshake(mode: mode, using: &random)
+            var server = ServerHandshake()
+            var fromClient = client.opening
+            var fromServer = ByteBuffer()
+            var finished = (client: false, server: false)
+            while !finished.client || !finished.server {
+                if let part = fromClient.readSlice(length: min(piece, fromClient.readableBytes)),
+                    part.readableBytes > 0
+                {
+                    switch try server.receive(part, using: &random) {
+                    case .pending(var reply): fromServer.writeBuffer(&reply)
+                    case .done(var reply, let rest):
+                        fromServer.writeBuffer(&reply)
+                        finished.server = true
+                        #expect(rest.readableBytes == 0)
+                    }
+                }
+                if !finished.client,
+                    let part = fromServer.readSlice(length: min(piece, fromServer.readableBytes)),
+                    part.readableBytes > 0,
+                    var (c2, _) = try client.receive(part, using: &random)
+                {
+                    fromClient.writeBuffer(&c2)
+                    finished.client = true
+                }
+            }
+            #expect(server.isComplex == (mode == .complex))
+            #expect(client.serverSigned == (mode == .complex))
+        }
+    }
+
+    @Test func wrongHandshakeVersionsAreNamed() {
+        var random = SystemRandomNumberGenerator()
+        for version in [UInt8(6), 0x47, 0x16] {
+            var server = ServerHandshake()
+            #expect(throws: RTMPError.self) {
+                try server.receive(ByteBuffer(bytes: [version]), using: &random)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("rtmp://h/live/x", "h", 1935, "live", "x", ""), ("rtmp://h:1/a/b/c?d=e?f", "h", 1, "a", "b/c", "d=e?f"),
+        ("rtmp://[fe80::1]:2/a/", "fe80::1", 2, "a", "", ""), ("RTMP://u:p@h/a/b", "h", 1935, "a", "b", ""),
+    ])
+    func urls(text: String, host: String, port: Int, app: String, key: String, query: String) throws {
+        let url = try RTMPURL(text)
+        #expect(url == RTMPURL(host: host, port: port, application: app, streamKey: key, query: query))
+    }
+
+    @Test(arguments: ["", "h/live", "http://h/a/b", "rtmps://h/a/b", "rtmp:///a", "rtmp://h", "rtmp://h:0/a", "rtmp://[::1/a"])
+    func wrongURLs(text: String) {
+        #expect(throws: RTMPError.self) { try RTMPURL(text) }
+    }
+}
