@@ -65,13 +65,54 @@ import Testing
         #expect(try String(contentsOfFile: log, encoding: .utf8) == "broken\n")
     }
 
-    @Test func aKilledParentLeavesNoChild() async throws {
-        // sh is the parent here only in name: the child's own parent is this process, so check
-        // that the spawner's thread does not exit between spawns.
-        let children = try (0..<8).map { _ in try Self.shell("sleep 100") }
+    @Test func childrenOutliveTheCallingThread() async throws {
+        let children = try await withThrowingTaskGroup(of: ChildProcess.self) { group in
+            for _ in 0..<8 { group.addTask { try Self.shell("exec sleep 100") } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
         try await Task.sleep(for: .milliseconds(300))
         #expect(children.allSatisfy { $0.exitStatus == nil })
         for child in children { _ = await child.terminate() }
+    }
+
+    @Test func aKilledLeaderTakesItsGroupAlong() async throws {
+        let child = try Self.shell("sleep 100 & echo $!; wait")
+        var worker: Int32 = 0
+        for await case .line(let bytes) in child.lines() {
+            worker = Int32(String(decoding: bytes, as: UTF8.self))!
+            break
+        }
+        kill(child.pid, SIGKILL)
+        #expect(await child.wait() == .signaled(9))
+        while Self.isAlive(worker) { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    /// The exit test's body runs in a process of its own, which is then killed.
+    @Test func aKilledRunnerLeavesNoChild() async throws {
+        let note = "/tmp/millrace-orphans-\(getpid())"
+        defer { unlink(note) }
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            let plain = try ChildProcess(
+                name: "plain", .init(path: "/bin/sleep", arguments: ["100"]))
+            // As nginx: a leader with a worker that a parent-death signal does not reach.
+            var options = ChildProcess.Options(
+                path: "/bin/sh", arguments: ["-c", "sleep 100 & echo $!; wait"])
+            options.guardsGroup = true
+            let guarded = try ChildProcess(name: "guarded", options)
+            for await case .line(let bytes) in guarded.lines() {
+                let worker = String(decoding: bytes, as: UTF8.self)
+                try "\(plain.pid) \(guarded.pid) \(worker)".write(
+                    toFile: "/tmp/millrace-orphans-\(getppid())", atomically: true, encoding: .utf8)
+                break
+            }
+            kill(getpid(), SIGKILL)
+        }
+        let pids = try String(contentsOfFile: note, encoding: .utf8).split(separator: " ")
+            .compactMap { Int32($0) }
+        #expect(pids.count == 3)
+        for pid in pids {
+            while Self.isAlive(pid) { try await Task.sleep(for: .milliseconds(5)) }
+        }
     }
 
     struct Config: Codable, Sendable { var name: String }

@@ -17,8 +17,10 @@ import Testing
         #expect(endpoints.httpFLVBase == nil)
         let group = try #require(await driver.processGroups.first)
         var members: [Int32] = []
-        while members.count < workers + 1 { members = ProcFile.members(ofGroup: group) }
-        #expect(members.count == workers + 1)
+        // One process alone, or master, workers and guard.
+        let expected = workers == 1 ? 1 : workers + 2
+        while members.count < expected { members = ProcFile.members(ofGroup: group) }
+        #expect(members.count == expected)
         await driver.stop()
         #expect(!LocalPort.accepts(host: endpoints.rtmpHost, port: endpoints.rtmpPort))
         while !ProcFile.members(ofGroup: group).isEmpty {

@@ -6,9 +6,13 @@ public struct AccountedGroup: Hashable, Sendable {
     /// The group's leader; its other members (nginx's workers) are found as they appear.
     public var processGroup: Int32
 
-    public init(role: String, processGroup: Int32) {
+    /// Names of processes of the group that are not part of the role, such as the guard `sh`.
+    public var ignoredCommands: Set<String>
+
+    public init(role: String, processGroup: Int32, ignoredCommands: Set<String> = []) {
         self.role = role
         self.processGroup = processGroup
+        self.ignoredCommands = ignoredCommands
     }
 }
 
@@ -89,7 +93,10 @@ public struct ProcessAccounting: Sendable {
     private func snapshots() -> [(role: String, snapshot: ProcessSnapshot)] {
         groups.flatMap { group in
             ProcFile.members(ofGroup: group.processGroup).compactMap { pid in
-                ProcessSnapshot(pid: pid).map { (group.role, $0) }
+                ProcessSnapshot(pid: pid).flatMap { snapshot in
+                    let command = snapshot.threads[pid]?.name ?? ""
+                    return group.ignoredCommands.contains(command) ? nil : (group.role, snapshot)
+                }
             }
         }
     }

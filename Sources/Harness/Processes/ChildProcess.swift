@@ -37,6 +37,10 @@ public final class ChildProcess: Sendable {
         /// Where standard error is appended; nil = /dev/null.
         public var logPath: String?
         public var cpus: CPUSet?
+        /// For programs with children of their own: a guard in the group kills the group when this
+        /// process dies, since a parent-death signal reaches only the leader. Takes the child's
+        /// standard input.
+        public var guardsGroup = false
 
         /// - Parameter environment: nil = this process's own.
         public init(
@@ -49,6 +53,13 @@ public final class ChildProcess: Sendable {
             self.environment = environment ?? ProcessInfo.processInfo.environment
             self.logPath = logPath
             self.cpus = cpus
+        }
+
+        /// The guard waits for the end of its input, which comes when the parent is gone.
+        var command: (path: String, arguments: [String]) {
+            guard guardsGroup else { return (path, arguments) }
+            let script = "exec 3<&0; (read -r x <&3; kill -9 0) & exec 3<&-; exec \"$@\" </dev/null"
+            return ("/bin/sh", ["-c", script, "guard", path] + arguments)
         }
     }
 
@@ -73,9 +84,10 @@ public final class ChildProcess: Sendable {
         defer { if log >= 0 { close(log) } }
         let (childInput, parentInput) = try Self.pipe(name)
         let (parentOutput, childOutput) = try Self.pipe(name)
+        let (path, arguments) = options.command
         pid = ProcessSpawner.shared.spawn(
             .init(
-                path: options.path, arguments: options.arguments,
+                path: path, arguments: arguments,
                 environment: options.environment, input: childInput, output: childOutput,
                 error: log, cpus: options.cpus))
         close(childInput)
@@ -104,6 +116,11 @@ public final class ChildProcess: Sendable {
 
     private func reapInBackground() {
         let thread = Thread { [self] in
+            // Wait without reaping, so that the process group's number cannot be reused before the
+            // members that outlived their leader (nginx's workers) are killed.
+            var info = siginfo_t()
+            while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
+            kill(-pid, SIGKILL)
             var raw: Int32 = 0
             while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
             let signal = raw & 0x7F
@@ -149,8 +166,6 @@ public final class ChildProcess: Sendable {
         }
         let ended = await wait()
         killer.cancel()
-        // Members of the group that outlived their leader.
-        kill(-pid, SIGKILL)
         closeInput()
         return ended
     }

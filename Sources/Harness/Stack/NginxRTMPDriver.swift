@@ -76,15 +76,14 @@ public actor NginxRTMPDriver: StackDriver {
     }
 
     private func launch() throws(StackError) -> ChildProcess {
+        var child = ChildProcess.Options(
+            path: options.nginxPath,
+            arguments: [
+                "-p", directory, "-c", "\(directory)/nginx.conf", "-e", "\(directory)/error.log",
+            ], logPath: options.logPath, cpus: options.cpus)
+        child.guardsGroup = options.workers > 1
         do {
-            return try ChildProcess(
-                name: name,
-                .init(
-                    path: options.nginxPath,
-                    arguments: [
-                        "-p", directory, "-c", "\(directory)/nginx.conf", "-e",
-                        "\(directory)/error.log",
-                    ], logPath: options.logPath, cpus: options.cpus))
+            return try ChildProcess(name: name, child)
         } catch {
             throw failure(error.message)
         }
@@ -101,7 +100,7 @@ public actor NginxRTMPDriver: StackDriver {
         }
     }
 
-    /// One worker keeps publisher and players in one process; several need `rtmp_auto_push`, which
+    /// One worker runs without a master, as a single process that dies with the runner; several need `rtmp_auto_push`, which
     /// relays between them over Unix sockets.
     static func configuration(_ options: Options, port: Int, directory: String) -> String {
         let push =
@@ -109,7 +108,7 @@ public actor NginxRTMPDriver: StackDriver {
             ? "rtmp_auto_push on;\nrtmp_socket_dir \(directory);\n" : ""
         return """
             daemon off;
-            master_process on;
+            master_process \(options.workers > 1 ? "on" : "off");
             worker_processes \(options.workers);
             \(getuid() == 0 ? "user root;" : "")
             pid \(directory)/nginx.pid;
