@@ -28,6 +28,39 @@ import Testing
         }
     }
 
+    @Test(
+        .enabled(
+            if: hasNginx && FileManager.default.fileExists(atPath: "/usr/bin/ffmpeg"),
+            "apt-get install nginx libnginx-mod-rtmp ffmpeg"))
+    func nginxRelaysFromFFmpegToFFmpeg() async throws {
+        let driver = NginxRTMPDriver(.init())
+        let endpoints = try await driver.start()
+        let url = "rtmp://\(endpoints.rtmpHost):\(endpoints.rtmpPort)/live/a"
+        let publisher = try ChildProcess(
+            name: "ffmpeg",
+            .init(
+                path: "/usr/bin/ffmpeg",
+                arguments: [
+                    "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i",
+                    "testsrc2=s=64x64:r=10:d=30", "-c:v",
+                    "flv1", "-g", "5", "-f", "flv", url,
+                ]))
+        let player = try ChildProcess(
+            name: "player",
+            .init(
+                path: "/usr/bin/ffmpeg",
+                arguments: [
+                    "-nostdin", "-v", "error", "-t", "20", "-i", url, "-frames:v", "5", "-f",
+                    "framemd5", "-",
+                ]))
+        var frames = 0
+        for await case .line(let bytes) in player.lines() where bytes.first != 0x23 { frames += 1 }
+        #expect(frames == 5)
+        #expect(await player.wait().isSuccess)
+        _ = await publisher.terminate()
+        await driver.stop()
+    }
+
     @Test func missingNginxSaysHowToInstall() async {
         let driver = NginxRTMPDriver(.init(nginxPath: "/no/nginx"))
         let error = await #expect(throws: StackError.self) { try await driver.start() }
