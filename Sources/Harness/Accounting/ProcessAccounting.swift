@@ -1,0 +1,146 @@
+public import Results
+
+/// A process group and the role it is accounted to.
+public struct AccountedGroup: Hashable, Sendable {
+    public var role: String
+    /// The group's leader; its other members (nginx's workers) are found as they appear.
+    public var processGroup: Int32
+
+    /// Names of processes of the group that are not part of the role, such as the guard `sh`.
+    public var ignoredCommands: Set<String>
+
+    public init(role: String, processGroup: Int32, ignoredCommands: Set<String> = []) {
+        self.role = role
+        self.processGroup = processGroup
+        self.ignoredCommands = ignoredCommands
+    }
+}
+
+/// Turns samples of `/proc` into rows of `processes.csv`.
+///
+/// The caller decides when to sample and says what time it is. CPU time is the sum over threads of
+/// `schedstat` (nanoseconds); what an ended thread used is taken from the process's clock ticks.
+public struct ProcessAccounting: Sendable {
+    private let runID: String
+    private let groups: [AccountedGroup]
+    private var lastTime: Double
+    private var last: [Int32: ProcessSnapshot] = [:]
+    private let firstTicks: MachineTicks
+    private var steadyTicks: MachineTicks?
+    private var endTicks: MachineTicks?
+    private var steadySeconds = 0.0
+    public private(set) var rows: [ProcessRow] = []
+
+    /// Takes the first sample.
+    ///
+    /// - Parameter time: seconds from the shared start time; may be negative.
+    public init(runID: String, groups: [AccountedGroup], time: Double) {
+        self.runID = runID
+        self.groups = groups
+        lastTime = time
+        firstTicks = MachineTicks()
+        for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
+    }
+
+    /// Accounts what was used since the previous sample.
+    ///
+    /// - Parameter isSteady: whether that whole interval lies in the steady window.
+    public mutating func sample(time: Double, isSteady: Bool) {
+        let interval = time - lastTime
+        guard interval > 0 else { return }
+        let ticks = MachineTicks()
+        if isSteady {
+            if steadyTicks == nil { steadyTicks = endTicks ?? firstTicks }
+            endTicks = ticks
+            steadySeconds += interval
+        } else if steadyTicks == nil {
+            endTicks = ticks
+        }
+        var current: [Int32: ProcessSnapshot] = [:]
+        for (role, snapshot) in snapshots() {
+            current[snapshot.pid] = snapshot
+            append(snapshot, role: role, time: time, interval: interval, isSteady: isSteady)
+        }
+        last = current
+        lastTime = time
+    }
+
+    /// Share of CPU time the hypervisor took in the steady window so far, 0…1.
+    public var steal: Double {
+        guard let steadyTicks, let endTicks else { return 0 }
+        return endTicks.stealShare(since: steadyTicks)
+    }
+
+    /// Means of each role over the steady window.
+    public var roleUsage: [RoleUsage] {
+        let steady = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty }
+        guard steadySeconds > 0 else { return [] }
+        var roles: [String] = []
+        for row in steady where !roles.contains(row.role) { roles.append(row.role) }
+        return roles.map { role in
+            let mine = steady.filter { $0.role == role }
+            let cpu = mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
+            let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
+                .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
+            return RoleUsage(
+                role: role, processes: Set(mine.compactMap(\.pid)).count,
+                cpuPercent: cpu / steadySeconds * 100,
+                peakRSSBytes: rss.max() ?? 0,
+                runDelayMilliseconds: mine.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) })
+        }
+    }
+
+    private func snapshots() -> [(role: String, snapshot: ProcessSnapshot)] {
+        groups.flatMap { group in
+            ProcFile.members(ofGroup: group.processGroup).compactMap { pid in
+                ProcessSnapshot(pid: pid).flatMap { snapshot in
+                    let command = snapshot.threads[pid]?.name ?? ""
+                    return group.ignoredCommands.contains(command) ? nil : (group.role, snapshot)
+                }
+            }
+        }
+    }
+
+    private mutating func append(
+        _ now: ProcessSnapshot, role: String, time: Double, interval: Double, isSteady: Bool
+    ) {
+        let before = last[now.pid]
+        var groups: [String: (counters: UsageCounters, threads: Int)] = [:]
+        for (tid, thread) in now.threads {
+            let earlier = before?.threads[tid]?.counters ?? UsageCounters()
+            let entry = groups[thread.group] ?? (UsageCounters(), 0)
+            groups[thread.group] = (
+                entry.counters + thread.counters.since(earlier), entry.threads + 1
+            )
+        }
+        var whole = groups.values.reduce(UsageCounters()) { $0 + $1.counters }
+        // Threads that ended in the interval show only in the process's ticks (10 ms coarse).
+        let ended = before.map { !Set($0.threads.keys).isSubset(of: now.threads.keys) } ?? false
+        if ended {
+            let ticks = now.tickNanoseconds - (before?.tickNanoseconds ?? 0)
+            whole.cpuNanoseconds = max(whole.cpuNanoseconds, ticks)
+        }
+        func row(_ counters: UsageCounters, threads: Int, group: String) -> ProcessRow {
+            var row = ProcessRow()
+            row.runID = runID
+            row.timeSeconds = (time * 1e3).rounded() / 1e3
+            row.role = role
+            row.pid = Int(now.pid)
+            row.threads = threads
+            row.cpuSeconds = Double(counters.cpuNanoseconds) / 1e9
+            row.cpuPercent = Double(counters.cpuNanoseconds) / 1e7 / interval
+            row.rssBytes = group.isEmpty ? now.rssBytes : nil
+            row.voluntarySwitches = counters.voluntarySwitches
+            row.involuntarySwitches = counters.involuntarySwitches
+            row.runDelayMilliseconds = Double(counters.runDelayNanoseconds) / 1e6
+            row.threadGroup = group
+            row.steady = isSteady ? 1 : 0
+            return row
+        }
+        rows.append(row(whole, threads: now.threads.count, group: ""))
+        guard groups.count > 1 else { return }
+        for (name, entry) in groups.sorted(by: { $0.key < $1.key }) {
+            rows.append(row(entry.counters, threads: entry.threads, group: name))
+        }
+    }
+}

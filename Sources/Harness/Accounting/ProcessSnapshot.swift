@@ -1,0 +1,145 @@
+import Foundation
+import Glibc
+
+/// Counters of one thread, or the sum over threads, since their start.
+struct UsageCounters: Hashable, Sendable {
+    /// Time on a CPU.
+    var cpuNanoseconds: Int64 = 0
+    /// Time runnable, waiting for a CPU.
+    var runDelayNanoseconds: Int64 = 0
+    var voluntarySwitches = 0
+    var involuntarySwitches = 0
+
+    static func + (a: Self, b: Self) -> Self {
+        UsageCounters(
+            cpuNanoseconds: a.cpuNanoseconds + b.cpuNanoseconds,
+            runDelayNanoseconds: a.runDelayNanoseconds + b.runDelayNanoseconds,
+            voluntarySwitches: a.voluntarySwitches + b.voluntarySwitches,
+            involuntarySwitches: a.involuntarySwitches + b.involuntarySwitches)
+    }
+
+    /// What was added since `earlier`; a thread that ended takes its counters along, so never
+    /// below 0.
+    func since(_ earlier: Self) -> Self {
+        UsageCounters(
+            cpuNanoseconds: max(0, cpuNanoseconds - earlier.cpuNanoseconds),
+            runDelayNanoseconds: max(0, runDelayNanoseconds - earlier.runDelayNanoseconds),
+            voluntarySwitches: max(0, voluntarySwitches - earlier.voluntarySwitches),
+            involuntarySwitches: max(0, involuntarySwitches - earlier.involuntarySwitches))
+    }
+}
+
+/// One thread at one moment.
+struct ThreadSnapshot: Hashable, Sendable {
+    var name: String
+    var counters: UsageCounters
+
+    /// The name without its trailing number: `NIO-ELT-0-#1` is of the group `NIO-ELT`.
+    var group: String {
+        let base = name.reversed().drop { $0.isNumber || "-#_/:".contains($0) }.reversed()
+        return base.isEmpty ? name : String(base)
+    }
+}
+
+/// One process at one moment, from `/proc/<pid>`.
+struct ProcessSnapshot: Hashable, Sendable {
+    var pid: Int32
+    /// Clock ticks of user and system time, ended threads included.
+    var tickNanoseconds: Int64
+    var rssBytes: Int
+    /// By thread ID.
+    var threads: [Int32: ThreadSnapshot]
+
+    /// Nil where the process is gone or a zombie.
+    init?(pid: Int32) {
+        guard let stat = ProcFile.statFields(pid: pid), stat.count > 21, stat[0] != "Z" else {
+            return nil
+        }
+        self.pid = pid
+        let ticks = (Int64(stat[11]) ?? 0) + (Int64(stat[12]) ?? 0)
+        tickNanoseconds = ticks * (1_000_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
+        rssBytes = (Int(stat[21]) ?? 0) * Int(getpagesize())
+        threads = [:]
+        let task = "/proc/\(pid)/task"
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: task)) ?? [] {
+            guard let tid = Int32(name) else { continue }
+            threads[tid] = Self.thread(at: "\(task)/\(tid)")
+        }
+    }
+
+    private static func thread(at path: String) -> ThreadSnapshot? {
+        guard let name = ProcFile.read("\(path)/comm"), let status = ProcFile.read("\(path)/status")
+        else { return nil }
+        var counters = UsageCounters()
+        let scheduling = (ProcFile.read("\(path)/schedstat") ?? "").split(separator: " ")
+        if scheduling.count >= 2 {
+            counters.cpuNanoseconds = Int64(scheduling[0]) ?? 0
+            counters.runDelayNanoseconds = Int64(scheduling[1]) ?? 0
+        }
+        for line in status.split(separator: "\n") {
+            let parts = line.split { $0 == ":" || $0 == "\t" || $0 == " " }
+            guard parts.count == 2 else { continue }
+            switch parts[0] {
+            case "voluntary_ctxt_switches": counters.voluntarySwitches = Int(parts[1]) ?? 0
+            case "nonvoluntary_ctxt_switches": counters.involuntarySwitches = Int(parts[1]) ?? 0
+            default: break
+            }
+        }
+        return ThreadSnapshot(
+            name: name.trimmingCharacters(in: .newlines), counters: counters)
+    }
+}
+
+/// Reads of `/proc`, whose files have no size.
+enum ProcFile {
+    static func read(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let n = Glibc.read(descriptor, &chunk, chunk.count)
+            if n < 0 && errno == EINTR { continue }
+            guard n > 0 else { break }
+            bytes += chunk[..<n]
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The fields of `/proc/<pid>/stat` from the state on (field 3 of proc(5) is index 0).
+    static func statFields(pid: Int32) -> [Substring]? {
+        guard let text = read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else {
+            return nil
+        }
+        return text[text.index(after: end)...].split { $0 == " " || $0 == "\n" }
+    }
+
+    /// Live members of a process group.
+    static func members(ofGroup group: Int32) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter { pid in
+            guard let fields = statFields(pid: pid), fields.count > 2 else { return false }
+            return fields[2] == "\(group)" && fields[0] != "Z"
+        }.sorted()
+    }
+}
+
+/// CPU time of the whole machine, from the first line of `/proc/stat`, in clock ticks.
+struct MachineTicks: Hashable, Sendable {
+    var total: Int64 = 0
+    var steal: Int64 = 0
+
+    init() {
+        let line = ProcFile.read("/proc/stat")?.split(separator: "\n").first ?? ""
+        let values = line.split(separator: " ").dropFirst().compactMap { Int64($0) }
+        // user nice system idle iowait irq softirq steal; guest time is part of user time.
+        total = values.prefix(8).reduce(0, +)
+        if values.count > 7 { steal = values[7] }
+    }
+
+    /// Share of CPU time taken by the hypervisor since `earlier`, 0…1.
+    func stealShare(since earlier: Self) -> Double {
+        total > earlier.total ? Double(steal - earlier.steal) / Double(total - earlier.total) : 0
+    }
+}

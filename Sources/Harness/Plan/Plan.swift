@@ -1,0 +1,135 @@
+public import SimulationKernel
+
+/// Who does what and when in one trial: a pure function of the scenario and its seed.
+public struct Plan: Codable, Sendable, Hashable {
+    public var publishers: [PublisherPlan]
+    /// In join order; the index in the array is the viewer's index.
+    public var viewers: [ViewerPlan]
+    public var processes: [ProcessPlan]
+
+    public init(_ scenario: Scenario) {
+        publishers = PublisherPlan.all(of: scenario)
+        viewers = ViewerPlan.all(of: scenario)
+        processes = ProcessPlan.all(
+            of: scenario, publishers: publishers.count, viewers: viewers)
+    }
+
+    /// Payload bit rate that enters the server.
+    public var ingressRate: Bitrate {
+        Bitrate(bitsPerSecond: publishers.reduce(0) { $0 + ($1.bitrate?.bitsPerSecond ?? 0) })
+    }
+
+    /// Payload bit rate that leaves the server once all viewers have joined.
+    public var egressRate: Bitrate {
+        let rates = Dictionary(
+            publishers.map { ($0.streamKey, $0.bitrate?.bitsPerSecond ?? 0) },
+            uniquingKeysWith: { a, _ in a })
+        return Bitrate(
+            bitsPerSecond: viewers.reduce(0) { sum, viewer in
+                let rate = rates[viewer.streamKey] ?? 0
+                return sum + min(rate, viewer.rateLimit?.bitsPerSecond ?? rate)
+            })
+    }
+}
+
+/// One published rendition.
+public struct PublisherPlan: Codable, Sendable, Hashable {
+    /// `<stream>_<rendition>`.
+    public var streamKey: String
+    public var stream: String
+    public var rendition: String
+    public var source: SourceSpec
+    /// Audio and video payload together; nil for a file, whose rate is not known beforehand.
+    public var bitrate: Bitrate?
+    public var audioBitrate: Bitrate?
+    /// Identifies the stream in frame stamps; counted from 1.
+    public var streamID: UInt32
+
+    static func all(of scenario: Scenario) -> [PublisherPlan] {
+        let pairs = scenario.streams.flatMap { spec in
+            spec.names.flatMap { name in spec.renditions.map { (name, $0) } }
+        }
+        return pairs.enumerated().map { index, pair in
+            let (name, rendition) = pair
+            var bitrate: Bitrate?
+            var audio: Bitrate?
+            if case .synthetic(let source) = rendition.source {
+                (bitrate, audio) = (source.bitrate, source.audioBitrate)
+            }
+            return PublisherPlan(
+                streamKey: "\(name)_\(rendition.name)", stream: name, rendition: rendition.name,
+                source: rendition.source, bitrate: bitrate, audioBitrate: audio,
+                streamID: UInt32(index + 1))
+        }
+    }
+}
+
+/// One simulated viewer.
+public struct ViewerPlan: Codable, Sendable, Hashable {
+    /// Place in the join order, from 0.
+    public var index: Int
+    /// Place of its group in the scenario, from 0.
+    public var group: Int
+    public var playProtocol: ViewerGroup.PlayProtocol
+    public var streamKey: String
+    public var stream: String
+    public var rendition: String
+    /// Connection attempt, from the shared start time.
+    public var joinOffsetNanoseconds: Int64
+    public var isProbe: Bool
+    public var mode: ViewerGroup.Mode
+    public var rateLimit: Bitrate?
+    /// How long each successive session lasts; empty = one session until the end.
+    public var watchNanoseconds: [Int64]
+    public var playoutBufferNanoseconds: Int64
+}
+
+/// One child process.
+public struct ProcessPlan: Codable, Sendable, Hashable {
+    public enum Role: String, Codable, Sendable, CaseIterable {
+        case server, publishers, viewers, probes, capture
+    }
+
+    public var role: Role
+    /// `<role>-<number>`, from 0.
+    public var name: String
+    public var cpus: CPUSet?
+    /// Indices into the plan's publishers.
+    public var publishers: [Int]
+    /// Indices into the plan's viewers.
+    public var viewers: [Int]
+
+    /// Round robin over the processes of each role; a role with nothing to do has no process.
+    static func all(
+        of scenario: Scenario, publishers: Int, viewers: [ViewerPlan]
+    ) -> [ProcessPlan] {
+        func spread(_ indices: [Int], _ processes: Int) -> [[Int]] {
+            (0..<min(processes, indices.count)).map { part in
+                stride(from: part, to: indices.count, by: processes).map { indices[$0] }
+            }
+        }
+        func make(
+            _ role: Role, _ i: Int, _ cpus: CPUSet?, publishers: [Int] = [], viewers: [Int] = []
+        ) -> ProcessPlan {
+            ProcessPlan(
+                role: role, name: "\(role.rawValue)-\(i)", cpus: cpus, publishers: publishers,
+                viewers: viewers)
+        }
+        let cpus = scenario.cpus
+        var result: [ProcessPlan] = []
+        if scenario.stack.driver != .external { result.append(make(.server, 0, cpus.server)) }
+        for (i, part) in spread(Array(0..<publishers), scenario.processes.publishers).enumerated() {
+            result.append(make(.publishers, i, cpus.publishers, publishers: part))
+        }
+        let load = viewers.filter { !$0.isProbe }.map(\.index)
+        for (i, part) in spread(load, scenario.processes.viewers).enumerated() {
+            result.append(make(.viewers, i, cpus.viewers, viewers: part))
+        }
+        let probes = viewers.filter(\.isProbe).map(\.index)
+        for (i, part) in spread(probes, scenario.processes.probes).enumerated() {
+            result.append(make(.probes, i, cpus.probes ?? cpus.viewers, viewers: part))
+        }
+        if scenario.capture.mode != .off { result.append(make(.capture, 0, cpus.capture)) }
+        return result
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import SimulationKernel
+
+extension ViewerPlan {
+    /// All viewers in join order. Each group draws from random streams of its own.
+    static func all(of scenario: Scenario) -> [ViewerPlan] {
+        var viewers: [ViewerPlan] = []
+        for (index, group) in scenario.viewers.enumerated() {
+            viewers += members(of: group, index: index, scenario: scenario)
+        }
+        // The sort is stable by construction: ties keep the order of the scenario.
+        let order = viewers.indices.sorted { a, b in
+            (viewers[a].joinOffsetNanoseconds, a) < (viewers[b].joinOffsetNanoseconds, b)
+        }
+        return order.enumerated().map { place, old in
+            var viewer = viewers[old]
+            viewer.index = place
+            return viewer
+        }
+    }
+
+    private static func members(
+        of group: ViewerGroup, index: Int, scenario: Scenario
+    ) -> [ViewerPlan] {
+        let targets = scenario.targets(of: group)
+        let offsets = joinOffsets(of: group, index: index, scenario: scenario)
+        var places = Array(0..<group.count)
+        var shuffler = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/targets")
+        places.shuffle(using: &shuffler)
+        // Whom each place in the join order watches: spread evenly, in random order.
+        var targetOfPlace = [Int](repeating: 0, count: group.count)
+        for (i, place) in places.enumerated() { targetOfPlace[place] = i % targets.count }
+        let probes = probePlaces(
+            of: group, index: index, seed: scenario.seed, targetOfPlace: targetOfPlace,
+            targets: targets.count)
+        let end = (scenario.warmup + scenario.duration + scenario.drain).nanoseconds
+        return (0..<group.count).map { place in
+            let target = targets[targetOfPlace[place]]
+            return ViewerPlan(
+                index: 0, group: index, playProtocol: group.playProtocol,
+                streamKey: "\(target.stream)_\(target.rendition)", stream: target.stream,
+                rendition: target.rendition, joinOffsetNanoseconds: offsets[place],
+                isProbe: probes.contains(place), mode: group.mode, rateLimit: group.rateLimit,
+                watchNanoseconds: watchTimes(
+                    of: group, entity: "group/\(index)/watch/\(place)", seed: scenario.seed,
+                    span: end - offsets[place]),
+                playoutBufferNanoseconds: group.playoutBuffer.nanoseconds)
+        }
+    }
+
+    /// Given their number, the arrivals of a Poisson process are uniform over the span: so the
+    /// joins are as random as k6's open model, and yet certain to end in time.
+    private static func joinOffsets(
+        of group: ViewerGroup, index: Int, scenario: Scenario
+    ) -> [Int64] {
+        let span = Double(group.arrivalSpan.nanoseconds)
+        var generator = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/arrivals")
+        return (0..<group.count).map { _ in Int64(generator.nextUnit() * span) }.sorted()
+    }
+
+    /// Seeded-random places, spread over the targets; a share above 0 gives each target one.
+    private static func probePlaces(
+        of group: ViewerGroup, index: Int, seed: UInt64, targetOfPlace: [Int], targets: Int
+    ) -> Set<Int> {
+        var places = Array(0..<group.count)
+        var generator = SeededGenerator(seed: seed, entity: "group/\(index)/probes")
+        places.shuffle(using: &generator)
+        var wanted = [Int](repeating: 0, count: targets)
+        switch group.probes {
+        case .share(let share):
+            guard share > 0 else { return [] }
+            for target in 0..<targets {
+                let members = targetOfPlace.count { $0 == target }
+                wanted[target] = max(1, Int((Double(members) * share).rounded()))
+            }
+        case .count(let count):
+            for i in 0..<count { wanted[i % targets] += 1 }
+        }
+        var chosen: Set<Int> = []
+        for place in places where wanted[targetOfPlace[place]] > 0 {
+            wanted[targetOfPlace[place]] -= 1
+            chosen.insert(place)
+        }
+        return chosen
+    }
+
+    /// Exponential session lengths until `span` is filled; at least 100 ms each.
+    private static func watchTimes(
+        of group: ViewerGroup, entity: String, seed: UInt64, span: Int64
+    ) -> [Int64] {
+        guard let churn = group.churn else { return [] }
+        var generator = SeededGenerator(seed: seed, entity: entity)
+        var times: [Int64] = []
+        var total: Int64 = 0
+        while total < span {
+            let draw = -log(1 - generator.nextUnit())
+            let time = max(100_000_000, Int64(draw * Double(churn.meanWatch.nanoseconds)))
+            times.append(time)
+            total += time
+        }
+        return times
+    }
+}

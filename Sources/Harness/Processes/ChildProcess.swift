@@ -1,0 +1,218 @@
+import Dispatch
+import Foundation
+import Glibc
+import Synchronization
+
+/// How a child ended.
+public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
+    case exited(Int32)
+    case signaled(Int32)
+
+    public var isSuccess: Bool { self == .exited(0) }
+
+    public var description: String {
+        switch self {
+        case .exited(let code): "exited with status \(code)"
+        case .signaled(let signal): "killed by signal \(signal)"
+        }
+    }
+}
+
+/// A child that cannot be started or spoken to.
+public struct ProcessError: Error, Sendable, CustomStringConvertible {
+    public var name: String
+    /// What went wrong and how to mend it.
+    public var message: String
+
+    public var description: String { "\(name): \(message)" }
+}
+
+/// A child process in a group of its own, with a pipe to its standard input and one from its
+/// standard output; standard error goes to a file. It dies with this process.
+public final class ChildProcess: Sendable {
+    public struct Options: Sendable {
+        public var path: String
+        public var arguments: [String]
+        public var environment: [String: String]
+        /// Where standard error is appended; nil = /dev/null.
+        public var logPath: String?
+        public var cpus: CPUSet?
+        /// For programs with children of their own: a guard in the group kills the group when this
+        /// process dies, since a parent-death signal reaches only the leader. Takes the child's
+        /// standard input.
+        public var guardsGroup = false
+
+        /// - Parameter environment: nil = this process's own.
+        public init(
+            path: String, arguments: [String] = [],
+            environment: [String: String]? = nil,
+            logPath: String? = nil, cpus: CPUSet? = nil
+        ) {
+            self.path = path
+            self.arguments = arguments
+            self.environment = environment ?? ProcessInfo.processInfo.environment
+            self.logPath = logPath
+            self.cpus = cpus
+        }
+
+        /// The guard waits for the end of its input, which comes when the parent is gone.
+        var command: (path: String, arguments: [String]) {
+            guard guardsGroup else { return (path, arguments) }
+            let script = "exec 3<&0; (read -r x <&3; kill -9 0) & exec 3<&-; exec \"$@\" </dev/null"
+            return ("/bin/sh", ["-c", script, "guard", path] + arguments)
+        }
+    }
+
+    public let name: String
+    public let pid: Int32
+    private let input: Mutex<Int32?>
+    private let output: Mutex<Int32?>
+    private let status = Mutex<ExitStatus?>(nil)
+    private let waiters = Mutex<[CheckedContinuation<ExitStatus, Never>]>([])
+
+    /// Starts the child.
+    ///
+    /// - Throws: `ProcessError` where the program is missing or cannot be executed.
+    public init(name: String, _ options: Options) throws(ProcessError) {
+        signal(SIGPIPE, SIG_IGN)
+        self.name = name
+        var log: Int32 = -1
+        if let path = options.logPath {
+            log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+            if log < 0 { throw Self.failure(name, "cannot open its log \(path)", errno) }
+        }
+        defer { if log >= 0 { close(log) } }
+        let (childInput, parentInput) = try Self.pipe(name)
+        let (parentOutput, childOutput) = try Self.pipe(name)
+        let (path, arguments) = options.command
+        pid = ProcessSpawner.shared.spawn(
+            .init(
+                path: path, arguments: arguments,
+                environment: options.environment, input: childInput, output: childOutput,
+                error: log, cpus: options.cpus))
+        close(childInput)
+        close(childOutput)
+        input = Mutex(parentInput)
+        output = Mutex(parentOutput)
+        guard pid > 0 else {
+            close(parentInput)
+            close(parentOutput)
+            throw Self.failure(
+                name, "cannot start \(options.path); is it installed and executable?", -pid)
+        }
+        reapInBackground()
+    }
+
+    private static func pipe(_ name: String) throws(ProcessError) -> (read: Int32, write: Int32) {
+        guard let ends = ProcessSpawner.shared.pipe() else {
+            throw failure(name, "cannot make a pipe", errno)
+        }
+        return ends
+    }
+
+    private static func failure(_ name: String, _ what: String, _ code: Int32) -> ProcessError {
+        ProcessError(name: name, message: "\(what) (\(String(cString: strerror(code))))")
+    }
+
+    private func reapInBackground() {
+        let thread = Thread { [self] in
+            // Wait without reaping, so that the process group's number cannot be reused before the
+            // members that outlived their leader (nginx's workers) are killed.
+            var info = siginfo_t()
+            while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
+            kill(-pid, SIGKILL)
+            var raw: Int32 = 0
+            while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
+            let signal = raw & 0x7F
+            let ended: ExitStatus = signal == 0 ? .exited((raw >> 8) & 0xFF) : .signaled(signal)
+            let waiting = waiters.withLock { list in
+                status.withLock { $0 = ended }
+                defer { list = [] }
+                return list
+            }
+            for waiter in waiting { waiter.resume(returning: ended) }
+        }
+        thread.stackSize = 64 << 10
+        thread.start()
+    }
+
+    /// How it ended; nil while it runs.
+    public var exitStatus: ExitStatus? { status.withLock { $0 } }
+
+    /// Waits until the child has ended and been reaped.
+    public func wait() async -> ExitStatus {
+        await withCheckedContinuation { continuation in
+            let ended = waiters.withLock { list -> ExitStatus? in
+                if let ended = exitStatus { return ended }
+                list.append(continuation)
+                return nil
+            }
+            if let ended { continuation.resume(returning: ended) }
+        }
+    }
+
+    /// Sends a signal to the child's whole process group; nothing once it has been reaped.
+    public func send(signal: Int32) {
+        guard exitStatus == nil else { return }
+        if kill(-pid, signal) != 0 { kill(pid, signal) }
+    }
+
+    /// SIGTERM, then SIGKILL to the group after `grace`; returns how the child ended.
+    public func terminate(grace: Duration = .seconds(2)) async -> ExitStatus {
+        if exitStatus == nil { send(signal: SIGTERM) }
+        let killer = Task {
+            try await Task.sleep(for: grace)
+            send(signal: SIGKILL)
+        }
+        let ended = await wait()
+        killer.cancel()
+        closeInput()
+        return ended
+    }
+
+    /// Writes all of `bytes` to the child's standard input; blocks while the pipe is full.
+    public func write(_ bytes: [UInt8]) throws(ProcessError) {
+        let code: Int32? = input.withLock { descriptor in
+            guard let descriptor else { return EPIPE }
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let n = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                if n < 0 && errno == EINTR { continue }
+                if n < 0 { return errno }
+                rest = rest.dropFirst(n)
+            }
+            return nil
+        }
+        if let code { throw Self.failure(name, "does not take input any more", code) }
+    }
+
+    /// Closes the child's standard input: for a worker, the sign to exit.
+    public func closeInput() {
+        input.withLock { descriptor in
+            if let descriptor { close(descriptor) }
+            descriptor = nil
+        }
+    }
+
+    /// Lines of the child's standard output until it closes. Can be taken once.
+    public func lines() -> AsyncStream<LineReader.Event> {
+        let descriptor = output.withLock { taken in
+            defer { taken = nil }
+            return taken
+        }
+        return AsyncStream { continuation in
+            guard let descriptor else { return continuation.finish() }
+            let thread = Thread {
+                LineReader(descriptor: descriptor).forEach { continuation.yield($0) }
+                close(descriptor)
+                continuation.finish()
+            }
+            thread.start()
+        }
+    }
+
+    deinit {
+        if let descriptor = input.withLock({ $0 }) { close(descriptor) }
+        if let descriptor = output.withLock({ $0 }) { close(descriptor) }
+    }
+}

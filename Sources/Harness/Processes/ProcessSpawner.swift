@@ -1,0 +1,90 @@
+import CLinux
+import Foundation
+import Glibc
+import Synchronization
+
+/// Starts children from one thread that lives as long as the process.
+///
+/// A child's parent-death signal fires when the thread that forked it exits, so forking from a
+/// pool's thread would kill children at random.
+final class ProcessSpawner: Sendable {
+    static let shared = ProcessSpawner()
+
+    private typealias Job = @Sendable () -> Void
+    private let jobs = Mutex<[Job]>([])
+    /// Held while forking, and while a descriptor is not yet marked close-on-exec.
+    private let forking = Mutex(())
+    private let wakeUp = DispatchSemaphore(value: 0)
+
+    private init() {
+        let thread = Thread { [self] in
+            millrace_set_thread_name("spawner")
+            while true {
+                wakeUp.wait()
+                jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }?()
+            }
+        }
+        thread.start()
+    }
+
+    /// What `millrace_spawn` takes, as values.
+    struct Request: Sendable {
+        var path: String
+        var arguments: [String]
+        var environment: [String: String]
+        var input: Int32
+        var output: Int32
+        var error: Int32
+        var cpus: CPUSet?
+    }
+
+    /// The new process, or -errno. The child leads its own process group and is killed when this
+    /// process dies.
+    func spawn(_ request: Request) -> Int32 {
+        let done = DispatchSemaphore(value: 0)
+        let result = Mutex<Int32>(0)
+        jobs.withLock {
+            $0.append { [self] in
+                let pid = forking.withLock { _ in Self.fork(request) }
+                result.withLock { $0 = pid }
+                done.signal()
+            }
+        }
+        wakeUp.signal()
+        done.wait()
+        return result.withLock { $0 }
+    }
+
+    /// A pipe that no child inherits by accident; nil where none can be made.
+    func pipe() -> (read: Int32, write: Int32)? {
+        forking.withLock { _ in
+            var ends: [Int32] = [-1, -1]
+            guard Glibc.pipe(&ends) == 0 else { return nil }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            return (ends[0], ends[1])
+        }
+    }
+
+    private static func fork(_ request: Request) -> Int32 {
+        let arguments = ([request.path] + request.arguments).map { strdup($0) } + [nil]
+        let environment = request.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for pointer in arguments + environment { free(pointer) } }
+        return request.path.withCString { path in
+            var options = millrace_spawn_options()
+            return arguments.withUnsafeBufferPointer { argv in
+                environment.withUnsafeBufferPointer { envp in
+                    options.path = path
+                    options.argv = argv.baseAddress
+                    options.envp = envp.baseAddress
+                    options.stdin_fd = request.input
+                    options.stdout_fd = request.output
+                    options.stderr_fd = request.error
+                    options.cpu_mask = request.cpus?.mask ?? 0
+                    options.parent_death_signal = SIGKILL
+                    options.new_process_group = 1
+                    return millrace_spawn(&options)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Glibc
+
+/// The runner's end of a worker: a child that speaks JSON lines.
+public final class Worker<
+    Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
+    Final: Codable & Sendable
+>: Sendable {
+    public typealias Command = WorkerCommand<Config>
+    public typealias Report = WorkerReport<Ready, Interval, Final>
+
+    public enum Event: Sendable {
+        case report(Report)
+        /// A line that is no report; the worker is of another version or wrote text to its output.
+        case garbled(String)
+        /// The last event, once the output is closed and the child is reaped.
+        case ended(ExitStatus)
+    }
+
+    public let process: ChildProcess
+
+    /// Starts the worker and sends it its configuration.
+    public init(
+        name: String, _ options: ChildProcess.Options, config: Config
+    ) throws(ProcessError) {
+        process = try ChildProcess(name: name, options)
+        try send(.config(config))
+    }
+
+    public func send(_ command: Command) throws(ProcessError) {
+        try process.write(try WorkerLine.encode(command, name: process.name))
+    }
+
+    /// Everything the worker says until it has ended. Can be taken once.
+    public func events() -> AsyncStream<Event> {
+        let lines = process.lines()
+        let process = process
+        return AsyncStream { continuation in
+            let task = Task {
+                for await event in lines {
+                    guard case .line(let bytes) = event else {
+                        continuation.yield(.garbled("a line of more than 16 MiB"))
+                        process.send(signal: SIGKILL)
+                        continue
+                    }
+                    if let report: Report = WorkerLine.decode(bytes) {
+                        continuation.yield(.report(report))
+                    } else {
+                        let start = String(decoding: bytes.prefix(200), as: UTF8.self)
+                        continuation.yield(.garbled(start))
+                    }
+                }
+                continuation.yield(.ended(await process.wait()))
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+/// One message as one line.
+public enum WorkerLine {
+    static func encode(_ message: some Encodable, name: String) throws(ProcessError) -> [UInt8] {
+        do {
+            return Array(try JSONEncoder().encode(message)) + [0x0A]
+        } catch {
+            throw ProcessError(name: name, message: "its message cannot be encoded: \(error)")
+        }
+    }
+
+    static func decode<Message: Decodable>(_ bytes: [UInt8]) -> Message? {
+        try? JSONDecoder().decode(Message.self, from: Data(bytes))
+    }
+}
+
+/// The worker's own end: commands from standard input, reports to standard output.
+public struct WorkerChannel<
+    Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
+    Final: Codable & Sendable
+>: Sendable {
+    public typealias Command = WorkerCommand<Config>
+    public typealias Report = WorkerReport<Ready, Interval, Final>
+
+    private let input: Int32
+    private let output: Int32
+
+    public init(input: Int32 = 0, output: Int32 = 1) {
+        self.input = input
+        self.output = output
+    }
+
+    /// Commands until the runner closes the pipe; the end means that the runner is gone, and the
+    /// worker must exit. A line that is no command ends the stream.
+    public func commands() -> AsyncStream<Command> {
+        let input = input
+        return AsyncStream { continuation in
+            let thread = Thread {
+                var isGarbled = false
+                LineReader(descriptor: input).forEach { event in
+                    guard !isGarbled, case .line(let bytes) = event,
+                        let command: Command = WorkerLine.decode(bytes)
+                    else {
+                        isGarbled = true
+                        return continuation.finish()
+                    }
+                    continuation.yield(command)
+                }
+                continuation.finish()
+            }
+            thread.start()
+        }
+    }
+
+    /// Writes one report; blocks while the pipe is full. Call from one task at a time.
+    public func send(_ report: Report) throws(ProcessError) {
+        var rest = try WorkerLine.encode(report, name: "worker")[...]
+        while !rest.isEmpty {
+            let n = rest.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
+            if n < 0 && errno == EINTR { continue }
+            guard n > 0 else {
+                throw ProcessError(name: "worker", message: "the runner is gone; exiting")
+            }
+            rest = rest.dropFirst(n)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// A figure that thresholds may refer to.
+public enum Metric: String, Codable, Sendable, CaseIterable {
+    /// From the intended time to the viewer, or from wire to wire with `vantage:wire`.
+    case delayMilliseconds = "delay_ms"
+    /// From the time the frame was really sent.
+    case uncorrectedDelayMilliseconds = "delay_uncorrected_ms"
+    /// From the connection attempt to the first frame.
+    case startupMilliseconds = "startup_ms"
+    case generatorLagMilliseconds = "generator_lag_ms"
+    case framesMissing = "frames_missing"
+    case framesDuplicate = "frames_duplicate"
+    case retransmittedBytes = "retransmitted_bytes"
+    case joinFailures = "join_failures"
+    case disconnects
+    case stalls
+    case payloadKilobits = "payload_kbps"
+    case wireKilobits = "wire_kbps"
+    /// Stalled time over session time, 0…1.
+    case stallRatio = "stall_ratio"
+    /// 100 = one core.
+    case serverCPUPercent = "server_cpu_percent"
+    case viewerCPUPercent = "viewer_cpu_percent"
+    case publisherCPUPercent = "publisher_cpu_percent"
+    case serverRSSBytes = "server_rss_bytes"
+
+    public enum Kind: String, Sendable {
+        case distribution, counter, value
+
+        func accepts(_ aggregation: Threshold.Aggregation) -> Bool {
+            switch aggregation {
+            case .percentile, .mean, .median, .minimum, .maximum: self == .distribution
+            case .count: self == .counter
+            case .value: self == .value
+            }
+        }
+
+        var usage: String {
+            switch self {
+            case .distribution: "p(N), avg, med, min or max"
+            case .counter: "count"
+            case .value: "value"
+            }
+        }
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .delayMilliseconds, .uncorrectedDelayMilliseconds, .startupMilliseconds,
+            .generatorLagMilliseconds:
+            .distribution
+        case .framesMissing, .framesDuplicate, .retransmittedBytes, .joinFailures, .disconnects,
+            .stalls:
+            .counter
+        case .payloadKilobits, .wireKilobits, .stallRatio, .serverCPUPercent, .viewerCPUPercent,
+            .publisherCPUPercent, .serverRSSBytes:
+            .value
+        }
+    }
+}

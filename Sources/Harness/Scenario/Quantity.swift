@@ -1,0 +1,103 @@
+/// A kind of measured value in a scenario: always a number and a unit, such as `4s` or `3Mbps`.
+public enum Quantity: String, Sendable, CaseIterable {
+    /// Seconds and their parts; held in nanoseconds.
+    case duration
+    /// Bits per second, decimal prefixes; held in bits per second.
+    case bitrate
+    /// Bytes, decimal (`KB`) or binary (`KiB`) prefixes; held in bytes.
+    case byteCount
+    /// A percentage, 0 % to 100 %; held as a fraction of 1.
+    case share
+    /// Events per unit of time; held per second.
+    case rate
+
+    /// Unit names with their factor to the held unit, smallest first.
+    var units: [(name: String, factor: Double)] {
+        switch self {
+        case .duration:
+            [("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("min", 60e9), ("h", 3600e9)]
+        case .bitrate: [("bps", 1), ("kbps", 1e3), ("Mbps", 1e6), ("Gbps", 1e9)]
+        case .byteCount:
+            [
+                ("B", 1), ("KB", 1e3), ("KiB", 1024), ("MB", 1e6), ("MiB", 1_048_576), ("GB", 1e9),
+                ("GiB", 1_073_741_824),
+            ]
+        case .share: [("%", 0.01)]
+        case .rate: [("/min", 1 / 60.0), ("/s", 1)]
+        }
+    }
+
+    /// The largest value accepted, in the held unit.
+    var maximum: Double {
+        switch self {
+        case .duration: 86_400e9
+        case .bitrate: 100e9
+        case .byteCount: 64 * 1_073_741_824
+        case .share: 1
+        case .rate: 1e6
+        }
+    }
+
+    var noun: String {
+        switch self {
+        case .duration: "a duration"
+        case .bitrate: "a bit rate"
+        case .byteCount: "a byte count"
+        case .share: "a share"
+        case .rate: "a rate"
+        }
+    }
+
+    var example: String {
+        switch self {
+        case .duration: "4s"
+        case .bitrate: "2628kbps"
+        case .byteCount: "64KB"
+        case .share: "5%"
+        case .rate: "50/s"
+        }
+    }
+
+    /// What a writer of a scenario may put, for error messages.
+    var hint: String {
+        "\(noun) with a unit (\(units.map(\.name).joined(separator: ", "))), such as \(example)"
+    }
+
+    /// The same rule as an ECMA 262 regular expression, for the JSON Schema.
+    func pattern(allowsZero: Bool) -> String {
+        let names = units.map(\.name).joined(separator: "|")
+        return "^\(allowsZero ? "" : "(?!0+(\\.0+)?[^0-9.])")[0-9]+(\\.[0-9]+)? ?(\(names))$"
+    }
+
+    /// The value of `text` in the held unit; nil unless it is a plain decimal number and a unit.
+    func parse(_ text: String) -> Double? {
+        let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let parts = number.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }), let value = Double(number)
+        else { return nil }
+        var unit = text.dropFirst(number.count)
+        if unit.first == " " { unit = unit.dropFirst() }
+        guard let factor = units.first(where: { $0.name == unit })?.factor else { return nil }
+        // Shares divide rather than multiply, so that 5% is exactly 0.05.
+        let held = self == .share ? value / 100 : value * factor
+        return self == .share || self == .rate ? held : held.rounded()
+    }
+
+    /// `value` in the largest unit that prints it as a whole number.
+    func format(_ value: Double) -> String {
+        if self == .share { return "\(Self.plain((value * 1e12).rounded() / 1e10))%" }
+        if self == .rate { return "\(Self.plain(value))/s" }
+        let decimal = units.filter {
+            self != .byteCount || $0.name.hasSuffix("iB") || $0.factor == 1
+        }
+        for unit in decimal.reversed() where value >= unit.factor {
+            let scaled = value / unit.factor
+            if scaled == scaled.rounded() { return "\(Self.plain(scaled))\(unit.name)" }
+        }
+        return value == 0 ? (self == .duration ? "0s" : "0\(units[0].name)") : "\(value)"
+    }
+
+    static func plain(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+    }
+}

@@ -1,0 +1,65 @@
+import SimulationKernel
+
+extension Scenario {
+    /// The resolved scenario, the plan in words and the hash that identifies both.
+    public var explanation: String {
+        let plan = Plan(self)
+        let length = warmup + duration + drain
+        let probes = plan.viewers.count(where: \.isProbe)
+        var lines = [
+            "# \(name): resolved scenario, every default filled in",
+            canonicalYAML,
+            "# plan",
+            "driver: \(stack.driver.rawValue) \(endpointWords)",
+            "publishers: \(plan.publishers.count) renditions, stream keys "
+                + plan.publishers.prefix(8).map(\.streamKey).joined(separator: " ")
+                + (plan.publishers.count > 8 ? " …" : ""),
+            "viewers: \(plan.viewers.count), of which \(probes) probes; the last joins at "
+                + "\(Self.seconds(plan.viewers.last?.joinOffsetNanoseconds ?? 0)) s",
+        ]
+        if !stack.unsupportedSettings.isEmpty {
+            lines.append(
+                "not honoured by \(stack.driver.rawValue): "
+                    + stack.unsupportedSettings.joined(separator: ", "))
+        }
+        for process in plan.processes {
+            let work =
+                process.publishers.isEmpty
+                ? process.viewers.isEmpty ? "" : ": \(process.viewers.count) viewers"
+                : ": \(process.publishers.count) streams"
+            let place = process.cpus.map { " on CPU \($0)" } ?? ""
+            lines.append("process \(process.name)\(work)\(place)")
+        }
+        lines += [
+            "into the server: \(Self.megabits(plan.ingressRate))\(fileWords(plan))",
+            "out of the server: \(Self.megabits(plan.egressRate)) once all have joined",
+            "duration: \(Self.seconds(length.nanoseconds)) s (warm-up "
+                + "\(Self.seconds(warmup.nanoseconds)), steady window "
+                + "\(Self.seconds(duration.nanoseconds)), drain "
+                + "\(Self.seconds(drain.nanoseconds))) and a few seconds to start and report",
+            "sha256: \(sha256)",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var endpointWords: String {
+        switch stack.driver {
+        case .external: "at \(stack.url ?? "")" + (stack.httpURL.map { " and \($0)" } ?? "")
+        case .embedded: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
+        case .nginxRTMP: "on 127.0.0.1, RTMP port chosen free at start"
+        }
+    }
+
+    private func fileWords(_ plan: Plan) -> String {
+        let files = plan.publishers.count { $0.bitrate == nil }
+        return files == 0 ? "" : " and \(files) files whose rate is not known beforehand"
+    }
+
+    private static func seconds(_ nanoseconds: Int64) -> String {
+        Quantity.plain((Double(nanoseconds) / 1e7).rounded() / 100)
+    }
+
+    private static func megabits(_ rate: Bitrate) -> String {
+        "\(Quantity.plain((Double(rate.bitsPerSecond) / 1e4).rounded() / 100)) Mbit/s"
+    }
+}

@@ -1,0 +1,135 @@
+import SimulationKernel
+
+extension Scenario {
+    /// Builds the typed scenario from a checked tree.
+    init(resolved root: ResolvedObject, thresholds: [Threshold]) {
+        self.init(
+            version: 1, name: root.text("name") ?? "",
+            description: root.text("description") ?? "",
+            seed: UInt64(root.integer("seed") ?? 1),
+            stack: StackSpec(root.object("stack")!),
+            streams: root.objects("streams").map(StreamSpec.init),
+            viewers: root.objects("viewers").map(ViewerGroup.init),
+            warmup: root.duration("warmup")!, duration: root.duration("duration")!,
+            drain: root.duration("drain")!,
+            congestionControl: .init(rawValue: root.text("congestion_control")!)!,
+            capture: CaptureSpec(root.object("capture")!),
+            cpus: CPUAssignment(root.object("cpus")!),
+            processes: ProcessCounts(root.object("processes")!),
+            validity: ValidityLimits(root.object("validity")!),
+            thresholds: thresholds, canonicalYAML: root.yaml(indent: 0))
+    }
+}
+
+extension StackSpec {
+    init(_ object: ResolvedObject) {
+        self.init(
+            driver: Driver(rawValue: object.text("driver")!)!,
+            threads: object.integer("threads")!, gopCache: object.integer("gop_cache")!,
+            flushInterval: object.duration("flush_interval")!,
+            queueLimitBytes: Int(object.number("queue_limit")!),
+            outChunkSize: Int(object.number("out_chunk_size")!),
+            url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"))
+    }
+}
+
+extension StreamSpec {
+    init(_ object: ResolvedObject) {
+        let list = object.objects("renditions").map(RenditionSpec.init)
+        self.init(
+            name: object.text("name")!, count: object.integer("count")!,
+            renditions: list.isEmpty ? RenditionSpec.edgeLadder : list)
+    }
+}
+
+extension RenditionSpec {
+    init(_ object: ResolvedObject) {
+        let source = object.object("source")!
+        self.init(
+            name: object.text("name")!,
+            source: source.object("synthetic").map { .synthetic(SyntheticSource($0)) }
+                ?? .file(source.text("file") ?? ""))
+    }
+
+    /// The preset `edge-ladder`: bit rates with audio included.
+    public static let edgeLadder: [RenditionSpec] = [
+        ("720p", 1280, 720, 30, 2628, 128), ("480p", 854, 480, 30, 1128, 128),
+        ("360p", 640, 360, 30, 878, 128), ("240p", 426, 240, 15, 264, 64),
+    ].map { name, width, height, fps, total, audio in
+        RenditionSpec(
+            name: name,
+            source: .synthetic(
+                SyntheticSource(
+                    width: width, height: height, framesPerSecond: fps, gop: .seconds(2),
+                    bitrate: Bitrate(kilobitsPerSecond: total),
+                    audioBitrate: Bitrate(kilobitsPerSecond: audio))))
+    }
+}
+
+extension SyntheticSource {
+    init(_ object: ResolvedObject) {
+        self.init(
+            width: object.integer("width")!, height: object.integer("height")!,
+            framesPerSecond: object.integer("fps")!, gop: object.duration("gop")!,
+            bitrate: Bitrate(bitsPerSecond: Int(object.number("bitrate")!)),
+            audioBitrate: Bitrate(bitsPerSecond: Int(object.number("audio_bitrate")!)))
+    }
+}
+
+extension ViewerGroup {
+    init(_ object: ResolvedObject) {
+        let arrival = object.object("arrival")
+        self.init(
+            playProtocol: PlayProtocol(rawValue: object.text("protocol")!)!,
+            count: object.integer("count")!,
+            rendition: object.text("rendition").flatMap { $0 == "all" ? nil : $0 },
+            stream: object.text("stream").flatMap { $0 == "all" ? nil : $0 },
+            probes: object.integer("probes").map { .count($0) }
+                ?? .share(object.number("probes") ?? 0),
+            arrival: arrival?.text("model") == "closed"
+                ? .closed
+                : arrival?.number("rate").map { .openRate($0) }
+                    ?? .openOver(arrival?.duration("over") ?? .zero),
+            mode: Mode(rawValue: object.text("mode")!)!,
+            rateLimit: object.number("rate_limit").map { Bitrate(bitsPerSecond: Int($0)) },
+            churn: object.object("churn").map { Churn(meanWatch: $0.duration("mean_watch")!) },
+            playoutBuffer: object.duration("playout_buffer")!)
+    }
+}
+
+extension CaptureSpec {
+    init(_ object: ResolvedObject) {
+        self.init(
+            mode: object.boolean("enabled").map { $0 ? .on : .off } ?? .auto,
+            interface: object.text("interface")!,
+            fullPayloadPortsLimit: object.integer("full_payload_ports_limit")!,
+            sample: object.number("sample")!, ringBytes: Int(object.number("ring")!),
+            keepPcap: object.boolean("keep_pcap")!)
+    }
+}
+
+extension CPUAssignment {
+    init(_ object: ResolvedObject) {
+        func cpus(_ role: String) -> CPUSet? { object.text(role).flatMap(CPUSet.init(list:)) }
+        self.init(
+            server: cpus("server"), publishers: cpus("publishers"), viewers: cpus("viewers"),
+            probes: cpus("probes"), capture: cpus("capture"))
+    }
+}
+
+extension ProcessCounts {
+    init(_ object: ResolvedObject) {
+        self.init(
+            publishers: object.integer("publishers")!, viewers: object.integer("viewers")!,
+            probes: object.integer("probes")!)
+    }
+}
+
+extension ValidityLimits {
+    init(_ object: ResolvedObject) {
+        self.init(
+            generatorLagP99: object.duration("generator_lag_p99")!,
+            captureDrops: object.number("capture_drops")!, steal: object.number("steal")!,
+            offered: object.number("offered")!, clockStep: object.duration("clock_step")!)
+    }
+}

@@ -1,0 +1,152 @@
+/// Checks that span several keys of a scenario.
+enum ScenarioRules {
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        checkStack(scenario, reader: &reader)
+        checkStreams(scenario, reader: &reader)
+        checkViewers(scenario, reader: &reader)
+        checkThresholds(scenario, reader: &reader)
+    }
+
+    private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
+        let stack = scenario.stack
+        if stack.driver == .external, stack.url == nil {
+            reader.report(at: "stack", "the external driver needs stack.url: rtmp://host:port/app")
+        }
+        if stack.driver != .external, stack.url != nil || stack.httpURL != nil {
+            reader.report(
+                at: stack.url != nil ? "stack.url" : "stack.http_url",
+                "url and http_url belong to driver: external; remove them or change the driver")
+        }
+        if !(128...65_536).contains(stack.outChunkSize) {
+            reader.report(at: "stack.out_chunk_size", "out_chunk_size must be 128B to 65536B")
+        }
+        for (i, group) in scenario.viewers.enumerated() where group.playProtocol == .httpFLV {
+            let place = "viewers[\(i)].protocol"
+            if stack.driver == .nginxRTMP {
+                reader.report(
+                    at: place, "nginx-rtmp plays no HTTP-FLV; use protocol: rtmp or another driver")
+            } else if stack.driver == .external, stack.httpURL == nil {
+                reader.report(at: place, "http-flv on an external server needs stack.http_url")
+            }
+        }
+    }
+
+    private static func checkStreams(_ scenario: Scenario, reader: inout ScenarioReader) {
+        var keys: Set<String> = []
+        for (i, stream) in scenario.streams.enumerated() {
+            for (j, rendition) in stream.renditions.enumerated() {
+                for name in stream.names where !keys.insert("\(name)_\(rendition.name)").inserted {
+                    reader.report(
+                        at: "streams[\(i)]",
+                        "stream key \(name)_\(rendition.name) occurs twice; rename one")
+                }
+                guard case .synthetic(let source) = rendition.source else { continue }
+                let place = "streams[\(i)].renditions[\(j)].source.synthetic"
+                if source.audioBitrate >= source.bitrate {
+                    reader.report(
+                        at: place + ".audio_bitrate",
+                        "audio_bitrate must be below bitrate, which includes it")
+                }
+                let ticks = source.gop.nanoseconds.multipliedReportingOverflow(
+                    by: Int64(source.framesPerSecond))
+                if ticks.overflow || ticks.partialValue % 1_000_000_000 != 0 {
+                    reader.report(at: place + ".gop", "gop must be a whole number of frames")
+                }
+            }
+        }
+    }
+
+    private static func checkViewers(_ scenario: Scenario, reader: inout ScenarioReader) {
+        let total = scenario.viewers.reduce(0) { $0 + $1.count }
+        if total > ScenarioSpec.maximumViewers {
+            reader.report(
+                at: "viewers", "\(total) viewers in all; at most \(ScenarioSpec.maximumViewers)")
+        }
+        let names = scenario.streams.flatMap(\.names)
+        let renditions = scenario.streams.flatMap { $0.renditions.map(\.name) }
+        for (i, group) in scenario.viewers.enumerated() {
+            let place = "viewers[\(i)]"
+            if let stream = group.stream, !names.contains(stream) {
+                let nearest = NameDistance.nearest(to: stream, among: names) ?? names[0]
+                reader.report(
+                    at: place + ".stream",
+                    "no stream is named '\(stream)'; did you mean '\(nearest)'?")
+            } else if scenario.targets(of: group).isEmpty {
+                let wanted = group.rendition ?? "all"
+                let nearest = NameDistance.nearest(to: wanted, among: renditions)
+                reader.report(
+                    at: place + ".rendition",
+                    "no rendition is named '\(wanted)'"
+                        + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
+            }
+            if case .count(let probes) = group.probes, probes > group.count {
+                reader.report(at: place + ".probes", "more probes than the group's viewers")
+            }
+            checkArrival(group, scenario, place: place, reader: &reader)
+        }
+    }
+
+    private static func checkArrival(
+        _ group: ViewerGroup, _ scenario: Scenario, place: String, reader: inout ScenarioReader
+    ) {
+        guard group.churn == nil else { return }
+        let seconds = group.arrivalSpan.seconds
+        if seconds > scenario.warmup.seconds {
+            reader.report(
+                at: place + ".arrival",
+                "the joins take \(Quantity.plain(seconds)) s but warmup is "
+                    + "\(Quantity.plain(scenario.warmup.seconds)) s; lengthen warmup, join faster, "
+                    + "or set churn")
+        }
+    }
+
+    private static func checkThresholds(_ scenario: Scenario, reader: inout ScenarioReader) {
+        let streams = scenario.streams.flatMap(\.names)
+        let renditions = scenario.streams.flatMap { $0.renditions.map(\.name) }
+        let valid: [String: [String]] = [
+            "stream": streams, "rendition": renditions, "vantage": ["viewer", "wire", "server"],
+            "protocol": ViewerGroup.PlayProtocol.allCases.map(\.rawValue),
+        ]
+        for threshold in scenario.thresholds {
+            for (tag, value) in threshold.tags {
+                guard let names = valid[tag], !names.contains(value) else { continue }
+                let nearest = NameDistance.nearest(to: value, among: names)
+                reader.report(
+                    at: "thresholds.\(threshold.selector)",
+                    "thresholds: no \(tag) is named '\(value)'"
+                        + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
+            }
+        }
+    }
+}
+
+extension ViewerGroup {
+    /// Time within which all viewers have set out to join.
+    var arrivalSpan: Duration {
+        switch arrival {
+        case .openRate(let rate): .nanoseconds(Int64(Double(count) / rate * 1e9))
+        case .openOver(let span): span
+        case .closed: .zero
+        }
+    }
+}
+
+extension Scenario {
+    /// The streams and renditions a group's viewers are spread over.
+    func targets(of group: ViewerGroup) -> [(stream: String, rendition: String)] {
+        streams.flatMap { spec in
+            spec.names.flatMap { name in spec.renditions.map { (name, $0.name) } }
+        }.filter { stream, rendition in
+            (group.stream ?? stream) == stream && (group.rendition ?? rendition) == rendition
+        }
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds.
+    public var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+
+    var seconds: Double { Double(nanoseconds) / 1e9 }
+}

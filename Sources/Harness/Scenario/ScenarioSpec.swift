@@ -1,0 +1,146 @@
+/// The scenario language, version 1: every key, what it may hold and its default.
+enum ScenarioSpec {
+    static let maximumViewers = 100_000
+
+    static let root = ObjectSpec(fields: [
+        .required("version", .constant(1), "Version of the scenario language."),
+        .required("name", .text(.name), "Short name, part of reports."),
+        .standard("description", .text(.any), "\"\"", "What the scenario shows."),
+        .standard("seed", .integer(0...Int(Int32.max)), "1", "Seed of every random draw."),
+        .standard("stack", .object(stack), "{}", "The server under test."),
+        .required("streams", .list(.object(stream), minimum: 1), "What is published."),
+        .required("viewers", .list(.object(viewers), minimum: 1), "Who watches."),
+        .standard("warmup", duration(), "5s", "Time for viewers to join, before the window."),
+        .standard("duration", duration(), "20s", "The steady window, which results cover."),
+        .standard("drain", duration(zero: true), "2s", "Time for the last frames to arrive."),
+        .standard(
+            "congestion_control", .choice(["cubic", "bbr", "reno"]), "cubic",
+            "TCP congestion control of every socket."),
+        .standard("capture", .object(capture), "{}", "Packet capture."),
+        .standard("cpus", .object(cpus), "{}", "CPUs each role is pinned to."),
+        .standard("processes", .object(processes), "{}", "Child processes of each role."),
+        .standard("validity", .object(validity), "{}", "Limits beyond which a trial is void."),
+        .standard(
+            "thresholds", .map(.list(.text(Threshold.rule), minimum: 1)), "{}",
+            "What must hold: metric{tag:value} to a list of expressions such as p(99)<200."),
+    ])
+
+    private static func duration(zero: Bool = false) -> ValueSpec {
+        .quantity(.duration, allowsZero: zero)
+    }
+
+    static let stack = ObjectSpec(fields: [
+        .standard(
+            "driver", .choice(StackSpec.Driver.allCases.map(\.rawValue)), "embedded",
+            "Which server."),
+        .standard("threads", .integer(1...256), "1", "Event loops or worker processes."),
+        .standard("gop_cache", .integer(0...2), "1", "Groups of pictures sent to a joiner."),
+        .standard("flush_interval", duration(zero: true), "0s", "Gathering time before a write."),
+        .standard(
+            "queue_limit", .quantity(.byteCount, allowsZero: false), "4MiB",
+            "Bytes queued for a subscriber before frames are dropped."),
+        .standard(
+            "out_chunk_size", .quantity(.byteCount, allowsZero: false), "4096B",
+            "RTMP chunk size the server sends with."),
+        .optional("url", .text(.url(["rtmp"])), "rtmp://host:port/app of an external server."),
+        .optional("http_url", .text(.url(["http"])), "Base URL of HTTP-FLV, external only."),
+        .standard("keys", .list(.text(.streamName), minimum: 0), "[]", "Keys that may publish."),
+    ])
+
+    static let stream = ObjectSpec(fields: [
+        .required("name", .text(.streamName), "Stream name; {i} is the stream's number."),
+        .standard("count", .integer(1...1000), "1", "How many such streams."),
+        .standard(
+            "renditions",
+            .either([.choice(["edge-ladder"]), .list(.object(rendition), minimum: 1)]),
+            "edge-ladder", "The preset edge-ladder, or a list."),
+    ])
+
+    static let rendition = ObjectSpec(fields: [
+        .required("name", .text(.name), "Rendition name; the key is <stream>_<rendition>."),
+        .required("source", .object(source), "Where the media comes from."),
+    ])
+
+    static let source = ObjectSpec(
+        fields: [
+            .optional("synthetic", .object(synthetic), "A generated picture and tone."),
+            .optional("file", .text(.nonEmpty), "A media file, looped."),
+        ], exactlyOne: ["synthetic", "file"])
+
+    static let synthetic = ObjectSpec(fields: [
+        .standard("width", .integer(16...7680), "1280", "Picture width, pixels."),
+        .standard("height", .integer(16...4320), "720", "Picture height, pixels."),
+        .standard("fps", .integer(1...240), "30", "Frames per second."),
+        .standard("gop", duration(), "2s", "Distance of key frames."),
+        .required(
+            "bitrate", .quantity(.bitrate, allowsZero: false), "Audio and video payload together."),
+        .standard(
+            "audio_bitrate", .quantity(.bitrate, allowsZero: true), "128kbps",
+            "Audio; 0kbps = none."),
+    ])
+
+    static let viewers = ObjectSpec(fields: [
+        .standard(
+            "protocol", .choice(ViewerGroup.PlayProtocol.allCases.map(\.rawValue)), "rtmp",
+            "How the stream is played."),
+        .required("count", .integer(1...maximumViewers), "How many viewers."),
+        .standard("rendition", .text(.name), "all", "A rendition's name, or all."),
+        .standard("stream", .text(.streamName), "all", "A stream's name, or all."),
+        .standard(
+            "probes",
+            .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]), "5%",
+            "Viewers that time each frame: a share (at least one a rendition) or a count."),
+        .optional("arrival", .object(arrival), "When viewers join; default: over 60 % of warmup."),
+        .standard("mode", .choice(["lazy", "prompt"]), "lazy", "How load viewers read."),
+        .optional(
+            "rate_limit", .quantity(.bitrate, allowsZero: false), "Bit rate of the viewer's link."),
+        .optional("churn", .object(churn), "Viewers leave and are replaced."),
+        .standard("playout_buffer", duration(zero: true), "1s", "Media buffered before playing."),
+    ])
+
+    static let arrival = ObjectSpec(
+        fields: [
+            .standard("model", .choice(["open", "closed"]), "open", "Load model."),
+            .optional("rate", .quantity(.rate, allowsZero: false), "Mean arrivals, open model."),
+            .optional("over", duration(), "Time all arrivals take, open model."),
+        ], exclusive: [["rate", "over"]])
+
+    static let churn = ObjectSpec(fields: [
+        .required("mean_watch", duration(), "Mean of the exponential time a viewer stays.")
+    ])
+
+    static let capture = ObjectSpec(fields: [
+        .standard(
+            "enabled", .either([.boolean, .choice(["auto"])]), "auto", "Whether to capture."),
+        .standard("interface", .text(.nonEmpty), "lo", "Network interface."),
+        .standard(
+            "full_payload_ports_limit", .integer(0...60_000), "200",
+            "Subscriber connections captured with whole payloads."),
+        .standard(
+            "sample", .quantity(.share, allowsZero: false), "100%",
+            "Share of subscriber connections captured."),
+        .standard("ring", .quantity(.byteCount, allowsZero: false), "16MiB", "Kernel ring."),
+        .standard("keep_pcap", .boolean, "false", "Keep the packets in the results."),
+    ])
+
+    static let cpus = ObjectSpec(
+        fields: ["server", "publishers", "viewers", "probes", "capture"].map {
+            .optional($0, .text(.cpuList), "CPUs of the \($0), such as \"0-1,3\".")
+        })
+
+    static let processes = ObjectSpec(fields: [
+        .standard("publishers", .integer(1...64), "1", "Publisher processes."),
+        .standard("viewers", .integer(1...64), "1", "Load viewer processes."),
+        .standard("probes", .integer(1...64), "1", "Probe processes."),
+    ])
+
+    static let validity = ObjectSpec(fields: [
+        .standard("generator_lag_p99", duration(), "20ms", "Lateness of the generators."),
+        .standard(
+            "capture_drops", .quantity(.share, allowsZero: true), "0%", "Packets not captured."),
+        .standard("steal", .quantity(.share, allowsZero: true), "5%", "CPU taken by the host."),
+        .standard(
+            "offered", .quantity(.share, allowsZero: true), "99%", "Least share of frames offered."),
+        .standard("clock_step", duration(), "1ms", "Largest step of real time."),
+    ])
+}

@@ -1,0 +1,104 @@
+/// What a value of a scenario may be. The decoder and the JSON Schema both derive from these.
+indirect enum ValueSpec: Sendable {
+    case constant(Int)
+    /// Text; `pattern` restricts it (ECMA 262, checked through `isValid`), `hint` explains.
+    case text(TextRule)
+    case integer(ClosedRange<Int>)
+    case boolean
+    case quantity(Quantity, allowsZero: Bool)
+    case choice([String])
+    case list(ValueSpec, minimum: Int)
+    case object(ObjectSpec)
+    /// Free keys, all values alike.
+    case map(ValueSpec)
+    /// The first alternative whose YAML shape (scalar type, list, mapping) fits.
+    case either([ValueSpec])
+
+    /// What a writer may put, for error messages.
+    var hint: String {
+        switch self {
+        case .constant(let value): "\(value)"
+        case .text(let rule): rule.hint
+        case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .boolean: "true or false"
+        case .quantity(let quantity, _): quantity.hint
+        case .choice(let names):
+            names.count == 1 ? names[0] : "one of \(names.joined(separator: ", "))"
+        case .list(let item, _): "a list, each entry \(item.hint)"
+        case .object(let spec): "a mapping with \(spec.fields.map(\.key).joined(separator: ", "))"
+        case .map(let value): "a mapping of names to \(value.hint)"
+        case .either(let alternatives): alternatives.map(\.hint).joined(separator: ", or ")
+        }
+    }
+}
+
+/// A rule for text, as a predicate for the decoder and a pattern for the JSON Schema.
+struct TextRule: Sendable {
+    var hint: String
+    var pattern: String?
+    var isValid: @Sendable (String) -> Bool
+
+    static let any = TextRule(hint: "text", pattern: nil) { _ in true }
+    static let nonEmpty = TextRule(hint: "text that is not empty", pattern: "^[^\\n]+$") {
+        !$0.isEmpty && !$0.contains("\n")
+    }
+    /// Names become parts of stream keys, URLs and file names.
+    static let name = TextRule(
+        hint: "a name of letters, digits, '-' and '.', at most 64 long",
+        pattern: "^[A-Za-z0-9.-]{1,64}$"
+    ) { $0.count <= 64 && isName($0, extra: "-.") }
+    static let streamName = TextRule(
+        hint: "a name of letters, digits, '-', '.', '_' and {i}, at most 64 long",
+        pattern: "^([A-Za-z0-9._-]|\\{i\\}){1,64}$"
+    ) { $0.count <= 64 && isName($0.replacing("{i}", with: "0"), extra: "-._") }
+    static let cpuList = TextRule(
+        hint: "a list of CPUs from 0 to 63 in quotes, such as \"0\" or \"0-1,3\"",
+        pattern: "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
+    ) { CPUSet(list: $0) != nil }
+    static func url(_ schemes: [String]) -> TextRule {
+        TextRule(
+            hint: "a URL that begins with \(schemes.map { $0 + "://" }.joined(separator: " or "))",
+            pattern: "^(\(schemes.joined(separator: "|")))://[^/ ]+.*$"
+        ) { text in
+            schemes.contains { text.hasPrefix($0 + "://") && text.count > $0.count + 3 }
+        }
+    }
+
+    private static func isName(_ text: String, extra: String) -> Bool {
+        !text.isEmpty
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || extra.contains($0)) }
+    }
+}
+
+/// One key of a mapping.
+struct FieldSpec: Sendable {
+    var key: String
+    var value: ValueSpec
+    /// The default as YAML text; nil where the key is required or optional without default.
+    var standard: String?
+    var isRequired = false
+    var about: String
+
+    static func required(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
+        FieldSpec(key: key, value: value, isRequired: true, about: about)
+    }
+
+    static func optional(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
+        FieldSpec(key: key, value: value, about: about)
+    }
+
+    static func standard(
+        _ key: String, _ value: ValueSpec, _ standard: String, _ about: String
+    ) -> FieldSpec {
+        FieldSpec(key: key, value: value, standard: standard, about: about)
+    }
+}
+
+/// A mapping with known keys.
+struct ObjectSpec: Sendable {
+    var fields: [FieldSpec]
+    /// Groups of keys of which at most one may be given.
+    var exclusive: [[String]] = []
+    /// Keys of which exactly one must be given.
+    var exactlyOne: [String] = []
+}

@@ -1,0 +1,45 @@
+/// Where a running stack takes and gives streams.
+public struct StackEndpoints: Codable, Sendable, Hashable {
+    /// Host name or address, IPv6 without brackets.
+    public var rtmpHost: String
+    public var rtmpPort: Int
+    /// The RTMP application.
+    public var application: String
+    /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil = no HTTP-FLV.
+    public var httpFLVBase: String?
+
+    public init(
+        rtmpHost: String, rtmpPort: Int, application: String, httpFLVBase: String? = nil
+    ) {
+        self.rtmpHost = rtmpHost
+        self.rtmpPort = rtmpPort
+        self.application = application
+        self.httpFLVBase = httpFLVBase
+    }
+}
+
+/// A stack that cannot be started or reached.
+public struct StackError: Error, Sendable, CustomStringConvertible {
+    public var driver: String
+    /// What went wrong and how to mend it.
+    public var message: String
+
+    public var description: String { "\(driver): \(message)" }
+}
+
+/// Starts and stops a server under test.
+public protocol StackDriver: Sendable {
+    var name: String { get }
+
+    /// Starts the stack and waits until it accepts connections.
+    func start() async throws(StackError) -> StackEndpoints
+
+    /// Process groups to account the server's CPU to; empty where it runs elsewhere.
+    var processGroups: [Int32] { get async }
+
+    /// How the server ended, if it has: a crash in mid-run ends the trial.
+    var exitStatus: ExitStatus? { get async }
+
+    /// Stops the stack and removes its files; returns once no process of it is left.
+    func stop() async
+}

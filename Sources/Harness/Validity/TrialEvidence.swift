@@ -1,0 +1,67 @@
+public import Results
+
+/// What a trial measured about itself.
+public struct TrialEvidence: Sendable, Hashable {
+    /// Of publishers and probes, the worse; nil where nothing was sent.
+    public var generatorLagP99Milliseconds: Double?
+    /// Share of packets lost by the capture, 0…1; nil without a capture.
+    public var captureDrops: Double?
+    /// 0…1.
+    public var steal: Double
+    /// Frames sent over frames intended, 0…1; nil where nothing was sent.
+    public var offered: Double?
+    /// Range of the offset between real and monotonic time, in nanoseconds.
+    public var clockStepNanoseconds: Int64
+
+    public init(
+        generatorLagP99Milliseconds: Double?, captureDrops: Double?, steal: Double,
+        offered: Double?, clockStepNanoseconds: Int64
+    ) {
+        self.generatorLagP99Milliseconds = generatorLagP99Milliseconds
+        self.captureDrops = captureDrops
+        self.steal = steal
+        self.offered = offered
+        self.clockStepNanoseconds = clockStepNanoseconds
+    }
+}
+
+extension ValidityLimits {
+    /// Judges a trial: beyond a limit it is void, and every reason is given.
+    public func judge(_ evidence: TrialEvidence) -> Manifest.Validity {
+        var reasons: [String] = []
+        func percent(_ share: Double) -> String { Quantity.share.format(share) }
+        if let lag = evidence.generatorLagP99Milliseconds {
+            if lag > Double(generatorLagP99.nanoseconds) / 1e6 {
+                reasons.append(
+                    "the generators ran late: p99 \(CSVNumber.text(lag)) ms, limit "
+                        + "\(Quantity.duration.format(Double(generatorLagP99.nanoseconds)))")
+            }
+        }
+        if let drops = evidence.captureDrops, drops > captureDrops {
+            reasons.append(
+                "the capture lost \(percent(drops)) of its packets, limit \(percent(captureDrops))")
+        }
+        if evidence.steal > steal {
+            reasons.append(
+                "the host took \(percent(evidence.steal)) of the CPU time, limit \(percent(steal))")
+        }
+        switch evidence.offered {
+        case nil: reasons.append("the publishers sent nothing")
+        case let share? where share < offered:
+            reasons.append(
+                "only \(percent(share)) of the intended frames were sent, least \(percent(offered))"
+            )
+        default: break
+        }
+        if evidence.clockStepNanoseconds > clockStep.nanoseconds {
+            reasons.append(
+                "real time moved by \(Double(evidence.clockStepNanoseconds) / 1e6) ms against the "
+                    + "monotonic clock, limit "
+                    + Quantity.duration.format(Double(clockStep.nanoseconds)))
+        }
+        var validity = Manifest.Validity()
+        validity.valid = reasons.isEmpty
+        validity.reasons = reasons
+        return validity
+    }
+}

@@ -1,0 +1,204 @@
+public import Results
+
+/// `report.html`: one page that opens offline and loads nothing from anywhere.
+public struct HTMLReport: Sendable {
+    private let results: RunResults
+
+    public init(_ results: RunResults) { self.results = results }
+
+    public var text: String {
+        let manifest = results.manifest
+        let title = Markup.escaped("\(manifest.scenario) · \(manifest.runID)")
+        return """
+            <!DOCTYPE html>
+            <html lang="en"><head><meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="color-scheme" content="light dark">
+            <title>\(title)</title><style>\(HTMLStyle.sheet)</style></head><body><main>
+            <header><h1>\(Markup.escaped(manifest.scenario))</h1>
+            <span class="verdict \(results.summary.outcome.rawValue)">\
+            \(results.summary.outcome.rawValue)</span>
+            <p class="muted">run \(Markup.escaped(manifest.runID)), stack \
+            \(Markup.escaped(manifest.stack)), seed \(manifest.seed), \
+            \(Markup.escaped(manifest.host.cpuModel)), \(manifest.host.cores) cores, \
+            \(Markup.escaped(manifest.congestionControl))</p></header>
+            \(voidReasons)
+            \(section("Thresholds", thresholds))
+            \(section("Renditions", renditions))
+            \(chart(bandwidth))
+            \(chart(delay(vantage: "viewer", title: "Delay at the viewers")))
+            \(chart(delay(vantage: "wire", title: "Delay through the server, on the wire")))
+            \(chart(processor))
+            \(section("Viewers against wire", reconciliation))
+            \(section("Run", facts))
+            </main></body></html>
+
+            """
+    }
+
+    private func section(_ title: String, _ body: String) -> String {
+        body.isEmpty ? "" : "<section><h2>\(title)</h2>\(body)</section>"
+    }
+
+    private func chart(_ chart: LineChart) -> String {
+        let svg = chart.svg
+        guard !svg.isEmpty else { return "" }
+        return "<section><h2>\(Markup.escaped(chart.title))</h2><div class=\"legend\">"
+            + "\(chart.legend)</div>\(svg)</section>"
+    }
+
+    private func table(_ header: [String], _ rows: [[String]]) -> String {
+        func cells(_ row: [String], _ tag: String) -> String {
+            "<tr>" + row.map { "<\(tag)>\($0)</\(tag)>" }.joined() + "</tr>"
+        }
+        return "<div class=\"scroll\"><table><thead>\(cells(header, "th"))</thead><tbody>"
+            + rows.map { cells($0.map(Markup.escaped), "td") }.joined() + "</tbody></table></div>"
+    }
+
+    private var voidReasons: String {
+        let reasons = results.manifest.validity.reasons
+        guard !reasons.isEmpty else { return "" }
+        return "<section class=\"warning\"><h2>This trial is void</h2><ul>"
+            + reasons.map { "<li>\(Markup.escaped($0))</li>" }.joined() + "</ul></section>"
+    }
+
+    private var thresholds: String {
+        let rows = results.summary.thresholds.map { result in
+            [
+                result.passed ? "✓" : "✗", result.metric, result.expression,
+                result.observed.map { Figure.number($0, digits: 2) } ?? "no data",
+            ]
+        }
+        return rows.isEmpty ? "" : table(["", "metric", "must be", "is"], rows)
+    }
+
+    private var renditions: String {
+        let rows = results.renditions.map { row in
+            [
+                "\(row.stream)_\(row.rendition)", row.vantage, row.playProtocol,
+                Figure.integer(row.viewers), Figure.number(row.payloadKilobits),
+                Figure.number(row.wireKilobits),
+                Figure.number(row.delayP50Milliseconds, digits: 2),
+                Figure.number(row.delayP99Milliseconds, digits: 2),
+                "\(Figure.integer(row.framesReceived)) / \(Figure.integer(row.framesExpected))",
+                Figure.integer(row.retransmittedBytes),
+            ]
+        }
+        guard !rows.isEmpty else { return "" }
+        return table(
+            [
+                "rendition", "vantage", "protocol", "viewers", "payload kbit/s", "wire kbit/s",
+                "delay p50 ms", "delay p99 ms", "frames", "retransmitted bytes",
+            ], rows)
+    }
+
+    private var reconciliation: String {
+        let rows = results.summary.reconciliation.map { item in
+            [
+                "\(item.stream)_\(item.rendition)", Figure.bytes(item.viewerBytes),
+                Figure.bytes(item.wireBytes),
+                item.differencePercent.map { Figure.number($0, digits: 3) + " %" } ?? "–",
+            ]
+        }
+        return rows.isEmpty
+            ? "" : table(["rendition", "viewers saw", "wire saw", "difference"], rows)
+    }
+
+    private var facts: String {
+        let manifest = results.manifest
+        let summary = results.summary
+        let rows: [[String]] = [
+            ["started", manifest.start], ["ended", manifest.end],
+            ["host", "\(manifest.host.name), Linux \(manifest.host.kernel)"],
+            ["version", "\(manifest.millraceVersion) \(manifest.gitCommit)"],
+            ["scenario sha256", manifest.scenarioSHA256],
+            ["command", manifest.argv.joined(separator: " ")],
+            ["viewers joined", "\(summary.viewersJoined) of \(summary.viewersPlanned)"],
+            ["frames offered", Figure.percent(summary.health.offered)],
+            [
+                "publisher lag p99",
+                Figure.number(summary.health.publisherLagP99Milliseconds, digits: 2) + " ms",
+            ],
+            [
+                "probe lag p99",
+                Figure.number(summary.health.probeLagP99Milliseconds, digits: 2) + " ms",
+            ], ["steal", Figure.percent(summary.health.steal)],
+            [
+                "capture",
+                manifest.capture.ran
+                    ? "\(manifest.capture.received) packets, \(manifest.capture.dropped) dropped"
+                    : "none \(manifest.capture.reason)",
+            ],
+        ]
+        return table(["", ""], rows + summary.notes.map { ["note", $0] })
+    }
+
+    private var window: ClosedRange<Double>? {
+        let window = results.manifest.window
+        return window.endSeconds > window.startSeconds
+            ? window.startSeconds...window.endSeconds : nil
+    }
+
+    /// Megabits per second out of the server, per rendition.
+    private var bandwidth: LineChart {
+        let rows = results.wire.filter { $0.direction == "out" }
+        let times = Set(rows.compactMap(\.timeSeconds)).sorted()
+        let gaps = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
+        let interval = gaps.isEmpty ? 1 : gaps[gaps.count / 2]
+        var sums: [String: [Double: Double]] = [:]
+        for row in rows {
+            guard let time = row.timeSeconds, let bytes = row.wireBytes else { continue }
+            sums["\(row.stream)_\(row.rendition)", default: [:]][time, default: 0] += Double(bytes)
+        }
+        let series = sums.sorted { $0.key < $1.key }.map { name, points in
+            LineChart.Series(
+                name: name,
+                points: points.sorted { $0.key < $1.key }
+                    .map { ($0.key, $0.value * 8 / interval / 1e6) })
+        }
+        return LineChart(
+            title: "Bandwidth out of the server", xLabel: "seconds from the start",
+            yLabel: "Mbit/s", series: series, band: window)
+    }
+
+    private func delay(vantage: String, title: String) -> LineChart {
+        var names: [String] = []
+        var points: [String: [(x: Double, y: Double)]] = [:]
+        for row in results.delay where row.vantage == vantage {
+            guard let percentile = row.percentile, let delay = row.delayMilliseconds else {
+                continue
+            }
+            let kind = row.correction == "uncorrected" ? " (uncorrected)" : ""
+            let link =
+                row.playProtocol.isEmpty || row.playProtocol == "all" ? "" : " \(row.playProtocol)"
+            let name = "\(row.stream)_\(row.rendition)\(link)\(kind)"
+            if points[name] == nil { names.append(name) }
+            points[name, default: []].append((percentile, delay))
+        }
+        let series = names.map { name in
+            LineChart.Series(name: name, points: points[name, default: []].sorted { $0.x < $1.x })
+        }
+        return LineChart(
+            title: title, xLabel: "percentile", yLabel: "ms", axis: .percentile, series: series)
+    }
+
+    /// CPU per role over time, 100 = one core.
+    private var processor: LineChart {
+        var roles: [String] = []
+        var sums: [String: [Double: Double]] = [:]
+        for row in results.processes where row.threadGroup.isEmpty {
+            guard let time = row.timeSeconds, let percent = row.cpuPercent else { continue }
+            if !roles.contains(row.role) { roles.append(row.role) }
+            sums[row.role, default: [:]][time, default: 0] += percent
+        }
+        let series = roles.map { role in
+            LineChart.Series(
+                name: role,
+                points: sums[role, default: [:]].sorted { $0.key < $1.key }
+                    .map { ($0.key, $0.value) })
+        }
+        return LineChart(
+            title: "CPU", xLabel: "seconds from the start", yLabel: "% of a core", series: series,
+            band: window)
+    }
+}

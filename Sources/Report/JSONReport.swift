@@ -1,0 +1,52 @@
+public import Results
+
+/// The run as one JSON document: manifest, summary and the rows per rendition.
+public struct JSONReport: Encodable, Sendable {
+    /// The figures of one row of `renditions.csv`, with its column names.
+    private struct Rendition: Encodable {
+        var stream: String
+        var rendition: String
+        var vantage: String
+        var `protocol`: String
+        var viewers: Int?
+        var wireKbps: Double?
+        var payloadKbps: Double?
+        var delayP50Ms: Double?
+        var delayP90Ms: Double?
+        var delayP99Ms: Double?
+        var framesExpected: Int?
+        var framesReceived: Int?
+        var retransmittedBytes: Int?
+
+        init(_ row: RenditionRow) {
+            (stream, rendition) = (row.stream, row.rendition)
+            (vantage, `protocol`) = (row.vantage, row.playProtocol)
+            viewers = row.viewers
+            wireKbps = row.wireKilobits
+            payloadKbps = row.payloadKilobits
+            delayP50Ms = row.delayP50Milliseconds
+            delayP90Ms = row.delayP90Milliseconds
+            delayP99Ms = row.delayP99Milliseconds
+            framesExpected = row.framesExpected
+            framesReceived = row.framesReceived
+            retransmittedBytes = row.retransmittedBytes
+        }
+    }
+
+    private var manifest: Manifest
+    private var summary: Summary
+    private var renditions: [Rendition]
+    private var resultsDirectory: String
+
+    public init(_ results: RunResults) {
+        manifest = results.manifest
+        summary = results.summary
+        renditions = results.renditions.map(Rendition.init)
+        resultsDirectory = results.path
+    }
+
+    /// Snake-case keys, sorted.
+    ///
+    /// - Throws: only where a figure is not finite.
+    public func text() throws -> String { try ResultsJSON.text(self) }
+}

@@ -1,0 +1,30 @@
+/// Delay distribution per rendition and hop, as a percentile spectrum.
+public struct DelayRow: CSVRow, Equatable {
+    public var runID: String = ""
+    public var stream: String = ""
+    public var rendition: String = ""
+    public var vantage: String = ""
+    public var hop: String = ""
+    public var playProtocol: String = ""
+    public var correction: String = ""
+    public var percentile: Double?
+    public var delayMilliseconds: Double?
+    public var count: Int?
+
+    public init() {}
+
+    public static let fileName = "delay.csv"
+    public static let about = "Delay distribution per rendition and hop, as a percentile spectrum."
+    public static let columns: [CSVColumn<DelayRow>] = [
+        .init("run_id", \.runID, "Run."),
+        .init("stream", \.stream, "Stream name."),
+        .init("rendition", \.rendition, "Rendition name."),
+        .init("vantage", \.vantage, "viewer or wire."),
+        .init("hop", \.hop, "Which part of the way: end-to-end or relay."),
+        .init("protocol", \.playProtocol, "rtmp, http-flv, or all."),
+        .init("correction", \.correction, "corrected (from the intended time) or uncorrected."),
+        .init("percentile", \.percentile, unit: "%", "Percentile, 0 to 100."),
+        .init("delay_ms", \.delayMilliseconds, unit: "ms", "Delay at the percentile."),
+        .init("count", \.count, unit: "frames", "Frames in the whole distribution."),
+    ]
+}

@@ -1,0 +1,66 @@
+/// `manifest.json`: what ran, where, and whether the figures count.
+public struct Manifest: Codable, Sendable, Equatable {
+    public struct Host: Codable, Sendable, Equatable {
+        public var name = ""
+        public var kernel = ""
+        public var cpuModel = ""
+        public var cores = 0
+
+        public init() {}
+    }
+
+    public struct Capture: Codable, Sendable, Equatable {
+        /// False where no packets were captured; `reason` says why.
+        public var ran = false
+        public var reason = ""
+        public var received = 0
+        public var dropped = 0
+
+        public init() {}
+    }
+
+    /// Real time minus monotonic time, in nanoseconds, as sampled during the run.
+    public struct ClockOffset: Codable, Sendable, Equatable {
+        public var minimumNanoseconds: Int64 = 0
+        public var maximumNanoseconds: Int64 = 0
+
+        public init() {}
+    }
+
+    public struct Validity: Codable, Sendable, Equatable {
+        public var valid = true
+        /// Why the trial is void; empty where it is valid.
+        public var reasons: [String] = []
+
+        public init() {}
+    }
+
+    /// The steady window, in seconds from the shared start time.
+    public struct Window: Codable, Sendable, Equatable {
+        public var startSeconds = 0.0
+        public var endSeconds = 0.0
+
+        public init() {}
+    }
+
+    public var schemaVersion = 1
+    public var millraceVersion = ""
+    public var gitCommit = ""
+    public var runID = ""
+    public var scenario = ""
+    public var scenarioSHA256 = ""
+    public var seed: UInt64 = 0
+    public var argv: [String] = []
+    public var host = Host()
+    public var stack = ""
+    public var congestionControl = ""
+    /// ISO 8601, UTC.
+    public var start = ""
+    public var end = ""
+    public var window = Window()
+    public var capture = Capture()
+    public var clockOffset = ClockOffset()
+    public var validity = Validity()
+
+    public init() {}
+}

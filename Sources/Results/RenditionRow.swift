@@ -1,0 +1,74 @@
+/// One row per rendition, vantage point and protocol, over the steady window.
+public struct RenditionRow: CSVRow, Equatable {
+    public var runID: String = ""
+    public var stream: String = ""
+    public var rendition: String = ""
+    public var vantage: String = ""
+    public var playProtocol: String = ""
+    public var viewers: Int?
+    public var wireKilobits: Double?
+    public var payloadKilobits: Double?
+    public var delayP50Milliseconds: Double?
+    public var delayP90Milliseconds: Double?
+    public var delayP99Milliseconds: Double?
+    public var framesExpected: Int?
+    public var framesReceived: Int?
+    public var retransmittedBytes: Int?
+    public var cpuSecondsPerMediaSecond: Double?
+    public var delayMeanMilliseconds: Double?
+    public var delayMaxMilliseconds: Double?
+    public var delayUncorrectedP99Milliseconds: Double?
+    public var framesDuplicate: Int?
+    public var nominalKilobits: Double?
+    public var payloadBytes: Int?
+
+    public init() {}
+
+    public static let fileName = "renditions.csv"
+    public static let about =
+        "One row per rendition, vantage point and protocol, over the steady window."
+    public static let columns: [CSVColumn<RenditionRow>] = [
+        .init("run_id", \.runID, "Run."),
+        .init("stream", \.stream, "Stream name."),
+        .init("rendition", \.rendition, "Rendition name."),
+        .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
+        .init("protocol", \.playProtocol, "rtmp, http-flv, or all."),
+        .init("viewers", \.viewers, "Viewers the row covers."),
+        .init(
+            "wire_kbps", \.wireKilobits, unit: "kbit/s",
+            "Downstream L2 bytes of one copy, retransmissions in, pure acknowledgements out."),
+        .init(
+            "payload_kbps", \.payloadKilobits, unit: "kbit/s",
+            "Audio and video message payload of one copy."),
+        .init(
+            "delay_p50_ms", \.delayP50Milliseconds, unit: "ms",
+            "Median delay: from the intended time (viewer), through the server (wire)."),
+        .init("delay_p90_ms", \.delayP90Milliseconds, unit: "ms", "90th percentile delay."),
+        .init("delay_p99_ms", \.delayP99Milliseconds, unit: "ms", "99th percentile delay."),
+        .init(
+            "frames_expected", \.framesExpected, unit: "frames",
+            "Frames due to the probes in the window."),
+        .init(
+            "frames_received", \.framesReceived, unit: "frames", "Of those, frames that arrived."),
+        .init(
+            "retransmitted_bytes", \.retransmittedBytes, unit: "bytes",
+            "TCP payload sent more than once."),
+        .init(
+            "cpu_s_per_media_s", \.cpuSecondsPerMediaSecond, unit: "s/s",
+            "Encoder CPU time per second of media; empty where none ran."),
+        .init("delay_mean_ms", \.delayMeanMilliseconds, unit: "ms", "Mean delay."),
+        .init("delay_max_ms", \.delayMaxMilliseconds, unit: "ms", "Largest delay."),
+        .init(
+            "delay_uncorrected_p99_ms", \.delayUncorrectedP99Milliseconds, unit: "ms",
+            "99th percentile delay from the actual send time."),
+        .init(
+            "frames_duplicate", \.framesDuplicate, unit: "frames",
+            "Frames that arrived more than once."),
+        .init(
+            "nominal_kbps", \.nominalKilobits, unit: "kbit/s",
+            "Bit rate the source was configured with."),
+        .init(
+            "payload_bytes", \.payloadBytes, unit: "bytes",
+            "Payload bytes of all viewers in the window."),
+    ]
+}

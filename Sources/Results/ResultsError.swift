@@ -1,0 +1,8 @@
+/// A results directory that cannot be written or read.
+public struct ResultsError: Error, Sendable, CustomStringConvertible {
+    public var path: String
+    /// What went wrong and how to mend it.
+    public var message: String
+
+    public var description: String { "\(path): \(message)" }
+}

@@ -1,0 +1,113 @@
+import Foundation
+
+/// Writes a results directory: every file appears whole or not at all.
+///
+/// The directory itself stands under a temporary name (`.<run-id>.partial`) until `commit()`.
+public struct ResultsWriter: Sendable {
+    public let runID: RunID
+    /// `DIR/<run-id>`, once committed.
+    public let finalPath: String
+    /// Where files stand until then.
+    public let partialPath: String
+
+    /// - Throws: `ResultsError` where the directory cannot be made.
+    public init(parent: String, runID: RunID) throws(ResultsError) {
+        self.runID = runID
+        finalPath = "\(parent)/\(runID)"
+        partialPath = "\(parent)/.\(runID).partial"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: partialPath, withIntermediateDirectories: true)
+        } catch {
+            throw ResultsError(
+                path: parent,
+                message: "the results directory cannot be made (\(error.localizedDescription)); "
+                    + "give a writable one with --results")
+        }
+    }
+
+    /// Writes `text` to `name`, through a temporary file and a rename.
+    public func write(_ text: String, to name: String) throws(ResultsError) {
+        let path = "\(partialPath)/\(name)"
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw ResultsError(
+                path: path,
+                message: "cannot be written (\(error.localizedDescription)); is the disk full?")
+        }
+    }
+
+    public func write<Row: CSVRow>(_ rows: [Row]) throws(ResultsError) {
+        try write(Row.csv(rows), to: Row.fileName)
+    }
+
+    public func write(json value: some Encodable, to name: String) throws(ResultsError) {
+        let text: String
+        do {
+            text = try ResultsJSON.text(value)
+        } catch {
+            throw ResultsError(path: name, message: "cannot be encoded as JSON: \(error)")
+        }
+        try write(text, to: name)
+    }
+
+    /// Writes the manifest, the summary, the scenario and the data dictionary.
+    public func write(
+        manifest: Manifest, summary: Summary, resolvedScenario: String
+    ) throws(ResultsError) {
+        try write(json: manifest, to: "manifest.json")
+        try write(json: summary, to: "summary.json")
+        try write(resolvedScenario, to: "scenario.resolved.yml")
+        try write(json: DataDictionary.all, to: "schema.json")
+    }
+
+    /// Gives the directory its final name.
+    public func commit() throws(ResultsError) {
+        do {
+            try FileManager.default.moveItem(atPath: partialPath, toPath: finalPath)
+        } catch {
+            throw ResultsError(
+                path: finalPath,
+                message: "cannot take its final name (\(error.localizedDescription)); "
+                    + "the files are in \(partialPath)")
+        }
+    }
+}
+
+/// The JSON style of results: sorted keys, readable, one line end at the end.
+public enum ResultsJSON {
+    public static func text(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+
+    static func decoder() -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .custom { path in
+            guard let key = path.last else { return Key(stringValue: "") }
+            return Key(stringValue: camelCase(key.stringValue))
+        }
+        return decoder
+    }
+
+    /// `run_id` is `runID`: the acronyms of this module keep their case.
+    static func camelCase(_ snake: String) -> String {
+        let acronyms: Set<Substring> = ["id", "sha256", "cpu", "rss"]
+        let parts = snake.split(separator: "_")
+        return parts.enumerated().map { index, part in
+            if index == 0 { return String(part) }
+            return acronyms.contains(part) ? part.uppercased() : part.capitalized
+        }.joined()
+    }
+
+    private struct Key: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}

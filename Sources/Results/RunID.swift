@@ -1,0 +1,25 @@
+import Foundation
+
+/// Names a run: sorts by start time, and does not collide.
+public struct RunID: Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+
+    /// - Parameters:
+    ///   - secondsSince1970: start of the run, real time.
+    ///   - entropy: random bits, of which 24 are kept.
+    public init(secondsSince1970: Double, entropy: UInt64) {
+        let date = Date(timeIntervalSince1970: secondsSince1970)
+        let stamp = ISO8601Format.text(date).filter { $0 != "-" && $0 != ":" }
+        let suffix = String(entropy & 0xFF_FFFF | 0x100_0000, radix: 16).dropFirst()
+        description = "\(stamp)-\(suffix)"
+    }
+}
+
+/// ISO 8601 in UTC, whole seconds.
+public enum ISO8601Format {
+    static func text(_ date: Date) -> String { date.formatted(.iso8601) }
+
+    public static func text(secondsSince1970: Double) -> String {
+        text(Date(timeIntervalSince1970: secondsSince1970))
+    }
+}

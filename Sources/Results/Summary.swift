@@ -1,0 +1,94 @@
+/// The verdict on one threshold.
+public struct ThresholdResult: Codable, Sendable, Equatable {
+    /// The selector as written in the scenario.
+    public var metric: String
+    public var expression: String
+    /// In the metric's unit; nil where nothing matched.
+    public var observed: Double?
+    public var limit: Double
+    public var passed: Bool
+
+    public init(
+        metric: String, expression: String, observed: Double?, limit: Double, passed: Bool
+    ) {
+        self.metric = metric
+        self.expression = expression
+        self.observed = observed
+        self.limit = limit
+        self.passed = passed
+    }
+}
+
+/// Two vantage points on the same quantity.
+public struct Reconciliation: Codable, Sendable, Equatable {
+    public var stream: String
+    public var rendition: String
+    /// Message payload bytes of the same viewers in the same window.
+    public var viewerBytes: Int
+    public var wireBytes: Int
+
+    /// Viewer over wire minus 1, in percent; nil where the wire saw nothing.
+    public var differencePercent: Double? {
+        wireBytes == 0 ? nil : (Double(viewerBytes) / Double(wireBytes) - 1) * 100
+    }
+
+    public init(stream: String, rendition: String, viewerBytes: Int, wireBytes: Int) {
+        self.stream = stream
+        self.rendition = rendition
+        self.viewerBytes = viewerBytes
+        self.wireBytes = wireBytes
+    }
+}
+
+/// Means of one role over the steady window.
+public struct RoleUsage: Codable, Sendable, Equatable {
+    public var role: String
+    public var processes: Int
+    /// 100 = one core.
+    public var cpuPercent: Double
+    public var peakRSSBytes: Int
+    public var runDelayMilliseconds: Double
+
+    public init(
+        role: String, processes: Int, cpuPercent: Double, peakRSSBytes: Int,
+        runDelayMilliseconds: Double
+    ) {
+        self.role = role
+        self.processes = processes
+        self.cpuPercent = cpuPercent
+        self.peakRSSBytes = peakRSSBytes
+        self.runDelayMilliseconds = runDelayMilliseconds
+    }
+}
+
+/// How well the generators kept to their own schedule.
+public struct GeneratorHealth: Codable, Sendable, Equatable {
+    public var publisherLagP99Milliseconds: Double?
+    public var probeLagP99Milliseconds: Double?
+    /// Share of CPU time taken by the hypervisor, 0…1.
+    public var steal: Double?
+    /// Frames sent over frames intended, 0…1.
+    public var offered: Double?
+
+    public init() {}
+}
+
+/// `summary.json`: the run's verdict and key figures.
+public struct Summary: Codable, Sendable, Equatable {
+    public enum Outcome: String, Codable, Sendable {
+        case passed, failed, void, interrupted
+    }
+
+    public var outcome: Outcome = .passed
+    public var thresholds: [ThresholdResult] = []
+    public var reconciliation: [Reconciliation] = []
+    public var roles: [RoleUsage] = []
+    public var health = GeneratorHealth()
+    public var viewersPlanned = 0
+    public var viewersJoined = 0
+    public var framesMissing = 0
+    /// Anything a reader should know, such as a capture that was not permitted.
+    public var notes: [String] = []
+
+    public init() {}
+}

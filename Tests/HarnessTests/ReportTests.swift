@@ -1,0 +1,133 @@
+import Foundation
+import Results
+import Testing
+
+@testable import Harness
+@testable import Report
+
+@Suite struct ReportTests {
+    static func results() -> RunResults {
+        var manifest = Manifest()
+        manifest.scenario = "quick <start>"
+        manifest.runID = "20261121T000000Z-abcdef"
+        manifest.stack = "embedded"
+        manifest.window.startSeconds = 5
+        manifest.window.endSeconds = 25
+        manifest.host = .current()
+        var summary = Summary()
+        summary.outcome = .failed
+        summary.viewersPlanned = 40
+        summary.viewersJoined = 40
+        summary.notes = ["capture was not permitted"]
+        summary.thresholds = [
+            ThresholdResult(
+                metric: "delay_ms", expression: "p(99)<200", observed: 12.3, limit: 200,
+                passed: true),
+            ThresholdResult(
+                metric: "frames_missing", expression: "count==0", observed: nil, limit: 0,
+                passed: false),
+        ]
+        summary.reconciliation = [
+            Reconciliation(
+                stream: "live", rendition: "720p", viewerBytes: 1_002_000, wireBytes: 1_000_000)
+        ]
+        var results = RunResults(manifest: manifest, summary: summary)
+        for (i, name) in ["720p", "480p"].enumerated() {
+            var row = RenditionRow()
+            (row.stream, row.rendition, row.vantage) = ("live", name, "viewer")
+            row.payloadKilobits = 2628
+            results.renditions.append(row)
+            for second in 0..<27 {
+                var wire = WireRow()
+                wire.timeSeconds = Double(second)
+                (wire.stream, wire.rendition, wire.direction) = ("live", name, "out")
+                wire.wireBytes = 3_000_000 / (i + 1) + second * 1000
+                results.wire.append(wire)
+                var process = ProcessRow()
+                process.timeSeconds = Double(second)
+                process.role = i == 0 ? "server" : "viewers"
+                process.cpuPercent = Double(20 * (i + 1) + second % 5)
+                results.processes.append(process)
+            }
+            for percentile in [0.0, 50, 90, 99, 99.9, 100] {
+                var delay = DelayRow()
+                (delay.stream, delay.rendition, delay.vantage) = ("live", name, "viewer")
+                delay.percentile = percentile
+                delay.delayMilliseconds = 1 + percentile / 10
+                results.delay.append(delay)
+            }
+        }
+        return results
+    }
+
+    @Test func textPutsThresholdsFirst() throws {
+        let text = SummaryReport(Self.results()).text
+        let thresholds = try #require(text.range(of: "THRESHOLDS"))
+        let renditions = try #require(text.range(of: "RENDITIONS"))
+        #expect(thresholds.lowerBound < renditions.lowerBound)
+        for part in ["FAILED", "✓", "✗", "no data", "live_720p", "0.200 %", "not permitted"] {
+            #expect(text.contains(part), "lacks \(part)")
+        }
+    }
+
+    @Test func jsonIsJSON() throws {
+        let text = try JSONReport(Self.results()).text()
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        let renditions = try #require(object["renditions"] as? [[String: Any]])
+        #expect(renditions.first?["payload_kbps"] as? Double == 2628)
+    }
+
+    @Test func junitCountsFailures() {
+        var results = Self.results()
+        let failed = JUnitReport(results).text
+        #expect(failed.contains("tests=\"3\" failures=\"1\" errors=\"0\""))
+        #expect(failed.contains("quick &lt;start&gt;"))
+        results.manifest.validity.valid = false
+        results.manifest.validity.reasons = ["steal 7 %"]
+        #expect(JUnitReport(results).text.contains("failures=\"0\" errors=\"1\" skipped=\"2\""))
+    }
+
+    @Test func pageLoadsNothing() throws {
+        let page = HTMLReport(Self.results()).text
+        for reference in ["http:", "https:", "src=", "href=", "@import", "url(", "<script"] {
+            #expect(!page.contains(reference), "refers to \(reference)")
+        }
+        #expect(page.components(separatedBy: "<svg").count == 4)
+        #expect(!page.contains("nan") && !page.contains("inf"))
+        if let path = ProcessInfo.processInfo.environment["MILLRACE_REPORT_SAMPLE"] {
+            try page.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+    }
+
+    @Test func emptyResultsStillReport() {
+        let empty = RunResults(manifest: Manifest(), summary: Summary())
+        #expect(SummaryReport(empty).text.contains("none set"))
+        #expect(!HTMLReport(empty).text.contains("<svg"))
+    }
+}
+
+@Suite struct ValidityTests {
+    @Test func eachLimitVoids() throws {
+        let limits = try PlanTests.scenario("  - {count: 1}").validity
+        let good = TrialEvidence(
+            generatorLagP99Milliseconds: 1, captureDrops: 0, steal: 0, offered: 1,
+            clockStepNanoseconds: 10_000)
+        #expect(limits.judge(good).valid)
+        let bad = TrialEvidence(
+            generatorLagP99Milliseconds: 21, captureDrops: 0.01, steal: 0.06, offered: 0.5,
+            clockStepNanoseconds: 2_000_000)
+        #expect(limits.judge(bad).reasons.count == 5)
+        var silent = good
+        silent.offered = nil
+        silent.captureDrops = nil
+        #expect(limits.judge(silent).reasons == ["the publishers sent nothing"])
+    }
+
+    @Test func clockOffsetIsSteady() {
+        var sampler = ClockOffsetSampler()
+        for _ in 0..<10 { sampler.sample() }
+        #expect(sampler.stepNanoseconds >= 0)
+        #expect(sampler.offset.minimumNanoseconds > 1_500_000_000_000_000_000)
+    }
+}

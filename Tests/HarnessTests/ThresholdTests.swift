@@ -1,0 +1,47 @@
+import Results
+import Statistics
+import Testing
+
+@testable import Harness
+
+@Suite struct ThresholdTests {
+    static func threshold(_ selector: String, _ expression: String) throws -> Threshold {
+        try Threshold.parse(selector: selector, expression: expression).get()
+    }
+
+    static func distribution(_ milliseconds: [Int64]) -> MetricSample.Value {
+        var histogram = DelayHistogram()
+        for value in milliseconds { histogram.record(nanoseconds: value * 1_000_000) }
+        return .distribution(histogram)
+    }
+
+    @Test func judgesByTags() throws {
+        let samples = [
+            MetricSample(
+                metric: .delayMilliseconds, tags: ["rendition": "a", "vantage": "viewer"],
+                value: Self.distribution([10, 20, 30])),
+            MetricSample(
+                metric: .delayMilliseconds, tags: ["rendition": "b", "vantage": "viewer"],
+                value: Self.distribution([500])),
+            MetricSample(metric: .framesMissing, value: .number(2)),
+            MetricSample(metric: .framesMissing, value: .number(1)),
+            MetricSample(metric: .payloadKilobits, tags: ["rendition": "a"], value: .number(2600)),
+            MetricSample(metric: .payloadKilobits, tags: ["rendition": "a"], value: .number(2400)),
+        ]
+        func verdict(_ selector: String, _ expression: String) throws -> (Double?, Bool) {
+            let result = try Self.threshold(selector, expression).evaluate(samples)
+            return (result.observed.map { $0.rounded() }, result.passed)
+        }
+        #expect(try verdict("delay_ms{rendition:a}", "p(99)<200") == (30, true))
+        #expect(try verdict("delay_ms", "max<200") == (500, false))
+        #expect(try verdict("delay_ms{rendition:a,vantage:viewer}", "avg<=20") == (20, true))
+        #expect(try verdict("frames_missing", "count==0") == (3, false))
+        #expect(try verdict("payload_kbps{rendition:a}", "value>2500") == (2400, false))
+        #expect(try verdict("stall_ratio", "value<1") == (nil, false))
+    }
+
+    @Test(arguments: ["p99<1", "p(101)<1", "count", "value>>1", "count==x", ""])
+    func rejects(expression: String) {
+        #expect(Threshold.parseExpression(expression) == nil)
+    }
+}

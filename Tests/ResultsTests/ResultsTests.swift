@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+@testable import Results
+
+@Suite struct CSVTests {
+    static let table: [(String, [[String]])] = [
+        ("a,b\n1,2\n", [["a", "b"], ["1", "2"]]), ("a,b\r\n1,2", [["a", "b"], ["1", "2"]]),
+        ("\"a,\"\"b\"\"\",c\n", [["a,\"b\"", "c"]]), ("\"two\nlines\",x\n", [["two\nlines", "x"]]),
+        ("a,,\n", [["a", "", ""]]), ("", []), ("\n\na\n", [["a"]]),
+    ]
+
+    @Test(arguments: table) func splits(text: String, records: [[String]]) {
+        #expect(CSVText.records(text) == records)
+    }
+
+    @Test func rowsRoundTrip() {
+        var row = RenditionRow()
+        row.runID = "r, \"1\""
+        row.viewers = 10
+        row.delayP99Milliseconds = 12.5
+        let text = RenditionRow.csv([row])
+        #expect(RenditionRow.read(csv: text) == [row])
+        #expect(
+            text.hasPrefix(
+                "run_id,stream,rendition,vantage,protocol,viewers,wire_kbps,payload_kbps,"
+                    + "delay_p50_ms,delay_p90_ms,delay_p99_ms,frames_expected,frames_received,"
+                    + "retransmitted_bytes,cpu_s_per_media_s"))
+        #expect(
+            ProcessRow.headerLine.hasPrefix(
+                "run_id,t_s,role,pid,threads,cpu_percent,rss_bytes,voluntary_switches,"
+                    + "involuntary_switches,run_delay_ms"))
+    }
+
+    @Test func readerToleratesOtherColumns() {
+        let rows = WireRow.read(csv: "wire_bytes,later_column,run_id\n12,x,r1\n,,r2\n7\n")
+        #expect(rows.map(\.wireBytes) == [12, nil, 7])
+        #expect(rows.map(\.runID) == ["r1", "r2", ""])
+        #expect(WireRow.read(csv: "").isEmpty)
+    }
+
+    @Test func numbersArePlain() {
+        #expect(CSVNumber.text(1.5) == "1.5")
+        #expect(CSVNumber.text(2) == "2")
+        #expect(CSVNumber.text(0.1 + 0.2) == "0.3")
+        #expect(CSVNumber.text(.nan) == "")
+    }
+}
+
+@Suite struct ResultsDirectoryTests {
+    static func sample() -> (Manifest, Summary) {
+        var manifest = Manifest()
+        manifest.runID = "r1"
+        manifest.scenarioSHA256 = "ab"
+        manifest.host.cpuModel = "cpu"
+        manifest.validity.reasons = ["steal 7 %"]
+        manifest.capture.dropped = 3
+        var summary = Summary()
+        summary.outcome = .failed
+        summary.thresholds = [
+            ThresholdResult(
+                metric: "delay_ms", expression: "p(99)<2", observed: 3, limit: 2, passed: false)
+        ]
+        summary.roles = [
+            RoleUsage(
+                role: "server", processes: 1, cpuPercent: 12.5, peakRSSBytes: 5,
+                runDelayMilliseconds: 1)
+        ]
+        summary.health.publisherLagP99Milliseconds = 0.5
+        return (manifest, summary)
+    }
+
+    @Test func writesAndReadsBack() throws {
+        let parent = NSTemporaryDirectory() + "millrace-results-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: parent) }
+        let id = RunID(secondsSince1970: 1_790_000_000, entropy: 0xABCDEF)
+        let writer = try ResultsWriter(parent: parent, runID: id)
+        let (manifest, summary) = Self.sample()
+        try writer.write(manifest: manifest, summary: summary, resolvedScenario: "version: 1\n")
+        var row = WireRow()
+        row.packets = 4
+        try writer.write([row])
+        #expect(!FileManager.default.fileExists(atPath: writer.finalPath))
+        try writer.commit()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: parent) == ["\(id)"])
+        let results = try RunResults(path: writer.finalPath)
+        #expect(results.manifest == manifest)
+        #expect(results.summary == summary)
+        #expect(results.wire == [row])
+        #expect(results.viewers.isEmpty)
+        let text = try String(contentsOfFile: writer.finalPath + "/manifest.json", encoding: .utf8)
+        #expect(text.contains("\"scenario_sha256\""))
+    }
+
+    @Test func missingDirectoryIsAnError() {
+        let error = #expect(throws: ResultsError.self) { try RunResults(path: "/no/such") }
+        #expect(error?.message.contains("millrace run") == true)
+        #expect(throws: ResultsError.self) {
+            try ResultsWriter(
+                parent: "/proc/none", runID: RunID(secondsSince1970: 0, entropy: 0))
+        }
+    }
+
+    @Test func runIDsSortByTime() {
+        let ids = [1e9, 1e9 + 1, 1.7e9].map {
+            RunID(secondsSince1970: $0, entropy: UInt64($0)).description
+        }
+        #expect(ids == ids.sorted())
+        #expect(ids[0].hasPrefix("20010909T014640Z-"))
+        #expect(ids[0].count == "20010909T014640Z-".count + 6)
+    }
+
+    @Test func dictionaryExplainsEveryColumn() {
+        for file in DataDictionary.all.files {
+            #expect(Set(file.columns.map(\.name)).count == file.columns.count)
+            #expect(file.columns.allSatisfy { !$0.description.isEmpty })
+        }
+    }
+}
