@@ -15,6 +15,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private let statusJSON: @Sendable () -> EventLoopFuture<ByteBuffer>
     private let logger: Logger
     private var context: ChannelHandlerContext?
+    private var outlet: Outlet?
     private var subscription: (subscriber: Subscriber, name: String)?
     private let openedAt = NIODeadline.now()
     private var answered = false
@@ -31,6 +32,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        outlet = Outlet(context)
         hub.add(self)
     }
 
@@ -40,6 +42,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        outlet?.invalidate()
         unsubscribe()
         hub.remove(self)
         context.fireChannelInactive()
@@ -73,16 +76,16 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     }
 
     private func play(_ path: String, headOnly: Bool) {
-        guard let context else { return }
+        guard let outlet else { return }
         let name = path.removingPercentEncodingBytes
         if hub.configuration.earlyPlay == .refuse, directory.publications[name] == nil {
             return respond("404 Not Found", body: "Nobody publishes \(name).\n")
         }
         write(head("200 OK", ["Content-Type: video/x-flv", "Cache-Control: no-store"]))
-        context.flush()
+        outlet.flush()
         guard !headOnly else { return finish() }
         let subscriber = Subscriber(
-            format: .flv, context: context, configuration: hub.configuration
+            format: .flv, outlet: outlet, configuration: hub.configuration
         ) { [weak self] in self?.finish() }
         subscription = (subscriber, name)
         if !hub.subscribe(subscriber, to: name) { finish() }
@@ -122,17 +125,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     }
 
     private func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
+        outlet?.write(bytes)
     }
 
     private func finish() {
-        guard let context else { return }
         unsubscribe()
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
-            channel.close(promise: nil)
-        }
-        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+        outlet?.close()
     }
 
     private func unsubscribe() {

@@ -30,6 +30,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private var session: ServerSessionStateMachine
     private var role = Role.none
     private var context: ChannelHandlerContext?
+    private var outlet: Outlet?
     private let openedAt = NIODeadline.now()
     private var lastHeard = NIODeadline.now()
     private var lastPing = NIODeadline.now()
@@ -46,6 +47,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        outlet = Outlet(context)
         hub.add(self)
     }
 
@@ -55,6 +57,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        outlet?.invalidate()
         leave(clean: false)
         phase = .closed
         hub.remove(self)
@@ -160,11 +163,11 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     private func play(_ request: ServerSessionStateMachine.StreamRequest) {
-        guard let context, case .none = role else { return }
+        guard let outlet, case .none = role else { return }
         let name = "\(request.application)/\(request.streamKey)"
         let id = request.messageStreamID
         let subscriber = Subscriber(
-            format: .rtmp(messageStreamID: id), context: context, configuration: configuration
+            format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration
         ) { [weak self] in
             guard let self else { return }
             write(session.playEnded(messageStreamID: id))
@@ -206,8 +209,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     private func write(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0 else { return }
-        context?.write(wrapOutboundOut(bytes), promise: nil)
+        outlet?.write(bytes)
     }
 
     private func close(_ reason: String, level: Logger.Level = .notice) {
@@ -216,13 +218,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         phase = .closed
         logger.log(level: level, "closing \(context.channel.remoteAddress.map { "\($0)" } ?? "?"): \(reason)")
         leave(clean: false)
-        // Once the last writes are out; at the latest after a second.
-        let channel = context.channel
-        context.flush()
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
-            channel.close(promise: nil)
-        }
-        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+        outlet?.close()
     }
 
     func shutDown() {

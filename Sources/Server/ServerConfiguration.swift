@@ -30,7 +30,8 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var gopCacheByteLimit = 16 << 20
     /// Bytes that may wait for one subscriber before its frames are dropped.
     public var queueByteLimit = 2 << 20
-    /// Milliseconds between flushes; 0 = each message goes out at once.
+    /// Milliseconds for which audio and data wait for the next video frame, to leave with it in
+    /// one write; 0 = each message goes out at once. Video never waits.
     public var flushIntervalMilliseconds = 0
     /// Chunk size of what is sent, 128…0xFFFFFF.
     public var chunkSize = 65536

@@ -121,7 +121,9 @@ final class StreamHub: @unchecked Sendable {
             stream.cache.append(unit)
             stream.pending.append(unit)
         }
-        guard configuration.flushIntervalMilliseconds > 0 else { return flush(stream) }
+        // A video frame never waits; audio and data wait for one, or for the interval's end.
+        guard configuration.flushIntervalMilliseconds > 0, !units.contains(where: { $0.kind == .video })
+        else { return flush(stream) }
         guard !flushScheduled else { return }
         flushScheduled = true
         eventLoop.scheduleTask(
@@ -138,22 +140,20 @@ final class StreamHub: @unchecked Sendable {
         let units = stream.pending
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
-        var chunks: ByteBuffer?
-        var tags: ByteBuffer?
-        for subscriber in stream.subscribers {
-            guard subscriber.takesBatches else {
-                subscriber.write(units, of: stream.cache)
-                continue
-            }
-            switch subscriber.format {
-            case .rtmp:
-                let bytes = chunks ?? Self.joinedChunks(units)
-                chunks = bytes
-                subscriber.writeBatch(bytes)
-            case .flv:
-                let bytes = tags ?? Self.joinedTags(units)
-                tags = bytes
-                subscriber.writeBatch(bytes)
+        let chunks = Self.joinedChunks(units)
+        let tags =
+            stream.subscribers.contains { $0.isFLV } ? Self.joinedTags(units) : ByteBuffer()
+        chunks.withUnsafeReadableBytes { rawChunks in
+            tags.withUnsafeReadableBytes { rawTags in
+                for subscriber in stream.subscribers {
+                    if !subscriber.takesBatches {
+                        subscriber.write(units, of: stream.cache)
+                    } else if subscriber.isFLV {
+                        subscriber.writeBatch(tags, rawTags)
+                    } else {
+                        subscriber.writeBatch(chunks, rawChunks)
+                    }
+                }
             }
         }
     }

@@ -21,7 +21,7 @@ final class Subscriber {
     }
 
     let format: Format
-    private let context: ChannelHandlerContext
+    private let outlet: Outlet
     private let writer: ChunkWriter
     private let queueByteLimit: Int
     private var state = State.joining
@@ -30,32 +30,35 @@ final class Subscriber {
     /// Position in its stream's list.
     var index = 0
     private(set) var droppedFrames = 0
-    private(set) var sentBytes = 0
     /// Told when the publisher is gone for good.
     let onStreamEnd: () -> Void
 
     init(
-        format: Format, context: ChannelHandlerContext, configuration: ServerConfiguration,
+        format: Format, outlet: Outlet, configuration: ServerConfiguration,
         onStreamEnd: @escaping () -> Void
     ) {
         self.format = format
-        self.context = context
+        self.outlet = outlet
         self.onStreamEnd = onStreamEnd
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         queueByteLimit = configuration.queueByteLimit
     }
 
+    var isFLV: Bool {
+        if case .flv = format { true } else { false }
+    }
+
     /// Whether batched bytes may be written without a look at the single units.
     var takesBatches: Bool {
-        guard case .live = state, context.channel.isWritable else { return false }
+        guard case .live = state, outlet.isWritable else { return false }
         if case .rtmp(let id) = format { return id == MediaUnit.messageStreamID }
         return true
     }
 
-    func writeBatch(_ bytes: ByteBuffer) {
+    /// `raw` are the readable bytes of `bytes`.
+    func writeBatch(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
         burstAllowance = 0
-        sentBytes += bytes.readableBytes
-        context.writeAndFlush(NIOAny(bytes), promise: nil)
+        outlet.send(bytes, raw)
     }
 
     /// Milliseconds for which the queue has been full.
@@ -84,16 +87,16 @@ final class Subscriber {
                 droppedFrames += 1
             }
         }
-        if wrote { context.flush() }
+        if wrote { outlet.flush() }
     }
 
     private func admits(_ unit: MediaUnit, _ cache: GOPCache) -> Bool {
-        let writable = context.channel.isWritable
+        let writable = outlet.isWritable
         if writable { burstAllowance = 0 }
         switch state {
         case .live:
             if writable { return true }
-            if queuedBytes > queueByteLimit + burstAllowance {
+            if outlet.queuedBytes > queueByteLimit + burstAllowance {
                 state = .congested(since: .now())
                 return false
             }
@@ -109,10 +112,6 @@ final class Subscriber {
             return true
         case .joining, .paused: return false
         }
-    }
-
-    private var queuedBytes: Int {
-        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     /// Sends headers, metadata and the cache. `first` is the unit that is being delivered and
@@ -144,7 +143,7 @@ final class Subscriber {
             if let header { send(header, timestamp: time) }
         }
         for unit in burst { send(unit) }
-        if first == nil { context.flush() }
+        if first == nil { outlet.flush() }
         return true
     }
 
@@ -165,11 +164,8 @@ final class Subscriber {
 
     private func write(_ bytes: ByteBuffer) {
         burstAllowance += bytes.readableBytes
-        sentBytes += bytes.readableBytes
-        context.write(NIOAny(bytes), promise: nil)
+        outlet.write(bytes)
     }
-
-    func flush() { context.flush() }
 }
 
 extension GOPCache {

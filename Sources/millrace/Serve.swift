@@ -25,7 +25,8 @@ struct Serve: AsyncParsableCommand {
     var threads = 1
     @Option(help: "Groups of pictures kept for joining players, 0 to 8; 0 = wait for a key frame.")
     var gopCache = 1
-    @Option(help: "Milliseconds between flushes; 0 = each message at once.")
+    @Option(
+        help: "Milliseconds that audio waits for the next video frame, to leave with it; 0 = each message at once.")
     var flushInterval = 0
     @Option(help: "KiB that may wait for one player before frames are dropped.")
     var queueLimit = 2048

@@ -1,0 +1,74 @@
+import Glibc
+import NIOCore
+
+/// The way out of one connection: straight into the socket where nothing waits, through the
+/// channel otherwise.
+///
+/// At thousands of subscribers the send itself is what costs. A direct `send` of the bytes that
+/// all of them share saves the channel's bookkeeping; what the socket does not take at once, and
+/// everything after that, goes through the channel until it has drained. Bound to the channel's
+/// event loop; every write of the connection must pass here, or bytes would overtake each other.
+final class Outlet {
+    private let context: ChannelHandlerContext
+    private let socket: NIOBSDSocket.Handle?
+    /// Writes handed to the channel and not yet done.
+    private var pending = 0
+    private var isClosed = false
+
+    init(_ context: ChannelHandlerContext) {
+        self.context = context
+        socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self) { $0 }
+    }
+
+    var eventLoop: any EventLoop { context.eventLoop }
+
+    /// Whether the channel's queue is below its high-water mark.
+    var isWritable: Bool { pending == 0 || context.channel.isWritable }
+
+    /// Bytes that wait in the channel.
+    var queuedBytes: Int {
+        guard pending > 0 else { return 0 }
+        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Queues without flushing.
+    func write(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0, !isClosed else { return }
+        pending += 1
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
+        context.write(NIOAny(bytes), promise: promise)
+    }
+
+    func flush() { context.flush() }
+
+    /// Sends at once. `raw` are the readable bytes of `bytes`.
+    func send(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
+        var sent = 0
+        if pending == 0, !isClosed, let socket {
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+            sent = max(0, Glibc.send(socket, raw.baseAddress, raw.count, flags))
+            if sent == raw.count { return }
+        }
+        var rest = bytes
+        rest.moveReaderIndex(forwardBy: sent)
+        write(rest)
+        flush()
+    }
+
+    /// Closes once everything is out; at the latest after a second.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        let channel = context.channel
+        context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+    }
+
+    /// The channel is gone: its descriptor may be another's by now.
+    func invalidate() { isClosed = true }
+}
