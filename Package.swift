@@ -101,7 +101,7 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
-                    "SimulationKernel", "Statistics",
+                    "SimulationKernel", "Statistics", "Results",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

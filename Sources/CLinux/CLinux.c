@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +40,23 @@ int millrace_set_thread_name(const char *name) {
 int millrace_set_parent_death_signal(int signal, pid_t expected_parent) {
     if (prctl(PR_SET_PDEATHSIG, signal) != 0) return -errno;
     return getppid() == expected_parent ? 0 : -ESRCH;
+}
+
+int millrace_enter_network_namespace(void) {
+    if (unshare(CLONE_NEWNET) != 0) return -errno;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, "lo");
+    int result = ioctl(fd, SIOCGIFFLAGS, &request);
+    if (result == 0) {
+        request.ifr_flags |= IFF_UP;
+        result = ioctl(fd, SIOCSIFFLAGS, &request);
+    }
+    int error = errno;
+    close(fd);
+    return result == 0 ? 0 : -error;
 }
 
 static int redirect(int fd, int target) {

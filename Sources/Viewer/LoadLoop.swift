@@ -250,7 +250,7 @@ final class LoadLoop: @unchecked Sendable {
             epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
             viewers[index].spentUntil = Clock.monotonicNanoseconds()
             limited.append(index)
-        } else if options.mode == .lazy {
+        } else if viewers[index].spec.mode == .lazy {
             _ = SocketConnector.set(
                 fd, SOL_SOCKET, millrace_SO_RCVLOWAT, Int32(options.lowWaterMark))
         }

@@ -14,8 +14,7 @@ public enum LoadReadMode: String, Codable, Sendable, CaseIterable {
 /// Thousands of viewers that only make load, on one thread around one epoll set and one buffer.
 public final class LoadViewerPool: Sendable {
     public struct Options: Sendable, Codable {
-        public var mode = LoadReadMode.lazy
-        /// SO_RCVLOWAT of playing viewers in `lazy` mode, bytes.
+        /// SO_RCVLOWAT of playing viewers that read lazily, bytes.
         public var lowWaterMark = 32768
         public var congestionControl: String?
 
@@ -41,12 +40,11 @@ public final class LoadViewerPool: Sendable {
 
     /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
     public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
-        shared.withLock { $0.window = window }
-        let thread = Thread.start(name: "viewers") { [self] in
+        if let window { setWindow(window) }
+        Thread.start(name: "viewers") { [self] in
             loop.run(from: startNanoseconds, pool: self)
             shared.withLock { $0.finished = true }
         }
-        _ = thread
     }
 
     func withShared<T>(_ body: (inout sending Shared) -> sending T) -> sending T {

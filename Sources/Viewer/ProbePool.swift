@@ -40,7 +40,7 @@ public final class ProbePool: Sendable {
     /// Joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
     public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
         loop.execute { [self] in
-            state.value.window = window
+            if let window { state.value.window = window }
             for spec in specs {
                 let time = startNanoseconds + spec.joinNanoseconds
                 loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time)))) {

@@ -24,12 +24,16 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public var rateLimit: Bitrate?
     /// Media that the play-out buffer of a probe holds before it starts.
     public var playoutBufferMilliseconds: Int
+    /// How it reads, where it is a load viewer.
+    public var mode: LoadReadMode
 
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",
         rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
-        rateLimit: Bitrate? = nil, playoutBufferMilliseconds: Int = 1000
+        rateLimit: Bitrate? = nil, playoutBufferMilliseconds: Int = 1000,
+        mode: LoadReadMode = .lazy
     ) {
+        self.mode = mode
         self.index = index
         self.transport = transport
         self.url = url

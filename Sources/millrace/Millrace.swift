@@ -12,7 +12,10 @@ struct Millrace: AsyncParsableCommand {
             Results go to stdout, logs to stderr.
             """,
         version: "0.1.0",
-        subcommands: [Publish.self, View.self, Serve.self])
+        subcommands: [
+            Run.self, ReportCommand.self, Validate.self, Explain.self, Schema.self, Publish.self,
+            View.self, Serve.self, WorkerCommand.self,
+        ])
 
     /// Runs the command; ArgumentParser's own usage code (64) becomes 2.
     static func main() async {

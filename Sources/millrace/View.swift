@@ -48,12 +48,12 @@ struct View: AsyncParsableCommand {
                 index: i, transport: transport,
                 url: url.replacing("{i}", with: String(i % streams)),
                 joinNanoseconds: Int64(Double(i) / rate * 1e9),
-                rateLimit: rateLimit > 0 ? Bitrate(kilobitsPerSecond: rateLimit) : nil)
+                rateLimit: rateLimit > 0 ? Bitrate(kilobitsPerSecond: rateLimit) : nil,
+                mode: mode)
         }
         // Probes sit evenly in the join order.
         let probed = Set((0..<probes).map { $0 * count / max(1, probes) })
         var options = LoadViewerPool.Options()
-        options.mode = mode
         options.congestionControl = congestionControl
         let load: LoadViewerPool
         let probe: ProbePool

@@ -35,6 +35,9 @@ int millrace_set_thread_name(const char *name);
 /// prctl(PR_SET_PDEATHSIG), then fails with -ESRCH where the parent is already gone.
 int millrace_set_parent_death_signal(int signal, pid_t expected_parent);
 
+/// Moves the calling thread into a new network namespace and brings its loopback up.
+int millrace_enter_network_namespace(void);
+
 extern const int millrace_TCP_MAXSEG;
 extern const int millrace_TCP_CONGESTION;
 extern const int millrace_TCP_NODELAY;

@@ -1,0 +1,106 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// The runner's side of one child: what it has said so far, and waiting for what it will say.
+public final class RoleHandle<Role: WorkerRole>: Sendable {
+    private typealias Child = Worker<Role.Config, Role.Ready, Role.Interval, Role.Final>
+
+    struct State {
+        var ready: Role.Ready?
+        var final: Role.Final?
+        var failure: String?
+        var ended: ExitStatus?
+    }
+
+    public let name: String
+    private let worker: Child
+    private let pump: Task<Void, Never>
+
+    /// Starts the child.
+    ///
+    /// - Parameter onInterval: called for every interval report, in order, on a task of its own.
+    public init(
+        name: String, logDirectory: String, cpus: CPUSet?, config: Role.Config,
+        onInterval: @escaping @Sendable (Role.Interval) -> Void = { _ in }
+    ) throws(ProcessError) {
+        self.name = name
+        // `/proc/self/exe` would be the child's shell by then: the path is read here.
+        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
+        worker = try Child(
+            name: name,
+            .init(
+                path: path, arguments: ["worker", Role.name],
+                logPath: "\(logDirectory)/\(name).log", cpus: cpus), config: config)
+        let events = worker.events()
+        let box = Box()
+        pump = Task {
+            for await event in events {
+                switch event {
+                case .report(.interval(let interval)): onInterval(interval)
+                case .report(.ready(let ready)): box.state.withLock { $0.ready = ready }
+                case .report(.final(let final)): box.state.withLock { $0.final = final }
+                case .report(.failed(let message)): box.state.withLock { $0.failure = message }
+                case .garbled(let text):
+                    box.state.withLock { $0.failure = "said what is no report: \(text)" }
+                case .ended(let status): box.state.withLock { $0.ended = status }
+                }
+            }
+        }
+        self.box = box
+    }
+
+    private final class Box: Sendable {
+        let state = Mutex(State())
+    }
+    private let box: Box
+
+    public var pid: Int32 { worker.process.pid }
+    public var final: Role.Final? { box.state.withLock { $0.final } }
+    /// How it ended before it was told to, or what it complained of; nil while all is well.
+    public var failure: String? {
+        box.state.withLock { state in
+            state.failure
+                ?? state.ended.flatMap { state.final == nil ? "\($0)" : nil }
+        }
+    }
+
+    public var exitStatus: ExitStatus? { worker.process.exitStatus }
+
+    /// Waits for the child's ready report.
+    ///
+    /// - Throws: `ProcessError` with the child's own words where it cannot begin.
+    public func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError) -> Role.Ready {
+        let deadline = ContinuousClock.now + timeout
+        while ContinuousClock.now < deadline {
+            if let ready = box.state.withLock({ $0.ready }) { return ready }
+            if let failure { throw ProcessError(name: name, message: failure) }
+            try? await Task.sleep(for: .milliseconds(5))
+            if Task.isCancelled { throw ProcessError(name: name, message: "interrupted") }
+        }
+        throw ProcessError(name: name, message: "was not ready within \(timeout)")
+    }
+
+    public func send(_ command: WorkerCommand<Role.Config>) {
+        // A child that is gone shows by its failure.
+        try? worker.send(command)
+    }
+
+    /// Asks for the final report and waits until the child has ended; kills it after `timeout`.
+    public func finish(timeout: Duration = .seconds(15)) async -> Role.Final? {
+        send(.stop)
+        let killer = Task { [worker] in
+            try await Task.sleep(for: timeout)
+            worker.process.send(signal: SIGKILL)
+        }
+        await pump.value
+        killer.cancel()
+        return final
+    }
+
+    /// Ends the child without a report.
+    public func kill() async {
+        _ = await worker.process.terminate(grace: .milliseconds(200))
+        await pump.value
+    }
+}

@@ -1,0 +1,122 @@
+import Results
+import Statistics
+import Viewer
+
+/// A trial's figures as thresholds see them.
+struct MetricSamples {
+    let assembly: ResultsAssembly
+    let groups: [RenditionGroup]
+    let renditions: [RenditionRow]
+
+    var all: [MetricSample] {
+        groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples + machineSamples
+    }
+
+    private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {
+        var tags = group.tags
+        tags["vantage"] = "viewer"
+        func number(_ metric: Metric, _ value: Int) -> MetricSample {
+            MetricSample(metric: metric, tags: tags, value: .number(Double(value)))
+        }
+        var samples = [
+            number(.framesMissing, group.framesMissing),
+            number(.framesDuplicate, group.probes.reduce(0) { $0 + $1.duplicateFrames }),
+            number(.stalls, group.probes.reduce(0) { $0 + $1.stallCount }),
+            number(.joinFailures, joinFailures(group)),
+            number(.disconnects, disconnects(group)),
+        ]
+        if group.delay.count > 0 {
+            samples.append(.init(metric: .delayMilliseconds, tags: tags, value: .distribution(group.delay)))
+        }
+        if group.uncorrectedDelay.count > 0 {
+            samples.append(
+                .init(
+                    metric: .uncorrectedDelayMilliseconds, tags: tags,
+                    value: .distribution(group.uncorrectedDelay)))
+        }
+        var startup = DelayHistogram()
+        for probe in group.probes {
+            if let first = probe.firstFrameNanoseconds { startup.record(nanoseconds: first) }
+        }
+        for viewer in group.load {
+            if let first = viewer.firstByteNanoseconds { startup.record(nanoseconds: first) }
+        }
+        if startup.count > 0 {
+            samples.append(.init(metric: .startupMilliseconds, tags: tags, value: .distribution(startup)))
+        }
+        for ratio in group.probes.compactMap(\.stallRatio) {
+            samples.append(.init(metric: .stallRatio, tags: tags, value: .number(ratio)))
+        }
+        return samples
+    }
+
+    private func joinFailures(_ group: RenditionGroup) -> Int {
+        let planned = assembly.plan.viewers.filter {
+            $0.streamKey == group.publisher.streamKey && $0.playProtocol.rawValue == group.playProtocol
+        }.count
+        let joined = Set(
+            group.load.filter { $0.firstByteNanoseconds != nil }.map { $0.index % Plan.sessionStride }
+                + group.probes.filter { $0.firstFrameNanoseconds != nil }.map {
+                    $0.index % Plan.sessionStride
+                })
+        return max(0, planned - joined.count)
+    }
+
+    private func disconnects(_ group: RenditionGroup) -> Int {
+        group.load.count { $0.firstByteNanoseconds != nil && $0.failure != nil }
+            + group.probes.count { $0.firstFrameNanoseconds != nil && $0.failure != nil }
+    }
+
+    private func wireSamples(_ group: RenditionGroup) -> [MetricSample] {
+        guard assembly.wire.capture.ran else { return [] }
+        var tags = group.tags
+        tags["vantage"] = "wire"
+        var samples: [MetricSample] = []
+        let delay = group.relayDelay
+        if delay.count > 0 {
+            samples.append(.init(metric: .delayMilliseconds, tags: tags, value: .distribution(delay)))
+        }
+        let retransmitted = group.wire.reduce(0) { $0 + $1.retransmittedBytes }
+        samples.append(
+            .init(metric: .retransmittedBytes, tags: tags, value: .number(Double(retransmitted))))
+        return samples
+    }
+
+    private var renditionSamples: [MetricSample] {
+        renditions.flatMap { row -> [MetricSample] in
+            let tags = [
+                "stream": row.stream, "rendition": row.rendition, "protocol": row.playProtocol,
+                "vantage": row.vantage,
+            ]
+            return [(Metric.payloadKilobits, row.payloadKilobits), (.wireKilobits, row.wireKilobits)]
+                .compactMap { metric, value in
+                    value.map { MetricSample(metric: metric, tags: tags, value: .number($0)) }
+                }
+        }
+    }
+
+    private var machineSamples: [MetricSample] {
+        var samples = [
+            MetricSample(
+                metric: .generatorLagMilliseconds, tags: ["role": "publishers"],
+                value: .distribution(assembly.publisherLateness)),
+            MetricSample(
+                metric: .generatorLagMilliseconds, tags: ["role": "probes"],
+                value: .distribution(assembly.live.probeLag)),
+        ]
+        for usage in assembly.accounting?.roleUsage ?? [] {
+            let metric: Metric
+            switch usage.role {
+            case "server":
+                metric = .serverCPUPercent
+                samples.append(
+                    .init(metric: .serverRSSBytes, value: .number(Double(usage.peakRSSBytes))))
+            case "viewers": metric = .viewerCPUPercent
+            case "publishers": metric = .publisherCPUPercent
+            default: continue
+            }
+            samples.append(.init(metric: metric, value: .number(usage.cpuPercent)))
+        }
+        return samples
+    }
+}

@@ -1,0 +1,56 @@
+import CLinux
+import Foundation
+import Glibc
+
+/// A network namespace of the run's own: its loopback carries nothing else, and the congestion
+/// control is set there for every socket, other people's servers included.
+public enum NetworkIsolation {
+    private static let marker = "MILLRACE_NETWORK_NAMESPACE"
+
+    /// Whether this process already runs in such a namespace.
+    public static var isEntered: Bool { getenv(marker) != nil }
+
+    /// Moves into a new namespace and executes this program again with the same arguments.
+    /// Returns (with the reason) only where that is not possible; the run then goes on without.
+    public static func enter(congestionControl: String) -> String? {
+        guard !isEntered else { return nil }
+        guard geteuid() == 0 else { return "not root: the run shares the machine's network" }
+        let code = millrace_enter_network_namespace()
+        guard code == 0 else {
+            return "no network namespace (\(String(cString: strerror(-code)))): the run shares the machine's network"
+        }
+        // A namespace's default may only be one of a short list; a route's may be any.
+        for prefix in ["127.0.0.0/8", "127.0.0.1"] {
+            let arguments = [
+                "ip", "route", "replace", "local", prefix, "dev", "lo", "proto", "kernel", "scope",
+                "host", "src", "127.0.0.1", "table", "local", "congctl", congestionControl,
+            ]
+            guard spawn(arguments) == 0 else {
+                return "cannot set the congestion control with 'ip route' (apt-get install iproute2)"
+            }
+        }
+        setenv(marker, congestionControl, 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] =
+            CommandLine.arguments.map { strdup($0) } + [nil]
+        execv("/proc/self/exe", &arguments)
+        return "cannot execute again: \(String(cString: strerror(errno)))"
+    }
+
+    /// The congestion control that sockets get here without asking for one.
+    public static var defaultCongestionControl: String {
+        if let entered = getenv(marker) { return String(cString: entered) }
+        return (ProcFile.read("/proc/sys/net/ipv4/tcp_congestion_control") ?? "")
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Runs a program to its end on this thread, whose namespace it shares.
+    private static func spawn(_ arguments: [String]) -> Int32 {
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for argument in argv { free(argument) } }
+        var pid = pid_t()
+        guard posix_spawnp(&pid, arguments[0], nil, nil, &argv, environ) == 0 else { return -1 }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status
+    }
+}

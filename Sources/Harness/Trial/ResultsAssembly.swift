@@ -1,0 +1,199 @@
+import SimulationKernel
+import Foundation
+import Publisher
+import Results
+import Statistics
+import Viewer
+
+/// Everything a trial has seen, and how it becomes the results directory.
+struct ResultsAssembly {
+    let scenario: Scenario
+    let plan: Plan
+    var manifest: Manifest
+    let window: WorkerWindow
+    let startNanoseconds: Int64
+    var streams: [StreamReport] = []
+    var publisherLateness = DelayHistogram()
+    var load: [LoadViewerReport] = []
+    var probes: [ProbeViewerReport] = []
+    var live = TrialObservations.Live()
+    var wire = WireObservation()
+    var accounting: ProcessAccounting?
+    var clock = ClockOffsetSampler()
+    var early: (outcome: Summary.Outcome, reason: String)?
+    var notes: [String] = []
+    var end = ""
+
+    init(
+        scenario: Scenario, plan: Plan, manifest: Manifest, window: WorkerWindow,
+        startNanoseconds: Int64
+    ) {
+        self.scenario = scenario
+        self.plan = plan
+        self.manifest = manifest
+        self.window = window
+        self.startNanoseconds = startNanoseconds
+    }
+
+    var runID: String { manifest.runID }
+    var windowSeconds: Double {
+        Double(window.endNanoseconds - window.startNanoseconds) / 1e9
+    }
+
+    /// kbit/s of `bytes` in the steady window; nil for an empty window.
+    func kilobits(_ bytes: Int, viewers: Int = 1) -> Double? {
+        guard windowSeconds > 0, viewers > 0 else { return nil }
+        return Double(bytes) * 8 / 1000 / windowSeconds / Double(viewers)
+    }
+
+    /// Writes every file except the directory's final name; returns the summary.
+    func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
+        let groups = RenditionGroup.all(of: self)
+        let renditions = renditionRows(groups)
+        let viewers = viewerRows
+        var manifest = manifest
+        var summary = Summary()
+        let evidence = TrialEvidence(
+            generatorLagP99Milliseconds: generatorLag, captureDrops: captureDrops,
+            steal: accounting?.steal ?? 0, offered: offered,
+            clockStepNanoseconds: clock.stepNanoseconds)
+        manifest.validity = scenario.validity.judge(evidence)
+        manifest.clockOffset = clock.offset
+        manifest.capture = wire.capture
+        manifest.end = end
+        manifest.window.endSeconds =
+            Double(window.endNanoseconds - startNanoseconds) / 1e9
+        let samples = MetricSamples(assembly: self, groups: groups, renditions: renditions).all
+        summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
+        summary.reconciliation = reconciliation(groups)
+        summary.roles = accounting?.roleUsage ?? []
+        summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(atPercentile: 99)
+        summary.health.probeLagP99Milliseconds = live.probeLag.milliseconds(atPercentile: 99)
+        summary.health.steal = evidence.steal
+        summary.health.offered = offered
+        summary.viewersPlanned = plan.viewers.count
+        summary.viewersJoined = joinedCount
+        summary.framesMissing = groups.reduce(0) { $0 + $1.framesMissing }
+        summary.notes = notes + wire.notes + frameOrderNote
+        decide(&summary, &manifest)
+        try writer.write(
+            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
+        try writer.write(renditions)
+        try writer.write(viewers)
+        try writer.write(delayRows(groups))
+        try writer.write(accounting?.rows ?? [])
+        try writer.write(wire.series)
+        try writer.write(probeFrameRows)
+        tidy(writer.partialPath)
+        return summary
+    }
+
+    private func decide(_ summary: inout Summary, _ manifest: inout Manifest) {
+        if let early {
+            summary.outcome = early.outcome
+            summary.notes.insert(early.reason, at: 0)
+            if early.outcome != .failed {
+                manifest.validity.valid = false
+                manifest.validity.reasons.insert(early.reason, at: 0)
+            }
+            return
+        }
+        if !manifest.validity.valid {
+            summary.outcome = .void
+        } else if summary.thresholds.contains(where: { !$0.passed }) {
+            summary.outcome = .failed
+        }
+    }
+
+    /// Empty logs tell nothing, and the owner's mark is for runs that were cut off.
+    private func tidy(_ directory: String) {
+        let files = FileManager.default
+        try? files.removeItem(atPath: "\(directory)/\(StaleRuns.ownerFile)")
+        for name in (try? files.contentsOfDirectory(atPath: directory)) ?? []
+        where name.hasSuffix(".log") {
+            let path = "\(directory)/\(name)"
+            let size = (try? files.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+            if size == 0 { try? files.removeItem(atPath: path) }
+        }
+    }
+
+    // MARK: Generator health
+
+    private var generatorLag: Double? {
+        [publisherLateness, live.probeLag].compactMap { $0.milliseconds(atPercentile: 99) }.max()
+    }
+
+    private var captureDrops: Double? {
+        guard wire.capture.ran else { return nil }
+        let all = wire.capture.received + wire.capture.dropped
+        return all == 0 ? 0 : Double(wire.capture.dropped) / Double(all)
+    }
+
+    private var offered: Double? {
+        let sent = streams.reduce(0) { $0 + $1.framesSent }
+        let all = streams.reduce(sent) { $0 + $1.framesNotSent }
+        return all == 0 ? nil : Double(sent) / Double(all)
+    }
+
+    private var joinedCount: Int {
+        let indices =
+            load.filter { $0.firstByteNanoseconds != nil }.map(\.index)
+            + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
+        return Set(indices.map { $0 % Plan.sessionStride }).count
+    }
+
+    // MARK: Viewers
+
+    func viewerPlan(_ index: Int) -> ViewerPlan { plan.viewers[index % Plan.sessionStride] }
+
+    private var viewerRows: [ViewerRow] {
+        let loadRows = load.map { report in
+            var row = baseRow(report.index, isProbe: false)
+            row.startupDelaySeconds = report.firstByteNanoseconds.map { Double($0) / 1e9 }
+            row.playBytes = report.window.payloadBytes
+            row.meanKilobits = kilobits(report.window.payloadBytes)
+            row.framesReceived = report.window.videoMessages
+            row.localPort = report.localPort
+            row.error = report.failure ?? ""
+            return row
+        }
+        let probeRows = probes.map { report in
+            var row = baseRow(report.index, isProbe: true)
+            row.startupDelaySeconds = report.firstFrameNanoseconds.map { Double($0) / 1e9 }
+            row.playBytes = report.window.payloadBytes
+            row.meanKilobits = kilobits(report.window.payloadBytes)
+            row.framesReceived = report.windowFrames
+            row.framesMissing = report.missingFrames
+            row.stalls = report.stallCount
+            row.stalledSeconds = Double(report.stallNanoseconds) / 1e9
+            row.stallRatio = report.stallRatio
+            row.localPort = report.localPort
+            row.error = report.failure ?? ""
+            return row
+        }
+        return (loadRows + probeRows).sorted { ($0.viewer ?? 0) < ($1.viewer ?? 0) }
+    }
+
+    private func baseRow(_ index: Int, isProbe: Bool) -> ViewerRow {
+        let viewer = viewerPlan(index)
+        var row = ViewerRow()
+        row.runID = runID
+        row.viewer = index
+        row.group = viewer.group
+        row.playProtocol = viewer.playProtocol.rawValue
+        row.stream = viewer.stream
+        row.rendition = viewer.rendition
+        row.link = viewer.rateLimit?.description ?? ""
+        row.probe = isProbe ? 1 : 0
+        row.joinSeconds = Double(viewer.joinOffsetNanoseconds) / 1e9
+        return row
+    }
+}
+
+extension ProbeViewerReport {
+    /// Stalled time over session time after the start-up; nil where nothing was played.
+    var stallRatio: Double? {
+        let session = stallNanoseconds + playedNanoseconds
+        return session > 0 ? Double(stallNanoseconds) / Double(session) : nil
+    }
+}

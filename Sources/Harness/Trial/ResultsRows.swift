@@ -1,0 +1,150 @@
+import SimulationKernel
+import Results
+import Statistics
+import Viewer
+
+extension ResultsAssembly {
+    func renditionRows(_ groups: [RenditionGroup]) -> [RenditionRow] {
+        groups.flatMap { group -> [RenditionRow] in
+            var viewer = baseRow(group, vantage: "viewer")
+            viewer.viewers = group.viewerCount
+            viewer.payloadBytes = group.viewerPayloadBytes
+            viewer.payloadKilobits = kilobits(
+                group.viewerPayloadBytes, viewers: group.viewerCount)
+            set(&viewer, group.delay)
+            viewer.delayUncorrectedP99Milliseconds =
+                group.uncorrectedDelay.milliseconds(atPercentile: 99)
+            viewer.framesExpected = group.framesExpected
+            viewer.framesReceived = group.framesReceived
+            viewer.framesDuplicate = group.probes.reduce(0) { $0 + $1.duplicateFrames }
+            guard wire.capture.ran else { return [viewer] }
+            var onWire = baseRow(group, vantage: "wire")
+            let full = group.wire.filter { $0.payloadBytes != nil }
+            let payload = full.reduce(0) { $0 + ($1.payloadBytes ?? 0) }
+            onWire.viewers = group.wire.count
+            onWire.payloadBytes = payload
+            onWire.payloadKilobits = kilobits(payload, viewers: full.count)
+            onWire.wireKilobits = kilobits(
+                group.wire.reduce(0) { $0 + $1.wireBytes }, viewers: group.wire.count)
+            onWire.retransmittedBytes = group.wire.reduce(0) { $0 + $1.retransmittedBytes }
+            set(&onWire, group.relayDelay)
+            return [viewer, onWire]
+        }
+    }
+
+    private func baseRow(_ group: RenditionGroup, vantage: String) -> RenditionRow {
+        var row = RenditionRow()
+        row.runID = runID
+        row.stream = group.stream
+        row.rendition = group.rendition
+        row.vantage = vantage
+        row.playProtocol = group.playProtocol
+        row.nominalKilobits = group.publisher.bitrate?.kilobitsPerSecond
+        return row
+    }
+
+    private func set(_ row: inout RenditionRow, _ delay: DelayHistogram) {
+        row.delayP50Milliseconds = delay.milliseconds(atPercentile: 50)
+        row.delayP90Milliseconds = delay.milliseconds(atPercentile: 90)
+        row.delayP99Milliseconds = delay.milliseconds(atPercentile: 99)
+        row.delayMeanMilliseconds = delay.meanMilliseconds
+        row.delayMaxMilliseconds = delay.maximumMilliseconds
+    }
+
+    func delayRows(_ groups: [RenditionGroup]) -> [DelayRow] {
+        let percentiles: [Double] = [
+            0, 1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.99, 100,
+        ]
+        return groups.flatMap { group -> [DelayRow] in
+            let kinds: [(String, String, String, DelayHistogram)] = [
+                ("viewer", "end-to-end", "corrected", group.delay),
+                ("viewer", "end-to-end", "uncorrected", group.uncorrectedDelay),
+                ("wire", "relay", "uncorrected", group.relayDelay),
+            ]
+            return kinds.filter { $0.3.count > 0 }.flatMap { vantage, hop, correction, delay in
+                percentiles.map { percentile in
+                    var row = DelayRow()
+                    row.runID = runID
+                    row.stream = group.stream
+                    row.rendition = group.rendition
+                    row.vantage = vantage
+                    row.hop = hop
+                    row.playProtocol = group.playProtocol
+                    row.correction = correction
+                    row.percentile = percentile
+                    row.delayMilliseconds = delay.milliseconds(atPercentile: percentile)
+                    row.count = delay.count
+                    return row
+                }
+            }
+        }
+    }
+
+    /// The same viewers' payload in the same window, from both vantage points.
+    func reconciliation(_ groups: [RenditionGroup]) -> [Reconciliation] {
+        guard wire.capture.ran else { return [] }
+        return plan.publishers.compactMap { publisher in
+            let mine = groups.filter { $0.publisher.streamKey == publisher.streamKey }
+            let byPort = Dictionary(
+                mine.flatMap(\.wire).compactMap { subscriber in
+                    subscriber.payloadBytes.map { (subscriber.clientPort, $0) }
+                }, uniquingKeysWith: +)
+            let viewers =
+                mine.flatMap { $0.load.map { ($0.localPort, $0.window.payloadBytes) } }
+                + mine.flatMap { $0.probes.map { ($0.localPort, $0.window.payloadBytes) } }
+            let seen = viewers.filter { byPort[$0.0] != nil }
+            guard !seen.isEmpty else { return nil }
+            return Reconciliation(
+                stream: publisher.stream, rendition: publisher.rendition,
+                viewerBytes: seen.reduce(0) { $0 + $1.1 },
+                wireBytes: seen.reduce(0) { $0 + (byPort[$1.0] ?? 0) })
+        }
+    }
+
+    /// Every frame that a probe and the capture both saw.
+    private var matchedFrames: [(probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)] {
+        let byPort = Dictionary(
+            wire.subscribers.map { ($0.clientPort, $0.frames) }, uniquingKeysWith: { a, _ in a })
+        return probes.flatMap { probe in
+            let relays = byPort[probe.localPort] ?? [:]
+            return probe.frames.compactMap { frame in
+                relays[frame.frameNumber].map { (probe, frame, $0) }
+            }
+        }
+    }
+
+    var probeFrameRows: [ProbeFrameRow] {
+        matchedFrames.map { probe, frame, relay in
+            let viewer = viewerPlan(probe.index)
+            var row = ProbeFrameRow()
+            row.runID = runID
+            row.viewer = probe.index
+            row.stream = viewer.stream
+            row.rendition = viewer.rendition
+            row.frame = Int(frame.frameNumber)
+            let delay = frame.arrivalNanoseconds - frame.intendedNanoseconds
+            row.viewerDelayMilliseconds = Double(delay) / 1e6
+            row.relayDelayMilliseconds = Double(relay) / 1e6
+            row.uncorrectedDelayMilliseconds =
+                Double(delay - Int64(frame.latenessMicroseconds) * 1000) / 1e6
+            row.timeSeconds = Double(frame.arrivalNanoseconds - startNanoseconds) / 1e9
+            return row
+        }
+    }
+
+    /// A viewer cannot have a frame before the server has sent it: frames that say otherwise are
+    /// a fault of the measurement, and counted.
+    var frameOrderNote: [String] {
+        let frames = matchedFrames
+        guard !frames.isEmpty else { return [] }
+        // Both ends of each difference are taken on one clock; what is left is how far the two
+        // clocks moved in the run, and the stamps' microseconds.
+        let allowed = clock.stepNanoseconds + 1_000
+        let wrong = frames.count {
+            $0.frame.arrivalNanoseconds - $0.frame.intendedNanoseconds < $0.relay - allowed
+        }
+        return [
+            "\(frames.count) frames seen by probe and wire: \(wrong) with a viewer delay below the relay delay (clock error \(Double(allowed) / 1e6) ms)"
+        ]
+    }
+}

@@ -1,0 +1,49 @@
+import Publisher
+import Results
+import Server
+import Statistics
+import Synchronization
+import Viewer
+
+/// What the children have reported so far, so that one that is killed costs one interval only.
+final class TrialObservations: Sendable {
+    struct Live: Sendable {
+        var publishers: [String: PublisherReport] = [:]
+        var publisherLateness = DelayHistogram()
+        var load: [String: LoadReport] = [:]
+        var probes: [String: ProbeReport] = [:]
+        var viewerLag = DelayHistogram()
+        var probeLag = DelayHistogram()
+        /// By stream and rendition, as the probes' intervals bring it.
+        var probeDelay: [String: DelayHistogram] = [:]
+        var server: ServerStatus?
+    }
+
+    private let live = Mutex(Live())
+
+    var snapshot: Live { live.withLock { $0 } }
+
+    func publisher(_ name: String, _ report: PublisherReport) {
+        live.withLock {
+            $0.publishers[name] = report
+            $0.publisherLateness.add(report.lateness)
+        }
+    }
+
+    func load(_ name: String, _ report: LoadReport) {
+        live.withLock {
+            $0.load[name] = report
+            $0.viewerLag.add(report.lag)
+        }
+    }
+
+    func probes(_ name: String, _ report: ProbeReport) {
+        live.withLock { live in
+            live.probes[name] = report
+            live.probeLag.add(report.lag)
+            for (key, delay) in report.delay {
+                live.probeDelay[key, default: .init()].add(delay)
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+import Viewer
+import Publisher
+import Foundation
+import Glibc
+public import Results
+import Statistics
+
+/// Runs one scenario once: starts the children, gives them one start time, watches them, sums up.
+public actor TrialRunner {
+    public struct Options: Sendable {
+        /// Where `<run-id>/` is made.
+        public var resultsDirectory = "results"
+        public var isQuiet = false
+        public var argv: [String] = []
+        /// Put into the summary.
+        public var notes: [String] = []
+
+        public init() {}
+    }
+
+    let scenario: Scenario
+    let plan: Plan
+    let options: Options
+    let writer: ResultsWriter
+    var observations = TrialObservations()
+    var accounting: ProcessAccounting?
+    var clock = ClockOffsetSampler()
+    var progress: TrialProgress
+    var startNanoseconds: Int64 = 0
+    var window = WorkerWindow(startNanoseconds: 0, endNanoseconds: 0)
+    let startedAt = Date()
+    /// Why the trial ended before its time, and whose fault it was.
+    var early: (outcome: Summary.Outcome, reason: String)?
+    var notes: [String] = []
+    private var isInterrupted = false
+
+    var driver: (any StackDriver)?
+    var publishers: [RoleHandle<PublisherRole>] = []
+    var load: [RoleHandle<LoadViewerRole>] = []
+    var probes: [RoleHandle<ProbeRole>] = []
+    var capture: CaptureStage?
+
+    public init(_ scenario: Scenario, options: Options) throws(ResultsError) {
+        self.scenario = scenario
+        self.options = options
+        plan = Plan(scenario)
+        notes = options.notes
+        progress = TrialProgress(quiet: options.isQuiet)
+        StaleRuns.sweep(options.resultsDirectory)
+        let runID = RunID(
+            secondsSince1970: startedAt.timeIntervalSince1970, entropy: UInt64.random(in: 0 ... .max))
+        writer = try ResultsWriter(parent: options.resultsDirectory, runID: runID)
+    }
+
+    /// Ends the run early; what was measured is kept.
+    public func interrupt() {
+        isInterrupted = true
+    }
+
+    /// Runs to the end and writes the results directory.
+    ///
+    /// - Returns: the directory's path and what it says.
+    /// - Throws: `ResultsError` where it cannot be written; anything else is in the summary.
+    public func run() async throws(ResultsError) -> (path: String, summary: Summary) {
+        try writeInterim()
+        var assembly: ResultsAssembly
+        do {
+            try await prepare()
+            await steer()
+            assembly = await collect()
+        } catch {
+            early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
+            assembly = await collect()
+        }
+        let summary = try assembly.write(to: writer)
+        try writer.commit()
+        return (writer.finalPath, summary)
+    }
+
+    /// The manifest from the first moment on: a runner that is killed leaves a readable directory.
+    private func writeInterim() throws(ResultsError) {
+        var manifest = baseManifest
+        manifest.validity.valid = false
+        manifest.validity.reasons = ["the run was cut off before its end"]
+        var summary = Summary()
+        summary.outcome = .interrupted
+        summary.viewersPlanned = plan.viewers.count
+        try writer.write(
+            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
+        try writer.write("\(getpid())\n", to: StaleRuns.ownerFile)
+    }
+
+    var baseManifest: Manifest {
+        var manifest = Manifest()
+        manifest.millraceVersion = MillraceVersion.current
+        manifest.gitCommit = MillraceVersion.commit
+        manifest.runID = writer.runID.description
+        manifest.scenario = scenario.name
+        manifest.scenarioSHA256 = scenario.sha256
+        manifest.seed = scenario.seed
+        manifest.argv = options.argv
+        manifest.host = .current()
+        manifest.stack = scenario.stack.driver.rawValue
+        manifest.congestionControl = scenario.congestionControl.rawValue
+        manifest.start = ISO8601Format.text(secondsSince1970: startedAt.timeIntervalSince1970)
+        manifest.window.startSeconds = scenario.warmup.seconds
+        manifest.window.endSeconds = scenario.warmup.seconds + scenario.duration.seconds
+        return manifest
+    }
+
+    // MARK: Start
+
+    private func prepare() async throws {
+        clock.sample()
+        let congestionControl = scenario.congestionControl.rawValue
+        let driver = try scenario.stack.makeDriver(
+            cpus: scenario.cpus.server, logDirectory: writer.partialPath,
+            congestionControl: congestionControl)
+        self.driver = driver
+        let endpoints = try await driver.start()
+        if scenario.stack.driver != .embedded,
+            NetworkIsolation.defaultCongestionControl != congestionControl
+        {
+            notes.append(
+                "the server's sockets use \(NetworkIsolation.defaultCongestionControl), not \(congestionControl): run as root, so that the run gets a network namespace of its own")
+        }
+        for setting in scenario.stack.unsupportedSettings {
+            notes.append("\(scenario.stack.driver.rawValue) cannot honour \(setting)")
+        }
+        try await startCapture(endpoints)
+        try await startPublishers(endpoints, congestionControl)
+        try startViewers(endpoints, congestionControl)
+        for handle in load { _ = try await handle.waitUntilReady() }
+        for handle in probes { _ = try await handle.waitUntilReady() }
+        startNanoseconds = ClockOffsetSampler.monotonicNanoseconds() + 300_000_000
+        let steady = startNanoseconds + scenario.warmup.nanoseconds
+        window = WorkerWindow(
+            startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
+        sendWindow()
+        for handle in publishers { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        capture?.start(atNanoseconds: startNanoseconds)
+        accounting = await makeAccounting()
+    }
+
+    func sendWindow() {
+        for handle in publishers { handle.send(.window(window)) }
+        for handle in load { handle.send(.window(window)) }
+        for handle in probes { handle.send(.window(window)) }
+        capture?.setWindow(window)
+    }
+
+    private func startCapture(_ endpoints: StackEndpoints) async throws {
+        guard scenario.capture.mode != .off else { return }
+        do {
+            capture = try await CaptureStage.start(
+                scenario.capture, plan: plan, endpoints: endpoints, cpus: scenario.cpus.capture,
+                directory: writer.partialPath)
+        } catch {
+            guard scenario.capture.mode == .auto else { throw error }
+            notes.append("no capture: \(error.message)")
+        }
+    }
+
+    private func startPublishers(_ endpoints: StackEndpoints, _ congestionControl: String) async throws {
+        let observations = observations
+        for process in plan.processes where process.role == .publishers {
+            var config = PublisherRole.Config(
+                specs: try plan.publishSpecs(process, endpoints), options: .init())
+            config.options.congestionControl = congestionControl
+            let name = process.name
+            publishers.append(
+                try RoleHandle(
+                    name: name, logDirectory: writer.partialPath, cpus: process.cpus,
+                    config: config
+                ) { observations.publisher(name, $0) })
+        }
+        for handle in publishers { _ = try await handle.waitUntilReady() }
+    }
+
+    private func startViewers(_ endpoints: StackEndpoints, _ congestionControl: String) throws {
+        let observations = observations
+        for process in plan.processes {
+            let name = process.name
+            let specs = plan.viewerSpecs(process, endpoints)
+            switch process.role {
+            case .viewers:
+                var config = LoadViewerRole.Config(specs: specs, options: .init())
+                config.options.congestionControl = congestionControl
+                load.append(
+                    try RoleHandle(
+                        name: name, logDirectory: writer.partialPath, cpus: process.cpus,
+                        config: config
+                    ) { observations.load(name, $0) })
+            case .probes:
+                let config = ProbeRole.Config(specs: specs, congestionControl: congestionControl)
+                probes.append(
+                    try RoleHandle(
+                        name: name, logDirectory: writer.partialPath, cpus: process.cpus,
+                        config: config
+                    ) { observations.probes(name, $0) })
+            default: break
+            }
+        }
+    }
+
+    private func makeAccounting() async -> ProcessAccounting {
+        var groups: [AccountedGroup] = []
+        for group in await driver?.processGroups ?? [] {
+            groups.append(
+                AccountedGroup(role: "server", processGroup: group, ignoredCommands: ["sh"]))
+        }
+        groups += publishers.map { AccountedGroup(role: "publishers", processGroup: $0.pid) }
+        groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
+        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
+        if let pid = capture?.pid { groups.append(AccountedGroup(role: "capture", processGroup: pid)) }
+        return ProcessAccounting(
+            runID: writer.runID.description, groups: groups, time: elapsed)
+    }
+
+    // MARK: Course
+
+    /// Seconds since the shared start time.
+    var elapsed: Double {
+        Double(ClockOffsetSampler.monotonicNanoseconds() - startNanoseconds) / 1e9
+    }
+
+    /// Samples every second and at both edges of the window, until the drain is over.
+    private func steer() async {
+        let total =
+            scenario.warmup.seconds + scenario.duration.seconds + scenario.drain.seconds
+        var edges = [window.startNanoseconds, window.endNanoseconds]
+        let end = window.endNanoseconds + scenario.drain.nanoseconds
+        var lastInterim = 0.0
+        while true {
+            let now = ClockOffsetSampler.monotonicNanoseconds()
+            guard now < end else { break }
+            let second = startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
+            var next = min(second, end)
+            if let edge = edges.first { next = min(next, edge) }
+            await sleepUnlessInterrupted(until: next)
+            if isInterrupted {
+                early = (.interrupted, "interrupted at \(Int(elapsed)) s")
+                break
+            }
+            let isSteady = next > window.startNanoseconds && next <= window.endNanoseconds
+            accounting?.sample(time: elapsed, isSteady: isSteady)
+            if next == edges.first { edges.removeFirst() }
+            clock.sample()
+            progress.show(
+                observations.snapshot, elapsed: elapsed, total: total,
+                phase: elapsed < scenario.warmup.seconds
+                    ? "warm-up" : elapsed < scenario.warmup.seconds + scenario.duration.seconds
+                        ? "running" : "drain  ")
+            if elapsed - lastInterim > 5 {
+                lastInterim = elapsed
+                if let rows = accounting?.rows { try? writer.write(rows) }
+            }
+            if let loss = await lostChild() {
+                early = loss
+                progress.say(loss.reason)
+                break
+            }
+        }
+        if early != nil, window.endNanoseconds > ClockOffsetSampler.monotonicNanoseconds() {
+            // What was measured counts up to now.
+            window.endNanoseconds = max(
+                window.startNanoseconds, ClockOffsetSampler.monotonicNanoseconds())
+            sendWindow()
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func sleepUnlessInterrupted(until deadline: Int64) async {
+        while !isInterrupted {
+            let left = deadline - ClockOffsetSampler.monotonicNanoseconds()
+            guard left > 0 else { return }
+            try? await Task.sleep(for: .nanoseconds(min(left, 100_000_000)))
+        }
+    }
+
+    /// A child that has ended on its own. The server's end is the server's failure; a
+    /// generator's end makes the trial void.
+    private func lostChild() async -> (outcome: Summary.Outcome, reason: String)? {
+        if let status = await driver?.exitStatus {
+            return (.failed, "the server ended in mid-run: it \(status)")
+        }
+        for handle in publishers {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in load {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in probes {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        return nil
+    }
+
+    // MARK: End
+
+    /// Takes the final reports, stops every child and hands all over.
+    private func collect() async -> ResultsAssembly {
+        var assembly = ResultsAssembly(
+            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
+            startNanoseconds: startNanoseconds)
+        for handle in probes { if let report = await handle.finish() { assembly.probes += report.viewers } }
+        for handle in load { if let report = await handle.finish() { assembly.load += report.viewers } }
+        for handle in publishers {
+            if let report = await handle.finish() {
+                assembly.streams += report.streams
+                assembly.publisherLateness.add(report.windowLateness)
+            }
+        }
+        if let capture { assembly.wire = await capture.finish() }
+        await driver?.stop()
+        let live = observations.snapshot
+        assembly.live = live
+        if assembly.streams.isEmpty {
+            assembly.streams = live.publishers.values.flatMap(\.streams)
+            assembly.publisherLateness = live.publisherLateness
+        }
+        clock.sample()
+        assembly.accounting = accounting
+        assembly.clock = clock
+        assembly.early = early
+        assembly.notes = notes
+        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        return assembly
+    }
+}

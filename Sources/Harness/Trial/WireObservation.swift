@@ -1,0 +1,27 @@
+public import Results
+public import Statistics
+
+/// What the capture says about one subscriber's connection, within the steady window.
+public struct WireSubscriber: Sendable {
+    public var clientPort: Int
+    public var streamKey: String
+    public var playProtocol: String
+    /// Audio and video message payload; nil where only headers were captured.
+    public var payloadBytes: Int?
+    /// L2 bytes downstream, retransmissions in, pure acknowledgements out.
+    public var wireBytes: Int
+    public var retransmittedBytes: Int
+    public var delay: DelayHistogram
+    /// Relay delay in nanoseconds by frame number, where frames were kept.
+    public var frames: [UInt64: Int64]
+}
+
+/// The capture's whole contribution to a trial.
+public struct WireObservation: Sendable {
+    public var subscribers: [WireSubscriber] = []
+    public var series: [WireRow] = []
+    public var capture = Manifest.Capture()
+    public var notes: [String] = []
+
+    public init() {}
+}

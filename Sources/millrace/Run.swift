@@ -1,0 +1,177 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Harness
+import Report
+import Results
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a scenario and write its results directory.",
+        discussion: """
+            millrace run scenarios/quickstart.yml
+            Everything is in DIR/<run-id>/: manifest.json, summary.json, the CSV files (columns in \
+            schema.json), report.html, junit.xml.
+            Exit codes: 0 pass, 99 a threshold failed, 97 the trial is void, 104 bad scenario, \
+            105 interrupted.
+            """)
+
+    @Argument(help: "The scenario file; 'millrace schema' prints what it may hold.")
+    var scenario: String
+    @Option(name: .shortAndLong, help: "Where <run-id>/ is made.")
+    var results = "results"
+    @Option(help: "Another seed than the scenario's.")
+    var seed: UInt64?
+    @Flag(help: "Print the summary as JSON.")
+    var json = false
+    @Flag(name: .shortAndLong, help: "No progress.")
+    var quiet = false
+
+    func run() async throws {
+        var scenario = try ScenarioFile.load(scenario)
+        if let seed { scenario.seed = seed }
+        var notes: [String] = []
+        if scenario.stack.driver != .external,
+            let why = NetworkIsolation.enter(congestionControl: scenario.congestionControl.rawValue)
+        {
+            notes.append(why)
+        }
+        var options = TrialRunner.Options()
+        options.resultsDirectory = results
+        options.isQuiet = quiet
+        options.argv = CommandLine.arguments
+        options.notes = notes
+        let outcome: (path: String, summary: Summary)
+        do {
+            let runner = try TrialRunner(scenario, options: options)
+            let watch = Task {
+                if await Interruption.wait() != nil { await runner.interrupt() }
+            }
+            outcome = try await runner.run()
+            Interruption.release()
+            await watch.value
+        } catch {
+            fail("\(error)")
+        }
+        let read = try RunResults(path: outcome.path)
+        try ReportFiles.write(read, to: outcome.path)
+        print(json ? try JSONReport(read).text() : SummaryReport(read).text)
+        if !quiet {
+            fputs("results: \(outcome.path)\nreport:  \(outcome.path)/report.html\n", stderrStream)
+        }
+        let code: Int32 =
+            switch outcome.summary.outcome {
+            case .passed: 0
+            case .failed: 99
+            case .void: 97
+            case .interrupted: 105
+            }
+        fflush(nil)
+        throw ExitCode(code)
+    }
+}
+
+/// Loading with the errors printed as a compiler does.
+enum ScenarioFile {
+    static func load(_ path: String) throws -> Scenario {
+        do {
+            return try Scenario.load(path: path)
+        } catch {
+            fputs("\(error)\n", stderrStream)
+            throw ExitCode(104)
+        }
+    }
+}
+
+/// The reports made from a results directory, written back into it.
+enum ReportFiles {
+    static func write(_ results: RunResults, to path: String) throws {
+        for (name, text) in [
+            ("report.html", HTMLReport(results).text), ("junit.xml", JUnitReport(results).text),
+        ] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"), options: .atomic)
+        }
+    }
+}
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Make report.html, junit.xml and the summary again from results directories.")
+
+    @Argument(help: "Results directories.")
+    var paths: [String]
+    @Flag(help: "Print the summaries as JSON.")
+    var json = false
+
+    func run() throws {
+        for path in paths {
+            let results: RunResults
+            do {
+                results = try RunResults(path: path)
+            } catch {
+                fail("\(error)", code: 2)
+            }
+            try ReportFiles.write(results, to: path)
+            print(json ? try JSONReport(results).text() : SummaryReport(results).text)
+        }
+    }
+}
+
+struct Validate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check scenarios; every error with its line and the nearest valid name.")
+
+    @Argument(help: "Scenario files.")
+    var scenarios: [String]
+
+    func run() throws {
+        var failed = false
+        for path in scenarios {
+            do {
+                let scenario = try ScenarioFile.load(path)
+                print("\(path): ok, sha256 \(scenario.sha256)")
+            } catch {
+                failed = true
+            }
+        }
+        if failed { throw ExitCode(104) }
+    }
+}
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print a scenario with every default filled in, and its plan in words.")
+
+    @Argument(help: "The scenario file.")
+    var scenario: String
+
+    func run() throws { print(try ScenarioFile.load(scenario).explanation) }
+}
+
+struct Schema: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the JSON Schema (draft-07) of scenario files, for editors.")
+
+    func run() { print(Scenario.schema) }
+}
+
+/// The children of a run; not for people.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "worker", shouldDisplay: false)
+
+    @Argument
+    var role: String
+
+    func run() async throws {
+        let code: Int32 =
+            switch role {
+            case ServerRole.name: await WorkerMain.run(ServerRole.self)
+            case PublisherRole.name: await WorkerMain.run(PublisherRole.self)
+            case LoadViewerRole.name: await WorkerMain.run(LoadViewerRole.self)
+            case ProbeRole.name: await WorkerMain.run(ProbeRole.self)
+            default: 2
+            }
+        throw ExitCode(code)
+    }
+}
