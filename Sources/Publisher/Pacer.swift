@@ -60,7 +60,9 @@ final class Pacer {
             let now = Int64(NIODeadline.now().uptimeNanoseconds)
             let late = publishers[first.index].sendNext(now: now)
             lateness.record(nanoseconds: late)
-            if window?.contains(first.deadline) ?? false { windowLateness.record(nanoseconds: late) }
+            if window?.contains(first.deadline) ?? false {
+                windowLateness.record(nanoseconds: late)
+            }
             touched.insert(first.index)
             if let next = publishers[first.index].nextIntended {
                 heap.replaceMin(with: Entry(deadline: next, index: first.index))

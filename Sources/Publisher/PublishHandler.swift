@@ -21,7 +21,8 @@ final class PublishHandler: ChannelInboundHandler {
     /// Completed when the server lets media in; fails where it refuses or the connection ends.
     private let started: EventLoopPromise<Void>
     private let onClose: (PublisherError) -> Void
-    private var reason = PublisherError(description: "the server closed the connection", isFinal: false)
+    private var reason = PublisherError(
+        description: "the server closed the connection", isFinal: false)
 
     init(
         url: RTMPURL, chunkSize: Int, started: EventLoopPromise<Void>,
@@ -91,7 +92,9 @@ final class PublishHandler: ChannelInboundHandler {
                 case .refused(let code, let description):
                     fail(PublisherError(description: "\(code): \(description)", isFinal: true))
                 case .ended(let code):
-                    fail(PublisherError(description: "the server ended the stream (\(code))", isFinal: false))
+                    fail(
+                        PublisherError(
+                            description: "the server ended the stream (\(code))", isFinal: false))
                 }
             }
         }

@@ -21,7 +21,8 @@ public final class PublisherPool: Sendable {
         do {
             var pacers: [Bound] = []
             for (i, loop) in loops.enumerated() {
-                let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(\.element)
+                let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(
+                    \.element)
                 let pacer = try await loop.submit {
                     let publishers = try share.map {
                         try StreamPublisher($0, options: options, eventLoop: loop)

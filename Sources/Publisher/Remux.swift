@@ -61,7 +61,8 @@ public enum Remux {
         }
         guard pid > 0 else {
             throw PublisherError(
-                description: "cannot start ffmpeg: \(String(cString: strerror(-pid)))", isFinal: true)
+                description: "cannot start ffmpeg: \(String(cString: strerror(-pid)))",
+                isFinal: true)
         }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}

@@ -31,7 +31,8 @@ final class StreamPublisher {
         report = StreamReport(spec)
         upcoming = try source.next()
         guard upcoming != nil else {
-            throw PublisherError(description: "the source of \(spec.url) has no frame", isFinal: true)
+            throw PublisherError(
+                description: "the source of \(spec.url) has no frame", isFinal: true)
         }
     }
 
@@ -44,7 +45,8 @@ final class StreamPublisher {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
                 .writeBufferWaterMark,
-                value: .init(low: options.queueByteLimit / 4, high: options.queueByteLimit / 2))
+                value: .init(low: options.queueByteLimit / 4, high: options.queueByteLimit / 2)
+            )
             .connectTimeout(.milliseconds(Int64(options.connectTimeoutMilliseconds)))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -71,7 +73,8 @@ final class StreamPublisher {
         eventLoop.scheduleTask(in: .milliseconds(Int64(options.connectTimeoutMilliseconds))) {
             started.fail(
                 PublisherError(
-                    description: "\(url) did not let us publish in \(options.connectTimeoutMilliseconds) ms",
+                    description:
+                        "\(url) did not let us publish in \(options.connectTimeoutMilliseconds) ms",
                     isFinal: false))
         }
         let result = started.futureResult

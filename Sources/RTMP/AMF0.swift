@@ -163,7 +163,8 @@ public enum AMF0 {
             case .strictArray:
                 let claimed = Int(try integer(as: UInt32.self))
                 guard claimed <= buffer.readableBytes else {
-                    throw RTMPError(.amf, "an array claims \(claimed) values, more than the bytes left")
+                    throw RTMPError(
+                        .amf, "an array claims \(claimed) values, more than the bytes left")
                 }
                 var values: [AMFValue] = []
                 for _ in 0..<claimed { values.append(try value(depth: depth + 1)) }

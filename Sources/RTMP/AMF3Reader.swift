@@ -158,7 +158,8 @@ struct AMF3Reader {
     /// Every element takes a byte at least.
     private func checkClaim(_ elements: Int) throws(RTMPError) {
         guard elements <= buffer.readableBytes else {
-            throw RTMPError(.amf, "\(elements) elements claimed, \(buffer.readableBytes) bytes left")
+            throw RTMPError(
+                .amf, "\(elements) elements claimed, \(buffer.readableBytes) bytes left")
         }
     }
 

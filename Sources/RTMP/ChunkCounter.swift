@@ -36,7 +36,9 @@ public struct ChunkCounter: Sendable {
             case .dataAMF0, .dataAMF3, .aggregate: break
             default:
                 let payload = rest[step.payloadOffset..<step.payloadOffset + step.payloadLength]
-                if let message = try collect(step, header, UnsafeRawBufferPointer(rebasing: payload)) {
+                if let message = try collect(
+                    step, header, UnsafeRawBufferPointer(rebasing: payload))
+                {
                     try body(message)
                 }
             }

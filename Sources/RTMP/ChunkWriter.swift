@@ -61,7 +61,8 @@ public struct ChunkWriter: Sendable {
 extension ByteBuffer {
     /// Appends the low 24 bits, most significant byte first.
     mutating func writeInteger24(_ value: UInt32) {
-        writeMultipleIntegers(UInt8(truncatingIfNeeded: value >> 16), UInt16(truncatingIfNeeded: value))
+        writeMultipleIntegers(
+            UInt8(truncatingIfNeeded: value >> 16), UInt16(truncatingIfNeeded: value))
     }
 
     mutating func readInteger24() -> UInt32? {

@@ -61,7 +61,9 @@ public struct ClientSessionStateMachine: Sendable {
         var properties: [AMFValue.Property] = [.init("app", .string(url.application))]
         if purpose == .publish { properties.append(.init("type", .string("nonprivate"))) }
         properties += [
-            .init("flashVer", .string(purpose == .publish ? "FMLE/3.0 (compatible; Millrace)" : "LNX 9,0,124,2")),
+            .init(
+                "flashVer",
+                .string(purpose == .publish ? "FMLE/3.0 (compatible; Millrace)" : "LNX 9,0,124,2")),
             .init("tcUrl", .string(url.tcURL)), .init("fpad", .boolean(false)),
             .init("capabilities", .number(15)), .init("audioCodecs", .number(4071)),
             .init("videoCodecs", .number(252)), .init("videoFunction", .number(1)),
@@ -108,9 +110,11 @@ public struct ClientSessionStateMachine: Sendable {
             state = .creatingStream
             if purpose == .publish {
                 for (name, id) in [
-                    ("releaseStream", Transaction.releaseStream), ("FCPublish", Transaction.fcPublish),
+                    ("releaseStream", Transaction.releaseStream),
+                    ("FCPublish", Transaction.fcPublish),
                 ] {
-                    write(Command(name, transactionID: id, [.null, .string(url.streamName)]), &bytes)
+                    write(
+                        Command(name, transactionID: id, [.null, .string(url.streamName)]), &bytes)
                 }
             } else {
                 writer.write(
@@ -120,7 +124,9 @@ public struct ClientSessionStateMachine: Sendable {
         case (.creatingStream, Transaction.createStream):
             guard let number = command.arguments.dropFirst().first?.number, number >= 0,
                 number <= Double(UInt32.max)
-            else { return [.refused(code: "createStream", description: "no stream ID in the answer")] }
+            else {
+                return [.refused(code: "createStream", description: "no stream ID in the answer")]
+            }
             let id = UInt32(number)
             state = .starting(messageStreamID: id)
             startStream(id, &bytes)
@@ -176,7 +182,9 @@ public struct ClientSessionStateMachine: Sendable {
         switch state {
         case .starting(let id), .running(let id):
             if purpose == .publish {
-                write(Command("FCUnpublish", transactionID: 6, [.null, .string(url.streamName)]), &bytes)
+                write(
+                    Command("FCUnpublish", transactionID: 6, [.null, .string(url.streamName)]),
+                    &bytes)
             }
             write(Command("deleteStream", transactionID: 7, [.null, .number(Double(id))]), &bytes)
         default: break

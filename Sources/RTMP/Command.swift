@@ -24,7 +24,8 @@ public struct Command: Hashable, Sendable {
         guard let name = values.first?.string else {
             throw RTMPError(.amf, "a command message does not begin with a name")
         }
-        self.init(name, transactionID: values.dropFirst().first?.number ?? 0, Array(values.dropFirst(2)))
+        self.init(
+            name, transactionID: values.dropFirst().first?.number ?? 0, Array(values.dropFirst(2)))
     }
 
     /// As a message on `chunkStreamID`, type 20.

@@ -23,7 +23,9 @@ public enum ControlMessage: Hashable, Sendable {
     public init?(_ message: Message) throws(RTMPError) {
         var payload = message.payload
         func cut() -> RTMPError {
-            RTMPError(.controlMessage, "\(message.type) is cut off at \(message.payload.readableBytes) bytes")
+            RTMPError(
+                .controlMessage,
+                "\(message.type) is cut off at \(message.payload.readableBytes) bytes")
         }
         if message.type == .userControl {
             guard let event = payload.readInteger(as: UInt16.self) else { throw cut() }

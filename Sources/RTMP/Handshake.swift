@@ -54,7 +54,8 @@ public struct ServerHandshake: Sendable {
     }
 
     private mutating func answer(
-        _ c1: [UInt8], into reply: inout ByteBuffer, using generator: inout some RandomNumberGenerator
+        _ c1: [UInt8], into reply: inout ByteBuffer,
+        using generator: inout some RandomNumberGenerator
     ) {
         var s1 = HandshakeDigest.random(using: &generator)
         s1.replaceSubrange(0..<4, with: [0, 0, 0, 0])
@@ -142,7 +143,8 @@ private func checkHandshakeVersion(_ version: UInt8) throws(RTMPError) {
     switch version {
     case 3: return
     case 6, 8:
-        throw RTMPError(.handshake, "the peer asks for RTMPE (version \(version)); use plain rtmp://")
+        throw RTMPError(
+            .handshake, "the peer asks for RTMPE (version \(version)); use plain rtmp://")
     default:
         throw RTMPError(.handshake, "the peer's first byte is \(version), not RTMP version 3")
     }

@@ -9,7 +9,9 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
     /// Without the question mark; empty where there is none.
     public var query: String
 
-    public init(host: String, port: Int = 1935, application: String, streamKey: String, query: String = "") {
+    public init(
+        host: String, port: Int = 1935, application: String, streamKey: String, query: String = ""
+    ) {
         self.host = host
         self.port = port
         self.application = application
@@ -24,12 +26,15 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
         guard let schemeEnd = text.firstRange(of: "://") else { throw bad("has no scheme") }
         let scheme = text[..<schemeEnd.lowerBound].lowercased()
         guard scheme == "rtmp" else {
-            throw bad(scheme == "rtmps" ? "asks for TLS, which is not supported yet" : "is not rtmp")
+            throw bad(
+                scheme == "rtmps" ? "asks for TLS, which is not supported yet" : "is not rtmp")
         }
         let rest = text[schemeEnd.upperBound...]
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var authority = rest[..<slash]
-        if let at = authority.lastIndex(of: "@") { authority = authority[authority.index(after: at)...] }
+        if let at = authority.lastIndex(of: "@") {
+            authority = authority[authority.index(after: at)...]
+        }
         var portText: Substring?
         if authority.first == "[" {
             guard let close = authority.firstIndex(of: "]") else { throw bad("has no ']'") }

@@ -180,7 +180,8 @@ public struct ServerSessionStateMachine: Sendable {
         var actions: [Action] = [.streamEnded(messageStreamID: ended)]
         if role == .publishing {
             actions.append(
-                status(ended, command, code: "NetStream.Unpublish.Success", "Stream is unpublished."))
+                status(
+                    ended, command, code: "NetStream.Unpublish.Success", "Stream is unpublished."))
         }
         return actions
     }

@@ -69,7 +69,9 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             } else {
                 respond(
                     "404 Not Found",
-                    body: "No such resource. Streams are at /<app>/<stream>.flv, the status at /api/v1/status.\n")
+                    body:
+                        "No such resource. Streams are at /<app>/<stream>.flv, the status at /api/v1/status.\n"
+                )
             }
         default: respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD, OPTIONS"])
         }
@@ -99,7 +101,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             switch result {
             case .success(let body):
                 handler.respond(
-                    "200 OK", headers: ["Content-Type: application/json", "Cache-Control: no-store"],
+                    "200 OK",
+                    headers: ["Content-Type: application/json", "Cache-Control: no-store"],
                     bytes: headOnly ? ByteBuffer() : body)
             case .failure(let error):
                 handler.respond("500 Internal Server Error", body: "\(error)\n")
@@ -113,14 +116,16 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             bytes: ByteBuffer(string: body))
     }
 
-    private func respond(_ status: String, headers: [String] = [], bytes: ByteBuffer = ByteBuffer()) {
+    private func respond(_ status: String, headers: [String] = [], bytes: ByteBuffer = ByteBuffer())
+    {
         write(head(status, headers + ["Content-Length: \(bytes.readableBytes)"]))
         write(bytes)
         finish()
     }
 
     private func head(_ status: String, _ headers: [String]) -> ByteBuffer {
-        let all = ["Server: millrace", "Connection: close", "Access-Control-Allow-Origin: *"] + headers
+        let all =
+            ["Server: millrace", "Connection: close", "Access-Control-Allow-Origin: *"] + headers
         return ByteBuffer(string: "HTTP/1.1 \(status)\r\n\(all.joined(separator: "\r\n"))\r\n\r\n")
     }
 

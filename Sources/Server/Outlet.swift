@@ -18,7 +18,8 @@ final class Outlet {
     init(_ context: ChannelHandlerContext) {
         self.context = context
         socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self) { $0 }
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
     }
 
     var eventLoop: any EventLoop { context.eventLoop }

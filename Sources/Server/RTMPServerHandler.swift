@@ -216,7 +216,9 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         guard let context else { return }
         if case .closed = phase { return }
         phase = .closed
-        logger.log(level: level, "closing \(context.channel.remoteAddress.map { "\($0)" } ?? "?"): \(reason)")
+        logger.log(
+            level: level,
+            "closing \(context.channel.remoteAddress.map { "\($0)" } ?? "?"): \(reason)")
         leave(clean: false)
         outlet?.close()
     }

@@ -65,7 +65,7 @@ public final class RelayServer: Sendable {
             if let port = configuration.httpPort {
                 http = try await base.childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                            let handler = FLVRequestHandler(
+                        let handler = FLVRequestHandler(
                             hub: hub(of: channel), directory: directory, logger: logger
                         ) {
                             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)

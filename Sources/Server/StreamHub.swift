@@ -122,7 +122,8 @@ final class StreamHub: @unchecked Sendable {
             stream.pending.append(unit)
         }
         // A video frame never waits; audio and data wait for one, or for the interval's end.
-        guard configuration.flushIntervalMilliseconds > 0, !units.contains(where: { $0.kind == .video })
+        guard configuration.flushIntervalMilliseconds > 0,
+            !units.contains(where: { $0.kind == .video })
         else { return flush(stream) }
         guard !flushScheduled else { return }
         flushScheduled = true
@@ -169,7 +170,9 @@ final class StreamHub: @unchecked Sendable {
     private static func joinedTags(_ units: [MediaUnit]) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(units.reduce(0) { $0 + $1.payload.readableBytes + 15 })
-        for unit in units { FLVWriter.write(tag: unit.tag(timestamp: unit.timestamp), into: &bytes) }
+        for unit in units {
+            FLVWriter.write(tag: unit.tag(timestamp: unit.timestamp), into: &bytes)
+        }
         return bytes
     }
 

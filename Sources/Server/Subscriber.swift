@@ -63,7 +63,11 @@ final class Subscriber {
 
     /// Milliseconds for which the queue has been full.
     func congestedMilliseconds(now: NIODeadline) -> Int {
-        if case .congested(let since) = state { Int((now - since).nanoseconds / 1_000_000) } else { 0 }
+        if case .congested(let since) = state {
+            Int((now - since).nanoseconds / 1_000_000)
+        } else {
+            0
+        }
     }
 
     func pause(_ paused: Bool) {

@@ -25,13 +25,16 @@ struct FLVTagCounter {
             let left = bytes.count - offset
             switch state {
             case .head:
-                guard let length = try Self.headLength(UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+                guard
+                    let length = try Self.headLength(
+                        UnsafeRawBufferPointer(rebasing: bytes[offset...]))
                 else { return offset }
                 offset += length
                 state = .fileHeader
             case .fileHeader:
                 guard left >= 13 else { return offset }
-                guard bytes[offset] == 0x46, bytes[offset + 1] == 0x4C, bytes[offset + 2] == 0x56 else {
+                guard bytes[offset] == 0x46, bytes[offset + 1] == 0x4C, bytes[offset + 2] == 0x56
+                else {
                     throw ViewerError(description: "the response is not FLV (chunked framing?)")
                 }
                 offset += 13
@@ -39,7 +42,8 @@ struct FLVTagCounter {
             case .tagHeader:
                 guard left >= 11 else { return offset }
                 let size =
-                    Int(bytes[offset + 1]) << 16 | Int(bytes[offset + 2]) << 8 | Int(bytes[offset + 3])
+                    Int(bytes[offset + 1]) << 16 | Int(bytes[offset + 2]) << 8
+                    | Int(bytes[offset + 3])
                 state = size == 0 ? .skip(4) : .payload(type: bytes[offset] & 0x1F, left: size)
                 offset += 11
             case .payload(let type, let size):

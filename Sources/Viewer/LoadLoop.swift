@@ -86,7 +86,9 @@ final class LoadLoop: @unchecked Sendable {
             let window = pool.withShared { $0.window }
             if let window { crossBoundaries(window, now, &boundaries) }
             if !limited.isEmpty, now >= nextLimited {
-                nextLimited += ((now - nextLimited) / Self.limitedTickNanoseconds + 1) * Self.limitedTickNanoseconds
+                nextLimited +=
+                    ((now - nextLimited) / Self.limitedTickNanoseconds + 1)
+                    * Self.limitedTickNanoseconds
                 for index in limited { readLimited(index, now) }
             }
             var deadline = nextTick
@@ -116,7 +118,9 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     private func publishCounts(_ pool: LoadViewerPool) {
-        let (lag, failed, playing, connected, bytes) = (lag, failed, playing, connected, receivedBytes)
+        let (lag, failed, playing, connected, bytes) = (
+            lag, failed, playing, connected, receivedBytes
+        )
         self.lag = DelayHistogram()
         pool.withShared { shared in
             shared.report.lag.add(lag)
@@ -157,7 +161,8 @@ final class LoadLoop: @unchecked Sendable {
         if case .connecting = viewers[index].state { return }
         // Bounded: a sender cannot hold the loop for longer than this.
         for _ in 0..<64 where viewers[index].isOpen {
-            guard read(index, limit: Self.readSize, Clock.monotonicNanoseconds()) == Self.readSize else {
+            guard read(index, limit: Self.readSize, Clock.monotonicNanoseconds()) == Self.readSize
+            else {
                 return
             }
         }
@@ -228,7 +233,11 @@ final class LoadLoop: @unchecked Sendable {
         let count = recv(fd, buffer.baseAddress! + Self.room, limit, 0)
         guard count > 0 else {
             if count < 0, errno == EAGAIN || errno == EINTR { return -1 }
-            fail(index, count == 0 ? "the server closed the connection" : "recv: \(String(cString: strerror(errno)))")
+            fail(
+                index,
+                count == 0
+                    ? "the server closed the connection"
+                    : "recv: \(String(cString: strerror(errno)))")
             return -1
         }
         receivedBytes += count

@@ -76,7 +76,10 @@ struct LoadViewer {
     ) throws -> Bool {
         receivedBytes += count
         let start = room - carry.count
-        carry.withUnsafeBytes { buffer.baseAddress!.advanced(by: start).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(buffer.baseAddress!), byteCount: $0.count) }
+        carry.withUnsafeBytes {
+            buffer.baseAddress!.advanced(by: start).copyMemory(
+                from: $0.baseAddress ?? UnsafeRawPointer(buffer.baseAddress!), byteCount: $0.count)
+        }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<room + count])
         let wasPlaying = isPlaying
         switch state {

@@ -86,12 +86,14 @@ enum Thread {
         }
         var thread = pthread_t()
         let box = Unmanaged.passRetained(Box(name, body))
-        let code = pthread_create(&thread, nil, { argument in
-            let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-            millrace_set_thread_name(box.name)
-            box.body()
-            return nil
-        }, box.toOpaque())
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+                millrace_set_thread_name(box.name)
+                box.body()
+                return nil
+            }, box.toOpaque())
         precondition(code == 0, "pthread_create: \(code)")
         pthread_detach(thread)
         return thread

@@ -85,7 +85,10 @@ final class ProbeHandler: ChannelInboundHandler {
             case .session: try receiveChunks(bytes, now)
             case .httpHead(var head):
                 head.writeImmutableBuffer(bytes)
-                guard let length = try head.withUnsafeReadableBytes({ try FLVTagCounter.headLength($0) })
+                guard
+                    let length = try head.withUnsafeReadableBytes({
+                        try FLVTagCounter.headLength($0)
+                    })
                 else {
                     phase = .httpHead(head)
                     return
@@ -121,7 +124,8 @@ final class ProbeHandler: ChannelInboundHandler {
                     switch action {
                     case .write(let bytes): write(bytes)
                     case .started: isPlaying = true
-                    case .refused(let code, let description): fail("refused: \(code) \(description)")
+                    case .refused(let code, let description):
+                        fail("refused: \(code) \(description)")
                     case .ended(let code): fail("the stream ended: \(code)")
                     }
                 }

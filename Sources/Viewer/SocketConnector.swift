@@ -29,7 +29,9 @@ struct SocketConnector {
     /// Starts a connection. `shaped` viewers get a segment size and a receive buffer that let
     /// the server feel the slow reader even over loopback.
     func connect(congestionControl: String?, shaped: Bool) throws -> Int32 {
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let type =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            | Int32(SOCK_CLOEXEC.rawValue)
         let fd = socket(family, type, 0)
         guard fd >= 0 else { throw Self.failure("socket") }
         let tcp = Int32(IPPROTO_TCP)
@@ -39,13 +41,21 @@ struct SocketConnector {
             failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, 65536)
         }
         if let name = congestionControl {
-            failed = failed || name.withCString {
-                setsockopt(fd, tcp, millrace_TCP_CONGESTION, $0, socklen_t(name.utf8.count)) != 0
+            failed =
+                failed
+                || name.withCString {
+                    setsockopt(fd, tcp, millrace_TCP_CONGESTION, $0, socklen_t(name.utf8.count))
+                        != 0
+                }
+        }
+        let code =
+            failed
+            ? -1
+            : withUnsafePointer(to: address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.connect(fd, $0, length)
+                }
             }
-        }
-        let code = failed ? -1 : withUnsafePointer(to: address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(fd, $0, length) }
-        }
         guard code == 0 || (!failed && errno == EINPROGRESS) else {
             let error = Self.failure(failed ? "setsockopt" : "connect")
             close(fd)

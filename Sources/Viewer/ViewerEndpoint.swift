@@ -17,12 +17,16 @@ enum ViewerEndpoint {
         let prefix = "http://"
         guard url.lowercased().hasPrefix(prefix) else {
             throw ViewerError(
-                description: "'\(url)' is not http://host[:port]/app/stream.flv (https is not supported yet)")
+                description:
+                    "'\(url)' is not http://host[:port]/app/stream.flv (https is not supported yet)"
+            )
         }
         let rest = url.dropFirst(prefix.count)
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         // Host and port follow the same rules as RTMP's.
-        let port = rest[..<slash].last.map { $0 == "]" } ?? true || !rest[..<slash].contains(":") ? ":80" : ""
+        let port =
+            rest[..<slash].last.map { $0 == "]" } ?? true || !rest[..<slash].contains(":")
+            ? ":80" : ""
         let parsed = try RTMPURL("rtmp://\(rest[..<slash])\(port)/x")
         return .http(
             host: parsed.host, port: parsed.port,
@@ -47,6 +51,7 @@ enum ViewerEndpoint {
     var request: String? {
         guard case .http(let host, let port, let path) = self else { return nil }
         let name = host.contains(":") ? "[\(host)]" : host
-        return "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: millrace\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        return
+            "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: millrace\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     }
 }

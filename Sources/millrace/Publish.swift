@@ -54,10 +54,12 @@ struct Publish: AsyncParsableCommand {
         try check(threads, in: 1...64, "--threads")
         try check(duration, in: 0...31_536_000, "--duration")
         guard count == 1 || url.contains("{i}") else {
-            throw ValidationError("--count \(count) needs {i} in the URL, or all streams have one name")
+            throw ValidationError(
+                "--count \(count) needs {i} in the URL, or all streams have one name")
         }
         guard size.split(separator: "x").compactMap({ Int($0) }).count == 2 else {
-            throw ValidationError("--size is '\(size)'; it takes WIDTHxHEIGHT, for example 1280x720")
+            throw ValidationError(
+                "--size is '\(size)'; it takes WIDTHxHEIGHT, for example 1280x720")
         }
     }
 
@@ -109,8 +111,11 @@ struct Publish: AsyncParsableCommand {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = await Interruption.wait() }
             group.addTask { [duration] in
-                if duration > 0 { try? await Task.sleep(for: .seconds(duration)) }
-                else { try? await Task.sleep(for: .seconds(1_000_000_000)) }
+                if duration > 0 {
+                    try? await Task.sleep(for: .seconds(duration))
+                } else {
+                    try? await Task.sleep(for: .seconds(1_000_000_000))
+                }
             }
             group.addTask { [quiet] in
                 while !Task.isCancelled {

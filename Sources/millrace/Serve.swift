@@ -26,14 +26,18 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Groups of pictures kept for joining players, 0 to 8; 0 = wait for a key frame.")
     var gopCache = 1
     @Option(
-        help: "Milliseconds that audio waits for the next video frame, to leave with it; 0 = each message at once.")
+        help:
+            "Milliseconds that audio waits for the next video frame, to leave with it; 0 = each message at once."
+    )
     var flushInterval = 0
     @Option(help: "KiB that may wait for one player before frames are dropped.")
     var queueLimit = 2048
     @Option(help: "Chunk size of what is sent, 128 to 16777215.")
     var chunkSize = 65536
     @Option(
-        help: "Accept only this stream: NAME, or NAME:SECRET for publishers that send ?key=SECRET. Repeatable.")
+        help:
+            "Accept only this stream: NAME, or NAME:SECRET for publishers that send ?key=SECRET. Repeatable."
+    )
     var streamKey: [String] = []
     @Option(help: "A second publisher of a stream: reject it, or let it take over.")
     var takeover = ServerConfiguration.TakeoverPolicy.reject
@@ -81,7 +85,9 @@ struct Serve: AsyncParsableCommand {
         do {
             server = try await RelayServer.start(configuration, logger: logger)
         } catch {
-            fail("cannot listen on \(host): \(error); is a port taken? --rtmp-port 0 picks a free one")
+            fail(
+                "cannot listen on \(host): \(error); is a port taken? --rtmp-port 0 picks a free one"
+            )
         }
         print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
         if let port = server.httpPort {

@@ -7,7 +7,8 @@ public import Viewer
 
 struct View: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Play a stream with many viewers: load viewers that count, probes that time frames.",
+        abstract:
+            "Play a stream with many viewers: load viewers that count, probes that time frames.",
         discussion: """
             millrace view rtmp://127.0.0.1/live/demo --count 500 --probes 10 --duration 20
             millrace view http://127.0.0.1:8080/live/demo.flv --count 50
@@ -94,7 +95,9 @@ struct View: AsyncParsableCommand {
             load.viewers.reduce(0) { $0 + $1.window.payloadBytes }
             + probe.viewers.reduce(0) { $0 + $1.window.payloadBytes }
         print("viewers     \(count) (\(probes) probes)")
-        print("received    \(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s audio and video payload")
+        print(
+            "received    \(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s audio and video payload"
+        )
         for viewer in probe.viewers {
             let delay = viewer.delay
             print(

@@ -11,8 +11,14 @@ import Testing
         ("null", [5], .null),
         ("undefined", [6], .undefined),
         ("object", [3, 0, 1, 0x61, 5, 0, 0, 9], .object([.init("a", .null)])),
-        ("typed object", [16, 0, 1, 0x43, 0, 1, 0x61, 6, 0, 0, 9], .object([.init("a", .undefined)], className: "C")),
-        ("ECMA array", [8, 0, 0, 0, 1, 0, 1, 0x61, 1, 0, 0, 0, 9], .ecmaArray([.init("a", .boolean(false))])),
+        (
+            "typed object", [16, 0, 1, 0x43, 0, 1, 0x61, 6, 0, 0, 9],
+            .object([.init("a", .undefined)], className: "C")
+        ),
+        (
+            "ECMA array", [8, 0, 0, 0, 1, 0, 1, 0x61, 1, 0, 0, 0, 9],
+            .ecmaArray([.init("a", .boolean(false))])
+        ),
         ("strict array", [10, 0, 0, 0, 2, 5, 6], .strictArray([.null, .undefined])),
         ("date", [11, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0, 0, 0], .date(1)),
         ("XML", [15, 0, 0, 0, 1, 0x78], .xml("x")),
@@ -90,7 +96,8 @@ import Testing
     }
 
     @Test func aCommandOfTypeSeventeenIsAMF0AfterAZero() throws {
-        let command = Command("connect", transactionID: 1, [.object([.init("app", .string("live"))])])
+        let command = Command(
+            "connect", transactionID: 1, [.object([.init("app", .string("live"))])])
         var message = command.message()
         #expect(try Command(message) == command)
         var payload = ByteBuffer(bytes: [0])

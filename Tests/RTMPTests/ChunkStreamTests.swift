@@ -29,8 +29,10 @@ import Testing
         ChunkWriter().write(ControlMessage.setChunkSize(UInt32(chunkSize)).message, into: &bytes)
         let writer = ChunkWriter(chunkSize: chunkSize)
         let messages = [
-            Self.message(0), Self.message(1), Self.message(128, csid: 63), Self.message(300, csid: 64),
-            Self.message(5000, csid: 319, time: 0xFF_FFFE), Self.message(5000, csid: 320, time: 0xFF_FFFF),
+            Self.message(0), Self.message(1), Self.message(128, csid: 63),
+            Self.message(300, csid: 64),
+            Self.message(5000, csid: 319, time: 0xFF_FFFE),
+            Self.message(5000, csid: 320, time: 0xFF_FFFF),
             Self.message(700, csid: 65599, time: .max),
         ]
         for message in messages {
@@ -46,7 +48,8 @@ import Testing
         let writer = ChunkWriter()
         for (i, length) in [10, 300, 0, 129].enumerated() {
             writer.write(
-                Self.message(length, csid: UInt32(3 + i * 40), time: i == 1 ? 0x100_0000 : 5), into: &bytes)
+                Self.message(length, csid: UInt32(3 + i * 40), time: i == 1 ? 0x100_0000 : 5),
+                into: &bytes)
         }
         let whole = try Self.readAll(bytes, piece: bytes.readableBytes)
         #expect(whole.count == 4)
@@ -114,7 +117,8 @@ import Testing
 
     @Test func interleavedChunkStreamsAndAbort() throws {
         // 200 bytes of video on 6, interrupted by audio on 4; then a message that is aborted.
-        var bytes: [UInt8] = [0x06, 0, 0, 0, 0, 0, 200, 9, 1, 0, 0, 0] + [UInt8](repeating: 1, count: 128)
+        var bytes: [UInt8] =
+            [0x06, 0, 0, 0, 0, 0, 200, 9, 1, 0, 0, 0] + [UInt8](repeating: 1, count: 128)
         bytes += [0x04, 0, 0, 7, 0, 0, 2, 8, 1, 0, 0, 0, 0xAF, 0x01]
         bytes += [0xC6] + [UInt8](repeating: 2, count: 72)
         bytes += [0x06, 0, 0, 0, 0, 0, 200, 9, 1, 0, 0, 0] + [UInt8](repeating: 3, count: 128)
@@ -133,7 +137,8 @@ import Testing
             for i in 0..<5000 {
                 let id = i + 320
                 let basic = [UInt8(1), UInt8((id - 64) & 0xFF), UInt8((id - 64) >> 8)]
-                reader.append(ByteBuffer(bytes: basic + [0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 1, 0, 0, 0]))
+                reader.append(
+                    ByteBuffer(bytes: basic + [0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 1, 0, 0, 0]))
                 reader.append(ByteBuffer(repeating: 0, count: 128))
                 while try reader.next() != nil {}
             }
@@ -168,7 +173,9 @@ import Testing
             var carry: [UInt8] = []
             for start in stride(from: 0, to: all.count, by: piece) {
                 let input = carry + all[start..<min(start + piece, all.count)]
-                let used = try input.withUnsafeBytes { try counter.consume($0) { others.append($0) } }
+                let used = try input.withUnsafeBytes {
+                    try counter.consume($0) { others.append($0) }
+                }
                 carry = Array(input[used...])
                 #expect(carry.count < 18)
             }
@@ -183,11 +190,15 @@ import Testing
         var payload = ByteBuffer()
         for (type, time) in [(UInt8(8), UInt32(1000)), (9, 1020), (8, 0x100_0400)] {
             payload.writeBytes([type, 0, 0, 2])
-            payload.writeBytes([UInt8(time >> 16 & 0xFF), UInt8(time >> 8 & 0xFF), UInt8(time & 0xFF), UInt8(time >> 24)])
+            payload.writeBytes([
+                UInt8(time >> 16 & 0xFF), UInt8(time >> 8 & 0xFF), UInt8(time & 0xFF),
+                UInt8(time >> 24),
+            ])
             payload.writeBytes([0, 0, 0, 0xAF, 0x01, 0, 0, 0, 13])
         }
         let message = Message(
-            chunkStreamID: 4, timestamp: 5000, type: .aggregate, messageStreamID: 1, payload: payload)
+            chunkStreamID: 4, timestamp: 5000, type: .aggregate, messageStreamID: 1,
+            payload: payload)
         let parts = try message.split()
         #expect(parts.map(\.timestamp) == [5000, 5020, 0x100_0400 - 1000 + 5000])
         #expect(parts.map(\.type) == [.audio, .video, .audio])

@@ -21,7 +21,11 @@ private struct Pair {
         toServer.append(bytes)
         while let message = try toServer.next() {
             for action in try server.receive(message) {
-                if case .write(let bytes) = action { try feedClient(bytes) } else { requests.append(action) }
+                if case .write(let bytes) = action {
+                    try feedClient(bytes)
+                } else {
+                    requests.append(action)
+                }
             }
         }
     }
@@ -30,7 +34,11 @@ private struct Pair {
         toClient.append(bytes)
         while let message = try toClient.next() {
             for action in try client.receive(message) {
-                if case .write(let bytes) = action { try feedServer(bytes) } else { clientEvents.append(action) }
+                if case .write(let bytes) = action {
+                    try feedServer(bytes)
+                } else {
+                    clientEvents.append(action)
+                }
             }
         }
     }
@@ -59,8 +67,12 @@ private struct Pair {
             Issue.record("no play request")
             return
         }
-        try pair.feedClient(pair.server.reject(request, code: "NetStream.Play.StreamNotFound", "none"))
-        #expect(pair.clientEvents == [.refused(code: "NetStream.Play.StreamNotFound", description: "none")])
+        try pair.feedClient(
+            pair.server.reject(request, code: "NetStream.Play.StreamNotFound", "none"))
+        #expect(
+            pair.clientEvents == [
+                .refused(code: "NetStream.Play.StreamNotFound", description: "none")
+            ])
     }
 
     @Test func theEndIsToldToPlayers() throws {
@@ -72,7 +84,9 @@ private struct Pair {
         #expect(pair.clientEvents.dropFirst().first == .ended(code: "StreamEOF"))
     }
 
-    @Test(arguments: ["_checkbw", "getStreamLength", "FCSubscribe", "someNewCommand", "releaseStream"])
+    @Test(arguments: [
+        "_checkbw", "getStreamLength", "FCSubscribe", "someNewCommand", "releaseStream",
+    ])
     func unknownCommandsAreAnsweredNeverFatal(name: String) throws {
         var pair = try Pair(.publish, url: "rtmp://h/live/x")
         let command = Command(name, transactionID: 9, [.null, .string("x")])
@@ -162,15 +176,22 @@ private struct Pair {
     }
 
     @Test(arguments: [
-        ("rtmp://h/live/x", "h", 1935, "live", "x", ""), ("rtmp://h:1/a/b/c?d=e?f", "h", 1, "a", "b/c", "d=e?f"),
-        ("rtmp://[fe80::1]:2/a/", "fe80::1", 2, "a", "", ""), ("RTMP://u:p@h/a/b", "h", 1935, "a", "b", ""),
+        ("rtmp://h/live/x", "h", 1935, "live", "x", ""),
+        ("rtmp://h:1/a/b/c?d=e?f", "h", 1, "a", "b/c", "d=e?f"),
+        ("rtmp://[fe80::1]:2/a/", "fe80::1", 2, "a", "", ""),
+        ("RTMP://u:p@h/a/b", "h", 1935, "a", "b", ""),
     ])
-    func urls(text: String, host: String, port: Int, app: String, key: String, query: String) throws {
+    func urls(text: String, host: String, port: Int, app: String, key: String, query: String) throws
+    {
         let url = try RTMPURL(text)
-        #expect(url == RTMPURL(host: host, port: port, application: app, streamKey: key, query: query))
+        #expect(
+            url == RTMPURL(host: host, port: port, application: app, streamKey: key, query: query))
     }
 
-    @Test(arguments: ["", "h/live", "http://h/a/b", "rtmps://h/a/b", "rtmp:///a", "rtmp://h", "rtmp://h:0/a", "rtmp://[::1/a"])
+    @Test(arguments: [
+        "", "h/live", "http://h/a/b", "rtmps://h/a/b", "rtmp:///a", "rtmp://h", "rtmp://h:0/a",
+        "rtmp://[::1/a",
+    ])
     func wrongURLs(text: String) {
         #expect(throws: RTMPError.self) { try RTMPURL(text) }
     }

@@ -19,7 +19,8 @@ public struct PublisherRole: WorkerRole {
     public func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start) }
 
     public func setWindow(_ window: WorkerWindow) {
-        pool.setWindow(window.startNanoseconds...max(window.startNanoseconds, window.endNanoseconds - 1))
+        pool.setWindow(
+            window.startNanoseconds...max(window.startNanoseconds, window.endNanoseconds - 1))
     }
 
     public func interval() async throws -> PublisherReport { try await pool.report() }

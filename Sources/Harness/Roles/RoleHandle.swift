@@ -26,7 +26,9 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
     ) throws(ProcessError) {
         self.name = name
         // `/proc/self/exe` would be the child's shell by then: the path is read here.
-        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
+        let path =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+            ?? "/proc/self/exe"
         worker = try Child(
             name: name,
             .init(
@@ -70,7 +72,9 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
     /// Waits for the child's ready report.
     ///
     /// - Throws: `ProcessError` with the child's own words where it cannot begin.
-    public func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError) -> Role.Ready {
+    public func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError)
+        -> Role.Ready
+    {
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
             if let ready = box.state.withLock({ $0.ready }) { return ready }

@@ -9,7 +9,8 @@ struct MetricSamples {
     let renditions: [RenditionRow]
 
     var all: [MetricSample] {
-        groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples + machineSamples
+        groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
+            + machineSamples
     }
 
     private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {
@@ -26,7 +27,8 @@ struct MetricSamples {
             number(.disconnects, disconnects(group)),
         ]
         if group.delay.count > 0 {
-            samples.append(.init(metric: .delayMilliseconds, tags: tags, value: .distribution(group.delay)))
+            samples.append(
+                .init(metric: .delayMilliseconds, tags: tags, value: .distribution(group.delay)))
         }
         if group.uncorrectedDelay.count > 0 {
             samples.append(
@@ -42,7 +44,8 @@ struct MetricSamples {
             if let first = viewer.firstByteNanoseconds { startup.record(nanoseconds: first) }
         }
         if startup.count > 0 {
-            samples.append(.init(metric: .startupMilliseconds, tags: tags, value: .distribution(startup)))
+            samples.append(
+                .init(metric: .startupMilliseconds, tags: tags, value: .distribution(startup)))
         }
         for ratio in group.probes.compactMap(\.stallRatio) {
             samples.append(.init(metric: .stallRatio, tags: tags, value: .number(ratio)))
@@ -52,10 +55,13 @@ struct MetricSamples {
 
     private func joinFailures(_ group: RenditionGroup) -> Int {
         let planned = assembly.plan.viewers.filter {
-            $0.streamKey == group.publisher.streamKey && $0.playProtocol.rawValue == group.playProtocol
+            $0.streamKey == group.publisher.streamKey
+                && $0.playProtocol.rawValue == group.playProtocol
         }.count
         let joined = Set(
-            group.load.filter { $0.firstByteNanoseconds != nil }.map { $0.index % Plan.sessionStride }
+            group.load.filter { $0.firstByteNanoseconds != nil }.map {
+                $0.index % Plan.sessionStride
+            }
                 + group.probes.filter { $0.firstFrameNanoseconds != nil }.map {
                     $0.index % Plan.sessionStride
                 })
@@ -74,7 +80,8 @@ struct MetricSamples {
         var samples: [MetricSample] = []
         let delay = group.relayDelay
         if delay.count > 0 {
-            samples.append(.init(metric: .delayMilliseconds, tags: tags, value: .distribution(delay)))
+            samples.append(
+                .init(metric: .delayMilliseconds, tags: tags, value: .distribution(delay)))
         }
         let retransmitted = group.wire.reduce(0) { $0 + $1.retransmittedBytes }
         samples.append(
@@ -88,10 +95,12 @@ struct MetricSamples {
                 "stream": row.stream, "rendition": row.rendition, "protocol": row.playProtocol,
                 "vantage": row.vantage,
             ]
-            return [(Metric.payloadKilobits, row.payloadKilobits), (.wireKilobits, row.wireKilobits)]
-                .compactMap { metric, value in
-                    value.map { MetricSample(metric: metric, tags: tags, value: .number($0)) }
-                }
+            return [
+                (Metric.payloadKilobits, row.payloadKilobits), (.wireKilobits, row.wireKilobits),
+            ]
+            .compactMap { metric, value in
+                value.map { MetricSample(metric: metric, tags: tags, value: .number($0)) }
+            }
         }
     }
 

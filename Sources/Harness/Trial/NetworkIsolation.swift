@@ -17,7 +17,8 @@ public enum NetworkIsolation {
         guard geteuid() == 0 else { return "not root: the run shares the machine's network" }
         let code = millrace_enter_network_namespace()
         guard code == 0 else {
-            return "no network namespace (\(String(cString: strerror(-code)))): the run shares the machine's network"
+            return
+                "no network namespace (\(String(cString: strerror(-code)))): the run shares the machine's network"
         }
         // A namespace's default may only be one of a short list; a route's may be any.
         for prefix in ["127.0.0.0/8", "127.0.0.1"] {
@@ -26,7 +27,8 @@ public enum NetworkIsolation {
                 "host", "src", "127.0.0.1", "table", "local", "congctl", congestionControl,
             ]
             guard spawn(arguments) == 0 else {
-                return "cannot set the congestion control with 'ip route' (apt-get install iproute2)"
+                return
+                    "cannot set the congestion control with 'ip route' (apt-get install iproute2)"
             }
         }
         setenv(marker, congestionControl, 1)

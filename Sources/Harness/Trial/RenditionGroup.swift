@@ -36,7 +36,8 @@ struct RenditionGroup {
                     $0.streamKey == publisher.streamKey && $0.playProtocol == transport.rawValue
                 }
                 group.interimDelay =
-                    assembly.live.probeDelay["\(publisher.stream)/\(publisher.rendition)"] ?? .init()
+                    assembly.live.probeDelay["\(publisher.stream)/\(publisher.rendition)"]
+                    ?? .init()
                 groups.append(group)
             }
         }

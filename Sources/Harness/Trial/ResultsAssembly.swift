@@ -67,7 +67,8 @@ struct ResultsAssembly {
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation = reconciliation(groups)
         summary.roles = accounting?.roleUsage ?? []
-        summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(atPercentile: 99)
+        summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
+            atPercentile: 99)
         summary.health.probeLagP99Milliseconds = live.probeLag.milliseconds(atPercentile: 99)
         summary.health.steal = evidence.steal
         summary.health.offered = offered

@@ -48,7 +48,8 @@ public actor TrialRunner {
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
         let runID = RunID(
-            secondsSince1970: startedAt.timeIntervalSince1970, entropy: UInt64.random(in: 0 ... .max))
+            secondsSince1970: startedAt.timeIntervalSince1970,
+            entropy: UInt64.random(in: 0 ... .max))
         writer = try ResultsWriter(parent: options.resultsDirectory, runID: runID)
     }
 
@@ -122,7 +123,8 @@ public actor TrialRunner {
             NetworkIsolation.defaultCongestionControl != congestionControl
         {
             notes.append(
-                "the server's sockets use \(NetworkIsolation.defaultCongestionControl), not \(congestionControl): run as root, so that the run gets a network namespace of its own")
+                "the server's sockets use \(NetworkIsolation.defaultCongestionControl), not \(congestionControl): run as root, so that the run gets a network namespace of its own"
+            )
         }
         for setting in scenario.stack.unsupportedSettings {
             notes.append("\(scenario.stack.driver.rawValue) cannot honour \(setting)")
@@ -163,7 +165,9 @@ public actor TrialRunner {
         }
     }
 
-    private func startPublishers(_ endpoints: StackEndpoints, _ congestionControl: String) async throws {
+    private func startPublishers(_ endpoints: StackEndpoints, _ congestionControl: String)
+        async throws
+    {
         let observations = observations
         for process in plan.processes where process.role == .publishers {
             var config = PublisherRole.Config(
@@ -214,7 +218,9 @@ public actor TrialRunner {
         groups += publishers.map { AccountedGroup(role: "publishers", processGroup: $0.pid) }
         groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
-        if let pid = capture?.pid { groups.append(AccountedGroup(role: "capture", processGroup: pid)) }
+        if let pid = capture?.pid {
+            groups.append(AccountedGroup(role: "capture", processGroup: pid))
+        }
         return ProcessAccounting(
             runID: writer.runID.description, groups: groups, time: elapsed)
     }
@@ -236,7 +242,8 @@ public actor TrialRunner {
         while true {
             let now = ClockOffsetSampler.monotonicNanoseconds()
             guard now < end else { break }
-            let second = startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
+            let second =
+                startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
             var next = min(second, end)
             if let edge = edges.first { next = min(next, edge) }
             await sleepUnlessInterrupted(until: next)
@@ -251,7 +258,8 @@ public actor TrialRunner {
             progress.show(
                 observations.snapshot, elapsed: elapsed, total: total,
                 phase: elapsed < scenario.warmup.seconds
-                    ? "warm-up" : elapsed < scenario.warmup.seconds + scenario.duration.seconds
+                    ? "warm-up"
+                    : elapsed < scenario.warmup.seconds + scenario.duration.seconds
                         ? "running" : "drain  ")
             if elapsed - lastInterim > 5 {
                 lastInterim = elapsed
@@ -305,8 +313,12 @@ public actor TrialRunner {
         var assembly = ResultsAssembly(
             scenario: scenario, plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
-        for handle in probes { if let report = await handle.finish() { assembly.probes += report.viewers } }
-        for handle in load { if let report = await handle.finish() { assembly.load += report.viewers } }
+        for handle in probes {
+            if let report = await handle.finish() { assembly.probes += report.viewers }
+        }
+        for handle in load {
+            if let report = await handle.finish() { assembly.load += report.viewers }
+        }
         for handle in publishers {
             if let report = await handle.finish() {
                 assembly.streams += report.streams

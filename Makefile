@@ -1,0 +1,32 @@
+# Two commands matter: `make run` and `make test`. Both install what is missing first.
+SWIFT ?= swift
+
+.PHONY: help run build test lint fuzz bootstrap clean
+
+help:
+	@echo "make run    install what is missing, build, run the quickstart scenario, show the report"
+	@echo "make test   install what is missing, build and run every test"
+	@echo "make lint   format and warnings, as CI has them"
+	@echo "make fuzz   every fuzz target for a minute"
+
+bootstrap:
+	@scripts/bootstrap
+
+build: bootstrap
+	$(SWIFT) build -c release --product millrace
+
+run: build
+	.build/release/millrace run scenarios/quickstart.yml
+
+test: bootstrap
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+lint:
+	@scripts/lint
+
+fuzz: bootstrap
+	scripts/fuzz 60
+
+clean:
+	rm -rf .build .build-*
