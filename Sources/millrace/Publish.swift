@@ -151,6 +151,7 @@ struct Publish: AsyncParsableCommand {
 
 /// `value` with two decimals.
 func rounded(_ value: Double) -> String {
+    guard value.isFinite else { return "–" }
     let hundredths = Int((value * 100).rounded())
     let fraction = String(abs(hundredths) % 100)
     return "\(hundredths / 100).\(fraction.count == 1 ? "0" : "")\(fraction)"

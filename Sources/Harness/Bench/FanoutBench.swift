@@ -1,0 +1,181 @@
+import Foundation
+import Glibc
+import Results
+
+/// One publisher, many viewers: what the server spends per gigabit and how late frames come,
+/// beside a peer in alternating runs under the same viewers.
+public struct FanoutBench: Sendable {
+    public struct Options: Sendable {
+        public var peer = StackSpec.Driver.nginxRTMP
+        public var pairs = 5
+        public var viewers = 1000
+        public var probes = 20
+        public var bitrateKilobits = 2000
+        public var seconds = 10
+        /// Of the embedded stack, milliseconds.
+        public var flushInterval = 20
+        /// Chunk size of what the peer sends, bytes; 4096 is nginx-rtmp's own default.
+        public var peerChunkSize = 4096
+        public var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
+
+        public init() {}
+    }
+
+    /// One run of one server. The keys are those of the JSON output and do not change.
+    public struct Measurement: Codable, Sendable {
+        public var server: String
+        /// How the load viewers read: prompt or lazy.
+        public var mode: String
+        /// From 1; both servers run once in each pair.
+        public var pair: Int
+        public var gigabits: Double
+        public var server_cpu_s_per_gbit: Double
+        /// Load viewers and probes together.
+        public var viewer_cpu_s_per_gbit: Double
+        public var delay_p50_ms: Double
+        public var delay_p99_ms: Double
+        public var frames_missing: Int
+        public var server_rss_bytes: Int
+        public var publisher_lag_p99_ms: Double
+        public var congestion_control: String
+    }
+
+    /// Medians over the pairs of embedded over peer.
+    public struct Ratio: Codable, Sendable {
+        public var mode: String
+        public var cpu_per_gbit: Double
+        public var delay_p99: Double
+        public var delay_p50: Double
+    }
+
+    public struct Report: Codable, Sendable {
+        public var benchmark = "fanout"
+        public var against: String
+        public var viewers: Int
+        public var bitrate_kbps: Int
+        public var flush_interval_ms: Int
+        public var measurements: [Measurement] = []
+        public var ratios: [Ratio] = []
+    }
+
+    public let options: Options
+
+    public init(_ options: Options) { self.options = options }
+
+    /// Runs all pairs; `progress` is told of each measurement as it comes.
+    ///
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where a run did not work.
+    public func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
+        var report = Report(
+            against: options.peer.rawValue, viewers: options.viewers,
+            bitrate_kbps: options.bitrateKilobits, flush_interval_ms: options.flushInterval)
+        for mode in options.modes {
+            for pair in 1...options.pairs {
+                let servers: [StackSpec.Driver] =
+                    pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
+                for server in servers {
+                    let measurement = try await measure(server, mode, pair)
+                    report.measurements.append(measurement)
+                    progress(measurement)
+                }
+            }
+            report.ratios.append(
+                ratio(report.measurements.filter { $0.mode == mode.rawValue }, mode))
+        }
+        return report
+    }
+
+    private func ratio(_ measurements: [Measurement], _ mode: ViewerGroup.Mode) -> Ratio {
+        func median(_ value: (Measurement) -> Double) -> Double {
+            let ratios = (1...options.pairs).compactMap { pair -> Double? in
+                let both = measurements.filter { $0.pair == pair }
+                guard let own = both.first(where: { $0.server == "embedded" }),
+                    let peer = both.first(where: { $0.server != "embedded" }), value(peer) > 0
+                else { return nil }
+                return value(own) / value(peer)
+            }.sorted()
+            guard !ratios.isEmpty else { return .nan }
+            let middle = ratios.count / 2
+            return ratios.count % 2 == 1
+                ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2
+        }
+        return Ratio(
+            mode: mode.rawValue, cpu_per_gbit: median(\.server_cpu_s_per_gbit),
+            delay_p99: median(\.delay_p99_ms), delay_p50: median(\.delay_p50_ms))
+    }
+
+    /// Server on CPU 0, everything else on CPU 1, no capture.
+    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws -> Scenario {
+        let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
+        let text = """
+            version: 1
+            name: bench-fanout
+            stack:
+              driver: \(server.rawValue)
+              threads: 1
+              flush_interval: \(options.flushInterval)ms
+              out_chunk_size: \(chunk)B
+            streams:
+              - name: live
+                renditions:
+                  - name: load
+                    source:
+                      synthetic:
+                        width: 1280
+                        height: 720
+                        fps: 25
+                        gop: 2s
+                        bitrate: \(options.bitrateKilobits)kbps
+                        audio_bitrate: 128kbps
+            viewers:
+              - protocol: rtmp
+                count: \(options.viewers)
+                probes: \(options.probes)
+                mode: \(mode.rawValue)
+                arrival: {over: 3s}
+            warmup: 5s
+            duration: \(options.seconds)s
+            drain: 1s
+            congestion_control: cubic
+            capture: {enabled: false}
+            cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
+            validity: {generator_lag_p99: 10s, steal: 100%, offered: 90%}
+            """
+        return try Scenario.parse(text, file: "bench fanout")
+    }
+
+    private func measure(
+        _ server: StackSpec.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
+    ) async throws -> Measurement {
+        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var runOptions = TrialRunner.Options()
+        runOptions.resultsDirectory = directory
+        runOptions.isQuiet = true
+        let runner = try TrialRunner(try scenario(server, mode), options: runOptions)
+        let (path, summary) = try await runner.run()
+        guard summary.outcome == .passed else {
+            throw StackError(
+                driver: server.rawValue, message: summary.notes.joined(separator: "; "))
+        }
+        let results = try RunResults(path: path)
+        let bytes = results.viewers.reduce(0) { $0 + ($1.playBytes ?? 0) }
+        let gigabits = Double(bytes) * 8 / 1e9
+        func cpu(_ roles: Set<String>) -> Double {
+            summary.roles.filter { roles.contains($0.role) }.reduce(0) {
+                $0 + $1.cpuPercent / 100 * Double(options.seconds)
+            }
+        }
+        let row = results.renditions.first { $0.vantage == "viewer" }
+        return Measurement(
+            server: server.rawValue, mode: mode.rawValue, pair: pair, gigabits: gigabits,
+            server_cpu_s_per_gbit: cpu(["server"]) / gigabits,
+            viewer_cpu_s_per_gbit: cpu(["viewers", "probes"]) / gigabits,
+            delay_p50_ms: row?.delayP50Milliseconds ?? .nan,
+            delay_p99_ms: row?.delayP99Milliseconds ?? .nan,
+            frames_missing: summary.framesMissing,
+            server_rss_bytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
+            publisher_lag_p99_ms: summary.health.publisherLagP99Milliseconds ?? .nan,
+            congestion_control: results.manifest.congestionControl)
+    }
+}

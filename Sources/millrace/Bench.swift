@@ -1,0 +1,119 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Harness
+
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure Millrace's own parts beside their peers, in the same run.",
+        subcommands: [BenchFanout.self])
+}
+
+struct BenchFanout: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fanout",
+        abstract: "One publisher, many RTMP viewers: server CPU per gigabit and frame delay.",
+        discussion: """
+            Alternating pairs of the embedded stack and the peer, server pinned to CPU 0, all load \
+            to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
+            Keys of --json: benchmark, against, viewers, bitrate_kbps, flush_interval_ms, \
+            measurements[] (server, mode, pair, gigabits, server_cpu_s_per_gbit, \
+            viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
+            publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
+            delay_p50: medians over the pairs of embedded over peer).
+            """)
+
+    @Option(help: "The peer: nginx-rtmp.")
+    var against = "nginx-rtmp"
+    @Option(help: "Alternating pairs.")
+    var pairs = 5
+    @Option(help: "Viewers, probes included.")
+    var viewers = 1000
+    @Option(help: "Probes among them.")
+    var probes = 20
+    @Option(help: "kbit/s of the stream.")
+    var bitrate = 2000
+    @Option(help: "Seconds of each steady window.")
+    var duration = 10
+    @Option(help: "Milliseconds that audio waits for the next video frame in the embedded stack.")
+    var flushInterval = 20
+    @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
+    var peerChunkSize = 4096
+    @Flag(help: "Skip the table with lazy load viewers.")
+    var promptOnly = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        try check(pairs, in: 1...100, "--pairs")
+        try check(viewers, in: 1...15_000, "--viewers")
+        try check(probes, in: 1...viewers, "--probes")
+        try check(bitrate, in: 200...100_000, "--bitrate")
+        try check(duration, in: 2...600, "--duration")
+        try check(flushInterval, in: 0...1000, "--flush-interval")
+        try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
+        guard against == "nginx-rtmp" else {
+            throw ValidationError("--against is '\(against)'; the peer built in is nginx-rtmp")
+        }
+        guard ProcessInfo.processInfo.processorCount >= 2 else {
+            throw ValidationError(
+                "the bench pins server and load to two CPUs; this machine has one")
+        }
+    }
+
+    func run() async throws {
+        if let why = NetworkIsolation.enter(congestionControl: "cubic") {
+            fail("bench fanout needs the same congestion control on both servers; \(why)")
+        }
+        var options = FanoutBench.Options()
+        options.pairs = pairs
+        options.viewers = viewers
+        options.probes = probes
+        options.bitrateKilobits = bitrate
+        options.seconds = duration
+        options.flushInterval = flushInterval
+        options.peerChunkSize = peerChunkSize
+        if promptOnly { options.modes = [.prompt] }
+        let report: FanoutBench.Report
+        do {
+            report = try await FanoutBench(options).run { measurement in
+                fputs(Self.line(measurement) + "\n", stderrStream)
+            }
+        } catch {
+            fail("\(error)")
+        }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            return
+        }
+        print(
+            "fan-out, \(viewers) RTMP viewers of \(bitrate) kbit/s, audio waits \(flushInterval) ms at most"
+        )
+        print("server       readers  pair  server s/Gbit  viewers s/Gbit  p50 ms  p99 ms  missing")
+        for measurement in report.measurements { print(Self.line(measurement)) }
+        for ratio in report.ratios {
+            print(
+                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(rounded(ratio.cpu_per_gbit)), delay p99 \(rounded(ratio.delay_p99)), p50 \(rounded(ratio.delay_p50))"
+            )
+        }
+    }
+
+    private static func line(_ m: FanoutBench.Measurement) -> String {
+        func pad(_ text: String, _ width: Int) -> String {
+            text + String(repeating: " ", count: max(0, width - text.count))
+        }
+        return pad(m.server, 13) + pad(m.mode, 9) + pad("\(m.pair)", 6)
+            + pad(thousandths(m.server_cpu_s_per_gbit), 15)
+            + pad(thousandths(m.viewer_cpu_s_per_gbit), 16) + pad(rounded(m.delay_p50_ms), 8)
+            + pad(rounded(m.delay_p99_ms), 8) + "\(m.frames_missing)"
+    }
+
+    private static func thousandths(_ value: Double) -> String {
+        guard value.isFinite else { return "–" }
+        let scaled = Int((value * 1000).rounded())
+        let fraction = String(scaled % 1000)
+        return "\(scaled / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+}
