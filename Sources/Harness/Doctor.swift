@@ -1,0 +1,95 @@
+import Foundation
+import Glibc
+
+/// What this machine can and cannot do for Millrace, and how to mend it.
+public struct Doctor: Sendable {
+    public struct Finding: Codable, Sendable {
+        public enum Level: String, Codable, Sendable {
+            case ok, warning, missing
+        }
+
+        public var level: Level
+        public var subject: String
+        public var detail: String
+        /// A command that mends it; empty where nothing is to be done.
+        public var remedy: String
+    }
+
+    public init() {}
+
+    public func examine() -> [Finding] {
+        privileges + [descriptors, congestionControl] + programs + [processors]
+    }
+
+    private func finding(
+        _ level: Finding.Level, _ subject: String, _ detail: String, _ remedy: String = ""
+    ) -> Finding {
+        Finding(level: level, subject: subject, detail: detail, remedy: remedy)
+    }
+
+    private var privileges: [Finding] {
+        guard geteuid() != 0 else {
+            return [
+                finding(
+                    .ok, "privileges",
+                    "root: runs get a network namespace and packet capture")
+            ]
+        }
+        return [
+            finding(
+                .warning, "privileges",
+                "not root: no packet capture, no network namespace; runs go on without and say so",
+                "run as root, or: setcap cap_net_raw,cap_net_admin+ep .build/release/millrace")
+        ]
+    }
+
+    private var descriptors: Finding {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let detail = "\(limit.rlim_max) descriptors a process: at most that many viewers each"
+        return limit.rlim_max >= 10_000
+            ? finding(.ok, "open files", detail)
+            : finding(
+                .warning, "open files", detail,
+                "ulimit -n 20000, or spread viewers over processes (scenario key 'processes')")
+    }
+
+    private var congestionControl: Finding {
+        let available = ProcFile.read("/proc/sys/net/ipv4/tcp_available_congestion_control") ?? ""
+        let names = available.split { $0.isWhitespace }.map(String.init)
+        return names.contains("cubic")
+            ? finding(.ok, "congestion control", names.joined(separator: ", "))
+            : finding(
+                .warning, "congestion control",
+                "cubic, the default of scenarios, is not among: \(names.joined(separator: ", "))",
+                "modprobe tcp_cubic, or set congestion_control in the scenario")
+    }
+
+    private var programs: [Finding] {
+        let wanted: [(String, String, String)] = [
+            ("ffmpeg", "ffmpeg", "files other than FLV as sources; tests"),
+            ("nginx", "nginx-light libnginx-mod-rtmp", "the nginx-rtmp stack"),
+            ("ip", "iproute2", "the congestion control in a run's network namespace"),
+            ("tshark", "tshark", "tests"), ("rtmpdump", "rtmpdump", "tests"),
+            ("tcpdump", "tcpdump", "tests"),
+        ]
+        return wanted.map { program, package, purpose in
+            let path = (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/sbin:/sbin"
+            let found = path.split(separator: ":").map { "\($0)/\(program)" }
+                .first { access($0, X_OK) == 0 }
+            return found.map { finding(.ok, program, "\($0) (\(purpose))") }
+                ?? finding(
+                    .missing, program, "not installed; needed for \(purpose)",
+                    "apt-get install \(package)")
+        }
+    }
+
+    private var processors: Finding {
+        let count = ProcessInfo.processInfo.processorCount
+        return count >= 2
+            ? finding(.ok, "processors", "\(count)")
+            : finding(
+                .warning, "processors",
+                "one: server and generators share it, and benches refuse to run")
+    }
+}
