@@ -76,11 +76,13 @@ public struct Doctor: Sendable {
         return wanted.map { program, package, purpose in
             let path = (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/sbin:/sbin"
             let found = path.split(separator: ":").map { "\($0)/\(program)" }
-                .first { access($0, X_OK) == 0 }
-            return found.map { finding(.ok, program, "\($0) (\(purpose))") }
-                ?? finding(
+                .first { (path: String) in access(path, X_OK) == 0 }
+            guard let found else {
+                return finding(
                     .missing, program, "not installed; needed for \(purpose)",
                     "apt-get install \(package)")
+            }
+            return finding(.ok, program, "\(found) (\(purpose))")
         }
     }
 
