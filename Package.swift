@@ -100,7 +100,8 @@ let package = Package(
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
+                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets", "Capture",
+                    "CaptureLive",
                     "SimulationKernel", "Statistics",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),

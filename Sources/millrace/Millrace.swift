@@ -12,7 +12,7 @@ struct Millrace: AsyncParsableCommand {
             Results go to stdout, logs to stderr.
             """,
         version: "0.1.0",
-        subcommands: [Publish.self, View.self, Serve.self])
+        subcommands: [Publish.self, View.self, Serve.self, Analyze.self])
 
     /// Runs the command; ArgumentParser's own usage code (64) becomes 2.
     static func main() async {
