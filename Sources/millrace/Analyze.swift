@@ -72,6 +72,7 @@ struct Analyze: ParsableCommand {
 
     private func printJSON(_ report: CaptureReport) throws {
         let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         print(String(decoding: try encoder.encode(AnalysisJSON(report)), as: UTF8.self))
     }
@@ -131,30 +132,30 @@ private struct AnalysisJSON: Encodable {
 
     struct Viewer: Encodable {
         var client, `protocol`: String
-        var client_port, payload_bytes, wire_bytes, network_bytes, tcp_payload_bytes: Int
-        var segments, retransmitted_bytes, matched, unmatched, burst, missing: Int
-        var dissected, mss_assumed: Bool
-        var wire_kbps: Figure
+        var clientPort, payloadBytes, wireBytes, networkBytes, tcpPayloadBytes: Int
+        var segments, retransmittedBytes, matched, unmatched, burst, missing: Int
+        var dissected, mssAssumed: Bool
+        var wireKbps: Figure
     }
 
     struct Stream: Encodable {
         var name, app: String
         var publishers, subscribers: Int
-        var subscribers_by_protocol: [String: Int]
-        var payload_kbps, wire_kbps: Figure
-        var retransmitted_bytes: Int
-        var relay_delay_ms: Delay
-        var ingress_payload_bytes, ingress_messages: Int?
+        var subscribersByProtocol: [String: Int]
+        var payloadKbps, wireKbps: Figure
+        var retransmittedBytes: Int
+        var relayDelayMs: Delay
+        var ingressPayloadBytes, ingressMessages: Int?
         var matched, unmatched, burst, missing: Int
         var viewers: [Viewer]
     }
 
     struct Capture: Encodable {
         var packets, bytes: Int
-        var duration_s: Double
-        var flows, undissected_flows, ignored_flows, gaps, gap_bytes: Int
-        var out_of_order_segments, ip_fragments, duplicates, malformed_packets: Int
-        var dropped_packets: Int?
+        var durationS: Double
+        var flows, undissectedFlows, ignoredFlows, gaps, gapBytes: Int
+        var outOfOrderSegments, ipFragments, duplicates, malformedPackets: Int
+        var droppedPackets: Int?
     }
 
     var streams: [Stream]
@@ -164,12 +165,12 @@ private struct AnalysisJSON: Encodable {
         streams = report.streams.map(Stream.init)
         let summary = report.capture
         capture = Capture(
-            packets: summary.packets, bytes: summary.bytes, duration_s: summary.durationSeconds,
-            flows: summary.flows, undissected_flows: summary.undissectedFlows,
-            ignored_flows: summary.ignoredFlows, gaps: summary.gaps, gap_bytes: summary.gapBytes,
-            out_of_order_segments: summary.outOfOrderSegments,
-            ip_fragments: summary.ipFragments, duplicates: summary.duplicates,
-            malformed_packets: summary.malformedPackets, dropped_packets: summary.droppedPackets)
+            packets: summary.packets, bytes: summary.bytes, durationS: summary.durationSeconds,
+            flows: summary.flows, undissectedFlows: summary.undissectedFlows,
+            ignoredFlows: summary.ignoredFlows, gaps: summary.gaps, gapBytes: summary.gapBytes,
+            outOfOrderSegments: summary.outOfOrderSegments,
+            ipFragments: summary.ipFragments, duplicates: summary.duplicates,
+            malformedPackets: summary.malformedPackets, droppedPackets: summary.droppedPackets)
     }
 }
 
@@ -179,17 +180,17 @@ extension AnalysisJSON.Stream {
         let counts = stream.viewers.map(\.messages)
         self.init(
             name: stream.name, app: stream.app, publishers: stream.publishers,
-            subscribers: stream.subscribers, subscribers_by_protocol: stream.subscribersByProtocol,
-            payload_kbps: .init(stream.payloadKbps), wire_kbps: .init(stream.wireKbps),
-            retransmitted_bytes: stream.retransmittedBytes,
-            relay_delay_ms: AnalysisJSON.Delay(
+            subscribers: stream.subscribers, subscribersByProtocol: stream.subscribersByProtocol,
+            payloadKbps: .init(stream.payloadKbps), wireKbps: .init(stream.wireKbps),
+            retransmittedBytes: stream.retransmittedBytes,
+            relayDelayMs: AnalysisJSON.Delay(
                 count: delay?.count ?? 0, mean: .init(delay?.meanMilliseconds),
                 p50: .init(delay?.milliseconds(atPercentile: 50)),
                 p90: .init(delay?.milliseconds(atPercentile: 90)),
                 p99: .init(delay?.milliseconds(atPercentile: 99)),
                 max: .init(delay?.maximumMilliseconds)),
-            ingress_payload_bytes: stream.ingress?.payloadBytes,
-            ingress_messages: stream.ingress.map { $0.audioMessages + $0.videoMessages },
+            ingressPayloadBytes: stream.ingress?.payloadBytes,
+            ingressMessages: stream.ingress.map { $0.audioMessages + $0.videoMessages },
             matched: counts.reduce(0) { $0 + $1.matched },
             unmatched: counts.reduce(0) { $0 + $1.unmatched },
             burst: counts.reduce(0) { $0 + $1.burst },
@@ -204,12 +205,12 @@ extension AnalysisJSON.Viewer {
         let counts = viewer.messages
         self.init(
             client: viewer.clientAddress, protocol: viewer.transport.rawValue,
-            client_port: Int(viewer.clientPort), payload_bytes: viewer.payloadBytes,
-            wire_bytes: traffic.linkBytes, network_bytes: traffic.networkBytes,
-            tcp_payload_bytes: traffic.payloadBytes, segments: traffic.segments,
-            retransmitted_bytes: traffic.retransmittedBytes, matched: counts.matched,
+            clientPort: Int(viewer.clientPort), payloadBytes: viewer.payloadBytes,
+            wireBytes: traffic.linkBytes, networkBytes: traffic.networkBytes,
+            tcpPayloadBytes: traffic.payloadBytes, segments: traffic.segments,
+            retransmittedBytes: traffic.retransmittedBytes, matched: counts.matched,
             unmatched: counts.unmatched, burst: counts.burst, missing: counts.missing,
-            dissected: viewer.isDissected, mss_assumed: traffic.mssAssumed,
-            wire_kbps: .init(viewer.wireKbps))
+            dissected: viewer.isDissected, mssAssumed: traffic.mssAssumed,
+            wireKbps: .init(viewer.wireKbps))
     }
 }
