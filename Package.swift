@@ -101,7 +101,7 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
-                    "SimulationKernel", "Statistics", "Results",
+                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

@@ -39,12 +39,18 @@ public struct ClientSessionStateMachine: Sendable {
     private let url: RTMPURL
     private let purpose: Purpose
     private let chunkSize: Int
+    private let agent: String
     private var state = State.idle
     private var writer = ChunkWriter()
     private var acknowledgements = AcknowledgementWindow()
 
-    /// - Parameter chunkSize: of what we send; announced at once.
-    public init(url: RTMPURL, purpose: Purpose, chunkSize: Int = 4096) {
+    /// - Parameters:
+    ///   - chunkSize: of what we send; announced at once.
+    ///   - agent: added to flashVer, so that logs and captures can tell clients apart.
+    public init(
+        url: RTMPURL, purpose: Purpose, chunkSize: Int = 4096, agent: String = "millrace"
+    ) {
+        self.agent = agent
         self.url = url
         self.purpose = purpose
         self.chunkSize = chunkSize
@@ -61,9 +67,7 @@ public struct ClientSessionStateMachine: Sendable {
         var properties: [AMFValue.Property] = [.init("app", .string(url.application))]
         if purpose == .publish { properties.append(.init("type", .string("nonprivate"))) }
         properties += [
-            .init(
-                "flashVer",
-                .string(purpose == .publish ? "FMLE/3.0 (compatible; Millrace)" : "LNX 9,0,124,2")),
+            .init("flashVer", .string("\(purpose == .publish ? "FMLE/3.0" : "LNX 9,0,124,2") (\(agent))")),
             .init("tcUrl", .string(url.tcURL)), .init("fpad", .boolean(false)),
             .init("capabilities", .number(15)), .init("audioCodecs", .number(4071)),
             .init("videoCodecs", .number(252)), .init("videoFunction", .number(1)),

@@ -63,7 +63,7 @@ struct LoadViewer {
             try send(handshake.opening)
             state = .handshake(handshake, session)
         case .http:
-            try send(ByteBuffer(string: endpoint.request ?? ""))
+            try send(ByteBuffer(string: endpoint.request() ?? ""))
             state = .http
         }
     }

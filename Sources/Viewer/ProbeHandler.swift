@@ -49,12 +49,13 @@ final class ProbeHandler: ChannelInboundHandler {
             let handshake = ClientHandshake(mode: .complex, using: &random)
             session = ClientSessionStateMachine(
                 url: url,
-                purpose: .play(bufferMilliseconds: UInt32(spec.playoutBufferMilliseconds)))
+                purpose: .play(bufferMilliseconds: UInt32(spec.playoutBufferMilliseconds)),
+                agent: ViewerEndpoint.probeAgent)
             phase = .handshake(handshake)
             context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
         case .http:
             phase = .httpHead(ByteBuffer())
-            let request = ByteBuffer(string: endpoint.request ?? "")
+            let request = ByteBuffer(string: endpoint.request(agent: ViewerEndpoint.probeAgent) ?? "")
             context.writeAndFlush(wrapOutboundOut(request), promise: nil)
         }
     }

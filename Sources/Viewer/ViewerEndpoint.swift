@@ -47,11 +47,14 @@ enum ViewerEndpoint {
         }
     }
 
+    /// How probes call themselves, so that a capture keeps their frames.
+    static let probeAgent = "millrace-probe"
+
     /// The request line and headers of an HTTP-FLV viewer.
-    var request: String? {
+    func request(agent: String = "millrace") -> String? {
         guard case .http(let host, let port, let path) = self else { return nil }
         let name = host.contains(":") ? "[\(host)]" : host
         return
-            "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: millrace\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+            "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: \(agent)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     }
 }

@@ -1,0 +1,22 @@
+/// Integers at any offset; every caller checks the bounds first.
+extension UnsafeRawBufferPointer {
+    @inline(__always)
+    func integer<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool = true) -> T
+    {
+        precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "checked by the caller")
+        let value = loadUnaligned(fromByteOffset: offset, as: T.self)
+        return bigEndian ? T(bigEndian: value) : T(littleEndian: value)
+    }
+
+    /// The bytes from `offset` on, none where the buffer is shorter.
+    @inline(__always)
+    func from(_ offset: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[Swift.min(offset, count)...])
+    }
+
+    /// At most the first `length` bytes.
+    @inline(__always)
+    func upTo(_ length: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[..<Swift.min(length, count)])
+    }
+}

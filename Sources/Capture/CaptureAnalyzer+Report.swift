@@ -1,0 +1,108 @@
+import Statistics
+
+extension CaptureAnalyzer {
+    /// What is known so far; streams are in the order of their names.
+    public func report() -> CaptureReport {
+        var report = CaptureReport()
+        report.capture = summary
+        report.capture.rtmpFlows = streams.rtmpFlows
+        report.capture.httpFLVFlows = streams.httpFLVFlows
+        var ports = retired
+        for flow in flows.values {
+            Self.add(flow, to: &ports)
+            report.capture.outOfOrderSegments += flow.outOfOrderSegments
+        }
+        report.capture.ports = ports.values.sorted { $0.port < $1.port }
+        report.capture.undissectedFlows = ports.values.reduce(0) { $0 + $1.undissectedFlows }
+        let known = streams.streams.values.filter(\.isStream).sorted {
+            ($0.app, $0.name) < ($1.app, $1.name)
+        }
+        for stream in known { report.streams.append(streamReport(stream)) }
+        return report
+    }
+
+    private var windowSeconds: Double? {
+        options.window.map { Double($0.upperBound &- $0.lowerBound) / 1e9 }
+    }
+
+    private func streamReport(_ stream: CapturedStream) -> StreamReport {
+        var delays = stream.delays
+        let viewers = stream.subscribers.map { viewer($0, &delays[$0.transport]) }
+        let delay = delays.values.reduce(into: DelayHistogram()) { $0.add($1) }
+        var byProtocol: [String: Int] = [:]
+        for viewer in viewers { byProtocol[viewer.transport.rawValue, default: 0] += 1 }
+        let payloadRates = stream.subscribers.compactMap { subscriber in
+            rate(subscriber.media.payloadBytes, subscriber.media.mediaSeconds)
+        }
+        let wireRates = viewers.compactMap(\.wireKbps)
+        let ingress = ingress(stream)
+        return StreamReport(
+            name: stream.name, app: stream.app, publishers: stream.publishers.count,
+            subscribers: viewers.count + stream.uncountedSubscribers,
+            subscribersByProtocol: byProtocol,
+            payloadKbps: ingress.flatMap { rate($0.payloadBytes, $0.mediaSeconds) }
+                ?? mean(payloadRates),
+            wireKbps: mean(wireRates),
+            retransmittedBytes: viewers.reduce(0) { $0 + $1.traffic.retransmittedBytes },
+            relayDelay: delays.isEmpty ? nil : delay,
+            relayDelayByProtocol: Dictionary(
+                uniqueKeysWithValues: delays.map { ($0.key.rawValue, $0.value) }),
+            ingress: ingress, viewers: viewers,
+            upstream: stream.upstream.sorted, downstream: stream.downstream.sorted,
+            frames: stream.frames)
+    }
+
+    private func ingress(_ stream: CapturedStream) -> IngressReport? {
+        guard stream.hasIngress else { return nil }
+        var traffic = TrafficCounters()
+        for flow in stream.publishers { traffic.add(flow.upstream.traffic) }
+        let account = stream.ingress
+        return IngressReport(
+            payloadBytes: account.payloadBytes, audioMessages: account.audioMessages,
+            videoMessages: account.videoMessages, mediaSeconds: account.mediaSeconds,
+            firstNanoseconds: account.firstNanoseconds, lastNanoseconds: account.lastNanoseconds,
+            traffic: traffic)
+    }
+
+    private func viewer(
+        _ subscriber: Subscriber, _ delay: inout DelayHistogram?
+    ) -> SubscriberReport {
+        var sum = subscriber.delaySum
+        var maximum = subscriber.delayMaximum
+        let counts = subscriber.currentCounts(options.window) { nanoseconds in
+            if delay == nil { delay = DelayHistogram() }
+            delay?.record(nanoseconds: nanoseconds)
+            sum += Double(nanoseconds)
+            maximum = max(maximum ?? nanoseconds, nanoseconds)
+        }
+        let traffic = subscriber.flow.downstream.traffic
+        var seconds = subscriber.media.mediaSeconds
+        if seconds == nil, let first = traffic.firstNanoseconds,
+            let last = traffic.lastNanoseconds, last > first
+        {
+            seconds = Double(last &- first) / 1e9
+        }
+        return SubscriberReport(
+            clientAddress: subscriber.client.address, clientPort: subscriber.client.port,
+            serverPort: subscriber.flow.server.port, transport: subscriber.transport,
+            playNanoseconds: subscriber.playNanoseconds,
+            isDissected: subscriber.isDissected && !subscriber.flow.downstream.isLost,
+            payloadBytes: subscriber.media.payloadBytes,
+            audioMessages: subscriber.media.audioMessages,
+            videoMessages: subscriber.media.videoMessages,
+            mediaSeconds: subscriber.media.mediaSeconds, messages: counts,
+            delayMeanNanoseconds: counts.matched > 0 ? sum / Double(counts.matched) : nil,
+            delayMaximumNanoseconds: maximum, traffic: traffic,
+            wireKbps: rate(traffic.linkBytes, seconds))
+    }
+
+    /// kbit/s in the window, else over the time given.
+    private func rate(_ bytes: Int, _ seconds: Double?) -> Double? {
+        guard let seconds = windowSeconds ?? seconds, seconds > 0 else { return nil }
+        return Double(bytes) * 8 / 1000 / seconds
+    }
+
+    private func mean(_ values: [Double]) -> Double? {
+        values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
+}

@@ -1,0 +1,254 @@
+/// Turns captured packets into streams, rates and relay delays. Sans-IO: packets go in with their
+/// capture times, the report comes out; nothing is read from a clock or a device.
+///
+/// Not to be shared between threads.
+public struct CaptureAnalyzer: ~Copyable {
+    /// May be changed on the way; the window is best set before it begins.
+    public var options: CaptureOptions
+    var summary = CaptureSummary()
+    var flows: [FlowKey: Flow] = [:]
+    let streams: StreamTable
+    /// Traffic of connections that are followed no more.
+    var retired: [UInt16: PortReport] = [:]
+    var retainedBytes = 0
+    private var packetsUntilSweep = 0
+
+    public init(options: CaptureOptions = CaptureOptions()) {
+        self.options = options
+        streams = StreamTable(options)
+    }
+
+    /// Reports the stamped frames of one more client one by one, from now on.
+    public mutating func recordFrames(ofClientPort port: UInt16) {
+        options.frameClientPorts.insert(port)
+        for flow in flows.values where flow.client.port == port { setFrames(flow) }
+    }
+
+    /// Packets lost by the capture so far, where that is known.
+    public mutating func setDroppedPackets(_ count: Int?) { summary.droppedPackets = count }
+
+    /// Takes the next captured packet.
+    /// - Parameters:
+    ///   - timestampNanoseconds: real time, since 1970.
+    ///   - captured: the bytes captured, from the link header on.
+    ///   - originalLength: bytes on the wire.
+    public mutating func packet(
+        timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
+        originalLength: Int
+    ) {
+        switch PacketParser.parse(captured, linkType: linkType, originalLength: originalLength) {
+        case .tcp(let segment):
+            if !options.serverPorts.isEmpty,
+                !options.serverPorts.contains(segment.source.port),
+                !options.serverPorts.contains(segment.destination.port)
+            {
+                summary.otherPackets += 1
+            } else {
+                take(segment, time)
+            }
+        case .fragment: summary.ipFragments += 1
+        case .duplicate:
+            summary.duplicates += 1
+            return
+        case .other: summary.otherPackets += 1
+        case .malformed: summary.malformedPackets += 1
+        }
+        summary.packets += 1
+        let bytes = summary.bytes.addingReportingOverflow(max(0, originalLength))
+        summary.bytes = bytes.overflow ? .max : bytes.partialValue
+        summary.firstNanoseconds = min(summary.firstNanoseconds ?? time, time)
+        summary.lastNanoseconds = max(summary.lastNanoseconds ?? time, time)
+    }
+
+    /// Says that no more packets come: what waited for missing ones is dissected without them.
+    public mutating func finish() {
+        for flow in flows.values { expire(flow, summary.lastNanoseconds ?? 0, force: true) }
+    }
+
+    private mutating func take(_ segment: TCPSegment, _ time: Int64) {
+        guard let flow = flow(of: segment, time) else { return }
+        let up = segment.source == flow.client
+        flow.lastTime = time
+        let half = flow.half(up: up)
+        if segment.flags & TCPSegment.syn != 0 {
+            if let size = segment.maximumSegmentSize {
+                flow.maximumSegmentSize = min(flow.maximumSegmentSize ?? size, size)
+            }
+            half.initialSequence = segment.sequence
+            half.reassembler.synchronize(segment.sequence)
+        }
+        if segment.flags & TCPSegment.ack != 0 { half.acknowledgement = segment.acknowledgement }
+        if segment.payloadLength > 0 || segment.flags & TCPSegment.syn == 0 {
+            account(segment, up: up, flow, time)
+        }
+        expire(flow, time, force: false)
+        let retained = flow.currentRetainedBytes
+        retainedBytes += retained - flow.retainedBytes
+        flow.retainedBytes = retained
+        if retainedBytes > options.retainedBytesLimit {
+            expire(flow, time, force: true)
+            flow.giveUp()
+            retainedBytes += flow.currentRetainedBytes - flow.retainedBytes
+            flow.retainedBytes = flow.currentRetainedBytes
+        }
+        if segment.flags & TCPSegment.rst != 0 { flow.isReset = true }
+        if segment.flags & TCPSegment.fin != 0 { half.hasFinished = true }
+    }
+
+    /// Counts a segment and passes its payload on.
+    private mutating func account(
+        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64
+    ) {
+        var segment = segment
+        var sequence = segment.sequence
+        if segment.flags & TCPSegment.syn != 0 { sequence &+= 1 }
+        let half = flow.half(up: up)
+        if !half.isFollowed { segment.payload = segment.payload.upTo(0) }
+        var gaps = 0
+        var gapBytes = 0
+        let isFollowed = half.isFollowed
+        let retransmitted = half.reassembler.accept(
+            sequence: sequence, payload: segment.payload, length: segment.payloadLength, time: time
+        ) { event, time in
+            if case .gap(let length) = event, isFollowed {
+                gaps += 1
+                gapBytes += length
+            }
+            FlowDissector.receive(event, up: up, time: time, flow) {
+                streams.receive($0, flow, time: time, options)
+            }
+        }
+        summary.gaps += gaps
+        summary.gapBytes += gapBytes
+        count(segment, up: up, flow, time, retransmitted: retransmitted)
+    }
+
+    private func count(
+        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64, retransmitted: Int
+    ) {
+        var traffic = TrafficCounters()
+        let (segments, linkBytes) = traffic.add(
+            segment, time: time, maximumSegmentSize: flow.maximumSegmentSize)
+        traffic.retransmittedBytes = retransmitted
+        if options.window?.contains(time) ?? true {
+            flow.half(up: up).traffic.add(traffic)
+        }
+        guard segments > 0, let role = flow.roles.last else { return }
+        if up, role.subscriber == nil {
+            role.stream.upstream.add(
+                time: time, linkBytes: linkBytes, segments: segments,
+                retransmittedBytes: retransmitted)
+        } else if !up, role.subscriber != nil {
+            role.stream.downstream.add(
+                time: time, linkBytes: linkBytes, segments: segments,
+                retransmittedBytes: retransmitted)
+        }
+    }
+
+    private mutating func expire(_ flow: Flow, _ time: Int64, force: Bool) {
+        for up in [true, false] {
+            let half = flow.half(up: up)
+            guard half.reassembler.isWaiting else { continue }
+            var gaps = 0
+            var gapBytes = 0
+            let isFollowed = half.isFollowed
+            half.reassembler.expire(
+                time: time, acknowledged: flow.half(up: !up).acknowledgement, force: force
+            ) { event, time in
+                if case .gap(let length) = event, isFollowed {
+                    gaps += 1
+                    gapBytes += length
+                }
+                FlowDissector.receive(event, up: up, time: time, flow) {
+                    streams.receive($0, flow, time: time, options)
+                }
+            }
+            summary.gaps += gaps
+            summary.gapBytes += gapBytes
+        }
+    }
+
+    private func setFrames(_ flow: Flow) {
+        flow.keepsFrames = options.frameClientPorts.contains(flow.client.port)
+        flow.response.wantsStamps = flow.keepsFrames
+    }
+}
+
+extension CaptureAnalyzer {
+    /// Ports that are taken for the server's where no SYN says who is.
+    private static let usualServerPorts: Set<UInt16> = [80, 1935, 8000, 8080]
+
+    /// The connection a segment belongs to; a new one where its SYN begins one.
+    private mutating func flow(of segment: TCPSegment, _ time: Int64) -> Flow? {
+        let key = FlowKey(segment.source, segment.destination)
+        let isOpening = segment.flags & (TCPSegment.syn | TCPSegment.ack) == TCPSegment.syn
+        if let known = flows[key] {
+            let isRepeated =
+                segment.source == known.client
+                && known.upstream.initialSequence == segment.sequence
+            guard isOpening, !isRepeated else { return known }
+            // The ports are in use again.
+            retire(key, known, time)
+        }
+        if flows.count >= options.flowLimit { sweep(time) }
+        guard flows.count < options.flowLimit else {
+            if isOpening || segment.payloadLength == 0 { summary.ignoredFlows += isOpening ? 1 : 0 }
+            return nil
+        }
+        let isFromClient = isFromClient(segment)
+        let flow = Flow(
+            client: isFromClient ? segment.source : segment.destination,
+            server: isFromClient ? segment.destination : segment.source)
+        setFrames(flow)
+        flows[key] = flow
+        summary.flows += 1
+        return flow
+    }
+
+    private func isFromClient(_ segment: TCPSegment) -> Bool {
+        if segment.flags & TCPSegment.syn != 0 { return segment.flags & TCPSegment.ack == 0 }
+        for ports in [options.serverPorts, Self.usualServerPorts] {
+            let source = ports.contains(segment.source.port)
+            if source != ports.contains(segment.destination.port) { return !source }
+        }
+        return segment.source.port > segment.destination.port
+    }
+
+    private mutating func retire(_ key: FlowKey, _ flow: Flow, _ time: Int64) {
+        expire(flow, time, force: true)
+        Self.add(flow, to: &retired)
+        summary.outOfOrderSegments += flow.outOfOrderSegments
+        retainedBytes -= flow.retainedBytes
+        flow.retainedBytes = 0
+        flow.lose(up: true)
+        flow.lose(up: false)
+        flow.upstream.reassembler = TCPReassembler()
+        flow.downstream.reassembler = TCPReassembler()
+        flow.roles = []
+        flows[key] = nil
+    }
+
+    /// Makes room: closed connections first, then those silent for a minute.
+    private mutating func sweep(_ time: Int64) {
+        packetsUntilSweep -= 1
+        guard packetsUntilSweep <= 0 else { return }
+        packetsUntilSweep = 10_000
+        for (key, flow) in flows
+        where flow.isClosed || time &- flow.lastTime > 60_000_000_000 {
+            retire(key, flow, time)
+        }
+    }
+
+    static func add(_ flow: Flow, to ports: inout [UInt16: PortReport]) {
+        ports[flow.server.port, default: PortReport(port: flow.server.port)].add(flow)
+    }
+}
+
+extension PortReport {
+    fileprivate mutating func add(_ flow: Flow) {
+        flows += 1
+        if flow.isUndissected { undissectedFlows += 1 }
+        upstream.add(flow.upstream.traffic)
+        downstream.add(flow.downstream.traffic)
+    }
+}

@@ -1,0 +1,142 @@
+public import Statistics
+
+/// How a subscriber plays.
+public enum CapturedProtocol: String, Codable, Hashable, Sendable {
+    case rtmp
+    case httpFLV = "http-flv"
+}
+
+/// What became of the messages sent to a subscriber, sequence headers left out.
+public struct MatchCounts: Codable, Hashable, Sendable {
+    public var matched = 0
+    /// The content did not come in, or cannot be told from others like it.
+    public var unmatched = 0
+    /// Came in before the play request: the server's GOP cache. Not in any delay.
+    public var burst = 0
+    /// Came in between two matched messages and never went out.
+    public var missing = 0
+
+    public init() {}
+}
+
+/// What a capture says about streams and their relaying.
+public struct CaptureReport: Codable, Sendable {
+    public var streams: [StreamReport] = []
+    public var capture = CaptureSummary()
+
+    public init() {}
+}
+
+/// What was captured, whether or not it could be understood.
+public struct CaptureSummary: Codable, Hashable, Sendable {
+    public var packets = 0
+    /// On the wire, as the capture states them.
+    public var bytes = 0
+    /// ns since 1970.
+    public var firstNanoseconds: Int64?
+    public var lastNanoseconds: Int64?
+    public var flows = 0
+    public var rtmpFlows = 0
+    public var httpFLVFlows = 0
+    /// Neither RTMP nor HTTP-FLV, joined in the middle, or lost at a gap.
+    public var undissectedFlows = 0
+    /// Connections beyond the limit.
+    public var ignoredFlows = 0
+    /// Stretches of dissected directions that were not captured, and their bytes.
+    public var gaps = 0
+    public var gapBytes = 0
+    public var outOfOrderSegments = 0
+    public var ipFragments = 0
+    /// Second copies of loopback packets.
+    public var duplicates = 0
+    public var otherPackets = 0
+    public var malformedPackets = 0
+    /// Packets that the capture lost, where it says.
+    public var droppedPackets: Int?
+    public var ports: [PortReport] = []
+
+    public init() {}
+
+    public var durationSeconds: Double {
+        guard let firstNanoseconds, let lastNanoseconds else { return 0 }
+        return Double(lastNanoseconds &- firstNanoseconds) / 1e9
+    }
+}
+
+/// The connections to one server port.
+public struct PortReport: Codable, Hashable, Sendable {
+    public var port: UInt16
+    public var flows = 0
+    public var undissectedFlows = 0
+    /// Client to server.
+    public var upstream = TrafficCounters()
+    public var downstream = TrafficCounters()
+}
+
+public struct StreamReport: Codable, Sendable {
+    public var name: String
+    public var app: String
+    public var publishers: Int
+    public var subscribers: Int
+    public var subscribersByProtocol: [String: Int]
+    /// Audio and video message payload of one copy: what came in, else the mean of what went out.
+    /// In the window by its length; else by media time, which a burst at the start cannot falsify.
+    public var payloadKbps: Double?
+    /// Downstream L2, mean over the subscribers: retransmissions in, bare acknowledgements out.
+    public var wireKbps: Double?
+    /// Downstream.
+    public var retransmittedBytes: Int
+    public var relayDelay: DelayHistogram?
+    /// The same by the subscribers' protocol.
+    public var relayDelayByProtocol: [String: DelayHistogram]
+    public var ingress: IngressReport?
+    public var viewers: [SubscriberReport]
+    public var upstream: [TrafficSecond]
+    public var downstream: [TrafficSecond]
+    /// Of the chosen client ports.
+    public var frames: [RelayedFrame]
+}
+
+/// What a stream's publishers sent.
+public struct IngressReport: Codable, Hashable, Sendable {
+    public var payloadBytes: Int
+    public var audioMessages: Int
+    public var videoMessages: Int
+    public var mediaSeconds: Double?
+    public var firstNanoseconds: Int64?
+    public var lastNanoseconds: Int64?
+    public var traffic: TrafficCounters
+}
+
+public struct SubscriberReport: Codable, Hashable, Sendable {
+    public var clientAddress: String
+    public var clientPort: UInt16
+    public var serverPort: UInt16
+    public var transport: CapturedProtocol
+    /// Capture time of the play request, ns since 1970.
+    public var playNanoseconds: Int64
+    /// Messages were read; otherwise only bytes are known.
+    public var isDissected: Bool
+    /// Of audio and video messages.
+    public var payloadBytes: Int
+    public var audioMessages: Int
+    public var videoMessages: Int
+    public var mediaSeconds: Double?
+    public var messages: MatchCounts
+    public var delayMeanNanoseconds: Double?
+    public var delayMaximumNanoseconds: Int64?
+    /// Server to client.
+    public var traffic: TrafficCounters
+    /// Downstream L2.
+    public var wireKbps: Double?
+}
+
+/// A stamped frame on its way to one subscriber.
+public struct RelayedFrame: Codable, Hashable, Sendable {
+    public var clientPort: UInt16
+    public var streamID: UInt32
+    public var frameNumber: UInt64
+    public var relayDelayNanoseconds: Int64
+    /// Capture time of its last byte, ns since 1970.
+    public var egressNanoseconds: Int64
+}

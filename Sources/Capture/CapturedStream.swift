@@ -1,0 +1,149 @@
+import Media
+import Statistics
+
+/// One stream name: what came in for it, who played it, and how long the server took.
+final class CapturedStream {
+    let app: String
+    let name: String
+    var publishers: [Flow] = []
+    var subscribers: [Subscriber] = []
+    /// Subscribers beyond the limit of the report.
+    var uncountedSubscribers = 0
+    private(set) var ingress = MediaAccount()
+    private(set) var delays: [CapturedProtocol: DelayHistogram] = [:]
+    private(set) var frames: [RelayedFrame] = []
+    var upstream = TrafficSeries()
+    var downstream = TrafficSeries()
+    private var window: IngressWindow
+
+    init(app: String, name: String, ingressMessageLimit: Int) {
+        self.app = app
+        self.name = name
+        window = IngressWindow(limit: ingressMessageLimit)
+    }
+
+    var hasIngress: Bool { !window.isEmpty || ingress.messages > 0 }
+
+    /// Not merely a web page that was asked for.
+    var isStream: Bool {
+        hasIngress || !publishers.isEmpty
+            || subscribers.contains { $0.transport == .rtmp || $0.media.messages > 0 }
+    }
+
+    func receiveIngress(_ message: MediaMessage, counts: Bool) {
+        if counts { ingress.add(message) }
+        guard !message.isConfiguration else { return }
+        window.append(hash: message.hash, time: message.time, isVideo: message.isVideo)
+    }
+
+    /// - Parameter frameLimit: frames that may still be kept one by one. Returns whether one was.
+    func receiveEgress(
+        _ message: MediaMessage, _ subscriber: Subscriber, options: CaptureOptions,
+        keepsFrames: Bool
+    ) -> Bool {
+        let counts = options.window?.contains(message.time) ?? true
+        if counts { subscriber.media.add(message) }
+        guard !message.isConfiguration else { return false }
+        let ingressTime = subscriber.matcher.receive(
+            hash: message.hash, isVideo: message.isVideo, time: message.time, in: window
+        ) { outcome in
+            self.settle(outcome, subscriber, options.window)
+        }
+        guard keepsFrames, counts, let ingressTime, ingressTime >= subscriber.playNanoseconds,
+            let stamp = message.stamp
+        else { return false }
+        frames.append(
+            RelayedFrame(
+                clientPort: subscriber.client.port, streamID: stamp.streamID,
+                frameNumber: stamp.frameNumber, relayDelayNanoseconds: message.time &- ingressTime,
+                egressNanoseconds: message.time))
+        return true
+    }
+
+    private func settle(
+        _ outcome: RelayMatcher.Outcome, _ subscriber: Subscriber, _ window: Range<Int64>?
+    ) {
+        guard let nanoseconds = subscriber.settle(outcome, window) else { return }
+        delays[subscriber.transport, default: .init()].record(nanoseconds: nanoseconds)
+    }
+}
+
+/// One play request and what was sent in answer.
+final class Subscriber {
+    let flow: Flow
+    let client: Endpoint
+    let transport: CapturedProtocol
+    /// Capture time of the play request, ns since 1970.
+    let playNanoseconds: Int64
+    let isDissected: Bool
+    var media = MediaAccount()
+    var matcher = RelayMatcher()
+    private(set) var counts = MatchCounts()
+    private(set) var delaySum = 0.0
+    private(set) var delayMaximum: Int64?
+    /// Nothing has gone out yet that came in after the play request.
+    private var isInBurst = true
+    /// Messages without a match before the first one that has: join burst if that one is.
+    private var undecided = 0
+
+    init(_ flow: Flow, transport: CapturedProtocol, playNanoseconds: Int64, isDissected: Bool) {
+        self.flow = flow
+        client = flow.client
+        self.transport = transport
+        self.playNanoseconds = playNanoseconds
+        self.isDissected = isDissected
+    }
+
+    private var hasMatched = false
+
+    /// Counts one outcome; returns the relay delay where there is one to record.
+    func settle(_ outcome: RelayMatcher.Outcome, _ window: Range<Int64>?) -> Int64? {
+        switch outcome {
+        case .missing(let count, let egress):
+            if !isInBurst, window?.contains(egress) ?? true { counts.missing += count }
+        case .unmatched(let egress):
+            guard window?.contains(egress) ?? true else { return nil }
+            if !hasMatched {
+                undecided += 1
+            } else if isInBurst {
+                counts.burst += 1
+            } else {
+                counts.unmatched += 1
+            }
+        case .matched(let ingress, let egress):
+            let isBurst = ingress < playNanoseconds
+            hasMatched = true
+            if isBurst { counts.burst += undecided } else { counts.unmatched += undecided }
+            undecided = 0
+            if !isBurst { isInBurst = false }
+            guard window?.contains(egress) ?? true else { return nil }
+            if isBurst {
+                counts.burst += 1
+                return nil
+            }
+            counts.matched += 1
+            let delay = egress &- ingress
+            delaySum += Double(delay)
+            delayMaximum = max(delayMaximum ?? delay, delay)
+            return delay
+        }
+        return nil
+    }
+
+    /// The counts as they stand, with what waits for a decision.
+    func currentCounts(
+        _ window: Range<Int64>?, _ delay: (Int64) -> Void
+    ) -> MatchCounts {
+        var counts = counts
+        counts.unmatched += undecided
+        for (ingress, egress) in matcher.tentative where window?.contains(egress) ?? true {
+            if ingress < playNanoseconds {
+                counts.burst += 1
+            } else {
+                counts.matched += 1
+                delay(egress &- ingress)
+            }
+        }
+        return counts
+    }
+}

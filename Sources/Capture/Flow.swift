@@ -1,0 +1,140 @@
+import RTMP
+
+/// One TCP connection, by its two ends in a fixed order.
+struct FlowKey: Hashable {
+    var first: Endpoint
+    var second: Endpoint
+
+    init(_ a: Endpoint, _ b: Endpoint) {
+        let isOrdered = (a.high, a.low, a.port) < (b.high, b.low, b.port)
+        first = isOrdered ? a : b
+        second = isOrdered ? b : a
+    }
+}
+
+/// One direction of a connection.
+final class FlowHalf {
+    var reassembler = TCPReassembler()
+    var traffic = TrafficCounters()
+    var initialSequence: UInt32?
+    /// The latest acknowledgement that this side sent.
+    var acknowledgement: UInt32?
+    var hasFinished = false
+    /// Not chosen for dissection: only headers matter.
+    var isIgnored = false
+    /// Cannot be followed any more.
+    var isLost = false
+
+    var isFollowed: Bool { !isIgnored && !isLost }
+}
+
+/// A connection, what it speaks and what it plays or publishes.
+final class Flow {
+    enum Dialect {
+        case unknown
+        case rtmp
+        case http
+        /// Not understood, or not any more.
+        case opaque
+    }
+
+    struct Role {
+        var messageStreamID: UInt32
+        var stream: CapturedStream
+        /// nil = publishes.
+        var subscriber: Subscriber?
+    }
+
+    /// Bytes of C0 to C2, and of S0 to S2.
+    static let handshakeLength = 1 + 1536 + 1536
+    /// Streams on one connection.
+    static let roleLimit = 16
+
+    let client: Endpoint
+    let server: Endpoint
+    /// Client to server, then server to client.
+    let upstream = FlowHalf()
+    let downstream = FlowHalf()
+    /// The smallest MSS option of the SYN segments.
+    var maximumSegmentSize: Int?
+    var dialect = Dialect.unknown
+    var isReset = false
+    /// The first bytes of the client while too few to tell the protocol.
+    var opening: [UInt8] = []
+    var handshakeLeft = (up: Flow.handshakeLength, down: Flow.handshakeLength)
+    var sawServerVersion = false
+    var upChunks = ChunkDissector()
+    var downChunks = ChunkDissector()
+    var requests = HTTPRequestDissector()
+    var response = HTTPResponseDissector()
+    var app = ""
+    /// How the client calls itself: flashVer or User-Agent.
+    var agent = ""
+    var roles: [Role] = []
+    var retainedBytes = 0
+    var lastTime: Int64 = 0
+    var keepsFrames = false
+
+    init(client: Endpoint, server: Endpoint) {
+        self.client = client
+        self.server = server
+    }
+
+    func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
+
+    var isClosed: Bool { isReset || upstream.hasFinished && downstream.hasFinished }
+    var isPublisher: Bool { roles.contains { $0.subscriber == nil } }
+
+    /// The role that a media message of this direction belongs to.
+    func role(publishes: Bool, messageStreamID: UInt32) -> Role? {
+        var only: Role?
+        var count = 0
+        for role in roles where (role.subscriber == nil) == publishes {
+            if role.messageStreamID == messageStreamID { return role }
+            only = role
+            count += 1
+        }
+        return count == 1 ? only : nil
+    }
+
+    var currentRetainedBytes: Int {
+        upstream.reassembler.pendingBytes + downstream.reassembler.pendingBytes
+            + upChunks.retainedBytes + downChunks.retainedBytes + requests.retainedBytes
+            + response.retainedBytes
+    }
+
+    /// Segments that came before one they follow.
+    var outOfOrderSegments: Int {
+        upstream.reassembler.outOfOrderSegments + downstream.reassembler.outOfOrderSegments
+    }
+
+    /// What was said is not understood, wholly or in one direction.
+    var isUndissected: Bool {
+        guard upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost else {
+            return false
+        }
+        switch dialect {
+        case .unknown, .opaque: return true
+        case .rtmp, .http: return upstream.isLost || downstream.isLost
+        }
+    }
+
+    /// Frees what only further bytes of a direction would need.
+    func lose(up: Bool) {
+        if up {
+            upstream.isLost = true
+            upChunks = ChunkDissector()
+            requests = HTTPRequestDissector()
+        } else {
+            downstream.isLost = true
+            downChunks = ChunkDissector()
+            response = HTTPResponseDissector()
+        }
+    }
+
+    func giveUp() {
+        dialect = .opaque
+        lose(up: true)
+        lose(up: false)
+    }
+}

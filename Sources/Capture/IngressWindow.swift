@@ -1,0 +1,67 @@
+/// The last messages that a publisher sent to the server, by content.
+struct IngressWindow {
+    struct Entry {
+        var hash: UInt64
+        var time: Int64
+        var isVideo: Bool
+        /// Counts the messages of its kind, from 0.
+        var ordinal: Int
+        /// Index of the next message of the same kind, once there is one.
+        var nextOfKind: Int?
+    }
+
+    private struct Occurrence {
+        var count: Int
+        var last: Int
+        /// More than one was in the window at a time.
+        var isRepeated: Bool
+    }
+
+    private let limit: Int
+    private var entries: [Entry] = []
+    private var byHash: [UInt64: Occurrence] = [:]
+    /// Indices count all messages ever added; the window holds the latest.
+    private(set) var end = 0
+    private var lastOfKind: [Int?] = [nil, nil]
+    private var counts = [0, 0]
+
+    init(limit: Int) {
+        self.limit = max(1, limit)
+    }
+
+    var isEmpty: Bool { end == 0 }
+    private var start: Int { max(0, end - limit) }
+
+    subscript(index: Int) -> Entry? {
+        index >= start && index < end ? entries[index % limit] : nil
+    }
+
+    /// The index of a content that is in the window once.
+    func uniqueIndex(of hash: UInt64) -> Int? {
+        byHash[hash].flatMap { $0.isRepeated ? nil : $0.last }
+    }
+
+    mutating func append(hash: UInt64, time: Int64, isVideo: Bool) {
+        let kind = isVideo ? 1 : 0
+        if let last = lastOfKind[kind], last >= start { entries[last % limit].nextOfKind = end }
+        let entry = Entry(hash: hash, time: time, isVideo: isVideo, ordinal: counts[kind])
+        if entries.count < limit {
+            entries.append(entry)
+        } else {
+            forget(entries[end % limit].hash)
+            entries[end % limit] = entry
+        }
+        let known = byHash[hash]
+        byHash[hash] = Occurrence(
+            count: (known?.count ?? 0) + 1, last: end, isRepeated: known != nil)
+        lastOfKind[kind] = end
+        counts[kind] += 1
+        end += 1
+    }
+
+    private mutating func forget(_ hash: UInt64) {
+        guard var occurrence = byHash[hash] else { return }
+        occurrence.count -= 1
+        byHash[hash] = occurrence.count > 0 ? occurrence : nil
+    }
+}

@@ -1,0 +1,67 @@
+/// What one direction of one or more TCP connections carried.
+public struct TrafficCounters: Codable, Hashable, Sendable {
+    /// Captured TCP packets with payload; a super-segment is one.
+    public var packets = 0
+    /// TCP segments with payload on the wire: what offloading makes of the packets.
+    public var segments = 0
+    /// TCP payload, retransmissions included.
+    public var payloadBytes = 0
+    /// Payload, TCP and IP headers of `segments`.
+    public var networkBytes = 0
+    /// And link headers: as captured with Ethernet, 14 bytes a segment (nominal) elsewhere.
+    public var linkBytes = 0
+    /// Payload bytes that the capture had seen before.
+    public var retransmittedBytes = 0
+    /// Captured TCP packets without payload, which count nowhere else.
+    public var bareAcknowledgements = 0
+    /// Some segments were counted with an assumed MSS of 1,460 bytes, for no SYN was seen.
+    public var mssAssumed = false
+    /// Capture time of the first and last packet with payload, ns since 1970.
+    public var firstNanoseconds: Int64?
+    public var lastNanoseconds: Int64?
+
+    public init() {}
+
+    /// - Parameter maximumSegmentSize: of the SYN segments, options not yet taken off.
+    /// - Returns: segments and link bytes of this packet.
+    mutating func add(
+        _ segment: TCPSegment, time: Int64, maximumSegmentSize: Int?
+    ) -> (segments: Int, linkBytes: Int) {
+        guard segment.payloadLength > 0 else {
+            bareAcknowledgements += 1
+            return (0, 0)
+        }
+        let size = max(1, (maximumSegmentSize ?? 1460) - segment.optionsLength)
+        let count = (segment.payloadLength + size - 1) / size
+        let network =
+            segment.payloadLength
+            + count * (segment.networkHeaderLength + segment.transportHeaderLength)
+        let link = network + count * segment.linkHeaderLength
+        packets += 1
+        segments += count
+        payloadBytes += segment.payloadLength
+        networkBytes += network
+        linkBytes += link
+        if maximumSegmentSize == nil { mssAssumed = true }
+        firstNanoseconds = min(firstNanoseconds ?? time, time)
+        lastNanoseconds = max(lastNanoseconds ?? time, time)
+        return (count, link)
+    }
+
+    public mutating func add(_ other: TrafficCounters) {
+        packets += other.packets
+        segments += other.segments
+        payloadBytes += other.payloadBytes
+        networkBytes += other.networkBytes
+        linkBytes += other.linkBytes
+        retransmittedBytes += other.retransmittedBytes
+        bareAcknowledgements += other.bareAcknowledgements
+        mssAssumed = mssAssumed || other.mssAssumed
+        if let first = other.firstNanoseconds {
+            firstNanoseconds = min(firstNanoseconds ?? first, first)
+        }
+        if let last = other.lastNanoseconds {
+            lastNanoseconds = max(lastNanoseconds ?? last, last)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// Traffic by second of real time, bounded to a day's worth of seconds.
+struct TrafficSeries {
+    static let limit = 86_400
+
+    private(set) var seconds: [Int64: TrafficSecond] = [:]
+
+    mutating func add(time: Int64, linkBytes: Int, segments: Int, retransmittedBytes: Int) {
+        let second = time / 1_000_000_000
+        guard seconds[second] != nil || seconds.count < Self.limit else { return }
+        seconds[second, default: TrafficSecond(second: second)].add(
+            linkBytes: linkBytes, segments: segments, retransmittedBytes: retransmittedBytes)
+    }
+
+    var sorted: [TrafficSecond] { seconds.values.sorted { $0.second < $1.second } }
+}
+
+/// One second of one direction of a stream.
+public struct TrafficSecond: Codable, Hashable, Sendable {
+    /// Since 1970.
+    public var second: Int64
+    /// L2, segments with payload only.
+    public var bytes = 0
+    /// TCP segments with payload.
+    public var packets = 0
+    /// Payload bytes seen before.
+    public var retransmittedBytes = 0
+
+    mutating func add(linkBytes: Int, segments: Int, retransmittedBytes: Int) {
+        bytes += linkBytes
+        packets += segments
+        self.retransmittedBytes += retransmittedBytes
+    }
+}

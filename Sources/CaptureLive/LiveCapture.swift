@@ -1,0 +1,206 @@
+import CLinux
+import CPcap
+public import Capture
+import Glibc
+
+/// Captures on an interface, on a thread of its own, and analyses as it goes.
+///
+/// Uses libpcap's normal mode (TPACKET_V3) with a large ring. Needs root or CAP_NET_RAW. Where
+/// only some subscribers are to be dissected, set `CaptureOptions.dissectedClientPorts` or
+/// `dissectedSubscribersPerStream`: the others are counted by their headers, in user space, for
+/// the length captured cannot differ from packet to packet.
+public final class LiveCapture: @unchecked Sendable {
+    /// What has been captured so far.
+    public struct Snapshot: Sendable {
+        public var report: CaptureReport
+        public var statistics: CaptureStatistics
+        /// Timestamps have nanoseconds, not microseconds.
+        public var hasNanoseconds: Bool
+        /// Why the dump file is not complete, or the capture ended.
+        public var problem: String?
+    }
+
+    private static let pollMilliseconds: Int32 = 50
+    /// Packets handled before the lock is let go.
+    private static let batch: Int32 = 2048
+
+    private let handle: PcapHandle
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    // All below under the lock.
+    private var analyzer: CaptureAnalyzer
+    private var dump: PcapDump?
+    private var statistics = CaptureStatistics()
+    private var problem: String?
+    private var isStopping = false
+    private var thread: pthread_t?
+
+    /// Opens the interface; packets are captured from now on and handled after `start`.
+    /// - Parameters:
+    ///   - filter: in the language of pcap-filter(7); see `filter(serverPorts:)`.
+    ///   - snapLength: bytes captured of a packet at most. Dissection needs all of them.
+    ///   - ringBytes: of the kernel's ring, 16 MiB or more.
+    ///   - dumpPath: also write what is captured to this file.
+    /// - Throws: `CaptureError`: `.permission`, `.device` or `.filter`.
+    public init(
+        interface: String, filter: String, snapLength: Int = 262_144, ringBytes: Int = 32 << 20,
+        options: CaptureOptions = CaptureOptions(), dumpPath: String? = nil,
+        dumpLimitBytes: Int = 4 << 30
+    ) throws(CaptureError) {
+        let handle = try PcapHandle(
+            interface: interface, filter: filter, snapLength: snapLength, ringBytes: ringBytes)
+        var dump: PcapDump?
+        if let dumpPath {
+            do {
+                dump = try PcapDump(
+                    path: dumpPath, linkType: handle.linkType, limitBytes: dumpLimitBytes)
+            } catch {
+                pcap_close(handle.device)
+                throw error
+            }
+        }
+        self.handle = handle
+        self.dump = dump
+        analyzer = CaptureAnalyzer(options: options)
+        lock = .allocate(capacity: 1)
+        pthread_mutex_init(lock, nil)
+    }
+
+    deinit {
+        dump?.finish()
+        pcap_close(handle.device)
+        pthread_mutex_destroy(lock)
+        lock.deallocate()
+    }
+
+    /// A filter for the TCP connections to these ports; all TCP where there are none.
+    public static func filter(serverPorts: some Sequence<UInt16>) -> String {
+        let ports = Set(serverPorts).sorted().map { "port \($0)" }
+        return ports.isEmpty ? "tcp" : "tcp and (\(ports.joined(separator: " or ")))"
+    }
+
+    /// Starts the thread; once.
+    public func start() {
+        withLock {
+            guard thread == nil, !isStopping else { return }
+            var started = pthread_t()
+            let status = pthread_create(
+                &started, nil,
+                { context in
+                    let capture = Unmanaged<LiveCapture>.fromOpaque(context!).takeRetainedValue()
+                    capture.run()
+                    return nil
+                }, Unmanaged.passRetained(self).toOpaque())
+            if status == 0 {
+                thread = started
+            } else {
+                Unmanaged.passUnretained(self).release()
+                problem = "cannot start the capture thread: \(String(cString: strerror(status)))"
+            }
+        }
+    }
+
+    /// Confines counts and delays to this span, ns since 1970; set it before it begins.
+    public func setWindow(_ window: Range<Int64>?) {
+        withLock { analyzer.options.window = window }
+    }
+
+    /// Dissects the downstream of this client port; effective for play requests still to come.
+    public func dissect(clientPort: UInt16) {
+        withLock {
+            var ports = analyzer.options.dissectedClientPorts ?? []
+            ports.insert(clientPort)
+            analyzer.options.dissectedClientPorts = ports
+        }
+    }
+
+    /// Reports the stamped frames of this client port one by one, from now on.
+    public func recordFrames(ofClientPort port: UInt16) {
+        withLock { analyzer.recordFrames(ofClientPort: port) }
+    }
+
+    public func snapshot() -> Snapshot {
+        withLock { currentSnapshot() }
+    }
+
+    /// Handles what the ring still holds, ends the thread and the dump file.
+    public func stop() -> Snapshot {
+        let running: pthread_t? = withLock {
+            isStopping = true
+            defer { thread = nil }
+            return thread
+        }
+        if let running { pthread_join(running, nil) }
+        return withLock {
+            analyzer.finish()
+            dump?.flush()
+            problem = problem ?? dump?.failure
+            return currentSnapshot()
+        }
+    }
+
+    private func currentSnapshot() -> Snapshot {
+        if let counts = handle.statistics() {
+            statistics = counts
+            analyzer.setDroppedPackets(counts.dropped + counts.droppedByInterface)
+        }
+        return Snapshot(
+            report: analyzer.report(), statistics: statistics,
+            hasNanoseconds: handle.hasNanoseconds, problem: problem ?? dump?.failure)
+    }
+
+    private func withLock<T>(_ body: () -> T) -> T {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return body()
+    }
+
+    private func run() {
+        _ = millrace_set_thread_name("capture")
+        // After the stop, what was captured before it is waited for: a block that is not full is
+        // handed over only when its timeout ends.
+        var roundsLeft = 4
+        while roundsLeft > 0 {
+            var descriptor = pollfd(
+                fd: handle.selectableDescriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&descriptor, 1, Self.pollMilliseconds)
+            if ready != 0, !drain() { return }
+            guard withLock({ isStopping }) else { continue }
+            roundsLeft = ready == 0 ? 0 : roundsLeft - 1
+        }
+    }
+
+    /// Handles all that is ready. False where the device has failed.
+    private func drain() -> Bool {
+        while true {
+            let count = withLock { () -> Int32 in
+                let context = Unmanaged.passUnretained(self).toOpaque()
+                let count = pcap_dispatch(
+                    handle.device, Self.batch, Self.receive,
+                    context.assumingMemoryBound(to: UInt8.self))
+                if count < 0 {
+                    problem = "the capture ended: \(String(cString: pcap_geterr(handle.device)))"
+                }
+                return count
+            }
+            if count <= 0 { return count == 0 }
+        }
+    }
+
+    private static let receive: pcap_handler = { context, header, bytes in
+        guard let context, let header, let bytes else { return }
+        Unmanaged<LiveCapture>.fromOpaque(context).takeUnretainedValue().receive(
+            header.pointee, bytes)
+    }
+
+    /// Called under the lock.
+    private func receive(_ header: pcap_pkthdr, _ bytes: UnsafePointer<UInt8>) {
+        let fraction = Int64(header.ts.tv_usec) * (handle.hasNanoseconds ? 1 : 1000)
+        let time = Int64(header.ts.tv_sec) * 1_000_000_000 + fraction
+        let captured = UnsafeRawBufferPointer(start: bytes, count: Int(header.caplen))
+        dump?.append(
+            timestampNanoseconds: time, captured: captured, originalLength: Int(header.len))
+        analyzer.packet(
+            timestampNanoseconds: time, linkType: handle.linkType, captured: captured,
+            originalLength: Int(header.len))
+    }
+}

@@ -1,0 +1,105 @@
+import CPcap
+import Capture
+
+/// An open libpcap device. Owned by one thread at a time.
+struct PcapHandle {
+    /// A smaller ring loses packets when the reading thread is held up, in bytes.
+    static let minimumRingBytes = 16 << 20
+    /// How long the kernel fills a block of the ring before it hands it over, in milliseconds.
+    static let blockTimeout: Int32 = 20
+
+    let device: OpaquePointer
+    let linkType: LinkType
+    let hasNanoseconds: Bool
+    let selectableDescriptor: Int32
+
+    init(
+        interface: String, filter: String, snapLength: Int, ringBytes: Int
+    ) throws(CaptureError) {
+        var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        guard let device = pcap_create(interface, &message) else {
+            throw CaptureError(.device, "cannot open \(interface): \(Self.text(message))")
+        }
+        do throws(CaptureError) {
+            pcap_set_snaplen(device, Int32(clamping: max(96, snapLength)))
+            pcap_set_promisc(device, 0)
+            pcap_set_timeout(device, Self.blockTimeout)
+            pcap_set_buffer_size(
+                device, Int32(clamping: max(Self.minimumRingBytes, min(ringBytes, 1 << 30))))
+            pcap_set_tstamp_precision(device, PCAP_TSTAMP_PRECISION_NANO)
+            try Self.activate(device, interface)
+            try Self.install(filter, device)
+            guard pcap_setnonblock(device, 1, &message) == 0 else {
+                throw CaptureError(.device, "cannot poll \(interface): \(Self.text(message))")
+            }
+        } catch {
+            pcap_close(device)
+            throw error
+        }
+        self.device = device
+        linkType = LinkType(rawValue: UInt32(clamping: pcap_datalink(device)))
+        hasNanoseconds = pcap_get_tstamp_precision(device) == PCAP_TSTAMP_PRECISION_NANO
+        selectableDescriptor = pcap_get_selectable_fd(device)
+    }
+
+    private static func activate(
+        _ device: OpaquePointer, _ interface: String
+    ) throws(CaptureError) {
+        let status = pcap_activate(device)
+        guard status < 0 else { return }
+        let reason = String(cString: pcap_geterr(device))
+        switch status {
+        case PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED:
+            throw CaptureError(
+                .permission,
+                "capturing on \(interface) is not permitted: run as root, or give the binary the "
+                    + "right with 'setcap cap_net_raw+ep' (\(reason))")
+        case PCAP_ERROR_NO_SUCH_DEVICE:
+            throw CaptureError(
+                .device, "there is no interface \(interface): 'ip link' lists them (\(reason))")
+        case PCAP_ERROR_IFACE_NOT_UP:
+            throw CaptureError(
+                .device, "\(interface) is down: 'ip link set \(interface) up' (\(reason))")
+        default:
+            let general = String(cString: pcap_statustostr(status))
+            throw CaptureError(.device, "cannot capture on \(interface): \(general) (\(reason))")
+        }
+    }
+
+    private static func install(_ filter: String, _ device: OpaquePointer) throws(CaptureError) {
+        var program = bpf_program()
+        guard pcap_compile(device, &program, filter, 1, UInt32.max) == 0 else {
+            throw CaptureError(
+                .filter,
+                "the filter '\(filter)' is not valid: \(String(cString: pcap_geterr(device)))")
+        }
+        defer { pcap_freecode(&program) }
+        guard pcap_setfilter(device, &program) == 0 else {
+            throw CaptureError(
+                .filter, "cannot set the filter: \(String(cString: pcap_geterr(device)))")
+        }
+    }
+
+    /// What the kernel has counted so far; nil where it does not say.
+    func statistics() -> CaptureStatistics? {
+        var counts = pcap_stat()
+        guard pcap_stats(device, &counts) == 0 else { return nil }
+        return CaptureStatistics(
+            received: Int(counts.ps_recv), dropped: Int(counts.ps_drop),
+            droppedByInterface: Int(counts.ps_ifdrop))
+    }
+
+    private static func text(_ message: [CChar]) -> String {
+        String(
+            decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// The kernel's counts since a capture began (`pcap_stats`).
+public struct CaptureStatistics: Codable, Hashable, Sendable {
+    /// On a loopback interface twice the packets seen: the outgoing copies count as well.
+    public var received = 0
+    /// The ring was full.
+    public var dropped = 0
+    public var droppedByInterface = 0
+}
