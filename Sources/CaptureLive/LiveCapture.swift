@@ -122,6 +122,14 @@ public final class LiveCapture: @unchecked Sendable {
         withLock { currentSnapshot() }
     }
 
+    /// Packets received and lost so far: cheaper than a snapshot.
+    public func counts() -> CaptureStatistics {
+        withLock {
+            if let counts = handle.statistics() { statistics = counts }
+            return statistics
+        }
+    }
+
     /// Handles what the ring still holds, ends the thread and the dump file.
     public func stop() -> Snapshot {
         let running: pthread_t? = withLock {

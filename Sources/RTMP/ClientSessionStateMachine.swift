@@ -67,7 +67,9 @@ public struct ClientSessionStateMachine: Sendable {
         var properties: [AMFValue.Property] = [.init("app", .string(url.application))]
         if purpose == .publish { properties.append(.init("type", .string("nonprivate"))) }
         properties += [
-            .init("flashVer", .string("\(purpose == .publish ? "FMLE/3.0" : "LNX 9,0,124,2") (\(agent))")),
+            .init(
+                "flashVer",
+                .string("\(purpose == .publish ? "FMLE/3.0" : "LNX 9,0,124,2") (\(agent))")),
             .init("tcUrl", .string(url.tcURL)), .init("fpad", .boolean(false)),
             .init("capabilities", .number(15)), .init("audioCodecs", .number(4071)),
             .init("videoCodecs", .number(252)), .init("videoFunction", .number(1)),

@@ -55,7 +55,8 @@ final class ProbeHandler: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
         case .http:
             phase = .httpHead(ByteBuffer())
-            let request = ByteBuffer(string: endpoint.request(agent: ViewerEndpoint.probeAgent) ?? "")
+            let request = ByteBuffer(
+                string: endpoint.request(agent: ViewerEndpoint.probeAgent) ?? "")
             context.writeAndFlush(wrapOutboundOut(request), promise: nil)
         }
     }

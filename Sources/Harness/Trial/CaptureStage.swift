@@ -1,15 +1,135 @@
-/// The capture process of a trial.
-final class CaptureStage: Sendable {
-    var pid: Int32? { nil }
+import Capture
+import Foundation
+import Results
+import Statistics
+import Synchronization
 
+/// The capture process of a trial, and what it saw in the trial's terms.
+final class CaptureStage: Sendable {
+    private let handle: RoleHandle<CaptureRole>
+    private let plan: Plan
+    private let last: LastInterval
+
+    private final class LastInterval: Sendable {
+        let value = Mutex<CaptureRole.Interval?>(nil)
+    }
+
+    private init(_ handle: RoleHandle<CaptureRole>, _ plan: Plan, _ last: LastInterval) {
+        self.handle = handle
+        self.plan = plan
+        self.last = last
+    }
+
+    var pid: Int32? { handle.pid }
+    var failure: String? { handle.failure }
+
+    /// - Throws: `ProcessError` with the capture's own words where it is not permitted.
     static func start(
         _ spec: CaptureSpec, plan: Plan, endpoints: StackEndpoints, cpus: CPUSet?,
         directory: String
     ) async throws(ProcessError) -> CaptureStage {
-        throw ProcessError(name: "capture", message: "not built in yet")
+        var ports = [UInt16(clamping: endpoints.rtmpPort)]
+        if let base = endpoints.httpFLVBase, let url = URLComponents(string: base) {
+            ports.append(UInt16(clamping: url.port ?? 80))
+        }
+        let streams = max(1, plan.publishers.count)
+        let limit = min(
+            spec.fullPayloadPortsLimit / streams,
+            Int((spec.sample * Double(plan.viewers.count) / Double(streams)).rounded(.up)))
+        let config = CaptureRole.Config(
+            interface: spec.interface, serverPorts: ports, ringBytes: spec.ringBytes,
+            dissectedSubscribersPerStream: max(1, limit),
+            dumpPath: spec.keepPcap ? "\(directory)/capture.pcap" : nil)
+        let last = LastInterval()
+        let handle = try RoleHandle<CaptureRole>(
+            name: "capture-0", logDirectory: directory, cpus: cpus, config: config
+        ) { interval in last.value.withLock { $0 = interval } }
+        do {
+            _ = try await handle.waitUntilReady()
+        } catch {
+            await handle.kill()
+            throw error
+        }
+        return CaptureStage(handle, plan, last)
     }
 
-    func start(atNanoseconds start: Int64) {}
-    func setWindow(_ window: WorkerWindow) {}
-    func finish() async -> WireObservation { WireObservation() }
+    func start(atNanoseconds start: Int64) {
+        handle.send(.start(monotonicNanoseconds: start))
+    }
+
+    func setWindow(_ window: WorkerWindow) { handle.send(.window(window)) }
+
+    /// - Parameters:
+    ///   - runID: for the rows.
+    ///   - start: the shared start time in real time, ns since 1970.
+    func finish(runID: String, startNanoseconds start: Int64) async -> WireObservation {
+        var wire = WireObservation()
+        wire.capture.ran = true
+        guard let final = await handle.finish() else {
+            let interval = last.value.withLock { $0 }
+            wire.capture.ran = false
+            wire.capture.reason = "the capture ended early: \(handle.failure ?? "no report")"
+            wire.capture.received = interval?.received ?? 0
+            wire.capture.dropped = interval?.dropped ?? 0
+            wire.notes.append(wire.capture.reason)
+            return wire
+        }
+        wire.capture.received = final.received
+        wire.capture.dropped = final.dropped
+        if let problem = final.problem { wire.notes.append("capture: \(problem)") }
+        for stream in final.report.streams {
+            guard let publisher = plan.publishers.first(where: { $0.streamKey == stream.name })
+            else { continue }
+            wire.subscribers += Self.subscribers(of: stream)
+            wire.relayDelay[stream.name] = stream.relayDelayByProtocol
+            wire.series += Self.rows(of: stream, publisher, runID: runID, start: start)
+        }
+        let summary = final.report.capture
+        if summary.undissectedFlows > 0 || summary.gaps > 0 {
+            wire.notes.append(
+                "capture: \(summary.undissectedFlows) connections not dissected, \(summary.gaps) gaps"
+            )
+        }
+        return wire
+    }
+
+    private static func subscribers(of stream: StreamReport) -> [WireSubscriber] {
+        let frames = Dictionary(grouping: stream.frames, by: \.clientPort)
+        return stream.viewers.map { viewer in
+            WireSubscriber(
+                clientPort: Int(viewer.clientPort), streamKey: stream.name,
+                playProtocol: viewer.transport.rawValue,
+                payloadBytes: viewer.isDissected ? viewer.payloadBytes : nil,
+                wireBytes: viewer.traffic.linkBytes,
+                retransmittedBytes: viewer.traffic.retransmittedBytes,
+                unmatchedMessages: viewer.messages.unmatched + viewer.messages.missing,
+                frames: Dictionary(
+                    (frames[viewer.clientPort] ?? []).map {
+                        ($0.frameNumber, $0.relayDelayNanoseconds)
+                    }, uniquingKeysWith: { a, _ in a }))
+        }
+    }
+
+    private static func rows(
+        of stream: StreamReport, _ publisher: PublisherPlan, runID: String, start: Int64
+    ) -> [WireRow] {
+        func rows(_ seconds: [TrafficSecond], _ direction: String, _ flows: Int) -> [WireRow] {
+            seconds.map { second in
+                var row = WireRow()
+                row.runID = runID
+                row.timeSeconds = Double((second.second + 1) * 1_000_000_000 - start) / 1e9
+                row.stream = publisher.stream
+                row.rendition = publisher.rendition
+                row.direction = direction
+                row.playProtocol = direction == "in" ? "rtmp" : "all"
+                row.flows = flows
+                row.wireBytes = second.bytes
+                row.packets = second.packets
+                row.retransmittedBytes = second.retransmittedBytes
+                return row
+            }
+        }
+        return rows(stream.upstream, "in", stream.publishers)
+            + rows(stream.downstream, "out", stream.subscribers)
+    }
 }

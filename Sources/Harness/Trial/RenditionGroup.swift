@@ -35,6 +35,8 @@ struct RenditionGroup {
                 group.wire = assembly.wire.subscribers.filter {
                     $0.streamKey == publisher.streamKey && $0.playProtocol == transport.rawValue
                 }
+                group.relayDelay =
+                    assembly.wire.relayDelay[publisher.streamKey]?[transport.rawValue] ?? .init()
                 group.interimDelay =
                     assembly.live.probeDelay["\(publisher.stream)/\(publisher.rendition)"]
                     ?? .init()
@@ -68,9 +70,8 @@ struct RenditionGroup {
         probes.reduce(into: DelayHistogram()) { $0.add($1.uncorrectedDelay) }
     }
 
-    var relayDelay: DelayHistogram {
-        wire.reduce(into: DelayHistogram()) { $0.add($1.delay) }
-    }
+    /// Through the server, as the capture saw it.
+    var relayDelay = DelayHistogram()
 
     /// Probes that were there for the whole window: those can be held to every frame of it.
     private var wholeProbes: [ProbeViewerReport] {

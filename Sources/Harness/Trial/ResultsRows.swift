@@ -136,14 +136,16 @@ extension ResultsAssembly {
     /// a fault of the measurement, and counted.
     var frameOrderNote: [String] {
         let frames = matchedFrames
-        guard !frames.isEmpty else { return [] }
+        let unmatched = wire.subscribers.reduce(0) { $0 + $1.unmatchedMessages }
+        let lost = unmatched > 0 ? ["capture: \(unmatched) messages could not be matched"] : []
+        guard !frames.isEmpty else { return lost }
         // Both ends of each difference are taken on one clock; what is left is how far the two
         // clocks moved in the run, and the stamps' microseconds.
         let allowed = clock.stepNanoseconds + 1_000
         let wrong = frames.count {
             $0.frame.arrivalNanoseconds - $0.frame.intendedNanoseconds < $0.relay - allowed
         }
-        return [
+        return lost + [
             "\(frames.count) frames seen by probe and wire: \(wrong) with a viewer delay below the relay delay (clock error \(Double(allowed) / 1e6) ms)"
         ]
     }

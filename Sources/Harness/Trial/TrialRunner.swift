@@ -291,6 +291,9 @@ public actor TrialRunner {
     /// A child that has ended on its own. The server's end is the server's failure; a
     /// generator's end makes the trial void.
     private func lostChild() async -> (outcome: Summary.Outcome, reason: String)? {
+        if scenario.capture.mode == .on, let failure = capture?.failure {
+            return (.void, "capture-0: \(failure)")
+        }
         if let status = await driver?.exitStatus {
             return (.failed, "the server ended in mid-run: it \(status)")
         }
@@ -325,7 +328,11 @@ public actor TrialRunner {
                 assembly.publisherLateness.add(report.windowLateness)
             }
         }
-        if let capture { assembly.wire = await capture.finish() }
+        if let capture {
+            assembly.wire = await capture.finish(
+                runID: writer.runID.description,
+                startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
+        }
         await driver?.stop()
         let live = observations.snapshot
         assembly.live = live

@@ -11,7 +11,8 @@ public struct WireSubscriber: Sendable {
     /// L2 bytes downstream, retransmissions in, pure acknowledgements out.
     public var wireBytes: Int
     public var retransmittedBytes: Int
-    public var delay: DelayHistogram
+    /// Media messages that came in and were not found going out, or the other way round.
+    public var unmatchedMessages: Int
     /// Relay delay in nanoseconds by frame number, where frames were kept.
     public var frames: [UInt64: Int64]
 }
@@ -20,6 +21,8 @@ public struct WireSubscriber: Sendable {
 public struct WireObservation: Sendable {
     public var subscribers: [WireSubscriber] = []
     public var series: [WireRow] = []
+    /// By stream key and protocol.
+    public var relayDelay: [String: [String: DelayHistogram]] = [:]
     public var capture = Manifest.Capture()
     public var notes: [String] = []
 
