@@ -71,7 +71,9 @@ extension CaptureAnalyzer {
         var maximum = subscriber.delayMaximum
         let counts = subscriber.currentCounts(options.window) { nanoseconds in
             if delay == nil { delay = DelayHistogram() }
-            delay?.record(nanoseconds: nanoseconds)
+            if options.frameAgent == nil || subscriber.isProbe {
+                delay?.record(nanoseconds: nanoseconds)
+            }
             sum += Double(nanoseconds)
             maximum = max(maximum ?? nanoseconds, nanoseconds)
         }

@@ -11,7 +11,8 @@ public struct CaptureOptions: Sendable {
     /// Subscribers of a stream, in the order of their play requests, that are dissected besides.
     public var dissectedSubscribersPerStream = Int.max
     /// Clients whose RTMP flashVer or HTTP User-Agent contains this are always dissected, and
-    /// their stamped frames reported one by one: probes name themselves so.
+    /// their stamped frames reported one by one: probes name themselves so. Relay delays are then
+    /// theirs alone.
     public var frameAgent: String?
     /// Client ports whose stamped frames are reported one by one.
     public var frameClientPorts: Set<UInt16> = []

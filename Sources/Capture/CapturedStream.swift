@@ -47,7 +47,7 @@ final class CapturedStream {
         let ingressTime = subscriber.matcher.receive(
             hash: message.hash, isVideo: message.isVideo, time: message.time, in: window
         ) { outcome in
-            self.settle(outcome, subscriber, options.window)
+            self.settle(outcome, subscriber, options)
         }
         guard keepsFrames, counts, let ingressTime, ingressTime >= subscriber.playNanoseconds,
             let stamp = message.stamp
@@ -61,9 +61,12 @@ final class CapturedStream {
     }
 
     private func settle(
-        _ outcome: RelayMatcher.Outcome, _ subscriber: Subscriber, _ window: Range<Int64>?
+        _ outcome: RelayMatcher.Outcome, _ subscriber: Subscriber, _ options: CaptureOptions
     ) {
-        guard let nanoseconds = subscriber.settle(outcome, window) else { return }
+        guard let nanoseconds = subscriber.settle(outcome, options.window) else { return }
+        // Readers that wake rarely delay their own acknowledgements, and with them a server that
+        // keeps Nagle's algorithm: where probes are known, the delay is theirs alone.
+        guard options.frameAgent == nil || subscriber.isProbe else { return }
         delays[subscriber.transport, default: .init()].record(nanoseconds: nanoseconds)
     }
 }
@@ -76,6 +79,8 @@ final class Subscriber {
     /// Capture time of the play request, ns since 1970.
     let playNanoseconds: Int64
     let isDissected: Bool
+    /// It named itself as one (`CaptureOptions.frameAgent`).
+    let isProbe: Bool
     var media = MediaAccount()
     var matcher = RelayMatcher()
     private(set) var counts = MatchCounts()
@@ -86,7 +91,11 @@ final class Subscriber {
     /// Messages without a match before the first one that has: join burst if that one is.
     private var undecided = 0
 
-    init(_ flow: Flow, transport: CapturedProtocol, playNanoseconds: Int64, isDissected: Bool) {
+    init(
+        _ flow: Flow, transport: CapturedProtocol, playNanoseconds: Int64, isDissected: Bool,
+        isProbe: Bool
+    ) {
+        self.isProbe = isProbe
         self.flow = flow
         client = flow.client
         self.transport = transport

@@ -88,7 +88,8 @@ final class StreamTable {
         flow.downstream.isIgnored = !(isProbe || dissects && isWithinSample)
         let subscriber = Subscriber(
             flow, transport: isHTTP ? .httpFLV : .rtmp, playNanoseconds: time,
-            isDissected: !flow.downstream.isIgnored)
+            isDissected: !flow.downstream.isIgnored,
+            isProbe: isProbe)
         subscribers += 1
         stream.subscribers.append(subscriber)
         flow.roles.append(Flow.Role(messageStreamID: id, stream: stream, subscriber: subscriber))

@@ -119,7 +119,7 @@ enum ScenarioSpec {
         .standard(
             "sample", .quantity(.share, allowsZero: false), "100%",
             "Share of subscriber connections captured."),
-        .standard("ring", .quantity(.byteCount, allowsZero: false), "16MiB", "Kernel ring."),
+        .standard("ring", .quantity(.byteCount, allowsZero: false), "64MiB", "Kernel ring."),
         .standard("keep_pcap", .boolean, "false", "Keep the packets in the results."),
     ])
 
