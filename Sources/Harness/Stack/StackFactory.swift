@@ -5,10 +5,11 @@ extension StackSpec {
     ///
     /// - Parameters:
     ///   - logDirectory: where the server's own messages go.
-    ///   - congestionControl: of the server's sockets, where the driver can set it.
+    ///   - congestionControl: of the server's sockets, where the driver can set it; nil = the
+    ///     system's.
     /// - Throws: `StackError` for a URL that cannot work.
     func makeDriver(
-        cpus: CPUSet?, logDirectory: String, congestionControl: String
+        cpus: CPUSet?, logDirectory: String, congestionControl: String?
     ) throws(StackError) -> any StackDriver {
         switch driver {
         case .embedded:

@@ -3,6 +3,7 @@ import Publisher
 import Foundation
 import Glibc
 public import Results
+import Sockets
 import Statistics
 
 /// Runs one scenario once: starts the children, gives them one start time, watches them, sums up.
@@ -33,6 +34,8 @@ public actor TrialRunner {
     var early: (outcome: Summary.Outcome, reason: String)?
     var notes: [String] = []
     private var isInterrupted = false
+    /// What the generators' and the embedded server's sockets really have.
+    private var usedCongestionControl: String
 
     var driver: (any StackDriver)?
     var publishers: [RoleHandle<PublisherRole>] = []
@@ -44,6 +47,7 @@ public actor TrialRunner {
         self.scenario = scenario
         self.options = options
         plan = Plan(scenario)
+        usedCongestionControl = scenario.congestionControl.rawValue
         notes = options.notes
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
@@ -102,7 +106,7 @@ public actor TrialRunner {
         manifest.argv = options.argv
         manifest.host = .current()
         manifest.stack = scenario.stack.driver.rawValue
-        manifest.congestionControl = scenario.congestionControl.rawValue
+        manifest.congestionControl = usedCongestionControl
         manifest.start = ISO8601Format.text(secondsSince1970: startedAt.timeIntervalSince1970)
         manifest.window.startSeconds = scenario.warmup.seconds
         manifest.window.endSeconds = scenario.warmup.seconds + scenario.duration.seconds
@@ -113,13 +117,13 @@ public actor TrialRunner {
 
     private func prepare() async throws {
         clock.sample()
-        let congestionControl = scenario.congestionControl.rawValue
+        let congestionControl = permittedCongestionControl()
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, logDirectory: writer.partialPath,
             congestionControl: congestionControl)
         self.driver = driver
         let endpoints = try await driver.start()
-        if scenario.stack.driver != .embedded,
+        if scenario.stack.driver != .embedded, let congestionControl,
             NetworkIsolation.defaultCongestionControl != congestionControl
         {
             notes.append(
@@ -146,6 +150,19 @@ public actor TrialRunner {
         accounting = await makeAccounting()
     }
 
+    /// The scenario's congestion control where this process may set it; nil = the system's.
+    private func permittedCongestionControl() -> String? {
+        let wanted = scenario.congestionControl.rawValue
+        guard geteuid() != 0, !Sockets.CongestionControl.available.contains(wanted) else {
+            return wanted
+        }
+        usedCongestionControl = NetworkIsolation.defaultCongestionControl
+        notes.append(
+            "the congestion control is the system's \(usedCongestionControl), not \(wanted): "
+                + "only root may set one that is not in tcp_allowed_congestion_control")
+        return nil
+    }
+
     func sendWindow() {
         for handle in publishers { handle.send(.window(window)) }
         for handle in load { handle.send(.window(window)) }
@@ -165,7 +182,7 @@ public actor TrialRunner {
         }
     }
 
-    private func startPublishers(_ endpoints: StackEndpoints, _ congestionControl: String)
+    private func startPublishers(_ endpoints: StackEndpoints, _ congestionControl: String?)
         async throws
     {
         let observations = observations
@@ -183,7 +200,7 @@ public actor TrialRunner {
         for handle in publishers { _ = try await handle.waitUntilReady() }
     }
 
-    private func startViewers(_ endpoints: StackEndpoints, _ congestionControl: String) throws {
+    private func startViewers(_ endpoints: StackEndpoints, _ congestionControl: String?) throws {
         let observations = observations
         for process in plan.processes {
             let name = process.name
