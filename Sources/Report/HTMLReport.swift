@@ -164,14 +164,15 @@ public struct HTMLReport: Sendable {
     private func delay(vantage: String, title: String) -> LineChart {
         var names: [String] = []
         var points: [String: [(x: Double, y: Double)]] = [:]
-        for row in results.delay where row.vantage == vantage {
+        // The viewers' corrected delay; the wire has no intended times. Both are in delay.csv.
+        for row in results.delay
+        where row.vantage == vantage && (vantage == "wire" || row.correction == "corrected") {
             guard let percentile = row.percentile, let delay = row.delayMilliseconds else {
                 continue
             }
-            let kind = row.correction == "uncorrected" ? " (uncorrected)" : ""
             let link =
                 row.playProtocol.isEmpty || row.playProtocol == "all" ? "" : " \(row.playProtocol)"
-            let name = "\(row.stream)_\(row.rendition)\(link)\(kind)"
+            let name = "\(row.stream)_\(row.rendition)\(link)"
             if points[name] == nil { names.append(name) }
             points[name, default: []].append((percentile, delay))
         }

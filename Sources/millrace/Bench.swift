@@ -36,7 +36,7 @@ struct BenchFanout: AsyncParsableCommand {
     @Option(help: "Seconds of each steady window.")
     var duration = 10
     @Option(help: "Milliseconds that audio waits for the next video frame in the embedded stack.")
-    var flushInterval = 20
+    var flushInterval = 40
     @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
     var peerChunkSize = 4096
     @Flag(help: "Skip the table with lazy load viewers.")

@@ -13,7 +13,7 @@ public struct FanoutBench: Sendable {
         public var bitrateKilobits = 2000
         public var seconds = 10
         /// Of the embedded stack, milliseconds.
-        public var flushInterval = 20
+        public var flushInterval = 40
         /// Chunk size of what the peer sends, bytes; 4096 is nginx-rtmp's own default.
         public var peerChunkSize = 4096
         public var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
