@@ -29,12 +29,17 @@ struct LiveStackTests {
         return process
     }
 
+    /// Children of a pool thread inherit its signal mask, so that only SIGKILL reaches them.
+    private func end(_ process: Process) {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
     /// Waits without `waitUntilExit`, whose run loop can spin for ever on a pool thread.
     private func exit(of processes: [Process]) async throws {
         for _ in 0..<600 where processes.contains(where: \.isRunning) {
             try await Task.sleep(for: .milliseconds(50))
         }
-        for process in processes where process.isRunning { process.terminate() }
+        for process in processes { end(process) }
     }
 
     private func freePort() throws -> Int {
@@ -86,7 +91,7 @@ struct LiveStackTests {
         let tcpdump = try start(
             ["tcpdump", "-Z", "root", "-i", "lo", "-U", "-w", capture, "tcp port \(port)"],
             directory)
-        defer { for process in [nginx, tcpdump] where process.isRunning { process.terminate() } }
+        defer { for process in [nginx, tcpdump] { end(process) } }
         // tcpdump writes the file's header once it captures.
         for _ in 0..<100 where !FileManager.default.fileExists(atPath: capture) {
             try await Task.sleep(for: .milliseconds(50))
@@ -102,7 +107,7 @@ struct LiveStackTests {
         }
         try await exit(of: players + [publisher])
         try await Task.sleep(for: .milliseconds(300))
-        tcpdump.interrupt()
+        end(tcpdump)
         try await exit(of: [tcpdump])
         try check(capture, source)
     }
