@@ -26,7 +26,7 @@ final class CapturedStream {
 
     /// Not merely a web page that was asked for.
     var isStream: Bool {
-        hasIngress || !publishers.isEmpty
+        hasIngress || !publishers.isEmpty || uncountedSubscribers > 0
             || subscribers.contains { $0.transport == .rtmp || $0.media.messages > 0 }
     }
 

@@ -10,11 +10,16 @@ struct IngressWindow {
         var nextOfKind: Int?
     }
 
+    /// A content that comes again later than this is one that loops: its latest copy is taken for
+    /// the one relayed, in nanoseconds.
+    static let loopLimit: Int64 = 5_000_000_000
+
     private struct Occurrence {
-        var count: Int
+        var count = 1
         var last: Int
-        /// More than one was in the window at a time.
-        var isRepeated: Bool
+        var lastTime: Int64
+        /// The one before came more than `loopLimit` earlier, or there was none.
+        var isApart = true
     }
 
     private let limit: Int
@@ -36,9 +41,11 @@ struct IngressWindow {
         index >= start && index < end ? entries[index % limit] : nil
     }
 
-    /// The index of a content that is in the window once.
-    func uniqueIndex(of hash: UInt64) -> Int? {
-        byHash[hash].flatMap { $0.isRepeated ? nil : $0.last }
+    /// The index of a content that is in the window once, or whose latest copy is far from the
+    /// one before (`isLooped`).
+    func anchor(of hash: UInt64) -> (index: Int, isLooped: Bool)? {
+        guard let occurrence = byHash[hash], occurrence.isApart else { return nil }
+        return (occurrence.last, occurrence.count > 1)
     }
 
     mutating func append(hash: UInt64, time: Int64, isVideo: Bool) {
@@ -51,9 +58,12 @@ struct IngressWindow {
             forget(entries[end % limit].hash)
             entries[end % limit] = entry
         }
-        let known = byHash[hash]
-        byHash[hash] = Occurrence(
-            count: (known?.count ?? 0) + 1, last: end, isRepeated: known != nil)
+        var occurrence = Occurrence(last: end, lastTime: time)
+        if let known = byHash[hash] {
+            occurrence.count += known.count
+            occurrence.isApart = time &- known.lastTime > Self.loopLimit
+        }
+        byHash[hash] = occurrence
         lastOfKind[kind] = end
         counts[kind] += 1
         end += 1

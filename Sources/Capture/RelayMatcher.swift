@@ -1,6 +1,7 @@
 /// Finds, for each message that a server sends to one subscriber, the one that came in.
 ///
-/// Anchored on contents that are in the ingress window once. A repeated content (silence, skipped
+/// Anchored on contents that are in the ingress window once (or come again only when a file starts
+/// over: then the relay must take less than a loop). A repeated content (silence, skipped
 /// frames) is matched only where it directly follows, in both sequences, a matched message, and
 /// counts only once the next anchor shows that nothing was left out in between.
 struct RelayMatcher {
@@ -45,8 +46,10 @@ struct RelayMatcher {
     ) -> Int64? {
         let kind = isVideo ? 1 : 0
         let candidate = follower(hash, kind, window)
-        if let index = window.uniqueIndex(of: hash), let entry = window[index],
-            index > chains[kind].last ?? -1
+        if let anchor = window.anchor(of: hash),
+            // Of a content that loops, the copy that directly follows is the better guess.
+            case let index = anchor.isLooped ? candidate ?? anchor.index : anchor.index,
+            let entry = window[index], index > chains[kind].last ?? -1
         {
             settle(kind, isConfirmed: candidate == index, emit)
             advance(kind, to: index, entry, time, emit)

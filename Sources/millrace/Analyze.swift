@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import CaptureLive
 import Foundation
 import Glibc
 import Statistics
@@ -10,11 +11,18 @@ struct Analyze: ParsableCommand {
         discussion: """
             tcpdump -i lo -w lo.pcap 'tcp port 1935'
             millrace analyze lo.pcap
+            millrace analyze --live lo --port 1935 --duration 10
             A stream is known by its publish and play requests: start the capture before those.
             """)
 
     @Argument(help: "The capture file; - = standard input.")
-    var file: String
+    var file: String?
+    @Option(help: "Capture on this interface instead (as root or with CAP_NET_RAW).")
+    var live: String?
+    @Option(help: "Seconds to capture with --live.")
+    var duration = 10
+    @Option(help: "Also write what --live captures to this file.")
+    var write: String?
     @Flag(help: "Print JSON.")
     var json = false
     @Option(parsing: .upToNextOption, help: "Look only at connections to these server ports.")
@@ -22,26 +30,55 @@ struct Analyze: ParsableCommand {
 
     func validate() throws {
         for port in port { try check(port, in: 1...65_535, "--port") }
+        try check(duration, in: 1...86_400, "--duration")
+        guard (file == nil) != (live == nil) else {
+            throw ValidationError("name either a capture file or an interface with --live")
+        }
     }
 
     func run() throws {
         var options = CaptureOptions()
         options.serverPorts = Set(port.map { UInt16($0) })
+        if let live {
+            try capture(live, options)
+            return
+        }
+        let file = file ?? "-"
         var analyzer = CaptureAnalyzer(options: options)
-        let error = try read(into: &analyzer)
+        let error = try read(file, into: &analyzer)
         analyzer.finish()
         let report = analyzer.report()
         if let error, error.code != .truncated, report.capture.packets == 0 {
             fail("\(file): \(error)")
         }
-        if json { try printJSON(report) } else { printTable(report) }
+        try show(report)
         if let error {
             fail("\(file): \(error); \(report.capture.packets) packets before it were analysed")
         }
     }
 
+    private func show(_ report: CaptureReport) throws {
+        if json { try printJSON(report) } else { printTable(report) }
+    }
+
+    private func capture(_ interface: String, _ options: CaptureOptions) throws {
+        do throws(CaptureError) {
+            let capture = try LiveCapture(
+                interface: interface, filter: LiveCapture.filter(serverPorts: options.serverPorts),
+                options: options, dumpPath: write)
+            capture.start()
+            sleep(UInt32(duration))
+            let snapshot = capture.stop()
+            if let problem = snapshot.problem { fputs("millrace: \(problem)\n", stderrStream) }
+            try? show(snapshot.report)
+        } catch {
+            fail("\(error)")
+        }
+    }
+
     /// Feeds the file in pieces of 1 MiB. Returns what is wrong with its contents.
-    private func read(into analyzer: inout CaptureAnalyzer) throws -> CaptureError? {
+    private func read(_ file: String, into analyzer: inout CaptureAnalyzer) throws -> CaptureError?
+    {
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             fail("cannot open \(file): \(String(cString: strerror(errno)))", code: 2)
@@ -88,6 +125,11 @@ struct Analyze: ParsableCommand {
         }
         if capture.gaps > 0 { notes.append("\(capture.gaps) gaps (\(capture.gapBytes) bytes)") }
         if let dropped = capture.droppedPackets { notes.append("\(dropped) packets dropped") }
+        for port in capture.ports where port.undissectedFlows > 0 {
+            notes.append(
+                "port \(port.port): \(port.upstream.payloadBytes) bytes up, \(port.downstream.payloadBytes) down"
+            )
+        }
         if !notes.isEmpty { print("          \(notes.joined(separator: ", "))") }
         for stream in report.streams {
             let names = stream.app.isEmpty ? stream.name : "\(stream.app)/\(stream.name)"
@@ -156,6 +198,13 @@ private struct AnalysisJSON: Encodable {
         var flows, undissectedFlows, ignoredFlows, gaps, gapBytes: Int
         var outOfOrderSegments, ipFragments, duplicates, malformedPackets: Int
         var droppedPackets: Int?
+        var ports: [Port]
+    }
+
+    struct Port: Encodable {
+        var port, flows, undissectedFlows: Int
+        var upstreamTcpPayloadBytes, upstreamWireBytes: Int
+        var downstreamTcpPayloadBytes, downstreamWireBytes: Int
     }
 
     var streams: [Stream]
@@ -170,7 +219,15 @@ private struct AnalysisJSON: Encodable {
             ignoredFlows: summary.ignoredFlows, gaps: summary.gaps, gapBytes: summary.gapBytes,
             outOfOrderSegments: summary.outOfOrderSegments,
             ipFragments: summary.ipFragments, duplicates: summary.duplicates,
-            malformedPackets: summary.malformedPackets, droppedPackets: summary.droppedPackets)
+            malformedPackets: summary.malformedPackets, droppedPackets: summary.droppedPackets,
+            ports: summary.ports.map {
+                Port(
+                    port: Int($0.port), flows: $0.flows, undissectedFlows: $0.undissectedFlows,
+                    upstreamTcpPayloadBytes: $0.upstream.payloadBytes,
+                    upstreamWireBytes: $0.upstream.linkBytes,
+                    downstreamTcpPayloadBytes: $0.downstream.payloadBytes,
+                    downstreamWireBytes: $0.downstream.linkBytes)
+            })
     }
 }
 
