@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// A command message (section 7.1.1), or a data message, which has no transaction ID.
 public struct Command: Hashable, Sendable {

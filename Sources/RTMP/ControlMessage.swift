@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// Protocol control (section 5.4) and user control (section 7.1.7) messages.
 public enum ControlMessage: Hashable, Sendable {
