@@ -52,6 +52,7 @@ import Testing
             for percentile in [0.0, 50, 90, 99, 99.9, 100] {
                 var delay = DelayRow()
                 (delay.stream, delay.rendition, delay.vantage) = ("live", name, "viewer")
+                delay.correction = "corrected"
                 delay.percentile = percentile
                 delay.delayMilliseconds = 1 + percentile / 10
                 results.delay.append(delay)

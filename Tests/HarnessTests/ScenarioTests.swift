@@ -58,7 +58,7 @@ import Testing
         #expect(scenario.stack.driver == .embedded)
         #expect(scenario.congestionControl == .cubic)
         #expect(scenario.capture.mode == .auto)
-        #expect(scenario.capture.ringBytes == 16 << 20)
+        #expect(scenario.capture.ringBytes == 64 << 20)
         #expect(scenario.validity.generatorLagP99 == .milliseconds(20))
         #expect(scenario.viewers[0].arrival == .openOver(.seconds(3)))
         let rates = scenario.streams[0].renditions.map { rendition -> Int in

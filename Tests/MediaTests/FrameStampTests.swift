@@ -5,11 +5,12 @@ import Testing
 
 @Suite struct FrameStampTests {
     private static let stamp = FrameStamp(
-        streamID: 0x8000_0001, frameNumber: 300, intendedNanoseconds: -1)
+        streamID: 0x8000_0001, frameNumber: 300, intendedNanoseconds: -1,
+        latenessMicroseconds: 129)
     private static let unit =
-        "06 05 29 8B3FD174A65C4E92B719E36D2AF8C547"
+        "06 05 2E 8B3FD174A65C4E92B719E36D2AF8C547"
         + "88 80 80 80 81" + "80 80 80 80 80 80 80 80 82 AC" + "81 FF FF FF FF FF FF FF FF FF"
-        + "80"
+        + "80 80 80 81 81" + "80"
 
     /// An access unit of NAL units with four-byte lengths.
     private func prefixed(_ units: [ByteBuffer], lengthSize: Int = 4) -> ByteBuffer {
@@ -114,7 +115,7 @@ import Testing
     @Test func aStampMergedWithOtherMessagesIsFound() {
         // pic_timing with emulation prevention, then our message, then another.
         var unit = ByteBuffer(hex: "06 01 04 00 00 03 01 02")
-        unit.writeImmutableBuffer(Self.stamp.nalUnit.getSlice(at: 1, length: 43)!)
+        unit.writeImmutableBuffer(Self.stamp.nalUnit.getSlice(at: 1, length: 48)!)
         unit.writeBytes([0x06, 0x01, 0xC4, 0x80])
         let body = payload([unit, slice])
         #expect(FrameStamp.find(inVideoPayload: body, nalUnitLengthSize: 4) == Self.stamp)
