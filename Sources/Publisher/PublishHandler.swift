@@ -100,6 +100,23 @@ final class PublishHandler: ChannelInboundHandler {
         }
     }
 
+    /// Closes the connection where the server has not let media in by then.
+    func giveUp(after milliseconds: Int) {
+        guard let loop = context?.eventLoop else { return }
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+            let handler = bound.value
+            switch handler.phase {
+            case .handshake, .session:
+                handler.fail(
+                    PublisherError(
+                        description: "the server did not let us publish in \(milliseconds) ms",
+                        isFinal: false))
+            case .running, .closed: break
+            }
+        }
+    }
+
     private func fail(_ error: PublisherError) {
         reason = error
         context?.close(promise: nil)

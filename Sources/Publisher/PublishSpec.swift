@@ -40,7 +40,8 @@ public struct PublisherOptions: Codable, Sendable, Hashable {
     public var chunkSize = 4096
     /// Attempts after a lost connection before the stream counts as failed; 0 = never again.
     public var reconnectLimit = 10
-    /// Frames are dropped, and counted, while more than this waits for one connection.
+    /// Frames are dropped, and counted, while more than this waits for one connection, and from
+    /// there to the next key frame.
     public var queueByteLimit = 8 << 20
     public var connectTimeoutMilliseconds = 10_000
 

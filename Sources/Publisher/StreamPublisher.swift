@@ -15,6 +15,8 @@ final class StreamPublisher {
     private(set) var report: StreamReport
     private var handler: PublishHandler?
     private var needsHeaders = true
+    /// A frame was left out: those that refer to it would not decode.
+    private var needsKeyFrame = false
     private var frameNumber: UInt64 = 0
     private var upcoming: SourceFrame?
     private var startNanoseconds: Int64 = 0
@@ -56,6 +58,7 @@ final class StreamPublisher {
                     ) { bound.value.disconnected($0) }
                     try channel.pipeline.syncOperations.addHandler(handler)
                     publisher.handler = handler
+                    handler.giveUp(after: options.connectTimeoutMilliseconds)
                 }.flatMap {
                     options.congestionControl.map { CongestionControl($0).apply(to: channel) }
                         ?? channel.eventLoop.makeSucceededVoidFuture()
@@ -70,13 +73,6 @@ final class StreamPublisher {
                 bound.value.disconnected(
                     PublisherError(description: "cannot connect: \(error)", isFinal: false))
             }
-        eventLoop.scheduleTask(in: .milliseconds(Int64(options.connectTimeoutMilliseconds))) {
-            started.fail(
-                PublisherError(
-                    description:
-                        "\(url) did not let us publish in \(options.connectTimeoutMilliseconds) ms",
-                    isFinal: false))
-        }
         let result = started.futureResult
         result.whenSuccess {
             let publisher = bound.value
@@ -124,7 +120,8 @@ final class StreamPublisher {
         var sent = false
         if handler != nil, report.isConnected {
             if needsHeaders { sendHeaders(frame.timestamp) }
-            if let handler, handler.queuedBytes <= options.queueByteLimit {
+            let isDecodable = frame.kind == .audio || frame.isKeyFrame || !needsKeyFrame
+            if let handler, isDecodable, handler.queuedBytes <= options.queueByteLimit {
                 if frame.kind == .video {
                     let stamp = FrameStamp(
                         streamID: spec.streamID, frameNumber: frameNumber,
@@ -137,6 +134,7 @@ final class StreamPublisher {
                     payload: frame.payload)
             }
         }
+        if frame.kind == .video { needsKeyFrame = !sent }
         account(frame, sent: sent, counts: counts)
         upcoming = try? source.next()
         return now - intended

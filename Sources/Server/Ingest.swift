@@ -1,3 +1,4 @@
+import Media
 import NIOCore
 import RTMP
 
@@ -27,7 +28,8 @@ final class Ingest {
         self.eventLoop = eventLoop
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         let resumes = resumesAfter != nil
-        onEachLoop { $0.publisherStarted(name, resumes: resumes) }
+        let id = id
+        onEachLoop { $0.publisherStarted(name, id: id, resumes: resumes) }
     }
 
     private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {
@@ -48,11 +50,22 @@ final class Ingest {
         var message = message
         bytes += message.payload.readableBytes
         if let resumesAfter {
-            let offset = timestampOffset ?? (resumesAfter &+ 40 &- message.timestamp)
-            timestampOffset = offset
-            message.timestamp = message.timestamp &+ offset
+            // Metadata and headers may have time 0 wherever the frames begin.
+            if timestampOffset == nil, Self.isFrame(message) {
+                timestampOffset = resumesAfter &+ 40 &- message.timestamp
+            }
+            message.timestamp =
+                timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
         if let unit = MediaUnit(message, writer: writer) { units.append(unit) }
+    }
+
+    private static func isFrame(_ message: Message) -> Bool {
+        switch message.type {
+        case .audio: !(AudioTagHeader.parse(message.payload)?.isSequenceHeader ?? false)
+        case .video: !(VideoTagHeader.parse(message.payload)?.isSequenceHeader ?? false)
+        default: false
+        }
     }
 
     /// What one read brought goes out together.
@@ -60,10 +73,12 @@ final class Ingest {
         guard !units.isEmpty else { return }
         let batch = units
         units.removeAll(keepingCapacity: true)
-        directory.record(name, id: id, bytes: bytes, units: batch)
+        let isCurrent = directory.record(name, id: id, bytes: bytes, units: batch)
         bytes = 0
-        let name = name
-        onEachLoop { $0.deliver(batch, to: name) }
+        // Another publisher has taken over: what is still under way from this one is late.
+        guard isCurrent else { return }
+        let (name, id) = (name, id)
+        onEachLoop { $0.deliver(batch, to: name, from: id) }
     }
 
     /// The publisher said goodbye (`clean`) or its connection broke.
@@ -71,7 +86,7 @@ final class Ingest {
         let (name, id, directory, hubs) = (name, id, directory, hubs)
         @Sendable func finish(onlyIfAway: Bool) {
             guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }
-            for hub in hubs { hub.eventLoop.execute { hub.publisherEnded(name) } }
+            for hub in hubs { hub.eventLoop.execute { hub.publisherEnded(name, id: id) } }
         }
         if clean || grace <= .zero {
             finish(onlyIfAway: false)

@@ -31,9 +31,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private var role = Role.none
     private var context: ChannelHandlerContext?
     private var outlet: Outlet?
-    private let openedAt = NIODeadline.now()
+    /// Since when it neither publishes nor plays.
+    private var idleSince = NIODeadline.now()
     private var lastHeard = NIODeadline.now()
     private var lastPing = NIODeadline.now()
+    /// The first ping since the player was last heard.
+    private var unansweredPing: NIODeadline?
 
     init(hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, logger: Logger) {
         self.hub = hub
@@ -71,6 +74,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         lastHeard = .now()
+        unansweredPing = nil
         do {
             switch phase {
             case .handshake(var handshake):
@@ -136,7 +140,11 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private func publish(_ request: ServerSessionStateMachine.StreamRequest) {
         guard let context else { return }
         let name = "\(request.application)/\(request.streamKey)"
-        guard case .none = role, !request.streamKey.isEmpty else {
+        guard case .none = role else {
+            return refuse(
+                request, "NetStream.Publish.BadName", "this connection has a stream already")
+        }
+        guard !request.streamKey.isEmpty else {
             return refuse(request, "NetStream.Publish.BadName", "the stream has no name")
         }
         guard directory.authorises(request.streamKey, query: request.query) else {
@@ -206,6 +214,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         case .playing(let subscriber, let name, _): hub.unsubscribe(subscriber, from: name)
         }
         role = .none
+        idleSince = .now()
     }
 
     private func write(_ bytes: ByteBuffer) {
@@ -232,9 +241,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         func elapsed(_ since: NIODeadline) -> Int { Int((now - since).nanoseconds / 1_000_000) }
         switch role {
         case .none:
-            if elapsed(openedAt) > configuration.setupTimeoutMilliseconds,
-                elapsed(lastHeard) > configuration.setupTimeoutMilliseconds
-            {
+            if elapsed(idleSince) > configuration.setupTimeoutMilliseconds {
                 close("neither published nor played in time")
             }
         case .publishing:
@@ -246,10 +253,13 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 > configuration.stalledSubscriberMilliseconds
             {
                 close("the player has not read for too long")
-            } else if elapsed(lastHeard) > 3 * configuration.pingIntervalMilliseconds {
+            } else if let since = unansweredPing,
+                elapsed(since) > 3 * configuration.pingIntervalMilliseconds
+            {
                 close("the player has not answered a ping")
             } else if elapsed(lastPing) >= configuration.pingIntervalMilliseconds {
                 lastPing = now
+                unansweredPing = unansweredPing ?? now
                 write(session.ping(UInt32(truncatingIfNeeded: now.uptimeNanoseconds / 1_000_000)))
                 context?.flush()
             }

@@ -69,11 +69,12 @@ final class StreamDirectory: Sendable {
         }
     }
 
+    /// False where the publication is another's by now.
     func record(
         _ name: String, id: UInt64, bytes: Int, units: [MediaUnit]
-    ) {
+    ) -> Bool {
         state.withLock { state in
-            guard state.publications[name]?.id == id else { return }
+            guard state.publications[name]?.id == id else { return false }
             state.publications[name]!.receivedBytes += bytes
             for unit in units where !unit.isSequenceHeader {
                 switch unit.kind {
@@ -84,6 +85,7 @@ final class StreamDirectory: Sendable {
                 if unit.isKeyFrame { state.publications[name]!.keyFrames += 1 }
                 state.publications[name]!.lastTimestamp = unit.timestamp
             }
+            return true
         }
     }
 

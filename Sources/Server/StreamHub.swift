@@ -23,6 +23,8 @@ final class StreamHub: @unchecked Sendable {
         let name: String
         var cache: GOPCache
         var isPublished = false
+        /// Whose units count; publications are numbered in the order granted.
+        var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
         var droppedFrames = 0
@@ -99,15 +101,17 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty, !stream.isPublished { streams.removeValue(forKey: name) }
     }
 
-    func publisherStarted(_ name: String, resumes: Bool) {
+    func publisherStarted(_ name: String, id: UInt64, resumes: Bool) {
         let stream = stream(name)
+        guard id > stream.publicationID else { return }
+        stream.publicationID = id
         stream.isPublished = true
         if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
     }
 
     /// The stream is over: its players are told and go.
-    func publisherEnded(_ name: String) {
-        guard let stream = streams[name] else { return }
+    func publisherEnded(_ name: String, id: UInt64) {
+        guard let stream = streams[name], stream.publicationID == id else { return }
         flush(stream)
         stream.isPublished = false
         stream.cache = LocalStream.emptyCache(configuration)
@@ -115,8 +119,8 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
 
-    func deliver(_ units: [MediaUnit], to name: String) {
-        guard let stream = streams[name] else { return }
+    func deliver(_ units: [MediaUnit], to name: String, from id: UInt64) {
+        guard let stream = streams[name], stream.publicationID == id else { return }
         for unit in units {
             stream.cache.append(unit)
             stream.pending.append(unit)

@@ -27,6 +27,9 @@ final class Subscriber {
     private var state = State.joining
     /// Bytes of the join burst, which may exceed the queue's limit until it has drained.
     private var burstAllowance = 0
+    private var hasJoined = false
+    /// The headers changed while nothing was sent: they go out before the next key frame.
+    private var missedHeader = false
     /// Position in its stream's list.
     var index = 0
     private(set) var droppedFrames = 0
@@ -70,8 +73,9 @@ final class Subscriber {
         }
     }
 
+    /// One that has paused before it got the headers joins when it goes on.
     func pause(_ paused: Bool) {
-        state = paused ? .paused : .awaitingKeyFrame
+        state = paused ? .paused : hasJoined ? .awaitingKeyFrame : .joining
     }
 
     /// The slow path: joins, full queues, other message stream IDs.
@@ -85,8 +89,11 @@ final class Subscriber {
                 if cache.units.isEmpty { continue } else { break }
             }
             if admits(unit, cache) {
+                if missedHeader, !unit.isSequenceHeader { sendMissedHeaders(cache, before: unit) }
                 send(unit)
                 wrote = true
+            } else if unit.isSequenceHeader {
+                missedHeader = true
             } else if unit.kind != .data {
                 droppedFrames += 1
             }
@@ -134,41 +141,51 @@ final class Subscriber {
             return false
         }
         state = .live
+        hasJoined = true
+        missedHeader = false
         let time = burst[0].timestamp
         if case .flv = format {
-            let hasVideo = cache.hasVideo || !cache.hasAudio
+            let hasVideo =
+                cache.hasVideo || !cache.hasAudio || cache.promises("videocodecid")
             let head = FLVWriter.fileHeader(
                 hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
-            write(head)
+            outlet.write(head)
         }
         // FFmpeg takes a later script tag for a subtitle: metadata go at time 0.
         if let metadata = cache.metadata { send(metadata, timestamp: 0) }
         for header in [cache.videoHeader, cache.audioHeader] {
             if let header { send(header, timestamp: time) }
         }
-        for unit in burst { send(unit) }
+        for unit in burst {
+            burstAllowance += unit.chunks.readableBytes
+            send(unit)
+        }
         if first == nil { outlet.flush() }
         return true
+    }
+
+    private func sendMissedHeaders(_ cache: GOPCache, before unit: MediaUnit) {
+        missedHeader = false
+        for header in [cache.videoHeader, cache.audioHeader] {
+            if let header { send(header, timestamp: unit.timestamp) }
+        }
     }
 
     private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {
         let time = timestamp ?? unit.timestamp
         switch format {
         case .rtmp(let id):
-            if id == MediaUnit.messageStreamID, time == unit.timestamp { return write(unit.chunks) }
+            if id == MediaUnit.messageStreamID, time == unit.timestamp {
+                return outlet.write(unit.chunks)
+            }
             var bytes = ByteBuffer()
             writer.write(unit.message(timestamp: time, messageStreamID: id), into: &bytes)
-            write(bytes)
+            outlet.write(bytes)
         case .flv:
             var bytes = ByteBuffer()
             FLVWriter.write(tag: unit.tag(timestamp: time), into: &bytes)
-            write(bytes)
+            outlet.write(bytes)
         }
-    }
-
-    private func write(_ bytes: ByteBuffer) {
-        burstAllowance += bytes.readableBytes
-        outlet.write(bytes)
     }
 }
 
