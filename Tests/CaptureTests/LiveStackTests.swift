@@ -89,7 +89,7 @@ struct LiveStackTests {
         let url = "rtmp://127.0.0.1:\(port)/live/show?key=1"
         let nginx = try start(["nginx", "-p", directory.path, "-c", path], directory)
         let tcpdump = try start(
-            ["tcpdump", "-Z", "root", "--immediate-mode", "-i", "lo", "-U", "-w", capture, "tcp port \(port)"],
+            ["tcpdump", "-Z", "root", "-B", "16384", "-i", "lo", "-U", "-w", capture, "tcp port \(port)"],
             directory)
         defer { for process in [nginx, tcpdump] { end(process) } }
         // tcpdump writes the file's header once it captures.
@@ -106,7 +106,8 @@ struct LiveStackTests {
                 directory)
         }
         try await exit(of: players + [publisher])
-        try await Task.sleep(for: .milliseconds(300))
+        // A block of the ring that is not full is handed over after a second at the latest.
+        try await Task.sleep(for: .milliseconds(1500))
         end(tcpdump)
         try await exit(of: [tcpdump])
         try check(capture, source)

@@ -51,12 +51,14 @@ import Testing
                 var source = try SyntheticSource(spec: Self.spec)
                 for number in 0..<40 as Range<UInt64> {
                     // Audio in between; the source has the same order.
-                    var expected = try #require(try source.next())
+                    let first = source.next()
+                    var expected = try #require(first)
                     while expected.kind == .audio {
                         let tag = try #require(try await download.frame())
                         #expect(tag.payload == expected.payload)
                         #expect(tag.timestamp == expected.timestamp)
-                        expected = try #require(try source.next())
+                        let following = source.next()
+                        expected = try #require(following)
                     }
                     let tag = try #require(try await download.frame())
                     let arrival = Clock.monotonicNanoseconds()
@@ -104,7 +106,7 @@ import Testing
                 for (stream, spec) in zip(report.streams, specs) {
                     var source = try SyntheticSource(spec: Self.spec)
                     var expected = (video: 0, audio: 0, bytes: 0)
-                    while let frame = try source.next() {
+                    while let frame = source.next() {
                         let intended = start + spec.phaseNanoseconds + frame.dtsNanoseconds
                         if intended > window.upperBound { break }
                         guard window.contains(intended) else { continue }
