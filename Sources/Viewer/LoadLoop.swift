@@ -237,7 +237,9 @@ final class LoadLoop: @unchecked Sendable {
                 index,
                 count == 0
                     ? "the server closed the connection"
-                    : "recv: \(String(cString: strerror(errno)))")
+                    : errno == ECONNRESET
+                        ? "the server closed the connection (reset)"
+                        : "recv: \(String(cString: strerror(errno)))")
             return -1
         }
         receivedBytes += count

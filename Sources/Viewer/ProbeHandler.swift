@@ -1,3 +1,4 @@
+import Glibc
 import Media
 import NIOCore
 import RTMP
@@ -66,7 +67,10 @@ final class ProbeHandler: ChannelInboundHandler {
         fail("the server closed the connection")
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)") }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let isReset = (error as? IOError)?.errnoCode == ECONNRESET
+        fail(isReset ? "the server closed the connection (reset)" : "\(error)")
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let now = Int64(NIODeadline.now().uptimeNanoseconds)

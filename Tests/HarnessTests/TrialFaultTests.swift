@@ -1,0 +1,279 @@
+import Foundation
+import Glibc
+import Results
+import Testing
+
+@testable import Harness
+
+/// What becomes of a run whose parts are killed, from outside: the program itself.
+@Suite(.enabled(if: TrialFault.program != nil, "millrace is not built"), .timeLimit(.minutes(2)))
+struct TrialFaultTests {
+    @Test func passes() async throws {
+        let trial = try TrialFault()
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0)
+        let summary = try trial.summary()
+        #expect(summary.outcome == .passed)
+        #expect(summary.viewersJoined == 6)
+        #expect(try trial.manifest().validity.valid)
+        try trial.expectTidy()
+    }
+
+    /// The server's end is a verdict on the server, a generator's end none.
+    @Test(
+        arguments: [
+            ("server", 99, Summary.Outcome.failed), ("publishers", 97, .void),
+            ("viewers", 97, .void), ("probes", 97, .void),
+        ] as [(String, Int32, Summary.Outcome)])
+    func killedChild(role: String, code: Int32, outcome: Summary.Outcome) async throws {
+        let trial = try TrialFault()
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren()
+        try await trial.waitUntilRunning()
+        #expect(kill(try #require(children[role]), SIGKILL) == 0)
+        #expect(try await trial.finish() == code)
+        let summary = try trial.summary()
+        #expect(summary.outcome == outcome)
+        let said = summary.notes + (try trial.manifest().validity.reasons)
+        #expect(
+            said.contains { $0.contains("killed by signal 9") && $0.contains(role.prefix(5)) },
+            "\(said)")
+        // What was measured until then is there.
+        let files = try trial.files()
+        for name in ["renditions.csv", "viewers.csv", "processes.csv", "report.html"] {
+            #expect(files.contains(name))
+        }
+        #expect(try trial.lines("processes.csv") > 1)
+        try trial.expectTidy()
+        try await trial.expectGone(Array(children.values))
+    }
+
+    /// Nobody outlives the runner; the next run gives the directory its name.
+    @Test func killedRunner() async throws {
+        let trial = try TrialFault()
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren()
+        try await trial.waitUntilRunning()
+        #expect(kill(trial.pid, SIGKILL) == 0)
+        _ = try await trial.finish()
+        try await trial.expectGone(Array(children.values))
+        #expect(try trial.directories().isEmpty)
+        #expect(try trial.partials().count == 1)
+        let next = try TrialFault(results: trial.results)
+        _ = try await next.waitForChildren()
+        #expect(next.interrupt())
+        #expect(try await next.finish() == 105)
+        #expect(try trial.directories().count == 2)
+        for directory in try trial.directories() {
+            let read = try RunResults(path: "\(trial.results)/\(directory)")
+            #expect(read.summary.outcome == .interrupted)
+        }
+        try trial.expectTidy()
+    }
+
+    @Test func interrupted() async throws {
+        let trial = try TrialFault()
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren()
+        try await trial.waitUntilRunning()
+        #expect(trial.interrupt())
+        #expect(try await trial.finish() == 105)
+        let summary = try trial.summary()
+        #expect(summary.outcome == .interrupted)
+        let files = try trial.files()
+        for name in [
+            "manifest.json", "summary.json", "scenario.resolved.yml", "schema.json",
+            "renditions.csv", "viewers.csv", "processes.csv", "delay.csv", "report.html",
+            "junit.xml",
+        ] {
+            #expect(files.contains(name))
+        }
+        try trial.expectTidy()
+        try await trial.expectGone(Array(children.values))
+    }
+}
+
+/// One `millrace run` of a small scenario.
+private final class TrialFault {
+    /// Beside the test bundle.
+    static let program: String? = {
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        for directory in [bundle, Bundle.main.bundleURL].flatMap({
+            [$0, $0.deletingLastPathComponent()]
+        }) {
+            let path = directory.appendingPathComponent("millrace").path
+            var isDirectory: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+                !isDirectory.boolValue
+            {
+                return path
+            }
+        }
+        return nil
+    }()
+
+    static let scenario = """
+        version: 1
+        name: fault
+        stack:
+          driver: embedded
+        streams:
+          - name: live
+            renditions:
+              - name: small
+                source:
+                  synthetic:
+                    width: 160
+                    height: 90
+                    fps: 15
+                    gop: 1s
+                    bitrate: 200kbps
+        viewers:
+          - protocol: rtmp
+            count: 4
+            probes: 25%
+          - protocol: http-flv
+            count: 2
+        warmup: 1s
+        duration: 3s
+        drain: 500ms
+        capture:
+          enabled: false
+
+        """
+
+    let results: String
+    private let directory: String
+    private let process = Process()
+    private let log: String
+    private var ended = false
+
+    var pid: pid_t { process.processIdentifier }
+
+    init(results: String? = nil) throws {
+        let files = FileManager.default
+        directory =
+            files.temporaryDirectory
+            .appendingPathComponent("millrace-fault-\(UUID().uuidString)").path
+        self.results = results ?? "\(directory)/results"
+        log = "\(directory)/log"
+        try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Self.scenario.write(
+            toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
+        _ = files.createFile(atPath: log, contents: nil)
+        process.executableURL = URL(fileURLWithPath: try #require(Self.program))
+        process.arguments = ["run", "\(directory)/fault.yml", "--results", self.results]
+        process.standardInput = FileHandle.nullDevice
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+        process.standardOutput = handle
+        process.standardError = handle
+        try process.run()
+    }
+
+    func remove() {
+        if process.isRunning { kill(pid, SIGKILL) }
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    private func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try !condition() {
+            try #require(ContinuousClock.now < deadline, "\(what): \(text)")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// The children's process IDs by role, once all four are there.
+    func waitForChildren() async throws -> [String: pid_t] {
+        var children: [String: pid_t] = [:]
+        try await eventually("four children") {
+            try #require(process.isRunning, "\(text)")
+            children = Self.children(of: pid)
+            return children.count == 4
+        }
+        return children
+    }
+
+    private static func children(of parent: pid_t) -> [String: pid_t] {
+        var found: [String: pid_t] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let pid = pid_t(name), let stat = ProcFile.read("/proc/\(pid)/stat"),
+                let end = stat.lastIndex(of: ")")
+            else { continue }
+            let fields = stat[stat.index(after: end)...].split(separator: " ")
+            guard fields.count > 1, pid_t(fields[1]) == parent else { continue }
+            let command = (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
+            if command.count >= 3, command[1] == "worker" { found[String(command[2])] = pid }
+        }
+        return found
+    }
+
+    /// Into the steady window: the manifest's owner file is there from the start, the viewers'
+    /// sockets only once the run is on.
+    func waitUntilRunning() async throws {
+        try await eventually("the run is on") {
+            try #require(process.isRunning, "\(text)")
+            return text.contains("playing")
+        }
+        // The warm-up is one second of the shared clock.
+        let mark = ContinuousClock.now + .milliseconds(1800)
+        try await eventually("the window has begun") { ContinuousClock.now > mark }
+    }
+
+    func interrupt() -> Bool { kill(pid, SIGINT) == 0 }
+
+    /// Waits for the end; the exit code, or the signal's number as a negative one.
+    func finish() async throws -> Int32 {
+        try await eventually("the run ends") { !process.isRunning }
+        return process.terminationReason == .exit
+            ? process.terminationStatus : -process.terminationStatus
+    }
+
+    private func names() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: results)
+    }
+
+    func directories() throws -> [String] { try names().filter { !$0.hasPrefix(".") } }
+    func partials() throws -> [String] { try names().filter { $0.hasSuffix(".partial") } }
+
+    private func only() throws -> String {
+        let all = try directories()
+        try #require(all.count == 1, "\(text)")
+        return "\(results)/\(all[0])"
+    }
+
+    func summary() throws -> Summary { try RunResults(path: only()).summary }
+    func manifest() throws -> Manifest { try RunResults(path: only()).manifest }
+    func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: only()) }
+
+    func lines(_ name: String) throws -> Int {
+        try String(contentsOfFile: "\(only())/\(name)", encoding: .utf8).split(separator: "\n")
+            .count
+    }
+
+    /// Nothing with a temporary name is left.
+    func expectTidy() throws {
+        #expect(try partials().isEmpty)
+        let walk = try #require(FileManager.default.enumerator(atPath: results))
+        for case let path as String in walk {
+            let name = path.split(separator: "/").last ?? ""
+            #expect(
+                !name.hasSuffix(".tmp") && !name.contains(".partial") && name != ".owner", "\(path)"
+            )
+        }
+    }
+
+    /// The processes have ended, zombies aside, which are another's to reap.
+    func expectGone(_ pids: [pid_t]) async throws {
+        try await eventually("\(pids) are gone") {
+            pids.allSatisfy { pid in
+                guard let stat = ProcFile.read("/proc/\(pid)/stat"),
+                    let end = stat.lastIndex(of: ")")
+                else { return true }
+                return stat[stat.index(after: end)...].split(separator: " ").first == "Z"
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+import Logging
+import Media
+import NIOCore
+import NIOPosix
+import Publisher
+import Server
+import SimulationKernel
+import Sockets
+import Statistics
+import Testing
+
+@testable import Viewer
+
+/// Load viewers and probes, publisher and relay, all in this process.
+@Suite(.timeLimit(.minutes(2))) struct PoolTests {
+    private static let source = SyntheticSpec(
+        width: 160, height: 90, framesPerSecond: 25, gopFrames: 10,
+        totalBitrate: Bitrate(kilobitsPerSecond: 400), audioBitrate: Bitrate(kilobitsPerSecond: 64))
+
+    /// Runs a relay with one stream for the time of `body`, which gets the start time.
+    private func withStream(
+        _ body: (RelayServer, PublisherPool, Int64) async throws -> Void
+    ) async throws {
+        var configuration = ServerConfiguration()
+        configuration.rtmpPort = 0
+        configuration.httpPort = 0
+        let server = try await RelayServer.start(
+            configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let pool = try await PublisherPool(
+            [
+                PublishSpec(
+                    url: "rtmp://127.0.0.1:\(server.rtmpPort)/live/a", streamID: 5,
+                    source: .synthetic(Self.source))
+            ], options: .init())
+        do {
+            try await pool.connect()
+            try await body(server, pool, Clock.monotonicNanoseconds() + 100_000_000)
+        } catch {
+            try? await pool.stop()
+            try? await server.stop()
+            throw error
+        }
+        try await pool.stop()
+        try await server.stop()
+    }
+
+    private func specs(
+        _ server: RelayServer, _ transport: ViewerProtocol, _ count: Int, from first: Int = 0,
+        mode: LoadReadMode = .lazy, rateLimit: Bitrate? = nil, leave: Int64? = nil
+    ) throws -> [ViewerSpec] {
+        let url =
+            transport == .rtmp
+            ? "rtmp://127.0.0.1:\(server.rtmpPort)/live/a"
+            : "http://127.0.0.1:\(try #require(server.httpPort))/live/a.flv"
+        return (first..<first + count).map {
+            ViewerSpec(
+                index: $0, transport: transport, url: url, stream: "a", rendition: "x",
+                joinNanoseconds: Int64($0 % 10) * 10_000_000, leaveNanoseconds: leave,
+                rateLimit: rateLimit, mode: mode)
+        }
+    }
+
+    private func waitUntil(_ moment: Int64) async throws {
+        while Clock.monotonicNanoseconds() < moment {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// Lazy, prompt, RTMP and HTTP-FLV viewers of one stream count the same: what the publisher
+    /// sent in the window, give or take what is under way at its two edges.
+    @Test func loadViewersCountWhatWasSent() async throws {
+        try await withStream { server, publishers, start in
+            let specs =
+                try specs(server, .rtmp, 5) + specs(server, .rtmp, 5, from: 10, mode: .prompt)
+                + specs(server, .httpFLV, 5, from: 20)
+                + specs(server, .httpFLV, 5, from: 30, mode: .prompt)
+            let pool = try LoadViewerPool(specs, options: .init())
+            let window = SteadyWindow(
+                startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
+            publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
+            publishers.start(atNanoseconds: start)
+            pool.start(atNanoseconds: start, window: window)
+            try await waitUntil(window.endNanoseconds + 200_000_000)
+            let sent = try #require(try await publishers.report().streams.first)
+            let report = await pool.stop()
+            #expect(report.viewers.count == 20)
+            #expect(report.playing == 20)
+            #expect(report.failed == 0)
+            #expect(sent.windowFrames == 50)
+            for viewer in report.viewers {
+                #expect(viewer.failure == nil)
+                #expect(viewer.localPort > 0)
+                #expect(viewer.firstByteNanoseconds ?? 0 > 0)
+                // A frame at an edge may be counted on either side: one, or a few where the
+                // machine is busy.
+                #expect(abs(viewer.window.videoMessages - sent.windowFrames) <= 3)
+                #expect(abs(viewer.window.audioMessages - sent.windowAudioFrames) <= 6)
+                #expect(viewer.window.receivedBytes > viewer.window.payloadBytes)
+                let ratio = Double(viewer.window.payloadBytes) / Double(sent.windowPayloadBytes)
+                #expect(ratio > 0.85 && ratio < 1.15, "\(ratio)")
+            }
+        }
+    }
+
+    @Test func probesReceiveEveryFrame() async throws {
+        try await withStream { server, publishers, start in
+            let specs = try specs(server, .rtmp, 3) + specs(server, .httpFLV, 3, from: 10)
+            let pool = try ProbePool(specs, congestionControl: nil)
+            let window = SteadyWindow(
+                startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
+            publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
+            publishers.start(atNanoseconds: start)
+            // They join late, so that the GOP cache holds something.
+            pool.start(atNanoseconds: start + 500_000_000, window: window)
+            try await waitUntil(window.endNanoseconds + 300_000_000)
+            let sent = try #require(try await publishers.report().streams.first)
+            let interval = try await pool.interval()
+            #expect(interval.playing == 6)
+            #expect(interval.failed == 0)
+            #expect(interval.delay["a/x"]?.count == 6 * sent.windowFrames)
+            let report = try await pool.stop()
+            #expect(report.viewers.map(\.index) == [0, 1, 2, 10, 11, 12])
+            for viewer in report.viewers {
+                #expect(viewer.failure == nil)
+                #expect(viewer.streamID == 5)
+                #expect(viewer.windowFrames == sent.windowFrames)
+                #expect(viewer.firstWindowFrame == sent.windowFirstFrame)
+                #expect(viewer.lastWindowFrame == sent.windowLastFrame)
+                #expect(viewer.missingFrames == 0)
+                #expect(viewer.duplicateFrames == 0)
+                #expect(viewer.joinBurstFrames >= 1)
+                #expect(viewer.joinBurstFrames <= 10)
+                #expect(viewer.delay.count == sent.windowFrames)
+                #expect(viewer.delay.negativeCount == 0)
+                #expect(viewer.frames.count == sent.windowFrames)
+                #expect(viewer.startupNanoseconds ?? 0 > 0)
+            }
+        }
+    }
+
+    /// A slow link carries no more than its rate; the stream has three times that.
+    @Test func rateLimit() async throws {
+        try await withStream { server, publishers, start in
+            let rate = Bitrate(kilobitsPerSecond: 120)
+            let specs =
+                try specs(server, .rtmp, 2, rateLimit: rate)
+                + specs(server, .httpFLV, 2, from: 10, rateLimit: rate)
+            let pool = try LoadViewerPool(specs, options: .init())
+            publishers.start(atNanoseconds: start)
+            pool.start(atNanoseconds: start, window: nil)
+            try await waitUntil(start + 3_000_000_000)
+            let report = await pool.stop()
+            let seconds = Double(Clock.monotonicNanoseconds() - start) / 1e9
+            for viewer in report.viewers {
+                #expect(viewer.failure == nil)
+                let most = Double(rate.bitsPerSecond) / 8 * seconds
+                // The first read, before the limit holds, may bring up to 64 KiB.
+                #expect(Double(viewer.total.receivedBytes) < most + 65536)
+                #expect(Double(viewer.total.receivedBytes) > most / 4)
+            }
+        }
+    }
+
+    @Test func churn() async throws {
+        try await withStream { server, publishers, start in
+            let load = try LoadViewerPool(
+                try specs(server, .rtmp, 3, leave: 600_000_000)
+                    + specs(server, .httpFLV, 2, from: 10), options: .init())
+            let probes = try ProbePool(
+                try specs(server, .rtmp, 1, leave: 600_000_000)
+                    + specs(server, .httpFLV, 1, from: 10), congestionControl: nil)
+            publishers.start(atNanoseconds: start)
+            load.start(atNanoseconds: start, window: nil)
+            probes.start(atNanoseconds: start, window: nil)
+            var most = 0
+            var status = ServerStatus.Stream?.none
+            let deadline = start + 20_000_000_000
+            repeat {
+                try await Task.sleep(for: .milliseconds(10))
+                status = try await server.status().streams.first
+                most = max(most, status?.rtmpSubscribers ?? 0)
+            } while (most < 4 || status?.rtmpSubscribers != 0)
+                && Clock.monotonicNanoseconds() < deadline
+            #expect(most == 4)
+            #expect(status?.rtmpSubscribers == 0)
+            #expect(status?.flvSubscribers == 3)
+            let probed = try await probes.stop()
+            #expect(probed.viewers.count == 2)
+            #expect(probed.viewers.allSatisfy { $0.failure == nil })
+            #expect(await load.stop().viewers.allSatisfy { $0.failure == nil })
+        }
+    }
+
+    /// What a server may do wrong, and what is said about it.
+    @Test(
+        arguments: [
+            (ViewerProtocol.rtmp, nil, "connect"), (.httpFLV, nil, "connect"),
+            (.rtmp, "", "closed"), (.httpFLV, "", "closed"),
+            (.rtmp, "HTTP/1.1 400 Bad Request\r\n\r\n", "not RTMP"),
+            (.httpFLV, "HTTP/1.1 404 Not Found\r\n\r\n", "404"),
+            (.httpFLV, "HTTP/1.1 200 OK\r\n\r\nno media at all", "FLV"),
+        ] as [(ViewerProtocol, String?, String)])
+    func failingServers(_ transport: ViewerProtocol, _ answer: String?, _ reason: String)
+        async throws
+    {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Answer(text: answer ?? ""))
+                }
+            }.bind(host: "127.0.0.1", port: 0).get()
+        defer { listener.close(promise: nil) }
+        // Nobody has port 1.
+        let port = answer == nil ? 1 : try #require(listener.localAddress?.port)
+        let spec = ViewerSpec(
+            index: 0, transport: transport,
+            url: transport == .rtmp
+                ? "rtmp://127.0.0.1:\(port)/live/a" : "http://127.0.0.1:\(port)/live/a.flv")
+        let load = try LoadViewerPool([spec], options: .init())
+        let probes = try ProbePool([spec], congestionControl: nil)
+        let start = Clock.monotonicNanoseconds()
+        load.start(atNanoseconds: start, window: nil)
+        probes.start(atNanoseconds: start, window: nil)
+        var failed = [0, 0]
+        while failed != [1, 1], Clock.monotonicNanoseconds() < start + 20_000_000_000 {
+            try await Task.sleep(for: .milliseconds(5))
+            failed = [load.interval().failed, try await probes.interval().failed]
+        }
+        #expect(failed == [1, 1])
+        let reasons = [
+            await load.stop().viewers.first?.failure,
+            try await probes.stop().viewers.first?.failure,
+        ]
+        for text in reasons { #expect(text?.contains(reason) == true, "\(text ?? "nil")") }
+    }
+
+    @Test func wrongURLs() {
+        for (transport, url) in [
+            (ViewerProtocol.rtmp, "http://h/live/a"), (.httpFLV, "rtmp://h/live/a"),
+            (.httpFLV, "https://h/live/a.flv"), (.rtmp, "rtmp://h:99999/live/a"),
+        ] {
+            let spec = ViewerSpec(index: 0, transport: transport, url: url)
+            #expect(throws: (any Error).self) { try LoadViewerPool([spec], options: .init()) }
+            #expect(throws: (any Error).self) { try ProbePool([spec], congestionControl: nil) }
+        }
+    }
+}
+
+/// Says one thing on each connection; closes it where that is nothing.
+private final class Answer: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    private let text: String
+
+    init(text: String) { self.text = text }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if text.isEmpty {
+            context.close(promise: nil)
+        } else {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        }
+    }
+}
