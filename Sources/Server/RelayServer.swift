@@ -43,6 +43,7 @@ public final class RelayServer: Sendable {
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
+                channel.setCloseOnExec()
                 guard let name = configuration.congestionControl else {
                     return channel.eventLoop.makeSucceededVoidFuture()
                 }
@@ -56,6 +57,7 @@ public final class RelayServer: Sendable {
         do {
             let rtmp = try await base.childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    channel.setCloseOnExec()
                     let handler = RTMPServerHandler(
                         hub: hub(of: channel), hubs: hubs, directory: directory, logger: logger)
                     try channel.pipeline.syncOperations.addHandler(handler)
@@ -65,6 +67,7 @@ public final class RelayServer: Sendable {
             if let port = configuration.httpPort {
                 http = try await base.childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        channel.setCloseOnExec()
                         let handler = FLVRequestHandler(
                             hub: hub(of: channel), directory: directory, logger: logger
                         ) {

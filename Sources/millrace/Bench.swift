@@ -95,7 +95,7 @@ struct BenchFanout: AsyncParsableCommand {
         for measurement in report.measurements { print(Self.line(measurement)) }
         for ratio in report.ratios {
             print(
-                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(rounded(ratio.cpu_per_gbit)), delay p99 \(rounded(ratio.delay_p99)), p50 \(rounded(ratio.delay_p50))"
+                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(rounded(ratio.cpuPerGigabit)), delay p99 \(rounded(ratio.delayP99)), p50 \(rounded(ratio.delayP50))"
             )
         }
     }
@@ -105,9 +105,9 @@ struct BenchFanout: AsyncParsableCommand {
             text + String(repeating: " ", count: max(0, width - text.count))
         }
         return pad(m.server, 13) + pad(m.mode, 9) + pad("\(m.pair)", 6)
-            + pad(thousandths(m.server_cpu_s_per_gbit), 15)
-            + pad(thousandths(m.viewer_cpu_s_per_gbit), 16) + pad(rounded(m.delay_p50_ms), 8)
-            + pad(rounded(m.delay_p99_ms), 8) + "\(m.frames_missing)"
+            + pad(thousandths(m.serverCPUPerGigabit), 15)
+            + pad(thousandths(m.viewerCPUPerGigabit), 16) + pad(rounded(m.delayP50Milliseconds), 8)
+            + pad(rounded(m.delayP99Milliseconds), 8) + "\(m.framesMissing)"
     }
 
     private static func thousandths(_ value: Double) -> String {

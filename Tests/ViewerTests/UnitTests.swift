@@ -102,7 +102,8 @@ import Testing
         var source = try SyntheticSource(
             spec: SyntheticSpec(
                 width: 32, height: 32, totalBitrate: Bitrate(kilobitsPerSecond: 100)))
-        var frame = try #require(try source.next())
+        let next = source.next()
+        var frame = try #require(next)
         frame.stamp(
             FrameStamp(
                 streamID: 9, frameNumber: number, intendedNanoseconds: intended,

@@ -29,33 +29,58 @@ public struct FanoutBench: Sendable {
         /// From 1; both servers run once in each pair.
         public var pair: Int
         public var gigabits: Double
-        public var server_cpu_s_per_gbit: Double
+        public var serverCPUPerGigabit: Double
         /// Load viewers and probes together.
-        public var viewer_cpu_s_per_gbit: Double
-        public var delay_p50_ms: Double
-        public var delay_p99_ms: Double
-        public var frames_missing: Int
-        public var server_rss_bytes: Int
-        public var publisher_lag_p99_ms: Double
-        public var congestion_control: String
+        public var viewerCPUPerGigabit: Double
+        public var delayP50Milliseconds: Double
+        public var delayP99Milliseconds: Double
+        public var framesMissing: Int
+        public var serverRSSBytes: Int
+        public var publisherLagP99Milliseconds: Double
+        public var congestionControl: String
+
+        private enum CodingKeys: String, CodingKey {
+            case server, mode, pair, gigabits
+            case serverCPUPerGigabit = "server_cpu_s_per_gbit"
+            case viewerCPUPerGigabit = "viewer_cpu_s_per_gbit"
+            case delayP50Milliseconds = "delay_p50_ms"
+            case delayP99Milliseconds = "delay_p99_ms"
+            case framesMissing = "frames_missing"
+            case serverRSSBytes = "server_rss_bytes"
+            case publisherLagP99Milliseconds = "publisher_lag_p99_ms"
+            case congestionControl = "congestion_control"
+        }
     }
 
     /// Medians over the pairs of embedded over peer.
     public struct Ratio: Codable, Sendable {
         public var mode: String
-        public var cpu_per_gbit: Double
-        public var delay_p99: Double
-        public var delay_p50: Double
+        public var cpuPerGigabit: Double
+        public var delayP99: Double
+        public var delayP50: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case mode
+            case cpuPerGigabit = "cpu_per_gbit"
+            case delayP99 = "delay_p99"
+            case delayP50 = "delay_p50"
+        }
     }
 
     public struct Report: Codable, Sendable {
         public var benchmark = "fanout"
         public var against: String
         public var viewers: Int
-        public var bitrate_kbps: Int
-        public var flush_interval_ms: Int
+        public var bitrateKilobits: Int
+        public var flushIntervalMilliseconds: Int
         public var measurements: [Measurement] = []
         public var ratios: [Ratio] = []
+
+        private enum CodingKeys: String, CodingKey {
+            case benchmark, against, viewers, measurements, ratios
+            case bitrateKilobits = "bitrate_kbps"
+            case flushIntervalMilliseconds = "flush_interval_ms"
+        }
     }
 
     public let options: Options
@@ -68,7 +93,8 @@ public struct FanoutBench: Sendable {
     public func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
         var report = Report(
             against: options.peer.rawValue, viewers: options.viewers,
-            bitrate_kbps: options.bitrateKilobits, flush_interval_ms: options.flushInterval)
+            bitrateKilobits: options.bitrateKilobits,
+            flushIntervalMilliseconds: options.flushInterval)
         for mode in options.modes {
             for pair in 1...options.pairs {
                 let servers: [StackSpec.Driver] =
@@ -100,8 +126,8 @@ public struct FanoutBench: Sendable {
                 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2
         }
         return Ratio(
-            mode: mode.rawValue, cpu_per_gbit: median(\.server_cpu_s_per_gbit),
-            delay_p99: median(\.delay_p99_ms), delay_p50: median(\.delay_p50_ms))
+            mode: mode.rawValue, cpuPerGigabit: median(\.serverCPUPerGigabit),
+            delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds))
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
@@ -169,13 +195,13 @@ public struct FanoutBench: Sendable {
         let row = results.renditions.first { $0.vantage == "viewer" }
         return Measurement(
             server: server.rawValue, mode: mode.rawValue, pair: pair, gigabits: gigabits,
-            server_cpu_s_per_gbit: cpu(["server"]) / gigabits,
-            viewer_cpu_s_per_gbit: cpu(["viewers", "probes"]) / gigabits,
-            delay_p50_ms: row?.delayP50Milliseconds ?? .nan,
-            delay_p99_ms: row?.delayP99Milliseconds ?? .nan,
-            frames_missing: summary.framesMissing,
-            server_rss_bytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
-            publisher_lag_p99_ms: summary.health.publisherLagP99Milliseconds ?? .nan,
-            congestion_control: results.manifest.congestionControl)
+            serverCPUPerGigabit: cpu(["server"]) / gigabits,
+            viewerCPUPerGigabit: cpu(["viewers", "probes"]) / gigabits,
+            delayP50Milliseconds: row?.delayP50Milliseconds ?? .nan,
+            delayP99Milliseconds: row?.delayP99Milliseconds ?? .nan,
+            framesMissing: summary.framesMissing,
+            serverRSSBytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
+            publisherLagP99Milliseconds: summary.health.publisherLagP99Milliseconds ?? .nan,
+            congestionControl: results.manifest.congestionControl)
     }
 }
