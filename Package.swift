@@ -57,7 +57,7 @@ let package = Package(
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
         module("Results", ["Statistics"]),
-        module("Capture", ["RTMP", "Media", "Statistics", nioCore]),
+        module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
         // Tier 2: sockets and devices
         [
             .systemLibrary(
@@ -91,7 +91,7 @@ let package = Package(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "CLinux",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,6 +1,7 @@
 import Capture
 import Foundation
 import Statistics
+import Sockets
 import Testing
 
 /// Bar 5: nginx-rtmp between ffmpeg and three ffmpeg players, captured by tcpdump.
@@ -42,22 +43,6 @@ struct LiveStackTests {
         for process in processes { end(process) }
     }
 
-    private func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) + getsockname(socket, $0, &length)
-            }
-        }
-        try #require(status == 0)
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     @Test(
         "nginx-rtmp with ffmpeg in and three ffmpeg players out", .enabled(if: canRun, reason),
         .timeLimit(.minutes(1)))
@@ -66,7 +51,7 @@ struct LiveStackTests {
             "millrace-capture-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let port = try freePort()
+        let port = try #require(LocalPort.free())
         let configuration = """
             load_module \(Self.module);
             daemon off; master_process off; error_log error.log; pid nginx.pid;

@@ -104,10 +104,7 @@ private final class Nginx {
     private let directory = Shell.temporaryPath("nginx")
 
     init() async throws {
-        // Free when asked; the relay gives it back at once.
-        var free = 0
-        try await withServer { free = $0.rtmpPort }
-        port = free
+        port = try #require(LocalPort.free())
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
         try """

@@ -1,4 +1,5 @@
 import Foundation
+import Sockets
 
 /// A server that somebody else runs, given by URL.
 public struct ExternalDriver: StackDriver {

@@ -1,27 +1,7 @@
 import Glibc
+import Sockets
 
-/// Free and answering TCP ports.
-enum LocalPort {
-    /// A port of 127.0.0.1 that is free at this moment; nil where none can be had.
-    static func free() -> Int? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw -> Int? in
-                guard bind(descriptor, raw, length) == 0, getsockname(descriptor, raw, &length) == 0
-                else { return nil }
-                return raw.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    Int($0.pointee.sin_port.bigEndian)
-                }
-            }
-        }
-    }
-
+extension LocalPort {
     /// Whether something accepts a TCP connection there; waits for the kernel's own timeout.
     static func accepts(host: String, port: Int) -> Bool {
         var hints = addrinfo()

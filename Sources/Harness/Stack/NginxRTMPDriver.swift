@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Sockets
 
 /// nginx with the RTMP module, with a configuration of its own in a temporary directory.
 public actor NginxRTMPDriver: StackDriver {
