@@ -114,11 +114,21 @@ struct AMF3Reader {
         _ = try integer(as: UInt8.self)
         var properties: [AMFValue.Property] = []
         for _ in 0..<length {
-            let key = try value(depth: depth + 1)
-            let name = key.string ?? key.number.map { "\($0)" } ?? "\(key)"
+            let name = try Self.keyName(try value(depth: depth + 1))
             properties.append(.init(name, try value(depth: depth + 1)))
         }
         return .ecmaArray(properties)
+    }
+
+    /// Our properties have names only; a description of an object as a name would double its
+    /// escapes with each level.
+    private static func keyName(_ key: AMFValue) throws(RTMPError) -> String {
+        switch key {
+        case .string(let text): return text
+        case .number(let number): return "\(number)"
+        case .boolean(let flag): return "\(flag)"
+        default: throw RTMPError(.amf, "a dictionary key is neither text nor a number")
+        }
     }
 
     private mutating func vector(

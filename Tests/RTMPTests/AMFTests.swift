@@ -128,6 +128,15 @@ import Testing
         #expect(throws: RTMPError.self) { try AMF0.readAll(&input) }
     }
 
+    /// Dictionaries as the keys of dictionaries (found by fuzzing: names grew without bound).
+    @Test func dictionariesAsKeys() {
+        var bytes = ByteBuffer()
+        for _ in 0..<25 { bytes.writeBytes([0x11, 0x03, 0x00]) }
+        bytes.writeBytes([0x06, 0x03, 0x22])
+        bytes.writeBytes([UInt8](repeating: 0x01, count: 25))
+        #expect(throws: RTMPError.self) { try AMF3.read(&bytes) }
+    }
+
     /// One long string and thousands of references to it.
     @Test func repeatedStrings() throws {
         func array(_ length: Int, references: UInt8) -> ByteBuffer {
