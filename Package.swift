@@ -37,7 +37,12 @@ func module(
 
 let package = Package(
     name: "millrace",
-    products: [.executable(name: "millrace", targets: ["millrace"])],
+    products: [
+        .executable(name: "millrace", targets: ["millrace"]),
+        // For Fuzz/, a package of its own.
+        .library(name: "RTMP", targets: ["RTMP"]),
+        .library(name: "Media", targets: ["Media"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),

@@ -112,18 +112,12 @@ public enum AMF0 {
 
     private struct Reader {
         var buffer: ByteBuffer
-        var count = 0
+        var budget = AMFBudget()
         /// Objects and arrays so far, for `reference`.
         var complex: [AMFValue] = []
 
         mutating func value(depth: Int) throws(RTMPError) -> AMFValue {
-            guard depth < AMFLimits.depth else {
-                throw RTMPError(.amf, "values nested deeper than \(AMFLimits.depth)")
-            }
-            count += 1
-            guard count <= AMFLimits.values else {
-                throw RTMPError(.amf, "more than \(AMFLimits.values) values in one message")
-            }
+            try budget.take(depth: depth)
             let raw: UInt8 = try integer()
             guard let marker = Marker(rawValue: raw) else {
                 throw RTMPError(.amf, "unknown AMF0 marker \(raw)")
@@ -145,6 +139,7 @@ public enum AMF0 {
                 guard complex.indices.contains(index) else {
                     throw RTMPError(.amf, "reference \(index) to nothing")
                 }
+                try budget.takeReferenced(complex[index], depth: depth)
                 return complex[index]
             case .object, .typedObject, .ecmaArray, .strictArray:
                 return try container(marker, depth)

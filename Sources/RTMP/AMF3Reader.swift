@@ -2,7 +2,7 @@ import NIOCore
 
 struct AMF3Reader {
     var buffer: ByteBuffer
-    private var count = 0
+    private var budget = AMFBudget()
     private var strings: [String] = []
     private var objects: [AMFValue] = []
     private var traits: [Traits] = []
@@ -16,13 +16,7 @@ struct AMF3Reader {
     init(buffer: ByteBuffer) { self.buffer = buffer }
 
     mutating func value(depth: Int) throws(RTMPError) -> AMFValue {
-        guard depth < AMFLimits.depth else {
-            throw RTMPError(.amf, "values nested deeper than \(AMFLimits.depth)")
-        }
-        count += 1
-        guard count <= AMFLimits.values else {
-            throw RTMPError(.amf, "more than \(AMFLimits.values) values in one message")
-        }
+        try budget.take(depth: depth)
         let raw: UInt8 = try integer()
         guard let marker = AMF3.Marker(rawValue: raw) else {
             throw RTMPError(.amf, "unknown AMF3 marker \(raw)")
@@ -53,6 +47,7 @@ struct AMF3Reader {
             guard objects.indices.contains(index) else {
                 throw RTMPError(.amf, "object reference \(index) to nothing")
             }
+            try budget.takeReferenced(objects[index], depth: depth)
             return objects[index]
         }
         let slot = objects.count
@@ -119,11 +114,21 @@ struct AMF3Reader {
         _ = try integer(as: UInt8.self)
         var properties: [AMFValue.Property] = []
         for _ in 0..<length {
-            let key = try value(depth: depth + 1)
-            let name = key.string ?? key.number.map { "\($0)" } ?? "\(key)"
+            let name = try Self.keyName(try value(depth: depth + 1))
             properties.append(.init(name, try value(depth: depth + 1)))
         }
         return .ecmaArray(properties)
+    }
+
+    /// Our properties have names only; a description of an object as a name would double its
+    /// escapes with each level.
+    private static func keyName(_ key: AMFValue) throws(RTMPError) -> String {
+        switch key {
+        case .string(let text): return text
+        case .number(let number): return "\(number)"
+        case .boolean(let flag): return "\(flag)"
+        default: throw RTMPError(.amf, "a dictionary key is neither text nor a number")
+        }
     }
 
     private mutating func vector(
@@ -170,6 +175,7 @@ struct AMF3Reader {
             guard strings.indices.contains(index) else {
                 throw RTMPError(.amf, "string reference \(index) to nothing")
             }
+            try budget.takeRepeated(strings[index].utf8.count)
             return strings[index]
         }
         let value = try text(Int(head >> 1))

@@ -55,4 +55,47 @@ enum AMFLimits {
     static let depth = 32
     /// Values in one message.
     static let values = 16_384
+    /// Bytes of text that references repeat.
+    static let repeatedBytes = 1 << 20
+}
+
+/// What a message has used of the limits. A value that is referred to counts each time as if it
+/// stood there: a few bytes of references to references would expand to more than any memory.
+struct AMFBudget {
+    private var values = 0
+    private var repeatedBytes = 0
+
+    mutating func take(depth: Int) throws(RTMPError) {
+        guard depth < AMFLimits.depth else {
+            throw RTMPError(.amf, "values nested deeper than \(AMFLimits.depth)")
+        }
+        values += 1
+        guard values <= AMFLimits.values else {
+            throw RTMPError(.amf, "more than \(AMFLimits.values) values in one message")
+        }
+    }
+
+    mutating func takeRepeated(_ bytes: Int) throws(RTMPError) {
+        repeatedBytes += bytes
+        guard repeatedBytes <= AMFLimits.repeatedBytes else {
+            throw RTMPError(
+                .amf, "references repeat more than \(AMFLimits.repeatedBytes) bytes of text")
+        }
+    }
+
+    mutating func takeReferenced(_ value: AMFValue, depth: Int) throws(RTMPError) {
+        try take(depth: depth)
+        switch value {
+        case .string(let text), .xml(let text): try takeRepeated(text.utf8.count)
+        case .byteArray(let bytes): try takeRepeated(bytes.count)
+        case .strictArray(let values):
+            for value in values { try takeReferenced(value, depth: depth + 1) }
+        case .object(let properties, _), .ecmaArray(let properties):
+            for property in properties {
+                try takeRepeated(property.name.utf8.count)
+                try takeReferenced(property.value, depth: depth + 1)
+            }
+        case .number, .boolean, .date, .null, .undefined: break
+        }
+    }
 }

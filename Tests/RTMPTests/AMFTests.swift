@@ -106,4 +106,55 @@ import Testing
         message.payload = payload
         #expect(try Command(message) == command)
     }
+
+    /// References to references: a few hundred bytes that would expand to 16^20 values.
+    @Test func referenceBombs() {
+        var amf3 = ByteBuffer(bytes: [0x09, 41, 0x01])
+        for level in 0..<20 {
+            amf3.writeBytes([0x09, 33, 0x01])
+            for _ in 0..<16 {
+                amf3.writeBytes(level == 0 ? [0x04, 0x01] : [0x09, UInt8(level * 2)])
+            }
+        }
+        var input = amf3
+        #expect(throws: RTMPError.self) { try AMF3.read(&input) }
+
+        var amf0 = ByteBuffer(bytes: [0x0A, 0, 0, 0, 20])
+        for level in 0..<20 {
+            amf0.writeBytes([0x0A, 0, 0, 0, 16])
+            for _ in 0..<16 { amf0.writeBytes(level == 0 ? [0x05] : [0x07, 0, UInt8(level)]) }
+        }
+        input = amf0
+        #expect(throws: RTMPError.self) { try AMF0.readAll(&input) }
+    }
+
+    /// Dictionaries as the keys of dictionaries (found by fuzzing: names grew without bound).
+    @Test func dictionariesAsKeys() {
+        var bytes = ByteBuffer()
+        for _ in 0..<25 { bytes.writeBytes([0x11, 0x03, 0x00]) }
+        bytes.writeBytes([0x06, 0x03, 0x22])
+        bytes.writeBytes([UInt8](repeating: 0x01, count: 25))
+        #expect(throws: RTMPError.self) { try AMF3.read(&bytes) }
+    }
+
+    /// One long string and thousands of references to it.
+    @Test func repeatedStrings() throws {
+        func array(_ length: Int, references: UInt8) -> ByteBuffer {
+            var bytes = ByteBuffer(bytes: [0x09, (references + 1) * 2 + 1, 0x01, 0x06])
+            bytes.writeBytes([0x80 | UInt8(length >> 13 & 0x7F)])
+            bytes.writeBytes([0x80 | UInt8(length >> 6 & 0x7F), UInt8(length << 1 & 0x7F) | 1])
+            bytes.writeRepeatingByte(0x61, count: length)
+            for _ in 0..<references { bytes.writeBytes([0x06, 0x00]) }
+            return bytes
+        }
+        var few = array(30_000, references: 10)
+        guard case .strictArray(let values) = try AMF3.read(&few) else {
+            Issue.record("no array")
+            return
+        }
+        #expect(values.count == 11)
+        #expect(Set(values) == [.string(String(repeating: "a", count: 30_000))])
+        var many = array(30_000, references: 50)
+        #expect(throws: RTMPError.self) { try AMF3.read(&many) }
+    }
 }

@@ -7,7 +7,8 @@ import Testing
 /// Peers that say nothing, too little, or stop.
 @Suite(.timeLimit(.minutes(1))) struct TimeoutTests {
     private func hurry(_ configuration: inout ServerConfiguration) {
-        configuration.setupTimeoutMilliseconds = 300
+        // Long enough to set up what a test needs on a busy machine.
+        configuration.setupTimeoutMilliseconds = 2500
         configuration.publisherIdleMilliseconds = 300
         configuration.pingIntervalMilliseconds = 300
     }

@@ -1,0 +1,82 @@
+import Foundation
+import SimulationKernel
+import Testing
+
+@testable import Statistics
+
+@Suite struct DelayHistogramTests {
+    @Test func percentilesToThreeDigits() throws {
+        var histogram = DelayHistogram()
+        #expect(histogram.milliseconds(atPercentile: 50) == nil)
+        #expect(histogram.meanMilliseconds == nil)
+        for value in 1...1000 { histogram.record(nanoseconds: Int64(value) * 1_000_000) }
+        for percentile in [1.0, 50, 90, 99, 100] {
+            let value = try #require(histogram.milliseconds(atPercentile: percentile))
+            #expect(abs(value - percentile * 10) <= percentile * 10 * 0.001 + 0.01)
+        }
+        #expect(histogram.count == 1000)
+        #expect(histogram.meanMilliseconds == 500.5)
+        #expect(histogram.maximumMilliseconds == 1000)
+    }
+
+    /// A clock disagreement is no delay: counted apart.
+    @Test func negativeValues() {
+        var histogram = DelayHistogram()
+        histogram.record(nanoseconds: -1)
+        histogram.record(nanoseconds: 0)
+        #expect(histogram.count == 1)
+        #expect(histogram.negativeCount == 1)
+        #expect(histogram.milliseconds(atPercentile: 100) == 0)
+    }
+
+    @Test func beyondAnHour() {
+        var histogram = DelayHistogram()
+        histogram.record(nanoseconds: .max)
+        #expect(histogram.count == 1)
+        #expect(histogram.maximumMilliseconds == 3_600_000)
+    }
+
+    /// Through a pipe in parts and added up: the same as in one.
+    @Test func partsAddUp() throws {
+        var random = SeededGenerator(seed: 11)
+        var whole = DelayHistogram()
+        var sum = DelayHistogram()
+        for _ in 0..<10 {
+            var part = DelayHistogram()
+            for _ in 0..<1000 {
+                let value = Int64.random(in: -10...5_000_000_000, using: &random)
+                whole.record(nanoseconds: value)
+                part.record(nanoseconds: value)
+            }
+            let bytes = try JSONEncoder().encode(part)
+            sum.add(try JSONDecoder().decode(DelayHistogram.self, from: bytes))
+        }
+        #expect(sum.count == whole.count)
+        #expect(sum.negativeCount == whole.negativeCount)
+        #expect(sum.maximumMilliseconds == whole.maximumMilliseconds)
+        for percentile in stride(from: 0.5, to: 100, by: 0.5) {
+            let (a, b) = (
+                sum.milliseconds(atPercentile: percentile),
+                whole.milliseconds(atPercentile: percentile)
+            )
+            #expect(a == b)
+        }
+        // The extremes are exact before the pipe, a bucket's edge after it.
+        for percentile in [0.0, 100] {
+            let a = try #require(sum.milliseconds(atPercentile: percentile))
+            let b = try #require(whole.milliseconds(atPercentile: percentile))
+            #expect(abs(a - b) <= b * 0.001)
+        }
+    }
+
+    @Test(arguments: [
+        #"{"values":[1],"negative":0,"max":1,"sum":1}"#,
+        #"{"values":[1,4294967296],"negative":0,"max":1,"sum":1}"#,
+        #"{"values":[-1,1],"negative":0,"max":1,"sum":1}"#,
+    ])
+    func badReportsAreErrors(text: String) {
+        #expect(throws: (any Error).self) {
+            try JSONDecoder().decode(DelayHistogram.self, from: Data(text.utf8))
+        }
+    }
+}
