@@ -17,6 +17,7 @@ let package = Package(
                 "CFuzzer",
                 .product(name: "RTMP", package: "millrace"),
                 .product(name: "Media", package: "millrace"),
+                .product(name: "Capture", package: "millrace"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

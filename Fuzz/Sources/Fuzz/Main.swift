@@ -1,4 +1,5 @@
 import CFuzzer
+import Capture
 import Glibc
 import Media
 
@@ -9,8 +10,7 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "amf3": { data, size in run(data, size, RTMPFuzz.amf3) },
     "flv": { data, size in run(data, size, FuzzEntry.fuzzFLV) },
     "h264": { data, size in run(data, size, FuzzEntry.fuzzH264Headers) },
-    // "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
-    // (Capture's entry point; needs a library product Capture.)
+    "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
 ]
 
 private func run(
