@@ -3,14 +3,15 @@ public import Media
 /// Where a stream's frames come from.
 public enum SourceSpec: Codable, Sendable, Hashable {
     case synthetic(SyntheticSpec)
-    /// An FLV file, played in a loop. Other containers are remuxed first.
+    /// A media file, played in a loop. Anything but FLV is remuxed once through ffmpeg.
     case file(path: String)
 
-    /// - Throws: `MediaError` where the spec is impossible or the file is no usable FLV.
+    /// - Throws: `MediaError` where the spec is impossible or the file holds nothing usable,
+    ///   `PublisherError` where it cannot be remuxed.
     public func makeSource() throws -> any MediaSource {
         switch self {
         case .synthetic(let spec): try SyntheticSource(spec: spec)
-        case .file(let path): try FileSource(path: path)
+        case .file(let path): try Remux.source(of: path)
         }
     }
 }

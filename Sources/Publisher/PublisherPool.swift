@@ -1,3 +1,4 @@
+import Media
 import NIOCore
 import NIOPosix
 import Statistics
@@ -19,13 +20,20 @@ public final class PublisherPool: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.threads))
         let loops = Array(group.makeIterator())
         do {
+            // One of a kind is made; its copies share what it holds.
+            var made: [SourceSpec: any MediaSource] = [:]
+            for spec in specs where made[spec.source] == nil {
+                made[spec.source] = try spec.source.makeSource()
+            }
+            let sources = made
             var pacers: [Bound] = []
             for (i, loop) in loops.enumerated() {
                 let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(
                     \.element)
                 let pacer = try await loop.submit {
                     let publishers = try share.map {
-                        try StreamPublisher($0, options: options, eventLoop: loop)
+                        try StreamPublisher(
+                            $0, source: sources[$0.source]!, options: options, eventLoop: loop)
                     }
                     return NIOLoopBound(Pacer(publishers, eventLoop: loop), eventLoop: loop)
                 }.get()

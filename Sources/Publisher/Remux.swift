@@ -1,13 +1,21 @@
 import CLinux
 import Glibc
+import Media
 import Sockets
 
 /// Turns any container into FLV, once, with the ffmpeg that is installed. Nothing is re-encoded.
-public enum Remux {
-    /// The path of an FLV file with the streams of `path`: `path` itself where it is FLV.
-    /// The copy lies in the temporary directory and is made again for each process.
+enum Remux {
+    /// The streams of `path`. A remuxed copy is read into memory, and its file is gone by then.
     /// - Throws: `PublisherError` where ffmpeg is missing or cannot copy the streams.
-    public static func flv(of path: String) throws -> String {
+    static func source(of path: String) throws -> FileSource {
+        let copy = try flv(of: path)
+        defer { if copy != path { unlink(copy) } }
+        return try FileSource(path: copy)
+    }
+
+    /// The path of an FLV file with the streams of `path`: `path` itself where it is FLV, else a
+    /// copy in the temporary directory that the caller removes.
+    static func flv(of path: String) throws -> String {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else {
             throw PublisherError(

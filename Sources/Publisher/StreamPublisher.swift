@@ -24,14 +24,17 @@ final class StreamPublisher {
     private var isStopping = false
     var window: ClosedRange<Int64>?
 
-    init(_ spec: PublishSpec, options: PublisherOptions, eventLoop: any EventLoop) throws {
+    init(
+        _ spec: PublishSpec, source: any MediaSource, options: PublisherOptions,
+        eventLoop: any EventLoop
+    ) throws {
         self.spec = spec
         self.options = options
         self.eventLoop = eventLoop
         url = try RTMPURL(spec.url)
-        source = try spec.source.makeSource()
+        self.source = source
         report = StreamReport(spec)
-        upcoming = try source.next()
+        upcoming = try self.source.next()
         guard upcoming != nil else {
             throw PublisherError(
                 description: "the source of \(spec.url) has no frame", isFinal: true)

@@ -67,7 +67,7 @@ struct Publish: AsyncParsableCommand {
         let dimensions = size.split(separator: "x").compactMap { Int($0) }
         var sources: [(suffix: String, source: SourceSpec)] = []
         if let file {
-            sources = [("", .file(path: try Remux.flv(of: file)))]
+            sources = [("", .file(path: file))]
         } else if edgeLadder {
             for (name, spec) in SyntheticSpec.edgeLadder {
                 var spec = spec

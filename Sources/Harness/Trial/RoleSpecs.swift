@@ -5,11 +5,10 @@ import Viewer
 
 /// The plan's roles in the terms of the modules that play them.
 extension Plan {
-    /// - Throws: `PublisherError` where a file cannot be remuxed.
     func publishSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
-    ) throws -> [PublishSpec] {
-        try process.publishers.map { index in
+    ) -> [PublishSpec] {
+        process.publishers.map { index in
             let plan = publishers[index]
             let source: Publisher.SourceSpec
             switch plan.source {
@@ -21,7 +20,7 @@ extension Plan {
                         framesPerSecond: FrameRate(spec.framesPerSecond),
                         gopFrames: max(1, Int(frames.rounded())), totalBitrate: spec.bitrate,
                         audioBitrate: spec.audioBitrate, seed: UInt64(plan.streamID)))
-            case .file(let path): source = .file(path: try Remux.flv(of: path))
+            case .file(let path): source = .file(path: path)
             }
             // Streams of one encoder would start together; these are spread over a frame.
             let phase = Int64(index) * 7_919_000 % 33_000_000

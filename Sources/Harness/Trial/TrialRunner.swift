@@ -188,7 +188,7 @@ public actor TrialRunner {
         let observations = observations
         for process in plan.processes where process.role == .publishers {
             var config = PublisherRole.Config(
-                specs: try plan.publishSpecs(process, endpoints), options: .init())
+                specs: plan.publishSpecs(process, endpoints), options: .init())
             config.options.congestionControl = congestionControl
             let name = process.name
             publishers.append(
