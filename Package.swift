@@ -70,7 +70,7 @@ let package = Package(
                 name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
             .target(name: "CLinux"),
         ],
-        module("Sockets", ["CLinux", nioCore], tests: nil),
+        module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
         module("CaptureLive", ["Capture", "CPcap", "CLinux", nioCore], tests: nil),
         module(
             "Publisher",

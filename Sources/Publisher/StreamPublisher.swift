@@ -71,10 +71,12 @@ final class StreamPublisher {
             .whenFailure { error in
                 started.fail(
                     PublisherError(
-                        description: "cannot connect to \(url.host):\(url.port): \(error)",
+                        description:
+                            "cannot connect to \(url.host):\(url.port): \(connectFailure(error)); is the server running?",
                         isFinal: false))
                 bound.value.disconnected(
-                    PublisherError(description: "cannot connect: \(error)", isFinal: false))
+                    PublisherError(
+                        description: "cannot connect: \(connectFailure(error))", isFinal: false))
             }
         let result = started.futureResult
         result.whenSuccess {

@@ -100,7 +100,7 @@ public final class ProbePool: Sendable {
                         localPort: channel.localAddress?.port ?? 0)
                 case .failure(let error):
                     var account = ProbeAccount(spec, askedAt: askedAt, frameLimit: 0)
-                    account.fail("cannot connect: \(error)")
+                    account.fail("cannot connect: \(connectFailure(error))")
                     self.state.value.handlers.removeValue(forKey: spec.index)
                     self.state.value.failures.append(account.finish(now: askedAt))
                 }
