@@ -74,7 +74,10 @@ struct LiveStackTests {
         let url = "rtmp://127.0.0.1:\(port)/live/show?key=1"
         let nginx = try start(["nginx", "-p", directory.path, "-c", path], directory)
         let tcpdump = try start(
-            ["tcpdump", "-Z", "root", "-B", "16384", "-i", "lo", "-U", "-w", capture, "tcp port \(port)"],
+            [
+                "tcpdump", "-Z", "root", "-B", "16384", "-i", "lo", "-U", "-w", capture,
+                "tcp port \(port)",
+            ],
             directory)
         defer { for process in [nginx, tcpdump] { end(process) } }
         // tcpdump writes the file's header once it captures.
