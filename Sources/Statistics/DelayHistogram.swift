@@ -40,7 +40,8 @@ public struct DelayHistogram: Codable, Sendable {
 
     /// The value at `percentile` (0…100) in milliseconds; nil where nothing was recorded.
     public func milliseconds(atPercentile percentile: Double) -> Double? {
-        count == 0 ? nil : Double(histogram.valueAtPercentile(percentile)) / 1e6
+        // A bucket's upper edge may lie above the largest value seen.
+        count == 0 ? nil : Double(min(histogram.valueAtPercentile(percentile), maximum)) / 1e6
     }
 
     public var meanMilliseconds: Double? { count == 0 ? nil : sum / Double(count) / 1e6 }
