@@ -29,7 +29,12 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         var scenario = try ScenarioFile.load(scenario)
-        if let seed { scenario.seed = seed }
+        if let seed {
+            // Parsed again, so that the resolved scenario and its hash tell the seed that ran.
+            let text = scenario.canonicalYAML.replacing(
+                "\nseed: \(scenario.seed)\n", with: "\nseed: \(seed)\n")
+            scenario = try Scenario.parse(text, file: "--seed")
+        }
         var notes: [String] = []
         if scenario.stack.driver != .external,
             let why = NetworkIsolation.enter(congestionControl: scenario.congestionControl.rawValue)
