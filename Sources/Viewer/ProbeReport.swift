@@ -14,8 +14,18 @@ public struct ProbeViewerReport: Codable, Sendable {
     public var index: Int
     public var localPort: Int
     public var streamID: UInt32?
-    /// From the first connection attempt to the first video frame (audio where there is none).
+    /// The connection attempt, CLOCK_MONOTONIC.
+    public var askedAtNanoseconds: Int64 = 0
+    /// From the connection attempt to the first audio or video message, headers included.
+    public var firstMediaNanoseconds: Int64?
+    /// From the connection attempt to the first audio or video frame.
     public var firstFrameNanoseconds: Int64?
+    /// When it left or was cut off, CLOCK_MONOTONIC; nil = it was there at the end.
+    public var endedAtNanoseconds: Int64?
+    /// The first frame of the window that was due to this probe: the one after the last that it
+    /// got from before the window (or before it asked), else the first that came. nil where it
+    /// never saw a stamp.
+    public var firstDueFrame: UInt64?
     /// Frames sent by the publisher before this probe asked to play: the GOP cache.
     public var joinBurstFrames = 0
     /// Stamped frames of the steady window, each counted once.
@@ -46,7 +56,9 @@ public struct ProbeReport: Codable, Sendable {
     public var failed: Int
     /// How late the loop's own timer woke since the last report.
     public var lag: DelayHistogram
-    /// By `ViewerSpec.stream` and rendition, corrected, since the last report.
+    /// The same over the steady window alone, since the start.
+    public var windowLag = DelayHistogram()
+    /// By `ViewerSpec.delayKey`, corrected, since the last report.
     public var delay: [String: DelayHistogram]
     public var viewers: [ProbeViewerReport]
 }

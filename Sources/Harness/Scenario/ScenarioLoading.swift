@@ -65,8 +65,11 @@ extension Scenario {
     }
 
     private static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
-        ScenarioErrors(
-            diagnostics: reader.diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+        // One fault may show in several places of one value (each expression of a threshold).
+        var seen: Set<ScenarioDiagnostic> = []
+        return ScenarioErrors(
+            diagnostics: reader.diagnostics.filter { seen.insert($0).inserted }
+                .sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }
 
     /// The default arrival depends on the warm-up: all viewers join in its first 60 %.

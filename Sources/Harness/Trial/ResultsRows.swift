@@ -10,7 +10,7 @@ extension ResultsAssembly {
             viewer.viewers = group.viewerCount
             viewer.payloadBytes = group.viewerPayloadBytes
             viewer.payloadKilobits = kilobits(
-                group.viewerPayloadBytes, viewers: group.viewerCount)
+                group.viewerPayloadBytes, seconds: group.viewerSeconds)
             set(&viewer, group.delay)
             viewer.delayUncorrectedP99Milliseconds =
                 group.uncorrectedDelay.milliseconds(atPercentile: 99)
@@ -21,11 +21,11 @@ extension ResultsAssembly {
             var onWire = baseRow(group, vantage: "wire")
             let full = group.wire.filter { $0.payloadBytes != nil }
             let payload = full.reduce(0) { $0 + ($1.payloadBytes ?? 0) }
-            onWire.viewers = group.wire.count
+            onWire.viewers = group.wireViewerCount
             onWire.payloadBytes = payload
-            onWire.payloadKilobits = kilobits(payload, viewers: full.count)
+            onWire.payloadKilobits = kilobits(payload, seconds: group.dissectedSeconds)
             onWire.wireKilobits = kilobits(
-                group.wire.reduce(0) { $0 + $1.wireBytes }, viewers: group.wire.count)
+                group.wire.reduce(0) { $0 + $1.wireBytes }, seconds: group.wireSeconds)
             onWire.retransmittedBytes = group.wire.reduce(0) { $0 + $1.retransmittedBytes }
             set(&onWire, group.relayDelay)
             return [viewer, onWire]
@@ -61,7 +61,7 @@ extension ResultsAssembly {
                 ("viewer", "end-to-end", "uncorrected", group.uncorrectedDelay),
                 ("wire", "relay", "uncorrected", group.relayDelay),
             ]
-            return kinds.filter { $0.3.count > 0 }.flatMap { vantage, hop, correction, delay in
+            return kinds.filter { $0.3.count + $0.3.negativeCount > 0 }.flatMap { vantage, hop, correction, delay in
                 percentiles.map { percentile in
                     var row = DelayRow()
                     row.runID = runID
@@ -74,6 +74,7 @@ extension ResultsAssembly {
                     row.percentile = percentile
                     row.delayMilliseconds = delay.milliseconds(atPercentile: percentile)
                     row.count = delay.count
+                    row.negativeCount = delay.negativeCount
                     return row
                 }
             }
@@ -92,12 +93,13 @@ extension ResultsAssembly {
             let viewers =
                 mine.flatMap { $0.load.map { ($0.localPort, $0.window.payloadBytes) } }
                 + mine.flatMap { $0.probes.map { ($0.localPort, $0.window.payloadBytes) } }
-            let seen = viewers.filter { byPort[$0.0] != nil }
+            // Sessions that follow one another may have the same port.
+            let seen = Dictionary(viewers, uniquingKeysWith: +).filter { byPort[$0.key] != nil }
             guard !seen.isEmpty else { return nil }
             return Reconciliation(
                 stream: publisher.stream, rendition: publisher.rendition,
-                viewerBytes: seen.reduce(0) { $0 + $1.1 },
-                wireBytes: seen.reduce(0) { $0 + (byPort[$1.0] ?? 0) })
+                viewerBytes: seen.values.reduce(0, +),
+                wireBytes: seen.keys.reduce(0) { $0 + (byPort[$1] ?? 0) })
         }
     }
 
@@ -130,6 +132,17 @@ extension ResultsAssembly {
             row.timeSeconds = Double(frame.arrivalNanoseconds - startNanoseconds) / 1e9
             return row
         }
+    }
+
+    /// Frames that came before they were meant to be sent: no delay, but a clock that is wrong.
+    func negativeDelayNote(_ groups: [RenditionGroup]) -> [String] {
+        let count = groups.reduce(0) {
+            $0 + $1.delay.negativeCount + $1.relayDelay.negativeCount
+        }
+        guard count > 0 else { return [] }
+        return [
+            "\(count) frames have a delay below zero (a clock disagreement): counted in delay.csv, in no percentile"
+        ]
     }
 
     /// A viewer cannot have a frame before the server has sent it: frames that say otherwise are
