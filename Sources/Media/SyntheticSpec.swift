@@ -104,7 +104,8 @@ public struct SyntheticSpec: Codable, Hashable, Sendable {
         }
         guard video > 0 else {
             throw MediaError(
-                .impossibleSpec, "the audio bit rate leaves nothing of the whole bit rate for video")
+                .impossibleSpec, "the audio bit rate leaves nothing of the whole bit rate for video"
+            )
         }
         return (Bitrate(bitsPerSecond: video), audio)
     }

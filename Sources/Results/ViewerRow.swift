@@ -27,7 +27,9 @@ public struct ViewerRow: CSVRow, Equatable {
     public static let about = "One row per viewer; under churn, per session."
     public static let columns: [CSVColumn<ViewerRow>] = [
         .init("run_id", \.runID, "Run."),
-        .init("viewer", \.viewer, "Viewer index in the plan; a viewer's later sessions add 1,000,000 each."),
+        .init(
+            "viewer", \.viewer,
+            "Viewer index in the plan; a viewer's later sessions add 1,000,000 each."),
         .init("group", \.group, "Viewer group, from 0."),
         .init("protocol", \.playProtocol, "rtmp or http-flv."),
         .init("stream", \.stream, "Stream name."),
@@ -40,7 +42,9 @@ public struct ViewerRow: CSVRow, Equatable {
             "startup_delay_s", \.startupDelaySeconds, unit: "s",
             "From the attempt to the first audio or video message."),
         .init("play_bytes", \.playBytes, unit: "bytes", "Message payload received in the window."),
-        .init("mean_kbps", \.meanKilobits, unit: "kbit/s", "Mean payload rate while it played in the window."),
+        .init(
+            "mean_kbps", \.meanKilobits, unit: "kbit/s",
+            "Mean payload rate while it played in the window."),
         .init(
             "frames_received", \.framesReceived, unit: "frames", "Frames received in the window."),
         .init("frames_missing", \.framesMissing, unit: "frames", "Frames missed in the window."),

@@ -154,7 +154,7 @@ public final class ProbePool: Sendable {
             var report = summary()
             state.value.isStopped = true
             report.viewers = state.value.failures
-            for handler in state.value.handlers.values { 
+            for handler in state.value.handlers.values {
                 report.viewers.append(handler.finish(leaves: false))
             }
             report.viewers.sort { $0.index < $1.index }

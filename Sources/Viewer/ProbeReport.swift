@@ -9,6 +9,25 @@ public struct ProbeFrame: Codable, Sendable, Hashable {
     public var arrivalNanoseconds: Int64
 }
 
+/// In a list of four numbers: there are many.
+extension ProbeFrame {
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        frameNumber = try list.decode(UInt64.self)
+        intendedNanoseconds = try list.decode(Int64.self)
+        latenessMicroseconds = try list.decode(UInt32.self)
+        arrivalNanoseconds = try list.decode(Int64.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        try list.encode(frameNumber)
+        try list.encode(intendedNanoseconds)
+        try list.encode(latenessMicroseconds)
+        try list.encode(arrivalNanoseconds)
+    }
+}
+
 /// One probe at the end.
 public struct ProbeViewerReport: Codable, Sendable {
     public var index: Int

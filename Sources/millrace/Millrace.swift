@@ -5,7 +5,8 @@ import Glibc
 struct Millrace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "millrace",
-        abstract: "Load-tests live-streaming stacks: publishers, thousands of viewers, capture, verdict.",
+        abstract:
+            "Load-tests live-streaming stacks: publishers, thousands of viewers, capture, verdict.",
         discussion: """
             Exit codes: 0 pass, 1 internal error, 2 usage, 97 trial void, 98 inconclusive \
             (reserved for compare), 99 thresholds failed, 104 bad scenario, 105 interrupted.

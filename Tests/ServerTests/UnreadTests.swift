@@ -27,10 +27,10 @@ import Testing
             }
             // What asks for the longest answers fills the kernel's buffers soonest.
             var flood = pings(peer, 10)
-            let object = AMFValue.object([.init("app", .string("live"))])
             for _ in 0..<200 {
-                let connect = Command("connect", transactionID: 1, [object])
-                peer.writer.write(connect.message(), into: &flood)
+                let nameless = Command("play", transactionID: 9, [.null])
+                peer.writer.write(
+                    nameless.message(messageStreamID: peer.messageStreamID), into: &flood)
             }
             var sent = 0
             while sent < Self.enough, try await peer.socket.send(flood) {

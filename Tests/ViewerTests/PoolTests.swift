@@ -177,14 +177,17 @@ import Testing
     @Test func startupIsTheFirstMessage() async throws {
         try await withStream { server, publishers, start in
             let load = try LoadViewerPool(
-                try specs(server, .rtmp, 1) + specs(server, .httpFLV, 1, from: 10), options: .init())
+                try specs(server, .rtmp, 1) + specs(server, .httpFLV, 1, from: 10), options: .init()
+            )
             let probes = try ProbePool(try specs(server, .rtmp, 1), congestionControl: nil)
             publishers.start(atNanoseconds: start)
             load.start(atNanoseconds: start + 300_000_000, window: nil)
             probes.start(atNanoseconds: start + 300_000_000, window: nil)
             try await waitUntil(start + 1_200_000_000)
             let all =
-                await load.stop().viewers.map { ($0.askedAtNanoseconds ?? 0, $0.firstMediaNanoseconds) }
+                await load.stop().viewers.map {
+                    ($0.askedAtNanoseconds ?? 0, $0.firstMediaNanoseconds)
+                }
                 + (try await probes.stop().viewers.map {
                     ($0.askedAtNanoseconds, $0.firstMediaNanoseconds)
                 })

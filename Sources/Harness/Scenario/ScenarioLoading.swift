@@ -65,11 +65,8 @@ extension Scenario {
     }
 
     private static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
-        // One fault may show in several places of one value (each expression of a threshold).
-        var seen: Set<ScenarioDiagnostic> = []
-        return ScenarioErrors(
-            diagnostics: reader.diagnostics.filter { seen.insert($0).inserted }
-                .sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+        ScenarioErrors(
+            diagnostics: reader.diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }
 
     /// The default arrival depends on the warm-up: all viewers join in its first 60 %.
@@ -101,10 +98,13 @@ extension Scenario {
     ) -> [Threshold] {
         var result: [Threshold] = []
         for (selector, _) in root.object("thresholds")?.values ?? [] {
+            // A fault of the selector shows with each of its expressions.
+            var said: Set<String> = []
             for (i, text) in (root.object("thresholds")?.texts(selector) ?? []).enumerated() {
                 switch Threshold.parse(selector: selector, expression: text) {
                 case .success(let threshold): result.append(threshold)
                 case .failure(let fault):
+                    guard said.insert(fault.message).inserted else { continue }
                     let isExpression = Metric.allCases.contains { selector.hasPrefix($0.rawValue) }
                     let item = "thresholds.\(selector)[\(i)]"
                     reader.report(

@@ -55,6 +55,7 @@ struct ResultsAssembly {
         let groups = RenditionGroup.all(of: self)
         let renditions = renditionRows(groups)
         let viewers = viewerRows
+        let frames = matchedFrames
         var manifest = manifest
         var summary = Summary()
         let evidence = TrialEvidence(
@@ -82,7 +83,7 @@ struct ResultsAssembly {
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
-        summary.notes = notes + wire.notes + frameOrderNote + negativeDelayNote(groups)
+        summary.notes = notes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
@@ -91,7 +92,7 @@ struct ResultsAssembly {
         try writer.write(delayRows(groups))
         try writer.write(accounting?.rows ?? [])
         try writer.write(wire.series)
-        try writer.write(probeFrameRows)
+        try writer.write(probeFrameRows(frames))
         tidy(writer.partialPath)
         return summary
     }

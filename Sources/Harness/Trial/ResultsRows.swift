@@ -3,6 +3,9 @@ import Results
 import Statistics
 import Viewer
 
+/// A frame that a probe and the capture both saw; `relay` is the server's share, nanoseconds.
+typealias MatchedFrame = (probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)
+
 extension ResultsAssembly {
     func renditionRows(_ groups: [RenditionGroup]) -> [RenditionRow] {
         groups.flatMap { group -> [RenditionRow] in
@@ -61,7 +64,8 @@ extension ResultsAssembly {
                 ("viewer", "end-to-end", "uncorrected", group.uncorrectedDelay),
                 ("wire", "relay", "uncorrected", group.relayDelay),
             ]
-            return kinds.filter { $0.3.count + $0.3.negativeCount > 0 }.flatMap { vantage, hop, correction, delay in
+            return kinds.filter { $0.3.count + $0.3.negativeCount > 0 }.flatMap {
+                vantage, hop, correction, delay in
                 percentiles.map { percentile in
                     var row = DelayRow()
                     row.runID = runID
@@ -104,7 +108,7 @@ extension ResultsAssembly {
     }
 
     /// Every frame that a probe and the capture both saw.
-    private var matchedFrames: [(probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)] {
+    var matchedFrames: [MatchedFrame] {
         let byPort = Dictionary(
             wire.subscribers.map { ($0.clientPort, $0.frames) }, uniquingKeysWith: { a, _ in a })
         return probes.flatMap { probe in
@@ -115,8 +119,8 @@ extension ResultsAssembly {
         }
     }
 
-    var probeFrameRows: [ProbeFrameRow] {
-        matchedFrames.map { probe, frame, relay in
+    func probeFrameRows(_ frames: [MatchedFrame]) -> [ProbeFrameRow] {
+        frames.map { probe, frame, relay in
             let viewer = viewerPlan(probe.index)
             var row = ProbeFrameRow()
             row.runID = runID
@@ -147,8 +151,7 @@ extension ResultsAssembly {
 
     /// A viewer cannot have a frame before the server has sent it: frames that say otherwise are
     /// a fault of the measurement, and counted.
-    var frameOrderNote: [String] {
-        let frames = matchedFrames
+    func frameOrderNote(_ frames: [MatchedFrame]) -> [String] {
         let unmatched = wire.subscribers.reduce(0) { $0 + $1.unmatchedMessages }
         let lost = unmatched > 0 ? ["capture: \(unmatched) messages could not be matched"] : []
         guard !frames.isEmpty else { return lost }
