@@ -185,6 +185,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         let accepted = session.acceptPlay(request)
         if configuration.earlyPlay == .wait || directory.publications[name] != nil {
             write(accepted)
+            if case .closed = phase { return }
             role = .playing(subscriber, name: name, messageStreamID: id)
             if hub.subscribe(subscriber, to: name) {
                 logger.debug("play \(name)")

@@ -40,6 +40,8 @@ public struct CongestionControl: Sendable, Hashable {
 public struct CongestionControlError: Error, Sendable, CustomStringConvertible {
     public var name: String
 
+    public init(name: String) { self.name = name }
+
     public var description: String {
         "the congestion control '\(name)' is not to be had here; it takes "
             + CongestionControl.available.joined(separator: ", ")

@@ -295,6 +295,29 @@ import Testing
         for text in reasons { #expect(text?.contains(reason) == true, "\(text ?? "nil")") }
     }
 
+    @Test func unknownCongestionControl() async throws {
+        try await withStream { server, _, start in
+            var options = LoadViewerPool.Options()
+            options.congestionControl = "nosuch"
+            let load = try LoadViewerPool(try specs(server, .rtmp, 1), options: options)
+            let probes = try ProbePool(try specs(server, .rtmp, 1), congestionControl: "nosuch")
+            load.start(atNanoseconds: start, window: nil)
+            probes.start(atNanoseconds: start, window: nil)
+            var failed = [0, 0]
+            while failed != [1, 1], Clock.monotonicNanoseconds() < start + 20_000_000_000 {
+                try await Task.sleep(for: .milliseconds(5))
+                failed = [load.interval().failed, try await probes.interval().failed]
+            }
+            let reasons = [
+                await load.stop().viewers.first?.failure,
+                try await probes.stop().viewers.first?.failure,
+            ]
+            for text in reasons {
+                #expect(text?.contains("congestion control 'nosuch'") == true, "\(text ?? "nil")")
+            }
+        }
+    }
+
     @Test func wrongURLs() {
         for (transport, url) in [
             (ViewerProtocol.rtmp, "http://h/live/a"), (.httpFLV, "rtmp://h/live/a"),

@@ -110,7 +110,9 @@ extension ResultsAssembly {
     /// Every frame that a probe and the capture both saw.
     var matchedFrames: [MatchedFrame] {
         let byPort = Dictionary(
-            wire.subscribers.map { ($0.clientPort, $0.frames) }, uniquingKeysWith: { a, _ in a })
+            wire.subscribers.map { ($0.clientPort, $0.frames) },
+            // Sessions that follow one another may have the same port.
+            uniquingKeysWith: { $0.merging($1) { a, _ in a } })
         return probes.flatMap { probe in
             let relays = byPort[probe.localPort] ?? [:]
             return probe.frames.compactMap { frame in
