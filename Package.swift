@@ -63,6 +63,7 @@ let package = Package(
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
         module("Results", ["Statistics"]),
+        module("ABR", ["SimulationKernel", "Statistics"], tests: []),
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
         // Tier 2: sockets and devices
         [
@@ -97,7 +98,7 @@ let package = Package(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux", "ABR",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
@@ -107,7 +108,7 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
-                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive",
+                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)
