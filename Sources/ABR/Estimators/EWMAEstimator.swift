@@ -15,16 +15,16 @@ public struct EWMAEstimator: ThroughputEstimator {
         var throughput = 0.0
         var latency = 0.0
 
-        init(halfLife: Double, segmentDuration: Double) {
+        init(halfLife: Double, segmentDuration: Double, half: Double) {
             self.halfLife = halfLife
             latencyHalfLife = halfLife / segmentDuration
-            latencyDecay = halfLifeDecay(1, latencyHalfLife)
+            latencyDecay = decay(half, 1, latencyHalfLife)
         }
 
         @inline(__always)
-        mutating func add(throughput sample: Double, weight: Double) {
-            let decay = halfLifeDecay(weight, halfLife)
-            throughput = decay * throughput + (1 - decay) * sample
+        mutating func add(throughput sample: Double, weight: Double, half: Double) {
+            let kept = decay(half, weight, halfLife)
+            throughput = kept * throughput + (1 - kept) * sample
         }
 
         @inline(__always)
@@ -35,6 +35,8 @@ public struct EWMAEstimator: ThroughputEstimator {
 
     private var first: Average
     private var second: Average
+    /// 0.5, computed so that the optimizer does not know it (see `decay`).
+    private let half: Double
     private var weight = 0.0
     private var latencySamples = 0.0
 
@@ -42,26 +44,29 @@ public struct EWMAEstimator: ThroughputEstimator {
     public init(
         segmentDuration: Double, halfLives: (Double, Double) = Self.defaultHalfLives
     ) {
-        first = Average(halfLife: halfLives.0, segmentDuration: segmentDuration)
-        second = Average(halfLife: halfLives.1, segmentDuration: segmentDuration)
+        half = segmentDuration / (2 * segmentDuration)
+        first = Average(
+            halfLife: halfLives.0, segmentDuration: segmentDuration, half: half)
+        second = Average(
+            halfLife: halfLives.1, segmentDuration: segmentDuration, half: half)
     }
 
     public mutating func add(bits: Double, transferTime: Double, timeToFirstByte: Double) {
         if transferTime > 0 {
             let sample = bits / transferTime
-            first.add(throughput: sample, weight: transferTime)
-            second.add(throughput: sample, weight: transferTime)
+            first.add(throughput: sample, weight: transferTime, half: half)
+            second.add(throughput: sample, weight: transferTime, half: half)
             weight += transferTime
             throughput = min(
-                first.throughput / (1 - halfLifeDecay(weight, first.halfLife)),
-                second.throughput / (1 - halfLifeDecay(weight, second.halfLife)))
+                first.throughput / (1 - decay(half, weight, first.halfLife)),
+                second.throughput / (1 - decay(half, weight, second.halfLife)))
         }
         guard !timeToFirstByte.isNaN else { return }
         first.add(latency: timeToFirstByte)
         second.add(latency: timeToFirstByte)
         latencySamples += 1
         latency = max(
-            first.latency / (1 - halfLifeDecay(latencySamples, first.latencyHalfLife)),
-            second.latency / (1 - halfLifeDecay(latencySamples, second.latencyHalfLife)))
+            first.latency / (1 - decay(half, latencySamples, first.latencyHalfLife)),
+            second.latency / (1 - decay(half, latencySamples, second.latencyHalfLife)))
     }
 }

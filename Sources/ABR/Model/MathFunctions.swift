@@ -4,6 +4,11 @@ extension Title {
     static func logarithm(_ x: Double) -> Double { log(x) }
 }
 
-/// 0.5^(weight / halfLife): what is left of a sample's weight.
+/// base^(weight / halfLife); with base 0.5 what is left of a sample's weight.
+///
+/// The base is an argument because the optimizer turns pow(0.5, x) into exp2(-x), which differs in
+/// the last bit from the pow of the reference implementations.
 @inline(__always)
-func halfLifeDecay(_ weight: Double, _ halfLife: Double) -> Double { pow(0.5, weight / halfLife) }
+func decay(_ base: Double, _ weight: Double, _ halfLife: Double) -> Double {
+    pow(base, weight / halfLife)
+}
