@@ -18,6 +18,15 @@ struct Simulate: ParsableCommand {
         func files(_ d: String) -> [String] {
             try! FileManager.default.contentsOfDirectory(atPath: d).filter { $0.hasSuffix(".json") }.sorted()
         }
+        if compat == "pensieve" {
+            let sizes = try (0..<6).map { try String(contentsOfFile: titles + "/video_size_\($0)", encoding: .utf8).split(separator: "\n").map { Double($0)! } }
+            let tr = try FileManager.default.contentsOfDirectory(atPath: traces).sorted().map { f in
+                SabreCompatibility.Named(name: f, value: try String(contentsOfFile: traces + "/" + f, encoding: .utf8).split(separator: "\n").map { l in
+                    let p = l.split(whereSeparator: { $0 == " " || $0 == "\t" }); return PensieveSample(time: Double(p[0])!, bandwidth: Double(p[1])!) })
+            }
+            try PensieveCompatibility.csv(sizes: sizes, traces: tr).write(toFile: csv, atomically: true, encoding: .utf8)
+            return
+        }
         let ts = try files(titles).map { f -> Title in
             let t = try JSONDecoder().decode(T.self, from: Data(contentsOf: URL(fileURLWithPath: titles + "/" + f)))
             return try Title(name: String(f.dropLast(5)), segmentDuration: t.segment_duration_ms, bitrates: t.bitrates_kbps, sizes: t.segment_sizes_bits)
