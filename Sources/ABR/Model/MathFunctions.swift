@@ -12,3 +12,5 @@ extension Title {
 func decay(_ base: Double, _ weight: Double, _ halfLife: Double) -> Double {
     pow(base, weight / halfLife)
 }
+
+func exponential(_ x: Double) -> Double { exp(x) }

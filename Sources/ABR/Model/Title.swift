@@ -19,6 +19,9 @@ public final class Title: Sendable {
     /// ln(bitrate / lowest bitrate) per rung.
     public let utilities: [Double]
 
+    /// Pensieve's HD reward per rung.
+    let hdRewards: [Double]
+
     public var rungs: Int { bitrates.count }
 
     /// - Parameter sizes: bits, `sizes[segment][rung]`.
@@ -33,6 +36,7 @@ public final class Title: Sendable {
         guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             throw TitleError(reason: "bit rates must be positive numbers in kbit/s, one per rung")
         }
+        guard bitrates.count <= 255 else { throw TitleError(reason: "at most 255 rungs") }
         for rung in bitrates.indices.dropFirst() where bitrates[rung] <= bitrates[rung - 1] {
             throw TitleError(
                 reason: "bit rates must ascend: \(bitrates[rung]) follows \(bitrates[rung - 1])")
@@ -58,6 +62,7 @@ public final class Title: Sendable {
         self.qualities = qualities
         self.segmentCount = sizes.count
         self.sizes = sizes.flatMap { $0 }
+        hdRewards = bitrates.map(QoEMetrics.hdReward)
         utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
     }
 
