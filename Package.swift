@@ -19,9 +19,11 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A Swift target of this package with its tests, if it has any.
 func module(
-    _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil,
+    tests: [Target.Dependency]? = []
 ) -> [Target] {
-    let target = Target.target(name: name, dependencies: dependencies, swiftSettings: strict)
+    let target = Target.target(
+        name: name, dependencies: dependencies, path: path, swiftSettings: strict)
     guard let tests else { return [target] }
     return [
         target,
@@ -65,6 +67,10 @@ let package = Package(
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics"], tests: []),
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
+        module(
+            "Netem",
+            ["SimulationKernel", .product(name: "HeapModule", package: "swift-collections")],
+            path: "Sources/Netem/Model"),
         // Tier 2: sockets and devices
         [
             .systemLibrary(
