@@ -65,7 +65,7 @@ let package = Package(
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
         module("Results", ["Statistics"]),
-        module("ABR", ["SimulationKernel", "Statistics"], tests: []),
+        module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
         module(
             "Netem",
@@ -104,7 +104,7 @@ let package = Package(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux", "ABR",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux", "ABR", "Netem",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),

@@ -39,3 +39,7 @@ struct Simulate: ParsableCommand {
         try text.write(toFile: csv, atomically: true, encoding: .utf8)
     }
 }
+struct BenchSimulate: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "simulate", abstract: "x")
+    func run() throws { try SimulateBench.solo() }
+}

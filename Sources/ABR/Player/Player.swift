@@ -201,7 +201,7 @@ public struct Player: Sendable {
             return .finished
         }
         let excess = state.bufferLevel + title.segmentDuration - configuration.maximumBuffer
-        if excess > 0 {
+        if excess > Self.tolerance {
             // A buffer without room plays, whatever the start threshold says.
             if isWaitingForMedia { phase = .playing }
             waitsForRoom = true

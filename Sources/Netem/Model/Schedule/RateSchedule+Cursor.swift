@@ -43,6 +43,15 @@ extension RateSchedule {
             return search(rest, schedule)
         }
 
+        /// Bits that pass from the start of the cycle in which time 0 lies until `seconds`; the
+        /// difference of two is what passes between.
+        public mutating func capacity(at seconds: Double, in schedule: RateSchedule) -> Double {
+            seek(seconds, schedule)
+            let cycleBits = schedule.segments[schedule.segments.count - 1].bitsAfter
+            return cycles * cycleBits + schedule.segments[index].bitsBefore
+                + (max(0, seconds) - start) * bitsPerSecond
+        }
+
         /// Bits a second at `seconds`.
         public mutating func rate(at seconds: Double, in schedule: RateSchedule) -> Double {
             seek(seconds, schedule)
