@@ -104,7 +104,8 @@ let package = Package(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux", "ABR", "Netem",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
+                "ABR", "Netem",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),

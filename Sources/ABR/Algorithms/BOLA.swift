@@ -32,7 +32,8 @@ public struct BOLA: ABRAlgorithm {
         self.variant = variant
         self.oscillationGuard = oscillationGuard
         controlParameter =
-            (maximumBuffer - title.segmentDuration) / (title.utilities[title.rungs - 1] + Self.gammaP)
+            (maximumBuffer - title.segmentDuration)
+            / (title.utilities[title.rungs - 1] + Self.gammaP)
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {

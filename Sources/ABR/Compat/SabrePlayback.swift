@@ -91,7 +91,8 @@ struct SabrePlayback {
     private mutating func settleUps(now: Double) {
         while let first = pendingUps.first, first.time < now - maximumBuffer {
             pendingUps.removeFirst()
-            reactionTime += first.reached.map { min(maximumBuffer, $0 - first.time) } ?? maximumBuffer
+            reactionTime +=
+                first.reached.map { min(maximumBuffer, $0 - first.time) } ?? maximumBuffer
         }
     }
 

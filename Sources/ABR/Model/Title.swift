@@ -31,7 +31,8 @@ public final class Title: Sendable {
         heights: [Int] = [], qualities: [Double] = []
     ) throws(TitleError) {
         guard segmentDuration > 0, segmentDuration.isFinite else {
-            throw TitleError(reason: "the segment duration is \(segmentDuration) ms: give a positive one")
+            throw TitleError(
+                reason: "the segment duration is \(segmentDuration) ms: give a positive one")
         }
         guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             throw TitleError(reason: "bit rates must be positive numbers in kbit/s, one per rung")

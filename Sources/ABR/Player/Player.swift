@@ -6,7 +6,7 @@
 public struct Player: Sendable {
     /// What the driver does next.
     public enum Action: Hashable, Sendable {
-        /// Request a segment; report it with `progress`, `received` and `completed`.
+        /// Request a segment; report it with `progress`, `receive` and `completed`.
         case request(segment: Int, rung: Int)
         /// Call `timer` at this time (ms).
         case wait(until: Double)
@@ -21,7 +21,8 @@ public struct Player: Sendable {
     /// Stalls shorter than this are rounding (ms).
     private static let tolerance = 1e-6
 
-    public let configuration: PlayerConfiguration
+    /// Shared by players that are set alike.
+    private let settings: PlayerSettings
     public private(set) var account = QoEAccount()
     public private(set) var state: PlayerState
     /// Segment requests decided.
@@ -29,14 +30,14 @@ public struct Player: Sendable {
     private(set) var phase = Phase.idle
     private var algorithm: any ABRAlgorithm
     private var estimator: any ThroughputEstimator
-    private let hd: [Double]
-    private let startBuffer: Double
     private var clock: Double
     /// Of the first buffered segment (ms).
     private var playedOfFirst = 0.0
     private var bufferedRungs = RungQueue()
-    private var current: (segment: Int, rung: Int, received: Double)?
-    private var pending: Int?
+    /// Media of the requested segment that is playable (ms); NaN while nothing is requested.
+    private var received = Double.nan
+    /// Rung that waits for its request; negative is none.
+    private var pending: Int32 = -1
     private var waitingSince = 0.0
     private var waitsForRoom = false
     private var isFinished = false
@@ -50,18 +51,26 @@ public struct Player: Sendable {
         title: Title, configuration: PlayerConfiguration, algorithm: any ABRAlgorithm,
         estimator: any ThroughputEstimator
     ) throws(PlayerConfigurationError) {
-        try configuration.check(title)
-        self.configuration = configuration
+        self.init(
+            title: title, settings: try PlayerSettings(configuration, title), algorithm: algorithm,
+            estimator: estimator)
+    }
+
+    init(
+        title: Title, settings: PlayerSettings, algorithm: any ABRAlgorithm,
+        estimator: any ThroughputEstimator
+    ) {
+        self.settings = settings
         self.algorithm = algorithm
         self.estimator = estimator
-        hd = title.hdRewards
-        startBuffer = configuration.startBuffer ?? title.segmentDuration
+        let configuration = settings.configuration
         clock = 0
         state = PlayerState(title: title, maximumBuffer: configuration.maximumBuffer)
         state.isLive = configuration.live != nil
         state.targetLatency = configuration.live?.targetLatency ?? 0
     }
 
+    public var configuration: PlayerConfiguration { settings.configuration }
     public var title: Title { state.title }
     /// Playable media ahead of the playhead (ms).
     public var bufferLevel: Double { state.bufferLevel }
@@ -69,7 +78,7 @@ public struct Player: Sendable {
     public var playbackRate: Double { state.playbackRate }
     /// Whether a download may be given up at this moment.
     public var checksAbandonment: Bool {
-        configuration.abandonment != .off && current?.received == 0 && (current?.rung ?? 0) > 0
+        settings.configuration.abandonment != .off && received == 0 && state.lastRung > 0
     }
 
     // MARK: Verbs
@@ -98,8 +107,9 @@ public struct Player: Sendable {
             waitsForRoom = false
             algorithm.waited(time - waitingSince)
         }
-        if let rung = pending {
-            pending = nil
+        if pending >= 0 {
+            let rung = Int(pending)
+            pending = -1
             return request(rung)
         }
         return next()
@@ -124,7 +134,7 @@ public struct Player: Sendable {
 
     /// Media of the current segment became playable before the whole is there (CMAF chunks,
     /// LL-HLS parts; ms).
-    public mutating func received(_ media: Double, at time: Double) {
+    public mutating func receive(_ media: Double, at time: Double) {
         advance(to: time)
         append(media)
     }
@@ -139,17 +149,17 @@ public struct Player: Sendable {
         bits: Double, transferTime: Double, timeToFirstByte: Double, elapsed: Double,
         at time: Double
     ) -> Action {
-        guard let done = current else { preconditionFailure("no segment was requested") }
+        precondition(!received.isNaN, "no segment was requested")
         advance(to: time)
-        append(title.segmentDuration - done.received)
-        current = nil
+        append(title.segmentDuration - received)
+        received = .nan
         estimator.add(bits: bits, transferTime: transferTime, timeToFirstByte: timeToFirstByte)
         state.throughput = estimator.throughput
         state.latency = estimator.latency
         state.lastThroughput = transferTime > 0 ? bits / transferTime : state.lastThroughput
         algorithm.downloaded(
             DownloadProgress(
-                segment: done.segment, rung: done.rung, size: bits, downloaded: bits,
+                segment: state.segment, rung: state.lastRung, size: bits, downloaded: bits,
                 elapsed: elapsed, timeToFirstByte: timeToFirstByte.isNaN ? 0 : timeToFirstByte),
             state)
         state.segment += 1
@@ -163,7 +173,7 @@ public struct Player: Sendable {
         advance(to: time)
         var progress = progress
         progress.abandonedFor = rung
-        current = nil
+        received = .nan
         algorithm.downloaded(progress, state)
         return configuration.abandonment == .published ? request(rung) : next()
     }
@@ -171,8 +181,7 @@ public struct Player: Sendable {
     /// The request failed for good; the player asks again, one rung lower where there is one.
     public mutating func failed(at time: Double) -> Action {
         advance(to: time)
-        let rung = max(0, (current?.rung ?? 0) - 1)
-        current = nil
+        let rung = max(0, state.lastRung - 1)
         return request(rung)
     }
 
@@ -189,7 +198,7 @@ public struct Player: Sendable {
     public mutating func stop(at time: Double) {
         advance(to: time)
         phase = .ended
-        current = nil
+        received = .nan
     }
 
     // MARK: Decisions
@@ -217,14 +226,14 @@ public struct Player: Sendable {
         state.recentStall = 0
         let rung = min(max(decision.rung, 0), title.rungs - 1)
         guard decision.delay > 0, phase == .playing else { return request(rung) }
-        pending = rung
+        pending = Int32(rung)
         return .wait(until: clock + decision.delay)
     }
 
     private mutating func request(_ rung: Int) -> Action {
         decisions += 1
         state.lastRung = rung
-        current = (state.segment, rung, 0)
+        received = 0
         return .request(segment: state.segment, rung: rung)
     }
 
@@ -232,13 +241,15 @@ public struct Player: Sendable {
 
     /// The segment from which playback would keep the target latency.
     private func liveTarget() -> Int {
-        guard let live = configuration.live else { return 0 }
+        guard let live = settings.configuration.live else { return 0 }
         let wanted = (clock - epoch - live.targetLatency) / title.segmentDuration
         return max(0, min(latestAvailable, Int(wanted.rounded(.down))))
     }
 
     private mutating func skipToLive() {
-        guard let live = configuration.live, state.liveLatency > live.maximumLatency else { return }
+        guard let live = settings.configuration.live, state.liveLatency > live.maximumLatency else {
+            return
+        }
         let target = liveTarget()
         guard target > state.segment else { return }
         account.skipped += Double(target) * title.segmentDuration - playhead
@@ -246,8 +257,8 @@ public struct Player: Sendable {
     }
 
     private mutating func flush(to segment: Int) {
-        current = nil
-        pending = nil
+        received = .nan
+        pending = -1
         waitsForRoom = false
         isFinished = false
         bufferedRungs.removeAll()
@@ -266,18 +277,18 @@ public struct Player: Sendable {
     }
 
     private mutating func append(_ media: Double) {
-        guard media > 0, let segment = current else { return }
-        if segment.received == 0 { bufferedRungs.append(segment.rung) }
-        current?.received += media
+        guard media > 0, !received.isNaN else { return }
+        if received == 0 { bufferedRungs.append(state.lastRung) }
+        received += media
         state.bufferLevel += media
-        if isWaitingForMedia, state.bufferLevel >= startBuffer - Self.tolerance {
+        if isWaitingForMedia, state.bufferLevel >= settings.startBuffer - Self.tolerance {
             phase = .playing
         }
         setRate()
     }
 
     private mutating func setRate() {
-        guard let live = configuration.live else { return }
+        guard let live = settings.configuration.live else { return }
         state.playbackRate = live.catchUp.rate(
             latency: state.liveLatency, target: live.targetLatency, buffer: state.bufferLevel)
     }
@@ -332,7 +343,7 @@ public struct Player: Sendable {
         while left > 0, let rung = bufferedRungs.first {
             if playedOfFirst == 0 {
                 account.began(
-                    rung, of: title, hd: hd, latency: before, rate: state.playbackRate,
+                    rung, of: title, latency: before, rate: state.playbackRate,
                     isLive: state.isLive)
             }
             let rest = duration - playedOfFirst

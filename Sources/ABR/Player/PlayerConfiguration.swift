@@ -48,6 +48,19 @@ public struct PlayerConfiguration: Hashable, Sendable {
     }
 }
 
+/// A checked configuration and what follows from it.
+final class PlayerSettings: Sendable {
+    let configuration: PlayerConfiguration
+    /// ms
+    let startBuffer: Double
+
+    init(_ configuration: PlayerConfiguration, _ title: Title) throws(PlayerConfigurationError) {
+        try configuration.check(title)
+        self.configuration = configuration
+        startBuffer = configuration.startBuffer ?? title.segmentDuration
+    }
+}
+
 public struct PlayerConfigurationError: Error, Hashable, CustomStringConvertible {
     public var reason: String
     public var description: String { reason }

@@ -49,9 +49,10 @@ public struct QoEAccount: Hashable, Sendable {
 
     /// Playback of a segment begins.
     mutating func began(
-        _ rung: Int, of title: Title, hd: [Double], latency: Double, rate: Double, isLive: Bool
+        _ rung: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
     ) {
         let bitrate = title.bitrates[rung]
+        let hd = title.hdRewards
         segments += 1
         bitrateSum += bitrate
         utilitySum += title.utilities[rung]
@@ -75,7 +76,8 @@ public struct QoEAccount: Hashable, Sendable {
         stalledAtLastSegment = stalled
     }
 
-    mutating func played(_ time: Double, latencyBefore: Double, latencyAfter: Double, rate: Double) {
+    mutating func played(_ time: Double, latencyBefore: Double, latencyAfter: Double, rate: Double)
+    {
         playing += time
         latencyIntegral += (latencyBefore + latencyAfter) / 2 * time
         maximumLatency = max(maximumLatency, latencyBefore, latencyAfter)

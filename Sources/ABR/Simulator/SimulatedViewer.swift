@@ -25,9 +25,9 @@ public struct SimulatedViewer: Sendable {
         self.link = link
     }
 
-    func makePlayer() throws(PlayerConfigurationError) -> Player {
-        try Player(
-            title: title, configuration: player,
+    func makePlayer(_ settings: PlayerSettings) -> Player {
+        Player(
+            title: title, settings: settings,
             algorithm: algorithm.make(title, player),
             estimator: (estimator ?? algorithm.estimator).make(title))
     }

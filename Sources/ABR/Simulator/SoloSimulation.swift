@@ -36,7 +36,7 @@ public struct SoloSimulation: Sendable {
         self.tcp = tcp
         self.records = records
         self.index = index
-        player = try viewer.makePlayer()
+        player = viewer.makePlayer(try PlayerSettings(viewer.player, viewer.title))
     }
 
     /// - Returns: what the session was like, up to the title's end or the viewer's departure.
@@ -199,7 +199,7 @@ public struct SoloSimulation: Sendable {
             arrived = transfer(bits / Double(parts), from: first, roundTrip)
             transferTime += arrived - first
             guard arrived < end else { return nil }
-            if part + 1 < parts { player.received(duration / Double(parts), at: arrived) }
+            if part + 1 < parts { player.receive(duration / Double(parts), at: arrived) }
             switch timeline.delivery {
             // The next part is asked for when this one is here.
             case .parts: sent = arrived + roundTrip / 2

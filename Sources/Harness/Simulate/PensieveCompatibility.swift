@@ -21,13 +21,15 @@ public enum PensieveCompatibility {
                 let result = session.run()
                 let mean =
                     result.rungs.reduce(0) { $0 + bitrates[$1] } / Double(result.rungs.count)
-                text += [
-                    algorithm.rawValue, trace.name, String(result.rungs.count),
-                    String(format: "%.9f", result.qoe),
-                    String(format: "%.9f", result.qoeWithoutFirst), String(format: "%.3f", mean),
-                    String(format: "%.9f", result.rebuffer), String(result.switches),
-                    result.rungs.map(String.init).joined(separator: " "),
-                ].joined(separator: ",") + "\n"
+                text +=
+                    [
+                        algorithm.rawValue, trace.name, String(result.rungs.count),
+                        String(format: "%.9f", result.qoe),
+                        String(format: "%.9f", result.qoeWithoutFirst),
+                        String(format: "%.3f", mean),
+                        String(format: "%.9f", result.rebuffer), String(result.switches),
+                        result.rungs.map(String.init).joined(separator: " "),
+                    ].joined(separator: ",") + "\n"
             }
         }
         return text
