@@ -68,7 +68,10 @@ let package = Package(
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
         module(
             "Netem",
-            ["SimulationKernel", .product(name: "HeapModule", package: "swift-collections")],
+            [
+                "SimulationKernel", .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             path: "Sources/Netem/Model"),
         // Tier 2: sockets and devices
         [
