@@ -116,7 +116,7 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
-                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive",
+                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "Netem",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

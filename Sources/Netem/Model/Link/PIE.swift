@@ -57,7 +57,9 @@ struct PIE: Sendable {
             if queueIsEmpty {
                 sojourn = 0
                 // At rest: skip to the update due before `now`.
-                if dropProbability == 0, oldDelay == 0, burstAllowance == parameters.burstNanoseconds {
+                if dropProbability == 0, oldDelay == 0,
+                    burstAllowance == parameters.burstNanoseconds
+                {
                     let missed = (now - nextUpdate) / parameters.updateNanoseconds
                     nextUpdate += (missed + 1) * parameters.updateNanoseconds
                     return

@@ -6,7 +6,8 @@ extension TraceReader {
         var rows = TraceRows()
         try json.expect("[", "the trace is a JSON list, so begin it with [")
         if json.take("]") {
-            throw TraceError(.empty, line: json.line, "the list is empty; give it at least one period")
+            throw TraceError(
+                .empty, line: json.line, "the list is empty; give it at least one period")
         }
         repeat {
             try json.expect("{", "each period is an object, so begin it with {")
@@ -26,7 +27,8 @@ extension TraceReader {
             try json.expect("}", "a period ends with }")
             guard let duration = values["duration_ms"], let rate = values["bandwidth_kbps"] else {
                 let missing = values["duration_ms"] == nil ? "duration_ms" : "bandwidth_kbps"
-                throw TraceError(.missingColumn, line: line, "the period lacks '\(missing)'; add it")
+                throw TraceError(
+                    .missingColumn, line: line, "the period lacks '\(missing)'; add it")
             }
             guard duration >= 0 else {
                 throw TraceError(

@@ -87,7 +87,8 @@ struct TraceColumns {
         let hint =
             nearest.map { "did you mean '\($0)'?" }
             ?? "there are \(names.joined(separator: ", "))"
-        return TraceError(.unknownColumn, line: line, "unknown \(what) '\(name.prefix(40))'; \(hint)")
+        return TraceError(
+            .unknownColumn, line: line, "unknown \(what) '\(name.prefix(40))'; \(hint)")
     }
 }
 
@@ -114,7 +115,8 @@ struct TraceRows {
         try rate(TraceLines.number(text, "the rate", line), unit: unit, name, line)
     }
 
-    func rate(_ value: Double, unit: Double, _ name: String, _ line: Int) throws(TraceError) -> Int64
+    func rate(_ value: Double, unit: Double, _ name: String, _ line: Int) throws(TraceError)
+        -> Int64
     {
         guard value >= 0 else {
             throw TraceError(
@@ -129,7 +131,8 @@ struct TraceRows {
         return Int64((value * unit).rounded())
     }
 
-    func delay(_ text: some StringProtocol, _ name: String, _ line: Int) throws(TraceError) -> Int64 {
+    func delay(_ text: some StringProtocol, _ name: String, _ line: Int) throws(TraceError) -> Int64
+    {
         try delay(TraceLines.number(text, name, line), name, line)
     }
 
@@ -148,7 +151,8 @@ struct TraceRows {
         let number = try TraceLines.number(isPercent ? text.dropLast() : text[...], "loss", line)
         let value = isPercent ? number / 100 : number
         guard value >= 0 else {
-            throw TraceError(.negative, line: line, "loss is \(text); it takes 0 to 1, or 0% to 100%")
+            throw TraceError(
+                .negative, line: line, "loss is \(text); it takes 0 to 1, or 0% to 100%")
         }
         guard value <= 1 else {
             throw TraceError(
@@ -169,11 +173,13 @@ struct TraceRows {
     ) throws(TraceError) {
         guard duration >= 0 else {
             throw TraceError(
-                .notMonotone, line: line, "the time is before that of the line above; sort the lines")
+                .notMonotone, line: line,
+                "the time is before that of the line above; sort the lines")
         }
         guard duration > 0 else {
             throw TraceError(
-                .zeroLength, line: line, "the period lasts no time; remove the line or mend its time")
+                .zeroLength, line: line,
+                "the period lasts no time; remove the line or mend its time")
         }
         var period = period
         period.durationNanoseconds = duration
