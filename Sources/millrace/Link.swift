@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Netem
 import SimulationKernel
 
@@ -72,9 +73,13 @@ struct LinkOptions: ParsableArguments {
         var spec = LinkSpec(
             loss: try LossModel(parsing: loss), queue: try QueueDiscipline(parsing: queue),
             delay: try DelayModel(parsing: delay), overhead: PacketOverhead(bytes: overhead))
-        if let rate = try? RateModel(parsing: down) {
-            spec.rate = rate
+        do {
+            spec.rate = try RateModel(parsing: down)
             return spec
+        } catch  where down.first?.isNumber == true && access(down, F_OK) != 0 {
+            throw error
+        } catch {
+            // Not a rate, so a file.
         }
         let trace = try TraceReader.read(path: down)
         spec.rate =

@@ -71,7 +71,7 @@ let millisecond: Int64 = 1_000_000
         var random = SeededGenerator(seed: 9)
         var now: Int64 = 0
         for i in 0..<20_000 {
-            now += .random(in: 0...1_900_000, using: &random)
+            now += .random(in: 0...1_300_000, using: &random)
             let bytes = Int.random(in: 40...1500, using: &random)
             eager.arrive(bytes, at: now)
             late.arrive(id: UInt64(i), bytes: bytes, at: now)
@@ -90,15 +90,15 @@ let millisecond: Int64 = 1_000_000
     }
 
     /// A million packets at a rate that no nanosecond divides: less than a packet of error.
-    @Test(arguments: [3_333_333, 7_000_001, 999_999_937, 40_000_000_001])
-    func constantRateDoesNotDrift(bitsPerSecond: Int) throws {
+    @Test(arguments: [(7_000_001, 1_000_000), (999_999_937, 100_000), (40_000_000_001, 100_000)])
+    func constantRateDoesNotDrift(bitsPerSecond: Int, packets n: Int) throws {
         var link = try LinkModel(
             LinkSpec(rate: .constant(Bitrate(bitsPerSecond: bitsPerSecond))), seed: 1)
-        let n = 1_000_000
         var last: Int64 = 0
         for i in 0..<n { link.arrive(id: UInt64(i), bytes: 1500, at: 0) }
         while let event = link.next(until: LinkModel.latestNanoseconds) { last = event.nanoseconds }
-        let exact = (Int128(n) * 12_000 * 1_000_000_000 + Int128(bitsPerSecond) - 1)
+        let exact =
+            (Int128(n) * 12_000 * 1_000_000_000 + Int128(bitsPerSecond) - 1)
             / Int128(bitsPerSecond)
         #expect(Int128(last) == exact)
     }
@@ -213,7 +213,7 @@ let millisecond: Int64 = 1_000_000
                 nanoseconds: 1000 * millisecond, jitterNanoseconds: 10 * millisecond,
                 distribution: distribution, correlation: correlation, keepsOrder: false))
         var link = try LinkModel(spec, seed: 5)
-        let n = 200_000
+        let n = 50_000
         var x = [Double](repeating: 0, count: n)
         for i in 0..<n { link.arrive(id: UInt64(i), bytes: 1, at: 0) }
         while let event = link.next(until: LinkModel.latestNanoseconds) {
@@ -225,8 +225,11 @@ let millisecond: Int64 = 1_000_000
         #expect(abs(mean) < 0.2)
         let deviation = distribution == .uniform ? 10 / 3.0.squareRoot() : 10
         // The fourth moment of the Pareto distribution is infinite: its variance settles slowly.
-        #expect(abs(variance.squareRoot() / deviation - 1) < (distribution == .pareto ? 0.1 : 0.01))
-        #expect(abs(lag / variance / Double(n) - correlation) < (distribution == .pareto ? 0.15 : 0.03))
+        #expect(
+            abs(variance.squareRoot() / deviation - 1) < (distribution == .pareto ? 0.25 : 0.02))
+        // Equal normal scores, but a heavy tail has a smaller linear correlation.
+        let least = distribution == .pareto ? correlation / 2 : correlation
+        #expect((least - 0.03...correlation + 0.03).contains(lag / variance / Double(n)))
     }
 
     @Test func reorderingOvertakes() throws {

@@ -67,7 +67,8 @@ import Testing
     @Test func lists() throws {
         var replay = try LossProcess(
             .replay([true, false, false]), random: SeededGenerator(seed: 1))
-        #expect((0..<7).map { _ in replay.loses() } == [true, false, false, true, false, false, true])
+        #expect(
+            (0..<7).map { _ in replay.loses() } == [true, false, false, true, false, false, true])
         var run = try LossProcess(.afterLosses([1, 1, 0]), random: SeededGenerator(seed: 1))
         #expect((0..<6).map { _ in run.loses() } == [true, true, false, true, true, false])
     }

@@ -51,7 +51,9 @@ import Testing
     static let sabreStart = "[\n{\"duration_ms\": 1, \"bandwidth_kbps\": 5},\n"
 
     @Test func refusals() {
-        typealias Case = (name: String, text: String, file: String, line: Int, code: TraceError.Code)
+        typealias Case = (
+            name: String, text: String, file: String, line: Int, code: TraceError.Code
+        )
         let s = Self.sabreStart
         let cases: [Case] = [
             ("empty", "", "a", 0, .empty), ("only comments", "# a\n\n", "a", 0, .empty),
