@@ -74,8 +74,9 @@ public enum TraceGenerator: Sendable, Hashable {
     ) throws(RateScheduleError) -> RateSchedule {
         func period(_ rate: Double, _ seconds: Double) -> RateSchedule.Period {
             RateSchedule.Period(
-                durationNanoseconds: Int64(max(0, min(seconds, 1e9)) * 1e9),
-                bitsPerSecond: Int64(rate.rounded()), delayNanoseconds: delayNanoseconds)
+                durationNanoseconds: seconds > 0 ? Int64(min(seconds, 1e9) * 1e9) : 0,
+                bitsPerSecond: rate.isFinite ? Int64(min(rate, 1e18).rounded()) : 0,
+                delayNanoseconds: delayNanoseconds)
         }
         switch self {
         case .constant(let rate):

@@ -100,7 +100,7 @@ struct TraceRows {
     func time(_ text: some StringProtocol, _ line: Int) throws(TraceError) -> Int64 {
         let value = try TraceLines.number(text, "the time", line)
         // Traces may carry seconds since 1970.
-        guard abs(value) <= 1e10 else {
+        guard abs(value) <= 4e9 else {
             throw TraceError(.outOfRange, line: line, "the time is \(text) s; times are seconds")
         }
         guard value >= 0 else {
