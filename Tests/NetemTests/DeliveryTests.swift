@@ -84,6 +84,10 @@ import Testing
         #expect(schedule.periods.map(\.durationNanoseconds) == [4_000_000, 4_000_000, 2_000_000])
         #expect(schedule.periods.map(\.bitsPerSecond) == [3_008_000, 6_016_000, 6_016_000])
         #expect(schedule.bits(from: 0, to: 10_000_000) == 4 * 1504 * 8)
+        // Found by fuzzing: a month between two lines is no million of bins.
+        let sparse = try DeliveryTrace(milliseconds: [0, 3_113_117_373]).rateSchedule()
+        #expect(sparse.periods.map(\.bitsPerSecond) == [120_320, 0, 164_822])
+        #expect(sparse.cycleNanoseconds == 3_113_117_373_000_000)
         #expect(Self.trace.averageBitsPerSecond == 4_812_800)
         #expect(abs(schedule.averageBitsPerSecond - 4_812_800) < 1e-6)
     }

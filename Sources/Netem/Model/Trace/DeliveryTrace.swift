@@ -58,18 +58,25 @@ public struct DeliveryTrace: Sendable, Hashable {
         binMilliseconds: Int64 = 100, startOffsetNanoseconds: Int64 = 0
     ) throws(RateScheduleError) -> RateSchedule {
         precondition(binMilliseconds > 0, "a bin lasts more than 0 ms")
-        let cycle = cycleMilliseconds
         var periods: [RateSchedule.Period] = []
-        var next = 0
-        for start in stride(from: Int64(0), to: cycle, by: Int64.Stride(binMilliseconds)) {
-            let end = min(start + binMilliseconds, cycle)
-            let first = next
-            while next < milliseconds.count, milliseconds[next] <= end { next += 1 }
-            let bits = Double((next - first) * Self.opportunityBytes * 8)
+        func add(_ opportunities: Int, from start: Int64, to end: Int64) {
+            let bits = Double(opportunities * Self.opportunityBytes * 8)
             periods.append(
                 .init(
                     durationNanoseconds: (end - start) * 1_000_000,
                     bitsPerSecond: Int64((bits * 1000 / Double(end - start)).rounded())))
+        }
+        var end: Int64 = 0
+        var next = 0
+        while next < milliseconds.count {
+            // An opportunity at 0 counts into the first bin.
+            let start = max(0, milliseconds[next] - 1) / binMilliseconds * binMilliseconds
+            // Empty bins make one period, so that there are never more than twice the opportunities.
+            if start > end { add(0, from: end, to: start) }
+            end = min(start + binMilliseconds, cycleMilliseconds)
+            let first = next
+            while next < milliseconds.count, milliseconds[next] <= end { next += 1 }
+            add(next - first, from: start, to: end)
         }
         return try RateSchedule(periods: periods, startOffsetNanoseconds: startOffsetNanoseconds)
     }
