@@ -45,6 +45,7 @@ let package = Package(
         .library(name: "RTMP", targets: ["RTMP"]),
         .library(name: "Media", targets: ["Media"]),
         .library(name: "Capture", targets: ["Capture"]),
+        .library(name: "Netem", targets: ["Netem"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -69,7 +70,10 @@ let package = Package(
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
         module(
             "Netem",
-            ["SimulationKernel", .product(name: "HeapModule", package: "swift-collections")],
+            [
+                "SimulationKernel", .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             path: "Sources/Netem/Model"),
         // Tier 2: sockets and devices
         [
@@ -116,6 +120,7 @@ let package = Package(
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
+                    "Netem",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

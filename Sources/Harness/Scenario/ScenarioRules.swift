@@ -1,3 +1,5 @@
+import SimulationKernel
+
 /// Checks that span several keys of a scenario.
 enum ScenarioRules {
     static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
