@@ -30,7 +30,7 @@ public struct PlayerConfiguration: Hashable, Sendable {
     public init() {}
 
     /// - Throws: where the settings contradict each other or `title`.
-    func check(_ title: Title) throws(PlayerConfigurationError) {
+    public func check(_ title: Title) throws(PlayerConfigurationError) {
         guard maximumBuffer.isFinite, maximumBuffer >= title.segmentDuration else {
             throw PlayerConfigurationError(
                 reason: "the buffer of \(maximumBuffer) ms is less than a segment of "

@@ -52,12 +52,12 @@ extension TraceReader {
 }
 
 /// Reads JSON of one shape, a list of flat objects of numbers, and knows its line.
-struct SabreScanner {
+package struct SabreScanner {
     private let bytes: [UInt8]
     private var position = 0
-    private(set) var line = 1
+    package private(set) var line = 1
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     private mutating func skipSpace() {
         while position < bytes.count {
@@ -71,7 +71,7 @@ struct SabreScanner {
     }
 
     /// Takes `character` if it comes next.
-    mutating func take(_ character: Unicode.Scalar) -> Bool {
+    package mutating func take(_ character: Unicode.Scalar) -> Bool {
         skipSpace()
         guard position < bytes.count, bytes[position] == UInt8(ascii: character) else {
             return false
@@ -80,18 +80,18 @@ struct SabreScanner {
         return true
     }
 
-    mutating func expect(_ character: Unicode.Scalar, _ rule: String) throws(TraceError) {
+    package mutating func expect(_ character: Unicode.Scalar, _ rule: String) throws(TraceError) {
         guard take(character) else { throw fault("\(rule); there is \(here)") }
     }
 
-    mutating func end() throws(TraceError) {
+    package mutating func end() throws(TraceError) {
         skipSpace()
         guard position == bytes.count else {
             throw fault("nothing may follow the list; there is \(here)")
         }
     }
 
-    mutating func string() throws(TraceError) -> String {
+    package mutating func string() throws(TraceError) -> String {
         try expect("\"", "a key stands in quotes")
         let start = position
         while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
@@ -103,7 +103,7 @@ struct SabreScanner {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    mutating func number(_ key: String) throws(TraceError) -> Double {
+    package mutating func number(_ key: String) throws(TraceError) -> Double {
         skipSpace()
         let start = position
         while position < bytes.count, !",}] \t\r\n".utf8.contains(bytes[position]) { position += 1 }
@@ -111,7 +111,7 @@ struct SabreScanner {
         return try TraceLines.number(text, key, line)
     }
 
-    private func fault(_ message: String) -> TraceError {
+    package func fault(_ message: String) -> TraceError {
         TraceError(.malformed, line: line, message)
     }
 

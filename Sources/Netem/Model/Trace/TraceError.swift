@@ -29,7 +29,7 @@ public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What went wrong and how to mend it.
     public var message: String
 
-    init(_ code: Code, file: String? = nil, line: Int = 0, _ message: String) {
+    package init(_ code: Code, file: String? = nil, line: Int = 0, _ message: String) {
         self.code = code
         self.file = file
         self.line = line

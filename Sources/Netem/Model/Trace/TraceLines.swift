@@ -1,19 +1,19 @@
 import SimulationKernel
 
 /// The lines of a text that say something: neither blank nor a comment (`#`).
-struct TraceLines {
+package struct TraceLines {
     private let bytes: [UInt8]
     private var position = 0
     /// Of the line returned last, from 1.
-    private(set) var number = 0
+    package private(set) var number = 0
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
         // A byte order mark.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
-    mutating func next() -> (number: Int, text: Substring)? {
+    package mutating func next() -> (number: Int, text: Substring)? {
         while position < bytes.count {
             var end = position
             while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
@@ -30,7 +30,7 @@ struct TraceLines {
     }
 
     /// A finite decimal number.
-    static func number(
+    package static func number(
         _ text: some StringProtocol, _ name: String, _ line: Int
     ) throws(TraceError) -> Double {
         let text = String(text.filter { !$0.isWhitespace })

@@ -1,0 +1,151 @@
+public import ABR
+import Foundation
+public import Netem
+import SimulationKernel
+import Yams
+
+/// A checked simulation scenario with its traces and titles read.
+public struct SimulationScenario: Sendable {
+    public struct Named<Value: Sendable>: Sendable {
+        public var name: String
+        public var value: Value
+    }
+
+    public var name: String
+    public var seed: UInt64
+    public var traces: [Named<LinkTrace>]
+    public var algorithms: [AlgorithmName]
+    /// ms
+    public var maximumBuffers: [Double]
+    public var titles: [Title]
+    /// Everything but the maximum buffer.
+    public var player: PlayerConfiguration
+    public var timeline: LiveTimeline?
+    public var viewers: Int
+    public var sharing: SimulationSharing
+    public var origin: Bitrate?
+    /// ms
+    public var arrivalSpread: Double
+    /// ms
+    public var meanWatch: Double?
+    /// ms
+    public var liveDuration: Double
+    public var usesTCP: Bool
+    public var writesSegments: Bool
+    /// Canonical YAML with the defaults filled in.
+    public var canonicalYAML: String
+
+    public var cells: Int {
+        traces.count * algorithms.count * maximumBuffers.count * titles.count
+    }
+
+    /// Largest number of viewers over all cells.
+    static let maximumSessions = 1_000_000
+
+    /// Reads and checks a scenario file and the files it names, which are relative to it.
+    /// - Throws: every fault found, with file, line and column.
+    public static func load(path: String) throws(ScenarioErrors) -> SimulationScenario {
+        let text: String
+        do {
+            let bytes = try TraceReader.contents(ofFile: path)
+            guard bytes.count <= Scenario.maximumFileBytes else {
+                throw TraceError(.tooLarge, "is larger than a scenario can be")
+            }
+            text = String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw ScenarioErrors(diagnostics: [
+                .init(file: path, line: 0, column: 0, message: error.message)
+            ])
+        }
+        return try parse(text, file: path)
+    }
+
+    /// Checks the text of a scenario.
+    /// - Parameter file: name that faults carry; other files are relative to its folder.
+    public static func parse(
+        _ text: String, file: String
+    ) throws(ScenarioErrors) -> SimulationScenario {
+        var reader = ScenarioReader(file: file)
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            YAMLFault.report(error, in: text, to: &reader)
+            throw ScenarioErrors(diagnostics: reader.diagnostics)
+        }
+        guard let node else {
+            reader.report(nil, "the scenario is empty; begin with version: 1")
+            throw ScenarioErrors(diagnostics: reader.diagnostics)
+        }
+        let resolved = reader.read(node, SimulationSpec.root)
+        guard let resolved, reader.diagnostics.isEmpty else {
+            throw ScenarioErrors(diagnostics: reader.diagnostics)
+        }
+        let scenario = SimulationScenario(resolved, file: file, reader: &reader)
+        scenario.check(&reader)
+        guard reader.diagnostics.isEmpty else {
+            throw ScenarioErrors(diagnostics: reader.diagnostics)
+        }
+        return scenario
+    }
+
+    private init(_ root: ResolvedObject, file: String, reader: inout ScenarioReader) {
+        let matrix = root.object("matrix") ?? ResolvedObject()
+        name = root.text("name") ?? ""
+        seed = UInt64(root.integer("seed") ?? 1)
+        canonicalYAML = root.yaml(indent: 0)
+        viewers = root.integer("viewers") ?? 1
+        sharing = SimulationSharing(rawValue: root.text("sharing") ?? "") ?? .own
+        origin = root.number("origin").map { Bitrate(bitsPerSecond: Int($0)) }
+        usesTCP = root.boolean("tcp") ?? true
+        writesSegments = root.boolean("segments") ?? true
+        let arrivals = root.object("arrivals") ?? ResolvedObject()
+        arrivalSpread = (arrivals.number("over") ?? 0) / 1e6
+        meanWatch = arrivals.number("mean_watch").map { $0 / 1e6 }
+        liveDuration = (arrivals.number("live_duration") ?? 0) / 1e6
+        maximumBuffers = (matrix.list("max_buffers") ?? []).compactMap {
+            if case .quantity(_, let value) = $0 { value / 1e6 } else { nil }
+        }
+        var player = PlayerConfiguration()
+        let given = root.object("player") ?? ResolvedObject()
+        player.startBuffer = given.number("start_buffer").map { $0 / 1e6 }
+        player.abandonment = .init(rawValue: given.text("abandonment") ?? "") ?? .published
+        let live = root.object("live").map(SimulationInputs.live)
+        player.live = live?.player
+        self.player = player
+        timeline = live?.timeline
+        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+        traces = SimulationInputs.traces(matrix, seed: seed, folder: folder, reader: &reader)
+        algorithms = SimulationInputs.algorithms(matrix, reader: &reader)
+        titles = SimulationInputs.titles(
+            matrix, root.object("title") ?? ResolvedObject(), seed: seed, folder: folder,
+            reader: &reader)
+    }
+
+    /// What no single field tells.
+    private func check(_ reader: inout ScenarioReader) {
+        for (index, buffer) in maximumBuffers.enumerated() {
+            for title in titles {
+                var player = player
+                player.maximumBuffer = buffer
+                do {
+                    try player.check(title)
+                } catch {
+                    reader.report(at: "matrix.max_buffers[\(index)]", "\(title.name): \(error)")
+                }
+            }
+        }
+        if (timeline?.parts ?? 1) > 1, sharing == .common || origin != nil {
+            reader.report(
+                at: "live.parts",
+                "chunks and parts are simulated for viewers with a link of their own and no origin "
+                    + "limit; use whole segments here")
+        }
+        if cells * viewers > Self.maximumSessions {
+            reader.report(
+                at: "viewers",
+                "\(cells) cells of \(viewers) viewers are more than \(Self.maximumSessions) "
+                    + "sessions; make the matrix smaller")
+        }
+    }
+}
