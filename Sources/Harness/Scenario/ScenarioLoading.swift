@@ -98,10 +98,13 @@ extension Scenario {
     ) -> [Threshold] {
         var result: [Threshold] = []
         for (selector, _) in root.object("thresholds")?.values ?? [] {
+            // A fault of the selector shows with each of its expressions.
+            var said: Set<String> = []
             for (i, text) in (root.object("thresholds")?.texts(selector) ?? []).enumerated() {
                 switch Threshold.parse(selector: selector, expression: text) {
                 case .success(let threshold): result.append(threshold)
                 case .failure(let fault):
+                    guard said.insert(fault.message).inserted else { continue }
                     let isExpression = Metric.allCases.contains { selector.hasPrefix($0.rawValue) }
                     let item = "thresholds.\(selector)[\(i)]"
                     reader.report(
