@@ -111,6 +111,11 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         for path in paths {
+            if let simulation = SimulationSummary.read(directory: path) {
+                let report = SimulationReport(simulation)
+                print(json ? try ResultsJSON.text(simulation) : report.text, terminator: "")
+                continue
+            }
             let results: RunResults
             do {
                 results = try RunResults(path: path)
