@@ -116,6 +116,10 @@ struct ReportCommand: ParsableCommand {
                 print(json ? try ResultsJSON.text(simulation) : report.text, terminator: "")
                 continue
             }
+            if let ladder = LadderSummary.read(directory: path) {
+                print(json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, terminator: "")
+                continue
+            }
             let results: RunResults
             do {
                 results = try RunResults(path: path)

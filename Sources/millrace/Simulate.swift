@@ -196,11 +196,3 @@ struct SimulationProgress {
         say("\(done)/\(total) cells, about \(left.components.seconds) s left")
     }
 }
-
-struct BenchSimulate: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "simulate", abstract: "x")
-    func run() throws {
-        try SimulateBench.shared()
-        try SimulateBench.solo()
-    }
-}

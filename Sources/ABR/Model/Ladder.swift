@@ -57,16 +57,22 @@ public struct Ladder: Hashable, Sendable {
             throw TitleError(reason: "a title needs at least one segment")
         }
         var generator = SeededGenerator(seed: seed, entity: "title")
-        var complexities = (0..<segmentCount).map { _ in
-            variation > 0 ? exponential(variation * Self.normal(&generator)) : 1
-        }
-        let mean = complexities.reduce(0, +) / Double(segmentCount)
-        complexities = complexities.map { $0 / mean }
+        let complexities = Self.complexities(segmentCount, variation: variation, using: &generator)
         return try Title(
             name: name, segmentDuration: segmentDuration, bitrates: rungs.map(\.bitrate),
             sizes: complexities.map { complexity in
                 rungs.map { ($0.bitrate * segmentDuration * complexity).rounded() }
             }, heights: rungs.map(\.height))
+    }
+
+    /// Sizes of segments relative to the average: log-normal, of mean 1.
+    static func complexities(
+        _ count: Int, variation: Double, using generator: inout SeededGenerator
+    ) -> [Double] {
+        guard variation > 0 else { return Array(repeating: 1, count: count) }
+        let raw = (0..<count).map { _ in exponential(variation * normal(&generator)) }
+        let mean = raw.reduce(0, +) / Double(count)
+        return raw.map { $0 / mean }
     }
 
     /// Sum of twelve uniform draws less six: normal enough for sizes, and the same everywhere.

@@ -26,6 +26,12 @@ enum SimulationInputs {
         return (player, timeline)
     }
 
+    /// Names what is computed, not when.
+    static func contentID(_ kind: String, _ yaml: String, _ inputs: [Manifest.Input]) -> String {
+        let parts = [MillraceVersion.current, yaml] + inputs.map(\.sha256)
+        return "\(kind)-" + ContentHash.text(Array(parts.joined(separator: "\n").utf8)).prefix(12)
+    }
+
     // MARK: Traces
 
     static func traces(
@@ -47,7 +53,7 @@ enum SimulationInputs {
     }
 
     /// The flow level has no packets to lose: a trace that asks for losses is refused, not bent.
-    private static func refuseLoss(_ trace: SimulationScenario.Named<LinkTrace>) throws(InputFault)
+    static func refuseLoss(_ trace: SimulationScenario.Named<LinkTrace>) throws(InputFault)
     {
         guard case .schedule(let schedule) = trace.value,
             schedule.periods.contains(where: { $0.loss > 0 })
@@ -97,7 +103,8 @@ enum SimulationInputs {
     // MARK: Algorithms
 
     static func algorithms(
-        _ matrix: ResolvedObject, reader: inout ScenarioReader
+        _ matrix: ResolvedObject, at place: String = "matrix.algorithms",
+        reader: inout ScenarioReader
     ) -> [AlgorithmName] {
         var result: [AlgorithmName] = []
         for (index, text) in matrix.texts("algorithms").enumerated() {
@@ -107,7 +114,7 @@ enum SimulationInputs {
                 let nearest = NameDistance.nearest(to: text, among: AlgorithmName.allNames)
                 let names = AlgorithmName.allNames.joined(separator: ", ")
                 reader.report(
-                    at: "matrix.algorithms[\(index)]",
+                    at: "\(place)[\(index)]",
                     "unknown algorithm '\(text)'; "
                         + (nearest.map { "did you mean '\($0)'?" } ?? "algorithms: \(names)"))
             }

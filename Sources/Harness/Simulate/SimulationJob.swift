@@ -24,10 +24,7 @@ public struct SimulationJob: Sendable {
     /// Names what is simulated, not when: the same inputs give the same ID, and so the same CSV
     /// files, byte for byte.
     public var contentID: String {
-        let parts =
-            [MillraceVersion.current, run.scenario.canonicalYAML]
-            + run.scenario.inputs.map(\.sha256)
-        return "sim-" + ContentHash.text(Array(parts.joined(separator: "\n").utf8)).prefix(12)
+        SimulationInputs.contentID("sim", run.scenario.canonicalYAML, run.scenario.inputs)
     }
 
     /// - Parameters:
@@ -82,18 +79,10 @@ public struct SimulationJob: Sendable {
         _ id: String, _ started: Double, _ summary: SimulationSummary
     ) -> Manifest {
         let scenario = run.scenario
-        var manifest = Manifest()
-        manifest.millraceVersion = MillraceVersion.current
-        manifest.gitCommit = MillraceVersion.commit
-        manifest.runID = id
+        var manifest = Manifest.ofComputation(runID: id, argv: options.argv, started: started)
         manifest.scenario = scenario.name
         manifest.scenarioSHA256 = ContentHash.text(Array(scenario.canonicalYAML.utf8))
         manifest.seed = scenario.seed
-        manifest.argv = options.argv
-        manifest.host = .current()
-        manifest.stack = "simulation"
-        manifest.start = ISO8601Format.text(secondsSince1970: started)
-        manifest.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
         manifest.inputs = scenario.inputs
         if summary.outcome == "interrupted" {
             manifest.validity.valid = false
@@ -101,6 +90,22 @@ public struct SimulationJob: Sendable {
                 "interrupted after \(summary.cells.count) of \(summary.cellsPlanned) cells"
             ]
         }
+        return manifest
+    }
+}
+
+extension Manifest {
+    /// Of work in virtual time that ends now.
+    static func ofComputation(runID: String, argv: [String], started: Double) -> Manifest {
+        var manifest = Manifest()
+        manifest.millraceVersion = MillraceVersion.current
+        manifest.gitCommit = MillraceVersion.commit
+        manifest.runID = runID
+        manifest.argv = argv
+        manifest.host = .current()
+        manifest.stack = "simulation"
+        manifest.start = ISO8601Format.text(secondsSince1970: started)
+        manifest.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
         return manifest
     }
 }

@@ -3,7 +3,6 @@ import Foundation
 public import Netem
 public import Results
 public import SimulationKernel
-import Yams
 
 /// A checked simulation scenario with its traces and titles read.
 public struct SimulationScenario: Sendable {
@@ -55,19 +54,7 @@ public struct SimulationScenario: Sendable {
     public static func load(
         path: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> SimulationScenario {
-        let text: String
-        do throws(TraceError) {
-            let bytes = try TraceReader.contents(ofFile: path)
-            guard bytes.count <= Scenario.maximumFileBytes else {
-                throw TraceError(.tooLarge, "is larger than a scenario can be")
-            }
-            text = String(decoding: bytes, as: UTF8.self)
-        } catch {
-            throw ScenarioErrors(diagnostics: [
-                .init(file: path, line: 0, column: 0, message: error.message)
-            ])
-        }
-        return try parse(text, file: path, seed: seed)
+        try parse(try SpecFile.text(path), file: path, seed: seed)
     }
 
     /// Checks the text of a scenario.
@@ -75,23 +62,8 @@ public struct SimulationScenario: Sendable {
     public static func parse(
         _ text: String, file: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> SimulationScenario {
-        var reader = ScenarioReader(file: file)
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch {
-            YAMLFault.report(error, in: text, to: &reader)
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
-        guard let node else {
-            reader.report(nil, "the scenario is empty; begin with version: 1")
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
-        var resolved = reader.read(node, SimulationSpec.root)
-        if let seed { resolved?.replace("seed", with: .integer(seed)) }
-        guard let resolved, reader.diagnostics.isEmpty else {
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
+        var (reader, resolved) = try SpecFile.read(
+            text, file: file, spec: SimulationSpec.root, seed: seed)
         let scenario = SimulationScenario(resolved, file: file, reader: &reader)
         scenario.check(&reader)
         guard reader.diagnostics.isEmpty else {
