@@ -99,7 +99,7 @@ import Testing
                 #expect(alike)
             }
         }
-        #expect(allowed.contains(where: \.isPareto))
+        #expect(allowed.contains { $0.isPareto })
     }
 
     /// The local search on 100 instances of 5 of 16 whose objective is a closed form: each link
