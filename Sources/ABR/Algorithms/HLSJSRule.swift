@@ -44,12 +44,11 @@ public struct HLSJSRule: ABRAlgorithm {
         let first = find(
             state, budget: left, keep: Self.keepFactor, up: Self.upFactor,
             usesAverage: state.bufferLevel >= Self.averageFrom * duration)
-        let second = {
-            find(
-                state, budget: left + min(duration, Self.maximumStall), keep: Self.keepFactor,
-                up: Self.upFactor, usesAverage: false)
-        }
-        return Decision(rung: first ?? second() ?? 0)
+        if let first { return Decision(rung: first) }
+        let second = find(
+            state, budget: left + min(duration, Self.maximumStall), keep: Self.keepFactor,
+            up: Self.upFactor, usesAverage: false)
+        return Decision(rung: second ?? 0)
     }
 
     private func find(
