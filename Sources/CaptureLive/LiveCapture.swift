@@ -18,6 +18,8 @@ public final class LiveCapture: @unchecked Sendable {
         public var hasNanoseconds: Bool
         /// Why the dump file is not complete, or the capture ended.
         public var problem: String?
+        /// The capture itself ended before it was stopped.
+        public var isCutOff: Bool
     }
 
     private static let pollMilliseconds: Int32 = 50
@@ -31,6 +33,7 @@ public final class LiveCapture: @unchecked Sendable {
     private var dump: PcapDump?
     private var statistics = CaptureStatistics()
     private var problem: String?
+    private var isCutOff = false
     private var isStopping = false
     private var thread: pthread_t?
 
@@ -95,6 +98,7 @@ public final class LiveCapture: @unchecked Sendable {
             } else {
                 Unmanaged.passUnretained(self).release()
                 problem = "cannot start the capture thread: \(String(cString: strerror(status)))"
+                isCutOff = true
             }
         }
     }
@@ -153,7 +157,8 @@ public final class LiveCapture: @unchecked Sendable {
         }
         return Snapshot(
             report: analyzer.report(), statistics: statistics,
-            hasNanoseconds: handle.hasNanoseconds, problem: problem ?? dump?.failure)
+            hasNanoseconds: handle.hasNanoseconds, problem: problem ?? dump?.failure,
+            isCutOff: isCutOff)
     }
 
     private func withLock<T>(_ body: () -> T) -> T {
@@ -187,6 +192,7 @@ public final class LiveCapture: @unchecked Sendable {
                     context.assumingMemoryBound(to: UInt8.self))
                 if count < 0 {
                     problem = "the capture ended: \(String(cString: pcap_geterr(handle.device)))"
+                    isCutOff = true
                 }
                 return count
             }

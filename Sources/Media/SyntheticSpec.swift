@@ -89,22 +89,23 @@ public struct SyntheticSpec: Codable, Hashable, Sendable {
         guard hasVideo else {
             guard let rate = audio ?? totalBitrate, rate.bitsPerSecond > 0 else {
                 throw MediaError(
-                    .impossibleSpec, "a stream without video needs audioBitrate or totalBitrate")
+                    .impossibleSpec, "a stream without video needs an audio bit rate")
             }
             return (nil, rate)
         }
         let left = totalBitrate.map { $0.bitsPerSecond - (audio?.bitsPerSecond ?? 0) }
         guard let video = videoBitrate?.bitsPerSecond ?? left else {
-            throw MediaError(.impossibleSpec, "video needs videoBitrate or totalBitrate")
+            throw MediaError(.impossibleSpec, "video needs a bit rate")
         }
         if let left, left != video {
             throw MediaError(
                 .impossibleSpec,
-                "totalBitrate minus audioBitrate is \(left) bit/s, but videoBitrate is \(video)")
+                "the whole bit rate less the audio's is \(left) bit/s, but the video's is \(video)")
         }
         guard video > 0 else {
             throw MediaError(
-                .impossibleSpec, "audioBitrate leaves nothing of totalBitrate for video")
+                .impossibleSpec, "the audio bit rate leaves nothing of the whole bit rate for video"
+            )
         }
         return (Bitrate(bitsPerSecond: video), audio)
     }

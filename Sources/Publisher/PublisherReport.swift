@@ -16,6 +16,9 @@ public struct StreamReport: Codable, Sendable {
     public var windowFrames = 0
     public var windowFirstFrame: UInt64?
     public var windowLastFrame: UInt64?
+    /// Intended times of those two, CLOCK_MONOTONIC.
+    public var windowFirstIntendedNanoseconds: Int64?
+    public var windowLastIntendedNanoseconds: Int64?
     /// Audio and video payload of the window, by intended time.
     public var windowPayloadBytes = 0
     public var windowAudioFrames = 0

@@ -72,7 +72,8 @@ final class StreamPublisher {
                 started.fail(
                     PublisherError(
                         description:
-                            "cannot connect to \(url.host):\(url.port): \(connectFailure(error)); is the server running?",
+                            "cannot connect to \(url.host):\(url.port): \(connectFailure(error))"
+                            + (isRefusal(error) ? "; is the server running?" : ""),
                         isFinal: false))
                 bound.value.disconnected(
                     PublisherError(
@@ -140,12 +141,12 @@ final class StreamPublisher {
             }
         }
         if frame.kind == .video { needsKeyFrame = !sent }
-        account(frame, sent: sent, counts: counts)
+        account(frame, intended: intended, sent: sent, counts: counts)
         upcoming = try? source.next()
         return now - intended
     }
 
-    private func account(_ frame: SourceFrame, sent: Bool, counts: Bool) {
+    private func account(_ frame: SourceFrame, intended: Int64, sent: Bool, counts: Bool) {
         let bytes = frame.payload.readableBytes
         if sent { report.payloadBytes += bytes }
         if counts {
@@ -154,6 +155,9 @@ final class StreamPublisher {
                 report.windowFrames += 1
                 report.windowFirstFrame = report.windowFirstFrame ?? frameNumber
                 report.windowLastFrame = frameNumber
+                report.windowFirstIntendedNanoseconds =
+                    report.windowFirstIntendedNanoseconds ?? intended
+                report.windowLastIntendedNanoseconds = intended
             } else {
                 report.windowAudioFrames += 1
             }

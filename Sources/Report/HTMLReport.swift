@@ -65,7 +65,7 @@ public struct HTMLReport: Sendable {
     private var thresholds: String {
         let rows = results.summary.thresholds.map { result in
             [
-                result.passed ? "✓" : "✗", result.metric, result.expression,
+                results.mark(of: result), result.metric, result.expression,
                 result.observed.map { Figure.number($0, digits: 2) } ?? "no data",
             ]
         }
@@ -122,6 +122,10 @@ public struct HTMLReport: Sendable {
             [
                 "probe lag p99",
                 Figure.number(summary.health.probeLagP99Milliseconds, digits: 2) + " ms",
+            ],
+            [
+                "viewer lag p99",
+                Figure.number(summary.health.viewerLagP99Milliseconds, digits: 2) + " ms",
             ], ["steal", Figure.percent(summary.health.steal)],
             [
                 "capture",

@@ -38,11 +38,12 @@ public struct SummaryReport: Sendable {
         var table = TextTable(header: ["", "metric", "must be", "is"], leftColumns: [0, 1, 2])
         for result in all {
             table.rows.append([
-                result.passed ? "✓" : "✗", result.metric, result.expression,
+                results.mark(of: result), result.metric, result.expression,
                 result.observed.map { Figure.number($0, digits: 2) } ?? "no data",
             ])
         }
-        return "THRESHOLDS\n" + table.text
+        return (results.judges ? "THRESHOLDS\n" : "THRESHOLDS (skipped: figures are no verdict)\n")
+            + table.text
     }
 
     private var renditions: String {
@@ -97,6 +98,7 @@ public struct SummaryReport: Sendable {
               frames offered     \(Figure.percent(health.offered)) of intended
               publisher lag p99  \(Figure.number(health.publisherLagP99Milliseconds, digits: 2)) ms
               probe lag p99      \(Figure.number(health.probeLagP99Milliseconds, digits: 2)) ms
+              viewer lag p99     \(Figure.number(health.viewerLagP99Milliseconds, digits: 2)) ms
               steal              \(Figure.percent(health.steal))
               capture            \(captureWords(capture))
               clock offset moved \(Figure.number(step, digits: 3)) ms
@@ -127,5 +129,16 @@ public struct SummaryReport: Sendable {
     private var notes: String {
         let notes = results.summary.notes
         return notes.isEmpty ? "" : "NOTES\n" + notes.map { "  \($0)\n" }.joined()
+    }
+}
+
+extension RunResults {
+    /// Whether thresholds were judged: a run that was interrupted or is void says nothing of them.
+    var judges: Bool {
+        manifest.validity.valid && summary.outcome != .interrupted && summary.outcome != .void
+    }
+
+    func mark(of result: ThresholdResult) -> String {
+        judges ? result.passed ? "✓" : "✗" : "–"
     }
 }

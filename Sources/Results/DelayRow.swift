@@ -10,6 +10,7 @@ public struct DelayRow: CSVRow, Equatable {
     public var percentile: Double?
     public var delayMilliseconds: Double?
     public var count: Int?
+    public var negativeCount: Int?
 
     public init() {}
 
@@ -26,5 +27,8 @@ public struct DelayRow: CSVRow, Equatable {
         .init("percentile", \.percentile, unit: "%", "Percentile, 0 to 100."),
         .init("delay_ms", \.delayMilliseconds, unit: "ms", "Delay at the percentile."),
         .init("count", \.count, unit: "frames", "Frames in the whole distribution."),
+        .init(
+            "negative_count", \.negativeCount, unit: "frames",
+            "Frames with a delay below zero (a clock disagreement), in no percentile."),
     ]
 }

@@ -33,13 +33,13 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("rendition", \.rendition, "Rendition name."),
         .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
         .init("protocol", \.playProtocol, "rtmp, http-flv, or all."),
-        .init("viewers", \.viewers, "Viewers the row covers."),
+        .init("viewers", \.viewers, "Viewers the row covers; under churn, sessions."),
         .init(
             "wire_kbps", \.wireKilobits, unit: "kbit/s",
             "Downstream L2 bytes of one copy, retransmissions in, pure acknowledgements out."),
         .init(
             "payload_kbps", \.payloadKilobits, unit: "kbit/s",
-            "Audio and video message payload of one copy."),
+            "Audio and video message payload of one copy: all bytes over all viewers' time."),
         .init(
             "delay_p50_ms", \.delayP50Milliseconds, unit: "ms",
             "Median delay: from the intended time (viewer), through the server (wire)."),

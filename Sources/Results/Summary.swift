@@ -65,6 +65,8 @@ public struct RoleUsage: Codable, Sendable, Equatable {
 public struct GeneratorHealth: Codable, Sendable, Equatable {
     public var publisherLagP99Milliseconds: Double?
     public var probeLagP99Milliseconds: Double?
+    /// Of the load viewers' loops.
+    public var viewerLagP99Milliseconds: Double?
     /// Share of CPU time taken by the hypervisor, 0…1.
     public var steal: Double?
     /// Frames sent over frames intended, 0…1.

@@ -149,6 +149,13 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     func sweep(now: NIODeadline) {
         let configuration = hub.configuration
         if let (subscriber, _) = subscription {
+            // Nothing is sent to one that waits, so nothing would tell that it is gone.
+            if subscriber.isWaiting,
+                Int((now - openedAt).nanoseconds / 1_000_000)
+                    > configuration.waitingPlayerMilliseconds
+            {
+                return finish()
+            }
             if subscriber.congestedMilliseconds(now: now)
                 > configuration.stalledSubscriberMilliseconds
             {

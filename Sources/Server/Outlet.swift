@@ -13,7 +13,12 @@ final class Outlet {
     private let socket: NIOBSDSocket.Handle?
     /// Writes handed to the channel and not yet done.
     private var pending = 0
+    /// Bytes of replies among them: everything but media.
+    private var pendingReplyBytes = 0
     private var isClosed = false
+
+    /// Bytes of replies that may wait for a peer: one that reads has none waiting.
+    static let replyByteLimit = 64 << 10
 
     init(_ context: ChannelHandlerContext) {
         self.context = context
@@ -41,6 +46,32 @@ final class Outlet {
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
         context.write(NIOAny(bytes), promise: promise)
+    }
+
+    /// Queues a reply without flushing. False where the peer has left too many unread: it is to be
+    /// cut, for it could go on to ask.
+    func writeReply(_ bytes: ByteBuffer) -> Bool {
+        guard bytes.readableBytes > 0, !isClosed else { return true }
+        pending += 1
+        let count = bytes.readableBytes
+        pendingReplyBytes += count
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in
+            bound.value.pending -= 1
+            bound.value.pendingReplyBytes -= count
+        }
+        context.write(NIOAny(bytes), promise: promise)
+        guard pendingReplyBytes > Self.replyByteLimit else { return true }
+        // Many requests may have come in one read: what counts is what the socket does not take.
+        flush()
+        return pendingReplyBytes <= Self.replyByteLimit
+    }
+
+    /// Closes at once, whatever is queued.
+    func cut() {
+        isClosed = true
+        context.close(promise: nil)
     }
 
     func flush() { context.flush() }

@@ -152,7 +152,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 request, "NetStream.Publish.Denied", "the stream key is not accepted here")
         }
         let channel = context.channel
-        let address = channel.remoteAddress.map { "\($0)" } ?? "?"
+        let address = PeerAddress.text(channel)
         let claim = directory.claim(name, address: address) { channel.close(promise: nil) }
         let granted: (id: UInt64, resumesAfter: UInt32?)
         switch claim {
@@ -185,6 +185,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         let accepted = session.acceptPlay(request)
         if configuration.earlyPlay == .wait || directory.publications[name] != nil {
             write(accepted)
+            if case .closed = phase { return }
             role = .playing(subscriber, name: name, messageStreamID: id)
             if hub.subscribe(subscriber, to: name) {
                 logger.debug("play \(name)")
@@ -218,7 +219,16 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     private func write(_ bytes: ByteBuffer) {
-        outlet?.write(bytes)
+        guard let outlet else { return }
+        // Media of a player has a limit of its own, but each play request brings a join burst.
+        let mediaLimit = 2 * (configuration.queueByteLimit + configuration.gopCacheByteLimit)
+        if !outlet.writeReply(bytes) || outlet.queuedBytes > mediaLimit {
+            guard let context, case .session = phase else { return }
+            phase = .closed
+            logger.notice("cutting \(PeerAddress.text(context.channel)): it does not read")
+            leave(clean: false)
+            outlet.cut()
+        }
     }
 
     private func close(_ reason: String, level: Logger.Level = .notice) {
@@ -227,7 +237,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         phase = .closed
         logger.log(
             level: level,
-            "closing \(context.channel.remoteAddress.map { "\($0)" } ?? "?"): \(reason)")
+            "closing \(PeerAddress.text(context.channel)): \(reason)")
         leave(clean: false)
         outlet?.close()
     }

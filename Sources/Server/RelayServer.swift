@@ -50,22 +50,24 @@ public final class RelayServer: Sendable {
                 return CongestionControl(name).apply(to: channel)
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(
                     low: configuration.queueByteLimit / 4, high: configuration.queueByteLimit / 2))
         do {
-            let rtmp = try await base.childChannelInitializer { channel in
+            let rtmp = try await listen(configuration, .rtmp, configuration.rtmpPort, base) {
+                channel in
                 channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
                     let handler = RTMPServerHandler(
                         hub: hub(of: channel), hubs: hubs, directory: directory, logger: logger)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
-            }.bind(host: configuration.host, port: configuration.rtmpPort).get()
+            }
             var http: (any Channel)?
             if let port = configuration.httpPort {
-                http = try await base.childChannelInitializer { channel in
+                http = try await listen(configuration, .http, port, base) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         channel.setCloseOnExec()
                         let handler = FLVRequestHandler(
@@ -80,13 +82,26 @@ public final class RelayServer: Sendable {
                         let decoder = ByteToMessageHandler(HTTPRequestDecoder())
                         try channel.pipeline.syncOperations.addHandlers([decoder, handler])
                     }
-                }.bind(host: configuration.host, port: port).get()
+                }
             }
             return RelayServer(
                 group: group, hubs: hubs, directory: directory, rtmp: rtmp, http: http)
         } catch {
             try? await group.shutdownGracefully()
             throw error
+        }
+    }
+
+    private static func listen(
+        _ configuration: ServerConfiguration, _ listener: ServerError.Listener, _ port: Int,
+        _ base: ServerBootstrap,
+        _ initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws(ServerError) -> any Channel {
+        do {
+            return try await base.childChannelInitializer(initializer)
+                .bind(host: configuration.host, port: port).get()
+        } catch {
+            throw ServerError(error, listener, host: configuration.host, port: port)
         }
     }
 

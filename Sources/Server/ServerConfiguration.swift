@@ -45,6 +45,8 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var pingIntervalMilliseconds = 20_000
     /// A player whose queue stays full for so long is cut.
     public var stalledSubscriberMilliseconds = 30_000
+    /// An HTTP-FLV player that waits so long for a stream to begin is cut. (RTMP players are pinged.)
+    public var waitingPlayerMilliseconds = 600_000
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
 

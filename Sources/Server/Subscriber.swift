@@ -64,6 +64,9 @@ final class Subscriber {
         outlet.send(bytes, raw)
     }
 
+    /// Whether anything has been sent to it yet.
+    var isWaiting: Bool { !hasJoined }
+
     /// Milliseconds for which the queue has been full.
     func congestedMilliseconds(now: NIODeadline) -> Int {
         if case .congested(let since) = state {
@@ -117,6 +120,11 @@ final class Subscriber {
             state = .awaitingKeyFrame
             return admits(unit, cache)
         case .awaitingKeyFrame:
+            // Audio goes on meanwhile, within the same limit.
+            if !writable, outlet.queuedBytes > queueByteLimit + burstAllowance {
+                state = .congested(since: .now())
+                return false
+            }
             if unit.isSequenceHeader || unit.kind != .video { return true }
             guard unit.isKeyFrame || !cache.hasVideo else { return false }
             state = .live

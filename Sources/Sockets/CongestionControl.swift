@@ -21,7 +21,8 @@ public struct CongestionControl: Sendable, Hashable {
     }
 
     /// Sets the algorithm on a channel; accepted connections inherit a listening channel's.
-    /// Throws where the kernel does not know it.
+    /// Fails with `CongestionControlError` where the kernel does not know it or this process may
+    /// not use it.
     public func apply(to channel: any Channel) -> EventLoopFuture<Void> {
         guard let provider = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeSucceededVoidFuture()
@@ -30,6 +31,19 @@ public struct CongestionControl: Sendable, Hashable {
         var value: (UInt64, UInt64) = (0, 0)
         withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: name.utf8.prefix(15)) }
         return provider.unsafeSetSocketOption(
-            level: .tcp, name: .init(rawValue: CInt(millrace_TCP_CONGESTION)), value: value)
+            level: .tcp, name: .init(rawValue: CInt(millrace_TCP_CONGESTION)), value: value
+        ).flatMapErrorThrowing { [name] _ in throw CongestionControlError(name: name) }
+    }
+}
+
+/// A congestion control that cannot be had.
+public struct CongestionControlError: Error, Sendable, CustomStringConvertible {
+    public var name: String
+
+    public init(name: String) { self.name = name }
+
+    public var description: String {
+        "the congestion control '\(name)' is not to be had here; it takes "
+            + CongestionControl.available.joined(separator: ", ")
     }
 }

@@ -6,8 +6,17 @@ import NIOPosix
 public func connectFailure(_ error: any Error) -> String {
     if let failure = error as? NIOConnectionError {
         if let first = failure.connectionErrors.first { return connectFailure(first.error) }
-        return "cannot resolve '\(failure.host)'"
+        return "the host '\(failure.host)' is not known"
     }
+    if error is SocketAddressError { return "the host is not known" }
     if let failure = error as? IOError { return String(cString: strerror(failure.errnoCode)) }
     return "\(error)"
+}
+
+/// Whether it is worth asking if the server runs: it was reached, and did not take the connection.
+public func isRefusal(_ error: any Error) -> Bool {
+    if let failure = error as? NIOConnectionError {
+        return failure.connectionErrors.first.map { isRefusal($0.error) } ?? false
+    }
+    return (error as? IOError)?.errnoCode == ECONNREFUSED
 }

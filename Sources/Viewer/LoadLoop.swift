@@ -15,6 +15,7 @@ final class LoadLoop: @unchecked Sendable {
     private let buffer: UnsafeMutableRawBufferPointer
     private var limited: [Int] = []
     private var lag = DelayHistogram()
+    private var windowLag = DelayHistogram()
     private var failed = 0
     private var playing = 0
     private var connected = 0
@@ -80,6 +81,9 @@ final class LoadLoop: @unchecked Sendable {
             }
             if now >= nextTick {
                 lag.record(nanoseconds: now - nextTick)
+                if pool.withShared({ $0.window })?.contains(nextTick) ?? false {
+                    windowLag.record(nanoseconds: now - nextTick)
+                }
                 nextTick += ((now - nextTick) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
                 if publish(pool) { break }
             }
@@ -114,7 +118,11 @@ final class LoadLoop: @unchecked Sendable {
         for index in viewers.indices { viewers[index].close() }
         let reports = viewers.map(\.report)
         publishCounts(pool)
-        pool.withShared { $0.report.viewers = reports }
+        let windowLag = windowLag
+        pool.withShared {
+            $0.report.viewers = reports
+            $0.report.windowLag = windowLag
+        }
     }
 
     private func publishCounts(_ pool: LoadViewerPool) {
@@ -142,8 +150,9 @@ final class LoadLoop: @unchecked Sendable {
     private func crossBoundaries(_ window: SteadyWindow, _ now: Int64, _ done: inout [Bool]) {
         if !done[0], now >= window.startNanoseconds {
             done[0] = true
-            for index in viewers.indices where viewers[index].isOpen {
-                drain(index)
+            // Those that have left count nothing in the window, those still to come all.
+            for index in viewers.indices {
+                if viewers[index].isOpen { drain(index) }
                 viewers[index].atWindowStart = viewers[index].counters
             }
         }
@@ -170,6 +179,7 @@ final class LoadLoop: @unchecked Sendable {
 
     private func join(_ index: Int) {
         let shaped = viewers[index].spec.rateLimit != nil
+        viewers[index].askedAt = Clock.monotonicNanoseconds()
         do {
             let fd = try connectors[connectorOf[index]].connect(
                 congestionControl: options.congestionControl, shaped: shaped)
@@ -185,9 +195,16 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
+    /// What has come counts, though a lazy viewer has not read it yet.
     private func leave(_ index: Int) {
+        if viewers[index].isOpen { drain(index) }
+        end(index)
+    }
+
+    private func end(_ index: Int) {
         guard viewers[index].isOpen else { return }
         count(index, opened: false)
+        viewers[index].endedAt = Clock.monotonicNanoseconds()
         viewers[index].close()
     }
 
@@ -200,7 +217,7 @@ final class LoadLoop: @unchecked Sendable {
     private func fail(_ index: Int, _ reason: String) {
         failed += 1
         viewers[index].failure = reason
-        if viewers[index].isOpen { leave(index) }
+        end(index)
         limited.removeAll { $0 == index }
     }
 
@@ -247,6 +264,7 @@ final class LoadLoop: @unchecked Sendable {
             let began = try viewers[index].receive(
                 buffer, room: Self.room, count: count, now: now, random: &random)
             if began { startedPlaying(index) }
+            if viewers[index].hasMedia, !viewers[index].hasLowWaterMark { readRarely(index) }
         } catch {
             fail(index, "\(error)")
         }
@@ -261,10 +279,17 @@ final class LoadLoop: @unchecked Sendable {
             epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
             viewers[index].spentUntil = Clock.monotonicNanoseconds()
             limited.append(index)
-        } else if viewers[index].spec.mode == .lazy {
-            _ = SocketConnector.set(
-                fd, SOL_SOCKET, millrace_SO_RCVLOWAT, Int32(options.lowWaterMark))
         }
+    }
+
+    /// From the first media on, which a low-water mark would keep waiting.
+    private func readRarely(_ index: Int) {
+        viewers[index].hasLowWaterMark = true
+        guard viewers[index].spec.mode == .lazy, viewers[index].spec.rateLimit == nil else {
+            return
+        }
+        _ = SocketConnector.set(
+            viewers[index].fd, SOL_SOCKET, millrace_SO_RCVLOWAT, Int32(options.lowWaterMark))
     }
 
     /// Reads the bytes that have come due since the last tick. Time in which nothing waited is

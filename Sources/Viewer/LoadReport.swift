@@ -26,8 +26,12 @@ public struct LoadViewerReport: Codable, Sendable, Hashable {
     public var index: Int
     /// 0 where it never connected.
     public var localPort: Int
-    /// From connect to the first media byte.
-    public var firstByteNanoseconds: Int64?
+    /// The connection attempt, CLOCK_MONOTONIC; nil where it never came to one.
+    public var askedAtNanoseconds: Int64?
+    /// From the connection attempt to the first audio or video message, headers included.
+    public var firstMediaNanoseconds: Int64?
+    /// When it left or was cut off, CLOCK_MONOTONIC; nil = it was there at the end.
+    public var endedAtNanoseconds: Int64?
     /// Bytes and messages within the steady window.
     public var window: ViewerCounters
     public var total: ViewerCounters
@@ -41,7 +45,10 @@ public struct LoadReport: Codable, Sendable {
     public var playing: Int
     public var failed: Int
     public var receivedBytes: Int
-    /// How late the loop's timer woke: the generator's own health.
+    /// How late the loop came to its own tick: the generator's health. Waiting for bytes is no
+    /// lag.
     public var lag: DelayHistogram
+    /// The same over the steady window alone, since the start.
+    public var windowLag = DelayHistogram()
     public var viewers: [LoadViewerReport]
 }

@@ -25,8 +25,13 @@ struct LoadViewer {
     private var carry: [UInt8] = []
     private var receivedBytes = 0
     private var acknowledgements = AcknowledgementWindow()
-    private(set) var connectedAt: Int64 = 0
-    private(set) var firstByteAt: Int64?
+    /// When it set out to connect, CLOCK_MONOTONIC.
+    var askedAt: Int64?
+    private(set) var firstMediaAt: Int64?
+    /// When it left or was cut off.
+    var endedAt: Int64?
+    /// Reads rarely from now on: its socket has a low-water mark.
+    var hasLowWaterMark = false
     private(set) var isPlaying = false
     var atWindowStart: ViewerCounters?
     var atWindowEnd: ViewerCounters?
@@ -53,7 +58,6 @@ struct LoadViewer {
 
     /// The connection is up: says hello.
     mutating func connected(now: Int64, random: inout SystemRandomNumberGenerator) throws {
-        connectedAt = now
         spentUntil = now
         switch endpoint {
         case .rtmp(let url):
@@ -67,6 +71,8 @@ struct LoadViewer {
             state = .http
         }
     }
+
+    var hasMedia: Bool { firstMediaAt != nil }
 
     /// Takes what was read into `buffer`, behind room for the carry. Returns true when the
     /// stream has just begun to play.
@@ -108,7 +114,9 @@ struct LoadViewer {
             isPlaying = true
         case .waiting, .connecting, .closed: break
         }
-        if firstByteAt == nil, counters.payloadBytes > 0 { firstByteAt = now }
+        if firstMediaAt == nil, counters.videoMessages + counters.audioMessages > 0 {
+            firstMediaAt = now
+        }
         return isPlaying && !wasPlaying
     }
 
@@ -156,8 +164,9 @@ struct LoadViewer {
     var report: LoadViewerReport {
         let window = atWindowStart.map { (atWindowEnd ?? counters) - $0 }
         return LoadViewerReport(
-            index: spec.index, localPort: localPort,
-            firstByteNanoseconds: firstByteAt.map { $0 - connectedAt },
+            index: spec.index, localPort: localPort, askedAtNanoseconds: askedAt,
+            firstMediaNanoseconds: firstMediaAt.flatMap { first in askedAt.map { first - $0 } },
+            endedAtNanoseconds: endedAt,
             window: window ?? ViewerCounters(), total: counters, failure: failure)
     }
 }

@@ -9,7 +9,10 @@ struct ProbeAccount {
     private var playout: PlayoutBuffer
     private let askedAt: Int64
     private var nalUnitLengthSize = 4
-    private var timestampBase: Int64?
+    /// The latest timestamp as it came, and its place on a line that does not wrap, ms.
+    private var lastTimestamp: (raw: UInt32, position: Int64)?
+    /// The highest frame number from before the window, or from before the probe asked.
+    private var lastFrameBefore: UInt64?
     private var seen = FrameNumberSet()
     private var atWindowStart: ViewerCounters?
     private var receivedBytes = 0
@@ -21,6 +24,7 @@ struct ProbeAccount {
 
     init(_ spec: ViewerSpec, askedAt: Int64, frameLimit: Int) {
         report = ProbeViewerReport(index: spec.index, localPort: 0)
+        report.askedAtNanoseconds = askedAt
         playout = PlayoutBuffer(targetMilliseconds: spec.playoutBufferMilliseconds, now: askedAt)
         self.askedAt = askedAt
         self.frameLimit = frameLimit
@@ -61,6 +65,7 @@ struct ProbeAccount {
     ) -> Int64? {
         payloadBytes += payload.readableBytes
         if isVideo { videoMessages += 1 } else { audioMessages += 1 }
+        if report.firstMediaNanoseconds == nil { report.firstMediaNanoseconds = now - askedAt }
         if isVideo, let header = VideoTagHeader.parse(payload) {
             if header.isSequenceHeader {
                 if let record = configuration(payload, header) {
@@ -72,14 +77,21 @@ struct ProbeAccount {
             return nil
         }
         if report.firstFrameNanoseconds == nil { report.firstFrameNanoseconds = now - askedAt }
-        let base = timestampBase ?? Int64(timestamp)
-        timestampBase = base
-        playout.receive(timestampMilliseconds: Int64(timestamp) - base, now: now)
+        playout.receive(timestampMilliseconds: unwrap(timestamp), now: now)
         guard isVideo,
             let stamp = FrameStamp.find(
                 inVideoPayload: payload, nalUnitLengthSize: nalUnitLengthSize)
         else { return nil }
         return receive(stamp, now: now)
+    }
+
+    /// Milliseconds since the first message: timestamps wrap at 2^32, and a step is meant in the
+    /// direction in which it is shorter.
+    private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
+        let step = lastTimestamp.map { Int64(Int32(bitPattern: timestamp &- $0.raw)) } ?? 0
+        let position = (lastTimestamp?.position ?? 0) + step
+        lastTimestamp = (timestamp, position)
+        return position
     }
 
     private func configuration(
@@ -101,9 +113,13 @@ struct ProbeAccount {
         }
         guard stamp.intendedNanoseconds >= askedAt else {
             report.joinBurstFrames += 1
+            lastFrameBefore = max(lastFrameBefore ?? 0, stamp.frameNumber)
             return nil
         }
         let delay = now - stamp.intendedNanoseconds
+        if let window, stamp.intendedNanoseconds < window.startNanoseconds {
+            lastFrameBefore = max(lastFrameBefore ?? 0, stamp.frameNumber)
+        }
         guard window?.contains(stamp.intendedNanoseconds) ?? true else { return nil }
         report.windowFrames += 1
         report.firstWindowFrame = min(report.firstWindowFrame ?? .max, stamp.frameNumber)
@@ -121,22 +137,35 @@ struct ProbeAccount {
         return delay
     }
 
-    mutating func fail(_ reason: String) {
+    mutating func fail(_ reason: String, now: Int64) {
         if report.failure == nil { report.failure = reason }
+        end(now: now)
+    }
+
+    /// It left, or was cut off, before the end.
+    mutating func end(now: Int64) {
+        if report.endedAtNanoseconds == nil { report.endedAtNanoseconds = now }
     }
 
     mutating func finish(now: Int64) -> ProbeViewerReport {
         crossBoundaries(now)
         playout.finish(now: now)
-        if !windowIsClosed { report.window = counters - (atWindowStart ?? ViewerCounters()) }
+        if window == nil {
+            report.window = counters
+        } else if !windowIsClosed, let start = atWindowStart {
+            report.window = counters - start
+        }
         report.total = counters
         report.startupNanoseconds = playout.startupNanoseconds
         report.stallCount = playout.stallCount
         report.stallNanoseconds = playout.stallNanoseconds
         report.playedNanoseconds = playout.playedNanoseconds
+        // Numbers come from the network: whatever they are, the sums stay in range.
         if let first = report.firstWindowFrame, let last = report.lastWindowFrame {
-            report.missingFrames = Int(last - first) + 1 - report.windowFrames
+            report.missingFrames = max(0, Int(clamping: last - first) - (report.windowFrames - 1))
         }
+        report.firstDueFrame =
+            lastFrameBefore.map { $0 == .max ? $0 : $0 + 1 } ?? report.firstWindowFrame
         return report
     }
 }

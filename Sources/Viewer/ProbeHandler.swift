@@ -160,14 +160,15 @@ final class ProbeHandler: ChannelInboundHandler {
     }
 
     private func fail(_ reason: String) {
-        account.fail(reason)
+        account.fail(reason, now: Int64(NIODeadline.now().uptimeNanoseconds))
         isPlaying = false
         phase = .closed
         context?.close(promise: nil)
     }
 
-    /// Ends without counting as a failure.
-    func finish() -> ProbeViewerReport {
+    /// Ends without counting as a failure; `leaves` where others go on.
+    func finish(leaves: Bool) -> ProbeViewerReport {
+        if leaves { account.end(now: Int64(NIODeadline.now().uptimeNanoseconds)) }
         phase = .closed
         isPlaying = false
         context?.close(promise: nil)

@@ -17,6 +17,7 @@ public final class ProbePool: Sendable {
         var handlers: [Int: ProbeHandler] = [:]
         var window: SteadyWindow?
         var lag = DelayHistogram()
+        var windowLag = DelayHistogram()
         var delay: [String: DelayHistogram] = [:]
         var failures: [ProbeViewerReport] = []
         var isStopped = false
@@ -62,7 +63,11 @@ public final class ProbePool: Sendable {
     private func tick() {
         guard !state.value.isStopped else { return }
         let now = Int64(NIODeadline.now().uptimeNanoseconds)
-        state.value.lag.record(nanoseconds: max(0, now - state.value.expectedTick))
+        let late = max(0, now - state.value.expectedTick)
+        state.value.lag.record(nanoseconds: late)
+        if state.value.window?.contains(state.value.expectedTick) ?? false {
+            state.value.windowLag.record(nanoseconds: late)
+        }
         let period: Int64 = 10_000_000
         state.value.expectedTick += ((now - state.value.expectedTick) / period + 1) * period
         let next = NIODeadline.uptimeNanoseconds(UInt64(state.value.expectedTick))
@@ -72,7 +77,7 @@ public final class ProbePool: Sendable {
     private func join(_ spec: ViewerSpec) {
         guard !state.value.isStopped, let endpoint = try? ViewerEndpoint(spec) else { return }
         let askedAt = Int64(NIODeadline.now().uptimeNanoseconds)
-        let key = "\(spec.stream)/\(spec.rendition)"
+        let key = spec.delayKey
         let congestionControl = congestionControl
         ClientBootstrap(group: loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -100,7 +105,9 @@ public final class ProbePool: Sendable {
                         localPort: channel.localAddress?.port ?? 0)
                 case .failure(let error):
                     var account = ProbeAccount(spec, askedAt: askedAt, frameLimit: 0)
-                    account.fail("cannot connect: \(connectFailure(error))")
+                    account.fail(
+                        "cannot connect: \(connectFailure(error))",
+                        now: Int64(NIODeadline.now().uptimeNanoseconds))
                     self.state.value.handlers.removeValue(forKey: spec.index)
                     self.state.value.failures.append(account.finish(now: askedAt))
                 }
@@ -109,7 +116,7 @@ public final class ProbePool: Sendable {
 
     private func leave(_ spec: ViewerSpec) {
         guard let handler = state.value.handlers.removeValue(forKey: spec.index) else { return }
-        state.value.failures.append(handler.finish())
+        state.value.failures.append(handler.finish(leaves: true))
     }
 
     public func setWindow(_ window: SteadyWindow) {
@@ -137,7 +144,8 @@ public final class ProbePool: Sendable {
             playing: state.value.handlers.values.count { $0.isPlaying },
             failed: state.value.failures.count { $0.failure != nil }
                 + state.value.handlers.values.count { $0.account.report.failure != nil },
-            lag: state.value.lag, delay: state.value.delay, viewers: [])
+            lag: state.value.lag, windowLag: state.value.windowLag, delay: state.value.delay,
+            viewers: [])
     }
 
     /// Closes every probe and returns the final report.
@@ -146,7 +154,9 @@ public final class ProbePool: Sendable {
             var report = summary()
             state.value.isStopped = true
             report.viewers = state.value.failures
-            for handler in state.value.handlers.values { report.viewers.append(handler.finish()) }
+            for handler in state.value.handlers.values {
+                report.viewers.append(handler.finish(leaves: false))
+            }
             report.viewers.sort { $0.index < $1.index }
             return report
         }.get()

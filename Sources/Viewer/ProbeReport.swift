@@ -9,13 +9,42 @@ public struct ProbeFrame: Codable, Sendable, Hashable {
     public var arrivalNanoseconds: Int64
 }
 
+/// In a list of four numbers: there are many.
+extension ProbeFrame {
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        frameNumber = try list.decode(UInt64.self)
+        intendedNanoseconds = try list.decode(Int64.self)
+        latenessMicroseconds = try list.decode(UInt32.self)
+        arrivalNanoseconds = try list.decode(Int64.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        try list.encode(frameNumber)
+        try list.encode(intendedNanoseconds)
+        try list.encode(latenessMicroseconds)
+        try list.encode(arrivalNanoseconds)
+    }
+}
+
 /// One probe at the end.
 public struct ProbeViewerReport: Codable, Sendable {
     public var index: Int
     public var localPort: Int
     public var streamID: UInt32?
-    /// From the first connection attempt to the first video frame (audio where there is none).
+    /// The connection attempt, CLOCK_MONOTONIC.
+    public var askedAtNanoseconds: Int64 = 0
+    /// From the connection attempt to the first audio or video message, headers included.
+    public var firstMediaNanoseconds: Int64?
+    /// From the connection attempt to the first audio or video frame.
     public var firstFrameNanoseconds: Int64?
+    /// When it left or was cut off, CLOCK_MONOTONIC; nil = it was there at the end.
+    public var endedAtNanoseconds: Int64?
+    /// The first frame of the window that was due to this probe: the one after the last that it
+    /// got from before the window (or before it asked), else the first that came. nil where it
+    /// never saw a stamp.
+    public var firstDueFrame: UInt64?
     /// Frames sent by the publisher before this probe asked to play: the GOP cache.
     public var joinBurstFrames = 0
     /// Stamped frames of the steady window, each counted once.
@@ -46,7 +75,9 @@ public struct ProbeReport: Codable, Sendable {
     public var failed: Int
     /// How late the loop's own timer woke since the last report.
     public var lag: DelayHistogram
-    /// By `ViewerSpec.stream` and rendition, corrected, since the last report.
+    /// The same over the steady window alone, since the start.
+    public var windowLag = DelayHistogram()
+    /// By `ViewerSpec.delayKey`, corrected, since the last report.
     public var delay: [String: DelayHistogram]
     public var viewers: [ProbeViewerReport]
 }

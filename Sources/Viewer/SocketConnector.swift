@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Sockets
 
 /// Non-blocking TCP connections with the options that a viewer needs before it connects.
 struct SocketConnector {
@@ -41,12 +42,13 @@ struct SocketConnector {
             failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, 65536)
         }
         if let name = congestionControl {
-            failed =
-                failed
-                || name.withCString {
-                    setsockopt(fd, tcp, millrace_TCP_CONGESTION, $0, socklen_t(name.utf8.count))
-                        != 0
-                }
+            let code = name.withCString {
+                setsockopt(fd, tcp, millrace_TCP_CONGESTION, $0, socklen_t(name.utf8.count))
+            }
+            guard code == 0 else {
+                close(fd)
+                throw ViewerError(description: CongestionControlError(name: name).description)
+            }
         }
         let code =
             failed

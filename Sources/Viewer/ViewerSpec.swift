@@ -46,6 +46,17 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     }
 }
 
+extension ViewerSpec {
+    /// Under which the intervals' delays are added up: `<stream>/<rendition>/<protocol>`.
+    public var delayKey: String { Self.delayKey(stream, rendition, transport.rawValue) }
+
+    public static func delayKey(_ stream: String, _ rendition: String, _ transport: String)
+        -> String
+    {
+        "\(stream)/\(rendition)/\(transport)"
+    }
+}
+
 /// The part of a run that counts, in CLOCK_MONOTONIC nanoseconds.
 public struct SteadyWindow: Codable, Sendable, Hashable {
     public var startNanoseconds: Int64

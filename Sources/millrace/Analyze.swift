@@ -69,7 +69,7 @@ struct Analyze: ParsableCommand {
             capture.start()
             sleep(UInt32(duration))
             let snapshot = capture.stop()
-            if let problem = snapshot.problem { fputs("millrace: \(problem)\n", stderrStream) }
+            if let problem = snapshot.problem { say("millrace: \(problem)") }
             try? show(snapshot.report)
         } catch {
             fail("\(error)")

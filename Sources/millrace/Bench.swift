@@ -77,7 +77,7 @@ struct BenchFanout: AsyncParsableCommand {
         let report: FanoutBench.Report
         do {
             report = try await FanoutBench(options).run { measurement in
-                fputs(Self.line(measurement) + "\n", stderrStream)
+                say(Self.line(measurement))
             }
         } catch {
             fail("\(error)")

@@ -5,10 +5,11 @@ import Glibc
 struct Millrace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "millrace",
-        abstract: "Load-tests live-streaming stacks and simulates adaptive viewers.",
+        abstract:
+            "Load-tests live-streaming stacks: publishers, thousands of viewers, capture, verdict.",
         discussion: """
-            Exit codes: 0 pass, 1 internal error, 2 usage, 97 trial void, 98 inconclusive, \
-            99 thresholds failed, 104 bad scenario, 105 interrupted.
+            Exit codes: 0 pass, 1 internal error, 2 usage, 97 trial void, 98 inconclusive \
+            (reserved for compare), 99 thresholds failed, 104 bad scenario, 105 interrupted.
             Results go to stdout, logs to stderr.
             """,
         version: "0.1.0",
@@ -32,7 +33,7 @@ struct Millrace: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             if code == .validationFailure {
-                fputs(fullMessage(for: error) + "\n", stderrStream)
+                say(fullMessage(for: error))
                 Glibc.exit(2)
             }
             exit(withError: error)

@@ -61,6 +61,18 @@ struct Publish: AsyncParsableCommand {
             throw ValidationError(
                 "--size is '\(size)'; it takes WIDTHxHEIGHT, for example 1280x720")
         }
+        for side in size.split(separator: "x").compactMap({ Int($0) }) {
+            try check(side, in: 16...8192, "each side of --size")
+        }
+        if file == nil, !edgeLadder {
+            do {
+                for spec in try specs().prefix(1) { _ = try spec.source.makeSource() }
+            } catch let error as MediaError {
+                throw ValidationError(
+                    "these streams cannot be made: \(error.message); see --bitrate, "
+                        + "--audio-bitrate, --size, --fps and --gop")
+            }
+        }
     }
 
     private func specs() throws -> [PublishSpec] {
@@ -143,9 +155,9 @@ struct Publish: AsyncParsableCommand {
         let connected = report.streams.count { $0.isConnected }
         let frames = report.streams.reduce(0) { $0 + $1.framesSent }
         let late = report.lateness.milliseconds(atPercentile: 99) ?? 0
-        fputs(
-            "\(connected)/\(report.streams.count) streams, \(frames) frames, lateness p99 \(rounded(late)) ms\n",
-            stderrStream)
+        say(
+            "\(connected)/\(report.streams.count) streams, \(frames) frames, lateness p99 \(rounded(late)) ms"
+        )
     }
 }
 

@@ -62,7 +62,7 @@ struct Run: AsyncParsableCommand {
         try ReportFiles.write(read, to: outcome.path)
         print(json ? try JSONReport(read).text() : SummaryReport(read).text)
         if !quiet {
-            fputs("results: \(outcome.path)\nreport:  \(outcome.path)/report.html\n", stderrStream)
+            say("results: \(outcome.path)\nreport:  \(outcome.path)/report.html")
         }
         let code: Int32 =
             switch outcome.summary.outcome {
@@ -82,7 +82,7 @@ enum ScenarioFile {
         do {
             return try Scenario.load(path: path)
         } catch {
-            fputs("\(error)\n", stderrStream)
+            say("\(error)")
             throw ExitCode(104)
         }
     }
@@ -111,6 +111,11 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         for path in paths {
+            if let simulation = SimulationSummary.read(directory: path) {
+                let report = SimulationReport(simulation)
+                print(json ? try ResultsJSON.text(simulation) : report.text, terminator: "")
+                continue
+            }
             let results: RunResults
             do {
                 results = try RunResults(path: path)

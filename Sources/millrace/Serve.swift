@@ -85,9 +85,9 @@ struct Serve: AsyncParsableCommand {
         do {
             server = try await RelayServer.start(configuration, logger: logger)
         } catch {
-            fail(
-                "cannot listen on \(host): \(error); is a port taken? --rtmp-port 0 picks a free one"
-            )
+            let flag = (error as? ServerError)?.listener == .http ? "--http-port" : "--rtmp-port"
+            let isTaken = (error as? ServerError)?.isPortTaken ?? false
+            fail("\(error)\(isTaken ? "; give another \(flag), 0 picks a free one" : "")")
         }
         print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
         if let port = server.httpPort {

@@ -9,7 +9,8 @@ nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
     return stream
 }()
 
-/// SIGINT and SIGTERM; the first one begins an orderly stop.
+/// SIGINT, SIGTERM and SIGHUP (the terminal is gone); the first one begins an orderly stop. A
+/// SIGHUP that is ignored, as under nohup, stays so.
 enum Interruption {
     private struct State {
         var sources: [any DispatchSourceSignal] = []
@@ -19,13 +20,20 @@ enum Interruption {
 
     private static let state = Mutex(State())
 
-    /// Returns the first of the two signals that comes, nil after `release`.
+    private static var isHangupIgnored: Bool {
+        var action = sigaction()
+        sigaction(SIGHUP, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// Returns the first of the signals that comes, nil after `release`.
     static func wait() async -> Int32? {
         await withCheckedContinuation { continuation in
             state.withLock { state in
                 guard !state.released else { return continuation.resume(returning: nil) }
                 state.waiting = continuation
-                for number in [SIGINT, SIGTERM] {
+                for number in [SIGINT, SIGTERM] + (isHangupIgnored ? [] : [SIGHUP]) {
                     signal(number, SIG_IGN)
                     let source = DispatchSource.makeSignalSource(signal: number)
                     source.setEventHandler { resume(number) }

@@ -39,7 +39,8 @@ struct View: AsyncParsableCommand {
         try check(probes, in: 0...count, "--probes")
         try check(streams, in: 1...100_000, "--streams")
         try check(duration, in: 1...31_536_000, "--duration")
-        guard rate > 0 else { throw ValidationError("--rate must be more than 0") }
+        try check(rate, in: 0.01...1_000_000, "--rate")
+        try check(rateLimit, in: 0...100_000_000, "--rate-limit")
     }
 
     func run() async throws {
@@ -81,9 +82,26 @@ struct View: AsyncParsableCommand {
             group.cancelAll()
             Interruption.release()
         }
+        // Interrupted: what was measured counts up to now.
+        let end = min(window.endNanoseconds, max(steady, Clock.monotonicNanoseconds()))
+        let measured = SteadyWindow(startNanoseconds: steady, endNanoseconds: end)
+        if end < window.endNanoseconds {
+            load.setWindow(measured)
+            probe.setWindow(measured)
+        }
         let probeReport = try await probe.stop()
         let loadReport = await load.stop()
-        if summarise(loadReport, probeReport, window) > 0 { throw ExitCode(1) }
+        let failures = summarise(loadReport, probeReport, measured)
+        let total =
+            loadReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
+            + probeReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
+        if total == 0 {
+            fail("no viewer received any audio or video; does anybody publish \(url)?")
+        }
+        if failures > 0 {
+            fflush(nil)
+            throw ExitCode(1)
+        }
     }
 
     /// Prints what came; returns how many viewers failed.
@@ -95,20 +113,39 @@ struct View: AsyncParsableCommand {
             load.viewers.reduce(0) { $0 + $1.window.payloadBytes }
             + probe.viewers.reduce(0) { $0 + $1.window.payloadBytes }
         print("viewers     \(count) (\(probes) probes)")
-        print(
-            "received    \(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s audio and video payload"
-        )
-        for viewer in probe.viewers {
-            let delay = viewer.delay
+        if seconds > 0 {
             print(
-                "probe \(viewer.index): \(viewer.windowFrames) frames, \(viewer.missingFrames) missing, \(viewer.duplicateFrames) twice, delay p50 \(rounded(delay.milliseconds(atPercentile: 50) ?? 0)) p99 \(rounded(delay.milliseconds(atPercentile: 99) ?? 0)) max \(rounded(delay.maximumMilliseconds ?? 0)) ms, stalls \(viewer.stallCount)\(viewer.failure.map { ", \($0)" } ?? "")"
+                "received    \(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s audio and video payload, over \(rounded(seconds)) s"
             )
+        } else {
+            print("received    no figures: ended before all viewers had joined")
         }
+        for viewer in probe.viewers { print(Self.line(viewer)) }
         let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
         for (reason, group) in Dictionary(grouping: failures, by: \.self) {
             print("failed      \(group.count): \(reason)")
         }
         return failures.count
+    }
+
+    private static func line(_ viewer: ProbeViewerReport) -> String {
+        let failure = viewer.failure.map { ", \($0)" } ?? ""
+        let head = "probe \(viewer.index): "
+        let stalls = ", stalls \(viewer.stallCount)\(failure)"
+        guard viewer.streamID != nil else {
+            return head
+                + (viewer.total.payloadBytes == 0
+                    ? "nothing came\(failure)"
+                    : "\(viewer.window.videoMessages) video messages, no stamps (delay needs a stream that Millrace publishes)\(stalls)")
+        }
+        let frames =
+            "\(viewer.windowFrames) frames, \(viewer.missingFrames) missing, \(viewer.duplicateFrames) twice"
+        guard let median = viewer.delay.milliseconds(atPercentile: 50),
+            let high = viewer.delay.milliseconds(atPercentile: 99),
+            let most = viewer.delay.maximumMilliseconds
+        else { return head + frames + ", no delay measured" + stalls }
+        return head + frames
+            + ", delay p50 \(rounded(median)) p99 \(rounded(high)) max \(rounded(most)) ms" + stalls
     }
 }
 

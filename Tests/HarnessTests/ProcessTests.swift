@@ -148,6 +148,7 @@ import Testing
                 seen.append("ready")
                 try worker.send(.start(monotonicNanoseconds: 5))
             case .garbled(let text): seen.append(text)
+            case .partial: seen.append("part")
             case .report(.interval(let histogram)):
                 seen.append("interval \(histogram.count) \(histogram.negativeCount)")
                 try worker.send(.window(WorkerWindow(startNanoseconds: 0, endNanoseconds: 1)))
@@ -162,6 +163,39 @@ import Testing
             seen == [
                 "ready", "not a report", "interval 3 1", "odd", "final a", "exited with status 3",
             ])
+    }
+
+    /// Messages of any length pass the pipe in both directions.
+    @Test func longMessages() async throws {
+        let name = String(repeating: "x", count: 20 << 20)
+        let script = """
+            import sys
+            lines = []
+            for line in sys.stdin:
+                lines.append(line)
+                if line[0] == "=": break
+            sys.stdout.write("".join(lines))
+            """
+        let worker = try Worker<Config, Config, Empty, Config>(
+            name: "python",
+            .init(
+                path: "/usr/bin/python3",
+                arguments: ["-c", script]),
+            config: Config(name: name))
+        var parts = 0
+        var said: [String] = []
+        for await event in worker.events() {
+            switch event {
+            case .partial: parts += 1
+            // The echo of a command is no report.
+            case .garbled(let text): said.append(text)
+            case .ended(let status): said.append("\(status)")
+            case .report: Issue.record("a report")
+            }
+        }
+        #expect(parts == 20)
+        #expect(said.first?.hasPrefix(#"{"config":{"name":"xxx"#) == true)
+        #expect(said.last == "exited with status 0")
     }
 
     @Test func messagesRoundTripAsOneKeyObjects() throws {

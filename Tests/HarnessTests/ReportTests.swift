@@ -71,6 +71,16 @@ import Testing
         }
     }
 
+    /// A run that was cut off has judged nothing.
+    @Test func interruptedSkipsThresholds() {
+        var results = Self.results()
+        results.summary.outcome = .interrupted
+        let text = SummaryReport(results).text
+        #expect(text.contains("skipped"))
+        #expect(!text.contains("✓") && !text.contains("✗"))
+        #expect(!HTMLReport(results).text.contains("✓"))
+    }
+
     @Test func jsonIsJSON() throws {
         let text = try JSONReport(Self.results()).text()
         let object = try #require(
@@ -115,6 +125,9 @@ import Testing
             generatorLagP99Milliseconds: 1, captureDrops: 0, steal: 0, offered: 1,
             clockStepNanoseconds: 10_000)
         #expect(limits.judge(good).valid)
+        var late = good
+        late.viewerLagP99Milliseconds = 101
+        #expect(limits.judge(late).reasons.count == 1)
         let bad = TrialEvidence(
             generatorLagP99Milliseconds: 21, captureDrops: 0.01, steal: 0.06, offered: 0.5,
             clockStepNanoseconds: 2_000_000)

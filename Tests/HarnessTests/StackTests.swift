@@ -62,6 +62,25 @@ import Testing
         await driver.stop()
     }
 
+    /// A runner that was killed leaves nginx's directory; the next run removes it, and no other.
+    @Test func staleDirectoriesAreSwept() async throws {
+        let parent = NSTemporaryDirectory() + "millrace-sweep-\(UUID())"
+        let files = FileManager.default
+        defer { try? files.removeItem(atPath: parent) }
+        let ended = try ProcessTests.shell("exit 0")
+        _ = await ended.wait()
+        let names = [
+            "millrace-nginx-\(ended.pid)-AB-CD", "millrace-nginx-\(getpid())-AB-CD",
+            "millrace-nginx-x", "other-\(ended.pid)-AB",
+        ]
+        for name in names {
+            try files.createDirectory(
+                atPath: "\(parent)/\(name)", withIntermediateDirectories: true)
+        }
+        NginxRTMPDriver.sweepStaleDirectories(in: parent)
+        #expect(try files.contentsOfDirectory(atPath: parent).sorted() == names[1...].sorted())
+    }
+
     @Test func missingNginxSaysHowToInstall() async {
         let driver = NginxRTMPDriver(.init(nginxPath: "/no/nginx"))
         let error = await #expect(throws: StackError.self) { try await driver.start() }

@@ -40,6 +40,27 @@ import Testing
         #expect(try verdict("stall_ratio", "value<1") == (nil, false))
     }
 
+    /// The relay's delay is part of the viewers': the two are never mixed, nor are roles.
+    @Test func neverMixesVantagePoints() throws {
+        func sample(_ metric: Metric, _ tag: String, _ value: String, _ ms: [Int64]) -> MetricSample
+        {
+            MetricSample(metric: metric, tags: [tag: value], value: Self.distribution(ms))
+        }
+        let samples = [
+            sample(.delayMilliseconds, "vantage", "wire", [1, 1, 1, 1, 1]),
+            sample(.delayMilliseconds, "vantage", "viewer", [40]),
+            sample(.generatorLagMilliseconds, "role", "publishers", [1, 1, 1, 1]),
+            sample(.generatorLagMilliseconds, "role", "viewers", [90]),
+        ]
+        func observed(_ selector: String, _ expression: String) throws -> Double? {
+            try Self.threshold(selector, expression).evaluate(samples).observed?.rounded()
+        }
+        #expect(try observed("delay_ms", "p(50)<10") == 40)
+        #expect(try observed("delay_ms{vantage:wire}", "p(50)<10") == 1)
+        #expect(try observed("generator_lag_ms", "p(50)<10") == 90)
+        #expect(try observed("generator_lag_ms{role:publishers}", "p(50)<10") == 1)
+    }
+
     @Test(arguments: ["p99<1", "p(101)<1", "count", "value>>1", "count==x", ""])
     func rejects(expression: String) {
         #expect(Threshold.parseExpression(expression) == nil)

@@ -48,12 +48,30 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
+    /// A capture that was asked for is part of the trial; one that was taken where it could be had
+    /// is not, but its end is told.
+    @Test(
+        .enabled(if: geteuid() == 0, "only root captures"),
+        arguments: [("true", 97), ("auto", 0)] as [(String, Int32)])
+    func killedCapture(mode: String, code: Int32) async throws {
+        let trial = try TrialFault(capture: mode)
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren(5)
+        try await trial.waitUntilRunning()
+        #expect(kill(try #require(children["capture"]), SIGKILL) == 0)
+        #expect(try await trial.finish() == code)
+        let notes = try trial.summary().notes
+        #expect(notes.contains { $0.contains("killed by signal 9") }, "\(notes)")
+        try trial.expectTidy()
+    }
+
     /// Nobody outlives the runner; the next run gives the directory its name.
     @Test func killedRunner() async throws {
         let trial = try TrialFault()
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
         try await trial.waitUntilRunning()
+        try await trial.waitForInterimDelay()
         #expect(kill(trial.pid, SIGKILL) == 0)
         _ = try await trial.finish()
         try await trial.expectGone(Array(children.values))
@@ -68,15 +86,22 @@ struct TrialFaultTests {
             let read = try RunResults(path: "\(trial.results)/\(directory)")
             #expect(read.summary.outcome == .interrupted)
         }
+        // What was measured until then is there: the runs' names are in the order of their starts.
+        let first = try #require(try trial.directories().sorted().first)
+        let read = try RunResults(path: "\(trial.results)/\(first)")
+        #expect(read.delay.contains { ($0.count ?? 0) > 0 })
+        #expect(!read.processes.isEmpty && !read.renditions.isEmpty)
+        #expect(read.summary.viewersJoined > 0)
         try trial.expectTidy()
     }
 
-    @Test func interrupted() async throws {
+    /// SIGHUP: the terminal is gone.
+    @Test(arguments: [SIGINT, SIGHUP]) func interrupted(signal: Int32) async throws {
         let trial = try TrialFault()
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
         try await trial.waitUntilRunning()
-        #expect(trial.interrupt())
+        #expect(trial.interrupt(signal))
         #expect(try await trial.finish() == 105)
         let summary = try trial.summary()
         #expect(summary.outcome == .interrupted)
@@ -94,7 +119,7 @@ struct TrialFaultTests {
 }
 
 /// One `millrace run` of a small scenario.
-private final class TrialFault {
+final class TrialFault {
     /// Beside the test bundle.
     static let program: String? = {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
@@ -150,7 +175,7 @@ private final class TrialFault {
 
     var pid: pid_t { process.processIdentifier }
 
-    init(results: String? = nil) throws {
+    init(results: String? = nil, capture: String = "false") throws {
         let files = FileManager.default
         directory =
             files.temporaryDirectory
@@ -158,7 +183,7 @@ private final class TrialFault {
         self.results = results ?? "\(directory)/results"
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try Self.scenario.write(
+        try Self.scenario.replacing("enabled: false", with: "enabled: \(capture)").write(
             toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
         _ = files.createFile(atPath: log, contents: nil)
         process.executableURL = URL(fileURLWithPath: try #require(Self.program))
@@ -185,13 +210,13 @@ private final class TrialFault {
         }
     }
 
-    /// The children's process IDs by role, once all four are there.
-    func waitForChildren() async throws -> [String: pid_t] {
+    /// The children's process IDs by role, once all are there.
+    func waitForChildren(_ count: Int = 4) async throws -> [String: pid_t] {
         var children: [String: pid_t] = [:]
-        try await eventually("four children") {
+        try await eventually("\(count) children") {
             try #require(process.isRunning, "\(text)")
             children = Self.children(of: pid)
-            return children.count == 4
+            return children.count == count
         }
         return children
     }
@@ -222,7 +247,19 @@ private final class TrialFault {
         try await eventually("the window has begun") { ContinuousClock.now > mark }
     }
 
-    func interrupt() -> Bool { kill(pid, SIGINT) == 0 }
+    /// Until the interim results hold a delay.
+    func waitForInterimDelay() async throws {
+        try await eventually("interim results") {
+            try #require(process.isRunning, "\(text)")
+            return try partials().contains { name in
+                let rows = try? String(
+                    contentsOfFile: "\(results)/\(name)/delay.csv", encoding: .utf8)
+                return (rows ?? "").split(separator: "\n").count > 1
+            }
+        }
+    }
+
+    func interrupt(_ signal: Int32 = SIGINT) -> Bool { kill(pid, signal) == 0 }
 
     /// Waits for the end; the exit code, or the signal's number as a negative one.
     func finish() async throws -> Int32 {

@@ -90,7 +90,7 @@ import Testing
             for viewer in report.viewers {
                 #expect(viewer.failure == nil)
                 #expect(viewer.localPort > 0)
-                #expect(viewer.firstByteNanoseconds ?? 0 > 0)
+                #expect(viewer.firstMediaNanoseconds ?? 0 > 0)
                 // A frame at an edge may be counted on either side: one, or a few where the
                 // machine is busy.
                 #expect(abs(viewer.window.videoMessages - sent.windowFrames) <= 3)
@@ -117,7 +117,9 @@ import Testing
             let interval = try await pool.interval()
             #expect(interval.playing == 6)
             #expect(interval.failed == 0)
-            #expect(interval.delay["a/x"]?.count == 6 * sent.windowFrames)
+            for key in ["a/x/rtmp", "a/x/http-flv"] {
+                #expect(interval.delay[key]?.count == 3 * sent.windowFrames)
+            }
             let report = try await pool.stop()
             #expect(report.viewers.map(\.index) == [0, 1, 2, 10, 11, 12])
             for viewer in report.viewers {
@@ -134,6 +136,65 @@ import Testing
                 #expect(viewer.delay.negativeCount == 0)
                 #expect(viewer.frames.count == sent.windowFrames)
                 #expect(viewer.startupNanoseconds ?? 0 > 0)
+            }
+        }
+    }
+
+    /// Viewers that come and go inside the window count all they got; those that left before it
+    /// count nothing. Lazy ones too, though the window is over before they would next wake.
+    @Test func sessionsInsideTheWindow() async throws {
+        try await withStream { server, publishers, start in
+            let second: Int64 = 1_000_000_000
+            var specs =
+                try specs(server, .rtmp, 2, leave: 900_000_000) + specs(server, .rtmp, 2, from: 10)
+                + specs(server, .httpFLV, 2, from: 20)
+            for i in specs.indices where specs[i].index >= 10 {
+                specs[i].joinNanoseconds = 1_500_000_000
+                specs[i].leaveNanoseconds = 2_500_000_000
+            }
+            let pool = try LoadViewerPool(specs, options: .init())
+            let window = SteadyWindow(
+                startNanoseconds: start + second, endNanoseconds: start + 3 * second)
+            publishers.start(atNanoseconds: start)
+            pool.start(atNanoseconds: start, window: window)
+            try await waitUntil(window.endNanoseconds + 100_000_000)
+            let report = await pool.stop()
+            #expect(report.windowLag.count > 0)
+            #expect(report.windowLag.count <= 41)
+            for viewer in report.viewers {
+                #expect(viewer.failure == nil)
+                #expect(viewer.total.payloadBytes > 0)
+                #expect(viewer.endedAtNanoseconds != nil)
+                #expect(
+                    viewer.window.payloadBytes
+                        == (viewer.index < 10 ? 0 : viewer.total.payloadBytes))
+            }
+        }
+    }
+
+    /// Both kinds of viewers count from the attempt to the first message; a low-water mark must not
+    /// hold that back, though the stream takes a second to fill it.
+    @Test func startupIsTheFirstMessage() async throws {
+        try await withStream { server, publishers, start in
+            let load = try LoadViewerPool(
+                try specs(server, .rtmp, 1) + specs(server, .httpFLV, 1, from: 10), options: .init()
+            )
+            let probes = try ProbePool(try specs(server, .rtmp, 1), congestionControl: nil)
+            publishers.start(atNanoseconds: start)
+            load.start(atNanoseconds: start + 300_000_000, window: nil)
+            probes.start(atNanoseconds: start + 300_000_000, window: nil)
+            try await waitUntil(start + 1_200_000_000)
+            let all =
+                await load.stop().viewers.map {
+                    ($0.askedAtNanoseconds ?? 0, $0.firstMediaNanoseconds)
+                }
+                + (try await probes.stop().viewers.map {
+                    ($0.askedAtNanoseconds, $0.firstMediaNanoseconds)
+                })
+            #expect(all.count == 3)
+            for (asked, first) in all {
+                #expect(asked >= start + 300_000_000)
+                #expect(try #require(first) > 0)
             }
         }
     }
@@ -232,6 +293,29 @@ import Testing
             try await probes.stop().viewers.first?.failure,
         ]
         for text in reasons { #expect(text?.contains(reason) == true, "\(text ?? "nil")") }
+    }
+
+    @Test func unknownCongestionControl() async throws {
+        try await withStream { server, _, start in
+            var options = LoadViewerPool.Options()
+            options.congestionControl = "nosuch"
+            let load = try LoadViewerPool(try specs(server, .rtmp, 1), options: options)
+            let probes = try ProbePool(try specs(server, .rtmp, 1), congestionControl: "nosuch")
+            load.start(atNanoseconds: start, window: nil)
+            probes.start(atNanoseconds: start, window: nil)
+            var failed = [0, 0]
+            while failed != [1, 1], Clock.monotonicNanoseconds() < start + 20_000_000_000 {
+                try await Task.sleep(for: .milliseconds(5))
+                failed = [load.interval().failed, try await probes.interval().failed]
+            }
+            let reasons = [
+                await load.stop().viewers.first?.failure,
+                try await probes.stop().viewers.first?.failure,
+            ]
+            for text in reasons {
+                #expect(text?.contains("congestion control 'nosuch'") == true, "\(text ?? "nil")")
+            }
+        }
     }
 
     @Test func wrongURLs() {

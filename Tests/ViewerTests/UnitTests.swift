@@ -143,6 +143,68 @@ import Testing
         #expect(report.failure == nil)
     }
 
+    /// Timestamps wrap at 2^32 ms: media that goes on is no stall.
+    @Test func timestampsWrap() throws {
+        var account = ProbeAccount(spec, askedAt: 0, frameLimit: 0)
+        let second: Int64 = 1_000_000_000
+        for i in 0..<10 {
+            let payload = try frame(UInt64(i), intended: Int64(i) * second)
+            _ = account.receive(
+                isVideo: true, timestamp: UInt32.max - 4500 &+ UInt32(i) * 1000, payload: payload,
+                now: Int64(i) * second)
+        }
+        let report = account.finish(now: 9 * second)
+        #expect(report.stallCount == 0)
+        #expect(report.startupNanoseconds == second)
+        #expect(report.playedNanoseconds == 8 * second)
+    }
+
+    /// Numbers come from the network; whatever they are, nothing overflows.
+    @Test(arguments: [
+        [0, 1 << 63], [0, UInt64.max], [UInt64.max, 0], [UInt64.max, UInt64.max - 1], [1 << 63, 5],
+    ]) func hostileStamps(numbers: [UInt64]) throws {
+        for intended in [5, 2000, Int64.max] {
+            var account = ProbeAccount(spec, askedAt: 5, frameLimit: 2)
+            account.window = SteadyWindow(startNanoseconds: 1000, endNanoseconds: 9000)
+            for number in numbers {
+                _ = account.receive(
+                    isVideo: true, timestamp: 0, payload: try frame(number, intended: intended),
+                    now: 3000)
+            }
+            #expect(account.finish(now: 10_000).missingFrames >= 0)
+        }
+    }
+
+    /// What was due begins behind the last frame from before the window, or from before it asked.
+    @Test func firstDueFrame() throws {
+        func due(_ frames: [(UInt64, Int64)]) throws -> UInt64? {
+            var account = ProbeAccount(spec, askedAt: 1000, frameLimit: 0)
+            account.window = SteadyWindow(startNanoseconds: 2000, endNanoseconds: 9000)
+            for (number, intended) in frames {
+                _ = account.receive(
+                    isVideo: true, timestamp: 0, payload: try frame(number, intended: intended),
+                    now: 9500)
+            }
+            return account.finish(now: 9999).firstDueFrame
+        }
+        #expect(try due([]) == nil)
+        #expect(try due([(7, 3000), (8, 4000)]) == 7)
+        #expect(try due([(3, 500), (7, 3000)]) == 4)
+        #expect(try due([(3, 500), (4, 1500), (9, 3000)]) == 5)
+        #expect(try due([(3, 500)]) == 4)
+    }
+
+    @Test func aSessionBeforeTheWindowCountsNothingInIt() throws {
+        var account = ProbeAccount(spec, askedAt: 0, frameLimit: 0)
+        account.window = SteadyWindow(startNanoseconds: 5000, endNanoseconds: 9000)
+        account.receive(bytes: 100, now: 1000)
+        account.end(now: 2000)
+        let report = account.finish(now: 2000)
+        #expect(report.window.receivedBytes == 0)
+        #expect(report.total.receivedBytes == 100)
+        #expect(report.endedAtNanoseconds == 2000)
+    }
+
     @Test func uncorrectedDelayLeavesTheSendersLatenessOut() throws {
         var account = ProbeAccount(spec, askedAt: 0, frameLimit: 10)
         let payload = try frame(0, intended: 1_000_000, late: 300)

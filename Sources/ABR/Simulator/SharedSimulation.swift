@@ -57,6 +57,8 @@ public struct SharedSimulation: Sendable {
     private var queue = EventQueue<(viewer: Int32, event: Event)>()
     private let interval: Double
     private let records: Bool
+    /// Buffer levels at the requests (ms); empty unless records are kept.
+    private var requestBuffers: [Double] = []
     public private(set) var segments: [SegmentRecord] = []
 
     /// - Parameters:
@@ -85,6 +87,7 @@ public struct SharedSimulation: Sendable {
         self.audiences = audiences
         self.records = records
         interval = progressInterval
+        if records { requestBuffers = Array(repeating: 0, count: viewers.count) }
         arrivals = viewers.map(\.viewer.arrival)
         weights = viewers.map(\.viewer.weight)
         network = FairShareNetwork(
@@ -120,34 +123,52 @@ public struct SharedSimulation: Sendable {
         }
     }
 
-    /// Bytes of a viewer's state, without its boxes.
-    public static var viewerBytes: (viewer: Int, player: Int, account: Int, state: Int, ewma: Int) {
-        (
-            MemoryLayout<Viewer>.stride, MemoryLayout<Player>.stride,
-            MemoryLayout<QoEAccount>.stride, MemoryLayout<PlayerState>.stride,
-            MemoryLayout<EWMAEstimator>.stride
-        )
+    /// Events between two looks at whether to go on.
+    private static let eventsBetweenLooks = 4096
+
+    /// Runs all sessions to their ends.
+    /// - Parameter isCancelled: asked now and then.
+    /// - Returns: the sessions in the order of the viewers; nil where it was cancelled.
+    public mutating func run(isCancelled: () -> Bool) -> [SimulatedSession]? {
+        begin()
+        while !isCancelled() {
+            for _ in 0..<Self.eventsBetweenLooks where !step() { return sessions }
+        }
+        return nil
     }
 
     /// Runs all sessions to their ends; they are returned in the order of the viewers.
     public mutating func run() -> [SimulatedSession] {
+        begin()
+        while step() {}
+        return sessions
+    }
+
+    private mutating func begin() {
         for index in viewers.indices {
             queue.insert((Int32(index), .arrive), at: joinTime(index))
             if viewers[index].end.isFinite {
                 queue.insert((Int32(index), .leave), at: viewers[index].end)
             }
         }
-        while true {
-            let ofNetwork = network.nextEvent()
-            let ofQueue = queue.nextTime
-            let time = min(ofNetwork, ofQueue)
-            guard time < .infinity else { break }
-            while let viewer = network.advance(to: time) { complete(viewer, at: time) }
-            if ofQueue <= time, let next = queue.popFirst() {
-                handle(next.payload.event, Int(next.payload.viewer), at: time)
-            }
+    }
+
+    /// Handles what comes next.
+    /// - Returns: false where nothing does.
+    private mutating func step() -> Bool {
+        let ofNetwork = network.nextEvent()
+        let ofQueue = queue.nextTime
+        let time = min(ofNetwork, ofQueue)
+        guard time < .infinity else { return false }
+        while let viewer = network.advance(to: time) { complete(viewer, at: time) }
+        if ofQueue <= time, let next = queue.popFirst() {
+            handle(next.payload.event, Int(next.payload.viewer), at: time)
         }
-        return viewers.map { viewer in
+        return true
+    }
+
+    private var sessions: [SimulatedSession] {
+        viewers.map { viewer in
             SimulatedSession(
                 account: viewer.player.account, bits: viewer.bits, wastedBits: viewer.wastedBits,
                 abandoned: viewer.abandoned, decisions: viewer.player.decisions)
@@ -194,6 +215,7 @@ public struct SharedSimulation: Sendable {
             viewers[index].rung = rung
             viewers[index].request &+= 1
             viewers[index].requested = time
+            if records { requestBuffers[index] = viewers[index].player.bufferLevel }
             let delay = audiences[viewers[index].audience].roundTrip + slowStart(index, at: time)
             if delay > 0 {
                 queue.insert((Int32(index), .firstByte), at: time + delay)
@@ -227,7 +249,6 @@ public struct SharedSimulation: Sendable {
 
     private mutating func complete(_ index: Int, at time: Double) {
         let bits = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
-        let before = records ? viewers[index].player.bufferLevel : 0
         let estimate = records ? viewers[index].player.state.throughput : 0
         let requested = viewers[index].requested
         let firstByte = viewers[index].firstByte
@@ -236,7 +257,7 @@ public struct SharedSimulation: Sendable {
         let action = viewers[index].player.completed(
             bits: bits, transferTime: time - firstByte, timeToFirstByte: firstByte - requested,
             elapsed: time - requested, at: time)
-        record(index, bits, at: time, before, estimate, abandonedFor: nil)
+        record(index, bits, at: time, estimate, abandonedFor: nil)
         perform(action, index, at: time)
     }
 
@@ -259,14 +280,13 @@ public struct SharedSimulation: Sendable {
         viewers[index].abandoned += 1
         viewers[index].lastUsed = time
         record(
-            index, progress.downloaded, at: time, viewers[index].player.bufferLevel,
-            viewers[index].player.state.throughput, abandonedFor: rung)
+            index, progress.downloaded, at: time, viewers[index].player.state.throughput, abandonedFor: rung)
         perform(
             viewers[index].player.abandoned(progress, for: rung, at: time), index, at: time)
     }
 
     private mutating func record(
-        _ index: Int, _ bits: Double, at time: Double, _ before: Double, _ estimate: Double,
+        _ index: Int, _ bits: Double, at time: Double, _ estimate: Double,
         abandonedFor rung: Int?
     ) {
         guard records else { return }
@@ -275,7 +295,8 @@ public struct SharedSimulation: Sendable {
             SegmentRecord(
                 viewer: index, segment: viewer.segment, rung: viewer.rung,
                 requested: viewer.requested, timeToFirstByte: viewer.firstByte - viewer.requested,
-                transferTime: time - viewer.firstByte, bits: bits, bufferBefore: before,
+                transferTime: time - viewer.firstByte, bits: bits,
+                bufferBefore: requestBuffers[index],
                 bufferAfter: viewer.player.bufferLevel, estimate: estimate, abandonedFor: rung))
     }
 

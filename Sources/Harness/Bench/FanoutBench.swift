@@ -165,7 +165,7 @@ public struct FanoutBench: Sendable {
             congestion_control: cubic
             capture: {enabled: false}
             cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
-            validity: {generator_lag_p99: 10s, steal: 100%, offered: 90%}
+            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
         return try Scenario.parse(text, file: "bench fanout")
     }

@@ -29,7 +29,6 @@ public struct SimulateBench {
                 viewer.watchTime = 3_600_000
                 return (viewer, 0)
             }
-            print(SharedSimulation.viewerBytes)
             let start = cpuSeconds()
             let before = residentBytes()
             var run = try SharedSimulation(

@@ -84,17 +84,18 @@ extension ViewerPlan {
         return chosen
     }
 
-    /// Exponential session lengths until `span` is filled; at least 100 ms each.
+    /// Exponential session lengths until `span` is filled; at least `ViewerGroup.leastWatch` each.
     private static func watchTimes(
         of group: ViewerGroup, entity: String, seed: UInt64, span: Int64
     ) -> [Int64] {
         guard let churn = group.churn else { return [] }
         var generator = SeededGenerator(seed: seed, entity: entity)
         var times: [Int64] = []
+        let least = ViewerGroup.leastWatch.nanoseconds
         var total: Int64 = 0
         while total < span {
             let draw = -log(1 - generator.nextUnit())
-            let time = max(100_000_000, Int64(draw * Double(churn.meanWatch.nanoseconds)))
+            let time = max(least, Int64(draw * Double(churn.meanWatch.nanoseconds)))
             times.append(time)
             total += time
         }

@@ -11,6 +11,8 @@ public final class Worker<
 
     public enum Event: Sendable {
         case report(Report)
+        /// A part of a report that takes several lines; the rest is on its way.
+        case partial
         /// A line that is no report; the worker is of another version or wrote text to its output.
         case garbled(String)
         /// The last event, once the output is closed and the child is reaped.
@@ -37,17 +39,22 @@ public final class Worker<
         let process = process
         return AsyncStream { continuation in
             let task = Task {
+                var assembler = MessageAssembler()
                 for await event in lines {
-                    guard case .line(let bytes) = event else {
-                        continuation.yield(.garbled("a line of more than 16 MiB"))
+                    var outcome = MessageAssembler.Outcome.tooLong
+                    if case .line(let bytes) = event { outcome = assembler.receive(bytes) }
+                    switch outcome {
+                    case .tooLong:
+                        continuation.yield(.garbled(MessageAssembler.tooLongWords))
                         process.send(signal: SIGKILL)
-                        continue
-                    }
-                    if let report: Report = WorkerLine.decode(bytes) {
-                        continuation.yield(.report(report))
-                    } else {
-                        let start = String(decoding: bytes.prefix(200), as: UTF8.self)
-                        continuation.yield(.garbled(start))
+                    case .partial: continuation.yield(.partial)
+                    case .message(let bytes):
+                        if let report: Report = WorkerLine.decode(bytes) {
+                            continuation.yield(.report(report))
+                        } else {
+                            let start = String(decoding: bytes.prefix(200), as: UTF8.self)
+                            continuation.yield(.garbled(start))
+                        }
                     }
                 }
                 continuation.yield(.ended(await process.wait()))
@@ -58,14 +65,24 @@ public final class Worker<
     }
 }
 
-/// One message as one line.
+/// One message as one line, or as several where it is long.
 public enum WorkerLine {
+    /// - Throws: `ProcessError` where the message cannot be encoded, or is longer than
+    ///   `MessageAssembler.messageLimit`.
     static func encode(_ message: some Encodable, name: String) throws(ProcessError) -> [UInt8] {
+        let bytes: Data
         do {
-            return Array(try JSONEncoder().encode(message)) + [0x0A]
+            bytes = try JSONEncoder().encode(message)
         } catch {
             throw ProcessError(name: name, message: "its message cannot be encoded: \(error)")
         }
+        guard bytes.count <= MessageAssembler.messageLimit else {
+            throw ProcessError(
+                name: name,
+                message: "its message has \(bytes.count >> 20) MiB, "
+                    + "more than \(MessageAssembler.messageLimit >> 20); use more processes")
+        }
+        return MessageAssembler.lines(of: Array(bytes))
     }
 
     static func decode<Message: Decodable>(_ bytes: [UInt8]) -> Message? {
@@ -96,8 +113,13 @@ public struct WorkerChannel<
         return AsyncStream { continuation in
             let thread = Thread {
                 var isGarbled = false
+                var assembler = MessageAssembler()
                 LineReader(descriptor: input).forEach { event in
-                    guard !isGarbled, case .line(let bytes) = event,
+                    guard !isGarbled else { return }
+                    var outcome = MessageAssembler.Outcome.tooLong
+                    if case .line(let line) = event { outcome = assembler.receive(line) }
+                    if case .partial = outcome { return }
+                    guard case .message(let bytes) = outcome,
                         let command: Command = WorkerLine.decode(bytes)
                     else {
                         isGarbled = true

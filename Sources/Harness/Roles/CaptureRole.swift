@@ -27,6 +27,8 @@ public final class CaptureRole: WorkerRole {
         public var received: Int
         public var dropped: Int
         public var problem: String?
+        /// The device failed: packets are missing from some moment on.
+        public var isCutOff: Bool
     }
 
     public static let name = "capture"
@@ -67,6 +69,6 @@ public final class CaptureRole: WorkerRole {
         return Final(
             report: snapshot.report, received: snapshot.statistics.received,
             dropped: snapshot.statistics.dropped + snapshot.statistics.droppedByInterface,
-            problem: snapshot.problem)
+            problem: snapshot.problem, isCutOff: snapshot.isCutOff)
     }
 }

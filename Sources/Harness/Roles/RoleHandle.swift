@@ -11,6 +11,8 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
         var final: Role.Final?
         var failure: String?
         var ended: ExitStatus?
+        /// When it last said anything, or was last asked to.
+        var lastHeard = ContinuousClock.now
     }
 
     public let name: String
@@ -38,7 +40,9 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
         let box = Box()
         pump = Task {
             for await event in events {
+                box.state.withLock { $0.lastHeard = .now }
                 switch event {
+                case .partial: break
                 case .report(.interval(let interval)): onInterval(interval)
                 case .report(.ready(let ready)): box.state.withLock { $0.ready = ready }
                 case .report(.final(let final)): box.state.withLock { $0.final = final }
@@ -90,11 +94,17 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
         try? worker.send(command)
     }
 
-    /// Asks for the final report and waits until the child has ended; kills it after `timeout`.
-    public func finish(timeout: Duration = .seconds(15)) async -> Role.Final? {
+    /// Asks for the final report and waits until the child has ended; kills it once it has said
+    /// nothing for `timeout`. nil where there is no report; `failure` tells why.
+    public func finish(timeout: Duration = .seconds(30)) async -> Role.Final? {
+        box.state.withLock { $0.lastHeard = .now }
         send(.stop)
-        let killer = Task { [worker] in
-            try await Task.sleep(for: timeout)
+        let killer = Task { [worker, box] in
+            while true {
+                let deadline = box.state.withLock { $0.lastHeard } + timeout
+                if deadline <= .now { break }
+                try await Task.sleep(until: deadline, clock: .continuous)
+            }
             worker.process.send(signal: SIGKILL)
         }
         await pump.value

@@ -38,6 +38,7 @@ public enum WorkerMain {
         signal(SIGPIPE, SIG_IGN)
         // Ctrl-C on a terminal is the runner's to handle.
         signal(SIGINT, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
         raiseDescriptorLimit()
         let channel = WorkerChannel<Role.Config, Role.Ready, Role.Interval, Role.Final>()
         let (events, continuation) = AsyncStream<Event<Role.Config>>.makeStream()

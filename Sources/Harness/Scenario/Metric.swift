@@ -1,12 +1,15 @@
 /// A figure that thresholds may refer to.
 public enum Metric: String, Codable, Sendable, CaseIterable {
-    /// From the intended time to the viewer, or from wire to wire with `vantage:wire`.
+    /// From the intended time to the viewer (`vantage:viewer`, which holds where none is given), or
+    /// through the server with `vantage:wire`.
     case delayMilliseconds = "delay_ms"
     /// From the time the frame was really sent.
     case uncorrectedDelayMilliseconds = "delay_uncorrected_ms"
-    /// From the connection attempt to the first frame.
+    /// From the connection attempt to the first audio or video message, of load viewers and probes.
     case startupMilliseconds = "startup_ms"
+    /// How late generators were for their own schedule in the window; by role, the worst counts.
     case generatorLagMilliseconds = "generator_lag_ms"
+    /// Frames due to probes in the window that did not come; no figure without a probe.
     case framesMissing = "frames_missing"
     case framesDuplicate = "frames_duplicate"
     case retransmittedBytes = "retransmitted_bytes"

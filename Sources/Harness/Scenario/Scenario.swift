@@ -155,6 +155,8 @@ public struct ProcessCounts: Codable, Sendable, Hashable {
 public struct ValidityLimits: Codable, Sendable, Hashable {
     /// 99th percentile of how late the publishers and probes were for their own schedule.
     public var generatorLagP99: Duration
+    /// 99th percentile of how late the load viewers' loops came to their own ticks.
+    public var viewerLagP99: Duration
     /// Share of packets the capture lost, 0…1.
     public var captureDrops: Double
     /// Share of CPU time the hypervisor took, 0…1.

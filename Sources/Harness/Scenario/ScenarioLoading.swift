@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Yams
 
@@ -58,10 +57,7 @@ extension Scenario {
 
     /// SHA-256 of the canonical resolved YAML, in lower-case hexadecimal.
     public var sha256: String {
-        SHA256.hash(data: Data(canonicalYAML.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        ContentHash.text(Array(canonicalYAML.utf8))
     }
 
     private static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
@@ -98,10 +94,13 @@ extension Scenario {
     ) -> [Threshold] {
         var result: [Threshold] = []
         for (selector, _) in root.object("thresholds")?.values ?? [] {
+            // A fault of the selector shows with each of its expressions.
+            var said: Set<String> = []
             for (i, text) in (root.object("thresholds")?.texts(selector) ?? []).enumerated() {
                 switch Threshold.parse(selector: selector, expression: text) {
                 case .success(let threshold): result.append(threshold)
                 case .failure(let fault):
+                    guard said.insert(fault.message).inserted else { continue }
                     let isExpression = Metric.allCases.contains { selector.hasPrefix($0.rawValue) }
                     let item = "thresholds.\(selector)[\(i)]"
                     reader.report(

@@ -129,6 +129,7 @@ extension ValidityLimits {
     init(_ object: ResolvedObject) {
         self.init(
             generatorLagP99: object.duration("generator_lag_p99")!,
+            viewerLagP99: object.duration("viewer_lag_p99")!,
             captureDrops: object.number("capture_drops")!, steal: object.number("steal")!,
             offered: object.number("offered")!, clockStep: object.duration("clock_step")!)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import SimulationKernel
 
 /// Checks that span several keys of a scenario.
@@ -6,7 +7,7 @@ enum ScenarioRules {
         checkStack(scenario, reader: &reader)
         checkStreams(scenario, reader: &reader)
         checkViewers(scenario, reader: &reader)
-        checkThresholds(scenario, reader: &reader)
+        ThresholdRules.check(scenario, reader: &reader)
     }
 
     private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
@@ -21,6 +22,9 @@ enum ScenarioRules {
         }
         if !(128...65_536).contains(stack.outChunkSize) {
             reader.report(at: "stack.out_chunk_size", "out_chunk_size must be 128B to 65536B")
+        }
+        if !(16 << 10...1 << 30).contains(stack.queueLimitBytes) {
+            reader.report(at: "stack.queue_limit", "queue_limit must be 16KiB to 1GiB")
         }
         for (i, group) in scenario.viewers.enumerated() where group.playProtocol == .httpFLV {
             let place = "viewers[\(i)].protocol"
@@ -64,6 +68,17 @@ enum ScenarioRules {
             reader.report(
                 at: "viewers", "\(total) viewers in all; at most \(ScenarioSpec.maximumViewers)")
         }
+        let sessions = scenario.viewers.map { $0.expectedSessions(in: scenario) }
+        if sessions.reduce(0, +) > Double(ScenarioSpec.maximumViewers),
+            let most = sessions.indices.max(by: { sessions[$0] < sessions[$1] }),
+            scenario.viewers[most].churn != nil
+        {
+            reader.report(
+                at: "viewers[\(most)].churn",
+                "churn makes about \(Int(sessions.reduce(0, +))) sessions in all; at most "
+                    + "\(ScenarioSpec.maximumViewers): lengthen mean_watch, shorten the run, or "
+                    + "take fewer viewers")
+        }
         let names = scenario.streams.flatMap(\.names)
         let renditions = scenario.streams.flatMap { $0.renditions.map(\.name) }
         for (i, group) in scenario.viewers.enumerated() {
@@ -101,28 +116,22 @@ enum ScenarioRules {
                     + "or set churn")
         }
     }
-
-    private static func checkThresholds(_ scenario: Scenario, reader: inout ScenarioReader) {
-        let streams = scenario.streams.flatMap(\.names)
-        let renditions = scenario.streams.flatMap { $0.renditions.map(\.name) }
-        let valid: [String: [String]] = [
-            "stream": streams, "rendition": renditions, "vantage": ["viewer", "wire", "server"],
-            "protocol": ViewerGroup.PlayProtocol.allCases.map(\.rawValue),
-        ]
-        for threshold in scenario.thresholds {
-            for (tag, value) in threshold.tags {
-                guard let names = valid[tag], !names.contains(value) else { continue }
-                let nearest = NameDistance.nearest(to: value, among: names)
-                reader.report(
-                    at: "thresholds.\(threshold.selector)",
-                    "thresholds: no \(tag) is named '\(value)'"
-                        + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
-            }
-        }
-    }
 }
 
 extension ViewerGroup {
+    /// Shortest time that a viewer stays.
+    static let leastWatch = Duration.milliseconds(100)
+
+    /// How many sessions its viewers will have on average.
+    func expectedSessions(in scenario: Scenario) -> Double {
+        guard let churn else { return Double(count) }
+        let span = (scenario.warmup + scenario.duration + scenario.drain).seconds
+        let (mean, least) = (churn.meanWatch.seconds, Self.leastWatch.seconds)
+        // The mean of an exponential time that is cut at `least` from below.
+        let watch = least + mean * exp(-least / mean)
+        return Double(count) * (1 + span / watch)
+    }
+
     /// Time within which all viewers have set out to join.
     var arrivalSpan: Duration {
         switch arrival {

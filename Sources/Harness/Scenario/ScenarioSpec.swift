@@ -22,7 +22,8 @@ enum ScenarioSpec {
         .standard("validity", .object(validity), "{}", "Limits beyond which a trial is void."),
         .standard(
             "thresholds", .map(.list(.text(Threshold.rule), minimum: 1)), "{}",
-            "What must hold: metric{tag:value} to a list of expressions such as p(99)<200."),
+            "What must hold: metric{tag:value} to a list of expressions such as p(99)<200. "
+                + "delay_ms without a vantage is the viewers'."),
     ])
 
     private static func duration(zero: Bool = false) -> ValueSpec {
@@ -135,7 +136,8 @@ enum ScenarioSpec {
     ])
 
     static let validity = ObjectSpec(fields: [
-        .standard("generator_lag_p99", duration(), "20ms", "Lateness of the generators."),
+        .standard("generator_lag_p99", duration(), "20ms", "Lateness of publishers and probes."),
+        .standard("viewer_lag_p99", duration(), "100ms", "Lateness of the load viewers' loops."),
         .standard(
             "capture_drops", .quantity(.share, allowsZero: true), "0%", "Packets not captured."),
         .standard("steal", .quantity(.share, allowsZero: true), "5%", "CPU taken by the host."),

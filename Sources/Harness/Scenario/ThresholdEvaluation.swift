@@ -20,9 +20,13 @@ public struct MetricSample: Sendable {
 }
 
 extension Threshold {
-    /// Judges the threshold. Distributions are merged, counters summed, and of values the worst
-    /// counts. Without a matching figure the threshold fails with no observed value.
+    /// Judges the threshold. Distributions of one vantage point (and one role) are merged, counters
+    /// summed; of several distributions, and of values, the worst counts. A metric that both
+    /// viewers and wire have is the viewers' unless `vantage` says otherwise. Without a matching
+    /// figure the threshold fails with no observed value.
     public func evaluate(_ samples: [MetricSample]) -> ThresholdResult {
+        var tags = tags
+        if metric == .delayMilliseconds, tags["vantage"] == nil { tags["vantage"] = "viewer" }
         let matching = samples.filter { sample in
             sample.metric == metric && tags.allSatisfy { sample.tags[$0.key] == $0.value }
         }
@@ -33,22 +37,31 @@ extension Threshold {
     }
 
     private func observe(_ samples: [MetricSample]) -> Double? {
-        var merged = DelayHistogram()
+        var merged: [String: DelayHistogram] = [:]
         var numbers: [Double] = []
         for sample in samples {
             switch sample.value {
-            case .distribution(let histogram): merged.add(histogram)
+            case .distribution(let histogram):
+                let kind = "\(sample.tags["vantage"] ?? "")/\(sample.tags["role"] ?? "")"
+                merged[kind, default: .init()].add(histogram)
             case .number(let number): numbers.append(number)
             }
         }
+        if aggregation == .count { return numbers.isEmpty ? nil : numbers.reduce(0, +) }
+        if aggregation != .value {
+            numbers = merged.sorted { $0.key < $1.key }.compactMap { figure(of: $0.value) }
+        }
+        return numbers.first { !comparison.holds($0, limit) } ?? numbers.first
+    }
+
+    private func figure(of delay: DelayHistogram) -> Double? {
         switch aggregation {
-        case .percentile(let percentile): return merged.milliseconds(atPercentile: percentile)
-        case .median: return merged.milliseconds(atPercentile: 50)
-        case .minimum: return merged.milliseconds(atPercentile: 0)
-        case .maximum: return merged.maximumMilliseconds
-        case .mean: return merged.meanMilliseconds
-        case .count: return numbers.isEmpty ? nil : numbers.reduce(0, +)
-        case .value: return numbers.first { !comparison.holds($0, limit) } ?? numbers.first
+        case .percentile(let percentile): delay.milliseconds(atPercentile: percentile)
+        case .median: delay.milliseconds(atPercentile: 50)
+        case .minimum: delay.milliseconds(atPercentile: 0)
+        case .maximum: delay.maximumMilliseconds
+        case .mean: delay.meanMilliseconds
+        case .count, .value: nil
         }
     }
 }

@@ -1,6 +1,7 @@
 import ABR
 import Foundation
 import Netem
+import Results
 import SimulationKernel
 
 /// Turns the names in a simulation scenario into traces, algorithms and titles.
@@ -87,7 +88,10 @@ enum SimulationInputs {
     }
 
     private static func trace(_ path: String) throws -> SimulationScenario.Named<LinkTrace> {
-        .init(name: InputFiles.name(path), value: try TraceReader.read(path: path))
+        let bytes = try TraceReader.contents(ofFile: path)
+        return .init(
+            name: InputFiles.name(path), value: try TraceReader.read(bytes, file: path),
+            input: InputFiles.input(path, bytes))
     }
 
     // MARK: Algorithms
@@ -116,17 +120,17 @@ enum SimulationInputs {
     static func titles(
         _ matrix: ResolvedObject, _ title: ResolvedObject, seed: UInt64, folder: String,
         reader: inout ScenarioReader
-    ) -> [Title] {
+    ) -> [SimulationScenario.Named<Title>] {
         let duration = (title.number("segment_duration") ?? 4e9) / 1e6
         let count = max(1, Int(((title.number("duration") ?? 0) / 1e6 / duration).rounded(.up)))
-        var result: [Title] = []
+        var result: [SimulationScenario.Named<Title>] = []
         for (index, text) in matrix.texts("ladders").enumerated() {
             do {
                 if let ladder = Ladder.presets.first(where: { $0.name == text }) {
-                    result.append(
-                        try ladder.title(
-                            segmentDuration: duration, segmentCount: count,
-                            variation: title.number("variation") ?? 0, seed: seed))
+                    let made = try ladder.title(
+                        segmentDuration: duration, segmentCount: count,
+                        variation: title.number("variation") ?? 0, seed: seed)
+                    result.append(.init(name: made.name, value: made))
                 } else {
                     let path = text.hasPrefix("/") ? text : "\(folder)/\(text)"
                     guard FileManager.default.fileExists(atPath: path) else {
@@ -137,7 +141,12 @@ enum SimulationInputs {
                                 + (nearest.map { "did you mean '\($0)'?" }
                                     ?? "presets: \(names.joined(separator: ", "))"))
                     }
-                    result.append(try TitleReader.read(path: path))
+                    let bytes = try TraceReader.contents(ofFile: path)
+                    result.append(
+                        .init(
+                            name: InputFiles.name(path),
+                            value: try TitleReader.read(bytes, file: path),
+                            input: InputFiles.input(path, bytes)))
                 }
             } catch {
                 reader.report(at: "matrix.ladders[\(index)]", "\(error)")
@@ -168,6 +177,10 @@ enum InputFiles {
             throw InputFault(message: "'\(path)' has more than \(maximum) files")
         }
         return files
+    }
+
+    static func input(_ path: String, _ bytes: [UInt8]) -> Manifest.Input {
+        .init(path: path, sha256: ContentHash.text(bytes))
     }
 
     /// The file's name without folder and extension.

@@ -43,34 +43,48 @@ public struct SimulationRun: Sendable {
         self.cells = cells
     }
 
+    /// Cells that may be finished and wait for an earlier one, per thread.
+    private static let lookahead = 4
+
+    /// Runs the cells; their outcomes are delivered in order, one at a time.
     /// - Parameters:
     ///   - threads: cells at a time, >= 1.
-    ///   - progress: called with the number of cells done, from any thread.
-    /// - Returns: outcomes in the order of the cells; of the cells finished where the task was
-    ///   cancelled.
+    ///   - isCancelled: asked often; once true, cells that are not finished are dropped.
+    ///   - deliver: gets each outcome; not called again after it throws.
     public func run(
-        threads: Int, progress: @escaping @Sendable (Int) -> Void = { _ in }
-    ) async throws -> [Outcome] {
-        let done = try await withThrowingTaskGroup(of: Outcome.self) { group in
+        threads: Int, isCancelled: @escaping @Sendable () -> Bool = { false },
+        deliver: (Outcome) throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: (Int, Outcome?).self) { group in
             var next = 0
-            var done: [Outcome] = []
-            while next < cells.count || !group.isEmpty {
-                while next < cells.count, next - done.count < threads, !Task.isCancelled {
+            var running = 0
+            var delivered = 0
+            var waiting: [Int: Outcome] = [:]
+            while delivered < cells.count {
+                while running < threads, next < cells.count, !isCancelled(),
+                    next < delivered + threads * Self.lookahead
+                {
                     let cell = cells[next]
-                    group.addTask { try self.run(cell) }
+                    group.addTask { (cell.index, try run(cell, isCancelled: isCancelled)) }
                     next += 1
+                    running += 1
                 }
-                guard let outcome = try await group.next() else { break }
-                done.append(outcome)
-                progress(done.count)
+                guard running > 0, let (index, outcome) = try await group.next() else { break }
+                running -= 1
+                waiting[index] = outcome
+                while let outcome = waiting.removeValue(forKey: delivered) {
+                    try deliver(outcome)
+                    delivered += 1
+                }
             }
-            return done
         }
-        return done.sorted { $0.cell.index < $1.cell.index }
     }
 
     /// One cell, alone.
-    public func run(_ cell: Cell) throws -> Outcome {
+    /// - Returns: nil where it was cancelled.
+    public func run(
+        _ cell: Cell, isCancelled: @Sendable () -> Bool = { false }
+    ) throws -> Outcome? {
         let viewers = try makeViewers(cell)
         let arrivals = viewers.map(\.arrival)
         let tcp = scenario.usesTCP ? TCPModel() : nil
@@ -83,11 +97,13 @@ public struct SimulationRun: Sendable {
                 viewers.map { ($0, 0) }, audiences: [audience],
                 origin: scenario.origin.map { RateSchedule(constant: $0) },
                 timeline: scenario.timeline, tcp: tcp, records: scenario.writesSegments)
+            guard let sessions = run.run(isCancelled: isCancelled) else { return nil }
             return Outcome(
-                cell: cell, sessions: run.run(), arrivals: arrivals, segments: run.segments)
+                cell: cell, sessions: sessions, arrivals: arrivals, segments: run.segments)
         }
         var outcome = Outcome(cell: cell, sessions: [], arrivals: arrivals, segments: [])
         for (index, viewer) in viewers.enumerated() {
+            if isCancelled() { return nil }
             var run = try SoloSimulation(
                 viewer, index: index, timeline: scenario.timeline, tcp: tcp,
                 records: scenario.writesSegments)
@@ -109,7 +125,7 @@ public struct SimulationRun: Sendable {
                 seed: scenario.seed, entity: "simulation/\(trace.name)/viewer/\(index)")
             let offset = random.nextUnit()
             let arrival = random.nextUnit() * scenario.arrivalSpread
-            let watch = scenario.meanWatch.map { -Self.logarithm(1 - random.nextUnit()) * $0 }
+            let watch = scenario.meanWatch.map { -log(1 - random.nextUnit()) * $0 }
             let link =
                 index == 0 || scenario.sharing == .common
                 ? whole
@@ -124,8 +140,4 @@ public struct SimulationRun: Sendable {
             return viewer
         }
     }
-}
-
-extension SimulationRun {
-    private static func logarithm(_ x: Double) -> Double { Glibc.log(x) }
 }

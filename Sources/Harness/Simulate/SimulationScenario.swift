@@ -1,7 +1,8 @@
 public import ABR
 import Foundation
 public import Netem
-import SimulationKernel
+public import Results
+public import SimulationKernel
 import Yams
 
 /// A checked simulation scenario with its traces and titles read.
@@ -9,6 +10,8 @@ public struct SimulationScenario: Sendable {
     public struct Named<Value: Sendable>: Sendable {
         public var name: String
         public var value: Value
+        /// The file that it was read from; nil for what was generated.
+        public var input: Manifest.Input?
     }
 
     public var name: String
@@ -32,6 +35,8 @@ public struct SimulationScenario: Sendable {
     public var liveDuration: Double
     public var usesTCP: Bool
     public var writesSegments: Bool
+    /// Files that traces and titles were read from.
+    public var inputs: [Manifest.Input]
     /// Canonical YAML with the defaults filled in.
     public var canonicalYAML: String
 
@@ -41,12 +46,17 @@ public struct SimulationScenario: Sendable {
 
     /// Largest number of viewers over all cells.
     static let maximumSessions = 1_000_000
+    /// Largest number of segment requests that a cell keeps.
+    static let maximumSegments = 10_000_000
 
     /// Reads and checks a scenario file and the files it names, which are relative to it.
+    /// - Parameter seed: instead of the scenario's own.
     /// - Throws: every fault found, with file, line and column.
-    public static func load(path: String) throws(ScenarioErrors) -> SimulationScenario {
+    public static func load(
+        path: String, seed: Int? = nil
+    ) throws(ScenarioErrors) -> SimulationScenario {
         let text: String
-        do {
+        do throws(TraceError) {
             let bytes = try TraceReader.contents(ofFile: path)
             guard bytes.count <= Scenario.maximumFileBytes else {
                 throw TraceError(.tooLarge, "is larger than a scenario can be")
@@ -57,13 +67,13 @@ public struct SimulationScenario: Sendable {
                 .init(file: path, line: 0, column: 0, message: error.message)
             ])
         }
-        return try parse(text, file: path)
+        return try parse(text, file: path, seed: seed)
     }
 
     /// Checks the text of a scenario.
     /// - Parameter file: name that faults carry; other files are relative to its folder.
     public static func parse(
-        _ text: String, file: String
+        _ text: String, file: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> SimulationScenario {
         var reader = ScenarioReader(file: file)
         let node: Node?
@@ -77,7 +87,8 @@ public struct SimulationScenario: Sendable {
             reader.report(nil, "the scenario is empty; begin with version: 1")
             throw ScenarioErrors(diagnostics: reader.diagnostics)
         }
-        let resolved = reader.read(node, SimulationSpec.root)
+        var resolved = reader.read(node, SimulationSpec.root)
+        if let seed { resolved?.replace("seed", with: .integer(seed)) }
         guard let resolved, reader.diagnostics.isEmpty else {
             throw ScenarioErrors(diagnostics: reader.diagnostics)
         }
@@ -98,7 +109,7 @@ public struct SimulationScenario: Sendable {
         sharing = SimulationSharing(rawValue: root.text("sharing") ?? "") ?? .own
         origin = root.number("origin").map { Bitrate(bitsPerSecond: Int($0)) }
         usesTCP = root.boolean("tcp") ?? true
-        writesSegments = root.boolean("segments") ?? true
+        writesSegments = root.boolean("segments") ?? false
         let arrivals = root.object("arrivals") ?? ResolvedObject()
         arrivalSpread = (arrivals.number("over") ?? 0) / 1e6
         meanWatch = arrivals.number("mean_watch").map { $0 / 1e6 }
@@ -117,9 +128,11 @@ public struct SimulationScenario: Sendable {
         let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
         traces = SimulationInputs.traces(matrix, seed: seed, folder: folder, reader: &reader)
         algorithms = SimulationInputs.algorithms(matrix, reader: &reader)
-        titles = SimulationInputs.titles(
+        let titles = SimulationInputs.titles(
             matrix, root.object("title") ?? ResolvedObject(), seed: seed, folder: folder,
             reader: &reader)
+        self.titles = titles.map(\.value)
+        inputs = traces.compactMap(\.input) + titles.compactMap(\.input)
     }
 
     /// What no single field tells.
@@ -140,6 +153,13 @@ public struct SimulationScenario: Sendable {
                 at: "live.parts",
                 "chunks and parts are simulated for viewers with a link of their own and no origin "
                     + "limit; use whole segments here")
+        }
+        let longest = titles.map(\.segmentCount).max() ?? 0
+        if writesSegments, viewers * longest > Self.maximumSegments {
+            reader.report(
+                at: "segments",
+                "a cell would keep \(viewers * longest) segment requests, more than "
+                    + "\(Self.maximumSegments); leave it false, or take fewer viewers")
         }
         if cells * viewers > Self.maximumSessions {
             reader.report(

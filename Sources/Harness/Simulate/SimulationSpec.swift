@@ -20,7 +20,7 @@ enum SimulationSpec {
         .standard(
             "arrivals", .object(arrivals), "{}", "When viewers come and how long they stay."),
         .standard("tcp", .boolean, "true", "Model TCP's slow start and request round trips."),
-        .standard("segments", .boolean, "true", "Write segments.csv, a row per request."),
+        .standard("segments", .boolean, "false", "Write segments.csv, a row per request."),
     ])
 
     static let matrix = ObjectSpec(fields: [

@@ -36,7 +36,22 @@ public actor NginxRTMPDriver: StackDriver {
 
     public init(_ options: Options = Options()) {
         self.options = options
-        directory = NSTemporaryDirectory() + "millrace-nginx-\(UUID().uuidString)"
+        directory = NSTemporaryDirectory() + "\(Self.prefix)\(getpid())-\(UUID().uuidString)"
+    }
+
+    /// The directory's name goes on with the process that made it.
+    private static let prefix = "millrace-nginx-"
+
+    /// Removes the directories of runs that were killed: their owner is gone.
+    static func sweepStaleDirectories(in parent: String = NSTemporaryDirectory()) {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
+        where name.hasPrefix(prefix) {
+            guard let owner = name.dropFirst(prefix.count).split(separator: "-").first,
+                let pid = pid_t(String(owner)), pid > 0, kill(pid, 0) != 0, errno == ESRCH
+            else { continue }
+            try? files.removeItem(atPath: "\(parent)/\(name)")
+        }
     }
 
     public func start() async throws(StackError) -> StackEndpoints {

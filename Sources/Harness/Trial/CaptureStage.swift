@@ -35,7 +35,7 @@ final class CaptureStage: Sendable {
         let streams = max(1, plan.publishers.count)
         let limit = min(
             spec.fullPayloadPortsLimit / streams,
-            Int((spec.sample * Double(plan.viewers.count) / Double(streams)).rounded(.up)))
+            Int((spec.sample * Double(plan.sessionCount) / Double(streams)).rounded(.up)))
         let config = CaptureRole.Config(
             interface: spec.interface, serverPorts: ports, ringBytes: spec.ringBytes,
             dissectedSubscribersPerStream: max(1, limit),
@@ -68,6 +68,7 @@ final class CaptureStage: Sendable {
         guard let final = await handle.finish() else {
             let interval = last.value.withLock { $0 }
             wire.capture.ran = false
+            wire.isWhole = false
             wire.capture.reason = "the capture ended early: \(handle.failure ?? "no report")"
             wire.capture.received = interval?.received ?? 0
             wire.capture.dropped = interval?.dropped ?? 0
@@ -77,6 +78,10 @@ final class CaptureStage: Sendable {
         wire.capture.received = final.received
         wire.capture.dropped = final.dropped
         if let problem = final.problem { wire.notes.append("capture: \(problem)") }
+        if final.isCutOff {
+            wire.isWhole = false
+            wire.capture.reason = final.problem ?? "the capture ended early"
+        }
         for stream in final.report.streams {
             guard let publisher = plan.publishers.first(where: { $0.streamKey == stream.name })
             else { continue }
@@ -97,7 +102,8 @@ final class CaptureStage: Sendable {
         let frames = Dictionary(grouping: stream.frames, by: \.clientPort)
         return stream.viewers.map { viewer in
             WireSubscriber(
-                clientPort: Int(viewer.clientPort), streamKey: stream.name,
+                clientPort: Int(viewer.clientPort), playNanoseconds: viewer.playNanoseconds,
+                streamKey: stream.name,
                 playProtocol: viewer.transport.rawValue,
                 payloadBytes: viewer.isDissected ? viewer.payloadBytes : nil,
                 wireBytes: viewer.traffic.linkBytes,

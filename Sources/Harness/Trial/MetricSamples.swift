@@ -20,12 +20,18 @@ struct MetricSamples {
             MetricSample(metric: metric, tags: tags, value: .number(Double(value)))
         }
         var samples = [
-            number(.framesMissing, group.framesMissing),
-            number(.framesDuplicate, group.probes.reduce(0) { $0 + $1.duplicateFrames }),
-            number(.stalls, group.probes.reduce(0) { $0 + $1.stallCount }),
             number(.joinFailures, joinFailures(group)),
             number(.disconnects, disconnects(group)),
         ]
+        // What only probes can tell has no figure without one: "no data" passes no threshold.
+        if let missing = group.framesMissing {
+            samples.append(number(.framesMissing, missing))
+            samples.append(
+                number(.framesDuplicate, group.probes.reduce(0) { $0 + $1.duplicateFrames }))
+        }
+        if group.probes.contains(where: { $0.firstFrameNanoseconds != nil }) {
+            samples.append(number(.stalls, group.probes.reduce(0) { $0 + $1.stallCount }))
+        }
         if group.delay.count > 0 {
             samples.append(
                 .init(metric: .delayMilliseconds, tags: tags, value: .distribution(group.delay)))
@@ -38,10 +44,10 @@ struct MetricSamples {
         }
         var startup = DelayHistogram()
         for probe in group.probes {
-            if let first = probe.firstFrameNanoseconds { startup.record(nanoseconds: first) }
+            if let first = probe.firstMediaNanoseconds { startup.record(nanoseconds: first) }
         }
         for viewer in group.load {
-            if let first = viewer.firstByteNanoseconds { startup.record(nanoseconds: first) }
+            if let first = viewer.firstMediaNanoseconds { startup.record(nanoseconds: first) }
         }
         if startup.count > 0 {
             samples.append(
@@ -58,18 +64,18 @@ struct MetricSamples {
             $0.streamKey == group.publisher.streamKey
                 && $0.playProtocol.rawValue == group.playProtocol
         }.count
-        let joined = Set(
-            group.load.filter { $0.firstByteNanoseconds != nil }.map {
-                $0.index % Plan.sessionStride
-            }
-                + group.probes.filter { $0.firstFrameNanoseconds != nil }.map {
-                    $0.index % Plan.sessionStride
-                })
-        return max(0, planned - joined.count)
+        let sessions =
+            group.load.map { ($0.index, $0.firstMediaNanoseconds != nil, $0.failure != nil) }
+            + group.probes.map { ($0.index, $0.firstFrameNanoseconds != nil, $0.failure != nil) }
+        // A session that was refused counts even where another one of the same viewer was not;
+        // one that left before anything came does not.
+        let refused = sessions.filter { !$0.1 && $0.2 }
+        let settled = Set(sessions.filter { $0.1 || $0.2 }.map { $0.0 % Plan.sessionStride })
+        return refused.count + max(0, planned - settled.count)
     }
 
     private func disconnects(_ group: RenditionGroup) -> Int {
-        group.load.count { $0.firstByteNanoseconds != nil && $0.failure != nil }
+        group.load.count { $0.firstMediaNanoseconds != nil && $0.failure != nil }
             + group.probes.count { $0.firstFrameNanoseconds != nil && $0.failure != nil }
     }
 
@@ -111,7 +117,10 @@ struct MetricSamples {
                 value: .distribution(assembly.publisherLateness)),
             MetricSample(
                 metric: .generatorLagMilliseconds, tags: ["role": "probes"],
-                value: .distribution(assembly.live.probeLag)),
+                value: .distribution(assembly.probeLag)),
+            MetricSample(
+                metric: .generatorLagMilliseconds, tags: ["role": "viewers"],
+                value: .distribution(assembly.viewerLag)),
         ]
         for usage in assembly.accounting?.roleUsage ?? [] {
             let metric: Metric

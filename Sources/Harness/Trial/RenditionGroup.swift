@@ -1,4 +1,5 @@
 import Publisher
+import Results
 import Statistics
 import Viewer
 
@@ -37,9 +38,10 @@ struct RenditionGroup {
                 }
                 group.relayDelay =
                     assembly.wire.relayDelay[publisher.streamKey]?[transport.rawValue] ?? .init()
-                group.interimDelay =
-                    assembly.live.probeDelay["\(publisher.stream)/\(publisher.rendition)"]
-                    ?? .init()
+                let key = ViewerSpec.delayKey(
+                    publisher.stream, publisher.rendition, transport.rawValue)
+                group.interimDelay = assembly.live.probeDelay[key] ?? .init()
+                group.count(of: assembly)
                 groups.append(group)
             }
         }
@@ -50,9 +52,46 @@ struct RenditionGroup {
         ["stream": stream, "rendition": rendition, "protocol": playProtocol]
     }
 
-    /// Viewers that received anything at all.
-    var viewerCount: Int {
-        load.count { $0.total.payloadBytes > 0 } + probes.count { $0.total.payloadBytes > 0 }
+    /// Sessions that were there in the window.
+    private(set) var viewerCount = 0
+    /// The time that those spent in the window together, from each one's first media.
+    private(set) var viewerSeconds = 0.0
+    /// The same for the wire's subscribers, and for those of them whose payload is known.
+    private(set) var wireViewerCount = 0
+    private(set) var wireSeconds = 0.0
+    private(set) var dissectedSeconds = 0.0
+    /// Frames due to the probes in the window, and those that came; nil where no probe could tell.
+    private(set) var frames: (expected: Int, received: Int)?
+
+    private mutating func count(of assembly: ResultsAssembly) {
+        let sessions = load.map(ViewerSession.init) + probes.map(ViewerSession.init)
+        for session in sessions {
+            let seconds = session.seconds(in: assembly.window)
+            viewerSeconds += seconds
+            if seconds > 0 { viewerCount += 1 }
+        }
+        let byPort = Dictionary(grouping: sessions, by: \.localPort)
+        for subscriber in wire {
+            let played = subscriber.playNanoseconds - assembly.clock.offset.minimumNanoseconds
+            let session = ViewerSession.behind(byPort[subscriber.clientPort] ?? [], at: played)
+            // Players that are not ours count as there for the whole window.
+            let seconds =
+                session.map { $0.seconds(in: assembly.window) } ?? assembly.windowSeconds
+            wireSeconds += seconds
+            if seconds > 0 { wireViewerCount += 1 }
+            if subscriber.payloadBytes != nil { dissectedSeconds += seconds }
+        }
+        guard let schedule = published.flatMap(FrameSchedule.init), !probes.isEmpty else { return }
+        // Video without a single stamp: another publisher's, or a codec that carries none.
+        let sawVideo = probes.contains { $0.total.videoMessages > 1 }
+        guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
+        frames = probes.reduce(into: (0, 0)) { sum, probe in
+            let leave = assembly.plan.leaveOffset(ofSession: probe.index)
+                .map { $0 + assembly.startNanoseconds }
+            let due = schedule.due(to: probe, leaving: leave, window: assembly.window)
+            sum.0 += due
+            sum.1 += min(due, probe.windowFrames)
+        }
     }
 
     var viewerPayloadBytes: Int {
@@ -73,23 +112,8 @@ struct RenditionGroup {
     /// Through the server, as the capture saw it.
     var relayDelay = DelayHistogram()
 
-    /// Probes that were there for the whole window: those can be held to every frame of it.
-    private var wholeProbes: [ProbeViewerReport] {
-        probes.filter { $0.index < Plan.sessionStride && $0.firstFrameNanoseconds != nil }
-    }
-
-    /// What the publisher meant to send in the window, times the probes. nil without stamps.
-    var framesExpected: Int? {
-        guard let published, !probes.isEmpty else { return nil }
-        return published.windowFrames * wholeProbes.count
-    }
-
-    var framesReceived: Int? {
-        probes.isEmpty ? nil : wholeProbes.reduce(0) { $0 + $1.windowFrames }
-    }
-
-    var framesMissing: Int {
-        guard let framesExpected, let framesReceived else { return 0 }
-        return max(0, framesExpected - framesReceived)
-    }
+    /// nil without stamps, or without a probe.
+    var framesExpected: Int? { frames?.expected }
+    var framesReceived: Int? { frames?.received }
+    var framesMissing: Int? { frames.map { $0.expected - $0.received } }
 }

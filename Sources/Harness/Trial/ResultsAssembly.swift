@@ -8,12 +8,15 @@ import Viewer
 /// Everything a trial has seen, and how it becomes the results directory.
 struct ResultsAssembly {
     let scenario: Scenario
-    let plan: Plan
+    var plan: Plan
     var manifest: Manifest
     let window: WorkerWindow
     let startNanoseconds: Int64
     var streams: [StreamReport] = []
+    /// How late the generators were in the steady window.
     var publisherLateness = DelayHistogram()
+    var probeLag = DelayHistogram()
+    var viewerLag = DelayHistogram()
     var load: [LoadViewerReport] = []
     var probes: [ProbeViewerReport] = []
     var live = TrialObservations.Live()
@@ -21,6 +24,8 @@ struct ResultsAssembly {
     var accounting: ProcessAccounting?
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
+    /// Generators and captures whose reports did not come, each with the reason.
+    var lost: [String] = []
     var notes: [String] = []
     var end = ""
 
@@ -40,10 +45,9 @@ struct ResultsAssembly {
         Double(window.endNanoseconds - window.startNanoseconds) / 1e9
     }
 
-    /// kbit/s of `bytes` in the steady window; nil for an empty window.
-    func kilobits(_ bytes: Int, viewers: Int = 1) -> Double? {
-        guard windowSeconds > 0, viewers > 0 else { return nil }
-        return Double(bytes) * 8 / 1000 / windowSeconds / Double(viewers)
+    /// kbit/s of `bytes` in so many viewer-seconds; nil for none.
+    func kilobits(_ bytes: Int, seconds: Double) -> Double? {
+        seconds > 0 ? Double(bytes) * 8 / 1000 / seconds : nil
     }
 
     /// Writes every file except the directory's final name; returns the summary.
@@ -51,10 +55,13 @@ struct ResultsAssembly {
         let groups = RenditionGroup.all(of: self)
         let renditions = renditionRows(groups)
         let viewers = viewerRows
+        let frames = matchedFrames
         var manifest = manifest
         var summary = Summary()
         let evidence = TrialEvidence(
-            generatorLagP99Milliseconds: generatorLag, captureDrops: captureDrops,
+            generatorLagP99Milliseconds: generatorLag,
+            viewerLagP99Milliseconds: viewerLag.milliseconds(atPercentile: 99),
+            captureDrops: captureDrops,
             steal: accounting?.steal ?? 0, offered: offered,
             clockStepNanoseconds: clock.stepNanoseconds)
         manifest.validity = scenario.validity.judge(evidence)
@@ -69,13 +76,14 @@ struct ResultsAssembly {
         summary.roles = accounting?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
             atPercentile: 99)
-        summary.health.probeLagP99Milliseconds = live.probeLag.milliseconds(atPercentile: 99)
+        summary.health.probeLagP99Milliseconds = probeLag.milliseconds(atPercentile: 99)
+        summary.health.viewerLagP99Milliseconds = viewerLag.milliseconds(atPercentile: 99)
         summary.health.steal = evidence.steal
         summary.health.offered = offered
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
-        summary.framesMissing = groups.reduce(0) { $0 + $1.framesMissing }
-        summary.notes = notes + wire.notes + frameOrderNote
+        summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
+        summary.notes = notes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
@@ -84,12 +92,47 @@ struct ResultsAssembly {
         try writer.write(delayRows(groups))
         try writer.write(accounting?.rows ?? [])
         try writer.write(wire.series)
-        try writer.write(probeFrameRows)
+        try writer.write(probeFrameRows(frames))
         tidy(writer.partialPath)
         return summary
     }
 
+    /// Writes what is known in mid-run: fewer files, and of each what the children's intervals hold.
+    func writeInterim(to writer: ResultsWriter) throws(ResultsError) {
+        let groups = RenditionGroup.all(of: self)
+        var manifest = manifest
+        manifest.clockOffset = clock.offset
+        manifest.end = end
+        manifest.window.endSeconds = min(
+            manifest.window.endSeconds,
+            Double(ClockOffsetSampler.monotonicNanoseconds() - startNanoseconds) / 1e9)
+        var summary = Summary()
+        summary.roles = accounting?.roleUsage ?? []
+        summary.health.publisherLagP99Milliseconds = live.publisherLateness.milliseconds(
+            atPercentile: 99)
+        summary.health.probeLagP99Milliseconds = live.probeLag.milliseconds(atPercentile: 99)
+        summary.health.viewerLagP99Milliseconds = live.viewerLag.milliseconds(atPercentile: 99)
+        summary.health.offered = offered
+        summary.viewersPlanned = plan.viewers.count
+        summary.viewersJoined =
+            live.load.values.reduce(0) { $0 + $1.playing }
+            + live.probes.values.reduce(0) { $0 + $1.playing }
+        summary.notes = notes
+        decide(&summary, &manifest)
+        try writer.write(
+            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
+        try writer.write(renditionRows(groups))
+        try writer.write(delayRows(groups))
+        try writer.write(accounting?.rows ?? [])
+    }
+
     private func decide(_ summary: inout Summary, _ manifest: inout Manifest) {
+        if early?.outcome == .failed {
+            summary.notes += lost
+        } else if !lost.isEmpty {
+            manifest.validity.valid = false
+            manifest.validity.reasons.insert(contentsOf: lost, at: 0)
+        }
         if let early {
             summary.outcome = early.outcome
             summary.notes.insert(early.reason, at: 0)
@@ -103,6 +146,11 @@ struct ResultsAssembly {
             summary.outcome = .void
         } else if summary.thresholds.contains(where: { !$0.passed }) {
             summary.outcome = .failed
+        } else if summary.viewersJoined == 0 {
+            summary.outcome = .void
+            manifest.validity.valid = false
+            manifest.validity.reasons.append(
+                "no viewer joined, so nothing was measured; viewers.csv has each one's error")
         }
     }
 
@@ -121,7 +169,7 @@ struct ResultsAssembly {
     // MARK: Generator health
 
     private var generatorLag: Double? {
-        [publisherLateness, live.probeLag].compactMap { $0.milliseconds(atPercentile: 99) }.max()
+        [publisherLateness, probeLag].compactMap { $0.milliseconds(atPercentile: 99) }.max()
     }
 
     private var captureDrops: Double? {
@@ -138,7 +186,7 @@ struct ResultsAssembly {
 
     private var joinedCount: Int {
         let indices =
-            load.filter { $0.firstByteNanoseconds != nil }.map(\.index)
+            load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
             + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
         return Set(indices.map { $0 % Plan.sessionStride }).count
     }
@@ -149,20 +197,20 @@ struct ResultsAssembly {
 
     private var viewerRows: [ViewerRow] {
         let loadRows = load.map { report in
-            var row = baseRow(report.index, isProbe: false)
-            row.startupDelaySeconds = report.firstByteNanoseconds.map { Double($0) / 1e9 }
+            var row = baseRow(report.index, isProbe: false, ViewerSession(report))
             row.playBytes = report.window.payloadBytes
-            row.meanKilobits = kilobits(report.window.payloadBytes)
+            row.meanKilobits = kilobits(
+                report.window.payloadBytes, seconds: row.playSeconds ?? 0)
             row.framesReceived = report.window.videoMessages
             row.localPort = report.localPort
             row.error = report.failure ?? ""
             return row
         }
         let probeRows = probes.map { report in
-            var row = baseRow(report.index, isProbe: true)
-            row.startupDelaySeconds = report.firstFrameNanoseconds.map { Double($0) / 1e9 }
+            var row = baseRow(report.index, isProbe: true, ViewerSession(report))
             row.playBytes = report.window.payloadBytes
-            row.meanKilobits = kilobits(report.window.payloadBytes)
+            row.meanKilobits = kilobits(
+                report.window.payloadBytes, seconds: row.playSeconds ?? 0)
             row.framesReceived = report.windowFrames
             row.framesMissing = report.missingFrames
             row.stalls = report.stallCount
@@ -175,7 +223,7 @@ struct ResultsAssembly {
         return (loadRows + probeRows).sorted { ($0.viewer ?? 0) < ($1.viewer ?? 0) }
     }
 
-    private func baseRow(_ index: Int, isProbe: Bool) -> ViewerRow {
+    private func baseRow(_ index: Int, isProbe: Bool, _ session: ViewerSession) -> ViewerRow {
         let viewer = viewerPlan(index)
         var row = ViewerRow()
         row.runID = runID
@@ -186,7 +234,11 @@ struct ResultsAssembly {
         row.rendition = viewer.rendition
         row.link = viewer.rateLimit?.description ?? ""
         row.probe = isProbe ? 1 : 0
-        row.joinSeconds = Double(viewer.joinOffsetNanoseconds) / 1e9
+        row.joinSeconds = session.askedAt.map { Double($0 - startNanoseconds) / 1e9 }
+        row.startupDelaySeconds = session.firstMediaAt.flatMap { first in
+            session.askedAt.map { Double(first - $0) / 1e9 }
+        }
+        row.playSeconds = session.seconds(in: window)
         return row
     }
 }

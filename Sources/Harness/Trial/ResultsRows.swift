@@ -3,6 +3,9 @@ import Results
 import Statistics
 import Viewer
 
+/// A frame that a probe and the capture both saw; `relay` is the server's share, nanoseconds.
+typealias MatchedFrame = (probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)
+
 extension ResultsAssembly {
     func renditionRows(_ groups: [RenditionGroup]) -> [RenditionRow] {
         groups.flatMap { group -> [RenditionRow] in
@@ -10,7 +13,7 @@ extension ResultsAssembly {
             viewer.viewers = group.viewerCount
             viewer.payloadBytes = group.viewerPayloadBytes
             viewer.payloadKilobits = kilobits(
-                group.viewerPayloadBytes, viewers: group.viewerCount)
+                group.viewerPayloadBytes, seconds: group.viewerSeconds)
             set(&viewer, group.delay)
             viewer.delayUncorrectedP99Milliseconds =
                 group.uncorrectedDelay.milliseconds(atPercentile: 99)
@@ -21,11 +24,11 @@ extension ResultsAssembly {
             var onWire = baseRow(group, vantage: "wire")
             let full = group.wire.filter { $0.payloadBytes != nil }
             let payload = full.reduce(0) { $0 + ($1.payloadBytes ?? 0) }
-            onWire.viewers = group.wire.count
+            onWire.viewers = group.wireViewerCount
             onWire.payloadBytes = payload
-            onWire.payloadKilobits = kilobits(payload, viewers: full.count)
+            onWire.payloadKilobits = kilobits(payload, seconds: group.dissectedSeconds)
             onWire.wireKilobits = kilobits(
-                group.wire.reduce(0) { $0 + $1.wireBytes }, viewers: group.wire.count)
+                group.wire.reduce(0) { $0 + $1.wireBytes }, seconds: group.wireSeconds)
             onWire.retransmittedBytes = group.wire.reduce(0) { $0 + $1.retransmittedBytes }
             set(&onWire, group.relayDelay)
             return [viewer, onWire]
@@ -61,7 +64,8 @@ extension ResultsAssembly {
                 ("viewer", "end-to-end", "uncorrected", group.uncorrectedDelay),
                 ("wire", "relay", "uncorrected", group.relayDelay),
             ]
-            return kinds.filter { $0.3.count > 0 }.flatMap { vantage, hop, correction, delay in
+            return kinds.filter { $0.3.count + $0.3.negativeCount > 0 }.flatMap {
+                vantage, hop, correction, delay in
                 percentiles.map { percentile in
                     var row = DelayRow()
                     row.runID = runID
@@ -74,6 +78,7 @@ extension ResultsAssembly {
                     row.percentile = percentile
                     row.delayMilliseconds = delay.milliseconds(atPercentile: percentile)
                     row.count = delay.count
+                    row.negativeCount = delay.negativeCount
                     return row
                 }
             }
@@ -92,19 +97,22 @@ extension ResultsAssembly {
             let viewers =
                 mine.flatMap { $0.load.map { ($0.localPort, $0.window.payloadBytes) } }
                 + mine.flatMap { $0.probes.map { ($0.localPort, $0.window.payloadBytes) } }
-            let seen = viewers.filter { byPort[$0.0] != nil }
+            // Sessions that follow one another may have the same port.
+            let seen = Dictionary(viewers, uniquingKeysWith: +).filter { byPort[$0.key] != nil }
             guard !seen.isEmpty else { return nil }
             return Reconciliation(
                 stream: publisher.stream, rendition: publisher.rendition,
-                viewerBytes: seen.reduce(0) { $0 + $1.1 },
-                wireBytes: seen.reduce(0) { $0 + (byPort[$1.0] ?? 0) })
+                viewerBytes: seen.values.reduce(0, +),
+                wireBytes: seen.keys.reduce(0) { $0 + (byPort[$1] ?? 0) })
         }
     }
 
     /// Every frame that a probe and the capture both saw.
-    private var matchedFrames: [(probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)] {
+    var matchedFrames: [MatchedFrame] {
         let byPort = Dictionary(
-            wire.subscribers.map { ($0.clientPort, $0.frames) }, uniquingKeysWith: { a, _ in a })
+            wire.subscribers.map { ($0.clientPort, $0.frames) },
+            // Sessions that follow one another may have the same port.
+            uniquingKeysWith: { $0.merging($1) { a, _ in a } })
         return probes.flatMap { probe in
             let relays = byPort[probe.localPort] ?? [:]
             return probe.frames.compactMap { frame in
@@ -113,8 +121,8 @@ extension ResultsAssembly {
         }
     }
 
-    var probeFrameRows: [ProbeFrameRow] {
-        matchedFrames.map { probe, frame, relay in
+    func probeFrameRows(_ frames: [MatchedFrame]) -> [ProbeFrameRow] {
+        frames.map { probe, frame, relay in
             let viewer = viewerPlan(probe.index)
             var row = ProbeFrameRow()
             row.runID = runID
@@ -132,10 +140,20 @@ extension ResultsAssembly {
         }
     }
 
+    /// Frames that came before they were meant to be sent: no delay, but a clock that is wrong.
+    func negativeDelayNote(_ groups: [RenditionGroup]) -> [String] {
+        let count = groups.reduce(0) {
+            $0 + $1.delay.negativeCount + $1.relayDelay.negativeCount
+        }
+        guard count > 0 else { return [] }
+        return [
+            "\(count) frames have a delay below zero (a clock disagreement): counted in delay.csv, in no percentile"
+        ]
+    }
+
     /// A viewer cannot have a frame before the server has sent it: frames that say otherwise are
     /// a fault of the measurement, and counted.
-    var frameOrderNote: [String] {
-        let frames = matchedFrames
+    func frameOrderNote(_ frames: [MatchedFrame]) -> [String] {
         let unmatched = wire.subscribers.reduce(0) { $0 + $1.unmatchedMessages }
         let lost = unmatched > 0 ? ["capture: \(unmatched) messages could not be matched"] : []
         guard !frames.isEmpty else { return lost }

@@ -33,6 +33,17 @@ extension Plan {
     /// The index of a viewer's later sessions is moved by this much each.
     static let sessionStride = 1_000_000
 
+    /// When a session is planned to end, from the shared start time; nil = at the end of the run.
+    func leaveOffset(ofSession index: Int) -> Int64? {
+        let viewer = viewers[index % Self.sessionStride]
+        guard !viewer.watchNanoseconds.isEmpty else { return nil }
+        return viewer.joinOffsetNanoseconds
+            + viewer.watchNanoseconds.prefix(index / Self.sessionStride + 1).reduce(0, +)
+    }
+
+    /// Sessions of all viewers.
+    var sessionCount: Int { viewers.reduce(0) { $0 + max(1, $1.watchNanoseconds.count) } }
+
     func viewerSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
     ) -> [ViewerSpec] {

@@ -51,6 +51,7 @@ public actor TrialRunner {
         notes = options.notes
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
+        NginxRTMPDriver.sweepStaleDirectories()
         let runID = RunID(
             secondsSince1970: startedAt.timeIntervalSince1970,
             entropy: UInt64.random(in: 0 ... .max))
@@ -278,9 +279,10 @@ public actor TrialRunner {
                     ? "warm-up"
                     : elapsed < scenario.warmup.seconds + scenario.duration.seconds
                         ? "running" : "drain  ")
-            if elapsed - lastInterim > 5 {
+            // Every second at first; a long run's files are long.
+            if elapsed - lastInterim >= max(0.9, elapsed / 100) {
                 lastInterim = elapsed
-                if let rows = accounting?.rows { try? writer.write(rows) }
+                writeInterimResults()
             }
             if let loss = await lostChild() {
                 early = loss
@@ -324,45 +326,5 @@ public actor TrialRunner {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
         return nil
-    }
-
-    // MARK: End
-
-    /// Takes the final reports, stops every child and hands all over.
-    private func collect() async -> ResultsAssembly {
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
-            startNanoseconds: startNanoseconds)
-        for handle in probes {
-            if let report = await handle.finish() { assembly.probes += report.viewers }
-        }
-        for handle in load {
-            if let report = await handle.finish() { assembly.load += report.viewers }
-        }
-        for handle in publishers {
-            if let report = await handle.finish() {
-                assembly.streams += report.streams
-                assembly.publisherLateness.add(report.windowLateness)
-            }
-        }
-        if let capture {
-            assembly.wire = await capture.finish(
-                runID: writer.runID.description,
-                startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
-        }
-        await driver?.stop()
-        let live = observations.snapshot
-        assembly.live = live
-        if assembly.streams.isEmpty {
-            assembly.streams = live.publishers.values.flatMap(\.streams)
-            assembly.publisherLateness = live.publisherLateness
-        }
-        clock.sample()
-        assembly.accounting = accounting
-        assembly.clock = clock
-        assembly.early = early
-        assembly.notes = notes
-        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
-        return assembly
     }
 }

@@ -4,6 +4,8 @@ public import Statistics
 /// What the capture says about one subscriber's connection, within the steady window.
 public struct WireSubscriber: Sendable {
     public var clientPort: Int
+    /// Capture time of the play request, ns since 1970.
+    public var playNanoseconds: Int64
     public var streamKey: String
     public var playProtocol: String
     /// Audio and video message payload; nil where only headers were captured.
@@ -24,6 +26,9 @@ public struct WireObservation: Sendable {
     /// By stream key and protocol.
     public var relayDelay: [String: [String: DelayHistogram]] = [:]
     public var capture = Manifest.Capture()
+    /// False where the capture ended before the run did, or its report is lost;
+    /// `capture.reason` says why.
+    public var isWhole = true
     public var notes: [String] = []
 
     public init() {}

@@ -4,6 +4,8 @@ public import Results
 public struct TrialEvidence: Sendable, Hashable {
     /// Of publishers and probes, the worse; nil where nothing was sent.
     public var generatorLagP99Milliseconds: Double?
+    /// Of the load viewers' loops; nil where there are none.
+    public var viewerLagP99Milliseconds: Double?
     /// Share of packets lost by the capture, 0…1; nil without a capture.
     public var captureDrops: Double?
     /// 0…1.
@@ -14,10 +16,12 @@ public struct TrialEvidence: Sendable, Hashable {
     public var clockStepNanoseconds: Int64
 
     public init(
-        generatorLagP99Milliseconds: Double?, captureDrops: Double?, steal: Double,
+        generatorLagP99Milliseconds: Double?, viewerLagP99Milliseconds: Double? = nil,
+        captureDrops: Double?, steal: Double,
         offered: Double?, clockStepNanoseconds: Int64
     ) {
         self.generatorLagP99Milliseconds = generatorLagP99Milliseconds
+        self.viewerLagP99Milliseconds = viewerLagP99Milliseconds
         self.captureDrops = captureDrops
         self.steal = steal
         self.offered = offered
@@ -36,6 +40,14 @@ extension ValidityLimits {
                     "the generators ran late: p99 \(CSVNumber.text(lag)) ms, limit "
                         + "\(Quantity.duration.format(Double(generatorLagP99.nanoseconds)))")
             }
+        }
+        if let lag = evidence.viewerLagP99Milliseconds,
+            lag > Double(viewerLagP99.nanoseconds) / 1e6
+        {
+            reasons.append(
+                "the load viewers ran late: p99 \(CSVNumber.text(lag)) ms, limit "
+                    + "\(Quantity.duration.format(Double(viewerLagP99.nanoseconds))); use more "
+                    + "processes, or lazy viewers")
         }
         if let drops = evidence.captureDrops, drops > captureDrops {
             reasons.append(

@@ -1,0 +1,101 @@
+import SimulationKernel
+
+/// Which figures a scenario will have, so that thresholds on others are refused beforehand.
+enum ThresholdRules {
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        var reported: Set<String> = []
+        for threshold in scenario.thresholds where reported.insert(threshold.selector).inserted {
+            for message in faults(threshold, scenario) {
+                reader.report(
+                    at: "thresholds.\(threshold.selector)", "thresholds: \(message)")
+            }
+        }
+    }
+
+    private static func faults(_ threshold: Threshold, _ scenario: Scenario) -> [String] {
+        let tags = threshold.metric.tags
+        var faults: [String] = []
+        for (tag, value) in threshold.tags.sorted(by: { $0.key < $1.key }) {
+            guard let values = tags[tag] else {
+                let known = tags.isEmpty ? "none" : tags.keys.sorted().joined(separator: ", ")
+                faults.append(
+                    "\(threshold.metric.rawValue) has no figures by \(tag); its tags: \(known)")
+                continue
+            }
+            let names = values.isEmpty ? scenario.names(ofTag: tag) : values
+            guard !names.contains(value) else { continue }
+            let nearest = NameDistance.nearest(to: value, among: names)
+            faults.append(
+                values.isEmpty || Metric.everyTagValue(tag).contains(value) == false
+                    ? "no \(tag) is named '\(value)'"
+                        + (nearest.map { "; did you mean '\($0)'?" } ?? "")
+                    : "\(threshold.metric.rawValue) has no figures with \(tag):\(value); "
+                        + "it has \(names.joined(separator: ", "))")
+        }
+        guard faults.isEmpty else { return faults }
+        if threshold.metric.vantages == ["wire"] || threshold.tags["vantage"] == "wire",
+            scenario.capture.mode == .off
+        {
+            return ["\(threshold.selector) needs the capture, which is off"]
+        }
+        if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
+            return ["no viewer plays what \(threshold.selector) asks for"]
+        }
+        return []
+    }
+}
+
+extension Metric {
+    /// Where it is measured; empty where that is no question.
+    var vantages: [String] {
+        switch self {
+        case .delayMilliseconds, .payloadKilobits: ["viewer", "wire"]
+        case .retransmittedBytes, .wireKilobits: ["wire"]
+        case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
+            .publisherCPUPercent, .serverRSSBytes:
+            []
+        case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
+            .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio:
+            ["viewer"]
+        }
+    }
+
+    /// The tags its figures carry, each with its values; an empty list stands for names out of the
+    /// scenario.
+    var tags: [String: [String]] {
+        if self == .generatorLagMilliseconds { return ["role": Self.everyTagValue("role")] }
+        guard !vantages.isEmpty else { return [:] }
+        return ["stream": [], "rendition": [], "protocol": [], "vantage": vantages]
+    }
+
+    /// The values a tag may have for any metric; empty where the scenario gives them.
+    static func everyTagValue(_ tag: String) -> [String] {
+        switch tag {
+        case "role": ["publishers", "probes", "viewers"]
+        case "vantage": ["viewer", "wire"]
+        default: []
+        }
+    }
+}
+
+extension Scenario {
+    fileprivate func names(ofTag tag: String) -> [String] {
+        switch tag {
+        case "stream": streams.flatMap(\.names)
+        case "rendition": streams.flatMap { $0.renditions.map(\.name) }
+        case "protocol": ViewerGroup.PlayProtocol.allCases.map(\.rawValue)
+        default: []
+        }
+    }
+
+    /// Whether any viewer plays what the tags say.
+    fileprivate func hasViewers(of tags: [String: String]) -> Bool {
+        viewers.contains { group in
+            (tags["protocol"] ?? group.playProtocol.rawValue) == group.playProtocol.rawValue
+                && targets(of: group).contains { target in
+                    (tags["stream"] ?? target.stream) == target.stream
+                        && (tags["rendition"] ?? target.rendition) == target.rendition
+                }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Publisher
+import Results
+import Statistics
+import Viewer
+
+/// What is written while a trial runs, and what is gathered at its end.
+extension TrialRunner {
+    /// What the children have said so far, so that a runner that is killed leaves it behind.
+    /// Every file is replaced whole; a disk that is full shows at the end of the run.
+    func writeInterimResults() {
+        var assembly = ResultsAssembly(
+            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
+            startNanoseconds: startNanoseconds)
+        let live = observations.snapshot
+        assembly.live = live
+        assembly.streams = live.publishers.values.flatMap(\.streams)
+        assembly.accounting = accounting
+        assembly.clock = clock
+        assembly.notes = notes
+        let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
+        assembly.early = (
+            .interrupted, "the run was cut off before its end; figures are those of \(seconds) s"
+        )
+        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        try? assembly.writeInterim(to: writer)
+    }
+
+    /// Takes the final reports, stops every child and hands all over. A generator whose report
+    /// does not come voids the trial: what is left of its figures is no verdict on the server.
+    func collect() async -> ResultsAssembly {
+        var assembly = ResultsAssembly(
+            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
+            startNanoseconds: startNanoseconds)
+        let live = observations.snapshot
+        var lost: [String] = []
+        func isLost(_ name: String, _ failure: String?) {
+            lost.append("\(name): its report is lost: \(failure ?? "it ended without one")")
+        }
+        for handle in probes {
+            if let report = await handle.finish() {
+                assembly.probes += report.viewers
+                assembly.probeLag.add(report.windowLag)
+            } else {
+                isLost(handle.name, handle.failure)
+            }
+        }
+        for handle in load {
+            if let report = await handle.finish() {
+                assembly.load += report.viewers
+                assembly.viewerLag.add(report.windowLag)
+            } else {
+                isLost(handle.name, handle.failure)
+            }
+        }
+        for handle in publishers {
+            if let report = await handle.finish() {
+                assembly.streams += report.streams
+                assembly.publisherLateness.add(report.windowLateness)
+            } else {
+                isLost(handle.name, handle.failure)
+                assembly.streams += live.publishers[handle.name]?.streams ?? []
+                assembly.publisherLateness.add(
+                    live.publishers[handle.name]?.windowLateness ?? .init())
+            }
+        }
+        if let capture {
+            assembly.wire = await capture.finish(
+                runID: writer.runID.description,
+                startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
+            if scenario.capture.mode == .on, !assembly.wire.isWhole {
+                lost.append("capture-0: \(assembly.wire.capture.reason)")
+            }
+        }
+        await driver?.stop()
+        assembly.live = observations.snapshot
+        clock.sample()
+        assembly.accounting = accounting
+        assembly.clock = clock
+        assembly.early = early
+        // One that ended the run has said so already.
+        assembly.lost = lost.filter { reason in
+            !(early?.reason ?? "").hasPrefix(reason.prefix { $0 != ":" })
+        }
+        assembly.notes = notes
+        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        return assembly
+    }
+}

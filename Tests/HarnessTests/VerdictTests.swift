@@ -1,0 +1,241 @@
+import Foundation
+import Media
+import Results
+import Statistics
+import Testing
+
+@testable import Harness
+@testable import Publisher
+@testable import Viewer
+
+/// What a trial's reports become: figures, thresholds, outcome.
+@Suite struct VerdictTests {
+    private static let second: Int64 = 1_000_000_000
+    private static let start: Int64 = 1000 * second
+    private static let window = WorkerWindow(
+        startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
+
+    /// One stream of 10 frames a second: frame 0 at the start, 50…249 in the window.
+    private static func assembly(_ viewers: String, extra: String = "") throws -> ResultsAssembly {
+        let scenario = try Scenario.parse(
+            """
+            version: 1
+            name: t
+            streams:
+              - {name: live, renditions: [{name: a, source: {synthetic: {fps: 10, bitrate: 800kbps}}}]}
+            capture: {enabled: false}
+            viewers:
+            \(viewers)
+            \(extra)
+            """)
+        var assembly = ResultsAssembly(
+            scenario: scenario, plan: Plan(scenario), manifest: Manifest(), window: window,
+            startNanoseconds: start)
+        var stream = StreamReport(
+            PublishSpec(
+                url: "rtmp://h/live/live_a", streamID: 1,
+                source: .synthetic(SyntheticSpec(width: 32, height: 32))))
+        stream.framesSent = 270
+        stream.windowFrames = 200
+        (stream.windowFirstFrame, stream.windowLastFrame) = (50, 249)
+        stream.windowFirstIntendedNanoseconds = start + 5 * second
+        stream.windowLastIntendedNanoseconds = start + 5 * second + 199 * second / 10
+        assembly.streams = [stream]
+        return assembly
+    }
+
+    /// A probe that got every frame from `joined` to `left`, in seconds from the start.
+    private static func probe(
+        _ index: Int, joined: Double? = 1, left: Double? = nil, lost: Set<UInt64> = []
+    ) -> ProbeViewerReport {
+        var report = ProbeViewerReport(index: index, localPort: 4000 + index % 1000)
+        report.askedAtNanoseconds = start + Int64((joined ?? 1) * 1e9)
+        if let left { report.endedAtNanoseconds = start + Int64(left * 1e9) }
+        guard let joined else { return report }
+        report.streamID = 1
+        report.firstMediaNanoseconds = 1
+        report.firstFrameNanoseconds = 1
+        report.total.videoMessages = 10
+        report.total.payloadBytes = 1
+        let first = UInt64((joined * 10).rounded(.up))
+        let end = UInt64(((left ?? 27) * 10).rounded(.up))
+        let frames = (50..<250).filter { $0 >= first && $0 < end && !lost.contains($0) }
+        report.windowFrames = frames.count
+        (report.firstWindowFrame, report.lastWindowFrame) = (frames.first, frames.last)
+        report.firstDueFrame = first < 50 ? 50 : frames.first
+        return report
+    }
+
+    private static func load(_ index: Int, from: Double, to: Double?, bytes: Int)
+        -> LoadViewerReport
+    {
+        var window = ViewerCounters()
+        window.payloadBytes = bytes
+        return LoadViewerReport(
+            index: index, localPort: 5000 + index % 1000,
+            askedAtNanoseconds: start + Int64(from * 1e9), firstMediaNanoseconds: 0,
+            endedAtNanoseconds: to.map { start + Int64($0 * 1e9) }, window: window, total: window,
+            failure: nil)
+    }
+
+    private static func write(_ assembly: ResultsAssembly) throws -> (Summary, RunResults) {
+        let parent = NSTemporaryDirectory() + "millrace-verdict-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: parent) }
+        let writer = try ResultsWriter(
+            parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
+        let summary = try assembly.write(to: writer)
+        try writer.commit()
+        return (summary, try RunResults(path: writer.finalPath))
+    }
+
+    private static let noneMissing = "thresholds: {frames_missing: [\"count==0\"]}"
+
+    @Test func wholeProbesPass() throws {
+        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        assembly.probes = [Self.probe(0)]
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.outcome == .passed)
+        #expect(results.renditions.first?.framesExpected == 200)
+        #expect(summary.thresholds.first?.observed == 0)
+    }
+
+    /// Finding 1: the report of a generator that does not come is no pass, whoever's it was.
+    @Test func lostReportIsVoid() throws {
+        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        assembly.probes = [Self.probe(0)]
+        assembly.lost = ["viewers-0: its report is lost: killed by signal 9"]
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.outcome == .void)
+        #expect(results.manifest.validity.reasons == assembly.lost)
+        // The server's own end is a verdict on it all the same.
+        assembly.early = (.failed, "the server ended in mid-run")
+        #expect(try Self.write(assembly).0.outcome == .failed)
+    }
+
+    @Test func nothingMissesWithoutAProbe() throws {
+        var assembly = try Self.assembly(
+            "  - {count: 1, probes: 0}",
+            extra: "thresholds: {frames_missing: [\"count==0\"], stalls: [\"count==0\"]}")
+        assembly.load = [Self.load(0, from: 1, to: nil, bytes: 2_000_000)]
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.outcome == .failed)
+        #expect(summary.thresholds.map(\.observed) == [nil, nil])
+        #expect(results.renditions.first?.framesExpected == nil)
+        #expect(results.renditions.first?.payloadKilobits == 800)
+    }
+
+    @Test func probeThatNeverJoinedMissesAll() throws {
+        var assembly = try Self.assembly("  - {count: 2, probes: 2}", extra: Self.noneMissing)
+        assembly.probes = [Self.probe(0), Self.probe(1, joined: nil)]
+        let (summary, _) = try Self.write(assembly)
+        #expect(summary.outcome == .failed)
+        #expect(summary.thresholds.first?.observed == 200)
+    }
+
+    @Test func nobodyJoinedIsNoPass() throws {
+        var assembly = try Self.assembly("  - {count: 2, probes: 1}")
+        assembly.probes = [Self.probe(0, joined: nil)]
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.outcome == .void)
+        #expect(results.manifest.validity.reasons.first?.contains("no viewer joined") == true)
+    }
+
+    /// Sessions of viewer 0: before, across and inside the window; of viewer 1 one that loses.
+    @Test func churnExpectsWhatWasSentMeanwhile() throws {
+        var assembly = try Self.assembly(
+            "  - {count: 2, probes: 2, churn: {mean_watch: 5s}}", extra: Self.noneMissing)
+        let stride = Plan.sessionStride
+        assembly.plan.viewers[0].watchNanoseconds = [2, 5, 6, 14].map { $0 * Self.second }
+        assembly.plan.viewers[0].joinOffsetNanoseconds = Self.second
+        assembly.plan.viewers[1].watchNanoseconds = [10, 17].map { $0 * Self.second }
+        assembly.plan.viewers[1].joinOffsetNanoseconds = 0
+        assembly.probes = [
+            Self.probe(0, joined: 1, left: 3), Self.probe(stride, joined: 3, left: 8),
+            Self.probe(2 * stride, joined: 8.05, left: 14), Self.probe(3 * stride, joined: 14),
+            Self.probe(1, joined: 0, left: 10, lost: [60, 61]),
+            // Nothing from 20 s on: not to be told from what is under way, but for all but 1 s.
+            Self.probe(1 + stride, joined: 10, lost: Set(200..<250)),
+        ]
+        let (summary, results) = try Self.write(assembly)
+        // 0 + 30 + 59 + 110; 50 of which 2 missing; 150 of which 50 missing.
+        #expect(results.renditions.first?.framesExpected == 0 + 30 + 59 + 110 + 50 + 150)
+        #expect(summary.framesMissing == 52)
+        #expect(results.renditions.first?.viewers == 5)
+        let joins = results.viewers.sorted { $0.viewer! < $1.viewer! }.map(\.joinSeconds)
+        #expect(joins == [1, 0, 3, 10, 8.05, 14])
+    }
+
+    /// The last second before a viewer leaves may be under way; more than that is missing.
+    @Test func tailsAreDueAllTheSame() throws {
+        var assembly = try Self.assembly(
+            "  - {count: 1, probes: 1, churn: {mean_watch: 5s}}")
+        assembly.plan.viewers[0].joinOffsetNanoseconds = 0
+        assembly.plan.viewers[0].watchNanoseconds = [15 * Self.second, 20 * Self.second]
+        // Frames to 15 s were sent; those from 14 s on may be under way.
+        for (lost, missing) in [(145..<150, 0), (140..<150, 0), (120..<150, 20)] {
+            assembly.probes = [
+                Self.probe(0, joined: 0, left: 15, lost: Set(lost.map { UInt64($0) }))
+            ]
+            #expect(try Self.write(assembly).0.framesMissing == missing, "lost \(lost)")
+        }
+    }
+
+    @Test func ratesAreOverTheTimeSpent() throws {
+        var assembly = try Self.assembly(
+            "  - {count: 2, probes: 0, churn: {mean_watch: 5s}}")
+        // 100 kB/s each: before, into, inside and out of the window.
+        assembly.load = [
+            Self.load(0, from: 1, to: 4, bytes: 0),
+            Self.load(Plan.sessionStride, from: 4, to: 10, bytes: 500_000),
+            Self.load(2 * Plan.sessionStride, from: 10, to: 12, bytes: 200_000),
+            Self.load(1, from: 20, to: nil, bytes: 500_000),
+        ]
+        let (_, results) = try Self.write(assembly)
+        let row = try #require(results.renditions.first)
+        #expect(row.viewers == 3)
+        #expect(row.payloadKilobits == 800)
+        #expect(results.viewers.map(\.playSeconds).compactMap(\.self).sorted() == [0, 2, 5, 5])
+        #expect(results.viewers.allSatisfy { $0.meanKilobits ?? 800 == 800 })
+    }
+
+    @Test func negativeDelaysAreTold() throws {
+        var assembly = try Self.assembly("  - {count: 1, probes: 1}")
+        assembly.probes = [Self.probe(0)]
+        assembly.probes[0].delay.record(nanoseconds: -5)
+        assembly.probes[0].delay.record(nanoseconds: 5)
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.notes.contains { $0.hasPrefix("1 frames have a delay below zero") })
+        #expect(results.delay.first?.negativeCount == 1)
+    }
+
+    /// What a killed runner leaves behind.
+    @Test func interimResultsHoldTheIntervals() throws {
+        var assembly = try Self.assembly("  - {count: 1, probes: 1}")
+        var delay = DelayHistogram()
+        delay.record(nanoseconds: 2_000_000)
+        assembly.live.probeDelay["live/a/rtmp"] = delay
+        assembly.early = (.interrupted, "cut off")
+        let parent = NSTemporaryDirectory() + "millrace-interim-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: parent) }
+        let writer = try ResultsWriter(
+            parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
+        try assembly.writeInterim(to: writer)
+        let results = try RunResults(path: writer.partialPath)
+        #expect(results.summary.outcome == .interrupted)
+        #expect(results.delay.first { $0.percentile == 50 }?.delayMilliseconds ?? 0 > 1.9)
+    }
+
+    /// A wire figure is divided by the time of the session behind the port, whichever it was.
+    @Test func portsOfSessionsThatFollowOneAnother() {
+        let sessions = [(0, 3.0, 5.0), (1, 6.0, 20.0)].map {
+            ViewerSession(Self.load($0.0, from: $0.1, to: $0.2, bytes: 1))
+        }
+        func seconds(_ played: Double) -> Double? {
+            ViewerSession.behind(sessions, at: Self.start + Int64(played * 1e9))?
+                .seconds(in: Self.window)
+        }
+        #expect(seconds(3.001) == 0)
+        #expect(seconds(6.001) == 14)
+        #expect(ViewerSession.behind([], at: 0) == nil)
+    }
+}
