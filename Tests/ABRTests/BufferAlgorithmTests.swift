@@ -65,6 +65,14 @@ import Testing
         #expect(try reservoir(large: 0..<300, at: 299) == 8000)
     }
 
+    /// Two segments in a buffer of 30 s; 90/240 of one of 8 s.
+    @Test func bba1ReservoirOfSmallBuffers() throws {
+        let title = try Make.title(Self.rates)
+        let state = Make.state(title, buffer: 0)
+        #expect(BBA1(title: title, maximumBuffer: 30_000).reservoir(state) == 8000)
+        #expect(BBA1(title: title, maximumBuffer: 8000).reservoir(state) == 3000)
+    }
+
     /// The next segment's own sizes decide: a large one is not taken at the same level.
     @Test func bba1FollowsTheNextSegment() throws {
         let title = try Title(

@@ -1,10 +1,14 @@
 /// Buffer-based adaptation BBA-1 (Huang et al., SIGCOMM 2014, section 5): the buffer maps to a
 /// segment size, and the reservoir holds what the segments ahead need beyond the average.
 ///
-/// The paper's times belong to a buffer of 240 s; here they are shares of the maximum buffer.
+/// The paper's times belong to a buffer of 240 s and segments of 4 s; here they are shares of the
+/// maximum buffer, but the least reservoir is the paper's two segments where that is more: a
+/// smaller one would leave nothing to the start of BBA-2.
 public struct BBA1: ABRAlgorithm {
     /// Bounds of the reservoir as shares of the maximum buffer: the paper's 8 s and 140 s of 240 s.
     public static let reservoirShares = 8.0 / 240...140.0 / 240
+    /// The least reservoir in segments (the paper's 8 s), up to BBA-0's share of the buffer.
+    public static let reservoirSegments = 2.0
     /// The reservoir looks this many maximum buffers ahead (the paper's 480 s of media).
     public static let lookahead = 2.0
 
@@ -51,9 +55,12 @@ public struct BBA1: ABRAlgorithm {
             deficit +=
                 title.size(segment: segment, rung: 0) / title.bitrates[0] - title.segmentDuration
         }
-        let bounds = Self.reservoirShares
-        return min(
-            max(deficit, bounds.lowerBound * maximumBuffer), bounds.upperBound * maximumBuffer)
+        let shares = Self.reservoirShares
+        let least = max(
+            shares.lowerBound * maximumBuffer,
+            min(Self.reservoirSegments * title.segmentDuration, BBA0.reservoirShare * maximumBuffer)
+        )
+        return min(max(deficit, least), shares.upperBound * maximumBuffer)
     }
 
     /// Keeps the rung until the suggested size passes that of the next segment one rung above or

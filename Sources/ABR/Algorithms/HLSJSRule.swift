@@ -10,7 +10,7 @@ public struct HLSJSRule: ABRAlgorithm {
     public static let maximumStall = 4000.0
     /// Before the first sample (kbit/s; `abrEwmaDefaultEstimate`).
     public static let defaultThroughput = 500.0
-    /// Before the first sample (ms; `abrEwmaDefaultEstimate`'s counterpart for latency).
+    /// Time to first byte before the first sample (ms).
     public static let defaultLatency = 100.0
     /// With so many segments buffered the average bit rate counts instead of the peak.
     public static let averageFrom = 2.0

@@ -35,8 +35,9 @@ public struct MPC: ABRAlgorithm {
         }
         predicted = state.throughput
         return Decision(
-            rung: MPCSearch.bestRung(
-                state, throughput: state.throughput / discount, horizon: Self.horizon))
+            rung: MPCSearch.run(
+                state, throughput: state.throughput / discount, horizon: Self.horizon
+            ).rung)
     }
 
     /// What the prediction is divided by, >= 1.

@@ -34,16 +34,19 @@ struct MPCSearch {
     private var best = 0
     private var bestValue = -Double.infinity
     /// Prefixes looked at.
-    private(set) var visited = 0
+    private var visited = 0
 
     /// - Parameters:
     ///   - throughput: kbit/s, > 0.
     ///   - horizon: segments, >= 1; fewer at the title's end.
-    /// - Returns: the first rung of the best plan, the lowest where plans are equal.
-    static func bestRung(_ state: PlayerState, throughput: Double, horizon: Int) -> Int {
+    /// - Returns: the first rung of the best plan, the lowest where plans are equal; and how many
+    ///   prefixes of plans were looked at.
+    static func run(_ state: PlayerState, throughput: Double, horizon: Int) -> (
+        rung: Int, visited: Int
+    ) {
         let length =
             state.isLive ? horizon : min(horizon, state.title.segmentCount - state.segment)
-        guard length > 0 else { return 0 }
+        guard length > 0 else { return (0, 0) }
         let rungs = state.title.rungs
         let cells = length * rungs
         let capacity = rungs + 2 * cells + priceCount + (cells + rungs) * priceCount
@@ -52,7 +55,7 @@ struct MPCSearch {
             var search = MPCSearch(state, throughput: throughput, length: length, memory)
             let last = state.lastRung
             search.extend(0, buffer: state.bufferLevel / 1000, value: 0, last: last, first: 0)
-            return search.best
+            return (search.best, search.visited)
         }
     }
 
