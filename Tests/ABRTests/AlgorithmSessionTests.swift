@@ -115,6 +115,28 @@ import Testing
         #expect(session.account.meanBitrate > 2000, "\(name): \(session.account.meanBitrate)")
     }
 
+    /// SODA's weight of switches must not hold it below a rung that the link sustains.
+    @Test(arguments: Ladder.presets)
+    func sodaReachesWhatTheLinkSustains(_ ladder: Ladder) throws {
+        let title = try ladder.title(
+            segmentDuration: 4000, segmentCount: 75, variation: 0, seed: 1)
+        for (rung, bitrate) in title.bitrates.enumerated() {
+            let link = try RateSchedule(periods: [
+                .init(
+                    durationNanoseconds: 1_000_000_000, bitsPerSecond: Int64(bitrate * 1150),
+                    delayNanoseconds: 20_000_000)
+            ])
+            let viewer = SimulatedViewer(
+                title: title, player: PlayerConfiguration(), algorithm: .soda, link: link)
+            var run = try SoloSimulation(viewer, records: true)
+            let session = run.run()
+            #expect(session.account.stalled == 0)
+            let later = run.segments.suffix(50)
+            let share = Double(later.count { $0.rung >= rung }) / 50
+            #expect(share > 0.6, "\(ladder.name) \(rung) \(share)")
+        }
+    }
+
     /// What the simple rules cost a viewer.
     @Test func simpleViewersAreSmall() {
         let viewer =

@@ -11,9 +11,9 @@
 public struct SODA: ABRAlgorithm {
     /// Weight of the buffer's distance from its target (ours).
     public static let bufferWeight = 4.0
-    /// Weight of switches (ours): two neighbouring rungs of six a fifth apart in v, a switch costs
-    /// as much as a slot of media at full distortion.
-    public static let switchWeight = 25.0
+    /// Weight of switches (ours): low enough that a rung which the link sustains is worth the way
+    /// up within two slots, whatever the usual ladder.
+    public static let switchWeight = 8.0
     /// What a buffer above the target costs, relative to one below (ours).
     public static let excessWeight = 0.2
     /// The target as a share of the maximum buffer (ours).
