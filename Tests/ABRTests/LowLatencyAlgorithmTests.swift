@@ -153,7 +153,7 @@ import Testing
         // Rung 1: half a segment of distortion 0, buffer 19 s: 4 (5/24)^2 = 0.17.
         #expect(rung(24_000, last: -1) == 1)
         #expect(rung(24_000, last: 1) == 1)
-        // Plus 8 for the switch.
+        // Plus 12 for the switch.
         #expect(rung(24_000, last: 0) == 0)
         // 6 s: buffer 16 s, 2 + 4 (8/24)^2 = 2.44; buffer 1 s: 4 (23/24)^2 = 3.67.
         #expect(rung(6000, last: -1) == 0)
@@ -213,7 +213,7 @@ import Testing
                 let distance = level / 12_000 - 1
                 let change = last < 0 ? 0 : v[rung] - v[last]
                 cost += v[rung] * media + 4 * distance * distance * (distance < 0 ? 1 : 0.2)
-                cost += 8 * change * change
+                cost += 12 * change * change
                 last = rung
             }
             if cost < least - 1e-12 {

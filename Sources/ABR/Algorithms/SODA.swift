@@ -5,15 +5,16 @@
 ///     sum v(r_n) C dt / r_n + beta b(x_n) + gamma (v(r_n) - v(r_(n-1)))^2
 ///     x_n = x_(n-1) + C dt / r_n - dt
 ///
-/// among plans that only rise or only fall. The paper leaves v and the weights to the operator.
-/// Here v = ln(r_M / r) / ln(r_M / r_1), so that it runs from 1 to 0; media is counted in slots
-/// and the buffer in shares of its target, so that the weights do not depend on the title.
+/// among plans that only rise or only fall, b = (x - target)^2, less above the target. The weights,
+/// the target and v = ln(r_M / r) / ln(r_M / r_1), from 1 to 0, are ours, not the paper's tuned
+/// values; media is counted in slots and the buffer in shares of its target, so that the weights
+/// do not depend on the title.
 public struct SODA: ABRAlgorithm {
     /// Weight of the buffer's distance from its target (ours).
     public static let bufferWeight = 4.0
     /// Weight of switches (ours): low enough that a rung which the link sustains is worth the way
     /// up within two slots, whatever the usual ladder.
-    public static let switchWeight = 8.0
+    public static let switchWeight = 12.0
     /// What a buffer above the target costs, relative to one below (ours).
     public static let excessWeight = 0.2
     /// The target as a share of the maximum buffer (ours).
