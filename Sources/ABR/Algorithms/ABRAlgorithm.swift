@@ -80,6 +80,8 @@ public struct DownloadProgress: Sendable {
 /// `state` holds what the player knows at the moment of the call. The default implementations do
 /// nothing, start on the lowest rung and never abandon.
 public protocol ABRAlgorithm: Sendable {
+    /// Whether `abandon` can ever answer with a rung; downloads are not judged otherwise.
+    var mayAbandon: Bool { get }
     /// The rung of the first segment.
     func firstRung(_ state: PlayerState) -> Int
     /// The rung of segment `state.segment`, and a pause before it.
@@ -96,6 +98,7 @@ public protocol ABRAlgorithm: Sendable {
 }
 
 extension ABRAlgorithm {
+    public var mayAbandon: Bool { false }
     public func firstRung(_ state: PlayerState) -> Int { 0 }
     public mutating func waited(_ milliseconds: Double) {}
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {}

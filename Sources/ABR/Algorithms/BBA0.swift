@@ -8,10 +8,17 @@ public struct BBA0: ABRAlgorithm {
     private let reservoir: Double
     private let upper: Double
 
-    /// - Parameter maximumBuffer: ms; reservoir and cushion are the paper's shares of it.
-    public init(maximumBuffer: Double) {
+    /// - Parameter maximumBuffer: ms; reservoir and cushion are the paper's shares of it. The
+    ///   paper's 24 s of room above the cushion are six segments; where there is less than one, the
+    ///   cushion ends a segment below the maximum, or the top rung would be out of reach.
+    public init(title: Title, maximumBuffer: Double) {
         reservoir = Self.reservoirShare * maximumBuffer
-        upper = Self.upperShare * maximumBuffer
+        upper = Self.upperLevel(title, maximumBuffer: maximumBuffer)
+    }
+
+    /// Buffer level from which on the highest rung is right (ms).
+    static func upperLevel(_ title: Title, maximumBuffer: Double) -> Double {
+        min(upperShare * maximumBuffer, maximumBuffer - title.segmentDuration)
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {

@@ -36,6 +36,8 @@ public struct BOLA: ABRAlgorithm {
             / (title.utilities[title.rungs - 1] + Self.gammaP)
     }
 
+    public var mayAbandon: Bool { variant == .finite }
+
     public mutating func decide(_ state: PlayerState) -> Decision {
         let title = state.title
         if variant == .finite {

@@ -32,6 +32,8 @@ public struct BOLAE: ABRAlgorithm {
         pausesAtThroughput = oscillationGuard == .pause
     }
 
+    public var mayAbandon: Bool { true }
+
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard hasStarted else {
             guard state.hasEstimate else { return Decision(rung: lastRung) }

@@ -12,6 +12,8 @@ public struct Dynamic: ABRAlgorithm {
         bola = BOLA(.finite, title: title, maximumBuffer: maximumBuffer)
     }
 
+    public var mayAbandon: Bool { true }
+
     public mutating func decide(_ state: PlayerState) -> Decision {
         let fromBuffer = bola.decide(state)
         let fromThroughput = throughput.decide(state)
@@ -47,6 +49,8 @@ public struct DynamicDASH: ABRAlgorithm {
     public init(title: Title, maximumBuffer: Double) {
         bola = BOLAE(title: title, maximumBuffer: maximumBuffer)
     }
+
+    public var mayAbandon: Bool { true }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         if usesBOLA, state.bufferLevel < Self.offThreshold {

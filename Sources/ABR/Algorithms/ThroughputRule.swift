@@ -12,6 +12,8 @@ public struct ThroughputRule: ABRAlgorithm {
 
     public init() {}
 
+    public var mayAbandon: Bool { true }
+
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard state.hasEstimate else { return Decision(rung: 0) }
         let rung = state.sustainableRung(state.throughput * Self.safetyFactor)

@@ -14,3 +14,5 @@ func decay(_ base: Double, _ weight: Double, _ halfLife: Double) -> Double {
 }
 
 func exponential(_ x: Double) -> Double { exp(x) }
+
+func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }

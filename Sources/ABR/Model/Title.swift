@@ -19,6 +19,9 @@ public final class Title: Sendable {
     /// ln(bitrate / lowest bitrate) per rung.
     public let utilities: [Double]
 
+    /// Highest bit rate of a segment per rung (kbit/s): what an HLS playlist calls BANDWIDTH.
+    let peakBitrates: [Double]
+
     /// Pensieve's HD reward per rung.
     let hdRewards: [Double]
 
@@ -63,6 +66,9 @@ public final class Title: Sendable {
         self.qualities = qualities
         self.segmentCount = sizes.count
         self.sizes = sizes.flatMap { $0 }
+        peakBitrates = bitrates.indices.map { rung in
+            sizes.reduce(0) { max($0, $1[rung]) } / segmentDuration
+        }
         hdRewards = bitrates.map(QoEMetrics.hdReward)
         utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
     }

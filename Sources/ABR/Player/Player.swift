@@ -79,6 +79,7 @@ public struct Player: Sendable {
     /// Whether a download may be given up at this moment.
     public var checksAbandonment: Bool {
         settings.configuration.abandonment != .off && received == 0 && state.lastRung > 0
+            && algorithm.mayAbandon
     }
 
     // MARK: Verbs

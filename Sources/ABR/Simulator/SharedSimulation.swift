@@ -280,7 +280,8 @@ public struct SharedSimulation: Sendable {
         viewers[index].abandoned += 1
         viewers[index].lastUsed = time
         record(
-            index, progress.downloaded, at: time, viewers[index].player.state.throughput, abandonedFor: rung)
+            index, progress.downloaded, at: time, viewers[index].player.state.throughput,
+            abandonedFor: rung)
         perform(
             viewers[index].player.abandoned(progress, for: rung, at: time), index, at: time)
     }

@@ -1,4 +1,4 @@
-public import Netem
+import Netem
 
 /// A viewer alone on its link, in virtual time: no event queue, from one request to the next.
 public struct SoloSimulation: Sendable {
