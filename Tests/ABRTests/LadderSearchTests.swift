@@ -108,7 +108,7 @@ import Testing
         var random = SeededGenerator(seed: seed, entity: "instance")
         let rates = (0..<16).map { _ in 150 * exponential(random.nextUnit() * 4) }.sorted()
         let costs = rates.map { 0.1 + $0 / 4000 * (0.5 + random.nextUnit()) }
-        let links = (0..<30).map { _ in 100 * exponential(random.nextUnit() * 5) }
+        let links = (0..<12).map { _ in 100 * exponential(random.nextUnit() * 5) }
         let limit = 1 + 3 * random.nextUnit()
         let search = LadderSearch(candidates: 16, maximumRungs: 5) { set in
             set.indices.reduce(0) { $0 + costs[$1] } <= limit

@@ -157,7 +157,15 @@ public struct RungSet: Hashable, Sendable, Comparable {
 
     public var count: Int { mask.nonzeroBitCount }
     /// Ascending.
-    public var indices: [Int] { (0..<64).filter { contains($0) } }
+    public var indices: [Int] {
+        var result: [Int] = []
+        var rest = mask
+        while rest != 0 {
+            result.append(rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
+        return result
+    }
 
     public func contains(_ index: Int) -> Bool { mask >> UInt64(index) & 1 == 1 }
     func inserting(_ index: Int) -> RungSet { RungSet(mask: mask | 1 << UInt64(index)) }

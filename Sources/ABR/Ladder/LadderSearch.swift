@@ -4,8 +4,7 @@ import SimulationKernel
 ///
 /// The local search climbs from several starts (greedily built, evenly spread, and seeded random
 /// sets) to the best neighbour (a rung more, less or exchanged) until there is none; from the best
-/// of the summits it goes on with up to two rungs exchanged at once. It remembers what it has
-/// scored. It need not find the best set; `millrace bench ladder` measures how far off it is.
+/// summits it goes on with up to two rungs exchanged at once. It remembers what it has scored. It need not find the best set; `millrace bench ladder` measures how far off it is.
 public struct LadderSearch: Sendable {
     public enum Method: String, CaseIterable, Sendable { case exact, heuristic }
 
@@ -22,6 +21,8 @@ public struct LadderSearch: Sendable {
     /// Sets scored at a time in the exact search.
     static let batch = 256
     static let randomStarts = 8
+    /// The best summits go on with up to two rungs exchanged at once.
+    static let summitsClimbedOn = 3
     static let maximumSteps = 200
 
     let candidates: Int
@@ -132,13 +133,17 @@ public struct LadderSearch: Sendable {
             }
             return current
         }
-        var best: (score: Double, set: RungSet)?
+        var summits: [RungSet: Double] = [:]
         for start in [nil] + allStarts(starts, seed: seed).map(Optional.some) {
-            if let found = try await climb(start, neighbours),
+            if let found = try await climb(start, neighbours) { summits[found.set] = found.score }
+        }
+        var best: (score: Double, set: RungSet)?
+        let ranked = summits.sorted { Self.isBetter($0.value, $0.key, ($1.value, $1.key)) }
+        for summit in ranked.prefix(Self.summitsClimbedOn) {
+            if let found = try await climb(summit.key, farNeighbours),
                 Self.isBetter(found.score, found.set, best)
             { best = found }
         }
-        if let summit = best { best = try await climb(summit.set, farNeighbours) }
         return best.map { Found(best: $0.set, score: $0.score, evaluated: memory.count) }
     }
 

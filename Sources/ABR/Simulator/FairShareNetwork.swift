@@ -20,8 +20,9 @@ struct FairShareNetwork {
     private struct Audience {
         var limit: Limit
         var cursor = RateSchedule.Cursor()
-        /// Capacity in force (bit/ms), and when it changes (ms).
+        /// Capacity in force (bit/ms), and when it changes (s, and ms).
         var capacity = Double.infinity
+        var change = 0.0
         var nextChange = Double.infinity
         /// Bits per unit of weight served since the audience was last idle.
         var service = 0.0
@@ -45,8 +46,9 @@ struct FairShareNetwork {
             switch limit {
             case .none: break
             case .shared(let schedule), .each(let schedule):
-                capacity = cursor.rate(at: time / 1000, in: schedule) / 1000
-                nextChange = cursor.nextChange(after: time / 1000, in: schedule) * 1000
+                (capacity, change) = cursor.capacity(
+                    from: time, notBefore: change, in: schedule)
+                nextChange = change * 1000
             }
         }
     }
@@ -55,6 +57,8 @@ struct FairShareNetwork {
     private let origin: RateSchedule?
     private var originCursor = RateSchedule.Cursor()
     private var originCapacity = Double.infinity
+    /// s, and ms.
+    private var originChangeSeconds = 0.0
     private var originChange = Double.infinity
     private var clock = 0.0
     private var ratesAreStale = false
@@ -168,8 +172,9 @@ struct FairShareNetwork {
 
     private mutating func updateCapacities() {
         if let origin, clock >= originChange || originCapacity == .infinity {
-            originCapacity = originCursor.rate(at: clock / 1000, in: origin) / 1000
-            originChange = originCursor.nextChange(after: clock / 1000, in: origin) * 1000
+            (originCapacity, originChangeSeconds) = originCursor.capacity(
+                from: clock, notBefore: originChangeSeconds, in: origin)
+            originChange = originChangeSeconds * 1000
             ratesAreStale = true
         }
         for index in audiences.indices
@@ -211,6 +216,20 @@ struct FairShareNetwork {
         where audiences[index].weight > 0 && audiences[index].rate < 0 {
             audiences[index].rate = level
         }
+    }
+}
+
+extension RateSchedule.Cursor {
+    /// The capacity in force (bit/ms) and when it ends (s).
+    /// - Parameters:
+    ///   - time: ms.
+    ///   - change: end of the period before (s). `time` may be an ulp before it after the conversion
+    ///     of units, and would then stay in that period for ever.
+    fileprivate mutating func capacity(
+        from time: Double, notBefore change: Double, in schedule: RateSchedule
+    ) -> (Double, Double) {
+        let seconds = max(time / 1000, change)
+        return (rate(at: seconds, in: schedule) / 1000, nextChange(after: seconds, in: schedule))
     }
 }
 

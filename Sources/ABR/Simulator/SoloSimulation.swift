@@ -110,9 +110,9 @@ public struct SoloSimulation: Sendable {
         } else {
             let done = transfer(bits, from: now, roundTrip)
             if player.checksAbandonment, done - start > Self.progressInterval,
-                let given = judge(segment, rung, bits, from: start, first: now, done: done)
+                let given = judge(
+                    segment, rung, bits, from: start, first: now, done: done, until: end)
             {
-                guard given.time < end else { return nil }
                 note(
                     segment, rung, start, timeToFirstByte, given.time - now, given.bits,
                     bufferBefore, estimate, abandonedFor: given.rung)
@@ -158,12 +158,12 @@ public struct SoloSimulation: Sendable {
     /// Asks the player every `progressInterval` whether to go on.
     private mutating func judge(
         _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
-        done: Double
+        done: Double, until end: Double
     ) -> (rung: Int, time: Double, bits: Double)? {
         var time = max(first, start + Self.progressInterval)
         // The whole transfer is known; what is left in between follows from the capacity.
         let atEnd = cursor.capacity(at: done / 1000, in: viewer.link)
-        while time < done {
+        while time < min(done, end) {
             let left = atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
             let progress = DownloadProgress(
                 segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),

@@ -59,7 +59,7 @@ enum SimulationInputs {
             schedule.periods.contains(where: { $0.loss > 0 })
         else { return }
         throw InputFault(
-            message: "\(trace.name) has a loss column; the simulator works with flows and cannot "
+            message: "\(trace.input?.path ?? trace.name) has a loss column; the simulator works with flows and cannot "
                 + "lose packets: take the column out")
     }
 
