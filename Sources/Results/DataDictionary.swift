@@ -28,7 +28,8 @@ public struct DataDictionary: Codable, Sendable {
         version: 1,
         files: [
             File(RenditionRow.self), File(ViewerRow.self), File(DelayRow.self),
-            File(ProcessRow.self), File(WireRow.self), File(ProbeFrameRow.self), File(SegmentRow.self),
+            File(ProcessRow.self), File(WireRow.self), File(ProbeFrameRow.self),
+            File(SegmentRow.self),
             File(CombinationRow.self),
         ])
 }

@@ -48,7 +48,8 @@ public struct ViewerRow: CSVRow, Equatable {
         .init("run_id", \.runID, "Run."),
         .init(
             "viewer", \.viewer,
-            "Viewer index in the plan, or in the cell of a simulation; a viewer's later sessions add 1,000,000 each."),
+            "Viewer index in the plan, or in the cell of a simulation; a viewer's later sessions add 1,000,000 each."
+        ),
         .init("group", \.group, "Viewer group, from 0."),
         .init("protocol", \.playProtocol, "rtmp or http-flv; sim = simulated."),
         .init("stream", \.stream, "Stream name."),

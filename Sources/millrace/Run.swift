@@ -117,7 +117,8 @@ struct ReportCommand: ParsableCommand {
                 continue
             }
             if let ladder = LadderSummary.read(directory: path) {
-                print(json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, terminator: "")
+                print(
+                    json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, terminator: "")
                 continue
             }
             let results: RunResults

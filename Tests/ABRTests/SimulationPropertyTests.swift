@@ -36,8 +36,9 @@ import Testing
             var settings = PlayerConfiguration.Live(
                 targetLatency: duration * (1 + 2 * random.nextUnit()))
             if random.nextUnit() < 0.5 { settings.maximumLatency = settings.targetLatency * 2 }
-            settings.catchUp = [.off, .sigmoid(maximumChange: 0.3), .media3][
-                Int(random.nextUnit() * 3)]
+            settings.catchUp =
+                [.off, .sigmoid(maximumChange: 0.3), .media3][
+                    Int(random.nextUnit() * 3)]
             player.live = settings
         }
         return Drawn(

@@ -52,7 +52,8 @@ import Testing
         ),
         ("{\"segment_duration_ms\": 4000, \"segment_sizes_bits\": [[1]]}", 0, "bitrates_kbps"),
         (
-            "{\"segment_duration_ms\": 0, \"bitrates_kbps\": [1], \"segment_sizes_bits\": [[1]]}", 0,
+            "{\"segment_duration_ms\": 0, \"bitrates_kbps\": [1], \"segment_sizes_bits\": [[1]]}",
+            0,
             "duration"
         ),
         (
@@ -94,6 +95,9 @@ import Testing
         #expect(ratios.allSatisfy { abs($0 - 2628.0 / 264) < 1e-4 })
         let same = try Ladder.edge.title(
             segmentDuration: 4000, segmentCount: 500, variation: 0.3, seed: 7)
-        #expect((0..<500).allSatisfy { same.size(segment: $0, rung: 1) == title.size(segment: $0, rung: 1) })
+        #expect(
+            (0..<500).allSatisfy {
+                same.size(segment: $0, rung: 1) == title.size(segment: $0, rung: 1)
+            })
     }
 }

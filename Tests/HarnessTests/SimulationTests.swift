@@ -100,7 +100,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[throughput, bola-e, dynamic]", "[troughput]", "test.yml:7:", "did you mean 'throughput'?"),
+        (
+            "[throughput, bola-e, dynamic]", "[troughput]", "test.yml:7:",
+            "did you mean 'throughput'?"
+        ),
         ("[lte, hspa, 2Mbps]", "[ltee]", "test.yml:6:", "did you mean 'lte'?"),
         ("[edge-ladder, geometric]", "[edge-lader]", "test.yml:9:", "did you mean 'edge-ladder'?"),
         ("[12s, 25s]", "[1s]", "test.yml:8:", "at least one"),

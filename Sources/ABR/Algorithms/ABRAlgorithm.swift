@@ -3,8 +3,6 @@ public struct PlayerState: Sendable {
     public let title: Title
     /// Index of the segment to be requested.
     public var segment = 0
-    /// Playable media ahead of the playhead (ms).
-    public var bufferLevel = 0.0
     /// The player never holds more than this (ms).
     public var maximumBuffer: Double
     /// Throughput estimate (kbit/s); NaN before the first sample.
@@ -23,8 +21,9 @@ public struct PlayerState: Sendable {
     public var playbackRate = 1.0
     /// Stall time since the last decision (ms).
     public var recentStall = 0.0
-    /// Time since the session began (ms).
-    public var now = 0.0
+    /// Playable media ahead of the playhead (ms). Last: a copy of the state right after this changed
+    /// is then no slower.
+    public var bufferLevel = 0.0
 
     public init(title: Title, maximumBuffer: Double) {
         self.title = title

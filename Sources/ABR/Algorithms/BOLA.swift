@@ -100,8 +100,10 @@ public struct BOLA: ABRAlgorithm {
         var choice: Int?
         for rung in 0..<progress.rung {
             let size = progress.size * title.bitrates[rung] / title.bitrates[progress.rung]
+            // Higher rungs are larger still.
+            guard size < left else { break }
             let other = score(rung, size)
-            if size < left, other > best {
+            if other > best {
                 best = other
                 choice = rung
             }

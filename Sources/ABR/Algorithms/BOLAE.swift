@@ -107,8 +107,10 @@ public struct BOLAE: ABRAlgorithm {
         let bitrates = state.title.bitrates
         for rung in 0..<progress.rung {
             let otherSize = progress.size * bitrates[rung] / bitrates[progress.rung]
+            // Higher rungs are larger still.
+            guard otherSize < size else { break }
             let other = score(rung, otherSize)
-            if otherSize < size, other > best {
+            if other > best {
                 best = other
                 choice = rung
             }

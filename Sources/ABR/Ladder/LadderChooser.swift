@@ -89,7 +89,8 @@ public struct LadderChooser: Sendable {
     // MARK: Scoring
 
     private func evaluate(
-        _ sets: [RungSet], _ evaluator: LadderEvaluator, _ isCancelled: @escaping @Sendable () -> Bool
+        _ sets: [RungSet], _ evaluator: LadderEvaluator,
+        _ isCancelled: @escaping @Sendable () -> Bool
     ) async throws -> [[LadderOutcome]] {
         try await withThrowingTaskGroup(of: (Int, [LadderOutcome]).self) { group in
             var result = Array(repeating: [LadderOutcome](), count: sets.count)
@@ -261,7 +262,8 @@ public struct LadderChooser: Sendable {
         let total = max(1, requests.reduce(0) { $0 + $1.reduce(0, +) })
         return try rungs.indices.map { index in
             let ofRung = requests[index].reduce(0, +)
-            let main = requests[index].indices.max { requests[index][$0] < requests[index][$1] } ?? 0
+            let main =
+                requests[index].indices.max { requests[index][$0] < requests[index][$1] } ?? 0
             var others = rungs
             others.remove(at: index)
             let without = others.isEmpty ? nil : try judge.evaluate(others, setting, nil)

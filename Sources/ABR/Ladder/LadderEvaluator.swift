@@ -88,7 +88,9 @@ public struct LadderEvaluator: Sendable {
             counts[byRemainder[next % counts.count]] += 1
             next += 1
         }
-        while counts.reduce(0, +) > total, let largest = counts.indices.max(by: { counts[$0] < counts[$1] }) {
+        while counts.reduce(0, +) > total,
+            let largest = counts.indices.max(by: { counts[$0] < counts[$1] })
+        {
             counts[largest] -= 1
         }
         return counts

@@ -128,7 +128,8 @@ public struct LadderProblem: Sendable {
             throw LadderError("the objective is quality, so every candidate needs one")
         }
         guard candidates.contains(where: { $0.cores <= maximumCores }) else {
-            throw LadderError("no candidate's CPU cost is within the limit of \(maximumCores) cores")
+            throw LadderError(
+                "no candidate's CPU cost is within the limit of \(maximumCores) cores")
         }
     }
 

@@ -142,7 +142,9 @@ public struct LadderSearch: Sendable {
         for summit in ranked.prefix(Self.summitsClimbedOn) {
             if let found = try await climb(summit.key, farNeighbours),
                 Self.isBetter(found.score, found.set, best)
-            { best = found }
+            {
+                best = found
+            }
         }
         return best.map { Found(best: $0.set, score: $0.score, evaluated: memory.count) }
     }

@@ -128,9 +128,20 @@ public struct Player: Sendable {
     /// - Returns: the rung to start again with; the driver then cancels the download and calls
     ///   `abandoned`. Nil: go on.
     public mutating func progress(_ progress: DownloadProgress, at time: Double) -> Int? {
-        guard checksAbandonment else { return nil }
-        advance(to: time)
-        return algorithm.abandon(progress, state)
+        checksAbandonment ? judge(progress, at: time) : nil
+    }
+
+    /// `progress` for a driver that has asked `checksAbandonment` since the request. Time passes
+    /// only where the download is given up: most answers are no, and need the buffer level alone.
+    mutating func judge(_ progress: DownloadProgress, at time: Double) -> Int? {
+        let level = state.bufferLevel
+        if phase == .playing {
+            state.bufferLevel = max(0, level - (time - clock) * state.playbackRate)
+        }
+        let lower = algorithm.abandon(progress, state)
+        state.bufferLevel = level
+        if lower != nil { advance(to: time) }
+        return lower
     }
 
     /// Media of the current segment became playable before the whole is there (CMAF chunks,
@@ -300,7 +311,6 @@ public struct Player: Sendable {
         assert(elapsed >= -Self.tolerance, "time went back by \(-elapsed) ms")
         guard elapsed > 0 else { return }
         clock = time
-        state.now = time
         switch phase {
         case .startup: account.startup += elapsed
         case .stalled:

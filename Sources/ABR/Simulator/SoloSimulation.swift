@@ -168,7 +168,7 @@ public struct SoloSimulation: Sendable {
             let progress = DownloadProgress(
                 segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),
                 elapsed: time - start, timeToFirstByte: first - start)
-            if let lower = player.progress(progress, at: time) {
+            if let lower = player.judge(progress, at: time) {
                 return (lower, time, progress.downloaded)
             }
             time += Self.progressInterval

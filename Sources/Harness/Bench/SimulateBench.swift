@@ -54,13 +54,15 @@ public struct SimulateBench: Sendable {
     /// - Parameter progress: gets a line for each figure.
     public func run(progress: (String) -> Void) throws -> Report {
         var report = Report()
-        // First, while the process is small: its memory counts.
+        // First, while the process is small: its memory counts, but not that of starting up.
+        _ = try shared(.off, viewers: 100)
         for abandonment in [PlayerConfiguration.Abandonment.off, .published] {
-            let shared = try shared(abandonment)
+            let shared = try shared(abandonment, viewers: viewers)
             report.shared.append(shared)
             progress(
                 "\(shared.viewers) live viewers, abandonment \(abandonment.rawValue): "
-                    + "\(rounded(shared.cpuSeconds)) s of CPU, \(Int(shared.bytesPerViewer)) bytes each")
+                    + "\(rounded(shared.cpuSeconds)) s of CPU, \(Int(shared.bytesPerViewer)) bytes each"
+            )
         }
         let link = try Self.link()
         for abandonment in [PlayerConfiguration.Abandonment.off, .published] {
@@ -115,7 +117,9 @@ public struct SimulateBench: Sendable {
             segmentsPerCPUSecond: Double(decided) / cpu)
     }
 
-    private func shared(_ abandonment: PlayerConfiguration.Abandonment) throws -> Shared {
+    private func shared(
+        _ abandonment: PlayerConfiguration.Abandonment, viewers: Int
+    ) throws -> Shared {
         let title = try Title(
             name: "bench", segmentDuration: 4000, bitrates: [264, 878, 1128, 2628],
             segmentCount: 900)
@@ -126,15 +130,15 @@ public struct SimulateBench: Sendable {
         let link = RateSchedule(constant: Bitrate(kilobitsPerSecond: 1200 * viewers))
         let before = Self.residentBytes()
         let start = Self.cpuSeconds()
-        let all = (0..<viewers).map { _ in
-            var viewer = SimulatedViewer(
-                title: title, player: player, algorithm: .throughput, link: link)
-            viewer.arrival = 10_000 * generator.nextUnit()
-            viewer.watchTime = 3_600_000
-            return (viewer, 0)
-        }
+        // The list of viewers is input: it is gone before the simulation runs.
         var run = try SharedSimulation(
-            all, audiences: [.init(access: .shared(link), roundTrip: 40)], origin: nil,
+            (0..<viewers).map { _ in
+                var viewer = SimulatedViewer(
+                    title: title, player: player, algorithm: .throughput, link: link)
+                viewer.arrival = 10_000 * generator.nextUnit()
+                viewer.watchTime = 3_600_000
+                return (viewer, 0)
+            }, audiences: [.init(access: .shared(link), roundTrip: 40)], origin: nil,
             timeline: LiveTimeline())
         let sessions = run.run()
         return Shared(

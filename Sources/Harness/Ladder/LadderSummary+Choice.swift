@@ -83,7 +83,9 @@ extension LadderSummary.Contribution {
                     + "of them by \(contribution.mainAudience)")
         }
         let share = contribution.loss / max(abs(chosen.objective), 1e-9)
-        parts.append("the objective \(contribution.loss > 0 ? "falls" : "rises") by \(percent(abs(share))) without it")
+        parts.append(
+            "the objective \(contribution.loss > 0 ? "falls" : "rises") by \(percent(abs(share))) without it"
+        )
         let stalls = without.stallRatio - chosen.stallRatio
         if stalls >= 0.001 {
             parts.append(

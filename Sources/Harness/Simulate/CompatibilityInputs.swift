@@ -87,7 +87,9 @@ public enum CompatibilityInputs {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder),
             isFolder.boolValue
-        else { throw InputFault(message: "\(folder): is no folder; give the folder of the \(what)") }
+        else {
+            throw InputFault(message: "\(folder): is no folder; give the folder of the \(what)")
+        }
         let files = try InputFiles.inFolder(folder).filter { $0.hasSuffix(suffix) }
         guard !files.isEmpty else {
             throw InputFault(

@@ -53,13 +53,13 @@ enum SimulationInputs {
     }
 
     /// The flow level has no packets to lose: a trace that asks for losses is refused, not bent.
-    static func refuseLoss(_ trace: SimulationScenario.Named<LinkTrace>) throws(InputFault)
-    {
+    static func refuseLoss(_ trace: SimulationScenario.Named<LinkTrace>) throws(InputFault) {
         guard case .schedule(let schedule) = trace.value,
             schedule.periods.contains(where: { $0.loss > 0 })
         else { return }
         throw InputFault(
-            message: "\(trace.input?.path ?? trace.name) has a loss column; the simulator works with flows and cannot "
+            message:
+                "\(trace.input?.path ?? trace.name) has a loss column; the simulator works with flows and cannot "
                 + "lose packets: take the column out")
     }
 
