@@ -43,6 +43,7 @@ struct LadderCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try ScenarioFile.check(self.scenario, is: .ladder)
         let scenario: LadderScenario
         do {
             scenario = try LadderScenario.load(path: self.scenario, seed: seed)

@@ -82,6 +82,7 @@ struct Simulate: AsyncParsableCommand {
     // MARK: Scenario
 
     private func simulate() async throws {
+        try ScenarioFile.check(self.scenario ?? "", is: .simulation)
         let scenario: SimulationScenario
         do {
             scenario = try SimulationScenario.load(path: self.scenario ?? "", seed: seed)
@@ -157,7 +158,7 @@ struct Simulate: AsyncParsableCommand {
 
     private func printNames() {
         print("ALGORITHMS")
-        for name in AlgorithmName.allNames { print("  \(name)") }
+        for name in AlgorithmName.all { print("  \(name): \(name.summary)") }
         print("\nTRACES: files (Sabre JSON, Mahimahi, Pensieve, CSV), rates such as 3Mbps, or")
         for profile in LinkProfile.all { print("  \(profile.name): \(profile.summary)") }
         print("\nLADDERS: title files (JSON, CSV), or (kbit/s)")

@@ -138,12 +138,32 @@ import Testing
         #expect(description.contains(reason), "\(description)")
     }
 
+    /// Files say what they are, and commands tell where else to take them.
+    @Test func kinds() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../scenarios").standardizedFileURL.path
+        let expected: [(String, ScenarioKind)] = [
+            ("quickstart", .trial), ("simulate-algorithms", .simulation),
+            ("simulate-shared", .simulation), ("ladder", .ladder),
+        ]
+        for (name, kind) in expected {
+            let path = "\(folder)/\(name).yml"
+            #expect(ScenarioKind.of(path: path) == kind)
+            #expect(try kind.resolve(path: path).contains("version: 1"))
+        }
+        #expect(ScenarioKind.of(path: "\(folder)/none.yml") == nil)
+        for kind in ScenarioKind.allCases {
+            let schema = try JSONSerialization.jsonObject(with: Data(kind.schema.utf8))
+            #expect((schema as? [String: Any])?["properties"] != nil)
+        }
+    }
+
     /// A file of 10 GB, of which no byte is stored, is refused by its size.
     @Test func hugeTrace() throws {
         let directory = try Self.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let file = "\(directory)/huge.csv"
-        FileManager.default.createFile(atPath: file, contents: nil)
+        #expect(FileManager.default.createFile(atPath: file, contents: nil))
         let handle = try #require(FileHandle(forWritingAtPath: file))
         try handle.truncate(atOffset: 10_000_000_000)
         try handle.close()

@@ -87,9 +87,9 @@ public struct LadderProblem: Sendable {
     public var qoe = LadderQoE.log
     public var statistic = LadderStatistic.mean
     /// Of each seed.
-    public var viewers = 40
+    public var viewers = 24
     /// Draws of viewers and titles to search with; as many others judge what was found.
-    public var seeds = 4
+    public var seeds = 8
     public var seed: UInt64 = 1
     /// ms
     public var segmentDuration = 4000.0

@@ -60,8 +60,8 @@ public struct LadderScenario: Sendable {
         let statistic = objective.text("statistic") ?? "mean"
         problem.statistic =
             Double(statistic.dropFirst()).map { .percentile($0) } ?? .mean
-        problem.viewers = root.integer("viewers") ?? 40
-        problem.seeds = root.integer("seeds") ?? 4
+        problem.viewers = root.integer("viewers") ?? 24
+        problem.seeds = root.integer("seeds") ?? 8
         problem.seed = seed
         problem.tcp = root.boolean("tcp") ?? true ? TCPModel() : nil
         problem.segmentDuration = (title.number("segment_duration") ?? 4e9) / 1e6

@@ -18,9 +18,9 @@ enum LadderSpec {
         .standard("players", .object(players), "{}", "Settings to choose among."),
         .standard("objective", .object(objective), "{}", "What is made large."),
         .standard("title", .object(title), "{}", "What is watched."),
-        .standard("viewers", .integer(1...100_000), "40", "Viewers of each seed."),
+        .standard("viewers", .integer(1...100_000), "24", "Viewers of each seed."),
         .standard(
-            "seeds", .integer(1...1000), "4",
+            "seeds", .integer(1...1000), "8",
             "Draws of viewers and segment sizes to search with; as many others judge."),
         .standard("tcp", .boolean, "true", "Model TCP's slow start and request round trips."),
     ])

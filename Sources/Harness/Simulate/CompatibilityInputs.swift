@@ -9,9 +9,15 @@ import Netem
 /// whole bits and nanoseconds, the references floating-point numbers.
 public enum CompatibilityInputs {
     private struct Period: Decodable {
-        var duration_ms: Double
-        var bandwidth_kbps: Double
-        var latency_ms: Double?
+        var duration: Double
+        var bandwidth: Double
+        var latency: Double?
+
+        private enum CodingKeys: String, CodingKey {
+            case duration = "duration_ms"
+            case bandwidth = "bandwidth_kbps"
+            case latency = "latency_ms"
+        }
     }
 
     /// Sabre's network traces: every `*.json` of a folder.
@@ -26,8 +32,8 @@ public enum CompatibilityInputs {
                 name: InputFiles.name(path),
                 value: periods.map {
                     SabrePeriod(
-                        duration: $0.duration_ms, bandwidth: $0.bandwidth_kbps,
-                        latency: $0.latency_ms ?? 0)
+                        duration: $0.duration, bandwidth: $0.bandwidth,
+                        latency: $0.latency ?? 0)
                 })
         }
     }
