@@ -19,9 +19,11 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A Swift target of this package with its tests, if it has any.
 func module(
-    _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil,
+    tests: [Target.Dependency]? = []
 ) -> [Target] {
-    let target = Target.target(name: name, dependencies: dependencies, swiftSettings: strict)
+    let target = Target.target(
+        name: name, dependencies: dependencies, path: path, swiftSettings: strict)
     guard let tests else { return [target] }
     return [
         target,
@@ -43,6 +45,7 @@ let package = Package(
         .library(name: "RTMP", targets: ["RTMP"]),
         .library(name: "Media", targets: ["Media"]),
         .library(name: "Capture", targets: ["Capture"]),
+        .library(name: "Netem", targets: ["Netem"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -63,7 +66,15 @@ let package = Package(
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
         module("Results", ["Statistics"]),
+        module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
+        module(
+            "Netem",
+            [
+                "SimulationKernel", .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            path: "Sources/Netem/Model"),
         // Tier 2: sockets and devices
         [
             .systemLibrary(
@@ -98,6 +109,7 @@ let package = Package(
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
                 "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
+                "ABR", "Netem",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
@@ -107,7 +119,8 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
-                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive",
+                    "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
+                    "Netem",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

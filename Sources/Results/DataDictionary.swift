@@ -29,5 +29,7 @@ public struct DataDictionary: Codable, Sendable {
         files: [
             File(RenditionRow.self), File(ViewerRow.self), File(DelayRow.self),
             File(ProcessRow.self), File(WireRow.self), File(ProbeFrameRow.self),
+            File(SegmentRow.self),
+            File(CombinationRow.self),
         ])
 }

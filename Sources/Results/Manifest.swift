@@ -43,6 +43,17 @@ public struct Manifest: Codable, Sendable, Equatable {
         public init() {}
     }
 
+    /// A file that the run read.
+    public struct Input: Codable, Sendable, Equatable {
+        public var path: String
+        public var sha256: String
+
+        public init(path: String, sha256: String) {
+            self.path = path
+            self.sha256 = sha256
+        }
+    }
+
     public var schemaVersion = 1
     public var millraceVersion = ""
     public var gitCommit = ""
@@ -61,6 +72,8 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var capture = Capture()
     public var clockOffset = ClockOffset()
     public var validity = Validity()
+    /// Traces and titles; nil where the run takes none.
+    public var inputs: [Input]?
 
     public init() {}
 }

@@ -42,6 +42,11 @@ public struct ResultsWriter: Sendable {
         try write(Row.csv(rows), to: Row.fileName)
     }
 
+    /// A file that is written row by row.
+    public func stream<Row: CSVRow>(_ row: Row.Type) throws(ResultsError) -> CSVStream<Row> {
+        try CSVStream(path: "\(partialPath)/\(Row.fileName)")
+    }
+
     public func write(json value: some Encodable, to name: String) throws(ResultsError) {
         let text: String
         do {

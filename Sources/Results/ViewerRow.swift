@@ -20,6 +20,25 @@ public struct ViewerRow: CSVRow, Equatable {
     public var localPort: Int?
     public var error: String = ""
     public var playSeconds: Double?
+    public var cell: Int?
+    public var algorithm: String = ""
+    public var ladder: String = ""
+    public var maximumBufferSeconds: Double?
+    public var sessionSeconds: Double?
+    public var requests: Int?
+    public var abandoned: Int?
+    public var wastedBytes: Int?
+    public var meanBitrateKilobits: Double?
+    public var switches: Int?
+    public var switchedKilobits: Double?
+    public var liveLatencySeconds: Double?
+    public var liveLatencyMaximumSeconds: Double?
+    public var skippedSeconds: Double?
+    public var qoeLinear: Double?
+    public var qoeLog: Double?
+    public var qoeHD: Double?
+    public var scoreSabre: Double?
+    public var scoreLoLPlus: Double?
 
     public init() {}
 
@@ -29,19 +48,22 @@ public struct ViewerRow: CSVRow, Equatable {
         .init("run_id", \.runID, "Run."),
         .init(
             "viewer", \.viewer,
-            "Viewer index in the plan; a viewer's later sessions add 1,000,000 each."),
+            "Viewer index in the plan, or in the cell of a simulation; a viewer's later sessions add 1,000,000 each."
+        ),
         .init("group", \.group, "Viewer group, from 0."),
-        .init("protocol", \.playProtocol, "rtmp or http-flv."),
+        .init("protocol", \.playProtocol, "rtmp or http-flv; sim = simulated."),
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
-        .init("link", \.link, "Rate limit of the viewer's link; empty = none."),
+        .init("link", \.link, "Rate limit or trace of the viewer's link; empty = none."),
         .init("probe", \.probe, "1 = probe, 0 = load viewer."),
         .init(
             "join_s", \.joinSeconds, unit: "s", "Connection attempt, from the shared start time."),
         .init(
             "startup_delay_s", \.startupDelaySeconds, unit: "s",
             "From the attempt to the first audio or video message."),
-        .init("play_bytes", \.playBytes, unit: "bytes", "Message payload received in the window."),
+        .init(
+            "play_bytes", \.playBytes, unit: "bytes",
+            "Message payload received in the window; of a simulation all media received."),
         .init(
             "mean_kbps", \.meanKilobits, unit: "kbit/s",
             "Mean payload rate while it played in the window."),
@@ -56,5 +78,38 @@ public struct ViewerRow: CSVRow, Equatable {
         .init(
             "play_s", \.playSeconds, unit: "s",
             "Time in the window from its first media until it left."),
+        .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
+        .init("algorithm", \.algorithm, "Adaptation algorithm; empty = one rendition."),
+        .init("ladder", \.ladder, "Title or ladder that it played."),
+        .init("max_buffer_s", \.maximumBufferSeconds, unit: "s", "Maximum buffer of the player."),
+        .init(
+            "session_s", \.sessionSeconds, unit: "s",
+            "Start-up, playback, stalls and idle time together."),
+        .init("requests", \.requests, "Segment requests decided."),
+        .init("abandoned", \.abandoned, "Downloads given up."),
+        .init("wasted_bytes", \.wastedBytes, unit: "bytes", "Received of downloads given up."),
+        .init(
+            "mean_bitrate_kbps", \.meanBitrateKilobits, unit: "kbit/s",
+            "Mean of the nominal bit rates of the segments played."),
+        .init("switches", \.switches, "Changes of rendition between segments played."),
+        .init(
+            "switched_kbps", \.switchedKilobits, unit: "kbit/s",
+            "Sum of the changes of nominal bit rate."),
+        .init(
+            "live_latency_s", \.liveLatencySeconds, unit: "s",
+            "Mean distance from the live edge while playing; empty for VOD."),
+        .init(
+            "live_latency_max_s", \.liveLatencyMaximumSeconds, unit: "s",
+            "Largest distance from the live edge."),
+        .init(
+            "skipped_s", \.skippedSeconds, unit: "s", "Media left out by jumps to the live edge."),
+        .init(
+            "qoe_lin", \.qoeLinear,
+            "Yin/Pensieve: Mbit/s less 4.3 per second of stall and start-up less changes, per segment."
+        ),
+        .init("qoe_log", \.qoeLog, "The same with ln(bit rate / lowest) and 2.66, per segment."),
+        .init("qoe_hd", \.qoeHD, "The same with Pensieve's HD reward and 8, per segment."),
+        .init("score_sabre", \.scoreSabre, "Sabre's time average score."),
+        .init("score_lol_plus", \.scoreLoLPlus, "LoL+'s measure, per segment."),
     ]
 }

@@ -6,7 +6,7 @@ import Harness
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",
-        subcommands: [BenchFanout.self])
+        subcommands: [BenchFanout.self, BenchSimulate.self, BenchLadder.self, BenchNetem.self])
 }
 
 struct BenchFanout: AsyncParsableCommand {
@@ -83,10 +83,7 @@ struct BenchFanout: AsyncParsableCommand {
             fail("\(error)")
         }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
-            return
+            return try printJSON(report)
         }
         print(
             "fan-out, \(viewers) RTMP viewers of \(bitrate) kbit/s, audio waits \(flushInterval) ms at most"

@@ -79,12 +79,23 @@ struct Run: AsyncParsableCommand {
 /// Loading with the errors printed as a compiler does.
 enum ScenarioFile {
     static func load(_ path: String) throws -> Scenario {
+        try check(path, is: .trial)
         do {
             return try Scenario.load(path: path)
         } catch {
             say("\(error)")
             throw ExitCode(104)
         }
+    }
+
+    /// Refuses a file that is for another command.
+    static func check(_ path: String, is wanted: ScenarioKind) throws {
+        // What does not say what it is gets its faults from the reader.
+        guard let kind = ScenarioKind.of(path: path), kind != wanted else { return }
+        say(
+            "\(path): is a \(kind.rawValue) scenario; take it to 'millrace \(kind.command) \(path)'"
+        )
+        throw ExitCode(104)
     }
 }
 
@@ -111,6 +122,16 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         for path in paths {
+            if let simulation = SimulationSummary.read(directory: path) {
+                let report = SimulationReport(simulation)
+                print(json ? try ResultsJSON.text(simulation) : report.text, terminator: "")
+                continue
+            }
+            if let ladder = LadderSummary.read(directory: path) {
+                print(
+                    json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, terminator: "")
+                continue
+            }
             let results: RunResults
             do {
                 results = try RunResults(path: path)
@@ -134,9 +155,10 @@ struct Validate: ParsableCommand {
         var failed = false
         for path in scenarios {
             do {
-                let scenario = try ScenarioFile.load(path)
-                print("\(path): ok, sha256 \(scenario.sha256)")
+                let text = try (ScenarioKind.of(path: path) ?? .trial).resolve(path: path)
+                print("\(path): ok, sha256 \(ScenarioKind.hash(text))")
             } catch {
+                say("\(error)")
                 failed = true
             }
         }
@@ -146,19 +168,33 @@ struct Validate: ParsableCommand {
 
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print a scenario with every default filled in, and its plan in words.")
+        abstract: "Print a scenario with every default filled in, and a run's plan in words.")
 
     @Argument(help: "The scenario file.")
     var scenario: String
 
-    func run() throws { print(try ScenarioFile.load(scenario).explanation) }
+    func run() throws {
+        let kind = ScenarioKind.of(path: scenario) ?? .trial
+        if kind == .trial { return print(try ScenarioFile.load(scenario).explanation) }
+        do {
+            print(try kind.resolve(path: scenario), terminator: "")
+        } catch {
+            say("\(error)")
+            throw ExitCode(104)
+        }
+    }
 }
 
 struct Schema: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the JSON Schema (draft-07) of scenario files, for editors.")
 
-    func run() { print(Scenario.schema) }
+    enum Kind: String, CaseIterable, ExpressibleByArgument { case trial, simulation, ladder }
+
+    @Option(help: "Of files for run, simulate or ladder.")
+    var kind = Kind.trial
+
+    func run() { print(ScenarioKind(rawValue: kind.rawValue)?.schema ?? "", terminator: "") }
 }
 
 /// The children of a run; not for people.

@@ -2,6 +2,7 @@ import CFuzzer
 import Capture
 import Glibc
 import Media
+import Netem
 
 /// The parsers that take bytes from strangers, by the name that `FUZZ_TARGET` gives.
 private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32] = [
@@ -11,6 +12,8 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "flv": { data, size in run(data, size, FuzzEntry.fuzzFLV) },
     "h264": { data, size in run(data, size, FuzzEntry.fuzzH264Headers) },
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
+    "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
+    "link-log": { data, size in run(data, size, NetemFuzz.fuzzLog) },
 ]
 
 private func run(

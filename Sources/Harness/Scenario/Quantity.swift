@@ -10,6 +10,8 @@ public enum Quantity: String, Sendable, CaseIterable {
     case share
     /// Events per unit of time; held per second.
     case rate
+    /// CPU cores.
+    case cores
 
     /// Unit names with their factor to the held unit, smallest first.
     var units: [(name: String, factor: Double)] {
@@ -24,6 +26,7 @@ public enum Quantity: String, Sendable, CaseIterable {
             ]
         case .share: [("%", 0.01)]
         case .rate: [("/min", 1 / 60.0), ("/s", 1)]
+        case .cores: [("cores", 1)]
         }
     }
 
@@ -35,6 +38,7 @@ public enum Quantity: String, Sendable, CaseIterable {
         case .byteCount: 64 * 1_073_741_824
         case .share: 1
         case .rate: 1e6
+        case .cores: 1e5
         }
     }
 
@@ -45,6 +49,7 @@ public enum Quantity: String, Sendable, CaseIterable {
         case .byteCount: "a byte count"
         case .share: "a share"
         case .rate: "a rate"
+        case .cores: "a number of CPU cores"
         }
     }
 
@@ -55,6 +60,7 @@ public enum Quantity: String, Sendable, CaseIterable {
         case .byteCount: "64KB"
         case .share: "5%"
         case .rate: "50/s"
+        case .cores: "0.5cores"
         }
     }
 
@@ -80,13 +86,14 @@ public enum Quantity: String, Sendable, CaseIterable {
         guard let factor = units.first(where: { $0.name == unit })?.factor else { return nil }
         // Shares divide rather than multiply, so that 5% is exactly 0.05.
         let held = self == .share ? value / 100 : value * factor
-        return self == .share || self == .rate ? held : held.rounded()
+        return self == .share || self == .rate || self == .cores ? held : held.rounded()
     }
 
     /// `value` in the largest unit that prints it as a whole number.
     func format(_ value: Double) -> String {
         if self == .share { return "\(Self.plain((value * 1e12).rounded() / 1e10))%" }
         if self == .rate { return "\(Self.plain(value))/s" }
+        if self == .cores { return "\(Self.plain(value))cores" }
         let decimal = units.filter {
             self != .byteCount || $0.name.hasSuffix("iB") || $0.factor == 1
         }

@@ -45,6 +45,10 @@ indirect enum ResolvedValue: Sendable {
 struct ResolvedObject: Sendable {
     var values: [(key: String, value: ResolvedValue)] = []
 
+    mutating func replace(_ key: String, with value: ResolvedValue) {
+        for index in values.indices where values[index].key == key { values[index].value = value }
+    }
+
     subscript(key: String) -> ResolvedValue? { values.first { $0.key == key }?.value }
 
     func yaml(indent: Int) -> String {

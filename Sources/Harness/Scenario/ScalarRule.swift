@@ -1,3 +1,4 @@
+import SimulationKernel
 import Yams
 
 /// Checks one YAML scalar against its specification, with messages for YAML's own traps.

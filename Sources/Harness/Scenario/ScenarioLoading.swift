@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Yams
 
@@ -58,10 +57,7 @@ extension Scenario {
 
     /// SHA-256 of the canonical resolved YAML, in lower-case hexadecimal.
     public var sha256: String {
-        SHA256.hash(data: Data(canonicalYAML.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        ContentHash.text(Array(canonicalYAML.utf8))
     }
 
     private static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {

@@ -1,3 +1,4 @@
+import SimulationKernel
 import Yams
 
 /// Checks a YAML tree against the scenario's specification and fills in the defaults.

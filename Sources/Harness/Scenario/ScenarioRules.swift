@@ -1,4 +1,5 @@
 import Foundation
+import SimulationKernel
 
 /// Checks that span several keys of a scenario.
 enum ScenarioRules {

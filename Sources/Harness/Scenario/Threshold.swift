@@ -1,4 +1,5 @@
 import Foundation
+import SimulationKernel
 
 /// A condition on a measured figure, in k6's form: `delay_ms{rendition:720p}: p(99)<200`.
 public struct Threshold: Codable, Sendable, Hashable {

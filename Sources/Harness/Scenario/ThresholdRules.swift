@@ -1,3 +1,5 @@
+import SimulationKernel
+
 /// Which figures a scenario will have, so that thresholds on others are refused beforehand.
 enum ThresholdRules {
     static func check(_ scenario: Scenario, reader: inout ScenarioReader) {

@@ -1,7 +1,7 @@
 /// Finds the name a writer probably meant.
-enum NameDistance {
+public enum NameDistance {
     /// Levenshtein distance in characters, letter case ignored.
-    static func between(_ a: String, _ b: String) -> Int {
+    public static func between(_ a: String, _ b: String) -> Int {
         let a = Array(a.lowercased())
         let b = Array(b.lowercased())
         var row = Array(0...b.count)
@@ -20,7 +20,7 @@ enum NameDistance {
 
     /// The candidate closest to `name`; nil where none begins with it or differs from it in at most
     /// half its length.
-    static func nearest(to name: String, among candidates: [String]) -> String? {
+    public static func nearest(to name: String, among candidates: [String]) -> String? {
         let ranked = candidates.map {
             (name: $0, distance: $0.hasPrefix(name) && !name.isEmpty ? 1 : between(name, $0))
         }

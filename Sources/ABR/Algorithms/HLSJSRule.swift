@@ -1,0 +1,105 @@
+/// hls.js 1.7's default controller: from the top rung down, the first that a share of the estimate
+/// sustains and whose segment comes before the buffer is empty; failing that, with a stall of at
+/// most 4 s; failing that, the lowest. Playlist reloads cost no time here.
+public struct HLSJSRule: ABRAlgorithm {
+    /// Share of the estimate for the rung played and those below (`abrBandWidthFactor`).
+    public static let keepFactor = 0.95
+    /// Share of the estimate for rungs above (`abrBandWidthUpFactor`).
+    public static let upFactor = 0.7
+    /// Stall that the second pass accepts (ms), at most a segment (`maxStarvationDelay`).
+    public static let maximumStall = 4000.0
+    /// Before the first sample (kbit/s; `abrEwmaDefaultEstimate`).
+    public static let defaultThroughput = 500.0
+    /// Time to first byte before the first sample (ms).
+    public static let defaultLatency = 100.0
+    /// With so many segments buffered the average bit rate counts instead of the peak.
+    public static let averageFrom = 2.0
+    /// A download is given up at once where the rest takes this many times the lower rung's time.
+    public static let abortRatio = 2.0
+
+    /// A decision to give the current download up later: segment, rung, and when (ms since the
+    /// request).
+    private struct Abort: Sendable {
+        var segment: Int
+        var rung: Int
+        var time: Double
+    }
+
+    private var abort: Abort?
+
+    public init() {}
+
+    public var mayAbandon: Bool { true }
+
+    /// The first segment: no buffer, the default estimate, and no margin.
+    public func firstRung(_ state: PlayerState) -> Int {
+        let allowed = min(state.title.segmentDuration, Self.maximumStall)
+        return find(state, budget: allowed, keep: 1, up: 1, usesAverage: false) ?? 0
+    }
+
+    public mutating func decide(_ state: PlayerState) -> Decision {
+        abort = nil
+        let duration = state.title.segmentDuration
+        let left = state.bufferLevel / state.playbackRate
+        let first = find(
+            state, budget: left, keep: Self.keepFactor, up: Self.upFactor,
+            usesAverage: state.bufferLevel >= Self.averageFrom * duration)
+        if let first { return Decision(rung: first) }
+        let second = find(
+            state, budget: left + min(duration, Self.maximumStall), keep: Self.keepFactor,
+            up: Self.upFactor, usesAverage: false)
+        return Decision(rung: second ?? 0)
+    }
+
+    private func find(
+        _ state: PlayerState, budget: Double, keep: Double, up: Double, usesAverage: Bool
+    ) -> Int? {
+        let title = state.title
+        let throughput = state.hasEstimate ? state.throughput : Self.defaultThroughput
+        let latency = state.hasEstimate ? state.latency : Self.defaultLatency
+        for rung in (0..<title.rungs).reversed() {
+            let available = throughput * (rung > state.lastRung ? up : keep)
+            let bitrate = usesAverage ? title.bitrates[rung] : title.peakBitrates[rung]
+            guard available >= bitrate else { continue }
+            // Near the live edge the buffer is short for any rung.
+            if state.isLive { return rung }
+            if latency + bitrate * title.segmentDuration / available < budget { return rung }
+        }
+        return nil
+    }
+
+    public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? {
+        if let abort, abort.segment == progress.segment {
+            guard progress.elapsed >= abort.time else { return nil }
+            self.abort = nil
+            return abort.rung
+        }
+        let duration = state.title.segmentDuration
+        let expected = state.hasEstimate ? state.latency : Self.defaultLatency
+        guard progress.elapsed > max(expected, duration / (2 * state.playbackRate)) else {
+            return nil
+        }
+        let left = state.bufferLevel / state.playbackRate
+        let transferTime = progress.elapsed - progress.timeToFirstByte
+        let rate = progress.downloaded / max(transferTime, 1)
+        let rest = (progress.size - progress.downloaded) / rate
+        guard rest > left, progress.rung > 0 else { return nil }
+        // The highest lower rung that comes in time, else the lowest.
+        let allowed = min(left, duration + expected)
+        let bitrates = state.title.peakBitrates
+        func time(_ rung: Int) -> Double { expected + bitrates[rung] * duration / rate }
+        var rung = progress.rung - 1
+        while rung > 0, time(rung) >= allowed { rung -= 1 }
+        let lower = time(rung)
+        guard lower < rest else { return nil }
+        if rest > Self.abortRatio * lower { return rung }
+        abort = Abort(segment: progress.segment, rung: rung, time: progress.elapsed + lower)
+        return nil
+    }
+
+    public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {
+        abort = nil
+    }
+
+    public mutating func seeked(_ state: PlayerState) { abort = nil }
+}

@@ -1,0 +1,130 @@
+/// LoL+ (Bentaleb, Akcay, Lim, Begen, Zimmermann: "Catching the Moment with LoL+ in Twitch-Like
+/// Low-Latency Live Streaming Platforms", IEEE TMM 2021): a self-organising map with a neuron per
+/// rung; the neuron nearest to the wanted state wins, under weights chosen for the best QoE of the
+/// next segment.
+///
+/// The published code draws its first weights from k-means++ centres of random points; here they
+/// are fixed, so that a session can be reproduced.
+public struct LoLPlus: ABRAlgorithm {
+    /// What a weight can be.
+    static let weightChoices = [0.2, 0.4, 0.6, 0.8, 1]
+    /// Each weight until a choice is possible.
+    public static let initialWeight = 0.4
+    /// Buffer that must be left (ms).
+    public static let minimumBuffer = 300.0
+    /// Latency up to which weights are chosen (ms), or the player's target where that is more.
+    public static let latencyLimit = 1500.0
+    /// Headroom below the estimate (kbit/s).
+    public static let headroom = 10.0
+    /// Weight of the throughput where a rung is too high.
+    public static let downshiftWeight = 100.0
+    /// ms of latency that are 1 in the map.
+    public static let latencyScale = 100_000.0
+    public static let learningRate = 0.01
+    /// Width of the neighbourhood.
+    public static let sigma = 0.1
+
+    /// Throughput (share of the ladder's norm), latency (share of the scale), stall (s), switch
+    /// (share of the norm).
+    typealias Vector = SIMD4<Double>
+
+    private(set) var neurons: [Vector]
+    /// Euclidean norm of the ladder (kbit/s).
+    private let norm: Double
+    private(set) var weights = Vector(repeating: Self.initialWeight)
+    private var previousLatency = 0.0
+
+    public init(title: Title) {
+        let norm = title.bitrates.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        self.norm = norm
+        neurons = title.bitrates.map { Vector($0 / norm, 0, 0, 0) }
+    }
+
+    public mutating func decide(_ state: PlayerState) -> Decision {
+        guard state.hasEstimate else { return Decision(rung: 0) }
+        let throughput = ThroughputRule.safetyFactor * state.throughput
+        guard throughput > 0 else { return Decision(rung: 0) }
+        let bitrates = state.title.bitrates
+        let current = max(state.lastRung, 0)
+        let time = bitrates[current] * state.title.segmentDuration / throughput
+        if state.bufferLevel - time < Self.minimumBuffer {
+            let lower = bitrates[..<current].lastIndex { $0 < throughput }
+            return Decision(rung: lower ?? 0)
+        }
+        selectWeights(state, throughput)
+        let share = throughput / norm
+        let wanted = Vector(share > 1 ? neurons.map(\.x).max() ?? 1 : share, 0, 0, 0)
+        var winner = 0
+        var least = Double.infinity
+        for (rung, neuron) in neurons.enumerated() {
+            var distanceWeights = weights
+            let isTooHigh =
+                bitrates[rung] > throughput - Self.headroom
+                || nextBuffer(rung, state, throughput) < Self.minimumBuffer
+            if rung > 0, isTooHigh { distanceWeights.x = Self.downshiftWeight }
+            let difference = neuron - wanted
+            let distance = (distanceWeights * difference * difference).sum()
+            if distance < least {
+                least = distance
+                winner = rung
+            }
+        }
+        let change = abs(bitrates[current] - bitrates[winner]) / norm
+        let stall = max(0, time - state.bufferLevel) / 1000
+        learn(
+            Vector(wanted.x, state.liveLatency / Self.latencyScale, stall, change), at: current)
+        learn(Vector(wanted.x, 0, 0, change), at: winner)
+        return Decision(rung: winner)
+    }
+
+    /// Moves all neurons towards `sample`, those near neuron `center` the most.
+    private mutating func learn(_ sample: Vector, at center: Int) {
+        let middle = neurons[center]
+        for rung in neurons.indices {
+            let difference = neurons[rung] - middle
+            let distance = (difference * difference).sum()
+            let share = Self.learningRate * exponential(-distance / (2 * Self.sigma * Self.sigma))
+            neurons[rung] += share * (sample - neurons[rung])
+        }
+    }
+
+    /// The weights with the best QoE over all rungs and weights; as they were where none is
+    /// allowed. Weights of throughput and switch do not enter the QoE: of equals the first counts.
+    private mutating func selectWeights(_ state: PlayerState, _ throughput: Double) {
+        let limit =
+            max(Self.latencyLimit, state.targetLatency)
+            + abs(state.liveLatency - previousLatency)
+        previousLatency = state.liveLatency
+        guard state.liveLatency <= limit else { return }
+        let title = state.title
+        var most = -Double.infinity
+        for rung in neurons.indices {
+            let buffer = nextBuffer(rung, state, throughput)
+            guard buffer >= Self.minimumBuffer else { continue }
+            let time = title.bitrates[rung] * title.segmentDuration / throughput
+            // Never quite 0, so that the weight counts.
+            let stall = max(0.01, time - buffer)
+            let latency = neurons[rung].y * Self.latencyScale
+            for latencyWeight in Self.weightChoices {
+                for stallWeight in Self.weightChoices {
+                    let quality = LoLPlusQoE.segment(
+                        bitrate: title.bitrates[rung], change: 0, title: title,
+                        stall: stall / stallWeight, latency: latency / latencyWeight,
+                        rate: state.playbackRate)
+                    if quality > most {
+                        most = quality
+                        let first = Self.weightChoices[0]
+                        weights = Vector(first, latencyWeight, stallWeight, first)
+                    }
+                }
+            }
+        }
+    }
+
+    /// LoL+'s forecast of the buffer after a segment of `rung` (ms).
+    private func nextBuffer(_ rung: Int, _ state: PlayerState, _ throughput: Double) -> Double {
+        let duration = state.title.segmentDuration
+        let time = state.title.bitrates[rung] * duration / throughput
+        return time > duration ? state.bufferLevel - duration : state.bufferLevel + duration - time
+    }
+}

@@ -1,0 +1,173 @@
+/// The exact best plan of `MPC`, by branch and bound.
+///
+/// A prefix of a plan is left as soon as no completion can reach the best plan known. The bound
+/// prices download time at some lambda between 0 and the stall penalty mu: stalls are at least
+/// sum t - buffer - (n - 1) p, so that for any such lambda
+///
+///     value to come <= lambda (buffer + (n - 1) p) + max over plans of sum (q - |dq| - lambda t)
+///
+/// and the maximum does not depend on the buffer: a small table per lambda holds it.
+struct MPCSearch {
+    /// Prices as shares of throughput / segment duration, at which a rung's quality just pays for
+    /// its time; 0 ignores stalls. The stall penalty itself is the last.
+    private static let priceShares = [0.0, 0.5, 1.0]
+    private static let priceCount = priceShares.count + 1
+    /// Above the rounding of the sums, relative to them: what is within it is not pruned.
+    private static let tolerance = 1e-9
+
+    private let rungs: Int
+    private let length: Int
+    /// s
+    private let segmentDuration: Double
+    private let maximumBuffer: Double
+    /// Mbit/s per rung.
+    private let qualities: UnsafeMutableBufferPointer<Double>
+    /// s, `times[position * rungs + rung]`.
+    private let times: UnsafeMutableBufferPointer<Double>
+    /// Per second of download time.
+    private let prices: UnsafeMutableBufferPointer<Double>
+    /// `toCome[(position * rungs + last) * priceCount + price]`: the maximum above from `position`
+    /// on, after rung `last`.
+    private let toCome: UnsafeMutableBufferPointer<Double>
+    /// Bounds of the children of the open node at each position.
+    private let bounds: UnsafeMutableBufferPointer<Double>
+    private var best = 0
+    private var bestValue = -Double.infinity
+    /// Prefixes looked at.
+    private var visited = 0
+
+    /// - Parameters:
+    ///   - throughput: kbit/s, > 0.
+    ///   - horizon: segments, >= 1; fewer at the title's end.
+    /// - Returns: the first rung of the best plan, the lowest where plans are equal; and how many
+    ///   prefixes of plans were looked at.
+    static func run(_ state: PlayerState, throughput: Double, horizon: Int) -> (
+        rung: Int, visited: Int
+    ) {
+        let length =
+            state.isLive ? horizon : min(horizon, state.title.segmentCount - state.segment)
+        guard length > 0 else { return (0, 0) }
+        let rungs = state.title.rungs
+        let cells = length * rungs
+        let capacity = rungs + 2 * cells + priceCount + (cells + rungs) * priceCount
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: capacity) { memory in
+            memory.initialize(repeating: 0)
+            var search = MPCSearch(state, throughput: throughput, length: length, memory)
+            let last = state.lastRung
+            search.extend(0, buffer: state.bufferLevel / 1000, value: 0, last: last, first: 0)
+            return (search.best, search.visited)
+        }
+    }
+
+    private init(
+        _ state: PlayerState, throughput: Double, length: Int,
+        _ memory: UnsafeMutableBufferPointer<Double>
+    ) {
+        let title = state.title
+        rungs = title.rungs
+        self.length = length
+        segmentDuration = title.segmentDuration / 1000
+        maximumBuffer = state.maximumBuffer / 1000
+        var used = 0
+        func take(_ count: Int) -> UnsafeMutableBufferPointer<Double> {
+            used += count
+            return UnsafeMutableBufferPointer(rebasing: memory[used - count..<used])
+        }
+        qualities = take(rungs)
+        times = take(length * rungs)
+        bounds = take(length * rungs)
+        prices = take(Self.priceCount)
+        toCome = take((length + 1) * rungs * Self.priceCount)
+        for rung in 0..<rungs { qualities[rung] = title.bitrates[rung] / 1000 }
+        for position in 0..<length {
+            for rung in 0..<rungs {
+                let size = title.size(segment: state.segment + position, rung: rung)
+                times[position * rungs + rung] = (state.latency + size / throughput) / 1000
+            }
+        }
+        let fair = throughput / 1000 / segmentDuration
+        for (index, share) in Self.priceShares.enumerated() {
+            prices[index] = min(share * fair, MPC.stallPenalty)
+        }
+        prices[Self.priceCount - 1] = MPC.stallPenalty
+        fillToCome()
+    }
+
+    private func fillToCome() {
+        for position in (0..<length).reversed() {
+            for last in 0..<rungs {
+                for price in 0..<Self.priceCount {
+                    var most = -Double.infinity
+                    for rung in 0..<rungs {
+                        most = max(
+                            most,
+                            qualities[rung] - abs(qualities[rung] - qualities[last])
+                                - prices[price] * times[position * rungs + rung]
+                                + toCome[((position + 1) * rungs + rung) * Self.priceCount + price])
+                    }
+                    toCome[(position * rungs + last) * Self.priceCount + price] = most
+                }
+            }
+        }
+    }
+
+    /// What a plan can reach at most from `position` on.
+    @inline(__always)
+    private func bound(_ position: Int, buffer: Double, last: Int) -> Double {
+        guard position < length else { return 0 }
+        let media = buffer + Double(length - position - 1) * segmentDuration
+        let row = (position * rungs + last) * Self.priceCount
+        var least = Double.infinity
+        for price in 0..<Self.priceCount {
+            least = min(least, prices[price] * media + toCome[row + price])
+        }
+        return least
+    }
+
+    /// One segment: the buffer after it (s) and what it adds to the plan's value.
+    @inline(__always)
+    private func step(_ position: Int, _ rung: Int, buffer: Double, last: Int)
+        -> (buffer: Double, gain: Double)
+    {
+        let time = times[position * rungs + rung]
+        let stall = max(time - buffer, 0)
+        let change = last < 0 ? 0 : abs(qualities[rung] - qualities[last])
+        return (
+            min(max(buffer - time, 0) + segmentDuration, maximumBuffer),
+            qualities[rung] - MPC.stallPenalty * stall - change
+        )
+    }
+
+    private mutating func extend(
+        _ position: Int, buffer: Double, value: Double, last: Int, first: Int
+    ) {
+        visited += 1
+        if position == length {
+            if value > bestValue || (value == bestValue && first < best) {
+                bestValue = value
+                best = first
+            }
+            return
+        }
+        let base = position * rungs
+        for rung in 0..<rungs {
+            let next = step(position, rung, buffer: buffer, last: last)
+            bounds[base + rung] =
+                value + next.gain + bound(position + 1, buffer: next.buffer, last: rung)
+        }
+        // The most promising child first.
+        for _ in 0..<rungs {
+            var rung = 0
+            for other in 1..<rungs where bounds[base + other] > bounds[base + rung] {
+                rung = other
+            }
+            let slack = Self.tolerance * (1 + abs(bestValue))
+            guard bounds[base + rung] >= bestValue - slack else { return }
+            bounds[base + rung] = -.infinity
+            let next = step(position, rung, buffer: buffer, last: last)
+            extend(
+                position + 1, buffer: next.buffer, value: value + next.gain, last: rung,
+                first: position == 0 ? rung : first)
+        }
+    }
+}

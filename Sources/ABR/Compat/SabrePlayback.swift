@@ -1,0 +1,177 @@
+/// Sabre's buffer and the figures it keeps while playing.
+struct SabrePlayback {
+    private let title: Title
+    private let maximumBuffer: Double
+    private var buffer: [Int] = []
+    /// Played of the first segment (ms).
+    private var consumed = 0.0
+    private var lastPlayed: Int?
+    private var pendingUps: [(time: Double, rung: Int, reached: Double?)] = []
+
+    var totalTime = 0.0
+    private(set) var rebufferTime = 0.0
+    private(set) var rebufferEvents = 0
+    private(set) var utility = 0.0
+    private(set) var bitrate = 0.0
+    private(set) var bitrateChange = 0.0
+    private(set) var logBitrateChange = 0.0
+    private(set) var rampUpTime: Double?
+    private(set) var reactionTime = 0.0
+
+    init(title: Title, maximumBuffer: Double) {
+        self.title = title
+        self.maximumBuffer = maximumBuffer
+    }
+
+    var level: Double { title.segmentDuration * Double(buffer.count) - consumed }
+
+    mutating func append(_ rung: Int) { buffer.append(rung) }
+
+    mutating func play(_ milliseconds: Double, sustainableRung: Int) {
+        var time = milliseconds
+        let duration = title.segmentDuration
+        guard !buffer.isEmpty else {
+            rebufferTime += time
+            totalTime += time
+            return
+        }
+        if consumed > 0 {
+            if time + consumed < duration {
+                consumed += time
+                totalTime += time
+                return
+            }
+            time -= duration - consumed
+            totalTime += duration - consumed
+            buffer.removeFirst()
+            consumed = 0
+        }
+        while time > 0, let rung = buffer.first {
+            start(rung, sustainableRung)
+            if time >= duration {
+                buffer.removeFirst()
+                totalTime += duration
+                time -= duration
+            } else {
+                consumed = time
+                totalTime += time
+                time = 0
+            }
+        }
+        if time > 0 {
+            rebufferTime += time
+            totalTime += time
+            rebufferEvents += 1
+        }
+        settleUps(now: totalTime)
+    }
+
+    mutating func playOut(_ sustainableRung: Int) {
+        play(level, sustainableRung: sustainableRung)
+        buffer.removeAll()
+        consumed = 0
+    }
+
+    private mutating func start(_ rung: Int, _ sustainableRung: Int) {
+        utility += title.utilities[rung]
+        bitrate += title.bitrates[rung]
+        if let last = lastPlayed, last != rung {
+            bitrateChange += abs(title.bitrates[rung] - title.bitrates[last])
+            logBitrateChange += abs(Title.logarithm(title.bitrates[rung] / title.bitrates[last]))
+        }
+        lastPlayed = rung
+        if rampUpTime == nil, rung >= sustainableRung { rampUpTime = totalTime }
+        for index in pendingUps.indices
+        where pendingUps[index].reached == nil && rung >= pendingUps[index].rung {
+            pendingUps[index].reached = totalTime
+        }
+    }
+
+    /// Ends the wait for upward switches that are older than a buffer.
+    private mutating func settleUps(now: Double) {
+        while let first = pendingUps.first, first.time < now - maximumBuffer {
+            pendingUps.removeFirst()
+            reactionTime +=
+                first.reached.map { min(maximumBuffer, $0 - first.time) } ?? maximumBuffer
+        }
+    }
+
+    /// The network now sustains another rung.
+    mutating func networkChanged(_ rung: Int, previous: Int, time: Double) {
+        settleUps(now: time)
+        for index in pendingUps.indices
+        where pendingUps[index].reached == nil && pendingUps[index].rung > rung {
+            pendingUps[index].reached = time
+        }
+        guard rung > previous, !buffer.contains(where: { rung <= $0 }),
+            !pendingUps.contains(where: { rung <= $0.rung })
+        else { return }
+        pendingUps.append((time, rung, nil))
+    }
+}
+
+/// How far the throughput estimates were off.
+struct SabreEstimateError {
+    private(set) var over = (count: 0, mean: 0.0)
+    private(set) var good = (count: 0, mean: 0.0)
+    private(set) var mean = 0.0
+
+    mutating func add(estimate: Double, measured: Double) {
+        if estimate > measured {
+            over.count += 1
+            over.mean += (estimate - measured - over.mean) / Double(over.count)
+        } else {
+            good.count += 1
+            good.mean += (measured - estimate - good.mean) / Double(good.count)
+        }
+        mean += (estimate - measured - mean) / Double(over.count + good.count)
+    }
+}
+
+/// What Sabre prints at the end of a session, under its names and in its order.
+public struct SabreMetrics: Sendable {
+    public enum Value: Hashable, Sendable {
+        case count(Int)
+        case number(Double)
+    }
+
+    public let values: [(name: String, value: Value)]
+
+    init(
+        title: Title, maximumBuffer: Double, playback: SabrePlayback, estimates: SabreEstimateError
+    ) {
+        let duration = title.segmentDuration
+        let perSegment = 1 / (playback.totalTime / duration)
+        let events = Double(playback.rebufferEvents)
+        let score =
+            perSegment
+            * (playback.utility - BOLA.gammaP * playback.rebufferTime / duration)
+        let rampUp = playback.rampUpTime ?? Double(title.segmentCount) * duration
+        values = [
+            ("buffer size", .count(Int(maximumBuffer))),
+            ("total played utility", .number(playback.utility)),
+            ("time average played utility", .number(playback.utility * perSegment)),
+            ("total played bitrate", .number(playback.bitrate)),
+            ("time average played bitrate", .number(playback.bitrate * perSegment)),
+            ("total play time", .number(playback.totalTime / 1000)),
+            ("total play time chunks", .number(playback.totalTime / duration)),
+            ("total rebuffer", .number(playback.rebufferTime / 1000)),
+            ("rebuffer ratio", .number(playback.rebufferTime / playback.totalTime)),
+            ("time average rebuffer", .number(playback.rebufferTime / 1000 * perSegment)),
+            ("total rebuffer events", .number(events)),
+            ("time average rebuffer events", .number(events * perSegment)),
+            ("total bitrate change", .number(playback.bitrateChange)),
+            ("time average bitrate change", .number(playback.bitrateChange * perSegment)),
+            ("total log bitrate change", .number(playback.logBitrateChange)),
+            ("time average log bitrate change", .number(playback.logBitrateChange * perSegment)),
+            ("time average score", .number(score)),
+            ("over estimate count", .count(estimates.over.count)),
+            ("over estimate", estimates.over.count == 0 ? .count(0) : .number(estimates.over.mean)),
+            ("leq estimate count", .count(estimates.good.count)),
+            ("leq estimate", estimates.good.count == 0 ? .count(0) : .number(estimates.good.mean)),
+            ("estimate", .number(estimates.mean)),
+            ("rampup time", .number(rampUp / 1000)),
+            ("total reaction time", .number(playback.reactionTime / 1000)),
+        ]
+    }
+}

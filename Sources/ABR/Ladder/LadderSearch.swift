@@ -1,0 +1,206 @@
+import SimulationKernel
+
+/// Finds the set of rungs with the best score: by looking at all of them, or by local search.
+///
+/// The local search climbs from several starts (greedily built, evenly spread, and seeded random
+/// sets) to the best neighbour (a rung more, less or exchanged) until there is none; from the best
+/// summits it goes on with up to two rungs exchanged at once. It remembers what it has scored. It need not find the best set; `millrace bench ladder` measures how far off it is.
+public struct LadderSearch: Sendable {
+    public enum Method: String, CaseIterable, Sendable { case exact, heuristic }
+
+    /// Scores sets; minus infinity for what breaks a limit.
+    public typealias Score = @Sendable ([RungSet]) async throws -> [Double]
+
+    public struct Found: Sendable {
+        public var best: RungSet
+        public var score: Double
+        /// Sets scored.
+        public var evaluated: Int
+    }
+
+    /// Sets scored at a time in the exact search.
+    static let batch = 256
+    static let randomStarts = 8
+    /// The best summits go on with up to two rungs exchanged at once.
+    static let summitsClimbedOn = 3
+    static let maximumSteps = 200
+
+    let candidates: Int
+    let maximumRungs: Int
+    /// Cheap limits, asked before a set is scored.
+    let isAllowed: @Sendable (RungSet) -> Bool
+
+    public init(
+        candidates: Int, maximumRungs: Int, isAllowed: @escaping @Sendable (RungSet) -> Bool
+    ) {
+        self.candidates = candidates
+        self.maximumRungs = min(maximumRungs, candidates)
+        self.isAllowed = isAllowed
+    }
+
+    /// How many sets there are; `Int.max` beyond what an `Int` holds.
+    public var setCount: Int {
+        var sum = 0
+        var choose = 1
+        for size in 1...maximumRungs {
+            let (product, overflow) = choose.multipliedReportingOverflow(
+                by: candidates - size + 1)
+            if overflow { return .max }
+            choose = product / size
+            let (next, tooMany) = sum.addingReportingOverflow(choose)
+            if tooMany { return .max }
+            sum = next
+        }
+        return sum
+    }
+
+    // MARK: Exact
+
+    /// Of sets that score alike, the one with fewer rungs, then the one with lower ones, is best.
+    /// - Returns: nil where no set is allowed, or none has a score.
+    public func exact(_ score: Score) async throws -> Found? {
+        var found: Found?
+        var evaluated = 0
+        var pending: [RungSet] = []
+        func flush() async throws {
+            for (set, value) in zip(pending, try await score(pending)) {
+                evaluated += 1
+                if Self.isBetter(value, set, found.map { ($0.score, $0.best) }) {
+                    found = Found(best: set, score: value, evaluated: 0)
+                }
+            }
+            pending.removeAll(keepingCapacity: true)
+        }
+        for size in 1...maximumRungs {
+            var set = RungSet(mask: (1 << UInt64(size)) - 1)
+            while set.mask >> UInt64(candidates) == 0 {
+                if isAllowed(set) { pending.append(set) }
+                if pending.count == Self.batch { try await flush() }
+                guard let next = Self.next(set) else { break }
+                set = next
+            }
+        }
+        try await flush()
+        found?.evaluated = evaluated
+        return found
+    }
+
+    /// The next mask with as many bits (Gosper's hack).
+    private static func next(_ set: RungSet) -> RungSet? {
+        let low = set.mask & (~set.mask &+ 1)
+        let (ripple, overflow) = set.mask.addingReportingOverflow(low)
+        guard !overflow, ripple != 0 else { return nil }
+        return RungSet(mask: ripple | (((set.mask ^ ripple) >> 2) / low))
+    }
+
+    static func isBetter(
+        _ score: Double, _ set: RungSet, _ other: (score: Double, set: RungSet)?
+    ) -> Bool {
+        guard score > -.infinity else { return false }
+        guard let other else { return true }
+        if score != other.score { return score > other.score }
+        return (set.count, set.mask) < (other.set.count, other.set.mask)
+    }
+
+    // MARK: Local search
+
+    /// - Parameters:
+    ///   - starts: sets to climb from besides the search's own.
+    ///   - seed: of the random starts.
+    public func heuristic(
+        starts: [RungSet], seed: UInt64, _ score: Score
+    ) async throws -> Found? {
+        var memory: [RungSet: Double] = [:]
+        func scores(_ sets: [RungSet]) async throws -> [(RungSet, Double)] {
+            let new = sets.filter { memory[$0] == nil }
+            for (set, value) in zip(new, try await score(new)) { memory[set] = value }
+            return sets.map { ($0, memory[$0] ?? -.infinity) }
+        }
+        func climb(
+            _ start: RungSet?, _ neighbours: (RungSet) -> [RungSet]
+        ) async throws -> (score: Double, set: RungSet)? {
+            var current: (score: Double, set: RungSet)?
+            if let start, isAllowed(start) {
+                let value = try await scores([start])[0].1
+                if value > -.infinity { current = (value, start) }
+            }
+            for _ in 0..<Self.maximumSteps {
+                var better = current
+                for (set, value) in try await scores(neighbours(current?.set ?? RungSet(mask: 0)))
+                where Self.isBetter(value, set, better) { better = (value, set) }
+                guard let next = better, next.set != current?.set else { break }
+                current = next
+            }
+            return current
+        }
+        var summits: [RungSet: Double] = [:]
+        for start in [nil] + allStarts(starts, seed: seed).map(Optional.some) {
+            if let found = try await climb(start, neighbours) { summits[found.set] = found.score }
+        }
+        var best: (score: Double, set: RungSet)?
+        let ranked = summits.sorted { Self.isBetter($0.value, $0.key, ($1.value, $1.key)) }
+        for summit in ranked.prefix(Self.summitsClimbedOn) {
+            if let found = try await climb(summit.key, farNeighbours),
+                Self.isBetter(found.score, found.set, best)
+            {
+                best = found
+            }
+        }
+        return best.map { Found(best: $0.set, score: $0.score, evaluated: memory.count) }
+    }
+
+    private func allStarts(_ given: [RungSet], seed: UInt64) -> [RungSet] {
+        var starts = given
+        // Evenly spread over the candidates.
+        for size in Set([maximumRungs, max(1, maximumRungs - 1)]).sorted() {
+            starts.append(
+                RungSet(
+                    (0..<size).map { step in
+                        size == 1 ? 0 : (step * (candidates - 1)) / (size - 1)
+                    }))
+        }
+        var generator = SeededGenerator(seed: seed, entity: "ladder search")
+        for _ in 0..<Self.randomStarts {
+            var set = RungSet(mask: 0)
+            while set.count < maximumRungs {
+                set = set.inserting(Int.random(in: 0..<candidates, using: &generator))
+            }
+            starts.append(set)
+        }
+        // What is not allowed loses rungs, the highest first, until it is.
+        return starts.map { start in
+            var set = start
+            while set.count > 1, !isAllowed(set), let highest = set.indices.last {
+                set = set.removing(highest)
+            }
+            return set
+        }
+    }
+
+    /// Up to two rungs out and up to two others in.
+    private func farNeighbours(_ set: RungSet) -> [RungSet] {
+        let (inside, outside) = (set.indices, (0..<candidates).filter { !set.contains($0) })
+        func removed(_ set: RungSet) -> [RungSet] { inside.map(set.removing) }
+        let fewer = Set([set] + removed(set) + removed(set).flatMap(removed))
+        let more = fewer.flatMap { base in
+            let once = outside.map(base.inserting)
+            return [base] + once + once.flatMap { one in outside.map(one.inserting) }
+        }
+        return Set(more).filter {
+            $0.count > 0 && $0.count <= maximumRungs && $0 != set && isAllowed($0)
+        }.sorted()
+    }
+
+    /// One rung more, one less, one exchanged.
+    private func neighbours(_ set: RungSet) -> [RungSet] {
+        var result: [RungSet] = []
+        let (inside, outside) = (set.indices, (0..<candidates).filter { !set.contains($0) })
+        if set.count < maximumRungs { result += outside.map(set.inserting) }
+        if set.count > 1 { result += inside.map(set.removing) }
+        for rung in inside {
+            let without = set.removing(rung)
+            result += outside.map(without.inserting)
+        }
+        return result.filter(isAllowed)
+    }
+}

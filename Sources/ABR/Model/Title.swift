@@ -1,0 +1,123 @@
+/// What a player knows of a title: its ladder and the size of each segment on each rung.
+///
+/// The module's units are milliseconds, bits and kbit/s (bits per millisecond), as `Double`, so
+/// that size / rate = time without a factor.
+public final class Title: Sendable {
+    public let name: String
+    /// Media per segment (ms), > 0.
+    public let segmentDuration: Double
+    /// Average bit rate per rung (kbit/s), ascending, > 0; rung 0 is the lowest.
+    public let bitrates: [Double]
+    /// Frame height per rung (pixels), 0 where unknown.
+    public let heights: [Int]
+    /// Quality per rung on a scale of the ladder's own (for example VMAF), empty where unknown.
+    public let qualities: [Double]
+    /// Segments of the title; a live title repeats them.
+    public let segmentCount: Int
+    /// Sizes in bits, segment-major: `sizes[segment * rungs + rung]`.
+    let sizes: [Double]
+    /// ln(bitrate / lowest bitrate) per rung.
+    public let utilities: [Double]
+
+    /// Highest bit rate of a segment per rung (kbit/s): what an HLS playlist calls BANDWIDTH.
+    let peakBitrates: [Double]
+
+    /// Pensieve's HD reward per rung.
+    let hdRewards: [Double]
+
+    public var rungs: Int { bitrates.count }
+
+    /// - Parameter sizes: bits, `sizes[segment][rung]`.
+    /// - Throws: `TitleError` where the shape or a value is not possible.
+    public init(
+        name: String, segmentDuration: Double, bitrates: [Double], sizes: [[Double]],
+        heights: [Int] = [], qualities: [Double] = []
+    ) throws(TitleError) {
+        guard segmentDuration > 0, segmentDuration.isFinite else {
+            throw TitleError(
+                reason: "the segment duration is \(segmentDuration) ms: give a positive one")
+        }
+        guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            throw TitleError(reason: "bit rates must be positive numbers in kbit/s, one per rung")
+        }
+        guard bitrates.count <= 255 else { throw TitleError(reason: "at most 255 rungs") }
+        for rung in bitrates.indices.dropFirst() where bitrates[rung] <= bitrates[rung - 1] {
+            throw TitleError(
+                reason: "bit rates must ascend: \(bitrates[rung]) follows \(bitrates[rung - 1])")
+        }
+        guard !sizes.isEmpty else { throw TitleError(reason: "a title needs at least one segment") }
+        for (index, row) in sizes.enumerated() {
+            guard row.count == bitrates.count else {
+                throw TitleError(
+                    segment: index,
+                    reason: "\(row.count) sizes for \(bitrates.count) bit rates: give one per rung")
+            }
+            guard row.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+                throw TitleError(segment: index, reason: "sizes must be positive numbers of bits")
+            }
+        }
+        guard heights.isEmpty || heights.count == bitrates.count,
+            qualities.isEmpty || qualities.count == bitrates.count
+        else { throw TitleError(reason: "heights and qualities need one value per rung") }
+        self.name = name
+        self.segmentDuration = segmentDuration
+        self.bitrates = bitrates
+        self.heights = heights.isEmpty ? bitrates.map { _ in 0 } : heights
+        self.qualities = qualities
+        self.segmentCount = sizes.count
+        self.sizes = sizes.flatMap { $0 }
+        peakBitrates = bitrates.indices.map { rung in
+            sizes.reduce(0) { max($0, $1[rung]) } / segmentDuration
+        }
+        hdRewards = bitrates.map(QoEMetrics.hdReward)
+        utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
+    }
+
+    /// A title of constant bit rate.
+    public convenience init(
+        name: String, segmentDuration: Double, bitrates: [Double], segmentCount: Int,
+        heights: [Int] = [], qualities: [Double] = []
+    ) throws(TitleError) {
+        guard segmentCount > 0 else {
+            throw TitleError(reason: "a title needs at least one segment")
+        }
+        try self.init(
+            name: name, segmentDuration: segmentDuration, bitrates: bitrates,
+            sizes: Array(repeating: bitrates.map { $0 * segmentDuration }, count: segmentCount),
+            heights: heights, qualities: qualities)
+    }
+
+    /// Bits of a segment; beyond the end the title repeats (live).
+    @inline(__always)
+    public func size(segment: Int, rung: Int) -> Double {
+        sizes[(segment < segmentCount ? segment : segment % segmentCount) * bitrates.count + rung]
+    }
+
+    /// The same title with only some rungs.
+    /// - Parameter rungs: ascending indices, at least one.
+    public func restricted(to rungs: [Int]) throws(TitleError) -> Title {
+        guard !rungs.isEmpty, rungs.allSatisfy({ bitrates.indices.contains($0) }) else {
+            throw TitleError(reason: "no rung is left of \(name)")
+        }
+        return try Title(
+            name: name, segmentDuration: segmentDuration, bitrates: rungs.map { bitrates[$0] },
+            sizes: (0..<segmentCount).map { segment in
+                rungs.map { size(segment: segment, rung: $0) }
+            }, heights: rungs.map { heights[$0] },
+            qualities: qualities.isEmpty ? [] : rungs.map { qualities[$0] })
+    }
+}
+
+/// Why a title cannot be played.
+public struct TitleError: Error, Hashable, CustomStringConvertible {
+    /// Index of the segment at fault, where it is one segment's.
+    public var segment: Int?
+    public var reason: String
+
+    public init(segment: Int? = nil, reason: String) {
+        self.segment = segment
+        self.reason = reason
+    }
+
+    public var description: String { segment.map { "segment \($0): \(reason)" } ?? reason }
+}

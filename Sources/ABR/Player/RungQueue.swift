@@ -1,0 +1,30 @@
+/// The rungs of the buffered segments, oldest first; a ring that grows to what the buffer holds.
+struct RungQueue: Sendable {
+    private var storage = [UInt8](repeating: 0, count: 8)
+    private var head = 0
+    private(set) var count = 0
+
+    @inline(__always)
+    var first: Int? { count == 0 ? nil : Int(storage[head]) }
+
+    mutating func append(_ rung: Int) {
+        if count == storage.count {
+            let rungs = (0..<count).map { storage[(head + $0) & (storage.count - 1)] }
+            storage = rungs + [UInt8](repeating: 0, count: count)
+            head = 0
+        }
+        storage[(head + count) & (storage.count - 1)] = UInt8(rung)
+        count += 1
+    }
+
+    @inline(__always)
+    mutating func removeFirst() {
+        head = (head + 1) & (storage.count - 1)
+        count -= 1
+    }
+
+    mutating func removeAll() {
+        head = 0
+        count = 0
+    }
+}

@@ -1,0 +1,100 @@
+/// What a session was like, summed while it runs; every figure of merit comes from these sums.
+///
+/// Times in ms, bit rates in kbit/s. `startup + playing + stalled + idle` is the session's time.
+public struct QoEAccount: Hashable, Sendable {
+    public internal(set) var startup = 0.0
+    public internal(set) var playing = 0.0
+    public internal(set) var stalled = 0.0
+    /// Seeking, paused, or after the end.
+    public internal(set) var idle = 0.0
+    public internal(set) var stalls = 0
+    /// Segments of which playback began.
+    public internal(set) var segments = 0
+    public internal(set) var switches = 0
+    public internal(set) var bitrateSum = 0.0
+    public internal(set) var bitrateChange = 0.0
+    /// Of ln(bit rate / lowest bit rate).
+    public internal(set) var utilitySum = 0.0
+    public internal(set) var utilityChange = 0.0
+    /// Of Pensieve's HD reward.
+    public internal(set) var hdSum = 0.0
+    public internal(set) var hdChange = 0.0
+    /// Of the title's own quality scale, where it has one.
+    public internal(set) var qualitySum = 0.0
+    public internal(set) var qualityChange = 0.0
+    /// LoL+'s measure, summed.
+    public internal(set) var lolPlus = 0.0
+    /// Integral of the live latency over the time played (ms x ms).
+    public internal(set) var latencyIntegral = 0.0
+    public internal(set) var maximumLatency = 0.0
+    /// Integral of |1 - playback rate| over the time played (ms).
+    public internal(set) var rateDeviation = 0.0
+    /// Media left out by jumps to the live edge (ms).
+    public internal(set) var skipped = 0.0
+    private var lastRung = -1
+    private var stalledAtLastSegment = 0.0
+
+    public init() {}
+
+    public var sessionTime: Double { startup + playing + stalled + idle }
+    public var meanBitrate: Double { segments == 0 ? .nan : bitrateSum / Double(segments) }
+    public var meanQuality: Double { segments == 0 ? .nan : qualitySum / Double(segments) }
+    /// Stalled share of the time in which the viewer wanted to watch.
+    public var rebufferRatio: Double {
+        let wanted = playing + stalled
+        return wanted == 0 ? .nan : stalled / wanted
+    }
+    /// Mean live latency while playing (ms).
+    public var meanLatency: Double { playing == 0 ? .nan : latencyIntegral / playing }
+
+    /// Playback of a segment begins.
+    mutating func began(
+        _ rung: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
+    ) {
+        let bitrate = title.bitrates[rung]
+        let hd = title.hdRewards
+        segments += 1
+        bitrateSum += bitrate
+        utilitySum += title.utilities[rung]
+        hdSum += hd[rung]
+        var change = 0.0
+        if !title.qualities.isEmpty { qualitySum += title.qualities[rung] }
+        if lastRung >= 0, lastRung != rung {
+            switches += 1
+            change = abs(bitrate - title.bitrates[lastRung])
+            bitrateChange += change
+            utilityChange += abs(title.utilities[rung] - title.utilities[lastRung])
+            hdChange += abs(hd[rung] - hd[lastRung])
+            if !title.qualities.isEmpty {
+                qualityChange += abs(title.qualities[rung] - title.qualities[lastRung])
+            }
+        }
+        lastRung = rung
+        lolPlus += LoLPlusQoE.segment(
+            bitrate: bitrate, change: change, title: title,
+            stall: stalled - stalledAtLastSegment, latency: isLive ? latency : 0, rate: rate)
+        stalledAtLastSegment = stalled
+    }
+
+    mutating func played(_ time: Double, latencyBefore: Double, latencyAfter: Double, rate: Double)
+    {
+        playing += time
+        latencyIntegral += (latencyBefore + latencyAfter) / 2 * time
+        maximumLatency = max(maximumLatency, latencyBefore, latencyAfter)
+        rateDeviation += abs(1 - rate) * time
+    }
+}
+
+/// The measure that LoL+ maximises (Bentaleb et al., IEEE TMM 2021), per segment.
+enum LoLPlusQoE {
+    /// kbit/s x s for each term; `stall` and `latency` in ms.
+    static func segment(
+        bitrate: Double, change: Double, title: Title, stall: Double, latency: Double, rate: Double
+    ) -> Double {
+        let lowest = title.bitrates[0]
+        let highest = title.bitrates[title.rungs - 1]
+        let latencyWeight = latency <= 1100 ? 0.05 * lowest : 0.1 * highest
+        return title.segmentDuration / 1000 * bitrate - change - highest * stall / 1000
+            - latencyWeight * latency / 1000 - lowest * abs(1 - rate)
+    }
+}

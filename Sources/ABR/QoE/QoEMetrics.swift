@@ -1,0 +1,38 @@
+/// Figures of merit of a session.
+public struct QoEMetrics: Hashable, Sendable {
+    /// Yin et al. (SIGCOMM 2015) as Pensieve weighs it: Mbit/s, 4.3 per second of stall, 1 per
+    /// Mbit/s of change; summed over segments. Start-up counts as a stall.
+    public var linear: Double
+    /// The same with ln(bit rate / lowest) and 2.66 per second of stall.
+    public var log: Double
+    /// The same with Pensieve's HD reward and 8 per second of stall.
+    public var hd: Double
+    /// Sabre's score: mean utility per segment duration of session less (gamma p) x the stalled
+    /// share.
+    public var sabre: Double
+    /// LoL+'s measure, mean per segment.
+    public var lolPlus: Double
+
+    public init(_ account: QoEAccount, title: Title) {
+        let stall = (account.stalled + account.startup) / 1000
+        linear = account.bitrateSum / 1000 - 4.3 * stall - account.bitrateChange / 1000
+        log = account.utilitySum - 2.66 * stall - account.utilityChange
+        hd = account.hdSum - 8 * stall - account.hdChange
+        let watched = account.startup + account.playing + account.stalled
+        let duration = title.segmentDuration
+        sabre =
+            watched == 0
+            ? .nan
+            : (account.utilitySum - BOLA.gammaP * account.stalled / duration)
+                / (watched / duration)
+        lolPlus = account.segments == 0 ? .nan : account.lolPlus / Double(account.segments)
+    }
+
+    /// Pensieve's HD reward of a bit rate: that of the nearest rung of its ladder at or below.
+    public static func hdReward(_ bitrate: Double) -> Double {
+        let table: [(Double, Double)] = [
+            (300, 1), (750, 2), (1200, 3), (1850, 12), (2850, 15), (4300, 20),
+        ]
+        return table.last { $0.0 <= bitrate }?.1 ?? 1
+    }
+}

@@ -1,0 +1,242 @@
+import Netem
+
+/// A viewer alone on its link, in virtual time: no event queue, from one request to the next.
+public struct SoloSimulation: Sendable {
+    public let viewer: SimulatedViewer
+    public let timeline: LiveTimeline?
+    public let tcp: TCPModel?
+    /// How often a download is judged for abandonment (ms).
+    public static let progressInterval = 100.0
+
+    private var player: Player
+    private var session = SimulatedSession(account: QoEAccount())
+    private var cursor = RateSchedule.Cursor()
+    /// Follows the moments at which a download is judged; `cursor` is ahead of it by then.
+    private var judgingCursor = RateSchedule.Cursor()
+    /// Congestion window (bits), and when the connection was last used (ms).
+    private var window = 0.0
+    private var lastUsed = -Double.infinity
+    private let records: Bool
+    public private(set) var segments: [SegmentRecord] = []
+    private let index: Int
+
+    /// - Parameters:
+    ///   - index: of the viewer, for its records.
+    ///   - records: whether `segments` is kept.
+    public init(
+        _ viewer: SimulatedViewer, index: Int = 0, timeline: LiveTimeline? = nil,
+        tcp: TCPModel? = nil, records: Bool = false
+    ) throws(PlayerConfigurationError) {
+        guard (timeline == nil) == (viewer.player.live == nil) else {
+            throw PlayerConfigurationError(
+                reason: "a live player needs a live timeline, a VOD player none")
+        }
+        self.viewer = viewer
+        self.timeline = timeline
+        self.tcp = tcp
+        self.records = records
+        self.index = index
+        player = viewer.makePlayer(try PlayerSettings(viewer.player, viewer.title))
+    }
+
+    /// - Returns: what the session was like, up to the title's end or the viewer's departure.
+    public mutating func run() -> SimulatedSession {
+        var now = viewer.arrival
+        let end = viewer.arrival + viewer.watchTime
+        precondition(
+            timeline == nil || end.isFinite, "a live session needs a watch time")
+        var action: Player.Action
+        if let timeline {
+            // Before the first segment there is nothing to join.
+            now = max(now, timeline.requestable(0, duration: viewer.title.segmentDuration))
+            action = player.start(
+                at: now, epoch: timeline.epoch,
+                latest: timeline.latest(at: now, duration: viewer.title.segmentDuration))
+        } else {
+            action = player.start(at: now)
+        }
+        loop: while now < end {
+            switch action {
+            case .request(let segment, let rung):
+                guard let (next, time) = fetch(segment, rung, from: now, until: end) else {
+                    now = end
+                    break loop
+                }
+                action = next
+                now = time
+            case .wait(let until):
+                guard until < end else { break loop }
+                now = until
+                action = player.timer(at: now)
+            case .awaitSegment(let segment):
+                let duration = viewer.title.segmentDuration
+                let time = max(now, timeline?.requestable(segment, duration: duration) ?? now)
+                guard time < end else { break loop }
+                now = time
+                action = player.available(
+                    latest: timeline?.latest(at: now, duration: duration) ?? segment, at: now)
+            case .finished:
+                now = min(end, now + player.bufferLevel / player.playbackRate)
+                break loop
+            }
+        }
+        player.stop(at: end.isFinite ? end : now)
+        session.account = player.account
+        session.decisions = player.decisions
+        return session
+    }
+
+    // MARK: Transfers
+
+    /// Downloads a segment.
+    /// - Returns: the player's next action and its time; nil where the viewer left before.
+    private mutating func fetch(_ segment: Int, _ rung: Int, from start: Double, until end: Double)
+        -> (Player.Action, Double)?
+    {
+        let bits = viewer.title.size(segment: segment, rung: rung)
+        let roundTrip = 2000 * cursor.delaySeconds(at: start / 1000, in: viewer.link)
+        let bufferBefore = records ? player.bufferLevel : 0
+        let estimate = records ? player.state.throughput : 0
+        var timeToFirstByte = roundTrip
+        var transferTime = 0.0
+        var now = start + roundTrip
+        prepareWindow(start, roundTrip)
+        if let timeline, timeline.effectiveParts > 1 {
+            guard
+                let live = fetchParts(
+                    segment, bits, timeline, from: start, roundTrip: roundTrip, until: end)
+            else { return nil }
+            (now, transferTime, timeToFirstByte) = live
+        } else {
+            let done = transfer(bits, from: now, roundTrip)
+            if player.checksAbandonment, done - start > Self.progressInterval,
+                let given = judge(
+                    segment, rung, bits, from: start, first: now, done: done, until: end)
+            {
+                note(
+                    segment, rung, start, timeToFirstByte, given.time - now, given.bits,
+                    bufferBefore, estimate, abandonedFor: given.rung)
+                session.abandoned += 1
+                session.wastedBits += given.bits
+                let action = player.abandoned(
+                    DownloadProgress(
+                        segment: segment, rung: rung, size: bits, downloaded: given.bits,
+                        elapsed: given.time - start, timeToFirstByte: timeToFirstByte),
+                    for: given.rung, at: given.time)
+                lastUsed = given.time
+                return (action, given.time)
+            }
+            transferTime = done - now
+            now = done
+        }
+        guard now < end else { return nil }
+        lastUsed = now
+        let action = player.completed(
+            bits: bits, transferTime: transferTime, timeToFirstByte: timeToFirstByte,
+            elapsed: now - start, at: now)
+        note(
+            segment, rung, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
+            abandonedFor: nil)
+        return (action, now)
+    }
+
+    private mutating func note(
+        _ segment: Int, _ rung: Int, _ start: Double, _ timeToFirstByte: Double,
+        _ transferTime: Double, _ bits: Double, _ bufferBefore: Double, _ estimate: Double,
+        abandonedFor: Int?
+    ) {
+        session.bits += bits
+        guard records else { return }
+        segments.append(
+            SegmentRecord(
+                viewer: index, segment: segment, rung: rung, requested: start,
+                timeToFirstByte: timeToFirstByte, transferTime: transferTime, bits: bits,
+                bufferBefore: bufferBefore, bufferAfter: player.bufferLevel, estimate: estimate,
+                abandonedFor: abandonedFor))
+    }
+
+    /// Asks the player every `progressInterval` whether to go on.
+    private mutating func judge(
+        _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
+        done: Double, until end: Double
+    ) -> (rung: Int, time: Double, bits: Double)? {
+        var time = max(first, start + Self.progressInterval)
+        // The whole transfer is known; what is left in between follows from the capacity.
+        let atEnd = cursor.capacity(at: done / 1000, in: viewer.link)
+        while time < min(done, end) {
+            let left = atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
+            let progress = DownloadProgress(
+                segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),
+                elapsed: time - start, timeToFirstByte: first - start)
+            if let lower = player.judge(progress, at: time) {
+                return (lower, time, progress.downloaded)
+            }
+            time += Self.progressInterval
+        }
+        return nil
+    }
+
+    /// Parts one after another as they come into being.
+    /// - Returns: the end, the time of real transfer and the time to first byte (NaN where the
+    ///   server held the request back).
+    private mutating func fetchParts(
+        _ segment: Int, _ bits: Double, _ timeline: LiveTimeline, from start: Double,
+        roundTrip: Double, until end: Double
+    ) -> (Double, Double, Double)? {
+        let duration = viewer.title.segmentDuration
+        let parts = timeline.effectiveParts
+        var transferTime = 0.0
+        var timeToFirstByte = roundTrip
+        var sent = start + roundTrip / 2
+        var arrived = start
+        for part in 0..<parts {
+            let exists = timeline.available(
+                segment: segment, part: part, of: parts, duration: duration)
+            // At the server: it sends what exists; a request that came early is held back.
+            if part == 0, exists > sent { timeToFirstByte = .nan }
+            sent = max(sent, exists)
+            let first = max(sent + roundTrip / 2, arrived)
+            arrived = transfer(bits / Double(parts), from: first, roundTrip)
+            transferTime += arrived - first
+            guard arrived < end else { return nil }
+            if part + 1 < parts { player.receive(duration / Double(parts), at: arrived) }
+            switch timeline.delivery {
+            // The next part is asked for when this one is here.
+            case .parts: sent = arrived + roundTrip / 2
+            case .chunks, .segments: sent = max(sent, arrived - roundTrip / 2)
+            }
+        }
+        return (arrived, transferTime, timeToFirstByte)
+    }
+
+    // MARK: TCP
+
+    private mutating func prepareWindow(_ now: Double, _ roundTrip: Double) {
+        guard let tcp else { return }
+        let timeout = max(tcp.idleTimeout, 2 * roundTrip)
+        if window == 0 || (tcp.slowStartAfterIdle && now - lastUsed > timeout) {
+            window = tcp.initialWindow
+        }
+    }
+
+    /// When `bits` have arrived if the first arrives at `start` (ms).
+    private mutating func transfer(_ bits: Double, from start: Double, _ roundTrip: Double)
+        -> Double
+    {
+        var left = bits
+        var now = start / 1000
+        if tcp != nil, roundTrip > 0 {
+            let round = roundTrip / 1000
+            // At most 64 rounds: by then any window fills any link.
+            for _ in 0..<64 where left > window {
+                let done = cursor.seconds(toMove: window, from: now, in: viewer.link)
+                // The link is the limit from here on.
+                if done - now >= round { break }
+                left -= window
+                now += round
+                window *= 2
+            }
+        }
+        return cursor.seconds(toMove: left, from: now, in: viewer.link) * 1000
+    }
+}

@@ -1,0 +1,138 @@
+public import ABR
+import Foundation
+public import Results
+
+/// Chooses a ladder and writes the results directory.
+public struct LadderJob: Sendable {
+    public struct Options: Sendable {
+        /// Where the directory is made.
+        public var resultsDirectory = "results"
+        public var threads = 1
+        /// nil: exact where the problem is small enough.
+        public var method: LadderSearch.Method?
+        public var argv: [String] = []
+
+        public init() {}
+    }
+
+    public let scenario: LadderScenario
+    public let options: Options
+    public let chooser: LadderChooser
+
+    public init(_ scenario: LadderScenario, options: Options) throws {
+        self.scenario = scenario
+        self.options = options
+        chooser = try LadderChooser(
+            scenario.problem, method: options.method, threads: options.threads)
+    }
+
+    /// - Returns: the directory's path and its summary; nil where it was cancelled: half a search
+    ///   has no answer, so nothing is written.
+    public func callAsFunction(
+        isCancelled: @escaping @Sendable () -> Bool = { false },
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws -> (path: String, summary: LadderSummary)? {
+        let started = Date().timeIntervalSince1970
+        guard
+            let choice = try await chooser.choose(
+                references: references, isCancelled: isCancelled, progress: progress)
+        else { return nil }
+        let inputs = SimulationInputs.contentID("ladder", scenario.canonicalYAML, scenario.inputs)
+        let summary = LadderSummary(choice, scenario, runID: inputs)
+        let writer = try ResultsWriter(
+            parent: options.resultsDirectory,
+            runID: RunID(secondsSince1970: started, entropy: .random(in: 0 ... .max)))
+        do {
+            try write(choice, summary, to: writer, started)
+            try writer.commit()
+        } catch {
+            try? FileManager.default.removeItem(atPath: writer.partialPath)
+            throw error
+        }
+        return (writer.finalPath, summary)
+    }
+
+    private func write(
+        _ choice: LadderChoice, _ summary: LadderSummary, to writer: ResultsWriter,
+        _ started: Double
+    ) throws {
+        try writer.write(rows(choice, runID: summary.runID))
+        try writer.write(json: summary, to: "summary.json")
+        try writer.write(scenario.canonicalYAML, to: "scenario.resolved.yml")
+        try writer.write(json: DataDictionary.all, to: "schema.json")
+        var manifest = Manifest.ofComputation(
+            runID: summary.runID, argv: options.argv, started: started)
+        manifest.scenario = scenario.name
+        manifest.scenarioSHA256 = ContentHash.text(Array(scenario.canonicalYAML.utf8))
+        manifest.seed = scenario.problem.seed
+        manifest.inputs = scenario.inputs
+        try writer.write(json: manifest, to: "manifest.json")
+    }
+
+    private func rows(_ choice: LadderChoice, runID: String) -> [CombinationRow] {
+        choice.combinations.map { combination in
+            let setting = scenario.problem.settings[combination.setting]
+            var row = CombinationRow()
+            row.runID = runID
+            row.ladder = combination.rungs.map(\.label).joined(separator: " ")
+            row.rungs = combination.rungs.count
+            row.algorithm = setting.algorithm.description
+            row.maximumBufferSeconds = setting.maximumBuffer / 1000
+            row.deviceCaps = setting.fitsDevice ? "fitted" : "none"
+            row.objective = combination.searched.objective
+            row.cores = combination.cores
+            row.egressKilobits = combination.searched.egress
+            row.stallRatio = combination.searched.stallRatio
+            row.meanBitrateKilobits = combination.searched.meanBitrate
+            row.switchesPerMinute = combination.searched.switchesPerMinute
+            row.allowed = combination.isAllowed ? 1 : 0
+            row.pareto = combination.isPareto ? 1 : 0
+            return row
+        }
+    }
+
+    // MARK: References
+
+    /// The preset ladders, with CPU and quality estimated from the candidates.
+    private var references: [(name: String, rungs: [LadderCandidate])] {
+        Ladder.presets.map { ladder in
+            (
+                ladder.name,
+                ladder.rungs.map { rung in
+                    LadderCandidate(
+                        bitrate: rung.bitrate, height: rung.height, cores: cores(rung.height),
+                        quality: quality(rung.bitrate))
+                }
+            )
+        }
+    }
+
+    /// Of the candidate nearest in height, in proportion to the pixels.
+    private func cores(_ height: Int) -> Double {
+        let nearest = scenario.problem.candidates.min {
+            abs($0.height - height) < abs($1.height - height)
+        }
+        guard let nearest else { return 0 }
+        let ratio = Double(height) / Double(nearest.height)
+        return nearest.cores * ratio * ratio
+    }
+
+    /// Between the candidates' qualities, linear in the logarithm of the bit rate.
+    private func quality(_ bitrate: Double) -> Double? {
+        let known = scenario.problem.candidates.filter { $0.quality != nil }
+        guard let first = known.first, let last = known.last else { return nil }
+        if bitrate <= first.bitrate { return first.quality }
+        if bitrate >= last.bitrate { return last.quality }
+        guard let upper = known.firstIndex(where: { $0.bitrate > bitrate }), upper > 0 else {
+            return last.quality
+        }
+        let (a, b) = (known[upper - 1], known[upper])
+        let place = log(bitrate / a.bitrate) / log(b.bitrate / a.bitrate)
+        return (a.quality ?? 0) + place * ((b.quality ?? 0) - (a.quality ?? 0))
+    }
+}
+
+extension LadderCandidate {
+    /// 878@360
+    var label: String { "\(Quantity.plain(bitrate))@\(height)" }
+}

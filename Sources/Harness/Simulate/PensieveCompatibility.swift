@@ -1,0 +1,37 @@
+public import ABR
+import Foundation
+
+/// Pensieve's test runs over a set of traces, as CSV.
+public enum PensieveCompatibility {
+    /// kbit/s of Pensieve's test video.
+    public static let bitrates: [Double] = [300, 750, 1200, 1850, 2850, 4300]
+
+    /// One row per algorithm × trace.
+    /// - Parameter sizes: bytes, `sizes[rung][segment]`.
+    public static func csv(
+        sizes: [[Double]], traces: [SabreCompatibility.Named<[PensieveSample]>]
+    ) -> String {
+        var text =
+            "algorithm,trace,chunks,qoe_lin_sum_48,qoe_lin_sum_skip_first,mean_bitrate_kbps,"
+            + "rebuffer_s,n_switches,levels\n"
+        for algorithm in PensieveSession.Algorithm.allCases {
+            for trace in traces {
+                var session = PensieveSession(
+                    bitrates: bitrates, sizes: sizes, trace: trace.value, algorithm: algorithm)
+                let result = session.run()
+                let mean =
+                    result.rungs.reduce(0) { $0 + bitrates[$1] } / Double(result.rungs.count)
+                text +=
+                    [
+                        algorithm.rawValue, trace.name, String(result.rungs.count),
+                        String(format: "%.9f", result.qoe),
+                        String(format: "%.9f", result.qoeWithoutFirst),
+                        String(format: "%.3f", mean),
+                        String(format: "%.9f", result.rebuffer), String(result.switches),
+                        result.rungs.map(String.init).joined(separator: " "),
+                    ].joined(separator: ",") + "\n"
+            }
+        }
+        return text
+    }
+}

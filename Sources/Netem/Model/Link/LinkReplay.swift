@@ -1,0 +1,91 @@
+/// What a `LinkModel` makes of the arrivals of a log, beside what the log says, to the millisecond.
+public struct LinkReplay: Sendable, Hashable {
+    /// The most lines kept in `differences`.
+    public static let mostDifferences = 100
+
+    public private(set) var arrivals = 0
+    /// Of the log.
+    public private(set) var departures = 0
+    /// Of the log, loss and queue drops.
+    public private(set) var drops = 0
+    /// Lines that only one of the two has.
+    public private(set) var mismatches = 0
+    /// The first of them: `+` the model's, `-` the log's.
+    public private(set) var differences: [String] = []
+
+    private struct Outcome: Comparable {
+        var milliseconds: Int64
+        var isDrop: Bool
+        var bytes: Int
+        var delay: Int64?
+        var line = 0
+
+        private var key: (Int64, Int, Int, Int64) {
+            (milliseconds, isDrop ? 1 : 0, bytes, delay ?? -1)
+        }
+        static func == (a: Self, b: Self) -> Bool { a.key == b.key }
+        static func < (a: Self, b: Self) -> Bool { a.key < b.key }
+
+        var description: String {
+            "\(isDrop ? "drop" : "depart"),\(milliseconds),\(bytes),\(delay.map { "\($0)" } ?? "")"
+        }
+    }
+
+    /// Events later than the log's last line do not count.
+    /// - Throws: `LinkError` where the link's parameters are out of range.
+    public init(_ log: LinkLog, through spec: LinkSpec, seed: UInt64 = 0) throws(LinkError) {
+        var link = try LinkModel(spec, seed: seed)
+        var expected: [Outcome] = []
+        var actual: [Outcome] = []
+        let tellsDelay = log.rows.contains { $0.delayMilliseconds != nil }
+        func drain(_ link: inout LinkModel, until instant: Int64) {
+            while let event = link.next(until: instant) {
+                let isDrop = event.outcome == .lost || event.outcome == .dropped
+                let milliseconds = event.nanoseconds / 1_000_000
+                actual.append(
+                    Outcome(
+                        milliseconds: milliseconds, isDrop: isDrop, bytes: Int(event.bytes),
+                        delay: isDrop || !tellsDelay
+                            ? nil : milliseconds - event.arrivedNanoseconds / 1_000_000))
+            }
+        }
+        for row in log.rows {
+            switch row.event {
+            case .arrive:
+                let instant = row.milliseconds * 1_000_000
+                drain(&link, until: instant)
+                link.arrive(id: UInt64(arrivals), bytes: row.bytes, at: instant)
+                arrivals += 1
+            case .depart, .drop:
+                if row.event == .drop { drops += 1 } else { departures += 1 }
+                expected.append(
+                    Outcome(
+                        milliseconds: row.milliseconds, isDrop: row.event == .drop,
+                        bytes: row.bytes, delay: row.delayMilliseconds, line: row.line))
+            }
+        }
+        drain(&link, until: (log.rows.last?.milliseconds ?? 0) * 1_000_000 + 999_999)
+        compare(expected.sorted(), actual.sorted())
+    }
+
+    private mutating func compare(_ expected: [Outcome], _ actual: [Outcome]) {
+        var i = 0
+        var j = 0
+        while i < expected.count || j < actual.count {
+            if i < expected.count, j < actual.count, expected[i] == actual[j] {
+                i += 1
+                j += 1
+                continue
+            }
+            mismatches += 1
+            let isLogs = j == actual.count || (i < expected.count && expected[i] < actual[j])
+            if differences.count < Self.mostDifferences {
+                differences.append(
+                    isLogs
+                        ? "- \(expected[i].description) (line \(expected[i].line))"
+                        : "+ \(actual[j].description)")
+            }
+            if isLogs { i += 1 } else { j += 1 }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import SimulationKernel
+
+/// A named kind of access link. The figures are round values in the range that public measurements of
+/// such links report, chosen to differ from each other; they model no particular network.
+public struct LinkProfile: Sendable, Hashable {
+    /// Which way, as the viewer sees it.
+    public enum Direction: String, Sendable, Hashable, CaseIterable { case down, up }
+
+    public var name: String
+    /// One line for `millrace` to print.
+    public var summary: String
+    public var down: TraceGenerator
+    public var up: TraceGenerator
+    /// One way, with its jitter.
+    public var delay: DelayModel
+    public var loss: LossModel
+    public var queue: QueueDiscipline
+
+    /// - Throws: `LinkError` that names the nearest profile.
+    public static func named(_ name: String) throws(LinkError) -> LinkProfile {
+        guard let profile = all.first(where: { $0.name == name.lowercased() }) else {
+            throw LinkNotation.unknown(name, "link profile", among: all.map(\.name))
+        }
+        return profile
+    }
+
+    /// Capacity over time, for the flow level: latency is the delay without jitter.
+    public func schedule(_ direction: Direction, seed: UInt64) -> RateSchedule {
+        let generator = direction == .down ? down : up
+        let seed = SeededGenerator.seed(seed, entity: "\(name) \(direction.rawValue)")
+        do {
+            return try generator.schedule(seed: seed, delayNanoseconds: delay.nanoseconds)
+        } catch {
+            preconditionFailure("the profile \(name) is no link: \(error)")
+        }
+    }
+
+    /// One direction for the packet level.
+    public func spec(_ direction: Direction, seed: UInt64) -> LinkSpec {
+        var delay = delay
+        // The schedule carries the latency.
+        delay.nanoseconds = 0
+        var spec = LinkSpec(loss: loss, queue: queue, delay: delay, overhead: .l2)
+        spec.rate = .schedule(schedule(direction, seed: seed))
+        return spec
+    }
+}
+
+extension SeededGenerator {
+    /// A seed for `entity`, drawn from its own stream.
+    static func seed(_ seed: UInt64, entity: String) -> UInt64 {
+        var random = SeededGenerator(seed: seed, entity: entity)
+        return random.next()
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+public import SimulationKernel
+
+/// Makes rate schedules; the same seed gives the same schedule.
+public enum TraceGenerator: Sendable, Hashable {
+    case constant(Bitrate)
+    /// One rate after the other, each for `seconds` (more than 0).
+    case steps([Bitrate], seconds: Double)
+    /// `high` and `low` in turns, each for half of `periodSeconds` (more than 0).
+    case square(low: Bitrate, high: Bitrate, periodSeconds: Double)
+    /// A fading radio link, see `Fading`.
+    case fading(Fading)
+    /// A fading link that is lost in tunnels, see `Tunnel`.
+    case tunnel(Fading, Tunnel)
+
+    /// Log-normal rates: the logarithm follows a first-order autoregression from one second to the
+    /// next, as measured rates of cellular links roughly do; outages come at random.
+    public struct Fading: Sendable, Hashable {
+        public var mean: Bitrate
+        /// Standard deviation of the natural logarithm of the rate, 0 or more.
+        public var sigma: Double
+        /// Of a second with the second before it, 0 to 1.
+        public var correlation: Double
+        /// Outages that begin per minute, 0 or more.
+        public var outagesPerMinute: Double
+        /// Their mean length, seconds (geometric, at least 1).
+        public var outageSeconds: Double
+        /// Length of the trace before it repeats, 1 to 86,400.
+        public var seconds: Int
+
+        public init(
+            mean: Bitrate, sigma: Double, correlation: Double, outagesPerMinute: Double = 0,
+            outageSeconds: Double = 1, seconds: Int = 600
+        ) {
+            self.mean = mean
+            self.sigma = sigma
+            self.correlation = correlation
+            self.outagesPerMinute = outagesPerMinute
+            self.outageSeconds = outageSeconds
+            self.seconds = seconds
+        }
+    }
+
+    /// Open road of 40 to 80 s, a tunnel of 5 to 20 s with two seconds of a tenth of the rate at
+    /// either end and nothing between.
+    public struct Tunnel: Sendable, Hashable {
+        public var roadSeconds: ClosedRange<Int>
+        public var tunnelSeconds: ClosedRange<Int>
+
+        public init(
+            roadSeconds: ClosedRange<Int> = 40...80, tunnelSeconds: ClosedRange<Int> = 5...20
+        ) {
+            self.roadSeconds = roadSeconds
+            self.tunnelSeconds = tunnelSeconds
+        }
+    }
+
+    /// An LTE-like link: half to twice the mean most of the time, no outages.
+    public static func lte(mean: Bitrate) -> Self {
+        .fading(Fading(mean: mean, sigma: 0.5, correlation: 0.9))
+    }
+
+    /// An HSPA-like link: deeper swings, and outages of some seconds twice in three minutes.
+    public static func hspa(mean: Bitrate) -> Self {
+        .fading(
+            Fading(
+                mean: mean, sigma: 0.7, correlation: 0.85, outagesPerMinute: 0.7, outageSeconds: 3))
+    }
+
+    /// - Parameter delayNanoseconds: one-way latency of every period.
+    /// - Throws: `RateScheduleError` where a parameter makes no schedule.
+    public func schedule(
+        seed: UInt64, delayNanoseconds: Int64 = 0
+    ) throws(RateScheduleError) -> RateSchedule {
+        func period(_ rate: Double, _ seconds: Double) -> RateSchedule.Period {
+            RateSchedule.Period(
+                durationNanoseconds: seconds > 0 ? Int64(min(seconds, 1e9) * 1e9) : 0,
+                bitsPerSecond: rate.isFinite ? Int64(min(rate, 1e18).rounded()) : 0,
+                delayNanoseconds: delayNanoseconds)
+        }
+        switch self {
+        case .constant(let rate):
+            return try RateSchedule(periods: [period(Double(rate.bitsPerSecond), 1)])
+        case .steps(let rates, let seconds):
+            return try RateSchedule(
+                periods: rates.map { period(Double($0.bitsPerSecond), seconds) })
+        case .square(let low, let high, let seconds):
+            return try RateSchedule(
+                periods: [high, low].map { period(Double($0.bitsPerSecond), seconds / 2) })
+        case .fading(let fading):
+            return try RateSchedule(periods: fading.rates(seed: seed).map { period($0, 1) })
+        case .tunnel(let fading, let tunnel):
+            var random = SeededGenerator(seed: seed, entity: "tunnel")
+            var rates = fading.rates(seed: seed)
+            tunnel.dig(&rates, using: &random)
+            return try RateSchedule(periods: rates.map { period($0, 1) })
+        }
+    }
+}
+
+extension TraceGenerator.Fading {
+    /// bit/s, one for each second.
+    func rates(seed: UInt64) -> [Double] {
+        var random = SeededGenerator(seed: seed, entity: "fading")
+        let rho = min(1, max(0, correlation))
+        let mean = Double(self.mean.bitsPerSecond)
+        var score = random.nextNormal()
+        var outage = 0
+        return (0..<min(max(1, seconds), 86_400)).map { _ in
+            score = rho * score + (1 - rho * rho).squareRoot() * random.nextNormal()
+            if outage > 0 {
+                outage -= 1
+                return 0
+            }
+            if random.nextUnit() < outagesPerMinute / 60 {
+                while random.nextUnit() < 1 - 1 / max(1, outageSeconds), outage < 600 {
+                    outage += 1
+                }
+                return 0
+            }
+            // The mean of a log-normal variable is exp(sigma² / 2).
+            let rate = mean * exp(sigma * score - sigma * sigma / 2)
+            return min(max(rate, mean / 20), mean * 4)
+        }
+    }
+}
+
+extension TraceGenerator.Tunnel {
+    func dig(_ rates: inout [Double], using random: inout SeededGenerator) {
+        var second = Int.random(in: roadSeconds, using: &random)
+        while second < rates.count {
+            let length = Int.random(in: tunnelSeconds, using: &random)
+            for i in second..<min(second + length, rates.count) {
+                let depth = min(i - second, second + length - 1 - i)
+                rates[i] = depth < 2 ? rates[i] / 10 : 0
+            }
+            second += length + Int.random(in: roadSeconds, using: &random)
+        }
+    }
+}
+
+extension SeededGenerator {
+    /// A standard normal variable (Box and Muller).
+    mutating func nextNormal() -> Double {
+        (-2 * log(1 - nextUnit())).squareRoot() * cos(2 * .pi * nextUnit())
+    }
+}

@@ -1,0 +1,46 @@
+/// One row per segment request of an adaptive viewer.
+public struct SegmentRow: CSVRow, Equatable {
+    public var runID: String = ""
+    public var cell: Int?
+    public var viewer: Int?
+    public var segment: Int?
+    public var rung: Int?
+    public var nominalKilobits: Double?
+    public var requestedSeconds: Double?
+    public var timeToFirstByteMilliseconds: Double?
+    public var transferMilliseconds: Double?
+    public var bytes: Int?
+    public var bufferBeforeSeconds: Double?
+    public var bufferAfterSeconds: Double?
+    public var estimateKilobits: Double?
+    public var abandonedFor: Int?
+
+    public init() {}
+
+    public static let fileName = "segments.csv"
+    public static let about = "One row per segment request of an adaptive viewer."
+    public static let columns: [CSVColumn<SegmentRow>] = [
+        .init("run_id", \.runID, "Run."),
+        .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
+        .init("viewer", \.viewer, "Viewer index, as in viewers.csv."),
+        .init("segment", \.segment, "Segment number of the title, from 0."),
+        .init("rung", \.rung, "Rung of the ladder, 0 the lowest."),
+        .init("nominal_kbps", \.nominalKilobits, unit: "kbit/s", "Nominal bit rate of the rung."),
+        .init(
+            "t_s", \.requestedSeconds, unit: "s",
+            "When it was requested; simulations: virtual time."),
+        .init(
+            "ttfb_ms", \.timeToFirstByteMilliseconds, unit: "ms",
+            "From the request to the first byte; empty where the server held the request back."),
+        .init(
+            "transfer_ms", \.transferMilliseconds, unit: "ms", "From the first byte to the last."),
+        .init("bytes", \.bytes, unit: "bytes", "Received; of an abandoned download a part."),
+        .init(
+            "buffer_before_s", \.bufferBeforeSeconds, unit: "s", "Buffer level at the request."),
+        .init("buffer_after_s", \.bufferAfterSeconds, unit: "s", "Buffer level at the end."),
+        .init(
+            "estimate_kbps", \.estimateKilobits, unit: "kbit/s",
+            "Throughput estimate of the decision; empty before the first."),
+        .init("abandoned_for", \.abandonedFor, "Rung it was given up for; empty = it was not."),
+    ]
+}

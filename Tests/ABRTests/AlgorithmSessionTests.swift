@@ -1,0 +1,147 @@
+import Netem
+import Testing
+
+@testable import ABR
+
+/// Every algorithm by its name, over whole sessions.
+@Suite struct AlgorithmSessionTests {
+    @Test func namesParse() {
+        for name in AlgorithmName.all {
+            #expect(AlgorithmName(parsing: name.description) == name)
+            #expect(name.summary.last == ".")
+        }
+        #expect(AlgorithmName(parsing: "fixed:3") == .fixed(rung: 3))
+        for wrong in ["", "fixed", "fixed:", "fixed:-1", "fixed:255", "bola", "MPC"] {
+            #expect(AlgorithmName(parsing: wrong) == nil, "\(wrong)")
+        }
+        #expect(
+            AlgorithmName.allNames == [
+                "fixed:0", "throughput", "bola-finite", "bola-basic", "bola-e", "dynamic",
+                "dynamic-dash", "bba-0", "bba-1", "bba-2", "mpc", "robust-mpc", "l2a-ll",
+                "lol-plus", "hls-js", "media3", "soda",
+            ])
+    }
+
+    /// Algorithms that say they never abandon must not.
+    @Test(arguments: AlgorithmName.all)
+    func mayAbandonIsTrue(_ name: AlgorithmName) throws {
+        let title = try Make.title([300, 1000, 3000])
+        var algorithm = name.make(title, PlayerConfiguration())
+        guard !algorithm.mayAbandon else { return }
+        let state = Make.state(title, buffer: 100, throughput: 3000, last: 2)
+        let hopeless = Make.progress(state, rung: 2, size: 12e6, downloaded: 10, elapsed: 60_000)
+        #expect(algorithm.abandon(hopeless, state) == nil)
+    }
+
+    private static func viewer(
+        _ name: AlgorithmName, _ link: RateSchedule, variation: Double, buffer: Double = 25_000
+    ) throws -> SimulatedViewer {
+        let title = try Ladder.geometric.title(
+            segmentDuration: 4000, segmentCount: 75, variation: variation, seed: 7)
+        var player = PlayerConfiguration()
+        player.maximumBuffer = buffer
+        return SimulatedViewer(title: title, player: player, algorithm: name, link: link)
+    }
+
+    /// A whole title: everything is played once, the time is accounted for, rungs exist.
+    @Test(arguments: AlgorithmName.all)
+    func playsATitle(_ name: AlgorithmName) throws {
+        for seed in 0..<4 as Range<UInt64> {
+            for buffer in [8000.0, 25_000, 60_000] {
+                let viewer = try Self.viewer(
+                    name, try Make.link(seed: seed), variation: seed % 2 == 0 ? 0 : 0.4,
+                    buffer: buffer)
+                var run = try SoloSimulation(viewer, records: true)
+                let session = run.run()
+                let account = session.account
+                #expect(account.segments == 75)
+                #expect(abs(account.playing - 300_000) < 1e-3)
+                let last = try #require(run.segments.last)
+                let end =
+                    last.requested + last.timeToFirstByte + last.transferTime + last.bufferAfter
+                #expect(abs(account.sessionTime - end) < 1e-3, "\(name) \(seed)")
+                #expect(
+                    abs(
+                        account.startup + account.playing + account.stalled + account.idle
+                            - account.sessionTime) < 1e-6)
+                #expect(run.segments.allSatisfy { (0..<6).contains($0.rung) })
+                #expect(run.segments.allSatisfy { $0.bufferAfter <= buffer + 1e-6 })
+                // The same again.
+                var again = try SoloSimulation(viewer, records: true)
+                #expect(again.run() == session)
+                #expect(again.segments.map(\.rung) == run.segments.map(\.rung))
+            }
+        }
+    }
+
+    /// Low latency: segments of 1 s in chunks, 3 s behind the edge.
+    @Test(arguments: AlgorithmName.all)
+    func playsLive(_ name: AlgorithmName) throws {
+        let title = try Ladder.geometric.title(
+            segmentDuration: 1000, segmentCount: 60, variation: 0.2, seed: 3)
+        var player = PlayerConfiguration()
+        var live = PlayerConfiguration.Live(targetLatency: 3000)
+        live.catchUp = .sigmoid(maximumChange: 0.5)
+        live.maximumLatency = 12_000
+        player.live = live
+        var viewer = SimulatedViewer(
+            title: title, player: player, algorithm: name, link: try Make.link(seed: 9))
+        viewer.arrival = 20_000
+        viewer.watchTime = 120_000
+        var timeline = LiveTimeline()
+        timeline.parts = 5
+        timeline.delivery = .chunks
+        var run = try SoloSimulation(viewer, timeline: timeline, records: true)
+        let account = run.run().account
+        #expect(abs(account.sessionTime - 120_000) < 1e-3)
+        #expect(account.playing > 10_000)
+        #expect(run.segments.allSatisfy { (0..<6).contains($0.rung) })
+    }
+
+    /// On a steady 5 Mbit/s everything that adapts uses the link, and without a stall; but MPC
+    /// plans stalls where they cost less than two switches (as Chen et al. 2024 found too).
+    @Test(arguments: AlgorithmName.all.filter { $0 != .fixed(rung: 0) })
+    func usesASteadyLink(_ name: AlgorithmName) throws {
+        let link = try RateSchedule(periods: [
+            .init(
+                durationNanoseconds: 1_000_000_000, bitsPerSecond: 5_000_000,
+                delayNanoseconds: 20_000_000)
+        ])
+        let viewer = try Self.viewer(name, link, variation: 0, buffer: 40_000)
+        var run = try SoloSimulation(viewer, records: true)
+        let session = run.run()
+        let plansStalls = name == .mpc || name == .robustMPC
+        #expect(plansStalls || session.account.stalled == 0, "\(name)")
+        #expect(session.account.meanBitrate > 2000, "\(name): \(session.account.meanBitrate)")
+    }
+
+    /// SODA's weight of switches must not hold it below a rung that the link sustains.
+    @Test(arguments: Ladder.presets)
+    func sodaReachesWhatTheLinkSustains(_ ladder: Ladder) throws {
+        let title = try ladder.title(
+            segmentDuration: 4000, segmentCount: 75, variation: 0, seed: 1)
+        for (rung, bitrate) in title.bitrates.enumerated() {
+            let link = try RateSchedule(periods: [
+                .init(
+                    durationNanoseconds: 1_000_000_000, bitsPerSecond: Int64(bitrate * 1150),
+                    delayNanoseconds: 20_000_000)
+            ])
+            let viewer = SimulatedViewer(
+                title: title, player: PlayerConfiguration(), algorithm: .soda, link: link)
+            var run = try SoloSimulation(viewer, records: true)
+            let session = run.run()
+            #expect(session.account.stalled == 0)
+            let later = run.segments.suffix(50)
+            let share = Double(later.count { $0.rung >= rung }) / 50
+            #expect(share > 0.6, "\(ladder.name) \(rung) \(share)")
+        }
+    }
+
+    /// What the simple rules cost a viewer.
+    @Test func simpleViewersAreSmall() {
+        let viewer =
+            MemoryLayout<Player>.stride + MemoryLayout<ThroughputRule>.stride
+            + MemoryLayout<EWMAEstimator>.stride
+        #expect(viewer < 900)
+    }
+}
