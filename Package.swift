@@ -92,8 +92,8 @@ let package = Package(
         module(
             "Viewer",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
-                nioPosix,
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", "Netem",
+                nioCore, nioPosix,
             ],
             tests: ["Server", "Publisher"]),
         module(

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -125,4 +126,8 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
     while (n < 0 && errno == EINTR);
     close(status[0]);
     return n == sizeof failed ? -failed : pid;
+}
+
+int millrace_outq(int fd, int *bytes) {
+    return ioctl(fd, SIOCOUTQ, bytes) == 0 ? 0 : -errno;
 }

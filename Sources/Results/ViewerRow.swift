@@ -39,6 +39,8 @@ public struct ViewerRow: CSVRow, Equatable {
     public var qoeHD: Double?
     public var scoreSabre: Double?
     public var scoreLoLPlus: Double?
+    public var modelledStalls: Int?
+    public var modelledStalledSeconds: Double?
 
     public init() {}
 
@@ -111,5 +113,11 @@ public struct ViewerRow: CSVRow, Equatable {
         .init("qoe_hd", \.qoeHD, "The same with Pensieve's HD reward and 8, per segment."),
         .init("score_sabre", \.scoreSabre, "Sabre's time average score."),
         .init("score_lol_plus", \.scoreLoLPlus, "LoL+'s measure, per segment."),
+        .init(
+            "modelled_stalls", \.modelledStalls,
+            "Losses of a link on a socket, each a stall of a round trip."),
+        .init(
+            "modelled_stalled_s", \.modelledStalledSeconds, unit: "s",
+            "Time that bytes waited for them."),
     ]
 }

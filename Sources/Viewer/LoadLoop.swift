@@ -6,14 +6,19 @@ import Statistics
 
 /// The thread of a `LoadViewerPool`. Used by that thread alone once it runs.
 final class LoadLoop: @unchecked Sendable {
-    private var viewers: [LoadViewer]
+    var viewers: [LoadViewer]
     private let connectors: [SocketConnector]
     private let connectorOf: [Int]
     private let options: LoadViewerPool.Options
     private let epoll: Int32
-    private var random = SystemRandomNumberGenerator()
-    private let buffer: UnsafeMutableRawBufferPointer
-    private var limited: [Int] = []
+    var random = SystemRandomNumberGenerator()
+    let buffer: UnsafeMutableRawBufferPointer
+    /// Viewers whose sockets are read on ticks, and no more than their links let through.
+    var shaped: [Int] = []
+    private let links: [SocketLink.Shared]
+    /// Ticks since the start, by which shaped viewers take turns.
+    var shapedTicks = 0
+    private var origin: Int64 = 0
     private var lag = DelayHistogram()
     private var windowLag = DelayHistogram()
     private var failed = 0
@@ -22,19 +27,23 @@ final class LoadLoop: @unchecked Sendable {
     private var receivedBytes = 0
 
     /// Room in front of the read buffer for a header cut in two (or an HTTP head).
-    private static let room = FLVTagCounter.headLimit
-    private static let readSize = 65536
+    static let room = FLVTagCounter.headLimit
+    static let readSize = 65536
     /// Housekeeping; also how the loop's own lag is measured.
     private static let tickNanoseconds: Int64 = 50_000_000
-    private static let limitedTickNanoseconds: Int64 = 5_000_000
+    static let shapedTickNanoseconds: Int64 = 5_000_000
 
     init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
         self.options = options
+        links = try options.links.map { try SocketLink.Shared($0) }
         var viewers: [LoadViewer] = []
         var connectors: [SocketConnector] = []
         var known: [String: Int] = [:]
         var connectorOf: [Int] = []
         for spec in specs.sorted(by: { $0.joinNanoseconds < $1.joinNanoseconds }) {
+            if let place = spec.link, !links.indices.contains(place.link) {
+                throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
+            }
             let viewer = try LoadViewer(spec)
             let place = "\(viewer.endpoint.host) \(viewer.endpoint.port)"
             if known[place] == nil {
@@ -59,12 +68,13 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     func run(from start: Int64, pool: LoadViewerPool) {
+        origin = start
         var nextJoin = 0
         let leaves = viewers.indices.filter { viewers[$0].spec.leaveNanoseconds != nil }
             .sorted { viewers[$0].spec.leaveNanoseconds! < viewers[$1].spec.leaveNanoseconds! }
         var nextLeave = 0
         var nextTick = max(Clock.monotonicNanoseconds(), start)
-        var nextLimited = nextTick
+        var nextShaped = nextTick
         var boundaries = [false, false]
         var events = [epoll_event](repeating: epoll_event(), count: 512)
         while true {
@@ -89,11 +99,11 @@ final class LoadLoop: @unchecked Sendable {
             }
             let window = pool.withShared { $0.window }
             if let window { crossBoundaries(window, now, &boundaries) }
-            if !limited.isEmpty, now >= nextLimited {
-                nextLimited +=
-                    ((now - nextLimited) / Self.limitedTickNanoseconds + 1)
-                    * Self.limitedTickNanoseconds
-                for index in limited { readLimited(index, now) }
+            if !shaped.isEmpty, now >= nextShaped {
+                nextShaped +=
+                    ((now - nextShaped) / Self.shapedTickNanoseconds + 1)
+                    * Self.shapedTickNanoseconds
+                serveShaped(now)
             }
             var deadline = nextTick
             if nextJoin < viewers.count {
@@ -102,7 +112,7 @@ final class LoadLoop: @unchecked Sendable {
             if nextLeave < leaves.count {
                 deadline = min(deadline, start + viewers[leaves[nextLeave]].spec.leaveNanoseconds!)
             }
-            if !limited.isEmpty { deadline = min(deadline, nextLimited) }
+            if !shaped.isEmpty { deadline = min(deadline, nextShaped) }
             if let window {
                 for (i, moment) in [window.startNanoseconds, window.endNanoseconds].enumerated()
                 where !boundaries[i] { deadline = min(deadline, moment) }
@@ -166,7 +176,7 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     private func drain(_ index: Int) {
-        guard viewers[index].spec.rateLimit == nil else { return }
+        guard viewers[index].link == nil else { return }
         if case .connecting = viewers[index].state { return }
         // Bounded: a sender cannot hold the loop for longer than this.
         for _ in 0..<64 where viewers[index].isOpen {
@@ -178,11 +188,15 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     private func join(_ index: Int) {
-        let shaped = viewers[index].spec.rateLimit != nil
-        viewers[index].askedAt = Clock.monotonicNanoseconds()
+        let now = Clock.monotonicNanoseconds()
+        viewers[index].askedAt = now
         do {
+            if let place = viewers[index].spec.link {
+                try viewers[index].attach(links[place.link], place, origin: origin, now: now)
+            }
             let fd = try connectors[connectorOf[index]].connect(
-                congestionControl: options.congestionControl, shaped: shaped)
+                congestionControl: options.congestionControl,
+                shaped: viewers[index].link != nil)
             viewers[index].fd = fd
             viewers[index].state = .connecting
             var event = epoll_event(
@@ -214,11 +228,10 @@ final class LoadLoop: @unchecked Sendable {
         if viewers[index].isPlaying, !opened { playing -= 1 }
     }
 
-    private func fail(_ index: Int, _ reason: String) {
+    func fail(_ index: Int, _ reason: String) {
         failed += 1
         viewers[index].failure = reason
         end(index)
-        limited.removeAll { $0 == index }
     }
 
     private func ready(_ index: Int, _ mask: UInt32, _ now: Int64) {
@@ -233,9 +246,14 @@ final class LoadLoop: @unchecked Sendable {
             return fail(index, "cannot connect: \(String(cString: strerror(code)))")
         }
         do {
+            if viewers[index].link != nil {
+                epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
+                shaped.append(index)
+            }
             try viewers[index].connected(now: now, random: &random)
             viewers[index].localPort = SocketConnector.localPort(fd)
             count(index, opened: true)
+            guard viewers[index].link == nil else { return }
             var event = epoll_event(
                 events: UInt32(EPOLLIN.rawValue), data: epoll_data_t(u64: UInt64(index)))
             epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event)
@@ -245,7 +263,7 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     /// Reads once, at most `limit` bytes; returns how many came, -1 where nothing waited.
-    private func read(_ index: Int, limit: Int, _ now: Int64) -> Int {
+    func read(_ index: Int, limit: Int, _ now: Int64) -> Int {
         let fd = viewers[index].fd
         let count = recv(fd, buffer.baseAddress! + Self.room, limit, 0)
         guard count > 0 else {
@@ -260,52 +278,32 @@ final class LoadLoop: @unchecked Sendable {
             return -1
         }
         receivedBytes += count
-        do {
-            let began = try viewers[index].receive(
-                buffer, room: Self.room, count: count, now: now, random: &random)
-            if began { startedPlaying(index) }
-            if viewers[index].hasMedia, !viewers[index].hasLowWaterMark { readRarely(index) }
-        } catch {
-            fail(index, "\(error)")
+        if viewers[index].link?.shared.delays == true {
+            viewers[index].hold(
+                UnsafeRawBufferPointer(buffer)[Self.room..<Self.room + count], now: now)
+        } else {
+            take(index, count, now)
         }
         return count
     }
 
-    private func startedPlaying(_ index: Int) {
-        playing += 1
-        let fd = viewers[index].fd
-        if viewers[index].spec.rateLimit != nil {
-            // From now on the tick reads, and only what is due.
-            epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
-            viewers[index].spentUntil = Clock.monotonicNanoseconds()
-            limited.append(index)
+    /// `count` bytes of the buffer, behind the room, have arrived.
+    func take(_ index: Int, _ count: Int, _ now: Int64) {
+        do {
+            let began = try viewers[index].receive(
+                buffer, room: Self.room, count: count, now: now, random: &random)
+            if began { playing += 1 }
+            if viewers[index].hasMedia, !viewers[index].hasLowWaterMark { readRarely(index) }
+        } catch {
+            fail(index, "\(error)")
         }
     }
 
     /// From the first media on, which a low-water mark would keep waiting.
     private func readRarely(_ index: Int) {
         viewers[index].hasLowWaterMark = true
-        guard viewers[index].spec.mode == .lazy, viewers[index].spec.rateLimit == nil else {
-            return
-        }
+        guard viewers[index].spec.mode == .lazy, viewers[index].link == nil else { return }
         _ = SocketConnector.set(
             viewers[index].fd, SOL_SOCKET, millrace_SO_RCVLOWAT, Int32(options.lowWaterMark))
-    }
-
-    /// Reads the bytes that have come due since the last tick. Time in which nothing waited is
-    /// credited for one tick at most.
-    private func readLimited(_ index: Int, _ now: Int64) {
-        guard viewers[index].isOpen, let rate = viewers[index].spec.rateLimit else { return }
-        let due = rate.bytes(inNanoseconds: now - viewers[index].spentUntil)
-        guard due > 0 else { return }
-        var left = due
-        while left > 0, viewers[index].isOpen {
-            let count = read(index, limit: min(left, Self.readSize), now)
-            if count <= 0 { break }
-            left -= count
-        }
-        let spent = Int64(Double(due - left) * 8e9 / Double(rate.bitsPerSecond))
-        viewers[index].spentUntil = max(
-            viewers[index].spentUntil + spent, left > 0 ? now - Self.limitedTickNanoseconds : 0)
     }
 }

@@ -37,6 +37,9 @@ public struct LoadViewerReport: Codable, Sendable, Hashable {
     public var total: ViewerCounters
     /// How it ended, where that was not as intended.
     public var failure: String?
+    /// Stalls by which the link's loss model shows, and their time; nil without a link.
+    public var modelledStalls: Int?
+    public var modelledStallNanoseconds: Int64?
 }
 
 /// All load viewers of a process since the last report, or (final) with each viewer's own.

@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
 import NIOCore
+import Netem
 import RTMP
+import Sockets
 
 /// One load viewer: a socket, the session that sets it up, and counters. Owned by one thread.
 struct LoadViewer {
@@ -36,8 +38,15 @@ struct LoadViewer {
     var atWindowStart: ViewerCounters?
     var atWindowEnd: ViewerCounters?
     var failure: String?
-    /// Virtual clock of the rate limit: everything before this moment has been spent.
-    var spentUntil: Int64 = 0
+    var link: SocketLink?
+    /// Ticks between two reads.
+    private(set) var stride = 1
+    /// Read, but not arrived yet.
+    private var incoming = DelayedBytes()
+    /// Sent, but not yet at the server.
+    private var outgoing = DelayedBytes()
+    /// When the handshake's first bytes leave; nil once they have.
+    private var helloAt: Int64?
 
     init(_ spec: ViewerSpec) throws {
         self.spec = spec
@@ -56,18 +65,28 @@ struct LoadViewer {
         return counters
     }
 
-    /// The connection is up: says hello.
+    /// The connection is up: says hello, over a link with delay when the round trip of a TCP
+    /// handshake and the way of the first bytes are over.
     mutating func connected(now: Int64, random: inout SystemRandomNumberGenerator) throws {
-        spentUntil = now
+        let delay = link?.delay(at: now) ?? 0
+        guard delay == 0 else {
+            helloAt = now + 3 * delay
+            state = .waiting
+            return
+        }
+        try sayHello(&random)
+    }
+
+    private mutating func sayHello(_ random: inout SystemRandomNumberGenerator) throws {
         switch endpoint {
         case .rtmp(let url):
             let handshake = ClientHandshake(mode: .simple, using: &random)
             let session = ClientSessionStateMachine(
                 url: url, purpose: .play(bufferMilliseconds: 1000))
-            try send(handshake.opening)
+            try sendNow(handshake.opening)
             state = .handshake(handshake, session)
         case .http:
-            try send(ByteBuffer(string: endpoint.request() ?? ""))
+            try sendNow(ByteBuffer(string: endpoint.request() ?? ""))
             state = .http
         }
     }
@@ -120,6 +139,38 @@ struct LoadViewer {
         return isPlaying && !wasPlaying
     }
 
+    // MARK: Links
+
+    /// Puts the viewer behind a link.
+    mutating func attach(
+        _ shared: SocketLink.Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64
+    ) throws {
+        stride = LoadLoop.stride(
+            mode: spec.mode, bitsPerSecond: shared.schedule.averageBitsPerSecond)
+        link = try SocketLink(
+            shared, place, origin: origin, now: now,
+            credit: Int64(stride) * LoadLoop.shapedTickNanoseconds)
+    }
+
+    var isLineFull: Bool { incoming.count >= SocketLink.lineLimit }
+
+    /// Bytes that were read wait for the link's delay.
+    mutating func hold(_ bytes: Slice<UnsafeRawBufferPointer>, now: Int64) {
+        let time = link?.release(bytes.count, at: now) ?? now
+        incoming.append(Array(bytes), at: time)
+    }
+
+    mutating func releaseHeld(now: Int64) -> [UInt8]? { incoming.pop(at: now) }
+
+    /// Sends what has been on its way for the link's delay.
+    mutating func sendHeld(now: Int64, random: inout SystemRandomNumberGenerator) throws {
+        if let time = helloAt, time <= now {
+            helloAt = nil
+            try sayHello(&random)
+        }
+        while let bytes = outgoing.pop(at: now) { try sendNow(ByteBuffer(bytes: bytes)) }
+    }
+
     private mutating func consumeChunks(_ bytes: UnsafeRawBufferPointer) throws {
         var messages: [Message] = []
         let used = try chunks.consume(bytes) { messages.append($0) }
@@ -144,8 +195,17 @@ struct LoadViewer {
         state = .session(session)
     }
 
+    private mutating func send(_ bytes: ByteBuffer) throws {
+        let now = Clock.monotonicNanoseconds()
+        if let delay = link?.delay(at: now), delay > 0 {
+            outgoing.append(Array(buffer: bytes), at: now + delay)
+        } else {
+            try sendNow(bytes)
+        }
+    }
+
     /// Requests are a few hundred bytes: a socket that cannot take them is as good as dead.
-    private func send(_ bytes: ByteBuffer) throws {
+    private func sendNow(_ bytes: ByteBuffer) throws {
         let sent = bytes.withUnsafeReadableBytes {
             Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
@@ -167,7 +227,8 @@ struct LoadViewer {
             index: spec.index, localPort: localPort, askedAtNanoseconds: askedAt,
             firstMediaNanoseconds: firstMediaAt.flatMap { first in askedAt.map { first - $0 } },
             endedAtNanoseconds: endedAt,
-            window: window ?? ViewerCounters(), total: counters, failure: failure)
+            window: window ?? ViewerCounters(), total: counters, failure: failure,
+            modelledStalls: link?.stalls, modelledStallNanoseconds: link?.stalledNanoseconds)
     }
 }
 

@@ -17,6 +17,8 @@ public final class LoadViewerPool: Sendable {
         /// SO_RCVLOWAT of playing viewers that read lazily, bytes.
         public var lowWaterMark = 32768
         public var congestionControl: String?
+        /// Links that the specifications name by index.
+        public var links: [ViewerLink] = []
 
         public init() {}
     }

@@ -27,6 +27,8 @@ final class ProbeHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private(set) var account: ProbeAccount
     private(set) var isPlaying = false
+    /// In front of this handler; nil without a link.
+    var link: ProbeLinkHandler?
 
     init(
         _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, account: ProbeAccount,
@@ -172,6 +174,9 @@ final class ProbeHandler: ChannelInboundHandler {
         phase = .closed
         isPlaying = false
         context?.close(promise: nil)
-        return account.finish(now: Int64(NIODeadline.now().uptimeNanoseconds))
+        var report = account.finish(now: Int64(NIODeadline.now().uptimeNanoseconds))
+        report.modelledStalls = link?.stalls
+        report.modelledStallNanoseconds = link?.stalledNanoseconds
+        return report
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import NIOCore
 import NIOPosix
 import RTMP
@@ -22,15 +23,27 @@ public final class ProbePool: Sendable {
         var failures: [ProbeViewerReport] = []
         var isStopped = false
         var expectedTick: Int64 = 0
+        /// The run's start: links' offsets hold from there.
+        var origin: Int64 = 0
     }
 
     private let specs: [ViewerSpec]
     private let congestionControl: String?
+    private let links: [SocketLink.Shared]
     private let framesEach: Int
 
-    /// Throws where a URL is wrong.
-    public init(_ specs: [ViewerSpec], congestionControl: String?) throws {
-        for spec in specs { _ = try ViewerEndpoint(spec) }
+    /// Throws where a URL or a link is wrong.
+    /// - Parameter links: which the specifications name by index.
+    public init(
+        _ specs: [ViewerSpec], congestionControl: String?, links: [ViewerLink] = []
+    ) throws {
+        for spec in specs {
+            _ = try ViewerEndpoint(spec)
+            if let place = spec.link, !links.indices.contains(place.link) {
+                throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
+            }
+        }
+        self.links = try links.map { try SocketLink.Shared($0) }
         self.specs = specs
         self.congestionControl = congestionControl
         framesEach = Self.frameLimit / max(1, specs.count)
@@ -42,6 +55,7 @@ public final class ProbePool: Sendable {
     public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
         loop.execute { [self] in
             if let window { state.value.window = window }
+            state.value.origin = startNanoseconds
             for spec in specs {
                 let time = startNanoseconds + spec.joinNanoseconds
                 loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time)))) {
@@ -79,8 +93,21 @@ public final class ProbePool: Sendable {
         let askedAt = Int64(NIODeadline.now().uptimeNanoseconds)
         let key = spec.delayKey
         let congestionControl = congestionControl
-        ClientBootstrap(group: loop)
+        var bootstrap = ClientBootstrap(group: loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        if spec.link != nil {
+            bootstrap =
+                bootstrap
+                .channelOption(
+                    .tcpOption(.init(rawValue: millrace_TCP_MAXSEG)),
+                    value: SocketConnector.segmentSize
+                )
+                .channelOption(
+                    .socketOption(.so_rcvbuf), value: SocketConnector.shapedBuffer
+                )
+                .channelOption(.autoRead, value: false)
+        }
+        bootstrap
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { [self] in
@@ -90,6 +117,12 @@ public final class ProbePool: Sendable {
                         self.state.value.delay[key, default: .init()].record(nanoseconds: delay)
                     }
                     if let window = state.value.window { handler.setWindow(window) }
+                    if let place = spec.link {
+                        let link = ProbeLinkHandler(
+                            links[place.link], place, origin: state.value.origin)
+                        try channel.pipeline.syncOperations.addHandler(link)
+                        handler.link = link
+                    }
                     try channel.pipeline.syncOperations.addHandler(handler)
                     state.value.handlers[spec.index] = handler
                 }.flatMap {

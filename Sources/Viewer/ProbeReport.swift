@@ -64,6 +64,9 @@ public struct ProbeViewerReport: Codable, Sendable {
     public var stallCount = 0
     public var stallNanoseconds: Int64 = 0
     public var playedNanoseconds: Int64 = 0
+    /// Stalls by which the link's loss model shows, and their time; nil without a link.
+    public var modelledStalls: Int?
+    public var modelledStallNanoseconds: Int64?
     /// At most `ProbePool.frameLimit` of the process.
     public var frames: [ProbeFrame] = []
     public var failure: String?

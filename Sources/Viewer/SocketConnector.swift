@@ -4,6 +4,12 @@ import Sockets
 
 /// Non-blocking TCP connections with the options that a viewer needs before it connects.
 struct SocketConnector {
+    /// TCP_MAXSEG of a viewer behind a link: as on an Ethernet of MTU 1500. Loopback's 64 KiB
+    /// segments would grow the server's send buffer until it never felt the slow reader.
+    static let segmentSize = 1460
+    /// SO_RCVBUF of a viewer behind a link, bytes (the kernel doubles it).
+    static let shapedBuffer = 65536
+
     private var address = sockaddr_storage()
     private var length = socklen_t(0)
     private var family = AF_INET
@@ -38,8 +44,8 @@ struct SocketConnector {
         let tcp = Int32(IPPROTO_TCP)
         var failed = Self.set(fd, tcp, millrace_TCP_NODELAY, 1)
         if shaped {
-            failed = failed || Self.set(fd, tcp, millrace_TCP_MAXSEG, 1460)
-            failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, 65536)
+            failed = failed || Self.set(fd, tcp, millrace_TCP_MAXSEG, Int32(Self.segmentSize))
+            failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, Int32(Self.shapedBuffer))
         }
         if let name = congestionControl {
             let code = name.withCString {

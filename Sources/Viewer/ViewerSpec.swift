@@ -1,5 +1,3 @@
-public import SimulationKernel
-
 /// How a viewer fetches its stream.
 public enum ViewerProtocol: String, Codable, Sendable, CaseIterable {
     case rtmp
@@ -20,8 +18,8 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public var joinNanoseconds: Int64
     /// When it leaves, counted likewise; nil = at the end.
     public var leaveNanoseconds: Int64?
-    /// Bytes are read at this rate at most.
-    public var rateLimit: Bitrate?
+    /// Its link, one of the pool's; nil = what the machine gives.
+    public var link: ViewerLinkPlace?
     /// Media that the play-out buffer of a probe holds before it starts.
     public var playoutBufferMilliseconds: Int
     /// How it reads, where it is a load viewer.
@@ -30,7 +28,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",
         rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
-        rateLimit: Bitrate? = nil, playoutBufferMilliseconds: Int = 1000,
+        link: ViewerLinkPlace? = nil, playoutBufferMilliseconds: Int = 1000,
         mode: LoadReadMode = .lazy
     ) {
         self.mode = mode
@@ -41,7 +39,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
         self.rendition = rendition
         self.joinNanoseconds = joinNanoseconds
         self.leaveNanoseconds = leaveNanoseconds
-        self.rateLimit = rateLimit
+        self.link = link
         self.playoutBufferMilliseconds = playoutBufferMilliseconds
     }
 }

@@ -6,7 +6,10 @@ import Harness
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",
-        subcommands: [BenchFanout.self, BenchSimulate.self, BenchLadder.self, BenchNetem.self])
+        subcommands: [
+            BenchFanout.self, BenchSimulate.self, BenchLadder.self, BenchNetem.self,
+            BenchSocket.self,
+        ])
 }
 
 struct BenchFanout: AsyncParsableCommand {

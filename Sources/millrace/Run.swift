@@ -33,7 +33,9 @@ struct Run: AsyncParsableCommand {
             // Parsed again, so that the resolved scenario and its hash tell the seed that ran.
             let text = scenario.canonicalYAML.replacing(
                 "\nseed: \(scenario.seed)\n", with: "\nseed: \(seed)\n")
-            scenario = try Scenario.parse(text, file: "--seed")
+            scenario = try Scenario.parse(
+                text, file: "--seed",
+                folder: URL(fileURLWithPath: self.scenario).deletingLastPathComponent().path)
         }
         var notes: [String] = []
         if scenario.stack.driver != .external,

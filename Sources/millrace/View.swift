@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Glibc
+import Harness
 import SimulationKernel
 import Sockets
 import Statistics
@@ -31,6 +32,9 @@ struct View: AsyncParsableCommand {
     var mode = LoadReadMode.lazy
     @Option(help: "kbit/s that each load viewer reads at most; 0 = no limit.")
     var rateLimit = 0
+    @Option(
+        help: "Link of each viewer: a profile such as lte, a rate such as 3Mbps, or a trace file.")
+    var link: String?
     @Option(help: "TCP congestion control; default: the system's.")
     var congestionControl: String?
 
@@ -41,28 +45,48 @@ struct View: AsyncParsableCommand {
         try check(duration, in: 1...31_536_000, "--duration")
         try check(rate, in: 0.01...1_000_000, "--rate")
         try check(rateLimit, in: 0...100_000_000, "--rate-limit")
+        guard rateLimit == 0 || link == nil else {
+            throw ValidationError("give --rate-limit or --link, not both")
+        }
+    }
+
+    private func groupLink() -> GroupLink? {
+        do {
+            return try link.map { try GroupLink.named($0) }
+                ?? (rateLimit > 0 ? .rateLimit(Bitrate(kilobitsPerSecond: rateLimit)) : nil)
+        } catch {
+            fail("--link: \(error)", code: 2)
+        }
     }
 
     func run() async throws {
         let transport: ViewerProtocol = url.lowercased().hasPrefix("http") ? .httpFLV : .rtmp
+        let link = groupLink()
+        var random = SeededGenerator(seed: 1, entity: "view links")
         let specs = (0..<count).map { i in
             ViewerSpec(
                 index: i, transport: transport,
                 url: url.replacing("{i}", with: String(i % streams)),
                 joinNanoseconds: Int64(Double(i) / rate * 1e9),
-                rateLimit: rateLimit > 0 ? Bitrate(kilobitsPerSecond: rateLimit) : nil,
-                mode: mode)
+                link: link.map {
+                    ViewerLinkPlace(
+                        link: 0,
+                        offsetNanoseconds: Int64(
+                            random.nextUnit() * Double($0.cycleNanoseconds)), seed: random.next())
+                }, mode: mode)
         }
         // Probes sit evenly in the join order.
         let probed = Set((0..<probes).map { $0 * count / max(1, probes) })
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl
+        options.links = link.map { [$0.link] } ?? []
         let load: LoadViewerPool
         let probe: ProbePool
         do {
             load = try LoadViewerPool(specs.filter { !probed.contains($0.index) }, options: options)
             probe = try ProbePool(
-                specs.filter { probed.contains($0.index) }, congestionControl: congestionControl)
+                specs.filter { probed.contains($0.index) }, congestionControl: congestionControl,
+                links: options.links)
         } catch {
             fail("\(error)", code: 2)
         }

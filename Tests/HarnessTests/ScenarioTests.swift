@@ -1,6 +1,8 @@
 import Foundation
+import Netem
 import SimulationKernel
 import Testing
+import Viewer
 
 @testable import Harness
 
@@ -34,6 +36,24 @@ import Testing
             #expect(report.contains(fragment), "missing '\(fragment)' in:\n\(report)")
         }
         #expect(errors!.diagnostics.allSatisfy { $0.line > 0 && $0.column > 0 })
+    }
+
+    /// Links reach the plan: one for each group, viewers at places of their own, the same for a seed.
+    @Test func linksOfGroups() throws {
+        let path = try #require(Self.files("good").first { $0.hasSuffix("links.yml") })
+        let scenario = try Scenario.load(path: path)
+        let plan = Plan(scenario)
+        #expect(plan.links.map(\.name) == ["lte", "1500kbps", "hspa", "2Mbps"])
+        #expect(plan.links[1].payloadRate.bitsPerSecond == 1_448_000)
+        // A plain limit counts payload.
+        #expect(plan.links[3].payloadRate.bitsPerSecond == 2_000_000)
+        #expect(plan.links[2].link.delay.nanoseconds == 40_000_000)
+        #expect(plan.links[2].link.periods.allSatisfy { $0.delayNanoseconds == 0 })
+        #expect(plan.links[2].link.loss == .gilbertElliott(p: 0.01, r: 0.2))
+        for viewer in plan.viewers { #expect(viewer.link?.link == viewer.group) }
+        let offsets = plan.viewers.filter { $0.group == 0 }.map { $0.link?.offsetNanoseconds }
+        #expect(Set(offsets).count == 2)
+        #expect(Plan(scenario) == plan)
     }
 
     @Test func corpusIsThere() {

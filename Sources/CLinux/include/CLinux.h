@@ -38,6 +38,9 @@ int millrace_set_parent_death_signal(int signal, pid_t expected_parent);
 /// Moves the calling thread into a new network namespace and brings its loopback up.
 int millrace_enter_network_namespace(void);
 
+/// Bytes that a TCP socket has not yet had acknowledged (SIOCOUTQ); 0, or -errno.
+int millrace_outq(int fd, int *bytes);
+
 extern const int millrace_TCP_MAXSEG;
 extern const int millrace_TCP_CONGESTION;
 extern const int millrace_TCP_NODELAY;

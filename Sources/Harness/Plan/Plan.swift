@@ -1,15 +1,19 @@
 public import SimulationKernel
+public import Viewer
 
 /// Who does what and when in one trial: a pure function of the scenario and its seed.
 public struct Plan: Codable, Sendable, Hashable {
     public var publishers: [PublisherPlan]
     /// In join order; the index in the array is the viewer's index.
     public var viewers: [ViewerPlan]
+    /// One for each group that has a link, in the order of the groups.
+    public var links: [GroupLink]
     public var processes: [ProcessPlan]
 
     public init(_ scenario: Scenario) {
         publishers = PublisherPlan.all(of: scenario)
         viewers = ViewerPlan.all(of: scenario)
+        links = scenario.viewers.compactMap(\.link)
         processes = ProcessPlan.all(
             of: scenario, publishers: publishers.count, viewers: viewers)
     }
@@ -27,7 +31,8 @@ public struct Plan: Codable, Sendable, Hashable {
         return Bitrate(
             bitsPerSecond: viewers.reduce(0) { sum, viewer in
                 let rate = rates[viewer.streamKey] ?? 0
-                return sum + min(rate, viewer.rateLimit?.bitsPerSecond ?? rate)
+                let link = viewer.link.map { links[$0.link].payloadRate.bitsPerSecond }
+                return sum + min(rate, link ?? rate)
             })
     }
 }
@@ -78,7 +83,8 @@ public struct ViewerPlan: Codable, Sendable, Hashable {
     public var joinOffsetNanoseconds: Int64
     public var isProbe: Bool
     public var mode: ViewerGroup.Mode
-    public var rateLimit: Bitrate?
+    /// Its link, one of the plan's.
+    public var link: ViewerLinkPlace?
     /// How long each successive session lasts; empty = one session until the end.
     public var watchNanoseconds: [Int64]
     public var playoutBufferNanoseconds: Int64

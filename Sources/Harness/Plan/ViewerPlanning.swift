@@ -1,5 +1,6 @@
 import Foundation
 import SimulationKernel
+import Viewer
 
 extension ViewerPlan {
     /// All viewers in join order. Each group draws from random streams of its own.
@@ -40,12 +41,26 @@ extension ViewerPlan {
                 index: 0, group: index, playProtocol: group.playProtocol,
                 streamKey: "\(target.stream)_\(target.rendition)", stream: target.stream,
                 rendition: target.rendition, joinOffsetNanoseconds: offsets[place],
-                isProbe: probes.contains(place), mode: group.mode, rateLimit: group.rateLimit,
+                isProbe: probes.contains(place), mode: group.mode,
+                link: link(of: group, index: index, place: place, scenario: scenario),
                 watchNanoseconds: watchTimes(
                     of: group, entity: "group/\(index)/watch/\(place)", seed: scenario.seed,
                     span: end - offsets[place]),
                 playoutBufferNanoseconds: group.playoutBuffer.nanoseconds)
         }
+    }
+
+    /// Viewers of a group have the same link and begin at seeded places in its course.
+    private static func link(
+        of group: ViewerGroup, index: Int, place: Int, scenario: Scenario
+    ) -> ViewerLinkPlace? {
+        guard let link = group.link else { return nil }
+        var generator = SeededGenerator(
+            seed: scenario.seed, entity: "group/\(index)/link/\(place)")
+        let offset = Int64(generator.nextUnit() * Double(link.cycleNanoseconds))
+        return ViewerLinkPlace(
+            link: scenario.viewers[..<index].count { $0.link != nil },
+            offsetNanoseconds: offset, seed: generator.next())
     }
 
     /// Given their number, the arrivals of a Poisson process are uniform over the span: so the

@@ -26,13 +26,16 @@ public final class ProbeRole: WorkerRole {
     public struct Config: Codable, Sendable {
         public var specs: [ViewerSpec]
         public var congestionControl: String?
+        public var links: [ViewerLink]
     }
 
     public static let name = "probes"
     private let pool: ProbePool
 
     public init(_ config: Config) throws {
-        pool = try ProbePool(config.specs, congestionControl: config.congestionControl)
+        pool = try ProbePool(
+            config.specs, congestionControl: config.congestionControl,
+            links: config.links)
     }
 
     public var ready: Empty { Empty() }

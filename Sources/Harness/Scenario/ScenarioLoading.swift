@@ -26,12 +26,16 @@ extension Scenario {
         guard let text = String(data: data, encoding: .utf8) else {
             throw unreadable("is not UTF-8 text; is it a scenario?")
         }
-        return try parse(text, file: path)
+        return try parse(
+            text, file: path, folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
     }
 
-    /// Checks the text of a scenario; `file` is the name that faults carry.
+    /// Checks the text of a scenario.
+    /// - Parameters:
+    ///   - file: the name that faults carry.
+    ///   - folder: trace files are relative to it.
     public static func parse(
-        _ text: String, file: String = "scenario"
+        _ text: String, file: String = "scenario", folder: String = "."
     ) throws(ScenarioErrors) -> Scenario {
         var reader = ScenarioReader(file: file)
         let node: Node?
@@ -49,7 +53,12 @@ extension Scenario {
         guard var resolved, reader.diagnostics.isEmpty else { throw sorted(reader) }
         fillArrivals(&resolved)
         let thresholds = thresholds(of: resolved, reader: &reader)
-        let scenario = Scenario(resolved: resolved, thresholds: thresholds)
+        var scenario = Scenario(resolved: resolved, thresholds: thresholds)
+        for (index, group) in resolved.objects("viewers").enumerated() {
+            scenario.viewers[index].link = GroupLink.read(
+                group, seed: scenario.seed, folder: folder, place: "viewers[\(index)]",
+                reader: &reader)
+        }
         ScenarioRules.check(scenario, reader: &reader)
         guard reader.diagnostics.isEmpty else { throw sorted(reader) }
         return scenario

@@ -91,7 +91,6 @@ extension ViewerGroup {
                 : arrival?.number("rate").map { .openRate($0) }
                     ?? .openOver(arrival?.duration("over") ?? .zero),
             mode: Mode(rawValue: object.text("mode")!)!,
-            rateLimit: object.number("rate_limit").map { Bitrate(bitsPerSecond: Int($0)) },
             churn: object.object("churn").map { Churn(meanWatch: $0.duration("mean_watch")!) },
             playoutBuffer: object.duration("playout_buffer")!)
     }

@@ -80,23 +80,43 @@ enum ScenarioSpec {
             "Audio; 0kbps = none."),
     ])
 
-    static let viewers = ObjectSpec(fields: [
-        .standard(
-            "protocol", .choice(ViewerGroup.PlayProtocol.allCases.map(\.rawValue)), "rtmp",
-            "How the stream is played."),
-        .required("count", .integer(1...maximumViewers), "How many viewers."),
-        .standard("rendition", .text(.name), "all", "A rendition's name, or all."),
-        .standard("stream", .text(.streamName), "all", "A stream's name, or all."),
-        .standard(
-            "probes",
-            .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]), "5%",
-            "Viewers that time each frame: a share (at least one a rendition) or a count."),
-        .optional("arrival", .object(arrival), "When viewers join; default: over 60 % of warmup."),
-        .standard("mode", .choice(["lazy", "prompt"]), "lazy", "How load viewers read."),
-        .optional(
-            "rate_limit", .quantity(.bitrate, allowsZero: false), "Bit rate of the viewer's link."),
-        .optional("churn", .object(churn), "Viewers leave and are replaced."),
-        .standard("playout_buffer", duration(zero: true), "1s", "Media buffered before playing."),
+    static let viewers = ObjectSpec(
+        fields: [
+            .standard(
+                "protocol", .choice(ViewerGroup.PlayProtocol.allCases.map(\.rawValue)), "rtmp",
+                "How the stream is played."),
+            .required("count", .integer(1...maximumViewers), "How many viewers."),
+            .standard("rendition", .text(.name), "all", "A rendition's name, or all."),
+            .standard("stream", .text(.streamName), "all", "A stream's name, or all."),
+            .standard(
+                "probes",
+                .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]), "5%",
+                "Viewers that time each frame: a share (at least one a rendition) or a count."),
+            .optional(
+                "arrival", .object(arrival), "When viewers join; default: over 60 % of warmup."),
+            .standard("mode", .choice(["lazy", "prompt"]), "lazy", "How load viewers read."),
+            .optional(
+                "rate_limit", .quantity(.bitrate, allowsZero: false),
+                "Viewers read so much at most; 'link' is the whole model."),
+            .optional(
+                "link", .either([.text(.nonEmpty), .object(link)]),
+                "What each viewer is behind: a profile such as lte, a rate, or a trace file."),
+            .optional("churn", .object(churn), "Viewers leave and are replaced."),
+            .standard(
+                "playout_buffer", duration(zero: true), "1s", "Media buffered before playing."),
+        ], exclusive: [["rate_limit", "link"]])
+
+    static let link = ObjectSpec(fields: [
+        .required(
+            "down", .text(.nonEmpty), "A profile such as lte, a rate such as 3Mbps, or a trace."),
+        .optional("delay", .text(.nonEmpty), "One way: 20ms, 20ms±5ms; instead of the profile's."),
+        .optional("loss", .text(.nonEmpty), "1%, gemodel:p=1%,r=10%, …; instead of the profile's."),
+        .standard("shell", .choice(["socket", "packet", "kernel"]), "socket", "What shapes."),
+        .optional("up", .text(.nonEmpty), "Uplink; packet shell only."),
+        .optional("queue", .text(.nonEmpty), "droptail:64KB, codel, …; packet shell only."),
+        .optional("reorder", .quantity(.share, allowsZero: true), "Packet shell only."),
+        .optional("duplicate", .quantity(.share, allowsZero: true), "Packet shell only."),
+        .optional("overhead", .integer(0...1500), "Bytes per packet; packet shell only."),
     ])
 
     static let arrival = ObjectSpec(

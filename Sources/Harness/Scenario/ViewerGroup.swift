@@ -1,5 +1,3 @@
-public import SimulationKernel
-
 /// Viewers that behave alike.
 public struct ViewerGroup: Codable, Sendable, Hashable {
     public enum PlayProtocol: String, Codable, Sendable, CaseIterable {
@@ -44,8 +42,8 @@ public struct ViewerGroup: Codable, Sendable, Hashable {
     public var probes: Probes
     public var arrival: Arrival
     public var mode: Mode
-    /// What the viewer's access link lets through; nil = no limit.
-    public var rateLimit: Bitrate?
+    /// What each of its viewers is behind; nil = what the machine gives.
+    public var link: GroupLink?
     public var churn: Churn?
     /// Media buffered before playing starts.
     public var playoutBuffer: Duration

@@ -67,6 +67,12 @@ enum SimulationInputs {
         named text: String, seed: UInt64, folder: String
     ) throws -> [SimulationScenario.Named<LinkTrace>] {
         if let rate = Quantity.bitrate.parse(text) {
+            guard rate >= 1 else {
+                throw InputFault(
+                    message:
+                        "the rate '\(text)' lets nothing pass; give more than 0bps, or a trace "
+                        + "with an outage")
+            }
             return [
                 .init(
                     name: text,

@@ -202,6 +202,8 @@ struct ResultsAssembly {
             row.meanKilobits = kilobits(
                 report.window.payloadBytes, seconds: row.playSeconds ?? 0)
             row.framesReceived = report.window.videoMessages
+            row.modelledStalls = report.modelledStalls
+            row.modelledStalledSeconds = report.modelledStallNanoseconds.map { Double($0) / 1e9 }
             row.localPort = report.localPort
             row.error = report.failure ?? ""
             return row
@@ -216,6 +218,8 @@ struct ResultsAssembly {
             row.stalls = report.stallCount
             row.stalledSeconds = Double(report.stallNanoseconds) / 1e9
             row.stallRatio = report.stallRatio
+            row.modelledStalls = report.modelledStalls
+            row.modelledStalledSeconds = report.modelledStallNanoseconds.map { Double($0) / 1e9 }
             row.localPort = report.localPort
             row.error = report.failure ?? ""
             return row
@@ -232,7 +236,7 @@ struct ResultsAssembly {
         row.playProtocol = viewer.playProtocol.rawValue
         row.stream = viewer.stream
         row.rendition = viewer.rendition
-        row.link = viewer.rateLimit?.description ?? ""
+        row.link = viewer.link.map { plan.links[$0.link].name } ?? ""
         row.probe = isProbe ? 1 : 0
         row.joinSeconds = session.askedAt.map { Double($0 - startNanoseconds) / 1e9 }
         row.startupDelaySeconds = session.firstMediaAt.flatMap { first in

@@ -59,7 +59,7 @@ extension Plan {
                     index: plan.index + session * Self.sessionStride,
                     transport: isHTTP ? .httpFLV : .rtmp, url: url, stream: plan.stream,
                     rendition: plan.rendition, joinNanoseconds: join, leaveNanoseconds: leave,
-                    rateLimit: plan.rateLimit,
+                    link: plan.link,
                     playoutBufferMilliseconds: Int(plan.playoutBufferNanoseconds / 1_000_000),
                     mode: plan.mode == .prompt ? .prompt : .lazy)
             }

@@ -131,6 +131,7 @@ public actor TrialRunner {
                 "the server's sockets use \(NetworkIsolation.defaultCongestionControl), not \(congestionControl): run as root, so that the run gets a network namespace of its own"
             )
         }
+        notes += GroupLink.notes(plan.links)
         for setting in scenario.stack.unsupportedSettings {
             notes.append("\(scenario.stack.driver.rawValue) cannot honour \(setting)")
         }
@@ -210,13 +211,16 @@ public actor TrialRunner {
             case .viewers:
                 var config = LoadViewerRole.Config(specs: specs, options: .init())
                 config.options.congestionControl = congestionControl
+                config.options.links = plan.links.map(\.link)
                 load.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
                         config: config
                     ) { observations.load(name, $0) })
             case .probes:
-                let config = ProbeRole.Config(specs: specs, congestionControl: congestionControl)
+                let config = ProbeRole.Config(
+                    specs: specs, congestionControl: congestionControl,
+                    links: plan.links.map(\.link))
                 probes.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,

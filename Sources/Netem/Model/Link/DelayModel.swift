@@ -1,9 +1,9 @@
 import Foundation
-import SimulationKernel
+public import SimulationKernel
 
 /// One-way delay after the queue.
-public struct DelayModel: Sendable, Hashable {
-    public enum Distribution: String, Sendable, Hashable, CaseIterable {
+public struct DelayModel: Sendable, Hashable, Codable {
+    public enum Distribution: String, Sendable, Hashable, Codable, CaseIterable {
         /// Evenly within ± the jitter.
         case uniform
         /// The jitter is the standard deviation.
@@ -53,20 +53,20 @@ public struct DelayModel: Sendable, Hashable {
 }
 
 /// The running form of a `DelayModel`.
-struct DelayProcess: Sendable {
+public struct DelayProcess: Sendable {
     private let model: DelayModel
     private var random: SeededGenerator
     /// The normal score of the last packet; nil before the first.
     private var last: Double?
 
-    init(_ model: DelayModel, random: SeededGenerator) {
+    public init(_ model: DelayModel, random: SeededGenerator) {
         self.model = model
         self.random = random
     }
 
     /// The next packet's delay, nanoseconds, with `extra` added before the jitter.
     @inline(__always)
-    mutating func next(extra: Int64) -> Int64 {
+    public mutating func next(extra: Int64) -> Int64 {
         let base = model.nanoseconds + extra
         return model.jitterNanoseconds == 0
             ? base : max(0, base + Int64((Double(model.jitterNanoseconds) * jitter()).rounded()))

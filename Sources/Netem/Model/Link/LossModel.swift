@@ -1,7 +1,7 @@
 public import SimulationKernel
 
 /// Which packets get lost before they reach the queue.
-public enum LossModel: Sendable, Hashable {
+public enum LossModel: Sendable, Hashable, Codable {
     case none
     /// Each packet independently, with this probability.
     case bernoulli(Double)

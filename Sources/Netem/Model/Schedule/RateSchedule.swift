@@ -6,7 +6,7 @@ public import SimulationKernel
 /// A schedule either repeats (`wraps`) or holds its last period for ever. Sums are kept in nanobits
 /// (10^-9 bit, that is bit/s × ns) of 128 bits, so that nothing drifts, however long a run lasts.
 public struct RateSchedule: Sendable, Hashable {
-    public struct Period: Sendable, Hashable {
+    public struct Period: Sendable, Hashable, Codable {
         /// More than 0.
         public var durationNanoseconds: Int64
         /// 0 is an outage.

@@ -1,0 +1,117 @@
+import Foundation
+import Netem
+public import SimulationKernel
+import Sockets
+import Statistics
+public import Viewer
+
+/// The socket shell: load viewers behind constant links, fed by a sender that always has more.
+public struct SocketBench: Sendable {
+    public struct Report: Codable, Sendable {
+        public var benchmark = "socket"
+        public var viewers = 0
+        public var rateKbps = 0.0
+        public var mode = ""
+        public var windowS = 0.0
+        /// What each viewer should get: rate × 1448 / 1500 (IP and TCP headers count).
+        public var expectedKbps = 0.0
+        /// Of the viewers' goodput to what is expected, less 1, in percent.
+        public var meanErrorPercent = 0.0
+        public var lowestErrorPercent = 0.0
+        public var highestErrorPercent = 0.0
+        /// Viewers that failed.
+        public var failed = 0
+        /// CPU of the viewers' thread in the window; 1 is a core.
+        public var viewerCores = 0.0
+        public var lagP99Ms: Double?
+        /// Median over connections of what the sender has queued (SIOCOUTQ) at the window's end.
+        public var senderQueueBytes = 0
+    }
+
+    public var viewers = 1000
+    public var rate = Bitrate(kilobitsPerSecond: 2000)
+    public var mode = LoadReadMode.lazy
+    /// Seconds before the window.
+    public var warmup = 5
+    public var seconds = 20
+    /// One way, milliseconds.
+    public var delayMilliseconds = 0
+    public var congestionControl = "cubic"
+
+    public init() {}
+
+    public func run() async throws -> Report {
+        let server = try BulkServer(congestionControl: congestionControl)
+        server.start()
+        let specs = (0..<viewers).map { index in
+            ViewerSpec(
+                index: index, transport: .httpFLV,
+                url: "http://127.0.0.1:\(server.port)/live/bulk.flv",
+                // Joins take the first second.
+                joinNanoseconds: Int64(index) * 1_000_000_000 / Int64(viewers),
+                link: ViewerLinkPlace(link: 0, seed: UInt64(index)), mode: mode)
+        }
+        var options = LoadViewerPool.Options()
+        options.congestionControl = congestionControl
+        options.links = [
+            ViewerLink(
+                rate: RateSchedule(constant: rate),
+                delay: .init(nanoseconds: Int64(delayMilliseconds) * 1_000_000))
+        ]
+        let pool = try LoadViewerPool(specs, options: options)
+        let start = Clock.monotonicNanoseconds() + 100_000_000
+        let window = SteadyWindow(
+            startNanoseconds: start + Int64(warmup + 1) * 1_000_000_000,
+            endNanoseconds: start + Int64(warmup + 1 + seconds) * 1_000_000_000)
+        pool.start(atNanoseconds: start, window: window)
+        try await Self.sleep(until: window.startNanoseconds)
+        let before = Self.threadCPU("viewers")
+        try await Self.sleep(until: window.endNanoseconds)
+        let cpu = Self.threadCPU("viewers") - before
+        let queues = server.queues.sorted()
+        // The window's edge is crossed by the viewers' own loop.
+        try await Task.sleep(for: .milliseconds(100))
+        let report = await pool.stop()
+        await server.stop()
+        return sum(report, cpu: cpu, queue: queues.isEmpty ? 0 : queues[queues.count / 2])
+    }
+
+    private func sum(_ load: LoadReport, cpu: Double, queue: Int) -> Report {
+        var report = Report()
+        report.viewers = viewers
+        report.rateKbps = Double(rate.bitsPerSecond) / 1000
+        report.mode = mode.rawValue
+        report.windowS = Double(seconds)
+        report.expectedKbps = report.rateKbps * 1448 / 1500
+        let errors = load.viewers.map { viewer in
+            let kbps = Double(viewer.window.receivedBytes) * 8 / 1000 / Double(seconds)
+            return (kbps / report.expectedKbps - 1) * 100
+        }
+        report.meanErrorPercent = errors.reduce(0, +) / Double(max(1, errors.count))
+        report.lowestErrorPercent = errors.min() ?? 0
+        report.highestErrorPercent = errors.max() ?? 0
+        report.failed = load.viewers.count { $0.failure != nil }
+        report.viewerCores = cpu / Double(seconds)
+        report.lagP99Ms = load.windowLag.milliseconds(atPercentile: 99)
+        report.senderQueueBytes = queue
+        return report
+    }
+
+    private static func sleep(until moment: Int64) async throws {
+        let left = moment - Clock.monotonicNanoseconds()
+        if left > 0 { try await Task.sleep(for: .nanoseconds(left)) }
+    }
+
+    /// CPU seconds of this process's threads of that name.
+    private static func threadCPU(_ name: String) -> Double {
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+        return tasks.reduce(0) { sum, task in
+            guard let comm = ProcFile.read("/proc/self/task/\(task)/comm"),
+                comm.trimmingCharacters(in: .whitespacesAndNewlines) == name,
+                let schedule = ProcFile.read("/proc/self/task/\(task)/schedstat"),
+                let nanoseconds = schedule.split(separator: " ").first.flatMap({ Double($0) })
+            else { return sum }
+            return sum + nanoseconds / 1e9
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Netem
+import SimulationKernel
+import Testing
+
+@testable import Viewer
+
+/// The virtual clock of a link on a socket, in times of its own.
+@Suite struct SocketLinkTests {
+    private static let second: Int64 = 1_000_000_000
+
+    private static func link(
+        _ rate: RateSchedule, delay: DelayModel = .init(), loss: LossModel = .none,
+        header: Int = 0, offset: Int64 = 0, credit: Int64 = 5_000_000
+    ) throws -> SocketLink {
+        let shared = try SocketLink.Shared(
+            ViewerLink(rate: rate, delay: delay, loss: loss, headerBytes: header))
+        return try SocketLink(
+            shared, ViewerLinkPlace(link: 0, offsetNanoseconds: offset, seed: 3),
+            origin: 0, now: 0, credit: credit)
+    }
+
+    private static func constant(_ kilobits: Int) -> RateSchedule {
+        RateSchedule(constant: Bitrate(kilobitsPerSecond: kilobits))
+    }
+
+    /// However irregular the ticks, a reader that never lacks data gets the rate to the byte.
+    @Test(arguments: [0, 52]) func rateHoldsOverIrregularTicks(header: Int) throws {
+        var link = try Self.link(Self.constant(2000), header: header)
+        var random = SeededGenerator(seed: 1)
+        var now: Int64 = 0
+        var total = 0
+        while now < 20 * Self.second {
+            now += Int64(random.nextUnit() * 40_000_000)
+            let due = link.due(at: now)
+            link.took(due, of: due, at: now)
+            total += due
+        }
+        let share = 1448.0 / Double(1448 + header)
+        let expected = 2_000_000.0 / 8 * share * Double(now) / 1e9
+        #expect(abs(Double(total) - expected) <= 1)
+    }
+
+    /// Small reads, as when the socket holds little, lose nothing either while data is there.
+    @Test func partialReads() throws {
+        var link = try Self.link(Self.constant(8000))
+        var total = 0
+        for tick in 1...4000 {
+            let now = Int64(tick) * 1_000_000
+            // 1000 bytes come due each millisecond; reads of 700 and 1300 in turn.
+            let due = link.due(at: now)
+            let count = min(due, tick % 2 == 1 ? 700 : 1300)
+            link.took(count, of: count, at: now)
+            total += count
+        }
+        #expect(abs(total - 4_000_000) <= 1300)
+    }
+
+    /// A link that had nothing to carry for a second makes up for a tick of it, no more.
+    @Test func idleCreditIsATick() throws {
+        var link = try Self.link(Self.constant(8000), credit: 5_000_000)
+        let due = link.due(at: Self.second)
+        #expect(due == 1_000_000)
+        link.took(0, of: due, at: Self.second)
+        #expect(link.due(at: Self.second) == 5000)
+        // Whole bytes of a floating-point sum.
+        #expect(abs(link.due(at: Self.second + 1_000_000) - 6000) <= 1)
+    }
+
+    /// A trace of 1 s at 8 Mbit/s and 1 s of nothing, entered in the middle of its first second.
+    @Test func traceWithOffset() throws {
+        let trace = try RateSchedule(periods: [
+            .init(durationNanoseconds: Self.second, bitsPerSecond: 8_000_000),
+            .init(durationNanoseconds: Self.second, bitsPerSecond: 0),
+        ])
+        var link = try Self.link(trace, offset: Self.second / 2)
+        #expect(link.due(at: Self.second / 2) == 500_000)
+        #expect(link.due(at: Self.second * 3 / 2) == 500_000)
+        #expect(link.due(at: Self.second * 2) == 1_000_000)
+        // A minute: 30 of 60 seconds, in 30 whole cycles.
+        #expect(link.due(at: Self.second * 60) == 30_000_000)
+    }
+
+    @Test func delayKeepsOrder() throws {
+        let delay = DelayModel(nanoseconds: 20_000_000, jitterNanoseconds: 15_000_000)
+        var link = try Self.link(Self.constant(8000), delay: delay)
+        var last: Int64 = 0
+        var sum: Int64 = 0
+        for tick in 1...2000 {
+            let now = Int64(tick) * 5_000_000
+            let time = link.release(5000, at: now)
+            #expect(time >= last && time >= now + 5_000_000)
+            last = time
+            sum += time - now
+        }
+        // Keeping the order only adds to the mean of 20 ms.
+        #expect(sum / 2000 >= 19_500_000 && sum / 2000 <= 32_000_000)
+        #expect(link.delay(at: 0) == 20_000_000)
+        #expect(link.stalls == 0)
+    }
+
+    /// A lost packet holds what follows for a round trip: 40 ms here, and is counted.
+    @Test func lossIsAModelledStall() throws {
+        var link = try Self.link(
+            Self.constant(8000), delay: DelayModel(nanoseconds: 20_000_000),
+            loss: .replay([false, false, true] + Array(repeating: false, count: 97)))
+        #expect(link.release(1448, at: 0) == 20_000_000)
+        #expect(link.release(1448, at: 1_000_000) == 21_000_000)
+        #expect(link.release(1448, at: 2_000_000) == 62_000_000)
+        #expect(link.release(1448, at: 3_000_000) == 62_000_000)
+        #expect(link.release(1448, at: 50_000_000) == 70_000_000)
+        #expect(link.stalls == 1 && link.stalledNanoseconds == 40_000_000)
+    }
+
+    @Test func lineIsFirstInFirstOut() {
+        var line = DelayedBytes()
+        for index in 0..<3000 { line.append([UInt8(index & 255), 0], at: Int64(index)) }
+        #expect(line.count == 6000 && line.nextTime == 0)
+        var next = 0
+        while let bytes = line.pop(at: 2500) {
+            #expect(bytes[0] == UInt8(next & 255))
+            next += 1
+        }
+        #expect(next == 2501 && line.count == 998)
+        #expect(line.pop(at: 2500) == nil)
+    }
+
+    /// Lazy viewers read about 16 KiB at a time, but never more rarely than every 50 ms.
+    @Test func stride() {
+        #expect(LoadLoop.stride(mode: .prompt, bitsPerSecond: 2e6) == 1)
+        #expect(LoadLoop.stride(mode: .lazy, bitsPerSecond: 2e6) == 10)
+        #expect(LoadLoop.stride(mode: .lazy, bitsPerSecond: 8e6) == 3)
+        #expect(LoadLoop.stride(mode: .lazy, bitsPerSecond: 1e9) == 1)
+    }
+}
