@@ -103,7 +103,7 @@ int millrace_add_route(const char *device, uint32_t prefix, uint32_t mask) {
     return result == 0 ? 0 : -error;
 }
 
-int millrace_poll(struct pollfd *entries, int count, int64_t nanoseconds) {
+int millrace_poll(void *entries, int count, int64_t nanoseconds) {
     struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     int ready = ppoll(entries, (nfds_t)count, &time, 0);
     return ready >= 0 ? ready : -errno;

@@ -6,7 +6,9 @@ import Harness
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",
-        subcommands: [BenchFanout.self, BenchSimulate.self, BenchNetem.self])
+        subcommands: [
+            BenchFanout.self, BenchSimulate.self, BenchNetem.self, BenchLink.self,
+        ])
 }
 
 struct BenchFanout: AsyncParsableCommand {

@@ -3,7 +3,6 @@
 #ifndef MILLRACE_NAMESPACES_H
 #define MILLRACE_NAMESPACES_H
 
-#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,8 +23,8 @@ int millrace_configure_interface(const char *name, uint32_t address, uint32_t ma
 /// Routes a prefix through a device without a gateway.
 int millrace_add_route(const char *device, uint32_t prefix, uint32_t mask);
 
-/// ppoll with a timeout in nanoseconds, 0 or more.
-int millrace_poll(struct pollfd *entries, int count, int64_t nanoseconds);
+/// ppoll on an array of struct pollfd, with a timeout in nanoseconds, 0 or more.
+int millrace_poll(void *entries, int count, int64_t nanoseconds);
 
 /// Sets how late timers of the calling thread may be, nanoseconds; 1 is the least.
 int millrace_set_timer_slack(unsigned long nanoseconds);

@@ -22,6 +22,10 @@ public final class LinkLogFile {
         text = LinkLogText(title: title, options: options)
     }
 
+    convenience init(_ request: LinkSession.LogRequest) throws(ShellError) {
+        try self.init(path: request.path, title: request.title, options: request.options)
+    }
+
     deinit { _ = close() }
 
     func arrival(at instant: Int64, bytes: Int) {

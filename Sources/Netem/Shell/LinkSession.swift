@@ -92,12 +92,7 @@ public final class LinkSession {
                     address: viewer, down: request.down, up: request.up, seed: request.seed)
             ], inside: program.tun.descriptor, outside: device.descriptor)
         if let logs = request.logs {
-            shell.log(
-                viewer: 0,
-                down: try LinkLogFile(
-                    path: logs.down.path, title: logs.down.title, options: logs.down.options),
-                up: try LinkLogFile(
-                    path: logs.up.path, title: logs.up.title, options: logs.up.options))
+            shell.log(viewer: 0, down: try LinkLogFile(logs.down), up: try LinkLogFile(logs.up))
         }
         routing = HostRouting(device: device.name, prefix: "\(network)/30")
         outside = device

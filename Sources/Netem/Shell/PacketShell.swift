@@ -105,7 +105,7 @@ public final class PacketShell {
     /// Forwards packets on the calling thread until `ready` says false. It is called with each of
     /// the descriptors `watched` that can be read.
     public func run(watching watched: [Int32], _ ready: (Int32) -> Bool) -> ShellReport {
-        millrace_set_timer_slack(1)
+        Clock.sharpenTimers()
         if options.realtime { _ = millrace_set_realtime() }
         let cpuAtStart = Self.threadSeconds()
         origin = Clock.monotonicNanoseconds()
