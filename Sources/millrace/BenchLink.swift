@@ -48,7 +48,8 @@ struct BenchLink: ParsableCommand {
                 "there is no case '\(name)'; it takes \(Self.cases.joined(separator: ", "))")
         }
         guard rates.split(separator: ",").allSatisfy({ (Int($0) ?? 0) >= 50 }) else {
-            throw ValidationError("--rates is '\(rates)'; it takes kbit/s of 50 and more, as 500,2000")
+            throw ValidationError(
+                "--rates is '\(rates)'; it takes kbit/s of 50 and more, as 500,2000")
         }
         try check(viewers, in: 1...1000, "--viewers")
         try check(viewerRate, in: 500...1_000_000, "--viewer-rate")

@@ -39,7 +39,8 @@ struct Link: ParsableCommand {
 
     @OptionGroup(title: "The link")
     var link: LinkOptions
-    @Option(help: ArgumentHelp("Log both directions to NAME.down.csv, NAME.up.csv.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Log both directions to NAME.down.csv, NAME.up.csv.", valueName: "name"))
     var log: String?
     @Flag(name: .shortAndLong, help: "Say nothing but errors and void trials.")
     var quiet = false
@@ -112,7 +113,8 @@ struct Link: ParsableCommand {
                 let path = "\(log).\(direction.rawValue).csv"
                 return .init(
                     path: path,
-                    title: "millrace link, one direction; replay with: millrace link --replay \(path)",
+                    title:
+                        "millrace link, one direction; replay with: millrace link --replay \(path)",
                     options: link.description + [.init("direction", direction.rawValue)])
             }
             request.logs = (file(.down), file(.up))

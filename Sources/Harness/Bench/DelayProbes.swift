@@ -44,7 +44,13 @@ final class DelayProbes: Sendable {
             box.withLock { $0 = errors }
             done.signal()
         }.start()
-        Clock.sharpenTimers()
+        Thread { [self] in send(seconds: seconds) }.start()
+        done.wait()
+        return box.withLock { $0 }
+    }
+
+    private func send(seconds: Double) {
+        ShellPrivilege.preferThread()
         var random = SeededGenerator(seed: 1)
         var next = Clock.monotonicNanoseconds() + 1_000_000
         let until = next + Int64(seconds * 1e9)
@@ -56,8 +62,6 @@ final class DelayProbes: Sendable {
             // 3 to 9 ms apart: never two on the link at once, and no beat with any tick.
             next += Int64.random(in: 3_000_000...9_000_000, using: &random)
         }
-        done.wait()
-        return box.withLock { $0 }
     }
 
     private func send() {
@@ -71,6 +75,7 @@ final class DelayProbes: Sendable {
     }
 
     private func receive() -> DelayHistogram {
+        ShellPrivilege.preferThread()
         var errors = DelayHistogram()
         var payload = [UInt8](repeating: 0, count: Self.payloadBytes)
         // Until a second passes without a probe.

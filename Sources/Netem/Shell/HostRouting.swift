@@ -76,7 +76,8 @@ final class HostRouting {
         }
         self.note = note
         guard note.save() else {
-            obstacle = "\(Self.directory) cannot be written, and what is changed could not be undone"
+            obstacle =
+                "\(Self.directory) cannot be written, and what is changed could not be undone"
             return
         }
         obstacle = enable()

@@ -119,7 +119,8 @@ final class IsolatedProgram {
             "cannot run '\(program)': "
                 + (found == 126
                     ? "it may not be executed; check its permissions"
-                    : "there is no such program; check its name and PATH"), exitCode: found)
+                    : "there is no such program; check its name and PATH"),
+            exitCode: found)
     }
 
     private static func copy(_ text: String) -> UnsafeMutablePointer<CChar>? { strdup(text) }

@@ -150,7 +150,7 @@ public final class LinkSession {
             else { continue }
             do throws(ShellError) {
                 return (try TunDevice(name: "millrace\(k)"), network)
-            } catch where error.isBusy {
+            } catch  where error.isBusy {
                 continue
             }
         }

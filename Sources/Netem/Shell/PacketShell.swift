@@ -105,8 +105,7 @@ public final class PacketShell {
     /// Forwards packets on the calling thread until `ready` says false. It is called with each of
     /// the descriptors `watched` that can be read.
     public func run(watching watched: [Int32], _ ready: (Int32) -> Bool) -> ShellReport {
-        Clock.sharpenTimers()
-        if options.realtime { _ = millrace_set_realtime() }
+        if options.realtime { ShellPrivilege.preferThread() } else { Clock.sharpenTimers() }
         let cpuAtStart = Self.threadSeconds()
         origin = Clock.monotonicNanoseconds()
         var entries = ([inside, outside] + watched).map {

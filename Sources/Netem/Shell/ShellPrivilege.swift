@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Sockets
 
 /// The right to make network namespaces and devices: root's, or that of a user namespace.
 public enum ShellPrivilege {
@@ -14,13 +15,21 @@ public enum ShellPrivilege {
             ? nil : "no user namespace: \(String(cString: strerror(-code))); run as root"
     }
 
+    /// Lets the calling thread run before all that are not real-time, where that is allowed, with
+    /// timers as exact as the kernel's. Only for threads that mostly sleep.
+    public static func preferThread() {
+        Clock.sharpenTimers()
+        _ = millrace_set_realtime()
+    }
+
     /// Why the packet shell cannot run here; nil where it can.
     public static func obstacle(asRoot: Bool) -> String? {
         guard access(TunDevice.path, F_OK) == 0 else {
             return "there is no \(TunDevice.path); modprobe tun"
         }
         guard access(TunDevice.path, R_OK | W_OK) == 0 else {
-            return "\(TunDevice.path) may not be opened; run as root, or: chmod 0666 \(TunDevice.path)"
+            return
+                "\(TunDevice.path) may not be opened; run as root, or: chmod 0666 \(TunDevice.path)"
         }
         if !asRoot, let limit = SystemFiles.read("/proc/sys/user/max_user_namespaces"),
             SystemFiles.firstLine(limit) == "0"
