@@ -11,6 +11,7 @@ struct BenchLink: ParsableCommand {
             Real TCP (cubic) and UDP between two network namespaces, through the packet shell. \
             'goodput': one viewer at each rate, against rate × 1448/1500. 'delay': datagrams on an \
             idle link, what is beyond its ideal delay. 'viewers': many at once, behind one device. \
+            'kernel': the same shaped by HTB on a router (no delay), against rate × 1448/1514. \
             A case is void (exit 97) where packets were released more than 5 ms late (p99).
             Keys of --json: benchmark, congestion_control, measurements[] (case, viewers, \
             rate_kbps, seconds, goodput_kbps, expected_kbps, error_pct, error_lowest_pct, \
@@ -21,7 +22,8 @@ struct BenchLink: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Cases to run: goodput, delay, viewers. (default: all)", valueName: "case"))
+            "Case to run, may be repeated: goodput, delay, viewers; kernel only on demand. (default: the first three)",
+            valueName: "case"))
     var only: [String] = []
     @Option(help: "Rates of the goodput cases, kbit/s, with commas.")
     var rates = "500,2000,10000,50000"
@@ -40,7 +42,7 @@ struct BenchLink: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    private static let cases = ["goodput", "delay", "viewers"]
+    private static let cases = ["goodput", "delay", "viewers", "kernel"]
 
     func validate() throws {
         for name in only where !Self.cases.contains(name) {
@@ -68,7 +70,9 @@ struct BenchLink: ParsableCommand {
         options.ratesKilobits =
             wants("goodput") ? rates.split(separator: ",").compactMap { Int($0) } : []
         options.measuresDelay = wants("delay")
-        options.viewers = wants("viewers") ? viewers : 0
+        options.measuresViewers = wants("viewers")
+        options.measuresKernel = only.contains("kernel")
+        options.viewers = viewers
         options.viewerKilobits = viewerRate
         options.delayMilliseconds = delay
         options.seconds = Double(duration)
@@ -102,7 +106,9 @@ struct BenchLink: ParsableCommand {
                 "delay error p50 \(milliseconds(m.delayErrorP50)), p99 \(milliseconds(m.delayErrorP99)), max \(milliseconds(m.delayErrorMaximum)) ms (\(probes) probes)"
         }
         Swift.print(
-            "\(line); released late p50 \(milliseconds(m.releaseP50)), p99 \(milliseconds(m.releaseP99)), max \(milliseconds(m.releaseMaximum)) ms; \(rounded(m.cpuCores)) core"
+            m.cpuCores == nil
+                ? line
+                : "\(line); released late p50 \(milliseconds(m.releaseP50)), p99 \(milliseconds(m.releaseP99)), max \(milliseconds(m.releaseMaximum)) ms; \(rounded(m.cpuCores ?? 0)) core"
         )
         for reason in m.voidReasons { Swift.print("  void: \(reason)") }
     }

@@ -43,7 +43,6 @@ int millrace_read_signal(int fd, int *from_terminal);
 /// The steps of `millrace_spawn_isolated`, and the messages of its control socket.
 enum millrace_isolation_step {
     MILLRACE_STEP_NAMESPACES = 1,
-    MILLRACE_STEP_USER_MAP,
     MILLRACE_STEP_MOUNTS,
     MILLRACE_STEP_TUN,
     MILLRACE_STEP_INTERFACE,
@@ -63,10 +62,6 @@ struct millrace_isolation_options {
     uint32_t address;
     uint32_t mask;
     int mtu;
-    /// 1: in a user namespace of its own, with these lines for its maps.
-    int user_namespace;
-    const char *uid_map;
-    const char *gid_map;
     /// Takes the place of /etc/resolv.conf; NULL leaves it.
     const char *resolv_conf;
 };

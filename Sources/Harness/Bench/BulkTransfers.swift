@@ -15,9 +15,11 @@ final class BulkTransfers: Sendable {
     /// to the link.
     private var tickNanoseconds: Int64 { receivers.count > 10 ? 10_000_000 : 1_000_000 }
 
-    init(_ network: ShellNetwork, viewers: Int, congestionControl: String) throws {
-        let listener = try BenchSocket.make(
-            SOCK_STREAM, at: ShellNetwork.server, in: network.outside)
+    init(
+        inside: NetworkNamespace, outside: NetworkNamespace, viewers: Int,
+        congestionControl: String
+    ) throws {
+        let listener = try BenchSocket.make(SOCK_STREAM, at: ShellNetwork.server, in: outside)
         defer { close(listener) }
         try BenchSocket.setCongestionControl(listener, congestionControl)
         guard listen(listener, 1024) == 0 else { throw BenchSocket.failure("cannot listen") }
@@ -27,7 +29,7 @@ final class BulkTransfers: Sendable {
         var senders: [Int32] = []
         for i in 0..<viewers {
             let receiver = try BenchSocket.make(
-                SOCK_STREAM, at: ShellNetwork.viewer(i), in: network.inside)
+                SOCK_STREAM, at: ShellNetwork.viewer(i), in: inside)
             receivers.append(receiver)
             guard BenchSocket.withAddress(target, { connect(receiver, $0, $1) }) == 0 else {
                 throw BenchSocket.failure("viewer \(i) cannot connect")

@@ -12,10 +12,13 @@ public struct LinkBench: Sendable {
     public struct Options: Sendable {
         /// Rates of the single-viewer goodput cases, kbit/s.
         public var ratesKilobits = [500, 2000, 10_000, 50_000]
-        /// Viewers of the last case (0 leaves it away), and kbit/s of each.
+        public var measuresViewers = true
+        /// Of the case with many viewers: how many, and kbit/s of each.
         public var viewers = 100
         public var viewerKilobits = 2000
         public var measuresDelay = true
+        /// The case with many viewers again, shaped by the kernel.
+        public var measuresKernel = false
         public var delayMilliseconds = 20
         public var warmupSeconds = 5.0
         public var seconds = 20.0
@@ -28,7 +31,7 @@ public struct LinkBench: Sendable {
 
     /// One case. The fields of other cases are nil.
     public struct Measurement: Codable, Sendable {
-        /// `goodput`, `delay` or `viewers`.
+        /// `goodput`, `delay`, `viewers` or `kernel`.
         public var name: String
         public var viewers: Int
         public var rateKilobits: Int
@@ -46,12 +49,25 @@ public struct LinkBench: Sendable {
         public var delayErrorMaximum: Double?
         public var probes: Int?
         /// Of the shell's thread, per second.
-        public var cpuCores: Double
+        public var cpuCores: Double?
         public var releaseP50: Double?
         public var releaseP99: Double?
         public var releaseMaximum: Double?
-        public var packets: Int
-        public var voidReasons: [String]
+        public var packets: Int?
+        public var voidReasons: [String] = []
+
+        /// - Parameters:
+        ///   - rates: bit/s of each viewer.
+        ///   - expected: kbit/s.
+        mutating func setGoodput(_ rates: [Double], expected: Double) {
+            let errors = rates.map { ($0 / 1000 / expected - 1) * 100 }
+            let mean = rates.reduce(0, +) / Double(rates.count) / 1000
+            goodputKilobits = mean
+            expectedKilobits = expected
+            errorPercent = (mean / expected - 1) * 100
+            lowestErrorPercent = errors.min()
+            highestErrorPercent = errors.max()
+        }
 
         private enum CodingKeys: String, CodingKey {
             case viewers, seconds, probes, packets
@@ -100,12 +116,13 @@ public struct LinkBench: Sendable {
             take(try goodput("goodput", viewers: 1, kilobits: rate, quantum: 0))
         }
         if options.measuresDelay { take(try delay()) }
-        if options.viewers > 0 {
+        if options.measuresViewers {
             take(
                 try goodput(
                     "viewers", viewers: options.viewers, kilobits: options.viewerKilobits,
                     quantum: options.quantumNanoseconds))
         }
+        if options.measuresKernel { take(try kernel()) }
         return Report(congestionControl: options.congestionControl, measurements: measurements)
     }
 
@@ -136,18 +153,34 @@ public struct LinkBench: Sendable {
     ) throws -> Measurement {
         let network = try network(viewers: viewers, kilobits: kilobits, quantum: quantum)
         let transfers = try BulkTransfers(
-            network, viewers: viewers, congestionControl: options.congestionControl)
+            inside: network.inside, outside: network.outside, viewers: viewers,
+            congestionControl: options.congestionControl)
         let rates = transfers.measure(warmup: options.warmupSeconds, seconds: options.seconds)
         let report = try network.stop()
-        let expected = Double(kilobits) * Self.payloadBytes / Self.packetBytes
-        let errors = rates.map { ($0 / 1000 / expected - 1) * 100 }
-        let mean = rates.reduce(0, +) / Double(rates.count) / 1000
         var measurement = measurement(name, viewers, kilobits, report)
-        measurement.goodputKilobits = mean
-        measurement.expectedKilobits = expected
-        measurement.errorPercent = (mean / expected - 1) * 100
-        measurement.lowestErrorPercent = errors.min()
-        measurement.highestErrorPercent = errors.max()
+        measurement.setGoodput(
+            rates, expected: Double(kilobits) * Self.payloadBytes / Self.packetBytes)
+        return measurement
+    }
+
+    /// The kernel shell, which counts the Ethernet header.
+    private func kernel() throws -> Measurement {
+        let (viewers, kilobits) = (options.viewers, options.viewerKilobits)
+        let spec = LinkSpec(
+            rate: .constant(Bitrate(kilobitsPerSecond: kilobits)),
+            queue: .dropTail(.bytes(64_000)), overhead: .l2)
+        let network = try KernelNetwork(
+            viewers: (0..<viewers).map {
+                .init(address: ShellNetwork.viewer($0), down: spec, up: spec)
+            })
+        let transfers = try BulkTransfers(
+            inside: network.inside, outside: network.outside, viewers: viewers,
+            congestionControl: options.congestionControl)
+        let rates = transfers.measure(warmup: options.warmupSeconds, seconds: options.seconds)
+        var measurement = Measurement(
+            name: "kernel", viewers: viewers, rateKilobits: kilobits, seconds: options.seconds)
+        measurement.setGoodput(
+            rates, expected: Double(kilobits) * Self.payloadBytes / (Self.packetBytes + 14))
         return measurement
     }
 

@@ -92,7 +92,6 @@ final class IsolatedProgram {
 
     private static func name(ofStep step: Int32) -> String {
         switch UInt32(bitPattern: step) {
-        case MILLRACE_STEP_USER_MAP.rawValue: "map the user into its namespace"
         case MILLRACE_STEP_MOUNTS.rawValue: "mount in the program's namespace"
         case MILLRACE_STEP_TUN.rawValue: "make a TUN device for the program from \(TunDevice.path)"
         case MILLRACE_STEP_INTERFACE.rawValue: "configure the program's TUN device"

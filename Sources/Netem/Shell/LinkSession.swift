@@ -64,6 +64,14 @@ public final class LinkSession {
     /// SIGINT, SIGTERM, SIGHUP and SIGQUIT away from it.
     /// - Throws: `LinkError` for an impossible link, `ShellError`.
     public init(_ request: Request) throws {
+        if let obstacle = ShellPrivilege.obstacle(asRoot: geteuid() == 0) {
+            throw ShellError("a link cannot run here: \(obstacle)")
+        }
+        guard geteuid() == 0 else {
+            throw ShellError(
+                "without root a link has no way to this machine's servers; run as root, or run server and link together in: unshare -Urn sh -c '…'"
+            )
+        }
         HostRouting.sweep()
         let (device, network) = try Self.makeDevice()
         gateway = network.advanced(by: 1)
