@@ -73,23 +73,23 @@ public final class KernelNetwork: Sendable {
         try Self.configure(
             router, "ip",
             [
-                "link add viewers type veth peer name up netns \(insideFile)",
-                "link add servers type veth peer name up netns \(outsideFile)",
+                "link add viewers type veth peer name port netns \(insideFile)",
+                "link add servers type veth peer name port netns \(outsideFile)",
                 "addr add 10.76.1.1/30 dev viewers", "addr add 10.76.2.1/30 dev servers",
                 "link set viewers up", "link set servers up",
             ])
         // Packets of one segment each, as on a wire.
-        let prepare = ["link set up gso_max_segs 1", "link set up up"]
+        let prepare = ["link set dev port gso_max_segs 1", "link set dev port up"]
         try Self.configure(
             inside, "ip",
             prepare + [
-                "addr add 10.76.1.2/30 dev up", "route add default via 10.76.1.1",
+                "addr add 10.76.1.2/30 dev port", "route add default via 10.76.1.1",
                 "addr add \(ShellNetwork.viewer(0))/16 dev lo",
             ])
         try Self.configure(
             outside, "ip",
             prepare + [
-                "addr add 10.76.2.2/30 dev up", "route add default via 10.76.2.1",
+                "addr add 10.76.2.2/30 dev port", "route add default via 10.76.2.1",
                 "addr add \(ShellNetwork.server)/32 dev lo",
             ])
         try Self.configure(
