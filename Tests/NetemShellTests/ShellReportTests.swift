@@ -1,3 +1,5 @@
+import Netem
+import SimulationKernel
 import Statistics
 import Testing
 
@@ -23,6 +25,27 @@ import Testing
         report.overflows = 2
         report.refused = 1
         #expect(report.voidReasons.count == 3)
+    }
+
+    /// The kernel shell refuses what it cannot honour, and says what can.
+    @Test func kernelShellRefuses() throws {
+        let rate = RateModel.constant(Bitrate(kilobitsPerSecond: 2000))
+        let queue = QueueDiscipline.dropTail(.bytes(64_000))
+        let good = LinkSpec(rate: rate, queue: queue, overhead: .l2)
+        let checked = try KernelShell.check(good)
+        #expect(checked.rate == 2_000_000 && checked.limit == 64_000)
+        var lossy = good
+        lossy.loss = .bernoulli(0.01)
+        var late = good
+        late.delay = DelayModel(nanoseconds: 1)
+        for spec in [
+            lossy, late, LinkSpec(rate: .unlimited, queue: queue, overhead: .l2),
+            LinkSpec(rate: rate, queue: .coDel(), overhead: .l2),
+            LinkSpec(rate: rate, queue: queue),
+        ] {
+            let error = #expect(throws: ShellError.self) { try KernelShell.check(spec) }
+            #expect(error?.message.contains("packet shell") == true)
+        }
     }
 
     @Test func slotsAreGivenOnce() throws {
