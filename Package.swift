@@ -82,6 +82,13 @@ let package = Package(
             .target(name: "CLinux"),
         ],
         module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
+        module(
+            "NetemShell",
+            [
+                "Netem", "SimulationKernel", "Statistics", "Sockets", "CLinux",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            path: "Sources/Netem/Shell"),
         module("CaptureLive", ["Capture", "CPcap", "CLinux", nioCore], tests: nil),
         module(
             "Publisher",
@@ -109,7 +116,7 @@ let package = Package(
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
                 "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
-                "ABR", "Netem",
+                "ABR", "Netem", "NetemShell",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
@@ -120,7 +127,7 @@ let package = Package(
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
-                    "Netem",
+                    "Netem", "NetemShell", "CLinux",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

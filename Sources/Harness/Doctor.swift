@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import NetemShell
 
 /// What this machine can and cannot do for Millrace, and how to mend it.
 public struct Doctor: Sendable {
@@ -18,7 +19,7 @@ public struct Doctor: Sendable {
     public init() {}
 
     public func examine() -> [Finding] {
-        privileges + [descriptors, congestionControl] + programs + [processors]
+        privileges + [descriptors, congestionControl] + shells + programs + [processors]
     }
 
     private func finding(
@@ -65,10 +66,39 @@ public struct Doctor: Sendable {
                 "modprobe tcp_cubic, or set congestion_control in the scenario")
     }
 
+    /// Which drivers of the link model can run.
+    private var shells: [Finding] {
+        let isRoot = geteuid() == 0
+        let packet =
+            ShellPrivilege.obstacle(asRoot: isRoot).map {
+                finding(.warning, "packet shell", "cannot run: \($0)", "run as root; modprobe tun")
+            }
+            ?? finding(
+                .ok, "packet shell",
+                isRoot
+                    ? "root: 'millrace link', 'bench link'"
+                    : "user namespace: 'bench link'; 'millrace link' with the server inside 'unshare -Urn'"
+            )
+        guard let obstacle = KernelShell.obstacle() else {
+            return [
+                packet,
+                finding(
+                    .ok, "kernel shell",
+                    "HTB: rates; netem: "
+                        + (KernelShell.hasNetem
+                            ? "there, not used" : "not in this kernel, so no delay and no loss")),
+            ]
+        }
+        return [
+            packet, finding(.warning, "kernel shell", "cannot run: \(obstacle)", "run as root"),
+        ]
+    }
+
     private var programs: [Finding] {
         let wanted: [(String, String, String)] = [
             ("ffmpeg", "ffmpeg", "files other than FLV as sources; tests"),
             ("nginx", "nginx-light libnginx-mod-rtmp", "the nginx-rtmp stack"),
+            ("nft", "nftables", "the way outside from 'millrace link'"),
             ("ip", "iproute2", "the congestion control in a run's network namespace"),
             ("tshark", "tshark", "tests"), ("rtmpdump", "rtmpdump", "tests"),
             ("tcpdump", "tcpdump", "tests"),

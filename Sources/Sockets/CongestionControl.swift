@@ -20,6 +20,13 @@ public struct CongestionControl: Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
     }
 
+    /// Sets the algorithm on a TCP socket; false where that is not possible (`errno`).
+    public func apply(toSocket descriptor: Int32) -> Bool {
+        setsockopt(
+            descriptor, Int32(IPPROTO_TCP), Int32(millrace_TCP_CONGESTION), name,
+            socklen_t(name.utf8.count)) == 0
+    }
+
     /// Sets the algorithm on a channel; accepted connections inherit a listening channel's.
     /// Fails with `CongestionControlError` where the kernel does not know it or this process may
     /// not use it.

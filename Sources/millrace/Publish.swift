@@ -166,5 +166,7 @@ func rounded(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
     let hundredths = Int((value * 100).rounded())
     let fraction = String(abs(hundredths) % 100)
-    return "\(hundredths / 100).\(fraction.count == 1 ? "0" : "")\(fraction)"
+    // -0.05 has no whole part to carry its sign.
+    return (hundredths < 0 ? "-" : "")
+        + "\(abs(hundredths) / 100).\(fraction.count == 1 ? "0" : "")\(fraction)"
 }

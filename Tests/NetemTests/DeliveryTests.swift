@@ -114,6 +114,29 @@ import Testing
         #expect(try LinkReplay(log, through: spec).mismatches > 0)
     }
 
+    /// The nanosecond form: what `LinkLogText` writes is read again, options included.
+    @Test func logInNanoseconds() throws {
+        let spec = LinkSpec(
+            loss: .bernoulli(0.2), rate: .constant(Bitrate(kilobitsPerSecond: 999)),
+            queue: .dropTail(.packets(2)), delay: DelayModel(nanoseconds: 1_234_567))
+        var link = try LinkModel(spec, seed: 3)
+        let options: [LinkLog.Option] = [.init("delay", "20ms±5ms normal 25%"), .init("seed", "3")]
+        var text = LinkLogText(title: "a link", options: options)
+        for i in 0..<200 {
+            let instant = Int64(i) * 7_654_321
+            while let event = link.next(until: instant) { text.write(event) }
+            link.arrive(id: UInt64(i), bytes: 100 + 7 * i, at: instant)
+            text.arrival(at: instant, bytes: 100 + 7 * i)
+        }
+        while let event = link.next(until: .max) { text.write(event) }
+        let log = try LinkLog(parsing: text.bytes, file: "a.csv")
+        #expect(log.options == options && log.unitNanoseconds == 1)
+        let replay = try LinkReplay(log, through: spec, seed: 3)
+        #expect(replay.mismatches == 0, "\(replay.differences)")
+        #expect(replay.arrivals == 200 && replay.drops > 20)
+        #expect(try LinkReplay(log, through: spec, seed: 4).mismatches > 0)
+    }
+
     @Test func logRefusals() {
         let cases: [(name: String, text: String, line: Int, code: TraceError.Code)] = [
             ("header", "arrive,1,2,\n", 1, .missingColumn),

@@ -7,6 +7,8 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+#include "Namespaces.h"
+
 /// How `millrace_spawn` starts a child. A descriptor of -1 means /dev/null.
 struct millrace_spawn_options {
     const char *path;

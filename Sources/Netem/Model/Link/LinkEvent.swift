@@ -3,7 +3,7 @@ public struct LinkEvent: Sendable, Hashable {
     public enum Outcome: UInt8, Sendable, Hashable {
         /// It leaves the link.
         case departed
-        /// A second copy leaves the link.
+        /// A second copy leaves the link, at the same time as the original and just before it.
         case duplicated
         /// The loss model took it.
         case lost

@@ -177,10 +177,11 @@ public struct LinkModel: Sendable {
     private mutating func send(_ packet: LinkPacket, at instant: Int64) {
         var leaves = instant &+ delay.next(extra: server.delay(at: instant))
         if spec.reorder > 0, reorderRandom.nextUnit() < spec.reorder { leaves = instant }
-        line.enter(packet, leaves: leaves)
+        // The copy first: once the original has left, nothing of the packet is inside.
         if spec.duplicate > 0, duplicateRandom.nextUnit() < spec.duplicate {
             counters.duplicated.add(packet.bytes)
             line.enter(packet, leaves: leaves, isCopy: true)
         }
+        line.enter(packet, leaves: leaves)
     }
 }

@@ -160,6 +160,11 @@ extension RateModel {
                 throw LinkNotation.unknown(name, "rate model", among: ["unlimited", "bucket"])
             }
             let value = try LinkNotation.value(LinkNotation.trimmed(text), .bitrate, "the rate")
+            guard value > 0 else {
+                throw LinkError(
+                    "the rate is '\(text)', so that nothing ever passes; it takes more than 0, an outage is a trace with a period of rate 0"
+                )
+            }
             self = .constant(Bitrate(bitsPerSecond: Int(value)))
         }
         try check()

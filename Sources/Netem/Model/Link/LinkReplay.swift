@@ -1,4 +1,5 @@
-/// What a `LinkModel` makes of the arrivals of a log, beside what the log says, to the millisecond.
+/// What a `LinkModel` makes of the arrivals of a log, beside what the log says, to the log's unit (the
+/// millisecond, or the nanosecond).
 public struct LinkReplay: Sendable, Hashable {
     /// The most lines kept in `differences`.
     public static let mostDifferences = 100
@@ -14,20 +15,20 @@ public struct LinkReplay: Sendable, Hashable {
     public private(set) var differences: [String] = []
 
     private struct Outcome: Comparable {
-        var milliseconds: Int64
+        var time: Int64
         var isDrop: Bool
         var bytes: Int
         var delay: Int64?
         var line = 0
 
         private var key: (Int64, Int, Int, Int64) {
-            (milliseconds, isDrop ? 1 : 0, bytes, delay ?? -1)
+            (time, isDrop ? 1 : 0, bytes, delay ?? -1)
         }
         static func == (a: Self, b: Self) -> Bool { a.key == b.key }
         static func < (a: Self, b: Self) -> Bool { a.key < b.key }
 
         var description: String {
-            "\(isDrop ? "drop" : "depart"),\(milliseconds),\(bytes),\(delay.map { "\($0)" } ?? "")"
+            "\(isDrop ? "drop" : "depart"),\(time),\(bytes),\(delay.map { "\($0)" } ?? "")"
         }
     }
 
@@ -37,22 +38,23 @@ public struct LinkReplay: Sendable, Hashable {
         var link = try LinkModel(spec, seed: seed)
         var expected: [Outcome] = []
         var actual: [Outcome] = []
-        let tellsDelay = log.rows.contains { $0.delayMilliseconds != nil }
+        let unit = log.unitNanoseconds
+        let tellsDelay = log.rows.contains { $0.delay != nil }
         func drain(_ link: inout LinkModel, until instant: Int64) {
             while let event = link.next(until: instant) {
                 let isDrop = event.outcome == .lost || event.outcome == .dropped
-                let milliseconds = event.nanoseconds / 1_000_000
+                let time = event.nanoseconds / unit
                 actual.append(
                     Outcome(
-                        milliseconds: milliseconds, isDrop: isDrop, bytes: Int(event.bytes),
+                        time: time, isDrop: isDrop, bytes: Int(event.bytes),
                         delay: isDrop || !tellsDelay
-                            ? nil : milliseconds - event.arrivedNanoseconds / 1_000_000))
+                            ? nil : time - event.arrivedNanoseconds / unit))
             }
         }
         for row in log.rows {
             switch row.event {
             case .arrive:
-                let instant = row.milliseconds * 1_000_000
+                let instant = row.time * unit
                 drain(&link, until: instant)
                 link.arrive(id: UInt64(arrivals), bytes: row.bytes, at: instant)
                 arrivals += 1
@@ -60,11 +62,11 @@ public struct LinkReplay: Sendable, Hashable {
                 if row.event == .drop { drops += 1 } else { departures += 1 }
                 expected.append(
                     Outcome(
-                        milliseconds: row.milliseconds, isDrop: row.event == .drop,
-                        bytes: row.bytes, delay: row.delayMilliseconds, line: row.line))
+                        time: row.time, isDrop: row.event == .drop,
+                        bytes: row.bytes, delay: row.delay, line: row.line))
             }
         }
-        drain(&link, until: (log.rows.last?.milliseconds ?? 0) * 1_000_000 + 999_999)
+        drain(&link, until: ((log.rows.last?.time ?? 0) + 1) * unit - 1)
         compare(expected.sorted(), actual.sorted())
     }
 

@@ -1,0 +1,116 @@
+import Foundation
+import Glibc
+import NetemShell
+import Sockets
+import Synchronization
+
+/// TCP downloads without end, one per viewer, from one sending and one receiving thread.
+final class BulkTransfers: Sendable {
+    private let senders: [Int32]
+    private let receivers: [Int32]
+    private let stopped = Atomic(false)
+    private let done = DispatchSemaphore(value: 0)
+
+    /// How often the threads look at their sockets: seldom for many, so that they leave the machine
+    /// to the link.
+    private var tickNanoseconds: Int64 { receivers.count > 10 ? 10_000_000 : 1_000_000 }
+
+    init(
+        inside: NetworkNamespace, outside: NetworkNamespace, viewers: Int,
+        congestionControl: String
+    ) throws {
+        let listener = try BenchSocket.make(SOCK_STREAM, at: ShellNetwork.server, in: outside)
+        defer { close(listener) }
+        try BenchSocket.setCongestionControl(listener, congestionControl)
+        guard listen(listener, 1024) == 0 else { throw BenchSocket.failure("cannot listen") }
+        let target = BenchSocket.address(
+            ShellNetwork.server, port: BenchSocket.port(of: listener))
+        var receivers: [Int32] = []
+        var senders: [Int32] = []
+        for i in 0..<viewers {
+            let receiver = try BenchSocket.make(
+                SOCK_STREAM, at: ShellNetwork.viewer(i), in: inside)
+            receivers.append(receiver)
+            guard BenchSocket.withAddress(target, { connect(receiver, $0, $1) }) == 0 else {
+                throw BenchSocket.failure("viewer \(i) cannot connect")
+            }
+            let sender = accept(listener, nil, nil)
+            guard sender >= 0 else { throw BenchSocket.failure("cannot accept viewer \(i)") }
+            senders.append(sender)
+            BenchSocket.setNonBlocking(sender)
+            BenchSocket.setNonBlocking(receiver)
+        }
+        self.senders = senders
+        self.receivers = receivers
+    }
+
+    deinit { for descriptor in senders + receivers { close(descriptor) } }
+
+    /// Bits per second of payload that each viewer gets after the warm-up.
+    func measure(warmup: Double, seconds: Double) -> [Double] {
+        let thread = Thread { [self] in
+            sendUntilStopped()
+            done.signal()
+        }
+        thread.start()
+        let rates = receive(warmup: warmup, seconds: seconds)
+        stopped.store(true, ordering: .relaxed)
+        done.wait()
+        return rates
+    }
+
+    private func sendUntilStopped() {
+        let block = [UInt8](repeating: 0x5A, count: 1 << 16)
+        var tick = Clock.monotonicNanoseconds()
+        while !stopped.load(ordering: .relaxed) {
+            for descriptor in senders {
+                // At most 16 blocks a tick, which is more than any link here takes.
+                for _ in 0..<16 {
+                    guard send(descriptor, block, block.count, Int32(MSG_NOSIGNAL)) > 0 else {
+                        break
+                    }
+                }
+            }
+            tick = Self.sleep(after: tick, tickNanoseconds)
+        }
+    }
+
+    /// A count of payload and when it was read.
+    private struct Mark {
+        var bytes = 0
+        var nanoseconds: Int64 = 0
+    }
+
+    private func receive(warmup: Double, seconds: Double) -> [Double] {
+        let start = Clock.monotonicNanoseconds()
+        let from = start + Int64(warmup * 1e9)
+        let until = from + Int64(seconds * 1e9)
+        var last = [Mark](repeating: Mark(), count: receivers.count)
+        var first = [Mark?](repeating: nil, count: receivers.count)
+        var tick = start
+        while tick < until {
+            for (i, descriptor) in receivers.enumerated() {
+                // Dropped in the kernel: the bytes say nothing.
+                let count = recv(descriptor, nil, 1 << 22, Int32(MSG_TRUNC))
+                guard count > 0 else { continue }
+                last[i].bytes += count
+                last[i].nanoseconds = Clock.monotonicNanoseconds()
+                if first[i] == nil, last[i].nanoseconds >= from { first[i] = last[i] }
+            }
+            tick = Self.sleep(after: tick, tickNanoseconds)
+        }
+        return zip(first, last).map { first, last in
+            guard let first, last.nanoseconds > first.nanoseconds else { return 0 }
+            return Double(last.bytes - first.bytes) * 8e9
+                / Double(last.nanoseconds - first.nanoseconds)
+        }
+    }
+
+    private static func sleep(after tick: Int64, _ nanoseconds: Int64) -> Int64 {
+        let next = max(tick + nanoseconds, Clock.monotonicNanoseconds())
+        var time = timespec(
+            tv_sec: Int(next / 1_000_000_000), tv_nsec: Int(next % 1_000_000_000))
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil)
+        return next
+    }
+}

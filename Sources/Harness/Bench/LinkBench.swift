@@ -1,0 +1,217 @@
+import Foundation
+import Glibc
+import Netem
+import NetemShell
+import SimulationKernel
+import Sockets
+import Statistics
+
+/// The packet shell with real TCP and UDP between two network namespaces: how exact its rate and its
+/// delay are, and what it costs.
+public struct LinkBench: Sendable {
+    public struct Options: Sendable {
+        /// Rates of the single-viewer goodput cases, kbit/s.
+        public var ratesKilobits = [500, 2000, 10_000, 50_000]
+        public var measuresViewers = true
+        /// Of the case with many viewers: how many, and kbit/s of each.
+        public var viewers = 100
+        public var viewerKilobits = 2000
+        public var measuresDelay = true
+        /// The case with many viewers again, shaped by the kernel.
+        public var measuresKernel = false
+        public var delayMilliseconds = 20
+        public var warmupSeconds = 5.0
+        public var seconds = 20.0
+        public var congestionControl = "cubic"
+        /// Of the case with many viewers, nanoseconds (`PacketShell.Options`).
+        public var quantumNanoseconds: Int64 = 500_000
+
+        public init() {}
+    }
+
+    /// One case. The fields of other cases are nil.
+    public struct Measurement: Codable, Sendable {
+        /// `goodput`, `delay`, `viewers` or `kernel`.
+        public var name: String
+        public var viewers: Int
+        public var rateKilobits: Int
+        public var seconds: Double
+        /// Payload per second: the mean over the viewers, and what the rate lets pass.
+        public var goodputKilobits: Double?
+        public var expectedKilobits: Double?
+        /// Of the mean, and of the worst viewers; per cent of what is expected.
+        public var errorPercent: Double?
+        public var lowestErrorPercent: Double?
+        public var highestErrorPercent: Double?
+        /// One-way delay beyond serialization and the link's delay, milliseconds.
+        public var delayErrorP50: Double?
+        public var delayErrorP99: Double?
+        public var delayErrorMaximum: Double?
+        public var probes: Int?
+        /// Of the shell's thread, per second.
+        public var cpuCores: Double?
+        public var releaseP50: Double?
+        public var releaseP99: Double?
+        public var releaseMaximum: Double?
+        public var packets: Int?
+        public var voidReasons: [String] = []
+
+        /// - Parameters:
+        ///   - rates: bit/s of each viewer.
+        ///   - expected: kbit/s.
+        mutating func setGoodput(_ rates: [Double], expected: Double) {
+            let errors = rates.map { ($0 / 1000 / expected - 1) * 100 }
+            let mean = rates.reduce(0, +) / Double(rates.count) / 1000
+            goodputKilobits = mean
+            expectedKilobits = expected
+            errorPercent = (mean / expected - 1) * 100
+            lowestErrorPercent = errors.min()
+            highestErrorPercent = errors.max()
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case viewers, seconds, probes, packets
+            case name = "case"
+            case rateKilobits = "rate_kbps"
+            case goodputKilobits = "goodput_kbps"
+            case expectedKilobits = "expected_kbps"
+            case errorPercent = "error_pct"
+            case lowestErrorPercent = "error_lowest_pct"
+            case highestErrorPercent = "error_highest_pct"
+            case delayErrorP50 = "delay_error_p50_ms"
+            case delayErrorP99 = "delay_error_p99_ms"
+            case delayErrorMaximum = "delay_error_max_ms"
+            case cpuCores = "cpu_cores"
+            case releaseP50 = "release_p50_ms"
+            case releaseP99 = "release_p99_ms"
+            case releaseMaximum = "release_max_ms"
+            case voidReasons = "void_reasons"
+        }
+    }
+
+    public struct Report: Codable, Sendable {
+        public var benchmark = "link"
+        public var congestionControl: String
+        public var measurements: [Measurement]
+
+        private enum CodingKeys: String, CodingKey {
+            case benchmark, measurements
+            case congestionControl = "congestion_control"
+        }
+    }
+
+    let options: Options
+
+    public init(_ options: Options = .init()) { self.options = options }
+
+    /// - Parameter progress: called after each case.
+    /// - Throws: `ShellError` where this machine cannot run the packet shell.
+    public func run(progress: (Measurement) -> Void) throws -> Report {
+        var measurements: [Measurement] = []
+        func take(_ measurement: Measurement) {
+            measurements.append(measurement)
+            progress(measurement)
+        }
+        for rate in options.ratesKilobits {
+            take(try goodput("goodput", viewers: 1, kilobits: rate, quantum: 0))
+        }
+        if options.measuresDelay { take(try delay()) }
+        if options.measuresViewers {
+            take(
+                try goodput(
+                    "viewers", viewers: options.viewers, kilobits: options.viewerKilobits,
+                    quantum: options.quantumNanoseconds))
+        }
+        if options.measuresKernel { take(try kernel()) }
+        return Report(congestionControl: options.congestionControl, measurements: measurements)
+    }
+
+    /// The payload of a full packet, and its size: TCP with timestamps at an MTU of 1500.
+    private static let payloadBytes = 1448.0
+    private static let packetBytes = 1500.0
+
+    private func network(viewers: Int, kilobits: Int, quantum: Int64) throws -> ShellNetwork {
+        let rate = Bitrate(kilobitsPerSecond: kilobits)
+        // Twice the bandwidth-delay product, so that the queue never runs empty.
+        let product = rate.bytes(
+            inNanoseconds: 2_000_000 * Int64(options.delayMilliseconds))
+        let delay = DelayModel(nanoseconds: Int64(options.delayMilliseconds) * 1_000_000)
+        let down = LinkSpec(
+            rate: .constant(rate), queue: .dropTail(.bytes(max(64_000, 2 * product))),
+            delay: delay)
+        let up = LinkSpec(rate: .constant(rate), queue: .dropTail(.bytes(64_000)), delay: delay)
+        var shell = PacketShell.Options()
+        shell.quantumNanoseconds = quantum
+        return try ShellNetwork(
+            viewers: (0..<viewers).map {
+                .init(address: ShellNetwork.viewer($0), down: down, up: up, seed: UInt64($0))
+            }, options: shell)
+    }
+
+    private func goodput(
+        _ name: String, viewers: Int, kilobits: Int, quantum: Int64
+    ) throws -> Measurement {
+        let network = try network(viewers: viewers, kilobits: kilobits, quantum: quantum)
+        let transfers = try BulkTransfers(
+            inside: network.inside, outside: network.outside, viewers: viewers,
+            congestionControl: options.congestionControl)
+        let rates = transfers.measure(warmup: options.warmupSeconds, seconds: options.seconds)
+        let report = try network.stop()
+        var measurement = measurement(name, viewers, kilobits, report)
+        measurement.setGoodput(
+            rates, expected: Double(kilobits) * Self.payloadBytes / Self.packetBytes)
+        return measurement
+    }
+
+    /// The kernel shell, which counts the Ethernet header.
+    private func kernel() throws -> Measurement {
+        let (viewers, kilobits) = (options.viewers, options.viewerKilobits)
+        let spec = LinkSpec(
+            rate: .constant(Bitrate(kilobitsPerSecond: kilobits)),
+            queue: .dropTail(.bytes(64_000)), overhead: .l2)
+        let network = try KernelNetwork(
+            viewers: (0..<viewers).map {
+                .init(address: ShellNetwork.viewer($0), down: spec, up: spec)
+            })
+        let transfers = try BulkTransfers(
+            inside: network.inside, outside: network.outside, viewers: viewers,
+            congestionControl: options.congestionControl)
+        let rates = transfers.measure(warmup: options.warmupSeconds, seconds: options.seconds)
+        var measurement = Measurement(
+            name: "kernel", viewers: viewers, rateKilobits: kilobits, seconds: options.seconds)
+        measurement.setGoodput(
+            rates, expected: Double(kilobits) * Self.payloadBytes / (Self.packetBytes + 14))
+        return measurement
+    }
+
+    private func delay() throws -> Measurement {
+        let kilobits = options.viewerKilobits
+        let network = try network(viewers: 1, kilobits: kilobits, quantum: 0)
+        let probes = try DelayProbes(
+            network, kilobits: kilobits, delayMilliseconds: options.delayMilliseconds)
+        let errors = probes.measure(seconds: options.seconds)
+        let report = try network.stop()
+        var measurement = measurement("delay", 1, kilobits, report)
+        measurement.delayErrorP50 = errors.milliseconds(atPercentile: 50)
+        measurement.delayErrorP99 = errors.milliseconds(atPercentile: 99)
+        measurement.delayErrorMaximum = errors.maximumMilliseconds
+        measurement.probes = errors.count
+        return measurement
+    }
+
+    private func measurement(
+        _ name: String, _ viewers: Int, _ kilobits: Int, _ report: ShellReport
+    ) -> Measurement {
+        var reasons = report.voidReasons
+        for viewer in report.viewers where !viewer.down.balances || !viewer.up.balances {
+            reasons.append("bytes in and out of the link of \(viewer.address) differ")
+        }
+        return Measurement(
+            name: name, viewers: viewers, rateKilobits: kilobits, seconds: options.seconds,
+            cpuCores: report.cpuSeconds / report.wallSeconds,
+            releaseP50: report.releaseLateness.milliseconds(atPercentile: 50),
+            releaseP99: report.releaseLateness.milliseconds(atPercentile: 99),
+            releaseMaximum: report.releaseLateness.maximumMilliseconds,
+            packets: report.releaseLateness.count, voidReasons: reasons)
+    }
+}

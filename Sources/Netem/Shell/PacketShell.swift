@@ -1,0 +1,245 @@
+import CLinux
+import Glibc
+import HeapModule
+public import Netem
+import SimulationKernel
+import Sockets
+import Statistics
+
+/// Drives link models with real packets between two TUN devices: `inside`, where the viewers are,
+/// and `outside`, where the servers are. Many viewers share the pair; an IPv4 packet belongs to the
+/// viewer whose address is its source (from inside, the uplink) or destination (the downlink).
+///
+/// One thread runs everything: `ppoll` with nanoseconds, packets stamped as they are read,
+/// departures at the model's theoretical times, so that lateness does not add up.
+public final class PacketShell {
+    public struct Viewer: Sendable {
+        public var address: IPv4Address
+        public var down: LinkSpec
+        public var up: LinkSpec
+        /// Of the downlink's randomness; the uplink's is `upSeed`.
+        public var seed: UInt64
+
+        public init(address: IPv4Address, down: LinkSpec, up: LinkSpec, seed: UInt64 = 0) {
+            self.address = address
+            self.down = down
+            self.up = up
+            self.seed = seed
+        }
+
+        public var upSeed: UInt64 {
+            var random = SeededGenerator(seed: seed, entity: "uplink")
+            return random.next()
+        }
+    }
+
+    public struct Options: Sendable {
+        /// Packets inside all links together, 1 to 2^22; more are dropped and void the trial.
+        public var largestPackets = 65536
+        /// From one wake-up to the next, at least, nanoseconds; 0 wakes for each packet. What comes
+        /// meanwhile is stamped when the shell wakes.
+        public var quantumNanoseconds: Int64 = 0
+        /// The trial is void where the 99th percentile of the release lateness is above it.
+        public var lateLimitMilliseconds = 5.0
+        /// Whether to run before all programs that are not real-time, where that is allowed.
+        public var realtime = true
+
+        public init() {}
+    }
+
+    /// Packets read from one device before the other's turn.
+    private static let batch = 64
+
+    private struct Deadline: Comparable {
+        var time: Int64
+        var direction: Int
+        static func < (a: Self, b: Self) -> Bool { a.time < b.time }
+    }
+
+    private let options: Options
+    private let addresses: [IPv4Address]
+    private let viewers: [UInt32: Int]
+    private let inside: Int32
+    private let outside: Int32
+    private var pool: PacketPool
+    /// Viewer i's downlink is 2 i, its uplink 2 i + 1.
+    private var models: [LinkModel] = []
+    /// When each is looked at next, at the latest; `Int64.max` is when something arrives.
+    private var scheduled: [Int64] = []
+    private var deadlines = Heap<Deadline>()
+    private var logs: [Int: LinkLogFile] = [:]
+    private var report = ShellReport()
+    private var origin: Int64 = 0
+
+    /// - Parameters:
+    ///   - inside: a non-blocking TUN descriptor; the caller keeps it.
+    ///   - outside: likewise.
+    /// - Throws: `LinkError` for an impossible link, `ShellError`.
+    public init(
+        viewers: [Viewer], inside: Int32, outside: Int32, options: Options = .init()
+    ) throws {
+        self.options = options
+        self.inside = inside
+        self.outside = outside
+        addresses = viewers.map(\.address)
+        var numbers: [UInt32: Int] = [:]
+        for (i, viewer) in viewers.enumerated() {
+            guard numbers.updateValue(i, forKey: viewer.address.rawValue) == nil else {
+                throw ShellError("two viewers have the address \(viewer.address)")
+            }
+            models.append(try LinkModel(viewer.down, seed: viewer.seed))
+            models.append(try LinkModel(viewer.up, seed: viewer.upSeed))
+        }
+        self.viewers = numbers
+        scheduled = Array(repeating: .max, count: models.count)
+        pool = try PacketPool(capacity: options.largestPackets)
+        report.lateLimitMilliseconds = options.lateLimitMilliseconds
+    }
+
+    /// Logs one viewer's links from now on; call before `run`.
+    public func log(viewer: Int, down: LinkLogFile, up: LinkLogFile) {
+        logs[2 * viewer] = down
+        logs[2 * viewer + 1] = up
+    }
+
+    /// Forwards packets on the calling thread until `ready` says false. It is called with each of
+    /// the descriptors `watched` that can be read.
+    public func run(watching watched: [Int32], _ ready: (Int32) -> Bool) -> ShellReport {
+        if options.realtime { ShellPrivilege.preferThread() } else { Clock.sharpenTimers() }
+        let cpuAtStart = Self.threadSeconds()
+        origin = Clock.monotonicNanoseconds()
+        var entries = ([inside, outside] + watched).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        var asleepUntil: Int64 = 0
+        loop: while true {
+            releaseDue()
+            if options.quantumNanoseconds > 0 { sleep(until: asleepUntil) }
+            wait(until: deadlines.min?.time ?? .max, &entries)
+            asleepUntil = now() + options.quantumNanoseconds
+            releaseDue()
+            if entries[0].revents != 0 { receive(from: inside, isUp: true) }
+            if entries[1].revents != 0 { receive(from: outside, isUp: false) }
+            for entry in entries.dropFirst(2) where entry.revents != 0 {
+                if !ready(entry.fd) { break loop }
+            }
+        }
+        report.wallSeconds = Double(now()) / 1e9
+        report.cpuSeconds = Self.threadSeconds() - cpuAtStart
+        return finish()
+    }
+
+    private func now() -> Int64 { Clock.monotonicNanoseconds() - origin }
+
+    private static func threadSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// The rest of the quantum; packets that come meanwhile wait in the kernel's queue.
+    private func sleep(until instant: Int64) {
+        let absolute = instant + origin
+        var time = timespec(
+            tv_sec: Int(absolute / 1_000_000_000), tv_nsec: Int(absolute % 1_000_000_000))
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil)
+    }
+
+    /// Sleeps until a descriptor can be read or the time has come.
+    private func wait(until instant: Int64, _ entries: inout [pollfd]) {
+        let left = min(max(0, instant == .max ? .max : instant - now()), 1_000_000_000)
+        if millrace_poll(&entries, Int32(entries.count), left) < 0 {
+            for i in entries.indices { entries[i].revents = 0 }
+        }
+    }
+
+    private func releaseDue() {
+        let instant = now()
+        while let first = deadlines.min, first.time <= instant {
+            deadlines.removeMin()
+            // Only the latest entry of a direction counts.
+            guard scheduled[first.direction] == first.time else { continue }
+            scheduled[first.direction] = .max
+            release(first.direction, until: instant)
+            schedule(first.direction)
+        }
+    }
+
+    private func schedule(_ direction: Int) {
+        guard let next = models[direction].nextEventNanoseconds, next < scheduled[direction] else {
+            return
+        }
+        scheduled[direction] = next
+        deadlines.insert(Deadline(time: next, direction: direction))
+    }
+
+    /// Hands over what has left the link by `instant`.
+    private func release(_ direction: Int, until instant: Int64) {
+        let target = direction % 2 == 0 ? inside : outside
+        while let event = models[direction].next(until: instant) {
+            let slot = UInt32(truncatingIfNeeded: event.id)
+            logs[direction]?.write(event)
+            switch event.outcome {
+            case .lost, .dropped: pool.giveBack(slot)
+            case .departed, .duplicated:
+                report.releaseLateness.record(nanoseconds: now() - event.nanoseconds)
+                if write(target, pool.bytes(slot), Int(event.bytes)) != Int(event.bytes) {
+                    report.refused += 1
+                }
+                // A copy leaves before its original, whose slot it shares.
+                if event.outcome == .departed { pool.giveBack(slot) }
+            }
+        }
+    }
+
+    private func receive(from device: Int32, isUp: Bool) {
+        for _ in 0..<Self.batch {
+            guard let slot = pool.take() else { return discard(device) }
+            let bytes = pool.bytes(slot)
+            let length = read(device, bytes, PacketPool.slotBytes)
+            guard length > 0 else { return pool.giveBack(slot) }
+            guard length >= 20, bytes.load(as: UInt8.self) >> 4 == 4 else {
+                report.foreign += 1
+                pool.giveBack(slot)
+                continue
+            }
+            let address = UInt32(
+                bigEndian: bytes.loadUnaligned(fromByteOffset: isUp ? 12 : 16, as: UInt32.self))
+            guard let viewer = viewers[address] else {
+                report.strays += 1
+                pool.giveBack(slot)
+                continue
+            }
+            arrive(slot, bytes: length, direction: 2 * viewer + (isUp ? 1 : 0))
+        }
+    }
+
+    private func arrive(_ slot: UInt32, bytes: Int, direction: Int) {
+        let instant = now()
+        // What is due goes first, so that a log is in the order of its times.
+        release(direction, until: instant)
+        models[direction].arrive(id: UInt64(slot), bytes: bytes, at: instant)
+        logs[direction]?.arrival(at: instant, bytes: bytes)
+        release(direction, until: instant)
+        schedule(direction)
+    }
+
+    /// Takes one packet off a device without memory for it, so that `ppoll` does not spin.
+    private func discard(_ device: Int32) {
+        var byte: UInt8 = 0
+        if read(device, &byte, 1) > 0 { report.overflows += 1 }
+    }
+
+    private func finish() -> ShellReport {
+        for (i, address) in addresses.enumerated() {
+            var viewer = ShellReport.Viewer(address: address)
+            viewer.down.counters = models[2 * i].counters
+            viewer.down.inside = models[2 * i].inside
+            viewer.up.counters = models[2 * i + 1].counters
+            viewer.up.inside = models[2 * i + 1].inside
+            report.viewers.append(viewer)
+        }
+        for log in logs.values where !log.close() { report.logFailures += 1 }
+        return report
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Two network namespaces joined by a packet shell on a thread of its own: viewers inside, servers
+/// outside. Sockets bound to a viewer's address in `inside` have that viewer's link.
+public final class ShellNetwork: Sendable {
+    public let inside: NetworkNamespace
+    public let outside: NetworkNamespace
+    /// The servers' address in `outside`.
+    public static let server = IPv4Address(10, 78, 0, 1)
+    /// The most viewers.
+    public static let mostViewers = 65_000
+
+    private let stopper: Int32
+    private let report = Mutex<Result<ShellReport, any Error>?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    /// The address of viewer `i`, 0 to `mostViewers` - 1; all of them are there.
+    public static func viewer(_ i: Int) -> IPv4Address {
+        IPv4Address(10, 77, 0, 1).advanced(by: UInt32(i))
+    }
+
+    /// Starts forwarding.
+    /// - Parameters:
+    ///   - viewers: their addresses are those of `viewer(_:)`.
+    ///   - logs: paths of the first viewer's logs.
+    /// - Throws: `LinkError` for an impossible link, `ShellError`.
+    public init(
+        viewers: [PacketShell.Viewer], options: PacketShell.Options = .init(),
+        logs: (down: LinkSession.LogRequest, up: LinkSession.LogRequest)? = nil
+    ) throws {
+        inside = try NetworkNamespace()
+        outside = try NetworkNamespace()
+        let viewerDevice = try inside.perform {
+            try Self.makeDevice("viewers", address: Self.viewer(0), prefixLength: 16)
+        }
+        let serverDevice = try outside.perform {
+            try Self.makeDevice("servers", address: Self.server, prefixLength: 32)
+        }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw ShellError.system("no pipe", -errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let wakeUp = ends[0]
+        stopper = ends[1]
+        let thread = Thread { [self] in
+            defer {
+                close(wakeUp)
+                done.signal()
+            }
+            let result = Result {
+                let shell = try PacketShell(
+                    viewers: viewers, inside: viewerDevice.descriptor,
+                    outside: serverDevice.descriptor, options: options)
+                if let logs {
+                    shell.log(
+                        viewer: 0, down: try LinkLogFile(logs.down), up: try LinkLogFile(logs.up))
+                }
+                return shell.run(watching: [wakeUp]) { _ in false }
+            }
+            report.withLock { $0 = result }
+        }
+        thread.name = "link"
+        thread.start()
+    }
+
+    /// Ends forwarding; call once.
+    /// - Throws: `LinkError`, where the links were impossible.
+    public func stop() throws -> ShellReport {
+        close(stopper)
+        done.wait()
+        return try report.withLock { $0! }.get()
+    }
+
+    /// In the calling thread's namespace: a device that is the way to everywhere, and local
+    /// addresses.
+    private static func makeDevice(
+        _ name: String, address: IPv4Address, prefixLength: Int
+    ) throws -> TunDevice {
+        let device = try TunDevice(name: name)
+        // A prefix on the loopback is local as a whole.
+        try Interface.configure("lo:1", address: address, prefixLength: prefixLength)
+        try device.configure(address: address, prefixLength: 32)
+        try Interface.route(IPv4Address(rawValue: 0), prefixLength: 0, through: name)
+        return device
+    }
+}

@@ -1,0 +1,41 @@
+import CLinux
+import Glibc
+import Sockets
+
+/// The right to make network namespaces and devices: root's, or that of a user namespace.
+public enum ShellPrivilege {
+    /// Gets that right for this process; nil, or why it cannot be had and what helps. Without root
+    /// the process moves into a user and network namespace of its own, so call it before the
+    /// process has a second thread, and only where the machine's network is not needed.
+    public static func acquire() -> String? {
+        if let obstacle = obstacle(asRoot: geteuid() == 0) { return obstacle }
+        guard geteuid() != 0 else { return nil }
+        let code = millrace_enter_user_namespace()
+        return code == 0
+            ? nil : "no user namespace: \(String(cString: strerror(-code))); run as root"
+    }
+
+    /// Lets the calling thread run before all that are not real-time, where that is allowed, with
+    /// timers as exact as the kernel's. Only for threads that mostly sleep.
+    public static func preferThread() {
+        Clock.sharpenTimers()
+        _ = millrace_set_realtime()
+    }
+
+    /// Why the packet shell cannot run here; nil where it can.
+    public static func obstacle(asRoot: Bool) -> String? {
+        guard access(TunDevice.path, F_OK) == 0 else {
+            return "there is no \(TunDevice.path); modprobe tun"
+        }
+        guard access(TunDevice.path, R_OK | W_OK) == 0 else {
+            return
+                "\(TunDevice.path) may not be opened; run as root, or: chmod 0666 \(TunDevice.path)"
+        }
+        if !asRoot, let limit = SystemFiles.read("/proc/sys/user/max_user_namespaces"),
+            SystemFiles.firstLine(limit) == "0"
+        {
+            return "user namespaces are off (sysctl user.max_user_namespaces); run as root"
+        }
+        return nil
+    }
+}
