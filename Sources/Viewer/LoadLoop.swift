@@ -176,7 +176,10 @@ final class LoadLoop: @unchecked Sendable {
     }
 
     private func drain(_ index: Int) {
-        guard viewers[index].link == nil else { return }
+        if viewers[index].link != nil {
+            // What has come due by now, though its tick has not come.
+            return serve(index, Clock.monotonicNanoseconds())
+        }
         if case .connecting = viewers[index].state { return }
         // Bounded: a sender cannot hold the loop for longer than this.
         for _ in 0..<64 where viewers[index].isOpen {

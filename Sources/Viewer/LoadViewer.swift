@@ -54,6 +54,9 @@ struct LoadViewer {
     }
 
     var isOpen: Bool { fd >= 0 }
+    var isConnected: Bool {
+        if case .connecting = state { false } else { isOpen }
+    }
 
     var counters: ViewerCounters {
         var counters = ViewerCounters()
@@ -152,6 +155,7 @@ struct LoadViewer {
             credit: Int64(stride) * LoadLoop.shapedTickNanoseconds)
     }
 
+    var hasGreeted: Bool { helloAt == nil }
     var isLineFull: Bool { incoming.count >= SocketLink.lineLimit }
 
     /// Bytes that were read wait for the link's delay.

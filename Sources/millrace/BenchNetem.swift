@@ -12,13 +12,35 @@ struct BenchNetem: ParsableCommand {
             Packets of 1500 bytes at 1.04 times the link's rate, taken out one by one. Measures a \
             constant rate with 20 ms of delay behind each queue, and the bar's case (drop-tail) first.
             Keys of --json: benchmark, packets, cpu_s, packets_per_cpu_s (all three of drop-tail), \
-            measurements[] (link, packets, departed, dropped, cpu_s, packets_per_cpu_s).
+            measurements[] (link, packets, departed, dropped, cpu_s, packets_per_cpu_s), with \
+            --losses also losses[] (model, seed, packets, loss_share, expected_share, mean_burst, \
+            expected_burst).
             """)
 
     @Option(help: "Packets of each measurement.")
     var packets = 10_000_000
+    @Flag(help: "Draw losses too: 10^8 packets of a Gilbert–Elliott link for each of three seeds.")
+    var losses = false
     @Flag(help: "Print JSON.")
     var json = false
+
+    private struct Loss: Codable {
+        var model: String
+        var seed: UInt64
+        var packets: Int
+        var share: Double
+        var expectedShare: Double
+        var meanBurst: Double
+        var expectedBurst: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case model, seed, packets
+            case share = "loss_share"
+            case expectedShare = "expected_share"
+            case meanBurst = "mean_burst"
+            case expectedBurst = "expected_burst"
+        }
+    }
 
     private struct Measurement: Codable {
         var link: String
@@ -41,9 +63,10 @@ struct BenchNetem: ParsableCommand {
         var cpuSeconds: Double
         var packetsPerCPUSecond: Double
         var measurements: [Measurement]
+        var losses: [Loss]?
 
         private enum CodingKeys: String, CodingKey {
-            case benchmark, packets, measurements
+            case benchmark, packets, measurements, losses
             case cpuSeconds = "cpu_s"
             case packetsPerCPUSecond = "packets_per_cpu_s"
         }
@@ -89,14 +112,42 @@ struct BenchNetem: ParsableCommand {
             measurements.append(try measure(link.name, link.spec))
             if !json { Self.print(measurements[measurements.count - 1]) }
         }
+        let drawn = losses ? try (1...3).map { try gilbertElliott(seed: UInt64($0)) } : nil
         guard json else { return }
         let first = measurements[0]
         let report = Report(
             packets: first.packets, cpuSeconds: first.cpuSeconds,
-            packetsPerCPUSecond: first.packetsPerCPUSecond, measurements: measurements)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            packetsPerCPUSecond: first.packetsPerCPUSecond, measurements: measurements,
+            losses: drawn)
+        try printJSON(report)
+    }
+
+    /// Gilbert's model against its closed form: loss rate p / (p + r), mean burst 1 / r.
+    private func gilbertElliott(seed: UInt64) throws -> Loss {
+        let (p, r, packets) = (0.01, 0.25, 100_000_000)
+        var process = try LossProcess(
+            .gilbertElliott(p: p, r: r), random: SeededGenerator(seed: seed))
+        var (lost, bursts, wasLost) = (0, 0, false)
+        for _ in 0..<packets {
+            let isLost = process.loses()
+            lost += isLost ? 1 : 0
+            bursts += isLost && !wasLost ? 1 : 0
+            wasLost = isLost
+        }
+        let loss = Loss(
+            model: "gemodel:p=1%,r=25%", seed: seed, packets: packets,
+            share: Double(lost) / Double(packets), expectedShare: p / (p + r),
+            meanBurst: Double(lost) / Double(bursts), expectedBurst: 1 / r)
+        if !json {
+            func percent(_ a: Double, _ b: Double) -> Double {
+                ((a / b - 1) * 1e5).rounded() / 1000
+            }
+            Swift.print(
+                "\(loss.model), seed \(seed), 10^8 packets: loss rate "
+                    + "\(percent(loss.share, loss.expectedShare)) %, mean burst "
+                    + "\(percent(loss.meanBurst, loss.expectedBurst)) % off the closed form")
+        }
+        return loss
     }
 
     private func measure(_ name: String, _ spec: LinkSpec) throws -> Measurement {

@@ -12,7 +12,7 @@ struct BenchSocket: AsyncParsableCommand {
             A sender in this process that always has more to send, over loopback, to load viewers \
             behind constant links; one CPU is the sender's, one the viewers'.
             Keys of --json: benchmark, viewers, rateKbps, mode, windowS, expectedKbps (rate × \
-            1448/1500), meanErrorPercent, lowestErrorPercent, highestErrorPercent, failed, \
+            1448/1500), meanErrorPercent, lowestErrorPercent, highestErrorPercent, failed, failure, \
             viewerCores, lagP99Ms, senderQueueBytes (median SIOCOUTQ).
             """)
 
@@ -63,7 +63,8 @@ struct BenchSocket: AsyncParsableCommand {
             \(report.viewers) \(report.mode) viewers at \(report.rateKbps) kbit/s, \(duration) s: \
             goodput mean \(percent(report.meanErrorPercent)), from \
             \(percent(report.lowestErrorPercent)) to \(percent(report.highestErrorPercent)) off \
-            \((report.expectedKbps * 10).rounded() / 10) kbit/s; \(report.failed) failed
+            \((report.expectedKbps * 10).rounded() / 10) kbit/s; \(report.failed) failed\
+            \(report.failure.map { " (\($0))" } ?? "")
             viewers' CPU \((report.viewerCores * 1000).rounded() / 1000) cores, loop lag p99 \
             \(report.lagP99Ms.map { "\(rounded($0))" } ?? "–") ms; the sender has a median of \
             \(report.senderQueueBytes) bytes queued per viewer

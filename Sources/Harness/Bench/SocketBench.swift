@@ -21,6 +21,8 @@ public struct SocketBench: Sendable {
         public var highestErrorPercent = 0.0
         /// Viewers that failed.
         public var failed = 0
+        /// Why the first of them did.
+        public var failure: String?
         /// CPU of the viewers' thread in the window; 1 is a core.
         public var viewerCores = 0.0
         public var lagP99Ms: Double?
@@ -91,6 +93,7 @@ public struct SocketBench: Sendable {
         report.lowestErrorPercent = errors.min() ?? 0
         report.highestErrorPercent = errors.max() ?? 0
         report.failed = load.viewers.count { $0.failure != nil }
+        report.failure = load.viewers.compactMap(\.failure).first
         report.viewerCores = cpu / Double(seconds)
         report.lagP99Ms = load.windowLag.milliseconds(atPercentile: 99)
         report.senderQueueBytes = queue

@@ -32,7 +32,7 @@ extension LoadLoop {
         if closed { shaped.removeAll { !viewers[$0].isOpen } }
     }
 
-    private func serve(_ index: Int, _ now: Int64) {
+    func serve(_ index: Int, _ now: Int64) {
         do {
             try viewers[index].sendHeld(now: now, random: &random)
         } catch {
@@ -45,7 +45,9 @@ extension LoadLoop {
             }
             take(index, bytes.count, now)
         }
-        guard viewers[index].isOpen, !viewers[index].isLineFull,
+        // What a server says before it can have been greeted waits in the socket.
+        guard viewers[index].isOpen, viewers[index].hasGreeted, !viewers[index].isLineFull,
+            viewers[index].isConnected,
             let due = viewers[index].link?.due(at: now), due > 0
         else { return }
         var left = due

@@ -95,6 +95,7 @@ struct TraceColumns {
 /// Checks fields and gathers periods.
 struct TraceRows {
     private(set) var periods: [RateSchedule.Period] = []
+    private var firstLine = 0
 
     /// Seconds to nanoseconds.
     func time(_ text: some StringProtocol, _ line: Int) throws(TraceError) -> Int64 {
@@ -181,6 +182,7 @@ struct TraceRows {
                 .zeroLength, line: line,
                 "the period lasts no time; remove the line or mend its time")
         }
+        if periods.isEmpty { firstLine = line }
         var period = period
         period.durationNanoseconds = duration
         periods.append(period)
@@ -192,7 +194,7 @@ struct TraceRows {
         }
         guard periods.contains(where: { $0.bitsPerSecond > 0 }) else {
             throw TraceError(
-                .allZero,
+                .allZero, line: firstLine,
                 "every rate is 0, so that nothing ever passes; give at least one line a rate")
         }
         do throws(RateScheduleError) {
