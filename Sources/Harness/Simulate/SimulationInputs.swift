@@ -67,6 +67,11 @@ enum SimulationInputs {
         named text: String, seed: UInt64, folder: String
     ) throws -> [SimulationScenario.Named<LinkTrace>] {
         if let rate = Quantity.bitrate.parse(text) {
+            guard (1...Quantity.bitrate.maximum).contains(rate) else {
+                throw InputFault(
+                    message: "'\(text)' is no rate of a link: give 1bps to "
+                        + Quantity.bitrate.format(Quantity.bitrate.maximum))
+            }
             return [
                 .init(
                     name: text,
