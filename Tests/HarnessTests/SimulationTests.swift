@@ -177,6 +177,25 @@ import Testing
         #expect(description.contains(reason), "\(description)")
     }
 
+    /// Viewers that share a link have one round trip; a trace with several is refused, not bent.
+    @Test(arguments: ["sharing: common", "origin: 5Mbps", "sharing: own"])
+    func changingDelay(sharing: String) throws {
+        let directory = try Self.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/delay.csv"
+        try "t,kbps,delay_ms\n0,3000,10\n5,2000,90\n10,0,10\n".write(
+            toFile: file, atomically: true, encoding: .utf8)
+        let changes = [("[lte, hspa, 2Mbps]", "[\"\(file)\"]"), ("viewers: 3", sharing)]
+        if sharing.hasSuffix("own") {
+            _ = try Self.scenario(changes[0], changes[1])
+        } else {
+            let error = #expect(throws: ScenarioErrors.self) {
+                try Self.scenario(changes[0], changes[1])
+            }
+            #expect(error?.description.contains("its delay changes") == true)
+        }
+    }
+
     /// Files say what they are, and commands tell where else to take them.
     @Test func kinds() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent()

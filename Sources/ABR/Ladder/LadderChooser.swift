@@ -79,7 +79,7 @@ public struct LadderChooser: Sendable {
         guard let found else {
             throw LadderError(
                 "no ladder keeps within the limits: the cheapest candidate alone takes "
-                    + "\(problem.candidates[0].bitrate) kbit/s; raise egress or cpu_cores")
+                    + "\(problem.candidates[0].bitrate) kbit/s; raise limits.egress or limits.cpu")
         }
         var combinations = book.combinations(evaluator, problem)
         Self.markPareto(&combinations)
