@@ -54,16 +54,16 @@ public struct LadderChooser: Sendable {
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> LadderChoice? {
         do {
-            return try await choose(
-                references, evaluator.cancelled(when: isCancelled),
-                try LadderEvaluator(problem, round: 1).cancelled(when: isCancelled), progress)
+            return try await choose(references, isCancelled, progress)
         } catch is CancellationError { return nil }
     }
 
     private func choose(
-        _ references: [(name: String, rungs: [LadderCandidate])], _ evaluator: LadderEvaluator,
-        _ judge: LadderEvaluator, _ progress: @escaping @Sendable (Int) -> Void
+        _ references: [(name: String, rungs: [LadderCandidate])],
+        _ isCancelled: @escaping @Sendable () -> Bool,
+        _ progress: @escaping @Sendable (Int) -> Void
     ) async throws -> LadderChoice {
+        let evaluator = evaluator.cancelled(when: isCancelled)
         let book = Book()
         let score: LadderSearch.Score = { sets in
             let outcomes = try await self.evaluate(sets, evaluator)
@@ -84,6 +84,7 @@ public struct LadderChooser: Sendable {
         var combinations = book.combinations(evaluator, problem)
         Self.markPareto(&combinations)
         let ranked = Self.ranked(combinations, first: found.best)
+        let judge = try LadderEvaluator(problem, round: 1).cancelled(when: isCancelled)
         let finalists = try self.finalists(ranked, references, evaluator, judge)
         if combinations.count > Self.mostCombinations {
             combinations = Self.shortened(combinations)
