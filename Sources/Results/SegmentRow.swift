@@ -33,7 +33,8 @@ public struct SegmentRow: CSVRow, Equatable {
             "ttfb_ms", \.timeToFirstByteMilliseconds, unit: "ms",
             "From the request to the first byte; empty where the server held the request back."),
         .init(
-            "transfer_ms", \.transferMilliseconds, unit: "ms", "From the first byte to the last."),
+            "transfer_ms", \.transferMilliseconds, unit: "ms",
+            "From the first byte to the last, less what was spent waiting for media to be made."),
         .init("bytes", \.bytes, unit: "bytes", "Received; of an abandoned download a part."),
         .init(
             "buffer_before_s", \.bufferBeforeSeconds, unit: "s", "Buffer level at the request."),

@@ -27,6 +27,28 @@ public enum Bootstrap {
         return Quantile.sorted(means, tail)...Quantile.sorted(means, 1 - tail)
     }
 
+    /// The central interval of a statistic over resampled groups, such as a percentile over the
+    /// members of all groups together.
+    /// - Parameters:
+    ///   - groups: how many there are.
+    ///   - statistic: gets the indices of the groups that were drawn.
+    /// - Returns: nil for fewer than two groups.
+    public static func interval(
+        groups: Int, level: Double = 0.95, resamples: Int = defaultResamples,
+        using generator: inout SeededGenerator, statistic: ([Int]) -> Double
+    ) -> ClosedRange<Double>? {
+        precondition(level > 0 && level < 1 && resamples > 0)
+        guard groups > 1 else { return nil }
+        var values: [Double] = []
+        values.reserveCapacity(resamples)
+        for _ in 0..<resamples {
+            values.append(statistic((0..<groups).map { _ in index(below: groups, &generator) }))
+        }
+        values.sort()
+        let tail = (1 - level) / 2
+        return Quantile.sorted(values, tail)...Quantile.sorted(values, 1 - tail)
+    }
+
     /// Uniform in 0..<count; the bias of the multiplication is below count / 2^64.
     private static func index(below count: Int, _ generator: inout SeededGenerator) -> Int {
         Int(UInt64(count).multipliedFullWidth(by: generator.next()).high)

@@ -121,7 +121,7 @@ struct Simulate: AsyncParsableCommand {
     // MARK: Compatibility
 
     private func bufferSeconds() throws -> [Double] {
-        try buffers.split(separator: ",").map { text in
+        try buffers.split(separator: ",", omittingEmptySubsequences: false).map { text in
             guard let value = Double(text), value > 0, value <= 86_400 else {
                 throw ValidationError(
                     "--buffers holds '\(text)'; it takes seconds, as in 25,12")
@@ -147,6 +147,11 @@ struct Simulate: AsyncParsableCommand {
             }
         } catch {
             fail("\(error)", code: 104)
+        }
+        guard !text.isEmpty else {
+            fail(
+                "no buffer of --buffers \(buffers) holds more than a segment of a title; "
+                    + "give longer ones", code: 104)
         }
         do {
             try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)

@@ -160,4 +160,31 @@ import Testing
         let choice = try await chooser.choose(isCancelled: { true })
         #expect(choice == nil)
     }
+
+    /// Not after the ladder that is being simulated, which may take minutes.
+    @Test func cancelledWithinALadder() async throws {
+        let asked = Atomic(0)
+        var problem = Self.problem(0)
+        problem.seeds = 50
+        let evaluator = try LadderEvaluator(problem, round: 0).cancelled(when: {
+            asked.add(1, ordering: .relaxed).newValue > 3
+        })
+        #expect(throws: CancellationError.self) { try evaluator.evaluate(problem.candidates) }
+        #expect(asked.load(ordering: .relaxed) == 4)
+    }
+
+    /// The interval is that of the objective: of a percentile over the viewers of all seeds.
+    @Test func percentileLiesInItsInterval() async throws {
+        var problem = Self.problem(1)
+        problem.statistic = .percentile(5)
+        problem.seeds = 12
+        problem.segmentCount = 10
+        let choice = try #require(
+            try await LadderChooser(problem, method: .heuristic, threads: 2).choose())
+        for finalist in choice.finalists {
+            #expect(try #require(finalist.interval).contains(finalist.judged.objective))
+            #expect(
+                try #require(finalist.differenceInterval).contains(finalist.difference))
+        }
+    }
 }

@@ -75,6 +75,9 @@ import Testing
         ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,6\n7\n", 4, "one per rung"),
         ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,nan\n", 3, "finite"),
         ("segment_duration_ms,4000\nbitrates_kbps,1,2\n", 0, "at least one segment"),
+        ("segment_duration_ms,1e-300\nbitrates_kbps,1,2\n5,6\n", 0, "1 ms"),
+        ("segment_duration_ms,4000\nbitrates_kbps,1,2e9\n5,6\n", 0, "up to 1e9"),
+        ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,6e300\n", 3, "up to 1e12"),
     ]) func csvFaults(text: String, line: Int, reason: String) throws {
         let error = #expect(throws: TraceError.self) { try Self.read(text, file: "t.csv") }
         #expect(error?.line == line, "\(error?.description ?? "")")

@@ -57,12 +57,32 @@ import Testing
         #expect(rows.contains { $0.pareto == 1 })
     }
 
+    /// A folder that cannot be written to is known before the search; a search that was cancelled
+    /// leaves nothing behind.
+    @Test func folders() async throws {
+        let scenario = try Self.parse()
+        var options = LadderJob.Options()
+        options.resultsDirectory = "/proc/none"
+        await #expect(throws: ResultsError.self) {
+            try await LadderJob(scenario, options: options)(
+                progress: { _ in Issue.record("searched") })
+        }
+        let directory = NSTemporaryDirectory() + "millrace-ladder-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        options.resultsDirectory = directory
+        #expect(try await LadderJob(scenario, options: options)(isCancelled: { true }) == nil)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+    }
+
     @Test(arguments: [
         ("rungs: 2", "rungs: 0", "from 1"), ("3Mbps, device", "3gg, device", "did you mean '3g'?"),
         ("device: phone", "device: fone", "phone"), ("cpu: 1.2cores", "cpu: 1.2", "cores"),
         ("cpu: 1.2cores", "cpu: 0.01cores", "within the limit"),
         ("seeds: 2", "seeds: 2\nobjective: {qoe: quality}", "every candidate needs one"),
         ("viewers: 4", "viewers: 1", "fewer than"),
+        ("{duration: 40s", "{duration: 24h, segment_duration: 1ns", "1ms"),
+        ("{duration: 40s", "{duration: 24h, segment_duration: 10ms", "shorter title"),
+        ("viewers: 4\nseeds: 2", "viewers: 100000\nseeds: 100", "take fewer"),
         ("[throughput]", "[bola]", "bola"), ("60%", "0%", "share"),
     ]) func faults(old: String, new: String, reason: String) {
         let error = #expect(throws: ScenarioErrors.self) { try Self.parse((old, new)) }

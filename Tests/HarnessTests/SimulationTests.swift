@@ -112,10 +112,49 @@ import Testing
         ("viewers: 3", "viewer: 3", "test.yml:11:", "did you mean 'viewers'?"),
         ("viewers: 3", "viewers: 100000", "test.yml:11:", "sessions"),
         ("kind: simulation", "kind: simulatio", "test.yml:2:", "simulation"),
+        ("2Mbps]", "0bps]", "test.yml:6:", "no rate of a link"),
+        ("2Mbps]", "0.4bps]", "test.yml:6:", "no rate of a link"),
+        ("2Mbps]", "99999999999999Gbps]", "test.yml:6:", "no rate of a link"),
+        ("duration: 60s", "duration: 24h, segment_duration: 1ns", "test.yml:9:", "segments"),
     ]) func wrongScenarios(old: String, new: String, place: String, reason: String) {
         let error = #expect(throws: ScenarioErrors.self) { try Self.scenario((old, new)) }
         let text = error?.description ?? ""
         #expect(text.contains(place) && text.contains(reason), "\(text)")
+    }
+
+    /// What a live scenario leaves out has a default, and YAML's `off` is the choice `off`.
+    @Test(arguments: ["", ", catch_up: off", ", catch_up: \"off\"", ", catch_up: hls-js"])
+    func liveDefaults(catchUp: String) throws {
+        let scenario = try Self.scenario(
+            (
+                "viewers: 3",
+                "viewers: 3\nplayer: {abandonment: off}\nlive: {target_latency: 6s\(catchUp)}"
+            ))
+        let expected: CatchUp = catchUp.hasSuffix("js") ? .hlsJS(maximumRate: 1.5) : .off
+        #expect(scenario.player.live?.catchUp == expected)
+        #expect(scenario.player.abandonment == .off)
+        // What `explain` prints reads as the same.
+        let again = try SimulationScenario.parse(scenario.canonicalYAML, file: "again.yml")
+        #expect(again.canonicalYAML == scenario.canonicalYAML)
+    }
+
+    /// Sessions end with the title, or with the viewer's patience: before the first live segment
+    /// there is none.
+    @Test(arguments: ["own", "common"]) func shortAndLongStays(sharing: String) throws {
+        for (watch, live) in [("24h", false), ("100ms", true)] {
+            let scenario = try Self.scenario(
+                (
+                    "viewers: 3",
+                    "viewers: 3\nsharing: \(sharing)\narrivals: {over: 1s, mean_watch: \(watch)}"
+                        + (live ? "\nlive: {target_latency: 6s}" : "")
+                ))
+            let outcome = try #require(
+                try SimulationRun(scenario).run(SimulationRun(scenario).cells[12]))
+            for session in outcome.sessions {
+                #expect(session.account.idle == 0)
+                #expect(live == (session.account.sessionTime == 0))
+            }
+        }
     }
 
     @Test(arguments: [
@@ -136,6 +175,25 @@ import Testing
         let description = error?.description ?? ""
         #expect(description.contains("bad.\(suffix)\(place)"), "\(description)")
         #expect(description.contains(reason), "\(description)")
+    }
+
+    /// Viewers that share a link have one round trip; a trace with several is refused, not bent.
+    @Test(arguments: ["sharing: common", "origin: 5Mbps", "sharing: own"])
+    func changingDelay(sharing: String) throws {
+        let directory = try Self.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/delay.csv"
+        try "t,kbps,delay_ms\n0,3000,10\n5,2000,90\n10,0,10\n".write(
+            toFile: file, atomically: true, encoding: .utf8)
+        let changes = [("[lte, hspa, 2Mbps]", "[\"\(file)\"]"), ("viewers: 3", sharing)]
+        if sharing.hasSuffix("own") {
+            _ = try Self.scenario(changes[0], changes[1])
+        } else {
+            let error = #expect(throws: ScenarioErrors.self) {
+                try Self.scenario(changes[0], changes[1])
+            }
+            #expect(error?.description.contains("its delay changes") == true)
+        }
     }
 
     /// Files say what they are, and commands tell where else to take them.

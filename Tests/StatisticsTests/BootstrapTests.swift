@@ -4,6 +4,29 @@ import Testing
 @testable import Statistics
 
 @Suite struct BootstrapTests {
+    /// Of means over groups of one, it is the interval of the mean; of a pooled percentile, it
+    /// holds that percentile.
+    @Test func groups() throws {
+        let values = (0..<40).map { Double($0 * $0 % 37) }
+        var (one, other) = (
+            SeededGenerator(seed: 1, entity: "x"), SeededGenerator(seed: 1, entity: "x")
+        )
+        let expected = Bootstrap.meanInterval(values, using: &one)
+        let actual = Bootstrap.interval(groups: 40, using: &other) { drawn in
+            drawn.reduce(0) { $0 + values[$1] } / 40
+        }
+        #expect(actual == expected && expected != nil)
+        // Groups of two: the mean of their 5th percentiles is far above the pooled one.
+        let groups = (0..<20).map { [Double($0), 1000] }
+        let pooled = Quantile.of(groups.flatMap { $0 }, 0.05)
+        let interval = try #require(
+            Bootstrap.interval(groups: 20, using: &one) { drawn in
+                Quantile.of(drawn.flatMap { groups[$0] }, 0.05)
+            })
+        #expect(interval.contains(pooled))
+        #expect(Bootstrap.interval(groups: 1, using: &one) { _ in 1 } == nil)
+    }
+
     /// For many values the interval is that of the normal approximation, mean ± 1.96 s / √n.
     @Test func agreesWithTheNormalApproximation() throws {
         var random = SeededGenerator(seed: 1, entity: "values")

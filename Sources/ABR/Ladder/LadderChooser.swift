@@ -10,6 +10,8 @@ public struct LadderChooser: Sendable {
     static let mostExactSegments = 1_000_000_000
     /// Combinations that a choice keeps.
     static let mostCombinations = 200_000
+    /// Viewers drawn for a confidence interval, all resamples together (at least 100 are taken).
+    static let mostResampled = 20_000_000
     /// Ladders of the search that are judged.
     static let finalists = 5
 
@@ -51,32 +53,39 @@ public struct LadderChooser: Sendable {
         isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> LadderChoice? {
+        do {
+            return try await choose(references, isCancelled, progress)
+        } catch is CancellationError { return nil }
+    }
+
+    private func choose(
+        _ references: [(name: String, rungs: [LadderCandidate])],
+        _ isCancelled: @escaping @Sendable () -> Bool,
+        _ progress: @escaping @Sendable (Int) -> Void
+    ) async throws -> LadderChoice {
+        let evaluator = evaluator.cancelled(when: isCancelled)
         let book = Book()
         let score: LadderSearch.Score = { sets in
-            let outcomes = try await self.evaluate(sets, evaluator, isCancelled)
+            let outcomes = try await self.evaluate(sets, evaluator)
             book.add(sets, outcomes)
             progress(book.count)
             return outcomes.map { self.best($0)?.objective ?? -.infinity }
         }
-        let found: LadderSearch.Found?
-        do {
-            found =
-                switch method {
-                case .exact: try await search.exact(score)
-                case .heuristic:
-                    try await search.heuristic(starts: [], seed: problem.seed, score)
-                }
-        } catch is CancellationError { return nil }
+        let found =
+            switch method {
+            case .exact: try await search.exact(score)
+            case .heuristic: try await search.heuristic(starts: [], seed: problem.seed, score)
+            }
         guard let found else {
             throw LadderError(
                 "no ladder keeps within the limits: the cheapest candidate alone takes "
-                    + "\(problem.candidates[0].bitrate) kbit/s; raise egress or cpu_cores")
+                    + "\(problem.candidates[0].bitrate) kbit/s; raise limits.egress or limits.cpu")
         }
         var combinations = book.combinations(evaluator, problem)
         Self.markPareto(&combinations)
         let ranked = Self.ranked(combinations, first: found.best)
-        let judge = try LadderEvaluator(problem, round: 1)
-        let finalists = try self.finalists(ranked, references, judge)
+        let judge = try LadderEvaluator(problem, round: 1).cancelled(when: isCancelled)
+        let finalists = try self.finalists(ranked, references, evaluator, judge)
         if combinations.count > Self.mostCombinations {
             combinations = Self.shortened(combinations)
         }
@@ -89,8 +98,7 @@ public struct LadderChooser: Sendable {
     // MARK: Scoring
 
     private func evaluate(
-        _ sets: [RungSet], _ evaluator: LadderEvaluator,
-        _ isCancelled: @escaping @Sendable () -> Bool
+        _ sets: [RungSet], _ evaluator: LadderEvaluator
     ) async throws -> [[LadderOutcome]] {
         try await withThrowingTaskGroup(of: (Int, [LadderOutcome]).self) { group in
             var result = Array(repeating: [LadderOutcome](), count: sets.count)
@@ -102,7 +110,6 @@ public struct LadderChooser: Sendable {
                     next += 1
                 }
                 guard let (index, outcomes) = try await group.next() else { break }
-                if isCancelled() { throw CancellationError() }
                 result[index] = outcomes
                 if next < sets.count {
                     let (index, set) = (next, sets[next])
@@ -200,7 +207,8 @@ public struct LadderChooser: Sendable {
 
     private func finalists(
         _ ranked: [LadderChoice.Combination],
-        _ references: [(name: String, rungs: [LadderCandidate])], _ judge: LadderEvaluator
+        _ references: [(name: String, rungs: [LadderCandidate])], _ evaluator: LadderEvaluator,
+        _ judge: LadderEvaluator
     ) throws -> [LadderChoice.Finalist] {
         let names = ["chosen", "second", "third", "fourth", "fifth"]
         var all: [(String, LadderChoice.Combination)] = Array(zip(names, ranked))
@@ -224,24 +232,40 @@ public struct LadderChooser: Sendable {
                 ))
         }
         var result: [LadderChoice.Finalist] = []
+        var ofChosen: [[Double]] = []
         for (name, combination) in all {
-            let judged = try judge.evaluate(
+            let (judged, values) = try judge.judge(
                 combination.rungs, problem.settings[combination.setting], nil)
             let chosen = result.first?.judged ?? judged
-            let differences = zip(judged.objectives, chosen.objectives).map { $0 - $1 }
+            if result.isEmpty { ofChosen = values }
             result.append(
                 LadderChoice.Finalist(
                     name: name, combination: combination, judged: judged,
-                    interval: interval(judged.objectives, name),
+                    interval: interval(values, less: nil, judge, name),
                     difference: judged.objective - chosen.objective,
-                    differenceInterval: interval(differences, "\(name) difference")))
+                    differenceInterval: interval(
+                        values, less: ofChosen, judge, "\(name) difference")))
         }
         return result
     }
 
-    private func interval(_ values: [Double], _ entity: String) -> ClosedRange<Double>? {
+    /// Resamples seeds, and takes the statistic over the viewers of those drawn, as the objective
+    /// is: a percentile of all viewers is not the mean of the seeds' percentiles.
+    /// - Parameter values: QoE of each viewer, per seed.
+    private func interval(
+        _ values: [[Double]], less other: [[Double]]?, _ judge: LadderEvaluator, _ entity: String
+    ) -> ClosedRange<Double>? {
         var generator = SeededGenerator(seed: problem.seed, entity: "bootstrap/\(entity)")
-        return Bootstrap.meanInterval(values, using: &generator)
+        let size = max(1, values.reduce(0) { $0 + $1.count })
+        return Bootstrap.interval(
+            groups: values.count,
+            resamples: min(Bootstrap.defaultResamples, max(100, Self.mostResampled / size)),
+            using: &generator
+        ) { seeds in
+            let value = judge.statistic(seeds.flatMap { values[$0] })
+            return other.map { other in value - judge.statistic(seeds.flatMap { other[$0] }) }
+                ?? value
+        }
     }
 
     private func contributions(

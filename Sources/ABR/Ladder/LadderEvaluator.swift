@@ -33,6 +33,8 @@ public struct LadderEvaluator: Sendable {
     /// ln of the lowest candidate's bit rate.
     private let lowest: Double
     private let highestQuality: Double
+    /// Asked before each session, since a single ladder may take minutes.
+    private var isCancelled: @Sendable () -> Bool = { false }
 
     /// - Parameter round: 0 draws the viewers to search with, 1 those that judge.
     public init(_ problem: LadderProblem, round: Int) throws {
@@ -52,6 +54,13 @@ public struct LadderEvaluator: Sendable {
         }
         self.viewers = viewers
         self.complexities = complexities
+    }
+
+    /// The same evaluator, whose work ends in a `CancellationError` once `isCancelled` is true.
+    func cancelled(when isCancelled: @escaping @Sendable () -> Bool) -> LadderEvaluator {
+        var copy = self
+        copy.isCancelled = isCancelled
+        return copy
     }
 
     /// Viewers are dealt to audiences by largest remainder, so that shares hold in every seed.
@@ -128,6 +137,14 @@ public struct LadderEvaluator: Sendable {
         _ rungs: [LadderCandidate], _ setting: LadderSetting,
         _ usage: ((Int, [SegmentRecord]) -> Void)?
     ) throws -> LadderOutcome {
+        try judge(rungs, setting, usage).outcome
+    }
+
+    /// - Returns: also the QoE of each viewer, per seed.
+    func judge(
+        _ rungs: [LadderCandidate], _ setting: LadderSetting,
+        _ usage: ((Int, [SegmentRecord]) -> Void)?
+    ) throws -> (outcome: LadderOutcome, values: [[Double]]) {
         var player = problem.player
         player.maximumBuffer = setting.maximumBuffer
         var values: [[Double]] = []
@@ -138,6 +155,7 @@ public struct LadderEvaluator: Sendable {
             var titles: [Int: Title] = [:]
             var ofSeed: [Double] = []
             for viewer in viewers[seed] {
+                if isCancelled() { throw CancellationError() }
                 let cap = problem.cap(viewer.audience, setting)
                 let title: Title
                 if let known = titles[cap] {
@@ -163,11 +181,12 @@ public struct LadderEvaluator: Sendable {
             }
             values.append(ofSeed)
         }
-        return LadderOutcome(
+        let outcome = LadderOutcome(
             objective: statistic(values.flatMap { $0 }), objectives: values.map(statistic),
             egress: egress / Double(count), stallRatio: stalled / (stalled + playing),
             meanBitrate: bitrate / Double(count),
             switchesPerMinute: playing > 0 ? Double(switches) / (playing / 60_000) : 0)
+        return (outcome, values)
     }
 
     /// The title as a viewer sees it whose player leaves out what is taller than `cap`.
@@ -199,7 +218,7 @@ public struct LadderEvaluator: Sendable {
         }
     }
 
-    private func statistic(_ values: [Double]) -> Double {
+    func statistic(_ values: [Double]) -> Double {
         switch problem.statistic {
         case .mean: values.reduce(0, +) / Double(values.count)
         case .percentile(let p): Quantile.of(values, p / 100)

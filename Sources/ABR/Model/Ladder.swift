@@ -53,8 +53,10 @@ public struct Ladder: Hashable, Sendable {
     public func title(
         segmentDuration: Double, segmentCount: Int, variation: Double, seed: UInt64
     ) throws(TitleError) -> Title {
-        guard segmentCount > 0 else {
-            throw TitleError(reason: "a title needs at least one segment")
+        guard segmentCount > 0, segmentCount <= Title.mostSegments else {
+            throw TitleError(
+                reason: "the title has \(segmentCount) segments: give it 1 to "
+                    + "\(Title.mostSegments), by another duration or segment_duration")
         }
         var generator = SeededGenerator(seed: seed, entity: "title")
         let complexities = Self.complexities(segmentCount, variation: variation, using: &generator)

@@ -27,18 +27,30 @@ public final class Title: Sendable {
 
     public var rungs: Int { bitrates.count }
 
+    /// Most segments of a generated title.
+    public static let mostSegments = 1_000_000
+    /// ms; shorter ones make counts of segments that no integer or memory holds.
+    static let segmentDurations = 1.0...86_400_000
+    /// kbit/s
+    static let highestBitrate = 1e9
+    /// Bits; sums over a session stay far below what an `Int` of bytes holds.
+    static let largestSegment = 1e12
+
     /// - Parameter sizes: bits, `sizes[segment][rung]`.
     /// - Throws: `TitleError` where the shape or a value is not possible.
     public init(
         name: String, segmentDuration: Double, bitrates: [Double], sizes: [[Double]],
         heights: [Int] = [], qualities: [Double] = []
     ) throws(TitleError) {
-        guard segmentDuration > 0, segmentDuration.isFinite else {
+        guard Self.segmentDurations.contains(segmentDuration) else {
             throw TitleError(
-                reason: "the segment duration is \(segmentDuration) ms: give a positive one")
+                reason: "the segment duration is \(segmentDuration) ms: give one from 1 ms to a day"
+            )
         }
-        guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-            throw TitleError(reason: "bit rates must be positive numbers in kbit/s, one per rung")
+        guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0 <= Self.highestBitrate })
+        else {
+            throw TitleError(
+                reason: "bit rates must be positive numbers in kbit/s, one per rung, up to 1e9")
         }
         guard bitrates.count <= 255 else { throw TitleError(reason: "at most 255 rungs") }
         for rung in bitrates.indices.dropFirst() where bitrates[rung] <= bitrates[rung - 1] {
@@ -52,8 +64,9 @@ public final class Title: Sendable {
                     segment: index,
                     reason: "\(row.count) sizes for \(bitrates.count) bit rates: give one per rung")
             }
-            guard row.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-                throw TitleError(segment: index, reason: "sizes must be positive numbers of bits")
+            guard row.allSatisfy({ $0 > 0 && $0 <= Self.largestSegment }) else {
+                throw TitleError(
+                    segment: index, reason: "sizes must be positive numbers of bits, up to 1e12")
             }
         }
         guard heights.isEmpty || heights.count == bitrates.count,

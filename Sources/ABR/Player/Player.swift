@@ -208,7 +208,8 @@ public struct Player: Sendable {
 
     /// The viewer leaves, or the observation ends.
     public mutating func stop(at time: Double) {
-        advance(to: time)
+        // A session that never began takes no time.
+        if phase != .idle { advance(to: time) }
         phase = .ended
         received = .nan
     }

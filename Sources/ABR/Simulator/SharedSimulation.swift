@@ -229,7 +229,7 @@ public struct SharedSimulation: Sendable {
                 timeline?.requestable(segment, duration: title.segmentDuration) ?? time
             queue.insert((Int32(index), .available), at: max(time, exists))
         case .finished:
-            guard !viewers[index].end.isFinite else { return }
+            // Who has seen the title to its end leaves; an event of a later departure is ignored.
             let rest = viewers[index].player.bufferLevel / viewers[index].player.playbackRate
             queue.insert((Int32(index), .leave), at: time + rest)
         }

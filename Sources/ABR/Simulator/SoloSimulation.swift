@@ -45,10 +45,12 @@ public struct SoloSimulation: Sendable {
         let end = viewer.arrival + viewer.watchTime
         precondition(
             timeline == nil || end.isFinite, "a live session needs a watch time")
+        var departure = end
         var action: Player.Action
         if let timeline {
             // Before the first segment there is nothing to join.
             now = max(now, timeline.requestable(0, duration: viewer.title.segmentDuration))
+            guard now < end else { return session }
             action = player.start(
                 at: now, epoch: timeline.epoch,
                 latest: timeline.latest(at: now, duration: viewer.title.segmentDuration))
@@ -76,11 +78,12 @@ public struct SoloSimulation: Sendable {
                 action = player.available(
                     latest: timeline?.latest(at: now, duration: duration) ?? segment, at: now)
             case .finished:
-                now = min(end, now + player.bufferLevel / player.playbackRate)
+                // Who has seen the title to its end leaves.
+                departure = min(end, now + player.bufferLevel / player.playbackRate)
                 break loop
             }
         }
-        player.stop(at: end.isFinite ? end : now)
+        player.stop(at: departure.isFinite ? departure : now)
         session.account = player.account
         session.decisions = player.decisions
         return session

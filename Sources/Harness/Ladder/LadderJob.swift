@@ -33,22 +33,23 @@ public struct LadderJob: Sendable {
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> (path: String, summary: LadderSummary)? {
         let started = Date().timeIntervalSince1970
+        // Before the search, which takes minutes, so that they are not lost to a wrong folder.
+        let writer = try ResultsWriter(
+            parent: options.resultsDirectory,
+            runID: RunID(secondsSince1970: started, entropy: .random(in: 0 ... .max)))
+        var isCommitted = false
+        defer {
+            if !isCommitted { try? FileManager.default.removeItem(atPath: writer.partialPath) }
+        }
         guard
             let choice = try await chooser.choose(
                 references: references, isCancelled: isCancelled, progress: progress)
         else { return nil }
         let inputs = SimulationInputs.contentID("ladder", scenario.canonicalYAML, scenario.inputs)
         let summary = LadderSummary(choice, scenario, runID: inputs)
-        let writer = try ResultsWriter(
-            parent: options.resultsDirectory,
-            runID: RunID(secondsSince1970: started, entropy: .random(in: 0 ... .max)))
-        do {
-            try write(choice, summary, to: writer, started)
-            try writer.commit()
-        } catch {
-            try? FileManager.default.removeItem(atPath: writer.partialPath)
-            throw error
-        }
+        try write(choice, summary, to: writer, started)
+        try writer.commit()
+        isCommitted = true
         return (writer.finalPath, summary)
     }
 

@@ -13,6 +13,9 @@ public struct LadderScenario: Sendable {
     /// Canonical YAML with the defaults filled in.
     public var canonicalYAML: String
 
+    /// Largest number of segments over all seeds, each of which has a title of its own.
+    static let maximumSegments = 10_000_000
+
     /// - Parameter seed: instead of the file's own.
     /// - Throws: every fault found, with file, line and column.
     public static func load(
@@ -81,6 +84,26 @@ public struct LadderScenario: Sendable {
                 "setting \(index) has a buffer of \(setting.maximumBuffer / 1000) s, less than a "
                     + "segment of \(problem.segmentDuration / 1000) s; give it at least one")
             break
+        }
+        if problem.segmentDuration < 1 {
+            reader.report(at: "title.segment_duration", "is shorter than 1ms; take longer segments")
+        }
+        let (segments, viewers) = (
+            problem.segmentCount.multipliedReportingOverflow(by: problem.seeds),
+            problem.viewers.multipliedReportingOverflow(by: problem.seeds)
+        )
+        if segments.overflow || segments.partialValue > Self.maximumSegments {
+            reader.report(
+                at: "title.duration",
+                "\(problem.seeds) seeds of \(problem.segmentCount) segments are more than "
+                    + "\(Self.maximumSegments); take a shorter title, longer segments or fewer seeds"
+            )
+        }
+        if viewers.overflow || viewers.partialValue > SimulationScenario.maximumSessions {
+            reader.report(
+                at: "viewers",
+                "\(problem.seeds) seeds of \(problem.viewers) viewers are more than "
+                    + "\(SimulationScenario.maximumSessions); take fewer")
         }
         if problem.viewers < problem.audiences.count {
             reader.report(

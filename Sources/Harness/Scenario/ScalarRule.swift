@@ -32,7 +32,8 @@ enum ScalarRule {
         case .quantity(let quantity, let allowsZero):
             return checkQuantity(text, tag: tag, quantity, allowsZero: allowsZero)
         case .choice(let names):
-            if tag == .str, names.contains(text) { return .success(.text(text)) }
+            // YAML 1.1 reads a plain `off` as a truth value; where it is a choice, it is that choice.
+            if tag == .str || tag == .bool, names.contains(text) { return .success(.text(text)) }
             let nearest = NameDistance.nearest(to: text, among: names)
             return fail(
                 "'\(text)' is not one of \(names.joined(separator: ", "))"

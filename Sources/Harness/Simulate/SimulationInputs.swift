@@ -67,11 +67,10 @@ enum SimulationInputs {
         named text: String, seed: UInt64, folder: String
     ) throws -> [SimulationScenario.Named<LinkTrace>] {
         if let rate = Quantity.bitrate.parse(text) {
-            guard rate >= 1 else {
+            guard (1...Quantity.bitrate.maximum).contains(rate) else {
                 throw InputFault(
-                    message:
-                        "the rate '\(text)' lets nothing pass; give more than 0bps, or a trace "
-                        + "with an outage")
+                    message: "'\(text)' is no rate of a link: give 1bps to "
+                        + Quantity.bitrate.format(Quantity.bitrate.maximum))
             }
             return [
                 .init(

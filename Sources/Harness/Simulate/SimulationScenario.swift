@@ -126,6 +126,14 @@ public struct SimulationScenario: Sendable {
                 "chunks and parts are simulated for viewers with a link of their own and no origin "
                     + "limit; use whole segments here")
         }
+        if sharing == .common || origin != nil {
+            for trace in traces where (try? trace.value.rateSchedule())?.hasOneDelay == false {
+                reader.report(
+                    at: "matrix.traces",
+                    "\(trace.name): its delay changes; viewers that share a link or an origin limit "
+                        + "are simulated with one round trip: give the trace one delay")
+            }
+        }
         let longest = titles.map(\.segmentCount).max() ?? 0
         if writesSegments, viewers * longest > Self.maximumSegments {
             reader.report(
@@ -139,5 +147,12 @@ public struct SimulationScenario: Sendable {
                 "\(cells) cells of \(viewers) viewers are more than \(Self.maximumSessions) "
                     + "sessions; make the matrix smaller")
         }
+    }
+}
+
+extension RateSchedule {
+    /// Whether all of its periods have the same delay.
+    fileprivate var hasOneDelay: Bool {
+        periods.allSatisfy { $0.delayNanoseconds == periods[0].delayNanoseconds }
     }
 }
