@@ -145,6 +145,39 @@ import Testing
         #expect(LadderEvaluator.apportion(4, to: [100, 1, 1]) == [2, 1, 1])
     }
 
+    /// A picture taller than the screen costs bits and looks no better: with it a viewer on a fast
+    /// link is no better off than with the rung that fits, and fetches more.
+    @Test(arguments: LadderQoE.allCases) func tallPicturesOnSmallScreens(qoe: LadderQoE) throws {
+        func outcome(_ rungs: [LadderCandidate], screen: Int) throws -> LadderOutcome {
+            var problem = LadderProblem(
+                candidates: rungs,
+                audiences: [
+                    LadderAudience(
+                        name: "fast", share: 1,
+                        link: .schedule(RateSchedule(constant: Bitrate(kilobitsPerSecond: 50_000))),
+                        screenHeight: screen)
+                ],
+                settings: [
+                    LadderSetting(algorithm: .throughput, maximumBuffer: 20_000, fitsDevice: false)
+                ], maximumRungs: 2)
+            problem.viewers = 2
+            problem.seeds = 1
+            problem.segmentCount = 20
+            problem.qoe = qoe
+            return try LadderEvaluator(problem, round: 0).evaluate(rungs)[0]
+        }
+        let low = LadderCandidate(bitrate: 1000, height: 480, quality: 60)
+        let high = LadderCandidate(bitrate: 5000, height: 1080, quality: 60)
+        let alone = try outcome([low], screen: 480)
+        let both = try outcome([low, high], screen: 480)
+        #expect(abs(both.objective - alone.objective) < 0.05 * max(1, abs(alone.objective)))
+        #expect(both.egress > 3 * alone.egress)
+        #expect(both.meanBitrate == 1000 && both.switchesPerMinute == 0)
+        if qoe != .quality {
+            #expect(try outcome([low, high], screen: 1080).objective > both.objective + 0.5)
+        }
+    }
+
     @Test func noLadderWithinLimits() async throws {
         var problem = Self.problem(0)
         problem.maximumEgress = 1

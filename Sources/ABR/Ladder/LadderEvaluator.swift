@@ -156,13 +156,15 @@ public struct LadderEvaluator: Sendable {
             var ofSeed: [Double] = []
             for viewer in viewers[seed] {
                 if isCancelled() { throw CancellationError() }
-                let cap = problem.cap(viewer.audience, setting)
+                let screen = problem.audiences[viewer.audience].screenHeight
                 let title: Title
-                if let known = titles[cap] {
+                if let known = titles[screen] {
                     title = known
                 } else {
-                    title = try self.title(rungs, cap: cap, seed: seed)
-                    titles[cap] = title
+                    title = try self.title(
+                        rungs, cap: problem.cap(viewer.audience, setting), screen: screen,
+                        seed: seed)
+                    titles[screen] = title
                 }
                 var run = try SoloSimulation(
                     SimulatedViewer(
@@ -189,8 +191,11 @@ public struct LadderEvaluator: Sendable {
         return (outcome, values)
     }
 
-    /// The title as a viewer sees it whose player leaves out what is taller than `cap`.
-    private func title(_ rungs: [LadderCandidate], cap: Int, seed: Int) throws -> Title {
+    /// The title as a viewer sees it whose player leaves out what is taller than `cap`, and whose
+    /// screen shows no more than `screen`: what is taller costs, and looks no better.
+    private func title(
+        _ rungs: [LadderCandidate], cap: Int, screen: Int, seed: Int
+    ) throws -> Title {
         let fitting = rungs.filter { $0.height <= cap }
         let seen = fitting.isEmpty ? [rungs[0]] : fitting
         let duration = problem.segmentDuration
@@ -199,7 +204,8 @@ public struct LadderEvaluator: Sendable {
             sizes: complexities[seed].map { complexity in
                 seen.map { ($0.bitrate * duration * complexity).rounded() }
             }, heights: seen.map(\.height),
-            qualities: problem.qoe == .quality ? seen.map { $0.quality ?? 0 } : [])
+            qualities: problem.qoe == .quality ? seen.map { $0.quality ?? 0 } : [],
+            screenHeight: screen)
     }
 
     /// QoE of a session per segment.

@@ -25,7 +25,19 @@ public final class Title: Sendable {
     /// Pensieve's HD reward per rung.
     let hdRewards: [Double]
 
+    /// The rung as which each rung counts for quality: on a screen that cannot show it, the highest
+    /// one that the screen shows. Players decide by what a rung really is.
+    let countsAs: [Int]
+
     public var rungs: Int { bitrates.count }
+
+    private static func visible(
+        _ rungs: Range<Int>, _ heights: [Int], _ screenHeight: Int
+    ) -> [Int] {
+        guard !heights.isEmpty else { return Array(rungs) }
+        let highest = rungs.last { heights[$0] <= screenHeight } ?? 0
+        return rungs.map { heights[$0] <= screenHeight ? $0 : min($0, highest) }
+    }
 
     /// Most segments of a generated title.
     public static let mostSegments = 1_000_000
@@ -36,11 +48,13 @@ public final class Title: Sendable {
     /// Bits; sums over a session stay far below what an `Int` of bytes holds.
     static let largestSegment = 1e12
 
-    /// - Parameter sizes: bits, `sizes[segment][rung]`.
+    /// - Parameters:
+    ///   - sizes: bits, `sizes[segment][rung]`.
+    ///   - screenHeight: pixels; QoE counts taller rungs as the highest one that fits.
     /// - Throws: `TitleError` where the shape or a value is not possible.
     public init(
         name: String, segmentDuration: Double, bitrates: [Double], sizes: [[Double]],
-        heights: [Int] = [], qualities: [Double] = []
+        heights: [Int] = [], qualities: [Double] = [], screenHeight: Int = .max
     ) throws(TitleError) {
         guard Self.segmentDurations.contains(segmentDuration) else {
             throw TitleError(
@@ -77,6 +91,7 @@ public final class Title: Sendable {
         self.bitrates = bitrates
         self.heights = heights.isEmpty ? bitrates.map { _ in 0 } : heights
         self.qualities = qualities
+        countsAs = Self.visible(bitrates.indices, heights, screenHeight)
         self.segmentCount = sizes.count
         self.sizes = sizes.flatMap { $0 }
         peakBitrates = bitrates.indices.map { rung in

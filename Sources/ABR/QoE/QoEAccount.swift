@@ -51,6 +51,7 @@ public struct QoEAccount: Hashable, Sendable {
     mutating func began(
         _ rung: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
     ) {
+        let rung = title.countsAs[rung]
         let bitrate = title.bitrates[rung]
         let hd = title.hdRewards
         segments += 1
