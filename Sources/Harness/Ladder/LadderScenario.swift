@@ -37,7 +37,7 @@ public struct LadderScenario: Sendable {
             }
         }
         guard reader.diagnostics.isEmpty else {
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
+            throw SpecFile.sorted(reader)
         }
         return scenario
     }

@@ -37,20 +37,8 @@ extension Scenario {
     public static func parse(
         _ text: String, file: String = "scenario", folder: String = "."
     ) throws(ScenarioErrors) -> Scenario {
-        var reader = ScenarioReader(file: file)
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch {
-            YAMLFault.report(error, in: text, to: &reader)
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
-        guard let node else {
-            reader.report(nil, "the scenario is empty; begin with version: 1")
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
-        let resolved = reader.read(node, ScenarioSpec.root)
-        guard var resolved, reader.diagnostics.isEmpty else { throw sorted(reader) }
+        var (reader, resolved) = try SpecFile.read(
+            text, file: file, spec: ScenarioSpec.root, seed: nil)
         fillArrivals(&resolved)
         let thresholds = thresholds(of: resolved, reader: &reader)
         var scenario = Scenario(resolved: resolved, thresholds: thresholds)
@@ -60,18 +48,13 @@ extension Scenario {
                 reader: &reader)
         }
         ScenarioRules.check(scenario, reader: &reader)
-        guard reader.diagnostics.isEmpty else { throw sorted(reader) }
+        guard reader.diagnostics.isEmpty else { throw SpecFile.sorted(reader) }
         return scenario
     }
 
     /// SHA-256 of the canonical resolved YAML, in lower-case hexadecimal.
     public var sha256: String {
         ContentHash.text(Array(canonicalYAML.utf8))
-    }
-
-    private static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
-        ScenarioErrors(
-            diagnostics: reader.diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }
 
     /// The default arrival depends on the warm-up: all viewers join in its first 60 %.

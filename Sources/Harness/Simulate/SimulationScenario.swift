@@ -67,7 +67,7 @@ public struct SimulationScenario: Sendable {
         let scenario = SimulationScenario(resolved, file: file, reader: &reader)
         scenario.check(&reader)
         guard reader.diagnostics.isEmpty else {
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
+            throw SpecFile.sorted(reader)
         }
         return scenario
     }

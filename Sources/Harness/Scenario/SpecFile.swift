@@ -1,7 +1,7 @@
 import Netem
 import Yams
 
-/// What reading simulation and ladder files has in common.
+/// What reading scenarios of all kinds has in common.
 enum SpecFile {
     static func text(_ path: String) throws(ScenarioErrors) -> String {
         do throws(TraceError) {
@@ -30,14 +30,18 @@ enum SpecFile {
             throw ScenarioErrors(diagnostics: reader.diagnostics)
         }
         guard let node else {
-            reader.report(nil, "the file is empty; begin with version: 1")
+            reader.report(nil, "the scenario is empty; begin with version: 1")
             throw ScenarioErrors(diagnostics: reader.diagnostics)
         }
         var resolved = reader.read(node, spec)
         if let seed { resolved?.replace("seed", with: .integer(seed)) }
-        guard let resolved, reader.diagnostics.isEmpty else {
-            throw ScenarioErrors(diagnostics: reader.diagnostics)
-        }
+        guard let resolved, reader.diagnostics.isEmpty else { throw sorted(reader) }
         return (reader, resolved)
+    }
+
+    /// The faults in the order of the file.
+    static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
+        ScenarioErrors(
+            diagnostics: reader.diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }
 }
