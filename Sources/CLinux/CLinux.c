@@ -98,6 +98,9 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
             mask_to_set(o->cpu_mask, &set);
             if (sched_setaffinity(0, sizeof set, &set) != 0) failed = errno;
         }
+        if (!failed && o->network_namespace_fd > 0 &&
+            setns(o->network_namespace_fd, CLONE_NEWNET) != 0)
+            failed = errno;
         // Descriptors 0..2 may be each other's sources: lift them out of the way first.
         int in = o->stdin_fd, out = o->stdout_fd, err = o->stderr_fd;
         if (!failed && in >= 0 && in < 3) in = fcntl(in, F_DUPFD_CLOEXEC, 3);

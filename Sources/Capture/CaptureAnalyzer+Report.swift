@@ -85,7 +85,7 @@ extension CaptureAnalyzer {
             seconds = Double(last &- first) / 1e9
         }
         return SubscriberReport(
-            clientAddress: subscriber.client.address, clientPort: subscriber.client.port,
+            clientAddress: subscriber.address, clientPort: subscriber.client.port,
             serverPort: subscriber.flow.server.port, transport: subscriber.transport,
             playNanoseconds: subscriber.playNanoseconds,
             isDissected: subscriber.isDissected && !subscriber.flow.downstream.isLost,

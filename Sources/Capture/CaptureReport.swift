@@ -133,6 +133,7 @@ public struct SubscriberReport: Codable, Hashable, Sendable {
 
 /// A stamped frame on its way to one subscriber.
 public struct RelayedFrame: Codable, Hashable, Sendable {
+    public var clientAddress: String
     public var clientPort: UInt16
     public var streamID: UInt32
     public var frameNumber: UInt64

@@ -54,7 +54,8 @@ final class CapturedStream {
         else { return false }
         frames.append(
             RelayedFrame(
-                clientPort: subscriber.client.port, streamID: stamp.streamID,
+                clientAddress: subscriber.address, clientPort: subscriber.client.port,
+                streamID: stamp.streamID,
                 frameNumber: stamp.frameNumber, relayDelayNanoseconds: message.time &- ingressTime,
                 egressNanoseconds: message.time))
         return true
@@ -75,6 +76,8 @@ final class CapturedStream {
 final class Subscriber {
     let flow: Flow
     let client: Endpoint
+    /// The client's, spelled out once.
+    let address: String
     let transport: CapturedProtocol
     /// Capture time of the play request, ns since 1970.
     let playNanoseconds: Int64
@@ -98,6 +101,7 @@ final class Subscriber {
         self.isProbe = isProbe
         self.flow = flow
         client = flow.client
+        address = flow.client.address
         self.transport = transport
         self.playNanoseconds = playNanoseconds
         self.isDissected = isDissected

@@ -126,6 +126,10 @@ public struct HTMLReport: Sendable {
             [
                 "viewer lag p99",
                 Figure.number(summary.health.viewerLagP99Milliseconds, digits: 2) + " ms",
+            ],
+            [
+                "link lateness p99",
+                Figure.number(summary.health.linkLatenessP99Milliseconds, digits: 2) + " ms",
             ], ["steal", Figure.percent(summary.health.steal)],
             [
                 "capture",

@@ -99,11 +99,17 @@ public struct SummaryReport: Sendable {
               publisher lag p99  \(Figure.number(health.publisherLagP99Milliseconds, digits: 2)) ms
               probe lag p99      \(Figure.number(health.probeLagP99Milliseconds, digits: 2)) ms
               viewer lag p99     \(Figure.number(health.viewerLagP99Milliseconds, digits: 2)) ms
-              steal              \(Figure.percent(health.steal))
+            \(linkLine(health))  steal              \(Figure.percent(health.steal))
               capture            \(captureWords(capture))
               clock offset moved \(Figure.number(step, digits: 3)) ms
 
             """
+    }
+
+    private func linkLine(_ health: GeneratorHealth) -> String {
+        health.linkLatenessP99Milliseconds.map {
+            "  link lateness p99  \(Figure.number($0, digits: 2)) ms\n"
+        } ?? ""
     }
 
     private func captureWords(_ capture: Manifest.Capture) -> String {

@@ -67,6 +67,8 @@ public struct GeneratorHealth: Codable, Sendable, Equatable {
     public var probeLagP99Milliseconds: Double?
     /// Of the load viewers' loops.
     public var viewerLagP99Milliseconds: Double?
+    /// How late the packet shell released packets; nil without one.
+    public var linkLatenessP99Milliseconds: Double?
     /// Share of CPU time taken by the hypervisor, 0…1.
     public var steal: Double?
     /// Frames sent over frames intended, 0…1.

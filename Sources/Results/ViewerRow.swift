@@ -41,6 +41,8 @@ public struct ViewerRow: CSVRow, Equatable {
     public var scoreLoLPlus: Double?
     public var modelledStalls: Int?
     public var modelledStalledSeconds: Double?
+    public var linkLostPackets: Int?
+    public var linkDroppedPackets: Int?
 
     public init() {}
 
@@ -119,5 +121,11 @@ public struct ViewerRow: CSVRow, Equatable {
         .init(
             "modelled_stalled_s", \.modelledStalledSeconds, unit: "s",
             "Time that bytes waited for them."),
+        .init(
+            "link_lost_packets", \.linkLostPackets,
+            "Packets that the loss model of a link of real packets took, both ways."),
+        .init(
+            "link_dropped_packets", \.linkDroppedPackets,
+            "Packets that found the link's queue full, or were dropped by it."),
     ]
 }

@@ -199,7 +199,8 @@ final class LoadLoop: @unchecked Sendable {
             }
             let fd = try connectors[connectorOf[index]].connect(
                 congestionControl: options.congestionControl,
-                shaped: viewers[index].link != nil)
+                shaped: viewers[index].link != nil,
+                from: viewers[index].spec.localAddress)
             viewers[index].fd = fd
             viewers[index].state = .connecting
             var event = epoll_event(

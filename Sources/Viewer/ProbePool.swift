@@ -39,6 +39,7 @@ public final class ProbePool: Sendable {
     ) throws {
         for spec in specs {
             _ = try ViewerEndpoint(spec)
+            if let local = spec.localAddress { _ = try SocketAddress(ipAddress: local, port: 0) }
             if let place = spec.link, !links.indices.contains(place.link) {
                 throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
             }
@@ -106,6 +107,11 @@ public final class ProbePool: Sendable {
                     .socketOption(.so_rcvbuf), value: SocketConnector.shapedBuffer
                 )
                 .channelOption(.autoRead, value: false)
+        }
+        if let local = spec.localAddress,
+            let address = try? SocketAddress(ipAddress: local, port: 0)
+        {
+            bootstrap = bootstrap.bind(to: address)
         }
         bootstrap
             .connectTimeout(.seconds(10))

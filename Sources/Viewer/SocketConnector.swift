@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NIOCore
 import Sockets
 
 /// Non-blocking TCP connections with the options that a viewer needs before it connects.
@@ -37,7 +38,10 @@ struct SocketConnector {
 
     /// Starts a connection. `shaped` viewers get a segment size and a receive buffer that let
     /// the server feel the slow reader even over loopback.
-    func connect(congestionControl: String?, shaped: Bool) throws -> Int32 {
+    /// - Parameter local: IPv4 address to connect from; nil = the system's choice.
+    func connect(
+        congestionControl: String?, shaped: Bool, from local: String? = nil
+    ) throws -> Int32 {
         let type =
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             | Int32(SOCK_CLOEXEC.rawValue)
@@ -48,6 +52,11 @@ struct SocketConnector {
         if shaped {
             failed = failed || Self.set(fd, tcp, millrace_TCP_MAXSEG, Int32(Self.segmentSize))
             failed = failed || Self.set(fd, SOL_SOCKET, SO_RCVBUF, Int32(Self.shapedBuffer))
+        }
+        if let local, !Self.bind(fd, to: local) {
+            let error = Self.failure("cannot connect from \(local)")
+            close(fd)
+            throw error
         }
         if let name = congestionControl {
             let code = name.withCString {
@@ -72,6 +81,14 @@ struct SocketConnector {
             throw error
         }
         return fd
+    }
+
+    private static func bind(_ fd: Int32, to address: String) -> Bool {
+        guard let local = try? SocketAddress(ipAddress: address, port: 0) else {
+            errno = EINVAL
+            return false
+        }
+        return local.withSockAddr { Glibc.bind(fd, $0, socklen_t($1)) == 0 }
     }
 
     static func set(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Bool {

@@ -20,6 +20,8 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public var leaveNanoseconds: Int64?
     /// Its link, one of the pool's; nil = what the machine gives.
     public var link: ViewerLinkPlace?
+    /// The IPv4 address that it connects from; nil = the system's choice.
+    public var localAddress: String?
     /// Media that the play-out buffer of a probe holds before it starts.
     public var playoutBufferMilliseconds: Int
     /// How it reads, where it is a load viewer.
@@ -28,7 +30,8 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",
         rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
-        link: ViewerLinkPlace? = nil, playoutBufferMilliseconds: Int = 1000,
+        link: ViewerLinkPlace? = nil, localAddress: String? = nil,
+        playoutBufferMilliseconds: Int = 1000,
         mode: LoadReadMode = .lazy
     ) {
         self.mode = mode
@@ -40,6 +43,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
         self.joinNanoseconds = joinNanoseconds
         self.leaveNanoseconds = leaveNanoseconds
         self.link = link
+        self.localAddress = localAddress
         self.playoutBufferMilliseconds = playoutBufferMilliseconds
     }
 }

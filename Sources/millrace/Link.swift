@@ -92,7 +92,7 @@ struct Link: ParsableCommand {
         let logged = try options.adopt(log, file: path)
         let direction = direction ?? logged ?? .down
         let spec = try options.spec(
-            direction, startOffsetNanoseconds: log.offsetMilliseconds * 1_000_000)
+            direction, traceStartNanoseconds: log.offsetMilliseconds * 1_000_000)
         let result = try LinkReplay(log, through: spec, seed: options.seed(direction))
         for line in result.differences.prefix(differences) { print(line) }
         let more = result.mismatches - min(result.differences.count, differences)

@@ -52,6 +52,10 @@ struct LinkOptions: ParsableArguments {
             "Bytes that each packet costs besides its own: 0 counts IP, 14 and 38 Ethernet. (default: 0; profiles: 14)"
     )
     var overhead: Int?
+    @Option(help: "Share of packets that overtake those before them: 1%. (default: 0%)")
+    var reorder: String?
+    @Option(help: "Share of packets that arrive twice: 1%. (default: 0%)")
+    var duplicate: String?
     @Option(help: "Seed of the links' randomness. (default: 0)")
     var seed: UInt64?
 
@@ -75,7 +79,8 @@ struct LinkOptions: ParsableArguments {
         let values: [(String, String?)] = [
             ("profile", profile), ("down", whole(down)), ("up", whole(up)), ("queue", queue),
             ("up-queue", upQueue), ("delay", delay), ("up-delay", upDelay), ("loss", loss),
-            ("up-loss", upLoss), ("overhead", overhead.map { "\($0)" }),
+            ("up-loss", upLoss), ("reorder", reorder), ("duplicate", duplicate),
+            ("overhead", overhead.map { "\($0)" }),
             ("seed", "\(seed ?? 0)"),
         ]
         return values.compactMap { name, value in value.map { .init(name, $0) } }
@@ -99,6 +104,8 @@ struct LinkOptions: ParsableArguments {
             case "up-delay": upDelay = upDelay ?? option.value
             case "loss": loss = loss ?? option.value
             case "up-loss": upLoss = upLoss ?? option.value
+            case "reorder": reorder = reorder ?? option.value
+            case "duplicate": duplicate = duplicate ?? option.value
             case "overhead": overhead = overhead ?? Int(option.value)
             case "seed": seed = seed ?? UInt64(option.value)
             case "direction": direction = LinkDirection(rawValue: option.value)
@@ -117,55 +124,26 @@ struct LinkOptions: ParsableArguments {
         return direction == .down ? viewer.seed : viewer.upSeed
     }
 
-    /// - Parameter startOffsetNanoseconds: when the trace starts.
+    /// - Parameter traceStartNanoseconds: when the trace starts.
     /// - Throws: `TraceError`, `LinkError` or `RateScheduleError`.
     func spec(
-        _ direction: LinkDirection, startOffsetNanoseconds: Int64 = 0
+        _ direction: LinkDirection, traceStartNanoseconds: Int64 = 0
     ) throws -> LinkSpec {
-        let isUp = direction == .up
-        var spec = LinkSpec()
-        if let profile {
-            spec = try LinkProfile.named(profile).spec(direction.inProfile, seed: seed ?? 0)
-        } else if let text = (isUp ? up : nil) ?? down {
-            spec.rate = try Self.rate(text, startOffsetNanoseconds: startOffsetNanoseconds)
-        } else {
+        guard profile != nil || down != nil else {
             throw ValidationError("give the link a rate, as --down 2Mbps, or a --profile")
         }
-        if let text = (isUp ? upQueue : nil) ?? queue { spec.queue = try .init(parsing: text) }
-        if let text = (isUp ? upLoss : nil) ?? loss { spec.loss = try .init(parsing: text) }
-        if let text = (isUp ? upDelay : nil) ?? delay {
-            let more = try DelayModel(parsing: text)
-            if profile != nil, more.jitterNanoseconds == 0 {
-                spec.delay.nanoseconds += more.nanoseconds
-            } else {
-                spec.delay = more
-            }
-        }
-        if let overhead { spec.overhead = PacketOverhead(bytes: overhead) }
-        return spec
+        var link = LinkDescription()
+        (link.profile, link.down, link.up) = (profile, down, up)
+        (link.queue, link.upQueue) = (queue, upQueue)
+        (link.delay, link.upDelay) = (delay, upDelay)
+        (link.loss, link.upLoss) = (loss, upLoss)
+        (link.reorder, link.duplicate) = (try share(reorder), try share(duplicate))
+        link.overhead = overhead
+        return try link.spec(
+            direction.inProfile, seed: seed ?? 0, traceStartNanoseconds: traceStartNanoseconds)
     }
 
-    private static func rate(
-        _ text: String, startOffsetNanoseconds: Int64
-    ) throws -> RateModel {
-        do {
-            return try RateModel(parsing: text)
-        } catch {
-            // Not a rate, so a file, where it does not look like one.
-            let looksLikeRate =
-                text.first?.isNumber == true || text.lowercased().hasPrefix("bucket:")
-            if looksLikeRate, access(text, F_OK) != 0 { throw error }
-        }
-        let trace = try TraceReader.read(path: text)
-        switch trace {
-        case .delivery(let opportunities):
-            return .trace(opportunities, startOffsetNanoseconds: startOffsetNanoseconds)
-        case .schedule:
-            // Here the offset is the delay of the trace's start, not a place in it.
-            let cycle = try trace.rateSchedule().cycleNanoseconds
-            return .schedule(
-                try trace.rateSchedule(
-                    startOffsetNanoseconds: (cycle - startOffsetNanoseconds % cycle) % cycle))
-        }
+    private func share(_ text: String?) throws -> Double? {
+        try text.map { try LinkDescription.share($0) }
     }
 }

@@ -79,7 +79,7 @@ struct View: AsyncParsableCommand {
         let probed = Set((0..<probes).map { $0 * count / max(1, probes) })
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl
-        options.links = link.map { [$0.link] } ?? []
+        options.links = (link?.socket).map { [$0] } ?? []
         let load: LoadViewerPool
         let probe: ProbePool
         do {

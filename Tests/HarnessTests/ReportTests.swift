@@ -128,6 +128,11 @@ import Testing
         var late = good
         late.viewerLagP99Milliseconds = 101
         #expect(limits.judge(late).reasons.count == 1)
+        var slow = good
+        slow.linkLatenessP99Milliseconds = 5
+        #expect(limits.judge(slow).valid)
+        slow.linkLatenessP99Milliseconds = 5.01
+        #expect(limits.judge(slow).reasons.first?.contains("left their links late") == true)
         let bad = TrialEvidence(
             generatorLagP99Milliseconds: 21, captureDrops: 0.01, steal: 0.06, offered: 0.5,
             clockStepNanoseconds: 2_000_000)

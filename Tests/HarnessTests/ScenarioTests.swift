@@ -1,6 +1,7 @@
 import Foundation
 import Netem
 import SimulationKernel
+import NetemShell
 import Testing
 import Viewer
 
@@ -43,17 +44,58 @@ import Viewer
         let path = try #require(Self.files("good").first { $0.hasSuffix("links.yml") })
         let scenario = try Scenario.load(path: path)
         let plan = Plan(scenario)
-        #expect(plan.links.map(\.name) == ["lte", "1500kbps", "hspa", "2Mbps"])
+        #expect(
+            plan.links.map(\.name) == ["lte", "1500kbps", "hspa", "2Mbps", "3Mbps", "wifi-poor"])
         #expect(plan.links[1].payloadRate.bitsPerSecond == 1_448_000)
         // A plain limit counts payload.
         #expect(plan.links[3].payloadRate.bitsPerSecond == 2_000_000)
-        #expect(plan.links[2].link.delay.nanoseconds == 40_000_000)
-        #expect(plan.links[2].link.periods.allSatisfy { $0.delayNanoseconds == 0 })
-        #expect(plan.links[2].link.loss == .gilbertElliott(p: 0.01, r: 0.2))
+        let hspa = try #require(plan.links[2].socket)
+        #expect(hspa.delay.nanoseconds == 40_000_000)
+        #expect(hspa.periods.allSatisfy { $0.delayNanoseconds == 0 })
+        #expect(hspa.loss == .gilbertElliott(p: 0.01, r: 0.2))
         for viewer in plan.viewers { #expect(viewer.link?.link == viewer.group) }
         let offsets = plan.viewers.filter { $0.group == 0 }.map { $0.link?.offsetNanoseconds }
         #expect(Set(offsets).count == 2)
         #expect(Plan(scenario) == plan)
+    }
+
+    /// Viewers behind packets have processes, addresses and a forwarder of their own.
+    @Test func packetLinks() throws {
+        let path = try #require(Self.files("good").first { $0.hasSuffix("links.yml") })
+        let plan = Plan(try Scenario.load(path: path))
+        let packet = try #require(plan.links[4].packet)
+        #expect(packet.down == "3Mbps" && packet.queue == "codel" && packet.duplicate == 0.01)
+        #expect(plan.links[5].packet?.profile == "wifi-poor")
+        // A full packet has 1448 of 1500 bytes of payload; a profile counts Ethernet's header, too.
+        #expect(plan.links[4].payloadRate.bitsPerSecond == 2_896_000)
+        let behind = plan.viewers.filter { $0.group >= 4 }.map(\.index)
+        let forwarder = try #require(plan.processes.first { $0.role == .links })
+        #expect(forwarder.viewers == behind)
+        for process in plan.processes where process.role == .viewers || process.role == .probes {
+            #expect(process.isBehindPackets == behind.contains(process.viewers[0]))
+            let endpoints = StackEndpoints(
+                rtmpHost: "127.0.0.1", rtmpPort: 1935, application: "live",
+                httpFLVBase: "http://127.0.0.1:8080/live")
+            for spec in plan.viewerSpecs(process, endpoints) {
+                #expect((spec.localAddress != nil) == process.isBehindPackets)
+                #expect(spec.link == nil || !process.isBehindPackets)
+                #expect(spec.url.contains("127.0.0.1") == !process.isBehindPackets)
+            }
+        }
+        let names = plan.processes.map(\.name)
+        #expect(Set(names).count == names.count)
+        let config = try #require(plan.linkConfig("cubic", seed: 1))
+        #expect(config.viewers.map(\.index) == behind)
+        #expect(Set(config.viewers.map(\.link)) == [0, 1])
+        let addresses = behind.map { plan.packetAddress(ofViewer: $0) }
+        #expect(Set(addresses).count == behind.count && !addresses.contains(nil))
+        // The wire's spelling and the plan's address are the same peer.
+        let index = try #require(behind.first)
+        let address = try #require(addresses[0])
+        #expect(
+            plan.peer(ofSession: index + Plan.sessionStride, port: 7)
+                == ViewerPeer(port: 7, wireAddress: address.description))
+        #expect(ViewerPeer(port: 7, wireAddress: "127.0.0.1") == ViewerPeer(port: 7))
     }
 
     @Test func corpusIsThere() {

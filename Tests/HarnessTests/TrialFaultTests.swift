@@ -173,6 +173,7 @@ final class TrialFault {
           steal: 100%
           offered: 0%
           clock_step: 1h
+          link_lateness_p99: 10s
 
         """
 
@@ -184,7 +185,10 @@ final class TrialFault {
 
     var pid: pid_t { process.processIdentifier }
 
-    init(results: String? = nil, capture: String = "false") throws {
+    /// - Parameter viewers: instead of the scenario's.
+    init(
+        results: String? = nil, capture: String = "false", viewers: String? = nil
+    ) throws {
         let files = FileManager.default
         directory =
             files.temporaryDirectory
@@ -192,8 +196,13 @@ final class TrialFault {
         self.results = results ?? "\(directory)/results"
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try Self.scenario.replacing("enabled: false", with: "enabled: \(capture)").write(
-            toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
+        var text = Self.scenario.replacing("enabled: false", with: "enabled: \(capture)")
+        if let viewers, let start = text.range(of: "viewers:\n"),
+            let end = text.range(of: "warmup:")
+        {
+            text.replaceSubrange(start.upperBound..<end.lowerBound, with: viewers)
+        }
+        try text.write(toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
         _ = files.createFile(atPath: log, contents: nil)
         process.executableURL = URL(fileURLWithPath: try #require(Self.program))
         process.arguments = ["run", "\(directory)/fault.yml", "--results", self.results]

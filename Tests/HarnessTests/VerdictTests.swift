@@ -226,9 +226,10 @@ import Testing
     }
 
     /// A wire figure is divided by the time of the session behind the port, whichever it was.
-    @Test func portsOfSessionsThatFollowOneAnother() {
+    @Test func portsOfSessionsThatFollowOneAnother() throws {
+        let plan = try Plan(PlanTests.scenario("  - {count: 2}"))
         let sessions = [(0, 3.0, 5.0), (1, 6.0, 20.0)].map {
-            ViewerSession(Self.load($0.0, from: $0.1, to: $0.2, bytes: 1))
+            ViewerSession(Self.load($0.0, from: $0.1, to: $0.2, bytes: 1), plan)
         }
         func seconds(_ played: Double) -> Double? {
             ViewerSession.behind(sessions, at: Self.start + Int64(played * 1e9))?

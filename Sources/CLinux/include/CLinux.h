@@ -23,6 +23,8 @@ struct millrace_spawn_options {
     int parent_death_signal;
     /// 1: the child leads a process group of its own.
     int new_process_group;
+    /// Descriptor of the network namespace that the child enters; 0 or less = the parent's.
+    int network_namespace_fd;
 };
 
 /// Forks and executes; only async-signal-safe calls happen in between. Returns the pid.

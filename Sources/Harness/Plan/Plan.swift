@@ -10,6 +10,9 @@ public struct Plan: Codable, Sendable, Hashable {
     public var links: [GroupLink]
     public var processes: [ProcessPlan]
 
+    /// Links that viewers impose on their own sockets.
+    var socketLinks: [ViewerLink] { links.compactMap(\.socket) }
+
     public init(_ scenario: Scenario) {
         publishers = PublisherPlan.all(of: scenario)
         viewers = ViewerPlan.all(of: scenario)
@@ -93,7 +96,7 @@ public struct ViewerPlan: Codable, Sendable, Hashable {
 /// One child process.
 public struct ProcessPlan: Codable, Sendable, Hashable {
     public enum Role: String, Codable, Sendable, CaseIterable {
-        case server, publishers, viewers, probes, capture
+        case server, publishers, viewers, probes, capture, links
     }
 
     public var role: Role
@@ -102,13 +105,16 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
     public var cpus: CPUSet?
     /// Indices into the plan's publishers.
     public var publishers: [Int]
-    /// Indices into the plan's viewers.
+    /// Indices into the plan's viewers; of `links`, those whose packets it forwards.
     public var viewers: [Int]
+    /// Whether it runs in the network namespace behind the packet shell.
+    public var isBehindPackets = false
 
     /// Round robin over the processes of each role; a role with nothing to do has no process.
     static func all(
         of scenario: Scenario, publishers: Int, viewers: [ViewerPlan]
     ) -> [ProcessPlan] {
+        var result: [ProcessPlan] = []
         func spread(_ indices: [Int], _ processes: Int) -> [[Int]] {
             (0..<min(processes, indices.count)).map { part in
                 stride(from: part, to: indices.count, by: processes).map { indices[$0] }
@@ -121,20 +127,33 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
                 role: role, name: "\(role.rawValue)-\(i)", cpus: cpus, publishers: publishers,
                 viewers: viewers)
         }
+        /// Viewers of one process share its namespace.
+        func spreadViewers(_ role: Role, _ all: [ViewerPlan], _ processes: Int, _ cpus: CPUSet?) {
+            let behind = all.filter { isBehindPackets[$0.group] }.map(\.index)
+            let plain = all.filter { !isBehindPackets[$0.group] }.map(\.index)
+            let parts = spread(plain, processes)
+            for (i, part) in parts.enumerated() {
+                result.append(make(role, i, cpus, viewers: part))
+            }
+            for (i, part) in spread(behind, processes).enumerated() {
+                var process = make(role, parts.count + i, cpus, viewers: part)
+                process.isBehindPackets = true
+                result.append(process)
+            }
+        }
+        let isBehindPackets = scenario.viewers.map { $0.link?.packet != nil }
         let cpus = scenario.cpus
-        var result: [ProcessPlan] = []
+        let forwarded = viewers.filter { isBehindPackets[$0.group] }.map(\.index)
+        if !forwarded.isEmpty { result.append(make(.links, 0, cpus.links, viewers: forwarded)) }
         if scenario.stack.driver != .external { result.append(make(.server, 0, cpus.server)) }
         for (i, part) in spread(Array(0..<publishers), scenario.processes.publishers).enumerated() {
             result.append(make(.publishers, i, cpus.publishers, publishers: part))
         }
-        let load = viewers.filter { !$0.isProbe }.map(\.index)
-        for (i, part) in spread(load, scenario.processes.viewers).enumerated() {
-            result.append(make(.viewers, i, cpus.viewers, viewers: part))
-        }
-        let probes = viewers.filter(\.isProbe).map(\.index)
-        for (i, part) in spread(probes, scenario.processes.probes).enumerated() {
-            result.append(make(.probes, i, cpus.probes ?? cpus.viewers, viewers: part))
-        }
+        spreadViewers(
+            .viewers, viewers.filter { !$0.isProbe }, scenario.processes.viewers, cpus.viewers)
+        spreadViewers(
+            .probes, viewers.filter(\.isProbe), scenario.processes.probes,
+            cpus.probes ?? cpus.viewers)
         if scenario.capture.mode != .off { result.append(make(.capture, 0, cpus.capture)) }
         return result
     }

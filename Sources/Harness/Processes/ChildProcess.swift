@@ -37,6 +37,8 @@ public final class ChildProcess: Sendable {
         /// Where standard error is appended; nil = /dev/null.
         public var logPath: String?
         public var cpus: CPUSet?
+        /// Descriptor of the network namespace that it enters; nil = this process's.
+        public var networkNamespace: Int32?
         /// For programs with children of their own: a guard in the group kills the group when this
         /// process dies, since a parent-death signal reaches only the leader. Takes the child's
         /// standard input.
@@ -89,7 +91,7 @@ public final class ChildProcess: Sendable {
             .init(
                 path: path, arguments: arguments,
                 environment: options.environment, input: childInput, output: childOutput,
-                error: log, cpus: options.cpus))
+                error: log, cpus: options.cpus, networkNamespace: options.networkNamespace))
         close(childInput)
         close(childOutput)
         input = Mutex(parentInput)

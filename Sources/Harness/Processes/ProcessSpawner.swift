@@ -36,6 +36,8 @@ final class ProcessSpawner: Sendable {
         var output: Int32
         var error: Int32
         var cpus: CPUSet?
+        /// Descriptor of the network namespace that it enters; nil = this process's.
+        var networkNamespace: Int32?
     }
 
     /// The new process, or -errno. The child leads its own process group and is killed when this
@@ -82,6 +84,7 @@ final class ProcessSpawner: Sendable {
                     options.cpu_mask = request.cpus?.mask ?? 0
                     options.parent_death_signal = SIGKILL
                     options.new_process_group = 1
+                    options.network_namespace_fd = request.networkNamespace ?? -1
                     return millrace_spawn(&options)
                 }
             }

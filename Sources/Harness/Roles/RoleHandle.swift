@@ -21,9 +21,12 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
 
     /// Starts the child.
     ///
-    /// - Parameter onInterval: called for every interval report, in order, on a task of its own.
+    /// - Parameters:
+    ///   - networkNamespace: descriptor of the one that it enters; nil = this process's.
+    ///   - onInterval: called for every interval report, in order, on a task of its own.
     public init(
-        name: String, logDirectory: String, cpus: CPUSet?, config: Role.Config,
+        name: String, logDirectory: String, cpus: CPUSet?, networkNamespace: Int32? = nil,
+        config: Role.Config,
         onInterval: @escaping @Sendable (Role.Interval) -> Void = { _ in }
     ) throws(ProcessError) {
         self.name = name
@@ -31,11 +34,11 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
         let path =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
             ?? "/proc/self/exe"
-        worker = try Child(
-            name: name,
-            .init(
-                path: path, arguments: ["worker", Role.name],
-                logPath: "\(logDirectory)/\(name).log", cpus: cpus), config: config)
+        var options = ChildProcess.Options(
+            path: path, arguments: ["worker", Role.name],
+            logPath: "\(logDirectory)/\(name).log", cpus: cpus)
+        options.networkNamespace = networkNamespace
+        worker = try Child(name: name, options, config: config)
         let events = worker.events()
         let box = Box()
         pump = Task {

@@ -1,36 +1,66 @@
 import Foundation
-import Netem
+public import Netem
 public import SimulationKernel
 public import Viewer
 
 /// The link of a viewer group, read and checked.
 public struct GroupLink: Codable, Sendable, Hashable {
+    /// What shapes, and what it needs to know.
+    public enum Shell: Codable, Sendable, Hashable {
+        /// The viewer's own reads.
+        case socket(ViewerLink)
+        /// A network namespace's packets.
+        case packet(LinkDescription)
+    }
+
     /// As results show it: a profile, a file's name, or a rate.
     public var name: String
-    public var link: ViewerLink
+    public var shell: Shell
     /// Mean payload rate that it lets through.
     public var payloadRate: Bitrate
     /// One cycle of its trace; viewers begin at seeded places in it.
     public var cycleNanoseconds: Int64
+
+    public var socket: ViewerLink? {
+        if case .socket(let link) = shell { link } else { nil }
+    }
+
+    var packet: LinkDescription? {
+        if case .packet(let link) = shell { link } else { nil }
+    }
 
     private init(
         name: String, rate: RateSchedule, delay: DelayModel, loss: LossModel,
         headerBytes: Int = ViewerLink.tcpHeaderBytes
     ) {
         self.name = name
-        link = ViewerLink(rate: rate, delay: delay, loss: loss, headerBytes: headerBytes)
+        shell = .socket(
+            ViewerLink(rate: rate, delay: delay, loss: loss, headerBytes: headerBytes))
         let share = 1448.0 / Double(1448 + headerBytes)
         payloadRate = Bitrate(bitsPerSecond: Int(rate.averageBitsPerSecond * share))
         cycleNanoseconds = rate.periods.count > 1 ? rate.cycleNanoseconds : 0
     }
 
+    /// - Throws: whatever is wrong with one of its directions.
+    private init(name: String, packets link: LinkDescription, seed: UInt64) throws {
+        let spec = try link.spec(.down, seed: seed)
+        _ = try link.spec(.up, seed: seed)
+        self.name = name
+        shell = .packet(link)
+        let size = 1500 + spec.overhead.bytes
+        let rate = spec.rate.averageBitsPerSecond ?? Double(1 << 50)
+        payloadRate = Bitrate(bitsPerSecond: Int(rate * 1448 / Double(size)))
+        cycleNanoseconds = spec.rate.cycleNanoseconds
+    }
+
     /// What a reader of the results has to know of such links.
     static func notes(_ links: [GroupLink]) -> [String] {
-        guard let first = links.first(where: { $0.link.headerBytes > 0 }) else { return [] }
+        let links = links.compactMap { link in link.socket.map { (link.name, $0) } }
+        guard let (first, _) = links.first(where: { $0.1.headerBytes > 0 }) else { return [] }
         var note =
-            "links (\(first.name)…) shape what viewers read from their sockets: the round trips that "
+            "links (\(first)…) shape what viewers read from their sockets: the round trips that "
             + "the server's TCP sees are the machine's, not the links'"
-        if links.contains(where: { $0.link.loss != .none }) {
+        if links.contains(where: { $0.1.loss != .none }) {
             note += "; lost packets show as modelled stalls of a round trip, counted in viewers.csv"
         }
         return [note]
@@ -67,8 +97,17 @@ public struct GroupLink: Codable, Sendable, Hashable {
                 return try read(down: text, seed: seed, folder: folder)
             }
             guard let object = group.object("link") else { return nil }
-            try refuseForSockets(object)
-            return try read(object, seed: seed, folder: folder)
+            switch object.text("shell") {
+            case "packet": return try readPackets(object, seed: seed, folder: folder)
+            case "kernel":
+                throw InputFault(
+                    message:
+                        "no scenario's viewers run behind the kernel shell; take shell: packet "
+                        + "('millrace bench link --only kernel' measures HTB)")
+            default:
+                try refuseForSockets(object)
+                return try read(object, seed: seed, folder: folder)
+            }
         } catch {
             reader.report(at: "\(place).link", "\(error)")
             return nil
@@ -99,39 +138,65 @@ public struct GroupLink: Codable, Sendable, Hashable {
         _ object: ResolvedObject, seed: UInt64, folder: String
     ) throws -> GroupLink {
         let base = try read(down: object.text("down") ?? "", seed: seed, folder: folder)
+        guard let socket = base.socket else { return base }
         let loss = try object.text("loss").map { try LossModel(parsing: $0) }
-        let schedule = try base.link.schedule()
+        let schedule = try socket.schedule()
         guard let text = object.text("delay") else {
             return GroupLink(
-                name: base.name, rate: schedule, delay: base.link.delay,
-                loss: loss ?? base.link.loss)
+                name: base.name, rate: schedule, delay: socket.delay, loss: loss ?? socket.loss)
         }
         // A delay of its own replaces the trace's.
-        let rate = try RateSchedule(
-            periods: schedule.periods.map {
-                var period = $0
-                period.delayNanoseconds = 0
-                return period
-            }, wraps: schedule.wraps)
         return GroupLink(
-            name: base.name, rate: rate, delay: try DelayModel(parsing: text),
-            loss: loss ?? base.link.loss)
+            name: base.name, rate: try schedule.withoutDelays(),
+            delay: try DelayModel(parsing: text), loss: loss ?? socket.loss)
+    }
+
+    private static func readPackets(
+        _ object: ResolvedObject, seed: UInt64, folder: String
+    ) throws -> GroupLink {
+        var link = LinkDescription()
+        let down = object.text("down") ?? ""
+        var name = down
+        if LinkProfile.all.contains(where: { $0.name == down }) {
+            link.profile = down
+        } else {
+            (link.down, name) = try course(down, seed: seed, folder: folder)
+        }
+        if let up = object.text("up") {
+            (link.up, _) = try course(up, seed: seed, folder: folder)
+        }
+        link.queue = object.text("queue")
+        link.delay = object.text("delay")
+        link.latency = .replaced
+        link.loss = object.text("loss")
+        link.reorder = object.number("reorder")
+        link.duplicate = object.number("duplicate")
+        link.overhead = object.integer("overhead")
+        return try GroupLink(name: name, packets: link, seed: seed)
+    }
+
+    /// A rate, or a trace's whole path, and how results call it.
+    private static func course(
+        _ text: String, seed: UInt64, folder: String
+    ) throws -> (text: String, name: String) {
+        if (try? RateModel(parsing: text)) != nil { return (text, text) }
+        let path = URL(
+            fileURLWithPath: text, relativeTo: URL(fileURLWithPath: folder, isDirectory: true)
+        ).path
+        if FileManager.default.fileExists(atPath: path) {
+            return (path, URL(fileURLWithPath: path).lastPathComponent)
+        }
+        // The fault that the other shell's reader finds names what is nearest.
+        return (text, try read(down: text, seed: seed, folder: folder).name)
     }
 
     /// What only real packets can do is refused, not left out.
     private static func refuseForSockets(_ object: ResolvedObject) throws(InputFault) {
-        let shell = object.text("shell") ?? "socket"
-        guard shell == "socket" else {
-            throw InputFault(
-                message:
-                    "viewers of a scenario run behind the socket shell; for the \(shell) shell "
-                    + "put a whole program behind a link: millrace link --help")
-        }
         for key in ["up", "queue", "reorder", "duplicate", "overhead"] where object[key] != nil {
             throw InputFault(
                 message:
                     "the socket shell shapes what viewers read and cannot honour '\(key)'; leave "
-                    + "it out, or put a program behind real packets with 'millrace link'")
+                    + "it out, or send real packets with shell: packet (root only)")
         }
     }
 }

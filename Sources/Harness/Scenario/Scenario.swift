@@ -142,6 +142,8 @@ public struct CPUAssignment: Codable, Sendable, Hashable {
     public var viewers: CPUSet?
     public var probes: CPUSet?
     public var capture: CPUSet?
+    /// The packet shell.
+    public var links: CPUSet?
 }
 
 /// Child processes by role.
@@ -165,4 +167,6 @@ public struct ValidityLimits: Codable, Sendable, Hashable {
     public var offered: Double
     /// Largest move of the offset between the monotonic clock and real time.
     public var clockStep: Duration
+    /// 99th percentile of how late packet links released their packets.
+    public var linkLatenessP99: Duration
 }

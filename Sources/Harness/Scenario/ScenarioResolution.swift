@@ -112,7 +112,8 @@ extension CPUAssignment {
         func cpus(_ role: String) -> CPUSet? { object.text(role).flatMap(CPUSet.init(list:)) }
         self.init(
             server: cpus("server"), publishers: cpus("publishers"), viewers: cpus("viewers"),
-            probes: cpus("probes"), capture: cpus("capture"))
+            probes: cpus("probes"), capture: cpus("capture"),
+            links: cpus("links"))
     }
 }
 
@@ -130,6 +131,7 @@ extension ValidityLimits {
             generatorLagP99: object.duration("generator_lag_p99")!,
             viewerLagP99: object.duration("viewer_lag_p99")!,
             captureDrops: object.number("capture_drops")!, steal: object.number("steal")!,
-            offered: object.number("offered")!, clockStep: object.duration("clock_step")!)
+            offered: object.number("offered")!, clockStep: object.duration("clock_step")!,
+            linkLatenessP99: object.duration("link_lateness_p99")!)
     }
 }

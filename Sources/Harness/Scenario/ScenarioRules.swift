@@ -1,4 +1,5 @@
 import Foundation
+import NetemShell
 import SimulationKernel
 
 /// Checks that span several keys of a scenario.
@@ -100,6 +101,26 @@ enum ScenarioRules {
                 reader.report(at: place + ".probes", "more probes than the group's viewers")
             }
             checkArrival(group, scenario, place: place, reader: &reader)
+            checkPackets(group, scenario, place: place, reader: &reader)
+        }
+    }
+
+    private static func checkPackets(
+        _ group: ViewerGroup, _ scenario: Scenario, place: String, reader: inout ScenarioReader
+    ) {
+        guard group.link?.packet != nil else { return }
+        if scenario.stack.driver == .external {
+            reader.report(
+                at: place + ".link",
+                "the packet shell needs a server that the run starts (embedded or nginx-rtmp); "
+                    + "put viewers of an external one behind the socket shell")
+        }
+        let total = scenario.viewers.reduce(0) { $0 + $1.count }
+        if total > ShellNetwork.mostViewers {
+            reader.report(
+                at: place + ".link",
+                "\(total) viewers, but the packet shell has addresses for \(ShellNetwork.mostViewers)"
+            )
         }
     }
 

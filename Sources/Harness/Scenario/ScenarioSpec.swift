@@ -111,7 +111,9 @@ enum ScenarioSpec {
             "down", .text(.nonEmpty), "A profile such as lte, a rate such as 3Mbps, or a trace."),
         .optional("delay", .text(.nonEmpty), "One way: 20ms, 20ms±5ms; instead of the profile's."),
         .optional("loss", .text(.nonEmpty), "1%, gemodel:p=1%,r=10%, …; instead of the profile's."),
-        .standard("shell", .choice(["socket", "packet", "kernel"]), "socket", "What shapes."),
+        .standard(
+            "shell", .choice(["socket", "packet", "kernel"]), "socket",
+            "What shapes: the viewer's reads, or real packets in a namespace (root only)."),
         .optional("up", .text(.nonEmpty), "Uplink; packet shell only."),
         .optional("queue", .text(.nonEmpty), "droptail:64KB, codel, …; packet shell only."),
         .optional("reorder", .quantity(.share, allowsZero: true), "Packet shell only."),
@@ -145,7 +147,7 @@ enum ScenarioSpec {
     ])
 
     static let cpus = ObjectSpec(
-        fields: ["server", "publishers", "viewers", "probes", "capture"].map {
+        fields: ["server", "publishers", "viewers", "probes", "capture", "links"].map {
             .optional($0, .text(.cpuList), "CPUs of the \($0), such as \"0-1,3\".")
         })
 
@@ -164,5 +166,7 @@ enum ScenarioSpec {
         .standard(
             "offered", .quantity(.share, allowsZero: true), "99%", "Least share of frames offered."),
         .standard("clock_step", duration(), "1ms", "Largest step of real time."),
+        .standard(
+            "link_lateness_p99", duration(), "5ms", "Lateness of packets that links release."),
     ])
 }

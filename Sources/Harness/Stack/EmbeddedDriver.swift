@@ -10,7 +10,6 @@ public actor EmbeddedDriver: StackDriver {
 
     public init(_ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String) {
         var configuration = configuration
-        configuration.host = "127.0.0.1"
         configuration.rtmpPort = 0
         configuration.httpPort = 0
         self.configuration = configuration

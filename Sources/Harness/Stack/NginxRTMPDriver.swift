@@ -8,6 +8,8 @@ public actor NginxRTMPDriver: StackDriver {
 
     /// What the scenario says about the server.
     public struct Options: Sendable {
+        /// The address that it listens on.
+        public var host: String
         public var workers: Int
         /// Bytes.
         public var outChunkSize: Int
@@ -17,10 +19,12 @@ public actor NginxRTMPDriver: StackDriver {
         public var modulePath: String
 
         public init(
-            workers: Int = 1, outChunkSize: Int = 4096, cpus: CPUSet? = nil,
+            host: String = "127.0.0.1", workers: Int = 1, outChunkSize: Int = 4096,
+            cpus: CPUSet? = nil,
             logPath: String? = nil, nginxPath: String = "/usr/sbin/nginx",
             modulePath: String = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
         ) {
+            self.host = host
             self.workers = workers
             self.outChunkSize = outChunkSize
             self.cpus = cpus
@@ -135,7 +139,7 @@ public actor NginxRTMPDriver: StackDriver {
             rtmp {
                 access_log off;
                 server {
-                    listen 127.0.0.1:\(port);
+                    listen \(options.host):\(port);
                     chunk_size \(options.outChunkSize);
                     application live {
                         live on;

@@ -16,6 +16,14 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
         self.application = application
         self.httpFLVBase = httpFLVBase
     }
+
+    /// The same server, reached at another address.
+    func reached(at host: String) -> StackEndpoints {
+        var other = self
+        other.rtmpHost = host
+        other.httpFLVBase = httpFLVBase?.replacing("//\(rtmpHost):", with: "//\(host):")
+        return other
+    }
 }
 
 /// A stack that cannot be started or reached.

@@ -5,15 +5,18 @@ extension StackSpec {
     ///
     /// - Parameters:
     ///   - logDirectory: where the server's own messages go.
+    ///   - host: the address that it listens on.
     ///   - congestionControl: of the server's sockets, where the driver can set it; nil = the
     ///     system's.
     /// - Throws: `StackError` for a URL that cannot work.
     func makeDriver(
-        cpus: CPUSet?, logDirectory: String, congestionControl: String?
+        cpus: CPUSet?, logDirectory: String, host: String = "127.0.0.1",
+        congestionControl: String?
     ) throws(StackError) -> any StackDriver {
         switch driver {
         case .embedded:
             var configuration = ServerConfiguration()
+            configuration.host = host
             configuration.threads = threads
             configuration.gopCache = gopCache
             configuration.flushIntervalMilliseconds = Int(flushInterval.nanoseconds / 1_000_000)
@@ -25,7 +28,7 @@ extension StackSpec {
         case .nginxRTMP:
             return NginxRTMPDriver(
                 .init(
-                    workers: threads, outChunkSize: outChunkSize, cpus: cpus,
+                    host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
                     logPath: "\(logDirectory)/server-0.log"))
         case .external:
             return try ExternalDriver(url: url ?? "", httpURL: httpURL)

@@ -36,8 +36,11 @@ final class CaptureStage: Sendable {
         let limit = min(
             spec.fullPayloadPortsLimit / streams,
             Int((spec.sample * Double(plan.sessionCount) / Double(streams)).rounded(.up)))
+        // Links of real packets have a device of their own beside the loopback.
+        let isSpread = plan.processes.contains(where: \.isBehindPackets)
         let config = CaptureRole.Config(
-            interface: spec.interface, serverPorts: ports, ringBytes: spec.ringBytes,
+            interface: isSpread && spec.interface == "lo" ? "any" : spec.interface,
+            serverPorts: ports, ringBytes: spec.ringBytes,
             dissectedSubscribersPerStream: max(1, limit),
             dumpPath: spec.keepPcap ? "\(directory)/capture.pcap" : nil)
         let last = LastInterval()
@@ -99,10 +102,14 @@ final class CaptureStage: Sendable {
     }
 
     private static func subscribers(of stream: StreamReport) -> [WireSubscriber] {
-        let frames = Dictionary(grouping: stream.frames, by: \.clientPort)
+        let frames = Dictionary(grouping: stream.frames) {
+            ViewerPeer(port: Int($0.clientPort), wireAddress: $0.clientAddress)
+        }
         return stream.viewers.map { viewer in
-            WireSubscriber(
-                clientPort: Int(viewer.clientPort), playNanoseconds: viewer.playNanoseconds,
+            let peer = ViewerPeer(
+                port: Int(viewer.clientPort), wireAddress: viewer.clientAddress)
+            return WireSubscriber(
+                peer: peer, playNanoseconds: viewer.playNanoseconds,
                 streamKey: stream.name,
                 playProtocol: viewer.transport.rawValue,
                 payloadBytes: viewer.isDissected ? viewer.payloadBytes : nil,
@@ -110,7 +117,7 @@ final class CaptureStage: Sendable {
                 retransmittedBytes: viewer.traffic.retransmittedBytes,
                 unmatchedMessages: viewer.messages.unmatched + viewer.messages.missing,
                 frames: Dictionary(
-                    (frames[viewer.clientPort] ?? []).map {
+                    (frames[peer] ?? []).map {
                         ($0.frameNumber, $0.relayDelayNanoseconds)
                     }, uniquingKeysWith: { a, _ in a }))
         }

@@ -1,6 +1,7 @@
 import CLinux
 import Foundation
 import Glibc
+import NetemShell
 
 /// A network namespace of the run's own: its loopback carries nothing else, and the congestion
 /// control is set there for every socket, other people's servers included.
@@ -23,19 +24,35 @@ public enum NetworkIsolation {
         // A namespace's default may only be one of a short list; a route's may be any.
         for prefix in ["127.0.0.0/8", "127.0.0.1"] {
             let arguments = [
-                "ip", "route", "replace", "local", prefix, "dev", "lo", "proto", "kernel", "scope",
-                "host", "src", "127.0.0.1", "table", "local", "congctl", congestionControl,
+                "local", prefix, "dev", "lo", "proto", "kernel", "scope", "host", "src",
+                "127.0.0.1", "table", "local", "congctl", congestionControl,
             ]
-            guard spawn(arguments) == 0 else {
-                return
-                    "cannot set the congestion control with 'ip route' (apt-get install iproute2)"
-            }
+            guard replaceRoute(arguments) else { return noRoute }
         }
         setenv(marker, congestionControl, 1)
         var arguments: [UnsafeMutablePointer<CChar>?] =
             CommandLine.arguments.map { strdup($0) } + [nil]
         execv("/proc/self/exe", &arguments)
         return "cannot execute again: \(String(cString: strerror(errno)))"
+    }
+
+    private static let noRoute =
+        "cannot set the congestion control with 'ip route' (apt-get install iproute2)"
+
+    /// The same for what this namespace sends to viewers behind a packet shell.
+    /// - Throws: `ShellError`.
+    static func setForLinks(_ congestionControl: String) throws(ShellError) {
+        let (prefix, length) = ShellNetwork.viewers
+        guard
+            replaceRoute([
+                "\(prefix)/\(length)", "dev", ShellNetwork.serverDevice, "congctl",
+                congestionControl,
+            ])
+        else { throw ShellError(noRoute) }
+    }
+
+    private static func replaceRoute(_ arguments: [String]) -> Bool {
+        spawn(["ip", "route", "replace"] + arguments) == 0
     }
 
     /// The congestion control that sockets get here without asking for one.

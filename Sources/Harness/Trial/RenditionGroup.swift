@@ -64,16 +64,18 @@ struct RenditionGroup {
     private(set) var frames: (expected: Int, received: Int)?
 
     private mutating func count(of assembly: ResultsAssembly) {
-        let sessions = load.map(ViewerSession.init) + probes.map(ViewerSession.init)
+        let sessions =
+            load.map { ViewerSession($0, assembly.plan) }
+            + probes.map { ViewerSession($0, assembly.plan) }
         for session in sessions {
             let seconds = session.seconds(in: assembly.window)
             viewerSeconds += seconds
             if seconds > 0 { viewerCount += 1 }
         }
-        let byPort = Dictionary(grouping: sessions, by: \.localPort)
+        let byPeer = Dictionary(grouping: sessions, by: \.peer)
         for subscriber in wire {
             let played = subscriber.playNanoseconds - assembly.clock.offset.minimumNanoseconds
-            let session = ViewerSession.behind(byPort[subscriber.clientPort] ?? [], at: played)
+            let session = ViewerSession.behind(byPeer[subscriber.peer] ?? [], at: played)
             // Players that are not ours count as there for the whole window.
             let seconds =
                 session.map { $0.seconds(in: assembly.window) } ?? assembly.windowSeconds

@@ -21,6 +21,8 @@ struct ResultsAssembly {
     var probes: [ProbeViewerReport] = []
     var live = TrialObservations.Live()
     var wire = WireObservation()
+    /// Of the packet shell, where there is one.
+    var links: LinkRole.Final?
     var accounting: ProcessAccounting?
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
@@ -54,16 +56,19 @@ struct ResultsAssembly {
     func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
         let groups = RenditionGroup.all(of: self)
         let renditions = renditionRows(groups)
-        let viewers = viewerRows
+        let losses = lossesByViewer
+        let viewers = viewerRows.map { addLosses($0, losses) }
         let frames = matchedFrames
         var manifest = manifest
         var summary = Summary()
-        let evidence = TrialEvidence(
+        var evidence = TrialEvidence(
             generatorLagP99Milliseconds: generatorLag,
             viewerLagP99Milliseconds: viewerLag.milliseconds(atPercentile: 99),
             captureDrops: captureDrops,
             steal: accounting?.steal ?? 0, offered: offered,
             clockStepNanoseconds: clock.stepNanoseconds)
+        let linkLateness = links?.releaseLateness.milliseconds(atPercentile: 99)
+        evidence.linkLatenessP99Milliseconds = linkLateness
         manifest.validity = scenario.validity.judge(evidence)
         manifest.clockOffset = clock.offset
         manifest.capture = wire.capture
@@ -78,6 +83,7 @@ struct ResultsAssembly {
             atPercentile: 99)
         summary.health.probeLagP99Milliseconds = probeLag.milliseconds(atPercentile: 99)
         summary.health.viewerLagP99Milliseconds = viewerLag.milliseconds(atPercentile: 99)
+        summary.health.linkLatenessP99Milliseconds = linkLateness
         summary.health.steal = evidence.steal
         summary.health.offered = offered
         summary.viewersPlanned = plan.viewers.count
@@ -193,11 +199,15 @@ struct ResultsAssembly {
 
     // MARK: Viewers
 
+    private var lossesByViewer: [Int: LinkRole.Losses] {
+        Dictionary((links?.viewers ?? []).map { ($0.index, $0) }, uniquingKeysWith: { a, _ in a })
+    }
+
     func viewerPlan(_ index: Int) -> ViewerPlan { plan.viewers[index % Plan.sessionStride] }
 
     private var viewerRows: [ViewerRow] {
         let loadRows = load.map { report in
-            var row = baseRow(report.index, isProbe: false, ViewerSession(report))
+            var row = baseRow(report.index, isProbe: false, ViewerSession(report, plan))
             row.playBytes = report.window.payloadBytes
             row.meanKilobits = kilobits(
                 report.window.payloadBytes, seconds: row.playSeconds ?? 0)
@@ -209,7 +219,7 @@ struct ResultsAssembly {
             return row
         }
         let probeRows = probes.map { report in
-            var row = baseRow(report.index, isProbe: true, ViewerSession(report))
+            var row = baseRow(report.index, isProbe: true, ViewerSession(report, plan))
             row.playBytes = report.window.payloadBytes
             row.meanKilobits = kilobits(
                 report.window.payloadBytes, seconds: row.playSeconds ?? 0)
@@ -225,6 +235,15 @@ struct ResultsAssembly {
             return row
         }
         return (loadRows + probeRows).sorted { ($0.viewer ?? 0) < ($1.viewer ?? 0) }
+    }
+
+    /// A viewer's link took packets over all its sessions; the first session's row tells.
+    private func addLosses(_ row: ViewerRow, _ all: [Int: LinkRole.Losses]) -> ViewerRow {
+        guard let losses = row.viewer.flatMap({ all[$0] }) else { return row }
+        var row = row
+        row.linkLostPackets = losses.lost
+        row.linkDroppedPackets = losses.dropped
+        return row
     }
 
     private func baseRow(_ index: Int, isProbe: Bool, _ session: ViewerSession) -> ViewerRow {

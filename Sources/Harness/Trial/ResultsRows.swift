@@ -90,31 +90,36 @@ extension ResultsAssembly {
         guard wire.capture.ran else { return [] }
         return plan.publishers.compactMap { publisher in
             let mine = groups.filter { $0.publisher.streamKey == publisher.streamKey }
-            let byPort = Dictionary(
+            let byPeer = Dictionary(
                 mine.flatMap(\.wire).compactMap { subscriber in
-                    subscriber.payloadBytes.map { (subscriber.clientPort, $0) }
+                    subscriber.payloadBytes.map { (subscriber.peer, $0) }
                 }, uniquingKeysWith: +)
-            let viewers =
-                mine.flatMap { $0.load.map { ($0.localPort, $0.window.payloadBytes) } }
-                + mine.flatMap { $0.probes.map { ($0.localPort, $0.window.payloadBytes) } }
+            let viewers = mine.flatMap { group in
+                group.load.map { (peer($0.index, $0.localPort), $0.window.payloadBytes) }
+                    + group.probes.map { (peer($0.index, $0.localPort), $0.window.payloadBytes) }
+            }
             // Sessions that follow one another may have the same port.
-            let seen = Dictionary(viewers, uniquingKeysWith: +).filter { byPort[$0.key] != nil }
+            let seen = Dictionary(viewers, uniquingKeysWith: +).filter { byPeer[$0.key] != nil }
             guard !seen.isEmpty else { return nil }
             return Reconciliation(
                 stream: publisher.stream, rendition: publisher.rendition,
                 viewerBytes: seen.values.reduce(0, +),
-                wireBytes: seen.keys.reduce(0) { $0 + (byPort[$1] ?? 0) })
+                wireBytes: seen.keys.reduce(0) { $0 + (byPeer[$1] ?? 0) })
         }
+    }
+
+    private func peer(_ session: Int, _ port: Int) -> ViewerPeer {
+        plan.peer(ofSession: session, port: port)
     }
 
     /// Every frame that a probe and the capture both saw.
     var matchedFrames: [MatchedFrame] {
-        let byPort = Dictionary(
-            wire.subscribers.map { ($0.clientPort, $0.frames) },
+        let byPeer = Dictionary(
+            wire.subscribers.map { ($0.peer, $0.frames) },
             // Sessions that follow one another may have the same port.
             uniquingKeysWith: { $0.merging($1) { a, _ in a } })
         return probes.flatMap { probe in
-            let relays = byPort[probe.localPort] ?? [:]
+            let relays = byPeer[peer(probe.index, probe.localPort)] ?? [:]
             return probe.frames.compactMap { frame in
                 relays[frame.frameNumber].map { (probe, frame, $0) }
             }

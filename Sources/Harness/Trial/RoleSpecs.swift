@@ -1,5 +1,6 @@
 import Foundation
 import Media
+import NetemShell
 import Publisher
 import Viewer
 
@@ -44,11 +45,44 @@ extension Plan {
     /// Sessions of all viewers.
     var sessionCount: Int { viewers.reduce(0) { $0 + max(1, $1.watchNanoseconds.count) } }
 
+    /// The address of a viewer behind the packet shell; nil for the others.
+    func packetAddress(ofViewer index: Int) -> IPv4Address? {
+        viewers[index].link.flatMap { links[$0.link].packet }.map { _ in
+            ShellNetwork.viewer(index)
+        }
+    }
+
+    /// A place among `socketLinks`; nil where the packet shell shapes.
+    private func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
+        guard var place, links[place.link].socket != nil else { return nil }
+        place.link = links[..<place.link].count { $0.socket != nil }
+        return place
+    }
+
+    /// What the packet shell has to do; nil where no viewer is behind it.
+    func linkConfig(_ congestionControl: String?, seed: UInt64) -> LinkRole.Config? {
+        guard let process = processes.first(where: { $0.role == .links }) else { return nil }
+        return LinkRole.Config(
+            links: links.compactMap(\.packet),
+            viewers: process.viewers.compactMap { index in
+                viewers[index].link.map { place in
+                    LinkRole.Viewer(
+                        index: index, link: links[..<place.link].count { $0.packet != nil },
+                        placeNanoseconds: place.offsetNanoseconds, seed: place.seed)
+                }
+            }, seed: seed, congestionControl: congestionControl)
+    }
+
     func viewerSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
     ) -> [ViewerSpec] {
-        process.viewers.flatMap { index -> [ViewerSpec] in
+        let endpoints =
+            process.isBehindPackets
+            ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
+        return process.viewers.flatMap { index -> [ViewerSpec] in
             let plan = viewers[index]
+            let link = socketPlace(plan.link)
+            let address = packetAddress(ofViewer: index)?.description
             let isHTTP = plan.playProtocol == .httpFLV
             let url =
                 isHTTP
@@ -59,7 +93,7 @@ extension Plan {
                     index: plan.index + session * Self.sessionStride,
                     transport: isHTTP ? .httpFLV : .rtmp, url: url, stream: plan.stream,
                     rendition: plan.rendition, joinNanoseconds: join, leaveNanoseconds: leave,
-                    link: plan.link,
+                    link: link, localAddress: address,
                     playoutBufferMilliseconds: Int(plan.playoutBufferNanoseconds / 1_000_000),
                     mode: plan.mode == .prompt ? .prompt : .lazy)
             }

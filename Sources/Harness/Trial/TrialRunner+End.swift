@@ -64,6 +64,7 @@ extension TrialRunner {
                     live.publishers[handle.name]?.windowLateness ?? .init())
             }
         }
+        if let reason = await finishLinks(into: &assembly) { lost.append(reason) }
         if let capture {
             assembly.wire = await capture.finish(
                 runID: writer.runID.description,

@@ -42,6 +42,9 @@ public actor TrialRunner {
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
     var capture: CaptureStage?
+    /// The packet shell, and the namespace of the viewers behind it.
+    var links: RoleHandle<LinkRole>?
+    var linkNamespace: Int32?
 
     public init(_ scenario: Scenario, options: Options) throws(ResultsError) {
         self.scenario = scenario
@@ -119,9 +122,11 @@ public actor TrialRunner {
     private func prepare() async throws {
         clock.sample()
         let congestionControl = permittedCongestionControl()
+        try await startLinks(congestionControl)
+        // Viewers behind packets come to another address than the rest.
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, logDirectory: writer.partialPath,
-            congestionControl: congestionControl)
+            host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl)
         self.driver = driver
         let endpoints = try await driver.start()
         if scenario.stack.driver != .embedded, let congestionControl,
@@ -211,20 +216,20 @@ public actor TrialRunner {
             case .viewers:
                 var config = LoadViewerRole.Config(specs: specs, options: .init())
                 config.options.congestionControl = congestionControl
-                config.options.links = plan.links.map(\.link)
+                config.options.links = plan.socketLinks
                 load.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
-                        config: config
+                        networkNamespace: namespace(of: process), config: config
                     ) { observations.load(name, $0) })
             case .probes:
                 let config = ProbeRole.Config(
                     specs: specs, congestionControl: congestionControl,
-                    links: plan.links.map(\.link))
+                    links: plan.socketLinks)
                 probes.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
-                        config: config
+                        networkNamespace: namespace(of: process), config: config
                     ) { observations.probes(name, $0) })
             default: break
             }
@@ -240,6 +245,7 @@ public actor TrialRunner {
         groups += publishers.map { AccountedGroup(role: "publishers", processGroup: $0.pid) }
         groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
+        if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
         }
@@ -320,6 +326,7 @@ public actor TrialRunner {
         if let status = await driver?.exitStatus {
             return (.failed, "the server ended in mid-run: it \(status)")
         }
+        if let failure = links?.failure { return (.void, "links-0: \(failure)") }
         for handle in publishers {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }

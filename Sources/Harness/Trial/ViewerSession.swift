@@ -3,22 +3,22 @@ import Viewer
 
 /// When one session of a viewer was there. Times on the monotonic clock, nanoseconds.
 struct ViewerSession {
-    var localPort: Int
+    var peer: ViewerPeer
     var askedAt: Int64?
     /// The first audio or video message; nil where none came.
     var firstMediaAt: Int64?
     /// nil = it was there to the end.
     var endedAt: Int64?
 
-    init(_ report: LoadViewerReport) {
-        localPort = report.localPort
+    init(_ report: LoadViewerReport, _ plan: Plan) {
+        peer = plan.peer(ofSession: report.index, port: report.localPort)
         askedAt = report.askedAtNanoseconds
         firstMediaAt = report.firstMediaNanoseconds.flatMap { first in askedAt.map { $0 + first } }
         endedAt = report.endedAtNanoseconds
     }
 
-    init(_ report: ProbeViewerReport) {
-        localPort = report.localPort
+    init(_ report: ProbeViewerReport, _ plan: Plan) {
+        peer = plan.peer(ofSession: report.index, port: report.localPort)
         askedAt = report.askedAtNanoseconds
         firstMediaAt = report.firstMediaNanoseconds.map { report.askedAtNanoseconds + $0 }
         endedAt = report.endedAtNanoseconds
@@ -38,6 +38,13 @@ struct ViewerSession {
         let tolerance: Int64 = 50_000_000
         let asked = sessions.filter { ($0.askedAt ?? .max) <= played + tolerance }
         return asked.max { ($0.askedAt ?? 0) < ($1.askedAt ?? 0) } ?? sessions.first
+    }
+}
+
+extension Plan {
+    /// How the wire sees a session's end of the connection.
+    func peer(ofSession index: Int, port: Int) -> ViewerPeer {
+        ViewerPeer(port: port, address: packetAddress(ofViewer: index % Self.sessionStride))
     }
 }
 

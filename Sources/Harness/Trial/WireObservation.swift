@@ -1,9 +1,10 @@
+import NetemShell
 public import Results
 public import Statistics
 
 /// What the capture says about one subscriber's connection, within the steady window.
 public struct WireSubscriber: Sendable {
-    public var clientPort: Int
+    var peer: ViewerPeer
     /// Capture time of the play request, ns since 1970.
     public var playNanoseconds: Int64
     public var streamKey: String
@@ -17,6 +18,23 @@ public struct WireSubscriber: Sendable {
     public var unmatchedMessages: Int
     /// Relay delay in nanoseconds by frame number, where frames were kept.
     public var frames: [UInt64: Int64]
+}
+
+/// A viewer's end of a connection, by which wire and viewer know each other.
+struct ViewerPeer: Hashable, Sendable {
+    /// nil where all viewers share the machine's address.
+    var address: IPv4Address?
+    var port: Int
+
+    init(port: Int, address: IPv4Address? = nil) {
+        self.address = address
+        self.port = port
+    }
+
+    /// - Parameter wireAddress: as captured.
+    init(port: Int, wireAddress: String) {
+        self.init(port: port, address: ShellNetwork.viewerAddress(parsing: wireAddress))
+    }
 }
 
 /// The capture's whole contribution to a trial.

@@ -14,6 +14,8 @@ public struct TrialEvidence: Sendable, Hashable {
     public var offered: Double?
     /// Range of the offset between real and monotonic time, in nanoseconds.
     public var clockStepNanoseconds: Int64
+    /// Of packets that the packet shell released; nil without one.
+    public var linkLatenessP99Milliseconds: Double?
 
     public init(
         generatorLagP99Milliseconds: Double?, viewerLagP99Milliseconds: Double? = nil,
@@ -48,6 +50,14 @@ extension ValidityLimits {
                 "the load viewers ran late: p99 \(CSVNumber.text(lag)) ms, limit "
                     + "\(Quantity.duration.format(Double(viewerLagP99.nanoseconds))); use more "
                     + "processes, or lazy viewers")
+        }
+        if let late = evidence.linkLatenessP99Milliseconds,
+            late > Double(linkLatenessP99.nanoseconds) / 1e6
+        {
+            reasons.append(
+                "packets left their links late: p99 \(CSVNumber.text(late)) ms, limit "
+                    + "\(Quantity.duration.format(Double(linkLatenessP99.nanoseconds))); use "
+                    + "fewer viewers, or give the links a CPU of their own (cpus.links)")
         }
         if let drops = evidence.captureDrops, drops > captureDrops {
             reasons.append(

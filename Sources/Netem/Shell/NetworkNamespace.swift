@@ -24,6 +24,18 @@ public final class NetworkNamespace: Sendable {
         }
     }
 
+    private init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+    /// The one that the calling thread is in.
+    /// - Throws: `ShellError`.
+    public static func current() throws(ShellError) -> NetworkNamespace {
+        let descriptor = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .system("cannot open this network namespace", -errno)
+        }
+        return NetworkNamespace(owning: descriptor)
+    }
+
     deinit { close(descriptor) }
 
     /// Runs `body` on a thread of its own inside the namespace and waits for it. Sockets and devices

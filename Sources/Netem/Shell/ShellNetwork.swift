@@ -21,22 +21,40 @@ public final class ShellNetwork: Sendable {
         IPv4Address(10, 77, 0, 1).advanced(by: UInt32(i))
     }
 
+    /// Of all viewers' addresses.
+    public static let viewers = (prefix: IPv4Address(10, 77, 0, 0), length: 16)
+    /// The servers' device in `outside`.
+    public static let serverDevice = "servers"
+
+    /// The viewer's address that a text spells; nil where it is none.
+    public static func viewerAddress(parsing text: String) -> IPv4Address? {
+        let bytes = text.split(separator: ".").compactMap { UInt8($0) }
+        guard bytes.count == 4 else { return nil }
+        let address = IPv4Address(bytes[0], bytes[1], bytes[2], bytes[3])
+        return address.rawValue >> 16 == viewers.prefix.rawValue >> 16 ? address : nil
+    }
+
     /// Starts forwarding.
     /// - Parameters:
     ///   - viewers: their addresses are those of `viewer(_:)`.
+    ///   - outside: where the servers are; nil = in a namespace of their own.
     ///   - logs: paths of the first viewer's logs.
     /// - Throws: `LinkError` for an impossible link, `ShellError`.
     public init(
-        viewers: [PacketShell.Viewer], options: PacketShell.Options = .init(),
+        viewers: [PacketShell.Viewer], outside: NetworkNamespace? = nil,
+        options: PacketShell.Options = .init(),
         logs: (down: LinkSession.LogRequest, up: LinkSession.LogRequest)? = nil
     ) throws {
         inside = try NetworkNamespace()
-        outside = try NetworkNamespace()
+        self.outside = try outside ?? NetworkNamespace()
         let viewerDevice = try inside.perform {
-            try Self.makeDevice("viewers", address: Self.viewer(0), prefixLength: 16)
+            try Self.makeDevice(
+                "viewers", address: Self.viewer(0), prefixLength: Self.viewers.length,
+                towards: (Self.server, 32))
         }
-        let serverDevice = try outside.perform {
-            try Self.makeDevice("servers", address: Self.server, prefixLength: 32)
+        let serverDevice = try self.outside.perform {
+            try Self.makeDevice(
+                Self.serverDevice, address: Self.server, prefixLength: 32, towards: Self.viewers)
         }
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ShellError.system("no pipe", -errno) }
@@ -72,16 +90,17 @@ public final class ShellNetwork: Sendable {
         return try report.withLock { $0! }.get()
     }
 
-    /// In the calling thread's namespace: a device that is the way to everywhere, and local
+    /// In the calling thread's namespace: a device that is the way to the other side, and local
     /// addresses.
     private static func makeDevice(
-        _ name: String, address: IPv4Address, prefixLength: Int
+        _ name: String, address: IPv4Address, prefixLength: Int,
+        towards other: (prefix: IPv4Address, length: Int)
     ) throws -> TunDevice {
         let device = try TunDevice(name: name)
         // A prefix on the loopback is local as a whole.
         try Interface.configure("lo:1", address: address, prefixLength: prefixLength)
         try device.configure(address: address, prefixLength: 32)
-        try Interface.route(IPv4Address(rawValue: 0), prefixLength: 0, through: name)
+        try Interface.route(other.prefix, prefixLength: other.length, through: name)
         return device
     }
 }

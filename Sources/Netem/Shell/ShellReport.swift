@@ -48,6 +48,12 @@ public struct ShellReport: Sendable {
                 "packets were released late: p99 \(Self.text(p99)) ms, the limit is \(Self.text(lateLimitMilliseconds)) ms (a busier machine than the link needs)"
             )
         }
+        return reasons + lossReasons
+    }
+
+    /// Packets that vanished without the model's leave, each kind with how to mend it.
+    public var lossReasons: [String] {
+        var reasons: [String] = []
         if overflows > 0 {
             reasons.append("\(overflows) packets found no memory: bound the queue")
         }

@@ -1,0 +1,190 @@
+import Glibc
+import SimulationKernel
+
+/// A link in words, both directions: how command lines, scenarios and worker processes name one.
+/// Each text is in the link language (`2Mbps`, `droptail:64KB`, `20ms±5ms`, `gemodel:p=1%,r=10%`).
+public struct LinkDescription: Codable, Sendable, Hashable {
+    /// What becomes of the latency that a profile or a trace has when `delay` is given, too.
+    public enum Latency: String, Codable, Sendable {
+        /// It goes: `delay` is the link's whole delay.
+        case replaced
+        /// It stays; `delay` adds to it.
+        case kept
+    }
+
+    /// Instead of `down` and `up`.
+    public var profile: String?
+    /// A rate, or a trace file's path.
+    public var down: String?
+    /// As `down` where nil.
+    public var up: String?
+    public var queue: String?
+    /// What is nil here is as for the downlink.
+    public var upQueue: String?
+    public var delay: String?
+    public var upDelay: String?
+    public var loss: String?
+    public var upLoss: String?
+    /// 0 to 1.
+    public var reorder: Double?
+    public var duplicate: Double?
+    /// Bytes; nil = 0, or 14 for a profile.
+    public var overhead: Int?
+    public var latency = Latency.kept
+
+    public init() {}
+
+    /// What one direction is made of.
+    /// - Parameters:
+    ///   - seed: of the profile's course.
+    ///   - traceStartNanoseconds: when the trace starts; nothing happens before.
+    /// - Throws: `LinkError`, `TraceError` or `RateScheduleError`.
+    public func spec(
+        _ direction: LinkProfile.Direction, seed: UInt64 = 0, traceStartNanoseconds: Int64 = 0
+    ) throws -> LinkSpec {
+        let isUp = direction == .up
+        var spec = LinkSpec()
+        if let profile {
+            spec = try LinkProfile.named(profile).spec(direction, seed: seed)
+        }
+        // A direction of its own overrides the profile's.
+        if let text = (isUp ? up : nil) ?? down {
+            spec.rate = try Self.rate(text, traceStartNanoseconds: traceStartNanoseconds)
+        } else if profile == nil {
+            throw LinkError("the link has no rate; name one such as 2Mbps, a trace or a profile")
+        }
+        if let text = (isUp ? upQueue : nil) ?? queue { spec.queue = try .init(parsing: text) }
+        if let text = (isUp ? upLoss : nil) ?? loss { spec.loss = try .init(parsing: text) }
+        if let text = (isUp ? upDelay : nil) ?? delay {
+            try spec.setDelay(DelayModel(parsing: text), latency, addsToJitter: profile != nil)
+        }
+        if let reorder { spec.reorder = reorder }
+        if let duplicate { spec.duplicate = duplicate }
+        if let overhead { spec.overhead = PacketOverhead(bytes: overhead) }
+        try spec.check()
+        return spec
+    }
+
+    /// A share such as `1%`, as a fraction.
+    /// - Throws: `LinkError` for anything but 0% to 100%.
+    public static func share(_ text: String) throws(LinkError) -> Double {
+        try LinkNotation.value(text, .share, "the share")
+    }
+
+    private static func rate(
+        _ text: String, traceStartNanoseconds: Int64
+    ) throws -> RateModel {
+        do {
+            return try RateModel(parsing: text)
+        } catch {
+            // Not a rate, so a file, where it does not look like one.
+            let looksLikeRate =
+                text.first?.isNumber == true || text.lowercased().hasPrefix("bucket:")
+            if looksLikeRate, access(text, F_OK) != 0 { throw error }
+        }
+        let trace = try TraceReader.read(path: text)
+        switch trace {
+        case .delivery(let opportunities):
+            return .trace(opportunities, startOffsetNanoseconds: traceStartNanoseconds)
+        case .schedule:
+            let cycle = try trace.rateSchedule().cycleNanoseconds
+            return .schedule(
+                try trace.rateSchedule(
+                    startOffsetNanoseconds: (cycle - traceStartNanoseconds % cycle) % cycle))
+        }
+    }
+}
+
+extension LinkSpec {
+    /// The same link from a later place in its course on.
+    /// - Parameter nanoseconds: 0 or more.
+    /// - Throws: `RateScheduleError` beyond the largest offset.
+    public func beginning(at nanoseconds: Int64) throws -> LinkSpec {
+        var link = self
+        link.rate = try rate.beginning(at: nanoseconds)
+        return link
+    }
+
+    fileprivate mutating func setDelay(
+        _ more: DelayModel, _ latency: LinkDescription.Latency, addsToJitter: Bool
+    ) throws {
+        switch latency {
+        case .kept:
+            if addsToJitter, more.jitterNanoseconds == 0 {
+                delay.nanoseconds += more.nanoseconds
+            } else {
+                delay = more
+            }
+        case .replaced:
+            delay = more
+            guard case .schedule(let schedule) = rate else { return }
+            rate = .schedule(try schedule.withoutDelays())
+        }
+    }
+}
+
+extension RateSchedule {
+    /// The same rates and losses, with no latency.
+    public func withoutDelays() throws(RateScheduleError) -> RateSchedule {
+        var periods = periods
+        for i in periods.indices { periods[i].delayNanoseconds = 0 }
+        return try RateSchedule(
+            periods: periods, startOffsetNanoseconds: startOffsetNanoseconds, wraps: wraps)
+    }
+}
+
+extension RateModel {
+    /// nil where unlimited.
+    public var averageBitsPerSecond: Double? {
+        switch self {
+        case .unlimited: nil
+        case .constant(let rate), .tokenBucket(let rate, _): Double(rate.bitsPerSecond)
+        case .schedule(let schedule): schedule.averageBitsPerSecond
+        case .trace(let trace, _): trace.averageBitsPerSecond
+        }
+    }
+
+    /// After which it repeats; 0 where it never changes.
+    public var cycleNanoseconds: Int64 {
+        switch self {
+        case .unlimited, .constant, .tokenBucket: 0
+        case .schedule(let schedule):
+            schedule.periods.count > 1 && schedule.wraps ? schedule.cycleNanoseconds : 0
+        case .trace(let trace, _): trace.cycleMilliseconds * 1_000_000
+        }
+    }
+
+    /// The same course from a later place on; rates without a course stay as they are.
+    /// - Parameter nanoseconds: 0 or more.
+    func beginning(at nanoseconds: Int64) throws -> RateModel {
+        switch self {
+        case .unlimited, .constant, .tokenBucket: return self
+        case .schedule(let schedule):
+            return .schedule(
+                try RateSchedule(
+                    periods: schedule.periods,
+                    startOffsetNanoseconds: schedule.startOffsetNanoseconds + nanoseconds,
+                    wraps: schedule.wraps))
+        case .trace(let trace, let start):
+            return .trace(
+                try trace.rotated(byMilliseconds: nanoseconds / 1_000_000),
+                startOffsetNanoseconds: start)
+        }
+    }
+}
+
+extension DeliveryTrace {
+    /// The same opportunities, beginning later in the cycle and going on with what came before.
+    /// - Parameter place: 0 or more; taken modulo the cycle, and back to the opportunity at or
+    ///   before it: a cycle ends with an opportunity.
+    func rotated(byMilliseconds place: Int64) throws(TraceError) -> DeliveryTrace {
+        let cycle = cycleMilliseconds
+        let place = place % cycle
+        guard let offset = milliseconds.last(where: { $0 <= place }), offset > 0 else {
+            return self
+        }
+        let later = milliseconds.filter { $0 > offset }.map { $0 - offset }
+        let earlier = milliseconds.filter { $0 <= offset }.map { $0 + cycle - offset }
+        return try DeliveryTrace(milliseconds: later + earlier)
+    }
+}
