@@ -101,8 +101,9 @@ let package = Package(
         module(
             "Viewer",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", "Netem",
-                nioCore, nioPosix,
+                "RTMP", "Media", "HLS", "ABR", "Statistics", "SimulationKernel", "Sockets", "CLinux",
+                "Netem", nioCore, nioPosix,
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             tests: ["Server", "Publisher"]),
         module(

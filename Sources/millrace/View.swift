@@ -13,10 +13,14 @@ struct View: AsyncParsableCommand {
         discussion: """
             millrace view rtmp://127.0.0.1/live/demo --count 500 --probes 10 --duration 20
             millrace view http://127.0.0.1:8080/live/demo.flv --count 50
+            millrace view http://127.0.0.1:8080/hls/live/demo/master.m3u8 --algorithm bola-e --link lte
             Delay is measured on streams published by Millrace, whose frames are stamped.
             """)
 
-    @Argument(help: "rtmp://… or http://….flv; {i} becomes the viewer's number modulo --streams.")
+    @Argument(
+        help:
+            "rtmp://…, http://….flv or http://….m3u8; {i} becomes the viewer's number modulo --streams."
+    )
     var url: String
     @Option(help: "Number of viewers, probes included.")
     var count = 1
@@ -35,6 +39,8 @@ struct View: AsyncParsableCommand {
     @Option(
         help: "Link of each viewer: a profile such as lte, a rate such as 3Mbps, or a trace file.")
     var link: String?
+    @OptionGroup(title: "HLS viewers")
+    var hls: HLSOptions
     @Option(help: "TCP congestion control; default: the system's.")
     var congestionControl: String?
 
@@ -50,7 +56,7 @@ struct View: AsyncParsableCommand {
         }
     }
 
-    private func groupLink() -> GroupLink? {
+    func groupLink() -> GroupLink? {
         do {
             return try link.map { try GroupLink.named($0) }
                 ?? (rateLimit > 0 ? .rateLimit(Bitrate(kilobitsPerSecond: rateLimit)) : nil)
@@ -60,6 +66,9 @@ struct View: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if url.lowercased().prefix(while: { $0 != "?" }).hasSuffix(".m3u8") {
+            return try await runHLS()
+        }
         let transport: ViewerProtocol = url.lowercased().hasPrefix("http") ? .httpFLV : .rtmp
         let link = groupLink()
         var random = SeededGenerator(seed: 1, entity: "view links")
@@ -90,26 +99,11 @@ struct View: AsyncParsableCommand {
         } catch {
             fail("\(error)", code: 2)
         }
-        let start = Clock.monotonicNanoseconds() + 100_000_000
-        let steady = start + Int64(Double(count) / rate * 1e9) + 1_000_000_000
-        let window = SteadyWindow(
-            startNanoseconds: steady, endNanoseconds: steady + Int64(duration) * 1_000_000_000)
+        let (start, window) = makeWindow()
         load.start(atNanoseconds: start, window: window)
         probe.start(atNanoseconds: start, window: window)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await Interruption.wait() }
-            group.addTask {
-                let left = window.endNanoseconds - Clock.monotonicNanoseconds() + 500_000_000
-                try? await Task.sleep(for: .nanoseconds(left))
-            }
-            await group.next()
-            group.cancelAll()
-            Interruption.release()
-        }
-        // Interrupted: what was measured counts up to now.
-        let end = min(window.endNanoseconds, max(steady, Clock.monotonicNanoseconds()))
-        let measured = SteadyWindow(startNanoseconds: steady, endNanoseconds: end)
-        if end < window.endNanoseconds {
+        let measured = await wait(for: window)
+        if measured != window {
             load.setWindow(measured)
             probe.setWindow(measured)
         }
@@ -126,6 +120,35 @@ struct View: AsyncParsableCommand {
             fflush(nil)
             throw ExitCode(1)
         }
+    }
+
+    /// When the run begins, and what counts: everything from a second after the last join on.
+    func makeWindow() -> (start: Int64, window: SteadyWindow) {
+        let start = Clock.monotonicNanoseconds() + 100_000_000
+        let steady = start + Int64(Double(count) / rate * 1e9) + 1_000_000_000
+        return (
+            start,
+            SteadyWindow(
+                startNanoseconds: steady, endNanoseconds: steady + Int64(duration) * 1_000_000_000)
+        )
+    }
+
+    /// Until the window is over, or the user has enough of it.
+    /// - Returns: what counts.
+    func wait(for window: SteadyWindow) async -> SteadyWindow {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await Interruption.wait() }
+            group.addTask {
+                let left = window.endNanoseconds - Clock.monotonicNanoseconds() + 500_000_000
+                try? await Task.sleep(for: .nanoseconds(left))
+            }
+            await group.next()
+            group.cancelAll()
+            Interruption.release()
+        }
+        let end = min(
+            window.endNanoseconds, max(window.startNanoseconds, Clock.monotonicNanoseconds()))
+        return SteadyWindow(startNanoseconds: window.startNanoseconds, endNanoseconds: end)
     }
 
     /// Prints what came; returns how many viewers failed.

@@ -44,7 +44,7 @@ public struct Player: Sendable {
     /// Media time of the playhead (ms).
     public private(set) var playhead = 0.0
     /// Session time at which media time 0 was at the encoder (ms); live only.
-    private var epoch = 0.0
+    public private(set) var epoch = 0.0
     private var latestAvailable = 0
 
     public init(
@@ -54,6 +54,16 @@ public struct Player: Sendable {
         self.init(
             title: title, settings: try PlayerSettings(configuration, title), algorithm: algorithm,
             estimator: estimator)
+    }
+
+    /// A player with one of the published algorithms and the estimator that goes with it.
+    public init(
+        title: Title, configuration: PlayerConfiguration, algorithm: AlgorithmName
+    ) throws(PlayerConfigurationError) {
+        try self.init(
+            title: title, configuration: configuration,
+            algorithm: algorithm.make(title, configuration),
+            estimator: algorithm.estimator.make(title))
     }
 
     init(
@@ -197,6 +207,19 @@ public struct Player: Sendable {
         return request(rung)
     }
 
+    /// The wanted segment has left the playlist: playback goes on at `segment`, and what is
+    /// buffered before it is dropped.
+    public mutating func jump(to segment: Int, at time: Double) -> Action {
+        advance(to: time)
+        account.skipped += max(0, Double(segment) * title.segmentDuration - playhead)
+        flush(to: segment)
+        return next()
+    }
+
+    /// Media time 0 was at the encoder at another moment than was thought: the encoder paused, or
+    /// its clock and segment durations drift (session time, ms; live only).
+    public mutating func correct(epoch: Double) { self.epoch = epoch }
+
     /// The user moves to another segment; what was buffered is dropped.
     public mutating func seek(to segment: Int, at time: Double) -> Action {
         advance(to: time)
@@ -280,7 +303,7 @@ public struct Player: Sendable {
         state.segment = segment
         state.lastRung = -1
         playhead = Double(segment) * title.segmentDuration
-        phase = .stalled
+        if phase != .startup { phase = .stalled }
     }
 
     // MARK: Time

@@ -80,6 +80,15 @@ struct SocketLink {
         return Int(min(bits * shared.payloadShare / 8, 1e15))
     }
 
+    /// When `bytes` of payload may be read, in whole; `Int64.max` is never.
+    mutating func when(_ bytes: Int) -> Int64 {
+        let bits = Double(bytes) * 8 / shared.payloadShare
+        let seconds = spentCursor.seconds(toMove: bits, from: spentUntil, in: shared.schedule)
+        let time = (seconds - shift) * 1e9
+        // Rounded up: at that moment they are due.
+        return time < 9e18 ? Int64(time.rounded(.up)) + 1 : .max
+    }
+
     /// `bytes` of `due` were read.
     mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
         if bytes > 0 {

@@ -1,0 +1,104 @@
+import Glibc
+
+/// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
+struct HLSConnection {
+    enum State { case closed, connecting, idle, busy }
+
+    var state = State.closed
+    var fd: Int32 = -1
+    /// Which of the loop's hosts it leads to.
+    var host = -1
+    var reader = HTTPResponseReader()
+    var request: HLSRequest?
+    /// Where the request goes, after redirects.
+    var url = ""
+    var redirects = 0
+    /// What is still to be sent, and when.
+    var text: [UInt8] = []
+    var sendAt: Int64?
+    /// The socket may hold bytes; false once it has been read empty.
+    var isReadable = false
+    /// It has carried a request before: the server may have closed it meanwhile.
+    var isReused = false
+    // Of the answer. Times are CLOCK_MONOTONIC; 0 = not yet.
+    var head: HTTPResponseReader.Head?
+    var body: [UInt8] = []
+    var received = 0
+    var requestedAt: Int64 = 0
+    var firstByteAt: Int64 = 0
+    var lastByteAt: Int64 = 0
+
+    /// Redirects followed before a viewer gives up.
+    static let mostRedirects = 10
+    /// The longest playlist, bytes.
+    static let bodyLimit = 8 << 20
+
+    var isOpen: Bool { fd >= 0 }
+    /// Waits for bytes of an answer.
+    var isReading: Bool { state == .busy && sendAt == nil }
+
+    mutating func close() {
+        if fd >= 0 { _ = Glibc.close(fd) }
+        fd = -1
+        state = .closed
+        host = -1
+        sendAt = nil
+        isReused = false
+        isReadable = false
+        reader = HTTPResponseReader()
+    }
+
+    /// Forgets the answer before.
+    mutating func beginAnswer() {
+        head = nil
+        body.removeAll(keepingCapacity: true)
+        received = 0
+        firstByteAt = 0
+        lastByteAt = 0
+    }
+
+    /// Whether the body's bytes may be thrown away unread.
+    var discardable: Int { request?.purpose.keepsBody ?? true ? 0 : reader.discardable }
+
+    /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.
+    var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
+    static let lazyRead = 16_384
+    private static let smallRead = 1448
+
+    /// The request's text.
+    static func text(
+        _ path: String, host: String, port: Int, range: Range<Int>?, agent: String
+    ) -> [UInt8] {
+        let name = host.contains(":") ? "[\(host)]" : host
+        var text = "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: \(agent)\r\n"
+        text += "Accept: */*\r\n"
+        if let range { text += "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n" }
+        return Array((text + "\r\n").utf8)
+    }
+}
+
+/// One HLS viewer as its loop keeps it.
+struct HLSLoopViewer {
+    var session: HLSSession
+    var connections = [HLSConnection(), HLSConnection()]
+    var link: SocketLink?
+    /// Answers that are read, but have not arrived yet; at most one a connection.
+    var arrivals: [(time: Int64, slot: HLSRequest.Slot)] = []
+    var joinedAt: Int64?
+    var endedAt: Int64?
+    var failure: String?
+    var localPort = 0
+    var receivedBytes = 0
+    var mediaBytes = 0
+    var atWindowStart: Int?
+    var atWindowEnd: Int?
+    /// When it is served next at the latest.
+    var wakeAt = Int64.max
+
+    var isPresent: Bool { joinedAt != nil && endedAt == nil }
+
+    func milliseconds(_ time: Int64) -> Double { Double(time - (joinedAt ?? time)) / 1e6 }
+    func nanoseconds(_ time: Double) -> Int64 {
+        time < 1e12 ? (joinedAt ?? 0) + Int64((time * 1e6).rounded(.up)) : .max
+    }
+}

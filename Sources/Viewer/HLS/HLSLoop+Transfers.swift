@@ -1,0 +1,323 @@
+import CLinux
+import Glibc
+import Sockets
+
+/// Requests and answers of an HLS loop's viewers.
+extension HLSLoop {
+    /// Everything that a viewer has to do at `now`; then decides when it is served next.
+    func serve(_ index: Int, _ now: Int64) {
+        guard viewers[index].isPresent else { return }
+        // Bounded: a session whose timers stay due goes on at once, but after the others.
+        for _ in 0..<16 {
+            deliver(index, now)
+            let time = viewers[index].milliseconds(now)
+            if viewers[index].session.nextTimer <= time { viewers[index].session.timer(at: time) }
+            if viewers[index].session.judgement <= time { judge(index, now) }
+            let commands = viewers[index].session.takeCommands()
+            for command in commands { carryOut(command, index, now) }
+            guard viewers[index].isPresent else { return }
+            if commands.isEmpty { break }
+        }
+        for slot in [1, 0] { transfer(index, slot, now) }
+        guard viewers[index].isPresent else { return }
+        schedule(index, at: max(nextWake(index, now), now + 1))
+    }
+
+    private func nextWake(_ index: Int, _ now: Int64) -> Int64 {
+        let viewer = viewers[index]
+        var time = viewer.nanoseconds(viewer.session.nextTimer)
+        for arrival in viewer.arrivals { time = min(time, arrival.time) }
+        for connection in viewer.connections {
+            if connection.state == .busy, let sendAt = connection.sendAt {
+                time = min(time, sendAt)
+            }
+            guard connection.isReading, connection.isReadable, var link = viewer.link else {
+                continue
+            }
+            let due = link.when(connection.wantedBytes)
+            time = min(time, due, now + Self.longestReadInterval)
+        }
+        return time
+    }
+
+    private func carryOut(_ command: HLSCommand, _ index: Int, _ now: Int64) {
+        switch command {
+        case .fetch(let request): fetch(request, request.url, index, now)
+        case .cancel(let slot):
+            viewers[index].connections[slot.rawValue].close()
+            viewers[index].arrivals.removeAll { $0.slot == slot }
+        case .end(let reason): leave(index, reason, now)
+        }
+    }
+
+    // MARK: Requests
+
+    private func fetch(
+        _ request: HLSRequest, _ url: String, _ index: Int, _ now: Int64, redirects: Int = 0
+    ) {
+        let slot = request.slot.rawValue
+        do {
+            let host = try host(of: url)
+            guard let (name, port, path) = HLSAddress.split(url) else {
+                throw ViewerError(description: "'\(url)' is no http URL")
+            }
+            var connection = viewers[index].connections[slot]
+            if connection.host != host { connection.close() }
+            connection.request = request
+            connection.url = url
+            connection.redirects = redirects
+            if redirects == 0 { connection.requestedAt = now }
+            connection.beginAnswer()
+            connection.text = HLSConnection.text(
+                path, host: name, port: port, range: request.range, agent: options.agent)
+            viewers[index].connections[slot] = connection
+            if connection.isOpen {
+                viewers[index].connections[slot].isReused = true
+                begin(index, slot, now, roundTrips: 0)
+            } else {
+                try connect(index, slot, host)
+            }
+        } catch {
+            viewers[index].session.failed(
+                request.slot, .broken("\(error)"), at: viewers[index].milliseconds(now))
+            schedule(index, at: now + 1)
+        }
+    }
+
+    private func connect(_ index: Int, _ slot: Int, _ host: Int) throws {
+        let fd = try hosts[host].connector.connect(
+            congestionControl: options.congestionControl, shaped: viewers[index].link != nil,
+            from: viewers[index].session.spec.localAddress)
+        viewers[index].connections[slot].fd = fd
+        viewers[index].connections[slot].host = host
+        viewers[index].connections[slot].state = .connecting
+        viewers[index].connections[slot].isReused = false
+        arm(index, slot, EPOLLOUT, EPOLL_CTL_ADD)
+    }
+
+    private func arm(_ index: Int, _ slot: Int, _ what: EPOLL_EVENTS, _ operation: Int32) {
+        var event = epoll_event(
+            events: what.rawValue | EPOLLONESHOT.rawValue,
+            data: epoll_data_t(u64: UInt64(index) << 1 | UInt64(slot)))
+        epoll_ctl(epoll, operation, viewers[index].connections[slot].fd, &event)
+    }
+
+    /// The request goes out, after the link's delay.
+    private func begin(_ index: Int, _ slot: Int, _ now: Int64, roundTrips: Int64) {
+        viewers[index].connections[slot].state = .busy
+        let delay = viewers[index].link?.delay(at: now) ?? 0
+        viewers[index].connections[slot].sendAt = now + (1 + 2 * roundTrips) * delay
+        if delay == 0 { send(index, slot, now) }
+    }
+
+    private func send(_ index: Int, _ slot: Int, _ now: Int64) {
+        let connection = viewers[index].connections[slot]
+        viewers[index].connections[slot].sendAt = nil
+        let sent = connection.text.withUnsafeBytes {
+            Glibc.send(connection.fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        guard sent == connection.text.count else {
+            return broken(index, slot, "send: \(String(cString: strerror(errno)))", now)
+        }
+        viewers[index].connections[slot].isReadable = false
+        arm(index, slot, EPOLLIN, EPOLL_CTL_MOD)
+    }
+
+    // MARK: Events
+
+    func ready(_ index: Int, _ slot: Int, _ now: Int64) {
+        guard viewers[index].isPresent, viewers[index].connections[slot].isOpen else { return }
+        switch viewers[index].connections[slot].state {
+        case .connecting:
+            let fd = viewers[index].connections[slot].fd
+            let code = SocketConnector.pendingError(fd)
+            guard code == 0 else {
+                broken(index, slot, "cannot connect: \(String(cString: strerror(code)))", now)
+                break
+            }
+            if viewers[index].localPort == 0 {
+                viewers[index].localPort = SocketConnector.localPort(fd)
+            }
+            // The handshake of TCP takes a round trip.
+            begin(index, slot, now, roundTrips: 1)
+        case .busy:
+            viewers[index].connections[slot].isReadable = true
+            // What the link did not carry while nothing waited is not made up for.
+            viewers[index].link?.took(0, of: 1, at: now)
+        case .idle, .closed: return
+        }
+        serve(index, now)
+    }
+
+    private func transfer(_ index: Int, _ slot: Int, _ now: Int64) {
+        let connection = viewers[index].connections[slot]
+        if connection.state == .busy, let sendAt = connection.sendAt, sendAt <= now {
+            send(index, slot, now)
+        }
+        guard viewers[index].isPresent, viewers[index].connections[slot].isReading,
+            viewers[index].connections[slot].isReadable
+        else { return }
+        guard let due = viewers[index].link?.due(at: now) else {
+            return read(index, slot, .max, now)
+        }
+        if due > 0 { read(index, slot, due, now) }
+    }
+
+    /// Reads what waits, `due` bytes at most.
+    private func read(_ index: Int, _ slot: Int, _ due: Int, _ now: Int64) {
+        var left = due
+        // Bounded: a fast server does not hold the loop.
+        for _ in 0..<16 {
+            let connection = viewers[index].connections[slot]
+            guard left > 0, connection.isReading, connection.isReadable else { break }
+            let discardable = connection.discardable
+            let limit = min(left, discardable > 0 ? discardable : Self.readSize)
+            let count =
+                discardable > 0
+                ? recv(connection.fd, nil, limit, Int32(MSG_TRUNC))
+                : recv(connection.fd, buffer.baseAddress, limit, 0)
+            guard count > 0 else {
+                if count < 0, errno == EAGAIN || errno == EINTR {
+                    viewers[index].connections[slot].isReadable = false
+                    arm(index, slot, EPOLLIN, EPOLL_CTL_MOD)
+                } else {
+                    closedByPeer(index, slot, count == 0 ? 0 : errno, now)
+                }
+                break
+            }
+            left -= count
+            took(index, slot, count, isDiscarded: discardable > 0, now)
+        }
+        viewers[index].link?.took(due - left, of: due, at: now)
+        // Without a link nothing else would go on with what is left.
+        if viewers[index].link == nil, viewers[index].connections[slot].isReading,
+            viewers[index].connections[slot].isReadable
+        {
+            schedule(index, at: now + 1)
+        }
+    }
+
+    private func took(_ index: Int, _ slot: Int, _ count: Int, isDiscarded: Bool, _ now: Int64) {
+        viewers[index].receivedBytes += count
+        let arrival = viewers[index].link?.release(count, at: now) ?? now
+        var connection = viewers[index].connections[slot]
+        if connection.firstByteAt == 0 {
+            connection.firstByteAt = arrival
+            let slot = HLSRequest.Slot.allCases[slot]
+            viewers[index].session.responded(slot, at: viewers[index].milliseconds(now))
+        }
+        connection.lastByteAt = arrival
+        var media = 0
+        var isWhole = false
+        var fault: String?
+        if isDiscarded {
+            media = count
+            isWhole = connection.reader.discarded(count)
+        } else {
+            do {
+                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                try connection.reader.receive(bytes) { event in
+                    switch event {
+                    case .head(let head): connection.head = head
+                    case .body(let range):
+                        media += range.count
+                        guard connection.request?.purpose.keepsBody ?? false else { break }
+                        guard connection.body.count + range.count <= HLSConnection.bodyLimit
+                        else {
+                            throw HTTPResponseReader.Fault(reason: "the playlist is too long")
+                        }
+                        connection.body.append(contentsOf: bytes[range])
+                    case .end: isWhole = true
+                    }
+                }
+            } catch let error as HTTPResponseReader.Fault {
+                fault = error.reason
+            } catch {
+                fault = "\(error)"
+            }
+        }
+        connection.received += media
+        viewers[index].connections[slot] = connection
+        if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
+            viewers[index].mediaBytes += media
+        }
+        if let fault { return broken(index, slot, fault, now) }
+        if isWhole { arrived(index, slot, now) }
+    }
+
+    // MARK: Answers
+
+    /// The last byte is read; the answer counts once it has arrived.
+    private func arrived(_ index: Int, _ slot: Int, _ now: Int64) {
+        viewers[index].connections[slot].state = .idle
+        let time = viewers[index].connections[slot].lastByteAt
+        viewers[index].arrivals.append((max(time, now), HLSRequest.Slot.allCases[slot]))
+    }
+
+    private func deliver(_ index: Int, _ now: Int64) {
+        while let place = viewers[index].arrivals.firstIndex(where: { $0.time <= now }) {
+            let (time, slot) = viewers[index].arrivals.remove(at: place)
+            answer(index, slot, time, now)
+            guard viewers[index].isPresent else { return }
+        }
+    }
+
+    private func answer(_ index: Int, _ slot: HLSRequest.Slot, _ time: Int64, _ now: Int64) {
+        let connection = viewers[index].connections[slot.rawValue]
+        guard let request = connection.request, let head = connection.head else { return }
+        if !head.keepsAlive { viewers[index].connections[slot.rawValue].close() }
+        if (301...308).contains(head.status), head.status != 304, let location = head.location {
+            guard connection.redirects < HLSConnection.mostRedirects,
+                let target = HLSAddress.resolve(location, base: connection.url)
+            else {
+                return viewers[index].session.failed(
+                    slot, .broken("redirected too often, or to no http URL: '\(location)'"),
+                    at: viewers[index].milliseconds(time))
+            }
+            viewers[index].session.redirected()
+            return fetch(request, target, index, now, redirects: connection.redirects + 1)
+        }
+        let viewer = viewers[index]
+        let response = HLSResponse(
+            status: head.status, body: connection.body, bytes: connection.received,
+            url: connection.url, requested: viewer.milliseconds(connection.requestedAt),
+            firstByte: viewer.milliseconds(connection.firstByteAt), retryAfter: head.retryAfter)
+        viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
+    }
+
+    private func judge(_ index: Int, _ now: Int64) {
+        let viewer = viewers[index]
+        let connection = viewer.connections[HLSRequest.Slot.media.rawValue]
+        viewers[index].session.progress(
+            .media, received: connection.received,
+            total: connection.head.flatMap(\.contentLength),
+            firstByte: viewer.milliseconds(connection.firstByteAt),
+            at: viewer.milliseconds(now))
+    }
+
+    private func closedByPeer(_ index: Int, _ slot: Int, _ code: Int32, _ now: Int64) {
+        if viewers[index].connections[slot].reader.closed() {
+            arrived(index, slot, now)
+            viewers[index].connections[slot].head?.keepsAlive = false
+            return
+        }
+        let connection = viewers[index].connections[slot]
+        // The server ended an idle connection as the request was on its way: asked again at once.
+        if connection.isReused, connection.firstByteAt == 0, let request = connection.request {
+            viewers[index].connections[slot].close()
+            return fetch(request, connection.url, index, now, redirects: connection.redirects)
+        }
+        broken(
+            index, slot,
+            code == 0 || code == ECONNRESET
+                ? "the server closed the connection" : "recv: \(String(cString: strerror(code)))",
+            now)
+    }
+
+    private func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
+        viewers[index].connections[slot].close()
+        viewers[index].session.failed(
+            HLSRequest.Slot.allCases[slot], .broken(reason), at: viewers[index].milliseconds(now))
+        schedule(index, at: now + 1)
+    }
+}

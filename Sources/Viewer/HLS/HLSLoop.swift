@@ -1,0 +1,259 @@
+import ABR
+import CLinux
+import Glibc
+import HeapModule
+import Sockets
+import Statistics
+
+/// The thread of an `HLSViewerPool`: one epoll set and one heap of deadlines. Used by that thread
+/// alone once it runs.
+final class HLSLoop: @unchecked Sendable {
+    private struct Wake: Comparable {
+        var time: Int64
+        var viewer: Int
+        static func < (a: Self, b: Self) -> Bool { a.time < b.time }
+    }
+
+    var viewers: [HLSLoopViewer]
+    let options: HLSViewerPool.Options
+    let epoll: Int32
+    let buffer: UnsafeMutableRawBufferPointer
+    var hosts: [(name: String, port: Int, connector: SocketConnector)] = []
+    private let links: [SocketLink.Shared]
+    private var wakes = Heap<Wake>()
+    private var origin: Int64 = 0
+    private var lag = DelayHistogram()
+    private var windowLag = DelayHistogram()
+    private var window: SteadyWindow?
+
+    static let readSize = 65536
+    private static let tickNanoseconds: Int64 = 50_000_000
+    /// A link's bytes are read so often at least.
+    static let longestReadInterval: Int64 = 50_000_000
+    /// Idle time that a link makes up for.
+    static let creditNanoseconds: Int64 = 2_000_000
+
+    init(_ specs: [HLSViewerSpec], _ options: HLSViewerPool.Options) throws {
+        self.options = options
+        links = try options.links.map { try SocketLink.Shared($0) }
+        let limit = max(1, HLSViewerPool.mostRecords / max(1, specs.count))
+        viewers = []
+        for spec in specs.sorted(by: { $0.joinNanoseconds < $1.joinNanoseconds }) {
+            if let place = spec.link, !links.indices.contains(place.link) {
+                throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
+            }
+            let joinedAt = Double(Clock.offset().nanoseconds) / 1e6
+            viewers.append(
+                HLSLoopViewer(
+                    session: try HLSSession(spec, joinedAt: joinedAt, recordLimit: limit)))
+        }
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
+        buffer = .allocate(byteCount: Self.readSize, alignment: 64)
+        // Names that do not resolve are a fault of the call, not of a viewer.
+        for viewer in viewers { _ = try host(of: viewer.session.spec.url) }
+    }
+
+    deinit {
+        buffer.deallocate()
+        close(epoll)
+    }
+
+    /// The place of a URL's host among `hosts`.
+    func host(of url: String) throws -> Int {
+        guard let (name, port, _) = HLSAddress.split(url) else {
+            throw ViewerError(description: "'\(url)' is no http URL")
+        }
+        if let known = hosts.firstIndex(where: { $0.name == name && $0.port == port }) {
+            return known
+        }
+        guard hosts.count < 256 else { throw ViewerError(description: "too many hosts") }
+        hosts.append((name, port, try SocketConnector(host: name, port: port)))
+        return hosts.count - 1
+    }
+
+    // MARK: Loop
+
+    func run(from start: Int64, pool: HLSViewerPool) {
+        origin = start
+        var nextJoin = 0
+        let leaves = viewers.indices.filter { viewers[$0].session.spec.leaveNanoseconds != nil }
+            .sorted { leaveTime($0) < leaveTime($1) }
+        var nextLeave = 0
+        var nextTick = max(Clock.monotonicNanoseconds(), start)
+        var edges = [false, false]
+        var events = [epoll_event](repeating: epoll_event(), count: 512)
+        while true {
+            var now = Clock.monotonicNanoseconds()
+            while nextJoin < viewers.count, joinTime(nextJoin) <= now {
+                join(nextJoin, now)
+                nextJoin += 1
+            }
+            while nextLeave < leaves.count, leaveTime(leaves[nextLeave]) <= now {
+                leave(leaves[nextLeave], nil, now)
+                nextLeave += 1
+            }
+            if now >= nextTick {
+                note(now - nextTick, at: nextTick)
+                nextTick += ((now - nextTick) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
+                window = pool.withShared { $0.window }
+                if publish(pool) { break }
+            }
+            crossEdges(now, &edges)
+            serveDue(now)
+            var deadline = min(nextTick, wakes.min?.time ?? .max)
+            if nextJoin < viewers.count { deadline = min(deadline, joinTime(nextJoin)) }
+            if nextLeave < leaves.count {
+                deadline = min(deadline, leaveTime(leaves[nextLeave]))
+            }
+            now = Clock.monotonicNanoseconds()
+            var timeout = timespec(
+                tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
+            let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
+            guard count > 0 else { continue }
+            now = Clock.monotonicNanoseconds()
+            for event in events[..<Int(count)] {
+                ready(Int(event.data.u64 >> 1), Int(event.data.u64 & 1), now)
+            }
+        }
+        finish(pool)
+    }
+
+    private func joinTime(_ index: Int) -> Int64 {
+        origin + viewers[index].session.spec.joinNanoseconds
+    }
+    private func leaveTime(_ index: Int) -> Int64 {
+        origin + (viewers[index].session.spec.leaveNanoseconds ?? .max / 2)
+    }
+
+    /// Serves those whose time has come; each at most once a round.
+    private func serveDue(_ now: Int64) {
+        while let wake = wakes.min, wake.time <= now {
+            wakes.removeMin()
+            // Only a viewer's latest entry counts.
+            guard viewers[wake.viewer].wakeAt == wake.time else { continue }
+            viewers[wake.viewer].wakeAt = .max
+            note(now - wake.time, at: wake.time)
+            serve(wake.viewer, now)
+        }
+    }
+
+    private func note(_ late: Int64, at time: Int64) {
+        lag.record(nanoseconds: late)
+        if window?.contains(time) ?? false { windowLag.record(nanoseconds: late) }
+    }
+
+    /// Bytes are counted where they are read, so that the edges of the window are sharp.
+    private func crossEdges(_ now: Int64, _ done: inout [Bool]) {
+        guard let window else { return }
+        if !done[0], now >= window.startNanoseconds {
+            done[0] = true
+            for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
+        }
+        if !done[1], now >= window.endNanoseconds {
+            done[1] = true
+            for i in viewers.indices { viewers[i].atWindowEnd = viewers[i].mediaBytes }
+        }
+    }
+
+    func schedule(_ index: Int, at time: Int64) {
+        guard time < viewers[index].wakeAt else { return }
+        viewers[index].wakeAt = time
+        wakes.insert(Wake(time: time, viewer: index))
+    }
+
+    // MARK: Sessions
+
+    private func join(_ index: Int, _ now: Int64) {
+        viewers[index].joinedAt = now
+        do {
+            if let place = viewers[index].session.spec.link {
+                viewers[index].link = try SocketLink(
+                    links[place.link], place, origin: origin, now: now,
+                    credit: Self.creditNanoseconds)
+            }
+        } catch {
+            return leave(index, "\(error)", now)
+        }
+        viewers[index].session.joinedAt += Double(now) / 1e6
+        viewers[index].session.start(at: 0)
+        serve(index, now)
+    }
+
+    func leave(_ index: Int, _ reason: String?, _ now: Int64) {
+        guard viewers[index].isPresent else { return }
+        viewers[index].session.stop(at: viewers[index].milliseconds(now))
+        viewers[index].failure = reason
+        viewers[index].endedAt = now
+        viewers[index].wakeAt = .max
+        viewers[index].arrivals = []
+        for slot in 0...1 { viewers[index].connections[slot].close() }
+    }
+
+    private func publish(_ pool: HLSViewerPool) -> Bool {
+        var report = HLSReport()
+        for viewer in viewers {
+            report.receivedBytes += viewer.receivedBytes
+            if viewer.failure != nil { report.failed += 1 }
+            guard viewer.isPresent else { continue }
+            report.connected += 1
+            if viewer.session.isPlaying { report.playing += 1 }
+        }
+        let (lag, counts) = (lag, report)
+        self.lag = DelayHistogram()
+        return pool.withShared { shared in
+            shared.report.lag.add(lag)
+            shared.report.receivedBytes = counts.receivedBytes
+            shared.report.failed = counts.failed
+            shared.report.connected = counts.connected
+            shared.report.playing = counts.playing
+            return shared.stop
+        }
+    }
+
+    private func finish(_ pool: HLSViewerPool) {
+        let now = Clock.monotonicNanoseconds()
+        var reports: [HLSViewerReport] = []
+        for index in viewers.indices {
+            if viewers[index].isPresent {
+                viewers[index].session.stop(at: viewers[index].milliseconds(now))
+            }
+            for slot in 0...1 { viewers[index].connections[slot].close() }
+            reports.append(viewers[index].report)
+        }
+        let (viewers, windowLag) = (reports, windowLag)
+        pool.withShared {
+            $0.report.viewers = viewers
+            $0.report.windowLag = windowLag
+        }
+    }
+}
+
+extension HLSLoopViewer {
+    var report: HLSViewerReport {
+        var report = HLSViewerReport(index: session.spec.index)
+        report.localPort = localPort
+        report.askedAtNanoseconds = joinedAt
+        report.startupNanoseconds = session.startup.map { Int64($0 * 1e6) }
+        report.endedAtNanoseconds = endedAt
+        report.failure = failure
+        report.mediaBytes = mediaBytes
+        report.receivedBytes = receivedBytes
+        // Who came later counts all, who was not there any more nothing.
+        if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {
+            report.windowMediaBytes = end - (atWindowStart ?? 0)
+        }
+        report.isLive = session.isLive
+        report.bitrates = session.rungs.map(\.bitrate)
+        report.rungNames = session.rungs.map(\.name)
+        if let player = session.player {
+            report.playback = HLSPlaybackReport(
+                player.account, player.title, isLive: player.state.isLive)
+        }
+        report.requests = session.counts
+        report.segments = session.records
+        report.modelledStalls = link?.stalls
+        report.modelledStallNanoseconds = link?.stalledNanoseconds
+        return report
+    }
+}

@@ -1,0 +1,102 @@
+/// What a session asks its driver for.
+struct HLSRequest: Hashable {
+    enum Purpose: Hashable {
+        /// The URL that the viewer was given: of either kind of playlist.
+        case entry
+        case playlist(rung: Int, isBlocking: Bool)
+        case initialization
+        case segment
+        case part(duration: Double)
+
+        var keepsBody: Bool {
+            switch self {
+            case .entry, .playlist: true
+            case .initialization, .segment, .part: false
+            }
+        }
+
+        var isMedia: Bool {
+            switch self {
+            case .segment, .part: true
+            case .entry, .playlist, .initialization: false
+            }
+        }
+    }
+
+    /// Which of the viewer's two connections carries it.
+    enum Slot: Int, CaseIterable {
+        case media, playlist
+    }
+
+    var purpose: Purpose
+    var url: String
+    /// Bytes of the resource; nil = all.
+    var range: Range<Int>?
+
+    var slot: Slot {
+        switch purpose {
+        case .entry, .playlist: .playlist
+        case .initialization, .segment, .part: .media
+        }
+    }
+}
+
+/// What a driver is to do, in this order.
+enum HLSCommand: Hashable {
+    case fetch(HLSRequest)
+    /// Give up what the slot fetches; its connection cannot be used again.
+    case cancel(HLSRequest.Slot)
+    /// The session is over; the reason where that is a failure.
+    case end(String?)
+}
+
+/// An answer that has arrived whole. Times are ms of the session.
+struct HLSResponse {
+    var status: Int
+    /// Of playlists only.
+    var body: [UInt8] = []
+    /// Of the body.
+    var bytes: Int
+    /// After redirects.
+    var url: String
+    var requested: Double
+    var firstByte: Double
+    var retryAfter: Int?
+}
+
+/// How a session deals with answers that fail, with hls.js 1.x's default policies: a refusal
+/// (4xx) is final, anything else is tried again after 1, 2, 4, 8 s.
+struct HLSRetryPolicy {
+    /// Until the first byte, and until the last (ms).
+    var firstByteLimit: Double
+    var loadLimit: Double
+    var retriesAfterTimeout: Int
+    var retriesAfterError: Int
+
+    static let entry = HLSRetryPolicy(
+        firstByteLimit: .infinity, loadLimit: 20_000, retriesAfterTimeout: 2, retriesAfterError: 1)
+    static let playlist = HLSRetryPolicy(
+        firstByteLimit: 10_000, loadLimit: 20_000, retriesAfterTimeout: 2, retriesAfterError: 2)
+    static let fragment = HLSRetryPolicy(
+        firstByteLimit: 10_000, loadLimit: 120_000, retriesAfterTimeout: 4, retriesAfterError: 6)
+
+    static func policy(for purpose: HLSRequest.Purpose) -> HLSRetryPolicy {
+        switch purpose {
+        case .entry: entry
+        case .playlist: playlist
+        case .initialization, .segment, .part: fragment
+        }
+    }
+
+    /// Wait before retry `count`, from 1 (ms); after a time-out none.
+    static func delay(_ count: Int, afterTimeout: Bool) -> Double {
+        afterTimeout ? 0 : min(1000 * Double(1 << min(count - 1, 10)), 8000)
+    }
+}
+
+/// Why a fetch brought no answer.
+enum HLSFetchFault: Hashable {
+    case timeout
+    /// The connection broke, or the answer is no HTTP.
+    case broken(String)
+}

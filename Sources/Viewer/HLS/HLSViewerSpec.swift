@@ -1,0 +1,168 @@
+import ABR
+
+/// One simulated HLS viewer: a player with an adaptation algorithm.
+public struct HLSViewerSpec: Codable, Sendable, Hashable {
+    /// Unique in the run.
+    public var index: Int
+    /// Of a multivariant or a media playlist: `http://host[:port]/…`.
+    public var url: String
+    /// When it joins, counted from the run's start.
+    public var joinNanoseconds: Int64
+    /// When it leaves, counted likewise; nil = at the end, or when the title is over.
+    public var leaveNanoseconds: Int64?
+    /// Its link, one of the pool's; nil = what the machine gives.
+    public var link: ViewerLinkPlace?
+    /// The IPv4 address that it connects from; nil = the system's choice.
+    public var localAddress: String?
+    /// A name that `AlgorithmName(parsing:)` takes.
+    public var algorithm = "hls-js"
+    /// Media that the player holds at most, ms.
+    public var maximumBufferMilliseconds = 30_000.0
+    /// Media with which playing starts and goes on after a stall, ms; nil = one segment.
+    public var startBufferMilliseconds: Double?
+    /// Renditions taller than this are left alone, pixels; nil = all are used.
+    public var maximumHeight: Int?
+    /// Distance from the live edge, ms; nil = what the playlist asks for (HOLD-BACK or
+    /// PART-HOLD-BACK, else three target durations).
+    public var targetLatencyMilliseconds: Double?
+    /// The player jumps when it has fallen further behind than so many target latencies; 0 = never.
+    public var maximumLatencyRatio = 3.0
+    /// Whether parts are played where the server offers them.
+    public var usesParts = true
+    /// Whether downloads may be given up for a lower rung.
+    public var abandons = true
+
+    public init(index: Int, url: String, joinNanoseconds: Int64 = 0) {
+        self.index = index
+        self.url = url
+        self.joinNanoseconds = joinNanoseconds
+    }
+}
+
+/// A player's sums, as `QoEAccount` has them, and what follows from them.
+public struct HLSPlaybackReport: Codable, Sendable, Hashable {
+    /// Times in seconds.
+    public var startup = 0.0
+    public var playing = 0.0
+    public var stalled = 0.0
+    public var idle = 0.0
+    public var stalls = 0
+    /// Segments of which playback began.
+    public var segments = 0
+    public var switches = 0
+    /// Mean of the nominal bit rates of the segments played, kbit/s; nil where none was.
+    public var meanBitrate: Double?
+    /// Sum of the changes of nominal bit rate, kbit/s.
+    public var switchedBitrate = 0.0
+    /// Mean and largest distance from the live edge while playing, seconds; nil for VOD.
+    public var liveLatency: Double?
+    public var maximumLiveLatency: Double?
+    /// Media left out by jumps, seconds.
+    public var skipped = 0.0
+    public var qoeLinear: Double?
+    public var qoeLog: Double?
+    public var scoreLoLPlus: Double?
+
+    init(_ account: QoEAccount, _ title: Title, isLive: Bool) {
+        startup = account.startup / 1000
+        playing = account.playing / 1000
+        stalled = account.stalled / 1000
+        idle = account.idle / 1000
+        stalls = account.stalls
+        segments = account.segments
+        switches = account.switches
+        switchedBitrate = account.bitrateChange
+        skipped = account.skipped / 1000
+        guard account.segments > 0 else { return }
+        meanBitrate = account.meanBitrate
+        let metrics = QoEMetrics(account, title: title)
+        qoeLinear = metrics.linear / Double(account.segments)
+        qoeLog = metrics.log / Double(account.segments)
+        scoreLoLPlus = metrics.lolPlus
+        guard isLive, account.playing > 0 else { return }
+        liveLatency = account.meanLatency / 1000
+        maximumLiveLatency = account.maximumLatency / 1000
+    }
+
+    init() {}
+}
+
+/// One segment request of an HLS viewer. Times are ms from the viewer's join.
+public struct HLSSegmentRecord: Codable, Sendable, Hashable {
+    /// Media sequence number.
+    public var sequence: Int
+    public var rung: Int
+    public var requested: Double
+    /// nil where the server held the request back.
+    public var timeToFirstByte: Double?
+    /// First byte to last.
+    public var transferTime: Double
+    public var bytes: Int
+    public var bufferBefore: Double
+    public var bufferAfter: Double
+    /// kbit/s; nil before the first estimate.
+    public var estimate: Double?
+    /// The rung it was given up for; nil = it was not.
+    public var abandonedFor: Int?
+}
+
+/// How often a viewer asked for what, and what went wrong.
+public struct HLSRequestCounts: Codable, Sendable, Hashable {
+    public var playlists = 0
+    public var initializations = 0
+    public var segments = 0
+    public var parts = 0
+    public var redirects = 0
+    /// Answers 400 to 499.
+    public var refused = 0
+    /// Answers 500 and above.
+    public var serverErrors = 0
+    public var timeouts = 0
+    /// Connections that broke, and answers that cannot be read.
+    public var broken = 0
+    public var retries = 0
+    public var abandoned = 0
+    /// Bytes of downloads given up.
+    public var wastedBytes = 0
+    /// Playlist reloads that the server held back until there was news.
+    public var blocked = 0
+    /// Shortest time between the starts of two reloads of a playlist, as a share of the least that
+    /// RFC 8216bis, 6.3.4 allows; nil where none was reloaded without blocking.
+    public var tightestReload: Double?
+
+    public init() {}
+}
+
+/// One HLS viewer at the end.
+public struct HLSViewerReport: Codable, Sendable, Hashable {
+    public var index: Int
+    /// Of its first connection; 0 where it never connected.
+    public var localPort = 0
+    /// When it set out to join, CLOCK_MONOTONIC; nil where it never did.
+    public var askedAtNanoseconds: Int64?
+    /// From then until playing began.
+    public var startupNanoseconds: Int64?
+    /// When it left or gave up, CLOCK_MONOTONIC; nil = it was there at the end.
+    public var endedAtNanoseconds: Int64?
+    public var failure: String?
+    /// Body bytes of segments and parts: in all, and within the steady window.
+    public var mediaBytes = 0
+    public var windowMediaBytes = 0
+    /// All bytes read, heads and playlists included.
+    public var receivedBytes = 0
+    /// Whether the playlist was a live one.
+    public var isLive = false
+    /// kbit/s of each rung that the player used, ascending.
+    public var bitrates: [Double] = []
+    /// Of those rungs' media playlists, the last folder of the path: usually the rendition's name.
+    public var rungNames: [String] = []
+    public var playback = HLSPlaybackReport()
+    public var requests = HLSRequestCounts()
+    /// At most `HLSViewerPool.mostRecords`.
+    public var segments: [HLSSegmentRecord] = []
+    /// Stalls by which the link's loss model shows, and their time; nil without a link.
+    public var modelledStalls: Int?
+    public var modelledStallNanoseconds: Int64?
+
+    init(index: Int) { self.index = index }
+}

@@ -1,0 +1,159 @@
+import ABR
+import ArgumentParser
+import Glibc
+import Netem
+import SimulationKernel
+import Viewer
+
+/// How HLS viewers play.
+struct HLSOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Adaptation: \(AlgorithmName.allNames.joined(separator: ", ")) (fixed:N for rung N).",
+            valueName: "name"))
+    var algorithm = "hls-js"
+    @Option(help: "Seconds of media that the player holds at most.")
+    var buffer = 30.0
+    @Option(help: "Caps the picture's height: phone, tablet or pc.")
+    var device: String?
+    @Option(help: "Seconds behind the live edge; default: what the playlist asks for.")
+    var latency: Double?
+    @Flag(inversion: .prefixedNo, help: "Play parts where the server offers low latency.")
+    var parts = true
+    @Flag(inversion: .prefixedNo, help: "Give downloads up for a lower rendition.")
+    var abandon = true
+
+    func validate() throws {
+        guard AlgorithmName(parsing: algorithm) != nil else {
+            let nearest = NameDistance.nearest(to: algorithm, among: AlgorithmName.allNames)
+            throw ValidationError(
+                "--algorithm \(algorithm) is none; "
+                    + (nearest.map { "did you mean '\($0)'?" } ?? "see millrace simulate --list"))
+        }
+        if let device {
+            do {
+                _ = try DeviceProfile(named: device)
+            } catch {
+                throw ValidationError("--device: \(error)")
+            }
+        }
+        try check(buffer, in: 0.1...3600, "--buffer")
+        if let latency { try check(latency, in: 0.1...3600, "--latency") }
+    }
+
+    func apply(to spec: inout HLSViewerSpec) {
+        spec.algorithm = algorithm
+        spec.maximumBufferMilliseconds = buffer * 1000
+        spec.maximumHeight = device.flatMap { try? DeviceProfile(named: $0).maximumHeight }
+        spec.targetLatencyMilliseconds = latency.map { $0 * 1000 }
+        spec.usesParts = parts
+        spec.abandons = abandon
+    }
+}
+
+extension View {
+    /// Adaptive viewers instead of those that play one stream.
+    func runHLS() async throws {
+        let link = groupLink()
+        var random = SeededGenerator(seed: 1, entity: "view links")
+        let specs = (0..<count).map { i in
+            var spec = HLSViewerSpec(
+                index: i, url: url.replacing("{i}", with: String(i % streams)),
+                joinNanoseconds: Int64(Double(i) / rate * 1e9))
+            hls.apply(to: &spec)
+            spec.link = link.map {
+                ViewerLinkPlace(
+                    link: 0,
+                    offsetNanoseconds: Int64(random.nextUnit() * Double($0.cycleNanoseconds)),
+                    seed: random.next())
+            }
+            return spec
+        }
+        var options = HLSViewerPool.Options()
+        options.congestionControl = congestionControl
+        options.links = (link?.socket).map { [$0] } ?? []
+        let pool: HLSViewerPool
+        do {
+            pool = try HLSViewerPool(specs, options: options)
+        } catch {
+            fail("\(error)", code: 2)
+        }
+        let (start, window) = makeWindow()
+        pool.start(atNanoseconds: start, window: window)
+        let measured = await wait(for: window)
+        if measured != window { pool.setWindow(measured) }
+        let report = await pool.stop()
+        let failures = HLSSummary(report, measured).print()
+        if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
+            fail("no viewer received any media; is \(url) there?")
+        }
+        if failures > 0 {
+            fflush(nil)
+            throw ExitCode(1)
+        }
+    }
+}
+
+/// What HLS viewers saw, for people.
+private struct HLSSummary {
+    let report: HLSReport
+    let window: SteadyWindow
+
+    init(_ report: HLSReport, _ window: SteadyWindow) {
+        self.report = report
+        self.window = window
+    }
+
+    /// - Returns: how many viewers failed.
+    func print() -> Int {
+        let seconds = Double(window.endNanoseconds - window.startNanoseconds) / 1e9
+        let viewers = report.viewers
+        let bytes = viewers.reduce(0) { $0 + $1.windowMediaBytes }
+        line("viewers", "\(viewers.count), \(viewers.count { $0.isLive }) live")
+        if seconds > 0 {
+            line(
+                "received",
+                "\(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s of media, over \(rounded(seconds)) s"
+            )
+        }
+        let played = viewers.filter { $0.playback.segments > 0 }
+        line("bit rate", spread(played.compactMap(\.playback.meanBitrate), "kbit/s, mean of a viewer"))
+        line("start-up", spread(played.map(\.playback.startup), "s"))
+        line("stalled", spread(played.map(\.playback.stalled), "s"))
+        line("switches", spread(played.map { Double($0.playback.switches) }, "a viewer"))
+        line("latency", spread(played.compactMap(\.playback.liveLatency), "s behind the live edge"))
+        let counts = viewers.map(\.requests)
+        func sum(_ value: (HLSRequestCounts) -> Int) -> Int { counts.reduce(0) { $0 + value($1) } }
+        line(
+            "requests",
+            "\(sum(\.playlists)) playlists (\(sum(\.blocked)) held back), \(sum(\.segments)) segments, \(sum(\.parts)) parts; \(sum(\.refused)) refused, \(sum(\.serverErrors)) server errors, \(sum(\.timeouts)) time-outs, \(sum(\.broken)) broken, \(sum(\.abandoned)) given up"
+        )
+        if let tightest = counts.compactMap(\.tightestReload).min() {
+            line("reloads", "tightest \(rounded(tightest)) of the interval that RFC 8216bis allows")
+        }
+        line(
+            "lag",
+            "p50 \(late(50)), p99 \(late(99)) ms behind the viewers' own deadlines")
+        let failures = viewers.compactMap(\.failure)
+        for (reason, group) in Dictionary(grouping: failures, by: \.self) {
+            line("failed", "\(group.count): \(reason)")
+        }
+        return failures.count
+    }
+
+    private func late(_ percentile: Double) -> String {
+        report.windowLag.milliseconds(atPercentile: percentile).map { rounded($0) } ?? "–"
+    }
+
+    private func line(_ name: String, _ text: String) {
+        Swift.print(name + String(repeating: " ", count: max(1, 12 - name.count)) + text)
+    }
+
+    private func spread(_ values: [Double], _ unit: String) -> String {
+        guard !values.isEmpty else { return "–" }
+        let sorted = values.sorted()
+        let mean = values.reduce(0, +) / Double(values.count)
+        return
+            "\(rounded(mean)) \(unit) (median \(rounded(sorted[sorted.count / 2])), \(rounded(sorted[0])) to \(rounded(sorted[sorted.count - 1])))"
+    }
+}
