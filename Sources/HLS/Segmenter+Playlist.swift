@@ -4,7 +4,6 @@ extension Segmenter {
     /// The media playlist as it is now; nil before the first segment is whole.
     public var playlist: MediaPlaylist? {
         guard let target = targetDuration, let first = store.segments.first else { return nil }
-        let isLowLatency = partTarget != nil
         var playlist = MediaPlaylist(
             version: configuration.container == .fmp4 ? 6 : 3, targetDuration: target,
             mediaSequence: first.number, discontinuitySequence: discontinuitySequence,
@@ -18,7 +17,7 @@ extension Segmenter {
             if isFinished || distance > 3 * Double(target) { playlist.segments[index].parts = [] }
             distance += playlist.segments[index].duration
         }
-        if let partTarget, isLowLatency {
+        if let partTarget {
             let part = Self.seconds(partTarget)
             playlist.partTarget = part
             playlist.serverControl = .init(

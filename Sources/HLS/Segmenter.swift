@@ -28,6 +28,8 @@ public struct Segmenter: Sendable {
         public var droppedFrames = 0
         /// Parts longer than PART-TARGET, because a frame came late.
         public var longParts = 0
+
+        public init() {}
     }
 
     public let configuration: SegmenterConfiguration
@@ -40,8 +42,10 @@ public struct Segmenter: Sendable {
     public private(set) var counts = Counts()
     /// EXT-X-TARGETDURATION; nil before the first segment.
     public private(set) var targetDuration: Int?
-    /// Ticks.
+    /// Ticks; nil before the first segment, and always without low-latency HLS.
     private(set) var partTarget: Int64?
+    /// Whether the playlist has parts and blocking reloads.
+    public var isLowLatency: Bool { partTarget != nil }
     private(set) var store = SegmentStore()
     private(set) var discontinuitySequence = 0
     private(set) var open: OpenSegment?
