@@ -109,7 +109,7 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "SimulationKernel", "Sockets", nioCore, nioPosix, nioHTTP1,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", nioCore, nioPosix, nioHTTP1,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded]),
         // Tier 3
@@ -128,7 +128,7 @@ let package = Package(
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
+                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -95,7 +95,29 @@ extension FrameStamp {
         guard (1...4).contains(nalUnitLengthSize), let header = VideoTagHeader.parse(bytes),
             header.codec.isAVC, header.hasCodedFrames, header.packetType != .multitrack
         else { return .none }
-        var offset = header.headerLength
+        return place(
+            inAccessUnit: bytes, from: header.headerLength, nalUnitLengthSize: nalUnitLengthSize)
+    }
+
+    /// The stamp of a length-prefixed access unit, such as an fMP4 sample, or `nil`.
+    /// - Parameter nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    public static func find(
+        inAccessUnit unit: ByteBuffer, nalUnitLengthSize: Int
+    ) -> FrameStamp? {
+        guard (1...4).contains(nalUnitLengthSize) else { return nil }
+        return unit.withUnsafeReadableBytes { bytes in
+            guard
+                case .existing(let offset) = place(
+                    inAccessUnit: bytes, from: 0, nalUnitLengthSize: nalUnitLengthSize)
+            else { return nil }
+            return fields(bytes, at: offset)
+        }
+    }
+
+    private static func place(
+        inAccessUnit bytes: UnsafeRawBufferPointer, from start: Int, nalUnitLengthSize: Int
+    ) -> Place {
+        var offset = start
         while bytes.count - offset > nalUnitLengthSize {
             var length = 0
             for i in 0..<nalUnitLengthSize { length = length << 8 | Int(bytes[offset + i]) }

@@ -58,6 +58,43 @@ public enum FuzzEntry {
         checkStamp(buffer)
     }
 
+    /// A transport stream: whole and in pieces, the same access units and the same error.
+    public static func fuzzTransportStream(_ bytes: UnsafeRawBufferPointer) {
+        let stream = ByteBuffer(bytes: bytes)
+        func units(pieceSize: Int) -> ([TransportStreamDemuxer.AccessUnit], MediaError?) {
+            var rest = stream
+            var demuxer = TransportStreamDemuxer(maximumUnitSize: 1 << 16)
+            var units: [TransportStreamDemuxer.AccessUnit] = []
+            do {
+                while let piece = rest.readSlice(length: min(pieceSize, rest.readableBytes)),
+                    piece.readableBytes > 0
+                {
+                    demuxer.append(piece)
+                    while let unit = try demuxer.next() { units.append(unit) }
+                }
+            } catch {
+                return (units, error as? MediaError)
+            }
+            return (units + demuxer.finish(), nil)
+        }
+        let whole = units(pieceSize: max(1, bytes.count))
+        let pieces = units(pieceSize: 97)
+        precondition(whole.0 == pieces.0 && whole.1 == pieces.1, "pieces give other access units")
+        for unit in whole.0 {
+            _ = FrameStamp.find(inAnnexB: unit.payload)
+            _ = ADTSHeader.frames(unit.payload)
+        }
+    }
+
+    /// An initialization segment with a media segment behind it.
+    public static func fuzzMP4(_ bytes: UnsafeRawBufferPointer) {
+        let file = ByteBuffer(bytes: bytes)
+        guard let reader = try? FragmentedMP4Reader(initializationSegment: file) else { return }
+        for sample in (try? reader.samples(file)) ?? [] {
+            _ = FrameStamp.find(inAccessUnit: sample.payload, nalUnitLengthSize: 4)
+        }
+    }
+
     private struct Outcome: Equatable {
         var tags: [FLVTag] = []
         var error: MediaError?

@@ -2,9 +2,10 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`.
+/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, HLS
+/// below `/hls/`.
 ///
-/// Responses are written as plain bytes and end with the connection: every player takes that,
+/// HLS keeps the connection (`HLSConnection`). Other responses are written as plain bytes and end with the connection: every player takes that,
 /// not every one takes chunked framing, and all players of a stream can share the same bytes.
 final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     typealias InboundIn = HTTPServerRequestPart
@@ -12,6 +13,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     private let hub: StreamHub
     private let directory: StreamDirectory
+    private let origin: HLSOrigin?
+    private var hls: HLSConnection?
     private let statusJSON: @Sendable () -> EventLoopFuture<ByteBuffer>
     private let logger: Logger
     private var context: ChannelHandlerContext?
@@ -21,11 +24,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private var answered = false
 
     init(
-        hub: StreamHub, directory: StreamDirectory, logger: Logger,
+        hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, logger: Logger,
         statusJSON: @escaping @Sendable () -> EventLoopFuture<ByteBuffer>
     ) {
         self.hub = hub
         self.directory = directory
+        self.origin = origin
         self.logger = logger
         self.statusJSON = statusJSON
     }
@@ -43,6 +47,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func channelInactive(context: ChannelHandlerContext) {
         outlet?.invalidate()
+        hls?.end()
         unsubscribe()
         hub.remove(self)
         context.fireChannelInactive()
@@ -56,6 +61,19 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(let head) = unwrapInboundIn(data), !answered else { return }
+        if let origin, head.method == .GET || head.method == .HEAD,
+            head.uri.hasPrefix(HLSRequest.prefix), let outlet
+        {
+            let connection =
+                hls
+                ?? HLSConnection(origin: origin, outlet: outlet) { [weak self] in
+                    self?.context?.close(promise: nil)
+                }
+            hls = connection
+            return connection.receive(head)
+        }
+        // Whatever else is asked ends a connection of HLS.
+        hls?.end()
         answered = true
         let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
         switch head.method {
@@ -70,7 +88,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
                 respond(
                     "404 Not Found",
                     body:
-                        "No such resource. Streams are at /<app>/<stream>.flv, the status at /api/v1/status.\n"
+                        "No such resource. Streams are at /<app>/<stream>.flv, \(origin == nil ? "" : "HLS at /hls/<app>/<stream>/index.m3u8 and /hls/<app>/<channel>/master.m3u8, ")the status at /api/v1/status.\n"
                 )
             }
         default: respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD, OPTIONS"])
@@ -144,11 +162,17 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         hub.unsubscribe(subscriber, from: name)
     }
 
-    func shutDown() { finish() }
+    func shutDown() {
+        hls?.end()
+        finish()
+    }
 
     func sweep(now: NIODeadline) {
         let configuration = hub.configuration
-        if let (subscriber, _) = subscription {
+        if let hls, !answered {
+            hls.sweep(
+                now: now, stalledMilliseconds: configuration.stalledSubscriberMilliseconds)
+        } else if let (subscriber, _) = subscription {
             // Nothing is sent to one that waits, so nothing would tell that it is gone.
             if subscriber.isWaiting,
                 Int((now - openedAt).nanoseconds / 1_000_000)
@@ -171,7 +195,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
 extension String {
     /// The string with `%XX` decoded; as it is where an escape is malformed.
-    fileprivate var removingPercentEncodingBytes: String {
+    var removingPercentEncodingBytes: String {
         var bytes: [UInt8] = []
         var rest = utf8[...]
         while let byte = rest.popFirst() {

@@ -68,6 +68,22 @@ final class Outlet {
         return pendingReplyBytes <= Self.replyByteLimit
     }
 
+    /// Queues a response's head and body and flushes; done when the socket has taken them.
+    func writeResponse(_ head: ByteBuffer, _ body: ByteBuffer) -> EventLoopFuture<Void> {
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        guard !isClosed else {
+            promise.fail(ChannelError.ioOnClosedChannel)
+            return promise.futureResult
+        }
+        pending += 1
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
+        if body.readableBytes > 0 { context.write(NIOAny(head), promise: nil) }
+        context.writeAndFlush(
+            NIOAny(body.readableBytes > 0 ? body : head), promise: promise)
+        return promise.futureResult
+    }
+
     /// Closes at once, whatever is queued.
     func cut() {
         isClosed = true

@@ -1,11 +1,12 @@
 import FoundationEssentials
+import HLS
 public import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Sockets
 
-/// The embedded stack: RTMP in, RTMP and HTTP-FLV out.
+/// The embedded stack: RTMP in, RTMP, HTTP-FLV and HLS out.
 public final class RelayServer: Sendable {
     /// Ports really bound.
     public let rtmpPort: Int
@@ -13,15 +14,17 @@ public final class RelayServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let hubs: [StreamHub]
     private let directory: StreamDirectory
+    private let origin: HLSOrigin?
     private let channels: [any Channel]
 
     private init(
         group: MultiThreadedEventLoopGroup, hubs: [StreamHub], directory: StreamDirectory,
-        rtmp: any Channel, http: (any Channel)?
+        origin: HLSOrigin?, rtmp: any Channel, http: (any Channel)?
     ) {
         self.group = group
         self.hubs = hubs
         self.directory = directory
+        self.origin = origin
         rtmpPort = rtmp.localAddress?.port ?? 0
         httpPort = http?.localAddress?.port
         channels = [rtmp] + (http.map { [$0] } ?? [])
@@ -31,8 +34,11 @@ public final class RelayServer: Sendable {
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let hubs = group.makeIterator().map {
-            StreamHub(eventLoop: $0, configuration: configuration)
+        let origin = configuration.hls.map { HLSOrigin($0, logger: logger) }
+        let hubs = group.makeIterator().enumerated().map { index, eventLoop in
+            StreamHub(eventLoop: eventLoop, configuration: configuration, origin: origin) { name in
+                owner(of: name, among: configuration.threads) == index
+            }
         }
         for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
         let directory = StreamDirectory(configuration)
@@ -71,11 +77,12 @@ public final class RelayServer: Sendable {
                     channel.eventLoop.makeCompletedFuture {
                         channel.setCloseOnExec()
                         let handler = FLVRequestHandler(
-                            hub: hub(of: channel), directory: directory, logger: logger
+                            hub: hub(of: channel), directory: directory, origin: origin,
+                            logger: logger
                         ) {
                             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
                             promise.completeWithTask {
-                                try await Self.statusJSON(hubs, directory)
+                                try await Self.statusJSON(hubs, directory, origin)
                             }
                             return promise.futureResult
                         }
@@ -85,11 +92,20 @@ public final class RelayServer: Sendable {
                 }
             }
             return RelayServer(
-                group: group, hubs: hubs, directory: directory, rtmp: rtmp, http: http)
+                group: group, hubs: hubs, directory: directory, origin: origin, rtmp: rtmp,
+                http: http)
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// The loop that packages a stream: always the same for a name (FNV-1a).
+    private static func owner(of name: String, among count: Int) -> Int {
+        let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+        }
+        return Int(hash % UInt64(max(1, count)))
     }
 
     private static func listen(
@@ -106,19 +122,19 @@ public final class RelayServer: Sendable {
     }
 
     private static func statusJSON(
-        _ hubs: [StreamHub], _ directory: StreamDirectory
+        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?
     ) async throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        return ByteBuffer(bytes: try encoder.encode(try await status(hubs, directory)))
+        return ByteBuffer(bytes: try encoder.encode(try await status(hubs, directory, origin)))
     }
 
     public func status() async throws -> ServerStatus {
-        try await Self.status(hubs, directory)
+        try await Self.status(hubs, directory, origin)
     }
 
     private static func status(
-        _ hubs: [StreamHub], _ directory: StreamDirectory
+        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?
     ) async throws -> ServerStatus {
         var local: [String: StreamHub.LocalStatus] = [:]
         for hub in hubs {
@@ -131,8 +147,10 @@ public final class RelayServer: Sendable {
             }
         }
         let publications = directory.publications
+        let packaged = origin?.streams ?? [:]
         let now = NIODeadline.now()
-        let streams = Set(local.keys).union(publications.keys).sorted().map { name in
+        let streams = Set(local.keys).union(publications.keys).union(packaged.keys).sorted().map {
+            name in
             let own = local[name] ?? .init()
             let publication = publications[name]
             return ServerStatus.Stream(
@@ -146,7 +164,10 @@ public final class RelayServer: Sendable {
                 audioFrames: publication?.audioFrames ?? 0,
                 keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
                 flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
-                gopCacheBytes: own.cacheBytes)
+                gopCacheBytes: own.cacheBytes,
+                hls: packaged[name].map {
+                    .init($0.facts, container: origin?.configuration.container ?? .ts)
+                })
         }
         return ServerStatus(version: "1", streams: streams)
     }

@@ -47,6 +47,8 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var stalledSubscriberMilliseconds = 30_000
     /// An HTTP-FLV player that waits so long for a stream to begin is cut. (RTMP players are pinged.)
     public var waitingPlayerMilliseconds = 600_000
+    /// nil = no HLS.
+    public var hls: HLSConfiguration?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
 

@@ -15,6 +15,8 @@ public struct ServerStatus: Sendable, Codable, Hashable {
         /// Frames not sent to slow subscribers.
         public var droppedFrames: Int
         public var gopCacheBytes: Int
+        /// nil where nothing is packaged.
+        public var hls: HLS?
     }
 
     public var version: String

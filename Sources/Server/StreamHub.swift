@@ -28,6 +28,8 @@ final class StreamHub: @unchecked Sendable {
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
         var droppedFrames = 0
+        /// On the loop that packages this stream.
+        var packaged: PackagedStream?
 
         init(_ name: String, _ configuration: ServerConfiguration) {
             self.name = name
@@ -40,9 +42,19 @@ final class StreamHub: @unchecked Sendable {
         }
     }
 
-    init(eventLoop: any EventLoop, configuration: ServerConfiguration) {
+    /// Takes the streams of which `packages` says that this loop owns them.
+    private let origin: HLSOrigin?
+    private let packages: (String) -> Bool
+
+    /// - Parameter packages: whether this loop is the one that packages a stream.
+    init(
+        eventLoop: any EventLoop, configuration: ServerConfiguration, origin: HLSOrigin? = nil,
+        packages: @escaping @Sendable (String) -> Bool = { _ in false }
+    ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
+        self.origin = origin
+        self.packages = packages
     }
 
     func startSweeping() {
@@ -107,6 +119,7 @@ final class StreamHub: @unchecked Sendable {
         stream.publicationID = id
         stream.isPublished = true
         if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
+        if let origin, packages(name) { stream.packaged = origin.publisherStarted(name) }
     }
 
     /// The stream is over: its players are told and go.
@@ -115,6 +128,10 @@ final class StreamHub: @unchecked Sendable {
         flush(stream)
         stream.isPublished = false
         stream.cache = LocalStream.emptyCache(configuration)
+        if let packaged = stream.packaged {
+            origin?.publisherEnded(packaged, on: eventLoop)
+            stream.packaged = nil
+        }
         for subscriber in stream.subscribers { subscriber.onStreamEnd() }
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
@@ -125,6 +142,7 @@ final class StreamHub: @unchecked Sendable {
             stream.cache.append(unit)
             stream.pending.append(unit)
         }
+        if let packaged = stream.packaged { origin?.deliver(units, to: packaged) }
         // A video frame never waits; audio and data wait for one, or for the interval's end.
         guard configuration.flushIntervalMilliseconds > 0,
             !units.contains(where: { $0.kind == .video })

@@ -1,23 +1,30 @@
 public import ArgumentParser
 import Glibc
+import HLS
 import Logging
 public import Server
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the embedded stack: RTMP in, RTMP and HTTP-FLV out.",
+        abstract: "Run the embedded stack: RTMP in; RTMP, HTTP-FLV and HLS out.",
         discussion: """
             Publish with   ffmpeg -re -i in.mp4 -c copy -f flv rtmp://127.0.0.1:1935/live/demo
             play with      ffplay rtmp://127.0.0.1:1935/live/demo
             or             ffplay http://127.0.0.1:8080/live/demo.flv
             status at      http://127.0.0.1:8080/api/v1/status
+
+            HLS            millrace serve --hls ts            any player, 6 s and more behind
+                           millrace serve --hls fmp4 --hls-part 500ms      low-latency HLS
+            play with      ffplay http://127.0.0.1:8080/hls/live/demo/index.m3u8
+            all renditions of cam (streams cam_720p, cam_480p, ...)
+                           ffplay http://127.0.0.1:8080/hls/live/cam/master.m3u8
             """)
 
     @Option(help: "Address to listen on.")
     var host = "127.0.0.1"
     @Option(help: "RTMP port; 0 picks a free one.")
     var rtmpPort = 1935
-    @Option(help: "HTTP port for HTTP-FLV and the status API; 0 picks a free one.")
+    @Option(help: "HTTP port for HTTP-FLV, HLS and the status API; 0 picks a free one.")
     var httpPort = 8080
     @Flag(help: "Serve no HTTP at all.")
     var noHTTP = false
@@ -47,6 +54,8 @@ struct Serve: AsyncParsableCommand {
     var publisherGrace = 5
     @Option(help: "Seconds after which a silent publisher is cut.")
     var idleTimeout = 30
+    @OptionGroup(title: "HLS")
+    var hls: HLSOptions
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
     @Flag(name: .shortAndLong, help: "Log less.")
@@ -62,6 +71,9 @@ struct Serve: AsyncParsableCommand {
         try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
+        if noHTTP, hls.hls != nil {
+            throw ValidationError("--hls is served over HTTP: leave --no-http out")
+        }
     }
 
     func run() async throws {
@@ -80,6 +92,7 @@ struct Serve: AsyncParsableCommand {
         configuration.publisherGraceMilliseconds = publisherGrace * 1000
         configuration.publisherIdleMilliseconds = idleTimeout * 1000
         configuration.congestionControl = congestionControl
+        configuration.hls = hls.configuration
         let logger = stderrLogger(quiet ? .warning : .info)
         let server: RelayServer
         do {
@@ -92,6 +105,10 @@ struct Serve: AsyncParsableCommand {
         print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
         if let port = server.httpPort {
             print("http://\(host):\(port)/live/<stream>.flv")
+            if configuration.hls != nil {
+                print("http://\(host):\(port)/hls/live/<stream>/index.m3u8")
+                print("http://\(host):\(port)/hls/live/<channel>/master.m3u8")
+            }
             print("http://\(host):\(port)/api/v1/status")
         }
         fflush(nil)

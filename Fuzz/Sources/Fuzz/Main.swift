@@ -12,6 +12,8 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "amf3": { data, size in run(data, size, RTMPFuzz.amf3) },
     "flv": { data, size in run(data, size, FuzzEntry.fuzzFLV) },
     "h264": { data, size in run(data, size, FuzzEntry.fuzzH264Headers) },
+    "ts": { data, size in run(data, size, FuzzEntry.fuzzTransportStream) },
+    "mp4": { data, size in run(data, size, FuzzEntry.fuzzMP4) },
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
     "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
     "playlist": { data, size in run(data, size, HLSFuzz.fuzzPlaylist) },

@@ -1,0 +1,119 @@
+public import NIOCore
+
+/// A file that a playlist names or has named.
+public struct HLSResource: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        case initialization
+        case segment
+        case part
+    }
+
+    public var kind: Kind
+    public var contentType: String
+    /// Shared by all that ask for it.
+    public var bytes: ByteBuffer
+}
+
+/// One finished segment, with what the playlist says of it.
+struct StoredSegment: Sendable {
+    var number: Int
+    var entry: MediaPlaylist.Segment
+    /// Ticks of 90 kHz.
+    var duration: Int64
+    var byteCount: Int
+    /// Whether it can be decoded without those before it.
+    var isIndependent: Bool
+    /// Names of its parts, also after the playlist has ceased to list them.
+    var partNames: [String]
+}
+
+/// Segments, parts and initialization sections of one stream by name, until they have been out of
+/// the playlist for long enough (RFC 8216, 6.2.2).
+struct SegmentStore: Sendable {
+    private struct Retired: Sendable {
+        var segment: StoredSegment
+        /// Media time, in ticks, at which it may go.
+        var expiry: Int64
+    }
+
+    private(set) var resources: [String: HLSResource] = [:]
+    private(set) var segments: [StoredSegment] = []
+    private(set) var byteCount = 0
+    private var retired: [Retired] = []
+    /// Ticks of media added so far: the clock by which retired segments expire.
+    private var mediaClock: Int64 = 0
+    /// Ticks of the longest playlist so far.
+    private var longestPlaylist: Int64 = 0
+
+    /// Ticks of the segments listed.
+    private(set) var listedDuration: Int64 = 0
+
+    /// Bytes of all resources but parts, which share their segment's.
+    mutating func add(_ resource: HLSResource, named name: String) {
+        resources[name] = resource
+        if resource.kind != .part { byteCount += resource.bytes.readableBytes }
+    }
+
+    mutating func append(_ segment: StoredSegment) {
+        segments.append(segment)
+        mediaClock += segment.duration
+        listedDuration += segment.duration
+    }
+
+    /// Takes the oldest segments out of the playlist until no more than `window` ticks remain;
+    /// returns them. At least three stay.
+    mutating func slide(window: Int64, byteLimit: Int) -> [StoredSegment] {
+        longestPlaylist = max(longestPlaylist, listedDuration)
+        var removed: [StoredSegment] = []
+        while segments.count > 3,
+            listedDuration - segments[0].duration >= window || listedBytes > byteLimit
+        {
+            removed.append(retireFirst())
+        }
+        expire(byteLimit: byteLimit)
+        return removed
+    }
+
+    /// Takes all segments out of the playlist.
+    mutating func retireAll() -> [StoredSegment] {
+        longestPlaylist = max(longestPlaylist, listedDuration)
+        var removed: [StoredSegment] = []
+        while !segments.isEmpty { removed.append(retireFirst()) }
+        return removed
+    }
+
+    private var listedBytes: Int { segments.reduce(0) { $0 + $1.byteCount } }
+
+    private mutating func retireFirst() -> StoredSegment {
+        let segment = segments.removeFirst()
+        listedDuration -= segment.duration
+        let expiry = mediaClock + segment.duration + longestPlaylist
+        retired.append(Retired(segment: segment, expiry: expiry))
+        return segment
+    }
+
+    private mutating func expire(byteLimit: Int) {
+        var count = 0
+        for old in retired {
+            guard old.expiry <= mediaClock || byteCount > byteLimit else { break }
+            drop(old.segment)
+            count += 1
+        }
+        retired.removeFirst(count)
+        guard count > 0 else { return }
+        // Initialization sections stay as long as a segment needs them.
+        let maps = Set((segments + retired.map(\.segment)).compactMap { $0.entry.map?.uri })
+        guard let current = segments.last?.entry.map?.uri else { return }
+        for (name, resource) in resources
+        where resource.kind == .initialization && !maps.contains(name) && name != current {
+            byteCount -= resource.bytes.readableBytes
+            resources.removeValue(forKey: name)
+        }
+    }
+
+    private mutating func drop(_ segment: StoredSegment) {
+        resources.removeValue(forKey: segment.entry.uri)
+        for name in segment.partNames { resources.removeValue(forKey: name) }
+        byteCount -= segment.byteCount
+    }
+}

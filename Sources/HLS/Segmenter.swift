@@ -1,0 +1,358 @@
+public import Media
+import NIOCore
+
+/// Cuts coded frames into the segments and parts of one media playlist; no clock, no I/O.
+///
+/// - A segment begins with the first key frame at or after the segment duration; the first one of
+///   an epoch ends on the grid of that duration, so that renditions whose key frames agree cut
+///   alike. Audio without video is cut at any frame.
+/// - EXT-X-TARGETDURATION is chosen when the first segment is whole: the configured duration or
+///   the first segment's, whichever is longer. It does not change then (RFC 8216, 6.2.1): a group
+///   of pictures that would make a segment too long is cut within, and the playlist does not claim
+///   EXT-X-INDEPENDENT-SEGMENTS while it lists such a segment.
+/// - PART-TARGET is the configured one, or the nearest that whole frames can keep to: no part is
+///   longer, and none but a segment's last is below 85 % (rfc8216bis, 4.4.4.9). The first segment
+///   is offered without parts: the frame rate is not known before.
+/// - A discontinuity follows from new tracks, from timestamps that jump and from `interrupt()`.
+/// - After `finish()` the playlist is over; frames that come still begin a new one, whose media
+///   sequence goes on (RFC 8216, 6.2.2).
+public struct Segmenter: Sendable {
+    /// What happened, in numbers.
+    public struct Counts: Sendable, Hashable {
+        public var segments = 0
+        public var parts = 0
+        public var discontinuities = 0
+        /// Segments cut elsewhere than at a key frame.
+        public var forcedCuts = 0
+        /// Frames before the first key frame, or broken ones.
+        public var droppedFrames = 0
+        /// Parts longer than PART-TARGET, because a frame came late.
+        public var longParts = 0
+
+        public init() {}
+    }
+
+    public let configuration: SegmenterConfiguration
+    /// Part of every name, so that a name never means two things.
+    public let token: String
+    public private(set) var tracks = MediaTracks()
+    /// Media sequence number of the segment that is being made.
+    public private(set) var nextSequence = 0
+    public private(set) var isFinished = false
+    public private(set) var counts = Counts()
+    /// EXT-X-TARGETDURATION; nil before the first segment.
+    public private(set) var targetDuration: Int?
+    /// Ticks; nil before the first segment, and always without low-latency HLS.
+    private(set) var partTarget: Int64?
+    /// Whether the playlist has parts and blocking reloads.
+    public var isLowLatency: Bool { partTarget != nil }
+    private(set) var store = SegmentStore()
+    private(set) var discontinuitySequence = 0
+    private(set) var open: OpenSegment?
+    var bandwidth = BandwidthMeter()
+
+    private var muxer: SegmentMuxer?
+    private(set) var map: MediaPlaylist.InitializationSection?
+    private var mapCount = 0
+    private var nextIsDiscontinuity = false
+    private var isFirstOfEpoch = true
+    /// Wall-clock milliseconds less media milliseconds of this epoch.
+    private var dateOffset: Int64?
+    private var lastDate: Int64 = .min
+    private var lastTime: [CodedFrame.Kind: Int64] = [:]
+    private(set) var cadence = FrameCadence()
+
+    /// Timestamps that go back further, or forward further, are a discontinuity; ticks.
+    static let backwardLimit: Int64 = 90_000
+    static let forwardLimit: Int64 = 10 * 90_000
+
+    /// - Parameters:
+    ///   - token: letters, digits and `_`; another one for each start of a server.
+    ///   - configuration: durations are positive.
+    public init(configuration: SegmenterConfiguration, token: String) {
+        self.configuration = configuration
+        self.token = token
+    }
+
+    private var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
+    private var clockKind: CodedFrame.Kind { tracks.video == nil ? .audio : .video }
+
+    /// Whether the next frame begins an epoch, which takes its date from `append`'s argument.
+    public var needsDate: Bool { dateOffset == nil }
+
+    /// The configurations of what comes next. Other ones than before are a discontinuity.
+    public mutating func setTracks(_ new: MediaTracks) {
+        guard new != tracks, !new.isEmpty else { return }
+        if muxer != nil {
+            interrupt()
+        } else if tracks.video != new.video {
+            // Nothing of it has been offered yet.
+            counts.droppedFrames += open?.pending.count ?? 0
+            open = nil
+        }
+        tracks = new
+    }
+
+    /// Takes the next frame, in the order of arrival.
+    /// - Parameter date: when media time `frame.decodeTime` was; looked at where `needsDate`.
+    /// - Returns: whether the playlist has changed.
+    /// - Throws: `MediaError` if the tracks cannot be written into the container.
+    public mutating func append(
+        _ frame: CodedFrame, date: ProgramDateTime
+    ) throws -> Bool {
+        guard !tracks.isEmpty else { return false }
+        var frame = frame
+        var changed = false
+        if let last = lastTime[frame.kind], open != nil {
+            let step = frame.decodeTime - last
+            if step < -Self.backwardLimit || step > Self.forwardLimit {
+                changed = open?.pieces.isEmpty == false || (open?.pending.isEmpty == false)
+                interrupt()
+            } else if step < 0 {
+                frame.decodeTime = last
+            }
+        }
+        guard open != nil || frame.kind == clockKind && frame.isKeyFrame else {
+            counts.droppedFrames += 1
+            return changed
+        }
+        if open == nil {
+            try begin(frame, date)
+        } else {
+            changed = try cut(before: frame) || changed
+        }
+        if frame.kind == clockKind, let last = lastTime[frame.kind] {
+            cadence.add(frame.decodeTime - last)
+        }
+        lastTime[frame.kind] = frame.decodeTime
+        open?.append(frame)
+        return changed
+    }
+
+    private mutating func begin(_ frame: CodedFrame, _ date: ProgramDateTime) throws {
+        if isFinished { restart() }
+        if dateOffset == nil {
+            let milliseconds = max(date.millisecondsSince1970, lastDate)
+            dateOffset = milliseconds - frame.decodeTime / 90
+            isFirstOfEpoch = true
+        }
+        open = OpenSegment(
+            start: frame.decodeTime, isDiscontinuity: nextIsDiscontinuity, isIndependent: true)
+        nextIsDiscontinuity = false
+    }
+
+    /// A new playlist at the old address: what was listed goes, numbers go on.
+    private mutating func restart() {
+        isFinished = false
+        for segment in store.retireAll() where segment.entry.isDiscontinuity {
+            discontinuitySequence += 1
+        }
+        targetDuration = nil
+        partTarget = nil
+        nextIsDiscontinuity = true
+    }
+
+    /// Ends the segment or the part before `frame` where it is time.
+    private mutating func cut(before frame: CodedFrame) throws -> Bool {
+        guard let segment = open else { return false }
+        let time = frame.decodeTime
+        let elapsed = time - segment.start
+        guard frame.kind == clockKind else {
+            // Sound goes on without pictures: segments must not wait for them.
+            guard time - (lastTime[clockKind] ?? time) > 90_000, mustCut(elapsed, segment) else {
+                return false
+            }
+            return try cutSegment(at: time, isIndependent: false)
+        }
+        if frame.isKeyFrame, isDue(elapsed, time, segment) {
+            return try cutSegment(at: time, isIndependent: true)
+        }
+        if mustCut(elapsed, segment) {
+            return try cutSegment(at: time, isIndependent: frame.isKeyFrame)
+        }
+        guard let partTarget, time + cadence.ticks - segment.partStart > partTarget,
+            time > segment.partStart
+        else { return false }
+        return try closePart(at: time)
+    }
+
+    private func isDue(_ elapsed: Int64, _ time: Int64, _ segment: OpenSegment) -> Bool {
+        let tolerance = min(9_000, segmentTicks / 20)
+        if isFirstOfEpoch {
+            let boundary = (segment.start + tolerance) / segmentTicks * segmentTicks + segmentTicks
+            return time >= boundary - tolerance
+        }
+        return elapsed >= segmentTicks - tolerance
+    }
+
+    /// Whether one more frame would break the target duration or a limit.
+    private func mustCut(_ elapsed: Int64, _ segment: OpenSegment) -> Bool {
+        if segment.byteCount > configuration.segmentByteLimit { return true }
+        guard let targetDuration else {
+            return elapsed >= Int64(configuration.firstSegmentLimit * 90_000)
+        }
+        return elapsed + cadence.ticks >= Int64(targetDuration) * 90_000 + 45_000
+    }
+
+    private mutating func cutSegment(at time: Int64, isIndependent: Bool) throws -> Bool {
+        if !isIndependent { counts.forcedCuts += 1 }
+        try closeSegment(at: time)
+        open = OpenSegment(
+            start: time, isDiscontinuity: nextIsDiscontinuity, isIndependent: isIndependent)
+        nextIsDiscontinuity = false
+        return true
+    }
+
+    /// Writes what the open part holds. True if the playlist names it.
+    private mutating func closePart(at end: Int64) throws -> Bool {
+        guard var segment = open, !segment.pending.isEmpty else { return false }
+        segment.endLast(clockKind, at: end)
+        if muxer == nil { try makeMuxer() }
+        guard let bytes = muxer?.piece(segment.pending, isStart: segment.pieces.isEmpty) else {
+            return false
+        }
+        let isIndependent = segment.isPartIndependent(clockKind)
+        let ticks = end - segment.partStart
+        segment.endPart(bytes, at: end)
+        defer { open = segment }
+        guard let partTarget, segment.parts.count == segment.pieces.count - 1 else { return false }
+        let name = partName(nextSequence, segment.parts.count)
+        store.add(HLSResource(kind: .part, contentType: contentType, bytes: bytes), named: name)
+        segment.parts.append(
+            .init(uri: name, duration: Self.seconds(ticks), isIndependent: isIndependent))
+        counts.parts += 1
+        if ticks > partTarget { counts.longParts += 1 }
+        return true
+    }
+
+    private mutating func makeMuxer() throws {
+        let new = try SegmentMuxer(configuration.container, tracks: tracks)
+        muxer = new
+        guard let bytes = new.initializationSegment else { return }
+        if let map, store.resources[map.uri]?.bytes == bytes { return }
+        mapCount += 1
+        let name = "\(token)-init-\(mapCount).mp4"
+        store.add(
+            HLSResource(kind: .initialization, contentType: contentType, bytes: bytes), named: name)
+        map = .init(uri: name)
+    }
+
+    private mutating func closeSegment(at end: Int64) throws {
+        _ = try closePart(at: end)
+        guard let segment = open, end > segment.start, !segment.pieces.isEmpty else {
+            open = nil
+            return
+        }
+        open = nil
+        isFirstOfEpoch = false
+        let bytes = join(segment)
+        let ticks = end - segment.start
+        let name = "\(token)-\(nextSequence).\(fileExtension)"
+        store.add(
+            HLSResource(kind: .segment, contentType: contentType, bytes: bytes), named: name)
+        let date = (dateOffset ?? 0) + segment.start / 90
+        lastDate = date + ticks / 90
+        let entry = MediaPlaylist.Segment(
+            uri: name, duration: Self.seconds(ticks), isDiscontinuity: segment.isDiscontinuity,
+            programDateTime: .init(millisecondsSince1970: date), map: map, parts: segment.parts)
+        store.append(
+            StoredSegment(
+                number: nextSequence, entry: entry, duration: ticks,
+                byteCount: bytes.readableBytes, isIndependent: segment.isIndependent,
+                partNames: segment.parts.map(\.uri)))
+        nextSequence += 1
+        counts.segments += 1
+        chooseTargets(first: ticks)
+        bandwidth.add(
+            bytes: bytes.readableBytes, ticks: ticks, targetDuration: targetDuration ?? 1)
+        let window = max(
+            Int64(configuration.window * 90_000), 3 * Int64(targetDuration ?? 1) * 90_000)
+        for gone in store.slide(window: window, byteLimit: configuration.totalByteLimit)
+        where gone.entry.isDiscontinuity {
+            discontinuitySequence += 1
+        }
+    }
+
+    /// One buffer for the segment, of which its parts become slices.
+    private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
+        guard segment.pieces.count > 1 else { return segment.pieces[0] }
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(segment.pieces.reduce(0) { $0 + $1.readableBytes })
+        for piece in segment.pieces { bytes.writeImmutableBuffer(piece) }
+        var offset = 0
+        for (part, piece) in zip(segment.parts, segment.pieces) {
+            if let slice = bytes.getSlice(at: offset, length: piece.readableBytes) {
+                store.add(
+                    HLSResource(kind: .part, contentType: contentType, bytes: slice),
+                    named: part.uri)
+            }
+            offset += piece.readableBytes
+        }
+        return bytes
+    }
+
+    private mutating func chooseTargets(first ticks: Int64) {
+        guard targetDuration == nil else { return }
+        let rounded = Int((Double(ticks) / 90_000).rounded())
+        let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
+        targetDuration = target
+        guard let wanted = configuration.partDuration else { return }
+        let part = Int64(wanted * 90_000)
+        let frame = cadence.ticks
+        if 100 * (part - frame) >= 85 * part {
+            partTarget = part
+        } else {
+            // So few frames fit that the last one decides: a whole number of them, to the
+            // millisecond above.
+            let frames = max(1, (part + frame / 2) / frame)
+            partTarget = (frames * frame + 89) / 90 * 90
+        }
+        partTarget = min(partTarget ?? part, Int64(target) * 90_000)
+    }
+
+    /// Ends the segment here, because what follows does not follow on: another publisher, or the
+    /// same one after a break.
+    public mutating func interrupt() {
+        let hadMedia = open != nil || !store.segments.isEmpty
+        closeOpen()
+        if hadMedia {
+            nextIsDiscontinuity = true
+            counts.discontinuities += 1
+        }
+        counts.droppedFrames += muxer?.brokenFrames ?? 0
+        muxer = nil
+        dateOffset = nil
+        lastTime.removeAll()
+    }
+
+    /// Ends the playlist: EXT-X-ENDLIST.
+    public mutating func finish() {
+        guard !isFinished else { return }
+        interrupt()
+        isFinished = true
+    }
+
+    private mutating func closeOpen() {
+        guard let segment = open, let last = lastTime[clockKind] else { return }
+        let end = max(last + cadence.ticks, segment.partStart)
+        // Only a container that cannot hold the tracks makes this fail: nothing was offered then.
+        if (try? closeSegment(at: end)) == nil { open = nil }
+    }
+
+    static func seconds(_ ticks: Int64) -> Double {
+        (Double(ticks) / 90_000 * 1_000_000).rounded() / 1_000_000
+    }
+
+    var fileExtension: String { configuration.container == .ts ? "ts" : "m4s" }
+
+    func partName(_ number: Int, _ index: Int) -> String {
+        "\(token)-\(number).\(index).\(fileExtension)"
+    }
+
+    private var contentType: String {
+        switch configuration.container {
+        case .ts: "video/mp2t"
+        case .fmp4: tracks.video == nil ? "audio/mp4" : "video/mp4"
+        }
+    }
+}

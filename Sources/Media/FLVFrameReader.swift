@@ -1,0 +1,136 @@
+public import NIOCore
+
+/// Turns RTMP messages or FLV tags into coded frames: H.264 and AAC, one track each.
+///
+/// Timestamps (32 bits of milliseconds) are unwrapped into one timeline that both tracks share.
+/// Audio whose timestamps are whole frames apart but for rounding gets exact times.
+public struct FLVFrameReader: Sendable {
+    /// The configurations that came last.
+    public private(set) var tracks = MediaTracks()
+    /// A codec that came and cannot be packaged; its frames are passed over.
+    public private(set) var unsupportedCodec: String?
+    /// The last timestamp, unwrapped.
+    private var reference: Int64?
+    /// Where exact audio time was last tied to a timestamp, and samples since then.
+    private var audioAnchor: (ticks: Int64, samples: Int64)?
+
+    public init() {}
+
+    /// The frame that a tag body holds; nil for configurations, metadata and what is not supported.
+    /// - Parameters:
+    ///   - timestamp: decode time in milliseconds; wraps.
+    ///   - payload: the whole tag body.
+    /// - Throws: `MediaError` if a configuration cannot be read.
+    public mutating func read(
+        _ type: FLVTagType, timestamp: UInt32, payload: ByteBuffer
+    ) throws -> CodedFrame? {
+        switch type {
+        case .video: try video(timestamp, payload)
+        case .audio: try audio(timestamp, payload)
+        case .script: nil
+        }
+    }
+
+    private mutating func video(_ timestamp: UInt32, _ payload: ByteBuffer) throws -> CodedFrame? {
+        guard let header = VideoTagHeader.parse(payload) else {
+            throw MediaError(.invalidTag, "a video message has no valid header")
+        }
+        guard header.codec.isAVC, header.packetType != .multitrack else {
+            if header.frameType != .command { unsupportedCodec = Self.name(header.codec) }
+            return nil
+        }
+        var body = payload
+        body.moveReaderIndex(forwardBy: min(header.headerLength, body.readableBytes))
+        if header.isSequenceHeader {
+            let record = try AVCDecoderConfigurationRecord(parsing: body)
+            guard !record.sps.isEmpty else {
+                throw MediaError(.invalidValue, "the AVC configuration has no parameter sets")
+            }
+            tracks.video = record
+            return nil
+        }
+        guard header.hasCodedFrames, tracks.video != nil, body.readableBytes > 0 else { return nil }
+        return CodedFrame(
+            kind: .video, decodeTime: unwrap(timestamp) * 90,
+            compositionOffset: header.compositionTime.multipliedReportingOverflow(by: 90).0,
+            isKeyFrame: header.isKeyFrame, payload: body)
+    }
+
+    private mutating func audio(_ timestamp: UInt32, _ payload: ByteBuffer) throws -> CodedFrame? {
+        guard let header = AudioTagHeader.parse(payload) else {
+            throw MediaError(.invalidTag, "an audio message has no valid header")
+        }
+        guard header.codec.isAAC, header.packetType != .multitrack else {
+            unsupportedCodec = Self.name(header.codec)
+            return nil
+        }
+        var body = payload
+        body.moveReaderIndex(forwardBy: min(header.headerLength, body.readableBytes))
+        if header.isSequenceHeader {
+            let config = try AudioSpecificConfig(parsing: body)
+            if config != tracks.audio { audioAnchor = nil }
+            tracks.audio = config
+            return nil
+        }
+        guard header.hasCodedFrames, let config = tracks.audio, body.readableBytes > 0 else {
+            return nil
+        }
+        return CodedFrame(
+            kind: .audio, decodeTime: audioTime(unwrap(timestamp) * 90, config),
+            duration: Self.ticks(samples: Int64(config.samplesPerFrame), config),
+            isKeyFrame: true, payload: body)
+    }
+
+    private static func ticks(samples: Int64, _ config: AudioSpecificConfig) -> Int64 {
+        let rate = Int64(config.sampleRate)
+        return (samples * CodedFrame.timescale + rate / 2) / rate
+    }
+
+    /// `ticks`, or the exact time if that is a rounding error away.
+    private mutating func audioTime(_ ticks: Int64, _ config: AudioSpecificConfig) -> Int64 {
+        if let (start, samples) = audioAnchor {
+            let exact = start + Self.ticks(samples: samples, config)
+            // 1.5 ms: rounding to milliseconds on both sides. The anchor moves along now and
+            // then, so that the products stay small.
+            if abs(exact - ticks) <= 135 {
+                let next = samples + Int64(config.samplesPerFrame)
+                let rate = Int64(config.sampleRate)
+                audioAnchor =
+                    next >= 1024 * rate
+                    ? (start + 1024 * CodedFrame.timescale, next - 1024 * rate) : (start, next)
+                return exact
+            }
+        }
+        audioAnchor = (ticks, Int64(config.samplesPerFrame))
+        return ticks
+    }
+
+    /// The timestamp nearest to the last one.
+    private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
+        guard let last = reference else {
+            reference = Int64(timestamp)
+            return Int64(timestamp)
+        }
+        let step = Int32(bitPattern: timestamp &- UInt32(truncatingIfNeeded: last))
+        // Never below zero: fMP4 has no negative decode time.
+        let time = max(0, last + Int64(step))
+        reference = time
+        return time
+    }
+
+    private static func name(_ codec: VideoTagHeader.Codec) -> String {
+        switch codec {
+        case .legacy(12): "HEVC"
+        case .legacy(let number): "video codec \(number)"
+        case .fourCC(let code): "\(code)"
+        }
+    }
+
+    private static func name(_ codec: AudioTagHeader.Codec) -> String {
+        switch codec {
+        case .legacy(2): "MP3"
+        case .legacy(let number): "sound format \(number)"
+        case .fourCC(let code): "\(code)"
+        }
+    }
+}

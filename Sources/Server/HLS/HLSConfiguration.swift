@@ -1,0 +1,75 @@
+public import HLS
+
+/// How the embedded stack packages and serves HLS.
+public struct HLSConfiguration: Sendable, Codable, Hashable {
+    /// Relay streams that one multivariant playlist offers together.
+    public struct Channel: Sendable, Codable, Hashable {
+        /// `<app>/<channel>`; a name without an application is of `live`.
+        public var name: String
+        public var renditions: [Rendition]
+
+        public init(name: String, renditions: [Rendition]) {
+            self.name = name
+            self.renditions = renditions
+        }
+    }
+
+    public struct Rendition: Sendable, Codable, Hashable {
+        public var name: String
+        /// The relay stream's key, in the channel's application.
+        public var stream: String
+
+        public init(name: String, stream: String) {
+            self.name = name
+            self.stream = stream
+        }
+    }
+
+    public var container = SegmenterConfiguration.Container.ts
+    /// Seconds after which the next key frame begins a segment, 0.5…60.
+    public var segmentSeconds = 2.0
+    /// PART-TARGET in seconds, 0.1…segmentSeconds; nil = no low-latency HLS.
+    public var partSeconds: Double?
+    /// Seconds that a playlist lists, 1…21,600; never less than three target durations.
+    public var windowSeconds = 60.0
+    /// Empty = a stream `cam_720p` is rendition `720p` of channel `cam`, one without `_` is a
+    /// channel of its own.
+    public var channels: [Channel] = []
+    /// Seconds for which a playlist that is asked for before its first segment is whole is waited
+    /// for; after that the answer is 404 with Retry-After.
+    public var firstSegmentWaitSeconds = 10.0
+    /// Seconds for which the playlist and the segments of a stream that has ended stay.
+    public var lingerSeconds = 60.0
+    /// Seconds after which an HTTP connection on which nothing is asked is closed.
+    public var keepAliveSeconds = 75.0
+    /// Bytes that all segments of one stream may have.
+    public var byteLimit = 512 << 20
+
+    public init() {}
+
+    /// What is wrong with the settings, in words; nil if nothing is.
+    public var problem: String? {
+        if !(0.5...60).contains(segmentSeconds) {
+            return "the segment duration is \(segmentSeconds) s; it must be 0.5 to 60 s"
+        }
+        if let partSeconds, !(0.1...segmentSeconds).contains(partSeconds) {
+            return
+                "the part duration is \(partSeconds) s; it must be 0.1 s to the segment duration, \(segmentSeconds) s"
+        }
+        if !(1...21_600).contains(windowSeconds) {
+            return "the window is \(windowSeconds) s; it must be 1 s to 6 h"
+        }
+        for channel in channels where channel.renditions.isEmpty {
+            return "the channel '\(channel.name)' has no rendition"
+        }
+        return nil
+    }
+
+    var segmenter: SegmenterConfiguration {
+        var configuration = SegmenterConfiguration(
+            container: container, segmentDuration: segmentSeconds, partDuration: partSeconds,
+            window: windowSeconds)
+        configuration.totalByteLimit = byteLimit
+        return configuration
+    }
+}

@@ -1,0 +1,159 @@
+import HLS
+import NIOCore
+import NIOHTTP1
+
+/// The HLS requests of one HTTP connection, one after the other; bound to its event loop.
+///
+/// A response's body is the shared buffer itself, and the next request is looked at only when the
+/// one before is out: what a slow reader holds is one segment. It is cut when its socket has taken
+/// nothing for `stalledSubscriberMilliseconds`.
+final class HLSConnection {
+    private let origin: HLSOrigin
+    private let outlet: Outlet
+    private let close: () -> Void
+    private var queue: [HTTPRequestHead] = []
+    private var isBusy = false
+    private var isClosed = false
+    private var waiting: (stream: PackagedStream, id: UInt64, timer: Scheduled<Void>)?
+    private var idleSince = NIODeadline.now()
+    /// Bytes that waited at the last change, and since when.
+    private var progress: (queued: Int, since: NIODeadline)?
+
+    /// Requests that a client may send ahead.
+    static let pipelineLimit = 64
+
+    /// - Parameter close: closes the connection at once.
+    init(origin: HLSOrigin, outlet: Outlet, close: @escaping () -> Void) {
+        self.origin = origin
+        self.outlet = outlet
+        self.close = close
+    }
+
+    func receive(_ head: HTTPRequestHead) {
+        guard !isClosed else { return }
+        guard queue.count < Self.pipelineLimit else { return stop() }
+        queue.append(head)
+        next()
+    }
+
+    private func next() {
+        guard !isBusy, !isClosed, !queue.isEmpty else { return }
+        let head = queue.removeFirst()
+        isBusy = true
+        do {
+            serve(try HLSRequest(head), deadline: nil)
+        } catch {
+            let response: HLSResponse
+            switch error {
+            case .badRequest(let why): response = HLSOrigin.badRequest(why)
+            case .notFound:
+                response = HLSResponse(
+                    status: .notFound, headers: ["Content-Type: text/plain; charset=utf-8"],
+                    body: ByteBuffer(
+                        string: "Playlists are at /hls/<app>/<stream>/index.m3u8 and "
+                            + "/hls/<app>/<channel>/master.m3u8.\n"))
+            }
+            send(response, isHead: head.method == .HEAD, keepsAlive: head.isKeepAlive, of: nil)
+        }
+    }
+
+    /// - Parameter deadline: of a request that has waited already.
+    private func serve(_ request: HLSRequest, deadline: NIODeadline?) {
+        switch origin.answer(request) {
+        case .respond(let response):
+            send(
+                response, isHead: request.isHead, keepsAlive: request.keepsAlive,
+                of: origin.stream(request.name))
+        case .wait(let stream, let condition, let seconds, let late):
+            let deadline = deadline ?? .now() + .nanoseconds(Int64(seconds * 1e9))
+            guard deadline > .now() else {
+                return send(
+                    late, isHead: request.isHead, keepsAlive: request.keepsAlive, of: stream)
+            }
+            let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
+            let waiter = PackagedStream.Waiter(
+                condition: condition, eventLoop: outlet.eventLoop
+            ) {
+                let connection = bound.value
+                guard let (_, _, timer) = connection.waiting else { return }
+                timer.cancel()
+                connection.waiting = nil
+                connection.serve(request, deadline: deadline)
+            }
+            guard let id = stream.wait(waiter) else {
+                // It has come meanwhile. Another thread may change it again: ask on the next turn.
+                outlet.eventLoop.execute { bound.value.serve(request, deadline: deadline) }
+                return
+            }
+            let timer = outlet.eventLoop.scheduleTask(deadline: deadline) {
+                let connection = bound.value
+                connection.stopWaiting()
+                connection.send(
+                    late, isHead: request.isHead, keepsAlive: request.keepsAlive, of: stream)
+            }
+            waiting = (stream, id, timer)
+        }
+    }
+
+    private func stopWaiting() {
+        guard let (stream, id, timer) = waiting else { return }
+        waiting = nil
+        timer.cancel()
+        stream.cancel(id)
+    }
+
+    private func send(
+        _ response: HLSResponse, isHead: Bool, keepsAlive: Bool, of stream: PackagedStream?
+    ) {
+        guard !isClosed else { return }
+        let status = response.status
+        var head = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\nServer: millrace\r\n"
+        head += "Access-Control-Allow-Origin: *\r\n"
+        head += "Access-Control-Expose-Headers: Content-Length, Content-Range\r\n"
+        if !keepsAlive { head += "Connection: close\r\n" }
+        for header in response.headers { head += header + "\r\n" }
+        head += "Content-Length: \(response.body.readableBytes)\r\n\r\n"
+        let body = isHead ? ByteBuffer() : response.body
+        stream?.countRequest(bytes: body.readableBytes)
+        let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
+        outlet.writeResponse(ByteBuffer(string: head), body).whenComplete { result in
+            let connection = bound.value
+            connection.isBusy = false
+            connection.progress = nil
+            connection.idleSince = .now()
+            if keepsAlive, case .success = result {
+                connection.next()
+            } else {
+                connection.stop()
+            }
+        }
+    }
+
+    private func stop() {
+        guard !isClosed else { return }
+        end()
+        close()
+    }
+
+    /// The connection is gone.
+    func end() {
+        isClosed = true
+        queue.removeAll()
+        stopWaiting()
+    }
+
+    func sweep(now: NIODeadline, stalledMilliseconds: Int) {
+        func elapsed(_ since: NIODeadline) -> Double { Double((now - since).nanoseconds) / 1e9 }
+        guard isBusy else {
+            if elapsed(idleSince) > origin.configuration.keepAliveSeconds { stop() }
+            return
+        }
+        guard waiting == nil else { return }
+        let queued = outlet.queuedBytes
+        if let progress, progress.queued == queued {
+            if elapsed(progress.since) * 1000 > Double(stalledMilliseconds) { stop() }
+        } else {
+            progress = (queued, now)
+        }
+    }
+}

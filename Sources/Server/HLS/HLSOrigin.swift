@@ -1,0 +1,147 @@
+import HLS
+import Logging
+import NIOCore
+import Sockets
+import Synchronization
+
+/// All packaged streams of a server, and which of them make up a channel.
+final class HLSOrigin: Sendable {
+    let configuration: HLSConfiguration
+    private let logger: Logger
+    private struct State {
+        var streams: [String: PackagedStream] = [:]
+        /// Wall-clock milliseconds less media milliseconds, by channel: renditions whose
+        /// timestamps come from one clock get equal dates.
+        var dateOffsets: [String: Int64] = [:]
+        var started: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    init(_ configuration: HLSConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Renditions whose clocks seem further apart do not share dates; milliseconds.
+    private static let dateTolerance: Int64 = 1000
+
+    /// The stream of a publisher that begins or goes on.
+    func publisherStarted(_ name: String) -> PackagedStream {
+        let now = Self.now()
+        let stream = state.withLock { state in
+            if let known = state.streams[name] { return known }
+            state.started += 1
+            let token =
+                String(now, radix: 36) + String(state.started, radix: 36)
+                + String(UInt16.random(in: 0...(.max)), radix: 36)
+            let new = PackagedStream(
+                name: name, configuration: configuration.segmenter, token: token)
+            state.streams[name] = new
+            return new
+        }
+        stream.begin()
+        return stream
+    }
+
+    /// The publisher is gone for good: the playlist ends, and goes after a while.
+    func publisherEnded(_ stream: PackagedStream, on eventLoop: any EventLoop) {
+        let generation = stream.end()
+        let linger = TimeAmount.nanoseconds(Int64(configuration.lingerSeconds * 1e9))
+        eventLoop.scheduleTask(in: linger) { [weak self] in
+            guard let self, stream.isOver(generation) else { return }
+            state.withLock { state in
+                state.streams.removeValue(forKey: stream.name)
+                let channel = Self.splitRendition(stream.name).channel
+                if !state.streams.keys.contains(where: {
+                    Self.splitRendition($0).channel == channel
+                }) {
+                    state.dateOffsets.removeValue(forKey: channel)
+                }
+            }
+            stream.wakeAll()
+        }
+    }
+
+    func deliver(_ units: [MediaUnit], to stream: PackagedStream) {
+        stream.receive(units) { date(of: $0, in: stream.name) }
+        if let problem = stream.problem { report(problem, of: stream.name) }
+    }
+
+    private let reported = Mutex<[String: String]>([:])
+
+    /// Says once what is wrong with a stream.
+    private func report(_ problem: String, of name: String) {
+        let isNew = reported.withLock { reported in
+            guard reported[name] != problem else { return false }
+            if reported.count > 1000 { reported.removeAll() }
+            reported[name] = problem
+            return true
+        }
+        if isNew { logger.warning("HLS \(name): \(problem)") }
+    }
+
+    private func date(of ticks: Int64, in stream: String) -> ProgramDateTime {
+        let own = Self.now() - ticks / 90
+        let channel = Self.splitRendition(stream).channel
+        let offset = state.withLock { state in
+            if let shared = state.dateOffsets[channel], abs(shared - own) < Self.dateTolerance {
+                return shared
+            }
+            state.dateOffsets[channel] = own
+            return own
+        }
+        return ProgramDateTime(millisecondsSince1970: offset + ticks / 90)
+    }
+
+    /// Milliseconds since 1970.
+    private static func now() -> Int64 { Clock.realTimeNanoseconds() / 1_000_000 }
+
+    func stream(_ name: String) -> PackagedStream? { state.withLock { $0.streams[name] } }
+
+    var streams: [String: PackagedStream] { state.withLock { $0.streams } }
+
+    /// `live/cam_720p` is rendition `720p` of `live/cam`.
+    static func splitRendition(_ name: String) -> (channel: String, rendition: String?) {
+        let start = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
+        guard let mark = name[start...].lastIndex(of: "_"), mark > start,
+            name.index(after: mark) < name.endIndex
+        else { return (name, nil) }
+        return (String(name[..<mark]), String(name[name.index(after: mark)...]))
+    }
+
+    /// The packaged streams of a channel, `<app>/<channel>`, in the order of their names or of the
+    /// configuration.
+    func members(ofChannel name: String) -> [PackagedStream] {
+        let streams = streams
+        if !configuration.channels.isEmpty {
+            let channel = configuration.channels.first {
+                ($0.name.contains("/") ? $0.name : "live/\($0.name)") == name
+            }
+            let application = name.lastIndex(of: "/").map { name[...$0] } ?? ""
+            return (channel?.renditions ?? []).compactMap { streams["\(application)\($0.stream)"] }
+        }
+        return streams.keys.sorted().filter {
+            $0 == name || Self.splitRendition($0).channel == name
+        }.compactMap { streams[$0] }
+    }
+
+    /// The other renditions of the channel that `name` belongs to.
+    func siblings(of name: String) -> [PackagedStream] {
+        guard configuration.partSeconds != nil else { return [] }
+        let application = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
+        let key = name.dropFirst(application.count)
+        var channel = Self.splitRendition(name).channel
+        if !configuration.channels.isEmpty {
+            guard
+                let own = configuration.channels.first(where: { channel in
+                    channel.renditions.contains { $0.stream == key }
+                        && (channel.name.contains("/") ? channel.name : "live/\(channel.name)")
+                            .hasPrefix(application)
+                })
+            else { return [] }
+            channel = own.name.contains("/") ? own.name : "live/\(own.name)"
+        }
+        return members(ofChannel: channel).filter { $0.name != name }
+    }
+}

@@ -1,0 +1,213 @@
+import HLS
+import Media
+import NIOCore
+import Synchronization
+
+/// One relay stream as HLS: fed by the event loop that owns it, asked by all of them.
+///
+/// The lock is held while a segment is written or a name is looked up, never over I/O.
+final class PackagedStream: Sendable {
+    /// What a blocked request waits for.
+    enum Condition: Sendable {
+        case firstSegment
+        case position(sequence: Int, part: Int?)
+        case resource(String)
+    }
+
+    /// A blocked request; told once, on its loop, to ask again.
+    struct Waiter: Sendable {
+        var condition: Condition
+        var eventLoop: any EventLoop
+        var wake: @Sendable () -> Void
+    }
+
+    struct Facts: Sendable {
+        var counts = Segmenter.Counts()
+        var playlist: MediaPlaylist?
+        var byteCount = 0
+        var requests = 0
+        var sentBytes = 0
+        var waiting = 0
+        var isFinished = false
+        var problem: String?
+        var tracks = MediaTracks()
+        var peak = 0
+    }
+
+    private struct State {
+        var segmenter: Segmenter
+        var reader = FLVFrameReader()
+        var waiters: [UInt64: Waiter] = [:]
+        var nextWaiter: UInt64 = 0
+        var requests = 0
+        var sentBytes = 0
+        var problem: String?
+        /// Counts publications, so that an old one's end does not remove a new one's stream.
+        var generation = 0
+        var whole: ByteBuffer?
+        var delta: ByteBuffer?
+        var cachedReports: [MediaPlaylist.RenditionReport] = []
+    }
+
+    let name: String
+    private let state: Mutex<State>
+
+    init(name: String, configuration: SegmenterConfiguration, token: String) {
+        self.name = name
+        state = Mutex(State(segmenter: Segmenter(configuration: configuration, token: token)))
+    }
+
+    // MARK: The publisher's side
+
+    /// A publisher begins, or another one goes on.
+    func begin() {
+        change { state in
+            state.generation += 1
+            state.reader = FLVFrameReader()
+            state.problem = nil
+            if !state.segmenter.isFinished { state.segmenter.interrupt() }
+            return true
+        }
+    }
+
+    /// - Parameter date: the wall-clock time of a decode time in ticks of 90 kHz.
+    func receive(_ units: [MediaUnit], date: (Int64) -> ProgramDateTime) {
+        change { state in
+            var changed = false
+            for unit in units {
+                let tag = unit.tag(timestamp: unit.timestamp)
+                do {
+                    let frame = try state.reader.read(
+                        tag.type, timestamp: tag.timestamp, payload: tag.payload)
+                    if unit.isSequenceHeader { state.segmenter.setTracks(state.reader.tracks) }
+                    guard let frame else { continue }
+                    let wall =
+                        state.segmenter.needsDate
+                        ? date(frame.decodeTime) : ProgramDateTime(millisecondsSince1970: 0)
+                    if try state.segmenter.append(frame, date: wall) { changed = true }
+                } catch {
+                    state.problem = "\(error)"
+                }
+            }
+            if let codec = state.reader.unsupportedCodec {
+                state.problem = "\(codec) cannot be packaged; HLS here takes H.264 and AAC"
+            }
+            return changed
+        }
+    }
+
+    /// The publisher is gone for good. Returns the generation that has ended.
+    func end() -> Int {
+        change { state in
+            state.segmenter.finish()
+            return true
+        }
+        return state.withLock { $0.generation }
+    }
+
+    /// Whether nothing has begun since `generation` ended.
+    func isOver(_ generation: Int) -> Bool {
+        state.withLock { $0.generation == generation && $0.segmenter.isFinished }
+    }
+
+    /// Wakes everybody: the stream is removed.
+    func wakeAll() {
+        let waiters = state.withLock { state in
+            let all = Array(state.waiters.values)
+            state.waiters.removeAll()
+            return all
+        }
+        Self.wake(waiters)
+    }
+
+    private func change(_ body: (inout State) -> Bool) {
+        let ready: [Waiter] = state.withLock { state in
+            guard body(&state) else { return [] }
+            state.whole = nil
+            state.delta = nil
+            guard !state.waiters.isEmpty else { return [] }
+            let ids = state.waiters.filter { Self.isMet($0.value.condition, state.segmenter) }.keys
+            return ids.compactMap { state.waiters.removeValue(forKey: $0) }
+        }
+        Self.wake(ready)
+    }
+
+    /// One task a loop, however many wait.
+    private static func wake(_ waiters: [Waiter]) {
+        let loops = Dictionary(grouping: waiters) { ObjectIdentifier($0.eventLoop) }
+        for group in loops.values {
+            group[0].eventLoop.execute { for waiter in group { waiter.wake() } }
+        }
+    }
+
+    private static func isMet(_ condition: Condition, _ segmenter: Segmenter) -> Bool {
+        switch condition {
+        case .firstSegment: segmenter.targetDuration != nil || segmenter.isFinished
+        case .position(let sequence, let part):
+            segmenter.availability(sequence: sequence, part: part) != .notYet
+        case .resource(let name):
+            segmenter.resource(name) != nil || segmenter.hintedPart != name || segmenter.isFinished
+        }
+    }
+
+    // MARK: The viewers' side
+
+    /// Registers a blocked request; nil if what it waits for is there.
+    func wait(_ waiter: Waiter) -> UInt64? {
+        state.withLock { state in
+            guard !Self.isMet(waiter.condition, state.segmenter) else { return nil }
+            state.nextWaiter += 1
+            state.waiters[state.nextWaiter] = waiter
+            return state.nextWaiter
+        }
+    }
+
+    func cancel(_ id: UInt64) { state.withLock { _ = $0.waiters.removeValue(forKey: id) } }
+
+    func countRequest(bytes: Int) {
+        state.withLock { state in
+            state.requests += 1
+            state.sentBytes += bytes
+        }
+    }
+
+    /// A look at the segmenter.
+    func read<Value: Sendable>(_ body: (Segmenter) -> Value) -> Value {
+        state.withLock { body($0.segmenter) }
+    }
+
+    /// The playlist's text, made once per change; nil before the first segment is whole.
+    func playlistText(
+        reports: [MediaPlaylist.RenditionReport], skips: Bool
+    ) -> ByteBuffer? {
+        state.withLock { state in
+            if state.cachedReports != reports {
+                (state.whole, state.delta) = (nil, nil)
+                state.cachedReports = reports
+            }
+            if let known = skips ? state.delta : state.whole { return known }
+            guard var playlist = state.segmenter.playlist else { return nil }
+            if playlist.partTarget != nil, !playlist.hasEndList {
+                playlist.renditionReports = reports
+            }
+            let text = ByteBuffer(
+                string: (skips ? playlist.skipping(playlist.skippableSegments) : playlist).text)
+            if skips { state.delta = text } else { state.whole = text }
+            return text
+        }
+    }
+
+    var problem: String? { state.withLock { $0.problem } }
+
+    var facts: Facts {
+        state.withLock { state in
+            Facts(
+                counts: state.segmenter.counts, playlist: state.segmenter.playlist,
+                byteCount: state.segmenter.byteCount, requests: state.requests,
+                sentBytes: state.sentBytes, waiting: state.waiters.count,
+                isFinished: state.segmenter.isFinished, problem: state.problem,
+                tracks: state.segmenter.tracks,
+                peak: state.segmenter.variant(uri: "")?.bandwidth ?? 0)
+        }
+    }
+}

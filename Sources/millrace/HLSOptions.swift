@@ -1,0 +1,69 @@
+import ArgumentParser
+import HLS
+import Server
+
+/// `millrace serve`'s options for HLS.
+struct HLSOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Package every stream as HLS, in MPEG transport streams (ts) or fragmented MP4 (fmp4).",
+            valueName: "ts|fmp4"))
+    var hls: HLSContainer?
+    @Option(
+        help: ArgumentHelp(
+            "A segment ends at the first key frame after this, 500ms to 60s. Give publishers a key frame as often: otherwise segments are longer.",
+            valueName: "duration"))
+    var hlsSegment = HLSDuration(seconds: 2)
+    @Option(
+        help: ArgumentHelp(
+            "Low-latency HLS with parts of this length, 100ms to a segment; a fourth of a segment is a good choice.",
+            valueName: "duration"))
+    var hlsPart: HLSDuration?
+    @Option(
+        help: ArgumentHelp(
+            "What a playlist lists: how far viewers can go back.", valueName: "duration"))
+    var hlsWindow = HLSDuration(seconds: 60)
+
+    func validate() throws {
+        if hls == nil, hlsPart != nil {
+            throw ValidationError("--hls-part needs --hls ts or --hls fmp4")
+        }
+        if let problem = configuration?.problem { throw ValidationError(problem) }
+    }
+
+    var configuration: HLSConfiguration? {
+        guard let hls else { return nil }
+        var configuration = HLSConfiguration()
+        configuration.container = hls == .ts ? .ts : .fmp4
+        configuration.segmentSeconds = hlsSegment.seconds
+        configuration.partSeconds = hlsPart?.seconds
+        configuration.windowSeconds = hlsWindow.seconds
+        return configuration
+    }
+}
+
+enum HLSContainer: String, ExpressibleByArgument, CaseIterable {
+    case ts, fmp4
+}
+
+/// `500ms`, `2s`, `1m`, `1h`; a number alone is seconds.
+struct HLSDuration: ExpressibleByArgument {
+    var seconds: Double
+
+    init(seconds: Double) { self.seconds = seconds }
+
+    init?(argument: String) {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1)]
+        for (unit, factor) in units where argument.hasSuffix(unit) {
+            let digits = argument.dropLast(unit.count)
+            guard let first = digits.first, first.isNumber, let value = Double(digits),
+                value.isFinite
+            else { return nil }
+            seconds = value * factor
+            return
+        }
+        return nil
+    }
+
+    var defaultValueDescription: String { "\(seconds)s" }
+}
