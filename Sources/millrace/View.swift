@@ -40,7 +40,7 @@ struct View: AsyncParsableCommand {
         help: "Link of each viewer: a profile such as lte, a rate such as 3Mbps, or a trace file.")
     var link: String?
     @OptionGroup(title: "HLS viewers")
-    var hls: HLSOptions
+    var hls: AdaptiveOptions
     @Option(help: "TCP congestion control; default: the system's.")
     var congestionControl: String?
 

@@ -1,12 +1,14 @@
 import ABR
 import ArgumentParser
 import Glibc
+import Harness
 import Netem
 import SimulationKernel
+import Statistics
 import Viewer
 
 /// How HLS viewers play.
-struct HLSOptions: ParsableArguments {
+struct AdaptiveOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Adaptation: \(AlgorithmName.allNames.joined(separator: ", ")) (fixed:N for rung N).",

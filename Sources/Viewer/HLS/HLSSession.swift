@@ -191,6 +191,8 @@ struct HLSSession {
         if request.purpose == .segment, player?.checksAbandonment ?? false {
             nextJudgement = time + Self.abandonInterval
         }
+        // A segment's time counts from here: playlists fetched for it before are no part of it.
+        if request.purpose.isMedia, !isRetry, nextPart == 0 { requestedAt = time }
         commands.append(.fetch(request))
     }
 

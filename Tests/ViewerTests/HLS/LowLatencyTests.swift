@@ -1,0 +1,124 @@
+import ABR
+import HLS
+import Testing
+
+@testable import Viewer
+
+/// LL-HLS in virtual time: parts of 500 ms, segments of 2 s from real time 0 on.
+@Suite struct LowLatencyTests {
+    static let joinedAt = 20_700.0
+
+    /// What the playlist says once `parts` parts have been made in all.
+    private static func playlist(parts: Int, window: Int = 6, skips: Bool = false) -> String {
+        let made = parts / 4
+        let first = max(0, made - window)
+        var text = "#EXTM3U\n#EXT-X-VERSION:\(skips ? 9 : 6)\n#EXT-X-TARGETDURATION:2\n"
+        text +=
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.5,HOLD-BACK=6.0\n"
+        text += "#EXT-X-PART-INF:PART-TARGET=0.5\n#EXT-X-MEDIA-SEQUENCE:\(first)\n"
+        var from = first
+        if skips, made - first > 2 {
+            text += "#EXT-X-SKIP:SKIPPED-SEGMENTS=\(made - first - 2)\n"
+            from = made - 2
+        }
+        for i in from..<made + 1 {
+            let date = ProgramDateTime(millisecondsSince1970: Int64(i) * 2000)
+            let count = i == made ? parts % 4 : 4
+            guard count > 0 else { break }
+            text += "#EXT-X-PROGRAM-DATE-TIME:\(date)\n"
+            if i >= made - 2 {
+                for part in 0..<count {
+                    text += "#EXT-X-PART:DURATION=0.5,URI=\"\(i).\(part).mp4\""
+                    text += part == 0 ? ",INDEPENDENT=YES\n" : "\n"
+                }
+            }
+            if i < made { text += "#EXTINF:2.0,\n\(i).mp4\n" }
+        }
+        return text
+    }
+
+    private static func number(_ name: String, in url: String) -> Int? {
+        url.split(separator: "?").last?.split(separator: "&")
+            .first { $0.hasPrefix(name + "=") }.flatMap { Int($0.dropFirst(name.count + 1)) }
+    }
+
+    /// - Parameter blocks: whether the server really holds reloads back.
+    private static func origin(blocks: Bool = true) -> VirtualOrigin {
+        VirtualOrigin { request, time in
+            switch request.purpose {
+            case .entry: return .init(body: HLSSessionTests.master)
+            case .playlist:
+                var parts = Int((joinedAt + time) / 500)
+                var held = 0.0
+                if blocks, let sequence = number("_HLS_msn", in: request.url) {
+                    let part = number("_HLS_part", in: request.url) ?? 3
+                    let wanted = sequence * 4 + part + 1
+                    if wanted > parts {
+                        parts = wanted
+                        held = Double(wanted) * 500 - joinedAt
+                    }
+                }
+                return .init(
+                    body: playlist(parts: parts, skips: request.url.contains("_HLS_skip=YES")),
+                    heldUntil: held)
+            case .part: return .init(bytes: HLSSessionTests.bytes(request) / 4)
+            default: return .init(bytes: HLSSessionTests.bytes(request))
+            }
+        }
+    }
+
+    @Test func playsParts() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt)
+        var origin = Self.origin()
+        origin.play(&session, until: 20_000)
+        #expect(origin.ended == nil)
+        let account = try #require(session.player).account
+        #expect(account.stalls == 0)
+        #expect(account.meanLatency > 1000 && account.meanLatency < 3500, "\(account.meanLatency)")
+        #expect(session.counts.parts > 30)
+        // Each part once, in order.
+        let parts = origin.names.filter { $0.split(separator: ".").count == 3 }
+        #expect(Set(parts).count == parts.count)
+        let places = parts.map { name in
+            let numbers = name.split(separator: ".").compactMap { Int($0) }
+            return numbers[0] * 4 + numbers[1]
+        }
+        #expect(zip(places, places.dropFirst()).allSatisfy { $1 == $0 + 1 })
+        // All reloads but the first are held back by the server, and most are delta updates.
+        #expect(session.counts.blocked >= session.counts.playlists - 2)
+        #expect(origin.log.contains { $0.request.url.contains("_HLS_skip=YES") })
+        #expect(session.counts.tightestReload == nil)
+        #expect(session.records.allSatisfy { $0.bytes == 75_000 })
+    }
+
+    /// A server that answers blocking reloads at once is polled no oftener than one without them.
+    @Test func earlyAnswersMakeNoStorm() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt)
+        var origin = Self.origin(blocks: false)
+        origin.play(&session, until: 20_000)
+        #expect(session.counts.playlists < 45, "\(session.counts.playlists)")
+        #expect((session.player?.account.segments ?? 0) > 5)
+    }
+
+    /// Without parts it is plain HLS, three target durations behind.
+    @Test func partsCanBeLeftAlone() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt) {
+            $0.usesParts = false
+        }
+        var origin = Self.origin()
+        origin.play(&session, until: 20_000)
+        #expect(session.counts.parts == 0 && session.counts.blocked == 0)
+        let account = try #require(session.player).account
+        #expect(account.meanLatency > 6000 && account.stalls == 0)
+    }
+
+    /// A switch does not wait for a reload of the old rendition that the server holds back.
+    @Test func switchesWithoutWaiting() throws {
+        var session = try HLSSessionTests.session("throughput", joinedAt: Self.joinedAt)
+        var origin = Self.origin()
+        origin.play(&session, until: 20_000)
+        #expect(session.records.map(\.rung).max() == 2)
+        #expect((session.player?.account.stalls ?? 9) == 0)
+        #expect(origin.times("high/index.m3u8").count > 10)
+    }
+}

@@ -1,0 +1,101 @@
+@testable import Viewer
+
+/// A server and a link in virtual time, for sessions: answers come at a constant rate, one at a time
+/// on each connection.
+struct VirtualOrigin {
+    struct Answer {
+        var status = 200
+        var body = ""
+        /// Of a body that is not kept.
+        var bytes = 0
+        /// Until when the server holds the answer back (ms).
+        var heldUntil = 0.0
+        var isBroken = false
+        var never = false
+        var retryAfter: Int?
+    }
+
+    /// What the server says at a moment (ms).
+    var answer: (HLSRequest, Double) -> Answer
+    /// kbit/s, and ms from the request to the first byte.
+    var rate = 8000.0
+    var latency = 10.0
+    private(set) var log: [(time: Double, request: HLSRequest)] = []
+    private(set) var ended: (time: Double, reason: String?)?
+
+    init(_ answer: @escaping (HLSRequest, Double) -> Answer) { self.answer = answer }
+
+    private struct Transfer {
+        var request: HLSRequest
+        var answer: Answer
+        var requested: Double
+        var firstByte: Double
+        var done: Double
+        var size: Int
+    }
+
+    /// Plays a session from its join until `end` (ms); it is stopped then.
+    mutating func play(_ session: inout HLSSession, until end: Double) {
+        var transfers: [Transfer?] = [nil, nil]
+        var now = 0.0
+        session.start(at: 0)
+        for _ in 0..<200_000 {
+            for command in session.takeCommands() {
+                switch command {
+                case .cancel(let slot): transfers[slot.rawValue] = nil
+                case .end(let reason):
+                    ended = (now, reason)
+                    return
+                case .fetch(let request):
+                    log.append((now, request))
+                    let answer = answer(request, now)
+                    let size = request.purpose.keepsBody ? answer.body.utf8.count : answer.bytes
+                    let first = answer.never ? .infinity : max(now + latency, answer.heldUntil)
+                    transfers[request.slot.rawValue] = Transfer(
+                        request: request, answer: answer, requested: now, firstByte: first,
+                        done: first + Double(size) * 8 / rate, size: size)
+                }
+            }
+            var next = min(session.nextTimer, end)
+            for transfer in transfers { next = min(next, transfer?.done ?? .infinity) }
+            now = max(now, next)
+            guard now < end else { break }
+            for slot in HLSRequest.Slot.allCases {
+                guard let transfer = transfers[slot.rawValue] else { continue }
+                if transfer.firstByte <= now { session.responded(slot, at: now) }
+                if slot == .media, transfer.done > now, session.judgement <= now {
+                    let left = Int((transfer.done - now) * rate / 8)
+                    session.progress(
+                        slot, received: max(0, transfer.size - left),
+                        total: transfer.firstByte <= now ? transfer.size : nil,
+                        firstByte: transfer.firstByte, at: now)
+                }
+                guard transfer.done <= now else { continue }
+                transfers[slot.rawValue] = nil
+                if transfer.answer.isBroken {
+                    session.failed(slot, .broken("reset"), at: now)
+                } else {
+                    session.finished(
+                        slot,
+                        HLSResponse(
+                            status: transfer.answer.status, body: Array(transfer.answer.body.utf8),
+                            bytes: transfer.size, url: transfer.request.url,
+                            requested: transfer.requested, firstByte: transfer.firstByte,
+                            retryAfter: transfer.answer.retryAfter), at: now)
+                }
+            }
+            if session.nextTimer <= now { session.timer(at: now) }
+        }
+        session.stop(at: end)
+    }
+
+    /// Times of the requests whose URL ends so (without its query).
+    func times(_ suffix: String) -> [Double] {
+        log.filter { $0.request.url.prefix { $0 != "?" }.hasSuffix(suffix) }.map(\.time)
+    }
+
+    /// The last path component of each request's URL, in order.
+    var names: [String] {
+        log.map { String($0.request.url.prefix { $0 != "?" }.split(separator: "/").last ?? "") }
+    }
+}
