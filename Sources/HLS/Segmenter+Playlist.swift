@@ -22,12 +22,12 @@ extension Segmenter {
             playlist.partTarget = part
             playlist.serverControl = .init(
                 canBlockReload: true, canSkipUntil: 6 * Double(target),
-                holdBack: 3 * Double(target), partHoldBack: 3 * part)
+                holdBack: 3 * Double(target), partHoldBack: Self.seconds(3 * partTarget))
             if !isFinished, let open {
                 if !open.parts.isEmpty || open.isDiscontinuity {
                     playlist.partialSegment = .init(
                         parts: open.parts, isDiscontinuity: open.isDiscontinuity,
-                        map: open.parts.isEmpty ? nil : map)
+                        map: map)
                 }
                 playlist.preloadHints = [.init(uri: hintedPart)]
             }

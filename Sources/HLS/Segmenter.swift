@@ -10,8 +10,7 @@ import NIOCore
 ///   the first segment's, whichever is longer. It does not change then (RFC 8216, 6.2.1): a group
 ///   of pictures that would make a segment too long is cut within, and the playlist does not claim
 ///   EXT-X-INDEPENDENT-SEGMENTS while it lists such a segment.
-/// - PART-TARGET is the configured one, or the nearest that whole frames can keep to: no part is
-///   longer, and none but a segment's last is below 85 % (rfc8216bis, 4.4.4.9). The first segment
+/// - PART-TARGET is the configured one, or nearby what whole frames can keep to: no part is longer, and none but a segment's last is below 85 % (rfc8216bis, 4.4.4.9). The first segment
 ///   is offered without parts: the frame rate is not known before.
 /// - A discontinuity follows from new tracks, from timestamps that jump and from `interrupt()`.
 /// - After `finish()` the playlist is over; frames that come still begin a new one, whose media
@@ -162,7 +161,8 @@ public struct Segmenter: Sendable {
             guard time - (lastTime[clockKind] ?? time) > 90_000, mustCut(elapsed, segment) else {
                 return false
             }
-            return try cutSegment(at: time, isIndependent: false)
+            let limit = targetDuration.map { segment.start + Self.longestSegment($0) - 1 }
+            return try cutSegment(at: min(time, limit ?? time), isIndependent: false)
         }
         if frame.isKeyFrame, isDue(elapsed, time, segment) {
             return try cutSegment(at: time, isIndependent: true)
@@ -191,7 +191,12 @@ public struct Segmenter: Sendable {
         guard let targetDuration else {
             return elapsed >= Int64(configuration.firstSegmentLimit * 90_000)
         }
-        return elapsed + cadence.ticks >= Int64(targetDuration) * 90_000 + 45_000
+        return elapsed + cadence.ticks >= Self.longestSegment(targetDuration)
+    }
+
+    /// Ticks that a segment must stay below, so that its duration, rounded, is the target.
+    private static func longestSegment(_ targetDuration: Int) -> Int64 {
+        Int64(targetDuration) * 90_000 + 45_000
     }
 
     private mutating func cutSegment(at time: Int64, isIndependent: Bool) throws -> Bool {
@@ -297,17 +302,13 @@ public struct Segmenter: Sendable {
         let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
         targetDuration = target
         guard let wanted = configuration.partDuration else { return }
+        // Whole frames that fit, with a millisecond for the rounding of timestamps.
         let part = Int64(wanted * 90_000)
-        let frame = cadence.ticks
-        if 100 * (part - frame) >= 85 * part {
-            partTarget = part
-        } else {
-            // So few frames fit that the last one decides: a whole number of them, to the
-            // millisecond above.
-            let frames = max(1, (part + frame / 2) / frame)
-            partTarget = (frames * frame + 89) / 90 * 90
-        }
-        partTarget = min(partTarget ?? part, Int64(target) * 90_000)
+        let frames = max(1, (Double(part) / cadence.meanTicks + 0.05).rounded(.down))
+        let fitting = (Int64(frames * cadence.meanTicks) + 90 + 89) / 90 * 90
+        // Where many fit, a part that lacks one is long enough anyhow.
+        let isRoomy = 100 * (part - cadence.ticks) >= 85 * part
+        partTarget = min(isRoomy ? max(part, fitting) : fitting, Int64(target) * 90_000)
     }
 
     /// Ends the segment here, because what follows does not follow on: another publisher, or the
