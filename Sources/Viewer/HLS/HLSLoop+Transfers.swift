@@ -277,13 +277,31 @@ extension HLSLoop {
             viewers[index].session.redirected()
             return fetch(request, target, index, now, redirects: connection.redirects + 1)
         }
+        let firstByteAt = firstByte(index, connection)
         let viewer = viewers[index]
         let response = HLSResponse(
             status: head.status, body: connection.body, bytes: connection.received,
             url: connection.url, requested: viewer.milliseconds(connection.requestedAt),
-            firstByte: viewer.milliseconds(connection.firstByteAt), retryAfter: head.retryAfter)
+            firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter)
         viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
     }
+
+    /// When an answer's first byte came. One that was read at once took some time all the same:
+    /// what the link takes for it, or as long as a fast network would.
+    private func firstByte(_ index: Int, _ connection: HLSConnection) -> Int64 {
+        guard connection.lastByteAt - connection.firstByteAt < Self.shortTransfer else {
+            return connection.firstByteAt
+        }
+        let time =
+            viewers[index].link?.duration(of: connection.received, at: connection.lastByteAt)
+            ?? Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
+        return max(
+            connection.requestedAt, min(connection.firstByteAt, connection.lastByteAt - time))
+    }
+
+    /// Transfers shorter than this say little of the rate, ns.
+    private static let shortTransfer: Int64 = 5_000_000
+    private static let fastestBitsPerSecond: Int64 = 10_000_000_000
 
     private func judge(_ index: Int, _ now: Int64) {
         let viewer = viewers[index]

@@ -89,6 +89,13 @@ struct SocketLink {
         return time < 9e18 ? Int64(time.rounded(.up)) + 1 : .max
     }
 
+    /// How long `bytes` of payload take at the rate of `now`, nanoseconds.
+    mutating func duration(of bytes: Int, at now: Int64) -> Int64 {
+        let rate = nowCursor.rate(at: max(0, Double(now) / 1e9 + shift), in: shared.schedule)
+        guard rate > 0 else { return 0 }
+        return Int64(min(Double(bytes) * 8 / shared.payloadShare / rate * 1e9, 1e15))
+    }
+
     /// `bytes` of `due` were read.
     mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
         if bytes > 0 {
