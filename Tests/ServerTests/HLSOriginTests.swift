@@ -1,3 +1,4 @@
+import Foundation
 import HLS
 import Media
 import NIOCore
@@ -221,6 +222,24 @@ import Testing
             #expect(next.segments[0].isDiscontinuity)
             #expect(next.discontinuitySequence == 1)
         }
+    }
+
+    @Test func configurationTravels() throws {
+        var configuration = ServerConfiguration()
+        configuration.packageHLS(.fmp4, part: 0.5)
+        configuration.hls?.channels = [
+            .init(name: "live/cam", renditions: [.init(name: "low", stream: "cam_low")])
+        ]
+        let data = try JSONEncoder().encode(configuration)
+        #expect(try JSONDecoder().decode(ServerConfiguration.self, from: data) == configuration)
+        let sparse = try JSONDecoder().decode(
+            HLSConfiguration.self, from: Data(#"{"container":"fmp4"}"#.utf8))
+        #expect(sparse.container == .fmp4)
+        #expect(sparse.segmentSeconds == 2)
+        #expect(sparse.problem == nil)
+        var bad = HLSConfiguration()
+        bad.partSeconds = 3
+        #expect(bad.problem?.contains("part duration") == true)
     }
 
     @Test func endedStreamsGo() async throws {
