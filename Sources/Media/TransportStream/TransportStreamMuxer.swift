@@ -4,8 +4,8 @@ public import NIOCore
 /// (RFC 8216, 3.2): PAT and PMT at each segment's start, one access unit a PES packet.
 ///
 /// Continuity counters go on over segments. Times are shifted by `timeShift`, so that the first
-/// PCR is not negative; 33 bits, wrapping. Several audio frames share a PES packet: call `flush`
-/// at the end of whatever is to stand alone.
+/// PCR is not negative; 33 bits, wrapping. Audio frames of up to 90 ms share a PES packet, which
+/// saves half of their packets: call `flush` at the end of whatever is to stand alone.
 public struct TransportStreamMuxer: Sendable {
     /// Ticks of 90 kHz added to all times: 1.4 s.
     public static let timeShift: Int64 = 126_000
@@ -100,7 +100,6 @@ public struct TransportStreamMuxer: Sendable {
             unit.writeInteger(UInt32(1))
             unit.writeImmutableBuffer(nalUnit)
         }
-        flush(into: &stream)
         scratch.clear()
         Self.writePESHeader(
             streamID: 0xE0, presentation: frame.presentationTime,

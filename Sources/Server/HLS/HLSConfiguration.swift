@@ -47,6 +47,28 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
 
     public init() {}
 
+    private enum CodingKeys: String, CodingKey {
+        case container, segmentSeconds, partSeconds, windowSeconds, channels
+        case firstSegmentWaitSeconds, lingerSeconds, keepAliveSeconds, byteLimit
+    }
+
+    /// Absent keys take their defaults.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value {
+            try fields.decodeIfPresent(Value.self, forKey: key) ?? standard
+        }
+        container = try value(.container, container)
+        segmentSeconds = try value(.segmentSeconds, segmentSeconds)
+        partSeconds = try fields.decodeIfPresent(Double.self, forKey: .partSeconds)
+        windowSeconds = try value(.windowSeconds, windowSeconds)
+        channels = try value(.channels, channels)
+        firstSegmentWaitSeconds = try value(.firstSegmentWaitSeconds, firstSegmentWaitSeconds)
+        lingerSeconds = try value(.lingerSeconds, lingerSeconds)
+        keepAliveSeconds = try value(.keepAliveSeconds, keepAliveSeconds)
+        byteLimit = try value(.byteLimit, byteLimit)
+    }
+
     /// What is wrong with the settings, in words; nil if nothing is.
     public var problem: String? {
         if !(0.5...60).contains(segmentSeconds) {

@@ -1,0 +1,100 @@
+import Foundation
+import HLS
+import Server
+import Testing
+
+/// ffmpeg publishes, ffmpeg plays the HLS that comes of it.
+@Suite(
+    .enabled(if: Shell.has("ffmpeg", "ffprobe"), "apt-get install ffmpeg"), .timeLimit(.minutes(3)))
+struct HLSFFmpegTests {
+    typealias Container = SegmenterConfiguration.Container
+
+    /// Hashes per kind of stream: of coded frames, or, where transport streams wrap pictures
+    /// otherwise than FLV, of the decoded ones.
+    private func hashes(_ input: [String], copies: Bool) async throws -> [String: [String]] {
+        let output =
+            (copies ? ["-c:v", "copy"] : []) + [
+                "-c:a", "copy", "-bsf:a", "aac_adtstoasc", "-f", "framemd5", "-",
+            ]
+        let result = try await Shell.run(
+            ["ffmpeg", "-nostdin", "-v", "warning", "-xerror"] + input + output)
+        #expect(result.status == 0)
+        // FFmpeg reads EXT-X-MAP again whenever it has reloaded the playlist, and says so.
+        let errors = result.errors.split(separator: "\n").filter {
+            !$0.contains("Found duplicated MOOV Atom") && !$0.contains("Last message repeated")
+        }
+        #expect(errors.isEmpty, "\(errors)")
+        var kinds: [String: String] = [:]
+        var hashes: [String: [String]] = [:]
+        for line in result.output.split(separator: "\n") {
+            if line.hasPrefix("#media_type ") {
+                let pair = line.dropFirst(12).split(separator: ":")
+                kinds[String(pair[0])] = pair[1].trimmingCharacters(in: .whitespaces)
+            } else if !line.hasPrefix("#") {
+                let fields = line.split(separator: ",").map {
+                    $0.trimmingCharacters(in: .whitespaces)
+                }
+                hashes[kinds[fields[0]] ?? "?", default: []].append(fields[5])
+            }
+        }
+        return hashes
+    }
+
+    @Test(arguments: Container.allCases, FFmpegRelayTests.cases)
+    func everyFrameArrives(_ container: Container, _ test: FFmpegRelayTests.Case) async throws {
+        let source = Shell.temporaryPath("flv")
+        defer { try? FileManager.default.removeItem(atPath: source) }
+        try await test.makeFile(source)
+        let copies = container == .fmp4
+        let reference = try await hashes(["-i", source], copies: copies)
+        try await withServer({ $0.packageHLS(container) }) { server in
+            let port = try #require(server.httpPort)
+            let url = "http://127.0.0.1:\(port)/hls/live/a/index.m3u8"
+            let push = try await Shell.run([
+                "ffmpeg", "-nostdin", "-v", "error", "-i", source, "-c", "copy", "-f", "flv",
+                "rtmp://127.0.0.1:\(server.rtmpPort)/live/a",
+            ])
+            #expect(push.status == 0)
+            try await eventually("the playlist has ended") {
+                try await server.stream()?.hls?.hasEnded == true
+            }
+            let played = try await hashes(["-live_start_index", "0", "-i", url], copies: copies)
+            #expect(Set(played.keys) == Set(reference.keys))
+            for (kind, expected) in reference {
+                let received = played[kind] ?? []
+                // Sound before the first picture is left out.
+                #expect(
+                    received == expected.suffix(received.count),
+                    "\(kind): \(received.count) of \(expected.count)")
+                let missing = expected.count - received.count
+                #expect(missing <= (kind == "audio" && test.hasVideo ? 4 : 0), "\(kind)")
+            }
+            let status = try #require(try await server.stream()?.hls)
+            #expect(status.problem == nil)
+            #expect(status.forcedCuts == 0)
+        }
+    }
+
+    /// A live player follows the low-latency playlist as a plain one.
+    @Test(arguments: Container.allCases) func liveWithParts(_ container: Container) async throws {
+        try await withServer({ $0.packageHLS(container, part: 0.25) }) { server in
+            let port = try #require(server.httpPort)
+            let push = Task {
+                try await Shell.run([
+                    "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i",
+                    "testsrc2=size=160x90:rate=25:duration=9", "-f", "lavfi", "-i",
+                    "sine=frequency=440:duration=9", "-c:v", "libx264", "-preset", "ultrafast",
+                    "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv",
+                    "rtmp://127.0.0.1:\(server.rtmpPort)/live/a",
+                ])
+            }
+            try await eventually("it is published") { try await server.stream() != nil }
+            let played = try await hashes(
+                ["-i", "http://127.0.0.1:\(port)/hls/live/a/master.m3u8", "-t", "4"], copies: true)
+            #expect(played["video"]?.count ?? 0 >= 95)
+            #expect(played["audio"]?.count ?? 0 >= 160)
+            #expect(try await server.stream()?.hls?.parts ?? 0 > 0)
+            _ = try await push.value
+        }
+    }
+}
