@@ -101,7 +101,8 @@ let package = Package(
         module(
             "Viewer",
             [
-                "RTMP", "Media", "HLS", "ABR", "Statistics", "SimulationKernel", "Sockets", "CLinux",
+                "RTMP", "Media", "HLS", "ABR", "Statistics", "SimulationKernel", "Sockets",
+                "CLinux",
                 "Netem", nioCore, nioPosix,
                 .product(name: "HeapModule", package: "swift-collections"),
             ],

@@ -21,6 +21,7 @@ public struct RenditionRow: CSVRow, Equatable {
     public var framesDuplicate: Int?
     public var nominalKilobits: Double?
     public var payloadBytes: Int?
+    public var viewerShare: Double?
 
     public init() {}
 
@@ -32,7 +33,7 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
         .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
-        .init("protocol", \.playProtocol, "rtmp, http-flv, or all."),
+        .init("protocol", \.playProtocol, "rtmp, http-flv, hls, or all."),
         .init("viewers", \.viewers, "Viewers the row covers; under churn, sessions."),
         .init(
             "wire_kbps", \.wireKilobits, unit: "kbit/s",
@@ -70,5 +71,8 @@ public struct RenditionRow: CSVRow, Equatable {
         .init(
             "payload_bytes", \.payloadBytes, unit: "bytes",
             "Payload bytes of all viewers in the window."),
+        .init(
+            "viewer_share", \.viewerShare,
+            "Share of the adaptive viewers' segments that were of this rendition, 0 to 1."),
     ]
 }

@@ -212,6 +212,7 @@ struct WorkerCommand: AsyncParsableCommand {
             case ServerRole.name: await WorkerMain.run(ServerRole.self)
             case PublisherRole.name: await WorkerMain.run(PublisherRole.self)
             case LoadViewerRole.name: await WorkerMain.run(LoadViewerRole.self)
+            case HLSViewerRole.name: await WorkerMain.run(HLSViewerRole.self)
             case LinkRole.name: await WorkerMain.run(LinkRole.self)
             case CaptureRole.name: await WorkerMain.run(CaptureRole.self)
             case ProbeRole.name: await WorkerMain.run(ProbeRole.self)

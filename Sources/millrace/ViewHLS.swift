@@ -119,7 +119,9 @@ private struct HLSSummary {
             )
         }
         let played = viewers.filter { $0.playback.segments > 0 }
-        line("bit rate", spread(played.compactMap(\.playback.meanBitrate), "kbit/s, mean of a viewer"))
+        line(
+            "bit rate",
+            spread(played.compactMap(\.playback.meanBitrate), "kbit/s, mean of a viewer"))
         line("start-up", spread(played.map(\.playback.startup), "s"))
         line("stalled", spread(played.map(\.playback.stalled), "s"))
         line("switches", spread(played.map { Double($0.playback.switches) }, "a viewer"))

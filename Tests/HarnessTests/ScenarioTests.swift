@@ -98,6 +98,42 @@ import Viewer
         #expect(ViewerPeer(port: 7, wireAddress: "127.0.0.1") == ViewerPeer(port: 7))
     }
 
+    /// HLS viewers reach the plan: spread over streams, in processes of their own, at their rung.
+    @Test func adaptiveViewers() throws {
+        let path = try #require(Self.files("good").first { $0.hasSuffix("hls.yml") })
+        let scenario = try Scenario.load(path: path)
+        let plan = Plan(scenario)
+        #expect(scenario.stack.hls?.part == .milliseconds(250))
+        #expect(plan.adaptive.map { $0 != nil } == [true, true, true, false])
+        let process = try #require(plan.processes.first { $0.role == .hls })
+        #expect(process.viewers == plan.viewers.filter { $0.group < 3 }.map(\.index))
+        #expect(!plan.viewers.contains { $0.group < 3 && $0.isProbe })
+        let endpoints = StackEndpoints(
+            rtmpHost: "127.0.0.1", rtmpPort: 1, application: "live",
+            hlsURL: "http://127.0.0.1:2/hls/live/{stream}/master.m3u8")
+        let specs = plan.hlsSpecs(process, endpoints)
+        let byGroup = Dictionary(grouping: specs) {
+            plan.viewers[$0.index % Plan.sessionStride].group
+        }
+        #expect(
+            Set(byGroup[0]?.map(\.url) ?? []) == [
+                "http://127.0.0.1:2/hls/live/cam1/master.m3u8",
+                "http://127.0.0.1:2/hls/live/cam2/master.m3u8",
+            ])
+        let adaptive = try #require(byGroup[0]?.first)
+        #expect(adaptive.algorithm == "bola-e" && adaptive.maximumHeight == 720)
+        #expect(adaptive.maximumBufferMilliseconds == 20_000 && adaptive.link != nil)
+        // 480p is the third of four from below.
+        let fixed = try #require(byGroup[1]?.first)
+        #expect(fixed.algorithm == "fixed:2" && fixed.targetLatencyMilliseconds == 8000)
+        #expect(!fixed.usesParts && !fixed.abandons)
+        // Sessions that follow one another, the first at 2 s or later.
+        let churned = byGroup[2] ?? []
+        #expect(churned.count >= 2)
+        #expect(churned.allSatisfy { $0.joinNanoseconds >= 2_000_000_000 })
+        #expect(Set(churned.map(\.index)).count == churned.count)
+    }
+
     @Test func corpusIsThere() {
         #expect(Self.files("good").count >= 2)
         #expect(Self.files("bad").count >= 10)

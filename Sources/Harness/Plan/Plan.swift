@@ -8,6 +8,8 @@ public struct Plan: Codable, Sendable, Hashable {
     public var viewers: [ViewerPlan]
     /// One for each group that has a link, in the order of the groups.
     public var links: [GroupLink]
+    /// By group; nil for groups that do not adapt.
+    public var adaptive: [ViewerGroup.Adaptive?]
     public var processes: [ProcessPlan]
 
     /// Links that viewers impose on their own sockets.
@@ -17,6 +19,7 @@ public struct Plan: Codable, Sendable, Hashable {
         publishers = PublisherPlan.all(of: scenario)
         viewers = ViewerPlan.all(of: scenario)
         links = scenario.viewers.compactMap(\.link)
+        adaptive = scenario.viewers.map(\.adaptive)
         processes = ProcessPlan.all(
             of: scenario, publishers: publishers.count, viewers: viewers)
     }
@@ -96,7 +99,7 @@ public struct ViewerPlan: Codable, Sendable, Hashable {
 /// One child process.
 public struct ProcessPlan: Codable, Sendable, Hashable {
     public enum Role: String, Codable, Sendable, CaseIterable {
-        case server, publishers, viewers, probes, capture, links
+        case server, publishers, viewers, probes, hls, capture, links
     }
 
     public var role: Role
@@ -149,6 +152,9 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
         for (i, part) in spread(Array(0..<publishers), scenario.processes.publishers).enumerated() {
             result.append(make(.publishers, i, cpus.publishers, publishers: part))
         }
+        let adaptive = viewers.filter { $0.playProtocol == .hls }
+        let viewers = viewers.filter { $0.playProtocol != .hls }
+        spreadViewers(.hls, adaptive, scenario.processes.viewers, cpus.viewers)
         spreadViewers(
             .viewers, viewers.filter { !$0.isProbe }, scenario.processes.viewers, cpus.viewers)
         spreadViewers(

@@ -31,15 +31,20 @@ extension ViewerPlan {
         // Whom each place in the join order watches: spread evenly, in random order.
         var targetOfPlace = [Int](repeating: 0, count: group.count)
         for (i, place) in places.enumerated() { targetOfPlace[place] = i % targets.count }
-        let probes = probePlaces(
-            of: group, index: index, seed: scenario.seed, targetOfPlace: targetOfPlace,
-            targets: targets.count)
+        let probes =
+            group.adaptive != nil
+            ? []
+            : probePlaces(
+                of: group, index: index, seed: scenario.seed, targetOfPlace: targetOfPlace,
+                targets: targets.count)
         let end = (scenario.warmup + scenario.duration + scenario.drain).nanoseconds
         return (0..<group.count).map { place in
             let target = targets[targetOfPlace[place]]
             return ViewerPlan(
                 index: 0, group: index, playProtocol: group.playProtocol,
-                streamKey: "\(target.stream)_\(target.rendition)", stream: target.stream,
+                streamKey: group.adaptive == nil
+                    ? "\(target.stream)_\(target.rendition)" : target.stream,
+                stream: target.stream,
                 rendition: target.rendition, joinOffsetNanoseconds: offsets[place],
                 isProbe: probes.contains(place), mode: group.mode,
                 link: link(of: group, index: index, place: place, scenario: scenario),
@@ -70,7 +75,8 @@ extension ViewerPlan {
     ) -> [Int64] {
         let span = Double(group.arrivalSpan.nanoseconds)
         var generator = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/arrivals")
-        return (0..<group.count).map { _ in Int64(generator.nextUnit() * span) }.sorted()
+        let delay = group.arrivalDelay.nanoseconds
+        return (0..<group.count).map { _ in delay + Int64(generator.nextUnit() * span) }.sorted()
     }
 
     /// Seeded-random places, spread over the targets; a share above 0 gives each target one.

@@ -18,8 +18,14 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     case stalls
     case payloadKilobits = "payload_kbps"
     case wireKilobits = "wire_kbps"
-    /// Stalled time over session time, 0…1.
+    /// Stalled time over session time, 0…1; of a probe, or of a group of adaptive viewers.
     case stallRatio = "stall_ratio"
+    /// Of a group of adaptive viewers: mean of their mean nominal bit rates.
+    case meanBitrateKilobits = "mean_bitrate_kbps"
+    /// Each adaptive viewer's mean distance from the live edge.
+    case liveLatencyMilliseconds = "live_latency_ms"
+    /// Changes of rendition of adaptive viewers.
+    case switches
     /// 100 = one core.
     case serverCPUPercent = "server_cpu_percent"
     case viewerCPUPercent = "viewer_cpu_percent"
@@ -49,12 +55,13 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     public var kind: Kind {
         switch self {
         case .delayMilliseconds, .uncorrectedDelayMilliseconds, .startupMilliseconds,
-            .generatorLagMilliseconds:
+            .generatorLagMilliseconds, .liveLatencyMilliseconds:
             .distribution
         case .framesMissing, .framesDuplicate, .retransmittedBytes, .joinFailures, .disconnects,
-            .stalls:
+            .stalls, .switches:
             .counter
-        case .payloadKilobits, .wireKilobits, .stallRatio, .serverCPUPercent, .viewerCPUPercent,
+        case .payloadKilobits, .wireKilobits, .stallRatio, .meanBitrateKilobits,
+            .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes:
             .value
         }

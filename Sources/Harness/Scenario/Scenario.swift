@@ -55,6 +55,10 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var httpURL: String?
     /// Stream keys that may publish; empty = any.
     public var keys: [String]
+    /// The embedded stack's HLS; nil = none.
+    public var hls: HLSSpec?
+    /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
+    public var hlsURL: String?
 
     /// Settings that the driver cannot honour and that therefore do not hold in its runs.
     public var unsupportedSettings: [String] {
@@ -68,6 +72,18 @@ public struct StackSpec: Codable, Sendable, Hashable {
                 + (keys.isEmpty ? [] : ["keys"])
         }
     }
+}
+
+/// How the stack packages HLS.
+public struct HLSSpec: Codable, Sendable, Hashable {
+    public enum Container: String, Codable, Sendable, CaseIterable { case ts, fmp4 }
+
+    public var container: Container
+    public var segment: Duration
+    /// nil = no low latency.
+    public var part: Duration?
+    /// What a playlist lists.
+    public var window: Duration
 }
 
 /// A stream, or several alike, in one or more renditions.

@@ -59,14 +59,18 @@ extension Scenario {
 
     /// The default arrival depends on the warm-up: all viewers join in its first 60 %.
     private static func fillArrivals(_ root: inout ResolvedObject) {
-        let over = ResolvedValue.quantity(
-            .duration, ((root.number("warmup") ?? 0) * 0.6 / 1e6).rounded() * 1e6)
         let filled = root.objects("viewers").map { group -> ResolvedValue in
             var arrival = group.object("arrival") ?? ResolvedObject()
             if arrival["model"] == nil { arrival.values.append(("model", .text("open"))) }
+            let left = max(1e6, (root.number("warmup") ?? 0) - (arrival.number("after") ?? 0))
+            let over = ResolvedValue.quantity(.duration, (left * 0.6 / 1e6).rounded() * 1e6)
             if arrival.text("model") == "open", arrival["rate"] == nil, arrival["over"] == nil {
                 arrival.values.append(("over", over))
             }
+            // As a file has it that names them all.
+            let after = arrival["after"] ?? .quantity(.duration, 0)
+            arrival.values.removeAll { $0.key == "after" }
+            arrival.values.append(("after", after))
             var group = group
             let place = group.values.firstIndex { $0.key == "mode" } ?? group.values.endIndex
             if let old = group.values.firstIndex(where: { $0.key == "arrival" }) {

@@ -1,3 +1,4 @@
+import Netem
 import SimulationKernel
 
 extension Scenario {
@@ -18,6 +19,9 @@ extension Scenario {
             processes: ProcessCounts(root.object("processes")!),
             validity: ValidityLimits(root.object("validity")!),
             thresholds: thresholds, canonicalYAML: root.yaml(indent: 0))
+        if stack.driver == .embedded, viewers.contains(where: { $0.adaptive != nil }) {
+            stack.hls = stack.hls ?? .standard
+        }
     }
 }
 
@@ -29,7 +33,32 @@ extension StackSpec {
             flushInterval: object.duration("flush_interval")!,
             queueLimitBytes: Int(object.number("queue_limit")!),
             outChunkSize: Int(object.number("out_chunk_size")!),
-            url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"))
+            url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"),
+            hls: object.object("hls").map(HLSSpec.init), hlsURL: object.text("hls_url"))
+    }
+}
+
+extension HLSSpec {
+    static let standard = HLSSpec(
+        container: .fmp4, segment: .seconds(2), part: nil, window: .seconds(60))
+
+    init(_ object: ResolvedObject) {
+        self.init(
+            container: Container(rawValue: object.text("container")!)!,
+            segment: object.duration("segment")!, part: object.duration("part"),
+            window: object.duration("window")!)
+    }
+}
+
+extension ViewerGroup.Adaptive {
+    init(_ object: ResolvedObject) {
+        self.init(
+            algorithm: object.text("algorithm") ?? "hls-js",
+            buffer: object.duration("buffer") ?? .seconds(30),
+            maximumHeight: object.text("device").flatMap {
+                DeviceProfile(rawValue: $0)?.maximumHeight
+            }, latency: object.duration("latency"), usesParts: object.boolean("parts") ?? true,
+            abandons: object.boolean("abandon") ?? true)
     }
 }
 
@@ -90,8 +119,10 @@ extension ViewerGroup {
                 ? .closed
                 : arrival?.number("rate").map { .openRate($0) }
                     ?? .openOver(arrival?.duration("over") ?? .zero),
+            arrivalDelay: arrival?.duration("after") ?? .zero,
             mode: Mode(rawValue: object.text("mode")!)!,
             churn: object.object("churn").map { Churn(meanWatch: $0.duration("mean_watch")!) },
+            adaptive: object.text("protocol") == "hls" ? Adaptive(object) : nil,
             playoutBuffer: object.duration("playout_buffer")!)
     }
 }

@@ -8,6 +8,7 @@ enum ScenarioRules {
         checkStack(scenario, reader: &reader)
         checkStreams(scenario, reader: &reader)
         checkViewers(scenario, reader: &reader)
+        AdaptiveRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
 
@@ -128,7 +129,7 @@ enum ScenarioRules {
         _ group: ViewerGroup, _ scenario: Scenario, place: String, reader: inout ScenarioReader
     ) {
         guard group.churn == nil else { return }
-        let seconds = group.arrivalSpan.seconds
+        let seconds = (group.arrivalDelay + group.arrivalSpan).seconds
         if seconds > scenario.warmup.seconds {
             reader.report(
                 at: place + ".arrival",
@@ -165,8 +166,16 @@ extension ViewerGroup {
 
 extension Scenario {
     /// The streams and renditions a group's viewers are spread over.
+    ///
+    /// Adaptive viewers are spread over streams; their rendition is `all`, or the one they stay on.
     func targets(of group: ViewerGroup) -> [(stream: String, rendition: String)] {
-        streams.flatMap { spec in
+        guard group.adaptive == nil else {
+            return streams.filter { spec in
+                group.rendition.map { name in spec.renditions.contains { $0.name == name } } ?? true
+            }.flatMap(\.names).filter { (group.stream ?? $0) == $0 }
+                .map { ($0, group.rendition ?? "all") }
+        }
+        return streams.flatMap { spec in
             spec.names.flatMap { name in spec.renditions.map { (name, $0.name) } }
         }.filter { stream, rendition in
             (group.stream ?? stream) == stream && (group.rendition ?? rendition) == rendition

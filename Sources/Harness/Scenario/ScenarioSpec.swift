@@ -1,3 +1,5 @@
+import Netem
+
 /// The scenario language, version 1: every key, what it may hold and its default.
 enum ScenarioSpec {
     static let maximumViewers = 100_000
@@ -46,6 +48,20 @@ enum ScenarioSpec {
         .optional("url", .text(.url(["rtmp"])), "rtmp://host:port/app of an external server."),
         .optional("http_url", .text(.url(["http"])), "Base URL of HTTP-FLV, external only."),
         .standard("keys", .list(.text(.streamName), minimum: 0), "[]", "Keys that may publish."),
+        .optional(
+            "hls", .object(hls),
+            "HLS of the embedded stack; with its defaults where viewers play it."
+        ),
+        .optional(
+            "hls_url", .text(.url(["http"])),
+            "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
+    ])
+
+    static let hls = ObjectSpec(fields: [
+        .standard("container", .choice(["ts", "fmp4"]), "fmp4", "What segments are."),
+        .standard("segment", duration(), "2s", "A segment ends at the first key frame after it."),
+        .optional("part", duration(), "Parts of this length: low-latency HLS."),
+        .standard("window", duration(), "60s", "What a playlist lists."),
     ])
 
     static let stream = ObjectSpec(fields: [
@@ -104,6 +120,14 @@ enum ScenarioSpec {
             .optional("churn", .object(churn), "Viewers leave and are replaced."),
             .standard(
                 "playout_buffer", duration(zero: true), "1s", "Media buffered before playing."),
+            .optional("algorithm", .text(.nonEmpty), "Adaptation of HLS viewers; default hls-js."),
+            .optional("buffer", duration(), "Media an HLS player holds at most; default 30s."),
+            .optional(
+                "device", .choice(DeviceProfile.allCases.map(\.rawValue)),
+                "Caps the picture's height; HLS only."),
+            .optional("latency", duration(), "Distance of HLS viewers from the live edge."),
+            .optional("parts", .boolean, "Whether HLS viewers play parts; default true."),
+            .optional("abandon", .boolean, "Whether downloads may be given up; default true."),
         ], exclusive: [["rate_limit", "link"]])
 
     static let link = ObjectSpec(fields: [
@@ -126,6 +150,7 @@ enum ScenarioSpec {
             .standard("model", .choice(["open", "closed"]), "open", "Load model."),
             .optional("rate", .quantity(.rate, allowsZero: false), "Mean arrivals, open model."),
             .optional("over", duration(), "Time all arrivals take, open model."),
+            .standard("after", duration(zero: true), "0s", "Nobody joins before; in the warmup."),
         ], exclusive: [["rate", "over"]])
 
     static let churn = ObjectSpec(fields: [

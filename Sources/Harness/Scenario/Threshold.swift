@@ -44,7 +44,7 @@ public struct Threshold: Codable, Sendable, Hashable {
     public var selector: String
     public var expression: String
 
-    static let tagNames = ["stream", "rendition", "vantage", "protocol", "role"]
+    static let tagNames = ["stream", "rendition", "vantage", "protocol", "role", "group"]
 
     static let rule = TextRule(
         hint: "an expression such as p(99)<200, max<500, count==0 or value>2500",

@@ -38,6 +38,11 @@ enum ThresholdRules {
         {
             return ["\(threshold.selector) needs the capture, which is off"]
         }
+        if [.meanBitrateKilobits, .liveLatencyMilliseconds, .switches].contains(threshold.metric),
+            !scenario.viewers.contains(where: { $0.adaptive != nil })
+        {
+            return ["\(threshold.selector) needs viewers with protocol: hls"]
+        }
         if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
             return ["no viewer plays what \(threshold.selector) asks for"]
         }
@@ -55,7 +60,8 @@ extension Metric {
             .publisherCPUPercent, .serverRSSBytes:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
-            .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio:
+            .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
+            .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
             ["viewer"]
         }
     }
@@ -65,6 +71,15 @@ extension Metric {
     var tags: [String: [String]] {
         if self == .generatorLagMilliseconds { return ["role": Self.everyTagValue("role")] }
         guard !vantages.isEmpty else { return [:] }
+        switch self {
+        case .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
+            return ["group": [], "protocol": ["hls"]]
+        case .stallRatio, .stalls, .startupMilliseconds, .joinFailures, .disconnects:
+            return [
+                "stream": [], "rendition": [], "protocol": [], "vantage": vantages, "group": [],
+            ]
+        default: break
+        }
         return ["stream": [], "rendition": [], "protocol": [], "vantage": vantages]
     }
 
@@ -83,6 +98,7 @@ extension Scenario {
         switch tag {
         case "stream": streams.flatMap(\.names)
         case "rendition": streams.flatMap { $0.renditions.map(\.name) }
+        case "group": viewers.indices.filter { viewers[$0].adaptive != nil }.map(String.init)
         case "protocol": ViewerGroup.PlayProtocol.allCases.map(\.rawValue)
         default: []
         }
@@ -90,7 +106,8 @@ extension Scenario {
 
     /// Whether any viewer plays what the tags say.
     fileprivate func hasViewers(of tags: [String: String]) -> Bool {
-        viewers.contains { group in
+        guard tags["group"] == nil else { return true }
+        return viewers.contains { group in
             (tags["protocol"] ?? group.playProtocol.rawValue) == group.playProtocol.rawValue
                 && targets(of: group).contains { target in
                     (tags["stream"] ?? target.stream) == target.stream

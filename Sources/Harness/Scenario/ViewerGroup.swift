@@ -3,6 +3,8 @@ public struct ViewerGroup: Codable, Sendable, Hashable {
     public enum PlayProtocol: String, Codable, Sendable, CaseIterable {
         case rtmp
         case httpFLV = "http-flv"
+        /// Adaptive, with a player's algorithm.
+        case hls
     }
 
     public enum Mode: String, Codable, Sendable, CaseIterable {
@@ -33,6 +35,22 @@ public struct ViewerGroup: Codable, Sendable, Hashable {
         public var meanWatch: Duration
     }
 
+    /// How adaptive viewers play.
+    public struct Adaptive: Codable, Sendable, Hashable {
+        /// A name that `AlgorithmName(parsing:)` takes.
+        public var algorithm: String
+        /// Media that the player holds at most.
+        public var buffer: Duration
+        /// Pixels; nil = no device caps it.
+        public var maximumHeight: Int?
+        /// Distance from the live edge; nil = what the playlist asks for.
+        public var latency: Duration?
+        /// Whether parts are played where there are any.
+        public var usesParts: Bool
+        /// Whether downloads may be given up for a lower rung.
+        public var abandons: Bool
+    }
+
     public var playProtocol: PlayProtocol
     public var count: Int
     /// A rendition's name; nil = all, spread evenly.
@@ -41,10 +59,14 @@ public struct ViewerGroup: Codable, Sendable, Hashable {
     public var stream: String?
     public var probes: Probes
     public var arrival: Arrival
+    /// Before which nobody joins.
+    public var arrivalDelay: Duration
     public var mode: Mode
     /// What each of its viewers is behind; nil = what the machine gives.
     public var link: GroupLink?
     public var churn: Churn?
+    /// Of HLS viewers only.
+    public var adaptive: Adaptive?
     /// Media buffered before playing starts.
     public var playoutBuffer: Duration
 }

@@ -25,7 +25,12 @@ public actor EmbeddedDriver: StackDriver {
             let ready = try await handle.waitUntilReady()
             return StackEndpoints(
                 rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
-                httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" })
+                httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },
+                hlsURL: configuration.hls == nil
+                    ? nil
+                    : ready.httpPort.map {
+                        "http://127.0.0.1:\($0)/hls/live/{stream}/master.m3u8"
+                    })
         } catch {
             await handle?.kill()
             throw StackError(driver: name, message: error.message)

@@ -9,7 +9,10 @@ public struct ExternalDriver: StackDriver {
     /// - Parameters:
     ///   - url: `rtmp://host[:port]/application`; port 1935 where none is given.
     ///   - httpURL: base URL of the HTTP-FLV streams.
-    public init(url: String, httpURL: String?) throws(StackError) {
+    ///   - hlsURL: of multivariant playlists, with `{stream}`.
+    public init(
+        url: String, httpURL: String?, hlsURL: String? = nil
+    ) throws(StackError) {
         guard let parts = URLComponents(string: url), parts.scheme == "rtmp",
             let host = parts.host, !host.isEmpty
         else {
@@ -24,7 +27,8 @@ public struct ExternalDriver: StackDriver {
         endpoints = StackEndpoints(
             rtmpHost: host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")),
             rtmpPort: parts.port ?? 1935, application: application,
-            httpFLVBase: httpURL.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 })
+            httpFLVBase: httpURL.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 },
+            hlsURL: hlsURL)
     }
 
     public func start() async throws(StackError) -> StackEndpoints {

@@ -7,10 +7,14 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
     public var application: String
     /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil = no HTTP-FLV.
     public var httpFLVBase: String?
+    /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.
+    public var hlsURL: String?
 
     public init(
-        rtmpHost: String, rtmpPort: Int, application: String, httpFLVBase: String? = nil
+        rtmpHost: String, rtmpPort: Int, application: String, httpFLVBase: String? = nil,
+        hlsURL: String? = nil
     ) {
+        self.hlsURL = hlsURL
         self.rtmpHost = rtmpHost
         self.rtmpPort = rtmpPort
         self.application = application
@@ -22,6 +26,7 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
         var other = self
         other.rtmpHost = host
         other.httpFLVBase = httpFLVBase?.replacing("//\(rtmpHost):", with: "//\(host):")
+        other.hlsURL = hlsURL?.replacing("//\(rtmpHost):", with: "//\(host):")
         return other
     }
 }

@@ -1,4 +1,15 @@
+import HLS
 import Server
+
+extension HLSConfiguration {
+    init(_ spec: HLSSpec) {
+        self.init()
+        container = spec.container == .ts ? .ts : .fmp4
+        segmentSeconds = spec.segment.seconds
+        partSeconds = spec.part?.seconds
+        windowSeconds = spec.window.seconds
+    }
+}
 
 extension StackSpec {
     /// The driver that starts this stack.
@@ -23,6 +34,7 @@ extension StackSpec {
             configuration.queueByteLimit = queueLimitBytes
             configuration.chunkSize = outChunkSize
             configuration.streamKeys = keys
+            configuration.hls = hls.map(HLSConfiguration.init)
             configuration.congestionControl = congestionControl
             return EmbeddedDriver(configuration, cpus: cpus, logDirectory: logDirectory)
         case .nginxRTMP:
@@ -31,7 +43,7 @@ extension StackSpec {
                     host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
                     logPath: "\(logDirectory)/server-0.log"))
         case .external:
-            return try ExternalDriver(url: url ?? "", httpURL: httpURL)
+            return try ExternalDriver(url: url ?? "", httpURL: httpURL, hlsURL: hlsURL)
         }
     }
 }

@@ -10,7 +10,7 @@ struct MetricSamples {
 
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
-            + machineSamples
+            + machineSamples + assembly.adaptiveSamples
     }
 
     private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {

@@ -21,7 +21,7 @@ struct RenditionGroup {
         for publisher in assembly.plan.publishers {
             let planned = assembly.plan.viewers.filter { $0.streamKey == publisher.streamKey }
             for transport in ViewerGroup.PlayProtocol.allCases
-            where planned.contains(where: { $0.playProtocol == transport }) {
+            where transport != .hls && planned.contains(where: { $0.playProtocol == transport }) {
                 var group = RenditionGroup(
                     stream: publisher.stream, rendition: publisher.rendition,
                     playProtocol: transport.rawValue, publisher: publisher)

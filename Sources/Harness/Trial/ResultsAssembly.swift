@@ -19,6 +19,7 @@ struct ResultsAssembly {
     var viewerLag = DelayHistogram()
     var load: [LoadViewerReport] = []
     var probes: [ProbeViewerReport] = []
+    var hls: [HLSViewerReport] = []
     var live = TrialObservations.Live()
     var wire = WireObservation()
     /// Of the packet shell, where there is one.
@@ -55,7 +56,7 @@ struct ResultsAssembly {
     /// Writes every file except the directory's final name; returns the summary.
     func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
         let groups = RenditionGroup.all(of: self)
-        let renditions = renditionRows(groups)
+        let renditions = renditionRows(groups) + adaptiveRenditionRows
         let losses = lossesByViewer
         let viewers = viewerRows.map { addLosses($0, losses) }
         let frames = matchedFrames
@@ -99,6 +100,7 @@ struct ResultsAssembly {
         try writer.write(accounting?.rows ?? [])
         try writer.write(wire.series)
         try writer.write(probeFrameRows(frames))
+        if !hls.isEmpty { try writer.write(segmentRows) }
         tidy(writer.partialPath)
         return summary
     }
@@ -123,6 +125,7 @@ struct ResultsAssembly {
         summary.viewersJoined =
             live.load.values.reduce(0) { $0 + $1.playing }
             + live.probes.values.reduce(0) { $0 + $1.playing }
+            + live.hls.values.reduce(0) { $0 + $1.playing }
         summary.notes = notes
         decide(&summary, &manifest)
         try writer.write(
@@ -194,6 +197,7 @@ struct ResultsAssembly {
         let indices =
             load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
             + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
+            + hls.filter { $0.startupNanoseconds != nil }.map(\.index)
         return Set(indices.map { $0 % Plan.sessionStride }).count
     }
 
@@ -234,7 +238,9 @@ struct ResultsAssembly {
             row.error = report.failure ?? ""
             return row
         }
-        return (loadRows + probeRows).sorted { ($0.viewer ?? 0) < ($1.viewer ?? 0) }
+        return (loadRows + probeRows + hls.map(adaptiveRow)).sorted {
+            ($0.viewer ?? 0) < ($1.viewer ?? 0)
+        }
     }
 
     /// A viewer's link took packets over all its sessions; the first session's row tells.
@@ -246,7 +252,8 @@ struct ResultsAssembly {
         return row
     }
 
-    private func baseRow(_ index: Int, isProbe: Bool, _ session: ViewerSession) -> ViewerRow {
+    /// What the plan says of a session's viewer.
+    func planRow(_ index: Int) -> ViewerRow {
         let viewer = viewerPlan(index)
         var row = ViewerRow()
         row.runID = runID
@@ -256,6 +263,11 @@ struct ResultsAssembly {
         row.stream = viewer.stream
         row.rendition = viewer.rendition
         row.link = viewer.link.map { plan.links[$0.link].name } ?? ""
+        return row
+    }
+
+    private func baseRow(_ index: Int, isProbe: Bool, _ session: ViewerSession) -> ViewerRow {
+        var row = planRow(index)
         row.probe = isProbe ? 1 : 0
         row.joinSeconds = session.askedAt.map { Double($0 - startNanoseconds) / 1e9 }
         row.startupDelaySeconds = session.firstMediaAt.flatMap { first in

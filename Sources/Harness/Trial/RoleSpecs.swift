@@ -1,6 +1,7 @@
 import Foundation
 import Media
 import NetemShell
+import SimulationKernel
 import Publisher
 import Viewer
 
@@ -53,7 +54,7 @@ extension Plan {
     }
 
     /// A place among `socketLinks`; nil where the packet shell shapes.
-    private func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
+    func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
         guard var place, links[place.link].socket != nil else { return nil }
         place.link = links[..<place.link].count { $0.socket != nil }
         return place
@@ -106,6 +107,51 @@ extension Plan {
                 return spec(session, join, join + watch)
             }
         }
+    }
+}
+
+extension Plan {
+    /// The adaptive viewers of a process.
+    func hlsSpecs(_ process: ProcessPlan, _ endpoints: StackEndpoints) -> [HLSViewerSpec] {
+        let endpoints =
+            process.isBehindPackets
+            ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
+        return process.viewers.flatMap { index -> [HLSViewerSpec] in
+            let plan = viewers[index]
+            guard let adaptive = adaptive[plan.group] else { return [] }
+            let url = (endpoints.hlsURL ?? "").replacing("{stream}", with: plan.stream)
+            var spec = HLSViewerSpec(index: index, url: url)
+            spec.algorithm = fixedRung(of: plan).map { "fixed:\($0)" } ?? adaptive.algorithm
+            spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
+            spec.maximumHeight = adaptive.maximumHeight
+            spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
+            spec.usesParts = adaptive.usesParts
+            spec.abandons = adaptive.abandons
+            spec.link = socketPlace(plan.link)
+            spec.localAddress = packetAddress(ofViewer: index)?.description
+            var join = plan.joinOffsetNanoseconds
+            guard !plan.watchNanoseconds.isEmpty else {
+                spec.joinNanoseconds = join
+                return [spec]
+            }
+            return plan.watchNanoseconds.enumerated().map { session, watch in
+                defer { join += watch }
+                var spec = spec
+                spec.index = index + session * Self.sessionStride
+                spec.joinNanoseconds = join
+                spec.leaveNanoseconds = join + watch
+                return spec
+            }
+        }
+    }
+
+    /// The place of a fixed rendition in its stream's ladder; nil for viewers that adapt.
+    private func fixedRung(of viewer: ViewerPlan) -> Int? {
+        guard viewer.rendition != "all" else { return nil }
+        let ladder = publishers.filter { $0.stream == viewer.stream }.sorted {
+            ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)
+        }
+        return ladder.firstIndex { $0.rendition == viewer.rendition }
     }
 }
 

@@ -12,6 +12,7 @@ final class TrialObservations: Sendable {
         var publisherLateness = DelayHistogram()
         var load: [String: LoadReport] = [:]
         var probes: [String: ProbeReport] = [:]
+        var hls: [String: HLSReport] = [:]
         var viewerLag = DelayHistogram()
         var probeLag = DelayHistogram()
         /// By stream and rendition, as the probes' intervals bring it.
@@ -33,6 +34,13 @@ final class TrialObservations: Sendable {
     func load(_ name: String, _ report: LoadReport) {
         live.withLock {
             $0.load[name] = report
+            $0.viewerLag.add(report.lag)
+        }
+    }
+
+    func hls(_ name: String, _ report: HLSReport) {
+        live.withLock {
+            $0.hls[name] = report
             $0.viewerLag.add(report.lag)
         }
     }

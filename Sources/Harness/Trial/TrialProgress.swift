@@ -20,10 +20,13 @@ struct TrialProgress {
         let viewers =
             live.load.values.reduce(0) { $0 + $1.playing }
             + live.probes.values.reduce(0) { $0 + $1.playing }
+            + live.hls.values.reduce(0) { $0 + $1.playing }
         let frames = live.publishers.values.reduce(0) { sum, report in
             sum + report.streams.reduce(0) { $0 + $1.framesSent }
         }
-        let bytes = live.load.values.reduce(0) { $0 + $1.receivedBytes }
+        let bytes =
+            live.load.values.reduce(0) { $0 + $1.receivedBytes }
+            + live.hls.values.reduce(0) { $0 + $1.receivedBytes }
         let late = live.publisherLateness.milliseconds(atPercentile: 99).map { tenths($0) } ?? "–"
         let width = 24
         let done = min(width, Int(elapsed / max(total, 0.001) * Double(width)))

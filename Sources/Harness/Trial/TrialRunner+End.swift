@@ -45,6 +45,14 @@ extension TrialRunner {
                 isLost(handle.name, handle.failure)
             }
         }
+        for handle in hls {
+            if let report = await handle.finish() {
+                assembly.hls += report.viewers
+                assembly.viewerLag.add(report.windowLag)
+            } else {
+                isLost(handle.name, handle.failure)
+            }
+        }
         for handle in load {
             if let report = await handle.finish() {
                 assembly.load += report.viewers

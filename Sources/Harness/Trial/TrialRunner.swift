@@ -41,6 +41,7 @@ public actor TrialRunner {
     var publishers: [RoleHandle<PublisherRole>] = []
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
+    var hls: [RoleHandle<HLSViewerRole>] = []
     var capture: CaptureStage?
     /// The packet shell, and the namespace of the viewers behind it.
     var links: RoleHandle<LinkRole>?
@@ -145,6 +146,7 @@ public actor TrialRunner {
         try startViewers(endpoints, congestionControl)
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
+        for handle in hls { _ = try await handle.waitUntilReady() }
         startNanoseconds = ClockOffsetSampler.monotonicNanoseconds() + 300_000_000
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = WorkerWindow(
@@ -153,6 +155,7 @@ public actor TrialRunner {
         for handle in publishers { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        for handle in hls { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
     }
@@ -174,6 +177,7 @@ public actor TrialRunner {
         for handle in publishers { handle.send(.window(window)) }
         for handle in load { handle.send(.window(window)) }
         for handle in probes { handle.send(.window(window)) }
+        for handle in hls { handle.send(.window(window)) }
         capture?.setWindow(window)
     }
 
@@ -231,6 +235,16 @@ public actor TrialRunner {
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
                         networkNamespace: namespace(of: process), config: config
                     ) { observations.probes(name, $0) })
+            case .hls:
+                var config = HLSViewerRole.Config(
+                    specs: plan.hlsSpecs(process, endpoints), options: .init())
+                config.options.congestionControl = congestionControl
+                config.options.links = plan.socketLinks
+                hls.append(
+                    try RoleHandle(
+                        name: name, logDirectory: writer.partialPath, cpus: process.cpus,
+                        networkNamespace: namespace(of: process), config: config
+                    ) { observations.hls(name, $0) })
             default: break
             }
         }
@@ -244,6 +258,7 @@ public actor TrialRunner {
         }
         groups += publishers.map { AccountedGroup(role: "publishers", processGroup: $0.pid) }
         groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
+        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
@@ -331,6 +346,9 @@ public actor TrialRunner {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
         for handle in load {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in hls {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
         for handle in probes {

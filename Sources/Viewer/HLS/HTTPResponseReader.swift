@@ -149,7 +149,8 @@ struct HTTPResponseReader {
     }
 
     /// Appends to `line` up to and with the empty line.
-    private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool {
+    private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
+    {
         while at < bytes.count {
             line.append(bytes[at])
             at += 1
@@ -167,7 +168,8 @@ struct HTTPResponseReader {
     }
 
     /// Fills `line` with the next line, without its end.
-    private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool {
+    private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
+    {
         while at < bytes.count {
             let byte = bytes[at]
             at += 1

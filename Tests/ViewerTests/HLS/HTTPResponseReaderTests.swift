@@ -35,7 +35,8 @@ import Testing
 
     static let cases: [(name: String, text: String, closes: Bool, said: [String])] = [
         (
-            "length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, ["200", "'hello'"]
+            "length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false,
+            ["200", "'hello'"]
         ),
         (
             "two on one connection",
@@ -54,7 +55,10 @@ import Testing
             ["200", "'x'"]
         ),
         ("bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 1\n\nx", false, ["200", "'x'"]),
-        ("not modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, ["304", "''"]),
+        (
+            "not modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false,
+            ["304", "''"]
+        ),
     ]
 
     @Test func responses() throws {
@@ -80,7 +84,8 @@ import Testing
     @Test func faults() {
         let long = "HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 20_000)
         for text in [
-            "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200\r\nContent-Length: -1\r\n\r\n",
+            "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 abc\r\n\r\n",
+            "HTTP/1.1 200\r\nContent-Length: -1\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",

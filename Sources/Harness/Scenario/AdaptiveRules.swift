@@ -1,0 +1,74 @@
+import ABR
+import SimulationKernel
+
+/// Checks of what belongs to HLS.
+enum AdaptiveRules {
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        checkStack(scenario, reader: &reader)
+        for (i, group) in scenario.viewers.enumerated() {
+            let place = "viewers[\(i)]"
+            guard let adaptive = group.adaptive else {
+                for key in ScenarioSpec.adaptiveKeys where reader.marks["\(place).\(key)"] != nil {
+                    reader.report(
+                        at: "\(place).\(key)",
+                        "'\(key)' is for viewers with protocol: hls, which adapt")
+                }
+                continue
+            }
+            checkAlgorithm(adaptive.algorithm, at: place, reader: &reader)
+            if adaptive.buffer < (scenario.stack.hls ?? .standard).segment {
+                reader.report(at: place + ".buffer", "the buffer must hold a segment at least")
+            }
+            if group.rendition != nil, reader.marks[place + ".algorithm"] != nil {
+                reader.report(
+                    at: place + ".rendition",
+                    "a fixed rendition leaves nothing to adapt; give rendition or algorithm")
+            }
+            if scenario.stack.driver == .nginxRTMP {
+                reader.report(
+                    at: place + ".protocol",
+                    "the nginx-rtmp driver serves no HLS; take the embedded or an external stack")
+            }
+        }
+    }
+
+    private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
+        let stack = scenario.stack
+        if stack.hls != nil, stack.driver != .embedded {
+            reader.report(
+                at: "stack.hls", "hls is the embedded stack's; an external server has hls_url")
+        }
+        if stack.hlsURL != nil, stack.driver != .external {
+            reader.report(at: "stack.hls_url", "hls_url belongs to driver: external")
+        }
+        if let hls = stack.hls, let part = hls.part, part > hls.segment {
+            reader.report(at: "stack.hls.part", "a part is no longer than a segment")
+        }
+        guard stack.driver == .external, scenario.viewers.contains(where: { $0.adaptive != nil })
+        else { return }
+        if !(stack.hlsURL ?? "").contains("{stream}"),
+            scenario.streams.flatMap(\.names).count > 1 || stack.hlsURL == nil
+        {
+            reader.report(
+                at: "stack.hls_url",
+                "HLS viewers of an external server need stack.hls_url, such as "
+                    + "http://host/hls/live/{stream}/master.m3u8")
+        }
+    }
+
+    private static func checkAlgorithm(
+        _ name: String, at place: String, reader: inout ScenarioReader
+    ) {
+        guard AlgorithmName(parsing: name) == nil else { return }
+        let nearest = NameDistance.nearest(to: name, among: AlgorithmName.allNames)
+        reader.report(
+            at: place + ".algorithm",
+            "'\(name)' is no adaptation algorithm"
+                + (nearest.map { "; did you mean '\($0)'?" }
+                    ?? "; millrace simulate --list names them"))
+    }
+}
+
+extension ScenarioSpec {
+    static let adaptiveKeys = ["algorithm", "buffer", "device", "latency", "parts", "abandon"]
+}
