@@ -6,8 +6,8 @@ import NIOCore
 /// - A segment begins with the first key frame at or after the segment duration; the first one of
 ///   an epoch ends on the grid of that duration, so that renditions whose key frames agree cut
 ///   alike. Audio without video is cut at any frame.
-/// - EXT-X-TARGETDURATION is chosen when the first segment is whole: the configured duration or
-///   the first segment's, whichever is longer. It does not change then (RFC 8216, 6.2.1): a group
+/// - EXT-X-TARGETDURATION is chosen when the first segment is whole: the configured duration, or
+///   that of the whole groups of pictures that a segment needs. It does not change then (RFC 8216, 6.2.1): a group
 ///   of pictures that would make a segment too long is cut within, and the playlist does not claim
 ///   EXT-X-INDEPENDENT-SEGMENTS while it lists such a segment.
 /// - PART-TARGET is the configured one, or nearby what whole frames can keep to: no part is longer, and none but a segment's last is below 85 % (rfc8216bis, 4.4.4.9). The first segment
@@ -59,6 +59,9 @@ public struct Segmenter: Sendable {
     private var dateOffset: Int64?
     private var lastDate: Int64 = .min
     private var lastTime: [CodedFrame.Kind: Int64] = [:]
+    private var lastKeyTime: Int64?
+    /// Ticks of the longest group of pictures of this epoch.
+    private var longestGroup: Int64 = 0
     private(set) var cadence = FrameCadence()
 
     /// Timestamps that go back further, or forward further, are a discontinuity; ticks.
@@ -135,6 +138,7 @@ public struct Segmenter: Sendable {
             dateOffset = milliseconds - frame.decodeTime / 90
             isFirstOfEpoch = true
         }
+        lastKeyTime = frame.decodeTime
         open = OpenSegment(
             start: frame.decodeTime, isDiscontinuity: nextIsDiscontinuity, isIndependent: true)
         nextIsDiscontinuity = false
@@ -164,6 +168,10 @@ public struct Segmenter: Sendable {
             let limit = targetDuration.map { segment.start + Self.longestSegment($0) - 1 }
             return try cutSegment(at: min(time, limit ?? time), isIndependent: false)
         }
+        if frame.isKeyFrame {
+            longestGroup = max(longestGroup, time - (lastKeyTime ?? segment.start))
+            lastKeyTime = time
+        }
         if frame.isKeyFrame, isDue(elapsed, time, segment) {
             return try cutSegment(at: time, isIndependent: true)
         }
@@ -176,8 +184,10 @@ public struct Segmenter: Sendable {
         return try closePart(at: time)
     }
 
+    /// A key frame may come so many ticks early.
+    private var tolerance: Int64 { min(9_000, segmentTicks / 20) }
+
     private func isDue(_ elapsed: Int64, _ time: Int64, _ segment: OpenSegment) -> Bool {
-        let tolerance = min(9_000, segmentTicks / 20)
         if isFirstOfEpoch {
             let boundary = (segment.start + tolerance) / segmentTicks * segmentTicks + segmentTicks
             return time >= boundary - tolerance
@@ -298,7 +308,10 @@ public struct Segmenter: Sendable {
 
     private mutating func chooseTargets(first ticks: Int64) {
         guard targetDuration == nil else { return }
-        let rounded = Int((Double(ticks) / 90_000).rounded())
+        // The first segment may be short; those that follow hold whole groups of pictures.
+        let groups = longestGroup > 0 ? (segmentTicks - tolerance - 1) / longestGroup + 1 : 0
+        let longest = max(ticks, groups * longestGroup)
+        let rounded = Int((Double(longest) / 90_000).rounded())
         let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
         targetDuration = target
         guard let wanted = configuration.partDuration else { return }
@@ -324,6 +337,7 @@ public struct Segmenter: Sendable {
         muxer = nil
         dateOffset = nil
         lastTime.removeAll()
+        longestGroup = 0
     }
 
     /// Ends the playlist: EXT-X-ENDLIST.

@@ -36,7 +36,9 @@ public struct FLVFrameReader: Sendable {
             throw MediaError(.invalidTag, "a video message has no valid header")
         }
         guard header.codec.isAVC, header.packetType != .multitrack else {
-            if header.frameType != .command { unsupportedCodec = Self.name(header.codec) }
+            guard header.frameType != .command else { return nil }
+            unsupportedCodec =
+                header.packetType == .multitrack ? "multitrack video" : Self.name(header.codec)
             return nil
         }
         var body = payload
@@ -61,7 +63,8 @@ public struct FLVFrameReader: Sendable {
             throw MediaError(.invalidTag, "an audio message has no valid header")
         }
         guard header.codec.isAAC, header.packetType != .multitrack else {
-            unsupportedCodec = Self.name(header.codec)
+            unsupportedCodec =
+                header.packetType == .multitrack ? "multitrack audio" : Self.name(header.codec)
             return nil
         }
         var body = payload

@@ -78,7 +78,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
         switch head.method {
         case .OPTIONS:
-            respond("204 No Content", headers: ["Access-Control-Allow-Methods: GET, HEAD, OPTIONS"])
+            respond(
+                "204 No Content",
+                headers: [
+                    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS",
+                    "Access-Control-Allow-Headers: *",
+                ])
         case .GET, .HEAD:
             if path == "/api/v1/status" {
                 status(head.method == .HEAD)

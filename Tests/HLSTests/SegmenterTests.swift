@@ -95,6 +95,21 @@ import Testing
         #expect(playlist.version == 3)
     }
 
+    /// Two groups of pictures a segment, though the first segment, cut to the grid, has one.
+    @Test func groupsThatDoNotDivideTheSegment() throws {
+        var feed = FrameFeed()
+        feed.gops = [45]
+        feed.start = 41_000
+        var segmenter = Segmenter(configuration: .init(segmentDuration: 2), token: "a")
+        segmenter.setTracks(feed.tracks)
+        var watcher = PlaylistWatcher()
+        try Self.run(feed.frames(seconds: 20), &segmenter, &watcher)
+        let playlist = try #require(segmenter.playlist)
+        #expect(playlist.segments.map(\.duration).prefix(4) == [1.5, 3, 3, 3])
+        #expect(playlist.targetDuration == 3)
+        #expect(segmenter.counts.forcedCuts == 0)
+    }
+
     /// The first group of pictures decides; a longer one later is cut within.
     @Test func longGroupsOfPictures() throws {
         var feed = FrameFeed()

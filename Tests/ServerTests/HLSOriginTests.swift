@@ -256,6 +256,45 @@ import Testing
         }
     }
 
+    /// Gone before the first frame: nothing will come, so nobody waits.
+    @Test func endedBeforeItBegan() async throws {
+        try await withServer({ $0.packageHLS(.ts) }) { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            let early = try HLSPeer(server)
+            try await eventually("it is known") { try await server.stream() != nil }
+            try await early.ask("/hls/live/a/master.m3u8")
+            try await server.blocked(1)
+            try await publisher.unpublish("a")
+            #expect(try await early.answer()?.status == 404)
+            for file in ["index", "master"] {
+                #expect(try await early.get("/hls/live/a/\(file).m3u8").status == 404)
+            }
+            #expect(try await server.stream()?.hls?.hasEnded == true)
+        }
+    }
+
+    /// What one request waited for in vain does not disturb the next.
+    @Test func timeOutsOnOneConnection() async throws {
+        try await withServer({
+            $0.packageHLS(.fmp4, part: 0.2)
+            $0.hls?.firstSegmentWaitSeconds = 0.01
+        }) { server in
+            let feed = try await MediaFeed(server, "a")
+            try await eventually("it is known") { try await server.stream() != nil }
+            let peer = try HLSPeer(server)
+            for _ in 0..<20 {
+                #expect(try await peer.get("/hls/live/a/index.m3u8").status == 404)
+            }
+            try await feed.send(upTo: 2.1)
+            try await server.segments(2)
+            try await peer.ask("/hls/live/a/index.m3u8?_HLS_msn=2&_HLS_part=0")
+            try await server.blocked(1)
+            try await feed.send(upTo: 2.3)
+            #expect(try await peer.answer()?.status == 200)
+        }
+    }
+
     @Test func unsupportedCodecsAreNamed() async throws {
         try await withServer({ $0.packageHLS(.ts) }) { server in
             let publisher = try await RTMPPeer(server)

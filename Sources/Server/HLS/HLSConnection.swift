@@ -15,6 +15,8 @@ final class HLSConnection {
     private var isBusy = false
     private var isClosed = false
     private var waiting: (stream: PackagedStream, id: UInt64, timer: Scheduled<Void>)?
+    /// Counts waits: a waker that comes after its time-out must not wake the next wait.
+    private var ticket: UInt64 = 0
     private var idleSince = NIODeadline.now()
     /// Bytes that waited at the last change, and since when.
     private var progress: (queued: Int, since: NIODeadline)?
@@ -71,11 +73,15 @@ final class HLSConnection {
                     late, isHead: request.isHead, keepsAlive: request.keepsAlive, of: stream)
             }
             let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
+            ticket += 1
+            let own = ticket
             let waiter = PackagedStream.Waiter(
                 condition: condition, eventLoop: outlet.eventLoop
             ) {
                 let connection = bound.value
-                guard let (_, _, timer) = connection.waiting else { return }
+                guard connection.ticket == own, let (_, _, timer) = connection.waiting else {
+                    return
+                }
                 timer.cancel()
                 connection.waiting = nil
                 connection.serve(request, deadline: deadline)

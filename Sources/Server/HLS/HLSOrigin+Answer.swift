@@ -68,7 +68,7 @@ extension HLSOrigin {
             }
             if let own {
                 variants.append(own)
-            } else if member.problem == nil {
+            } else if member.problem == nil, !member.read(\.isFinished) {
                 waitsFor = waitsFor ?? member
             }
         }
