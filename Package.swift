@@ -82,6 +82,7 @@ let package = Package(
             .target(name: "CLinux"),
         ],
         module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
+        module("Processes", ["CLinux"], tests: nil),
         module(
             "NetemShell",
             [
@@ -106,16 +107,18 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "SimulationKernel", "Sockets", nioCore, nioPosix, nioHTTP1,
+                "RTMP", "Media", "SimulationKernel", "Sockets", "Processes", nioCore, nioPosix,
+                nioHTTP1,
                 .product(name: "Logging", package: "swift-log"),
-            ], tests: [nioEmbedded]),
+            ], tests: [nioEmbedded, "Publisher"]),
         // Tier 3
         module("Report", ["Results", "Statistics"], tests: nil),
         module(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "Processes",
+                "CLinux",
                 "ABR", "Netem", "NetemShell",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
@@ -127,7 +130,7 @@ let package = Package(
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
-                    "Netem", "NetemShell", "CLinux",
+                    "Netem", "NetemShell", "CLinux", "Processes",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

@@ -49,6 +49,8 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var waitingPlayerMilliseconds = 600_000
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
+    /// Renditions that ffmpeg makes of published streams and publishes back.
+    public var ladders: [LadderConfiguration] = []
 
     public init() {}
 }

@@ -11,6 +11,12 @@ struct Serve: AsyncParsableCommand {
             play with      ffplay rtmp://127.0.0.1:1935/live/demo
             or             ffplay http://127.0.0.1:8080/live/demo.flv
             status at      http://127.0.0.1:8080/api/v1/status
+
+            With --ladder, ffmpeg makes renditions of each published stream, and they are played as
+            <stream>_<rendition>:
+              millrace serve --ladder edge-ladder     (live/demo gives live/demo_720p … _240p)
+              millrace serve --ladder 480p:854x480@30:1000+128,240p:426x240@15:200+64
+            Their state, pids and last errors are in the status.
             """)
 
     @Option(help: "Address to listen on.")
@@ -49,6 +55,8 @@ struct Serve: AsyncParsableCommand {
     var idleTimeout = 30
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
+    @OptionGroup(title: "Ladder")
+    var ladder: LadderOptions
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -80,10 +88,13 @@ struct Serve: AsyncParsableCommand {
         configuration.publisherGraceMilliseconds = publisherGrace * 1000
         configuration.publisherIdleMilliseconds = idleTimeout * 1000
         configuration.congestionControl = congestionControl
+        configuration.ladders = try ladder.configuration().map { [$0] } ?? []
         let logger = stderrLogger(quiet ? .warning : .info)
         let server: RelayServer
         do {
             server = try await RelayServer.start(configuration, logger: logger)
+        } catch let error as LadderError {
+            fail("\(error)")
         } catch {
             let flag = (error as? ServerError)?.listener == .http ? "--http-port" : "--rtmp-port"
             let isTaken = (error as? ServerError)?.isPortTaken ?? false
