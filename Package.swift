@@ -46,6 +46,7 @@ let package = Package(
         .library(name: "Media", targets: ["Media"]),
         .library(name: "Capture", targets: ["Capture"]),
         .library(name: "Netem", targets: ["Netem"]),
+        .library(name: "HLS", targets: ["HLS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -65,6 +66,7 @@ let package = Package(
         // Tier 1: sans-IO
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
+        module("HLS", ["SimulationKernel", "Media", nioCore]),
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
         module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),

@@ -19,6 +19,7 @@ let package = Package(
                 .product(name: "Media", package: "millrace"),
                 .product(name: "Capture", package: "millrace"),
                 .product(name: "Netem", package: "millrace"),
+                .product(name: "HLS", package: "millrace"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

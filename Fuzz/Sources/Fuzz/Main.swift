@@ -1,6 +1,7 @@
 import CFuzzer
 import Capture
 import Glibc
+import HLS
 import Media
 import Netem
 
@@ -13,6 +14,7 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "h264": { data, size in run(data, size, FuzzEntry.fuzzH264Headers) },
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
     "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
+    "playlist": { data, size in run(data, size, HLSFuzz.fuzzPlaylist) },
     "link-log": { data, size in run(data, size, NetemFuzz.fuzzLog) },
 ]
 

@@ -1,0 +1,86 @@
+/// A playlist of either kind.
+public enum HLSPlaylist: Sendable, Hashable {
+    case multivariant(MultivariantPlaylist)
+    case media(MediaPlaylist)
+
+    /// Reads a playlist and says which kind it is (RFC 8216, 4).
+    ///
+    /// Unknown tags and attributes are passed over, as RFC 8216, 6.3.1 asks; lines may end with
+    /// CR LF. Tags of both kinds in one text are an error.
+    /// - Throws: `PlaylistError` with the line.
+    public static func parse(
+        _ text: String, limits: PlaylistLimits = PlaylistLimits()
+    ) throws(PlaylistError) -> HLSPlaylist {
+        let lines = try PlaylistLine.all(of: text, limits: limits)
+        var multivariant: PlaylistLine?
+        var media: PlaylistLine?
+        for line in lines {
+            if multivariant == nil, isMultivariant(line.name) { multivariant = line }
+            if media == nil, isMedia(line.name) { media = line }
+        }
+        if let multivariant, let media {
+            throw PlaylistError(
+                .mixed, line: max(multivariant.number, media.number),
+                "\(media.name) belongs into a media playlist, \(multivariant.name) into a multivariant one"
+            )
+        }
+        if multivariant != nil {
+            return .multivariant(try MultivariantPlaylistParser.parse(lines, limits: limits))
+        }
+        guard media != nil else {
+            throw PlaylistError(
+                .mixed, "the text has neither EXT-X-TARGETDURATION nor EXT-X-STREAM-INF")
+        }
+        return .media(try MediaPlaylistParser.parse(lines, limits: limits))
+    }
+
+    /// The playlist as UTF-8 lines that end with LF.
+    public var text: String {
+        switch self {
+        case .multivariant(let playlist): playlist.text
+        case .media(let playlist): playlist.text
+        }
+    }
+
+    private static func isMultivariant(_ name: Substring) -> Bool {
+        switch name {
+        case "EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF": true
+        default: false
+        }
+    }
+
+    private static func isMedia(_ name: Substring) -> Bool {
+        switch name {
+        case "EXTINF", "EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE",
+            "EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-PART", "EXT-X-PART-INF", "EXT-X-SKIP":
+            true
+        default: false
+        }
+    }
+}
+
+extension MediaPlaylist {
+    /// Reads a media playlist.
+    /// - Throws: `PlaylistError`; `.mixed` if the text is a multivariant playlist.
+    public init(
+        parsing text: String, limits: PlaylistLimits = PlaylistLimits()
+    ) throws(PlaylistError) {
+        guard case .media(let playlist) = try HLSPlaylist.parse(text, limits: limits) else {
+            throw PlaylistError(.mixed, "this is a multivariant playlist, not a media playlist")
+        }
+        self = playlist
+    }
+}
+
+extension MultivariantPlaylist {
+    /// Reads a multivariant playlist.
+    /// - Throws: `PlaylistError`; `.mixed` if the text is a media playlist.
+    public init(
+        parsing text: String, limits: PlaylistLimits = PlaylistLimits()
+    ) throws(PlaylistError) {
+        guard case .multivariant(let playlist) = try HLSPlaylist.parse(text, limits: limits) else {
+            throw PlaylistError(.mixed, "this is a media playlist, not a multivariant playlist")
+        }
+        self = playlist
+    }
+}

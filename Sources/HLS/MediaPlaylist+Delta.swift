@@ -1,0 +1,74 @@
+extension MediaPlaylist {
+    /// A delta update: this playlist with its first `count` segments skipped (EXT-X-SKIP).
+    /// - Parameter count: as many of the whole segments at most; 0 gives the playlist itself.
+    public func skipping(_ count: Int) -> MediaPlaylist {
+        let count = min(max(0, count), segments.count)
+        guard count > 0, skippedSegments == nil else { return self }
+        var delta = self
+        delta.version = max(9, version)
+        delta.segments.removeFirst(count)
+        delta.skippedSegments = count
+        return delta
+    }
+
+    /// How many segments a delta update may skip: those further from the playlist's end than
+    /// CAN-SKIP-UNTIL. 0 where the server does not skip.
+    public var skippableSegments: Int {
+        guard let limit = serverControl?.canSkipUntil else { return 0 }
+        var distance = partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
+        var index = segments.count
+        // A segment is skipped only if it ends before the boundary.
+        while index > 0, distance < limit {
+            index -= 1
+            distance += segments[index].duration
+        }
+        return index
+    }
+
+    /// The whole playlist that `delta` updates this one to; a playlist that skips nothing is
+    /// returned as it is.
+    ///
+    /// EXT-X-MAP and EXT-X-KEY that were in force at the end of the skipped segments stay so.
+    /// - Throws: `PlaylistError.cannotMerge` where this playlist lacks a skipped segment: the
+    ///   client then asks for the whole playlist (rfc8216bis, 6.3.7).
+    public func merging(delta: MediaPlaylist) throws(PlaylistError) -> MediaPlaylist {
+        guard let skipped = delta.skippedSegments else { return delta }
+        guard skippedSegments == nil else {
+            throw PlaylistError(.cannotMerge, "a delta update merges with a whole playlist only")
+        }
+        let first = delta.mediaSequence - mediaSequence
+        let (end, overflow) = first.addingReportingOverflow(skipped)
+        guard first >= 0, !overflow, end <= segments.count else {
+            throw PlaylistError(
+                .cannotMerge,
+                "segments \(delta.mediaSequence) to \(delta.mediaSequence + skipped - 1) are skipped, "
+                    + "but \(mediaSequence) to \(nextSequence - 1) are known")
+        }
+        var merged = delta
+        merged.skippedSegments = nil
+        merged.segments = Array(segments[first..<end])
+        merged.segments.reserveCapacity(skipped + delta.segments.count)
+        for var segment in delta.segments {
+            let previous = merged.segments.last
+            segment.map = segment.map ?? previous?.map
+            segment.key = segment.key ?? previous?.key
+            segment.bitrateKilobits = segment.bitrateKilobits ?? previous?.bitrateKilobits
+            if let range = segment.byteRange, range.offset == nil {
+                guard let previous, previous.uri == segment.uri,
+                    let length = previous.byteRange?.length, let start = previous.byteRange?.offset
+                else {
+                    throw PlaylistError(
+                        .cannotMerge, "\(segment.uri) goes on after a byte range that is not known")
+                }
+                segment.byteRange?.offset = start + length
+            }
+            merged.segments.append(segment)
+        }
+        if var partial = merged.partialSegment {
+            partial.map = partial.map ?? merged.segments.last?.map
+            partial.key = partial.key ?? merged.segments.last?.key
+            merged.partialSegment = partial
+        }
+        return merged
+    }
+}

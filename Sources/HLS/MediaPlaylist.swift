@@ -1,0 +1,281 @@
+/// A media playlist (RFC 8216, 4.3.3; low-latency tags of draft-pantos-hls-rfc8216bis).
+///
+/// Durations are seconds, kept to the microsecond.
+public struct MediaPlaylist: Sendable, Hashable {
+    public enum PlaylistType: String, Sendable, Hashable {
+        case event = "EVENT"
+        case vod = "VOD"
+    }
+
+    /// EXT-X-VERSION; 1 where the tag is missing.
+    public var version: Int
+    /// EXT-X-TARGETDURATION in seconds: no segment's duration, rounded, is longer.
+    public var targetDuration: Int
+    /// Media sequence number of the first segment, also where it is skipped.
+    public var mediaSequence: Int
+    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
+    public var discontinuitySequence: Int
+    public var type: PlaylistType?
+    /// EXT-X-ENDLIST: nothing will be added.
+    public var hasEndList: Bool
+    /// EXT-X-INDEPENDENT-SEGMENTS.
+    public var hasIndependentSegments: Bool
+    /// EXT-X-I-FRAMES-ONLY.
+    public var isIFramesOnly: Bool
+    public var start: StartPoint?
+    public var serverControl: ServerControl?
+    /// PART-TARGET of EXT-X-PART-INF in seconds.
+    public var partTarget: Double?
+    /// SKIPPED-SEGMENTS of EXT-X-SKIP: this is a delta update and `segments` lacks its first ones.
+    public var skippedSegments: Int?
+    public var segments: [Segment]
+    /// The segment that is being made, as far as its parts exist.
+    public var partialSegment: PartialSegment?
+    public var preloadHints: [PreloadHint]
+    public var renditionReports: [RenditionReport]
+
+    public init(
+        version: Int = 3, targetDuration: Int, mediaSequence: Int = 0,
+        discontinuitySequence: Int = 0, type: PlaylistType? = nil, hasEndList: Bool = false,
+        hasIndependentSegments: Bool = false, isIFramesOnly: Bool = false,
+        start: StartPoint? = nil, serverControl: ServerControl? = nil, partTarget: Double? = nil,
+        skippedSegments: Int? = nil, segments: [Segment] = [],
+        partialSegment: PartialSegment? = nil, preloadHints: [PreloadHint] = [],
+        renditionReports: [RenditionReport] = []
+    ) {
+        self.version = version
+        self.targetDuration = targetDuration
+        self.mediaSequence = mediaSequence
+        self.discontinuitySequence = discontinuitySequence
+        self.type = type
+        self.hasEndList = hasEndList
+        self.hasIndependentSegments = hasIndependentSegments
+        self.isIFramesOnly = isIFramesOnly
+        self.start = start
+        self.serverControl = serverControl
+        self.partTarget = partTarget
+        self.skippedSegments = skippedSegments
+        self.segments = segments
+        self.partialSegment = partialSegment
+        self.preloadHints = preloadHints
+        self.renditionReports = renditionReports
+    }
+
+    /// Media sequence number of `segments[0]`.
+    public var firstListedSequence: Int { mediaSequence + (skippedSegments ?? 0) }
+
+    /// Media sequence number of the segment after the last whole one.
+    public var nextSequence: Int { firstListedSequence + segments.count }
+
+    /// Seconds of the whole segments listed; skipped ones are not counted.
+    public var duration: Double { segments.reduce(0) { $0 + $1.duration } }
+
+    /// Seconds from the end of a live playlist at which a player starts at the latest
+    /// (HOLD-BACK, else three target durations; RFC 8216, 6.3.3).
+    public var holdBack: Double {
+        serverControl?.holdBack ?? 3 * Double(targetDuration)
+    }
+}
+
+extension MediaPlaylist {
+    /// EXTINF with the tags that apply to its segment.
+    public struct Segment: Sendable, Hashable {
+        /// Relative or absolute.
+        public var uri: String
+        /// Seconds.
+        public var duration: Double
+        /// What follows EXTINF's comma.
+        public var title: String
+        public var byteRange: ByteRange?
+        /// EXT-X-DISCONTINUITY comes before it.
+        public var isDiscontinuity: Bool
+        /// EXT-X-GAP: it is not to be loaded.
+        public var isGap: Bool
+        /// Of its first sample; only where the tag stands, never extrapolated.
+        public var programDateTime: ProgramDateTime?
+        /// The EXT-X-MAP in force.
+        public var map: InitializationSection?
+        /// The EXT-X-KEY in force.
+        public var key: EncryptionKey?
+        /// EXT-X-BITRATE in force, in kbit/s.
+        public var bitrateKilobits: Int?
+        public var parts: [Part]
+
+        public init(
+            uri: String, duration: Double, title: String = "", byteRange: ByteRange? = nil,
+            isDiscontinuity: Bool = false, isGap: Bool = false,
+            programDateTime: ProgramDateTime? = nil, map: InitializationSection? = nil,
+            key: EncryptionKey? = nil, bitrateKilobits: Int? = nil, parts: [Part] = []
+        ) {
+            self.uri = uri
+            self.duration = duration
+            self.title = title
+            self.byteRange = byteRange
+            self.isDiscontinuity = isDiscontinuity
+            self.isGap = isGap
+            self.programDateTime = programDateTime
+            self.map = map
+            self.key = key
+            self.bitrateKilobits = bitrateKilobits
+            self.parts = parts
+        }
+    }
+
+    /// Parts at the playlist's end whose segment is not finished.
+    public struct PartialSegment: Sendable, Hashable {
+        public var parts: [Part]
+        public var isDiscontinuity: Bool
+        public var programDateTime: ProgramDateTime?
+        public var map: InitializationSection?
+        public var key: EncryptionKey?
+
+        public init(
+            parts: [Part], isDiscontinuity: Bool = false, programDateTime: ProgramDateTime? = nil,
+            map: InitializationSection? = nil, key: EncryptionKey? = nil
+        ) {
+            self.parts = parts
+            self.isDiscontinuity = isDiscontinuity
+            self.programDateTime = programDateTime
+            self.map = map
+            self.key = key
+        }
+    }
+
+    /// A piece of a resource (EXT-X-BYTERANGE).
+    public struct ByteRange: Sendable, Hashable {
+        /// Bytes.
+        public var length: Int
+        /// Of the first byte. The reader resolves ranges that go on where the one before them
+        /// ended; nil only where that one was skipped by a delta update.
+        public var offset: Int?
+
+        public init(length: Int, offset: Int?) {
+            self.length = length
+            self.offset = offset
+        }
+    }
+
+    /// EXT-X-MAP.
+    public struct InitializationSection: Sendable, Hashable {
+        public var uri: String
+        public var byteRange: ByteRange?
+
+        public init(uri: String, byteRange: ByteRange? = nil) {
+            self.uri = uri
+            self.byteRange = byteRange
+        }
+    }
+
+    /// EXT-X-KEY, kept as written.
+    public struct EncryptionKey: Sendable, Hashable {
+        /// `NONE`, `AES-128` or `SAMPLE-AES`.
+        public var method: String
+        public var uri: String?
+        public var initializationVector: String?
+        public var keyFormat: String?
+
+        public init(
+            method: String, uri: String? = nil, initializationVector: String? = nil,
+            keyFormat: String? = nil
+        ) {
+            self.method = method
+            self.uri = uri
+            self.initializationVector = initializationVector
+            self.keyFormat = keyFormat
+        }
+    }
+
+    /// EXT-X-PART.
+    public struct Part: Sendable, Hashable {
+        public var uri: String
+        /// Seconds.
+        public var duration: Double
+        /// It begins with a key frame.
+        public var isIndependent: Bool
+        public var isGap: Bool
+        public var byteRange: ByteRange?
+
+        public init(
+            uri: String, duration: Double, isIndependent: Bool = false, isGap: Bool = false,
+            byteRange: ByteRange? = nil
+        ) {
+            self.uri = uri
+            self.duration = duration
+            self.isIndependent = isIndependent
+            self.isGap = isGap
+            self.byteRange = byteRange
+        }
+    }
+
+    /// EXT-X-START.
+    public struct StartPoint: Sendable, Hashable {
+        /// Seconds from the start, or from the end where negative.
+        public var timeOffset: Double
+        public var isPrecise: Bool
+
+        public init(timeOffset: Double, isPrecise: Bool = false) {
+            self.timeOffset = timeOffset
+            self.isPrecise = isPrecise
+        }
+    }
+
+    /// EXT-X-SERVER-CONTROL; times are seconds.
+    public struct ServerControl: Sendable, Hashable {
+        public var canBlockReload: Bool
+        /// Segments further from the end than this may be skipped in delta updates.
+        public var canSkipUntil: Double?
+        public var canSkipDateRanges: Bool
+        public var holdBack: Double?
+        public var partHoldBack: Double?
+
+        public init(
+            canBlockReload: Bool = false, canSkipUntil: Double? = nil,
+            canSkipDateRanges: Bool = false, holdBack: Double? = nil, partHoldBack: Double? = nil
+        ) {
+            self.canBlockReload = canBlockReload
+            self.canSkipUntil = canSkipUntil
+            self.canSkipDateRanges = canSkipDateRanges
+            self.holdBack = holdBack
+            self.partHoldBack = partHoldBack
+        }
+    }
+
+    /// EXT-X-PRELOAD-HINT.
+    public struct PreloadHint: Sendable, Hashable {
+        public enum Kind: String, Sendable, Hashable {
+            case part = "PART"
+            case map = "MAP"
+        }
+
+        public var kind: Kind
+        public var uri: String
+        /// BYTERANGE-START.
+        public var byteRangeStart: Int
+        /// BYTERANGE-LENGTH; nil = to the resource's end.
+        public var byteRangeLength: Int?
+
+        public init(
+            kind: Kind = .part, uri: String, byteRangeStart: Int = 0, byteRangeLength: Int? = nil
+        ) {
+            self.kind = kind
+            self.uri = uri
+            self.byteRangeStart = byteRangeStart
+            self.byteRangeLength = byteRangeLength
+        }
+    }
+
+    /// EXT-X-RENDITION-REPORT.
+    public struct RenditionReport: Sendable, Hashable {
+        /// Relative to the playlist.
+        public var uri: String
+        public var lastSequence: Int?
+        /// Index of the last part within that segment.
+        public var lastPart: Int?
+
+        public init(uri: String, lastSequence: Int?, lastPart: Int? = nil) {
+            self.uri = uri
+            self.lastSequence = lastSequence
+            self.lastPart = lastPart
+        }
+    }
+}

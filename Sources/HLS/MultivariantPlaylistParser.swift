@@ -1,0 +1,115 @@
+/// Reads the lines of a multivariant playlist.
+enum MultivariantPlaylistParser {
+    static func parse(
+        _ lines: [PlaylistLine], limits: PlaylistLimits
+    ) throws(PlaylistError) -> MultivariantPlaylist {
+        var playlist = MultivariantPlaylist(version: 1)
+        var pending: MultivariantPlaylist.Variant?
+        for line in lines {
+            if line.isURI {
+                guard var variant = pending else {
+                    throw PlaylistError(
+                        .missing, line: line.number,
+                        "the URI '\(line.value)' has no EXT-X-STREAM-INF")
+                }
+                variant.uri = String(line.value)
+                playlist.variants.append(variant)
+                pending = nil
+                continue
+            }
+            if line.name == "EXT-X-STREAM-INF" {
+                guard pending == nil else {
+                    throw PlaylistError(
+                        .missing, line: line.number, "the EXT-X-STREAM-INF before has no URI")
+                }
+                pending = try variant(TagAttributes(line, limits: limits))
+            } else {
+                try tag(line, limits, into: &playlist)
+            }
+        }
+        guard pending == nil else {
+            throw PlaylistError(.missing, "the URI after the last EXT-X-STREAM-INF is missing")
+        }
+        return playlist
+    }
+
+    private static func tag(
+        _ line: PlaylistLine, _ limits: PlaylistLimits, into playlist: inout MultivariantPlaylist
+    ) throws(PlaylistError) {
+        switch line.name {
+        case "EXT-X-VERSION": playlist.version = try line.integer()
+        case "EXT-X-INDEPENDENT-SEGMENTS": playlist.hasIndependentSegments = true
+        case "EXT-X-START": playlist.start = try .init(TagAttributes(line, limits: limits))
+        case "EXT-X-MEDIA":
+            if let media = try rendition(TagAttributes(line, limits: limits)) {
+                playlist.renditions.append(media)
+            }
+        case "EXT-X-I-FRAME-STREAM-INF":
+            let attributes = try TagAttributes(line, limits: limits)
+            playlist.iFrameStreams.append(
+                .init(
+                    uri: try attributes.required("URI"), bandwidth: try bandwidth(attributes),
+                    averageBandwidth: try attributes.integer("AVERAGE-BANDWIDTH"),
+                    codecs: codecs(attributes), resolution: try resolution(attributes)))
+        case "EXT-X-DEFINE":
+            throw PlaylistError(
+                .unsupported, line: line.number, "EXT-X-DEFINE: variables are not supported")
+        default: break
+        }
+    }
+
+    private static func variant(
+        _ attributes: TagAttributes
+    ) throws(PlaylistError) -> MultivariantPlaylist.Variant {
+        let frameRate = try attributes.length("FRAME-RATE")
+        return .init(
+            uri: "", bandwidth: try bandwidth(attributes),
+            averageBandwidth: try attributes.integer("AVERAGE-BANDWIDTH"),
+            codecs: codecs(attributes), resolution: try resolution(attributes),
+            frameRate: frameRate, audioGroup: attributes.string("AUDIO"),
+            videoGroup: attributes.string("VIDEO"), subtitlesGroup: attributes.string("SUBTITLES"),
+            closedCaptions: attributes.string("CLOSED-CAPTIONS"))
+    }
+
+    /// nil for a type that this version of the protocol does not have.
+    private static func rendition(
+        _ attributes: TagAttributes
+    ) throws(PlaylistError) -> MultivariantPlaylist.Rendition? {
+        let type = try attributes.required("TYPE")
+        guard let kind = MultivariantPlaylist.Rendition.Kind(rawValue: type) else { return nil }
+        return .init(
+            kind: kind, groupID: try attributes.required("GROUP-ID"),
+            name: try attributes.required("NAME"), uri: attributes.string("URI"),
+            language: attributes.string("LANGUAGE"), isDefault: attributes.yes("DEFAULT"),
+            isAutoselect: attributes.yes("AUTOSELECT"), isForced: attributes.yes("FORCED"),
+            channels: attributes.string("CHANNELS"), instreamID: attributes.string("INSTREAM-ID"))
+    }
+
+    private static func bandwidth(_ attributes: TagAttributes) throws(PlaylistError) -> Int {
+        try attributes.required("BANDWIDTH", attributes.integer("BANDWIDTH"))
+    }
+
+    private static func codecs(_ attributes: TagAttributes) -> [String] {
+        (attributes.string("CODECS") ?? "").split(separator: ",").map { codec in
+            var codec = codec
+            while codec.first == " " { codec = codec.dropFirst() }
+            while codec.last == " " { codec = codec.dropLast() }
+            return String(codec)
+        }.filter { !$0.isEmpty }
+    }
+
+    private static func resolution(
+        _ attributes: TagAttributes
+    ) throws(PlaylistError) -> MultivariantPlaylist.Resolution? {
+        guard let text = attributes.string("RESOLUTION") else { return nil }
+        let parts = text.split(separator: "x", omittingEmptySubsequences: false)
+        guard parts.count == 2, let width = PlaylistNumber.integer(parts[0]),
+            let height = PlaylistNumber.integer(parts[1])
+        else {
+            throw PlaylistError(
+                .malformed, line: attributes.line,
+                "\(attributes.tag): RESOLUTION=\(text) is not as 1280x720")
+        }
+        return .init(width: width, height: height)
+    }
+}

@@ -1,0 +1,84 @@
+/// One line of a playlist that means something: a tag or a URI.
+struct PlaylistLine {
+    /// Counted from 1.
+    let number: Int
+    /// The tag's name without `#`, such as `EXTINF`; empty for a URI.
+    let name: Substring
+    /// What follows the tag's colon, or the URI.
+    let value: Substring
+
+    var isURI: Bool { name.isEmpty }
+
+    /// The lines of `text` after `#EXTM3U`; comments and empty lines are passed over. Lines end
+    /// with LF or CR LF (RFC 8216, 4.1).
+    static func all(
+        of text: String, limits: PlaylistLimits
+    ) throws(PlaylistError) -> [PlaylistLine] {
+        guard text.utf8.count <= limits.bytes else {
+            throw PlaylistError(
+                .tooLarge, "the playlist has \(text.utf8.count) bytes, the limit is \(limits.bytes)"
+            )
+        }
+        var lines: [PlaylistLine] = []
+        var rest = text.utf8[...]
+        var number = 0
+        while !rest.isEmpty {
+            number += 1
+            guard number <= limits.lines else {
+                throw PlaylistError(
+                    .tooLarge, line: number, "the playlist has over \(limits.lines) lines")
+            }
+            let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
+            let line = trimmed(rest[..<end])
+            rest = end == rest.endIndex ? rest[end...] : rest[rest.index(after: end)...]
+            guard line.count <= limits.lineBytes else {
+                throw PlaylistError(
+                    .tooLarge, line: number, "the line has over \(limits.lineBytes) bytes")
+            }
+            if number == 1 {
+                guard line.elementsEqual("#EXTM3U".utf8) else {
+                    throw PlaylistError(
+                        .notAPlaylist, line: 1, "a playlist's first line is #EXTM3U")
+                }
+                continue
+            }
+            guard let first = line.first else { continue }
+            if first != UInt8(ascii: "#") {
+                lines.append(PlaylistLine(number: number, name: "", value: Substring(line)))
+            } else if line.starts(with: "#EXT".utf8) {
+                let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
+                let value =
+                    colon == line.endIndex ? line[colon...] : line[line.index(after: colon)...]
+                lines.append(
+                    PlaylistLine(
+                        number: number, name: Substring(line[..<colon].dropFirst()),
+                        value: Substring(value)))
+            }
+        }
+        guard number > 0 else {
+            throw PlaylistError(.notAPlaylist, "the playlist is empty; its first line is #EXTM3U")
+        }
+        return lines
+    }
+
+    private static func trimmed(
+        _ line: Substring.UTF8View.SubSequence
+    ) -> Substring.UTF8View.SubSequence {
+        var line = line
+        while let last = line.last, last == 0x0D || last == 0x20 || last == 0x09 {
+            line = line.dropLast()
+        }
+        return line
+    }
+
+    func integer() throws(PlaylistError) -> Int {
+        guard let number = PlaylistNumber.integer(value) else {
+            throw malformed("is not a whole number")
+        }
+        return number
+    }
+
+    func malformed(_ why: String) -> PlaylistError {
+        PlaylistError(.malformed, line: number, "\(name): '\(value)' \(why)")
+    }
+}

@@ -1,0 +1,162 @@
+import HLS
+import SimulationKernel
+import Testing
+
+@Suite struct PlaylistTests {
+    @Test(arguments: PlaylistSample.all) func bothDirections(_ sample: PlaylistSample) throws {
+        #expect(sample.playlist.text == sample.text)
+        #expect(try HLSPlaylist.parse(sample.text) == sample.playlist)
+    }
+
+    /// CR LF, comments, unknown tags, blanks at line ends and a missing last line break.
+    @Test(arguments: PlaylistSample.all) func tolerated(_ sample: PlaylistSample) throws {
+        var lines = sample.text.split(separator: "\n").map(String.init)
+        lines.insert("# a comment", at: 1)
+        lines.insert("#EXT-X-FROM-THE-FUTURE:A=1", at: 2)
+        lines.insert("", at: 3)
+        lines[lines.count - 1] += "  "
+        #expect(try HLSPlaylist.parse(lines.joined(separator: "\r\n")) == sample.playlist)
+    }
+
+    @Test func defaultsAndLooseAttributes() throws {
+        let media = try MediaPlaylist(
+            parsing: """
+                #EXTM3U
+                #EXT-X-TARGETDURATION:5.2
+                #EXT-X-BYTERANGE:10@5
+                #EXTINF:5
+                a.ts
+                #EXTINF:4.1234567,
+                #EXT-X-BYTERANGE:7
+                a.ts
+                """)
+        #expect(media.version == 1)
+        #expect(media.mediaSequence == 0)
+        #expect(media.targetDuration == 6)
+        #expect(media.segments.map(\.duration) == [5, 4.123457])
+        #expect(media.segments[1].byteRange == .init(length: 7, offset: 15))
+        #expect(media.nextSequence == 2)
+        let multivariant = try MultivariantPlaylist(
+            parsing: """
+                #EXTM3U
+                #EXT-X-MEDIA:TYPE=HOLOGRAM,GROUP-ID="x",NAME="y"
+                #EXT-X-STREAM-INF: BANDWIDTH=7 , X-A="b,c" ,CODECS="avc1.42c01e, mp4a.40.2",
+                v.m3u8
+                """)
+        #expect(multivariant.renditions.isEmpty)
+        #expect(multivariant.variants[0].codecs == ["avc1.42c01e", "mp4a.40.2"])
+    }
+
+    struct Bad: Sendable, CustomStringConvertible {
+        var text: String
+        var line: Int
+        var code: PlaylistError.Code
+        var description: String { text }
+    }
+
+    static let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
+    static let bad = [
+        Bad(text: "", line: 0, code: .notAPlaylist),
+        Bad(text: "<html>", line: 1, code: .notAPlaylist),
+        Bad(text: "\u{FEFF}" + head, line: 1, code: .notAPlaylist),
+        Bad(text: "#EXTM3U\n", line: 0, code: .mixed),
+        Bad(text: "#EXTM3U\n#EXTINF:2,\na.ts", line: 0, code: .missing),
+        Bad(text: head + "a.ts", line: 3, code: .missing),
+        Bad(text: head + "#EXTINF:2,", line: 0, code: .missing),
+        Bad(text: head + "#EXTINF:nan,\na.ts", line: 3, code: .malformed),
+        Bad(text: head + "#EXTINF:-1,\na.ts", line: 3, code: .malformed),
+        Bad(text: head + "#EXTINF:1e3,\na.ts", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-MEDIA-SEQUENCE:-1", line: 3, code: .malformed),
+        Bad(
+            text: head + "#EXT-X-MEDIA-SEQUENCE:99999999999999999999", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-BYTERANGE:5\n#EXTINF:2,\na.ts", line: 5, code: .malformed),
+        Bad(text: head + "#EXT-X-BYTERANGE:5@x", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-MAP:BYTERANGE=\"5@0\"", line: 3, code: .missing),
+        Bad(text: head + "#EXT-X-PART:URI=\"a\"", line: 3, code: .missing),
+        Bad(text: head + "#EXT-X-PART:URI=\"a,DURATION=1", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-PART:URI=\"a\"x,DURATION=1", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-PART:DURATION", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-PROGRAM-DATE-TIME:yesterday", line: 3, code: .malformed),
+        Bad(
+            text: head + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1", line: 4,
+            code: .malformed),
+        Bad(text: head + "#EXT-X-STREAM-INF:BANDWIDTH=1\na", line: 3, code: .mixed),
+        Bad(text: head + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", line: 3, code: .unsupported),
+        Bad(text: "#EXTM3U\n#EXT-X-STREAM-INF:CODECS=\"a\"\nv", line: 2, code: .missing),
+        Bad(text: "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", line: 0, code: .missing),
+        Bad(
+            text: "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=12\nv", line: 2,
+            code: .malformed),
+        Bad(text: "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,NAME=\"a\"\n", line: 2, code: .missing),
+    ]
+
+    @Test(arguments: bad) func refused(_ bad: Bad) {
+        let error = #expect(throws: PlaylistError.self) { try HLSPlaylist.parse(bad.text) }
+        #expect(error?.code == bad.code, "\(error?.description ?? "")")
+        #expect(error?.line == bad.line, "\(error?.description ?? "")")
+    }
+
+    @Test func limits() {
+        var limits = PlaylistLimits()
+        limits.bytes = 100
+        limits.lines = 4
+        limits.lineBytes = 30
+        limits.attributes = 2
+        for text in [
+            Self.head + String(repeating: "\n", count: 90), Self.head + "\n\n\n\n",
+            Self.head + "#" + String(repeating: "x", count: 40),
+            Self.head + "#EXT-X-PART:A=1,B=2,C=3",
+        ] {
+            let error = #expect(throws: PlaylistError.self) {
+                try HLSPlaylist.parse(text, limits: limits)
+            }
+            #expect(error?.code == .tooLarge)
+        }
+    }
+
+    @Test func quotesAndLineBreaksCannotEscapeAnAttribute() throws {
+        let playlist = MultivariantPlaylist(
+            renditions: [.init(kind: .audio, groupID: "a\",URI=\"evil", name: "b\r\nc", uri: "u")])
+        let again = try MultivariantPlaylist(parsing: playlist.text)
+        #expect(again.renditions[0].groupID == "a',URI='evil")
+        #expect(again.renditions[0].name == "b  c")
+    }
+}
+
+@Suite struct ProgramDateTimeTests {
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00.000Z", 0), ("1969-12-31T23:59:59.999Z", -1),
+            ("2000-02-29T12:00:00.500Z", 951_825_600_500),
+            ("2100-03-01T00:00:00.000Z", 4_107_542_400_000),
+            ("2026-11-21T13:38:35.250Z", 1_795_268_315_250),
+            ("1600-02-29T00:00:00.000Z", -11_670_998_400_000),
+        ] as [(String, Int64)])
+    func bothDirections(_ text: String, _ milliseconds: Int64) {
+        #expect(ProgramDateTime(millisecondsSince1970: milliseconds).description == text)
+        #expect(ProgramDateTime(text[...])?.millisecondsSince1970 == milliseconds)
+    }
+
+    @Test(arguments: [
+        "2026-11-21T14:38:35.250999+01:00", "2026-11-21T08:08:35.25-0530",
+        "2026-11-21T15:38:35.250+02", "2026-11-21 13:38:35.250", "2026-11-21T13:38:35.25z",
+    ])
+    func zones(_ text: String) {
+        #expect(ProgramDateTime(text[...])?.millisecondsSince1970 == 1_795_268_315_250)
+    }
+
+    @Test(arguments: [
+        "", "2026-11-21", "2026-13-21T13:38:35Z", "2026-11-21T24:38:35Z", "2026-11-21T13:38:35ZZ",
+        "2026-11-21T13:38:35+", "2026-11-21T13:38:35+0", "2026-11-21T13:38:35+01:0",
+        "x026-11-21T13:38:35Z",
+    ])
+    func refused(_ text: String) { #expect(ProgramDateTime(text[...]) == nil) }
+
+    /// Every day of eight centuries, once forward and back.
+    @Test func everyDay() {
+        for day in Int64(-146_097)...146_097 {
+            let date = ProgramDateTime(millisecondsSince1970: day * 86_400_000 + 1)
+            #expect(ProgramDateTime(date.description[...]) == date)
+        }
+    }
+}
