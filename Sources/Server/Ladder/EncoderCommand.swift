@@ -64,7 +64,10 @@ struct EncoderCommand: Sendable, Hashable {
         all += ["-udu_sei", "1"]
         if ladder.padsToBitrate { all += ["-x264-params", "nal-hrd=cbr"] }
         if rendition.audioBitsPerSecond > 0 {
-            all += ["-map", "0:a:0?", "-c:a", "aac", "-b:a", "\(rendition.audioBitsPerSecond)"]
+            // The AAC encoder begins before its first sample. Before time 0 FLV cannot go, and
+            // ffmpeg would move this rendition's timestamps.
+            all += ["-map", "0:a:0?", "-af", "aselect='gte(t,0.15)'"]
+            all += ["-c:a", "aac", "-b:a", "\(rendition.audioBitsPerSecond)"]
         }
         all += ["-map_metadata", "-1", "-flvflags", "no_duration_filesize", "-f", "flv"]
         return all + target("\(source)_\(rendition.name)")
