@@ -85,6 +85,7 @@ let package = Package(
         ],
         module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
         module("Processes", ["CLinux"], tests: nil),
+        module("HLSValidation", ["HLS", nioCore, nioPosix, nioHTTP1]),
         module(
             "NetemShell",
             [
@@ -133,6 +134,7 @@ let package = Package(
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux", "Processes",
+                    "HLSValidation",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)
