@@ -69,7 +69,7 @@ let package = Package(
         module("HLS", ["SimulationKernel", "Media", nioCore]),
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
-        module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
+        module("Capture", ["RTMP", "Media", "HLS", "Statistics", nioCore], tests: ["Sockets"]),
         module(
             "Netem",
             [

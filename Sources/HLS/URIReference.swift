@@ -1,6 +1,7 @@
 /// Relative URIs (RFC 3986, 5.2), for URLs and for paths of files.
-enum URIReference {
-    static func resolve(_ reference: String, against base: String) -> String {
+public enum URIReference {
+    /// What `reference` means in a resource at `base`.
+    public static func resolve(_ reference: String, against base: String) -> String {
         if hasScheme(reference) || reference.isEmpty {
             return reference.isEmpty ? base : reference
         }
@@ -59,8 +60,8 @@ enum URIReference {
         return kept.joined(separator: "/")
     }
 
-    /// With query parameters added.
-    static func adding(_ parameters: [(String, String)], to url: String) -> String {
+    /// `url` with query parameters added, as blocking reloads need them.
+    public static func adding(_ parameters: [(String, String)], to url: String) -> String {
         let query = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
         let plain = url.prefix { $0 != "#" }
         return plain + (plain.contains("?") ? "&" : "?") + query
