@@ -24,7 +24,7 @@ public struct InspectionReport: Sendable, Encodable {
     public var isLive = false
     public var errors = 0
     public var warnings = 0
-    /// Violations beyond the limit.
+    /// Violations beyond the limits of `ViolationList`.
     public var omitted = 0
     public var violations: [Violation] = []
 }
@@ -43,6 +43,7 @@ public struct PresentationInspector {
     var root: MultivariantPlaylist?
     var reloads = 0
     var segments = 0
+    private var differences: Set<String> = []
     private let start = ContinuousClock.now
 
     /// Looks at everything; live playlists are followed for `options.seconds`.
@@ -219,7 +220,13 @@ public struct PresentationInspector {
         }
     }
 
-    private mutating func compare() { list.add(VariantValidator.check(variantMembers())) }
+    /// A difference between two playlists shows in every segment: it is told once.
+    private mutating func compare() {
+        list.add(
+            VariantValidator.check(variantMembers()).filter {
+                differences.insert("\($0.rule.id) \($0.playlist)").inserted
+            })
+    }
 
     private mutating func conclude() {
         compare()

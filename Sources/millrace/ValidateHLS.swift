@@ -50,7 +50,7 @@ struct ValidateHLS: AsyncParsableCommand {
             print(String(decoding: try encoder.encode(report), as: UTF8.self))
         } else {
             for violation in report.violations { print(violation) }
-            if report.omitted > 0 { print("… and \(report.omitted) more") }
+            if report.omitted > 0 { print("… and \(report.omitted) more of the same kinds") }
             print(
                 "\(report.errors) errors, \(report.warnings) warnings in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
             )

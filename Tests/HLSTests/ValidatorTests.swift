@@ -166,5 +166,9 @@ import Testing
         #expect(list.warnings == ViolationList.limit)
         #expect(list.omitted == 10)
         #expect(list.errors == 0)
+        var same = ViolationList()
+        for number in 0..<20 { same.add([Violation(.noCORS, at: "x segment \(number)", "y")]) }
+        #expect(same.violations.count == ViolationList.limitPerRule)
+        #expect(same.omitted == 10)
     }
 }

@@ -81,21 +81,24 @@ struct LiveStream: Sendable {
             values[String(parts[0])] = String(parts[1])
         }
         if let sequence = values["_HLS_msn"].flatMap({ Int($0) }) {
-            if fault == .refusesBlocking { return .init(status: 503) }
+            if fault == .refusesBlocking || fault == .isSlow { return .init(status: 503) }
             let wanted = 4 * sequence + (values["_HLS_part"].flatMap { Int($0) } ?? 3) + 1
             if wanted > parts + 12, fault != .takesAnyNumber { return .init(status: 400) }
-            while fault != .answersEarly, fault != .takesAnyNumber, parts < wanted {
+            if fault == .answersEarly {
+                return playlist(skips: false, parts: min(parts, wanted - 1))
+            }
+            for _ in 0..<1_000 where fault != .takesAnyNumber && parts < wanted {
                 try? await Task.sleep(for: .milliseconds(10))
             }
         }
-        return playlist(skips: values["_HLS_skip"] != nil)
+        return playlist(skips: values["_HLS_skip"] != nil, parts: parts)
     }
 
     private func segment(_ uri: String) -> TestOrigin.Answer {
         let number = Int(uri.split(separator: "/").last?.prefix { $0 != "." } ?? "") ?? -1
         let oldest = parts / 4 - 12
         if fault == .forgetsRemoved, number < oldest { return .init(status: 404) }
-        if fault == .losesSegment, number == parts / 4 - 1 { return .init(status: 404) }
+        if fault == .losesSegment, number % 4 == 0 { return .init(status: 404) }
         return .init(
             headers: headers("audio/aac", "max-age=3600"), body: ByteBuffer(string: "ID3 \(number)")
         )
@@ -107,8 +110,7 @@ struct LiveStream: Sendable {
         return headers
     }
 
-    private func playlist(skips: Bool) -> TestOrigin.Answer {
-        let parts = parts
+    private func playlist(skips: Bool, parts: Int) -> TestOrigin.Answer {
         let next = parts / 4
         let first = next - 12
         func part(_ number: Int, _ index: Int) -> MediaPlaylist.Part {

@@ -122,6 +122,11 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
     /// What was found and what the rule asks for.
     public var message: String
 
+    /// The location without the segment.
+    public var playlist: Substring {
+        location.firstRange(of: " segment ").map { location[..<$0.lowerBound] } ?? location[...]
+    }
+
     public init(_ rule: ValidationRule, at location: String, _ message: String) {
         self.rule = rule
         self.location = location
@@ -152,20 +157,25 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
 public struct ViolationList: Sendable {
     /// Beyond it nothing is added: a broken server would break the same rules for hours.
     public static let limit = 2_000
+    /// Of one rule in one playlist: the first tell enough.
+    public static let limitPerRule = 10
 
     public private(set) var violations: [Violation] = []
     /// Different ones that found no room.
     public private(set) var omitted = 0
     private var known: Set<Violation> = []
+    private var counts: [String: Int] = [:]
 
     public init() {}
 
     public mutating func add(_ new: [Violation]) {
         for violation in new where !known.contains(violation) {
-            guard violations.count < Self.limit else {
+            let key = "\(violation.rule.id) \(violation.playlist)"
+            guard violations.count < Self.limit, counts[key, default: 0] < Self.limitPerRule else {
                 omitted += 1
                 continue
             }
+            counts[key, default: 0] += 1
             known.insert(violation)
             violations.append(violation)
         }
