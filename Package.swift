@@ -69,7 +69,7 @@ let package = Package(
         module("HLS", ["SimulationKernel", "Media", nioCore]),
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
-        module("Capture", ["RTMP", "Media", "Statistics", nioCore], tests: ["Sockets"]),
+        module("Capture", ["RTMP", "Media", "HLS", "Statistics", nioCore], tests: ["Sockets"]),
         module(
             "Netem",
             [
@@ -84,6 +84,8 @@ let package = Package(
             .target(name: "CLinux"),
         ],
         module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
+        module("Processes", ["CLinux"], tests: nil),
+        module("HLSValidation", ["HLS", nioCore, nioPosix, nioHTTP1]),
         module(
             "NetemShell",
             [
@@ -110,16 +112,18 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", nioCore, nioPosix, nioHTTP1,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore, nioPosix,
+                nioHTTP1,
                 .product(name: "Logging", package: "swift-log"),
-            ], tests: [nioEmbedded]),
+            ], tests: [nioEmbedded, "Publisher"]),
         // Tier 3
         module("Report", ["Results", "Statistics"], tests: nil),
         module(
             "Harness",
             [
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "CLinux",
+                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "Processes",
+                "CLinux",
                 "ABR", "Netem", "NetemShell",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
@@ -131,7 +135,8 @@ let package = Package(
                 dependencies: [
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
-                    "Netem", "NetemShell", "CLinux",
+                    "Netem", "NetemShell", "CLinux", "Processes",
+                    "HLSValidation",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

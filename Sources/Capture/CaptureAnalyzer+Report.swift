@@ -18,6 +18,7 @@ extension CaptureAnalyzer {
             ($0.app, $0.name) < ($1.app, $1.name)
         }
         for stream in known { report.streams.append(streamReport(stream)) }
+        report.http = http.rows
         return report
     }
 

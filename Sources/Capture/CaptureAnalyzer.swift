@@ -8,6 +8,7 @@ public struct CaptureAnalyzer: ~Copyable {
     var summary = CaptureSummary()
     var flows: [FlowKey: Flow] = [:]
     let streams: StreamTable
+    let http: HTTPTable
     /// Traffic of connections that are followed no more.
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
@@ -16,6 +17,7 @@ public struct CaptureAnalyzer: ~Copyable {
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
         streams = StreamTable(options)
+        http = HTTPTable(options)
     }
 
     /// Reports the stamped frames of one more client one by one, from now on.
@@ -36,6 +38,7 @@ public struct CaptureAnalyzer: ~Copyable {
         timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
         originalLength: Int
     ) {
+        http.window = options.window
         switch PacketParser.parse(captured, linkType: linkType, originalLength: originalLength) {
         case .tcp(let segment):
             if !options.serverPorts.isEmpty,
@@ -62,7 +65,10 @@ public struct CaptureAnalyzer: ~Copyable {
 
     /// Says that no more packets come: what waited for missing ones is dissected without them.
     public mutating func finish() {
-        for flow in flows.values { expire(flow, summary.lastNanoseconds ?? 0, force: true) }
+        for flow in flows.values {
+            expire(flow, summary.lastNanoseconds ?? 0, force: true)
+            flow.response.finish()
+        }
     }
 
     private mutating func take(_ segment: TCPSegment, _ time: Int64) {
@@ -92,7 +98,10 @@ public struct CaptureAnalyzer: ~Copyable {
             flow.retainedBytes = flow.currentRetainedBytes
         }
         if segment.flags & TCPSegment.rst != 0 { flow.isReset = true }
-        if segment.flags & TCPSegment.fin != 0 { half.hasFinished = true }
+        if segment.flags & TCPSegment.fin != 0 {
+            half.hasFinished = true
+            if !up, !half.reassembler.isWaiting { flow.response.finish() }
+        }
     }
 
     /// Counts a segment and passes its payload on.
@@ -107,6 +116,7 @@ public struct CaptureAnalyzer: ~Copyable {
         var gaps = 0
         var gapBytes = 0
         let isFollowed = half.isFollowed
+        let offset = half.reassembler.offset(of: sequence)
         let retransmitted = half.reassembler.accept(
             sequence: sequence, payload: segment.payload, length: segment.payloadLength, time: time
         ) { event, time in
@@ -120,11 +130,12 @@ public struct CaptureAnalyzer: ~Copyable {
         }
         summary.gaps += gaps
         summary.gapBytes += gapBytes
-        count(segment, up: up, flow, time, retransmitted: retransmitted)
+        count(segment, up: up, flow, time, offset: offset, retransmitted: retransmitted)
     }
 
     private func count(
-        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64, retransmitted: Int
+        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64, offset: Int,
+        retransmitted: Int
     ) {
         var traffic = TrafficCounters()
         let (segments, linkBytes) = traffic.add(
@@ -132,6 +143,14 @@ public struct CaptureAnalyzer: ~Copyable {
         traffic.retransmittedBytes = retransmitted
         if options.window?.contains(time) ?? true {
             flow.half(up: up).traffic.add(traffic)
+            if case .http = flow.dialect, !up, segments > 0,
+                flow.roles.isEmpty || flow.downstream.isFollowed
+            {
+                flow.response.account(
+                    .init(
+                        offset: offset, length: segment.payloadLength, linkBytes: linkBytes,
+                        retransmitted: retransmitted))
+            }
         }
         guard segments > 0, let role = flow.roles.last else { return }
         if up, role.subscriber == nil {
@@ -198,7 +217,7 @@ extension CaptureAnalyzer {
         let isFromClient = isFromClient(segment)
         let flow = Flow(
             client: isFromClient ? segment.source : segment.destination,
-            server: isFromClient ? segment.destination : segment.source)
+            server: isFromClient ? segment.destination : segment.source, http: http)
         setFrames(flow)
         flows[key] = flow
         summary.flows += 1

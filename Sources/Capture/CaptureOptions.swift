@@ -21,6 +21,9 @@ public struct CaptureOptions: Sendable {
     /// Connections followed at once; more are only counted.
     public var flowLimit = 65_536
     public var streamLimit = 512
+    /// Whose HTTP responses are whose, where no captured playlist lists them; the first that matches
+    /// counts, 1,024 at most.
+    public var httpPatterns: [HTTPPathPattern] = []
     /// Subscribers kept in the report, over all streams.
     public var subscriberLimit = 65_536
     /// Messages of a stream that a relayed one may match, the latest ones.

@@ -23,6 +23,8 @@ public struct MatchCounts: Codable, Hashable, Sendable {
 public struct CaptureReport: Codable, Sendable {
     public var streams: [StreamReport] = []
     public var capture = CaptureSummary()
+    /// Responses of HTTP servers other than HTTP-FLV.
+    public var http: [HTTPTrafficRow] = []
 
     public init() {}
 }

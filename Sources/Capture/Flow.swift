@@ -52,6 +52,7 @@ final class Flow {
 
     let client: Endpoint
     let server: Endpoint
+    private let http: HTTPTable?
     /// Client to server, then server to client.
     let upstream = FlowHalf()
     let downstream = FlowHalf()
@@ -66,7 +67,7 @@ final class Flow {
     var upChunks = ChunkDissector()
     var downChunks = ChunkDissector()
     var requests = HTTPRequestDissector()
-    var response = HTTPResponseDissector()
+    var response: HTTPResponseDissector
     var app = ""
     /// How the client calls itself: flashVer or User-Agent.
     var agent = ""
@@ -75,9 +76,12 @@ final class Flow {
     var lastTime: Int64 = 0
     var keepsFrames = false
 
-    init(client: Endpoint, server: Endpoint) {
+    init(client: Endpoint, server: Endpoint, http: HTTPTable? = nil) {
         self.client = client
         self.server = server
+        self.http = http
+        response = HTTPResponseDissector(
+            server: "\(server.address):\(server.port)", table: http)
     }
 
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
@@ -128,7 +132,9 @@ final class Flow {
         } else {
             downstream.isLost = true
             downChunks = ChunkDissector()
-            response = HTTPResponseDissector()
+            response.finish()
+            // What still comes belongs to nobody.
+            response = HTTPResponseDissector(table: http)
         }
     }
 

@@ -67,8 +67,12 @@ enum FlowDissector {
         switch flow.dialect {
         case .rtmp: isGood = rtmp(bytes, up: up, time, flow, emit)
         case .http where up:
-            isGood = flow.requests.receive(bytes) { target, agent in
+            isGood = flow.requests.receive(bytes) { target, agent, isHead in
+                flow.response.requested(target, isHead: isHead)
                 flow.agent = agent
+                // Playlists and segments are responses, not streams that are played.
+                let path = target.prefix { $0 != "?" && $0 != "#" }
+                guard HTTPResourceKind(path: path) == nil else { return }
                 let (app, name) = HTTPRequestDissector.stream(target)
                 emit(.play(app: app, name: name, messageStreamID: 0))
             }

@@ -6,10 +6,11 @@ struct HTTPRequestDissector {
 
     var retainedBytes: Int { header.count }
 
-    /// Calls `emit` with target and User-Agent of each GET request. False where these are no such
-    /// requests.
+    /// Calls `emit` with target, User-Agent and whether it is HEAD for each GET, HEAD and OPTIONS
+    /// request. False where these are no such requests.
     mutating func receive(
-        _ bytes: UnsafeRawBufferPointer, emit: (_ target: String, _ agent: String) -> Void
+        _ bytes: UnsafeRawBufferPointer,
+        emit: (_ target: String, _ agent: String, _ isHead: Bool) -> Void
     ) -> Bool {
         for byte in bytes {
             header.append(byte)
@@ -19,9 +20,13 @@ struct HTTPRequestDissector {
             let line = lines.first ?? ""
             header.removeAll(keepingCapacity: true)
             let words = line.split(separator: " ")
-            guard words.count == 3, words[0] == "GET" else { return false }
+            guard words.count == 3, ["GET", "HEAD", "OPTIONS"].contains(words[0]) else {
+                return false
+            }
             let field = lines.first { $0.lowercased().hasPrefix("user-agent:") }
-            emit(String(words[1]), field.map { String($0.dropFirst(11)) } ?? "")
+            emit(
+                String(words[1]), field.map { String($0.dropFirst(11)) } ?? "",
+                words[0] == "HEAD")
         }
         return true
     }

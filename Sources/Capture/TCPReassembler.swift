@@ -42,6 +42,11 @@ struct TCPReassembler {
         if nextSequence == nil { nextSequence = sequence &+ 1 }
     }
 
+    /// Where in the stream a segment begins, before or after it was accepted.
+    func offset(of sequence: UInt32) -> Int {
+        position + Int(Int32(bitPattern: sequence &- (nextSequence ?? sequence)))
+    }
+
     /// Takes a segment's payload, of which `payload` was captured and `length` was sent.
     /// Returns how many of its bytes had been seen before.
     mutating func accept(

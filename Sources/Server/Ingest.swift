@@ -15,19 +15,23 @@ final class Ingest {
     /// Added to every timestamp, so that a publisher that returns goes on in the same timeline.
     private var timestampOffset: UInt32?
     private let resumesAfter: UInt32?
+    /// Set where timestamps are the source's and stay so: what was sent before is left out.
+    private var overlap: ResumedTimeline?
 
     init(
         name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
-        hubs: [StreamHub], eventLoop: any EventLoop, configuration: ServerConfiguration
+        hubs: [StreamHub], eventLoop: any EventLoop, configuration: ServerConfiguration,
+        keepsTimestamps: Bool = false
     ) {
         self.name = name
         id = claim.id
-        resumesAfter = claim.resumesAfter
+        resumesAfter = keepsTimestamps ? nil : claim.resumesAfter
+        overlap = keepsTimestamps ? claim.resumesAfter.map { ResumedTimeline(after: $0) } : nil
         self.directory = directory
         self.hubs = hubs
         self.eventLoop = eventLoop
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
-        let resumes = resumesAfter != nil
+        let resumes = claim.resumesAfter != nil
         let id = id
         onEachLoop { $0.publisherStarted(name, id: id, resumes: resumes) }
     }
@@ -57,7 +61,8 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        if let unit = MediaUnit(message, writer: writer) { units.append(unit) }
+        guard let unit = MediaUnit(message, writer: writer) else { return }
+        if overlap?.admits(unit) ?? true { units.append(unit) }
     }
 
     private static func isFrame(_ message: Message) -> Bool {

@@ -153,7 +153,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         }
         let channel = context.channel
         let address = PeerAddress.text(channel)
-        let claim = directory.claim(name, address: address) { channel.close(promise: nil) }
+        let isEncoder = directory.isEncoder(query: request.query)
+        let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
+            channel.close(promise: nil)
+        }
         let granted: (id: UInt64, resumesAfter: UInt32?)
         switch claim {
         case .granted(let id): granted = (id, nil)
@@ -164,7 +167,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         }
         let ingest = Ingest(
             name: name, claim: granted, directory: directory, hubs: hubs,
-            eventLoop: context.eventLoop, configuration: configuration)
+            eventLoop: context.eventLoop, configuration: configuration,
+            keepsTimestamps: isEncoder)
         role = .publishing(ingest, messageStreamID: request.messageStreamID)
         write(session.acceptPublish(request))
         logger.info("publish \(name) from \(address)")

@@ -16,11 +16,13 @@ public final class RelayServer: Sendable {
     private let directory: StreamDirectory
     private let origin: HLSOrigin?
     private let channels: [any Channel]
+    private let ladders: LadderController?
 
     private init(
         group: MultiThreadedEventLoopGroup, hubs: [StreamHub], directory: StreamDirectory,
-        origin: HLSOrigin?, rtmp: any Channel, http: (any Channel)?
+        origin: HLSOrigin?, ladders: LadderController?, rtmp: any Channel, http: (any Channel)?
     ) {
+        self.ladders = ladders
         self.group = group
         self.hubs = hubs
         self.directory = directory
@@ -30,9 +32,19 @@ public final class RelayServer: Sendable {
         channels = [rtmp] + (http.map { [$0] } ?? [])
     }
 
+    /// Listens, and returns when peers may connect.
+    ///
+    /// - Throws: `ServerError` for a port that cannot be had, `LadderError` for a ladder that cannot
+    ///   be made.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
+        let directory = StreamDirectory(configuration)
+        let ladders =
+            configuration.ladders.isEmpty
+            ? nil
+            : try LadderController(
+                configuration.ladders, directory: directory, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let origin = configuration.hls.map { HLSOrigin($0, logger: logger) }
         let hubs = group.makeIterator().enumerated().map { index, eventLoop in
@@ -41,7 +53,6 @@ public final class RelayServer: Sendable {
             }
         }
         for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
-        let directory = StreamDirectory(configuration)
         @Sendable func hub(of channel: any Channel) -> StreamHub {
             hubs.first { $0.eventLoop === channel.eventLoop }!
         }
@@ -82,7 +93,7 @@ public final class RelayServer: Sendable {
                         ) {
                             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
                             promise.completeWithTask {
-                                try await Self.statusJSON(hubs, directory, origin)
+                                try await Self.statusJSON(hubs, directory, origin, ladders)
                             }
                             return promise.futureResult
                         }
@@ -91,9 +102,11 @@ public final class RelayServer: Sendable {
                     }
                 }
             }
-            return RelayServer(
-                group: group, hubs: hubs, directory: directory, origin: origin, rtmp: rtmp,
-                http: http)
+            let server = RelayServer(
+                group: group, hubs: hubs, directory: directory, origin: origin, ladders: ladders,
+                rtmp: rtmp, http: http)
+            await ladders?.start(host: configuration.host, port: server.rtmpPort)
+            return server
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -122,19 +135,22 @@ public final class RelayServer: Sendable {
     }
 
     private static func statusJSON(
-        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?
+        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?,
+        _ ladders: LadderController?
     ) async throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        return ByteBuffer(bytes: try encoder.encode(try await status(hubs, directory, origin)))
+        return ByteBuffer(
+            bytes: try encoder.encode(try await status(hubs, directory, origin, ladders)))
     }
 
     public func status() async throws -> ServerStatus {
-        try await Self.status(hubs, directory, origin)
+        try await Self.status(hubs, directory, origin, ladders)
     }
 
     private static func status(
-        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?
+        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?,
+        _ ladders: LadderController?
     ) async throws -> ServerStatus {
         var local: [String: StreamHub.LocalStatus] = [:]
         for hub in hubs {
@@ -169,11 +185,13 @@ public final class RelayServer: Sendable {
                     .init($0.facts, container: origin?.configuration.container ?? .ts)
                 })
         }
-        return ServerStatus(version: "1", streams: streams)
+        return ServerStatus(
+            version: "1", streams: streams, ladders: await ladders?.status() ?? [])
     }
 
     /// Stops listening, tells every peer, closes and returns when all is down.
     public func stop() async throws {
+        await ladders?.stop()
         for channel in channels { try? await channel.close() }
         for hub in hubs { try? await hub.eventLoop.submit { hub.shutDown() }.get() }
         try await group.shutdownGracefully()

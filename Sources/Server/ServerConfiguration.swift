@@ -51,6 +51,8 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var hls: HLSConfiguration?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
+    /// Renditions that ffmpeg makes of published streams and publishes back.
+    public var ladders: [LadderConfiguration] = []
 
     public init() {}
 }

@@ -21,4 +21,6 @@ public struct ServerStatus: Sendable, Codable, Hashable {
 
     public var version: String
     public var streams: [Stream]
+    /// One entry for each source that has encoders.
+    public var ladders: [LadderStatus] = []
 }

@@ -15,6 +15,8 @@ final class StreamDirectory: Sendable {
         var videoFrames = 0
         var audioFrames = 0
         var keyFrames = 0
+        /// Published by an encoder of a ladder.
+        var isEncoder = false
         /// Cuts the publisher's connection.
         var cut: @Sendable () -> Void
     }
@@ -33,13 +35,26 @@ final class StreamDirectory: Sendable {
 
     private let state = Mutex(State())
     private let configuration: ServerConfiguration
+    /// Told, on any thread, that a publication began or ended.
+    private let observer = Mutex<@Sendable () -> Void>({})
+    /// The query by which the ladder's encoders are known.
+    let encoderToken = "encoder=\(UInt64.random(in: 0...UInt64.max))"
 
     init(_ configuration: ServerConfiguration) { self.configuration = configuration }
+
+    /// Calls `body` whenever a publication begins or ends.
+    func observe(_ body: @escaping @Sendable () -> Void) { observer.withLock { $0 = body } }
+
+    private func notify() { observer.withLock { $0 }() }
+
+    func isEncoder(query: String) -> Bool {
+        query.split(separator: "&").contains { $0 == encoderToken }
+    }
 
     /// Whether `name` with `query` may be published at all.
     func authorises(_ key: String, query: String) -> Bool {
         let rules = configuration.streamKeys
-        guard !rules.isEmpty else { return true }
+        guard !rules.isEmpty, !isEncoder(query: query) else { return true }
         for rule in rules {
             let parts = rule.split(separator: ":", maxSplits: 1)
             guard parts.first.map(String.init) == key else { continue }
@@ -49,11 +64,16 @@ final class StreamDirectory: Sendable {
         return false
     }
 
-    func claim(_ name: String, address: String, cut: @escaping @Sendable () -> Void) -> Claim {
-        state.withLock { state in
+    func claim(
+        _ name: String, address: String, isEncoder: Bool = false,
+        cut: @escaping @Sendable () -> Void
+    ) -> Claim {
+        defer { notify() }
+        return state.withLock { state in
             let id = state.nextID
             state.nextID += 1
-            let new = Publication(id: id, address: address, startedAt: .now(), cut: cut)
+            let new = Publication(
+                id: id, address: address, startedAt: .now(), isEncoder: isEncoder, cut: cut)
             guard let old = state.publications[name] else {
                 state.publications[name] = new
                 return .granted(id: id)
@@ -101,7 +121,8 @@ final class StreamDirectory: Sendable {
 
     /// Ends the publication for good; false where it is another's by now.
     func end(_ name: String, id: UInt64, onlyIfAway: Bool) -> Bool {
-        state.withLock { state in
+        defer { notify() }
+        return state.withLock { state in
             guard let publication = state.publications[name], publication.id == id else {
                 return false
             }

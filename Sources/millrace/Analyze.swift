@@ -7,12 +7,15 @@ import Statistics
 
 struct Analyze: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Streams, rates and relay delays of a capture file (pcap or pcapng).",
+        abstract:
+            "Streams, rates and relay delays, HLS bytes by rendition, of a capture file (pcap or pcapng).",
         discussion: """
             tcpdump -i lo -w lo.pcap 'tcp port 1935'
             millrace analyze lo.pcap
             millrace analyze --live lo --port 1935 --duration 10
             A stream is known by its publish and play requests: start the capture before those.
+            HTTP responses belong to the playlist that lists them, if it was captured too; else name
+            them by their paths:  --rendition '/vod/*_720p/*=720p'
             """)
 
     @Argument(help: "The capture file; - = standard input.")
@@ -28,7 +31,29 @@ struct Analyze: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Look only at connections to these server ports.")
     var port: [Int] = []
 
+    @Option(
+        help:
+            "PATH=NAME: HTTP responses whose path matches, * for any characters, and which no playlist lists. Repeatable."
+    )
+    var rendition: [String] = []
+
+    private func patterns() throws -> [HTTPPathPattern] {
+        try rendition.map { text in
+            guard let equals = text.lastIndex(of: "="), equals != text.startIndex,
+                text.index(after: equals) != text.endIndex
+            else {
+                throw ValidationError(
+                    "--rendition is '\(text)'; it takes PATH=NAME, for example '/vod/*_720p/*=720p'"
+                )
+            }
+            return HTTPPathPattern(
+                path: String(text[..<equals]), rendition: String(text[text.index(after: equals)...])
+            )
+        }
+    }
+
     func validate() throws {
+        _ = try patterns()
         for port in port { try check(port, in: 1...65_535, "--port") }
         try check(duration, in: 1...86_400, "--duration")
         guard (file == nil) != (live == nil) else {
@@ -39,6 +64,7 @@ struct Analyze: ParsableCommand {
     func run() throws {
         var options = CaptureOptions()
         options.serverPorts = Set(port.map { UInt16($0) })
+        options.httpPatterns = try patterns()
         if let live {
             try capture(live, options)
             return
@@ -148,6 +174,16 @@ struct Analyze: ParsableCommand {
                 )
             }
         }
+        printHTTP(report.http)
+    }
+
+    private func printHTTP(_ rows: [HTTPTrafficRow]) {
+        for row in rows {
+            let failures = row.failures > 0 ? ", \(row.failures) failed" : ""
+            print(
+                "\(row.rendition) \(row.kind.rawValue): \(row.responses) responses\(failures), payload \(row.payloadBytes) bytes, wire \(row.wireBytes) bytes, retransmitted \(row.retransmittedBytes) bytes"
+            )
+        }
     }
 
     private func number(_ value: Double?) -> String { value.map { rounded($0) } ?? "-" }
@@ -207,11 +243,23 @@ private struct AnalysisJSON: Encodable {
         var downstreamTcpPayloadBytes, downstreamWireBytes: Int
     }
 
+    struct HTTPRow: Encodable {
+        var rendition, kind: String
+        var responses, failures, tcpPayloadBytes, wireBytes, retransmittedBytes: Int
+    }
+
     var streams: [Stream]
+    var http: [HTTPRow]
     var capture: Capture
 
     init(_ report: CaptureReport) {
         streams = report.streams.map(Stream.init)
+        http = report.http.map {
+            HTTPRow(
+                rendition: $0.rendition, kind: $0.kind.rawValue, responses: $0.responses,
+                failures: $0.failures, tcpPayloadBytes: $0.payloadBytes, wireBytes: $0.wireBytes,
+                retransmittedBytes: $0.retransmittedBytes)
+        }
         let summary = report.capture
         capture = Capture(
             packets: summary.packets, bytes: summary.bytes, durationS: summary.durationSeconds,

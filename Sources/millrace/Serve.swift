@@ -18,6 +18,12 @@ struct Serve: AsyncParsableCommand {
             play with      ffplay http://127.0.0.1:8080/hls/live/demo/index.m3u8
             all renditions of cam (streams cam_720p, cam_480p, ...)
                            ffplay http://127.0.0.1:8080/hls/live/cam/master.m3u8
+
+            With --ladder, ffmpeg makes renditions of each published stream, and they are played as
+            <stream>_<rendition>:
+              millrace serve --ladder edge-ladder     (live/demo gives live/demo_720p … _240p)
+              millrace serve --ladder 480p:854x480@30:1000+128,240p:426x240@15:200+64
+            Their state, pids and last errors are in the status.
             """)
 
     @Option(help: "Address to listen on.")
@@ -58,6 +64,8 @@ struct Serve: AsyncParsableCommand {
     var hls: HLSOptions
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
+    @OptionGroup(title: "Ladder")
+    var ladder: LadderOptions
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -93,10 +101,13 @@ struct Serve: AsyncParsableCommand {
         configuration.publisherIdleMilliseconds = idleTimeout * 1000
         configuration.congestionControl = congestionControl
         configuration.hls = hls.configuration
+        configuration.ladders = try ladder.configuration().map { [$0] } ?? []
         let logger = stderrLogger(quiet ? .warning : .info)
         let server: RelayServer
         do {
             server = try await RelayServer.start(configuration, logger: logger)
+        } catch let error as LadderError {
+            fail("\(error)")
         } catch {
             let flag = (error as? ServerError)?.listener == .http ? "--http-port" : "--rtmp-port"
             let isTaken = (error as? ServerError)?.isPortTaken ?? false

@@ -1,3 +1,5 @@
+import Processes
+
 /// Messages between runner and workers that are too long for a line, in pieces.
 ///
 /// A short message is a line of its own. A longer one (the viewers of a large plan, the frames

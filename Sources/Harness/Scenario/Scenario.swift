@@ -1,3 +1,4 @@
+public import Processes
 public import SimulationKernel
 
 /// One load test, as data: what is driven, by whom, for how long, and what must hold.

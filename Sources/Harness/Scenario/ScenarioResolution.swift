@@ -1,4 +1,5 @@
 import Netem
+import Processes
 import SimulationKernel
 
 extension Scenario {

@@ -1,3 +1,5 @@
+import Processes
+
 /// What a value of a scenario may be. The decoder and the JSON Schema both derive from these.
 indirect enum ValueSpec: Sendable {
     case constant(Int)

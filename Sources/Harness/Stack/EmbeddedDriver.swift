@@ -1,3 +1,4 @@
+public import Processes
 public import Server
 
 /// Our own relay, as a child process of this binary.

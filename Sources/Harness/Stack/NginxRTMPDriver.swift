@@ -1,3 +1,4 @@
+public import Processes
 import Foundation
 import Glibc
 import Sockets

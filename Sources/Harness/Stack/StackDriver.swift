@@ -1,3 +1,5 @@
+public import Processes
+
 /// Where a running stack takes and gives streams.
 public struct StackEndpoints: Codable, Sendable, Hashable {
     /// Host name or address, IPv6 without brackets.

@@ -1,4 +1,5 @@
 import HLS
+import Processes
 import Server
 
 extension HLSConfiguration {

@@ -1,3 +1,4 @@
+import Processes
 import Capture
 import Foundation
 import Results

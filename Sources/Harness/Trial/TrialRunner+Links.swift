@@ -1,4 +1,5 @@
 import Glibc
+import Processes
 import Results
 
 /// The packet shell of a trial.

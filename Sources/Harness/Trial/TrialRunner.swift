@@ -1,3 +1,4 @@
+import Processes
 import Viewer
 import Publisher
 import Foundation

@@ -24,6 +24,11 @@ public struct ProcessError: Error, Sendable, CustomStringConvertible {
     /// What went wrong and how to mend it.
     public var message: String
 
+    public init(name: String, message: String) {
+        self.name = name
+        self.message = message
+    }
+
     public var description: String { "\(name): \(message)" }
 }
 

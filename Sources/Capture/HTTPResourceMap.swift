@@ -1,0 +1,92 @@
+import HLS
+
+/// Which rendition a path belongs to, out of the playlists that were captured.
+final class HTTPResourceMap {
+    struct Place: Hashable {
+        var rendition: String
+        var kind: HTTPResourceKind
+    }
+
+    /// Paths kept; the oldest go first.
+    static let limit = 100_000
+    /// Bytes of a path that are kept and compared.
+    static let pathLimit = 2048
+
+    private var places: [String: Place] = [:]
+    /// Paths in the order learned, from `oldest` on.
+    private var order: [String] = []
+    private var oldest = 0
+    /// The body last read of each playlist, by its hash.
+    private var bodies: [String: Int] = [:]
+
+    /// Takes a playlist's body.
+    ///
+    /// - Parameters:
+    ///   - target: of its request, query included.
+    ///   - server: keeps equal paths of two servers apart.
+    func learn(_ body: [UInt8], target: String, server: String) {
+        let path = Self.path(target)
+        let hash = body.hashValue
+        guard bodies[server + path] != hash else { return }
+        if bodies.count >= 4_096 { bodies = [:] }
+        bodies[server + path] = hash
+        guard let playlist = try? HLSPlaylist.parse(String(decoding: body, as: UTF8.self)) else {
+            return
+        }
+        keep(path, Place(rendition: path, kind: .playlist), server)
+        guard case .media(let media) = playlist else { return }
+        func add(_ uri: String, _ kind: HTTPResourceKind) {
+            let resolved = URIReference.resolve(uri, against: "http://\(server)\(path)")
+            guard let target = Self.target(of: resolved) else { return }
+            keep(target, Place(rendition: path, kind: kind), server)
+        }
+        for segment in media.segments {
+            if let map = segment.map { add(map.uri, .initialization) }
+            add(segment.uri, .segment)
+            for part in segment.parts where part.uri != segment.uri { add(part.uri, .part) }
+        }
+        if let partial = media.partialSegment {
+            if let map = partial.map { add(map.uri, .initialization) }
+            for part in partial.parts { add(part.uri, .part) }
+        }
+        for hint in media.preloadHints {
+            add(hint.uri, hint.kind == .part ? .part : .initialization)
+        }
+    }
+
+    private func keep(_ target: String, _ place: Place, _ server: String) {
+        let key = server + String(decoding: target.utf8.prefix(Self.pathLimit), as: UTF8.self)
+        if let known = places[key] {
+            // A range of a segment's own file may be hinted as a part; the segment stays one.
+            if known.kind == .part, place.kind == .segment { places[key] = place }
+            return
+        }
+        places[key] = place
+        order.append(key)
+        if order.count - oldest > Self.limit {
+            places.removeValue(forKey: order[oldest])
+            oldest += 1
+            if oldest > Self.limit {
+                order.removeFirst(oldest)
+                oldest = 0
+            }
+        }
+    }
+
+    /// The place of a request's target: as a playlist writes it, else without its query.
+    func place(of target: String, server: String) -> Place? {
+        let target = String(decoding: target.utf8.prefix(Self.pathLimit), as: UTF8.self)
+        return places[server + target] ?? places[server + Self.path(target)]
+    }
+
+    static func path(_ target: String) -> String {
+        String(target.prefix { $0 != "?" && $0 != "#" })
+    }
+
+    /// Path and query of an absolute URL.
+    private static func target(of url: String) -> String? {
+        guard let scheme = url.firstRange(of: "://") else { return nil }
+        let rest = url[scheme.upperBound...]
+        return rest.firstIndex(of: "/").map { String(rest[$0...].prefix { $0 != "#" }) }
+    }
+}

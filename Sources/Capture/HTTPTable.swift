@@ -1,0 +1,103 @@
+/// The rows of HTTP traffic, and which one a response belongs to.
+final class HTTPTable {
+    /// Paths that no playlist has listed so far: one may come later.
+    static let unresolvedLimit = 20_000
+    /// Rows of renditions.
+    static let rowLimit = 4_096
+
+    private enum Owner: Hashable {
+        case place(HTTPResourceMap.Place)
+        case path(server: String, target: String)
+        case nobody(HTTPResourceKind)
+    }
+
+    private struct Entry {
+        var owner: Owner
+        var row: HTTPTrafficRow
+    }
+
+    let map = HTTPResourceMap()
+    /// As of the analyzer's options.
+    var window: Range<Int64>?
+    private let patterns: [HTTPPathPattern]
+    private var entries: [Entry] = []
+    private var indices: [Owner: Int] = [:]
+    private var unresolved = 0
+
+    init(_ options: CaptureOptions) { patterns = Array(options.httpPatterns.prefix(1_024)) }
+
+    /// The entry for a response to `target`; nil = no request was seen.
+    func entry(target: String?, server: String) -> Int {
+        guard let target else { return entry(.nobody(.other)) }
+        if let place = map.place(of: target, server: server) { return entry(.place(place)) }
+        if unresolved < Self.unresolvedLimit {
+            let cut = String(
+                decoding: target.utf8.prefix(HTTPResourceMap.pathLimit), as: UTF8.self)
+            return entry(.path(server: server, target: cut))
+        }
+        return entry(owner(target, server))
+    }
+
+    private func entry(_ owner: Owner) -> Int {
+        if let known = indices[owner] { return known }
+        var owner = owner
+        switch owner {
+        case .path: unresolved += 1
+        case .place where entries.count - unresolved >= Self.rowLimit:
+            owner = .nobody(.other)
+            if let known = indices[owner] { return known }
+        default: break
+        }
+        entries.append(
+            Entry(
+                owner: owner,
+                row: HTTPTrafficRow(rendition: HTTPTrafficRow.unattributed, kind: .other)))
+        indices[owner] = entries.count - 1
+        return entries.count - 1
+    }
+
+    /// Where a path belongs by what is known now: playlists first, then patterns.
+    private func owner(_ target: String, _ server: String) -> Owner {
+        if let place = map.place(of: target, server: server) { return .place(place) }
+        let path = target.prefix { $0 != "?" && $0 != "#" }
+        let kind = HTTPResourceKind(path: path)
+        if let pattern = patterns.first(where: { $0.matches(path) }) {
+            return .place(
+                .init(rendition: pattern.rendition, kind: pattern.kind ?? kind ?? .other))
+        }
+        return .nobody(kind ?? .other)
+    }
+
+    /// A response's header came at `time`.
+    func began(_ index: Int, status: Int, time: Int64) {
+        guard window?.contains(time) ?? true else { return }
+        entries[index].row.responses += 1
+        if status >= 400 { entries[index].row.failures += 1 }
+    }
+
+    func add(_ index: Int, payload: Int, wire: Int, retransmitted: Int) {
+        entries[index].row.payloadBytes += payload
+        entries[index].row.wireBytes += wire
+        entries[index].row.retransmittedBytes += retransmitted
+    }
+
+    /// In the order of renditions and kinds.
+    var rows: [HTTPTrafficRow] {
+        var rows: [HTTPResourceMap.Place: HTTPTrafficRow] = [:]
+        for entry in entries {
+            var owner = entry.owner
+            if case .path(let server, let target) = owner { owner = self.owner(target, server) }
+            let place: HTTPResourceMap.Place
+            switch owner {
+            case .place(let own): place = own
+            case .nobody(let kind):
+                place = .init(rendition: HTTPTrafficRow.unattributed, kind: kind)
+            case .path: continue
+            }
+            rows[place, default: .init(rendition: place.rendition, kind: place.kind)].add(entry.row)
+        }
+        return rows.values.filter { $0.payloadBytes > 0 || $0.responses > 0 }.sorted {
+            ($0.rendition, $0.kind.rawValue) < ($1.rendition, $1.kind.rawValue)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import HLS
+
+/// One media playlist under inspection: its reloads and what is known of its segments.
+struct InspectedPlaylist: Sendable {
+    struct Fact: Sendable {
+        var duration: Double
+        var bytes: Int
+        var startSeconds: Double?
+    }
+
+    struct Removed: Sendable {
+        var location: String
+        var atSeconds: Double
+        /// How long it must stay fetchable (RFC 8216, 6.2.2): its own and the playlist's duration.
+        var keepSeconds: Double
+    }
+
+    let location: String
+    var variant: MultivariantPlaylist.Variant?
+    /// Of EXT-X-MEDIA.
+    var rendition: MultivariantPlaylist.Rendition?
+    var reloads: ReloadValidator
+    /// By media sequence number.
+    var facts: [Int: Fact] = [:]
+    /// Segments fetched or given up, by media sequence number.
+    var handled: Set<Int> = []
+    var tracks: [MediaPlaylist.InitializationSection: InitializationTracks?] = [:]
+    var removed: [Removed] = []
+    var checkedResponses = 0
+
+    /// Removed segments remembered.
+    static let removedLimit = 50
+
+    init(_ location: String) {
+        self.location = location
+        reloads = ReloadValidator(location: location)
+    }
+
+    /// Takes a whole playlist.
+    mutating func receive(_ playlist: MediaPlaylist, atSeconds seconds: Double) -> [Violation] {
+        if let old = reloads.playlist, playlist.mediaSequence > old.mediaSequence {
+            let gone = min(playlist.mediaSequence - old.mediaSequence, old.segments.count)
+            for segment in old.segments.prefix(gone) where !segment.isGap {
+                removed.append(
+                    Removed(
+                        location: URIReference.resolve(segment.uri, against: location),
+                        atSeconds: seconds, keepSeconds: segment.duration + old.duration))
+            }
+            removed.removeFirst(max(0, removed.count - Self.removedLimit))
+        }
+        return reloads.receive(playlist, atSeconds: seconds)
+    }
+
+    /// Runs of consecutive segments with their sizes.
+    var runs: [[BandwidthValidator.Segment]] {
+        var runs: [[BandwidthValidator.Segment]] = []
+        var last: Int?
+        for sequence in facts.keys.sorted() {
+            guard let fact = facts[sequence] else { continue }
+            let segment = BandwidthValidator.Segment(duration: fact.duration, bytes: fact.bytes)
+            if last == sequence - 1 {
+                runs[runs.count - 1].append(segment)
+            } else {
+                runs.append([segment])
+            }
+            last = sequence
+        }
+        return runs
+    }
+
+    /// Where the media's own times contradict EXTINF by more than a tenth of a second.
+    var durationViolations: [Violation] {
+        for sequence in facts.keys.sorted() {
+            guard let fact = facts[sequence], let start = fact.startSeconds,
+                let next = facts[sequence + 1]?.startSeconds, next > start,
+                let playlist = reloads.playlist
+            else { continue }
+            let index = sequence + 1 - playlist.firstListedSequence
+            let isCut =
+                playlist.segments.indices.contains(index)
+                && playlist.segments[index].isDiscontinuity
+            let difference = (next - start) - fact.duration
+            // Across a discontinuity or a wrap nothing can be told.
+            guard !isCut, abs(difference) > 0.1, next - start < 3 * fact.duration + 10 else {
+                continue
+            }
+            return [
+                Violation(
+                    .durationDiffers, at: "\(location) segment \(sequence)",
+                    "EXTINF differs by \((difference * 1000).rounded() / 1000) s from the time to the next segment's first frame"
+                )
+            ]
+        }
+        return []
+    }
+}

@@ -1,0 +1,108 @@
+import HLS
+import NIOCore
+
+extension PresentationInspector {
+    /// Fetches and looks at segments that were not there before.
+    mutating func fetchSegments() async {
+        guard options.segmentLimit > 0 else { return }
+        for index in members.indices {
+            guard let playlist = members[index].reloads.playlist else { continue }
+            for (offset, segment) in playlist.segments.enumerated() {
+                let sequence = playlist.firstListedSequence + offset
+                guard members[index].handled.count < options.segmentLimit else { break }
+                guard !segment.isGap, members[index].handled.insert(sequence).inserted else {
+                    continue
+                }
+                if Task.isCancelled { return }
+                await fetch(segment, sequence, playlist, of: index)
+            }
+        }
+    }
+
+    private mutating func fetch(
+        _ segment: MediaPlaylist.Segment, _ sequence: Int, _ playlist: MediaPlaylist,
+        of index: Int
+    ) async {
+        let location = members[index].location
+        let place = "\(location) segment \(sequence)"
+        let tracks = await initialization(segment.map, of: index)
+        let url = URIReference.resolve(segment.uri, against: location)
+        let resource: FetchedResource
+        do {
+            resource = try await source.load(
+                url, range: Self.range(segment.byteRange), timeout: timeout)
+        } catch {
+            list.add([Violation(.segmentUnfetchable, at: place, "\(error)")])
+            return
+        }
+        guard (200...206).contains(resource.response.status) else {
+            list.add([
+                Violation(
+                    .segmentUnfetchable, at: place,
+                    "\(url) is in the playlist and answers \(resource.response.status)")
+            ])
+            return
+        }
+        segments += 1
+        if source.isHTTP, members[index].checkedResponses < 1 {
+            members[index].checkedResponses += 1
+            list.add(
+                ResponseValidator.segment(
+                    resource.response, targetDuration: playlist.targetDuration))
+        }
+        var fact = InspectedPlaylist.Fact(
+            duration: segment.duration, bytes: resource.body.readableBytes)
+        // An encrypted segment has nothing to see.
+        if segment.key.map({ $0.method == "NONE" }) ?? true {
+            let inspection = resource.body.withUnsafeReadableBytes {
+                SegmentInspection.inspect($0, tracks: tracks)
+            }
+            fact.startSeconds = inspection.startSeconds
+            list.add(
+                inspection.violations(
+                    promisesIndependence: playlist.hasIndependentSegments
+                        || (root?.hasIndependentSegments ?? false),
+                    hasMap: segment.map != nil, at: place))
+        }
+        members[index].facts[sequence] = fact
+    }
+
+    private static func range(_ range: MediaPlaylist.ByteRange?) -> Range<Int>? {
+        guard let range, let offset = range.offset, range.length > 0,
+            !offset.addingReportingOverflow(range.length).overflow
+        else { return nil }
+        return offset..<offset + range.length
+    }
+
+    private mutating func initialization(
+        _ section: MediaPlaylist.InitializationSection?, of index: Int
+    ) async -> InitializationTracks? {
+        guard let section else { return nil }
+        if let known = members[index].tracks[section] { return known }
+        let location = members[index].location
+        let url = URIReference.resolve(section.uri, against: location)
+        var tracks: InitializationTracks?
+        do {
+            let resource = try await source.load(
+                url, range: Self.range(section.byteRange), timeout: timeout)
+            guard (200...206).contains(resource.response.status) else {
+                throw FetchError("\(url) answers \(resource.response.status)")
+            }
+            tracks = resource.body.withUnsafeReadableBytes { InitializationTracks($0) }
+            // The initialization section of a transport stream is its PAT and PMT.
+            let isTransportStream = resource.body.readableBytesView.first == 0x47
+            if tracks == nil, !isTransportStream {
+                list.add([
+                    Violation(
+                        .initInvalid, at: location,
+                        "\(url) of EXT-X-MAP holds no 'moov' box with a track")
+                ])
+            }
+        } catch {
+            list.add([Violation(.initUnfetchable, at: location, "EXT-X-MAP: \(error)")])
+        }
+        // A playlist has a few; one that names thousands gets no room.
+        if members[index].tracks.count < 256 { members[index].tracks[section] = .some(tracks) }
+        return tracks
+    }
+}

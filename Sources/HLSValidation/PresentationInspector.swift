@@ -1,0 +1,269 @@
+public import HLS
+import NIOCore
+import NIOPosix
+
+/// What `PresentationInspector` is to look at.
+public struct InspectionOptions: Sendable {
+    /// How long live playlists are followed, seconds, 0…86 400; what does not change is read once.
+    public var seconds = 30.0
+    /// Segments fetched of each playlist, 0…100 000; 0 = none, and nothing is said about media.
+    public var segmentLimit = 200
+    /// Seconds for one answer, apart from blocking reloads.
+    public var timeoutSeconds = 15.0
+
+    public init() {}
+}
+
+/// What was found.
+public struct InspectionReport: Sendable, Encodable {
+    public var location: String
+    /// Media playlists.
+    public var playlists = 0
+    public var reloads = 0
+    public var segments = 0
+    public var isLive = false
+    public var errors = 0
+    public var warnings = 0
+    /// Violations beyond the limits of `ViolationList`.
+    public var omitted = 0
+    public var violations: [Violation] = []
+}
+
+/// Reads a presentation from its server or from files, follows it while it is live, and reports
+/// every rule that it breaks.
+public struct PresentationInspector {
+    /// Media playlists of one presentation.
+    static let playlistLimit = 64
+
+    let source: ResourceSource
+    let options: InspectionOptions
+    let location: String
+    var list = ViolationList()
+    var members: [InspectedPlaylist] = []
+    var root: MultivariantPlaylist?
+    var reloads = 0
+    var segments = 0
+    private var differences: Set<String> = []
+    private let start = ContinuousClock.now
+
+    /// Looks at everything; live playlists are followed for `options.seconds`.
+    ///
+    /// - Parameter target: an `http://` URL, a playlist file, or a directory with one.
+    /// - Throws: `FetchError` where the target names nothing, or the playlist itself cannot be had.
+    public static func inspect(
+        _ target: String, options: InspectionOptions = .init()
+    ) async throws(FetchError) -> InspectionReport {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let result: Result<InspectionReport, FetchError>
+        do throws(FetchError) {
+            var inspector = try PresentationInspector(target, options: options, group: group)
+            result = .success(try await inspector.run())
+        } catch {
+            result = .failure(error)
+        }
+        try? await group.shutdownGracefully()
+        return try result.get()
+    }
+
+    private init(
+        _ target: String, options: InspectionOptions, group: MultiThreadedEventLoopGroup
+    ) throws(FetchError) {
+        self.options = options
+        if target.contains("://") {
+            _ = try HTTPAddress(target)
+            source = .http(HTTPGetter(group: group))
+            location = target
+        } else {
+            source = .files
+            location = try ResourceSource.path(target)
+        }
+    }
+
+    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+    var timeout: Duration { .milliseconds(Int64(options.timeoutSeconds * 1000)) }
+
+    private mutating func run() async throws(FetchError) -> InspectionReport {
+        let first = try await source.load(location, timeout: timeout)
+        guard first.response.status == 200 else {
+            throw FetchError("\(location): the server answers \(first.response.status)")
+        }
+        let (playlist, violations) = PlaylistValidator.check(
+            String(buffer: first.body), at: location)
+        list.add(violations)
+        switch playlist {
+        case nil: return report
+        case .multivariant(let multivariant):
+            root = multivariant
+            if source.isHTTP {
+                list.add(
+                    ResponseValidator.playlist(first.response, isLive: false, targetDuration: 0))
+            }
+            addMembers(of: multivariant)
+            for index in members.indices { await load(index) }
+        case .media(let media):
+            members = [InspectedPlaylist(location)]
+            take(media, first, of: 0)
+        }
+        await fetchSegments()
+        if source.isHTTP {
+            for index in members.indices { await checkLowLatency(index) }
+            await follow()
+            await checkRemovedSegments()
+        }
+        conclude()
+        return report
+    }
+
+    private var report: InspectionReport {
+        var report = InspectionReport(location: location)
+        report.playlists = members.count
+        report.reloads = reloads
+        report.segments = segments
+        report.isLive = members.contains { isLive($0) }
+        report.errors = list.errors
+        report.warnings = list.warnings
+        report.omitted = list.omitted
+        report.violations = list.violations
+        return report
+    }
+
+    func isLive(_ member: InspectedPlaylist) -> Bool {
+        member.reloads.playlist.map { !$0.hasEndList && $0.type != .vod } ?? false
+    }
+
+    private mutating func addMembers(of multivariant: MultivariantPlaylist) {
+        func add(
+            _ uri: String, _ variant: MultivariantPlaylist.Variant?,
+            _ rendition: MultivariantPlaylist.Rendition?
+        ) {
+            let location = URIReference.resolve(uri, against: location)
+            guard members.count < Self.playlistLimit,
+                !members.contains(where: { $0.location == location })
+            else { return }
+            var member = InspectedPlaylist(location)
+            member.variant = variant
+            member.rendition = rendition
+            members.append(member)
+        }
+        for variant in multivariant.variants { add(variant.uri, variant, nil) }
+        for rendition in multivariant.renditions {
+            if let uri = rendition.uri { add(uri, nil, rendition) }
+        }
+    }
+
+    /// Reads a media playlist once.
+    mutating func load(_ index: Int) async {
+        let location = members[index].location
+        do {
+            let resource = try await source.load(location, timeout: timeout)
+            guard resource.response.status == 200 else {
+                throw FetchError("the server answers \(resource.response.status)")
+            }
+            let (playlist, violations) = PlaylistValidator.check(
+                String(buffer: resource.body), at: location)
+            list.add(violations)
+            switch playlist {
+            case .media(let media): take(media, resource, of: index)
+            case .multivariant:
+                list.add([
+                    Violation(
+                        .unreadable, at: location,
+                        "it is a multivariant playlist; a variant's must be a media playlist")
+                ])
+            case nil: break
+            }
+        } catch {
+            list.add([Violation(.playlistUnfetchable, at: location, "\(error)")])
+        }
+    }
+
+    /// Takes a whole playlist that was checked by itself.
+    mutating func take(_ media: MediaPlaylist, _ resource: FetchedResource?, of index: Int) {
+        if members[index].reloads.playlist != nil { reloads += 1 }
+        let isFirst = members[index].reloads.playlist == nil
+        list.add(members[index].receive(media, atSeconds: seconds))
+        if isFirst, source.isHTTP, let resource {
+            list.add(
+                ResponseValidator.playlist(
+                    resource.response, isLive: !media.hasEndList,
+                    targetDuration: media.targetDuration))
+        }
+    }
+
+    /// Reloads live playlists until the time is over or all have ended.
+    private mutating func follow() async {
+        while seconds < options.seconds, members.contains(where: { isLive($0) }) {
+            let shortest =
+                members.compactMap { $0.reloads.playlist?.targetDuration }.min() ?? 1
+            let pause = min(max(0.2, Double(shortest) / 2), max(0, options.seconds - seconds))
+            do {
+                try await Task.sleep(for: .milliseconds(Int64(pause * 1000)))
+            } catch {
+                return
+            }
+            for index in members.indices where isLive(members[index]) { await load(index) }
+            await fetchSegments()
+            compare()
+        }
+    }
+
+    func variantMembers() -> [VariantValidator.Member] {
+        members.compactMap { member in
+            // Subtitles have segments of their own lengths.
+            guard let playlist = member.reloads.playlist, member.rendition?.kind != .subtitles
+            else {
+                return nil
+            }
+            return VariantValidator.Member(
+                location: member.location, playlist: playlist,
+                startSeconds: member.facts.compactMapValues(\.startSeconds))
+        }
+    }
+
+    /// A difference between two playlists shows in every segment: it is told once.
+    private mutating func compare() {
+        list.add(
+            VariantValidator.check(variantMembers()).filter {
+                differences.insert("\($0.rule.id) \($0.playlist)").inserted
+            })
+    }
+
+    private mutating func conclude() {
+        compare()
+        for member in members {
+            list.add(member.durationViolations)
+            guard let variant = member.variant, let playlist = member.reloads.playlist else {
+                continue
+            }
+            let target = Double(playlist.targetDuration)
+            let audio = members.filter {
+                $0.rendition?.kind == .audio && $0.rendition?.groupID == variant.audioGroup
+            }.flatMap { other in
+                other.runs.compactMap { BandwidthValidator.peak($0, targetDuration: target) }
+            }.max()
+            list.add(
+                BandwidthValidator.check(
+                    variant, member.runs, targetDuration: target, audioPeak: audio ?? 0,
+                    at: member.location))
+        }
+    }
+
+    /// Segments that left a playlist must still be there for a while.
+    private mutating func checkRemovedSegments() async {
+        for member in members {
+            for gone in member.removed where seconds - gone.atSeconds < 0.8 * gone.keepSeconds {
+                guard let resource = try? await source.load(gone.location, timeout: timeout),
+                    resource.response.status != 200, resource.response.status != 206
+                else { continue }
+                let age = (seconds - gone.atSeconds).rounded()
+                list.add([
+                    Violation(
+                        .removedSegmentGone, at: member.location,
+                        "\(gone.location) left the playlist \(Int(age)) s ago and answers \(resource.response.status); it must be there for \(Int(gone.keepSeconds.rounded())) s, its own and the playlist's duration"
+                    )
+                ])
+                break
+            }
+        }
+    }
+}

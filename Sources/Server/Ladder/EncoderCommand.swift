@@ -1,0 +1,104 @@
+import Media
+
+/// The arguments of one ffmpeg that makes renditions of a stream.
+struct EncoderCommand: Sendable, Hashable {
+    /// Where the relay listens, as a client reaches it: `127.0.0.1`, `[::1]`.
+    var host: String
+    var port: Int
+    /// `<app>/<stream>` of the source.
+    var source: String
+    /// Query of the source and of what is published: authorises the encoder.
+    var token: String
+    var ladder: LadderConfiguration
+    /// The renditions of this process.
+    var renditions: [LadderRendition]
+
+    /// Seconds by which a timestamp may be early, for RTMP rounds to milliseconds.
+    private static let tolerance = "0.002"
+
+    var arguments: [String] {
+        var all = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"]
+        all += ["-progress", "pipe:1", "-stats_period", "1"]
+        // Source timestamps are kept, so that all encoders cut at the same ones whenever they
+        // joined; one process's clock would begin where it joined.
+        all += ["-copyts", "-flags", "low_delay"]
+        all += ["-probesize", "1000000", "-analyzeduration", "2000000", "-fpsprobesize", "0"]
+        all += ["-rtmp_live", "live", "-rtmp_buffer", "0"] + target(source)
+        all.insert("-i", at: all.count - 1)
+        for rendition in renditions { all += output(rendition) }
+        return all
+    }
+
+    /// ffmpeg would take the application's name from the URL's path by rules of its own.
+    private func target(_ stream: String) -> [String] {
+        let (application, key) = Self.split(stream)
+        return [
+            "-rtmp_app", application, "-rtmp_playpath", "\(key)?\(token)",
+            "rtmp://\(host):\(port)/\(application)",
+        ]
+    }
+
+    /// A stream's key is what follows the last `/`.
+    static func split(_ stream: String) -> (application: String, key: String) {
+        let slash = stream.lastIndex(of: "/") ?? stream.startIndex
+        return (String(stream[..<slash]), String(stream[slash...].drop { $0 == "/" }))
+    }
+
+    private func output(_ rendition: LadderRendition) -> [String] {
+        let rate = rendition.framesPerSecond
+        let video = rendition.videoBitsPerSecond
+        var all = ["-map", "0:v:0", "-vf", Self.filters(rendition), "-pix_fmt", "yuv420p"]
+        // For FLV, ffmpeg then repeats nothing: a gap stays a gap, and each stamp is unique.
+        all += ["-r", "\(rate)"]
+        all += ["-c:v", "libx264", "-preset", ladder.x264Preset]
+        if let tune = ladder.x264Tune { all += ["-tune", tune] }
+        all += ["-threads:v", "\(ladder.threads)"]
+        all += ["-b:v", "\(video)", "-maxrate", "\(video)"]
+        all += ["-bufsize", "\(video / 1000 * ladder.bufferMilliseconds)"]
+        // x264 places no key frame of its own before twice the distance of the forced ones.
+        let frames = Int((rate.doubleValue * Double(ladder.gopMilliseconds) / 1000).rounded(.up))
+        all += ["-g", "\(2 * max(1, frames))", "-keyint_min", "1", "-sc_threshold", "0"]
+        all += ["-bf", "0", "-flags:v", "+cgop", "-forced-idr", "1"]
+        all += ["-force_key_frames", "expr:\(keyFrameExpression)"]
+        // Frame stamps are SEI messages; x264 writes them again with the picture they came with.
+        all += ["-udu_sei", "1"]
+        if ladder.padsToBitrate { all += ["-x264-params", "nal-hrd=cbr"] }
+        if rendition.audioBitsPerSecond > 0 {
+            // The AAC encoder begins before its first sample. Before time 0 FLV cannot go, and
+            // ffmpeg would move this rendition's timestamps.
+            all += ["-map", "0:a:0?", "-af", "aselect='gte(t,0.15)'"]
+            all += ["-c:a", "aac", "-b:a", "\(rendition.audioBitsPerSecond)"]
+        }
+        all += ["-map_metadata", "-1", "-flvflags", "no_duration_filesize", "-f", "flv"]
+        return all + target("\(source)_\(rendition.name)")
+    }
+
+    /// The first frame of each slot of 1/fps s, counted from time 0, moved to the slot's beginning:
+    /// renditions whose rates divide each other keep the same pictures, with the same stamps. Unlike
+    /// the filter `fps`, nothing waits for the next frame.
+    static func filters(_ rendition: LadderRendition) -> String {
+        let rate = rendition.framesPerSecond
+        func slot(_ time: String) -> String { "floor((\(time)+\(tolerance))*\(rate))" }
+        return [
+            "select='isnan(prev_selected_t)+gt(\(slot("t")),\(slot("prev_selected_t")))'",
+            "setpts='\(slot("T"))/(\(rate))/TB'",
+            "settb=1/(\(rate))",
+            "scale=\(rendition.width):\(rendition.height)",
+            "setsar=1",
+        ].joined(separator: ",")
+    }
+
+    /// True for the first frame at or after each multiple of the distance, in time of the slowest
+    /// rendition, so that a picture at which one rendition cuts is one that all have.
+    private var keyFrameExpression: String {
+        let slowest =
+            ladder.renditions.map(\.framesPerSecond)
+            .min { $0.doubleValue < $1.doubleValue } ?? 30
+        let distance = "\(Double(ladder.gopMilliseconds) / 1000)"
+        func group(_ time: String) -> String {
+            let slot = "floor((\(time)+\(Self.tolerance))*\(slowest))/(\(slowest))"
+            return "floor((\(slot)+\(Self.tolerance))/\(distance))"
+        }
+        return "if(isnan(prev_forced_t),1,gt(\(group("t")),\(group("prev_forced_t"))))"
+    }
+}

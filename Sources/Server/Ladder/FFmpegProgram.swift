@@ -1,0 +1,26 @@
+import Glibc
+
+/// The ffmpeg that makes renditions.
+enum FFmpegProgram {
+    /// The absolute path of `configured`, or of `ffmpeg` in the PATH.
+    ///
+    /// - Throws: `LadderError` that says how to install it.
+    static func path(_ configured: String?) throws(LadderError) -> String {
+        if let configured {
+            guard access(configured, X_OK) == 0 else {
+                throw LadderError(
+                    "the ladder's encoder \(configured) is missing or cannot be executed; install ffmpeg with: apt-get install ffmpeg"
+                )
+            }
+            return configured
+        }
+        let directories = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin"
+        for directory in directories.split(separator: ":") {
+            let path = "\(directory)/ffmpeg"
+            if access(path, X_OK) == 0 { return path }
+        }
+        throw LadderError(
+            "a ladder needs ffmpeg with libx264, and there is none in the PATH; install it with: apt-get install ffmpeg"
+        )
+    }
+}

@@ -1,0 +1,42 @@
+/// What became of one source's ladder; part of the status API.
+public struct LadderStatus: Sendable, Codable, Hashable {
+    public enum State: String, Sendable, Codable {
+        /// ffmpeg has been started and has made no frame yet.
+        case starting
+        case running
+        /// ffmpeg ended; it will be started again.
+        case backingOff = "backing-off"
+        /// Given up after too many failures in a row.
+        case failed
+        /// The source is gone; ffmpeg is ending.
+        case stopping
+        case stopped
+    }
+
+    public struct Rendition: Sendable, Codable, Hashable {
+        public var name: String
+        /// `<app>/<stream>` of the rendition on the relay.
+        public var stream: String
+        public var state: State
+        /// The encoder's process, which leads a process group of the same number; nil while there is
+        /// none. In mode `single` all renditions have the same.
+        public var pid: Int32?
+        /// Times that ffmpeg was started again.
+        public var restarts: Int
+        /// How the last process ended and the last line it wrote to standard error.
+        public var lastError: String?
+        /// Since the present process began; in mode `single` of the first rendition only.
+        public var encodedFrames: Int?
+        /// Repeated because the source had a gap or a lower frame rate.
+        public var duplicatedFrames: Int?
+        /// Dropped because they came too close together.
+        public var droppedFrames: Int?
+        /// Media seconds made per second; below 1 the encoder does not keep up.
+        public var speed: Double?
+    }
+
+    /// `<app>/<stream>`
+    public var source: String
+    public var mode: LadderConfiguration.Mode
+    public var renditions: [Rendition]
+}

@@ -1,0 +1,36 @@
+/// How soon an encoder that ended is started again, and when it is given up.
+public struct RestartPolicy: Sendable, Codable, Hashable {
+    /// Milliseconds before the first restart, 10…60 000.
+    public var firstDelayMilliseconds = 250
+    /// The delay doubles with each failure in a row, up to this; `firstDelayMilliseconds`…600 000.
+    public var longestDelayMilliseconds = 15_000
+    /// Failures in a row after which the encoder has failed for good, 1…1 000.
+    public var limit = 20
+    /// An encoder that has run for so long begins a new row of failures.
+    public var healthyMilliseconds = 10_000
+
+    public init() {}
+
+    /// The delay before a restart.
+    ///
+    /// - Parameters:
+    ///   - failures: failures in a row, this one included; 1 or more.
+    ///   - jitter: 0…1; takes off up to half, so that encoders that fell together do not all
+    ///     come back together.
+    public func delayMilliseconds(failures: Int, jitter: Double) -> Int {
+        let doublings = min(max(0, failures - 1), 20)
+        let whole = min(longestDelayMilliseconds, firstDelayMilliseconds << doublings)
+        return whole - Int(Double(whole) / 2 * min(max(jitter, 0), 1))
+    }
+
+    func check() throws(LadderError) {
+        try LadderConfiguration.check(
+            firstDelayMilliseconds, 10...60_000, "milliseconds before the first restart")
+        try LadderConfiguration.check(
+            longestDelayMilliseconds, firstDelayMilliseconds...600_000,
+            "milliseconds before a later restart")
+        try LadderConfiguration.check(limit, 1...1_000, "restarts in a row")
+        try LadderConfiguration.check(
+            healthyMilliseconds, 0...3_600_000, "milliseconds of good running")
+    }
+}

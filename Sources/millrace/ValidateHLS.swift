@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import HLSValidation
+
+struct ValidateHLS: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate-hls",
+        abstract: "Check HLS playlists, segments and a server's answers against RFC 8216.",
+        discussion: """
+            millrace validate-hls http://127.0.0.1:8080/live/demo/index.m3u8
+            millrace validate-hls recording/           (a directory with its playlist)
+            millrace validate-hls index.m3u8 --json
+
+            A live URL is followed for --seconds: reloads, blocking reloads, delta updates and removed
+            segments are checked too. Each finding has a rule, its section and a severity. Exit code 0
+            without errors, 99 with.
+            """)
+
+    @Argument(help: "http:// URL, playlist file, or directory with one.")
+    var target: String
+    @Option(help: "Seconds for which live playlists are followed, 0 to 86400.")
+    var seconds = 30.0
+    @Option(help: "Segments to fetch of each playlist, 0 to 100000; 0 = playlists alone.")
+    var segments = 200
+    @Option(help: "Seconds to wait for an answer, 1 to 600.")
+    var timeout = 15.0
+    @Flag(help: "Print the report as JSON.")
+    var json = false
+
+    func validate() throws {
+        try check(seconds, in: 0...86_400, "--seconds")
+        try check(segments, in: 0...100_000, "--segments")
+        try check(timeout, in: 1...600, "--timeout")
+    }
+
+    func run() async throws {
+        let report: InspectionReport
+        do {
+            var options = InspectionOptions()
+            options.seconds = seconds
+            options.segmentLimit = segments
+            options.timeoutSeconds = timeout
+            report = try await PresentationInspector.inspect(target, options: options)
+        } catch {
+            fail("\(error)")
+        }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            for violation in report.violations { print(violation) }
+            if report.omitted > 0 { print("… and \(report.omitted) more of the same kinds") }
+            print(
+                "\(report.errors) errors, \(report.warnings) warnings in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
+            )
+        }
+        if report.errors > 0 { throw ExitCode(99) }
+    }
+}

@@ -1,0 +1,273 @@
+import Testing
+
+@testable import Capture
+
+/// Whose bytes the responses of a web server are.
+struct HTTPAttributionTests {
+    /// One keep-alive connection to a web server.
+    struct Session {
+        var script = PacketScript()
+        var connection = PacketScript.Connection(clientPort: 50001, serverPort: 8080)
+
+        init() { script.handshake(&connection) }
+
+        mutating func request(_ target: String, method: String = "GET") {
+            script.send(
+                Array("\(method) \(target) HTTP/1.1\r\nHost: x\r\n\r\n".utf8), &connection, up: true
+            )
+        }
+
+        static func response(
+            _ body: [UInt8], status: String = "200 OK", isChunked: Bool = false,
+            headers: String = ""
+        ) -> [UInt8] {
+            guard isChunked else {
+                return Array(
+                    "HTTP/1.1 \(status)\r\n\(headers)Content-Length: \(body.count)\r\n\r\n".utf8)
+                    + body
+            }
+            var bytes = Array(
+                "HTTP/1.1 \(status)\r\n\(headers)Transfer-Encoding: chunked\r\n\r\n".utf8)
+            for start in stride(from: 0, to: body.count, by: 700) {
+                let part = body[start..<min(body.count, start + 700)]
+                bytes += Array("\(String(part.count, radix: 16))\r\n".utf8) + part + [13, 10]
+            }
+            return bytes + Array("0\r\nX-Trailer: 1\r\n\r\n".utf8)
+        }
+
+        /// Sends bytes in segments of `size`.
+        mutating func answer(_ bytes: [UInt8], size: Int = 1000) {
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                script.send(
+                    Array(bytes[start..<min(bytes.count, start + size)]), &connection, up: false)
+            }
+        }
+
+        mutating func get(_ target: String, _ response: [UInt8]) {
+            request(target)
+            answer(response)
+        }
+
+        /// Rows by rendition and kind.
+        func rows(_ options: CaptureOptions = .init()) -> [String: HTTPTrafficRow] {
+            let report = script.analyzed(options)
+            let bytes = report.capture.ports.reduce(0) { $0 + $1.downstream.payloadBytes }
+            let wire = report.capture.ports.reduce(0) { $0 + $1.downstream.linkBytes }
+            // Every byte is somebody's.
+            #expect(report.http.reduce(0) { $0 + $1.payloadBytes } == bytes)
+            #expect(report.http.reduce(0) { $0 + $1.wireBytes } == wire)
+            #expect(report.streams.isEmpty)
+            #expect(report.capture.undissectedFlows == 0)
+            return Dictionary(
+                uniqueKeysWithValues: report.http.map {
+                    ("\($0.rendition) \($0.kind.rawValue)", $0)
+                })
+        }
+    }
+
+    static let playlist = Array(
+        """
+        #EXTM3U
+        #EXT-X-VERSION:9
+        #EXT-X-TARGETDURATION:2
+        #EXT-X-PART-INF:PART-TARGET=1
+        #EXT-X-MAP:URI="../init.mp4?v=1"
+        #EXTINF:2,
+        s1.m4s
+        #EXT-X-PART:DURATION=1,URI="s2.0.m4s"
+        #EXT-X-PRELOAD-HINT:TYPE=PART,URI="s2.1.m4s"
+
+        """.utf8)
+
+    static func media(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0) } }
+
+    @Test("responses of one connection go to what the playlist lists", arguments: [false, true])
+    func playlists(isChunked: Bool) throws {
+        var session = Session()
+        func response(_ body: [UInt8]) -> [UInt8] {
+            Session.response(body, isChunked: isChunked)
+        }
+        session.get("/hls/a/index.m3u8?_HLS_msn=2", response(Self.playlist))
+        session.get("/hls/init.mp4?v=1", response(Self.media(800)))
+        session.get("/hls/a/s1.m4s", response(Self.media(30_000)))
+        session.get("/hls/a/s2.0.m4s?token=x", response(Self.media(5_000)))
+        session.get("/hls/a/s2.1.m4s", response(Self.media(6_000)))
+        session.get("/hls/a/s9.m4s", response(Self.media(100)))
+        session.get("/favicon", response(Self.media(10)))
+        let rows = session.rows()
+        let name = "/hls/a/index.m3u8"
+        #expect(rows["\(name) playlist"]?.payloadBytes == response(Self.playlist).count)
+        #expect(rows["\(name) init"]?.payloadBytes == response(Self.media(800)).count)
+        #expect(rows["\(name) segment"]?.payloadBytes == response(Self.media(30_000)).count)
+        #expect(
+            rows["\(name) part"]?.payloadBytes
+                == response(Self.media(5_000)).count + response(Self.media(6_000)).count)
+        #expect(rows["\(name) part"]?.responses == 2)
+        #expect(rows["unattributed segment"]?.payloadBytes == response(Self.media(100)).count)
+        #expect(rows["unattributed other"]?.payloadBytes == response(Self.media(10)).count)
+        #expect(rows.count == 6)
+        // 31 segments, or 32: headers of Ethernet, IPv4 and TCP with timestamps.
+        let segment = try #require(rows["\(name) segment"])
+        let packets = (segment.payloadBytes + 999) / 1000
+        #expect(segment.wireBytes == segment.payloadBytes + packets * 66)
+    }
+
+    @Test("pipelined responses share packets", arguments: [100, 999, 1400, 65_000])
+    func pipelined(size: Int) throws {
+        var session = Session()
+        session.get(
+            "/a.m3u8",
+            Session.response(Array("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na1.ts\n".utf8)))
+        session.get(
+            "/b.m3u8",
+            Session.response(Array("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nb1.ts\n".utf8)))
+        for target in ["/a1.ts", "/b1.ts", "/a1.ts", "/gone.ts"] { session.request(target) }
+        let a = Session.response(Self.media(3_000))
+        let b = Session.response(Self.media(2_000))
+        let gone = Session.response(Self.media(9), status: "404 Not Found")
+        session.answer(
+            Array("HTTP/1.1 103 Early Hints\r\n\r\n".utf8) + a + b + a + gone, size: size)
+        let rows = session.rows()
+        #expect(rows["/a.m3u8 segment"]?.responses == 2)
+        #expect(rows["/a.m3u8 segment"]?.payloadBytes == 2 * a.count + 28)
+        #expect(rows["/b.m3u8 segment"]?.payloadBytes == b.count)
+        #expect(rows["unattributed segment"]?.failures == 1)
+        #expect(rows["unattributed segment"]?.payloadBytes == gone.count)
+    }
+
+    @Test("a playlist that comes later names what went before, patterns the rest")
+    func laterAndPatterns() throws {
+        var session = Session()
+        let media = Session.response(Self.media(500))
+        session.get("/hls/a/s1.m4s", media)
+        session.get("/vod/x/1.ts", media)
+        session.get("/vod/x/1.key", media)
+        session.get("/vod/y/1.ts", media)
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        var options = CaptureOptions()
+        options.httpPatterns = [
+            HTTPPathPattern(path: "/vod/x/*", rendition: "x"),
+            HTTPPathPattern(path: "/vod/*.ts", rendition: "rest", kind: .part),
+        ]
+        let rows = session.rows(options)
+        #expect(rows["/hls/a/index.m3u8 segment"]?.payloadBytes == media.count)
+        #expect(rows["x segment"]?.payloadBytes == media.count)
+        #expect(rows["x other"]?.payloadBytes == media.count)
+        #expect(rows["rest part"]?.payloadBytes == media.count)
+        #expect(rows["unattributed segment"] == nil)
+    }
+
+    @Test("what was sent twice is counted where it belongs")
+    func retransmissions() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.request("/hls/a/s1.m4s")
+        let bytes = Session.response(Self.media(3_000))
+        let start = session.connection
+        session.answer(bytes)
+        session.get("/favicon", Session.response(Self.media(10)))
+        // The first segment of the response, again and late.
+        session.script.add(
+            PacketScript.tcp(start, up: false, flags: 0x18, payload: Array(bytes[..<1000])))
+        let rows = session.rows()
+        let segment = try #require(rows["/hls/a/index.m3u8 segment"])
+        #expect(segment.retransmittedBytes == 1000)
+        #expect(segment.payloadBytes == bytes.count + 1000)
+        #expect(rows.values.reduce(0) { $0 + $1.retransmittedBytes } == 1000)
+    }
+
+    @Test("packets out of order, and one that was not captured")
+    func holes() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.request("/hls/a/s1.m4s")
+        let first = session.script.packets.count
+        let bytes = Session.response(Self.media(5_000))
+        session.answer(bytes)
+        session.script.packets.swapAt(first + 1, first + 3)
+        session.request("/hls/a/s2.0.m4s")
+        let second = session.script.packets.count
+        session.answer(bytes)
+        session.script.packets.remove(at: second + 2)
+        session.get("/favicon", Session.response(Self.media(10)))
+        let report = session.script.analyzed()
+        #expect(report.capture.gaps == 1)
+        let rows = session.rows()
+        #expect(rows["/hls/a/index.m3u8 segment"]?.payloadBytes == bytes.count)
+        #expect(rows["/hls/a/index.m3u8 part"]?.payloadBytes == bytes.count - 1000)
+        #expect(rows["unattributed other"]?.responses == 1)
+    }
+
+    @Test("a header that was not captured costs one response")
+    func lostHeader() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.request("/hls/a/s1.m4s")
+        let first = session.script.packets.count
+        session.answer(Session.response(Self.media(3_000)))
+        session.script.packets.remove(at: first)
+        let part = Session.response(Self.media(700))
+        session.get("/hls/a/s2.0.m4s", part)
+        let rows = session.rows()
+        #expect(rows["/hls/a/index.m3u8 part"]?.payloadBytes == part.count)
+        #expect((rows["unattributed other"]?.payloadBytes ?? 0) > 1_900)
+    }
+
+    @Test("HEAD, 304 and bodies up to the connection's end")
+    func bodies() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.request("/hls/a/s1.m4s", method: "HEAD")
+        session.answer(Array("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".utf8))
+        session.request("/hls/a/s1.m4s")
+        session.answer(Array("HTTP/1.1 304 Not Modified\r\nContent-Length: 5000\r\n\r\n".utf8))
+        session.request("/hls/a/s2.0.m4s")
+        session.answer(Array("HTTP/1.1 200 OK\r\n\r\n".utf8) + Self.media(4_000))
+        session.script.add(PacketScript.tcp(session.connection, up: false, flags: 0x11))
+        let rows = session.rows()
+        #expect(rows["/hls/a/index.m3u8 segment"]?.responses == 2)
+        #expect(rows["/hls/a/index.m3u8 part"]?.payloadBytes == 4_019)
+    }
+
+    @Test("a window confines rows to itself")
+    func window() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        let from = session.script.now
+        session.get("/hls/a/s1.m4s", Session.response(Self.media(3_000)))
+        var options = CaptureOptions()
+        options.window = from..<session.script.now
+        session.get("/hls/a/s2.0.m4s", Session.response(Self.media(3_000)))
+        let rows = session.rows(options)
+        #expect(rows.keys.sorted() == ["/hls/a/index.m3u8 segment"])
+        #expect(rows.values.first?.responses == 1)
+    }
+
+    /// A capture of any server names as many paths as it likes.
+    @Test func tablesAreBounded() {
+        let map = HTTPResourceMap()
+        for round in 0..<3 {
+            var text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+            for number in 0..<60_000 { text += "#EXTINF:1,\n\(round)-\(number).ts\n" }
+            map.learn(Array(text.utf8), target: "/\(round).m3u8", server: "x")
+        }
+        #expect(map.place(of: "/0-0.ts", server: "x") == nil)
+        #expect(map.place(of: "/2-59999.ts", server: "x")?.rendition == "/2.m3u8")
+        let table = HTTPTable(CaptureOptions())
+        for number in 0..<HTTPTable.unresolvedLimit + 100 {
+            table.add(
+                table.entry(target: "/\(number).ts", server: "x"), payload: 1, wire: 2,
+                retransmitted: 0)
+        }
+        #expect(table.rows.count == 1)
+        #expect(table.rows.first?.payloadBytes == HTTPTable.unresolvedLimit + 100)
+    }
+
+    @Test(arguments: [
+        ("/a/*", "/a/b/c.ts", true), ("/a/*", "/b", false), ("*.ts", "/a.ts", true),
+        ("/a/*_720p/*.ts", "/a/x_720p/1.ts", true), ("/a/*_720p/*.ts", "/a/x/1.ts", false),
+        ("/a", "/a", true), ("/a", "/ab", false), ("/ab*ba", "/aba", false),
+    ]) func patterns(pattern: String, path: String, matches: Bool) {
+        #expect(HTTPPathPattern(path: pattern, rendition: "x").matches(path[...]) == matches)
+    }
+}

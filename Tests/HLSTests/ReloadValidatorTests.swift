@@ -1,0 +1,197 @@
+import Testing
+
+@testable import HLS
+
+/// Reloads, variants, bandwidth and responses with one fault each.
+@Suite struct ReloadValidatorTests {
+    private func segment(_ number: Int, _ duration: Double = 2) -> MediaPlaylist.Segment {
+        .init(uri: "\(number).ts", duration: duration)
+    }
+
+    private func playlist(_ numbers: Range<Int>) -> MediaPlaylist {
+        MediaPlaylist(
+            targetDuration: 2, mediaSequence: numbers.lowerBound,
+            segments: numbers.map { segment($0) })
+    }
+
+    /// The rules that the second of two playlists breaks.
+    private func rules(
+        _ first: MediaPlaylist, _ second: MediaPlaylist, after seconds: Double = 2
+    ) -> [String] {
+        var validator = ReloadValidator(location: "x")
+        #expect(validator.receive(first, atSeconds: 0).isEmpty)
+        return validator.receive(second, atSeconds: seconds).map(\.rule.id)
+    }
+
+    @Test func aSlidingWindowBreaksNothing() {
+        var validator = ReloadValidator(location: "x")
+        for step in 0..<50 {
+            let violations = validator.receive(
+                playlist(step..<step + 6), atSeconds: Double(2 * step))
+            #expect(violations.isEmpty, "\(violations)")
+        }
+    }
+
+    @Test func faultsOfReloads() {
+        let first = playlist(5..<10)
+        func changed(_ change: (inout MediaPlaylist) -> Void) -> MediaPlaylist {
+            var second = playlist(6..<11)
+            change(&second)
+            return second
+        }
+        #expect(rules(first, changed { _ in }) == [])
+        #expect(rules(first, changed { $0.targetDuration = 3 }) == ["target-changed"])
+        #expect(rules(first, playlist(4..<9)).contains("media-sequence-decreased"))
+        #expect(rules(first, playlist(5..<9)) == ["media-sequence-decreased"])
+        #expect(rules(first, changed { $0.mediaSequence = 5 }).contains("segment-changed"))
+        #expect(rules(first, changed { $0.segments[0].duration = 1.9 }) == ["segment-changed"])
+        #expect(rules(first, changed { $0.segments[0].uri = "new" }) == ["segment-changed"])
+        #expect(
+            rules(first, changed { $0.discontinuitySequence = 1 }).first
+                == "discontinuity-sequence")
+        #expect(rules(first, first, after: 3.9) == [])
+        #expect(rules(first, first, after: 4.1) == ["playlist-stale"])
+        var ended = first
+        ended.hasEndList = true
+        #expect(rules(ended, changed { _ in }) == ["endlist-removed"])
+        #expect(rules(ended, ended, after: 100) == [])
+        var event = first
+        event.type = .event
+        #expect(rules(event, changed { $0.type = .event }) == ["playlist-type-violated"])
+    }
+
+    @Test func aRemovedDiscontinuityIsCounted() {
+        var first = playlist(5..<10)
+        first.segments[0].isDiscontinuity = true
+        var second = playlist(6..<11)
+        second.discontinuitySequence = 1
+        #expect(rules(first, second) == [])
+        second.discontinuitySequence = 0
+        #expect(rules(first, second).contains("discontinuity-sequence"))
+    }
+
+    @Test func datesAndPartsAreForEver() {
+        var first = playlist(5..<10)
+        first.segments[3].programDateTime = .init(millisecondsSince1970: 1000)
+        first.partialSegment = .init(parts: [.init(uri: "10.0", duration: 0.5)])
+        var second = playlist(6..<11)
+        second.segments[2].programDateTime = .init(millisecondsSince1970: 1000)
+        second.segments[4].parts = [
+            .init(uri: "10.0", duration: 0.5), .init(uri: "10.1", duration: 1.5),
+        ]
+        #expect(rules(first, second) == [])
+        var dated = second
+        dated.segments[2].programDateTime = .init(millisecondsSince1970: 1001)
+        #expect(rules(first, dated) == ["date-changed"])
+        second.segments[4].parts[0].uri = "other"
+        #expect(rules(first, second) == ["part-changed"])
+    }
+
+    @Test func variantsAgree() {
+        func rules(
+            _ change: (inout VariantValidator.Member) -> Void
+        ) -> [String] {
+            var first = VariantValidator.Member(
+                location: "a", playlist: playlist(5..<10), startSeconds: [5: 10, 6: 12])
+            first.playlist.segments[0].programDateTime = .init(millisecondsSince1970: 50_000)
+            var second = first
+            second.location = "b"
+            change(&second)
+            return VariantValidator.check([first, second]).map(\.rule.id)
+        }
+        #expect(rules { _ in } == [])
+        #expect(rules { $0.playlist.targetDuration = 3 } == ["variant-target-differs"])
+        #expect(
+            rules { $0.playlist.discontinuitySequence = 1 } == ["variant-discontinuity-differs"])
+        #expect(rules { $0.startSeconds[6] = 12.1 } == ["variant-timestamps-differ"])
+        #expect(
+            rules { $0.playlist.segments[0].programDateTime = nil } == ["variant-date-missing"])
+        #expect(
+            rules {
+                $0.playlist.segments[0].programDateTime = .init(millisecondsSince1970: 51_000)
+            } == ["variant-dates-differ"])
+        #expect(rules { $0.playlist.segments[4].duration = 1.5 } == ["variant-durations-differ"])
+    }
+
+    @Test func renditionReportsAreThereAndCurrent() {
+        var first = VariantValidator.Member(location: "h/a/i.m3u8", playlist: playlist(5..<10))
+        first.playlist.partTarget = 0.5
+        var second = first
+        second.location = "h/b/i.m3u8"
+        #expect(
+            VariantValidator.check([first, second]).map(\.rule)
+                == [.reportMissing, .reportMissing])
+        first.playlist.renditionReports = [.init(uri: "../b/i.m3u8", lastSequence: 9)]
+        second.playlist.renditionReports = [.init(uri: "../a/i.m3u8", lastSequence: 4)]
+        #expect(VariantValidator.check([first, second]).map(\.rule) == [.reportStale])
+    }
+
+    @Test func peaksAreOfWindows() {
+        typealias Segment = BandwidthValidator.Segment
+        // Six seconds a segment: each is a window of its own.
+        let even = (0..<4).map { Segment(duration: 6, bytes: 750_000 + 75_000 * $0) }
+        #expect(BandwidthValidator.peak(even, targetDuration: 6) == 1_300_000)
+        // Of 0.2 s a segment, one large one is not a window.
+        var short = [Segment](repeating: Segment(duration: 0.2, bytes: 25_000), count: 50)
+        #expect(
+            abs((BandwidthValidator.peak(short, targetDuration: 2) ?? 0) - 1_000_000) < 1)
+        short[20].bytes = 250_000
+        #expect(
+            abs((BandwidthValidator.peak(short, targetDuration: 2) ?? 0) - 2_800_000) < 1)
+        #expect(BandwidthValidator.peak([], targetDuration: 2) == nil)
+        let variant = MultivariantPlaylist.Variant(
+            uri: "v", bandwidth: 1_200_000, averageBandwidth: 900_000)
+        let long = [Segment](repeating: Segment(duration: 6, bytes: 750_000), count: 10)
+        func rules(_ segments: [Segment], audio: Double = 0) -> [String] {
+            BandwidthValidator.check(
+                variant, [segments], targetDuration: 6, audioPeak: audio, at: "v"
+            ).map(\.rule.id)
+        }
+        #expect(rules(even) == ["bandwidth-exceeded"])
+        #expect(rules(long) == ["average-bandwidth-exceeded"])
+        #expect(rules(Array(long.prefix(3))) == [])
+        #expect(rules(Array(long.prefix(3)), audio: 200_001) == ["bandwidth-exceeded"])
+    }
+
+    @Test func responses() {
+        func playlist(_ headers: [String: String], url: String = "http://x/a.m3u8") -> [String] {
+            ResponseValidator.playlist(
+                .init(url: url, status: 200, headers: headers), isLive: true, targetDuration: 4
+            ).map(\.rule.id)
+        }
+        let good = [
+            "content-type": "application/vnd.apple.mpegurl; charset=utf-8",
+            "access-control-allow-origin": "*", "cache-control": "public, max-age=2",
+        ]
+        func with(_ name: String, _ value: String?) -> [String: String] {
+            var headers = good
+            headers[name] = value
+            return headers
+        }
+        #expect(playlist(good) == [])
+        #expect(playlist(with("access-control-allow-origin", nil)) == ["cors-missing"])
+        #expect(playlist(with("cache-control", "max-age=60")) == ["cache-playlist"])
+        #expect(playlist(with("cache-control", nil)) == ["cache-playlist"])
+        #expect(playlist(with("cache-control", "no-cache")) == [])
+        #expect(
+            playlist(with("content-type", "text/html"), url: "http://x/a") == [
+                "playlist-content-type"
+            ])
+        func segment(_ headers: [String: String]) -> [String] {
+            ResponseValidator.segment(
+                .init(url: "http://x/a.ts", status: 200, headers: headers), targetDuration: 4
+            ).map(\.rule.id)
+        }
+        let media = [
+            "content-type": "video/mp2t", "access-control-allow-origin": "*",
+            "cache-control": "max-age=3600",
+        ]
+        #expect(segment(media) == [])
+        #expect(
+            segment(["access-control-allow-origin": "*"]) == [
+                "segment-content-type", "cache-segment",
+            ])
+        #expect(
+            segment(media.merging(["cache-control": "no-store"]) { $1 }) == ["cache-segment"])
+    }
+}
