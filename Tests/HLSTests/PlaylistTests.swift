@@ -47,6 +47,12 @@ import Testing
         #expect(multivariant.variants[0].codecs == ["avc1.42c01e", "mp4a.40.2"])
     }
 
+    /// Found by fuzzing: version 0 is not written, and read as 1 again.
+    @Test func versionZero() {
+        let text = Self.head + "#EXT-X-VERSION:0\n"
+        Array(text.utf8).withUnsafeBytes { HLSFuzz.fuzzPlaylist($0) }
+    }
+
     struct Bad: Sendable, CustomStringConvertible {
         var text: String
         var line: Int
