@@ -82,6 +82,7 @@ import Testing
         Bad(text: head + "#EXT-X-PART:URI=\"a,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PART:URI=\"a\"x,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PART:DURATION", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-PART:URI=a\rb,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PROGRAM-DATE-TIME:yesterday", line: 3, code: .malformed),
         Bad(
             text: head + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1", line: 4,
