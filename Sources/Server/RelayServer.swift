@@ -30,9 +30,13 @@ public final class RelayServer: Sendable {
         channels = [rtmp] + (http.map { [$0] } ?? [])
     }
 
+    /// - Throws: `ServerError` where a port cannot be had, `HLSConfigurationError`.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
+        if let problem = configuration.hls?.problem {
+            throw HLSConfigurationError(description: problem)
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let origin = configuration.hls.map { HLSOrigin($0, logger: logger) }
         let hubs = group.makeIterator().enumerated().map { index, eventLoop in
