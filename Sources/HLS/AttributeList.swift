@@ -19,6 +19,9 @@ public struct AttributeList: Sendable, Hashable {
         _ text: Substring, line: Int = 0, limits: PlaylistLimits = PlaylistLimits()
     ) throws(PlaylistError) {
         var rest = text.utf8[...]
+        guard !rest.contains(0x0D) else {
+            throw PlaylistError(.malformed, line: line, "an attribute holds a carriage return")
+        }
         func string(_ bytes: Substring.UTF8View.SubSequence) -> String { String(Substring(bytes)) }
         while true {
             while let first = rest.first, first == 0x20 || first == 0x09 || first == 0x2C {
@@ -41,10 +44,6 @@ public struct AttributeList: Sendable, Hashable {
                         .malformed, line: line, "the quoted value of \(name) does not end")
                 }
                 value = string(rest[..<end])
-                guard !value.utf8.contains(0x0D) else {
-                    throw PlaylistError(
-                        .malformed, line: line, "the value of \(name) holds a line break")
-                }
                 rest = rest[rest.index(after: end)...]
                 let comma = rest.firstIndex(of: UInt8(ascii: ",")) ?? rest.endIndex
                 guard rest[..<comma].allSatisfy({ $0 == 0x20 || $0 == 0x09 }) else {

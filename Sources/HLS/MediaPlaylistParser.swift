@@ -41,7 +41,7 @@ struct MediaPlaylistParser {
 
     private mutating func playlistTag(_ line: PlaylistLine) throws(PlaylistError) -> Bool {
         switch line.name {
-        case "EXT-X-VERSION": playlist.version = try line.integer()
+        case "EXT-X-VERSION": playlist.version = max(1, try line.integer())
         case "EXT-X-TARGETDURATION":
             // Some servers write a fraction: the tag rounds up.
             guard let seconds = PlaylistNumber.decimal(line.value), seconds >= 0, seconds < 1e9

@@ -37,7 +37,7 @@ enum MultivariantPlaylistParser {
         _ line: PlaylistLine, _ limits: PlaylistLimits, into playlist: inout MultivariantPlaylist
     ) throws(PlaylistError) {
         switch line.name {
-        case "EXT-X-VERSION": playlist.version = try line.integer()
+        case "EXT-X-VERSION": playlist.version = max(1, try line.integer())
         case "EXT-X-INDEPENDENT-SEGMENTS": playlist.hasIndependentSegments = true
         case "EXT-X-START": playlist.start = try .init(TagAttributes(line, limits: limits))
         case "EXT-X-MEDIA":

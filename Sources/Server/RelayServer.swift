@@ -35,10 +35,13 @@ public final class RelayServer: Sendable {
     /// Listens, and returns when peers may connect.
     ///
     /// - Throws: `ServerError` for a port that cannot be had, `LadderError` for a ladder that cannot
-    ///   be made.
+    ///   be made, `HLSConfigurationError`.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
+        if let problem = configuration.hls?.problem {
+            throw HLSConfigurationError(description: problem)
+        }
         let directory = StreamDirectory(configuration)
         let ladders =
             configuration.ladders.isEmpty

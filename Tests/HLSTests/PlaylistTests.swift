@@ -47,6 +47,12 @@ import Testing
         #expect(multivariant.variants[0].codecs == ["avc1.42c01e", "mp4a.40.2"])
     }
 
+    /// Found by fuzzing: version 0 is not written, and read as 1 again.
+    @Test func versionZero() {
+        let text = Self.head + "#EXT-X-VERSION:0\n"
+        Array(text.utf8).withUnsafeBytes { HLSFuzz.fuzzPlaylist($0) }
+    }
+
     struct Bad: Sendable, CustomStringConvertible {
         var text: String
         var line: Int
@@ -76,6 +82,7 @@ import Testing
         Bad(text: head + "#EXT-X-PART:URI=\"a,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PART:URI=\"a\"x,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PART:DURATION", line: 3, code: .malformed),
+        Bad(text: head + "#EXT-X-PART:URI=a\rb,DURATION=1", line: 3, code: .malformed),
         Bad(text: head + "#EXT-X-PROGRAM-DATE-TIME:yesterday", line: 3, code: .malformed),
         Bad(
             text: head + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1", line: 4,

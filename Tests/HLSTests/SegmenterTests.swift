@@ -296,6 +296,44 @@ import Testing
         #expect(segmenter.availability(sequence: 9, part: 9) == .available)
     }
 
+    /// A player may begin with an independent part: it holds the tables too.
+    @Test func independentPartsStandAlone() throws {
+        var feed = FrameFeed()
+        feed.gops = [30]
+        var segmenter = Segmenter(
+            configuration: .init(segmentDuration: 2, partDuration: 0.5), token: "a")
+        segmenter.setTracks(feed.tracks)
+        for frame in feed.frames(seconds: 6.2) {
+            _ = try segmenter.append(frame, date: SegmenterTests.date)
+        }
+        let parts = try #require(segmenter.playlist?.segments.last?.parts)
+        #expect(parts.map(\.isIndependent) == [true, false, true, false])
+        for part in parts where part.isIndependent {
+            let bytes = try #require(segmenter.resource(part.uri)?.bytes)
+            let units = try TransportStreamDemuxer.accessUnits(bytes)
+            #expect(units.filter { $0.kind == .video }.count == 15)
+            #expect(units.first { $0.kind == .video }?.isRandomAccess == true)
+        }
+    }
+
+    @Test func contentTypes() throws {
+        for (container, rate, expected) in [
+            (SegmenterTests.Container.ts, 30, "video/mp2t"), (.fmp4, 30, "video/mp4"),
+            (.fmp4, nil, "audio/mp4"),
+        ] as [(SegmenterTests.Container, Double?, String)] {
+            var feed = FrameFeed()
+            feed.framesPerSecond = rate
+            var segmenter = Segmenter(
+                configuration: .init(container: container, segmentDuration: 2), token: "a")
+            segmenter.setTracks(feed.tracks)
+            for frame in feed.frames(seconds: 5) {
+                _ = try segmenter.append(frame, date: SegmenterTests.date)
+            }
+            let segment = try #require(segmenter.playlist?.segments.last)
+            #expect(segmenter.resource(segment.uri)?.contentType == expected)
+        }
+    }
+
     /// Frames far apart: a part has a whole number of them.
     @Test(arguments: [10, 15, 24, 25, 29.97, 50, 60], [0.1, 0.2, 0.25, 0.5, 1])
     func partTargets(rate: Double, part: Double) throws {

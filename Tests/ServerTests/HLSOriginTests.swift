@@ -224,6 +224,15 @@ import Testing
         }
     }
 
+    @Test func impossibleSettingsAreRefused() async throws {
+        var configuration = ServerConfiguration()
+        configuration.hls = HLSConfiguration()
+        configuration.hls?.segmentSeconds = 0
+        await #expect(throws: HLSConfigurationError.self) {
+            try await RelayServer.start(configuration, logger: quiet)
+        }
+    }
+
     @Test func configurationTravels() throws {
         var configuration = ServerConfiguration()
         configuration.packageHLS(.fmp4, part: 0.5)

@@ -1,5 +1,10 @@
 public import HLS
 
+/// Settings with which HLS cannot be served.
+public struct HLSConfigurationError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+}
+
 /// How the embedded stack packages and serves HLS.
 public struct HLSConfiguration: Sendable, Codable, Hashable {
     /// Relay streams that one multivariant playlist offers together.
@@ -81,6 +86,13 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
         if !(1...21_600).contains(windowSeconds) {
             return "the window is \(windowSeconds) s; it must be 1 s to 6 h"
         }
+        for (name, seconds) in [
+            ("firstSegmentWaitSeconds", firstSegmentWaitSeconds), ("lingerSeconds", lingerSeconds),
+            ("keepAliveSeconds", keepAliveSeconds),
+        ] where !(0...86_400).contains(seconds) {
+            return "\(name) is \(seconds); it must be 0 to 86,400 s"
+        }
+        if byteLimit < 1 << 20 { return "byteLimit is \(byteLimit); it must be 1 MiB at least" }
         for channel in channels where channel.renditions.isEmpty {
             return "the channel '\(channel.name)' has no rendition"
         }
