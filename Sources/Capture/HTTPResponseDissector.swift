@@ -93,7 +93,7 @@ struct HTTPResponseDissector {
                 position += 1
                 guard line.count <= HTTPRequestDissector.headerLimit else {
                     lose()
-                    return true
+                    continue
                 }
                 if line.last == 0x0A { finishLine(time) }
             case .length(let left):

@@ -213,6 +213,19 @@ struct HTTPAttributionTests {
         #expect((rows["unattributed other"]?.payloadBytes ?? 0) > 1_900)
     }
 
+    @Test("an endless header costs what follows in its packets, no more")
+    func endlessHeader() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.request("/hls/a/s1.m4s")
+        session.answer([UInt8](repeating: 0x41, count: 20_500))
+        let part = Session.response(Self.media(700))
+        session.get("/hls/a/s2.0.m4s", part)
+        session.get("/hls/a/s2.1.m4s", part)
+        let rows = session.rows()
+        #expect(rows["/hls/a/index.m3u8 part"]?.payloadBytes == 2 * part.count)
+    }
+
     @Test("HEAD, 304 and bodies up to the connection's end")
     func bodies() throws {
         var session = Session()
