@@ -112,7 +112,8 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore, nioPosix,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
+                nioPosix,
                 nioHTTP1,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher"]),
