@@ -31,5 +31,6 @@ public struct DataDictionary: Codable, Sendable {
             File(ProcessRow.self), File(WireRow.self), File(ProbeFrameRow.self),
             File(SegmentRow.self),
             File(CombinationRow.self),
+            File(FidelityRow.self),
         ])
 }

@@ -11,6 +11,10 @@ public struct RunResults: Sendable {
     public var processes: [ProcessRow]
     public var wire: [WireRow]
     public var probeFrames: [ProbeFrameRow]
+    /// Requests of adaptive viewers.
+    public var segments: [SegmentRow]
+    /// The comparison with a simulation, where one was made.
+    public var fidelity: [FidelityRow]
 
     /// - Throws: `ResultsError` where the directory has no readable manifest.
     public init(path: String) throws(ResultsError) {
@@ -23,6 +27,8 @@ public struct RunResults: Sendable {
         processes = Self.rows(path)
         wire = Self.rows(path)
         probeFrames = Self.rows(path)
+        segments = Self.rows(path)
+        fidelity = Self.rows(path)
     }
 
     public init(manifest: Manifest, summary: Summary) {
@@ -30,6 +36,7 @@ public struct RunResults: Sendable {
         (self.manifest, self.summary) = (manifest, summary)
         (renditions, viewers, delay) = ([], [], [])
         (processes, wire, probeFrames) = ([], [], [])
+        (segments, fidelity) = ([], [])
     }
 
     private static func rows<Row: CSVRow>(_ path: String) -> [Row] {

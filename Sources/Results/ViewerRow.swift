@@ -43,6 +43,13 @@ public struct ViewerRow: CSVRow, Equatable {
     public var modelledStalledSeconds: Double?
     public var linkLostPackets: Int?
     public var linkDroppedPackets: Int?
+    public var mediaEpochSeconds: Double?
+    public var segmentDurationSeconds: Double?
+    public var targetLatencySeconds: Double?
+    public var reloadIntervalSeconds: Double?
+    public var playlistBytes: Int?
+    public var initializationBytes: Int?
+    public var playerStartSeconds: Double?
 
     public init() {}
 
@@ -84,7 +91,7 @@ public struct ViewerRow: CSVRow, Equatable {
             "Time in the window from its first media until it left."),
         .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
         .init("algorithm", \.algorithm, "Adaptation algorithm; empty = one rendition."),
-        .init("ladder", \.ladder, "Title or ladder that it played."),
+        .init("ladder", \.ladder, "Title or ladder that it played; of HLS viewers its bit rates, kbit/s."),
         .init("max_buffer_s", \.maximumBufferSeconds, unit: "s", "Maximum buffer of the player."),
         .init(
             "session_s", \.sessionSeconds, unit: "s",
@@ -127,5 +134,24 @@ public struct ViewerRow: CSVRow, Equatable {
         .init(
             "link_dropped_packets", \.linkDroppedPackets,
             "Packets that found the link's queue full, or were dropped by it."),
+        .init(
+            "media_epoch_s", \.mediaEpochSeconds, unit: "s",
+            "When segment 0 of a live stream began at the encoder, from the shared start time."),
+        .init(
+            "segment_duration_s", \.segmentDurationSeconds, unit: "s",
+            "Media per segment, as the player had it."),
+        .init(
+            "target_latency_s", \.targetLatencySeconds, unit: "s",
+            "Distance from the live edge that the player kept."),
+        .init(
+            "reload_interval_s", \.reloadIntervalSeconds, unit: "s",
+            "Target duration: how often live playlists were loaded."),
+        .init("playlist_bytes", \.playlistBytes, unit: "bytes", "Of the latest media playlist."),
+        .init(
+            "initialization_bytes", \.initializationBytes, unit: "bytes",
+            "Of the latest initialization section; empty where there is none."),
+        .init(
+            "player_start_s", \.playerStartSeconds, unit: "s",
+            "When the first media playlist was there, from the shared start time."),
     ]
 }

@@ -72,6 +72,10 @@ public struct LiveTimeline: Hashable, Sendable {
     public var parts = 1
     public var delivery = Delivery.segments
 
+    /// How viewers hear of new segments; nil: at once, and for nothing. Only for viewers with a link
+    /// of their own.
+    public var playlists: PlaylistReloads?
+
     public enum Delivery: String, CaseIterable, Hashable, Sendable {
         /// Whole segments.
         case segments
@@ -104,6 +108,24 @@ public struct LiveTimeline: Hashable, Sendable {
         while requestable(segment + 1, duration: duration) <= time { segment += 1 }
         while segment >= 0, requestable(segment, duration: duration) > time { segment -= 1 }
         return segment
+    }
+}
+
+/// HLS's way of hearing of new segments (RFC 8216, 6.3.4): the playlist of the rung that is played
+/// is loaded again and again, and another rung's when that is chosen.
+public struct PlaylistReloads: Hashable, Sendable {
+    /// From one reload to the next (ms), > 0: the target duration.
+    public var interval: Double
+    /// Bits of a playlist.
+    public var bits: Double
+    /// Bits of a rung's initialization section, which is fetched before its first segment; nil where
+    /// segments have none (MPEG-TS).
+    public var initializationBits: Double?
+
+    public init(interval: Double, bits: Double, initializationBits: Double? = nil) {
+        self.interval = interval
+        self.bits = bits
+        self.initializationBits = initializationBits
     }
 }
 

@@ -16,6 +16,11 @@ public struct SoloSimulation: Sendable {
     /// Congestion window (bits), and when the connection was last used (ms).
     private var window = 0.0
     private var lastUsed = -Double.infinity
+    /// When the playlist was last known to be loaded (ms), and of which rung; reloads follow.
+    private var playlistLoaded = 0.0
+    private var playlistRung = -1
+    /// Rungs whose initialization section is there.
+    private var initialized: Set<Int> = []
     private let records: Bool
     public private(set) var segments: [SegmentRecord] = []
     private let index: Int
@@ -51,6 +56,7 @@ public struct SoloSimulation: Sendable {
             // Before the first segment there is nothing to join.
             now = max(now, timeline.requestable(0, duration: viewer.title.segmentDuration))
             guard now < end else { return session }
+            playlistLoaded = now
             action = player.start(
                 at: now, epoch: timeline.epoch,
                 latest: timeline.latest(at: now, duration: viewer.title.segmentDuration))
@@ -72,11 +78,13 @@ public struct SoloSimulation: Sendable {
                 action = player.timer(at: now)
             case .awaitSegment(let segment):
                 let duration = viewer.title.segmentDuration
-                let time = max(now, timeline?.requestable(segment, duration: duration) ?? now)
+                let time = heard(
+                    of: timeline?.requestable(segment, duration: duration) ?? now, from: now)
                 guard time < end else { break loop }
                 now = time
-                action = player.available(
-                    latest: timeline?.latest(at: now, duration: duration) ?? segment, at: now)
+                let latest = timeline?.latest(at: lastReload(at: now), duration: duration)
+                // The one that was heard of is there, whatever the rounding says.
+                action = player.available(latest: max(latest ?? segment, segment), at: now)
             case .finished:
                 // Who has seen the title to its end leaves.
                 departure = min(end, now + player.bufferLevel / player.playbackRate)
@@ -97,6 +105,8 @@ public struct SoloSimulation: Sendable {
         -> (Player.Action, Double)?
     {
         let bits = viewer.title.size(segment: segment, rung: rung)
+        let start = loadPlaylist(rung, from: start)
+        guard start < end else { return nil }
         let roundTrip = 2000 * cursor.delaySeconds(at: start / 1000, in: viewer.link)
         let bufferBefore = records ? player.bufferLevel : 0
         let estimate = records ? player.state.throughput : 0
@@ -141,6 +151,41 @@ public struct SoloSimulation: Sendable {
             segment, rung, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
             abandonedFor: nil)
         return (action, now)
+    }
+
+    /// When a viewer that waits from `now` on knows of what came to be at `moment`: playlists are
+    /// loaded during downloads, too.
+    private func heard(of moment: Double, from now: Double) -> Double {
+        guard let interval = timeline?.playlists?.interval else { return max(now, moment) }
+        let reloads = ((moment - playlistLoaded) / interval).rounded(.up)
+        return max(now, playlistLoaded + max(0, reloads) * interval)
+    }
+
+    /// The latest reload that is over at `now`.
+    private func lastReload(at now: Double) -> Double {
+        guard let interval = timeline?.playlists?.interval else { return now }
+        return playlistLoaded + ((now - playlistLoaded) / interval).rounded(.down) * interval
+    }
+
+    /// A rung's playlist is loaded before its first segment, and again after another's; its
+    /// initialization section once.
+    /// - Returns: when the segment can be requested.
+    private mutating func loadPlaylist(_ rung: Int, from start: Double) -> Double {
+        guard let playlists = timeline?.playlists else { return start }
+        let roundTrip = 2000 * cursor.delaySeconds(at: start / 1000, in: viewer.link)
+        var time = start
+        if playlistRung < 0 {
+            // The first playlist is there; segments come over a connection of their own.
+            time += roundTrip
+        } else if playlistRung != rung {
+            time = transfer(playlists.bits, from: time + roundTrip, roundTrip)
+            playlistLoaded = time
+        }
+        playlistRung = rung
+        if let bits = playlists.initializationBits, initialized.insert(rung).inserted {
+            time = transfer(bits, from: time + roundTrip, roundTrip)
+        }
+        return time
     }
 
     private mutating func note(

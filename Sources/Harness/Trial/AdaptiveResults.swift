@@ -15,6 +15,7 @@ extension ResultsAssembly {
         row.error = report.failure ?? ""
         row.algorithm = plan.adaptive[viewerPlan(report.index).group]?.algorithm ?? ""
         if row.rendition != "all" { row.algorithm = "fixed" }
+        row.ladder = report.bitrates.map { CSVNumber.text($0) }.joined(separator: " ")
         row.requests = report.requests.segments + report.requests.parts
         row.abandoned = report.requests.abandoned
         row.wastedBytes = report.requests.wastedBytes
@@ -33,6 +34,17 @@ extension ResultsAssembly {
         row.liveLatencySeconds = playback.liveLatency
         row.liveLatencyMaximumSeconds = playback.maximumLiveLatency
         row.skippedSeconds = playback.skipped
+        if let live = report.live {
+            row.mediaEpochSeconds = Double(live.epochNanoseconds - startNanoseconds) / 1e9
+            row.segmentDurationSeconds = live.segmentDuration / 1000
+            row.targetLatencySeconds = live.targetLatency / 1000
+            row.reloadIntervalSeconds = live.reloadInterval / 1000
+            row.playlistBytes = live.playlistBytes
+            row.initializationBytes = live.initializationBytes
+            row.playerStartSeconds =
+                Double((report.askedAtNanoseconds ?? 0) - startNanoseconds) / 1e9
+                + live.playerStart / 1000
+        }
         row.qoeLinear = playback.qoeLinear
         row.qoeLog = playback.qoeLog
         row.scoreLoLPlus = playback.scoreLoLPlus

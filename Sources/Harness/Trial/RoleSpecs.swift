@@ -146,7 +146,7 @@ extension Plan {
     }
 
     /// The place of a fixed rendition in its stream's ladder; nil for viewers that adapt.
-    private func fixedRung(of viewer: ViewerPlan) -> Int? {
+    func fixedRung(of viewer: ViewerPlan) -> Int? {
         guard viewer.rendition != "all" else { return nil }
         let ladder = publishers.filter { $0.stream == viewer.stream }.sorted {
             ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)

@@ -250,6 +250,7 @@ extension HLSLoopViewer {
             report.playback = HLSPlaybackReport(
                 player.account, player.title, isLive: player.state.isLive)
         }
+        report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
         report.requests = session.counts
         report.segments = session.records
         report.modelledStalls = link?.stalls

@@ -46,6 +46,10 @@ struct HLSSession {
 
     private(set) var counts = HLSRequestCounts()
     private(set) var records: [HLSSegmentRecord] = []
+    /// Bytes of the latest media playlist.
+    private(set) var playlistBytes = 0
+    private var initializationBytes: Int?
+    private var playerStart = 0.0
     /// Time from the join until playing began; nil before.
     private(set) var startup: Double?
 
@@ -70,6 +74,19 @@ struct HLSSession {
         self.algorithm = algorithm
         self.joinedAt = joinedAt
         self.recordLimit = recordLimit
+    }
+
+    /// nil before a live stream is played.
+    func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
+        guard let player, let live = player.configuration.live else { return nil }
+        let duration = player.title.segmentDuration
+        let epoch = player.epoch - Double(baseSequence) * duration
+        let target = rungs.lazy.compactMap { $0.playlist?.targetDuration }.first ?? 0
+        return HLSLiveFacts(
+            segmentDuration: duration, epochNanoseconds: joinedAt + Int64(epoch * 1e6),
+            targetLatency: live.targetLatency, reloadInterval: Double(target) * 1000,
+            playlistBytes: playlistBytes, initializationBytes: initializationBytes,
+            playerStart: playerStart)
     }
 
     var isPlaying: Bool { player?.isPlaying ?? false }
@@ -270,6 +287,7 @@ struct HLSSession {
         switch request.purpose {
         case .entry, .playlist: receivePlaylist(request, response, at: time)
         case .initialization:
+            initializationBytes = response.bytes
             if let (_, rung) = wanted { rungs[rung].initialization = map(of: rung) }
             advance(at: time)
         case .segment:
@@ -405,6 +423,7 @@ struct HLSSession {
                 rungs[0].loadStarted = startedAt[HLSRequest.Slot.playlist.rawValue]
                 try take(playlist, rung: 0, url: response.url, at: time)
             case (.playlist(let rung, _), .media(let playlist)):
+                playlistBytes = response.body.count
                 try take(playlist, rung: rung, url: response.url, at: time)
             case (_, .multivariant):
                 end("\(request.url) is a multivariant playlist, not a media playlist", at: time)
@@ -494,6 +513,7 @@ struct HLSSession {
         var player = try Player(
             title: title, configuration: configuration, algorithm: algorithm)
         newest = newestSegment(playlist)
+        playerStart = time
         let action = player.start(
             at: time, epoch: isLive ? epoch(playlist, duration: duration, at: time) : 0,
             latest: max(0, newest))

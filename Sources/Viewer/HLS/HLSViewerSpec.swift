@@ -133,6 +133,24 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
     public init() {}
 }
 
+/// The live stream as a viewer's player had it.
+public struct HLSLiveFacts: Codable, Sendable, Hashable {
+    /// Media per segment, ms.
+    public var segmentDuration: Double
+    /// When media sequence number 0 began at the encoder, CLOCK_MONOTONIC nanoseconds.
+    public var epochNanoseconds: Int64
+    /// Distance that the player kept from the live edge, ms.
+    public var targetLatency: Double
+    /// Target duration, ms: how often playlists were loaded.
+    public var reloadInterval: Double
+    /// Bytes of the latest playlist.
+    public var playlistBytes: Int
+    /// Bytes of the latest initialization section; nil where there was none.
+    public var initializationBytes: Int?
+    /// When the first media playlist was there and the player began, ms from the join.
+    public var playerStart: Double
+}
+
 /// One HLS viewer at the end.
 public struct HLSViewerReport: Codable, Sendable, Hashable {
     public var index: Int
@@ -158,6 +176,8 @@ public struct HLSViewerReport: Codable, Sendable, Hashable {
     public var rungNames: [String] = []
     public var playback = HLSPlaybackReport()
     public var requests = HLSRequestCounts()
+    /// What its player was told of a live stream; nil before it began, and for VOD.
+    public var live: HLSLiveFacts?
     /// At most `HLSViewerPool.mostRecords`.
     public var segments: [HLSSegmentRecord] = []
     /// Stalls by which the link's loss model shows, and their time; nil without a link.

@@ -1,0 +1,254 @@
+import ABR
+import Foundation
+import Netem
+public import Results
+import SimulationKernel
+import Viewer
+
+/// Simulates the adaptive viewers of a finished run and compares: the same players on the same
+/// links, with the segment sizes and the availability that the run had. Reads results alone.
+public struct FidelityJob {
+    private let results: RunResults
+    private let scenario: Scenario
+    private let plan: Plan
+    private let segments: [SegmentRow]
+
+    /// - Parameters:
+    ///   - path: a results directory.
+    ///   - folder: where the scenario's trace files are.
+    /// - Throws: `ResultsError`, `ScenarioErrors`.
+    public init(path: String, folder: String = ".") throws {
+        results = try RunResults(path: path)
+        let resolved = "\(path)/scenario.resolved.yml"
+        scenario = try Scenario.parse(
+            String(contentsOfFile: resolved, encoding: .utf8), file: resolved, folder: folder)
+        plan = Plan(scenario)
+        segments = results.segments
+    }
+
+    /// Largest differences of medians that count as agreement.
+    enum Limit {
+        static let bitrateShare = 0.03
+        static let stallShare = 0.05
+        static let stallSeconds = 0.5
+        static let switches = 2.0
+    }
+
+    private struct Session {
+        var group: Int
+        var bitrate: Double
+        var stalled: Double
+        var switches: Double
+    }
+
+    /// Compares, writes `fidelity.csv` into the directory and returns its rows.
+    /// - Throws: `FidelityError`.
+    public func write() throws -> [FidelityRow] {
+        let rows = try run()
+        let path = "\(results.path)/\(FidelityRow.fileName)"
+        do {
+            try FidelityRow.csv(rows).write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw FidelityError(
+                description: "\(path) cannot be written: \(error.localizedDescription)")
+        }
+        return rows
+    }
+
+    /// - Returns: a row for each group and figure, in order.
+    /// - Throws: `FidelityError` where the run has nothing that can be simulated.
+    public func run() throws -> [FidelityRow] {
+        let adaptive = results.viewers.filter {
+            $0.playProtocol == "hls" && $0.mediaEpochSeconds != nil
+                && ($0.meanBitrateKilobits ?? 0) > 0
+        }
+        guard !adaptive.isEmpty else {
+            throw FidelityError(
+                description: "\(results.path) has no live HLS viewers that played anything")
+        }
+        let bySession = Dictionary(grouping: segments) { $0.viewer ?? -1 }
+        let sizes = SegmentSizes(segments) { plan.viewers[$0 % Plan.sessionStride].stream }
+        let publishDelay = publishDelay(adaptive, bySession)
+        var measured: [Session] = []
+        var simulated: [Session] = []
+        for row in adaptive {
+            guard let index = row.viewer, bySession[index] != nil,
+                let session = try simulate(row, sizes, publishDelay: publishDelay)
+            else { continue }
+            measured.append(
+                Session(
+                    group: row.group ?? 0, bitrate: row.meanBitrateKilobits ?? 0,
+                    stalled: row.stalledSeconds ?? 0, switches: Double(row.switches ?? 0)))
+            simulated.append(session)
+        }
+        guard !measured.isEmpty else {
+            throw FidelityError(description: "\(results.path) has no segments.csv to simulate from")
+        }
+        return rows(measured, simulated, adaptive)
+    }
+
+    /// From a segment's end until it was listed: nobody asked for one sooner (ms).
+    private func publishDelay(
+        _ viewers: [ViewerRow], _ segments: [Int: [SegmentRow]]
+    ) -> Double {
+        var least = Double.infinity
+        for row in viewers {
+            guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
+                let duration = row.segmentDurationSeconds
+            else { continue }
+            for segment in segments[index] ?? [] {
+                guard let number = segment.segment, let asked = segment.requestedSeconds else {
+                    continue
+                }
+                least = min(least, asked - epoch - duration * Double(number + 1))
+            }
+        }
+        return least.isFinite ? max(0, least * 1000) : 0
+    }
+
+    private func simulate(
+        _ row: ViewerRow, _ sizes: SegmentSizes, publishDelay: Double
+    ) throws -> Session? {
+        guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
+            let duration = row.segmentDurationSeconds, let target = row.targetLatencySeconds,
+            let interval = row.reloadIntervalSeconds, let joined = row.joinSeconds,
+            let length = row.sessionSeconds, let start = row.playerStartSeconds
+        else { return nil }
+        let viewer = plan.viewers[index % Plan.sessionStride]
+        guard let adaptive = plan.adaptive[viewer.group] else { return nil }
+        let bitrates = row.ladder.split(separator: " ").compactMap { Double($0) }
+        guard !bitrates.isEmpty else { return nil }
+        let title = try Title(
+            name: row.stream, segmentDuration: duration * 1000, bitrates: bitrates,
+            sizes: sizes.table(row.stream, bitrates, duration: duration * 1000))
+        var configuration = PlayerConfiguration()
+        configuration.maximumBuffer = max(
+            Double(adaptive.buffer.nanoseconds) / 1e6, duration * 1000)
+        configuration.abandonment = adaptive.abandons ? .published : .off
+        var live = PlayerConfiguration.Live(targetLatency: target * 1000)
+        live.maximumLatency = target * 1000 * 3
+        configuration.live = live
+        let name =
+            plan.fixedRung(of: viewer).map { "fixed:\($0)" } ?? adaptive.algorithm
+        guard let algorithm = AlgorithmName(parsing: name) else { return nil }
+        var simulated = SimulatedViewer(
+            title: title, player: configuration, algorithm: algorithm,
+            link: try link(of: viewer))
+        simulated.arrival = start * 1000
+        simulated.watchTime = (joined + length - start) * 1000
+        var timeline = LiveTimeline()
+        timeline.epoch = epoch * 1000
+        timeline.publishDelay = publishDelay
+        timeline.playlists = PlaylistReloads(
+            interval: interval * 1000, bits: Double(row.playlistBytes ?? 0) * 8,
+            initializationBits: row.initializationBytes.map { Double($0) * 8 })
+        var simulation = try SoloSimulation(simulated, index: index, timeline: timeline)
+        let account = simulation.run().account
+        guard account.segments > 0 else { return nil }
+        return Session(
+            group: viewer.group, bitrate: account.meanBitrate, stalled: account.stalled / 1000,
+            switches: Double(account.switches))
+    }
+
+    /// A viewer's link as flows see it: time 0 is the run's start.
+    private func link(of viewer: ViewerPlan) throws -> RateSchedule {
+        guard let place = viewer.link else {
+            // The machine's own: more than any rendition needs.
+            return RateSchedule(constant: Bitrate(bitsPerSecond: 10_000_000_000))
+        }
+        guard let socket = plan.links[place.link].socket else {
+            throw FidelityError(
+                description: "group \(viewer.group) is behind real packets, which flows do not "
+                    + "model; take the socket shell")
+        }
+        let share = 1448.0 / Double(1448 + socket.headerBytes)
+        return try RateSchedule(
+            periods: socket.periods.map { period in
+                var period = period
+                period.bitsPerSecond = Int64((Double(period.bitsPerSecond) * share).rounded())
+                period.delayNanoseconds += socket.delay.nanoseconds
+                period.loss = 0
+                return period
+            }, startOffsetNanoseconds: place.offsetNanoseconds, wraps: socket.wraps)
+    }
+
+    // MARK: Comparison
+
+    private func rows(
+        _ measured: [Session], _ simulated: [Session], _ viewers: [ViewerRow]
+    ) -> [FidelityRow] {
+        Set(measured.map(\.group)).sorted().flatMap { group -> [FidelityRow] in
+            let real = measured.filter { $0.group == group }
+            let virtual = simulated.filter { $0.group == group }
+            let example = viewers.first { $0.group == group }
+            func row(
+                _ metric: String, _ value: (Session) -> Double, _ limit: (Double) -> Double
+            ) -> FidelityRow {
+                var row = FidelityRow()
+                row.runID = results.manifest.runID
+                row.group = group
+                row.algorithm = example?.algorithm ?? ""
+                row.link = example?.link ?? ""
+                row.sessions = real.count
+                row.metric = metric
+                let (a, b) = (Self.median(real.map(value)), Self.median(virtual.map(value)))
+                row.measured = a
+                row.simulated = b
+                row.difference = b - a
+                row.limit = limit(a)
+                row.within = abs(b - a) <= limit(a) ? 1 : 0
+                return row
+            }
+            return [
+                row("mean_bitrate_kbps", \.bitrate) { $0 * Limit.bitrateShare },
+                row("stalled_s", \.stalled) {
+                    max($0 * Limit.stallShare, Limit.stallSeconds)
+                },
+                row("switches", \.switches) { _ in Limit.switches },
+            ]
+        }
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+}
+
+/// Why a run cannot be simulated.
+public struct FidelityError: Error, CustomStringConvertible {
+    public var description: String
+}
+
+/// Bits of every segment that anybody fetched, by stream, rung and number.
+private struct SegmentSizes {
+    private var bits: [String: [Int: Double]] = [:]
+    private var last: [String: Int] = [:]
+
+    /// - Parameter stream: of a viewer.
+    init(_ rows: [SegmentRow], stream: (Int) -> String) {
+        for row in rows where row.abandonedFor == nil {
+            guard let viewer = row.viewer, let rung = row.rung, let number = row.segment,
+                let bytes = row.bytes, bytes > 0
+            else { continue }
+            let stream = stream(viewer)
+            bits["\(stream)/\(rung)", default: [:]][number] = Double(bytes) * 8
+            last[stream] = max(last[stream] ?? 0, number)
+        }
+    }
+
+    /// `[segment][rung]`; what nobody fetched has the mean of its rendition.
+    func table(_ stream: String, _ bitrates: [Double], duration: Double) -> [[Double]] {
+        let columns = bitrates.enumerated().map { rung, bitrate in
+            let known = bits["\(stream)/\(rung)"] ?? [:]
+            let mean =
+                known.isEmpty
+                ? bitrate * duration : known.values.reduce(0, +) / Double(known.count)
+            return (known: known, mean: mean)
+        }
+        return (0...(last[stream] ?? 0)).map { number in
+            columns.map { $0.known[number] ?? $0.mean }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+import Harness
+import Report
+import Results
+
+struct FidelityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fidelity",
+        abstract: "Simulate the adaptive viewers of a finished run, and compare.",
+        discussion: """
+            millrace fidelity results/20261121T134845Z-a7438d
+
+            The same players on the same links, with the run's own segment sizes and availability.
+            Writes fidelity.csv into the directory. Exit code 99 where a median differs by more than
+            its limit: 3 % of the mean bit rate, 5 % (or 0.5 s) of the stall time, 2 switches.
+            """)
+
+    @Argument(help: "A results directory of a run with live HLS viewers.")
+    var directory: String
+    @Option(help: "Where the scenario's trace files are.")
+    var folder = "."
+
+    func run() throws {
+        do {
+            let rows = try FidelityJob(path: directory, folder: folder).write()
+            let report = FidelityReport(rows)
+            print(report.text, terminator: "")
+            fflush(nil)
+            if !report.agrees { throw ExitCode(99) }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            fail("\(error)", code: 2)
+        }
+    }
+}
