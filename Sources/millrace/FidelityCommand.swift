@@ -13,7 +13,8 @@ struct FidelityCommand: ParsableCommand {
 
             The same players on the same links, with the run's own segment sizes and availability.
             Writes fidelity.csv into the directory. Exit code 99 where a median differs by more than
-            its limit: 3 % of the mean bit rate, 5 % (or 0.5 s) of the stall time, 2 switches.
+            its limit: 3 % of the mean bit rate, 5 % (or 0.5 s) of the stall time, 2 switches; 97 where
+            the run is void.
             """)
 
     @Argument(help: "A results directory of a run with live HLS viewers.")
@@ -23,10 +24,15 @@ struct FidelityCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let rows = try FidelityJob(path: directory, folder: folder).write()
+            let job = try FidelityJob(path: directory, folder: folder)
+            let rows = try job.write()
             let report = FidelityReport(rows)
             print(report.text, terminator: "")
             fflush(nil)
+            guard job.voidReasons.isEmpty else {
+                say("the run is void (\(job.voidReasons.joined(separator: "; "))): its viewers were not what they should be, and a difference says nothing of the simulator")
+                throw ExitCode(97)
+            }
             if !report.agrees { throw ExitCode(99) }
         } catch let code as ExitCode {
             throw code

@@ -26,6 +26,9 @@ public struct FidelityJob {
         segments = results.segments
     }
 
+    /// Why the run is no measurement; empty where it is.
+    public var voidReasons: [String] { results.manifest.validity.reasons }
+
     /// Largest differences of medians that count as agreement.
     enum Limit {
         static let bitrateShare = 0.03
