@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define MILLRACE_DEVICE_QUEUE 20000
+
 static int write_file(const char *path, const char *text) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
@@ -76,6 +78,11 @@ int millrace_configure_interface(const char *name, uint32_t address, uint32_t ma
     if (result == 0 && mtu > 0) {
         request.ifr_mtu = mtu;
         result = ioctl(fd, SIOCSIFMTU, &request);
+        if (result == 0) {
+            // A burst waits here until the shell reads it: it is the model's queue that drops.
+            request.ifr_qlen = MILLRACE_DEVICE_QUEUE;
+            result = ioctl(fd, SIOCSIFTXQLEN, &request);
+        }
     }
     if (result == 0) result = ioctl(fd, SIOCGIFFLAGS, &request);
     if (result == 0) {

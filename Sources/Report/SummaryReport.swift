@@ -8,7 +8,8 @@ public struct SummaryReport: Sendable {
 
     public var text: String {
         let sections = [
-            verdict, thresholds, renditions, AdaptiveReport(results.viewers).text,
+            verdict, thresholds, renditions, GroupReport(results: results).text,
+            AdaptiveReport(results.viewers).text,
             FidelityReport(results.fidelity).text, reconciliation,
             health, roles, notes,
         ]

@@ -91,7 +91,9 @@ public struct ViewerRow: CSVRow, Equatable {
             "Time in the window from its first media until it left."),
         .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
         .init("algorithm", \.algorithm, "Adaptation algorithm; empty = one rendition."),
-        .init("ladder", \.ladder, "Title or ladder that it played; of HLS viewers its bit rates, kbit/s."),
+        .init(
+            "ladder", \.ladder,
+            "Title or ladder that it played; of HLS viewers its bit rates, kbit/s."),
         .init("max_buffer_s", \.maximumBufferSeconds, unit: "s", "Maximum buffer of the player."),
         .init(
             "session_s", \.sessionSeconds, unit: "s",

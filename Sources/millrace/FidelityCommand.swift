@@ -30,7 +30,9 @@ struct FidelityCommand: ParsableCommand {
             print(report.text, terminator: "")
             fflush(nil)
             guard job.voidReasons.isEmpty else {
-                say("the run is void (\(job.voidReasons.joined(separator: "; "))): its viewers were not what they should be, and a difference says nothing of the simulator")
+                say(
+                    "the run is void (\(job.voidReasons.joined(separator: "; "))): its viewers were not what they should be, and a difference says nothing of the simulator"
+                )
                 throw ExitCode(97)
             }
             if !report.agrees { throw ExitCode(99) }

@@ -18,9 +18,10 @@ struct Link: ParsableCommand {
             model (loss, then a queue in front of the rate, then delay; 1500-byte MTU). A server on \
             this machine that listens on every address (0.0.0.0) is at $MILLRACE_GATEWAY, \
             100.64.0.1 for the first link. As root, and with nft or iptables, the outside is \
-            reachable, too, through address translation. The exit code is COMMAND's own, 128 + n \
-            after signal n, 127 where it is not found. Ctrl-C reaches COMMAND; SIGTERM and SIGINT \
-            sent to millrace are passed on, the second one kills. When COMMAND ends, so does \
+            reachable, too, through address translation, unless a firewall here drops what is \
+            forwarded. The exit code is COMMAND's own, 128 + n after signal n, 127 where it is \
+            not found, 126 where it cannot be executed, 1 where no link can be made. Ctrl-C reaches COMMAND; SIGTERM and SIGINT \
+            sent to millrace are passed on, a second one after a second or more kills. When COMMAND ends, so does \
             everything that it started; nothing of the link outlives millrace.
 
               millrace link --down 2Mbps --up 500kbps --delay 20ms -- \

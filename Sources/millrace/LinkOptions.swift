@@ -14,11 +14,13 @@ enum LinkDirection: String, ExpressibleByArgument, CaseIterable {
 /// What a link is made of, in both directions.
 struct LinkOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Rate towards the program: a rate (2Mbps, bucket:rate=2Mbps,burst=16KB, unlimited) or a trace file (Mahimahi, Sabre JSON, Pensieve or CSV).",
             valueName: "rate|trace"))
     var down: String?
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Rate from the program; as --down where not given.", valueName: "rate|trace"))
     var up: String?
@@ -35,26 +37,33 @@ struct LinkOptions: ParsableArguments {
     @Option(help: "The uplink's queue; as --queue where not given.")
     var upQueue: String?
     @Option(
+        parsing: .unconditional,
         help:
             "One-way delay, in each direction: 20ms, 20ms±5ms, '20ms±5ms normal 25%'. On top of a profile's. (default: 0ms)"
     )
     var delay: String?
-    @Option(help: "The uplink's delay; as --delay where not given.")
+    @Option(
+        parsing: .unconditional, help: "The uplink's delay; as --delay where not given.")
     var upDelay: String?
     @Option(
+        parsing: .unconditional,
         help:
             "none, 1%, gemodel:p=1%,r=10%, state:p13=1%,p31=10%, replay:0010. (default: none)")
     var loss: String?
-    @Option(help: "The uplink's loss; as --loss where not given.")
+    @Option(
+        parsing: .unconditional, help: "The uplink's loss; as --loss where not given.")
     var upLoss: String?
     @Option(
         help:
             "Bytes that each packet costs besides its own: 0 counts IP, 14 and 38 Ethernet. (default: 0; profiles: 14)"
     )
     var overhead: Int?
-    @Option(help: "Share of packets that overtake those before them: 1%. (default: 0%)")
+    @Option(
+        parsing: .unconditional,
+        help: "Share of packets that overtake those before them: 1%. (default: 0%)")
     var reorder: String?
-    @Option(help: "Share of packets that arrive twice: 1%. (default: 0%)")
+    @Option(
+        parsing: .unconditional, help: "Share of packets that arrive twice: 1%. (default: 0%)")
     var duplicate: String?
     @Option(help: "Seed of the links' randomness. (default: 0)")
     var seed: UInt64?
@@ -72,7 +81,10 @@ struct LinkOptions: ParsableArguments {
     /// The link's options as its log tells them, files with their whole path.
     var description: [LinkLog.Option] {
         func whole(_ text: String?) -> String? {
-            guard let text, let path = realpath(text, nil) else { return text }
+            // What is a rate is one, though a file may have its name.
+            guard let text, (try? RateModel(parsing: text)) == nil,
+                let path = realpath(text, nil)
+            else { return text }
             defer { free(path) }
             return String(cString: path)
         }
@@ -137,13 +149,10 @@ struct LinkOptions: ParsableArguments {
         (link.queue, link.upQueue) = (queue, upQueue)
         (link.delay, link.upDelay) = (delay, upDelay)
         (link.loss, link.upLoss) = (loss, upLoss)
-        (link.reorder, link.duplicate) = (try share(reorder), try share(duplicate))
+        link.reorder = try reorder.map { try LinkDescription.share($0, "--reorder") }
+        link.duplicate = try duplicate.map { try LinkDescription.share($0, "--duplicate") }
         link.overhead = overhead
         return try link.spec(
             direction.inProfile, seed: seed ?? 0, traceStartNanoseconds: traceStartNanoseconds)
-    }
-
-    private func share(_ text: String?) throws -> Double? {
-        try text.map { try LinkDescription.share($0) }
     }
 }

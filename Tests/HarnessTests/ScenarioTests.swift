@@ -45,7 +45,9 @@ import Viewer
         let scenario = try Scenario.load(path: path)
         let plan = Plan(scenario)
         #expect(
-            plan.links.map(\.name) == ["lte", "1500kbps", "hspa", "2Mbps", "3Mbps", "wifi-poor"])
+            plan.links.map(\.name) == [
+                "lte", "1500kbps", "hspa", "2Mbps", "3Mbps packets", "wifi-poor packets",
+            ])
         #expect(plan.links[1].payloadRate.bitsPerSecond == 1_448_000)
         // A plain limit counts payload.
         #expect(plan.links[3].payloadRate.bitsPerSecond == 2_000_000)

@@ -74,8 +74,22 @@ struct LinkCommandTests {
         #expect(link.line() == "ready")
         kill(link.process.processIdentifier, SIGTERM)
         #expect(link.line() == "first")
-        kill(link.process.processIdentifier, SIGTERM)
+        kill(link.process.processIdentifier, SIGINT)
         #expect(try link.finish().code == 128 + SIGKILL)
+    }
+
+    /// `timeout` sends its signal to the program and then to the group: that is one signal.
+    @Test func repeatedSignalIsOne() throws {
+        let link = try LinkProgram([
+            "--down", "10Mbps", "-q", "--", "sh", "-c",
+            "trap 'echo first; sleep 0.3; exit 9' TERM; echo ready; while :; do sleep 0.05; done",
+        ])
+        #expect(link.line() == "ready")
+        kill(link.process.processIdentifier, SIGTERM)
+        kill(link.process.processIdentifier, SIGTERM)
+        #expect(link.line() == "first")
+        kill(link.process.processIdentifier, SIGTERM)
+        #expect(try link.finish().code == 9)
     }
 
     /// A process that the program left in the background ends with it.
@@ -107,6 +121,24 @@ struct LinkCommandTests {
         if let nft = SystemFiles.find("nft") {
             #expect(!SystemFiles.run(nft, ["list table ip \(device)"]))
         }
+    }
+
+    /// The note of a link whose namespace went with it is swept, too; one of a living owner stays.
+    @Test func notesOfGoneNamespacesAreSwept() throws {
+        try #require(LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
+        let directory = "/run/millrace/links"
+        // No namespace has this number; no process this start time.
+        let gone = "\(directory)/1-millrace63"
+        let owned = "\(directory)/1-millrace62"
+        let stat = try #require(SystemFiles.read("/proc/self/stat"))
+        let started = stat[try #require(stat.lastIndex(of: ")"))...].split(separator: " ")[20]
+        #expect(SystemFiles.write(gone, "1 0 100.64.0.252/30  \n", creating: 0o644))
+        #expect(
+            SystemFiles.write(
+                owned, "\(getpid()) \(started) 100.64.0.248/30  \n", creating: 0o644))
+        defer { unlink(owned) }
+        try #require(LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
+        #expect(access(gone, F_OK) != 0 && access(owned, F_OK) == 0)
     }
 
     /// The interface with this address.

@@ -180,6 +180,39 @@ struct ShellNetworkTests {
         #expect(other.mismatches > 0)
     }
 
+    /// A burst beyond anything that the link carries: each packet is the model's to drop, or the
+    /// kernel's, and then it is told.
+    @Test func burstsDoNotVanish() throws {
+        let down = LinkSpec(
+            rate: .constant(Bitrate(kilobitsPerSecond: 2000)), queue: .dropTail(.packets(10)))
+        let network = try ShellNetwork(
+            viewers: [
+                .init(address: ShellNetwork.viewer(0), down: down, up: LinkSpec())
+            ])
+        let server = try socket(at: ShellNetwork.server, in: network.outside)
+        let viewer = try socket(at: ShellNetwork.viewer(0), in: network.inside)
+        defer {
+            close(server.descriptor)
+            close(viewer.descriptor)
+        }
+        var sent = 3000
+        let payload = [UInt8](repeating: 7, count: 500)
+        for _ in 0..<sent {
+            send(server.descriptor, payload, to: ShellNetwork.viewer(0), viewer.port)
+        }
+        var last = false
+        while !last {
+            send(server.descriptor, [1], to: ShellNetwork.viewer(0), viewer.port)
+            sent += 1
+            while let bytes = receive(viewer.descriptor), !last { last = bytes == [1] }
+        }
+        let report = try network.stop()
+        let counters = report.viewers[0].down.counters
+        #expect(counters.arrived.packets + report.kernelDrops == sent)
+        #expect(report.kernelDrops == 0 || !report.lossReasons.isEmpty)
+        #expect(counters.dropped.packets > 1000)
+    }
+
     /// A link that cannot be built, and memory that runs out.
     @Test func refusals() throws {
         let network = try ShellNetwork(

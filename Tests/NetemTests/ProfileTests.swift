@@ -82,7 +82,7 @@ import Testing
             (queue, "pie:target=5ms,target=6ms", "one value"), (queue, "", "infinite"),
             (queue, "infinite:5p", "no limit"), (loss, "200%", "0% to 100%"),
             (loss, "1", "add a unit"), (loss, "gmodel:p=1%", "did you mean 'gemodel'?"),
-            (loss, "gemodel:p=1%", "needs p and r"), (loss, "-1%", "none"),
+            (loss, "gemodel:p=1%", "needs p and r"), (loss, "-1%", "such as 1%"),
             (loss, "replay:012", "0 (passes)"), (delay, "-20ms", "20ms"),
             (delay, "20", "add a unit"), (delay, "20ms±5ms nomal", "did you mean 'normal'?"),
             (delay, "20ms±", "the jitter"), (delay, "20ms±1ms±2ms", "more than one"),

@@ -45,7 +45,7 @@ public struct GroupLink: Codable, Sendable, Hashable {
     private init(name: String, packets link: LinkDescription, seed: UInt64) throws {
         let spec = try link.spec(.down, seed: seed)
         _ = try link.spec(.up, seed: seed)
-        self.name = name
+        self.name = "\(name) packets"
         shell = .packet(link)
         let size = 1500 + spec.overhead.bytes
         let rate = spec.rate.averageBitsPerSecond ?? Double(1 << 50)
@@ -58,7 +58,7 @@ public struct GroupLink: Codable, Sendable, Hashable {
         let links = links.compactMap { link in link.socket.map { (link.name, $0) } }
         guard let (first, _) = links.first(where: { $0.1.headerBytes > 0 }) else { return [] }
         var note =
-            "links (\(first)…) shape what viewers read from their sockets: the round trips that "
+            "socket links (\(first)\(links.count > 1 ? "…" : "")) shape what viewers read from their sockets: the round trips that "
             + "the server's TCP sees are the machine's, not the links'"
         if links.contains(where: { $0.1.loss != .none }) {
             note += "; lost packets show as modelled stalls of a round trip, counted in viewers.csv"
@@ -125,6 +125,12 @@ public struct GroupLink: Codable, Sendable, Hashable {
                 name: text, rate: profile.schedule(.down, seed: seed), delay: delay,
                 loss: profile.loss)
         }
+        if let model = try? RateModel(parsing: text), !model.isPlainRate {
+            throw InputFault(
+                message:
+                    "the socket shell has no '\(text)'; take a rate such as 3Mbps, or real packets "
+                    + "with shell: packet")
+        }
         let traces = try SimulationInputs.traces(named: text, seed: seed, folder: folder)
         guard traces.count == 1, let trace = traces.first else {
             throw InputFault(message: "'\(text)' is a folder; name one trace file")
@@ -186,6 +192,12 @@ public struct GroupLink: Codable, Sendable, Hashable {
         if FileManager.default.fileExists(atPath: path) {
             return (path, URL(fileURLWithPath: path).lastPathComponent)
         }
+        if LinkProfile.all.contains(where: { $0.name == text }) {
+            throw InputFault(
+                message:
+                    "'\(text)' is a profile, which has both directions and belongs into 'down'; 'up' "
+                    + "takes a rate or a trace")
+        }
         // The fault that the other shell's reader finds names what is nearest.
         return (text, try read(down: text, seed: seed, folder: folder).name)
     }
@@ -197,6 +209,16 @@ public struct GroupLink: Codable, Sendable, Hashable {
                 message:
                     "the socket shell shapes what viewers read and cannot honour '\(key)'; leave "
                     + "it out, or send real packets with shell: packet (root only)")
+        }
+    }
+}
+
+extension RateModel {
+    /// Whether a flow can have it: a rate, and nothing else.
+    fileprivate var isPlainRate: Bool {
+        switch self {
+        case .constant, .schedule, .trace: true
+        case .unlimited, .tokenBucket: false
         }
     }
 }

@@ -89,6 +89,25 @@ final class HostRouting {
     /// Undoes what killed programs have left in this network namespace.
     static func sweep() {
         for note in notes() where !note.isOwned { undo(note) }
+        // What was changed in a namespace that is gone went with it; only its note is left.
+        let strangers = SystemFiles.list(directory).compactMap { Note(file: $0) }
+            .filter { $0.namespace != namespace && !$0.isOwned }
+        guard !strangers.isEmpty else { return }
+        let living = livingNamespaces
+        for note in strangers where !living.contains(note.namespace) { unlink(note.path) }
+    }
+
+    /// The numbers of the network namespaces that a process is in, or that a file keeps.
+    private static var livingNamespaces: Set<String> {
+        let processes = SystemFiles.list("/proc").filter { pid_t($0) != nil }
+            .map { "/proc/\($0)/ns/net" }
+        let files = SystemFiles.list("/run/netns").map { "/run/netns/\($0)" }
+        return Set((processes + files).compactMap { number(ofNamespace: $0) })
+    }
+
+    private static func number(ofNamespace path: String) -> String? {
+        var status = stat()
+        return stat(path, &status) == 0 ? "\(status.st_ino)" : nil
     }
 
     private func enable() -> String? {
@@ -158,8 +177,7 @@ final class HostRouting {
 
     /// The number of this thread's network namespace.
     private static var namespace: String {
-        var status = stat()
-        return stat("/proc/thread-self/ns/net", &status) == 0 ? "\(status.st_ino)" : "0"
+        number(ofNamespace: "/proc/thread-self/ns/net") ?? "0"
     }
 
     private static func startTime(_ pid: pid_t) -> String? {

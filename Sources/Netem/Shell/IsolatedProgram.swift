@@ -32,7 +32,11 @@ final class IsolatedProgram {
     /// The program's side of the link.
     let tun: TunDevice
     private let initProcess: pid_t
+    private let deviceName: String
     private var isReaped = false
+
+    /// What the queue of its device had no room for; 0 once the program is gone.
+    var kernelDrops: Int { TunDevice.drops(of: deviceName, in: String(initProcess)) }
 
     /// Makes the namespaces; the program starts with `start`.
     /// - Throws: `ShellError`.
@@ -47,6 +51,7 @@ final class IsolatedProgram {
         }
         control = isolated.control
         initProcess = isolated.pid
+        deviceName = request.device
         var value: Int32 = 0
         var descriptor: Int32 = -1
         let step = millrace_read_step(isolated.control, &value, &descriptor)
@@ -108,7 +113,10 @@ final class IsolatedProgram {
             ? [program] : path.split(separator: ":").map { "\($0)/\(program)" }
         for candidate in candidates {
             var status = stat()
-            guard stat(candidate, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            guard stat(candidate, &status) == 0 else { continue }
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                // As shells have it: a directory is there, but it is nothing to execute.
+                if program.contains("/") { found = 126 }
                 continue
             }
             if access(candidate, X_OK) == 0 { return candidate }
@@ -117,7 +125,7 @@ final class IsolatedProgram {
         throw ShellError(
             "cannot run '\(program)': "
                 + (found == 126
-                    ? "it may not be executed; check its permissions"
+                    ? "it is no program that may be executed; check its permissions"
                     : "there is no such program; check its name and PATH"),
             exitCode: found)
     }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 public import Netem
+import Sockets
 
 /// Runs one program behind an emulated link, as mm-link does: its default route is a TUN device,
 /// whose packets pass the uplink and come out of a second device on this machine; answers come back
@@ -58,7 +59,10 @@ public final class LinkSession {
     private let program: IsolatedProgram
     private let shell: PacketShell
     private let signals: Int32
-    private var wasSignalled = false
+    /// The first signal that was passed on.
+    private var signalled: (signal: Int32, time: Int64)?
+    /// The same signal again within this time is the same signal.
+    private static let repeatNanoseconds: Int64 = 1_000_000_000
 
     /// Makes the link; the program starts with `run`. Call from a process's only thread: it takes
     /// SIGINT, SIGTERM, SIGHUP and SIGQUIT away from it.
@@ -114,7 +118,7 @@ public final class LinkSession {
     public func run() throws(ShellError) -> Outcome {
         var message = IsolatedProgram.Message.lost
         program.start()
-        let report = shell.run(watching: [signals, program.control]) { descriptor in
+        var report = shell.run(watching: [signals, program.control]) { descriptor in
             if descriptor == signals {
                 forwardSignals()
                 return true
@@ -122,6 +126,7 @@ public final class LinkSession {
             message = program.message()
             return false
         }
+        report.kernelDrops = TunDevice.drops(of: outside.name) + program.kernelDrops
         program.end()
         routing.remove()
         switch message {
@@ -143,8 +148,15 @@ public final class LinkSession {
             let signal = millrace_read_signal(signals, &fromTerminal)
             guard signal > 0 else { return }
             guard fromTerminal == 0 else { continue }
-            program.send(wasSignalled ? SIGKILL : signal)
-            wasSignalled = true
+            let now = Clock.monotonicNanoseconds()
+            if let first = signalled {
+                // timeout(1) signals its child and then the group: that is one signal, not two.
+                if signal == first.signal, now - first.time < Self.repeatNanoseconds { continue }
+                program.send(SIGKILL)
+            } else {
+                signalled = (signal, now)
+                program.send(signal)
+            }
         }
     }
 

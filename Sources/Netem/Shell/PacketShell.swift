@@ -47,8 +47,9 @@ public final class PacketShell {
         public init() {}
     }
 
-    /// Packets read from one device before the other's turn.
+    /// Packets read from one device before the other's turn, and turns before what is due goes on.
     private static let batch = 64
+    private static let mostTurns = 64
 
     private struct Deadline: Comparable {
         var time: Int64
@@ -118,8 +119,13 @@ public final class PacketShell {
             wait(until: deadlines.min?.time ?? .max, &entries)
             asleepUntil = now() + options.quantumNanoseconds
             releaseDue()
-            if entries[0].revents != 0 { receive(from: inside, isUp: true) }
-            if entries[1].revents != 0 { receive(from: outside, isUp: false) }
+            var (up, down) = (entries[0].revents != 0, entries[1].revents != 0)
+            // What waits would be stamped late, and the kernel's queue is finite.
+            for _ in 0..<Self.mostTurns where up || down {
+                if up { up = receive(from: inside, isUp: true) }
+                if down { down = receive(from: outside, isUp: false) }
+                releaseDue()
+            }
             for entry in entries.dropFirst(2) where entry.revents != 0 {
                 if !ready(entry.fd) { break loop }
             }
@@ -192,12 +198,19 @@ public final class PacketShell {
         }
     }
 
-    private func receive(from device: Int32, isUp: Bool) {
+    /// - Returns: whether more may wait.
+    private func receive(from device: Int32, isUp: Bool) -> Bool {
         for _ in 0..<Self.batch {
-            guard let slot = pool.take() else { return discard(device) }
+            guard let slot = pool.take() else {
+                discard(device)
+                return false
+            }
             let bytes = pool.bytes(slot)
             let length = read(device, bytes, PacketPool.slotBytes)
-            guard length > 0 else { return pool.giveBack(slot) }
+            guard length > 0 else {
+                pool.giveBack(slot)
+                return false
+            }
             guard length >= 20, bytes.load(as: UInt8.self) >> 4 == 4 else {
                 report.foreign += 1
                 pool.giveBack(slot)
@@ -212,6 +225,7 @@ public final class PacketShell {
             }
             arrive(slot, bytes: length, direction: 2 * viewer + (isUp ? 1 : 0))
         }
+        return true
     }
 
     private func arrive(_ slot: UInt32, bytes: Int, direction: Int) {

@@ -25,6 +25,7 @@ public final class ShellNetwork: Sendable {
     public static let viewers = (prefix: IPv4Address(10, 77, 0, 0), length: 16)
     /// The servers' device in `outside`.
     public static let serverDevice = "servers"
+    private static let viewerDevice = "viewers"
 
     /// The viewer's address that a text spells; nil where it is none.
     public static func viewerAddress(parsing text: String) -> IPv4Address? {
@@ -49,7 +50,7 @@ public final class ShellNetwork: Sendable {
         self.outside = try outside ?? NetworkNamespace()
         let viewerDevice = try inside.perform {
             try Self.makeDevice(
-                "viewers", address: Self.viewer(0), prefixLength: Self.viewers.length,
+                Self.viewerDevice, address: Self.viewer(0), prefixLength: Self.viewers.length,
                 towards: (Self.server, 32))
         }
         let serverDevice = try self.outside.perform {
@@ -87,7 +88,11 @@ public final class ShellNetwork: Sendable {
     public func stop() throws -> ShellReport {
         close(stopper)
         done.wait()
-        return try report.withLock { $0! }.get()
+        var report = try report.withLock { $0! }.get()
+        report.kernelDrops = [(inside, Self.viewerDevice), (outside, Self.serverDevice)].reduce(0) {
+            $0 + ((try? $1.0.perform { [name = $1.1] in TunDevice.drops(of: name) }) ?? 0)
+        }
+        return report
     }
 
     /// In the calling thread's namespace: a device that is the way to the other side, and local

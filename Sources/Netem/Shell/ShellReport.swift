@@ -33,6 +33,8 @@ public struct ShellReport: Sendable {
     public var overflows = 0
     /// Packets that the kernel did not take.
     public var refused = 0
+    /// Packets that a device's queue in the kernel had no room for: the link never saw them.
+    public var kernelDrops = 0
     /// Of the thread that ran the shell.
     public var cpuSeconds = 0.0
     public var wallSeconds = 0.0
@@ -56,6 +58,11 @@ public struct ShellReport: Sendable {
         var reasons: [String] = []
         if overflows > 0 {
             reasons.append("\(overflows) packets found no memory: bound the queue")
+        }
+        if kernelDrops > 0 {
+            reasons.append(
+                "the kernel dropped \(kernelDrops) packets before the link could read them (more than one thread forwards: fewer viewers, or lower rates)"
+            )
         }
         if refused > 0 { reasons.append("the kernel did not take \(refused) packets") }
         return reasons

@@ -41,6 +41,19 @@ public final class TunDevice: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Packets that its queue had no room for, as `/proc/PID/net/dev` of a process (or
+    /// `thread-self`) in its namespace tells; 0 where that is gone.
+    static func drops(of device: String, in process: String = "thread-self") -> Int {
+        for line in (SystemFiles.read("/proc/\(process)/net/dev") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, parts[0].drop(while: { $0 == " " }) == device else { continue }
+            let fields = parts[1].split(separator: " ")
+            // Eight columns received, then those sent: bytes, packets, errors, drops.
+            return fields.count > 11 ? Int(fields[11]) ?? 0 : 0
+        }
+        return 0
+    }
+
     /// Gives it an address and brings it up.
     /// - Throws: `ShellError`.
     public func configure(address: IPv4Address, prefixLength: Int) throws(ShellError) {

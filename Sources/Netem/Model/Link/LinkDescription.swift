@@ -67,8 +67,11 @@ public struct LinkDescription: Codable, Sendable, Hashable {
 
     /// A share such as `1%`, as a fraction.
     /// - Throws: `LinkError` for anything but 0% to 100%.
-    public static func share(_ text: String) throws(LinkError) -> Double {
-        try LinkNotation.value(text, .share, "the share")
+    /// - Parameter name: what is said to be wrong.
+    public static func share(
+        _ text: String, _ name: String = "the share"
+    ) throws(LinkError) -> Double {
+        try LinkNotation.value(text, .share, name)
     }
 
     private static func rate(
@@ -77,11 +80,30 @@ public struct LinkDescription: Codable, Sendable, Hashable {
         do {
             return try RateModel(parsing: text)
         } catch {
-            // Not a rate, so a file, where it does not look like one.
+            // Not a rate, so a file, where there is one or it looks like one.
+            guard access(text, F_OK) != 0 else { return try file(text, traceStartNanoseconds) }
             let looksLikeRate =
-                text.first?.isNumber == true || text.lowercased().hasPrefix("bucket:")
-            if looksLikeRate, access(text, F_OK) != 0 { throw error }
+                text.first?.isNumber == true || text.first == "-" || text.first == "."
+                || text.lowercased().hasPrefix("bucket:")
+            if looksLikeRate { throw error }
+            if !text.contains("/") {
+                let profiles = LinkProfile.all.map(\.name)
+                if profiles.contains(text.lowercased()) {
+                    throw LinkError(
+                        "'\(text)' is a profile, which has both directions; name it as the profile, "
+                            + "not as a rate")
+                }
+                if let near = NameDistance.nearest(to: text, among: ["unlimited"] + profiles) {
+                    throw LinkError(
+                        "there is no file '\(text)', and it is no rate; did you mean "
+                            + (near == "unlimited" ? "'unlimited'?" : "the profile '\(near)'?"))
+                }
+            }
         }
+        return try file(text, traceStartNanoseconds)
+    }
+
+    private static func file(_ text: String, _ traceStartNanoseconds: Int64) throws -> RateModel {
         let trace = try TraceReader.read(path: text)
         switch trace {
         case .delivery(let opportunities):

@@ -89,7 +89,7 @@ extension LossModel {
             }
             self = .replay(list.map { $0 == "1" })
         default:
-            guard name.first?.isNumber == true else {
+            guard name.first?.isNumber == true || name.hasPrefix("-") || name.hasPrefix(".") else {
                 throw LinkNotation.unknown(name, "loss model", among: Self.names)
             }
             self = .bernoulli(
@@ -156,7 +156,7 @@ extension RateModel {
                 Bitrate(bitsPerSecond: Int(try LinkNotation.value(rate, .bitrate, "the rate"))),
                 burstBytes: Int(try LinkNotation.value(burst, .bytes, "the burst")))
         default:
-            guard name.first?.isNumber == true else {
+            guard name.first?.isNumber == true || name.hasPrefix("-") || name.hasPrefix(".") else {
                 throw LinkNotation.unknown(name, "rate model", among: ["unlimited", "bucket"])
             }
             let value = try LinkNotation.value(LinkNotation.trimmed(text), .bitrate, "the rate")
