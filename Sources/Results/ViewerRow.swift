@@ -43,6 +43,7 @@ public struct ViewerRow: CSVRow, Equatable {
     public var modelledStalledSeconds: Double?
     public var linkLostPackets: Int?
     public var linkDroppedPackets: Int?
+    public var failedRequests: Int?
     public var mediaEpochSeconds: Double?
     public var segmentDurationSeconds: Double?
     public var targetLatencySeconds: Double?
@@ -136,6 +137,9 @@ public struct ViewerRow: CSVRow, Equatable {
         .init(
             "link_dropped_packets", \.linkDroppedPackets,
             "Packets that found the link's queue full, or were dropped by it."),
+        .init(
+            "failed_requests", \.failedRequests,
+            "Requests that were refused, timed out or broke off, playlists included."),
         .init(
             "media_epoch_s", \.mediaEpochSeconds, unit: "s",
             "When segment 0 of a live stream began at the encoder, from the shared start time."),

@@ -8,7 +8,7 @@ struct Bench: AsyncParsableCommand {
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",
         subcommands: [
             BenchFanout.self, BenchSimulate.self, BenchLadder.self, BenchNetem.self,
-            BenchSocket.self, BenchLink.self,
+            BenchSocket.self, BenchLink.self, BenchHLS.self,
         ])
 }
 

@@ -17,6 +17,9 @@ extension ResultsAssembly {
         if row.rendition != "all" { row.algorithm = "fixed" }
         row.ladder = report.bitrates.map { CSVNumber.text($0) }.joined(separator: " ")
         row.requests = report.requests.segments + report.requests.parts
+        let counts = report.requests
+        row.failedRequests =
+            counts.refused + counts.serverErrors + counts.timeouts + counts.broken
         row.abandoned = report.requests.abandoned
         row.wastedBytes = report.requests.wastedBytes
         row.modelledStalls = report.modelledStalls

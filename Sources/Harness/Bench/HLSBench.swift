@@ -1,0 +1,228 @@
+import Foundation
+import Glibc
+import HLS
+import Media
+import Processes
+import Publisher
+import Results
+import Server
+import SimulationKernel
+
+/// Many adaptive HLS viewers in one process, each behind a link of its own: what they cost, how
+/// punctual they are; beside wrk, which fetches segments as fast as it can and does nothing else.
+public struct HLSBench: Sendable {
+    public struct Options: Sendable {
+        public var viewers = 1000
+        /// Rate of each viewer's link, kbit/s: the rendition of 1.5 Mbit/s fits, the next does not.
+        public var linkKilobits = 2500
+        public var algorithm = "throughput"
+        public var seconds = 20
+        public var measuresPeer = true
+
+        public init() {}
+    }
+
+    public struct Report: Codable, Sendable {
+        public var benchmark = "hls"
+        public var viewers: Int
+        public var algorithm: String
+        /// Mean of a viewer over the window: media, and nominal bit rate of what it played.
+        public var mediaKilobits = 0.0
+        public var meanBitrateKilobits = 0.0
+        /// Of the viewers' process.
+        public var viewerCores = 0.0
+        public var cpuPerGigabit = 0.0
+        public var lagP99Milliseconds = 0.0
+        public var stallRatio = 0.0
+        /// Segment requests that failed in whatever way, and viewers that gave up.
+        public var failed = 0
+        public var segments = 0
+        public var serverCores = 0.0
+        /// CPU seconds per gigabit of wrk; nil where it is not installed.
+        public var wrkCPUPerGigabit: Double?
+        public var wrkGigabits: Double?
+
+        private enum CodingKeys: String, CodingKey {
+            case benchmark, viewers, algorithm, failed, segments
+            case mediaKilobits = "media_kbps"
+            case meanBitrateKilobits = "mean_bitrate_kbps"
+            case viewerCores = "viewer_cores"
+            case cpuPerGigabit = "viewer_cpu_s_per_gbit"
+            case lagP99Milliseconds = "lag_p99_ms"
+            case stallRatio = "stall_ratio"
+            case serverCores = "server_cores"
+            case wrkCPUPerGigabit = "wrk_cpu_s_per_gbit"
+            case wrkGigabits = "wrk_gbit"
+        }
+    }
+
+    let options: Options
+
+    public init(_ options: Options) { self.options = options }
+
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where the run did not work.
+    public func run() async throws -> Report {
+        var report = Report(viewers: options.viewers, algorithm: options.algorithm)
+        try await measure(&report)
+        if options.measuresPeer { try await measurePeer(&report) }
+        return report
+    }
+
+    private static let rungs = [400, 800, 1500, 3000]
+
+    private func scenario() throws -> Scenario {
+        let renditions = Self.rungs.enumerated().map { i, rate in
+            "      - {name: r\(rate), source: {synthetic: {width: \(320 * (i + 1)), "
+                + "height: \(180 * (i + 1)), fps: 25, gop: 2s, bitrate: \(rate)kbps}}}\n"
+        }.joined()
+        let text = """
+            version: 1
+            name: bench-hls
+            stack: {hls: {container: fmp4, segment: 2s, window: 20s}}
+            streams:
+              - name: live
+                renditions:
+            \(renditions)
+            viewers:
+              - protocol: hls
+                count: \(options.viewers)
+                algorithm: \(options.algorithm)
+                arrival: {after: 8s, over: 10s}
+                link: \(options.linkKilobits)kbps
+            warmup: 25s
+            duration: \(options.seconds)s
+            drain: 1s
+            capture: {enabled: false}
+            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
+            """
+        return try Scenario.parse(text, file: "bench hls")
+    }
+
+    private func measure(_ report: inout Report) async throws {
+        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var runOptions = TrialRunner.Options()
+        runOptions.resultsDirectory = directory
+        runOptions.isQuiet = true
+        let runner = try TrialRunner(try scenario(), options: runOptions)
+        let (path, summary) = try await runner.run()
+        guard summary.outcome == .passed else {
+            throw StackError(driver: "embedded", message: summary.notes.joined(separator: "; "))
+        }
+        let results = try RunResults(path: path)
+        let viewers = results.viewers
+        let seconds = Double(options.seconds)
+        let bits = Double(viewers.reduce(0) { $0 + ($1.playBytes ?? 0) }) * 8
+        func cores(_ role: String) -> Double {
+            summary.roles.filter { $0.role == role }.reduce(0) { $0 + $1.cpuPercent / 100 }
+        }
+        report.mediaKilobits = bits / 1000 / seconds / Double(options.viewers)
+        report.meanBitrateKilobits =
+            viewers.compactMap(\.meanBitrateKilobits).reduce(0, +) / Double(viewers.count)
+        report.viewerCores = cores("viewers")
+        report.serverCores = cores("server")
+        report.cpuPerGigabit = report.viewerCores * seconds / (bits / 1e9)
+        report.lagP99Milliseconds = summary.health.viewerLagP99Milliseconds ?? .nan
+        let stalled = viewers.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
+        let played = viewers.reduce(0) { $0 + ($1.sessionSeconds ?? 0) }
+        report.stallRatio = played > 0 ? stalled / played : 0
+        report.segments = results.segments.count
+        report.failed =
+            viewers.count { !$0.error.isEmpty }
+            + viewers.reduce(0) { $0 + ($1.failedRequests ?? 0) }
+    }
+
+    /// wrk on one segment of the same origin.
+    private func measurePeer(_ report: inout Report) async throws {
+        guard let wrk = Self.find("wrk"), let curl = Self.find("curl") else { return }
+        var configuration = ServerConfiguration()
+        configuration.hls = HLSConfiguration()
+        configuration.hls?.container = .fmp4
+        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let driver = EmbeddedDriver(configuration, cpus: nil, logDirectory: directory)
+        let endpoints = try await driver.start()
+        let publisher: RoleHandle<PublisherRole>
+        do {
+            publisher = try RoleHandle<PublisherRole>(
+                name: "publishers-0", logDirectory: directory, cpus: nil,
+                config: .init(
+                    specs: [
+                        PublishSpec(
+                            url: "\(endpoints.rtmpBase)/peer", streamID: 1,
+                            source: .synthetic(
+                                SyntheticSpec(
+                                    width: 960, height: 540, framesPerSecond: 25, gopFrames: 50,
+                                    totalBitrate: Bitrate(kilobitsPerSecond: 1500),
+                                    audioBitrate: Bitrate(kilobitsPerSecond: 128))))
+                    ], options: .init()))
+        } catch {
+            await driver.stop()
+            throw error
+        }
+        defer { Task { await publisher.kill() } }
+        _ = try await publisher.waitUntilReady()
+        publisher.send(
+            .start(monotonicNanoseconds: ClockOffsetSampler.monotonicNanoseconds() + 100_000_000))
+        try await Task.sleep(for: .seconds(9))
+        let base = (endpoints.hlsURL ?? "").replacing("{stream}/master.m3u8", with: "peer/")
+        let playlist = Self.output(curl, ["-s", base + "index.m3u8"]).text
+        if let segment = playlist.split(separator: "\n").first(where: { !$0.hasPrefix("#") }) {
+            let before = Self.childrenSeconds()
+            let text = Self.output(
+                wrk, ["-t1", "-c\(min(1000, options.viewers))", "-d5s", base + segment]
+            ).text
+            let seconds = Self.childrenSeconds() - before
+            if let gigabits = Self.gigabits(text), gigabits > 0 {
+                report.wrkGigabits = gigabits
+                report.wrkCPUPerGigabit = seconds / gigabits
+            }
+        }
+        _ = await publisher.finish()
+        await driver.stop()
+    }
+
+    /// `  12345 requests in 5.01s, 4.56GB read`
+    static func gigabits(_ text: String) -> Double? {
+        for line in text.split(separator: "\n") where line.hasSuffix(" read") {
+            guard let word = line.split(separator: " ").dropLast().last else { continue }
+            for (unit, factor) in [("KB", 1024.0), ("MB", 1_048_576), ("GB", 1_073_741_824)]
+            where word.hasSuffix(unit) {
+                return Double(word.dropLast(2)).map { $0 * factor * 8 / 1e9 }
+            }
+        }
+        return nil
+    }
+
+    private static func find(_ program: String) -> String? {
+        ["/usr/local/bin", "/usr/bin", "/bin"].map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    private static func output(
+        _ path: String, _ arguments: [String]
+    ) -> (text: String, code: Int32) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return ("", -1) }
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+    }
+
+    /// CPU seconds of the children that have ended.
+    private static func childrenSeconds() -> Double {
+        var usage = rusage()
+        getrusage(RUSAGE_CHILDREN.rawValue, &usage)
+        func seconds(_ time: timeval) -> Double {
+            Double(time.tv_sec) + Double(time.tv_usec) / 1e6
+        }
+        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
+}
