@@ -8,7 +8,8 @@ public struct SummaryReport: Sendable {
 
     public var text: String {
         let sections = [
-            verdict, thresholds, renditions, AdaptiveReport(results.viewers).text, reconciliation,
+            verdict, thresholds, renditions, AdaptiveReport(results.viewers).text,
+            EdgeReport(results.edges, results.summary.edges).text, reconciliation,
             health, roles, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")

@@ -11,6 +11,7 @@ public struct RunResults: Sendable {
     public var processes: [ProcessRow]
     public var wire: [WireRow]
     public var probeFrames: [ProbeFrameRow]
+    public var edges: [EdgeRow] = []
 
     /// - Throws: `ResultsError` where the directory has no readable manifest.
     public init(path: String) throws(ResultsError) {
@@ -23,6 +24,7 @@ public struct RunResults: Sendable {
         processes = Self.rows(path)
         wire = Self.rows(path)
         probeFrames = Self.rows(path)
+        edges = Self.rows(path)
     }
 
     public init(manifest: Manifest, summary: Summary) {

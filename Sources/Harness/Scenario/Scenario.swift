@@ -60,6 +60,8 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var hls: HLSSpec?
     /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
     public var hlsURL: String?
+    /// HLS caches before the embedded stack; nil = none.
+    public var edges: EdgeSpec?
 
     /// Settings that the driver cannot honour and that therefore do not hold in its runs.
     public var unsupportedSettings: [String] {
@@ -161,6 +163,7 @@ public struct CPUAssignment: Codable, Sendable, Hashable {
     public var capture: CPUSet?
     /// The packet shell.
     public var links: CPUSet?
+    public var edges: CPUSet?
 }
 
 /// Child processes by role.
