@@ -9,7 +9,7 @@ public struct SummaryReport: Sendable {
     public var text: String {
         let sections = [
             verdict, thresholds, renditions, AdaptiveReport(results.viewers).text,
-            EdgeReport(results.edges, results.summary.edges).text, reconciliation,
+            EdgeReport(results.edges, results.summary.edges).text, capacity, reconciliation,
             health, roles, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
@@ -72,6 +72,20 @@ public struct SummaryReport: Sendable {
         }
         return "RENDITIONS (viewer: from the intended time to the probe; "
             + "wire: through the server)\n" + table.text
+    }
+
+    private var capacity: String {
+        let lines = (results.summary.capacity ?? []).map { figure -> String in
+            let held = "  via \(figure.via): held with \(figure.sustainedViewers) viewers"
+            guard let broken = figure.brokenViewers else { return held + ", and never broke\n" }
+            let fetch = figure.brokenFetchMilliseconds.map { Figure.number($0 / 1000) + " s" }
+            return held + ", broke with \(broken) at \(Figure.number(figure.brokenSeconds)) s "
+                + "(median segment \(fetch ?? "never"))\n"
+        }
+        return lines.isEmpty
+            ? ""
+            : "CAPACITY (whole run, 5 s steps; held = the median segment comes within its own "
+                + "duration)\n" + lines.joined()
     }
 
     private var reconciliation: String {

@@ -103,6 +103,21 @@ public struct EdgeSummary: Codable, Sendable, Equatable {
     }
 }
 
+/// How far a growing load was carried.
+public struct CapacityFigure: Codable, Sendable, Equatable {
+    /// `edge` or `origin`.
+    public var via: String
+    /// In the last five seconds in which the median segment came within its own duration.
+    public var sustainedViewers = 0
+    /// In the first in which it did not; nil = that never happened.
+    public var brokenViewers: Int?
+    public var brokenSeconds: Double?
+    /// The median then; nil where too few came at all.
+    public var brokenFetchMilliseconds: Double?
+
+    public init(via: String) { self.via = via }
+}
+
 /// `summary.json`: the run's verdict and key figures.
 public struct Summary: Codable, Sendable, Equatable {
     public enum Outcome: String, Codable, Sendable {
@@ -117,6 +132,8 @@ public struct Summary: Codable, Sendable, Equatable {
     public var viewersPlanned = 0
     public var viewersJoined = 0
     public var framesMissing = 0
+    /// By way; nil unless the server's uplink was limited.
+    public var capacity: [CapacityFigure]?
     /// nil where the run had no edges.
     public var edges: EdgeSummary?
     /// Anything a reader should know, such as a capture that was not permitted.

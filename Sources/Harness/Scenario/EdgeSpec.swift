@@ -85,6 +85,13 @@ enum EdgeRules {
                 reader.report(at: place, "'via' needs edges: add stack.edges, such as {count: 2}")
             }
         }
+        if let uplink = scenario.stack.uplink {
+            if scenario.stack.driver != .embedded {
+                reader.report(at: "stack.uplink", "uplink belongs to the embedded stack")
+            } else if uplink.bitsPerSecond < 100_000 {
+                reader.report(at: "stack.uplink", "uplink must be 100kbps at least")
+            }
+        }
         guard let edges = scenario.stack.edges else { return }
         if scenario.stack.driver != .embedded {
             reader.report(

@@ -62,6 +62,8 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var hlsURL: String?
     /// HLS caches before the embedded stack; nil = none.
     public var edges: EdgeSpec?
+    /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
+    public var uplink: Bitrate?
 
     /// Settings that the driver cannot honour and that therefore do not hold in its runs.
     public var unsupportedSettings: [String] {

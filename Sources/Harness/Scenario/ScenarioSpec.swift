@@ -56,6 +56,9 @@ enum ScenarioSpec {
             "hls_url", .text(.url(["http"])),
             "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
         .optional("edges", .object(edges), "HLS caches before the embedded stack."),
+        .optional(
+            "uplink", .quantity(.bitrate, allowsZero: false),
+            "What the embedded stack's HTTP may send, all viewers together; root only."),
     ])
 
     static let hls = ObjectSpec(fields: [

@@ -46,6 +46,9 @@ enum ThresholdRules {
         {
             return ["\(threshold.selector) needs viewers with protocol: hls"]
         }
+        if threshold.metric == .sustainedViewers, scenario.stack.uplink == nil {
+            return ["\(threshold.selector) needs stack.uplink, such as 60Mbps"]
+        }
         if threshold.metric.isOfEdges, scenario.stack.edges == nil {
             return ["\(threshold.selector) needs edges: add stack.edges, such as {count: 2}"]
         }
@@ -64,7 +67,8 @@ extension Metric {
         case .retransmittedBytes, .wireKilobits: ["wire"]
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
-            .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds:
+            .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
+            .sustainedViewers:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
@@ -81,6 +85,7 @@ extension Metric {
         case .originRequests, .wanBytes:
             return ["kind": Self.everyTagValue("kind"), "via": Self.everyTagValue("via")]
         case .edgeHitRatio: return ["kind": Self.everyTagValue("kind")]
+        case .sustainedViewers: return ["via": Self.everyTagValue("via")]
         case .fetchMilliseconds: return ["group": [], "via": Self.everyTagValue("via")]
         default: break
         }

@@ -11,6 +11,7 @@ struct MetricSamples {
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
             + machineSamples + assembly.adaptiveSamples + assembly.edgeSamples
+            + assembly.capacitySamples
     }
 
     private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {

@@ -90,6 +90,7 @@ struct ResultsAssembly {
         summary.health.steal = evidence.steal
         summary.health.offered = offered
         summary.edges = edgeSummary
+        summary.capacity = capacity
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }

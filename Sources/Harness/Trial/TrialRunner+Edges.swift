@@ -18,6 +18,11 @@ extension TrialRunner {
     func startEdges(
         before endpoints: StackEndpoints, _ congestionControl: String?
     ) async throws -> StackEndpoints {
+        if let rate = scenario.stack.uplink, let base = endpoints.httpFLVBase,
+            let port = URLComponents(string: base)?.port
+        {
+            try OriginUplink.limit(port: port, to: rate)
+        }
         guard let spec = scenario.stack.edges else { return endpoints }
         guard let url = endpoints.hlsURL, let parts = URLComponents(string: url),
             let host = parts.host, let port = parts.port
