@@ -80,12 +80,13 @@ public struct SummaryReport: Sendable {
             guard let broken = figure.brokenViewers else { return held + ", and never broke\n" }
             let fetch = figure.brokenFetchMilliseconds.map { Figure.number($0 / 1000) + " s" }
             return held + ", broke with \(broken) at \(Figure.number(figure.brokenSeconds)) s "
-                + "(median segment \(fetch ?? "never"))\n"
+                + "(\(Figure.percent(figure.brokenShare)) of the segments due, median "
+                + "\(fetch ?? "never"))\n"
         }
         return lines.isEmpty
             ? ""
-            : "CAPACITY (whole run, 5 s steps; held = the median segment comes within its own "
-                + "duration)\n" + lines.joined()
+            : "CAPACITY (whole run, 5 s steps; held = four of five segments due are fetched, half of "
+                + "them within their own duration)\n" + lines.joined()
     }
 
     private var reconciliation: String {

@@ -107,13 +107,16 @@ public struct EdgeSummary: Codable, Sendable, Equatable {
 public struct CapacityFigure: Codable, Sendable, Equatable {
     /// `edge` or `origin`.
     public var via: String
-    /// In the last five seconds in which the median segment came within its own duration.
+    /// In the last five seconds in which four of five segments due were fetched, half of them
+    /// within their own duration.
     public var sustainedViewers = 0
     /// In the first in which it did not; nil = that never happened.
     public var brokenViewers: Int?
     public var brokenSeconds: Double?
-    /// The median then; nil where too few came at all.
+    /// The median then, of those that came at all; nil where none did.
     public var brokenFetchMilliseconds: Double?
+    /// Of the segments that were due.
+    public var brokenShare: Double?
 
     public init(via: String) { self.via = via }
 }

@@ -185,9 +185,12 @@ final class TrialFault {
 
     var pid: pid_t { process.processIdentifier }
 
-    /// - Parameter viewers: instead of the scenario's.
+    /// - Parameters:
+    ///   - viewers: instead of the scenario's.
+    ///   - stack: more keys of the stack, in lines of their own.
     init(
-        results: String? = nil, capture: String = "false", viewers: String? = nil
+        results: String? = nil, capture: String = "false", viewers: String? = nil,
+        stack: String = ""
     ) throws {
         let files = FileManager.default
         directory =
@@ -197,6 +200,7 @@ final class TrialFault {
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
         var text = Self.scenario.replacing("enabled: false", with: "enabled: \(capture)")
+        text = text.replacing("driver: embedded\n", with: "driver: embedded\n" + stack)
         if let viewers, let start = text.range(of: "viewers:\n"),
             let end = text.range(of: "warmup:")
         {

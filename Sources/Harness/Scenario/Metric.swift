@@ -49,8 +49,9 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     case fetchMilliseconds = "fetch_ms"
     /// Median of `fetch_ms` of viewers at the origin less that of viewers at edges.
     case fetchSavedMilliseconds = "fetch_saved_ms"
-    /// Viewers in the last five seconds in which the median segment came within its own duration,
-    /// under a load that grows; by way, where the server's uplink is limited.
+    /// Viewers in the last five seconds in which four of five segments due were fetched, half of
+    /// them within their own duration, under a load that grows; by way, where the server's uplink
+    /// is limited.
     case sustainedViewers = "sustained_viewers"
 
     public enum Kind: String, Sendable {

@@ -17,44 +17,54 @@ extension ResultsAssembly {
         ].compactMap { $0 }
     }
 
-    /// An interval holds where the median fetch takes no longer than the segment lasts, and half
-    /// the segments that are due come at all.
+    /// The least share of the segments due in an interval that must be fetched.
+    private static let leastShare = 0.8
+
+    /// An interval holds where the viewers who were there before it fetch four of five segments
+    /// that are due in it, half of them in less time than they last. (The median alone would tell
+    /// of those whose connections win.)
     private func capacity(_ via: ViewerGroup.Via, of mine: [HLSViewerReport]) -> CapacityFigure? {
         guard !mine.isEmpty, let hls = scenario.stack.hls else { return nil }
         let length = Self.intervalNanoseconds
-        var times: [Int: DelayHistogram] = [:]
-        for report in mine {
-            for record in report.segments where record.abandonedFor == nil {
-                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
-                let wait = (record.timeToFirstByte ?? 0) + record.transferTime
-                times[Int((asked - startNanoseconds) / length), default: .init()]
-                    .record(nanoseconds: Int64(wait * 1e6))
-            }
-        }
+        let limit = Double(hls.segment.nanoseconds) / 1e6
         var figure = CapacityFigure(via: via.rawValue)
         let last = Int((window.endNanoseconds - startNanoseconds) / length)
         for interval in 0..<max(0, last) {
             let from = startNanoseconds + Int64(interval) * length
-            // Those who were there for the whole of it and had time to begin.
-            let present = mine.count { report in
+            let present = mine.filter { report in
                 guard let asked = report.askedAtNanoseconds else { return false }
                 return asked + length <= from
                     && (report.endedAtNanoseconds ?? .max) >= from + length
             }
-            guard present > 0 else { continue }
-            let due = Double(present) * Double(length) / Double(hls.segment.nanoseconds)
-            let median = times[interval]?.milliseconds(atPercentile: 50)
-            let came = Double(times[interval]?.count ?? 0)
-            let limit = Double(hls.segment.nanoseconds) / 1e6
-            guard let median, median <= limit, came >= due / 2 else {
-                figure.brokenViewers = present
+            guard !present.isEmpty else { continue }
+            let times = fetchTimes(of: present, from: from, to: from + length)
+            let due = Double(present.count) * Double(length) / Double(hls.segment.nanoseconds)
+            let median = times.milliseconds(atPercentile: 50)
+            guard let median, median <= limit, Double(times.count) >= due * Self.leastShare else {
+                figure.brokenViewers = present.count
                 figure.brokenSeconds = Double(from - startNanoseconds) / 1e9
                 figure.brokenFetchMilliseconds = median
+                figure.brokenShare = Double(times.count) / due
                 break
             }
-            figure.sustainedViewers = max(figure.sustainedViewers, present)
+            figure.sustainedViewers = max(figure.sustainedViewers, present.count)
         }
         return figure
+    }
+
+    private func fetchTimes(
+        of viewers: [HLSViewerReport], from: Int64, to end: Int64
+    ) -> DelayHistogram {
+        var times = DelayHistogram()
+        for report in viewers {
+            for record in report.segments where record.abandonedFor == nil {
+                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
+                guard asked >= from, asked < end else { continue }
+                let wait = (record.timeToFirstByte ?? 0) + record.transferTime
+                times.record(nanoseconds: Int64(wait * 1e6))
+            }
+        }
+        return times
     }
 
     var capacitySamples: [MetricSample] {
