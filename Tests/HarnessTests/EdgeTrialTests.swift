@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
+import Netem
 import Results
 import Testing
+import Viewer
 
 @testable import Harness
 
