@@ -42,6 +42,8 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     static let pipelineLimit = 64
     /// Bytes handed to the channel at once.
     static let sliceLimit = 256 << 10
+    /// How often a client whose socket takes all goes on before others have their turn.
+    static let turnLimit = 4
 
     init(_ core: EdgeCore) { self.core = core }
 
@@ -102,7 +104,9 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         }
         isPumping = true
         defer { isPumping = false }
-        repeat {
+        // A socket that takes all would else have a long object in one turn of the loop.
+        for turn in 0...Self.turnLimit {
+            guard turn < Self.turnLimit else { return goOnLater() }
             pumpsAgain = false
             while let context, context.channel.isWritable {
                 if current != nil {
@@ -113,7 +117,15 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 }
             }
             context?.flush()
-        } while pumpsAgain
+            guard pumpsAgain else { return }
+        }
+    }
+
+    /// Goes on once the others have had their turn.
+    private func goOnLater() {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.execute { bound.value.pump() }
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
