@@ -54,7 +54,8 @@ struct EdgeTrialTests {
 
     private func trial() throws -> TrialFault {
         try TrialFault(
-            viewers: Self.viewers, stack: "  edges: {count: 1}\n  hls: {segment: 1s}\n")
+            viewers: Self.viewers, stack: "  edges: {count: 1}\n  hls: {segment: 1s}\n",
+            duration: "60s")
     }
 
     /// An edge belongs to what is under test: its end is the verdict on it, and what it did until
@@ -71,8 +72,10 @@ struct EdgeTrialTests {
         #expect(
             summary.notes.contains { $0.contains("edge-0") && $0.contains("killed by signal 9") },
             "\(summary.notes)")
-        #expect(summary.roles.contains { $0.role == "edge" })
-        #expect(try trial.lines("edges.csv") > 1)
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        #expect(read.processes.contains { $0.role == "edge" })
+        #expect(read.edges.contains { $0.edge == "edge-0" && ($0.requests ?? 0) > 0 })
         try trial.expectTidy()
         try await trial.expectGone(Array(children.values))
     }
