@@ -9,8 +9,8 @@ public struct SummaryReport: Sendable {
     public var text: String {
         let sections = [
             verdict, thresholds, renditions, GroupReport(results: results).text,
-            AdaptiveReport(results.viewers).text,
-            FidelityReport(results.fidelity).text, reconciliation,
+            AdaptiveReport(results.viewers).text, FidelityReport(results.fidelity).text,
+            EdgeReport(results.edges, results.summary.edges).text, capacity, reconciliation,
             health, roles, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
@@ -73,6 +73,21 @@ public struct SummaryReport: Sendable {
         }
         return "RENDITIONS (viewer: from the intended time to the probe; "
             + "wire: through the server)\n" + table.text
+    }
+
+    private var capacity: String {
+        let lines = (results.summary.capacity ?? []).map { figure -> String in
+            let held = "  via \(figure.via): held with \(figure.sustainedViewers) viewers"
+            guard let broken = figure.brokenViewers else { return held + ", and never broke\n" }
+            let fetch = figure.brokenFetchMilliseconds.map { Figure.number($0 / 1000) + " s" }
+            return held + ", broke with \(broken) at \(Figure.number(figure.brokenSeconds)) s "
+                + "(\(Figure.percent(figure.brokenShare)) of the segments due, median "
+                + "\(fetch ?? "never"))\n"
+        }
+        return lines.isEmpty
+            ? ""
+            : "CAPACITY (whole run, 5 s steps; held = four of five segments due are fetched, half of "
+                + "them within their own duration)\n" + lines.joined()
     }
 
     private var reconciliation: String {

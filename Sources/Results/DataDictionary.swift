@@ -30,6 +30,7 @@ public struct DataDictionary: Codable, Sendable {
             File(RenditionRow.self), File(ViewerRow.self), File(DelayRow.self),
             File(ProcessRow.self), File(WireRow.self), File(ProbeFrameRow.self),
             File(SegmentRow.self),
+            File(EdgeRow.self),
             File(CombinationRow.self),
             File(FidelityRow.self),
         ])

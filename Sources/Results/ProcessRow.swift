@@ -21,7 +21,7 @@ public struct ProcessRow: CSVRow, Equatable {
     public static let columns: [CSVColumn<ProcessRow>] = [
         .init("run_id", \.runID, "Run."),
         .init("t_s", \.timeSeconds, unit: "s", "End of the interval, from the shared start time."),
-        .init("role", \.role, "server, publishers, viewers, probes, capture or runner."),
+        .init("role", \.role, "server, edge, publishers, viewers, probes, capture or runner."),
         .init("pid", \.pid, "Process."),
         .init("threads", \.threads, "Threads of the process or group."),
         .init("cpu_percent", \.cpuPercent, unit: "%", "CPU in the interval; 100 = one core."),

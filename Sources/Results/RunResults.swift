@@ -15,6 +15,7 @@ public struct RunResults: Sendable {
     public var segments: [SegmentRow]
     /// The comparison with a simulation, where one was made.
     public var fidelity: [FidelityRow]
+    public var edges: [EdgeRow] = []
 
     /// - Throws: `ResultsError` where the directory has no readable manifest.
     public init(path: String) throws(ResultsError) {
@@ -29,6 +30,7 @@ public struct RunResults: Sendable {
         probeFrames = Self.rows(path)
         segments = Self.rows(path)
         fidelity = Self.rows(path)
+        edges = Self.rows(path)
     }
 
     public init(manifest: Manifest, summary: Summary) {

@@ -77,6 +77,50 @@ public struct GeneratorHealth: Codable, Sendable, Equatable {
     public init() {}
 }
 
+/// What the edges of a run spared the origin; whole run, segments only.
+public struct EdgeSummary: Codable, Sendable, Equatable {
+    public var edges = 0
+    /// That viewers of any edge asked for, and their bytes.
+    public var distinctSegments = 0
+    public var distinctBytes = 0
+    /// That the edges read from the origin, and how often they asked.
+    public var wanBytes = 0
+    public var originRequests = 0
+    /// Medians of the time to fetch a segment in the steady window; nil where nobody did so.
+    public var edgeFetchMilliseconds: Double?
+    public var originFetchMilliseconds: Double?
+
+    public init() {}
+
+    /// WAN bytes over what would be ideal: each distinct segment once for each edge.
+    public var wanRatio: Double? {
+        distinctBytes == 0 || edges == 0
+            ? nil : Double(wanBytes) / (Double(distinctBytes) * Double(edges))
+    }
+
+    public var requestsPerSegment: Double? {
+        distinctSegments == 0 ? nil : Double(originRequests) / Double(distinctSegments)
+    }
+}
+
+/// How far a growing load was carried.
+public struct CapacityFigure: Codable, Sendable, Equatable {
+    /// `edge` or `origin`.
+    public var via: String
+    /// In the last five seconds in which four of five segments due were fetched, half of them
+    /// within their own duration.
+    public var sustainedViewers = 0
+    /// In the first in which it did not; nil = that never happened.
+    public var brokenViewers: Int?
+    public var brokenSeconds: Double?
+    /// The median then, of those that came at all; nil where none did.
+    public var brokenFetchMilliseconds: Double?
+    /// Of the segments that were due.
+    public var brokenShare: Double?
+
+    public init(via: String) { self.via = via }
+}
+
 /// `summary.json`: the run's verdict and key figures.
 public struct Summary: Codable, Sendable, Equatable {
     public enum Outcome: String, Codable, Sendable {
@@ -91,6 +135,10 @@ public struct Summary: Codable, Sendable, Equatable {
     public var viewersPlanned = 0
     public var viewersJoined = 0
     public var framesMissing = 0
+    /// By way; nil unless the server's uplink was limited.
+    public var capacity: [CapacityFigure]?
+    /// nil where the run had no edges.
+    public var edges: EdgeSummary?
     /// Anything a reader should know, such as a capture that was not permitted.
     public var notes: [String] = []
 

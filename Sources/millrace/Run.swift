@@ -210,6 +210,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let code: Int32 =
             switch role {
             case ServerRole.name: await WorkerMain.run(ServerRole.self)
+            case EdgeRole.name: await WorkerMain.run(EdgeRole.self)
             case PublisherRole.name: await WorkerMain.run(PublisherRole.self)
             case LoadViewerRole.name: await WorkerMain.run(LoadViewerRole.self)
             case HLSViewerRole.name: await WorkerMain.run(HLSViewerRole.self)

@@ -26,7 +26,7 @@ struct TrialFaultTests {
             ("viewers", 97, .void), ("probes", 97, .void),
         ] as [(String, Int32, Summary.Outcome)])
     func killedChild(role: String, code: Int32, outcome: Summary.Outcome) async throws {
-        let trial = try TrialFault()
+        let trial = try TrialFault(duration: "60s")
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
         try await trial.waitUntilRunning()
@@ -69,7 +69,7 @@ struct TrialFaultTests {
 
     /// Nobody outlives the runner; the next run gives the directory its name.
     @Test func killedRunner() async throws {
-        let trial = try TrialFault()
+        let trial = try TrialFault(duration: "60s")
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
         try await trial.waitUntilRunning()
@@ -99,7 +99,7 @@ struct TrialFaultTests {
 
     /// SIGHUP: the terminal is gone.
     @Test(arguments: [SIGINT, SIGHUP]) func interrupted(signal: Int32) async throws {
-        let trial = try TrialFault()
+        let trial = try TrialFault(duration: "60s")
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
         try await trial.waitUntilRunning()
@@ -185,9 +185,14 @@ final class TrialFault {
 
     var pid: pid_t { process.processIdentifier }
 
-    /// - Parameter viewers: instead of the scenario's.
+    /// - Parameters:
+    ///   - viewers: instead of the scenario's.
+    ///   - stack: more keys of the stack, in lines of their own.
+    ///   - duration: of the steady window; long where a test ends the run itself, so that a busy
+    ///     machine does not end it first.
     init(
-        results: String? = nil, capture: String = "false", viewers: String? = nil
+        results: String? = nil, capture: String = "false", viewers: String? = nil,
+        stack: String = "", duration: String = "3s"
     ) throws {
         let files = FileManager.default
         directory =
@@ -197,6 +202,8 @@ final class TrialFault {
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
         var text = Self.scenario.replacing("enabled: false", with: "enabled: \(capture)")
+        text = text.replacing("duration: 3s", with: "duration: \(duration)")
+        text = text.replacing("driver: embedded\n", with: "driver: embedded\n" + stack)
         if let viewers, let start = text.range(of: "viewers:\n"),
             let end = text.range(of: "warmup:")
         {

@@ -97,4 +97,32 @@ struct HLSFFmpegTests {
             _ = try await push.value
         }
     }
+
+    /// ffmpeg plays a live stream through an edge whose origin is 20 ms away.
+    @Test(arguments: Container.allCases) func throughAnEdge(_ container: Container) async throws {
+        try await withServer({ $0.packageHLS(container) }) { server in
+            let port = try #require(server.httpPort)
+            try await withEdge(
+                before: port,
+                { $0.wan = .init(bitsPerSecond: 100_000_000, delayNanoseconds: 20_000_000) }
+            ) { edge in
+                let push = Task {
+                    try await Shell.run([
+                        "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i",
+                        "testsrc2=size=160x90:rate=25:duration=9", "-c:v", "libx264", "-preset",
+                        "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-f", "flv",
+                        "rtmp://127.0.0.1:\(server.rtmpPort)/live/a",
+                    ])
+                }
+                try await eventually("it is published") { try await server.stream() != nil }
+                let played = try await hashes(
+                    ["-i", "http://127.0.0.1:\(edge.port)/hls/live/a/master.m3u8", "-t", "4"],
+                    copies: true)
+                #expect(played["video"]?.count ?? 0 >= 95)
+                let counts = try await edge.counts(.segment)
+                #expect(counts.originRequests > 2 && counts.failures == 0)
+                _ = try await push.value
+            }
+        }
+    }
 }

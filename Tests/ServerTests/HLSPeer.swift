@@ -24,6 +24,10 @@ final class HLSPeer {
             port: try #require(server.httpPort), receiveBuffer: receiveBuffer)
     }
 
+    init(port: Int, receiveBuffer: Int32? = nil) throws {
+        socket = try TCPSocket(port: port, receiveBuffer: receiveBuffer)
+    }
+
     func ask(_ path: String, method: String = "GET", headers: [String] = []) async throws {
         let lines = ["\(method) \(path) HTTP/1.1", "Host: x"] + headers
         try await socket.send(

@@ -34,6 +34,12 @@ final class TCPSocket {
         _ = fcntl(fd, F_SETFL, O_NONBLOCK)
     }
 
+    /// Takes over a connection that was accepted.
+    init(descriptor: Int32) {
+        fd = descriptor
+        _ = fcntl(fd, F_SETFL, O_NONBLOCK)
+    }
+
     private static func connect<Address>(_ fd: Int32, _ address: inout Address) -> Int32 {
         let size = socklen_t(MemoryLayout<Address>.size)
         return withUnsafePointer(to: &address) {

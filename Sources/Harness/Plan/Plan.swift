@@ -95,12 +95,14 @@ public struct ViewerPlan: Codable, Sendable, Hashable {
     /// How long each successive session lasts; empty = one session until the end.
     public var watchNanoseconds: [Int64]
     public var playoutBufferNanoseconds: Int64
+    /// Which edge it asks, from 0; nil = the origin.
+    public var edge: Int?
 }
 
 /// One child process.
 public struct ProcessPlan: Codable, Sendable, Hashable {
     public enum Role: String, Codable, Sendable, CaseIterable {
-        case server, publishers, viewers, probes, hls, capture, links
+        case server, publishers, viewers, probes, hls, capture, links, edge
     }
 
     public var role: Role
@@ -150,6 +152,9 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
         let forwarded = viewers.filter { isBehindPackets[$0.group] }.map(\.index)
         if !forwarded.isEmpty { result.append(make(.links, 0, cpus.links, viewers: forwarded)) }
         if scenario.stack.driver != .external { result.append(make(.server, 0, cpus.server)) }
+        for i in 0..<(scenario.stack.edges?.count ?? 0) {
+            result.append(make(.edge, i, cpus.edges))
+        }
         for (i, part) in spread(Array(0..<publishers), scenario.processes.publishers).enumerated() {
             result.append(make(.publishers, i, cpus.publishers, publishers: part))
         }

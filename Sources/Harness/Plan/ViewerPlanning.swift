@@ -51,8 +51,20 @@ extension ViewerPlan {
                 watchNanoseconds: watchTimes(
                     of: group, entity: "group/\(index)/watch/\(place)", seed: scenario.seed,
                     span: end - offsets[place]),
-                playoutBufferNanoseconds: group.playoutBuffer.nanoseconds)
+                playoutBufferNanoseconds: group.playoutBuffer.nanoseconds,
+                edge: edge(of: group, index: index, place: place, scenario: scenario))
         }
+    }
+
+    /// By turns, in the order of joining and over all groups.
+    private static func edge(
+        of group: ViewerGroup, index: Int, place: Int, scenario: Scenario
+    ) -> Int? {
+        guard group.via == .edge, let edges = scenario.stack.edges else { return nil }
+        let before = scenario.viewers[..<index].reduce(0) {
+            $0 + ($1.via == .edge ? $1.count : 0)
+        }
+        return (before + place) % edges.count
     }
 
     /// Viewers of a group have the same link and begin at seeded places in its course.

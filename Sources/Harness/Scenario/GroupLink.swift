@@ -41,6 +41,15 @@ public struct GroupLink: Codable, Sendable, Hashable {
         cycleNanoseconds = rate.periods.count > 1 ? rate.cycleNanoseconds : 0
     }
 
+    /// A link of a socket as it is.
+    /// - Throws: `RateScheduleError` where its periods are no schedule.
+    init(name: String, _ link: ViewerLink) throws {
+        let rate = try link.schedule()
+        self.init(
+            name: name, rate: rate, delay: link.delay, loss: link.loss,
+            headerBytes: link.headerBytes)
+    }
+
     /// - Throws: whatever is wrong with one of its directions.
     private init(name: String, packets link: LinkDescription, seed: UInt64) throws {
         let spec = try link.spec(.down, seed: seed)

@@ -31,6 +31,28 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     case viewerCPUPercent = "viewer_cpu_percent"
     case publisherCPUPercent = "publisher_cpu_percent"
     case serverRSSBytes = "server_rss_bytes"
+    /// All edges together.
+    case edgeCPUPercent = "edge_cpu_percent"
+    /// Requests that came to the origin over the whole run, by kind and by way.
+    case originRequests = "origin_requests"
+    /// Body bytes that crossed the WAN over the whole run, by kind and by way.
+    case wanBytes = "wan_bytes"
+    /// Share of the edges' requests that cost none of the origin's, 0…1, by kind.
+    case edgeHitRatio = "edge_hit_ratio"
+    /// Segment bytes that edges read from the origin over those of the distinct segments that
+    /// their viewers asked for, times the number of edges; 1 is ideal.
+    case wanSegmentRatio = "wan_segment_ratio"
+    /// Segment requests of the edges at the origin for each distinct segment; ideally the number of
+    /// edges.
+    case originRequestsPerSegment = "origin_requests_per_segment"
+    /// From a segment's request to its last byte, of adaptive viewers in the window.
+    case fetchMilliseconds = "fetch_ms"
+    /// Median of `fetch_ms` of viewers at the origin less that of viewers at edges.
+    case fetchSavedMilliseconds = "fetch_saved_ms"
+    /// Viewers in the last five seconds in which four of five segments due were fetched, half of
+    /// them within their own duration, under a load that grows; by way, where the server's uplink
+    /// is limited.
+    case sustainedViewers = "sustained_viewers"
 
     public enum Kind: String, Sendable {
         case distribution, counter, value
@@ -55,14 +77,15 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     public var kind: Kind {
         switch self {
         case .delayMilliseconds, .uncorrectedDelayMilliseconds, .startupMilliseconds,
-            .generatorLagMilliseconds, .liveLatencyMilliseconds:
+            .generatorLagMilliseconds, .liveLatencyMilliseconds, .fetchMilliseconds:
             .distribution
         case .framesMissing, .framesDuplicate, .retransmittedBytes, .joinFailures, .disconnects,
-            .stalls, .switches:
+            .stalls, .switches, .originRequests, .wanBytes:
             .counter
         case .payloadKilobits, .wireKilobits, .stallRatio, .meanBitrateKilobits,
             .serverCPUPercent, .viewerCPUPercent,
-            .publisherCPUPercent, .serverRSSBytes:
+            .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .edgeHitRatio,
+            .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds, .sustainedViewers:
             .value
         }
     }

@@ -60,6 +60,10 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var hls: HLSSpec?
     /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
     public var hlsURL: String?
+    /// HLS caches before the embedded stack; nil = none.
+    public var edges: EdgeSpec?
+    /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
+    public var uplink: Bitrate?
 
     /// Settings that the driver cannot honour and that therefore do not hold in its runs.
     public var unsupportedSettings: [String] {
@@ -161,6 +165,7 @@ public struct CPUAssignment: Codable, Sendable, Hashable {
     public var capture: CPUSet?
     /// The packet shell.
     public var links: CPUSet?
+    public var edges: CPUSet?
 }
 
 /// Child processes by role.

@@ -47,6 +47,7 @@ extension Scenario {
                 group, seed: scenario.seed, folder: folder, place: "viewers[\(index)]",
                 reader: &reader)
         }
+        EdgeRules.apply(to: &scenario, reader: &reader)
         ScenarioRules.check(scenario, reader: &reader)
         guard reader.diagnostics.isEmpty else { throw SpecFile.sorted(reader) }
         return scenario

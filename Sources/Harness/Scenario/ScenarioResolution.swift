@@ -35,7 +35,9 @@ extension StackSpec {
             queueLimitBytes: Int(object.number("queue_limit")!),
             outChunkSize: Int(object.number("out_chunk_size")!),
             url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"),
-            hls: object.object("hls").map(HLSSpec.init), hlsURL: object.text("hls_url"))
+            hls: object.object("hls").map(HLSSpec.init), hlsURL: object.text("hls_url"),
+            edges: object.object("edges").map(EdgeSpec.init),
+            uplink: object.number("uplink").map { Bitrate(bitsPerSecond: Int($0)) })
     }
 }
 
@@ -124,7 +126,8 @@ extension ViewerGroup {
             mode: Mode(rawValue: object.text("mode")!)!,
             churn: object.object("churn").map { Churn(meanWatch: $0.duration("mean_watch")!) },
             adaptive: object.text("protocol") == "hls" ? Adaptive(object) : nil,
-            playoutBuffer: object.duration("playout_buffer")!)
+            playoutBuffer: object.duration("playout_buffer")!,
+            via: object.text("via").flatMap(Via.init))
     }
 }
 
@@ -145,7 +148,7 @@ extension CPUAssignment {
         self.init(
             server: cpus("server"), publishers: cpus("publishers"), viewers: cpus("viewers"),
             probes: cpus("probes"), capture: cpus("capture"),
-            links: cpus("links"))
+            links: cpus("links"), edges: cpus("edges"))
     }
 }
 

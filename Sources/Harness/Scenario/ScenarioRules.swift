@@ -9,6 +9,7 @@ enum ScenarioRules {
         checkStreams(scenario, reader: &reader)
         checkViewers(scenario, reader: &reader)
         AdaptiveRules.check(scenario, reader: &reader)
+        EdgeRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
 

@@ -55,6 +55,10 @@ enum ScenarioSpec {
         .optional(
             "hls_url", .text(.url(["http"])),
             "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
+        .optional("edges", .object(edges), "HLS caches before the embedded stack."),
+        .optional(
+            "uplink", .quantity(.bitrate, allowsZero: false),
+            "What the embedded stack's HTTP may send, all viewers together; root only."),
     ])
 
     static let hls = ObjectSpec(fields: [
@@ -128,6 +132,9 @@ enum ScenarioSpec {
             .optional("latency", duration(), "Distance of HLS viewers from the live edge."),
             .optional("parts", .boolean, "Whether HLS viewers play parts; default true."),
             .optional("abandon", .boolean, "Whether downloads may be given up; default true."),
+            .optional(
+                "via", .choice(ViewerGroup.Via.allCases.map(\.rawValue)),
+                "Whom HLS viewers ask; default edge where stack.edges is there."),
         ], exclusive: [["rate_limit", "link"]])
 
     static let link = ObjectSpec(fields: [
@@ -172,7 +179,7 @@ enum ScenarioSpec {
     ])
 
     static let cpus = ObjectSpec(
-        fields: ["server", "publishers", "viewers", "probes", "capture", "links"].map {
+        fields: ["server", "publishers", "viewers", "probes", "capture", "links", "edges"].map {
             .optional($0, .text(.cpuList), "CPUs of the \($0), such as \"0-1,3\".")
         })
 

@@ -44,7 +44,9 @@ public struct Threshold: Codable, Sendable, Hashable {
     public var selector: String
     public var expression: String
 
-    static let tagNames = ["stream", "rendition", "vantage", "protocol", "role", "group"]
+    static let tagNames = [
+        "stream", "rendition", "vantage", "protocol", "role", "group", "kind", "via",
+    ]
 
     static let rule = TextRule(
         hint: "an expression such as p(99)<200, max<500, count==0 or value>2500",

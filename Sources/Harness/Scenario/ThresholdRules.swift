@@ -1,3 +1,4 @@
+import Server
 import SimulationKernel
 
 /// Which figures a scenario will have, so that thresholds on others are refused beforehand.
@@ -38,10 +39,18 @@ enum ThresholdRules {
         {
             return ["\(threshold.selector) needs the capture, which is off"]
         }
-        if [.meanBitrateKilobits, .liveLatencyMilliseconds, .switches].contains(threshold.metric),
+        if [
+            .meanBitrateKilobits, .liveLatencyMilliseconds, .switches, .fetchMilliseconds,
+        ].contains(threshold.metric),
             !scenario.viewers.contains(where: { $0.adaptive != nil })
         {
             return ["\(threshold.selector) needs viewers with protocol: hls"]
+        }
+        if threshold.metric == .sustainedViewers, scenario.stack.uplink == nil {
+            return ["\(threshold.selector) needs stack.uplink, such as 60Mbps"]
+        }
+        if threshold.metric.isOfEdges, scenario.stack.edges == nil {
+            return ["\(threshold.selector) needs edges: add stack.edges, such as {count: 2}"]
         }
         if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
             return ["no viewer plays what \(threshold.selector) asks for"]
@@ -57,11 +66,13 @@ extension Metric {
         case .delayMilliseconds, .payloadKilobits: ["viewer", "wire"]
         case .retransmittedBytes, .wireKilobits: ["wire"]
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
-            .publisherCPUPercent, .serverRSSBytes:
+            .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
+            .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
+            .sustainedViewers:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
-            .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
+            .meanBitrateKilobits, .liveLatencyMilliseconds, .switches, .fetchMilliseconds:
             ["viewer"]
         }
     }
@@ -70,6 +81,14 @@ extension Metric {
     /// scenario.
     var tags: [String: [String]] {
         if self == .generatorLagMilliseconds { return ["role": Self.everyTagValue("role")] }
+        switch self {
+        case .originRequests, .wanBytes:
+            return ["kind": Self.everyTagValue("kind"), "via": Self.everyTagValue("via")]
+        case .edgeHitRatio: return ["kind": Self.everyTagValue("kind")]
+        case .sustainedViewers: return ["via": Self.everyTagValue("via")]
+        case .fetchMilliseconds: return ["group": [], "via": Self.everyTagValue("via")]
+        default: break
+        }
         guard !vantages.isEmpty else { return [:] }
         switch self {
         case .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
@@ -83,11 +102,23 @@ extension Metric {
         return ["stream": [], "rendition": [], "protocol": [], "vantage": vantages]
     }
 
+    /// Whether it is measured only where there are edges.
+    var isOfEdges: Bool {
+        switch self {
+        case .edgeCPUPercent, .originRequests, .wanBytes, .edgeHitRatio, .wanSegmentRatio,
+            .originRequestsPerSegment, .fetchSavedMilliseconds:
+            true
+        default: false
+        }
+    }
+
     /// The values a tag may have for any metric; empty where the scenario gives them.
     static func everyTagValue(_ tag: String) -> [String] {
         switch tag {
         case "role": ["publishers", "probes", "viewers"]
         case "vantage": ["viewer", "wire"]
+        case "kind": EdgeKind.allCases.map(\.rawValue)
+        case "via": ViewerGroup.Via.allCases.map(\.rawValue)
         default: []
         }
     }

@@ -69,4 +69,6 @@ public struct ViewerGroup: Codable, Sendable, Hashable {
     public var adaptive: Adaptive?
     /// Media buffered before playing starts.
     public var playoutBuffer: Duration
+    /// Of adaptive viewers; nil = there are no edges.
+    public var via: Via?
 }

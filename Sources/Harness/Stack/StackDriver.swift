@@ -11,6 +11,8 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
     public var httpFLVBase: String?
     /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.
     public var hlsURL: String?
+    /// The same through each edge.
+    public var edgeURLs: [String] = []
 
     public init(
         rtmpHost: String, rtmpPort: Int, application: String, httpFLVBase: String? = nil,
@@ -29,6 +31,7 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
         other.rtmpHost = host
         other.httpFLVBase = httpFLVBase?.replacing("//\(rtmpHost):", with: "//\(host):")
         other.hlsURL = hlsURL?.replacing("//\(rtmpHost):", with: "//\(host):")
+        other.edgeURLs = edgeURLs.map { $0.replacing("//\(rtmpHost):", with: "//\(host):") }
         return other
     }
 }

@@ -10,7 +10,8 @@ struct MetricSamples {
 
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
-            + machineSamples + assembly.adaptiveSamples
+            + machineSamples + assembly.adaptiveSamples + assembly.edgeSamples
+            + assembly.capacitySamples
     }
 
     private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {
@@ -131,6 +132,7 @@ struct MetricSamples {
                     .init(metric: .serverRSSBytes, value: .number(Double(usage.peakRSSBytes))))
             case "viewers": metric = .viewerCPUPercent
             case "publishers": metric = .publisherCPUPercent
+            case "edge": metric = .edgeCPUPercent
             default: continue
             }
             samples.append(.init(metric: metric, value: .number(usage.cpuPercent)))

@@ -24,6 +24,8 @@ struct ResultsAssembly {
     var wire = WireObservation()
     /// Of the packet shell, where there is one.
     var links: LinkRole.Final?
+    /// Whole runs of the edges, in their order; empty where there are none.
+    var edges: [EdgeObservation] = []
     var accounting: ProcessAccounting?
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
@@ -87,6 +89,8 @@ struct ResultsAssembly {
         summary.health.linkLatenessP99Milliseconds = linkLateness
         summary.health.steal = evidence.steal
         summary.health.offered = offered
+        summary.edges = edgeSummary
+        summary.capacity = capacity
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
@@ -101,6 +105,7 @@ struct ResultsAssembly {
         try writer.write(wire.series)
         try writer.write(probeFrameRows(frames))
         if !hls.isEmpty { try writer.write(segmentRows) }
+        if !edges.isEmpty { try writer.write(edgeRows) }
         tidy(writer.partialPath)
         return summary
     }

@@ -119,7 +119,8 @@ extension Plan {
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
             guard let adaptive = adaptive[plan.group] else { return [] }
-            let url = (endpoints.hlsURL ?? "").replacing("{stream}", with: plan.stream)
+            let base = plan.edge.map { endpoints.edgeURLs[$0] } ?? endpoints.hlsURL ?? ""
+            let url = base.replacing("{stream}", with: plan.stream)
             var spec = HLSViewerSpec(index: index, url: url)
             spec.algorithm = fixedRung(of: plan).map { "fixed:\($0)" } ?? adaptive.algorithm
             spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6

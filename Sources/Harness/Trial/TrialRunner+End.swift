@@ -73,6 +73,7 @@ extension TrialRunner {
             }
         }
         if let reason = await finishLinks(into: &assembly) { lost.append(reason) }
+        await finishEdges(into: &assembly)
         if let capture {
             assembly.wire = await capture.finish(
                 runID: writer.runID.description,

@@ -43,6 +43,7 @@ public actor TrialRunner {
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
     var hls: [RoleHandle<HLSViewerRole>] = []
+    var edges: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     /// The packet shell, and the namespace of the viewers behind it.
     var links: RoleHandle<LinkRole>?
@@ -130,7 +131,7 @@ public actor TrialRunner {
             cpus: scenario.cpus.server, logDirectory: writer.partialPath,
             host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl)
         self.driver = driver
-        let endpoints = try await driver.start()
+        let endpoints = try await startEdges(before: try await driver.start(), congestionControl)
         if scenario.stack.driver != .embedded, let congestionControl,
             NetworkIsolation.defaultCongestionControl != congestionControl
         {
@@ -157,6 +158,7 @@ public actor TrialRunner {
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in hls { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        for handle in edges { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
     }
@@ -261,6 +263,7 @@ public actor TrialRunner {
         groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
         groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
+        groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid) }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
@@ -342,6 +345,7 @@ public actor TrialRunner {
         if let status = await driver?.exitStatus {
             return (.failed, "the server ended in mid-run: it \(status)")
         }
+        if let reason = lostEdge { return (.failed, reason) }
         if let failure = links?.failure { return (.void, "links-0: \(failure)") }
         for handle in publishers {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }

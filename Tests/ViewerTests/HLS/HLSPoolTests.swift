@@ -13,7 +13,7 @@ import Testing
 /// Adaptive viewers against the embedded origin, all in this process.
 @Suite(.timeLimit(.minutes(2))) struct HLSPoolTests {
     /// A relay with HLS and two renditions of a stream, for the time of `body`.
-    private func withChannel(
+    func withChannel(
         part: Double? = nil, _ body: (String, Int64) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
@@ -53,7 +53,7 @@ import Testing
     }
 
     /// Plays until every viewer has started `segments` segments, or too long has passed.
-    private func play(
+    func play(
         _ specs: [HLSViewerSpec], links: [ViewerLink] = [], from start: Int64, seconds: Double
     ) async throws -> HLSReport {
         var options = HLSViewerPool.Options()

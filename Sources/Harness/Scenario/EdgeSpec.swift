@@ -1,0 +1,147 @@
+import Netem
+public import SimulationKernel
+import Viewer
+
+/// HLS caches between the embedded stack and its viewers.
+public struct EdgeSpec: Codable, Sendable, Hashable {
+    /// The way between the origin's site and the viewers' neighbourhood.
+    public struct WAN: Codable, Sendable, Hashable {
+        /// What each edge reads from the origin at most, headers of packets included; nil = what
+        /// the machine gives.
+        public var rate: Bitrate?
+        /// One way.
+        public var delay: Duration
+    }
+
+    /// Processes, each a cache of its own.
+    public var count: Int
+    /// Of each cache.
+    public var cacheBytes: Int
+    /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
+    public var wan: WAN?
+
+    init(_ object: ResolvedObject) {
+        count = object.integer("count")!
+        cacheBytes = Int(object.number("cache")!)
+        wan = object.object("wan").map { wan in
+            WAN(
+                rate: wan.number("rate").map { Bitrate(bitsPerSecond: Int($0)) },
+                delay: wan.duration("delay")!)
+        }
+    }
+}
+
+extension ViewerGroup {
+    /// Whom adaptive viewers ask.
+    public enum Via: String, Codable, Sendable, CaseIterable {
+        /// One of the edges, by turns.
+        case edge
+        /// The origin, across the WAN where there is one.
+        case origin
+    }
+}
+
+extension ScenarioSpec {
+    static let edges = ObjectSpec(fields: [
+        .standard("count", .integer(1...64), "1", "How many edges, a process each."),
+        .standard(
+            "cache", .quantity(.byteCount, allowsZero: false), "256MiB", "What each edge keeps."),
+        .optional(
+            "wan", .object(wan),
+            "The way from the origin to the edges, and to viewers that go straight to it."),
+    ])
+
+    static let wan = ObjectSpec(fields: [
+        .optional("rate", .quantity(.bitrate, allowsZero: false), "Of each edge's way."),
+        .standard("delay", .quantity(.duration, allowsZero: true), "0s", "One way."),
+    ])
+}
+
+/// What belongs to edges: defaults that depend on the stack, and checks.
+enum EdgeRules {
+    /// HLS viewers play through the edges where there are any; those that do not cross the WAN.
+    static func apply(to scenario: inout Scenario, reader: inout ScenarioReader) {
+        guard let edges = scenario.stack.edges else { return }
+        for index in scenario.viewers.indices where scenario.viewers[index].adaptive != nil {
+            let via = scenario.viewers[index].via ?? .edge
+            scenario.viewers[index].via = via
+            guard via == .origin, let wan = edges.wan else { continue }
+            do {
+                let own = scenario.viewers[index].link
+                scenario.viewers[index].link = try GroupLink.across(wan, own)
+            } catch {
+                reader.report(at: "viewers[\(index)].via", "\(error)")
+            }
+        }
+    }
+
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        for (index, group) in scenario.viewers.enumerated() {
+            let place = "viewers[\(index)].via"
+            guard reader.marks[place] != nil else { continue }
+            if group.adaptive == nil {
+                reader.report(at: place, "'via' is for viewers with protocol: hls")
+            } else if scenario.stack.edges == nil {
+                reader.report(at: place, "'via' needs edges: add stack.edges, such as {count: 2}")
+            }
+        }
+        if let uplink = scenario.stack.uplink {
+            if scenario.stack.driver != .embedded {
+                reader.report(at: "stack.uplink", "uplink belongs to the embedded stack")
+            } else if uplink.bitsPerSecond < 100_000 {
+                reader.report(at: "stack.uplink", "uplink must be 100kbps at least")
+            }
+        }
+        guard let edges = scenario.stack.edges else { return }
+        if scenario.stack.driver != .embedded {
+            reader.report(
+                at: "stack.edges",
+                "edges belong to the embedded stack; an external server has its own")
+        }
+        if !scenario.viewers.contains(where: { $0.via == .edge }) {
+            reader.report(
+                at: "stack.edges",
+                "nobody plays through the edges: give a group protocol: hls, or remove them")
+        }
+        if !(1 << 20...64 << 30).contains(edges.cacheBytes) {
+            reader.report(at: "stack.edges.cache", "the cache must be 1MiB to 64GiB")
+        }
+        if let delay = edges.wan?.delay, delay > .seconds(10) {
+            reader.report(at: "stack.edges.wan.delay", "the WAN's delay must be 10s at most")
+        }
+        if let rate = edges.wan?.rate, rate.bitsPerSecond < 8000 {
+            reader.report(at: "stack.edges.wan.rate", "the WAN's rate must be 8kbps at least")
+        }
+    }
+}
+
+extension GroupLink {
+    /// The rate of a WAN that names none.
+    private static let unnamedRate = Bitrate(bitsPerSecond: 10_000_000_000)
+
+    /// A viewer's link with the WAN behind it. Its delay comes on top; its rate, which edges have
+    /// for all their viewers together, holds for each viewer here.
+    /// - Throws: `InputFault` for links of real packets, which cannot be lengthened.
+    static func across(_ wan: EdgeSpec.WAN, _ own: GroupLink?) throws -> GroupLink {
+        var link = ViewerLink(rate: RateSchedule(constant: wan.rate ?? unnamedRate))
+        var name = "wan"
+        if let own {
+            guard let socket = own.socket else {
+                throw InputFault(
+                    message:
+                        "the WAN's delay cannot be added to a link of real packets; give the whole "
+                        + "delay in 'link' and leave stack.edges.wan out")
+            }
+            link = socket
+            name = own.name + "+wan"
+            if let rate = wan.rate {
+                for i in link.periods.indices {
+                    link.periods[i].bitsPerSecond = min(
+                        link.periods[i].bitsPerSecond, Int64(rate.bitsPerSecond))
+                }
+            }
+        }
+        link.delay.nanoseconds += wan.delay.nanoseconds
+        return try GroupLink(name: name, link)
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+import Processes
+import SimulationKernel
+
+/// What a server's HTTP port may send at most, all its connections together: a class of the
+/// kernel's HTB on the loopback of the run's own namespace. It goes with the namespace.
+enum OriginUplink {
+    /// - Throws: `ProcessError`, with what is missing.
+    static func limit(port: Int, to rate: Bitrate) throws(ProcessError) {
+        func fault(_ message: String) -> ProcessError {
+            ProcessError(name: "stack.uplink", message: message)
+        }
+        guard NetworkIsolation.isEntered else {
+            throw fault(
+                "it needs a network namespace of the run's own: run as root, or leave uplink out")
+        }
+        let bits = rate.bitsPerSecond
+        // Loopback sends packets of 64 KiB; a tenth of a second may queue.
+        let burst = max(262_144, bits / 8 / 1000)
+        let queue = max(1 << 20, bits / 80)
+        for line in [
+            "qdisc add dev lo root handle 1: htb r2q 1000",
+            "class add dev lo parent 1: classid 1:1 htb rate \(bits)bit ceil \(bits)bit "
+                + "burst \(burst) cburst \(burst) quantum 65550",
+            "qdisc add dev lo parent 1:1 bfifo limit \(queue)",
+            "filter add dev lo parent 1: protocol ip prio 1 u32 match ip sport \(port) 0xffff "
+                + "flowid 1:1",
+        ] where !run(["tc"] + line.split(separator: " ").map(String.init)) {
+            throw fault(
+                "tc refuses '\(line)'; it needs iproute2 (apt-get install iproute2) and a kernel "
+                    + "with HTB ('millrace doctor' tells)")
+        }
+    }
+
+    /// Runs a program to its end.
+    private static func run(_ arguments: [String]) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}

@@ -1,0 +1,77 @@
+import Results
+import Statistics
+import Viewer
+
+/// Under a load that grows: how many viewers the way they take has carried.
+extension ResultsAssembly {
+    /// Length of the intervals that are judged, nanoseconds.
+    private static let intervalNanoseconds: Int64 = 5_000_000_000
+
+    /// By way; nil unless the server's uplink is limited, for else the viewers' links would be
+    /// taken for the server's.
+    var capacity: [CapacityFigure]? {
+        guard scenario.stack.uplink != nil, !hls.isEmpty else { return nil }
+        return [
+            capacity(.edge, of: hls.filter { viewerPlan($0.index).edge != nil }),
+            capacity(.origin, of: hls.filter { viewerPlan($0.index).edge == nil }),
+        ].compactMap { $0 }
+    }
+
+    /// The least share of the segments due in an interval that must be fetched.
+    private static let leastShare = 0.8
+
+    /// An interval holds where the viewers who were there before it fetch four of five segments
+    /// that are due in it, half of them in less time than they last. (The median alone would tell
+    /// of those whose connections win.)
+    private func capacity(_ via: ViewerGroup.Via, of mine: [HLSViewerReport]) -> CapacityFigure? {
+        guard !mine.isEmpty, let hls = scenario.stack.hls else { return nil }
+        let length = Self.intervalNanoseconds
+        let limit = Double(hls.segment.nanoseconds) / 1e6
+        var figure = CapacityFigure(via: via.rawValue)
+        let last = Int((window.endNanoseconds - startNanoseconds) / length)
+        for interval in 0..<max(0, last) {
+            let from = startNanoseconds + Int64(interval) * length
+            let present = mine.filter { report in
+                guard let asked = report.askedAtNanoseconds else { return false }
+                return asked + length <= from
+                    && (report.endedAtNanoseconds ?? .max) >= from + length
+            }
+            guard !present.isEmpty else { continue }
+            let times = fetchTimes(of: present, from: from, to: from + length)
+            let due = Double(present.count) * Double(length) / Double(hls.segment.nanoseconds)
+            let median = times.milliseconds(atPercentile: 50)
+            guard let median, median <= limit, Double(times.count) >= due * Self.leastShare else {
+                figure.brokenViewers = present.count
+                figure.brokenSeconds = Double(from - startNanoseconds) / 1e9
+                figure.brokenFetchMilliseconds = median
+                figure.brokenShare = Double(times.count) / due
+                break
+            }
+            figure.sustainedViewers = max(figure.sustainedViewers, present.count)
+        }
+        return figure
+    }
+
+    private func fetchTimes(
+        of viewers: [HLSViewerReport], from: Int64, to end: Int64
+    ) -> DelayHistogram {
+        var times = DelayHistogram()
+        for report in viewers {
+            for record in report.segments where record.abandonedFor == nil {
+                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
+                guard asked >= from, asked < end else { continue }
+                let wait = (record.timeToFirstByte ?? 0) + record.transferTime
+                times.record(nanoseconds: Int64(wait * 1e6))
+            }
+        }
+        return times
+    }
+
+    var capacitySamples: [MetricSample] {
+        (capacity ?? []).map {
+            MetricSample(
+                metric: .sustainedViewers, tags: ["via": $0.via],
+                value: .number(Double($0.sustainedViewers)))
+        }
+    }
+}

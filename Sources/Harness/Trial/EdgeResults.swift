@@ -1,0 +1,149 @@
+import Results
+import Server
+import Statistics
+import Viewer
+
+/// What edges did, as they and the viewers counted it.
+extension ResultsAssembly {
+    var edgeRows: [EdgeRow] {
+        var rows: [EdgeRow] = []
+        for edge in edges {
+            for kind in EdgeKind.allCases {
+                guard let counts = edge.status.kinds[kind.rawValue] else { continue }
+                var row = EdgeRow()
+                (row.runID, row.edge, row.kind) = (runID, edge.name, kind.rawValue)
+                row.requests = counts.requests
+                row.hits = counts.hits
+                row.misses = counts.misses
+                row.collapsed = counts.collapsed
+                row.failures = counts.failures
+                row.clientBytes = counts.clientBytes
+                row.originRequests = counts.originRequests
+                row.originBytes = counts.originBytes
+                row.evictions = counts.evictions
+                rows.append(row)
+            }
+        }
+        return rows + directRows
+    }
+
+    /// The viewers that go straight to the origin: each request and each byte of theirs crosses
+    /// the WAN.
+    private var directRows: [EdgeRow] {
+        let direct = hls.filter { viewerPlan($0.index).edge == nil }
+        guard !direct.isEmpty else { return [] }
+        func row(_ kind: EdgeKind, _ requests: (HLSRequestCounts) -> Int) -> EdgeRow? {
+            let count = direct.reduce(0) { $0 + requests($1.requests) }
+            guard count > 0 else { return nil }
+            var row = EdgeRow()
+            (row.runID, row.edge, row.kind) = (runID, EdgeRow.direct, kind.rawValue)
+            (row.requests, row.originRequests) = (count, count)
+            return row
+        }
+        var rows = [
+            row(.playlist, \.playlists), row(.initialization, \.initializations),
+            row(.segment, \.segments), row(.part, \.parts),
+        ].compactMap { $0 }
+        // Viewers count the bytes of segments and parts together.
+        let bytes = direct.reduce(0) { $0 + $1.mediaBytes }
+        if let place = rows.firstIndex(where: { $0.kind == "segment" || $0.kind == "part" }) {
+            (rows[place].clientBytes, rows[place].originBytes) = (bytes, bytes)
+        }
+        return rows
+    }
+
+    var edgeSummary: EdgeSummary? {
+        guard !edges.isEmpty else { return nil }
+        var summary = EdgeSummary()
+        summary.edges = edges.count
+        for edge in edges {
+            let counts = edge.status.kinds[EdgeKind.segment.rawValue] ?? .init()
+            summary.wanBytes += counts.originBytes
+            summary.originRequests += counts.originRequests
+        }
+        let distinct = distinctSegments
+        summary.distinctSegments = distinct.count
+        summary.distinctBytes = distinct.values.reduce(0, +)
+        summary.edgeFetchMilliseconds = fetchTimes { $0.edge != nil }.milliseconds(atPercentile: 50)
+        summary.originFetchMilliseconds = fetchTimes { $0.edge == nil }
+            .milliseconds(atPercentile: 50)
+        return summary
+    }
+
+    private struct SegmentName: Hashable {
+        var stream: String
+        var rung: String
+        var sequence: Int
+    }
+
+    /// Segments that viewers of any edge asked for, with their bytes: the viewers' own record, so
+    /// that the edges' counts are held against another's. Of one that all gave up the part counts.
+    private var distinctSegments: [SegmentName: Int] {
+        var distinct: [SegmentName: Int] = [:]
+        for report in hls where viewerPlan(report.index).edge != nil {
+            let stream = viewerPlan(report.index).stream
+            for record in report.segments {
+                let name = SegmentName(
+                    stream: stream, rung: report.rungNames[record.rung], sequence: record.sequence)
+                distinct[name] = max(distinct[name] ?? 0, record.bytes)
+            }
+        }
+        return distinct
+    }
+
+    /// From request to last byte, of segments requested in the steady window. Those that the server
+    /// held back and those given up say nothing of the way.
+    private func fetchTimes(_ belongs: (ViewerPlan) -> Bool) -> DelayHistogram {
+        var times = DelayHistogram()
+        for report in hls where belongs(viewerPlan(report.index)) {
+            for record in report.segments where record.abandonedFor == nil {
+                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
+                guard window.contains(asked), let wait = record.timeToFirstByte else { continue }
+                times.record(nanoseconds: Int64((wait + record.transferTime) * 1e6))
+            }
+        }
+        return times
+    }
+
+    var edgeSamples: [MetricSample] { fetchSamples + originSamples }
+
+    private var fetchSamples: [MetricSample] {
+        plan.adaptive.indices.filter { plan.adaptive[$0] != nil }.compactMap { group in
+            let times = fetchTimes { $0.group == group }
+            guard times.count > 0,
+                let viewer = plan.viewers.first(where: { $0.group == group })
+            else { return nil }
+            let via: ViewerGroup.Via = viewer.edge == nil ? .origin : .edge
+            return MetricSample(
+                metric: .fetchMilliseconds,
+                tags: ["group": String(group), "via": via.rawValue],
+                value: .distribution(times))
+        }
+    }
+
+    private var originSamples: [MetricSample] {
+        guard let summary = edgeSummary else { return [] }
+        var samples: [MetricSample] = []
+        func add(_ metric: Metric, _ value: Double?, _ tags: [String: String] = [:]) {
+            guard let value else { return }
+            samples.append(MetricSample(metric: metric, tags: tags, value: .number(value)))
+        }
+        for row in edgeRows {
+            let via: ViewerGroup.Via = row.edge == EdgeRow.direct ? .origin : .edge
+            let tags = ["kind": row.kind, "via": via.rawValue]
+            add(.originRequests, row.originRequests.map(Double.init), tags)
+            add(.wanBytes, row.originBytes.map(Double.init), tags)
+        }
+        for kind in EdgeKind.allCases {
+            var all = EdgeStatus.Counts()
+            for edge in edges { all += edge.status.kinds[kind.rawValue] ?? .init() }
+            add(.edgeHitRatio, all.hitRatio, ["kind": kind.rawValue])
+        }
+        add(.wanSegmentRatio, summary.wanRatio)
+        add(.originRequestsPerSegment, summary.requestsPerSegment)
+        if let far = summary.originFetchMilliseconds, let near = summary.edgeFetchMilliseconds {
+            add(.fetchSavedMilliseconds, far - near)
+        }
+        return samples
+    }
+}

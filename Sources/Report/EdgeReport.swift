@@ -1,0 +1,53 @@
+import Results
+
+/// Edges of a trial: what they spared the origin.
+struct EdgeReport {
+    private let rows: [EdgeRow]
+    private let summary: EdgeSummary?
+
+    init(_ rows: [EdgeRow], _ summary: EdgeSummary?) {
+        self.rows = rows
+        self.summary = summary
+    }
+
+    var text: String {
+        guard !rows.isEmpty else { return "" }
+        var table = TextTable(
+            header: [
+                "edge", "kind", "requests", "hit", "collapsed", "missed", "failed", "to clients",
+                "origin requests", "from origin", "evicted",
+            ], leftColumns: [0, 1])
+        for row in rows {
+            table.rows.append([
+                row.edge, row.kind, Figure.integer(row.requests), Figure.integer(row.hits),
+                Figure.integer(row.collapsed), Figure.integer(row.misses),
+                Figure.integer(row.failures), Figure.bytes(row.clientBytes),
+                Figure.integer(row.originRequests), Figure.bytes(row.originBytes),
+                Figure.integer(row.evictions),
+            ])
+        }
+        return "EDGES (whole run; bodies only; direct = viewers that go straight to the origin)\n"
+            + table.text + words
+    }
+
+    private var words: String {
+        guard let summary else { return "" }
+        var lines = [
+            "  \(summary.distinctSegments) distinct segments "
+                + "(\(Figure.bytes(summary.distinctBytes))) through \(summary.edges) edges: "
+                + "\(Figure.bytes(summary.wanBytes)) from the origin = "
+                + "\(Figure.percent(summary.wanRatio)) of segments × edges; "
+                + "\(Figure.number(summary.requestsPerSegment, digits: 2)) origin requests a segment"
+        ]
+        if let near = summary.edgeFetchMilliseconds {
+            var line = "  segment fetch time p50: \(Figure.number(near)) ms from edges"
+            if let far = summary.originFetchMilliseconds {
+                line +=
+                    ", \(Figure.number(far)) ms from the origin: "
+                    + "\(Figure.number(far - near)) ms saved"
+            }
+            lines.append(line)
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+}

@@ -1,0 +1,380 @@
+import NIOCore
+import NIOHTTP1
+
+/// One client of an edge: its requests, one after the other.
+///
+/// It reads the shared objects at its own pace, never further ahead than its socket takes: a slow
+/// one holds no memory but the object that it is reading, and nobody waits for it.
+final class EdgeClient: ChannelInboundHandler, EdgeListener {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private struct Response {
+        var object: EdgeObject
+        var disposition: String
+        /// It is the one for whom the object is fetched, so that a private one is its own.
+        var isOwner: Bool
+        var isHead: Bool
+        var range: String?
+        var keepsAlive: Bool
+        var isHTTP11: Bool
+        var via: String
+        // Of the answer, once its head is out.
+        var hasHead = false
+        var offset = 0
+        /// nil = until the object ends, in chunks.
+        var end: Int?
+    }
+
+    private let core: EdgeCore
+    private var context: ChannelHandlerContext?
+    private var queue = CircularBuffer<HTTPRequestHead>()
+    private var current: Response?
+    private var isClosing = false
+    private var isPumping = false
+    /// Asked to go on while it was at it.
+    private var pumpsAgain = false
+    private var idleSince = OriginPool.now
+    /// Bytes that waited at the last change, and since when.
+    private var progress: (queued: Int, since: Int64)?
+
+    /// Requests that a client may send ahead.
+    static let pipelineLimit = 64
+    /// Bytes handed to the channel at once.
+    static let sliceLimit = 256 << 10
+    /// How often a client whose socket takes all goes on before others have their turn.
+    static let turnLimit = 4
+
+    init(_ core: EdgeCore) { self.core = core }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        core.clients[ObjectIdentifier(self)] = self
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end()
+        context.close(promise: nil)
+    }
+
+    private func end() {
+        isClosing = true
+        current?.object.remove(self)
+        current = nil
+        queue.removeAll()
+        context = nil
+        core.clients[ObjectIdentifier(self)] = nil
+    }
+
+    private func cut() {
+        let context = context
+        end()
+        context?.close(promise: nil)
+    }
+
+    // MARK: Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let head) = unwrapInboundIn(data), !isClosing else { return }
+        guard queue.count < Self.pipelineLimit else { return cut() }
+        queue.append(head)
+        pump()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { pump() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func objectChanged() { pump() }
+
+    /// Goes on with everything that can go on.
+    private func pump() {
+        // Objects that fail at once, and a socket that takes all, call back.
+        guard !isPumping else {
+            pumpsAgain = true
+            return
+        }
+        isPumping = true
+        defer { isPumping = false }
+        // A socket that takes all would else have a long object in one turn of the loop.
+        for turn in 0...Self.turnLimit {
+            guard turn < Self.turnLimit else { return goOnLater() }
+            pumpsAgain = false
+            while let context, context.channel.isWritable {
+                if current != nil {
+                    guard advance(context) else { break }
+                } else {
+                    guard !isClosing, let head = queue.popFirst() else { break }
+                    begin(head, context)
+                }
+            }
+            context?.flush()
+            guard pumpsAgain else { return }
+        }
+    }
+
+    /// Goes on once the others have had their turn.
+    private func goOnLater() {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.execute { bound.value.pump() }
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let path = head.uri.prefix { $0 != "?" }
+        switch head.method {
+        case .OPTIONS:
+            return answer(
+                head, .noContent,
+                headers: [
+                    "Access-Control-Allow-Origin: *",
+                    "Access-Control-Allow-Methods: GET, HEAD, OPTIONS",
+                    "Access-Control-Allow-Headers: *",
+                ], context: context)
+        case .GET, .HEAD: break
+        default:
+            core.store.countRefused(EdgeKind(file: path))
+            return answer(
+                head, .methodNotAllowed, headers: ["Allow: GET, HEAD, OPTIONS"],
+                body: "An edge answers GET, HEAD and OPTIONS.\n", context: context)
+        }
+        if path == "/api/v1/edge" {
+            return answer(
+                head, .ok, headers: ["Content-Type: application/json"], body: core.statusJSON,
+                context: context)
+        }
+        let via = head.headers[canonicalForm: "via"].joined(separator: ", ")
+        do {
+            guard !via.contains(core.name) else {
+                core.store.countRefused(EdgeKind(file: path))
+                return answer(
+                    head, .loopDetected,
+                    body: "This edge is its own origin; give --origin another address.\n",
+                    context: context)
+            }
+            let target = try EdgeTarget(head.uri)
+            look(target, head, via: String(via.prefix(1024)))
+        } catch {
+            core.store.countRefused(.other)
+            switch error {
+            case .badRequest(let why): answer(head, .badRequest, body: why, context: context)
+            case .tooLong:
+                answer(
+                    head, .uriTooLong,
+                    body: "Path and query are longer than \(EdgeTarget.longest) bytes.\n",
+                    context: context)
+            }
+        }
+    }
+
+    private func look(_ target: EdgeTarget, _ head: HTTPRequestHead, via: String) {
+        let lookup = core.store.look(target, at: OriginPool.now)
+        var response = Response(
+            object: lookup.object, disposition: "hit", isOwner: false,
+            isHead: head.method == .HEAD,
+            range: head.headers.contains(name: "if-range")
+                ? nil : head.headers.first(name: "range"),
+            keepsAlive: head.isKeepAlive,
+            isHTTP11: head.version.major > 1 || head.version.minor > 0, via: via)
+        switch lookup {
+        case .hit: current = response
+        case .joined(let object):
+            response.disposition = "collapsed"
+            current = response
+            object.add(self)
+        case .fetch(let object):
+            response.disposition = "miss"
+            response.isOwner = true
+            current = response
+            object.add(self)
+            core.pool.start(EdgeFetch(object, via: via))
+        }
+    }
+
+    // MARK: Answers
+
+    /// Goes on with the answer; false where it has to wait.
+    private func advance(_ context: ChannelHandlerContext) -> Bool {
+        guard var response = current else { return false }
+        let object = response.object
+        if case .failed(let failure) = object.state {
+            current = nil
+            core.store.countFailure(object.target.kind)
+            // What has begun can only be broken off.
+            guard !response.hasHead else {
+                cut()
+                return false
+            }
+            write(
+                failure.status,
+                headers: ["X-Cache: \(response.disposition)", "Access-Control-Allow-Origin: *"],
+                body: failure.reason, isHead: response.isHead, keepsAlive: response.keepsAlive,
+                context: context)
+            return true
+        }
+        guard let head = object.head else { return false }
+        if !response.hasHead {
+            if head.freshness.isPrivate, !response.isOwner {
+                object.remove(self)
+                let own = core.store.fetchAlone(object.target)
+                response.object = own
+                response.isOwner = true
+                response.disposition = "miss"
+                current = response
+                own.add(self)
+                core.pool.start(EdgeFetch(own, via: response.via))
+                return true
+            }
+            // How long a range is depends on the whole.
+            if response.range != nil, head.status == .ok, object.length == nil { return false }
+            let text = Self.begin(&response, head, now: OriginPool.now)
+            response.hasHead = true
+            current = response
+            context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        }
+        let isDone = writeBody(&response, context)
+        guard isDone else {
+            current = response
+            return false
+        }
+        object.remove(self)
+        current = nil
+        idleSince = OriginPool.now
+        if !response.keepsAlive { closeAfterWriting(context) }
+        return true
+    }
+
+    /// Decides what the body is, and makes the head's text.
+    private static func begin(
+        _ response: inout Response, _ head: EdgeObject.Head, now: Int64
+    ) -> String {
+        let object = response.object
+        var status = head.status
+        var lines = head.lines
+        response.end = object.length
+        if let total = object.length, status == .ok {
+            switch ByteRangeRequest(response.range, of: total) {
+            case .whole: break
+            case .part(let range):
+                status = .partialContent
+                (response.offset, response.end) = (range.lowerBound, range.upperBound)
+                lines +=
+                    "Content-Range: bytes \(range.lowerBound)-\(range.upperBound - 1)/\(total)\r\n"
+            case .unsatisfiable:
+                status = .rangeNotSatisfiable
+                response.end = 0
+                lines += "Content-Range: bytes */\(total)\r\n"
+            }
+        }
+        var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n" + lines
+        text += "Age: \(object.age(at: now))\r\nX-Cache: \(response.disposition)\r\n"
+        if let end = response.end {
+            text += "Content-Length: \(end - response.offset)\r\n"
+        } else if response.isHTTP11 {
+            if !response.isHead { text += "Transfer-Encoding: chunked\r\n" }
+        } else {
+            response.keepsAlive = false
+        }
+        if !response.keepsAlive { text += "Connection: close\r\n" }
+        if response.isHead { response.end = response.offset }
+        return text + "\r\n"
+    }
+
+    /// Hands on what is there and fits. True once all is handed on.
+    private func writeBody(_ response: inout Response, _ context: ChannelHandlerContext) -> Bool {
+        let object = response.object
+        let isChunked = response.end == nil && response.isHTTP11
+        while context.channel.isWritable {
+            if let end = response.end, response.offset >= end { return true }
+            let limit = min(Self.sliceLimit, (response.end ?? .max) - response.offset)
+            guard let bytes = object.slice(from: response.offset, limit: limit) else {
+                guard object.state == .whole else { return false }
+                if isChunked {
+                    context.write(wrapOutboundOut(ByteBuffer(string: "0\r\n\r\n")), promise: nil)
+                }
+                return true
+            }
+            response.offset += bytes.readableBytes
+            core.store.countSent(bytes.readableBytes, object.target.kind)
+            if isChunked {
+                let size = String(bytes.readableBytes, radix: 16) + "\r\n"
+                context.write(wrapOutboundOut(ByteBuffer(string: size)), promise: nil)
+            }
+            context.write(wrapOutboundOut(bytes), promise: nil)
+            if isChunked {
+                context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
+            }
+        }
+        return response.end.map { response.offset >= $0 } ?? false
+    }
+
+    /// An answer of the edge's own.
+    private func answer(
+        _ request: HTTPRequestHead, _ status: HTTPResponseStatus, headers: [String] = [],
+        body: String = "", context: ChannelHandlerContext
+    ) {
+        write(
+            status,
+            headers: headers
+                + ["Access-Control-Allow-Origin: *"].filter { line in
+                    !headers.contains(line)
+                }, body: body, isHead: request.method == .HEAD, keepsAlive: request.isKeepAlive,
+            context: context)
+    }
+
+    private func write(
+        _ status: HTTPResponseStatus, headers: [String], body: String, isHead: Bool,
+        keepsAlive: Bool, context: ChannelHandlerContext
+    ) {
+        var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\nServer: millrace\r\n"
+        for line in headers { text += line + "\r\n" }
+        if !body.isEmpty, !headers.contains(where: { $0.hasPrefix("Content-Type:") }) {
+            text += "Content-Type: text/plain; charset=utf-8\r\n"
+        }
+        text += "Cache-Control: no-store\r\n"
+        if !keepsAlive { text += "Connection: close\r\n" }
+        if status != .noContent { text += "Content-Length: \(body.utf8.count)\r\n" }
+        text += "\r\n"
+        if !isHead { text += body }
+        context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        idleSince = OriginPool.now
+        if !keepsAlive { closeAfterWriting(context) }
+    }
+
+    private func closeAfterWriting(_ context: ChannelHandlerContext) {
+        isClosing = true
+        queue.removeAll()
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+
+    // MARK: Time
+
+    /// Once a second: clients that ask nothing, and those that take nothing.
+    func sweep(at now: Int64, _ configuration: EdgeConfiguration) {
+        guard let context else { return }
+        let queued = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        if queued > 0 {
+            if let progress, progress.queued == queued {
+                let seconds = Double(now - progress.since) / 1e9
+                if seconds > configuration.stalledClientSeconds { cut() }
+            } else {
+                progress = (queued, now)
+            }
+            return
+        }
+        progress = nil
+        // A request that waits for the origin has the origin's time-out.
+        if current == nil, Double(now - idleSince) / 1e9 > configuration.keepAliveSeconds { cut() }
+    }
+}

@@ -1,0 +1,133 @@
+/// Settings with which an edge cannot run.
+public struct EdgeConfigurationError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+}
+
+/// A pull-through HLS cache: where it listens, what it fetches from, what it may hold.
+public struct EdgeConfiguration: Sendable, Codable, Hashable {
+    /// The way from the edge to its origin.
+    public struct WAN: Sendable, Codable, Hashable {
+        /// Of what comes from the origin, all connections together, headers of packets included;
+        /// nil = what the machine gives.
+        public var bitsPerSecond: Int?
+        /// One way: a request and its answer each take so long, a new connection twice that before.
+        public var delayNanoseconds: Int64
+
+        public init(bitsPerSecond: Int? = nil, delayNanoseconds: Int64 = 0) {
+            self.bitsPerSecond = bitsPerSecond
+            self.delayNanoseconds = delayNanoseconds
+        }
+    }
+
+    public var host = "127.0.0.1"
+    /// 0 = any free port.
+    public var port = 8090
+    /// `http://host[:port][/path]`; the path is put before what clients ask for.
+    public var origin: String
+    /// Bytes of all objects kept, 1 MiB to 64 GiB.
+    public var cacheBytes = 256 << 20
+    /// Bytes of one object, at most those of the cache; a longer one is answered with 502.
+    public var objectBytes = 64 << 20
+    /// Connections to the origin, 1…4096. A blocked request holds one.
+    public var originConnections = 128
+    /// Fetches that may wait for a connection, 0…1,000,000; beyond it the answer is 503.
+    public var queuedFetches = 4096
+    /// Seconds without a byte from the origin until the answer is 504, 1…600. A blocking playlist
+    /// reload may take three target durations.
+    public var originTimeoutSeconds = 30.0
+    /// Seconds after which a client's connection on which nothing is asked is closed, 1…86,400.
+    public var keepAliveSeconds = 75.0
+    /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
+    public var stalledClientSeconds = 30.0
+    /// nil = the origin is next door.
+    public var wan: WAN?
+    /// TCP congestion control of accepted connections; nil = the system's default.
+    public var congestionControl: String?
+
+    public init(origin: String) { self.origin = origin }
+
+    /// What is wrong with the settings and how to mend it; nil if nothing is.
+    public var problem: String? {
+        if let fault = OriginAddress.fault(of: origin) { return fault }
+        if !(1 << 20...64 << 30).contains(cacheBytes) {
+            return "the cache is \(cacheBytes) bytes; give 1MiB to 64GiB"
+        }
+        if objectBytes < 1 << 10 {
+            return "the longest object is \(objectBytes) bytes; give 1 KiB at least"
+        }
+        if !(1...4096).contains(originConnections) {
+            return "\(originConnections) connections to the origin; give 1 to 4096"
+        }
+        if !(0...1_000_000).contains(queuedFetches) {
+            return "\(queuedFetches) waiting fetches; give 0 to 1,000,000"
+        }
+        if !(1...600).contains(originTimeoutSeconds) {
+            return "the origin's time-out is \(originTimeoutSeconds) s; give 1 s to 600 s"
+        }
+        for seconds in [keepAliveSeconds, stalledClientSeconds]
+        where !(1...86_400).contains(seconds) {
+            return "a client's time-out is \(seconds) s; give 1 s to 86,400 s"
+        }
+        guard let wan else { return nil }
+        if let rate = wan.bitsPerSecond, !(8_000...100_000_000_000).contains(rate) {
+            return "the WAN's rate is \(rate) bit/s; give 8kbps to 100Gbps"
+        }
+        if !(0...10_000_000_000).contains(wan.delayNanoseconds) {
+            return "the WAN's delay is \(wan.delayNanoseconds) ns; give 0 to 10s"
+        }
+        return nil
+    }
+
+    /// Bytes of the longest object that is taken.
+    var objectLimit: Int { min(objectBytes, cacheBytes) }
+}
+
+/// Host, port and leading path of an origin.
+struct OriginAddress: Hashable {
+    /// IPv6 without brackets.
+    var host: String
+    var port: Int
+    /// Empty, or begins with `/` and does not end with one.
+    var path: String
+
+    /// What its requests' Host header says.
+    var authority: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == 80 ? name : "\(name):\(port)"
+    }
+
+    /// nil where `text` is no `http://host[:port][/path]`.
+    init?(_ text: String) {
+        guard text.hasPrefix("http://") else { return nil }
+        let rest = text.dropFirst(7)
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        var authority = rest[..<slash]
+        path = String(rest[slash...])
+        while path.hasSuffix("/") { path.removeLast() }
+        guard !path.contains(where: { $0 == "?" || $0 == "#" || $0 == " " }) else { return nil }
+        port = 80
+        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+            guard let number = Int(authority[authority.index(after: colon)...]),
+                (1...65_535).contains(number)
+            else { return nil }
+            port = number
+            authority = authority[..<colon]
+        }
+        if authority.hasPrefix("["), authority.hasSuffix("]") {
+            authority = authority.dropFirst().dropLast()
+        } else if authority.contains(":") {
+            return nil
+        }
+        guard !authority.isEmpty, !authority.contains(where: { " @?#[]".contains($0) }) else {
+            return nil
+        }
+        host = String(authority)
+    }
+
+    static func fault(of text: String) -> String? {
+        guard OriginAddress(text) == nil else { return nil }
+        return text.hasPrefix("https://")
+            ? "the origin '\(text)' speaks TLS, which the edge does not: give its http:// address"
+            : "the origin '\(text)' is not http://host[:port][/path], such as http://127.0.0.1:8080"
+    }
+}

@@ -1,0 +1,139 @@
+import NIOCore
+import NIOHTTP1
+
+/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one;
+/// counts. No I/O, no clock: times are nanoseconds of one clock.
+final class EdgeStore {
+    enum Lookup {
+        /// Whole and fresh.
+        case hit(EdgeObject)
+        /// Under way for somebody else.
+        case joined(EdgeObject)
+        /// To be fetched now.
+        case fetch(EdgeObject)
+
+        var object: EdgeObject {
+            switch self {
+            case .hit(let object), .joined(let object), .fetch(let object): object
+            }
+        }
+    }
+
+    private var cache: EdgeCache<EdgeObject>
+    private var underWay: [String: EdgeObject] = [:]
+    private let objectLimit: Int
+    private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
+
+    init(byteLimit: Int, objectLimit: Int) {
+        cache = EdgeCache(byteLimit: byteLimit)
+        self.objectLimit = objectLimit
+    }
+
+    // MARK: Clients
+
+    func look(_ target: EdgeTarget, at now: Int64) -> Lookup {
+        counts[target.kind, default: .init()].requests += 1
+        if let object = cache.value(for: target.key, at: now) {
+            counts[target.kind]!.hits += 1
+            return .hit(object)
+        }
+        if let object = underWay[target.key] {
+            counts[target.kind]!.collapsed += 1
+            return .joined(object)
+        }
+        counts[target.kind]!.misses += 1
+        let object = EdgeObject(target)
+        underWay[target.key] = object
+        return .fetch(object)
+    }
+
+    /// What somebody joined turned out to be for one client alone: a fetch of one's own.
+    func fetchAlone(_ target: EdgeTarget) -> EdgeObject {
+        counts[target.kind, default: .init()].collapsed -= 1
+        counts[target.kind]!.misses += 1
+        return EdgeObject(target)
+    }
+
+    func countRefused(_ kind: EdgeKind) {
+        counts[kind, default: .init()].requests += 1
+        counts[kind]!.refused += 1
+    }
+
+    func countSent(_ bytes: Int, _ kind: EdgeKind) {
+        counts[kind, default: .init()].clientBytes += bytes
+    }
+
+    func countFailure(_ kind: EdgeKind) { counts[kind, default: .init()].failures += 1 }
+
+    // MARK: The origin
+
+    func countOriginRequest(_ kind: EdgeKind) {
+        counts[kind, default: .init()].originRequests += 1
+    }
+
+    /// - Returns: a failure where the object is longer than may be kept.
+    func received(
+        _ head: HTTPResponseHead, of object: EdgeObject, at now: Int64
+    ) -> EdgeFailure? {
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+        if let length, length > objectLimit { return tooLong(object) }
+        let freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
+        // What may not be kept is for those who wait already: who comes from now on fetches anew.
+        if freshness.lifetime == 0 { forget(object) }
+        object.begin(
+            .init(
+                status: head.status, lines: EdgeHeaders.passed(head.headers),
+                contentLength: length, freshness: freshness, arrivedAt: now))
+        return nil
+    }
+
+    func received(_ bytes: ByteBuffer, of object: EdgeObject) -> EdgeFailure? {
+        counts[object.target.kind, default: .init()].originBytes += bytes.readableBytes
+        guard object.count + bytes.readableBytes <= objectLimit else { return tooLong(object) }
+        object.append(bytes)
+        return nil
+    }
+
+    /// The object is whole: it is kept as long as it may be.
+    func finished(_ object: EdgeObject) {
+        forget(object)
+        object.finish()
+        guard let head = object.head else { return }
+        let lifetime =
+            head.freshness.lifetime
+            ?? EdgeFreshness.standard(
+                status: Int(head.status.code), kind: object.target.kind,
+                isBlocking: object.target.isBlocking, body: object.body)
+        guard lifetime > 0 else { return }
+        let evicted = cache.insert(
+            object, for: object.target.key, bytes: object.count + head.lines.utf8.count,
+            expiry: head.arrivedAt + Int64(lifetime * 1e9))
+        for other in evicted { counts[other.target.kind, default: .init()].evictions += 1 }
+    }
+
+    func failed(_ object: EdgeObject, _ failure: EdgeFailure) {
+        forget(object)
+        object.fail(failure)
+    }
+
+    private func forget(_ object: EdgeObject) {
+        if underWay[object.target.key] === object { underWay[object.target.key] = nil }
+    }
+
+    private func tooLong(_ object: EdgeObject) -> EdgeFailure {
+        EdgeFailure(
+            status: .badGateway,
+            reason: "The origin's object is longer than \(objectLimit) bytes, the most that this "
+                + "edge takes; give it a larger --cache.\n")
+    }
+
+    // MARK: Status
+
+    func fill(_ status: inout EdgeStatus) {
+        for (kind, count) in counts { status.kinds[kind.rawValue] = count }
+        status.cachedObjects = cache.count
+        status.cachedBytes = cache.byteCount
+        status.cacheByteLimit = cache.byteLimit
+        status.fetches = underWay.count
+    }
+}

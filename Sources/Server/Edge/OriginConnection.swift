@@ -1,0 +1,211 @@
+import NIOCore
+import NIOHTTP1
+
+/// One fetch of an object.
+final class EdgeFetch {
+    let object: EdgeObject
+    /// The Via header of who asked first; empty = none.
+    let via: String
+    /// A connection that was kept open has died under it.
+    var isRetried = false
+
+    init(_ object: EdgeObject, via: String) {
+        self.object = object
+        self.via = via
+    }
+}
+
+/// A connection to the origin that carries one request after the other, across the WAN.
+final class OriginConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private let pool: OriginPool
+    private var context: ChannelHandlerContext?
+    private var fetch: EdgeFetch?
+    /// Parts that are read, but have not come across yet.
+    private var line = CircularBuffer<(time: Int64, part: HTTPClientResponsePart, bytes: Int)>()
+    private var isDelivering = false
+    private var keepsAlive = true
+    private var hasHead = false
+    /// The channel is gone; what is on the line still arrives.
+    private var isClosed = false
+    /// It has carried a request before: the origin may have closed it meanwhile.
+    private var isReused = false
+    private var isPaused = false
+    /// When anything was sent or came last, nanoseconds.
+    private var heardAt: Int64 = 0
+
+    init(_ pool: OriginPool) { self.pool = pool }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    // MARK: Requests
+
+    /// Sends the request once it has come across.
+    func carry(_ fetch: EdgeFetch) {
+        self.fetch = fetch
+        hasHead = false
+        keepsAlive = true
+        let now = OriginPool.now
+        heardAt = now
+        // The handshake of a new connection takes a round trip.
+        let wait = pool.link.delay * (isReused ? 1 : 3)
+        guard wait > 0, let context else { return send() }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .nanoseconds(wait)) { bound.value.send() }
+    }
+
+    private func send() {
+        guard let fetch, let context, !isClosed else { return lost(nil) }
+        heardAt = OriginPool.now
+        pool.store.countOriginRequest(fetch.object.target.kind)
+        var head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: pool.origin.path + fetch.object.target.key)
+        head.headers.add(name: "Host", value: pool.origin.authority)
+        head.headers.add(name: "User-Agent", value: "millrace-edge")
+        head.headers.add(name: "Accept", value: "*/*")
+        head.headers.add(
+            name: "Via", value: (fetch.via.isEmpty ? "" : fetch.via + ", ") + "1.1 \(pool.name)")
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    // MARK: Answers
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        let now = OriginPool.now
+        heardAt = now
+        var bytes = 0
+        switch part {
+        case .head(let head):
+            bytes = head.headers.reduce(32) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+        case .body(let buffer): bytes = buffer.readableBytes
+        case .end: break
+        }
+        let time = pool.link.carry(bytes, at: now)
+        guard time > now || !line.isEmpty else { return deliver(part) }
+        line.append((time, part, bytes))
+        pool.onTheWay += bytes
+        deliverLater()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        pauseIfNeeded(context)
+        context.fireChannelReadComplete()
+    }
+
+    /// What the link does not carry yet stays in the socket, and so in the origin's.
+    private func pauseIfNeeded(_ context: ChannelHandlerContext) {
+        let now = OriginPool.now
+        guard !isClosed, let time = pool.link.pause(at: now, onTheWay: pool.onTheWay) else {
+            guard isPaused else { return }
+            isPaused = false
+            try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+            return
+        }
+        if !isPaused { try? context.channel.syncOptions?.setOption(.autoRead, value: false) }
+        isPaused = true
+        heardAt = now
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .nanoseconds(max(1_000_000, time - now))) {
+            guard let context = bound.value.context else { return }
+            bound.value.pauseIfNeeded(context)
+        }
+    }
+
+    private func deliverLater() {
+        guard !isDelivering, let first = line.first else { return }
+        isDelivering = true
+        let bound = NIOLoopBound(self, eventLoop: pool.eventLoop)
+        pool.eventLoop.scheduleTask(in: .nanoseconds(max(0, first.time - OriginPool.now))) {
+            let connection = bound.value
+            connection.isDelivering = false
+            let now = OriginPool.now
+            while let next = connection.line.first, next.time <= now {
+                connection.line.removeFirst()
+                connection.pool.onTheWay -= next.bytes
+                connection.deliver(next.part)
+            }
+            if connection.line.isEmpty, connection.isClosed { connection.lost(nil) }
+            connection.deliverLater()
+        }
+    }
+
+    private func deliver(_ part: HTTPClientResponsePart) {
+        guard let fetch else { return }
+        var failure: EdgeFailure?
+        switch part {
+        case .head(let head):
+            hasHead = true
+            keepsAlive = head.isKeepAlive
+            failure = pool.store.received(head, of: fetch.object, at: OriginPool.now)
+        case .body(let bytes): failure = pool.store.received(bytes, of: fetch.object)
+        case .end:
+            self.fetch = nil
+            isReused = true
+            pool.store.finished(fetch.object)
+            if keepsAlive, !isClosed {
+                pool.released(self)
+            } else {
+                close()
+            }
+        }
+        if let failure { fail(failure) }
+    }
+
+    // MARK: Ends
+
+    /// Whether it waits for an answer; it may then be asked how long.
+    var isBusy: Bool { fetch != nil }
+
+    func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
+
+    func fail(_ failure: EdgeFailure) {
+        if let fetch {
+            self.fetch = nil
+            pool.store.failed(fetch.object, failure)
+        }
+        close()
+    }
+
+    func close() {
+        isClosed = true
+        for entry in line { pool.onTheWay -= entry.bytes }
+        line.removeAll()
+        context?.close(promise: nil)
+        pool.gone(self)
+    }
+
+    /// The connection broke. A request that went out on a kept connection and got no byte of an
+    /// answer is sent again: GET may be (RFC 9110, 9.2.2).
+    private func lost(_ error: (any Error)?) {
+        isClosed = true
+        guard line.isEmpty else { return }
+        if let fetch {
+            self.fetch = nil
+            if isReused, !hasHead, !fetch.isRetried {
+                fetch.isRetried = true
+                pool.again(fetch)
+            } else {
+                let why = error.map { ": \($0)" } ?? ""
+                pool.store.failed(
+                    fetch.object,
+                    EdgeFailure(
+                        status: .badGateway,
+                        reason: "The origin closed the connection in mid-answer\(why); ask again, "
+                            + "and look at the origin's log.\n"))
+            }
+        }
+        close()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        lost(nil)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { lost(error) }
+}

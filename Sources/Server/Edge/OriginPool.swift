@@ -1,0 +1,161 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Sockets
+
+/// The edge's connections to its origin: kept open, bounded, one request at a time on each. Bound
+/// to the edge's event loop.
+final class OriginPool {
+    let eventLoop: any EventLoop
+    let store: EdgeStore
+    let origin: OriginAddress
+    /// In Via headers, so that an edge notices that it asks itself.
+    let name: String
+    var link: WANLink
+    /// Bytes read that have not come across the WAN yet.
+    var onTheWay = 0
+    private let configuration: EdgeConfiguration
+    /// The one used last is taken first.
+    private var idle: [OriginConnection] = []
+    private var all: [ObjectIdentifier: OriginConnection] = [:]
+    /// Connections that are being made.
+    private var connecting = 0
+    private var queue = CircularBuffer<EdgeFetch>()
+    private var isStopped = false
+
+    /// Seconds after which a connection that carries nothing is closed.
+    private static let idleSeconds = 60.0
+    private static let connectSeconds: Int64 = 5
+
+    static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
+
+    init(
+        _ configuration: EdgeConfiguration, origin: OriginAddress, store: EdgeStore, name: String,
+        eventLoop: any EventLoop
+    ) {
+        self.configuration = configuration
+        self.origin = origin
+        self.store = store
+        self.name = name
+        self.eventLoop = eventLoop
+        link = WANLink(configuration.wan)
+    }
+
+    var connections: Int { all.count + connecting }
+    var queued: Int { queue.count }
+
+    func start(_ fetch: EdgeFetch) {
+        if let connection = idle.popLast() { return connection.carry(fetch) }
+        guard connections >= configuration.originConnections else { return connect(for: fetch) }
+        guard queue.count < configuration.queuedFetches else {
+            return store.failed(
+                fetch.object,
+                EdgeFailure(
+                    status: .serviceUnavailable,
+                    reason:
+                        "\(queue.count) fetches wait for the origin already; try again soon, or "
+                        + "run more edges.\n"))
+        }
+        queue.append(fetch)
+    }
+
+    /// A fetch whose kept connection had died: on a new one.
+    func again(_ fetch: EdgeFetch) { connect(for: fetch) }
+
+    private func connect(for fetch: EdgeFetch) {
+        guard !isStopped else { return refuse(fetch, "the edge stops") }
+        connecting += 1
+        let pool = NIOLoopBound(self, eventLoop: eventLoop)
+        let bound = NIOLoopBound(fetch, eventLoop: eventLoop)
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(.seconds(Self.connectSeconds))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    channel.setCloseOnExec()
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    try channel.pipeline.syncOperations.addHandler(OriginConnection(pool.value))
+                }
+            }
+            .connect(host: origin.host, port: origin.port)
+            .whenComplete { result in
+                let (pool, fetch) = (pool.value, bound.value)
+                pool.connecting -= 1
+                switch result {
+                case .success(let channel): pool.connected(channel, fetch)
+                case .failure(let error):
+                    pool.refuse(fetch, connectFailure(error), timedOut: error is ChannelError)
+                    pool.serveQueue()
+                }
+            }
+    }
+
+    private func connected(_ channel: any Channel, _ fetch: EdgeFetch) {
+        guard !isStopped,
+            let connection = try? channel.pipeline.syncOperations.handler(
+                type: OriginConnection.self)
+        else {
+            channel.close(promise: nil)
+            return refuse(fetch, "the connection closed at once")
+        }
+        all[ObjectIdentifier(connection)] = connection
+        connection.carry(fetch)
+    }
+
+    private func refuse(_ fetch: EdgeFetch, _ why: String, timedOut: Bool = false) {
+        store.failed(
+            fetch.object,
+            EdgeFailure(
+                status: timedOut ? .gatewayTimeout : .badGateway,
+                reason:
+                    "The edge cannot reach its origin http://\(origin.authority): \(why). Is it "
+                    + "running, and is --origin right?\n"))
+    }
+
+    // MARK: Connections
+
+    func released(_ connection: OriginConnection) {
+        if let next = queue.popFirst() { return connection.carry(next) }
+        idle.append(connection)
+    }
+
+    func gone(_ connection: OriginConnection) {
+        guard all.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        idle.removeAll { $0 === connection }
+        serveQueue()
+    }
+
+    private func serveQueue() {
+        while connections < configuration.originConnections, let next = queue.popFirst() {
+            connect(for: next)
+        }
+    }
+
+    /// Once a second: time-outs, and connections that nobody needs.
+    func sweep(at now: Int64) {
+        for connection in Array(all.values) {
+            let silence = connection.silence(at: now)
+            if connection.isBusy {
+                guard silence > configuration.originTimeoutSeconds else { continue }
+                connection.fail(
+                    EdgeFailure(
+                        status: .gatewayTimeout,
+                        reason: "The origin http://\(origin.authority) has sent nothing for "
+                            + "\(Int(configuration.originTimeoutSeconds)) s; look at its load, or "
+                            + "give a longer --origin-timeout.\n"))
+            } else if silence > Self.idleSeconds {
+                connection.close()
+            }
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        for fetch in queue { refuse(fetch, "the edge stops") }
+        queue.removeAll()
+        for connection in Array(all.values) {
+            connection.fail(
+                EdgeFailure(status: .serviceUnavailable, reason: "The edge stops.\n"))
+        }
+    }
+}

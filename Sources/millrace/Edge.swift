@@ -1,0 +1,133 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Server
+
+struct Edge: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run an edge: a pull-through HLS cache before an origin.",
+        discussion: """
+            An origin       millrace serve --hls fmp4 --http-port 8080
+            an edge of it   millrace edge --origin http://127.0.0.1:8080 --port 8090
+            play with       ffplay http://127.0.0.1:8090/hls/live/demo/master.m3u8
+            statistics at   http://127.0.0.1:8090/api/v1/edge
+
+            The edge asks the origin once for what many ask the edge for at the same time, and keeps
+            it as long as the origin's Cache-Control says. Each answer tells what became of it:
+            X-Cache: hit, miss or collapsed (it joined a fetch that was under way), and its Age.
+              curl -sD- -o /dev/null http://127.0.0.1:8090/hls/live/demo/index.m3u8
+
+            As if the origin were far away:
+              millrace edge --origin http://127.0.0.1:8080 --wan-rate 100Mbps --wan-delay 20ms
+            An edge runs on one core; for more, run several. Cookies and Authorization are not
+            passed on.
+            """)
+
+    @Option(help: ArgumentHelp("The origin, over plain HTTP.", valueName: "http://host[:port]"))
+    var origin: String
+    @Option(help: "Address to listen on.")
+    var host = "127.0.0.1"
+    @Option(help: "Port to listen on; 0 picks a free one.")
+    var port = 8090
+    @Option(
+        help: ArgumentHelp("Bytes of objects kept, 1MiB to 64GiB.", valueName: "256MiB"))
+    var cache = EdgeSize(bytes: 256 << 20)
+    @Option(help: "Connections to the origin, 1 to 4096; each blocked request holds one.")
+    var originConnections = 128
+    @Option(
+        help: ArgumentHelp(
+            "Time without a byte from the origin until clients get 504.", valueName: "duration"))
+    var originTimeout = HLSDuration(seconds: 30)
+    @Option(
+        help: ArgumentHelp(
+            "What comes from the origin at most, all connections together.", valueName: "100Mbps"))
+    var wanRate: EdgeRate?
+    @Option(
+        help: ArgumentHelp("One-way delay between edge and origin.", valueName: "duration"))
+    var wanDelay: HLSDuration?
+    @Option(help: "TCP congestion control, for example cubic; default: the system's.")
+    var congestionControl: String?
+    @Flag(name: .shortAndLong, help: "Log less.")
+    var quiet = false
+
+    func validate() throws {
+        try check(port, in: 0...65535, "--port")
+        if let problem = settings.problem { throw ValidationError(problem) }
+    }
+
+    private var settings: EdgeConfiguration {
+        var settings = EdgeConfiguration(origin: origin)
+        settings.host = host
+        settings.port = port
+        settings.cacheBytes = cache.bytes
+        settings.originConnections = originConnections
+        settings.originTimeoutSeconds = originTimeout.seconds
+        settings.congestionControl = congestionControl
+        if wanRate != nil || wanDelay != nil {
+            settings.wan = .init(
+                bitsPerSecond: wanRate?.bitsPerSecond,
+                delayNanoseconds: Int64(min(wanDelay?.seconds ?? 0, 1e9) * 1e9))
+        }
+        return settings
+    }
+
+    func run() async throws {
+        let logger = stderrLogger(quiet ? .warning : .info)
+        let edge: EdgeServer
+        do {
+            edge = try await EdgeServer.start(settings, logger: logger)
+        } catch {
+            let isTaken = (error as? ServerError)?.isPortTaken ?? false
+            fail("\(error)\(isTaken ? "; give another --port, 0 picks a free one" : "")")
+        }
+        let name = host.contains(":") ? "[\(host)]" : host
+        print("http://\(name):\(edge.port)/hls/live/<stream>/index.m3u8")
+        print("http://\(name):\(edge.port)/hls/live/<channel>/master.m3u8")
+        print("http://\(name):\(edge.port)/api/v1/edge")
+        fflush(nil)
+        _ = await Interruption.wait()
+        logger.info("stopping")
+        try await edge.stop()
+    }
+}
+
+/// `256MiB`, `1GiB`, `64MB`; a number alone is bytes.
+struct EdgeSize: ExpressibleByArgument {
+    var bytes: Int
+
+    init(bytes: Int) { self.bytes = bytes }
+
+    init?(argument: String) {
+        let units: [(String, Double)] = [
+            ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30), ("KB", 1e3), ("MB", 1e6),
+            ("GB", 1e9), ("B", 1), ("", 1),
+        ]
+        guard let value = EdgeNumber.read(argument, units), value < 0x1p50 else { return nil }
+        bytes = Int(value)
+    }
+
+    var defaultValueDescription: String { "\(bytes >> 20)MiB" }
+}
+
+/// `100Mbps`, `1Gbps`, `500kbps`.
+struct EdgeRate: ExpressibleByArgument {
+    var bitsPerSecond: Int
+
+    init?(argument: String) {
+        let units: [(String, Double)] = [("kbps", 1e3), ("Mbps", 1e6), ("Gbps", 1e9), ("bps", 1)]
+        guard let value = EdgeNumber.read(argument, units), value < 0x1p50 else { return nil }
+        bitsPerSecond = Int(value)
+    }
+}
+
+private enum EdgeNumber {
+    /// The number before the first unit that fits, times that unit.
+    static func read(_ text: String, _ units: [(String, Double)]) -> Double? {
+        guard text.first?.isNumber ?? false else { return nil }
+        for (unit, factor) in units where text.hasSuffix(unit) {
+            guard let value = Double(text.dropLast(unit.count)), value.isFinite else { continue }
+            return value * factor
+        }
+        return nil
+    }
+}

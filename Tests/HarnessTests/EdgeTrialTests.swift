@@ -1,0 +1,82 @@
+import Foundation
+import Glibc
+import Netem
+import Results
+import Testing
+import Viewer
+
+@testable import Harness
+
+/// Edges in scenarios and trials.
+@Suite struct EdgeScenarioTests {
+    @Test func viewersTakeTurns() throws {
+        let path = try #require(ScenarioTests.files("good").first { $0.hasSuffix("/edges.yml") })
+        let scenario = try Scenario.load(path: path)
+        let plan = Plan(scenario)
+        #expect(
+            plan.processes.filter { $0.role == .edge }.map(\.name) == [
+                "edge-0", "edge-1", "edge-2",
+            ])
+        func edges(_ group: Int) -> [Int?] {
+            plan.viewers.filter { $0.group == group }.map(\.edge)
+        }
+        #expect(edges(0) == [0, 1, 2, 0] && edges(3) == [1, 2])
+        #expect(edges(1).allSatisfy { $0 == nil } && edges(4).allSatisfy { $0 == nil })
+        // Who goes straight to the origin crosses the WAN.
+        let near = try #require(plan.links[0].socket)
+        let far = try #require(plan.links[1].socket)
+        let bare = try #require(plan.links[2].socket)
+        #expect(near.delay.nanoseconds == 2_000_000 && far.delay.nanoseconds == 22_000_000)
+        #expect(near.periods[0].bitsPerSecond == 20_000_000)
+        #expect(far.periods[0].bitsPerSecond == 10_000_000)
+        #expect(bare.delay.nanoseconds == 20_000_000)
+        #expect(bare.periods[0].bitsPerSecond == 10_000_000 && plan.links[2].name == "wan")
+        var endpoints = StackEndpoints(
+            rtmpHost: "127.0.0.1", rtmpPort: 1, application: "live",
+            hlsURL: "http://127.0.0.1:9/hls/live/{stream}/master.m3u8")
+        endpoints.edgeURLs = (0..<3).map { "http://127.0.0.1:1\($0)/hls/live/{stream}/master.m3u8" }
+        let process = try #require(plan.processes.first { $0.role == .hls })
+        for spec in plan.hlsSpecs(process, endpoints) {
+            let port = plan.viewers[spec.index].edge.map { "1\($0)" } ?? "9"
+            #expect(spec.url == "http://127.0.0.1:\(port)/hls/live/cam/master.m3u8")
+        }
+    }
+}
+
+@Suite(.enabled(if: TrialFault.program != nil, "millrace is not built"), .timeLimit(.minutes(2)))
+struct EdgeTrialTests {
+    private static let viewers = """
+          - protocol: hls
+            count: 4
+            rendition: small
+
+        """
+
+    private func trial() throws -> TrialFault {
+        try TrialFault(
+            viewers: Self.viewers, stack: "  edges: {count: 1}\n  hls: {segment: 1s}\n",
+            duration: "60s")
+    }
+
+    /// An edge belongs to what is under test: its end is the verdict on it, and what it did until
+    /// then is in the results.
+    @Test func killedEdge() async throws {
+        let trial = try trial()
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren(4)
+        try await trial.waitUntilRunning()
+        #expect(kill(try #require(children["edge"]), SIGKILL) == 0)
+        #expect(try await trial.finish() == 99)
+        let summary = try trial.summary()
+        #expect(summary.outcome == .failed)
+        #expect(
+            summary.notes.contains { $0.contains("edge-0") && $0.contains("killed by signal 9") },
+            "\(summary.notes)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        #expect(read.processes.contains { $0.role == "edge" })
+        #expect(read.edges.contains { $0.edge == "edge-0" && ($0.requests ?? 0) > 0 })
+        try trial.expectTidy()
+        try await trial.expectGone(Array(children.values))
+    }
+}

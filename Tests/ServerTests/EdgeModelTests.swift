@@ -1,0 +1,237 @@
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@testable import Server
+
+/// The edge's decisions, without sockets.
+@Suite struct EdgeModelTests {
+    @Test(arguments: [
+        ("index.m3u8", EdgeKind.playlist), ("LIVE.M3U8", .playlist),
+        ("x-init-1.mp4", .initialization),
+        ("x-12.m4s", .segment), ("x-12.ts", .segment), ("x-12.3.m4s", .part),
+        ("x_part7.mp4", .part),
+        ("seg.v2.ts", .segment), ("a.jpg", .other), ("m3u8", .other), ("", .other),
+    ])
+    func kinds(file: String, kind: EdgeKind) { #expect(EdgeKind(file: file[...]) == kind) }
+
+    @Test func keys() throws {
+        func key(_ uri: String) throws -> String { try EdgeTarget(uri).key }
+        // Directives in another order are the same playlist; other parameters keep their order.
+        #expect(
+            try key("/a.m3u8?_HLS_part=1&t=2&_HLS_msn=7&s=1")
+                == key("/a.m3u8?t=2&s=1&_HLS_msn=7&_HLS_part=1"))
+        #expect(try key("/a.m3u8?t=2&s=1") != key("/a.m3u8?s=1&t=2"))
+        #expect(try key("/a.m3u8?_HLS_msn=7") != key("/a.m3u8?_HLS_msn=8"))
+        #expect(try key("/a.m3u8?_HLS_msn=7") != key("/a.m3u8?_HLS_msn=7&_HLS_skip=YES"))
+        #expect(try key("/a.m3u8?") == "/a.m3u8" && key("/a.m3u8#x") == "/a.m3u8")
+        #expect(try EdgeTarget("/a.m3u8?_HLS_msn=7").isBlocking)
+        #expect(try !EdgeTarget("/a.m3u8?_HLS_skip=YES").isBlocking)
+        #expect(throws: EdgeTarget.Failure.tooLong) {
+            try EdgeTarget("/" + String(repeating: "a", count: EdgeTarget.longest))
+        }
+        for bad in ["", "a", "http://x/a", "/a b", "/a\tb", "*"] {
+            #expect(throws: EdgeTarget.Failure.self) { try EdgeTarget(bad) }
+        }
+    }
+
+    /// RFC 9111, 4.2 and 5.2.
+    @Test(
+        arguments: [
+            (200, ["Cache-Control: max-age=60"], 60.0, false),
+            (200, ["Cache-Control: public, max-age=60", "Age: 20"], 40, false),
+            (200, ["Cache-Control: max-age=60, s-maxage=5"], 5, false),
+            (200, ["Cache-Control: max-age=60", "Age: 90"], 0, false),
+            (200, ["Cache-Control: max-age=oops"], 0, false),
+            (200, ["Cache-Control: no-store"], 0, false),
+            (200, ["Cache-Control: private, max-age=60"], 0, true),
+            (200, ["Cache-Control: max-age=60", "Set-Cookie: a=b"], 0, true),
+            (200, ["Cache-Control: max-age=60", "Vary: Accept-Encoding, Origin"], 60, false),
+            (200, ["Cache-Control: max-age=60", "Vary: Cookie"], 0, true),
+            (200, ["Cache-Control: max-age=99999999"], EdgeFreshness.longest, false),
+            (404, ["Cache-Control: max-age=4"], 4, false),
+            (503, ["Cache-Control: max-age=4"], 0, false),
+            (206, ["Cache-Control: max-age=4"], 0, false), (404, [], nil, false),
+        ] as [(Int, [String], Double?, Bool)])
+    func freshness(status: Int, lines: [String], lifetime: Double?, isPrivate: Bool) {
+        var headers = HTTPHeaders()
+        for line in lines {
+            let pair = line.split(separator: ":", maxSplits: 1)
+            headers.add(name: String(pair[0]), value: String(pair[1].dropFirst()))
+        }
+        let freshness = EdgeFreshness(status: status, headers: headers)
+        #expect(freshness.lifetime == lifetime)
+        #expect(freshness.isPrivate == isPrivate)
+    }
+
+    /// rfc8216bis, B.1, for origins without Cache-Control.
+    @Test func standardFreshness() {
+        let playlist = ByteBuffer(string: "#EXTM3U\n#EXT-X-TARGETDURATION:4\n")
+        func seconds(
+            _ status: Int, _ kind: EdgeKind, _ isBlocking: Bool = false, _ body: ByteBuffer? = nil
+        ) -> Double {
+            EdgeFreshness.standard(
+                status: status, kind: kind, isBlocking: isBlocking, body: body ?? ByteBuffer())
+        }
+        #expect(seconds(200, .playlist, true, playlist) == 24)
+        #expect(seconds(200, .playlist, false, playlist) == 2)
+        #expect(seconds(200, .playlist) == 1 && seconds(404, .segment) == 1)
+        #expect(seconds(200, .segment) == 600 && seconds(200, .other) == 0)
+        #expect(seconds(500, .segment) == 0)
+    }
+
+    @Test func headersEndAtTheHop() {
+        let headers: HTTPHeaders = [
+            "Connection": "close, X-Mine", "X-Mine": "1", "Keep-Alive": "5", "Age": "3",
+            "Content-Length": "5", "Transfer-Encoding": "chunked", "ETag": "\"a\"",
+            "Access-Control-Allow-Origin": "*", "X-Cache": "hit", "Via": "1.0 x",
+        ]
+        #expect(
+            EdgeHeaders.passed(headers)
+                == "ETag: \"a\"\r\nAccess-Control-Allow-Origin: *\r\nVia: 1.0 x\r\n")
+    }
+
+    @Test func leastRecentlyUsedGoesFirst() {
+        // Three entries of 1000 bytes fit.
+        let cost = 1000 + 1 + EdgeCache<Int>.overhead
+        var cache = EdgeCache<Int>(byteLimit: 3 * cost)
+        for (i, key) in ["a", "b", "c"].enumerated() {
+            #expect(cache.insert(i, for: key, bytes: 1000, expiry: 100).isEmpty)
+        }
+        #expect(cache.value(for: "a", at: 0) == 0)
+        #expect(cache.insert(3, for: "d", bytes: 1000, expiry: 100) == [1])
+        #expect(cache.value(for: "b", at: 0) == nil && cache.byteCount == 3 * cost)
+        // The same key again replaces; what has expired is gone.
+        #expect(cache.insert(4, for: "a", bytes: 1000, expiry: 10).isEmpty)
+        #expect(cache.count == 3 && cache.value(for: "a", at: 9) == 4)
+        #expect(cache.value(for: "a", at: 10) == nil && cache.byteCount == 2 * cost)
+        // One that is too large leaves the others alone; a large one drives out several.
+        #expect(cache.insert(5, for: "e", bytes: 4 * cost, expiry: 100).isEmpty && cache.count == 2)
+        #expect(cache.insert(6, for: "f", bytes: 2 * cost, expiry: 100).sorted() == [2, 3])
+        #expect(cache.value(for: "f", at: 0) == 6 && cache.count == 1)
+    }
+
+    /// Many inserts and look-ups against a plain model.
+    @Test func cacheAgainstModel() {
+        var cache = EdgeCache<Int>(byteLimit: 20_000)
+        var model: [(key: String, value: Int)] = []
+        var state: UInt64 = 7
+        for step in 0..<5000 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let key = "k\(state >> 40 % 30 + 10)"
+            if step % 3 == 0 {
+                let known = model.firstIndex { $0.key == key }
+                #expect(cache.value(for: key, at: 0) == known.map { model[$0].value })
+                if let known { model.append(model.remove(at: known)) }
+            } else {
+                model.removeAll { $0.key == key }
+                model.append((key, step))
+                let evicted = cache.insert(step, for: key, bytes: 1000, expiry: 1)
+                let cost = 1000 + 3 + EdgeCache<Int>.overhead
+                let gone = max(0, model.count - 20_000 / cost)
+                #expect(evicted == model.prefix(gone).map(\.value))
+                model.removeFirst(gone)
+            }
+            #expect(cache.count == model.count && cache.byteCount <= 20_000)
+        }
+    }
+
+    @Test func collapsing() throws {
+        let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20)
+        let target = try EdgeTarget("/a-1.m4s")
+        func head(_ control: String) -> HTTPResponseHead {
+            HTTPResponseHead(version: .http1_1, status: .ok, headers: ["Cache-Control": control])
+        }
+        guard case .fetch(let object) = store.look(target, at: 0) else {
+            Issue.record("not fetched")
+            return
+        }
+        guard case .joined(let same) = store.look(target, at: 1) else {
+            Issue.record("not joined")
+            return
+        }
+        #expect(same === object)
+        #expect(store.received(head("max-age=10"), of: object, at: 1_000_000_000) == nil)
+        #expect(store.received(ByteBuffer(string: "hello "), of: object) == nil)
+        #expect(store.received(ByteBuffer(string: "world"), of: object) == nil)
+        #expect(object.slice(from: 3, limit: 100).map { String(buffer: $0) } == "lo ")
+        #expect(object.slice(from: 6, limit: 2).map { String(buffer: $0) } == "wo")
+        store.finished(object)
+        #expect(object.slice(from: 3, limit: 5).map { String(buffer: $0) } == "lo wo")
+        guard case .hit = store.look(target, at: 10_999_999_999) else {
+            Issue.record("not kept for 10 s")
+            return
+        }
+        #expect(object.age(at: 5_500_000_000) == 4)
+        // Stale: fetched again. What may not be kept is not joined once that is known.
+        guard case .fetch(let second) = store.look(target, at: 11_000_000_000) else {
+            Issue.record("kept for too long")
+            return
+        }
+        _ = store.received(head("no-store"), of: second, at: 0)
+        guard case .fetch(let third) = store.look(target, at: 0) else {
+            Issue.record("joined what may not be kept")
+            return
+        }
+        store.failed(third, EdgeFailure(status: .badGateway, reason: ""))
+        guard case .fetch = store.look(target, at: 0) else {
+            Issue.record("joined what has failed")
+            return
+        }
+        var status = EdgeStatus(origin: "")
+        store.fill(&status)
+        let counts = try #require(status.kinds["segment"])
+        #expect(counts.requests == 6 && counts.misses == 4 && counts.hits == 1)
+        #expect(counts.collapsed == 1 && counts.originBytes == 11 && counts.hitRatio == 2.0 / 6)
+    }
+
+    @Test func objectsAreBounded() throws {
+        let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 10)
+        let object = store.look(try EdgeTarget("/a"), at: 0).object
+        let long = HTTPResponseHead(
+            version: .http1_1, status: .ok, headers: ["Content-Length": "11"])
+        #expect(store.received(long, of: object, at: 0)?.status == .badGateway)
+        let silent = HTTPResponseHead(version: .http1_1, status: .ok)
+        #expect(store.received(silent, of: object, at: 0) == nil)
+        #expect(store.received(ByteBuffer(string: "0123456789"), of: object) == nil)
+        #expect(store.received(ByteBuffer(string: "0"), of: object)?.status == .badGateway)
+    }
+
+    /// 1448 bytes of payload cost 1500 on the link; late callers lose and win nothing.
+    @Test func wanIsAVirtualClock() {
+        var link = WANLink(.init(bitsPerSecond: 12_000_000, delayNanoseconds: 5_000_000))
+        #expect(link.carry(1448, at: 0) == 6_000_000)
+        #expect(link.carry(1448, at: 0) == 7_000_000)
+        #expect(link.carry(0, at: 100) == 7_000_000)
+        // It has idled since 2 ms.
+        #expect(link.carry(1448, at: 3_000_000) == 9_000_000)
+        #expect(link.pause(at: 3_000_000, onTheWay: 0) == nil)
+        for _ in 0..<1000 { _ = link.carry(1, at: 3_000_000) }
+        // 1448 + 1000 bytes: 2448/1448 ms, rounded once.
+        #expect(link.carry(0, at: 3_000_000) == 8_000_000 + 1_690_607)
+        _ = link.carry(1448 * 30, at: 3_000_000)
+        #expect(link.pause(at: 3_000_000, onTheWay: 0) != nil)
+        #expect(link.pause(at: 60_000_000, onTheWay: WANLink.lineLimit + 1) != nil)
+        var near = WANLink(nil)
+        #expect(near.carry(1 << 20, at: 5) == 5)
+    }
+
+    @Test(arguments: [
+        ("http://a", "a", 80, ""), ("http://a:81/", "a", 81, ""),
+        ("http://[::1]:8080/x/", "::1", 8080, "/x"),
+        ("http://10.0.0.1/a/b", "10.0.0.1", 80, "/a/b"),
+    ])
+    func origins(text: String, host: String, port: Int, path: String) throws {
+        let address = try #require(OriginAddress(text))
+        #expect(address.host == host && address.port == port && address.path == path)
+    }
+
+    @Test(arguments: [
+        "", "a", "https://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://a:99999",
+        "http://a b", "http://::1", "http://a/?x", "http://u@a",
+    ])
+    func badOrigins(text: String) {
+        #expect(OriginAddress(text) == nil)
+        #expect(EdgeConfiguration(origin: text).problem?.contains("http") == true)
+    }
+}

@@ -1,0 +1,81 @@
+import Glibc
+import NIOCore
+import Testing
+
+/// An origin whose every byte a test decides.
+final class ScriptedOrigin {
+    /// One accepted connection.
+    final class Peer {
+        let socket: TCPSocket
+        private var bytes: [UInt8] = []
+
+        init(_ descriptor: Int32) { socket = TCPSocket(descriptor: descriptor) }
+
+        /// The next request's head; nil where the edge has closed.
+        func request() async throws -> String? {
+            while true {
+                if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
+                    let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+                    bytes.removeFirst(end.upperBound)
+                    return head
+                }
+                guard let more = try await socket.receive() else { return nil }
+                bytes += more.readableBytesView
+            }
+        }
+
+        func send(_ text: String) async throws {
+            try await socket.send(ByteBuffer(string: text))
+        }
+
+        /// Answers with a body and `Content-Length`.
+        func answer(
+            _ body: String, status: String = "200 OK",
+            headers: [String] = ["Cache-Control: max-age=60"]
+        ) async throws {
+            let lines = headers.map { $0 + "\r\n" }.joined()
+            try await send(
+                "HTTP/1.1 \(status)\r\n\(lines)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        }
+    }
+
+    private let descriptor: Int32
+    let port: Int
+
+    init() throws {
+        let kind =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+            | Int32(SOCK_NONBLOCK.rawValue)
+        descriptor = socket(AF_INET, kind, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let fd = descriptor
+        let code = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(fd, $0, size) == 0 && listen(fd, 128) == 0 ? getsockname(fd, $0, &size) : -1
+            }
+        }
+        try #require(code == 0)
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(descriptor) }
+
+    /// Whether nobody has connected.
+    var isUnasked: Bool {
+        let fd = Glibc.accept(descriptor, nil, nil)
+        if fd >= 0 { close(fd) }
+        return fd < 0
+    }
+
+    func accept() async throws -> Peer {
+        var fd: Int32 = -1
+        try await eventually("the edge connects") {
+            fd = Glibc.accept(descriptor, nil, nil)
+            return fd >= 0
+        }
+        return Peer(fd)
+    }
+}
