@@ -96,11 +96,10 @@ public struct HTMLReport: Sendable {
     private var edges: String {
         let report = EdgeReport(results.edges, results.summary.edges)
         guard !report.cells.isEmpty else { return "" }
-        let rows = report.cells.map { $0.map(Markup.escaped) }
         let words = report.words.split(separator: "\n").map {
             "<p class=\"muted\">\(Markup.escaped(String($0)))</p>"
         }
-        return table(EdgeReport.header, rows) + words.joined()
+        return table(EdgeReport.header, report.cells) + words.joined()
     }
 
     private var reconciliation: String {

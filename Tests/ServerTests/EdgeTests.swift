@@ -253,6 +253,8 @@ extension EdgeServer {
                 EdgeStatus.self, from: Data(status.body.readableBytesView))
             #expect(json.origin == "http://127.0.0.1:\(origin.port)" && json.clients == 1)
             #expect(json.total.refused == 2)
+            let endless = try await client.get("/live/a.flv")
+            #expect(endless.status == 404 && endless.text.contains("at the origin"))
             #expect(origin.isUnasked)
             let raw = try TCPSocket(port: edge.port)
             try await raw.send(ByteBuffer(string: "OPTIONS /a HTTP/1.1\r\nHost: x\r\n\r\n"))
