@@ -10,27 +10,34 @@ struct EdgeReport {
         self.summary = summary
     }
 
-    var text: String {
-        guard !rows.isEmpty else { return "" }
-        var table = TextTable(
-            header: [
-                "edge", "kind", "requests", "hit", "collapsed", "missed", "failed", "to clients",
-                "origin requests", "from origin", "evicted",
-            ], leftColumns: [0, 1])
-        for row in rows {
-            table.rows.append([
+    static let header = [
+        "edge", "kind", "requests", "hit", "collapsed", "missed", "failed", "to clients",
+        "origin requests", "from origin", "evicted",
+    ]
+
+    /// A row of figures for each edge and kind.
+    var cells: [[String]] {
+        rows.map { row in
+            [
                 row.edge, row.kind, Figure.integer(row.requests), Figure.integer(row.hits),
                 Figure.integer(row.collapsed), Figure.integer(row.misses),
                 Figure.integer(row.failures), Figure.bytes(row.clientBytes),
                 Figure.integer(row.originRequests), Figure.bytes(row.originBytes),
                 Figure.integer(row.evictions),
-            ])
+            ]
         }
+    }
+
+    var text: String {
+        guard !rows.isEmpty else { return "" }
+        var table = TextTable(header: Self.header, leftColumns: [0, 1])
+        table.rows = cells
         return "EDGES (whole run; bodies only; direct = viewers that go straight to the origin)\n"
             + table.text + words
     }
 
-    private var words: String {
+    /// What the figures mean, in lines.
+    var words: String {
         guard let summary else { return "" }
         var lines = [
             "  \(summary.distinctSegments) distinct segments "

@@ -29,6 +29,7 @@ public struct HTMLReport: Sendable {
             \(chart(delay(vantage: "viewer", title: "Delay at the viewers")))
             \(chart(delay(vantage: "wire", title: "Delay through the server, on the wire")))
             \(chart(processor))
+            \(section("Edges", edges))
             \(section("Viewers against wire", reconciliation))
             \(section("Run", facts))
             </main></body></html>
@@ -90,6 +91,15 @@ public struct HTMLReport: Sendable {
                 "rendition", "vantage", "protocol", "viewers", "payload kbit/s", "wire kbit/s",
                 "delay p50 ms", "delay p99 ms", "frames", "retransmitted bytes",
             ], rows)
+    }
+
+    private var edges: String {
+        let report = EdgeReport(results.edges, results.summary.edges)
+        guard !report.cells.isEmpty else { return "" }
+        let words = report.words.split(separator: "\n").map {
+            "<p class=\"muted\">\(Markup.escaped(String($0)))</p>"
+        }
+        return table(EdgeReport.header, report.cells) + words.joined()
     }
 
     private var reconciliation: String {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Netem
+import Report
 import Results
 import Testing
 import Viewer
@@ -40,6 +41,35 @@ import Viewer
             let port = plan.viewers[spec.index].edge.map { "1\($0)" } ?? "9"
             #expect(spec.url == "http://127.0.0.1:\(port)/hls/live/cam/master.m3u8")
         }
+    }
+}
+
+@Suite struct EdgeReportTests {
+    @Test func edgesAreInEveryReport() {
+        var results = ReportTests.results()
+        #expect(!SummaryReport(results).text.contains("EDGES"))
+        var row = EdgeRow()
+        (row.edge, row.kind, row.requests, row.originBytes) = (
+            "edge-<0>", "segment", 248, 7_085_449
+        )
+        results.edges = [row]
+        var summary = EdgeSummary()
+        (summary.edges, summary.distinctSegments, summary.distinctBytes) = (2, 25, 1000)
+        (summary.wanBytes, summary.originRequests) = (2000, 50)
+        (summary.edgeFetchMilliseconds, summary.originFetchMilliseconds) = (120, 160)
+        results.summary.edges = summary
+        var figure = CapacityFigure(via: "origin")
+        figure.sustainedViewers = 37
+        results.summary.capacity = [figure]
+        let text = SummaryReport(results).text
+        for words in [
+            "edge-<0>", "7.1 MB", "100.0 % of segments × edges", "2.00 origin requests a segment",
+            "40.0 ms saved", "via origin: held with 37 viewers, and never broke",
+        ] { #expect(text.contains(words), "\(words) in \(text)") }
+        let page = HTMLReport(results).text
+        #expect(page.contains("edge-&lt;0&gt;") && page.contains("40.0 ms saved"))
+        // Written and read again.
+        #expect(EdgeRow.read(csv: EdgeRow.csv([row])) == [row])
     }
 }
 

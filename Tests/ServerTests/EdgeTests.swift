@@ -253,6 +253,8 @@ extension EdgeServer {
                 EdgeStatus.self, from: Data(status.body.readableBytesView))
             #expect(json.origin == "http://127.0.0.1:\(origin.port)" && json.clients == 1)
             #expect(json.total.refused == 2)
+            let endless = try await client.get("/live/a.flv")
+            #expect(endless.status == 404 && endless.text.contains("at the origin"))
             #expect(origin.isUnasked)
             let raw = try TCPSocket(port: edge.port)
             try await raw.send(ByteBuffer(string: "OPTIONS /a HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -285,6 +287,55 @@ extension EdgeServer {
                 #expect(try await clients[i].answer()?.text == "\(i)")
             }
             #expect(origin.isUnasked)
+        }
+    }
+
+    /// Requests sent ahead are answered in their order; one who sends ever more is cut.
+    @Test func pipelining() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port) { edge in
+            let client = try HLSPeer(port: edge.port)
+            for i in 0..<3 { try await client.ask("/\(i).ts") }
+            for i in 0..<3 {
+                let (peer, request) = try await origin.next()
+                #expect(request.hasPrefix("GET /\(i).ts"))
+                try await peer.answer("\(i)")
+                #expect(try await client.answer()?.text == "\(i)")
+            }
+            try await client.ask("/held.ts")
+            let (peer, _) = try await origin.next()
+            let request = "GET /held.ts HTTP/1.1\r\nHost: x\r\n\r\n"
+            let flood = String(repeating: request, count: EdgeClient.pipelineLimit + 1)
+            try await client.socket.send(ByteBuffer(string: flood))
+            try await client.socket.waitForClose()
+            try await eventually("it is gone") { try await edge.status().clients == 0 }
+            // What it asked for comes all the same, for others.
+            try await peer.answer("held")
+            try await eventually("it is kept") { try await edge.status().cachedObjects == 4 }
+            let other = try HLSPeer(port: edge.port)
+            #expect(try await other.get("/held.ts").headers["x-cache"] == "hit")
+        }
+    }
+
+    /// Objects that no longer fit go, the oldest first; the counts tell.
+    @Test func evictions() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port, { $0.cacheBytes = 1 << 20 }) { edge in
+            let client = try HLSPeer(port: edge.port)
+            let body = String(repeating: "x", count: 400_000)
+            for i in 0..<3 {
+                try await client.ask("/\(i).ts")
+                try await origin.next().peer.answer(body)
+                #expect(try await client.answer()?.body.readableBytes == body.utf8.count)
+            }
+            // The last byte goes out before the object is known to be whole.
+            try await eventually("all are whole") { try await edge.status().fetches == 0 }
+            let counts = try await edge.counts(.segment)
+            #expect(counts.evictions == 1)
+            #expect(try await edge.status().cachedBytes <= 1 << 20)
+            #expect(try await client.get("/2.ts").headers["x-cache"] == "hit")
+            try await client.ask("/0.ts")
+            #expect(try await origin.next().request.hasPrefix("GET /0.ts"))
         }
     }
 }

@@ -24,6 +24,15 @@ final class ScriptedOrigin {
             }
         }
 
+        /// A request's head that has come; nil where none has.
+        func poll() -> String? {
+            if case .bytes(let more) = socket.poll() { bytes += more.readableBytesView }
+            guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+            let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+            bytes.removeFirst(end.upperBound)
+            return head
+        }
+
         func send(_ text: String) async throws {
             try await socket.send(ByteBuffer(string: text))
         }
@@ -41,6 +50,7 @@ final class ScriptedOrigin {
 
     private let descriptor: Int32
     let port: Int
+    private var peers: [Peer] = []
 
     init() throws {
         let kind =
@@ -68,6 +78,23 @@ final class ScriptedOrigin {
         let fd = Glibc.accept(descriptor, nil, nil)
         if fd >= 0 { close(fd) }
         return fd < 0
+    }
+
+    /// The next request on any connection, those already accepted by this method included.
+    func next() async throws -> (peer: Peer, request: String) {
+        var found: (Peer, String)?
+        try await eventually("the edge asks") {
+            let fd = Glibc.accept(descriptor, nil, nil)
+            if fd >= 0 { peers.append(Peer(fd)) }
+            for peer in peers {
+                if let request = peer.poll() {
+                    found = (peer, request)
+                    return true
+                }
+            }
+            return false
+        }
+        return try #require(found)
     }
 
     func accept() async throws -> Peer {

@@ -151,6 +151,14 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 head, .ok, headers: ["Content-Type: application/json"], body: core.statusJSON,
                 context: context)
         }
+        // A stream without an end is nothing to keep.
+        guard !path.hasSuffix(".flv") else {
+            core.store.countRefused(.other)
+            return answer(
+                head, .notFound,
+                body: "An edge caches HLS, whose files end; play HTTP-FLV at the origin.\n",
+                context: context)
+        }
         let via = head.headers[canonicalForm: "via"].joined(separator: ", ")
         do {
             guard !via.contains(core.name) else {
