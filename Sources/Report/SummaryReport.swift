@@ -8,7 +8,8 @@ public struct SummaryReport: Sendable {
 
     public var text: String {
         let sections = [
-            verdict, thresholds, renditions, AdaptiveReport(results.viewers).text, reconciliation,
+            verdict, thresholds, renditions, AdaptiveReport(results.viewers).text,
+            RenditionNeeds(results.renditions).text, reconciliation,
             health, roles, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
@@ -79,7 +80,8 @@ public struct SummaryReport: Sendable {
         var table = TextTable(header: ["rendition", "viewers saw", "wire saw", "difference"])
         for item in all {
             table.rows.append([
-                "\(item.stream)_\(item.rendition)", Figure.bytes(item.viewerBytes),
+                "\(item.stream)_\(item.rendition)"
+                    + (item.playProtocol.map { " \($0)" } ?? ""), Figure.bytes(item.viewerBytes),
                 Figure.bytes(item.wireBytes),
                 item.differencePercent.map { Figure.number($0, digits: 3) + " %" } ?? "–",
             ])

@@ -74,9 +74,11 @@ enum ScenarioSchema {
                     .array(spec.exactlyOne.map { .object([("required", .array([.string($0)]))]) })
                 ))
         }
-        if let group = spec.exclusive.first {
-            members.append(
-                ("not", .object([("required", .array(group.map { .string($0) }))])))
+        let groups = spec.exclusive.map { group in
+            SchemaValue.object([("required", .array(group.map { .string($0) }))])
+        }
+        if let group = groups.first {
+            members.append(("not", groups.count == 1 ? group : .object([("anyOf", .array(groups))])))
         }
         return members
     }

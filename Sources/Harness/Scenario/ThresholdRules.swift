@@ -43,6 +43,10 @@ enum ThresholdRules {
         {
             return ["\(threshold.selector) needs viewers with protocol: hls"]
         }
+        if threshold.metric.isOfEncoders {
+            return scenario.encodes(threshold.tags)
+                ? [] : ["\(threshold.selector) needs a stream with a ladder that has it"]
+        }
         if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
             return ["no viewer plays what \(threshold.selector) asks for"]
         }
@@ -55,9 +59,9 @@ extension Metric {
     var vantages: [String] {
         switch self {
         case .delayMilliseconds, .payloadKilobits: ["viewer", "wire"]
-        case .retransmittedBytes, .wireKilobits: ["wire"]
+        case .retransmittedBytes, .wireKilobits, .encoderDelayMilliseconds, .stampsFound: ["wire"]
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
-            .publisherCPUPercent, .serverRSSBytes:
+            .publisherCPUPercent, .serverRSSBytes, .encoderCPUSeconds:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
@@ -70,6 +74,7 @@ extension Metric {
     /// scenario.
     var tags: [String: [String]] {
         if self == .generatorLagMilliseconds { return ["role": Self.everyTagValue("role")] }
+        if isOfEncoders { return ["stream": [], "rendition": []] }
         guard !vantages.isEmpty else { return [:] }
         switch self {
         case .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
@@ -104,6 +109,14 @@ extension Scenario {
         }
     }
 
+    /// Whether an encoder makes what the tags say.
+    fileprivate func encodes(_ tags: [String: String]) -> Bool {
+        streams.contains { spec in
+            spec.ladder != nil && spec.names.contains(tags["stream"] ?? spec.names[0])
+                && spec.renditions.contains { $0.name == tags["rendition"] ?? $0.name }
+        }
+    }
+
     /// Whether any viewer plays what the tags say.
     fileprivate func hasViewers(of tags: [String: String]) -> Bool {
         guard tags["group"] == nil else { return true }
@@ -111,7 +124,8 @@ extension Scenario {
             (tags["protocol"] ?? group.playProtocol.rawValue) == group.playProtocol.rawValue
                 && targets(of: group).contains { target in
                     (tags["stream"] ?? target.stream) == target.stream
-                        && (tags["rendition"] ?? target.rendition) == target.rendition
+                        && [tags["rendition"] ?? target.rendition, "all"].contains(
+                            target.rendition)
                 }
         }
     }
