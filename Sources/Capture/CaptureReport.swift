@@ -113,6 +113,16 @@ public struct IngressFrame: Hashable, Sendable {
     public var intendedNanoseconds: Int64
     /// Capture time of its last byte, ns since 1970.
     public var arrivalNanoseconds: Int64
+
+    public init(
+        streamID: UInt32, frameNumber: UInt64, intendedNanoseconds: Int64,
+        arrivalNanoseconds: Int64
+    ) {
+        self.streamID = streamID
+        self.frameNumber = frameNumber
+        self.intendedNanoseconds = intendedNanoseconds
+        self.arrivalNanoseconds = arrivalNanoseconds
+    }
 }
 
 /// In a list of four numbers: there are many.

@@ -42,8 +42,9 @@ final class CapturedStream {
     func keepIngressFrame(_ message: MediaMessage, window: Range<Int64>?) -> Bool {
         guard let stamp = message.stamp,
             window.map({
-                message.time >= $0.lowerBound - IngressFrame.lead && message.time < $0.upperBound
-                    + IngressFrame.lead
+                message.time >= $0.lowerBound - IngressFrame.lead
+                    && message.time < $0.upperBound
+                        + IngressFrame.lead
             }) ?? true
         else { return false }
         ingressFrames.append(

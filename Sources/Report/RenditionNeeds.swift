@@ -44,12 +44,15 @@ struct RenditionNeeds {
                 encoderP99: encoder?.encoderDelayP99Milliseconds,
                 cpu: rows.lazy.compactMap(\.cpuSecondsPerMediaSecond).first,
                 stampsExpected: encoder?.stampsExpected, stampsFound: encoder?.stampsFound)
-        }.sorted { ($0.stream, -($0.nominal ?? 0), $0.name) < ($1.stream, -($1.nominal ?? 0), $1.name) }
+        }.sorted {
+            ($0.stream, -($0.nominal ?? 0), $0.name) < ($1.stream, -($1.nominal ?? 0), $1.name)
+        }
     }
 
     /// Empty where neither adaptive viewers nor encoders tell anything.
     var text: String {
-        guard rungs.contains(where: { $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil })
+        guard
+            rungs.contains(where: { $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil })
         else { return "" }
         var table = TextTable(
             header: [
@@ -70,7 +73,8 @@ struct RenditionNeeds {
                 Figure.percent(stamps),
             ])
         }
-        return "RENDITIONS THIS AUDIENCE NEEDS (share of the adaptive viewers' segments; kbps on the "
+        return
+            "RENDITIONS THIS AUDIENCE NEEDS (share of the adaptive viewers' segments; kbps on the "
             + "wire, one copy)\n" + table.text + reading
     }
 
@@ -83,8 +87,10 @@ struct RenditionNeeds {
         let names = unused.map { "\($0.stream)_\($0.name)" }.joined(separator: ", ")
         let saved = unused.compactMap(\.cpu).reduce(0, +)
         let cost =
-            saved > 0 ? "; without it the encoders save \(Figure.number(saved, digits: 3)) cores" : ""
-        return (unused.isEmpty
+            saved > 0
+            ? "; without it the encoders save \(Figure.number(saved, digits: 3)) cores" : ""
+        return
+            (unused.isEmpty
             ? "  every rendition was used\n" : "  nobody used \(names)\(cost)\n")
             + "  the best ladder for an audience: millrace ladder (scenarios/ladder.yml)\n"
     }

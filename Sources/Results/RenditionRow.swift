@@ -40,7 +40,9 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
         .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
-        .init("protocol", \.playProtocol, "rtmp, http-flv, hls, or all (what comes from an encoder that nobody plays)."),
+        .init(
+            "protocol", \.playProtocol,
+            "rtmp, http-flv, hls, or all (what comes from an encoder that nobody plays)."),
         .init("viewers", \.viewers, "Viewers the row covers; under churn, sessions."),
         .init(
             "wire_kbps", \.wireKilobits, unit: "kbit/s",
@@ -98,7 +100,8 @@ public struct RenditionRow: CSVRow, Equatable {
             "HLS: L2 bytes of segments, parts and initialization sections in the window."),
         .init(
             "mux_overhead", \.muxOverhead,
-            "HLS: payload_kbps over that of the same stream's RTMP messages into the server, less 1."),
+            "HLS: payload_kbps over that of the same stream's RTMP messages into the server, less 1."
+        ),
         .init(
             "playlist_wire_bytes", \.playlistWireBytes, unit: "bytes",
             "HLS: L2 bytes of playlists and whatever else of the rendition is no media."),

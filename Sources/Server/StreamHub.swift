@@ -120,7 +120,7 @@ final class StreamHub: @unchecked Sendable {
         stream.publicationID = id
         stream.isPublished = true
         if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
-        if let origin, packages(name) { 
+        if let origin, packages(name) {
             stream.packaged = origin.publisherStarted(name, isEncoded: isEncoded)
         }
     }

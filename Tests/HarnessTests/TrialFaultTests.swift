@@ -185,9 +185,12 @@ final class TrialFault {
 
     var pid: pid_t { process.processIdentifier }
 
-    /// - Parameter viewers: instead of the scenario's.
+    /// - Parameters:
+    ///   - viewers: instead of the scenario's.
+    ///   - scenario: instead of all of it.
     init(
-        results: String? = nil, capture: String = "false", viewers: String? = nil
+        results: String? = nil, capture: String = "false", viewers: String? = nil,
+        scenario: String = TrialFault.scenario
     ) throws {
         let files = FileManager.default
         directory =
@@ -196,7 +199,7 @@ final class TrialFault {
         self.results = results ?? "\(directory)/results"
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        var text = Self.scenario.replacing("enabled: false", with: "enabled: \(capture)")
+        var text = scenario.replacing("enabled: false", with: "enabled: \(capture)")
         if let viewers, let start = text.range(of: "viewers:\n"),
             let end = text.range(of: "warmup:")
         {
@@ -255,13 +258,13 @@ final class TrialFault {
 
     /// Into the steady window: the manifest's owner file is there from the start, the viewers'
     /// sockets only once the run is on.
-    func waitUntilRunning() async throws {
+    func waitUntilRunning(warmup: Duration = .milliseconds(1800)) async throws {
         try await eventually("the run is on") {
             try #require(process.isRunning, "\(text)")
             return text.contains("playing")
         }
-        // The warm-up is one second of the shared clock.
-        let mark = ContinuousClock.now + .milliseconds(1800)
+        // The warm-up is one second of the shared clock, where no other is given.
+        let mark = ContinuousClock.now + warmup
         try await eventually("the window has begun") { ContinuousClock.now > mark }
     }
 

@@ -126,7 +126,8 @@ public struct ProcessAccounting: Sendable {
     }
 
     private mutating func append(
-        _ now: ProcessSnapshot, of accounted: AccountedGroup, time: Double, interval: Double, isSteady: Bool
+        _ now: ProcessSnapshot, of accounted: AccountedGroup, time: Double, interval: Double,
+        isSteady: Bool
     ) {
         let before = last[now.pid]
         var groups: [String: (counters: UsageCounters, threads: Int)] = [:]

@@ -30,7 +30,10 @@ public struct Plan: Codable, Sendable, Hashable {
 
     /// Payload bit rate that enters the server.
     public var ingressRate: Bitrate {
-        Bitrate(bitsPerSecond: publishers.filter(\.isPublished).reduce(0) { $0 + ($1.bitrate?.bitsPerSecond ?? 0) })
+        Bitrate(
+            bitsPerSecond: publishers.filter(\.isPublished).reduce(0) {
+                $0 + ($1.bitrate?.bitsPerSecond ?? 0)
+            })
     }
 
     /// Whether the stack encodes any stream.

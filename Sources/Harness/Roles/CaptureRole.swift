@@ -50,6 +50,8 @@ public final class CaptureRole: WorkerRole {
         options.frameAgent = Self.probeAgent
         options.httpPatterns = config.httpPatterns
         options.ingressFrameLimit = config.ingressFrameLimit
+        // Encoders begin before the window is known: nothing counts until then.
+        if config.ingressFrameLimit > 0 { options.window = 0..<0 }
         capture = try LiveCapture(
             interface: config.interface,
             filter: LiveCapture.filter(serverPorts: config.serverPorts),

@@ -10,9 +10,10 @@ enum EncodedLadderRules {
     static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
         var keys: Set<String> = []
         for stream in scenario.streams {
-            keys.formUnion(stream.names.flatMap { name in
-                stream.renditions.map { "\(name)_\($0.name)" }
-            })
+            keys.formUnion(
+                stream.names.flatMap { name in
+                    stream.renditions.map { "\(name)_\($0.name)" }
+                })
         }
         var sources = 0
         for (i, stream) in scenario.streams.enumerated() {

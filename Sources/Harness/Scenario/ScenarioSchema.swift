@@ -78,7 +78,8 @@ enum ScenarioSchema {
             SchemaValue.object([("required", .array(group.map { .string($0) }))])
         }
         if let group = groups.first {
-            members.append(("not", groups.count == 1 ? group : .object([("anyOf", .array(groups))])))
+            members.append(
+                ("not", groups.count == 1 ? group : .object([("anyOf", .array(groups))])))
         }
         return members
     }

@@ -69,7 +69,8 @@ enum ClipStore {
         let status = await child.wait()
         killer.cancel()
         guard status.isSuccess, rename(partial, target) == 0 else {
-            let last = ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
+            let last =
+                ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
                 .split(separator: "\n").last.map { ": \($0)" } ?? ""
             throw failure("ffmpeg cannot make the clip \(target): \(status)\(last)")
         }

@@ -45,7 +45,9 @@ struct EncoderWatch {
             } else if rendition.state == .backingOff, before?.state != .backingOff {
                 tell("ended\(reason)")
             }
-            if rendition.state == .failed, before?.state != .failed { tell("was given up\(reason)") }
+            if rendition.state == .failed, before?.state != .failed {
+                tell("was given up\(reason)")
+            }
         }
     }
 

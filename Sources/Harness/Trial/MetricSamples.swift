@@ -117,7 +117,8 @@ struct MetricSamples {
             let tags = ["stream": publisher.stream, "rendition": publisher.rendition]
             var samples: [MetricSample] = []
             if let cpu = assembly.encoderCPU(
-                of: publisher, encoded[publisher.streamKey]) {
+                of: publisher, encoded[publisher.streamKey])
+            {
                 samples.append(
                     .init(metric: .encoderCPUSeconds, tags: tags, value: .number(cpu)))
             }

@@ -79,7 +79,8 @@ struct ResultsAssembly {
         manifest.end = end
         manifest.window.endSeconds =
             Double(window.endNanoseconds - startNanoseconds) / 1e9
-        let samples = MetricSamples(assembly: self, groups: groups, renditions: renditions, encoded: encoded
+        let samples = MetricSamples(
+            assembly: self, groups: groups, renditions: renditions, encoded: encoded
         ).all
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation =
@@ -95,7 +96,8 @@ struct ResultsAssembly {
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
-        summary.notes = notes + encoderNotes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
+        summary.notes =
+            notes + encoderNotes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)

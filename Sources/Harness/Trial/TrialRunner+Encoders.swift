@@ -85,7 +85,8 @@ extension TrialRunner {
             "\(rendition.key) (\(rendition.state?.rawValue ?? "no encoder")"
                 + (rendition.lastError.map { ": \($0)" } ?? "") + ")"
         }.joined(separator: "; ")
-        return (hasFailed
+        return
+            (hasFailed
             ? "encoders were given up before the warm-up: "
             : "\(waiting.count) encoded renditions had no picture within \(encoderTimeout): ")
             + each
