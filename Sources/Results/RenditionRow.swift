@@ -100,7 +100,7 @@ public struct RenditionRow: CSVRow, Equatable {
             "HLS: L2 bytes of segments, parts and initialization sections in the window."),
         .init(
             "mux_overhead", \.muxOverhead,
-            "HLS: payload_kbps over that of the same stream's RTMP messages into the server, less 1."
+            "HLS: payload_kbps over the RTMP message payload per second of media into the server, less 1."
         ),
         .init(
             "playlist_wire_bytes", \.playlistWireBytes, unit: "bytes",

@@ -105,7 +105,9 @@ final class CaptureStage: Sendable {
             else { continue }
             wire.subscribers += Self.subscribers(of: stream)
             wire.ingressFrames[stream.name] = stream.ingressFrames
-            wire.ingressPayload[stream.name] = stream.ingress?.payloadBytes
+            if let ingress = stream.ingress, let seconds = ingress.mediaSeconds, seconds > 0 {
+                wire.ingressKilobits[stream.name] = Double(ingress.payloadBytes) * 8e-3 / seconds
+            }
             wire.relayDelay[stream.name] = stream.relayDelayByProtocol
             wire.series += Self.rows(of: stream, publisher, runID: runID, start: start)
         }

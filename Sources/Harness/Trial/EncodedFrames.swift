@@ -162,9 +162,7 @@ extension ResultsAssembly {
             (row.vantage, row.playProtocol) = ("wire", "all")
             row.viewers = 0
             row.nominalKilobits = publisher.bitrate?.kilobitsPerSecond
-            row.payloadKilobits = wire.ingressPayload[publisher.streamKey].flatMap {
-                kilobits($0, seconds: windowSeconds)
-            }
+            row.payloadKilobits = wire.ingressKilobits[publisher.streamKey]
             rows.append(row)
         }
         return rows.map { row in

@@ -91,8 +91,8 @@ extension ResultsAssembly {
             let key = "\(item.stream)_\(item.rendition)"
             row.nominalKilobits =
                 plan.publishers.first { $0.streamKey == key }?.bitrate?.kilobitsPerSecond
-            let media = wire.ingressPayload[key].flatMap { kilobits($0, seconds: windowSeconds) }
-            if let media, media > 0, let packaged = row.payloadKilobits {
+            if let media = wire.ingressKilobits[key], media > 0, let packaged = row.payloadKilobits
+            {
                 row.muxOverhead = packaged / media - 1
             }
             return row

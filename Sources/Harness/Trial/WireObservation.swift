@@ -48,8 +48,9 @@ public struct WireObservation: Sendable {
     public var relayDelay: [String: [String: DelayHistogram]] = [:]
     /// Stamped frames that came in, by stream key; of runs with encoders only.
     var ingressFrames: [String: [IngressFrame]] = [:]
-    /// Audio and video payload that came in within the window, by stream key.
-    var ingressPayload: [String: Int] = [:]
+    /// Audio and video payload that came in within the window, kbit per second of media, by stream
+    /// key.
+    var ingressKilobits: [String: Double] = [:]
     /// Responses that carried HLS, by rendition and kind.
     var http: [HTTPTrafficRow] = []
     public var capture = Manifest.Capture()
