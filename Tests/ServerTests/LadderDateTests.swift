@@ -89,7 +89,11 @@ import Testing
     }
 
     private func checkAlignment(_ server: RelayServer) async throws {
-        for name in ["live/s_a", "live/s_d"] { try await server.segments(5, of: name) }
+        for name in ["live/s_a", "live/s_d"] {
+            try await eventually("5 segments of \(name)") {
+                (try await server.stream(name)?.hls?.segments ?? 0) >= 5
+            }
+        }
         let peer = try HLSPeer(server)
         var starts: [[ProgramDateTime: Start]] = []
         for name in ["s_a", "s_d"] {
@@ -105,7 +109,6 @@ import Testing
             }
             starts.append(mine)
         }
-        // The first segment begins where the encoder joined.
         let shared = Set(starts[0].keys).intersection(starts[1].keys)
         #expect(shared.count >= 2, "\(starts)")
         for date in shared {
