@@ -95,3 +95,8 @@ struct RenditionNeeds {
             + "  the best ladder for an audience: millrace ladder (scenarios/ladder.yml)\n"
     }
 }
+
+extension RenditionRow {
+    /// What nobody's playlist lists belongs to no stream.
+    var label: String { stream.isEmpty ? rendition : "\(stream)_\(rendition)" }
+}

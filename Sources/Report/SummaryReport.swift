@@ -60,7 +60,7 @@ public struct SummaryReport: Sendable {
                 row.framesReceived.map { max(0, expected - $0) }
             }
             table.rows.append([
-                "\(row.stream)_\(row.rendition)", row.vantage, row.playProtocol,
+                row.label, row.vantage, row.playProtocol,
                 Figure.integer(row.viewers), Figure.number(row.nominalKilobits),
                 Figure.number(row.payloadKilobits), Figure.number(row.wireKilobits),
                 Figure.number(row.delayP50Milliseconds, digits: 2),

@@ -97,21 +97,21 @@ enum ClipStore {
         let (rate, size) = (clip.framesPerSecond, "\(clip.size.width)x\(clip.size.height)")
         let video = clip.bitrate.bitsPerSecond - clip.audioBitrate.bitsPerSecond
         var all = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y"]
-        all += ["-filter_complex", picture(clip.pattern, size: size, rate: rate), "-map", "[v]"]
-        if clip.audioBitrate.bitsPerSecond > 0 {
-            // Noise fills the encoders' audio rates, as music does.
+        let hasAudio = clip.audioBitrate.bitsPerSecond > 0
+        if hasAudio {
+            // Noise fills the encoders' audio rates, as music does. The AAC encoder begins with a
+            // frame of its own: so many as the video lasts come out.
+            let samples = (seconds * 48_000 / 1024 - 1) * 1024
             let noise = "anoisesrc=color=pink:amplitude=0.4:sample_rate=48000:seed=7"
-            all += ["-f", "lavfi", "-i", noise, "-map", "0:a", "-c:a", "aac", "-ac", "2"]
-            all += ["-b:a", "\(clip.audioBitrate.bitsPerSecond)"]
-            all += ["-frames:a", "\(seconds * 48_000 / 1024)"]
-            // Inputs come before what belongs to outputs.
-            let input = all.firstIndex(of: "-filter_complex")!
-            let place = all.firstIndex(of: "lavfi")! - 1
-            let part = Array(all[place..<(place + 4)])
-            all.removeSubrange(place..<(place + 4))
-            all.insert(contentsOf: part, at: input)
+            let microseconds = (samples * 1_000_000 + 24_000) / 48_000
+            all += ["-f", "lavfi", "-i", "\(noise):duration=\(microseconds)us"]
         }
-        all += ["-frames:v", "\(seconds * rate)", "-r", "\(rate)", "-pix_fmt", "yuv420p"]
+        all += ["-filter_complex", picture(clip.pattern, size: size, rate: rate), "-map", "[v]"]
+        if hasAudio {
+            all += ["-map", "0:a", "-c:a", "aac", "-ac", "2"]
+            all += ["-b:a", "\(clip.audioBitrate.bitsPerSecond)"]
+        }
+        all += ["-r", "\(rate)", "-pix_fmt", "yuv420p"]
         all += ["-c:v", "libx264", "-preset", "fast", "-b:v", "\(video)", "-maxrate", "\(video)"]
         all += ["-bufsize", "\(video)", "-bf", "0", "-g", "\(2 * rate)"]
         all += ["-keyint_min", "\(2 * rate)", "-sc_threshold", "0", "-flags:v", "+cgop"]
@@ -119,14 +119,14 @@ enum ClipStore {
     }
 
     private static func picture(_ pattern: ClipSource.Pattern, size: String, rate: Int) -> String {
-        let test = "testsrc2=size=\(size):rate=\(rate)"
+        let test = "testsrc2=size=\(size):rate=\(rate):duration=\(seconds)"
         switch pattern {
         case .testsrc: return test + ",format=yuv420p[v]"
         case .texture:
             // One picture of smoothed noise that scrolls, so that it can be predicted as a moving
             // picture can; what is new in each frame is a little noise on top.
             return test + ",format=yuv420p[test];"
-                + "color=c=gray:size=\(size):rate=\(rate),format=yuv420p,"
+                + "color=c=gray:size=\(size):rate=\(rate):duration=\(seconds),format=yuv420p,"
                 + "noise=alls=90:all_seed=11,gblur=sigma=1.5,"
                 + "eq=contrast=3,scroll=horizontal=0.004:vertical=0.0025[moving];"
                 + "[test][moving]blend=all_mode=average,"
