@@ -152,7 +152,7 @@ import Testing
 
     /// What the audience of an encoded ladder used, and what each rung cost.
     @Test func renditionsNeeded() {
-        var results = Self.results()
+        var results = ReportTests.results()
         #expect(!SummaryReport(results).text.contains("RENDITIONS THIS AUDIENCE NEEDS"))
         var rows: [RenditionRow] = []
         for (name, nominal, share) in [
@@ -172,7 +172,7 @@ import Testing
             (wire.encoderDelayP50Milliseconds, wire.encoderDelayP99Milliseconds) = (61.5, 122.5)
             var packaged = hls
             (packaged.vantage, packaged.viewerShare) = ("wire", nil)
-            (packaged.wireKilobits, packaged.muxOverhead) = (nominal * 1.03, 0.0125)
+            (packaged.wireKilobits, packaged.muxOverhead) = (nominal * 1.03, 0.012)
             rows += [hls, wire, packaged]
         }
         var nobody = RenditionRow()
