@@ -50,7 +50,7 @@ extension CaptureAnalyzer {
                 uniqueKeysWithValues: delays.map { ($0.key.rawValue, $0.value) }),
             ingress: ingress, viewers: viewers,
             upstream: stream.upstream.sorted, downstream: stream.downstream.sorted,
-            frames: stream.frames)
+            frames: stream.frames, ingressFrames: stream.ingressFrames)
     }
 
     private func ingress(_ stream: CapturedStream) -> IngressReport? {

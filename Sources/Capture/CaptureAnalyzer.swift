@@ -188,6 +188,7 @@ public struct CaptureAnalyzer: ~Copyable {
     }
 
     private func setFrames(_ flow: Flow) {
+        flow.keepsIngressFrames = options.ingressFrameLimit > 0
         flow.keepsFrames = options.frameClientPorts.contains(flow.client.port)
         flow.response.wantsStamps = flow.keepsFrames
     }

@@ -18,6 +18,9 @@ public struct CaptureOptions: Sendable {
     public var frameClientPorts: Set<UInt16> = []
     /// Frames reported one by one at most, over all ports.
     public var frameLimit = 200_000
+    /// Stamped frames that come in and are reported one by one at most, over all streams; 0 = none.
+    /// They tell how long an encoder takes that publishes back into the server.
+    public var ingressFrameLimit = 0
     /// Connections followed at once; more are only counted.
     public var flowLimit = 65_536
     public var streamLimit = 512

@@ -97,6 +97,51 @@ public struct StreamReport: Codable, Sendable {
     public var downstream: [TrafficSecond]
     /// Of the chosen client ports.
     public var frames: [RelayedFrame]
+    /// As they came in, from `IngressFrame.lead` before the window to as much after it; empty where not asked for.
+    public var ingressFrames: [IngressFrame] = []
+}
+
+/// A stamped frame on its way into the server.
+public struct IngressFrame: Hashable, Sendable {
+    /// How long around the window frames are kept, ns: those of the window come back from an encoder
+    /// later.
+    public static let lead: Int64 = 10_000_000_000
+
+    public var streamID: UInt32
+    public var frameNumber: UInt64
+    /// As the stamp has it: on the publisher's clock.
+    public var intendedNanoseconds: Int64
+    /// Capture time of its last byte, ns since 1970.
+    public var arrivalNanoseconds: Int64
+
+    public init(
+        streamID: UInt32, frameNumber: UInt64, intendedNanoseconds: Int64,
+        arrivalNanoseconds: Int64
+    ) {
+        self.streamID = streamID
+        self.frameNumber = frameNumber
+        self.intendedNanoseconds = intendedNanoseconds
+        self.arrivalNanoseconds = arrivalNanoseconds
+    }
+}
+
+/// In a list of four numbers: there are many.
+extension IngressFrame: Codable {
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        streamID = try list.decode(UInt32.self)
+        frameNumber = try list.decode(UInt64.self)
+        intendedNanoseconds = try list.decode(Int64.self)
+        arrivalNanoseconds = try list.decode(Int64.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        try list.encode(streamID)
+        try list.encode(frameNumber)
+        try list.encode(intendedNanoseconds)
+        try list.encode(arrivalNanoseconds)
+    }
 }
 
 /// What a stream's publishers sent.

@@ -12,6 +12,7 @@ final class CapturedStream {
     private(set) var ingress = MediaAccount()
     private(set) var delays: [CapturedProtocol: DelayHistogram] = [:]
     private(set) var frames: [RelayedFrame] = []
+    private(set) var ingressFrames: [IngressFrame] = []
     var upstream = TrafficSeries()
     var downstream = TrafficSeries()
     private var window: IngressWindow
@@ -34,6 +35,23 @@ final class CapturedStream {
         if counts { ingress.add(message) }
         guard !message.isConfiguration else { return }
         window.append(hash: message.hash, time: message.time, isVideo: message.isVideo)
+    }
+
+    /// Keeps a frame that came in. Returns whether it has a stamp and came in the window, or not
+    /// long before.
+    func keepIngressFrame(_ message: MediaMessage, window: Range<Int64>?) -> Bool {
+        guard let stamp = message.stamp,
+            window.map({
+                message.time >= $0.lowerBound - IngressFrame.lead
+                    && message.time < $0.upperBound
+                        + IngressFrame.lead
+            }) ?? true
+        else { return false }
+        ingressFrames.append(
+            IngressFrame(
+                streamID: stamp.streamID, frameNumber: stamp.frameNumber,
+                intendedNanoseconds: stamp.intendedNanoseconds, arrivalNanoseconds: message.time))
+        return true
     }
 
     /// - Parameter frameLimit: frames that may still be kept one by one. Returns whether one was.

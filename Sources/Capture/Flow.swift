@@ -75,6 +75,8 @@ final class Flow {
     var retainedBytes = 0
     var lastTime: Int64 = 0
     var keepsFrames = false
+    /// Stamps are read on the way in.
+    var keepsIngressFrames = false
 
     init(client: Endpoint, server: Endpoint, http: HTTPTable? = nil) {
         self.client = client

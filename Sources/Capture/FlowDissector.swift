@@ -110,6 +110,7 @@ enum FlowDissector {
                 if case .media(let message) = output { emit(.media(message, publishes: false)) }
             }
         }
+        flow.upChunks.wantsStamps = flow.keepsIngressFrames
         return flow.upChunks.receive(rest, time: time) { output in
             switch output {
             case .media(let message): emit(.media(message, publishes: true))

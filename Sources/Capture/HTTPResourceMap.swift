@@ -12,7 +12,13 @@ final class HTTPResourceMap {
     /// Bytes of a path that are kept and compared.
     static let pathLimit = 2048
 
-    private var places: [String: Place] = [:]
+    private struct Known {
+        var place: Place
+        /// Seconds; 0 for what is no media.
+        var duration: Double
+    }
+
+    private var places: [String: Known] = [:]
     /// Paths in the order learned, from `oldest` on.
     private var order: [String] = []
     private var oldest = 0
@@ -35,33 +41,40 @@ final class HTTPResourceMap {
         }
         keep(path, Place(rendition: path, kind: .playlist), server)
         guard case .media(let media) = playlist else { return }
-        func add(_ uri: String, _ kind: HTTPResourceKind) {
+        func add(_ uri: String, _ kind: HTTPResourceKind, _ duration: Double = 0) {
             let resolved = URIReference.resolve(uri, against: "http://\(server)\(path)")
             guard let target = Self.target(of: resolved) else { return }
-            keep(target, Place(rendition: path, kind: kind), server)
+            keep(target, Place(rendition: path, kind: kind), server, duration)
         }
         for segment in media.segments {
             if let map = segment.map { add(map.uri, .initialization) }
-            add(segment.uri, .segment)
-            for part in segment.parts where part.uri != segment.uri { add(part.uri, .part) }
+            add(segment.uri, .segment, segment.duration)
+            for part in segment.parts where part.uri != segment.uri {
+                add(part.uri, .part, part.duration)
+            }
         }
         if let partial = media.partialSegment {
             if let map = partial.map { add(map.uri, .initialization) }
-            for part in partial.parts { add(part.uri, .part) }
+            for part in partial.parts { add(part.uri, .part, part.duration) }
         }
         for hint in media.preloadHints {
             add(hint.uri, hint.kind == .part ? .part : .initialization)
         }
     }
 
-    private func keep(_ target: String, _ place: Place, _ server: String) {
+    private func keep(
+        _ target: String, _ place: Place, _ server: String, _ duration: Double = 0
+    ) {
         let key = server + String(decoding: target.utf8.prefix(Self.pathLimit), as: UTF8.self)
         if let known = places[key] {
             // A range of a segment's own file may be hinted as a part; the segment stays one.
-            if known.kind == .part, place.kind == .segment { places[key] = place }
+            // A hint has no duration yet.
+            if known.place.kind == .part, place.kind == .segment || known.duration == 0 {
+                places[key] = Known(place: place, duration: duration)
+            }
             return
         }
-        places[key] = place
+        places[key] = Known(place: place, duration: duration)
         order.append(key)
         if order.count - oldest > Self.limit {
             places.removeValue(forKey: order[oldest])
@@ -75,6 +88,15 @@ final class HTTPResourceMap {
 
     /// The place of a request's target: as a playlist writes it, else without its query.
     func place(of target: String, server: String) -> Place? {
+        known(target, server: server)?.place
+    }
+
+    /// Seconds of media that a target holds; 0 where that is not known.
+    func duration(of target: String, server: String) -> Double {
+        known(target, server: server)?.duration ?? 0
+    }
+
+    private func known(_ target: String, server: String) -> Known? {
         let target = String(decoding: target.utf8.prefix(Self.pathLimit), as: UTF8.self)
         return places[server + target] ?? places[server + Self.path(target)]
     }

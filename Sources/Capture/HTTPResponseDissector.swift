@@ -248,7 +248,8 @@ struct HTTPResponseDissector {
         }
         if let table, !isFLV {
             table.began(
-                table.entry(target: current?.target, server: server), status: code, time: time)
+                table.entry(target: current?.target, server: server), status: code, time: time,
+                target: current?.target, server: server)
         }
         var fields: [String: String] = [:]
         for field in lines.dropFirst() {

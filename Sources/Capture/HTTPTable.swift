@@ -69,10 +69,15 @@ final class HTTPTable {
     }
 
     /// A response's header came at `time`.
-    func began(_ index: Int, status: Int, time: Int64) {
+    ///
+    /// - Parameter target: of its request.
+    func began(_ index: Int, status: Int, time: Int64, target: String?, server: String) {
         guard window?.contains(time) ?? true else { return }
         entries[index].row.responses += 1
         if status >= 400 { entries[index].row.failures += 1 }
+        // What a playlist lists later is looked up at the end; a range holds who knows how much.
+        guard status == 200, let target, case .place = entries[index].owner else { return }
+        entries[index].row.mediaSeconds += map.duration(of: target, server: server)
     }
 
     func add(_ index: Int, payload: Int, wire: Int, retransmitted: Int) {
@@ -86,7 +91,13 @@ final class HTTPTable {
         var rows: [HTTPResourceMap.Place: HTTPTrafficRow] = [:]
         for entry in entries {
             var owner = entry.owner
-            if case .path(let server, let target) = owner { owner = self.owner(target, server) }
+            var row = entry.row
+            if case .path(let server, let target) = owner {
+                owner = self.owner(target, server)
+                row.mediaSeconds +=
+                    Double(row.responses - row.failures)
+                    * map.duration(of: target, server: server)
+            }
             let place: HTTPResourceMap.Place
             switch owner {
             case .place(let own): place = own
@@ -94,7 +105,7 @@ final class HTTPTable {
                 place = .init(rendition: HTTPTrafficRow.unattributed, kind: kind)
             case .path: continue
             }
-            rows[place, default: .init(rendition: place.rendition, kind: place.kind)].add(entry.row)
+            rows[place, default: .init(rendition: place.rendition, kind: place.kind)].add(row)
         }
         return rows.values.filter { $0.payloadBytes > 0 || $0.responses > 0 }.sorted {
             ($0.rendition, $0.kind.rawValue) < ($1.rendition, $1.kind.rawValue)

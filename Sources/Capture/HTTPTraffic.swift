@@ -26,6 +26,9 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
     public var wireBytes = 0
     /// Payload bytes that the capture had seen before.
     public var retransmittedBytes = 0
+    /// Media that the answered segments or parts hold, as the captured playlists state it: of
+    /// responses that began, given-up ones included.
+    public var mediaSeconds = 0.0
 
     public init(rendition: String, kind: HTTPResourceKind) {
         self.rendition = rendition
@@ -38,6 +41,7 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
         payloadBytes += other.payloadBytes
         wireBytes += other.wireBytes
         retransmittedBytes += other.retransmittedBytes
+        mediaSeconds += other.mediaSeconds
     }
 }
 

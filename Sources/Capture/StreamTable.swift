@@ -14,6 +14,7 @@ final class StreamTable {
     private(set) var httpFLVFlows = 0
     private var subscribers = 0
     private var frames = 0
+    private var ingressFrames = 0
     private let streamLimit: Int
     private let ingressMessageLimit: Int
 
@@ -45,6 +46,11 @@ final class StreamTable {
             guard let subscriber = role.subscriber else {
                 role.stream.receiveIngress(
                     message, counts: options.window?.contains(message.time) ?? true)
+                if ingressFrames < options.ingressFrameLimit,
+                    role.stream.keepIngressFrame(message, window: options.window)
+                {
+                    ingressFrames += 1
+                }
                 return
             }
             let keepsFrames = flow.keepsFrames && frames < options.frameLimit

@@ -26,8 +26,9 @@ public struct HTMLReport: Sendable {
             \(section("Thresholds", thresholds))
             \(section("Renditions", renditions))
             \(chart(bandwidth))
-            \(chart(delay(vantage: "viewer", title: "Delay at the viewers")))
-            \(chart(delay(vantage: "wire", title: "Delay through the server, on the wire")))
+            \(chart(delay(vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers")))
+            \(chart(delay(vantage: "wire", hop: "relay", title: "Delay through the server, on the wire")))
+            \(chart(delay(vantage: "wire", hop: "encoder", title: "Delay through the encoder")))
             \(chart(processor))
             \(section("Edges", edges))
             \(section("Viewers against wire", reconciliation))
@@ -76,7 +77,7 @@ public struct HTMLReport: Sendable {
     private var renditions: String {
         let rows = results.renditions.map { row in
             [
-                "\(row.stream)_\(row.rendition)", row.vantage, row.playProtocol,
+                row.label, row.vantage, row.playProtocol,
                 Figure.integer(row.viewers), Figure.number(row.payloadKilobits),
                 Figure.number(row.wireKilobits),
                 Figure.number(row.delayP50Milliseconds, digits: 2),
@@ -105,7 +106,8 @@ public struct HTMLReport: Sendable {
     private var reconciliation: String {
         let rows = results.summary.reconciliation.map { item in
             [
-                "\(item.stream)_\(item.rendition)", Figure.bytes(item.viewerBytes),
+                "\(item.stream)_\(item.rendition)"
+                    + (item.playProtocol.map { " \($0)" } ?? ""), Figure.bytes(item.viewerBytes),
                 Figure.bytes(item.wireBytes),
                 item.differencePercent.map { Figure.number($0, digits: 3) + " %" } ?? "–",
             ]
@@ -159,7 +161,11 @@ public struct HTMLReport: Sendable {
 
     /// Megabits per second out of the server, per rendition.
     private var bandwidth: LineChart {
-        let rows = results.wire.filter { $0.direction == "out" }
+        // What goes to the encoders is no viewer's.
+        let encodes = results.renditions.contains { $0.stampsExpected != nil }
+        let rows = results.wire.filter {
+            $0.direction == "out" && !(encodes && $0.rendition == "source")
+        }
         let times = Set(rows.compactMap(\.timeSeconds)).sorted()
         let gaps = zip(times.dropFirst(), times).map { $0 - $1 }.sorted()
         let interval = gaps.isEmpty ? 1 : gaps[gaps.count / 2]
@@ -179,12 +185,15 @@ public struct HTMLReport: Sendable {
             yLabel: "Mbit/s", series: series, band: window)
     }
 
-    private func delay(vantage: String, title: String) -> LineChart {
+    private func delay(vantage: String, hop: String, title: String) -> LineChart {
         var names: [String] = []
         var points: [String: [(x: Double, y: Double)]] = [:]
         // The viewers' corrected delay; the wire has no intended times. Both are in delay.csv.
         for row in results.delay
-        where row.vantage == vantage && (vantage == "wire" || row.correction == "corrected") {
+        where row.vantage == vantage
+            && (row.hop.isEmpty ? hop != "encoder" : row.hop == hop)
+            && (vantage == "wire" || row.correction == "corrected")
+        {
             guard let percentile = row.percentile, let delay = row.delayMilliseconds else {
                 continue
             }

@@ -17,6 +17,13 @@ public struct JSONReport: Encodable, Sendable {
         var framesExpected: Int?
         var framesReceived: Int?
         var retransmittedBytes: Int?
+        var viewerShare: Double?
+        var cpuSPerMediaS: Double?
+        var encoderDelayP50Ms: Double?
+        var encoderDelayP99Ms: Double?
+        var stampsExpected: Int?
+        var stampsFound: Int?
+        var muxOverhead: Double?
 
         init(_ row: RenditionRow) {
             (stream, rendition) = (row.stream, row.rendition)
@@ -30,6 +37,13 @@ public struct JSONReport: Encodable, Sendable {
             framesExpected = row.framesExpected
             framesReceived = row.framesReceived
             retransmittedBytes = row.retransmittedBytes
+            viewerShare = row.viewerShare
+            cpuSPerMediaS = row.cpuSecondsPerMediaSecond
+            encoderDelayP50Ms = row.encoderDelayP50Milliseconds
+            encoderDelayP99Ms = row.encoderDelayP99Milliseconds
+            stampsExpected = row.stampsExpected
+            stampsFound = row.stampsFound
+            muxOverhead = row.muxOverhead
         }
     }
 

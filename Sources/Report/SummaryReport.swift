@@ -10,6 +10,7 @@ public struct SummaryReport: Sendable {
         let sections = [
             verdict, thresholds, renditions, GroupReport(results: results).text,
             AdaptiveReport(results.viewers).text, FidelityReport(results.fidelity).text,
+            RenditionNeeds(results.renditions).text,
             EdgeReport(results.edges, results.summary.edges).text, capacity, reconciliation,
             health, roles, notes,
         ]
@@ -61,7 +62,7 @@ public struct SummaryReport: Sendable {
                 row.framesReceived.map { max(0, expected - $0) }
             }
             table.rows.append([
-                "\(row.stream)_\(row.rendition)", row.vantage, row.playProtocol,
+                row.label, row.vantage, row.playProtocol,
                 Figure.integer(row.viewers), Figure.number(row.nominalKilobits),
                 Figure.number(row.payloadKilobits), Figure.number(row.wireKilobits),
                 Figure.number(row.delayP50Milliseconds, digits: 2),
@@ -96,7 +97,8 @@ public struct SummaryReport: Sendable {
         var table = TextTable(header: ["rendition", "viewers saw", "wire saw", "difference"])
         for item in all {
             table.rows.append([
-                "\(item.stream)_\(item.rendition)", Figure.bytes(item.viewerBytes),
+                "\(item.stream)_\(item.rendition)"
+                    + (item.playProtocol.map { " \($0)" } ?? ""), Figure.bytes(item.viewerBytes),
                 Figure.bytes(item.wireBytes),
                 item.differencePercent.map { Figure.number($0, digits: 3) + " %" } ?? "–",
             ])

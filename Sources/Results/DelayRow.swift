@@ -21,7 +21,10 @@ public struct DelayRow: CSVRow, Equatable {
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
         .init("vantage", \.vantage, "viewer or wire."),
-        .init("hop", \.hop, "Which part of the way: end-to-end or relay."),
+        .init(
+            "hop", \.hop,
+            "Which part of the way: end-to-end; ingest (publisher to server), encoder (source into the server to rendition into the server), relay (into the server to out of it), delivery (out of the server to the probe)."
+        ),
         .init("protocol", \.playProtocol, "rtmp, http-flv, or all."),
         .init("correction", \.correction, "corrected (from the intended time) or uncorrected."),
         .init("percentile", \.percentile, unit: "%", "Percentile, 0 to 100."),

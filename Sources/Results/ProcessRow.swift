@@ -13,6 +13,7 @@ public struct ProcessRow: CSVRow, Equatable {
     public var threadGroup: String = ""
     public var cpuSeconds: Double?
     public var steady: Int?
+    public var name: String = ""
 
     public init() {}
 
@@ -21,7 +22,9 @@ public struct ProcessRow: CSVRow, Equatable {
     public static let columns: [CSVColumn<ProcessRow>] = [
         .init("run_id", \.runID, "Run."),
         .init("t_s", \.timeSeconds, unit: "s", "End of the interval, from the shared start time."),
-        .init("role", \.role, "server, edge, publishers, viewers, probes, capture or runner."),
+        .init(
+            "role", \.role,
+            "server, edge, encoder, publishers, viewers, probes, capture or links."),
         .init("pid", \.pid, "Process."),
         .init("threads", \.threads, "Threads of the process or group."),
         .init("cpu_percent", \.cpuPercent, unit: "%", "CPU in the interval; 100 = one core."),
@@ -38,5 +41,7 @@ public struct ProcessRow: CSVRow, Equatable {
         .init("thread_group", \.threadGroup, "Thread name prefix; empty = the whole process."),
         .init("cpu_s", \.cpuSeconds, unit: "s", "CPU seconds in the interval."),
         .init("steady", \.steady, "1 = inside the steady window."),
+        .init(
+            "name", \.name, "The process: viewers-0, encoder-<stream>_<rendition>; empty = none."),
     ]
 }

@@ -22,6 +22,13 @@ public struct RenditionRow: CSVRow, Equatable {
     public var nominalKilobits: Double?
     public var payloadBytes: Int?
     public var viewerShare: Double?
+    public var encoderDelayP50Milliseconds: Double?
+    public var encoderDelayP99Milliseconds: Double?
+    public var stampsExpected: Int?
+    public var stampsFound: Int?
+    public var wireBytes: Int?
+    public var muxOverhead: Double?
+    public var playlistWireBytes: Int?
 
     public init() {}
 
@@ -33,7 +40,9 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
         .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
-        .init("protocol", \.playProtocol, "rtmp, http-flv, hls, or all."),
+        .init(
+            "protocol", \.playProtocol,
+            "rtmp, http-flv, hls, or all (what comes from an encoder that nobody plays)."),
         .init("viewers", \.viewers, "Viewers the row covers; under churn, sessions."),
         .init(
             "wire_kbps", \.wireKilobits, unit: "kbit/s",
@@ -74,5 +83,27 @@ public struct RenditionRow: CSVRow, Equatable {
         .init(
             "viewer_share", \.viewerShare,
             "Share of the adaptive viewers' segments that were of this rendition, 0 to 1."),
+        .init(
+            "encoder_delay_p50_ms", \.encoderDelayP50Milliseconds, unit: "ms",
+            "Median delay through the encoder: source frame into the server to the rendition's."),
+        .init(
+            "encoder_delay_p99_ms", \.encoderDelayP99Milliseconds, unit: "ms",
+            "99th percentile delay through the encoder."),
+        .init(
+            "stamps_expected", \.stampsExpected, unit: "frames",
+            "Source frames of the window that the rendition's frame rate keeps."),
+        .init(
+            "stamps_found", \.stampsFound, unit: "frames",
+            "Of those, frames that came back from the encoder with their stamp."),
+        .init(
+            "wire_bytes", \.wireBytes, unit: "bytes",
+            "HLS: L2 bytes of segments, parts and initialization sections in the window."),
+        .init(
+            "mux_overhead", \.muxOverhead,
+            "HLS: payload_kbps over the RTMP message payload per second of media into the server, less 1."
+        ),
+        .init(
+            "playlist_wire_bytes", \.playlistWireBytes, unit: "bytes",
+            "HLS: L2 bytes of playlists and whatever else of the rendition is no media."),
     ]
 }

@@ -26,13 +26,19 @@ public struct Reconciliation: Codable, Sendable, Equatable {
     /// Message payload bytes of the same viewers in the same window.
     public var viewerBytes: Int
     public var wireBytes: Int
+    /// nil = RTMP and HTTP-FLV together.
+    public var playProtocol: String?
 
     /// Viewer over wire minus 1, in percent; nil where the wire saw nothing.
     public var differencePercent: Double? {
         wireBytes == 0 ? nil : (Double(viewerBytes) / Double(wireBytes) - 1) * 100
     }
 
-    public init(stream: String, rendition: String, viewerBytes: Int, wireBytes: Int) {
+    public init(
+        stream: String, rendition: String, viewerBytes: Int, wireBytes: Int,
+        playProtocol: String? = nil
+    ) {
+        self.playProtocol = playProtocol
         self.stream = stream
         self.rendition = rendition
         self.viewerBytes = viewerBytes

@@ -33,7 +33,9 @@ final class Ingest {
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         let resumes = claim.resumesAfter != nil
         let id = id
-        onEachLoop { $0.publisherStarted(name, id: id, resumes: resumes) }
+        onEachLoop {
+            $0.publisherStarted(name, id: id, resumes: resumes, isEncoded: keepsTimestamps)
+        }
     }
 
     private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {

@@ -113,13 +113,16 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty, !stream.isPublished { streams.removeValue(forKey: name) }
     }
 
-    func publisherStarted(_ name: String, id: UInt64, resumes: Bool) {
+    /// - Parameter isEncoded: an encoder of this server publishes.
+    func publisherStarted(_ name: String, id: UInt64, resumes: Bool, isEncoded: Bool = false) {
         let stream = stream(name)
         guard id > stream.publicationID else { return }
         stream.publicationID = id
         stream.isPublished = true
         if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
-        if let origin, packages(name) { stream.packaged = origin.publisherStarted(name) }
+        if let origin, packages(name) {
+            stream.packaged = origin.publisherStarted(name, isEncoded: isEncoded)
+        }
     }
 
     /// The stream is over: its players are told and go.

@@ -1,3 +1,4 @@
+import Foundation
 import Media
 import NIOCore
 import RTMP
@@ -169,6 +170,24 @@ struct CaptureAnalyzerTests {
         #expect(frames.map(\.frameNumber) == [0, 1, 2, 3])
         #expect(frames.allSatisfy { $0.streamID == 7 && $0.relayDelayNanoseconds == 100_000 })
         #expect(session.script.analyzed().streams[0].frames.isEmpty)
+        // On their way in they are kept where that is asked for, up to a limit.
+        options = CaptureOptions()
+        #expect(session.script.analyzed(options).streams[0].ingressFrames.isEmpty)
+        options.ingressFrameLimit = 3
+        let incoming = session.script.analyzed(options).streams[0].ingressFrames
+        #expect(incoming.map(\.frameNumber) == [0, 1, 2])
+        #expect(incoming.allSatisfy { $0.streamID == 7 && $0.intendedNanoseconds == 5 })
+        #expect(
+            zip(incoming, frames).allSatisfy {
+                $1.egressNanoseconds - $0.arrivalNanoseconds == 100_000
+            })
+        let again = try JSONDecoder().decode(
+            [IngressFrame].self, from: JSONEncoder().encode(incoming))
+        #expect(again == incoming)
+        // Nothing counts while the window is not known.
+        options.window = 0..<0
+        let silent = session.script.analyzed(options).streams[0]
+        #expect(silent.ingressFrames.isEmpty && silent.ingress?.payloadBytes == 0)
     }
 
     @Test("subscribers that are not chosen are counted by headers")

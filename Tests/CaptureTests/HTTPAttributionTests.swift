@@ -157,6 +157,22 @@ struct HTTPAttributionTests {
         #expect(rows["unattributed segment"] == nil)
     }
 
+    @Test("segments and parts hold as much media as the playlist says, failures and ranges none")
+    func mediaSeconds() throws {
+        var session = Session()
+        let media = Session.response(Self.media(500))
+        session.get("/hls/a/s1.m4s", media)
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.get("/hls/a/s1.m4s", media)
+        session.get("/hls/a/s2.0.m4s", media)
+        session.get("/hls/a/s1.m4s", Session.response([], status: "404 Not Found"))
+        session.get("/hls/a/s1.m4s", Session.response([1, 2], status: "206 Partial Content"))
+        let rows = session.rows()
+        #expect(rows["/hls/a/index.m3u8 segment"]?.mediaSeconds == 4)
+        #expect(rows["/hls/a/index.m3u8 part"]?.mediaSeconds == 1)
+        #expect(rows["/hls/a/index.m3u8 playlist"]?.mediaSeconds == 0)
+    }
+
     @Test("what was sent twice is counted where it belongs")
     func retransmissions() throws {
         var session = Session()

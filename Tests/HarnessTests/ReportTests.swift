@@ -149,4 +149,43 @@ import Testing
         #expect(sampler.stepNanoseconds >= 0)
         #expect(sampler.offset.minimumNanoseconds > 1_500_000_000_000_000_000)
     }
+
+    /// What the audience of an encoded ladder used, and what each rung cost.
+    @Test func renditionsNeeded() {
+        var results = ReportTests.results()
+        #expect(!SummaryReport(results).text.contains("RENDITIONS THIS AUDIENCE NEEDS"))
+        var rows: [RenditionRow] = []
+        for (name, nominal, share) in [
+            ("720p", 2628.0, 0.75), ("480p", 1128, 0.25), ("240p", 264, 0),
+        ] {
+            var hls = RenditionRow()
+            (hls.stream, hls.rendition, hls.vantage, hls.playProtocol) = (
+                "cam", name, "viewer", "hls"
+            )
+            hls.nominalKilobits = nominal
+            hls.viewerShare = share
+            hls.cpuSecondsPerMediaSecond = nominal / 10_000
+            var wire = hls
+            (wire.vantage, wire.playProtocol, wire.viewerShare) = ("wire", "rtmp", nil)
+            wire.wireKilobits = nominal * 1.02
+            (wire.stampsExpected, wire.stampsFound) = (1800, 1799)
+            (wire.encoderDelayP50Milliseconds, wire.encoderDelayP99Milliseconds) = (61.5, 122.5)
+            var packaged = hls
+            (packaged.vantage, packaged.viewerShare) = ("wire", nil)
+            (packaged.wireKilobits, packaged.muxOverhead) = (nominal * 1.03, 0.012)
+            rows += [hls, wire, packaged]
+        }
+        var nobody = RenditionRow()
+        (nobody.rendition, nobody.vantage, nobody.playProtocol) = ("unattributed", "wire", "hls")
+        results.renditions = rows + [nobody]
+        let text = SummaryReport(results).text
+        #expect(text.contains("RENDITIONS THIS AUDIENCE NEEDS"))
+        let lines = text.split(separator: "\n").map(String.init)
+        for part in ["75.0 %", "2680.6", "2706.8", "1.2 %", "61.5", "122.5", "0.263", "99.9 %"] {
+            #expect(lines.contains { $0.contains("cam_720p") && $0.contains(part) }, "\(part)")
+        }
+        #expect(text.contains("nobody used cam_240p; without it the encoders save 0.026 cores"))
+        #expect(text.contains("millrace ladder"))
+        #expect(lines.contains { $0.hasPrefix("  unattributed") })
+    }
 }

@@ -190,9 +190,10 @@ final class TrialFault {
     ///   - stack: more keys of the stack, in lines of their own.
     ///   - duration: of the steady window; long where a test ends the run itself, so that a busy
     ///     machine does not end it first.
+    ///   - scenario: instead of all of it.
     init(
         results: String? = nil, capture: String = "false", viewers: String? = nil,
-        stack: String = "", duration: String = "3s"
+        stack: String = "", duration: String = "3s", scenario: String = TrialFault.scenario
     ) throws {
         let files = FileManager.default
         directory =
@@ -201,7 +202,7 @@ final class TrialFault {
         self.results = results ?? "\(directory)/results"
         log = "\(directory)/log"
         try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        var text = Self.scenario.replacing("enabled: false", with: "enabled: \(capture)")
+        var text = scenario.replacing("enabled: false", with: "enabled: \(capture)")
         text = text.replacing("duration: 3s", with: "duration: \(duration)")
         text = text.replacing("driver: embedded\n", with: "driver: embedded\n" + stack)
         if let viewers, let start = text.range(of: "viewers:\n"),
@@ -262,13 +263,13 @@ final class TrialFault {
 
     /// Into the steady window: the manifest's owner file is there from the start, the viewers'
     /// sockets only once the run is on.
-    func waitUntilRunning() async throws {
+    func waitUntilRunning(warmup: Duration = .milliseconds(1800)) async throws {
         try await eventually("the run is on") {
             try #require(process.isRunning, "\(text)")
             return text.contains("playing")
         }
-        // The warm-up is one second of the shared clock.
-        let mark = ContinuousClock.now + .milliseconds(1800)
+        // The warm-up is one second of the shared clock, where no other is given.
+        let mark = ContinuousClock.now + warmup
         try await eventually("the window has begun") { ContinuousClock.now > mark }
     }
 

@@ -8,8 +8,16 @@ public struct AccountedGroup: Hashable, Sendable {
 
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     public var ignoredCommands: Set<String>
+    /// `viewers-0`, `encoder-cam_720p`; empty = none.
+    public var name: String
 
-    public init(role: String, processGroup: Int32, ignoredCommands: Set<String> = []) {
+    /// The role of encoders in `processes.csv`; in summaries it is in the plural as the others are.
+    public static let encoderRole = "encoder"
+
+    public init(
+        role: String, processGroup: Int32, ignoredCommands: Set<String> = [], name: String = ""
+    ) {
+        self.name = name
         self.role = role
         self.processGroup = processGroup
         self.ignoredCommands = ignoredCommands
@@ -22,7 +30,7 @@ public struct AccountedGroup: Hashable, Sendable {
 /// `schedstat` (nanoseconds); what an ended thread used is taken from the process's clock ticks.
 public struct ProcessAccounting: Sendable {
     private let runID: String
-    private let groups: [AccountedGroup]
+    private var groups: [AccountedGroup]
     private var lastTime: Double
     private var last: [Int32: ProcessSnapshot] = [:]
     private let firstTicks: MachineTicks
@@ -42,6 +50,21 @@ public struct ProcessAccounting: Sendable {
         for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
     }
 
+    /// Takes these encoders for those there were. What one used between the last sample and its end
+    /// is lost; one that is new is accounted from its start.
+    public mutating func setEncoders(_ encoders: [AccountedGroup]) {
+        groups.removeAll { $0.role == AccountedGroup.encoderRole }
+        groups += encoders
+    }
+
+    /// CPU seconds per second that processes of this name used over the steady window so far; nil
+    /// where none was seen.
+    public func steadyCPU(ofName name: String) -> Double? {
+        let mine = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty && $0.name == name }
+        guard !mine.isEmpty, steadySeconds > 0 else { return nil }
+        return mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) } / steadySeconds
+    }
+
     /// Accounts what was used since the previous sample.
     ///
     /// - Parameter isSteady: whether that whole interval lies in the steady window.
@@ -57,9 +80,9 @@ public struct ProcessAccounting: Sendable {
             endTicks = ticks
         }
         var current: [Int32: ProcessSnapshot] = [:]
-        for (role, snapshot) in snapshots() {
+        for (group, snapshot) in snapshots() {
             current[snapshot.pid] = snapshot
-            append(snapshot, role: role, time: time, interval: interval, isSteady: isSteady)
+            append(snapshot, of: group, time: time, interval: interval, isSteady: isSteady)
         }
         last = current
         lastTime = time
@@ -83,26 +106,28 @@ public struct ProcessAccounting: Sendable {
             let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
                 .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
             return RoleUsage(
-                role: role, processes: Set(mine.compactMap(\.pid)).count,
+                role: role == AccountedGroup.encoderRole ? "encoders" : role,
+                processes: Set(mine.compactMap(\.pid)).count,
                 cpuPercent: cpu / steadySeconds * 100,
                 peakRSSBytes: rss.max() ?? 0,
                 runDelayMilliseconds: mine.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) })
         }
     }
 
-    private func snapshots() -> [(role: String, snapshot: ProcessSnapshot)] {
+    private func snapshots() -> [(group: AccountedGroup, snapshot: ProcessSnapshot)] {
         groups.flatMap { group in
             ProcFile.members(ofGroup: group.processGroup).compactMap { pid in
                 ProcessSnapshot(pid: pid).flatMap { snapshot in
                     let command = snapshot.threads[pid]?.name ?? ""
-                    return group.ignoredCommands.contains(command) ? nil : (group.role, snapshot)
+                    return group.ignoredCommands.contains(command) ? nil : (group, snapshot)
                 }
             }
         }
     }
 
     private mutating func append(
-        _ now: ProcessSnapshot, role: String, time: Double, interval: Double, isSteady: Bool
+        _ now: ProcessSnapshot, of accounted: AccountedGroup, time: Double, interval: Double,
+        isSteady: Bool
     ) {
         let before = last[now.pid]
         var groups: [String: (counters: UsageCounters, threads: Int)] = [:]
@@ -124,7 +149,8 @@ public struct ProcessAccounting: Sendable {
             var row = ProcessRow()
             row.runID = runID
             row.timeSeconds = (time * 1e3).rounded() / 1e3
-            row.role = role
+            row.role = accounted.role
+            row.name = accounted.name
             row.pid = Int(now.pid)
             row.threads = threads
             row.cpuSeconds = Double(counters.cpuNanoseconds) / 1e9

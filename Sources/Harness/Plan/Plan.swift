@@ -1,4 +1,5 @@
 public import Processes
+import Server
 public import SimulationKernel
 public import Viewer
 
@@ -17,18 +18,26 @@ public struct Plan: Codable, Sendable, Hashable {
     var socketLinks: [ViewerLink] { links.compactMap(\.socket) }
 
     public init(_ scenario: Scenario) {
-        publishers = PublisherPlan.all(of: scenario)
+        let streams = PublisherPlan.all(of: scenario)
+        publishers = streams
         viewers = ViewerPlan.all(of: scenario)
         links = scenario.viewers.compactMap(\.link)
         adaptive = scenario.viewers.map(\.adaptive)
         processes = ProcessPlan.all(
-            of: scenario, publishers: publishers.count, viewers: viewers)
+            of: scenario, publishers: streams.indices.filter { streams[$0].isPublished },
+            viewers: viewers)
     }
 
     /// Payload bit rate that enters the server.
     public var ingressRate: Bitrate {
-        Bitrate(bitsPerSecond: publishers.reduce(0) { $0 + ($1.bitrate?.bitsPerSecond ?? 0) })
+        Bitrate(
+            bitsPerSecond: publishers.filter(\.isPublished).reduce(0) {
+                $0 + ($1.bitrate?.bitsPerSecond ?? 0)
+            })
     }
+
+    /// Whether the stack encodes any stream.
+    public var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
 
     /// Payload bit rate that leaves the server once all viewers have joined.
     public var egressRate: Bitrate {
@@ -44,9 +53,13 @@ public struct Plan: Codable, Sendable, Hashable {
     }
 }
 
-/// One published rendition.
+/// One stream on the server: a published rendition, the source of a ladder, or what an encoder makes
+/// of one.
 public struct PublisherPlan: Codable, Sendable, Hashable {
-    /// `<stream>_<rendition>`.
+    /// What results call the source of a ladder.
+    public static let sourceName = "source"
+
+    /// `<stream>_<rendition>`; of a ladder's source the stream's name.
     public var streamKey: String
     public var stream: String
     public var rendition: String
@@ -54,25 +67,69 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     /// Audio and video payload together; nil for a file, whose rate is not known beforehand.
     public var bitrate: Bitrate?
     public var audioBitrate: Bitrate?
-    /// Identifies the stream in frame stamps; counted from 1.
+    /// Identifies the stream in frame stamps; counted from 1. An encoded rendition has its source's.
     public var streamID: UInt32
+    /// What an encoder of the stack makes; nil = published by a publisher of ours.
+    public var encoded: EncodedRendition?
+    /// Whether encoders take it; nobody is planned to watch it.
+    public var isLadderSource = false
+    /// Whether one ffmpeg makes all renditions of its stream.
+    public var sharesEncoder = false
+
+    /// Whether a publisher of ours sends it.
+    public var isPublished: Bool { encoded == nil }
 
     static func all(of scenario: Scenario) -> [PublisherPlan] {
-        let pairs = scenario.streams.flatMap { spec in
-            spec.names.flatMap { name in spec.renditions.map { (name, $0) } }
-        }
-        return pairs.enumerated().map { index, pair in
-            let (name, rendition) = pair
-            var bitrate: Bitrate?
-            var audio: Bitrate?
-            if case .synthetic(let source) = rendition.source {
-                (bitrate, audio) = (source.bitrate, source.audioBitrate)
+        var all: [PublisherPlan] = []
+        var streams: UInt32 = 0
+        for spec in scenario.streams {
+            for name in spec.names {
+                if let ladder = spec.ladder {
+                    streams += 1
+                    all += encoded(name, ladder, streamID: streams)
+                    continue
+                }
+                for rendition in spec.renditions {
+                    streams += 1
+                    all.append(
+                        published(
+                            "\(name)_\(rendition.name)", name, rendition.name, rendition.source,
+                            streamID: streams))
+                }
             }
-            return PublisherPlan(
-                streamKey: "\(name)_\(rendition.name)", stream: name, rendition: rendition.name,
-                source: rendition.source, bitrate: bitrate, audioBitrate: audio,
-                streamID: UInt32(index + 1))
         }
+        return all
+    }
+
+    private static func published(
+        _ key: String, _ stream: String, _ rendition: String, _ source: SourceSpec,
+        streamID: UInt32
+    ) -> PublisherPlan {
+        var bitrate: Bitrate?
+        var audio: Bitrate?
+        switch source {
+        case .synthetic(let source): (bitrate, audio) = (source.bitrate, source.audioBitrate)
+        case .ffmpeg(let clip): (bitrate, audio) = (clip.bitrate, clip.audioBitrate)
+        case .file: break
+        }
+        return PublisherPlan(
+            streamKey: key, stream: stream, rendition: rendition, source: source,
+            bitrate: bitrate, audioBitrate: audio, streamID: streamID)
+    }
+
+    /// The source, and what the encoders make of it.
+    private static func encoded(
+        _ name: String, _ ladder: EncodedLadder, streamID: UInt32
+    ) -> [PublisherPlan] {
+        var source = published(name, name, sourceName, ladder.source, streamID: streamID)
+        source.isLadderSource = true
+        return [source]
+            + ladder.renditions.map { rung in
+                PublisherPlan(
+                    streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
+                    source: ladder.source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
+                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single)
+            }
     }
 }
 
@@ -118,7 +175,7 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
 
     /// Round robin over the processes of each role; a role with nothing to do has no process.
     static func all(
-        of scenario: Scenario, publishers: Int, viewers: [ViewerPlan]
+        of scenario: Scenario, publishers: [Int], viewers: [ViewerPlan]
     ) -> [ProcessPlan] {
         var result: [ProcessPlan] = []
         func spread(_ indices: [Int], _ processes: Int) -> [[Int]] {
@@ -155,7 +212,7 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
         for i in 0..<(scenario.stack.edges?.count ?? 0) {
             result.append(make(.edge, i, cpus.edges))
         }
-        for (i, part) in spread(Array(0..<publishers), scenario.processes.publishers).enumerated() {
+        for (i, part) in spread(publishers, scenario.processes.publishers).enumerated() {
             result.append(make(.publishers, i, cpus.publishers, publishers: part))
         }
         let adaptive = viewers.filter { $0.playProtocol == .hls }

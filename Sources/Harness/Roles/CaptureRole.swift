@@ -12,6 +12,10 @@ public final class CaptureRole: WorkerRole {
         /// Subscribers of a stream whose payload is dissected; the rest is counted by headers.
         /// Probes are always dissected.
         public var dissectedSubscribersPerStream: Int
+        /// Whose HTTP responses are whose, where no captured playlist tells.
+        public var httpPatterns: [HTTPPathPattern] = []
+        /// Stamped frames kept on their way in.
+        public var ingressFrameLimit = 0
         /// nil = the packets are not kept.
         public var dumpPath: String?
     }
@@ -34,6 +38,8 @@ public final class CaptureRole: WorkerRole {
     public static let name = "capture"
     /// What probes write into flashVer and User-Agent.
     static let probeAgent = "millrace-probe"
+    /// An hour of one source and four renditions.
+    static let mostIngressFrames = 500_000
     private let capture: LiveCapture
     private let window = Mutex<WorkerWindow?>(nil)
 
@@ -42,6 +48,10 @@ public final class CaptureRole: WorkerRole {
         options.serverPorts = Set(config.serverPorts)
         options.dissectedSubscribersPerStream = config.dissectedSubscribersPerStream
         options.frameAgent = Self.probeAgent
+        options.httpPatterns = config.httpPatterns
+        options.ingressFrameLimit = config.ingressFrameLimit
+        // Encoders begin before the window is known: nothing counts until then.
+        if config.ingressFrameLimit > 0 { options.window = 0..<0 }
         capture = try LiveCapture(
             interface: config.interface,
             filter: LiveCapture.filter(serverPorts: config.serverPorts),

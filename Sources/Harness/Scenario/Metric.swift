@@ -26,6 +26,12 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     case liveLatencyMilliseconds = "live_latency_ms"
     /// Changes of rendition of adaptive viewers.
     case switches
+    /// Of an encoder, per second of media.
+    case encoderCPUSeconds = "cpu_s_per_media_s"
+    /// From the source's frame into the server to the rendition's; with a capture.
+    case encoderDelayMilliseconds = "encoder_delay_ms"
+    /// Share of the stamps that the rendition's frame rate keeps found after the encoder, 0…1.
+    case stampsFound = "stamps_found"
     /// 100 = one core.
     case serverCPUPercent = "server_cpu_percent"
     case viewerCPUPercent = "viewer_cpu_percent"
@@ -74,16 +80,22 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it tells of encoders.
+    var isOfEncoders: Bool {
+        [.encoderCPUSeconds, .encoderDelayMilliseconds, .stampsFound].contains(self)
+    }
+
     public var kind: Kind {
         switch self {
         case .delayMilliseconds, .uncorrectedDelayMilliseconds, .startupMilliseconds,
-            .generatorLagMilliseconds, .liveLatencyMilliseconds, .fetchMilliseconds:
+            .generatorLagMilliseconds, .liveLatencyMilliseconds, .fetchMilliseconds,
+            .encoderDelayMilliseconds:
             .distribution
         case .framesMissing, .framesDuplicate, .retransmittedBytes, .joinFailures, .disconnects,
             .stalls, .switches, .originRequests, .wanBytes:
             .counter
         case .payloadKilobits, .wireKilobits, .stallRatio, .meanBitrateKilobits,
-            .serverCPUPercent, .viewerCPUPercent,
+            .serverCPUPercent, .viewerCPUPercent, .encoderCPUSeconds, .stampsFound,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .edgeHitRatio,
             .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds, .sustainedViewers:
             .value

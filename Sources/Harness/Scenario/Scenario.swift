@@ -97,6 +97,8 @@ public struct StreamSpec: Codable, Sendable, Hashable {
     public var name: String
     public var count: Int
     public var renditions: [RenditionSpec]
+    /// nil = the renditions are published as they are; else they are made from the ladder's source.
+    public var ladder: EncodedLadder?
 
     /// The names of the `count` streams.
     public var names: [String] {
@@ -118,6 +120,8 @@ public enum SourceSpec: Codable, Sendable, Hashable {
     case synthetic(SyntheticSource)
     /// Path of a media file that is looped.
     case file(String)
+    /// Made once by ffmpeg's own generators.
+    case ffmpeg(ClipSource)
 }
 
 /// A generated picture and tone.

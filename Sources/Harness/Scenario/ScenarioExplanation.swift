@@ -5,18 +5,25 @@ extension Scenario {
     public var explanation: String {
         let plan = Plan(self)
         let length = warmup + duration + drain
+        let published = plan.publishers.filter(\.isPublished)
         let probes = plan.viewers.count(where: \.isProbe)
         var lines = [
             "# \(name): resolved scenario, every default filled in",
             canonicalYAML,
             "# plan",
             "driver: \(stack.driver.rawValue) \(endpointWords)",
-            "publishers: \(plan.publishers.count) renditions, stream keys "
-                + plan.publishers.prefix(8).map(\.streamKey).joined(separator: " ")
-                + (plan.publishers.count > 8 ? " …" : ""),
+            "publishers: \(published.count) \(plan.hasEncoders ? "streams" : "renditions"), "
+                + "stream keys \(Self.keys(published))",
             "viewers: \(plan.viewers.count), of which \(probes) probes; the last joins at "
                 + "\(Self.seconds(plan.viewers.last?.joinOffsetNanoseconds ?? 0)) s",
         ]
+        let encoded = plan.publishers.filter { !$0.isPublished }
+        if !encoded.isEmpty {
+            lines.insert(
+                "encoders: ffmpeg makes \(encoded.count) renditions, stream keys "
+                    + "\(Self.keys(encoded)); the warm-up begins once all are there",
+                at: lines.count - 1)
+        }
         if !stack.unsupportedSettings.isEmpty {
             lines.append(
                 "not honoured by \(stack.driver.rawValue): "
@@ -51,8 +58,12 @@ extension Scenario {
     }
 
     private func fileWords(_ plan: Plan) -> String {
-        let files = plan.publishers.count { $0.bitrate == nil }
+        let files = plan.publishers.count { $0.isPublished && $0.bitrate == nil }
         return files == 0 ? "" : " and \(files) files whose rate is not known beforehand"
+    }
+
+    private static func keys(_ plans: [PublisherPlan]) -> String {
+        plans.prefix(8).map(\.streamKey).joined(separator: " ") + (plans.count > 8 ? " …" : "")
     }
 
     private static func seconds(_ nanoseconds: Int64) -> String {

@@ -71,16 +71,16 @@ extension StreamSpec {
         self.init(
             name: object.text("name")!, count: object.integer("count")!,
             renditions: list.isEmpty ? RenditionSpec.edgeLadder : list)
+        guard object["ladder"] != nil, let source = object.object("source") else { return }
+        let ladder = EncodedLadder(object.object("ladder"), source: SourceSpec(source))
+        self.ladder = ladder
+        renditions = ladder.renditions.map { .init(name: $0.name, source: ladder.source) }
     }
 }
 
 extension RenditionSpec {
     init(_ object: ResolvedObject) {
-        let source = object.object("source")!
-        self.init(
-            name: object.text("name")!,
-            source: source.object("synthetic").map { .synthetic(SyntheticSource($0)) }
-                ?? .file(source.text("file") ?? ""))
+        self.init(name: object.text("name")!, source: SourceSpec(object.object("source")!))
     }
 
     /// The preset `edge-ladder`: bit rates with audio included.
@@ -95,6 +95,18 @@ extension RenditionSpec {
                     width: width, height: height, framesPerSecond: fps, gop: .seconds(2),
                     bitrate: Bitrate(kilobitsPerSecond: total),
                     audioBitrate: Bitrate(kilobitsPerSecond: audio))))
+    }
+}
+
+extension SourceSpec {
+    init(_ object: ResolvedObject) {
+        if let synthetic = object.object("synthetic") {
+            self = .synthetic(SyntheticSource(synthetic))
+        } else if let clip = object.object("ffmpeg") {
+            self = .ffmpeg(ClipSource(clip))
+        } else {
+            self = .file(object.text("file") ?? "")
+        }
     }
 }
 

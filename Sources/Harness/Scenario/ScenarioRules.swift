@@ -7,6 +7,7 @@ enum ScenarioRules {
     static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
         checkStack(scenario, reader: &reader)
         checkStreams(scenario, reader: &reader)
+        EncodedLadderRules.check(scenario, reader: &reader)
         checkViewers(scenario, reader: &reader)
         AdaptiveRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
@@ -49,19 +50,28 @@ enum ScenarioRules {
                         at: "streams[\(i)]",
                         "stream key \(name)_\(rendition.name) occurs twice; rename one")
                 }
-                guard case .synthetic(let source) = rendition.source else { continue }
-                let place = "streams[\(i)].renditions[\(j)].source.synthetic"
-                if source.audioBitrate >= source.bitrate {
-                    reader.report(
-                        at: place + ".audio_bitrate",
-                        "audio_bitrate must be below bitrate, which includes it")
+                guard stream.ladder == nil, case .synthetic(let source) = rendition.source else {
+                    continue
                 }
-                let ticks = source.gop.nanoseconds.multipliedReportingOverflow(
-                    by: Int64(source.framesPerSecond))
-                if ticks.overflow || ticks.partialValue % 1_000_000_000 != 0 {
-                    reader.report(at: place + ".gop", "gop must be a whole number of frames")
-                }
+                check(
+                    source, at: "streams[\(i)].renditions[\(j)].source.synthetic",
+                    reader: &reader)
             }
+        }
+    }
+
+    static func check(
+        _ source: SyntheticSource, at place: String, reader: inout ScenarioReader
+    ) {
+        if source.audioBitrate >= source.bitrate {
+            reader.report(
+                at: place + ".audio_bitrate",
+                "audio_bitrate must be below bitrate, which includes it")
+        }
+        let ticks = source.gop.nanoseconds.multipliedReportingOverflow(
+            by: Int64(source.framesPerSecond))
+        if ticks.overflow || ticks.partialValue % 1_000_000_000 != 0 {
+            reader.report(at: place + ".gop", "gop must be a whole number of frames")
         }
     }
 

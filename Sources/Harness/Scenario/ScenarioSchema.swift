@@ -74,9 +74,12 @@ enum ScenarioSchema {
                     .array(spec.exactlyOne.map { .object([("required", .array([.string($0)]))]) })
                 ))
         }
-        if let group = spec.exclusive.first {
+        let groups = spec.exclusive.map { group in
+            SchemaValue.object([("required", .array(group.map { .string($0) }))])
+        }
+        if let group = groups.first {
             members.append(
-                ("not", .object([("required", .array(group.map { .string($0) }))])))
+                ("not", groups.count == 1 ? group : .object([("anyOf", .array(groups))])))
         }
         return members
     }

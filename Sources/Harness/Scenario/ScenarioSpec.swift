@@ -1,4 +1,5 @@
 import Netem
+import Server
 
 /// The scenario language, version 1: every key, what it may hold and its default.
 enum ScenarioSpec {
@@ -68,13 +69,45 @@ enum ScenarioSpec {
         .standard("window", duration(), "60s", "What a playlist lists."),
     ])
 
-    static let stream = ObjectSpec(fields: [
-        .required("name", .text(.streamName), "Stream name; {i} is the stream's number."),
-        .standard("count", .integer(1...1000), "1", "How many such streams."),
+    static let stream = ObjectSpec(
+        fields: [
+            .required("name", .text(.streamName), "Stream name; {i} is the stream's number."),
+            .standard("count", .integer(1...1000), "1", "How many such streams."),
+            .standard(
+                "renditions",
+                .either([.choice(["edge-ladder"]), .list(.object(rendition), minimum: 1)]),
+                "edge-ladder", "Published as they are: the preset edge-ladder, or a list."),
+            .optional("source", .object(source), "What is published once, with 'ladder'."),
+            .optional(
+                "ladder", .either([.choice(["edge-ladder"]), .object(ladder)]),
+                "Renditions that ffmpeg makes of the source; embedded stack only."),
+        ], exclusive: [["renditions", "ladder"], ["renditions", "source"]])
+
+    static let ladder = ObjectSpec(fields: [
         .standard(
             "renditions",
-            .either([.choice(["edge-ladder"]), .list(.object(rendition), minimum: 1)]),
+            .either([.choice(["edge-ladder"]), .list(.object(encoded), minimum: 1)]),
             "edge-ladder", "The preset edge-ladder, or a list."),
+        .standard(
+            "preset", .choice(LadderConfiguration.x264Presets), "veryfast", "x264's preset."),
+        .standard("threads", .integer(0...64), "0", "Threads of each encoder; 0 = x264's choice."),
+        .standard(
+            "mode", .choice(LadderConfiguration.Mode.allCases.map(\.rawValue)), "per-rendition",
+            "One ffmpeg for each rendition, whose CPU time can be told apart, or a single one."),
+        .standard("padding", .boolean, "false", "Filler data where pictures need less bits."),
+        .standard("gop", duration(), "2s", "Distance of key frames; 200ms to 60s."),
+    ])
+
+    static let encoded = ObjectSpec(fields: [
+        .required("name", .text(.name), "Rendition name; the key is <stream>_<rendition>."),
+        .required("width", .integer(16...7680), "Picture width, pixels, even."),
+        .required("height", .integer(16...4320), "Picture height, pixels, even."),
+        .standard("fps", .integer(1...240), "30", "Frames per second at most."),
+        .required(
+            "bitrate", .quantity(.bitrate, allowsZero: false), "Audio and video payload together."),
+        .standard(
+            "audio_bitrate", .quantity(.bitrate, allowsZero: true), "128kbps",
+            "Audio; 0kbps = none."),
     ])
 
     static let rendition = ObjectSpec(fields: [
@@ -86,7 +119,22 @@ enum ScenarioSpec {
         fields: [
             .optional("synthetic", .object(synthetic), "A generated picture and tone."),
             .optional("file", .text(.nonEmpty), "A media file, looped."),
-        ], exactlyOne: ["synthetic", "file"])
+            .optional("ffmpeg", .object(clip), "A real picture, made once by ffmpeg and looped."),
+        ], exactlyOne: ["synthetic", "file", "ffmpeg"])
+
+    static let clip = ObjectSpec(fields: [
+        .standard(
+            "pattern", .choice(ClipSource.Pattern.allCases.map(\.rawValue)), "texture",
+            "texture: a moving texture with noise, as busy as camera pictures."),
+        .standard("size", .text(.pictureSize), "1280x720", "Width and height, pixels, even."),
+        .standard("fps", .integer(1...60), "30", "Frames per second."),
+        .standard(
+            "bitrate", .quantity(.bitrate, allowsZero: false), "6Mbps",
+            "Audio and video together, about."),
+        .standard(
+            "audio_bitrate", .quantity(.bitrate, allowsZero: true), "128kbps",
+            "Audio; 0kbps = none."),
+    ])
 
     static let synthetic = ObjectSpec(fields: [
         .standard("width", .integer(16...7680), "1280", "Picture width, pixels."),

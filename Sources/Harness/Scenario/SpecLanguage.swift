@@ -53,6 +53,10 @@ struct TextRule: Sendable {
         hint: "a name of letters, digits, '-', '.', '_' and {i}, at most 64 long",
         pattern: "^([A-Za-z0-9._-]|\\{i\\}){1,64}$"
     ) { $0.count <= 64 && isName($0.replacing("{i}", with: "0"), extra: "-._") }
+    static let pictureSize = TextRule(
+        hint: "width x height such as 1280x720, even numbers from 16 to 4096",
+        pattern: "^[0-9]{2,4}x[0-9]{2,4}$"
+    ) { PictureSize($0) != nil }
     static let cpuList = TextRule(
         hint: "a list of CPUs from 0 to 63 in quotes, such as \"0\" or \"0-1,3\"",
         pattern: "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"

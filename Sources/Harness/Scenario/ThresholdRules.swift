@@ -52,6 +52,10 @@ enum ThresholdRules {
         if threshold.metric.isOfEdges, scenario.stack.edges == nil {
             return ["\(threshold.selector) needs edges: add stack.edges, such as {count: 2}"]
         }
+        if threshold.metric.isOfEncoders {
+            return scenario.encodes(threshold.tags)
+                ? [] : ["\(threshold.selector) needs a stream with a ladder that has it"]
+        }
         if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
             return ["no viewer plays what \(threshold.selector) asks for"]
         }
@@ -64,11 +68,11 @@ extension Metric {
     var vantages: [String] {
         switch self {
         case .delayMilliseconds, .payloadKilobits: ["viewer", "wire"]
-        case .retransmittedBytes, .wireKilobits: ["wire"]
+        case .retransmittedBytes, .wireKilobits, .encoderDelayMilliseconds, .stampsFound: ["wire"]
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
             .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
-            .sustainedViewers:
+            .sustainedViewers, .encoderCPUSeconds:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
@@ -89,6 +93,7 @@ extension Metric {
         case .fetchMilliseconds: return ["group": [], "via": Self.everyTagValue("via")]
         default: break
         }
+        if isOfEncoders { return ["stream": [], "rendition": []] }
         guard !vantages.isEmpty else { return [:] }
         switch self {
         case .meanBitrateKilobits, .liveLatencyMilliseconds, .switches:
@@ -135,6 +140,14 @@ extension Scenario {
         }
     }
 
+    /// Whether an encoder makes what the tags say.
+    fileprivate func encodes(_ tags: [String: String]) -> Bool {
+        streams.contains { spec in
+            spec.ladder != nil && spec.names.contains(tags["stream"] ?? spec.names[0])
+                && spec.renditions.contains { $0.name == tags["rendition"] ?? $0.name }
+        }
+    }
+
     /// Whether any viewer plays what the tags say.
     fileprivate func hasViewers(of tags: [String: String]) -> Bool {
         guard tags["group"] == nil else { return true }
@@ -142,7 +155,8 @@ extension Scenario {
             (tags["protocol"] ?? group.playProtocol.rawValue) == group.playProtocol.rawValue
                 && targets(of: group).contains { target in
                     (tags["stream"] ?? target.stream) == target.stream
-                        && (tags["rendition"] ?? target.rendition) == target.rendition
+                        && [tags["rendition"] ?? target.rendition, "all"].contains(
+                            target.rendition)
                 }
         }
     }

@@ -8,8 +8,14 @@ public actor EmbeddedDriver: StackDriver {
     private let cpus: CPUSet?
     private let logDirectory: String
     private var handle: RoleHandle<ServerRole>?
+    private let onStatus: @Sendable (ServerStatus) -> Void
 
-    public init(_ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String) {
+    /// - Parameter onStatus: called with the server's status, once a second where it has encoders.
+    public init(
+        _ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String,
+        onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
+    ) {
+        self.onStatus = onStatus
         var configuration = configuration
         configuration.rtmpPort = 0
         configuration.httpPort = 0
@@ -21,9 +27,12 @@ public actor EmbeddedDriver: StackDriver {
     public func start() async throws(StackError) -> StackEndpoints {
         do {
             let handle = try RoleHandle<ServerRole>(
-                name: "server-0", logDirectory: logDirectory, cpus: cpus, config: configuration)
+                name: "server-0", logDirectory: logDirectory, cpus: cpus, config: configuration,
+                onInterval: onStatus)
             self.handle = handle
             let ready = try await handle.waitUntilReady()
+            // Reports every second begin with the start.
+            if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
             return StackEndpoints(
                 rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
                 httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },

@@ -20,10 +20,13 @@ extension StackSpec {
     ///   - host: the address that it listens on.
     ///   - congestionControl: of the server's sockets, where the driver can set it; nil = the
     ///     system's.
+    ///   - streams: whose ladders the server's encoders make.
+    ///   - onStatus: called with the status of a server that has encoders, once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     func makeDriver(
         cpus: CPUSet?, logDirectory: String, host: String = "127.0.0.1",
-        congestionControl: String?
+        congestionControl: String?, streams: [StreamSpec] = [],
+        onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
         case .embedded:
@@ -37,7 +40,9 @@ extension StackSpec {
             configuration.streamKeys = keys
             configuration.hls = hls.map(HLSConfiguration.init)
             configuration.congestionControl = congestionControl
-            return EmbeddedDriver(configuration, cpus: cpus, logDirectory: logDirectory)
+            configuration.add(ladders: streams, cpus: cpus)
+            return EmbeddedDriver(
+                configuration, cpus: cpus, logDirectory: logDirectory, onStatus: onStatus)
         case .nginxRTMP:
             return NginxRTMPDriver(
                 .init(
@@ -45,6 +50,30 @@ extension StackSpec {
                     logPath: "\(logDirectory)/server-0.log"))
         case .external:
             return try ExternalDriver(url: url ?? "", httpURL: httpURL, hlsURL: hlsURL)
+        }
+    }
+}
+
+extension ServerConfiguration {
+    /// The streams' encoders. A multivariant playlist then offers what they make, without the
+    /// source, whose key frames are where the publisher has them.
+    fileprivate mutating func add(ladders streams: [StreamSpec], cpus: CPUSet?) {
+        guard streams.contains(where: { $0.ladder != nil }) else { return }
+        ladders = streams.flatMap { spec in
+            spec.names.compactMap { name in
+                var ladder = spec.ladder?.configuration(source: "live/\(name)")
+                ladder?.cpus = cpus
+                return ladder
+            }
+        }
+        hls?.channels = streams.flatMap { spec in
+            spec.names.map { name in
+                .init(
+                    name: "live/\(name)",
+                    renditions: spec.renditions.map {
+                        .init(name: $0.name, stream: "\(name)_\($0.name)")
+                    })
+            }
         }
     }
 }

@@ -99,7 +99,11 @@ extension ResultsAssembly {
         }
         return shares.sorted { $0.key < $1.key }.flatMap { stream, renditions in
             let all = renditions.values.reduce(0) { $0 + $1.segments }
-            return renditions.map { name, share in
+            // What nobody asked for is a figure, too.
+            let rungs = plan.publishers.filter { $0.stream == stream && !$0.isLadderSource }
+            let unused = rungs.filter { renditions[$0.rendition] == nil }
+                .map { ($0.rendition, Share()) }
+            return (Array(renditions) + unused).map { name, share in
                 var row = RenditionRow()
                 row.runID = runID
                 row.stream = stream

@@ -30,8 +30,11 @@ final class CaptureStage: Sendable {
         directory: String
     ) async throws(ProcessError) -> CaptureStage {
         var ports = [UInt16(clamping: endpoints.rtmpPort)]
-        if let base = endpoints.httpFLVBase, let url = URLComponents(string: base) {
-            ports.append(UInt16(clamping: url.port ?? 80))
+        for base in [endpoints.httpFLVBase, endpoints.hlsURL].compactMap({ $0 }) {
+            // What stands for the stream is no part of a URL.
+            let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
+            let port = UInt16(clamping: url?.port ?? 80)
+            if !ports.contains(port) { ports.append(port) }
         }
         let streams = max(1, plan.publishers.count)
         let limit = min(
@@ -42,7 +45,8 @@ final class CaptureStage: Sendable {
         let config = CaptureRole.Config(
             interface: isSpread && spec.interface == "lo" ? "any" : spec.interface,
             serverPorts: ports, ringBytes: spec.ringBytes,
-            dissectedSubscribersPerStream: max(1, limit),
+            dissectedSubscribersPerStream: max(1, limit), httpPatterns: Self.patterns(plan),
+            ingressFrameLimit: plan.hasEncoders ? CaptureRole.mostIngressFrames : 0,
             dumpPath: spec.keepPcap ? "\(directory)/capture.pcap" : nil)
         let last = LastInterval()
         let handle = try RoleHandle<CaptureRole>(
@@ -55,6 +59,15 @@ final class CaptureStage: Sendable {
             throw error
         }
         return CaptureStage(handle, plan, last)
+    }
+
+    /// By the folder that holds a rendition's files, for what is asked for before its playlist lists
+    /// it.
+    private static func patterns(_ plan: Plan) -> [HTTPPathPattern] {
+        guard plan.adaptive.contains(where: { $0 != nil }) else { return [] }
+        return plan.publishers.filter { !$0.isLadderSource }.map {
+            HTTPPathPattern(path: "*/\($0.streamKey)/*", rendition: "/\($0.streamKey)/")
+        }
     }
 
     func start(atNanoseconds start: Int64) {
@@ -86,10 +99,15 @@ final class CaptureStage: Sendable {
             wire.isWhole = false
             wire.capture.reason = final.problem ?? "the capture ended early"
         }
+        wire.http = final.report.http
         for stream in final.report.streams {
             guard let publisher = plan.publishers.first(where: { $0.streamKey == stream.name })
             else { continue }
             wire.subscribers += Self.subscribers(of: stream)
+            wire.ingressFrames[stream.name] = stream.ingressFrames
+            if let ingress = stream.ingress, let seconds = ingress.mediaSeconds, seconds > 0 {
+                wire.ingressKilobits[stream.name] = Double(ingress.payloadBytes) * 8e-3 / seconds
+            }
             wire.relayDelay[stream.name] = stream.relayDelayByProtocol
             wire.series += Self.rows(of: stream, publisher, runID: runID, start: start)
         }
@@ -120,7 +138,10 @@ final class CaptureStage: Sendable {
                 frames: Dictionary(
                     (frames[peer] ?? []).map {
                         ($0.frameNumber, $0.relayDelayNanoseconds)
-                    }, uniquingKeysWith: { a, _ in a }))
+                    }, uniquingKeysWith: { a, _ in a }),
+                egress: Dictionary(
+                    (frames[peer] ?? []).map { ($0.frameNumber, $0.egressNanoseconds) },
+                    uniquingKeysWith: { a, _ in a }))
         }
     }
 

@@ -7,10 +7,11 @@ struct MetricSamples {
     let assembly: ResultsAssembly
     let groups: [RenditionGroup]
     let renditions: [RenditionRow]
+    var encoded: [String: EncodedFrames] = [:]
 
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
-            + machineSamples + assembly.adaptiveSamples + assembly.edgeSamples
+            + machineSamples + encoderSamples + assembly.adaptiveSamples + assembly.edgeSamples
             + assembly.capacitySamples
     }
 
@@ -108,6 +109,31 @@ struct MetricSamples {
             .compactMap { metric, value in
                 value.map { MetricSample(metric: metric, tags: tags, value: .number($0)) }
             }
+        }
+    }
+
+    private var encoderSamples: [MetricSample] {
+        assembly.plan.publishers.filter { !$0.isPublished }.flatMap {
+            publisher -> [MetricSample] in
+            let tags = ["stream": publisher.stream, "rendition": publisher.rendition]
+            var samples: [MetricSample] = []
+            if let cpu = assembly.encoderCPU(
+                of: publisher, encoded[publisher.streamKey])
+            {
+                samples.append(
+                    .init(metric: .encoderCPUSeconds, tags: tags, value: .number(cpu)))
+            }
+            guard let frames = encoded[publisher.streamKey] else { return samples }
+            if frames.delay.count > 0 {
+                samples.append(
+                    .init(
+                        metric: .encoderDelayMilliseconds, tags: tags,
+                        value: .distribution(frames.delay)))
+            }
+            if let share = frames.share {
+                samples.append(.init(metric: .stampsFound, tags: tags, value: .number(share)))
+            }
+            return samples
         }
     }
 

@@ -87,13 +87,26 @@ struct RenditionGroup {
         // Video without a single stamp: another publisher's, or a codec that carries none.
         let sawVideo = probes.contains { $0.total.videoMessages > 1 }
         guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
+        let kept = keptFrames
         frames = probes.reduce(into: (0, 0)) { sum, probe in
             let leave = assembly.plan.leaveOffset(ofSession: probe.index)
                 .map { $0 + assembly.startNanoseconds }
-            let due = schedule.due(to: probe, leaving: leave, window: assembly.window)
-            sum.0 += due
-            sum.1 += min(due, probe.windowFrames)
+            let due = schedule.due(
+                to: probe, leaving: leave, window: assembly.window,
+                grace: publisher.isPublished
+                    ? FrameSchedule.leaveGraceNanoseconds : Self.encodedGraceNanoseconds)
+            let count = kept.count(in: due, seen: probe.firstWindowFrame)
+            sum.0 += count
+            sum.1 += min(count, probe.windowFrames)
         }
+    }
+
+    /// As `FrameSchedule.leaveGraceNanoseconds`; an encoder takes its time besides.
+    static let encodedGraceNanoseconds: Int64 = 5_000_000_000
+
+    /// Which of the source's frames are in the rendition.
+    var keptFrames: KeptFrames {
+        publisher.keptFrames(of: published.flatMap(FrameSchedule.init))
     }
 
     var viewerPayloadBytes: Int {

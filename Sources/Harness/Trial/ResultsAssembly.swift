@@ -58,7 +58,10 @@ struct ResultsAssembly {
     /// Writes every file except the directory's final name; returns the summary.
     func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
         let groups = RenditionGroup.all(of: self)
-        let renditions = renditionRows(groups) + adaptiveRenditionRows
+        let encoded = encodedFrames
+        let http = httpRenditions
+        let adaptive = adaptiveRenditionRows
+        let renditions = addEncoders(renditionRows(groups) + adaptive + httpRows(http), encoded)
         let losses = lossesByViewer
         let viewers = viewerRows.map { addLosses($0, losses) }
         let frames = matchedFrames
@@ -78,9 +81,12 @@ struct ResultsAssembly {
         manifest.end = end
         manifest.window.endSeconds =
             Double(window.endNanoseconds - startNanoseconds) / 1e9
-        let samples = MetricSamples(assembly: self, groups: groups, renditions: renditions).all
+        let samples = MetricSamples(
+            assembly: self, groups: groups, renditions: renditions, encoded: encoded
+        ).all
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
-        summary.reconciliation = reconciliation(groups)
+        summary.reconciliation =
+            reconciliation(groups) + httpReconciliation(http, viewers: adaptive)
         summary.roles = accounting?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
             atPercentile: 99)
@@ -94,13 +100,14 @@ struct ResultsAssembly {
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
-        summary.notes = notes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
+        summary.notes =
+            notes + encoderNotes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
         try writer.write(renditions)
         try writer.write(viewers)
-        try writer.write(delayRows(groups))
+        try writer.write(delayRows(groups) + hopDelayRows(groups, encoded))
         try writer.write(accounting?.rows ?? [])
         try writer.write(wire.series)
         try writer.write(probeFrameRows(frames))
@@ -135,7 +142,7 @@ struct ResultsAssembly {
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
-        try writer.write(renditionRows(groups))
+        try writer.write(addEncoders(renditionRows(groups), [:]))
         try writer.write(delayRows(groups))
         try writer.write(accounting?.rows ?? [])
     }
@@ -233,7 +240,7 @@ struct ResultsAssembly {
             row.meanKilobits = kilobits(
                 report.window.payloadBytes, seconds: row.playSeconds ?? 0)
             row.framesReceived = report.windowFrames
-            row.framesMissing = report.missingFrames
+            row.framesMissing = missingFrames(report)
             row.stalls = report.stallCount
             row.stalledSeconds = Double(report.stallNanoseconds) / 1e9
             row.stallRatio = report.stallRatio
@@ -246,6 +253,19 @@ struct ResultsAssembly {
         return (loadRows + probeRows + hls.map(adaptiveRow)).sorted {
             ($0.viewer ?? 0) < ($1.viewer ?? 0)
         }
+    }
+
+    /// From the first to the last frame of the window, those that the rendition keeps and that never
+    /// came.
+    private func missingFrames(_ report: ProbeViewerReport) -> Int {
+        let key = viewerPlan(report.index).streamKey
+        guard let publisher = plan.publishers.first(where: { $0.streamKey == key }),
+            !publisher.isPublished, let first = report.firstWindowFrame,
+            let last = report.lastWindowFrame, last >= first, last < .max
+        else { return report.missingFrames }
+        let published = streams.first { $0.streamID == publisher.streamID }
+        let kept = publisher.keptFrames(of: published.flatMap(FrameSchedule.init))
+        return max(0, kept.count(in: first..<(last + 1), seen: first) - report.windowFrames)
     }
 
     /// A viewer's link took packets over all its sessions; the first session's row tells.

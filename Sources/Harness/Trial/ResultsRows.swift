@@ -55,33 +55,43 @@ extension ResultsAssembly {
     }
 
     func delayRows(_ groups: [RenditionGroup]) -> [DelayRow] {
-        let percentiles: [Double] = [
-            0, 1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.99, 100,
-        ]
-        return groups.flatMap { group -> [DelayRow] in
+        groups.flatMap { group -> [DelayRow] in
             let kinds: [(String, String, String, DelayHistogram)] = [
                 ("viewer", "end-to-end", "corrected", group.delay),
                 ("viewer", "end-to-end", "uncorrected", group.uncorrectedDelay),
                 ("wire", "relay", "uncorrected", group.relayDelay),
             ]
-            return kinds.filter { $0.3.count + $0.3.negativeCount > 0 }.flatMap {
-                vantage, hop, correction, delay in
-                percentiles.map { percentile in
-                    var row = DelayRow()
-                    row.runID = runID
-                    row.stream = group.stream
-                    row.rendition = group.rendition
-                    row.vantage = vantage
-                    row.hop = hop
-                    row.playProtocol = group.playProtocol
-                    row.correction = correction
-                    row.percentile = percentile
-                    row.delayMilliseconds = delay.milliseconds(atPercentile: percentile)
-                    row.count = delay.count
-                    row.negativeCount = delay.negativeCount
-                    return row
-                }
+            return kinds.flatMap { vantage, hop, correction, delay in
+                delayRows(
+                    delay, group.publisher, vantage: vantage, hop: hop,
+                    playProtocol: group.playProtocol, correction: correction)
             }
+        }
+    }
+
+    /// One distribution as a spectrum; nothing for an empty one.
+    func delayRows(
+        _ delay: DelayHistogram, _ publisher: PublisherPlan, vantage: String, hop: String,
+        playProtocol: String, correction: String
+    ) -> [DelayRow] {
+        guard delay.count + delay.negativeCount > 0 else { return [] }
+        let percentiles: [Double] = [
+            0, 1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.99, 100,
+        ]
+        return percentiles.map { percentile in
+            var row = DelayRow()
+            row.runID = runID
+            row.stream = publisher.stream
+            row.rendition = publisher.rendition
+            row.vantage = vantage
+            row.hop = hop
+            row.playProtocol = playProtocol
+            row.correction = correction
+            row.percentile = percentile
+            row.delayMilliseconds = delay.milliseconds(atPercentile: percentile)
+            row.count = delay.count
+            row.negativeCount = delay.negativeCount
+            return row
         }
     }
 

@@ -23,6 +23,7 @@ extension Plan {
                         gopFrames: max(1, Int(frames.rounded())), totalBitrate: spec.bitrate,
                         audioBitrate: spec.audioBitrate, seed: UInt64(plan.streamID)))
             case .file(let path): source = .file(path: path)
+            case .ffmpeg(let clip): source = .file(path: ClipStore.path(of: clip))
             }
             // Streams of one encoder would start together; these are spread over a frame.
             let phase = Int64(index) * 7_919_000 % 33_000_000
@@ -149,7 +150,7 @@ extension Plan {
     /// The place of a fixed rendition in its stream's ladder; nil for viewers that adapt.
     func fixedRung(of viewer: ViewerPlan) -> Int? {
         guard viewer.rendition != "all" else { return nil }
-        let ladder = publishers.filter { $0.stream == viewer.stream }.sorted {
+        let ladder = publishers.filter { $0.stream == viewer.stream && !$0.isLadderSource }.sorted {
             ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)
         }
         return ladder.firstIndex { $0.rendition == viewer.rendition }

@@ -59,4 +59,6 @@ final class TrialObservations: Sendable {
             }
         }
     }
+
+    func server(_ status: ServerStatus) { live.withLock { $0.server = status } }
 }

@@ -17,7 +17,7 @@ extension TrialRunner {
         assembly.streams = live.publishers.values.flatMap(\.streams)
         assembly.accounting = accounting
         assembly.clock = clock
-        assembly.notes = notes
+        assembly.notes = notes + encoders.notes
         let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
         assembly.early = (
             .interrupted, "the run was cut off before its end; figures are those of \(seconds) s"
@@ -33,6 +33,8 @@ extension TrialRunner {
             scenario: scenario, plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
         let live = observations.snapshot
+        followEncoders(isSteady: false)
+        encoders.close()
         var lost: [String] = []
         func isLost(_ name: String, _ failure: String?) {
             lost.append("\(name): its report is lost: \(failure ?? "it ended without one")")
@@ -92,7 +94,7 @@ extension TrialRunner {
         assembly.lost = lost.filter { reason in
             !(early?.reason ?? "").hasPrefix(reason.prefix { $0 != ":" })
         }
-        assembly.notes = notes
+        assembly.notes = notes + encoders.notes
         assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
         return assembly
     }

@@ -34,7 +34,7 @@ public actor TrialRunner {
     /// Why the trial ended before its time, and whose fault it was.
     var early: (outcome: Summary.Outcome, reason: String)?
     var notes: [String] = []
-    private var isInterrupted = false
+    private(set) var isInterrupted = false
     /// What the generators' and the embedded server's sockets really have.
     private var usedCongestionControl: String
 
@@ -45,6 +45,7 @@ public actor TrialRunner {
     var hls: [RoleHandle<HLSViewerRole>] = []
     var edges: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
+    var encoders = EncoderWatch()
     /// The packet shell, and the namespace of the viewers behind it.
     var links: RoleHandle<LinkRole>?
     var linkNamespace: Int32?
@@ -124,12 +125,16 @@ public actor TrialRunner {
 
     private func prepare() async throws {
         clock.sample()
+        try await prepareEncoders()
         let congestionControl = permittedCongestionControl()
         try await startLinks(congestionControl)
         // Viewers behind packets come to another address than the rest.
+        let observations = observations
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, logDirectory: writer.partialPath,
-            host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl)
+            host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl,
+            streams: scenario.streams
+        ) { observations.server($0) }
         self.driver = driver
         let endpoints = try await startEdges(before: try await driver.start(), congestionControl)
         if scenario.stack.driver != .embedded, let congestionControl,
@@ -145,6 +150,7 @@ public actor TrialRunner {
         }
         try await startCapture(endpoints)
         try await startPublishers(endpoints, congestionControl)
+        try await startEncoders()
         try startViewers(endpoints, congestionControl)
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
@@ -154,7 +160,11 @@ public actor TrialRunner {
         window = WorkerWindow(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
         sendWindow()
-        for handle in publishers { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        if !plan.hasEncoders {
+            for handle in publishers {
+                handle.send(.start(monotonicNanoseconds: startNanoseconds))
+            }
+        }
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in hls { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
@@ -259,11 +269,16 @@ public actor TrialRunner {
             groups.append(
                 AccountedGroup(role: "server", processGroup: group, ignoredCommands: ["sh"]))
         }
-        groups += publishers.map { AccountedGroup(role: "publishers", processGroup: $0.pid) }
-        groups += load.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
-        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid) }
-        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid) }
-        groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid) }
+        groups += publishers.map {
+            AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += load.map {
+            AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
+        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
+        if let status = observations.snapshot.server { groups += Self.accounted(status) }
+        groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid, name: $0.name) }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
@@ -300,6 +315,7 @@ public actor TrialRunner {
             }
             let isSteady = next > window.startNanoseconds && next <= window.endNanoseconds
             accounting?.sample(time: elapsed, isSteady: isSteady)
+            followEncoders(isSteady: isSteady)
             if next == edges.first { edges.removeFirst() }
             clock.sample()
             progress.show(

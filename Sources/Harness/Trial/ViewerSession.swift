@@ -82,12 +82,23 @@ struct FrameSchedule {
     /// Frames of the window that were sent while a probe played: from its first frame on (one that
     /// never got any: from the moment it asked) until it left.
     ///
-    /// - Parameter leaving: when it was planned to leave; nil = at the end.
-    func due(to probe: ProbeViewerReport, leaving: Int64?, window: WorkerWindow) -> Int {
+    /// - Parameters:
+    ///   - leaving: when it was planned to leave; nil = at the end.
+    ///   - grace: how long before that frames may be under way still, nanoseconds.
+    func due(
+        to probe: ProbeViewerReport, leaving: Int64?, window: WorkerWindow,
+        grace: Int64 = Self.leaveGraceNanoseconds
+    ) -> Range<UInt64> {
         let asked = probe.askedAtNanoseconds + (probe.firstFrameNanoseconds ?? 0)
         let from = max(first, probe.firstDueFrame ?? frame(at: asked))
-        var end = leaving.map { frame(at: $0 - Self.leaveGraceNanoseconds) } ?? last + 1
+        var end = leaving.map { frame(at: $0 - grace) } ?? last + 1
         if let came = probe.lastWindowFrame { end = max(end, min(came, last) + 1) }
-        return end > from ? Int(clamping: end - from) : 0
+        return from..<max(from, end)
+    }
+
+    /// Frames a second in the window; nil where there was one only.
+    var framesPerSecond: Double? {
+        guard last > first, lastIntended > firstIntended else { return nil }
+        return Double(last - first) * 1e9 / Double(lastIntended - firstIntended)
     }
 }

@@ -1,3 +1,4 @@
+import Capture
 import NetemShell
 public import Results
 public import Statistics
@@ -18,6 +19,8 @@ public struct WireSubscriber: Sendable {
     public var unmatchedMessages: Int
     /// Relay delay in nanoseconds by frame number, where frames were kept.
     public var frames: [UInt64: Int64]
+    /// Capture time of the same frames on their way out, ns since 1970.
+    var egress: [UInt64: Int64] = [:]
 }
 
 /// A viewer's end of a connection, by which wire and viewer know each other.
@@ -43,6 +46,13 @@ public struct WireObservation: Sendable {
     public var series: [WireRow] = []
     /// By stream key and protocol.
     public var relayDelay: [String: [String: DelayHistogram]] = [:]
+    /// Stamped frames that came in, by stream key; of runs with encoders only.
+    var ingressFrames: [String: [IngressFrame]] = [:]
+    /// Audio and video payload that came in within the window, kbit per second of media, by stream
+    /// key.
+    var ingressKilobits: [String: Double] = [:]
+    /// Responses that carried HLS, by rendition and kind.
+    var http: [HTTPTrafficRow] = []
     public var capture = Manifest.Capture()
     /// False where the capture ended before the run did, or its report is lost;
     /// `capture.reason` says why.

@@ -13,7 +13,21 @@ final class HLSOrigin: Sendable {
         /// Wall-clock milliseconds less media milliseconds, by channel: renditions whose
         /// timestamps come from one clock get equal dates.
         var dateOffsets: [String: Int64] = [:]
+        /// The same by stream, of those that others are encoded from.
+        var sourceOffsets: [String: Int64] = [:]
+        /// What each rendition of an encoder is made of.
+        var sources: [String: String] = [:]
         var started: UInt64 = 0
+
+        /// Both have the source's timestamps; how long the encoder took is no part of the date.
+        func source(of name: String) -> String {
+            var rest = name[...]
+            while let mark = rest.lastIndex(of: "_") {
+                rest = rest[..<mark]
+                if streams[String(rest)] != nil { return String(rest) }
+            }
+            return HLSOrigin.splitRendition(name).channel
+        }
     }
 
     private let state = Mutex(State())
@@ -27,9 +41,12 @@ final class HLSOrigin: Sendable {
     private static let dateTolerance: Int64 = 1000
 
     /// The stream of a publisher that begins or goes on.
-    func publisherStarted(_ name: String) -> PackagedStream {
+    ///
+    /// - Parameter isEncoded: its timestamps are those of the stream that it is made of.
+    func publisherStarted(_ name: String, isEncoded: Bool = false) -> PackagedStream {
         let now = Self.now()
         let stream = state.withLock { state in
+            state.sources[name] = isEncoded ? state.source(of: name) : nil
             if let known = state.streams[name] { return known }
             state.started += 1
             let token =
@@ -52,6 +69,8 @@ final class HLSOrigin: Sendable {
             guard let self, stream.isOver(generation) else { return }
             state.withLock { state in
                 state.streams.removeValue(forKey: stream.name)
+                state.sources.removeValue(forKey: stream.name)
+                state.sourceOffsets.removeValue(forKey: stream.name)
                 let channel = Self.splitRendition(stream.name).channel
                 if !state.streams.keys.contains(where: {
                     Self.splitRendition($0).channel == channel
@@ -82,9 +101,22 @@ final class HLSOrigin: Sendable {
     }
 
     private func date(of ticks: Int64, in stream: String) -> ProgramDateTime {
-        let own = Self.now() - ticks / 90
+        date(of: ticks, in: stream, now: Self.now())
+    }
+
+    /// The wall-clock time of a decode time: the channel's anchor where there is one.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    func date(of ticks: Int64, in stream: String, now: Int64) -> ProgramDateTime {
+        let own = now - ticks / 90
         let channel = Self.splitRendition(stream).channel
         let offset = state.withLock { state in
+            if let source = state.sources[stream] {
+                let offset = state.sourceOffsets[source] ?? own
+                state.sourceOffsets[source] = offset
+                return offset
+            }
+            defer { state.sourceOffsets[stream] = state.dateOffsets[channel] }
             if let shared = state.dateOffsets[channel], abs(shared - own) < Self.dateTolerance {
                 return shared
             }

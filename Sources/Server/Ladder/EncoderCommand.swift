@@ -47,7 +47,7 @@ struct EncoderCommand: Sendable, Hashable {
     private func output(_ rendition: LadderRendition) -> [String] {
         let rate = rendition.framesPerSecond
         let video = rendition.videoBitsPerSecond
-        var all = ["-map", "0:v:0", "-vf", Self.filters(rendition), "-pix_fmt", "yuv420p"]
+        var all = ["-map", "0:v:0", "-vf", filters(rendition), "-pix_fmt", "yuv420p"]
         // For FLV, ffmpeg then repeats nothing: a gap stays a gap, and each stamp is unique.
         all += ["-r", "\(rate)"]
         all += ["-c:v", "libx264", "-preset", ladder.x264Preset]
@@ -73,32 +73,43 @@ struct EncoderCommand: Sendable, Hashable {
         return all + target("\(source)_\(rendition.name)")
     }
 
+    private static func slot(_ time: String, _ rate: FrameRate) -> String {
+        "floor((\(time)+\(tolerance))*\(rate))"
+    }
+
+    /// The slowest rendition's: a picture at which one rendition cuts is one that all have.
+    private var slowest: FrameRate {
+        ladder.renditions.map(\.framesPerSecond).min { $0.doubleValue < $1.doubleValue } ?? 30
+    }
+
+    /// The group of pictures of a time: whole slots of the slowest rendition, so that it is exact
+    /// for rates such as 30000/1001, too.
+    private func group(_ time: String) -> String {
+        let frames = slowest.doubleValue * Double(ladder.gopMilliseconds) / 1000
+        return "floor(\(Self.slot(time, slowest))/\(max(1, Int(frames.rounded()))))"
+    }
+
     /// The first frame of each slot of 1/fps s, counted from time 0, moved to the slot's beginning:
     /// renditions whose rates divide each other keep the same pictures, with the same stamps. Unlike
     /// the filter `fps`, nothing waits for the next frame.
-    static func filters(_ rendition: LadderRendition) -> String {
+    ///
+    /// The very first is one with which a group of pictures begins: ffmpeg counts the time of forced
+    /// key frames from the first picture, wherever that is.
+    private func filters(_ rendition: LadderRendition) -> String {
         let rate = rendition.framesPerSecond
-        func slot(_ time: String) -> String { "floor((\(time)+\(tolerance))*\(rate))" }
+        let isFirstOfGroup = "gt(\(group("t")),\(group("(t-1/(\(rate)))")))"
+        let isFirstOfSlot = "gt(\(Self.slot("t", rate)),\(Self.slot("prev_selected_t", rate)))"
         return [
-            "select='isnan(prev_selected_t)+gt(\(slot("t")),\(slot("prev_selected_t")))'",
-            "setpts='\(slot("T"))/(\(rate))/TB'",
+            "select='if(isnan(prev_selected_t),\(isFirstOfGroup),\(isFirstOfSlot))'",
+            "setpts='\(Self.slot("T", rate))/(\(rate))/TB'",
             "settb=1/(\(rate))",
             "scale=\(rendition.width):\(rendition.height)",
             "setsar=1",
         ].joined(separator: ",")
     }
 
-    /// True for the first frame at or after each multiple of the distance, in time of the slowest
-    /// rendition, so that a picture at which one rendition cuts is one that all have.
+    /// True for the first frame of each group of pictures.
     private var keyFrameExpression: String {
-        let slowest =
-            ladder.renditions.map(\.framesPerSecond)
-            .min { $0.doubleValue < $1.doubleValue } ?? 30
-        let distance = "\(Double(ladder.gopMilliseconds) / 1000)"
-        func group(_ time: String) -> String {
-            let slot = "floor((\(time)+\(Self.tolerance))*\(slowest))/(\(slowest))"
-            return "floor((\(slot)+\(Self.tolerance))/\(distance))"
-        }
-        return "if(isnan(prev_forced_t),1,gt(\(group("t")),\(group("prev_forced_t"))))"
+        "if(isnan(prev_forced_t),1,gt(\(group("t")),\(group("prev_forced_t"))))"
     }
 }

@@ -1,11 +1,11 @@
 import Glibc
 
 /// The ffmpeg that makes renditions.
-enum FFmpegProgram {
+public enum FFmpegProgram {
     /// The absolute path of `configured`, or of `ffmpeg` in the PATH.
     ///
     /// - Throws: `LadderError` that says how to install it.
-    static func path(_ configured: String?) throws(LadderError) -> String {
+    public static func path(_ configured: String?) throws(LadderError) -> String {
         if let configured {
             guard access(configured, X_OK) == 0 else {
                 throw LadderError(

@@ -1,0 +1,89 @@
+import Foundation
+import Server
+import SimulationKernel
+
+/// Checks of streams whose renditions the stack's encoders make.
+enum EncodedLadderRules {
+    /// Sources that the stack encodes at one time.
+    static let mostSources = 64
+
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        var keys: Set<String> = []
+        for stream in scenario.streams {
+            keys.formUnion(
+                stream.names.flatMap { name in
+                    stream.renditions.map { "\(name)_\($0.name)" }
+                })
+        }
+        var sources = 0
+        for (i, stream) in scenario.streams.enumerated() {
+            let place = "streams[\(i)]"
+            let hasSource = reader.marks[place + ".source"] != nil
+            let hasLadder = reader.marks[place + ".ladder"] != nil
+            if hasSource != hasLadder {
+                reader.report(
+                    at: place,
+                    hasSource
+                        ? "source is what a ladder encodes: add ladder: edge-ladder, or move the "
+                            + "source into a list of renditions"
+                        : "a ladder encodes one source: add source, such as "
+                            + "source: {ffmpeg: {pattern: texture}}")
+            }
+            guard let ladder = stream.ladder else { continue }
+            sources += stream.names.count
+            if scenario.stack.driver != .embedded {
+                reader.report(
+                    at: place + ".ladder",
+                    "only the embedded stack has encoders; take driver: embedded, or publish "
+                        + "renditions as they are")
+            }
+            for name in stream.names where !keys.insert(name).inserted {
+                reader.report(
+                    at: place + ".name",
+                    "the source's stream key \(name) is another stream's as well; rename one")
+            }
+            check(ladder, at: place, reader: &reader)
+        }
+        if sources > mostSources {
+            reader.report(
+                at: "streams", "\(sources) streams have encoders; at most \(mostSources)")
+        }
+    }
+
+    private static func check(
+        _ ladder: EncodedLadder, at place: String, reader: inout ScenarioReader
+    ) {
+        switch ladder.source {
+        case .synthetic(let source):
+            ScenarioRules.check(source, at: place + ".source.synthetic", reader: &reader)
+        case .ffmpeg(let clip):
+            if clip.audioBitrate >= clip.bitrate {
+                reader.report(
+                    at: place + ".source.ffmpeg.audio_bitrate",
+                    "audio_bitrate must be below bitrate, which includes it")
+            }
+        case .file(let path):
+            if !FileManager.default.isReadableFile(atPath: path) {
+                reader.report(
+                    at: place + ".source.file",
+                    "\(path) cannot be read; give a media file with H.264 and AAC or MP3")
+            }
+        }
+        for (j, rung) in ladder.renditions.enumerated() where rung.name == "source" {
+            reader.report(
+                at: place + ".ladder.renditions[\(j)].name",
+                "'source' is what results call the source itself; name the rendition otherwise")
+        }
+        for (j, rung) in ladder.renditions.enumerated() where rung.audioBitrate >= rung.bitrate {
+            reader.report(
+                at: place + ".ladder.renditions[\(j)].audio_bitrate",
+                "audio_bitrate must be below bitrate, which includes it")
+            return
+        }
+        do {
+            try ladder.configuration(source: "live/x").check()
+        } catch {
+            reader.report(at: place + ".ladder", "\(error)")
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Capture
+import Results
+import SimulationKernel
+
+/// HLS on the wire, by rendition.
+struct HTTPRendition {
+    let stream: String
+    /// `all` for multivariant playlists.
+    let rendition: String
+    /// Of segments, parts and initialization sections.
+    var wireBytes = 0
+    var payloadBytes = 0
+    var retransmittedBytes = 0
+    /// Of segments and parts alone, and the media that they hold.
+    var mediaWireBytes = 0
+    var mediaPayloadBytes = 0
+    var mediaSeconds = 0.0
+    /// Everything else.
+    var otherWireBytes = 0
+    var otherPayloadBytes = 0
+
+    mutating func add(_ row: HTTPTrafficRow) {
+        retransmittedBytes += row.retransmittedBytes
+        switch row.kind {
+        case .segment, .part:
+            mediaWireBytes += row.wireBytes
+            mediaPayloadBytes += row.payloadBytes
+            mediaSeconds += row.mediaSeconds
+            wireBytes += row.wireBytes
+            payloadBytes += row.payloadBytes
+        case .initialization:
+            wireBytes += row.wireBytes
+            payloadBytes += row.payloadBytes
+        case .playlist, .other:
+            otherWireBytes += row.wireBytes
+            otherPayloadBytes += row.payloadBytes
+        }
+    }
+
+    /// Every captured byte in one of them, in the order of the plan; what is nobody's has no stream.
+    static func all(_ rows: [HTTPTrafficRow], _ plan: Plan) -> [HTTPRendition] {
+        let keys = Dictionary(
+            plan.publishers.filter { !$0.isLadderSource }.map { ($0.streamKey, $0) },
+            uniquingKeysWith: { a, _ in a })
+        let streams = Set(plan.publishers.map(\.stream))
+        var order: [String] = []
+        var all: [String: HTTPRendition] = [:]
+        for row in rows {
+            let folders = row.rendition.split(separator: "/").map(String.init)
+            var name = (stream: "", rendition: HTTPTrafficRow.unattributed)
+            if row.rendition != HTTPTrafficRow.unattributed {
+                if let publisher = folders.lazy.compactMap({ keys[$0] }).first {
+                    name = (publisher.stream, publisher.rendition)
+                } else if let stream = folders.first(where: streams.contains) {
+                    name = (stream, "all")
+                }
+            }
+            let key = "\(name.stream)/\(name.rendition)"
+            if all[key] == nil { order.append(key) }
+            all[key, default: .init(stream: name.stream, rendition: name.rendition)].add(row)
+        }
+        let places = Dictionary(
+            plan.publishers.enumerated().map { ("\($1.stream)/\($1.rendition)", $0) },
+            uniquingKeysWith: { a, _ in a })
+        return order.sorted { (places[$0] ?? .max, $0) < (places[$1] ?? .max, $1) }
+            .compactMap { all[$0] }
+    }
+}
+
+extension ResultsAssembly {
+    /// HLS on the wire, by rendition.
+    var httpRenditions: [HTTPRendition] { HTTPRendition.all(wire.http, plan) }
+
+    func httpRows(_ renditions: [HTTPRendition]) -> [RenditionRow] {
+        renditions.map { item in
+            var row = RenditionRow()
+            row.runID = runID
+            (row.stream, row.rendition) = (item.stream, item.rendition)
+            (row.vantage, row.playProtocol) = ("wire", "hls")
+            row.retransmittedBytes = item.retransmittedBytes
+            guard !item.stream.isEmpty else {
+                row.wireBytes = item.wireBytes + item.otherWireBytes
+                row.payloadBytes = item.payloadBytes + item.otherPayloadBytes
+                return row
+            }
+            row.wireBytes = item.wireBytes
+            row.payloadBytes = item.payloadBytes
+            row.playlistWireBytes = item.otherWireBytes
+            row.wireKilobits = kilobits(item.mediaWireBytes, seconds: item.mediaSeconds)
+            row.payloadKilobits = kilobits(item.mediaPayloadBytes, seconds: item.mediaSeconds)
+            let key = "\(item.stream)_\(item.rendition)"
+            row.nominalKilobits =
+                plan.publishers.first { $0.streamKey == key }?.bitrate?.kilobitsPerSecond
+            if let media = wire.ingressKilobits[key], media > 0, let packaged = row.payloadKilobits
+            {
+                row.muxOverhead = packaged / media - 1
+            }
+            return row
+        }
+    }
+
+    /// Bodies that the viewers had against what the wire carried of them, HTTP headers included.
+    func httpReconciliation(
+        _ renditions: [HTTPRendition], viewers: [RenditionRow]
+    ) -> [Reconciliation] {
+        renditions.compactMap { item in
+            guard !item.stream.isEmpty, item.mediaPayloadBytes > 0,
+                let seen = viewers.first(where: {
+                    $0.stream == item.stream && $0.rendition == item.rendition
+                        && $0.playProtocol == "hls" && $0.vantage == "viewer"
+                })?.payloadBytes
+            else { return nil }
+            return Reconciliation(
+                stream: item.stream, rendition: item.rendition, viewerBytes: seen,
+                wireBytes: item.mediaPayloadBytes - item.retransmittedBytes, playProtocol: "hls")
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Results
+
+/// Which renditions an audience uses and what each costs: from renditions.csv alone.
+struct RenditionNeeds {
+    struct Rung {
+        var stream: String
+        var name: String
+        var nominal: Double?
+        var share: Double?
+        var rtmpKilobits: Double?
+        var hlsKilobits: Double?
+        var muxOverhead: Double?
+        var delayP50: Double?
+        var delayP99: Double?
+        var encoderP50: Double?
+        var encoderP99: Double?
+        var cpu: Double?
+        var stampsExpected: Int?
+        var stampsFound: Int?
+    }
+
+    let rungs: [Rung]
+
+    init(_ rows: [RenditionRow]) {
+        let named = rows.filter { !$0.stream.isEmpty && $0.rendition != "all" }
+        let groups = Dictionary(grouping: named) { "\($0.stream)/\($0.rendition)" }
+        rungs = groups.values.map { rows in
+            func row(_ vantage: String, _ transports: [String]) -> RenditionRow? {
+                transports.lazy.compactMap { transport in
+                    rows.first { $0.vantage == vantage && $0.playProtocol == transport }
+                }.first
+            }
+            let played = row("viewer", ["rtmp", "http-flv"])
+            let wire = row("wire", ["rtmp", "http-flv", "all"])
+            let encoder = rows.first { $0.stampsExpected != nil }
+            return Rung(
+                stream: rows[0].stream, name: rows[0].rendition,
+                nominal: rows.lazy.compactMap(\.nominalKilobits).first,
+                share: row("viewer", ["hls"])?.viewerShare, rtmpKilobits: wire?.wireKilobits,
+                hlsKilobits: row("wire", ["hls"])?.wireKilobits,
+                muxOverhead: row("wire", ["hls"])?.muxOverhead,
+                delayP50: played?.delayP50Milliseconds, delayP99: played?.delayP99Milliseconds,
+                encoderP50: encoder?.encoderDelayP50Milliseconds,
+                encoderP99: encoder?.encoderDelayP99Milliseconds,
+                cpu: rows.lazy.compactMap(\.cpuSecondsPerMediaSecond).first,
+                stampsExpected: encoder?.stampsExpected, stampsFound: encoder?.stampsFound)
+        }.sorted {
+            ($0.stream, -($0.nominal ?? 0), $0.name) < ($1.stream, -($1.nominal ?? 0), $1.name)
+        }
+    }
+
+    /// Empty where neither adaptive viewers nor encoders tell anything.
+    var text: String {
+        guard
+            rungs.contains(where: { $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil })
+        else { return "" }
+        var table = TextTable(
+            header: [
+                "rendition", "share", "RTMP kbps", "HLS kbps", "mux", "p50 ms", "p99 ms",
+                "encoder p50", "p99 ms", "CPU s/s", "stamps found",
+            ], leftColumns: [0])
+        for rung in rungs {
+            let stamps = rung.stampsExpected.flatMap { expected in
+                rung.stampsFound.map { expected > 0 ? Double($0) / Double(expected) : 0 }
+            }
+            table.rows.append([
+                "\(rung.stream)_\(rung.name)", Figure.percent(rung.share),
+                Figure.number(rung.rtmpKilobits), Figure.number(rung.hlsKilobits),
+                rung.muxOverhead.map { Figure.number($0 * 100, digits: 1) + " %" } ?? "–",
+                Figure.number(rung.delayP50, digits: 1), Figure.number(rung.delayP99, digits: 1),
+                Figure.number(rung.encoderP50, digits: 1),
+                Figure.number(rung.encoderP99, digits: 1), Figure.number(rung.cpu, digits: 3),
+                Figure.percent(stamps),
+            ])
+        }
+        return
+            "RENDITIONS THIS AUDIENCE NEEDS (share of the adaptive viewers' segments; kbps on the "
+            + "wire, one copy)\n" + table.text + reading
+    }
+
+    private var reading: String {
+        let shared = rungs.filter { $0.share != nil }
+        guard !shared.isEmpty else {
+            return "  no adaptive viewers: what an audience needs is not known\n"
+        }
+        let unused = shared.filter { $0.share == 0 }
+        let names = unused.map { "\($0.stream)_\($0.name)" }.joined(separator: ", ")
+        let saved = unused.compactMap(\.cpu).reduce(0, +)
+        let cost =
+            saved > 0
+            ? "; without it the encoders save \(Figure.number(saved, digits: 3)) cores" : ""
+        return
+            (unused.isEmpty
+            ? "  every rendition was used\n" : "  nobody used \(names)\(cost)\n")
+            + "  the best ladder for an audience: millrace ladder (scenarios/ladder.yml)\n"
+    }
+}
+
+extension RenditionRow {
+    /// What nobody's playlist lists belongs to no stream.
+    var label: String { stream.isEmpty ? rendition : "\(stream)_\(rendition)" }
+}

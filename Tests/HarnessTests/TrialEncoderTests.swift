@@ -1,0 +1,158 @@
+import Foundation
+import Glibc
+import Results
+import Server
+import Testing
+
+@testable import Harness
+
+/// Whole runs with real encoders; tiny pictures, so that a busy machine keeps up.
+@Suite(
+    .enabled(if: TrialFault.program != nil, "millrace is not built"),
+    .enabled(
+        if: (try? FFmpegProgram.path(nil)) != nil,
+        "ffmpeg is missing; install it with: apt-get install ffmpeg"),
+    .serialized, .timeLimit(.minutes(3)))
+struct TrialEncoderTests {
+    private static func scenario(duration: Int, source: String, threads: Int = 1) -> String {
+        """
+        version: 1
+        name: encoded
+        stack: {hls: {segment: 1s}}
+        streams:
+          - name: cam
+            source: \(source)
+            ladder:
+              renditions:
+                - {name: hi, width: 160, height: 90, bitrate: 264kbps, audio_bitrate: 64kbps}
+                - {name: lo, width: 96, height: 54, fps: 15, bitrate: 96kbps, audio_bitrate: 32kbps}
+              preset: ultrafast
+              threads: \(threads)
+              gop: 1s
+        viewers:
+          - {count: 4, probes: 2}
+          - {protocol: hls, count: 2, arrival: {after: 1s}, rendition: hi}
+        warmup: 4s
+        duration: \(duration)s
+        drain: 3s
+        capture:
+          enabled: false
+        validity:
+          generator_lag_p99: 10s
+          viewer_lag_p99: 10s
+          steal: 100%
+          offered: 0%
+          clock_step: 1h
+          link_lateness_p99: 10s
+
+        """
+    }
+
+    private static let synthetic =
+        "{synthetic: {width: 320, height: 180, bitrate: 600kbps, audio_bitrate: 64kbps}}"
+
+    private func read(_ trial: TrialFault) throws -> RunResults {
+        let name = try #require(try trial.directories().first, "\(trial.text)")
+        return try RunResults(path: "\(trial.results)/\(name)")
+    }
+
+    /// Stamps, delay per hop, CPU and HTTP by rendition.
+    @Test func measuresThroughTheEncoder() async throws {
+        let captures = geteuid() == 0
+        let trial = try TrialFault(
+            capture: captures ? "true" : "false",
+            scenario: Self.scenario(
+                duration: 6,
+                source: "{ffmpeg: {size: 160x90, bitrate: 400kbps, audio_bitrate: 64kbps}}"))
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let results = try read(trial)
+        #expect(results.summary.viewersJoined == 6)
+        #expect(results.summary.roles.contains { $0.role == "encoders" && $0.processes == 2 })
+        #expect(results.summary.notes.contains { $0.hasPrefix("encoders: 2 running at the end") })
+        for (rendition, frames) in [("hi", 180), ("lo", 90)] {
+            let encoder = results.processes.filter { $0.name == "encoder-cam_\(rendition)" }
+            #expect(!encoder.isEmpty && encoder.allSatisfy { $0.role == "encoder" })
+            let rows = results.renditions.filter { $0.rendition == rendition }
+            #expect(!rows.isEmpty)
+            #expect(rows.allSatisfy { ($0.cpuSecondsPerMediaSecond ?? 0) > 0 })
+            let viewer = try #require(
+                rows.first { $0.vantage == "viewer" && $0.playProtocol == "rtmp" })
+            // The frame rate keeps all, or every second; the window's edges cut one at most.
+            let expected = try #require(viewer.framesExpected)
+            #expect(abs(expected - frames) <= 2 || expected < frames, "\(rendition): \(expected)")
+            #expect(viewer.framesReceived == expected, "\(rendition)")
+            guard captures else { continue }
+            let wire = try #require(
+                rows.first { $0.vantage == "wire" && $0.playProtocol == "rtmp" })
+            #expect(wire.stampsFound == wire.stampsExpected)
+            #expect(abs((wire.stampsExpected ?? 0) - frames) <= 2)
+            #expect(try #require(wire.encoderDelayP50Milliseconds) > 0)
+            let hops = Set(results.delay.filter { $0.rendition == rendition }.map(\.hop))
+            #expect(hops == ["end-to-end", "relay", "encoder", "delivery"])
+        }
+        guard captures else { return }
+        #expect(
+            Set(results.delay.filter { $0.rendition == "source" }.map(\.hop)).contains("ingest"))
+        let hls = try #require(
+            results.renditions.first {
+                $0.vantage == "wire" && $0.playProtocol == "hls" && $0.rendition == "hi"
+            })
+        #expect(try #require(hls.wireKilobits) > 0)
+        #expect(try #require(hls.wireBytes) > (hls.payloadBytes ?? 0))
+        #expect(hls.muxOverhead != nil)
+        #expect(results.summary.reconciliation.contains { $0.playProtocol == "hls" })
+    }
+
+    /// The service recovers and the results say what happened.
+    @Test func aKilledEncoderComesBack() async throws {
+        let trial = try TrialFault(
+            scenario: Self.scenario(duration: 12, source: Self.synthetic))
+        defer { trial.remove() }
+        let server = try #require(try await trial.waitForChildren(5)["server"])
+        try await trial.waitUntilRunning(warmup: .seconds(5))
+        let victim = try #require(Self.encoder("cam_lo", of: server))
+        #expect(kill(victim, SIGKILL) == 0)
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let results = try read(trial)
+        let notes = results.summary.notes
+        #expect(
+            notes.contains {
+                $0.hasPrefix("encoder cam_lo was started again: ffmpeg killed by signal 9")
+                    && $0.contains("in the steady window")
+            }, "\(notes)")
+        #expect(notes.contains { $0 == "encoders: 2 running at the end, 1 restarts" }, "\(notes)")
+        let pids = results.processes.filter { $0.name == "encoder-cam_lo" }.compactMap(\.pid)
+        #expect(Set(pids).count == 2 && pids.contains(Int(victim)))
+        let row = try #require(results.renditions.first { $0.rendition == "lo" })
+        #expect((row.framesReceived ?? 0) < (row.framesExpected ?? 0))
+        #expect((row.framesReceived ?? 0) > 0)
+        let other = try #require(results.renditions.first { $0.rendition == "hi" })
+        #expect(other.framesReceived == other.framesExpected)
+    }
+
+    /// An encoder that cannot begin ends the run before the warm-up, in its own words.
+    @Test func saysWhyEncodersDoNotBegin() async throws {
+        let status = ServerStatus.self
+        #expect(
+            TrialRunner.waiting(for: ["cam_hi"], nil).map(\.key) == ["cam_hi"], "\(status)")
+        let words = TrialRunner.lateEncoders(
+            [
+                .init(
+                    key: "cam_hi", state: .failed,
+                    lastError: "ffmpeg exited with status 1: Unknown encoder 'libx264'")
+            ], hasFailed: true)
+        #expect(words.contains("cam_hi (failed: ffmpeg exited with status 1: Unknown encoder"))
+        #expect(words.contains("given up before the warm-up"))
+    }
+
+    private static func encoder(_ key: String, of server: pid_t) -> pid_t? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { pid_t($0) }.first { pid in
+            guard let fields = ProcFile.statFields(pid: pid), fields.count > 1,
+                fields[1] == "\(server)"
+            else { return false }
+            return (ProcFile.read("/proc/\(pid)/cmdline") ?? "").contains("\(key)?")
+        }
+    }
+}
