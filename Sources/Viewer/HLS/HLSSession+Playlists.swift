@@ -1,0 +1,214 @@
+import ABR
+import HLS
+
+/// Playlists: when they are loaded, and what they say.
+extension HLSSession {
+    mutating func reload(at time: Double) {
+        guard !isEnded, inFlight[HLSRequest.Slot.playlist.rawValue] == nil,
+            waiting[HLSRequest.Slot.playlist.rawValue] == nil
+        else { return }
+        let rung = rungs[reloadRung]
+        if rung.playlist?.hasEndList ?? false { return }
+        let blocks = blocking(rung)
+        let earliest = rung.loadStarted + rung.reloadInterval
+        if !blocks, time < earliest {
+            reloadTimer = min(reloadTimer, earliest)
+            return
+        }
+        var query: [(String, String)] = []
+        if blocks, let playlist = rung.playlist {
+            query.append(("_HLS_msn", String(playlist.nextSequence)))
+            if playlist.partTarget != nil {
+                query.append(("_HLS_part", String(playlist.partialSegment?.parts.count ?? 0)))
+            }
+        }
+        if let limit = rung.playlist?.serverControl?.canSkipUntil, !mustLoadWhole,
+            time - rung.loadStarted < limit * 500
+        {
+            query.append(("_HLS_skip", "YES"))
+        }
+        mustLoadWhole = false
+        send(
+            HLSRequest(
+                purpose: .playlist(rung: reloadRung, isBlocking: blocks),
+                url: HLSAddress.adding(query, to: rung.url)), at: time)
+    }
+
+    /// Whether the next reload of a rung's playlist waits at the server for news.
+    func blocking(_ rung: HLSRung) -> Bool {
+        guard spec.usesParts, let playlist = rung.playlist, rung.hasChanged else { return false }
+        return playlist.serverControl?.canBlockReload ?? false
+    }
+
+    mutating func receivePlaylist(
+        _ request: HLSRequest, _ response: HLSResponse, at time: Double
+    ) {
+        do {
+            let text = String(decoding: response.body, as: UTF8.self)
+            switch (request.purpose, try HLSPlaylistCache.shared.parse(text)) {
+            case (.entry, .multivariant(let playlist)):
+                rungs = HLSRung.all(
+                    of: playlist, base: response.url, maximumHeight: spec.maximumHeight)
+                guard !rungs.isEmpty else {
+                    return end("\(request.url) names no rendition that can be played", at: time)
+                }
+                if case .fixed(let rung) = algorithm { reloadRung = min(rung, rungs.count - 1) }
+                reload(at: time)
+            case (.entry, .media(let playlist)):
+                let seconds = playlist.segments.isEmpty ? 0 : playlist.duration
+                let bits = playlist.segments.reduce(0.0) {
+                    $0 + $1.duration * Double($1.bitrateKilobits ?? 0)
+                }
+                rungs = [
+                    HLSRung(url: response.url, bitrate: max(1, bits / max(seconds, 1)), height: 0)
+                ]
+                rungs[0].loadStarted = startedAt[HLSRequest.Slot.playlist.rawValue]
+                try take(playlist, rung: 0, url: response.url, at: time)
+            case (.playlist(let rung, _), .media(let playlist)):
+                playlistBytes = response.body.count
+                try take(playlist, rung: rung, url: response.url, at: time)
+            case (_, .multivariant):
+                end("\(request.url) is a multivariant playlist, not a media playlist", at: time)
+            default: break
+            }
+        } catch let error as PlaylistError where error.code == .cannotMerge {
+            mustLoadWhole = true
+            rungs[reloadRung].loadStarted = -.infinity
+            reload(at: time)
+        } catch {
+            counts.broken += 1
+            retry(request, afterTimeout: false, "\(request.url): \(error)", at: time)
+        }
+    }
+
+    mutating func take(
+        _ playlist: MediaPlaylist, rung: Int, url: String, at time: Double
+    ) throws {
+        let old = rungs[rung].playlist
+        let whole = try old?.merging(delta: playlist) ?? playlist
+        rungs[rung].hasChanged =
+            old.map {
+                $0.nextSequence != whole.nextSequence || $0.hasEndList != whole.hasEndList
+                    || $0.partialSegment?.parts.count != whole.partialSegment?.parts.count
+            } ?? true
+        rungs[rung].playlist = whole
+        // Redirects are followed once: the next load goes to where the playlist is.
+        if !url.contains("_HLS_") { rungs[rung].url = url }
+        if player == nil {
+            try begin(whole, at: time)
+        } else {
+            follow(whole, at: time)
+            if isAwaiting { tellNewest(at: time) }
+            advance(at: time)
+        }
+        guard isLive, !whole.hasEndList else { return }
+        if rung == reloadRung {
+            let blocks = blocking(rungs[rung])
+            reloadTimer = blocks ? time : rungs[rung].loadStarted + rungs[rung].reloadInterval
+            // Not from within: the driver's next call does it, after what is wanted.
+            if blocks, inFlight[HLSRequest.Slot.playlist.rawValue] == nil { reload(at: time) }
+        } else {
+            reloadTimer = min(reloadTimer, max(time, earliestReload))
+        }
+    }
+
+    var earliestReload: Double {
+        rungs[reloadRung].loadStarted + rungs[reloadRung].reloadInterval
+    }
+
+    /// The first media playlist is there.
+    mutating func begin(_ playlist: MediaPlaylist, at time: Double) throws {
+        guard !playlist.segments.isEmpty else {
+            // A live stream that has only just begun.
+            isLive = !playlist.hasEndList
+            guard isLive else { return end("the playlist has no segment", at: time) }
+            rungs[reloadRung].hasChanged = false
+            return
+        }
+        isLive = !playlist.hasEndList
+        baseSequence = playlist.mediaSequence
+        let duration = playlist.duration / Double(playlist.segments.count) * 1000
+        let title = try Title(
+            name: spec.url, segmentDuration: duration, bitrates: rungs.map(\.bitrate),
+            segmentCount: isLive ? 1 : playlist.segments.count, heights: rungs.map(\.height))
+        var configuration = PlayerConfiguration()
+        configuration.maximumBuffer = max(spec.maximumBufferMilliseconds, duration)
+        configuration.startBuffer = spec.startBufferMilliseconds
+        configuration.abandonment = spec.abandons ? .published : .off
+        let parts = usesParts(playlist)
+        if isLive {
+            let control = playlist.serverControl
+            let held = parts ? control?.partHoldBack ?? control?.holdBack : control?.holdBack
+            let target =
+                spec.targetLatencyMilliseconds
+                ?? (held ?? 3 * Double(playlist.targetDuration)) * 1000
+            var live = PlayerConfiguration.Live(targetLatency: target)
+            if spec.maximumLatencyRatio > 0 {
+                live.maximumLatency = target * max(1, spec.maximumLatencyRatio)
+            }
+            configuration.live = live
+            if parts, spec.startBufferMilliseconds == nil {
+                configuration.startBuffer = min(
+                    (playlist.partTarget ?? 0) * 1000 * 2, duration)
+            }
+        }
+        var player = try Player(
+            title: title, configuration: configuration, algorithm: algorithm)
+        newest = newestSegment(playlist)
+        playerStart = time
+        let action = player.start(
+            at: time, epoch: isLive ? epoch(playlist, duration: duration, at: time) : 0,
+            latest: max(0, newest))
+        self.player = player
+        act(action, at: time)
+    }
+
+    func usesParts(_ playlist: MediaPlaylist) -> Bool {
+        spec.usesParts && playlist.partTarget != nil
+            && playlist.serverControl?.canBlockReload ?? false
+    }
+
+    /// The newest segment that can be requested, if only by its first parts.
+    func newestSegment(_ playlist: MediaPlaylist) -> Int {
+        let whole = playlist.nextSequence - 1 - baseSequence
+        let hasParts = usesParts(playlist) && !(playlist.partialSegment?.parts.isEmpty ?? true)
+        return hasParts ? whole + 1 : whole
+    }
+
+    /// When media time 0 was at the encoder: by the playlist's dates, else by what it lists now.
+    func epoch(_ playlist: MediaPlaylist, duration: Double, at time: Double) -> Double {
+        let count = playlist.segments.count
+        let first = playlist.firstListedSequence - baseSequence
+        let latest = time - duration * Double(first + count)
+        guard
+            let dated = playlist.segments.lastIndex(where: { $0.programDateTime != nil }),
+            let date = playlist.segments[dated].programDateTime
+        else { return latest }
+        let shown = Double(date.millisecondsSince1970) - joinedAt
+        // What is listed has been made, whatever the server's clock says.
+        return min(shown - duration * Double(first + dated), latest)
+    }
+
+    /// News of a live playlist after the first.
+    mutating func follow(_ playlist: MediaPlaylist, at time: Double) {
+        guard isLive, let player, !playlist.segments.isEmpty else { return }
+        newest = max(newest, newestSegment(playlist))
+        let epoch = epoch(playlist, duration: player.title.segmentDuration, at: time)
+        let hasDates = playlist.segments.contains { $0.programDateTime != nil }
+        if hasDates, abs(epoch - player.epoch) > Self.epochTolerance {
+            self.player?.correct(epoch: epoch)
+        }
+    }
+
+    mutating func tellNewest(at time: Double) {
+        guard isAwaiting, let player else { return }
+        if newest >= player.state.segment {
+            isAwaiting = false
+            act(self.player?.available(latest: newest, at: time), at: time)
+        } else if rungs[reloadRung].playlist?.hasEndList ?? false {
+            // A live stream that has ended: what is buffered plays, then the viewer leaves.
+            isLive = false
+            end(nil, at: time)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import ABR
+import HLS
+
+/// Segments and parts: what the player wants, fetched as far as the playlists are there.
+extension HLSSession {
+    func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
+        guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
+        let place = segment + baseSequence - playlist.firstListedSequence
+        if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
+        return playlist.partialSegment?.map
+    }
+
+    /// Goes on with what the player wants, as far as the playlists are there.
+    mutating func advance(at time: Double) {
+        guard !isEnded, let (segment, rung) = wanted,
+            inFlight[HLSRequest.Slot.media.rawValue] == nil,
+            waiting[HLSRequest.Slot.media.rawValue] == nil
+        else { return }
+        follow(rung)
+        let sequence = segment + baseSequence
+        guard let playlist = rungs[rung].playlist else { return reload(at: time) }
+        guard sequence >= playlist.firstListedSequence else {
+            return leaveBehind(playlist, at: time)
+        }
+        let place = sequence - playlist.firstListedSequence
+        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
+        let isCurrent = place == playlist.segments.count
+        let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
+        guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else {
+            return reload(at: time)
+        }
+        let map = map(of: rung)
+        if let map, rungs[rung].initialization != map {
+            return fetch(
+                .initialization, map.uri, map.byteRange, rung: rung, at: time)
+        }
+        if let whole, !isByParts {
+            // A segment that is marked as missing is played from another rendition, if at all.
+            guard !whole.isGap else {
+                wanted = nil
+                return act(player?.failed(at: time), at: time)
+            }
+            return fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
+        }
+        isByParts = true
+        if nextPart < parts.count {
+            let part = parts[nextPart]
+            fetch(
+                .part(duration: part.duration * 1000), part.uri, part.byteRange, rung: rung,
+                at: time)
+        } else if whole != nil {
+            // Its last part was fetched before the playlist told that there is no other.
+            completeParts(at: time)
+        } else {
+            reload(at: time)
+        }
+    }
+
+    /// News are heard from this rung's playlist from now on.
+    mutating func follow(_ rung: Int) {
+        guard reloadRung != rung else { return }
+        reloadRung = rung
+        // A reload that the server holds back would hold up the switch.
+        let slot = HLSRequest.Slot.playlist
+        if case .playlist(_, isBlocking: true)? = inFlight[slot.rawValue]?.purpose {
+            inFlight[slot.rawValue] = nil
+            commands.append(.cancel(slot))
+        }
+    }
+
+    /// The wanted segment has left the playlist.
+    mutating func leaveBehind(_ playlist: MediaPlaylist, at time: Double) {
+        guard isLive, let player, let live = player.configuration.live else {
+            return end("segment \(wanted?.segment ?? 0) has left the playlist", at: time)
+        }
+        let duration = player.title.segmentDuration
+        let edge = Int((time - player.epoch - live.targetLatency) / duration)
+        let oldest = playlist.firstListedSequence - baseSequence
+        wanted = nil
+        act(
+            self.player?.jump(to: max(oldest, min(edge, max(newest, oldest))), at: time), at: time)
+    }
+
+    mutating func fetch(
+        _ purpose: HLSRequest.Purpose, _ uri: String, _ range: MediaPlaylist.ByteRange?, rung: Int,
+        at time: Double
+    ) {
+        guard let url = HLSAddress.resolve(uri, base: rungs[rung].url) else {
+            return end("'\(uri)' in \(rungs[rung].url) is no http URL", at: time)
+        }
+        var request = HLSRequest(purpose: purpose, url: url)
+        if let range, let offset = range.offset, range.length > 0 {
+            request.range = offset..<offset + range.length
+        }
+        send(request, at: time)
+    }
+
+    mutating func receivePart(_ duration: Double, _ response: HLSResponse, at time: Double) {
+        partial.transfer += time - response.firstByte
+        partial.bits += Double(response.bytes) * 8
+        if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
+        nextPart += 1
+        guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
+        let place = segment + baseSequence - playlist.firstListedSequence
+        if playlist.segments.indices.contains(place),
+            nextPart >= playlist.segments[place].parts.count
+        {
+            return completeParts(at: time)
+        }
+        player?.receive(duration, at: time)
+        noteStartup(time)
+        advance(at: time)
+    }
+
+    mutating func completeParts(at time: Double) {
+        complete(
+            bits: partial.bits, transfer: partial.transfer, firstByte: partial.firstByte,
+            bytes: Int(partial.bits / 8), at: time)
+    }
+
+    mutating func complete(
+        bits: Double, transfer: Double, firstByte: Double, bytes: Int, at time: Double
+    ) {
+        guard let (_, rung) = wanted else { return }
+        let action = player?.completed(
+            bits: bits, transferTime: transfer, timeToFirstByte: firstByte - requestedAt,
+            elapsed: time - requestedAt, at: time)
+        record(rung, firstByte: firstByte, transfer: transfer, bytes: bytes, abandonedFor: nil)
+        wanted = nil
+        act(action, at: time)
+    }
+
+    mutating func record(
+        _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, abandonedFor: Int?
+    ) {
+        guard records.count < recordLimit, let (segment, _) = wanted else { return }
+        records.append(
+            HLSSegmentRecord(
+                sequence: segment + baseSequence, rung: rung, requested: requestedAt,
+                timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
+                transferTime: transfer, bytes: bytes, bufferBefore: bufferBefore,
+                bufferAfter: player?.bufferLevel ?? 0,
+                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor))
+    }
+}
