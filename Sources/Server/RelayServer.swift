@@ -59,22 +59,9 @@ public final class RelayServer: Sendable {
         @Sendable func hub(of channel: any Channel) -> StreamHub {
             hubs.first { $0.eventLoop === channel.eventLoop }!
         }
-        let base = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.setCloseOnExec()
-                guard let name = configuration.congestionControl else {
-                    return channel.eventLoop.makeSucceededVoidFuture()
-                }
-                return CongestionControl(name).apply(to: channel)
-            }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(
-                .writeBufferWaterMark,
-                value: .init(
-                    low: configuration.queueByteLimit / 4, high: configuration.queueByteLimit / 2))
+        let base = ServerBootstrap.listening(
+            on: group, congestionControl: configuration.congestionControl,
+            writeBuffer: (configuration.queueByteLimit / 4, configuration.queueByteLimit / 2))
         do {
             let rtmp = try await listen(configuration, .rtmp, configuration.rtmpPort, base) {
                 channel in

@@ -42,30 +42,19 @@ public final class EdgeServer: Sendable {
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
         do {
-            let channel = try await ServerBootstrap(group: group)
-                .serverChannelOption(.backlog, value: 4096)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .serverChannelInitializer { channel in
+            let channel = try await ServerBootstrap.listening(
+                on: group, congestionControl: configuration.congestionControl,
+                writeBuffer: (64 << 10, 256 << 10)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
-                    guard let name = configuration.congestionControl else {
-                        return channel.eventLoop.makeSucceededVoidFuture()
-                    }
-                    return CongestionControl(name).apply(to: channel)
+                    try channel.pipeline.syncOperations.addHandlers([
+                        ByteToMessageHandler(HTTPRequestDecoder()), EdgeClient(core.value),
+                    ])
                 }
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelOption(.socketOption(.so_keepalive), value: 1)
-                .childChannelOption(
-                    .writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10)
-                )
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        channel.setCloseOnExec()
-                        try channel.pipeline.syncOperations.addHandlers([
-                            ByteToMessageHandler(HTTPRequestDecoder()), EdgeClient(core.value),
-                        ])
-                    }
-                }
-                .bind(host: configuration.host, port: configuration.port).get()
+            }
+            .bind(host: configuration.host, port: configuration.port).get()
             let server = EdgeServer(group, channel, core)
             logger.info(
                 "edge on \(configuration.host):\(server.port) before \(configuration.origin)")

@@ -1,0 +1,31 @@
+import NIOCore
+import NIOPosix
+import Sockets
+
+extension ServerBootstrap {
+    /// What every listener of the stack has: descriptors that children do not inherit, Nagle's
+    /// algorithm off, and the congestion control that was asked for.
+    /// - Parameters:
+    ///   - congestionControl: nil = the system's.
+    ///   - writeBuffer: bytes unsent at which a connection counts as writable again, and as full.
+    static func listening(
+        on group: any EventLoopGroup, congestionControl: String?,
+        writeBuffer: (low: Int, high: Int)
+    ) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.setCloseOnExec()
+                guard let congestionControl else {
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
+                return CongestionControl(congestionControl).apply(to: channel)
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(low: writeBuffer.low, high: writeBuffer.high))
+    }
+}
