@@ -125,7 +125,8 @@ public final class KernelNetwork: Sendable {
         guard let path = SystemFiles.find(program) else {
             throw ShellError("there is no \(program); apt-get install iproute2")
         }
-        var name = Array("/tmp/millrace-batch-XXXXXX".utf8CString)
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var name = Array("\(folder)/millrace-batch-XXXXXX".utf8CString)
         let descriptor = mkstemp(&name)
         guard descriptor >= 0 else { throw ShellError.system("no temporary file", -errno) }
         close(descriptor)

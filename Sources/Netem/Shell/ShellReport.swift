@@ -61,7 +61,7 @@ public struct ShellReport: Sendable {
         }
         if kernelDrops > 0 {
             reasons.append(
-                "the kernel dropped \(kernelDrops) packets before the link could read them (more than one thread forwards: fewer viewers, or lower rates)"
+                "the kernel dropped \(kernelDrops) packets before the link could read them: take fewer viewers or lower rates"
             )
         }
         if refused > 0 { reasons.append("the kernel did not take \(refused) packets") }
