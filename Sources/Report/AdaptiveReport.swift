@@ -24,7 +24,7 @@ struct AdaptiveReport {
         groups = Dictionary(grouping: adaptive) { $0.group ?? 0 }.sorted { $0.key < $1.key }
             .map { number, rows in
                 let stalled = rows.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
-                // A ratio of stalled to wanted time: wanted = stalled / ratio, or what was played.
+                // Playing, stalled and idle: what came after the start-up.
                 let wanted = rows.reduce(0.0) { sum, row in
                     sum + (row.sessionSeconds ?? 0) - (row.startupDelaySeconds ?? 0)
                 }
@@ -70,6 +70,6 @@ struct AdaptiveReport {
     }
 
     private static func median(_ values: [Double]) -> Double? {
-        values.isEmpty ? nil : values.sorted()[values.count / 2]
+        values.isEmpty ? nil : Quantile.of(values, 0.5)
     }
 }

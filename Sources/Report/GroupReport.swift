@@ -18,9 +18,9 @@ struct GroupReport {
             ], leftColumns: [0, 1, 2])
         for (number, rows) in groups {
             let frames = rows.flatMap { delays[$0.viewer ?? -2] ?? [] }
-                .compactMap(\.viewerDelayMilliseconds).sorted()
+                .compactMap(\.viewerDelayMilliseconds)
             func percentile(_ share: Double) -> Double? {
-                frames.isEmpty ? nil : frames[Int(Double(frames.count - 1) * share)]
+                frames.isEmpty ? nil : Quantile.of(frames, share)
             }
             func sum(_ value: KeyPath<ViewerRow, Int?>) -> Int? {
                 let values = rows.compactMap { $0[keyPath: value] }

@@ -3,6 +3,7 @@ import Foundation
 import Netem
 public import Results
 import SimulationKernel
+import Statistics
 import Viewer
 
 /// Simulates the adaptive viewers of a finished run and compares: the same players on the same
@@ -118,22 +119,16 @@ public struct FidelityJob {
             let length = row.sessionSeconds, let start = row.playerStartSeconds
         else { return nil }
         let viewer = plan.viewers[index % Plan.sessionStride]
-        guard let adaptive = plan.adaptive[viewer.group] else { return nil }
         let bitrates = row.ladder.split(separator: " ").compactMap { Double($0) }
         guard !bitrates.isEmpty else { return nil }
         let title = try Title(
             name: row.stream, segmentDuration: duration * 1000, bitrates: bitrates,
             sizes: sizes.table(row.stream, bitrates, duration: duration * 1000))
-        var configuration = PlayerConfiguration()
-        configuration.maximumBuffer = max(
-            Double(adaptive.buffer.nanoseconds) / 1e6, duration * 1000)
-        configuration.abandonment = adaptive.abandons ? .published : .off
-        var live = PlayerConfiguration.Live(targetLatency: target * 1000)
-        live.maximumLatency = target * 1000 * 3
-        configuration.live = live
-        let name =
-            plan.fixedRung(of: viewer).map { "fixed:\($0)" } ?? adaptive.algorithm
-        guard let algorithm = AlgorithmName(parsing: name) else { return nil }
+        guard let spec = plan.hlsSpec(viewer, url: ""),
+            let algorithm = AlgorithmName(parsing: spec.algorithm)
+        else { return nil }
+        let configuration = spec.playerConfiguration(
+            segmentDuration: duration * 1000, liveTarget: target * 1000)
         var simulated = SimulatedViewer(
             title: title, player: configuration, algorithm: algorithm,
             link: try link(of: viewer))
@@ -194,7 +189,9 @@ public struct FidelityJob {
                 row.link = example?.link ?? ""
                 row.sessions = real.count
                 row.metric = metric
-                let (a, b) = (Self.median(real.map(value)), Self.median(virtual.map(value)))
+                let (a, b) = (
+                    Quantile.of(real.map(value), 0.5), Quantile.of(virtual.map(value), 0.5)
+                )
                 row.measured = a
                 row.simulated = b
                 row.difference = b - a
@@ -210,12 +207,6 @@ public struct FidelityJob {
                 row("switches", \.switches) { _ in Limit.switches },
             ]
         }
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 }
 

@@ -90,23 +90,27 @@ extension Plan {
                 isHTTP
                 ? "\(endpoints.httpFLVBase ?? "")/\(plan.streamKey).flv"
                 : "\(endpoints.rtmpBase)/\(plan.streamKey)"
-            func spec(_ session: Int, _ join: Int64, _ leave: Int64?) -> ViewerSpec {
+            return sessions(of: plan).map { session in
                 ViewerSpec(
-                    index: plan.index + session * Self.sessionStride,
-                    transport: isHTTP ? .httpFLV : .rtmp, url: url, stream: plan.stream,
-                    rendition: plan.rendition, joinNanoseconds: join, leaveNanoseconds: leave,
+                    index: session.index, transport: isHTTP ? .httpFLV : .rtmp, url: url,
+                    stream: plan.stream, rendition: plan.rendition,
+                    joinNanoseconds: session.join, leaveNanoseconds: session.leave,
                     link: link, localAddress: address,
                     playoutBufferMilliseconds: Int(plan.playoutBufferNanoseconds / 1_000_000),
                     mode: plan.mode == .prompt ? .prompt : .lazy)
             }
-            guard !plan.watchNanoseconds.isEmpty else {
-                return [spec(0, plan.joinOffsetNanoseconds, nil)]
-            }
-            var join = plan.joinOffsetNanoseconds
-            return plan.watchNanoseconds.enumerated().map { session, watch in
-                defer { join += watch }
-                return spec(session, join, join + watch)
-            }
+        }
+    }
+
+    /// A viewer's sessions, one after the other: their indices, and when they join and leave.
+    private func sessions(
+        of viewer: ViewerPlan
+    ) -> [(index: Int, join: Int64, leave: Int64?)] {
+        var join = viewer.joinOffsetNanoseconds
+        guard !viewer.watchNanoseconds.isEmpty else { return [(viewer.index, join, nil)] }
+        return viewer.watchNanoseconds.enumerated().map { session, watch in
+            defer { join += watch }
+            return (viewer.index + session * Self.sessionStride, join, join + watch)
         }
     }
 }
@@ -119,36 +123,36 @@ extension Plan {
             ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
-            guard let adaptive = adaptive[plan.group] else { return [] }
             let base = plan.edge.map { endpoints.edgeURLs[$0] } ?? endpoints.hlsURL ?? ""
-            let url = base.replacing("{stream}", with: plan.stream)
-            var spec = HLSViewerSpec(index: index, url: url)
-            spec.algorithm = fixedRung(of: plan).map { "fixed:\($0)" } ?? adaptive.algorithm
-            spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
-            spec.maximumHeight = adaptive.maximumHeight
-            spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
-            spec.usesParts = adaptive.usesParts
-            spec.abandons = adaptive.abandons
-            spec.link = socketPlace(plan.link)
-            spec.localAddress = packetAddress(ofViewer: index)?.description
-            var join = plan.joinOffsetNanoseconds
-            guard !plan.watchNanoseconds.isEmpty else {
-                spec.joinNanoseconds = join
-                return [spec]
-            }
-            return plan.watchNanoseconds.enumerated().map { session, watch in
-                defer { join += watch }
+            guard let spec = hlsSpec(plan, url: base.replacing("{stream}", with: plan.stream))
+            else { return [] }
+            return sessions(of: plan).map { session in
                 var spec = spec
-                spec.index = index + session * Self.sessionStride
-                spec.joinNanoseconds = join
-                spec.leaveNanoseconds = join + watch
+                spec.index = session.index
+                spec.joinNanoseconds = session.join
+                spec.leaveNanoseconds = session.leave
                 return spec
             }
         }
     }
 
+    /// How an adaptive viewer plays; nil for one that does not adapt.
+    func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
+        guard let adaptive = adaptive[viewer.group] else { return nil }
+        var spec = HLSViewerSpec(index: viewer.index, url: url)
+        spec.algorithm = fixedRung(of: viewer).map { "fixed:\($0)" } ?? adaptive.algorithm
+        spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
+        spec.maximumHeight = adaptive.maximumHeight
+        spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
+        spec.usesParts = adaptive.usesParts
+        spec.abandons = adaptive.abandons
+        spec.link = socketPlace(viewer.link)
+        spec.localAddress = packetAddress(ofViewer: viewer.index)?.description
+        return spec
+    }
+
     /// The place of a fixed rendition in its stream's ladder; nil for viewers that adapt.
-    func fixedRung(of viewer: ViewerPlan) -> Int? {
+    private func fixedRung(of viewer: ViewerPlan) -> Int? {
         guard viewer.rendition != "all" else { return nil }
         let ladder = publishers.filter { $0.stream == viewer.stream && !$0.isLadderSource }.sorted {
             ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)

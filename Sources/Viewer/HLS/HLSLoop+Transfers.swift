@@ -24,17 +24,19 @@ extension HLSLoop {
     }
 
     private func nextWake(_ index: Int, _ now: Int64) -> Int64 {
-        let viewer = viewers[index]
-        var time = viewer.nanoseconds(viewer.session.nextTimer)
-        for arrival in viewer.arrivals { time = min(time, arrival.time) }
-        for connection in viewer.connections {
-            if connection.state == .busy, let sendAt = connection.sendAt {
+        var time = viewers[index].nanoseconds(viewers[index].session.nextTimer)
+        for arrival in viewers[index].arrivals { time = min(time, arrival.time) }
+        for slot in 0...1 {
+            if viewers[index].connections[slot].state == .busy,
+                let sendAt = viewers[index].connections[slot].sendAt
+            {
                 time = min(time, sendAt)
             }
-            guard connection.isReading, connection.isReadable, var link = viewer.link else {
-                continue
-            }
-            let due = link.when(connection.wantedBytes)
+            guard viewers[index].connections[slot].isReading,
+                viewers[index].connections[slot].isReadable
+            else { continue }
+            let wanted = viewers[index].connections[slot].wantedBytes
+            guard let due = viewers[index].link?.when(wanted) else { continue }
             time = min(time, due, now + Self.longestReadInterval)
         }
         return time

@@ -25,7 +25,10 @@ final class HLSLoop: @unchecked Sendable {
     private var lag = DelayHistogram()
     private var windowLag = DelayHistogram()
     private var window: SteadyWindow?
+    private var ticks = 0
 
+    /// Reports are taken once a second.
+    private static let ticksPerCount = 10
     static let readSize = 65536
     private static let tickNanoseconds: Int64 = 50_000_000
     /// A link's bytes are read so often at least.
@@ -190,25 +193,34 @@ final class HLSLoop: @unchecked Sendable {
         for slot in 0...1 { viewers[index].connections[slot].close() }
     }
 
+    /// Hands the lag over, and now and then the counts; true when the pool is to stop.
     private func publish(_ pool: HLSViewerPool) -> Bool {
-        var report = HLSReport()
-        for viewer in viewers {
-            report.receivedBytes += viewer.receivedBytes
-            if viewer.failure != nil { report.failed += 1 }
-            guard viewer.isPresent else { continue }
-            report.connected += 1
-            if viewer.session.isPlaying { report.playing += 1 }
-        }
-        let (lag, counts) = (lag, report)
+        ticks += 1
+        let counts = ticks % Self.ticksPerCount == 0 ? counts : nil
+        let lag = lag
         self.lag = DelayHistogram()
         return pool.withShared { shared in
             shared.report.lag.add(lag)
-            shared.report.receivedBytes = counts.receivedBytes
-            shared.report.failed = counts.failed
-            shared.report.connected = counts.connected
-            shared.report.playing = counts.playing
+            if let counts {
+                shared.report.receivedBytes = counts.receivedBytes
+                shared.report.failed = counts.failed
+                shared.report.connected = counts.connected
+                shared.report.playing = counts.playing
+            }
             return shared.stop
         }
+    }
+
+    private var counts: HLSReport {
+        var report = HLSReport()
+        for index in viewers.indices {
+            report.receivedBytes += viewers[index].receivedBytes
+            if viewers[index].failure != nil { report.failed += 1 }
+            guard viewers[index].isPresent else { continue }
+            report.connected += 1
+            if viewers[index].session.isPlaying { report.playing += 1 }
+        }
+        return report
     }
 
     private func finish(_ pool: HLSViewerPool) {
@@ -248,7 +260,8 @@ extension HLSLoopViewer {
         report.rungNames = session.rungs.map(\.name)
         if let player = session.player {
             report.playback = HLSPlaybackReport(
-                player.account, player.title, isLive: player.state.isLive)
+                player.account, player.title, isLive: player.state.isLive,
+                knowsBitrates: session.rungs.allSatisfy(\.isBitrateKnown))
         }
         report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
         report.requests = session.counts

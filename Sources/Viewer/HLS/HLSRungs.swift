@@ -8,6 +8,8 @@ struct HLSRung {
     var url: String
     /// Average bit rate, kbit/s.
     var bitrate: Double
+    /// Whether a playlist told it; a lone media playlist does only by EXT-X-BITRATE.
+    var isBitrateKnown = true
     var height: Int
     var playlist: MediaPlaylist?
     /// When its latest load began, and whether that brought news (ms of the session).

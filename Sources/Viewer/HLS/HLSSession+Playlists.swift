@@ -60,7 +60,9 @@ extension HLSSession {
                     $0 + $1.duration * Double($1.bitrateKilobits ?? 0)
                 }
                 rungs = [
-                    HLSRung(url: response.url, bitrate: max(1, bits / max(seconds, 1)), height: 0)
+                    HLSRung(
+                        url: response.url, bitrate: max(1, bits / max(seconds, 1)),
+                        isBitrateKnown: bits > 0, height: 0)
                 ]
                 rungs[0].loadStarted = startedAt[HLSRequest.Slot.playlist.rawValue]
                 try take(playlist, rung: 0, url: response.url, at: time)
@@ -131,26 +133,16 @@ extension HLSSession {
         let title = try Title(
             name: spec.url, segmentDuration: duration, bitrates: rungs.map(\.bitrate),
             segmentCount: isLive ? 1 : playlist.segments.count, heights: rungs.map(\.height))
-        var configuration = PlayerConfiguration()
-        configuration.maximumBuffer = max(spec.maximumBufferMilliseconds, duration)
-        configuration.startBuffer = spec.startBufferMilliseconds
-        configuration.abandonment = spec.abandons ? .published : .off
         let parts = usesParts(playlist)
-        if isLive {
-            let control = playlist.serverControl
-            let held = parts ? control?.partHoldBack ?? control?.holdBack : control?.holdBack
-            let target =
-                spec.targetLatencyMilliseconds
-                ?? (held ?? 3 * Double(playlist.targetDuration)) * 1000
-            var live = PlayerConfiguration.Live(targetLatency: target)
-            if spec.maximumLatencyRatio > 0 {
-                live.maximumLatency = target * max(1, spec.maximumLatencyRatio)
-            }
-            configuration.live = live
-            if parts, spec.startBufferMilliseconds == nil {
-                configuration.startBuffer = min(
-                    (playlist.partTarget ?? 0) * 1000 * 2, duration)
-            }
+        let control = playlist.serverControl
+        let held = parts ? control?.partHoldBack ?? control?.holdBack : control?.holdBack
+        let target =
+            spec.targetLatencyMilliseconds
+            ?? (held ?? 3 * Double(playlist.targetDuration)) * 1000
+        var configuration = spec.playerConfiguration(
+            segmentDuration: duration, liveTarget: isLive ? target : nil)
+        if isLive, parts, spec.startBufferMilliseconds == nil {
+            configuration.startBuffer = min((playlist.partTarget ?? 0) * 1000 * 2, duration)
         }
         var player = try Player(
             title: title, configuration: configuration, algorithm: algorithm)

@@ -1,4 +1,4 @@
-import ABR
+public import ABR
 
 /// One simulated HLS viewer: a player with an adaptation algorithm.
 public struct HLSViewerSpec: Codable, Sendable, Hashable {
@@ -32,6 +32,27 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     /// Whether downloads may be given up for a lower rung.
     public var abandons = true
 
+    /// What the player is set to.
+    /// - Parameters:
+    ///   - segmentDuration: ms.
+    ///   - liveTarget: distance to keep from the live edge, ms; nil for VOD.
+    public func playerConfiguration(
+        segmentDuration: Double, liveTarget: Double?
+    ) -> PlayerConfiguration {
+        var configuration = PlayerConfiguration()
+        configuration.maximumBuffer = max(maximumBufferMilliseconds, segmentDuration)
+        configuration.startBuffer = startBufferMilliseconds
+        configuration.abandonment = abandons ? .published : .off
+        configuration.live = liveTarget.map { target in
+            var live = PlayerConfiguration.Live(targetLatency: target)
+            if maximumLatencyRatio > 0 {
+                live.maximumLatency = target * max(1, maximumLatencyRatio)
+            }
+            return live
+        }
+        return configuration
+    }
+
     public init(index: Int, url: String, joinNanoseconds: Int64 = 0) {
         self.index = index
         self.url = url
@@ -63,7 +84,8 @@ public struct HLSPlaybackReport: Codable, Sendable, Hashable {
     public var qoeLog: Double?
     public var scoreLoLPlus: Double?
 
-    init(_ account: QoEAccount, _ title: Title, isLive: Bool) {
+    /// - Parameter knowsBitrates: without, what counts bit rates stays nil.
+    init(_ account: QoEAccount, _ title: Title, isLive: Bool, knowsBitrates: Bool) {
         startup = account.startup / 1000
         playing = account.playing / 1000
         stalled = account.stalled / 1000
@@ -74,11 +96,13 @@ public struct HLSPlaybackReport: Codable, Sendable, Hashable {
         switchedBitrate = account.bitrateChange
         skipped = account.skipped / 1000
         guard account.segments > 0 else { return }
-        meanBitrate = account.meanBitrate
-        let metrics = QoEMetrics(account, title: title)
-        qoeLinear = metrics.linear / Double(account.segments)
-        qoeLog = metrics.log / Double(account.segments)
-        scoreLoLPlus = metrics.lolPlus
+        if knowsBitrates {
+            meanBitrate = account.meanBitrate
+            let metrics = QoEMetrics(account, title: title)
+            qoeLinear = metrics.linear / Double(account.segments)
+            qoeLog = metrics.log / Double(account.segments)
+            scoreLoLPlus = metrics.lolPlus
+        }
         guard isLive, account.playing > 0 else { return }
         liveLatency = account.meanLatency / 1000
         maximumLiveLatency = account.maximumLatency / 1000
