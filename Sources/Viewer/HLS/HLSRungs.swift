@@ -12,6 +12,8 @@ struct HLSRung {
     var isBitrateKnown = true
     var height: Int
     var playlist: MediaPlaylist?
+    /// Media sequence number of the player's segment 0 here; nil = as in the first rendition heard.
+    var firstSequence: Int?
     /// When its latest load began, and whether that brought news (ms of the session).
     var loadStarted = -Double.infinity
     var hasChanged = true

@@ -96,12 +96,13 @@ extension HLSSession {
         rungs[rung].playlist = whole
         // Redirects are followed once: the next load goes to where the playlist is.
         if !url.contains("_HLS_") { rungs[rung].url = url }
-        if player == nil {
-            try begin(whole, at: time)
-        } else {
-            follow(whole, at: time)
+        if let player {
+            align(whole, rung: rung, old: old, duration: player.title.segmentDuration)
+            follow(whole, rung: rung, at: time)
             if isAwaiting { tellNewest(at: time) }
             advance(at: time)
+        } else {
+            try begin(whole, rung: rung, at: time)
         }
         guard isLive, !whole.hasEndList else { return }
         if rung == reloadRung {
@@ -119,7 +120,7 @@ extension HLSSession {
     }
 
     /// The first media playlist is there.
-    mutating func begin(_ playlist: MediaPlaylist, at time: Double) throws {
+    mutating func begin(_ playlist: MediaPlaylist, rung: Int, at time: Double) throws {
         guard !playlist.segments.isEmpty else {
             // A live stream that has only just begun.
             isLive = !playlist.hasEndList
@@ -146,10 +147,12 @@ extension HLSSession {
         }
         var player = try Player(
             title: title, configuration: configuration, algorithm: algorithm)
-        newest = newestSegment(playlist)
+        align(playlist, rung: rung, old: nil, duration: duration)
+        newest = newestSegment(playlist, rung: rung)
         playerStart = time
         let action = player.start(
-            at: time, epoch: isLive ? epoch(playlist, duration: duration, at: time) : 0,
+            at: time,
+            epoch: isLive ? epoch(playlist, rung: rung, duration: duration, at: time) : 0,
             latest: max(0, newest))
         self.player = player
         act(action, at: time)
@@ -161,16 +164,18 @@ extension HLSSession {
     }
 
     /// The newest segment that can be requested, if only by its first parts.
-    func newestSegment(_ playlist: MediaPlaylist) -> Int {
-        let whole = playlist.nextSequence - 1 - baseSequence
+    func newestSegment(_ playlist: MediaPlaylist, rung: Int) -> Int {
+        let whole = firstListed(playlist, rung: rung) + playlist.segments.count - 1
         let hasParts = usesParts(playlist) && !(playlist.partialSegment?.parts.isEmpty ?? true)
         return hasParts ? whole + 1 : whole
     }
 
     /// When media time 0 was at the encoder: by the playlist's dates, else by what it lists now.
-    func epoch(_ playlist: MediaPlaylist, duration: Double, at time: Double) -> Double {
+    func epoch(
+        _ playlist: MediaPlaylist, rung: Int, duration: Double, at time: Double
+    ) -> Double {
         let count = playlist.segments.count
-        let first = playlist.firstListedSequence - baseSequence
+        let first = firstListed(playlist, rung: rung)
         let latest = time - duration * Double(first + count)
         guard
             let dated = playlist.segments.lastIndex(where: { $0.programDateTime != nil }),
@@ -182,10 +187,11 @@ extension HLSSession {
     }
 
     /// News of a live playlist after the first.
-    mutating func follow(_ playlist: MediaPlaylist, at time: Double) {
+    mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
         guard isLive, let player, !playlist.segments.isEmpty else { return }
-        newest = max(newest, newestSegment(playlist))
-        let epoch = epoch(playlist, duration: player.title.segmentDuration, at: time)
+        newest = max(newest, newestSegment(playlist, rung: rung))
+        let epoch = epoch(
+            playlist, rung: rung, duration: player.title.segmentDuration, at: time)
         let hasDates = playlist.segments.contains { $0.programDateTime != nil }
         if hasDates, abs(epoch - player.epoch) > Self.epochTolerance {
             self.player?.correct(epoch: epoch)

@@ -5,7 +5,7 @@ import HLS
 extension HLSSession {
     func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
         guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
-        let place = segment + baseSequence - playlist.firstListedSequence
+        let place = segment - firstListed(playlist, rung: rung)
         if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
         return playlist.partialSegment?.map
     }
@@ -17,12 +17,9 @@ extension HLSSession {
             waiting[HLSRequest.Slot.media.rawValue] == nil
         else { return }
         follow(rung)
-        let sequence = segment + baseSequence
         guard let playlist = rungs[rung].playlist else { return reload(at: time) }
-        guard sequence >= playlist.firstListedSequence else {
-            return leaveBehind(playlist, at: time)
-        }
-        let place = sequence - playlist.firstListedSequence
+        let place = segment - firstListed(playlist, rung: rung)
+        guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         let isCurrent = place == playlist.segments.count
         let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
@@ -69,13 +66,13 @@ extension HLSSession {
     }
 
     /// The wanted segment has left the playlist.
-    mutating func leaveBehind(_ playlist: MediaPlaylist, at time: Double) {
+    mutating func leaveBehind(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
         guard isLive, let player, let live = player.configuration.live else {
             return end("segment \(wanted?.segment ?? 0) has left the playlist", at: time)
         }
         let duration = player.title.segmentDuration
         let edge = Int((time - player.epoch - live.targetLatency) / duration)
-        let oldest = playlist.firstListedSequence - baseSequence
+        let oldest = firstListed(playlist, rung: rung)
         wanted = nil
         act(
             self.player?.jump(to: max(oldest, min(edge, max(newest, oldest))), at: time), at: time)
@@ -101,7 +98,7 @@ extension HLSSession {
         if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
         nextPart += 1
         guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
-        let place = segment + baseSequence - playlist.firstListedSequence
+        let place = segment - firstListed(playlist, rung: rung)
         if playlist.segments.indices.contains(place),
             nextPart >= playlist.segments[place].parts.count
         {
@@ -136,7 +133,7 @@ extension HLSSession {
         guard records.count < recordLimit, let (segment, _) = wanted else { return }
         records.append(
             HLSSegmentRecord(
-                sequence: segment + baseSequence, rung: rung, requested: requestedAt,
+                sequence: sequence(segment, rung: rung), rung: rung, requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
                 transferTime: transfer, bytes: bytes, bufferBefore: bufferBefore,
                 bufferAfter: player?.bufferLevel ?? 0,

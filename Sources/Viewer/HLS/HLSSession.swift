@@ -14,8 +14,11 @@ struct HLSSession {
     var commands: [HLSCommand] = []
     var rungs: [HLSRung] = []
     var player: Player?
-    /// Media sequence number of the player's segment 0.
+    /// Media sequence number of the player's segment 0 in the first rendition heard.
     var baseSequence = 0
+    /// What the renditions' places are told by, and whose playlist gave it.
+    var anchor: Anchor?
+    var alignedRung: Int?
     var isLive = false
     /// Where the playlists' news are heard first.
     var reloadRung = 0
