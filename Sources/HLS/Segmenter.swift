@@ -15,6 +15,8 @@ import NIOCore
 /// - A discontinuity follows from new tracks, from timestamps that jump and from `interrupt()`.
 /// - After `finish()` the playlist is over; frames that come still begin a new one, whose media
 ///   sequence goes on (RFC 8216, 6.2.2).
+/// - The first media and discontinuity sequence numbers are taken from the date, so that they also
+///   go on where a server begins anew that knows nothing of the one before.
 public struct Segmenter: Sendable {
     /// What happened, in numbers.
     public struct Counts: Sendable, Hashable {
@@ -54,6 +56,7 @@ public struct Segmenter: Sendable {
     private(set) var map: MediaPlaylist.InitializationSection?
     private var mapCount = 0
     private var nextIsDiscontinuity = false
+    private var hasBegun = false
     private var isFirstOfEpoch = true
     /// Wall-clock milliseconds less media milliseconds of this epoch.
     private var dateOffset: Int64?
@@ -133,6 +136,11 @@ public struct Segmenter: Sendable {
 
     private mutating func begin(_ frame: CodedFrame, _ date: ProgramDateTime) throws {
         if isFinished { restart() }
+        if !hasBegun {
+            hasBegun = true
+            nextSequence = firstSequence(date)
+            discontinuitySequence = nextSequence
+        }
         if dateOffset == nil {
             let milliseconds = max(date.millisecondsSince1970, lastDate)
             dateOffset = milliseconds - frame.decodeTime / 90
@@ -143,6 +151,16 @@ public struct Segmenter: Sendable {
             start: frame.decodeTime, isDiscontinuity: nextIsDiscontinuity, isIndependent: true)
         nextIsDiscontinuity = false
     }
+
+    /// Segments are never so short that their numbers would overtake this: they count 0.9 of the
+    /// segment duration each, from 2026 on. Renditions that begin with one date begin alike.
+    private func firstSequence(_ date: ProgramDateTime) -> Int {
+        let milliseconds = Double(date.millisecondsSince1970 - Self.numberingBegin)
+        return max(0, Int(milliseconds / (900 * configuration.segmentDuration)))
+    }
+
+    /// 2026-01-01T00:00:00Z, ms.
+    static let numberingBegin: Int64 = 1_767_225_600_000
 
     /// A new playlist at the old address: what was listed goes, numbers go on.
     private mutating func restart() {

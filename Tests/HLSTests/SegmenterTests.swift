@@ -153,11 +153,13 @@ import Testing
         var segmenter = Segmenter(
             configuration: .init(segmentDuration: 2, window: 10), token: "a")
         segmenter.setTracks(feed.tracks)
+        var first: Int?
         var gone: [(name: String, sequence: Int)] = []
         var listed: [String] = []
         for frame in feed.frames(seconds: 100) {
             guard try segmenter.append(frame, date: Self.date) else { continue }
             let names = segmenter.playlist?.segments.map(\.uri) ?? []
+            first = first ?? segmenter.playlist?.mediaSequence
             gone += Set(listed).subtracting(names).map { ($0, segmenter.nextSequence) }
             listed = names
             for (name, sequence) in gone {
@@ -168,7 +170,7 @@ import Testing
             }
         }
         #expect(listed.count == 5)
-        #expect(segmenter.playlist?.mediaSequence == 44)
+        #expect(segmenter.playlist?.mediaSequence == first.map { $0 + 44 })
         #expect(segmenter.byteCount < 14 * 2 * 30 * 1300)
     }
 
@@ -200,6 +202,7 @@ import Testing
         segmenter.setTracks(feed.tracks)
         var watcher = PlaylistWatcher()
         try SegmenterTests.run(feed.frames(seconds: 7), &segmenter, &watcher)
+        let first = try #require(segmenter.playlist).discontinuitySequence
         segmenter.interrupt()
         try watcher.look(at: segmenter)
         feed.start = 7_040
@@ -217,8 +220,8 @@ import Testing
         let playlist = try #require(segmenter.playlist)
         let listed = playlist.segments.filter(\.isDiscontinuity).count
         let open = playlist.partialSegment?.isDiscontinuity == true ? 1 : 0
-        #expect(playlist.discontinuitySequence + listed + open == 4)
-        #expect(playlist.discontinuitySequence > 0)
+        #expect(playlist.discontinuitySequence - first + listed + open == 4)
+        #expect(playlist.discontinuitySequence > first)
         if container == .fmp4 { #expect(Set(playlist.segments.compactMap(\.map)).count >= 2) }
     }
 
@@ -233,7 +236,7 @@ import Testing
         try watcher.look(at: segmenter)
         let old = try #require(segmenter.playlist)
         #expect(old.hasEndList)
-        #expect(old.nextSequence == 5)
+        #expect(old.segments.count == 5)
         feed.start = 0
         feed.gops = [90]
         let later = ProgramDateTime(
@@ -241,10 +244,34 @@ import Testing
         try SegmenterTests.run(feed.frames(seconds: 9.5), &segmenter, &watcher, date: later)
         let new = try #require(segmenter.playlist)
         #expect(!new.hasEndList)
-        #expect(new.mediaSequence == 5)
+        #expect(new.mediaSequence == old.nextSequence)
         #expect(new.targetDuration == 3)
         #expect(new.segments[0].isDiscontinuity)
         #expect(segmenter.resource(old.segments[4].uri) != nil)
+    }
+
+    /// A server that begins anew at the same address counts on, however many segments the one
+    /// before made; renditions with one date count alike.
+    @Test func numbersGoOnAfterARestart() throws {
+        func played(_ seconds: Double, after: Int64, gops: [Int]) throws -> MediaPlaylist {
+            var feed = FrameFeed()
+            feed.gops = gops
+            var segmenter = Segmenter(configuration: .init(segmentDuration: 2), token: "a")
+            segmenter.setTracks(feed.tracks)
+            var watcher = PlaylistWatcher()
+            let begin = SegmenterTests.date.millisecondsSince1970 + after
+            try SegmenterTests.run(
+                feed.frames(seconds: seconds), &segmenter, &watcher,
+                date: ProgramDateTime(millisecondsSince1970: begin))
+            return try #require(segmenter.playlist)
+        }
+        // Segments a frame shorter than 2 s: 57 frames of 30 a second.
+        let old = try played(400, after: 0, gops: [57])
+        let new = try played(10, after: 401_000, gops: [60])
+        #expect(new.mediaSequence >= old.nextSequence)
+        #expect(new.discontinuitySequence > old.discontinuitySequence)
+        #expect(try played(10, after: 0, gops: [30]).nextSequence <= old.mediaSequence)
+        #expect(try played(10, after: 401_000, gops: [20]).mediaSequence == new.mediaSequence)
     }
 
     /// Audio that begins a little after the pictures is no reason to break anything.
@@ -268,24 +295,25 @@ import Testing
         var segmenter = Segmenter(
             configuration: .init(segmentDuration: 2, partDuration: 0.5), token: "a")
         segmenter.setTracks(feed.tracks)
-        // Segments 0 and 1, and two parts of segment 2.
+        // Two segments, and two parts of the third, whose number is `next`.
         for frame in feed.frames(seconds: 5.2) {
             _ = try segmenter.append(frame, date: SegmenterTests.date)
         }
-        #expect(segmenter.position.sequence == 2)
+        let next = try #require(segmenter.playlist).nextSequence
+        #expect(segmenter.position.sequence == next)
         #expect(segmenter.position.parts == 2)
-        #expect(segmenter.availability(sequence: 1, part: nil) == .available)
-        #expect(segmenter.availability(sequence: 1, part: 3) == .available)
-        #expect(segmenter.availability(sequence: 1, part: 99) == .available)
-        #expect(segmenter.availability(sequence: 2, part: 1) == .available)
-        #expect(segmenter.availability(sequence: 2, part: 2) == .notYet)
-        #expect(segmenter.availability(sequence: 2, part: nil) == .notYet)
-        #expect(segmenter.availability(sequence: 3, part: 0) == .notYet)
-        #expect(segmenter.availability(sequence: 4, part: nil) == .tooFarAhead)
+        #expect(segmenter.availability(sequence: next - 1, part: nil) == .available)
+        #expect(segmenter.availability(sequence: next - 1, part: 3) == .available)
+        #expect(segmenter.availability(sequence: next - 1, part: 99) == .available)
+        #expect(segmenter.availability(sequence: next, part: 1) == .available)
+        #expect(segmenter.availability(sequence: next, part: 2) == .notYet)
+        #expect(segmenter.availability(sequence: next, part: nil) == .notYet)
+        #expect(segmenter.availability(sequence: next + 1, part: 0) == .notYet)
+        #expect(segmenter.availability(sequence: next + 2, part: nil) == .tooFarAhead)
         let playlist = try #require(segmenter.playlist)
         #expect(playlist.segments[1].parts.count == 4)
-        #expect(playlist.preloadHints == [.init(uri: "a-2.2.ts")])
-        #expect(segmenter.hintedPart == "a-2.2.ts")
+        #expect(playlist.preloadHints == [.init(uri: "a-\(next).2.ts")])
+        #expect(segmenter.hintedPart == "a-\(next).2.ts")
         #expect(segmenter.report(uri: "x")?.lastPart == 1)
         let control = try #require(playlist.serverControl)
         let part = try #require(playlist.partTarget)
@@ -293,7 +321,7 @@ import Testing
         #expect(control.holdBack ?? 0 >= 6)
         #expect(control.canSkipUntil ?? 0 >= 12)
         segmenter.finish()
-        #expect(segmenter.availability(sequence: 9, part: 9) == .available)
+        #expect(segmenter.availability(sequence: next + 7, part: 9) == .available)
     }
 
     /// A player may begin with an independent part: it holds the tables too.
