@@ -4,6 +4,7 @@ public struct SegmentRow: CSVRow, Equatable {
     public var cell: Int?
     public var viewer: Int?
     public var segment: Int?
+    public var mediaSeconds: Double?
     public var rung: Int?
     public var nominalKilobits: Double?
     public var requestedSeconds: Double?
@@ -23,7 +24,10 @@ public struct SegmentRow: CSVRow, Equatable {
         .init("run_id", \.runID, "Run."),
         .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
         .init("viewer", \.viewer, "Viewer index, as in viewers.csv."),
-        .init("segment", \.segment, "Segment number of the title, from 0."),
+        .init(
+            "segment", \.segment,
+            "Number of the segment: of the title, from 0; runs: media sequence number in the "
+                + "rendition's playlist."),
         .init("rung", \.rung, "Rung of the ladder, 0 the lowest."),
         .init("nominal_kbps", \.nominalKilobits, unit: "kbit/s", "Nominal bit rate of the rung."),
         .init(
@@ -43,5 +47,8 @@ public struct SegmentRow: CSVRow, Equatable {
             "estimate_kbps", \.estimateKilobits, unit: "kbit/s",
             "Throughput estimate of the decision; empty before the first."),
         .init("abandoned_for", \.abandonedFor, "Rung it was given up for; empty = it was not."),
+        .init(
+            "media_s", \.mediaSeconds, unit: "s",
+            "When the segment began at the encoder; renditions agree on it. Runs only."),
     ]
 }

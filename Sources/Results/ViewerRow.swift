@@ -142,7 +142,8 @@ public struct ViewerRow: CSVRow, Equatable {
             "Requests that were refused, timed out or broke off, playlists included."),
         .init(
             "media_epoch_s", \.mediaEpochSeconds, unit: "s",
-            "When segment 0 of a live stream began at the encoder, from the shared start time."),
+            "When the first segment that the player was told of began at the encoder, from the "
+                + "shared start time; live only."),
         .init(
             "segment_duration_s", \.segmentDurationSeconds, unit: "s",
             "Media per segment, as the player had it."),

@@ -48,6 +48,39 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
+    /// The packager lives in the server: where the scenario allows it, it comes back on its old ports,
+    /// the publisher comes back to it, and players go on.
+    @Test func aKilledServerComesBack() async throws {
+        let viewers = """
+              - protocol: hls
+                count: 3
+                rendition: small
+
+            """
+        let trial = try TrialFault(
+            viewers: viewers, stack: "  restarts: 2\n  hls: {segment: 1s}\n", duration: "15s")
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren(3)
+        try await trial.waitUntilRunning()
+        #expect(kill(try #require(children["server"]), SIGKILL) == 0)
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        let notes = read.summary.notes
+        let note = try #require(notes.first { $0.contains("the server ended at") }, "\(notes)")
+        #expect(note.contains("in the steady window (killed by signal 9); started again at"))
+        #expect(Set(read.processes.filter { $0.role == "server" }.compactMap(\.pid)).count == 2)
+        for viewer in 0..<3 {
+            let segments = read.segments.filter { $0.viewer == viewer }
+            let numbers = segments.compactMap(\.segment)
+            #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+            // To the end of 16 s.
+            #expect(try #require(segments.last?.requestedSeconds) > 12, "\(segments)")
+        }
+        #expect(read.viewers.allSatisfy { $0.error.isEmpty })
+        try trial.expectTidy()
+    }
+
     /// A capture that was asked for is part of the trial; one that was taken where it could be had
     /// is not, but its end is told.
     @Test(

@@ -1,5 +1,6 @@
 import Foundation
 import HLS
+import NIOCore
 import Server
 import Testing
 
@@ -124,5 +125,81 @@ struct HLSFFmpegTests {
                 _ = try await push.value
             }
         }
+    }
+
+    /// A publisher is cut off and returns with larger pictures: one discontinuity, and a player shows
+    /// both sizes, every picture. ffmpeg's HLS demuxer leaves out a second EXT-X-MAP, so fMP4 is
+    /// given to it in two halves, each behind its own.
+    @Test(arguments: Container.allCases)
+    func aPublisherReturnsWithOtherPictures(_ container: Container) async throws {
+        try await withServer({
+            $0.packageHLS(container)
+            $0.publisherGraceMilliseconds = 60_000
+        }) { server in
+            try await push("160x90", [], killedAfter: "4", server)
+            try await eventually("away") { try await server.stream()?.isPublished == false }
+            let before = try await server.stream()?.videoFrames
+            try await push("320x180", ["-t", "3"], killedAfter: "60", server)
+            try await eventually("the playlist has ended") {
+                try await server.stream()?.hls?.hasEnded == true
+            }
+            #expect(try await server.stream()?.hls?.problem == nil)
+            let peer = try HLSPeer(server)
+            let folder = "/hls/live/a/"
+            let playlist = try await peer.playlist(folder + "index.m3u8")
+            #expect(playlist.segments.filter(\.isDiscontinuity).count == 1)
+            let port = try #require(server.httpPort)
+            var inputs = ["http://127.0.0.1:\(port)\(folder)index.m3u8"]
+            if container == .fmp4 {
+                let cut = try #require(playlist.segments.firstIndex { $0.isDiscontinuity })
+                inputs = []
+                for half in [playlist.segments[..<cut], playlist.segments[cut...]] {
+                    let map = try #require(half.first?.map)
+                    let names = [map.uri] + half.map(\.uri)
+                    #expect(Set(half.compactMap(\.map)).count == 1)
+                    var bytes = Data()
+                    for name in names {
+                        bytes.append(
+                            contentsOf: try await peer.get(folder + name).body.readableBytesView)
+                    }
+                    inputs.append(Shell.temporaryPath("mp4"))
+                    try bytes.write(to: URL(fileURLWithPath: inputs.last!))
+                }
+            }
+            defer {
+                for path in inputs { try? FileManager.default.removeItem(atPath: path) }
+            }
+            var widths: [Int] = []
+            for input in inputs {
+                let played = try await Shell.run(
+                    ["ffprobe", "-v", "error"]
+                        + (container == .ts ? ["-live_start_index", "0"] : []) + [
+                            "-select_streams", "v", "-show_entries", "frame=width", "-of",
+                            "csv=p=0",
+                            input,
+                        ])
+                #expect(played.status == 0)
+                #expect(played.errors.isEmpty, "\(played.errors)")
+                widths += played.output.split(separator: "\n").compactMap { line in
+                    line.split(separator: ",").first.flatMap { Int($0) }
+                }
+            }
+            #expect(widths == widths.sorted())
+            #expect(widths.filter { $0 == 160 }.count == before)
+            #expect(widths.filter { $0 == 320 }.count == 75)
+        }
+    }
+
+    /// - Parameter seconds: after which it is killed: its connection breaks off.
+    private func push(
+        _ size: String, _ limits: [String], killedAfter seconds: String, _ server: RelayServer
+    ) async throws {
+        _ = try await Shell.run(
+            ["timeout", "-s", "KILL", seconds, "ffmpeg", "-nostdin", "-v", "error", "-re"]
+                + limits + [
+                    "-f", "lavfi", "-i", "testsrc2=size=\(size):rate=25", "-c:v", "libx264",
+                    "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-f", "flv",
+                    "rtmp://127.0.0.1:\(server.rtmpPort)/live/a",
+                ])
     }
 }

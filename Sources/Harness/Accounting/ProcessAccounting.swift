@@ -50,11 +50,11 @@ public struct ProcessAccounting: Sendable {
         for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
     }
 
-    /// Takes these encoders for those there were. What one used between the last sample and its end
-    /// is lost; one that is new is accounted from its start.
-    public mutating func setEncoders(_ encoders: [AccountedGroup]) {
-        groups.removeAll { $0.role == AccountedGroup.encoderRole }
-        groups += encoders
+    /// Takes these groups for those that the role had. What one used between the last sample and
+    /// its end is lost; one that is new is accounted from its start.
+    public mutating func set(_ new: [AccountedGroup], ofRole role: String) {
+        groups.removeAll { $0.role == role }
+        groups += new
     }
 
     /// CPU seconds per second that processes of this name used over the steady window so far; nil

@@ -71,7 +71,17 @@ public struct FidelityJob {
                 description: "\(results.path) has no live HLS viewers that played anything")
         }
         let bySession = Dictionary(grouping: segments) { $0.viewer ?? -1 }
-        let sizes = SegmentSizes(segments) { plan.viewers[$0 % Plan.sessionStride].stream }
+        let durations = Dictionary(
+            adaptive.compactMap { row in
+                row.segmentDurationSeconds.map { (row.stream, $0) }
+            }, uniquingKeysWith: { a, _ in a })
+        let sizes = SegmentSizes(segments, durations: durations) {
+            plan.viewers[$0 % Plan.sessionStride].stream
+        }
+        guard !sizes.isEmpty else {
+            throw FidelityError(
+                description: "\(results.path)/segments.csv has no media_s; run the scenario again")
+        }
         let publishDelay = publishDelay(adaptive, bySession)
         var measured: [Session] = []
         var simulated: [Session] = []
@@ -97,14 +107,14 @@ public struct FidelityJob {
     ) -> Double {
         var least = Double.infinity
         for row in viewers {
-            guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
-                let duration = row.segmentDurationSeconds
-            else { continue }
+            guard let index = row.viewer, let duration = row.segmentDurationSeconds else {
+                continue
+            }
             for segment in segments[index] ?? [] {
-                guard let number = segment.segment, let asked = segment.requestedSeconds else {
+                guard let begun = segment.mediaSeconds, let asked = segment.requestedSeconds else {
                     continue
                 }
-                least = min(least, asked - epoch - duration * Double(number + 1))
+                least = min(least, asked - begun - duration)
             }
         }
         return least.isFinite ? max(0, least * 1000) : 0
@@ -123,7 +133,7 @@ public struct FidelityJob {
         guard !bitrates.isEmpty else { return nil }
         let title = try Title(
             name: row.stream, segmentDuration: duration * 1000, bitrates: bitrates,
-            sizes: sizes.table(row.stream, bitrates, duration: duration * 1000))
+            sizes: sizes.table(row.stream, bitrates))
         guard let spec = plan.hlsSpec(viewer, url: ""),
             let algorithm = AlgorithmName(parsing: spec.algorithm)
         else { return nil }
@@ -135,7 +145,7 @@ public struct FidelityJob {
         simulated.arrival = start * 1000
         simulated.watchTime = (joined + length - start) * 1000
         var timeline = LiveTimeline()
-        timeline.epoch = epoch * 1000
+        timeline.epoch = sizes.epoch(row.stream, near: epoch) * 1000
         timeline.publishDelay = publishDelay
         timeline.playlists = PlaylistReloads(
             interval: interval * 1000, bits: Double(row.playlistBytes ?? 0) * 8,
@@ -215,34 +225,65 @@ public struct FidelityError: Error, CustomStringConvertible {
     public var description: String
 }
 
-/// Bits of every segment that anybody fetched, by stream, rung and number.
+/// Bits of every segment that anybody fetched, by stream, rung and when the segment began: the
+/// renditions' own numbers need not agree.
 private struct SegmentSizes {
-    private var bits: [String: [Int: Double]] = [:]
-    private var last: [String: Int] = [:]
+    private struct Stream {
+        /// Seconds.
+        var duration: Double
+        /// When the first of its segments that anybody fetched began (s), and how many follow.
+        var first = Double.infinity
+        var count = 0
+        /// By rung and place after the first.
+        var bits: [Int: [Int: Double]] = [:]
+    }
+    private var streams: [String: Stream] = [:]
 
-    /// - Parameter stream: of a viewer.
-    init(_ rows: [SegmentRow], stream: (Int) -> String) {
+    var isEmpty: Bool { streams.values.allSatisfy { $0.count == 0 } }
+
+    /// - Parameters:
+    ///   - durations: of a stream's segments, s.
+    ///   - stream: of a viewer.
+    init(_ rows: [SegmentRow], durations: [String: Double], stream: (Int) -> String) {
+        streams = durations.mapValues { Stream(duration: $0) }
+        for row in rows {
+            guard let viewer = row.viewer, let begun = row.mediaSeconds else { continue }
+            let name = stream(viewer)
+            guard let known = streams[name] else { continue }
+            streams[name]?.first = min(known.first, begun)
+        }
         for row in rows where row.abandonedFor == nil {
-            guard let viewer = row.viewer, let rung = row.rung, let number = row.segment,
+            guard let viewer = row.viewer, let rung = row.rung, let begun = row.mediaSeconds,
                 let bytes = row.bytes, bytes > 0
             else { continue }
-            let stream = stream(viewer)
-            bits["\(stream)/\(rung)", default: [:]][number] = Double(bytes) * 8
-            last[stream] = max(last[stream] ?? 0, number)
+            let name = stream(viewer)
+            guard let known = streams[name] else { continue }
+            let place = Int(((begun - known.first) / known.duration).rounded())
+            streams[name]?.bits[rung, default: [:]][place] = Double(bytes) * 8
+            streams[name]?.count = max(known.count, place + 1)
         }
     }
 
+    /// When the table's first segment began, in a viewer's own reckoning (s).
+    /// - Parameter epoch: when one of its segments began.
+    func epoch(_ stream: String, near epoch: Double) -> Double {
+        guard let known = streams[stream] else { return epoch }
+        return epoch + ((known.first - epoch) / known.duration).rounded() * known.duration
+    }
+
     /// `[segment][rung]`; what nobody fetched has the mean of its rendition.
-    func table(_ stream: String, _ bitrates: [Double], duration: Double) -> [[Double]] {
+    func table(_ stream: String, _ bitrates: [Double]) -> [[Double]] {
+        guard let known = streams[stream] else { return [] }
         let columns = bitrates.enumerated().map { rung, bitrate in
-            let known = bits["\(stream)/\(rung)"] ?? [:]
+            let bits = known.bits[rung] ?? [:]
             let mean =
-                known.isEmpty
-                ? bitrate * duration : known.values.reduce(0, +) / Double(known.count)
-            return (known: known, mean: mean)
+                bits.isEmpty
+                ? bitrate * known.duration * 1000
+                : bits.values.reduce(0, +) / Double(bits.count)
+            return (bits: bits, mean: mean)
         }
-        return (0...(last[stream] ?? 0)).map { number in
-            columns.map { $0.known[number] ?? $0.mean }
+        return (0..<known.count).map { place in
+            columns.map { $0.bits[place] ?? $0.mean }
         }
     }
 }

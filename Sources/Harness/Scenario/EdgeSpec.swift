@@ -61,6 +61,10 @@ extension ScenarioSpec {
 enum EdgeRules {
     /// HLS viewers play through the edges where there are any; those that do not cross the WAN.
     static func apply(to scenario: inout Scenario, reader: inout ScenarioReader) {
+        if scenario.stack.restarts > 0, scenario.stack.driver != .embedded {
+            reader.report(
+                at: "stack.restarts", "only the embedded stack is started again by the run")
+        }
         guard let edges = scenario.stack.edges else { return }
         for index in scenario.viewers.indices where scenario.viewers[index].adaptive != nil {
             let via = scenario.viewers[index].via ?? .edge

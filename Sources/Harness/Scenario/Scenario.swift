@@ -64,6 +64,8 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var edges: EdgeSpec?
     /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
     public var uplink: Bitrate?
+    /// How often a server that ends in mid-run is started again; embedded only.
+    public var restarts = 0
 
     /// Settings that the driver cannot honour and that therefore do not hold in its runs.
     public var unsupportedSettings: [String] {

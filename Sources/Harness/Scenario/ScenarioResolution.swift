@@ -37,7 +37,8 @@ extension StackSpec {
             url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"),
             hls: object.object("hls").map(HLSSpec.init), hlsURL: object.text("hls_url"),
             edges: object.object("edges").map(EdgeSpec.init),
-            uplink: object.number("uplink").map { Bitrate(bitsPerSecond: Int($0)) })
+            uplink: object.number("uplink").map { Bitrate(bitsPerSecond: Int($0)) },
+            restarts: object.integer("restarts")!)
     }
 }
 

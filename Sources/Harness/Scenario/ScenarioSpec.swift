@@ -60,6 +60,9 @@ enum ScenarioSpec {
         .optional(
             "uplink", .quantity(.bitrate, allowsZero: false),
             "What the embedded stack's HTTP may send, all viewers together; root only."),
+        .standard(
+            "restarts", .integer(0...100), "0",
+            "How often an embedded server that ends is started again; then its end fails the run."),
     ])
 
     static let hls = ObjectSpec(fields: [

@@ -4,16 +4,23 @@ public import Server
 /// Our own relay, as a child process of this binary.
 public actor EmbeddedDriver: StackDriver {
     public nonisolated let name = "embedded"
-    private let configuration: ServerConfiguration
+    private var configuration: ServerConfiguration
     private let cpus: CPUSet?
     private let logDirectory: String
+    private let restartLimit: Int
     private var handle: RoleHandle<ServerRole>?
+    private var watch: Task<Void, Never>?
     private let onStatus: @Sendable (ServerStatus) -> Void
+    public private(set) var restarts: [StackRestart] = []
+    /// How the server ended that is not started again.
+    public private(set) var exitStatus: ExitStatus?
 
-    /// - Parameter onStatus: called with the server's status, once a second where it has encoders.
+    /// - Parameters:
+    ///   - restarts: how often a server that ends in mid-run is started again, on its old ports.
+    ///   - onStatus: called with the server's status, once a second where it has encoders.
     public init(
         _ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String,
-        onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
+        restarts: Int = 0, onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) {
         self.onStatus = onStatus
         var configuration = configuration
@@ -22,35 +29,68 @@ public actor EmbeddedDriver: StackDriver {
         self.configuration = configuration
         self.cpus = cpus
         self.logDirectory = logDirectory
+        restartLimit = restarts
     }
 
     public func start() async throws(StackError) -> StackEndpoints {
+        let ready = try await launch()
+        configuration.rtmpPort = ready.rtmpPort
+        configuration.httpPort = ready.httpPort ?? 0
+        watch = Task { await self.supervise() }
+        return StackEndpoints(
+            rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
+            httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },
+            hlsURL: configuration.hls == nil
+                ? nil
+                : ready.httpPort.map { "http://127.0.0.1:\($0)/hls/live/{stream}/master.m3u8" })
+    }
+
+    private func launch() async throws(StackError) -> ServerRole.Ready {
         do {
+            let suffix = restarts.isEmpty ? "" : "-again-\(restarts.count)"
             let handle = try RoleHandle<ServerRole>(
-                name: "server-0", logDirectory: logDirectory, cpus: cpus, config: configuration,
-                onInterval: onStatus)
+                name: "server-0\(suffix)", logDirectory: logDirectory, cpus: cpus,
+                config: configuration, onInterval: onStatus)
             self.handle = handle
             let ready = try await handle.waitUntilReady()
             // Reports every second begin with the start.
             if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
-            return StackEndpoints(
-                rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
-                httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },
-                hlsURL: configuration.hls == nil
-                    ? nil
-                    : ready.httpPort.map {
-                        "http://127.0.0.1:\($0)/hls/live/{stream}/master.m3u8"
-                    })
+            return ready
         } catch {
             await handle?.kill()
             throw StackError(driver: name, message: error.message)
         }
     }
 
+    /// Waits for the server's end, and starts it again as often as it may be.
+    private func supervise() async {
+        let policy = RestartPolicy()
+        while !Task.isCancelled {
+            guard let status = handle?.exitStatus else {
+                try? await Task.sleep(for: .milliseconds(20))
+                continue
+            }
+            guard restarts.count < restartLimit else {
+                exitStatus = status
+                return
+            }
+            let now = ClockOffsetSampler.monotonicNanoseconds()
+            restarts.append(StackRestart(status: status, endedNanoseconds: now))
+            let delay = policy.delayMilliseconds(failures: restarts.count, jitter: 0)
+            try? await Task.sleep(for: .milliseconds(delay))
+            // One that cannot begin has ended, and is tried again.
+            if !Task.isCancelled, (try? await launch()) != nil {
+                restarts[restarts.count - 1].backNanoseconds =
+                    ClockOffsetSampler.monotonicNanoseconds()
+            }
+        }
+    }
+
     public var processGroups: [Int32] { handle.map { [$0.pid] } ?? [] }
-    public var exitStatus: ExitStatus? { handle?.exitStatus }
 
     public func stop() async {
+        watch?.cancel()
+        await watch?.value
         _ = await handle?.finish(timeout: .seconds(5))
         handle = nil
     }

@@ -45,6 +45,15 @@ public struct StackError: Error, Sendable, CustomStringConvertible {
     public var description: String { "\(driver): \(message)" }
 }
 
+/// A server that ended on its own and was started again.
+public struct StackRestart: Sendable, Hashable {
+    public var status: ExitStatus
+    /// Monotonic clock: seen to have ended.
+    public var endedNanoseconds: Int64
+    /// Monotonic clock: it accepts connections again; nil = not yet.
+    public var backNanoseconds: Int64?
+}
+
 /// Starts and stops a server under test.
 public protocol StackDriver: Sendable {
     var name: String { get }
@@ -55,9 +64,17 @@ public protocol StackDriver: Sendable {
     /// Process groups to account the server's CPU to; empty where it runs elsewhere.
     var processGroups: [Int32] { get async }
 
-    /// How the server ended, if it has: a crash in mid-run ends the trial.
+    /// How the server ended, if it has: a crash in mid-run ends the trial. One that is being started
+    /// again has not.
     var exitStatus: ExitStatus? { get async }
+
+    /// The server's ends in mid-run after which it was started again.
+    var restarts: [StackRestart] { get async }
 
     /// Stops the stack and removes its files; returns once no process of it is left.
     func stop() async
+}
+
+extension StackDriver {
+    public var restarts: [StackRestart] { [] }
 }

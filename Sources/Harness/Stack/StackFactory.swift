@@ -42,7 +42,8 @@ extension StackSpec {
             configuration.congestionControl = congestionControl
             configuration.add(ladders: streams, cpus: cpus)
             return EmbeddedDriver(
-                configuration, cpus: cpus, logDirectory: logDirectory, onStatus: onStatus)
+                configuration, cpus: cpus, logDirectory: logDirectory, restarts: restarts,
+                onStatus: onStatus)
         case .nginxRTMP:
             return NginxRTMPDriver(
                 .init(

@@ -63,6 +63,7 @@ extension ResultsAssembly {
                 row.runID = runID
                 row.viewer = report.index
                 row.segment = record.sequence
+                row.mediaSeconds = joined + record.mediaTime / 1000
                 row.rung = record.rung
                 row.nominalKilobits = report.bitrates[record.rung]
                 row.requestedSeconds = joined + record.requested / 1000

@@ -98,7 +98,7 @@ extension TrialRunner {
     func followEncoders(isSteady: Bool) {
         guard plan.hasEncoders, let status = observations.snapshot.server else { return }
         encoders.receive(status, seconds: elapsed, isInWindow: isSteady)
-        accounting?.setEncoders(Self.accounted(status))
+        accounting?.set(Self.accounted(status), ofRole: AccountedGroup.encoderRole)
     }
 
     static func accounted(_ status: ServerStatus) -> [AccountedGroup] {

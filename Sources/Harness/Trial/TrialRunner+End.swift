@@ -84,6 +84,7 @@ extension TrialRunner {
                 lost.append("capture-0: \(assembly.wire.capture.reason)")
             }
         }
+        notes += await serverNotes()
         await driver?.stop()
         assembly.live = observations.snapshot
         clock.sample()

@@ -265,10 +265,7 @@ public actor TrialRunner {
 
     private func makeAccounting() async -> ProcessAccounting {
         var groups: [AccountedGroup] = []
-        for group in await driver?.processGroups ?? [] {
-            groups.append(
-                AccountedGroup(role: "server", processGroup: group, ignoredCommands: ["sh"]))
-        }
+        groups += await accountedServer()
         groups += publishers.map {
             AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
         }
@@ -315,6 +312,7 @@ public actor TrialRunner {
             }
             let isSteady = next > window.startNanoseconds && next <= window.endNanoseconds
             accounting?.sample(time: elapsed, isSteady: isSteady)
+            await followServer()
             followEncoders(isSteady: isSteady)
             if next == edges.first { edges.removeFirst() }
             clock.sample()

@@ -131,9 +131,12 @@ extension HLSSession {
         _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, abandonedFor: Int?
     ) {
         guard records.count < recordLimit, let (segment, _) = wanted else { return }
+        let mediaTime =
+            player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
         records.append(
             HLSSegmentRecord(
-                sequence: sequence(segment, rung: rung), rung: rung, requested: requestedAt,
+                sequence: sequence(segment, rung: rung), mediaTime: mediaTime, rung: rung,
+                requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
                 transferTime: transfer, bytes: bytes, bufferBefore: bufferBefore,
                 bufferAfter: player?.bufferLevel ?? 0,

@@ -82,11 +82,10 @@ struct HLSSession {
     /// nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
         guard let player, let live = player.configuration.live else { return nil }
-        let duration = player.title.segmentDuration
-        let epoch = player.epoch - Double(baseSequence) * duration
         let target = rungs.lazy.compactMap { $0.playlist?.targetDuration }.first ?? 0
         return HLSLiveFacts(
-            segmentDuration: duration, epochNanoseconds: joinedAt + Int64(epoch * 1e6),
+            segmentDuration: player.title.segmentDuration,
+            epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
             targetLatency: live.targetLatency, reloadInterval: Double(target) * 1000,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
             playerStart: playerStart)

@@ -113,8 +113,10 @@ public struct HLSPlaybackReport: Codable, Sendable, Hashable {
 
 /// One segment request of an HLS viewer. Times are ms from the viewer's join.
 public struct HLSSegmentRecord: Codable, Sendable, Hashable {
-    /// Media sequence number.
+    /// Media sequence number in the rendition's playlist.
     public var sequence: Int
+    /// When the segment began at the encoder, ms from the viewer's join; VOD: its media time.
+    public var mediaTime: Double
     public var rung: Int
     public var requested: Double
     /// nil where the server held the request back.
@@ -161,7 +163,7 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
 public struct HLSLiveFacts: Codable, Sendable, Hashable {
     /// Media per segment, ms.
     public var segmentDuration: Double
-    /// When media sequence number 0 began at the encoder, CLOCK_MONOTONIC nanoseconds.
+    /// When the first segment that was listed began at the encoder, CLOCK_MONOTONIC nanoseconds.
     public var epochNanoseconds: Int64
     /// Distance that the player kept from the live edge, ms.
     public var targetLatency: Double
