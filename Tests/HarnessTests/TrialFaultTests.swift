@@ -81,6 +81,37 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
+    /// The disk of the results fills up in mid-run: players and server do not notice, the run says so
+    /// and leaves its results where there is room.
+    @Test(.enabled(if: geteuid() == 0, "only root mounts"))
+    func aFullDisk() async throws {
+        // Seen by the run alone; what fills it does so once, after the run has begun to write.
+        let script = """
+            mkdir -p "$0/results" && mount -t tmpfs -o size=1m none "$0/results" || exit 90
+            export TMPDIR="$0/"
+            (sleep 2.5; head -c 2m /dev/zero >"$0/results/fill") 2>/dev/null &
+            exec "$@"
+            """
+        let trial = try TrialFault(script: script, duration: "4s")
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        #expect(trial.text.contains("is the disk full?"), "\(trial.text)")
+        let names = try FileManager.default.contentsOfDirectory(
+            atPath: "\(trial.directory)/millrace-results")
+        try #require(names.count == 1, "\(names)")
+        let path = "\(trial.directory)/millrace-results/\(names[0])"
+        let read = try RunResults(path: path)
+        #expect(read.summary.outcome == .passed)
+        #expect(read.summary.viewersJoined == 6)
+        #expect(
+            read.summary.notes.contains {
+                $0.hasPrefix("the results are not where they were meant")
+            },
+            "\(read.summary.notes)")
+        #expect(read.renditions.contains { ($0.framesReceived ?? 0) > 0 })
+        #expect(trial.text.contains(path))
+    }
+
     /// A capture that was asked for is part of the trial; one that was taken where it could be had
     /// is not, but its end is told.
     @Test(
@@ -150,226 +181,5 @@ struct TrialFaultTests {
         }
         try trial.expectTidy()
         try await trial.expectGone(Array(children.values))
-    }
-}
-
-/// One `millrace run` of a small scenario.
-final class TrialFault {
-    /// Beside the test bundle.
-    static let program: String? = {
-        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        for directory in [bundle, Bundle.main.bundleURL].flatMap({
-            [$0, $0.deletingLastPathComponent()]
-        }) {
-            let path = directory.appendingPathComponent("millrace").path
-            var isDirectory: ObjCBool = false
-            if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
-                !isDirectory.boolValue
-            {
-                return path
-            }
-        }
-        return nil
-    }()
-
-    static let scenario = """
-        version: 1
-        name: fault
-        stack:
-          driver: embedded
-        streams:
-          - name: live
-            renditions:
-              - name: small
-                source:
-                  synthetic:
-                    width: 160
-                    height: 90
-                    fps: 15
-                    gop: 1s
-                    bitrate: 200kbps
-        viewers:
-          - protocol: rtmp
-            count: 4
-            probes: 25%
-          - protocol: http-flv
-            count: 2
-        warmup: 1s
-        duration: 3s
-        drain: 500ms
-        capture:
-          enabled: false
-        # Whether a busy machine voids a run is not what these tests ask.
-        validity:
-          generator_lag_p99: 10s
-          viewer_lag_p99: 10s
-          steal: 100%
-          offered: 0%
-          clock_step: 1h
-          link_lateness_p99: 10s
-
-        """
-
-    let results: String
-    private let directory: String
-    private let process = Process()
-    private let log: String
-    private var ended = false
-
-    var pid: pid_t { process.processIdentifier }
-
-    /// - Parameters:
-    ///   - viewers: instead of the scenario's.
-    ///   - stack: more keys of the stack, in lines of their own.
-    ///   - duration: of the steady window; long where a test ends the run itself, so that a busy
-    ///     machine does not end it first.
-    ///   - scenario: instead of all of it.
-    init(
-        results: String? = nil, capture: String = "false", viewers: String? = nil,
-        stack: String = "", duration: String = "3s", scenario: String = TrialFault.scenario
-    ) throws {
-        let files = FileManager.default
-        directory =
-            files.temporaryDirectory
-            .appendingPathComponent("millrace-fault-\(UUID().uuidString)").path
-        self.results = results ?? "\(directory)/results"
-        log = "\(directory)/log"
-        try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        var text = scenario.replacing("enabled: false", with: "enabled: \(capture)")
-        text = text.replacing("duration: 3s", with: "duration: \(duration)")
-        text = text.replacing("driver: embedded\n", with: "driver: embedded\n" + stack)
-        if let viewers, let start = text.range(of: "viewers:\n"),
-            let end = text.range(of: "warmup:")
-        {
-            text.replaceSubrange(start.upperBound..<end.lowerBound, with: viewers)
-        }
-        try text.write(toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
-        _ = files.createFile(atPath: log, contents: nil)
-        process.executableURL = URL(fileURLWithPath: try #require(Self.program))
-        process.arguments = ["run", "\(directory)/fault.yml", "--results", self.results]
-        process.standardInput = FileHandle.nullDevice
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-        process.standardOutput = handle
-        process.standardError = handle
-        try process.run()
-    }
-
-    func remove() {
-        if process.isRunning { kill(pid, SIGKILL) }
-        try? FileManager.default.removeItem(atPath: directory)
-    }
-
-    var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
-
-    private func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try !condition() {
-            try #require(ContinuousClock.now < deadline, "\(what): \(text)")
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
-
-    /// The children's process IDs by role, once all are there.
-    func waitForChildren(_ count: Int = 4) async throws -> [String: pid_t] {
-        var children: [String: pid_t] = [:]
-        try await eventually("\(count) children") {
-            try #require(process.isRunning, "\(text)")
-            children = Self.children(of: pid)
-            return children.count == count
-        }
-        return children
-    }
-
-    private static func children(of parent: pid_t) -> [String: pid_t] {
-        var found: [String: pid_t] = [:]
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
-            guard let pid = pid_t(name), let stat = ProcFile.read("/proc/\(pid)/stat"),
-                let end = stat.lastIndex(of: ")")
-            else { continue }
-            let fields = stat[stat.index(after: end)...].split(separator: " ")
-            guard fields.count > 1, pid_t(fields[1]) == parent else { continue }
-            let command = (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
-            if command.count >= 3, command[1] == "worker" { found[String(command[2])] = pid }
-        }
-        return found
-    }
-
-    /// Into the steady window: the manifest's owner file is there from the start, the viewers'
-    /// sockets only once the run is on.
-    func waitUntilRunning(warmup: Duration = .milliseconds(1800)) async throws {
-        try await eventually("the run is on") {
-            try #require(process.isRunning, "\(text)")
-            return text.contains("playing")
-        }
-        // The warm-up is one second of the shared clock, where no other is given.
-        let mark = ContinuousClock.now + warmup
-        try await eventually("the window has begun") { ContinuousClock.now > mark }
-    }
-
-    /// Until the interim results hold a delay.
-    func waitForInterimDelay() async throws {
-        try await eventually("interim results") {
-            try #require(process.isRunning, "\(text)")
-            return try partials().contains { name in
-                let rows = try? String(
-                    contentsOfFile: "\(results)/\(name)/delay.csv", encoding: .utf8)
-                return (rows ?? "").split(separator: "\n").count > 1
-            }
-        }
-    }
-
-    func interrupt(_ signal: Int32 = SIGINT) -> Bool { kill(pid, signal) == 0 }
-
-    /// Waits for the end; the exit code, or the signal's number as a negative one.
-    func finish() async throws -> Int32 {
-        try await eventually("the run ends") { !process.isRunning }
-        return process.terminationReason == .exit
-            ? process.terminationStatus : -process.terminationStatus
-    }
-
-    private func names() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: results)
-    }
-
-    func directories() throws -> [String] { try names().filter { !$0.hasPrefix(".") } }
-    func partials() throws -> [String] { try names().filter { $0.hasSuffix(".partial") } }
-
-    private func only() throws -> String {
-        let all = try directories()
-        try #require(all.count == 1, "\(text)")
-        return "\(results)/\(all[0])"
-    }
-
-    func summary() throws -> Summary { try RunResults(path: only()).summary }
-    func manifest() throws -> Manifest { try RunResults(path: only()).manifest }
-    func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: only()) }
-
-    func lines(_ name: String) throws -> Int {
-        try String(contentsOfFile: "\(only())/\(name)", encoding: .utf8).split(separator: "\n")
-            .count
-    }
-
-    /// Nothing with a temporary name is left.
-    func expectTidy() throws {
-        #expect(try partials().isEmpty)
-        let walk = try #require(FileManager.default.enumerator(atPath: results))
-        for case let path as String in walk {
-            let name = path.split(separator: "/").last ?? ""
-            #expect(
-                !name.hasSuffix(".tmp") && !name.contains(".partial") && name != ".owner", "\(path)"
-            )
-        }
-    }
-
-    /// The processes have ended, zombies aside, which are another's to reap.
-    func expectGone(_ pids: [pid_t]) async throws {
-        try await eventually("\(pids) are gone") {
-            pids.allSatisfy { pid in
-                guard let stat = ProcFile.read("/proc/\(pid)/stat"),
-                    let end = stat.lastIndex(of: ")")
-                else { return true }
-                return stat[stat.index(after: end)...].split(separator: " ").first == "Z"
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ import Viewer
 /// What is written while a trial runs, and what is gathered at its end.
 extension TrialRunner {
     /// What the children have said so far, so that a runner that is killed leaves it behind.
-    /// Every file is replaced whole; a disk that is full shows at the end of the run.
+    /// Every file is replaced whole; what a full disk does not take is said once.
     func writeInterimResults() {
         var assembly = ResultsAssembly(
             scenario: scenario, plan: plan, manifest: baseManifest, window: window,
@@ -23,7 +23,43 @@ extension TrialRunner {
             .interrupted, "the run was cut off before its end; figures are those of \(seconds) s"
         )
         assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
-        try? assembly.writeInterim(to: writer)
+        do {
+            try assembly.writeInterim(to: writer)
+        } catch {
+            guard !hasSaidUnwritable else { return }
+            hasSaidUnwritable = true
+            let words = "at \(seconds) s the results could not be written: \(error)"
+            notes.append(words)
+            progress.say(words + " The run goes on; make room before its end")
+        }
+    }
+
+    /// What was measured is not lost with the disk that it was meant for: it goes where temporary
+    /// files go.
+    /// - Throws: `error` where it cannot go there either.
+    func rescue(
+        _ assembly: ResultsAssembly, after error: ResultsError
+    ) throws(ResultsError) -> (path: String, summary: Summary) {
+        let files = FileManager.default
+        var assembly = assembly
+        assembly.notes.append("the results are not where they were meant to be: \(error)")
+        guard
+            let other = try? ResultsWriter(
+                parent: NSTemporaryDirectory() + "millrace-results", runID: writer.runID)
+        else { throw error }
+        // Logs, and what children wrote themselves.
+        for name in (try? files.contentsOfDirectory(atPath: writer.partialPath)) ?? []
+        where name != StaleRuns.ownerFile {
+            try? files.copyItem(
+                atPath: "\(writer.partialPath)/\(name)", toPath: "\(other.partialPath)/\(name)")
+        }
+        guard let summary = try? assembly.write(to: other), (try? other.commit()) != nil else {
+            try? files.removeItem(atPath: other.partialPath)
+            throw error
+        }
+        try? files.removeItem(atPath: writer.partialPath)
+        progress.say("\(error) The results are in \(other.finalPath) instead")
+        return (other.finalPath, summary)
     }
 
     /// Takes the final reports, stops every child and hands all over. A generator whose report

@@ -34,6 +34,7 @@ public actor TrialRunner {
     /// Why the trial ended before its time, and whose fault it was.
     var early: (outcome: Summary.Outcome, reason: String)?
     var notes: [String] = []
+    var hasSaidUnwritable = false
     private(set) var isInterrupted = false
     /// What the generators' and the embedded server's sockets really have.
     private var usedCongestionControl: String
@@ -85,9 +86,13 @@ public actor TrialRunner {
             early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
             assembly = await collect()
         }
-        let summary = try assembly.write(to: writer)
-        try writer.commit()
-        return (writer.finalPath, summary)
+        do throws(ResultsError) {
+            let summary = try assembly.write(to: writer)
+            try writer.commit()
+            return (writer.finalPath, summary)
+        } catch {
+            return try rescue(assembly, after: error)
+        }
     }
 
     /// The manifest from the first moment on: a runner that is killed leaves a readable directory.
