@@ -89,7 +89,9 @@ struct TrialEncoderTests {
             #expect(abs((wire.stampsExpected ?? 0) - frames) <= 2)
             #expect(try #require(wire.encoderDelayP50Milliseconds) > 0)
             let hops = Set(results.delay.filter { $0.rendition == rendition }.map(\.hop))
-            #expect(hops == ["end-to-end", "relay", "encoder", "delivery"])
+            // Somebody plays "hi" over HLS, too.
+            let packaged = rendition == "hi" ? ["packager"] : []
+            #expect(hops == Set(["end-to-end", "relay", "encoder", "delivery"] + packaged))
         }
         guard captures else { return }
         #expect(
@@ -98,6 +100,20 @@ struct TrialEncoderTests {
             results.renditions.first {
                 $0.vantage == "wire" && $0.playProtocol == "hls" && $0.rendition == "hi"
             })
+        let probed = try #require(
+            results.renditions.first {
+                $0.vantage == "viewer" && $0.playProtocol == "hls" && $0.rendition == "hi"
+            })
+        #expect((probed.framesExpected ?? 0) > 60)
+        #expect(probed.framesReceived == probed.framesExpected)
+        let way = [
+            try #require(probed.ingestDelayP50Milliseconds),
+            try #require(probed.packagerDelayP50Milliseconds),
+            try #require(probed.delayP50Milliseconds),
+        ]
+        #expect(way[0] > 0 && way == way.sorted(), "\(way)")
+        // What is published has come through the encoder before.
+        #expect(way[1] > way[0] + (probed.encoderDelayP50Milliseconds ?? 1e9) * 0.5)
         #expect(try #require(hls.wireKilobits) > 0)
         #expect(try #require(hls.wireBytes) > (hls.payloadBytes ?? 0))
         #expect(hls.muxOverhead != nil)

@@ -156,10 +156,11 @@ enum ScenarioSpec {
             .required("count", .integer(1...maximumViewers), "How many viewers."),
             .standard("rendition", .text(.name), "all", "A rendition's name, or all."),
             .standard("stream", .text(.streamName), "all", "A stream's name, or all."),
-            .standard(
+            .optional(
                 "probes",
-                .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]), "5%",
-                "Viewers that time each frame: a share (at least one a rendition) or a count."),
+                .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]),
+                "Viewers that time each frame: a share (at least one a rendition) or a count; default 5%, of HLS viewers 1."
+            ),
             .optional(
                 "arrival", .object(arrival), "When viewers join; default: over 60 % of warmup."),
             .standard("mode", .choice(["lazy", "prompt"]), "lazy", "How load viewers read."),

@@ -73,7 +73,7 @@ extension ResultsAssembly {
     }
 
     /// Of each published stream: from the intended time to its last byte into the server.
-    private var ingestDelay: [(publisher: PublisherPlan, delay: DelayHistogram)] {
+    var ingestDelay: [(publisher: PublisherPlan, delay: DelayHistogram)] {
         // Both ends on one clock: the difference of the clocks is known to some microseconds.
         let offset = clock.offset.minimumNanoseconds
         return plan.publishers.filter(\.isPublished).map { publisher in
@@ -106,11 +106,11 @@ extension ResultsAssembly {
         return delay
     }
 
-    /// The hops that an encoded stream has beside relay and end-to-end.
+    /// The hops beside relay and end-to-end; of runs with encoders or probes of HLS.
     func hopDelayRows(
         _ groups: [RenditionGroup], _ encoded: [String: EncodedFrames]
     ) -> [DelayRow] {
-        guard plan.hasEncoders else { return [] }
+        guard plan.keepsIngressFrames else { return [] }
         var rows: [DelayRow] = []
         for (publisher, delay) in ingestDelay {
             rows += delayRows(

@@ -55,6 +55,14 @@ extension TrialRunner {
                 isLost(handle.name, handle.failure)
             }
         }
+        for handle in hlsProbes {
+            if let report = await handle.finish() {
+                assembly.hls += report.viewers
+                assembly.probeLag.add(report.windowLag)
+            } else {
+                isLost(handle.name, handle.failure)
+            }
+        }
         for handle in load {
             if let report = await handle.finish() {
                 assembly.load += report.viewers
