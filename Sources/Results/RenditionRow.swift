@@ -32,6 +32,9 @@ public struct RenditionRow: CSVRow, Equatable {
     public var ingestDelayP50Milliseconds: Double?
     public var packagerDelayP50Milliseconds: Double?
     public var packagerDelayP99Milliseconds: Double?
+    public var ssim: Double?
+    public var psnrDecibels: Double?
+    public var qualityFrames: Int?
 
     public init() {}
 
@@ -121,5 +124,16 @@ public struct RenditionRow: CSVRow, Equatable {
         .init(
             "packager_delay_p99_ms", \.packagerDelayP99Milliseconds, unit: "ms",
             "The same, 99th percentile."),
+        .init(
+            "ssim", \.ssim,
+            "Mean SSIM (ffmpeg's All) of quality_frames against the source's with the same stamps, scaled bicubically to the source's size; 1 = alike; empty where not asked for or not comparable."
+        ),
+        .init(
+            "psnr_db", \.psnrDecibels, unit: "dB",
+            "PSNR (ffmpeg's average) of the same frames; empty also where all are alike (ssim is 1), for it is infinite."
+        ),
+        .init(
+            "quality_frames", \.qualityFrames, unit: "frames",
+            "The rendition's frames that were compared."),
     ]
 }

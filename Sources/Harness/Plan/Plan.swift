@@ -80,6 +80,8 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     public var isLadderSource = false
     /// Whether one ffmpeg makes all renditions of its stream.
     public var sharesEncoder = false
+    /// Of a ladder whose renditions are compared with their source: frames of the source.
+    public var qualityFrames: Int?
 
     /// Whether a publisher of ours sends it.
     public var isPublished: Bool { encoded == nil }
@@ -128,12 +130,14 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     ) -> [PublisherPlan] {
         var source = published(name, name, sourceName, ladder.source, streamID: streamID)
         source.isLadderSource = true
+        source.qualityFrames = ladder.qualityFrames
         return [source]
             + ladder.renditions.map { rung in
                 PublisherPlan(
                     streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
                     source: ladder.source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
-                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single)
+                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single,
+                    qualityFrames: ladder.qualityFrames)
             }
     }
 }

@@ -96,6 +96,15 @@ enum ScenarioSpec {
             "One ffmpeg for each rendition, whose CPU time can be told apart, or a single one."),
         .standard("padding", .boolean, "false", "Filler data where pictures need less bits."),
         .standard("gop", duration(), "2s", "Distance of key frames; 200ms to 60s."),
+        .optional(
+            "quality", .object(quality),
+            "SSIM and PSNR of each rendition against the source, by ffmpeg after the run."),
+    ])
+
+    static let quality = ObjectSpec(fields: [
+        .standard(
+            "frames", .integer(1...3000), "300",
+            "Frames of the source, from the start of the steady window.")
     ])
 
     static let encoded = ObjectSpec(fields: [

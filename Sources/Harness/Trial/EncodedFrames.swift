@@ -150,16 +150,19 @@ extension ResultsAssembly {
         var rows = rows
         for publisher in plan.publishers where !publisher.isPublished {
             // Nobody plays it, or only over HLS without a capture: the encoder has its row still.
-            guard encoded[publisher.streamKey] != nil,
-                !rows.contains(where: {
+            let vantages = Set(
+                rows.filter {
                     $0.stream == publisher.stream && $0.rendition == publisher.rendition
-                        && $0.vantage == "wire"
-                })
+                }.map(\.vantage))
+            let isCaptured = encoded[publisher.streamKey] != nil
+            guard
+                isCaptured && !vantages.contains("wire")
+                    || quality[publisher.streamKey] != nil && vantages.isEmpty
             else { continue }
             var row = RenditionRow()
             row.runID = runID
             (row.stream, row.rendition) = (publisher.stream, publisher.rendition)
-            (row.vantage, row.playProtocol) = ("wire", "all")
+            (row.vantage, row.playProtocol) = (isCaptured ? "wire" : "viewer", "all")
             row.viewers = 0
             row.nominalKilobits = publisher.bitrate?.kilobitsPerSecond
             row.payloadKilobits = wire.ingressKilobits[publisher.streamKey]
@@ -169,6 +172,11 @@ extension ResultsAssembly {
             guard let publisher = byKey["\(row.stream)_\(row.rendition)"] else { return row }
             var row = row
             row.cpuSecondsPerMediaSecond = encoderCPU(of: publisher, encoded[publisher.streamKey])
+            if let quality = quality[publisher.streamKey] {
+                row.ssim = quality.ssim
+                row.psnrDecibels = quality.psnrDecibels
+                row.qualityFrames = quality.frames
+            }
             if row.vantage == "wire", let frames = encoded[publisher.streamKey] {
                 row.encoderDelayP50Milliseconds = frames.delay.milliseconds(atPercentile: 50)
                 row.encoderDelayP99Milliseconds = frames.delay.milliseconds(atPercentile: 99)

@@ -26,6 +26,11 @@ struct ResultsAssembly {
     var links: LinkRole.Final?
     /// Whole runs of the edges, in their order; empty where there are none.
     var edges: [EdgeObservation] = []
+    /// How near encoded renditions are to their source, by stream key, where that was asked for.
+    var quality: [String: RenditionQuality] = [:]
+    var qualityNotes: [String] = []
+    /// Connections that recorded: no viewers of the scenario.
+    var recorders: Set<ViewerPeer> = []
     var accounting: ProcessAccounting?
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
@@ -105,7 +110,7 @@ struct ResultsAssembly {
             groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
             + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            notes + encoderNotes + wire.notes + frameOrderNote(frames)
+            notes + encoderNotes + qualityNotes + wire.notes + frameOrderNote(frames)
             + negativeDelayNote(groups, probed) + adaptiveFrameNotes(probed)
         decide(&summary, &manifest)
         try writer.write(

@@ -82,12 +82,14 @@ extension TrialRunner {
                     live.publishers[handle.name]?.windowLateness ?? .init())
             }
         }
+        await finishRecorder(into: &assembly)
         if let reason = await finishLinks(into: &assembly) { lost.append(reason) }
         await finishEdges(into: &assembly)
         if let capture {
             assembly.wire = await capture.finish(
                 runID: writer.runID.description,
                 startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
+            assembly.wire.subscribers.removeAll { assembly.recorders.contains($0.peer) }
             if scenario.capture.mode == .on, !assembly.wire.isWhole {
                 lost.append("capture-0: \(assembly.wire.capture.reason)")
             }

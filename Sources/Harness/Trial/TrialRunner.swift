@@ -44,6 +44,8 @@ public actor TrialRunner {
     var probes: [RoleHandle<ProbeRole>] = []
     var hls: [RoleHandle<HLSViewerRole>] = []
     var hlsProbes: [RoleHandle<HLSViewerRole>] = []
+    /// Of streams whose renditions are compared with their source.
+    var recorder: RoleHandle<ProbeRole>?
     var edges: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     var encoders = EncoderWatch()
@@ -82,6 +84,7 @@ public actor TrialRunner {
             try await prepare()
             await steer()
             assembly = await collect()
+            await compareQuality(into: &assembly)
         } catch {
             early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
             assembly = await collect()
@@ -153,6 +156,7 @@ public actor TrialRunner {
         try await startPublishers(endpoints, congestionControl)
         try await startEncoders()
         try startViewers(endpoints, congestionControl)
+        try await startRecorder(endpoints, congestionControl)
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
         for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
@@ -168,6 +172,7 @@ public actor TrialRunner {
         }
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        recorder?.send(.start(monotonicNanoseconds: startNanoseconds))
         for handle in hls + hlsProbes {
             handle.send(.start(monotonicNanoseconds: startNanoseconds))
         }
@@ -286,6 +291,9 @@ public actor TrialRunner {
         }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
         groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid, name: $0.name) }
+        if let recorder {
+            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
+        }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
