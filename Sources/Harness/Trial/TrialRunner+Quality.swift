@@ -4,7 +4,9 @@ import Viewer
 
 /// Pictures of renditions against their source: recorded in the steady window, compared after it.
 extension TrialRunner {
-    private var qualityDirectory: String { "\(writer.partialPath)/quality" }
+    private var qualityDirectory: String {
+        "\(writer.partialPath)/\(StaleRuns.recordingsDirectory)"
+    }
     private var comparesQuality: Bool { plan.publishers.contains { $0.qualityFrames != nil } }
 
     private func recording(_ publisher: PublisherPlan) -> String {
