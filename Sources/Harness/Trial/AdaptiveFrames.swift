@@ -50,6 +50,22 @@ extension ResultsAssembly {
     /// Only our own server says when it publishes, and has the probes' clock.
     private var hasPublication: Bool { scenario.stack.driver == .embedded }
 
+    /// Frames of the window after the last one that each probe had, of those that were there to the
+    /// end; by the published numbers.
+    private var unfetchedFrames: Int {
+        hls.filter { $0.endedAtNanoseconds == nil && early == nil }.reduce(0) { sum, report in
+            // Renditions number their frames on their own: the one that was played last is nearest.
+            let left = (report.probe?.rungs ?? []).compactMap { rung -> Int? in
+                guard let last = rung.runs.map(\.last).max(),
+                    let schedule = streams.first(where: { $0.streamID == rung.streamID })
+                        .flatMap(FrameSchedule.init)
+                else { return nil }
+                return schedule.last > last ? Int(clamping: schedule.last - last) : 0
+            }
+            return sum + (left.min() ?? 0)
+        }
+    }
+
     private var probedRungs: [(rung: HLSRungFrames, publisher: PublisherPlan)] {
         hls.flatMap { report in
             let stream = viewerPlan(report.index).stream
@@ -150,6 +166,12 @@ extension ResultsAssembly {
         if strange > 0 {
             notes.append(
                 "HLS probes: \(strange) renditions carried stamps of another stream; they have no delay here"
+            )
+        }
+        let late = unfetchedFrames
+        if late > 0 {
+            notes.append(
+                "HLS probes: \(late) of the window's last frames were not fetched when the run ended, so the longest delays are left out: make drain longer"
             )
         }
         if !frames.isEmpty, !hasPublication {
