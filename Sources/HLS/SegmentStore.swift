@@ -12,6 +12,8 @@ public struct HLSResource: Sendable, Hashable {
     public var contentType: String
     /// Shared by all that ask for it.
     public var bytes: ByteBuffer
+    /// When it could be asked for first, by the segmenter's clock; nil without one.
+    public var publishedNanoseconds: Int64?
 }
 
 /// One finished segment, with what the playlist says of it.
@@ -52,6 +54,11 @@ struct SegmentStore: Sendable {
     mutating func add(_ resource: HLSResource, named name: String) {
         resources[name] = resource
         if resource.kind != .part { byteCount += resource.bytes.readableBytes }
+    }
+
+    /// A part's bytes lie in those of its segment from now on.
+    mutating func share(_ bytes: ByteBuffer, named name: String) {
+        resources[name]?.bytes = bytes
     }
 
     mutating func append(_ segment: StoredSegment) {

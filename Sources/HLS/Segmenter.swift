@@ -36,6 +36,8 @@ public struct Segmenter: Sendable {
     public let configuration: SegmenterConfiguration
     /// Part of every name, so that a name never means two things.
     public let token: String
+    /// Dates what is published; nil = it has no date.
+    private let clock: (@Sendable () -> Int64)?
     public private(set) var tracks = MediaTracks()
     /// Media sequence number of the segment that is being made.
     public private(set) var nextSequence = 0
@@ -74,9 +76,14 @@ public struct Segmenter: Sendable {
     /// - Parameters:
     ///   - token: letters, digits and `_`; another one for each start of a server.
     ///   - configuration: durations are positive.
-    public init(configuration: SegmenterConfiguration, token: String) {
+    ///   - clock: nanoseconds; asked once for each segment, part and initialization section.
+    public init(
+        configuration: SegmenterConfiguration, token: String,
+        clock: (@Sendable () -> Int64)? = nil
+    ) {
         self.configuration = configuration
         self.token = token
+        self.clock = clock
     }
 
     private var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
@@ -250,7 +257,7 @@ public struct Segmenter: Sendable {
         defer { open = segment }
         guard let partTarget, segment.parts.count == segment.pieces.count - 1 else { return false }
         let name = partName(nextSequence, segment.parts.count)
-        store.add(HLSResource(kind: .part, contentType: contentType, bytes: bytes), named: name)
+        publish(.part, bytes, named: name)
         segment.parts.append(
             .init(uri: name, duration: Self.seconds(ticks), isIndependent: isIndependent))
         counts.parts += 1
@@ -265,8 +272,7 @@ public struct Segmenter: Sendable {
         if let map, store.resources[map.uri]?.bytes == bytes { return }
         mapCount += 1
         let name = "\(token)-init-\(mapCount).mp4"
-        store.add(
-            HLSResource(kind: .initialization, contentType: contentType, bytes: bytes), named: name)
+        publish(.initialization, bytes, named: name)
         map = .init(uri: name)
     }
 
@@ -281,8 +287,7 @@ public struct Segmenter: Sendable {
         let bytes = join(segment)
         let ticks = end - segment.start
         let name = "\(token)-\(nextSequence).\(fileExtension)"
-        store.add(
-            HLSResource(kind: .segment, contentType: contentType, bytes: bytes), named: name)
+        publish(.segment, bytes, named: name)
         let date = (dateOffset ?? 0) + segment.start / 90
         lastDate = date + ticks / 90
         let entry = MediaPlaylist.Segment(
@@ -306,6 +311,15 @@ public struct Segmenter: Sendable {
         }
     }
 
+    private mutating func publish(
+        _ kind: HLSResource.Kind, _ bytes: ByteBuffer, named name: String
+    ) {
+        store.add(
+            HLSResource(
+                kind: kind, contentType: contentType, bytes: bytes,
+                publishedNanoseconds: clock?()), named: name)
+    }
+
     /// One buffer for the segment, of which its parts become slices.
     private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
         guard segment.pieces.count > 1 else { return segment.pieces[0] }
@@ -315,9 +329,7 @@ public struct Segmenter: Sendable {
         var offset = 0
         for (part, piece) in zip(segment.parts, segment.pieces) {
             if let slice = bytes.getSlice(at: offset, length: piece.readableBytes) {
-                store.add(
-                    HLSResource(kind: .part, contentType: contentType, bytes: slice),
-                    named: part.uri)
+                store.share(slice, named: part.uri)
             }
             offset += piece.readableBytes
         }

@@ -25,8 +25,10 @@ public struct HTMLReport: Sendable {
             \(voidReasons)
             \(section("Thresholds", thresholds))
             \(section("Renditions", renditions))
+            \(section("Frame delay over HLS", hlsDelay))
             \(chart(bandwidth))
             \(chart(delay(vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers")))
+            \(chart(hlsDelayChart))
             \(chart(delay(vantage: "wire", hop: "relay", title: "Delay through the server, on the wire")))
             \(chart(delay(vantage: "wire", hop: "encoder", title: "Delay through the encoder")))
             \(chart(processor))
@@ -92,6 +94,13 @@ public struct HTMLReport: Sendable {
                 "rendition", "vantage", "protocol", "viewers", "payload kbit/s", "wire kbit/s",
                 "delay p50 ms", "delay p99 ms", "frames", "retransmitted bytes",
             ], rows)
+    }
+
+    private var hlsDelay: String {
+        let cells = HLSDelayReport(results.renditions).cells
+        guard !cells.isEmpty else { return "" }
+        return table(HLSDelayReport.header, cells)
+            + "<p class=\"muted\">\(Markup.escaped(HLSDelayReport.words))</p>"
     }
 
     private var edges: String {
@@ -185,12 +194,21 @@ public struct HTMLReport: Sendable {
             yLabel: "Mbit/s", series: series, band: window)
     }
 
-    private func delay(vantage: String, hop: String, title: String) -> LineChart {
+    /// Seconds, where the others are milliseconds: a chart of its own.
+    private var hlsDelayChart: LineChart {
+        delay(
+            vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers over HLS",
+            isHLS: true)
+    }
+
+    private func delay(
+        vantage: String, hop: String, title: String, isHLS: Bool = false
+    ) -> LineChart {
         var names: [String] = []
         var points: [String: [(x: Double, y: Double)]] = [:]
         // The viewers' corrected delay; the wire has no intended times. Both are in delay.csv.
         for row in results.delay
-        where row.vantage == vantage
+        where row.vantage == vantage && (row.playProtocol == "hls") == isHLS
             && (row.hop.isEmpty ? hop != "encoder" : row.hop == hop)
             && (vantage == "wire" || row.correction == "corrected")
         {

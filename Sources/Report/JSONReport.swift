@@ -24,6 +24,12 @@ public struct JSONReport: Encodable, Sendable {
         var stampsExpected: Int?
         var stampsFound: Int?
         var muxOverhead: Double?
+        var ingestDelayP50Ms: Double?
+        var packagerDelayP50Ms: Double?
+        var packagerDelayP99Ms: Double?
+        var ssim: Double?
+        var psnrDb: Double?
+        var qualityFrames: Int?
 
         init(_ row: RenditionRow) {
             (stream, rendition) = (row.stream, row.rendition)
@@ -44,6 +50,12 @@ public struct JSONReport: Encodable, Sendable {
             stampsExpected = row.stampsExpected
             stampsFound = row.stampsFound
             muxOverhead = row.muxOverhead
+            ingestDelayP50Ms = row.ingestDelayP50Milliseconds
+            packagerDelayP50Ms = row.packagerDelayP50Milliseconds
+            packagerDelayP99Ms = row.packagerDelayP99Milliseconds
+            ssim = row.ssim
+            psnrDb = row.psnrDecibels
+            qualityFrames = row.qualityFrames
         }
     }
 

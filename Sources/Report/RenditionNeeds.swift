@@ -15,6 +15,8 @@ struct RenditionNeeds {
         var encoderP50: Double?
         var encoderP99: Double?
         var cpu: Double?
+        var ssim: Double?
+        var psnr: Double?
         var stampsExpected: Int?
         var stampsFound: Int?
     }
@@ -43,6 +45,8 @@ struct RenditionNeeds {
                 encoderP50: encoder?.encoderDelayP50Milliseconds,
                 encoderP99: encoder?.encoderDelayP99Milliseconds,
                 cpu: rows.lazy.compactMap(\.cpuSecondsPerMediaSecond).first,
+                ssim: rows.lazy.compactMap(\.ssim).first,
+                psnr: rows.lazy.compactMap(\.psnrDecibels).first,
                 stampsExpected: encoder?.stampsExpected, stampsFound: encoder?.stampsFound)
         }.sorted {
             ($0.stream, -($0.nominal ?? 0), $0.name) < ($1.stream, -($1.nominal ?? 0), $1.name)
@@ -52,12 +56,14 @@ struct RenditionNeeds {
     /// Empty where neither adaptive viewers nor encoders tell anything.
     var text: String {
         guard
-            rungs.contains(where: { $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil })
+            rungs.contains(where: {
+                $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil || $0.ssim != nil
+            })
         else { return "" }
         var table = TextTable(
             header: [
                 "rendition", "share", "RTMP kbps", "HLS kbps", "mux", "p50 ms", "p99 ms",
-                "encoder p50", "p99 ms", "CPU s/s", "stamps found",
+                "encoder p50", "p99 ms", "CPU s/s", "stamps found", "SSIM", "PSNR dB",
             ], leftColumns: [0])
         for rung in rungs {
             let stamps = rung.stampsExpected.flatMap { expected in
@@ -70,7 +76,8 @@ struct RenditionNeeds {
                 Figure.number(rung.delayP50, digits: 1), Figure.number(rung.delayP99, digits: 1),
                 Figure.number(rung.encoderP50, digits: 1),
                 Figure.number(rung.encoderP99, digits: 1), Figure.number(rung.cpu, digits: 3),
-                Figure.percent(stamps),
+                Figure.percent(stamps), Figure.number(rung.ssim, digits: 4),
+                rung.ssim == 1 && rung.psnr == nil ? "∞" : Figure.number(rung.psnr, digits: 2),
             ])
         }
         return

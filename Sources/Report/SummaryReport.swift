@@ -10,7 +10,7 @@ public struct SummaryReport: Sendable {
         let sections = [
             verdict, thresholds, renditions, GroupReport(results: results).text,
             AdaptiveReport(results.viewers).text, FidelityReport(results.fidelity).text,
-            RenditionNeeds(results.renditions).text,
+            HLSDelayReport(results.renditions).text, RenditionNeeds(results.renditions).text,
             EdgeReport(results.edges, results.summary.edges).text, capacity, reconciliation,
             health, roles, notes,
         ]

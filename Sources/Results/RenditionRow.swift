@@ -29,6 +29,12 @@ public struct RenditionRow: CSVRow, Equatable {
     public var wireBytes: Int?
     public var muxOverhead: Double?
     public var playlistWireBytes: Int?
+    public var ingestDelayP50Milliseconds: Double?
+    public var packagerDelayP50Milliseconds: Double?
+    public var packagerDelayP99Milliseconds: Double?
+    public var ssim: Double?
+    public var psnrDecibels: Double?
+    public var qualityFrames: Int?
 
     public init() {}
 
@@ -52,12 +58,14 @@ public struct RenditionRow: CSVRow, Equatable {
             "Audio and video message payload of one copy: all bytes over all viewers' time."),
         .init(
             "delay_p50_ms", \.delayP50Milliseconds, unit: "ms",
-            "Median delay: from the intended time (viewer), through the server (wire)."),
+            "Median delay: from the intended time (viewer), through the server (wire). HLS: until the read that brought the frame's last byte to the probe, playlist reloads and fetching in it."
+        ),
         .init("delay_p90_ms", \.delayP90Milliseconds, unit: "ms", "90th percentile delay."),
         .init("delay_p99_ms", \.delayP99Milliseconds, unit: "ms", "99th percentile delay."),
         .init(
             "frames_expected", \.framesExpected, unit: "frames",
-            "Frames due to the probes in the window."),
+            "Frames due to the probes in the window; HLS: frames that the segments fetched should hold, by their numbers."
+        ),
         .init(
             "frames_received", \.framesReceived, unit: "frames", "Of those, frames that arrived."),
         .init(
@@ -105,5 +113,27 @@ public struct RenditionRow: CSVRow, Equatable {
         .init(
             "playlist_wire_bytes", \.playlistWireBytes, unit: "bytes",
             "HLS: L2 bytes of playlists and whatever else of the rendition is no media."),
+        .init(
+            "ingest_delay_p50_ms", \.ingestDelayP50Milliseconds, unit: "ms",
+            "HLS: median delay from the intended time to the (source's) frame's last byte into the server, by the capture."
+        ),
+        .init(
+            "packager_delay_p50_ms", \.packagerDelayP50Milliseconds, unit: "ms",
+            "HLS: median delay from the intended time until the segment or part with the frame could be asked for, by the server's clock; of what probes fetched, ingest and encoder in it; empty where the server does not say."
+        ),
+        .init(
+            "packager_delay_p99_ms", \.packagerDelayP99Milliseconds, unit: "ms",
+            "The same, 99th percentile."),
+        .init(
+            "ssim", \.ssim,
+            "Mean SSIM (ffmpeg's All) of quality_frames against the source's with the same stamps, scaled bicubically to the source's size; 1 = alike; empty where not asked for or not comparable."
+        ),
+        .init(
+            "psnr_db", \.psnrDecibels, unit: "dB",
+            "PSNR (ffmpeg's average) of the same frames; empty also where all are alike (ssim is 1), for it is infinite."
+        ),
+        .init(
+            "quality_frames", \.qualityFrames, unit: "frames",
+            "The rendition's frames that were compared."),
     ]
 }

@@ -29,6 +29,8 @@ final class ProbeHandler: ChannelInboundHandler {
     private(set) var isPlaying = false
     /// In front of this handler; nil without a link.
     var link: ProbeLinkHandler?
+    /// Of a probe that records.
+    var recorder: StreamRecorder?
 
     init(
         _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, account: ProbeAccount,
@@ -155,6 +157,20 @@ final class ProbeHandler: ChannelInboundHandler {
         {
             onDelay(delay)
         }
+        guard isVideo, let recorder else { return }
+        if let reason = recorder.take(timestamp: timestamp, payload: payload) {
+            fail(reason)
+        } else if recorder.isDone {
+            leave()
+        }
+    }
+
+    private func leave() {
+        account.end(now: Int64(NIODeadline.now().uptimeNanoseconds))
+        isPlaying = false
+        phase = .closed
+        recorder = nil
+        context?.close(promise: nil)
     }
 
     private func write(_ bytes: ByteBuffer) {
@@ -173,6 +189,7 @@ final class ProbeHandler: ChannelInboundHandler {
         if leaves { account.end(now: Int64(NIODeadline.now().uptimeNanoseconds)) }
         phase = .closed
         isPlaying = false
+        recorder = nil
         context?.close(promise: nil)
         var report = account.finish(now: Int64(NIODeadline.now().uptimeNanoseconds))
         report.modelledStalls = link?.stalls

@@ -123,6 +123,10 @@ public final class ProbePool: Sendable {
                         self.state.value.delay[key, default: .init()].record(nanoseconds: delay)
                     }
                     if let window = state.value.window { handler.setWindow(window) }
+                    if let recording = spec.recording {
+                        handler.recorder = try StreamRecorder(
+                            recording, origin: state.value.origin)
+                    }
                     if let place = spec.link {
                         let link = ProbeLinkHandler(
                             links[place.link], place, origin: state.value.origin)

@@ -26,6 +26,8 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public var playoutBufferMilliseconds: Int
     /// How it reads, where it is a load viewer.
     public var mode: LoadReadMode
+    /// Of a probe that writes what it gets to a file and leaves once that is whole.
+    public var recording: RecordingSpec?
 
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",

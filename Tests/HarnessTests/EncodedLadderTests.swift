@@ -45,8 +45,8 @@ import Viewer
         #expect(path.hasSuffix(".flv"))
         #expect(specs[0].source == specs[1].source)
         // A fixed rendition's place in its ladder does not count the source.
-        let hls = try #require(plan.processes.first { $0.role == .hls })
-        let fixed = plan.hlsSpecs(hls, endpoints).filter { $0.algorithm.hasPrefix("fixed:") }
+        let fixed = plan.processes.filter { $0.role == .hls || $0.role == .hlsProbes }
+            .flatMap { plan.hlsSpecs($0, endpoints) }.filter { $0.algorithm.hasPrefix("fixed:") }
         #expect(fixed.map(\.algorithm) == ["fixed:0", "fixed:0"])
         #expect(!plan.viewers.contains { $0.streamKey == "show" })
         let words = scenario.explanation

@@ -47,7 +47,7 @@ import Testing
 
     @Test func terminatesTheWholeGroup() async throws {
         let child = try Self.shell(
-            "sleep 100 & echo $!; trap '' TERM; while :; do sleep 0.05; done")
+            "sleep 100 & trap '' TERM; echo $!; while :; do sleep 0.05; done")
         var grandchild: Int32 = 0
         for await case .line(let bytes) in child.lines() {
             grandchild = Int32(String(decoding: bytes, as: UTF8.self))!

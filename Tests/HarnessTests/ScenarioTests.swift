@@ -107,13 +107,20 @@ import Viewer
         let plan = Plan(scenario)
         #expect(scenario.stack.hls?.part == .milliseconds(250))
         #expect(plan.adaptive.map { $0 != nil } == [true, true, true, false])
-        let process = try #require(plan.processes.first { $0.role == .hls })
-        #expect(process.viewers == plan.viewers.filter { $0.group < 3 }.map(\.index))
-        #expect(!plan.viewers.contains { $0.group < 3 && $0.isProbe })
+        var process = try #require(plan.processes.first { $0.role == .hls })
+        let probes = try #require(plan.processes.first { $0.role == .hlsProbes })
+        let adaptives = plan.viewers.filter { $0.group < 3 }
+        #expect(process.viewers == adaptives.filter { !$0.isProbe }.map(\.index))
+        // One of each group, apart from the others.
+        #expect(probes.viewers == adaptives.filter(\.isProbe).map(\.index))
+        #expect(Set(probes.viewers.map { plan.viewers[$0].group }) == [0, 1, 2])
+        #expect(probes.viewers.count == 3)
+        process.viewers = adaptives.map(\.index)
         let endpoints = StackEndpoints(
             rtmpHost: "127.0.0.1", rtmpPort: 1, application: "live",
             hlsURL: "http://127.0.0.1:2/hls/live/{stream}/master.m3u8")
         let specs = plan.hlsSpecs(process, endpoints)
+        #expect(Set(specs.filter(\.isProbe).map { $0.index % Plan.sessionStride }).count == 3)
         let byGroup = Dictionary(grouping: specs) {
             plan.viewers[$0.index % Plan.sessionStride].group
         }

@@ -14,7 +14,9 @@ import Testing
         "ffmpeg is missing; install it with: apt-get install ffmpeg"),
     .serialized, .timeLimit(.minutes(3)))
 struct TrialEncoderTests {
-    private static func scenario(duration: Int, source: String, threads: Int = 1) -> String {
+    private static func scenario(
+        duration: Int, source: String, threads: Int = 1, quality: String = ""
+    ) -> String {
         """
         version: 1
         name: encoded
@@ -28,7 +30,7 @@ struct TrialEncoderTests {
                 - {name: lo, width: 96, height: 54, fps: 15, bitrate: 96kbps, audio_bitrate: 32kbps}
               preset: ultrafast
               threads: \(threads)
-              gop: 1s
+              gop: 1s\(quality)
         viewers:
           - {count: 4, probes: 2}
           - {protocol: hls, count: 2, arrival: {after: 1s}, rendition: hi}
@@ -63,7 +65,8 @@ struct TrialEncoderTests {
             capture: captures ? "true" : "false",
             scenario: Self.scenario(
                 duration: 6,
-                source: "{ffmpeg: {size: 160x90, bitrate: 400kbps, audio_bitrate: 64kbps}}"))
+                source: "{ffmpeg: {size: 160x90, bitrate: 400kbps, audio_bitrate: 64kbps}}",
+                quality: "\n      quality: {frames: 90}"))
         defer { trial.remove() }
         #expect(try await trial.finish() == 0, "\(trial.text)")
         let results = try read(trial)
@@ -76,8 +79,13 @@ struct TrialEncoderTests {
             let rows = results.renditions.filter { $0.rendition == rendition }
             #expect(!rows.isEmpty)
             #expect(rows.allSatisfy { ($0.cpuSecondsPerMediaSecond ?? 0) > 0 })
+            // Of 90 frames of the source.
+            let compared = try #require(rows[0].qualityFrames, "\(results.summary.notes)")
+            #expect(abs(compared - frames / 2) <= 1)
+            #expect(rows.allSatisfy { (0.3..<1).contains($0.ssim ?? 0) && $0.psnrDecibels != nil })
             let viewer = try #require(
                 rows.first { $0.vantage == "viewer" && $0.playProtocol == "rtmp" })
+            #expect(viewer.viewers == 2)
             // The frame rate keeps all, or every second; the window's edges cut one at most.
             let expected = try #require(viewer.framesExpected)
             #expect(abs(expected - frames) <= 2 || expected < frames, "\(rendition): \(expected)")
@@ -85,11 +93,15 @@ struct TrialEncoderTests {
             guard captures else { continue }
             let wire = try #require(
                 rows.first { $0.vantage == "wire" && $0.playProtocol == "rtmp" })
+            // The recorder is nobody's viewer.
+            #expect(wire.viewers == 2)
             #expect(wire.stampsFound == wire.stampsExpected)
             #expect(abs((wire.stampsExpected ?? 0) - frames) <= 2)
             #expect(try #require(wire.encoderDelayP50Milliseconds) > 0)
             let hops = Set(results.delay.filter { $0.rendition == rendition }.map(\.hop))
-            #expect(hops == ["end-to-end", "relay", "encoder", "delivery"])
+            // Somebody plays "hi" over HLS, too.
+            let packaged = rendition == "hi" ? ["packager"] : []
+            #expect(hops == Set(["end-to-end", "relay", "encoder", "delivery"] + packaged))
         }
         guard captures else { return }
         #expect(
@@ -98,6 +110,20 @@ struct TrialEncoderTests {
             results.renditions.first {
                 $0.vantage == "wire" && $0.playProtocol == "hls" && $0.rendition == "hi"
             })
+        let probed = try #require(
+            results.renditions.first {
+                $0.vantage == "viewer" && $0.playProtocol == "hls" && $0.rendition == "hi"
+            })
+        #expect((probed.framesExpected ?? 0) > 60)
+        #expect(probed.framesReceived == probed.framesExpected)
+        let way = [
+            try #require(probed.ingestDelayP50Milliseconds),
+            try #require(probed.packagerDelayP50Milliseconds),
+            try #require(probed.delayP50Milliseconds),
+        ]
+        #expect(way[0] > 0 && way == way.sorted(), "\(way)")
+        // What is published has come through the encoder before.
+        #expect(way[1] > way[0] + (probed.encoderDelayP50Milliseconds ?? 1e9) * 0.5)
         #expect(try #require(hls.wireKilobits) > 0)
         #expect(try #require(hls.wireBytes) > (hls.payloadBytes ?? 0))
         #expect(hls.muxOverhead != nil)

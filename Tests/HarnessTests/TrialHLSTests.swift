@@ -1,4 +1,5 @@
 import Foundation
+import Report
 import Results
 import Testing
 
@@ -34,6 +35,15 @@ struct TrialHLSTests {
         }
         let shares = read.renditions.filter { $0.playProtocol == "hls" && $0.vantage == "viewer" }
         #expect(shares.map(\.rendition) == ["small"] && shares.first?.viewerShare == 1)
+        // One viewer of each group times frames.
+        #expect(adaptive.reduce(0) { $0 + ($1.probe ?? 0) } == 2)
+        let row = try #require(shares.first)
+        #expect((row.framesExpected ?? 0) > 100 && row.framesReceived == row.framesExpected)
+        #expect(
+            (row.packagerDelayP50Milliseconds ?? 1e9) <= (row.delayP50Milliseconds ?? 0), "\(row)")
+        #expect((row.packagerDelayP50Milliseconds ?? 0) > 0)
+        let summary = SummaryReport(read).text
+        #expect(summary.contains("FRAME DELAY OVER HLS"))
         // The same sessions in virtual time: whether they agree is not this test's question.
         let rows = try FidelityJob(path: path).write()
         #expect(rows.map(\.group) == [0, 0, 0, 1, 1, 1])

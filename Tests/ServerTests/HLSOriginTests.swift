@@ -25,6 +25,7 @@ import Testing
             #expect(playlist.serverControl == nil)
             #expect(playlist.version == (container == .ts ? 3 : 6))
             var frames = 0
+            var published: Int64 = 0
             var reader: FragmentedMP4Reader?
             if let map = playlist.segments[0].map {
                 let answer = try await peer.get("/hls/live/a/\(map.uri)")
@@ -35,6 +36,10 @@ import Testing
                 let answer = try await peer.get("/hls/live/a/\(segment.uri)")
                 #expect(answer.status == 200)
                 #expect(answer.headers["cache-control"] == "max-age=86400, immutable")
+                // When it was published: one after the other, and not after now.
+                let time = try #require(answer.headers["millrace-published"].flatMap { Int64($0) })
+                #expect(time > published && time <= NIODeadline.now().uptimeNanoseconds)
+                published = time
                 if let reader {
                     frames += try reader.samples(answer.body).filter { $0.kind == .video }.count
                 } else {

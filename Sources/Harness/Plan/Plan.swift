@@ -39,6 +39,11 @@ public struct Plan: Codable, Sendable, Hashable {
     /// Whether the stack encodes any stream.
     public var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
 
+    /// Whether a capture looks for the stamps of what comes in: the first hop of a longer way.
+    var keepsIngressFrames: Bool {
+        hasEncoders || viewers.contains { $0.isProbe && $0.playProtocol == .hls }
+    }
+
     /// Payload bit rate that leaves the server once all viewers have joined.
     public var egressRate: Bitrate {
         let rates = Dictionary(
@@ -75,6 +80,8 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     public var isLadderSource = false
     /// Whether one ffmpeg makes all renditions of its stream.
     public var sharesEncoder = false
+    /// Of a ladder whose renditions are compared with their source: frames of the source.
+    public var qualityFrames: Int?
 
     /// Whether a publisher of ours sends it.
     public var isPublished: Bool { encoded == nil }
@@ -123,12 +130,14 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     ) -> [PublisherPlan] {
         var source = published(name, name, sourceName, ladder.source, streamID: streamID)
         source.isLadderSource = true
+        source.qualityFrames = ladder.qualityFrames
         return [source]
             + ladder.renditions.map { rung in
                 PublisherPlan(
                     streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
                     source: ladder.source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
-                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single)
+                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single,
+                    qualityFrames: ladder.qualityFrames)
             }
     }
 }
@@ -160,6 +169,8 @@ public struct ViewerPlan: Codable, Sendable, Hashable {
 public struct ProcessPlan: Codable, Sendable, Hashable {
     public enum Role: String, Codable, Sendable, CaseIterable {
         case server, publishers, viewers, probes, hls, capture, links, edge
+        /// Adaptive viewers that read what they fetch: never on a loop with others.
+        case hlsProbes = "hls-probes"
     }
 
     public var role: Role
@@ -217,7 +228,11 @@ public struct ProcessPlan: Codable, Sendable, Hashable {
         }
         let adaptive = viewers.filter { $0.playProtocol == .hls }
         let viewers = viewers.filter { $0.playProtocol != .hls }
-        spreadViewers(.hls, adaptive, scenario.processes.viewers, cpus.viewers)
+        spreadViewers(
+            .hls, adaptive.filter { !$0.isProbe }, scenario.processes.viewers, cpus.viewers)
+        spreadViewers(
+            .hlsProbes, adaptive.filter(\.isProbe), scenario.processes.probes,
+            cpus.probes ?? cpus.viewers)
         spreadViewers(
             .viewers, viewers.filter { !$0.isProbe }, scenario.processes.viewers, cpus.viewers)
         spreadViewers(

@@ -31,12 +31,9 @@ extension ViewerPlan {
         // Whom each place in the join order watches: spread evenly, in random order.
         var targetOfPlace = [Int](repeating: 0, count: group.count)
         for (i, place) in places.enumerated() { targetOfPlace[place] = i % targets.count }
-        let probes =
-            group.adaptive != nil
-            ? []
-            : probePlaces(
-                of: group, index: index, seed: scenario.seed, targetOfPlace: targetOfPlace,
-                targets: targets.count)
+        let probes = probePlaces(
+            of: group, index: index, seed: scenario.seed, targetOfPlace: targetOfPlace,
+            targets: targets.count)
         let end = (scenario.warmup + scenario.duration + scenario.drain).nanoseconds
         return (0..<group.count).map { place in
             let target = targets[targetOfPlace[place]]

@@ -16,6 +16,9 @@ public struct EncodedLadder: Codable, Sendable, Hashable {
     public var pads: Bool
     /// Distance of key frames, 200 ms to 60 s.
     public var gop: Duration
+    /// Frames of the source, from the start of the steady window, with which each rendition is
+    /// compared; nil = none.
+    public var qualityFrames: Int?
 
     /// In the server's terms.
     ///
@@ -102,7 +105,8 @@ extension EncodedLadder {
             source: source, renditions: list.isEmpty ? EncodedRendition.edgeLadder : list,
             preset: object?.text("preset") ?? "veryfast", threads: object?.integer("threads") ?? 0,
             mode: object?.text("mode").flatMap(LadderConfiguration.Mode.init) ?? .perRendition,
-            pads: object?.boolean("padding") ?? false, gop: object?.duration("gop") ?? .seconds(2))
+            pads: object?.boolean("padding") ?? false, gop: object?.duration("gop") ?? .seconds(2),
+            qualityFrames: object?.object("quality")?.integer("frames"))
     }
 }
 

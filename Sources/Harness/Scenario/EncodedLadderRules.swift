@@ -43,10 +43,27 @@ enum EncodedLadderRules {
                     "the source's stream key \(name) is another stream's as well; rename one")
             }
             check(ladder, at: place, reader: &reader)
+            checkQuality(ladder, scenario, at: place, reader: &reader)
         }
         if sources > mostSources {
             reader.report(
                 at: "streams", "\(sources) streams have encoders; at most \(mostSources)")
+        }
+    }
+
+    private static func checkQuality(
+        _ ladder: EncodedLadder, _ scenario: Scenario, at place: String,
+        reader: inout ScenarioReader
+    ) {
+        guard let frames = ladder.qualityFrames, let rate = ladder.source.framesPerSecond
+        else { return }
+        // Renditions come later than the source.
+        let room = Int((scenario.duration.seconds - 2) * Double(rate))
+        if frames > room {
+            reader.report(
+                at: place + ".ladder.quality",
+                "the steady window has room for \(max(0, room)) frames; ask for fewer, or make "
+                    + "duration longer")
         }
     }
 

@@ -124,6 +124,15 @@ public enum SourceSpec: Codable, Sendable, Hashable {
     case file(String)
     /// Made once by ffmpeg's own generators.
     case ffmpeg(ClipSource)
+
+    /// nil for a file, which is not looked into.
+    var framesPerSecond: Int? {
+        switch self {
+        case .synthetic(let source): source.framesPerSecond
+        case .ffmpeg(let clip): clip.framesPerSecond
+        case .file: nil
+        }
+    }
 }
 
 /// A generated picture and tone.

@@ -122,6 +122,13 @@ extension SyntheticSource {
 }
 
 extension ViewerGroup {
+    /// Adaptive viewers are many, and what a probe among them reads costs its decoding.
+    private static func probes(_ object: ResolvedObject) -> Probes {
+        if let count = object.integer("probes") { return .count(count) }
+        if let share = object.number("probes") { return .share(share) }
+        return object.text("protocol") == "hls" ? .count(1) : .share(0.05)
+    }
+
     init(_ object: ResolvedObject) {
         let arrival = object.object("arrival")
         self.init(
@@ -129,8 +136,7 @@ extension ViewerGroup {
             count: object.integer("count")!,
             rendition: object.text("rendition").flatMap { $0 == "all" ? nil : $0 },
             stream: object.text("stream").flatMap { $0 == "all" ? nil : $0 },
-            probes: object.integer("probes").map { .count($0) }
-                ?? .share(object.number("probes") ?? 0),
+            probes: Self.probes(object),
             arrival: arrival?.text("model") == "closed"
                 ? .closed
                 : arrival?.number("rate").map { .openRate($0) }

@@ -99,6 +99,15 @@ enum ScenarioSpec {
             "One ffmpeg for each rendition, whose CPU time can be told apart, or a single one."),
         .standard("padding", .boolean, "false", "Filler data where pictures need less bits."),
         .standard("gop", duration(), "2s", "Distance of key frames; 200ms to 60s."),
+        .optional(
+            "quality", .object(quality),
+            "SSIM and PSNR of each rendition against the source, by ffmpeg after the run."),
+    ])
+
+    static let quality = ObjectSpec(fields: [
+        .standard(
+            "frames", .integer(1...3000), "300",
+            "Frames of the source, from the start of the steady window.")
     ])
 
     static let encoded = ObjectSpec(fields: [
@@ -159,10 +168,11 @@ enum ScenarioSpec {
             .required("count", .integer(1...maximumViewers), "How many viewers."),
             .standard("rendition", .text(.name), "all", "A rendition's name, or all."),
             .standard("stream", .text(.streamName), "all", "A stream's name, or all."),
-            .standard(
+            .optional(
                 "probes",
-                .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]), "5%",
-                "Viewers that time each frame: a share (at least one a rendition) or a count."),
+                .either([.integer(0...maximumViewers), .quantity(.share, allowsZero: true)]),
+                "Viewers that time each frame: a share (at least one a rendition) or a count; default 5%, of HLS viewers 1."
+            ),
             .optional(
                 "arrival", .object(arrival), "When viewers join; default: over 60 % of warmup."),
             .standard("mode", .choice(["lazy", "prompt"]), "lazy", "How load viewers read."),

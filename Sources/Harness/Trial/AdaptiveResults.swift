@@ -7,7 +7,7 @@ import Viewer
 extension ResultsAssembly {
     func adaptiveRow(_ report: HLSViewerReport) -> ViewerRow {
         var row = planRow(report.index)
-        row.probe = 0
+        row.probe = viewerPlan(report.index).isProbe ? 1 : 0
         row.joinSeconds = report.askedAtNanoseconds.map { Double($0 - startNanoseconds) / 1e9 }
         row.startupDelaySeconds = report.startupNanoseconds.map { Double($0) / 1e9 }
         row.playBytes = report.windowMediaBytes
@@ -174,7 +174,7 @@ extension ResultsAssembly {
     }
 
     /// `720p` of the folder `cam_720p`.
-    private func rendition(_ folder: String, of stream: String) -> String {
+    func rendition(_ folder: String, of stream: String) -> String {
         folder.hasPrefix(stream + "_") ? String(folder.dropFirst(stream.count + 1)) : folder
     }
 }

@@ -46,7 +46,7 @@ final class CaptureStage: Sendable {
             interface: isSpread && spec.interface == "lo" ? "any" : spec.interface,
             serverPorts: ports, ringBytes: spec.ringBytes,
             dissectedSubscribersPerStream: max(1, limit), httpPatterns: Self.patterns(plan),
-            ingressFrameLimit: plan.hasEncoders ? CaptureRole.mostIngressFrames : 0,
+            ingressFrameLimit: plan.keepsIngressFrames ? CaptureRole.mostIngressFrames : 0,
             dumpPath: spec.keepPcap ? "\(directory)/capture.pcap" : nil)
         let last = LastInterval()
         let handle = try RoleHandle<CaptureRole>(

@@ -73,7 +73,7 @@ extension ResultsAssembly {
     }
 
     /// Of each published stream: from the intended time to its last byte into the server.
-    private var ingestDelay: [(publisher: PublisherPlan, delay: DelayHistogram)] {
+    var ingestDelay: [(publisher: PublisherPlan, delay: DelayHistogram)] {
         // Both ends on one clock: the difference of the clocks is known to some microseconds.
         let offset = clock.offset.minimumNanoseconds
         return plan.publishers.filter(\.isPublished).map { publisher in
@@ -106,11 +106,11 @@ extension ResultsAssembly {
         return delay
     }
 
-    /// The hops that an encoded stream has beside relay and end-to-end.
+    /// The hops beside relay and end-to-end; of runs with encoders or probes of HLS.
     func hopDelayRows(
         _ groups: [RenditionGroup], _ encoded: [String: EncodedFrames]
     ) -> [DelayRow] {
-        guard plan.hasEncoders else { return [] }
+        guard plan.keepsIngressFrames else { return [] }
         var rows: [DelayRow] = []
         for (publisher, delay) in ingestDelay {
             rows += delayRows(
@@ -150,16 +150,19 @@ extension ResultsAssembly {
         var rows = rows
         for publisher in plan.publishers where !publisher.isPublished {
             // Nobody plays it, or only over HLS without a capture: the encoder has its row still.
-            guard encoded[publisher.streamKey] != nil,
-                !rows.contains(where: {
+            let vantages = Set(
+                rows.filter {
                     $0.stream == publisher.stream && $0.rendition == publisher.rendition
-                        && $0.vantage == "wire"
-                })
+                }.map(\.vantage))
+            let isCaptured = encoded[publisher.streamKey] != nil
+            guard
+                isCaptured && !vantages.contains("wire")
+                    || quality[publisher.streamKey] != nil && vantages.isEmpty
             else { continue }
             var row = RenditionRow()
             row.runID = runID
             (row.stream, row.rendition) = (publisher.stream, publisher.rendition)
-            (row.vantage, row.playProtocol) = ("wire", "all")
+            (row.vantage, row.playProtocol) = (isCaptured ? "wire" : "viewer", "all")
             row.viewers = 0
             row.nominalKilobits = publisher.bitrate?.kilobitsPerSecond
             row.payloadKilobits = wire.ingressKilobits[publisher.streamKey]
@@ -169,6 +172,11 @@ extension ResultsAssembly {
             guard let publisher = byKey["\(row.stream)_\(row.rendition)"] else { return row }
             var row = row
             row.cpuSecondsPerMediaSecond = encoderCPU(of: publisher, encoded[publisher.streamKey])
+            if let quality = quality[publisher.streamKey] {
+                row.ssim = quality.ssim
+                row.psnrDecibels = quality.psnrDecibels
+                row.qualityFrames = quality.frames
+            }
             if row.vantage == "wire", let frames = encoded[publisher.streamKey] {
                 row.encoderDelayP50Milliseconds = frames.delay.milliseconds(atPercentile: 50)
                 row.encoderDelayP99Milliseconds = frames.delay.milliseconds(atPercentile: 99)

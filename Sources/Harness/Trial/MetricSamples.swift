@@ -8,10 +8,12 @@ struct MetricSamples {
     let groups: [RenditionGroup]
     let renditions: [RenditionRow]
     var encoded: [String: EncodedFrames] = [:]
+    var adaptive: [AdaptiveFrames] = []
 
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
-            + machineSamples + encoderSamples + assembly.adaptiveSamples + assembly.edgeSamples
+            + machineSamples + encoderSamples + assembly.adaptiveSamples
+            + assembly.adaptiveFrameSamples(adaptive) + assembly.edgeSamples
             + assembly.capacitySamples
     }
 

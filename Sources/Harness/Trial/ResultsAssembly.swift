@@ -26,6 +26,11 @@ struct ResultsAssembly {
     var links: LinkRole.Final?
     /// Whole runs of the edges, in their order; empty where there are none.
     var edges: [EdgeObservation] = []
+    /// How near encoded renditions are to their source, by stream key, where that was asked for.
+    var quality: [String: RenditionQuality] = [:]
+    var qualityNotes: [String] = []
+    /// Connections that recorded: no viewers of the scenario.
+    var recorders: Set<ViewerPeer> = []
     var accounting: ProcessAccounting?
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
@@ -60,7 +65,8 @@ struct ResultsAssembly {
         let groups = RenditionGroup.all(of: self)
         let encoded = encodedFrames
         let http = httpRenditions
-        let adaptive = adaptiveRenditionRows
+        let probed = adaptiveFrames
+        let adaptive = addFrames(adaptiveRenditionRows, probed, encoded)
         let renditions = addEncoders(renditionRows(groups) + adaptive + httpRows(http), encoded)
         let losses = lossesByViewer
         let viewers = viewerRows.map { addLosses($0, losses) }
@@ -82,7 +88,8 @@ struct ResultsAssembly {
         manifest.window.endSeconds =
             Double(window.endNanoseconds - startNanoseconds) / 1e9
         let samples = MetricSamples(
-            assembly: self, groups: groups, renditions: renditions, encoded: encoded
+            assembly: self, groups: groups, renditions: renditions, encoded: encoded,
+            adaptive: probed
         ).all
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation =
@@ -99,15 +106,19 @@ struct ResultsAssembly {
         summary.capacity = capacity
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = joinedCount
-        summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
+        summary.framesMissing =
+            groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
+            + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            notes + encoderNotes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
+            notes + encoderNotes + qualityNotes + wire.notes + frameOrderNote(frames)
+            + negativeDelayNote(groups, probed) + adaptiveFrameNotes(probed)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
         try writer.write(renditions)
         try writer.write(viewers)
-        try writer.write(delayRows(groups) + hopDelayRows(groups, encoded))
+        try writer.write(
+            delayRows(groups) + hopDelayRows(groups, encoded) + adaptiveDelayRows(probed))
         try writer.write(accounting?.rows ?? [])
         try writer.write(wire.series)
         try writer.write(probeFrameRows(frames))

@@ -46,7 +46,7 @@ extension ResultsAssembly {
         return row
     }
 
-    private func set(_ row: inout RenditionRow, _ delay: DelayHistogram) {
+    func set(_ row: inout RenditionRow, _ delay: DelayHistogram) {
         row.delayP50Milliseconds = delay.milliseconds(atPercentile: 50)
         row.delayP90Milliseconds = delay.milliseconds(atPercentile: 90)
         row.delayP99Milliseconds = delay.milliseconds(atPercentile: 99)
@@ -156,10 +156,12 @@ extension ResultsAssembly {
     }
 
     /// Frames that came before they were meant to be sent: no delay, but a clock that is wrong.
-    func negativeDelayNote(_ groups: [RenditionGroup]) -> [String] {
-        let count = groups.reduce(0) {
-            $0 + $1.delay.negativeCount + $1.relayDelay.negativeCount
-        }
+    func negativeDelayNote(
+        _ groups: [RenditionGroup], _ adaptive: [AdaptiveFrames]
+    ) -> [String] {
+        let count =
+            groups.reduce(0) { $0 + $1.delay.negativeCount + $1.relayDelay.negativeCount }
+            + adaptive.reduce(0) { $0 + $1.delay.negativeCount + $1.published.negativeCount }
         guard count > 0 else { return [] }
         return [
             "\(count) frames have a delay below zero (a clock disagreement): counted in delay.csv, in no percentile"

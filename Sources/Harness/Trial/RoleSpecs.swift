@@ -146,6 +146,7 @@ extension Plan {
         spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
         spec.usesParts = adaptive.usesParts
         spec.abandons = adaptive.abandons
+        spec.isProbe = viewer.isProbe
         spec.link = socketPlace(viewer.link)
         spec.localAddress = packetAddress(ofViewer: viewer.index)?.description
         return spec

@@ -4,6 +4,8 @@ import Glibc
 /// Runs whose runner was killed: their directories still have the temporary name.
 enum StaleRuns {
     static let ownerFile = ".owner"
+    /// Holds recordings until they have been compared.
+    static let recordingsDirectory = "recordings"
 
     /// Gives such directories their final name. They hold a manifest that says that the run was
     /// cut off, and what was measured until then. Directories of runs that go on are left alone.
@@ -18,6 +20,7 @@ enum StaleRuns {
             else { continue }
             let final = String(name.dropFirst().dropLast(".partial".count))
             try? files.removeItem(atPath: "\(path)/\(ownerFile)")
+            try? files.removeItem(atPath: "\(path)/\(recordingsDirectory)")
             try? files.moveItem(atPath: path, toPath: "\(parent)/\(final)")
         }
     }

@@ -39,10 +39,10 @@ final class TrialObservations: Sendable {
         }
     }
 
-    func hls(_ name: String, _ report: HLSReport) {
+    func hls(_ name: String, _ report: HLSReport, isProbes: Bool) {
         live.withLock {
             $0.hls[name] = report
-            $0.viewerLag.add(report.lag)
+            if isProbes { $0.probeLag.add(report.lag) } else { $0.viewerLag.add(report.lag) }
         }
     }
 

@@ -91,6 +91,14 @@ extension TrialRunner {
                 isLost(handle.name, handle.failure)
             }
         }
+        for handle in hlsProbes {
+            if let report = await handle.finish() {
+                assembly.hls += report.viewers
+                assembly.probeLag.add(report.windowLag)
+            } else {
+                isLost(handle.name, handle.failure)
+            }
+        }
         for handle in load {
             if let report = await handle.finish() {
                 assembly.load += report.viewers
@@ -110,12 +118,14 @@ extension TrialRunner {
                     live.publishers[handle.name]?.windowLateness ?? .init())
             }
         }
+        await finishRecorder(into: &assembly)
         if let reason = await finishLinks(into: &assembly) { lost.append(reason) }
         await finishEdges(into: &assembly)
         if let capture {
             assembly.wire = await capture.finish(
                 runID: writer.runID.description,
                 startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
+            assembly.wire.subscribers.removeAll { assembly.recorders.contains($0.peer) }
             if scenario.capture.mode == .on, !assembly.wire.isWhole {
                 lost.append("capture-0: \(assembly.wire.capture.reason)")
             }

@@ -44,6 +44,9 @@ public actor TrialRunner {
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
     var hls: [RoleHandle<HLSViewerRole>] = []
+    var hlsProbes: [RoleHandle<HLSViewerRole>] = []
+    /// Of streams whose renditions are compared with their source.
+    var recorder: RoleHandle<ProbeRole>?
     var edges: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     var encoders = EncoderWatch()
@@ -82,6 +85,7 @@ public actor TrialRunner {
             try await prepare()
             await steer()
             assembly = await collect()
+            await compareQuality(into: &assembly)
         } catch {
             early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
             assembly = await collect()
@@ -157,9 +161,10 @@ public actor TrialRunner {
         try await startPublishers(endpoints, congestionControl)
         try await startEncoders()
         try startViewers(endpoints, congestionControl)
+        try await startRecorder(endpoints, congestionControl)
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
-        for handle in hls { _ = try await handle.waitUntilReady() }
+        for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
         startNanoseconds = ClockOffsetSampler.monotonicNanoseconds() + 300_000_000
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = WorkerWindow(
@@ -172,7 +177,10 @@ public actor TrialRunner {
         }
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
-        for handle in hls { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
+        recorder?.send(.start(monotonicNanoseconds: startNanoseconds))
+        for handle in hls + hlsProbes {
+            handle.send(.start(monotonicNanoseconds: startNanoseconds))
+        }
         for handle in edges { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
@@ -195,7 +203,7 @@ public actor TrialRunner {
         for handle in publishers { handle.send(.window(window)) }
         for handle in load { handle.send(.window(window)) }
         for handle in probes { handle.send(.window(window)) }
-        for handle in hls { handle.send(.window(window)) }
+        for handle in hls + hlsProbes { handle.send(.window(window)) }
         capture?.setWindow(window)
     }
 
@@ -253,16 +261,17 @@ public actor TrialRunner {
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
                         networkNamespace: namespace(of: process), config: config
                     ) { observations.probes(name, $0) })
-            case .hls:
+            case .hls, .hlsProbes:
+                let isProbes = process.role == .hlsProbes
                 var config = HLSViewerRole.Config(
                     specs: plan.hlsSpecs(process, endpoints), options: .init())
                 config.options.congestionControl = congestionControl
                 config.options.links = plan.socketLinks
-                hls.append(
-                    try RoleHandle(
-                        name: name, logDirectory: writer.partialPath, cpus: process.cpus,
-                        networkNamespace: namespace(of: process), config: config
-                    ) { observations.hls(name, $0) })
+                let handle = try RoleHandle<HLSViewerRole>(
+                    name: name, logDirectory: writer.partialPath, cpus: process.cpus,
+                    networkNamespace: namespace(of: process), config: config
+                ) { observations.hls(name, $0, isProbes: isProbes) }
+                if isProbes { hlsProbes.append(handle) } else { hls.append(handle) }
             default: break
             }
         }
@@ -279,8 +288,14 @@ public actor TrialRunner {
         }
         groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
+        groups += hlsProbes.map {
+            AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
+        }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
         groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid, name: $0.name) }
+        if let recorder {
+            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
+        }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
@@ -372,7 +387,7 @@ public actor TrialRunner {
         for handle in load {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
-        for handle in hls {
+        for handle in hls + hlsProbes {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
         for handle in probes {

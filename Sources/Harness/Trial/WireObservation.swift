@@ -46,7 +46,7 @@ public struct WireObservation: Sendable {
     public var series: [WireRow] = []
     /// By stream key and protocol.
     public var relayDelay: [String: [String: DelayHistogram]] = [:]
-    /// Stamped frames that came in, by stream key; of runs with encoders only.
+    /// Stamped frames that came in, by stream key, where `Plan.keepsIngressFrames`.
     var ingressFrames: [String: [IngressFrame]] = [:]
     /// Audio and video payload that came in within the window, kbit per second of media, by stream
     /// key.

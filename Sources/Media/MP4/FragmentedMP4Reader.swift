@@ -29,6 +29,8 @@ public struct FragmentedMP4Reader: Sendable {
         /// A sync sample: sample_is_non_sync_sample is 0.
         public var isSync: Bool
         public var payload: ByteBuffer
+        /// Bytes from the segment's start to the sample's end.
+        public var endOffset: Int
     }
 
     /// More samples in one segment are an error.
@@ -194,7 +196,8 @@ public struct FragmentedMP4Reader: Sendable {
                 Sample(
                     trackID: track.id, kind: track.kind, decodeTime: time,
                     compositionOffset: composition, duration: Int64(duration),
-                    isSync: sampleFlags & 0x1_0000 == 0, payload: payload))
+                    isSync: sampleFlags & 0x1_0000 == 0, payload: payload,
+                    endOffset: offset + size))
             offset += size
             time = time.addingReportingOverflow(Int64(duration)).0
         }

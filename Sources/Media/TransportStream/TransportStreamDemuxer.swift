@@ -15,6 +15,8 @@ public struct TransportStreamDemuxer: Sendable {
         public var isRandomAccess: Bool
         /// H.264 as annex B, or ADTS frames.
         public var payload: ByteBuffer
+        /// Bytes from the start, or from the last `finish()`, to the end of its last packet.
+        public var endOffset: Int
     }
 
     private struct Pending: Sendable {
@@ -23,6 +25,7 @@ public struct TransportStreamDemuxer: Sendable {
         var isRandomAccess = false
         var counter: UInt8?
         var isOpen = false
+        var endOffset = 0
     }
 
     /// A PES packet that is larger is an error.
@@ -35,6 +38,8 @@ public struct TransportStreamDemuxer: Sendable {
     private var ready: [AccessUnit] = []
     private var nextReady = 0
     private var referenceTime: Int64?
+    /// Bytes of the packets read since the last `finish()`.
+    private var position = 0
 
     /// - Parameter maximumUnitSize: bytes.
     public init(maximumUnitSize: Int = 8 << 20) { self.maximumUnitSize = maximumUnitSize }
@@ -69,6 +74,7 @@ public struct TransportStreamDemuxer: Sendable {
             ready.removeAll()
             nextReady = 0
             buffer.clear()
+            position = 0
         }
         return Array(ready[nextReady...])
     }
@@ -84,6 +90,7 @@ public struct TransportStreamDemuxer: Sendable {
 
     private mutating func read(_ packet: ByteBuffer) throws {
         var rest = packet
+        position += packet.readableBytes
         guard rest.readInteger(as: UInt8.self) == TransportStream.syncByte,
             let bits: UInt16 = rest.readInteger(), let control: UInt8 = rest.readInteger()
         else {
@@ -117,6 +124,7 @@ public struct TransportStreamDemuxer: Sendable {
         }
         guard pending[pid]?.isOpen == true else { return }
         pending[pid]?.bytes.writeImmutableBuffer(rest)
+        pending[pid]?.endOffset = position
         let size = pending[pid]?.bytes.readableBytes ?? 0
         guard size <= maximumUnitSize else {
             throw MediaError(.tooLarge, "a PES packet has over \(maximumUnitSize) bytes")
@@ -191,7 +199,8 @@ public struct TransportStreamDemuxer: Sendable {
         ready.append(
             AccessUnit(
                 kind: track.kind, presentationTime: presentation, decodeTime: decode,
-                isRandomAccess: track.isRandomAccess, payload: bytes.slice()))
+                isRandomAccess: track.isRandomAccess, payload: bytes.slice(),
+                endOffset: track.endOffset))
     }
 
     private mutating func timestamp(_ header: inout ByteBuffer) -> Int64? {

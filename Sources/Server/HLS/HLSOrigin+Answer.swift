@@ -12,6 +12,8 @@ extension HLSOrigin {
     }
 
     static let playlistType = "application/vnd.apple.mpegurl"
+    /// When a segment or part could be asked for first: CLOCK_MONOTONIC of this machine, ns.
+    static let publishedHeader = "Millrace-Published"
     static let masterFile = "master.m3u8"
     static let mediaFile = "index.m3u8"
 
@@ -187,6 +189,9 @@ extension HLSOrigin {
             // A name never means anything else.
             "Cache-Control: max-age=86400, immutable", "Accept-Ranges: bytes",
         ]
+        if let published = resource.publishedNanoseconds {
+            headers.append("\(Self.publishedHeader): \(published)")
+        }
         let count = resource.bytes.readableBytes
         switch ByteRangeRequest(request.range, of: count) {
         case .whole:

@@ -1,6 +1,7 @@
 import HLS
 import Media
 import NIOCore
+import Sockets
 import Synchronization
 
 /// One relay stream as HLS: fed by the event loop that owns it, asked by all of them.
@@ -54,7 +55,9 @@ final class PackagedStream: Sendable {
 
     init(name: String, configuration: SegmenterConfiguration, token: String) {
         self.name = name
-        state = Mutex(State(segmenter: Segmenter(configuration: configuration, token: token)))
+        let segmenter = Segmenter(
+            configuration: configuration, token: token, clock: Clock.monotonicNanoseconds)
+        state = Mutex(State(segmenter: segmenter))
     }
 
     // MARK: The publisher's side

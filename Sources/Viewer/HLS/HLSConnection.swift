@@ -20,6 +20,8 @@ struct HLSConnection {
     var isReadable = false
     /// It has carried a request before: the server may have closed it meanwhile.
     var isReused = false
+    /// What it carries is read by a probe: nothing may be thrown away.
+    var isProbed = false
     // Of the answer. Times are CLOCK_MONOTONIC; 0 = not yet.
     var head: HTTPResponseReader.Head?
     var body: [UInt8] = []
@@ -58,7 +60,9 @@ struct HLSConnection {
     }
 
     /// Whether the body's bytes may be thrown away unread.
-    var discardable: Int { request?.purpose.keepsBody ?? true ? 0 : reader.discardable }
+    var discardable: Int {
+        isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
+    }
 
     /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.
     var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
@@ -82,6 +86,8 @@ struct HLSLoopViewer {
     var session: HLSSession
     var connections = [HLSConnection(), HLSConnection()]
     var link: SocketLink?
+    /// Of a probe, from its join on.
+    var probe: HLSProbe?
     /// Answers that are read, but have not arrived yet; at most one a connection.
     var arrivals: [(time: Int64, slot: HLSRequest.Slot)] = []
     var joinedAt: Int64?

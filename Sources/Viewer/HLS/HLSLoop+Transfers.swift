@@ -69,6 +69,8 @@ extension HLSLoop {
             connection.url = url
             connection.redirects = redirects
             if redirects == 0 { connection.requestedAt = now }
+            connection.isProbed = viewers[index].probe != nil && request.slot == .media
+            if connection.isProbed { viewers[index].probe?.begin() }
             connection.beginAnswer()
             connection.text = HLSConnection.text(
                 path, host: name, port: port, range: request.range, agent: options.agent)
@@ -218,11 +220,16 @@ extension HLSLoop {
         } else {
             do {
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                let isProbed = connection.isProbed
                 try connection.reader.receive(bytes) { event in
                     switch event {
                     case .head(let head): connection.head = head
                     case .body(let range):
                         media += range.count
+                        if isProbed, connection.head?.isSuccess ?? false {
+                            let part = UnsafeRawBufferPointer(rebasing: bytes[range])
+                            viewers[index].probe?.take(part, at: arrival)
+                        }
                         guard connection.request?.purpose.keepsBody ?? false else { break }
                         guard connection.body.count + range.count <= HLSConnection.bodyLimit
                         else {
@@ -279,6 +286,7 @@ extension HLSLoop {
             viewers[index].session.redirected()
             return fetch(request, target, index, now, redirects: connection.redirects + 1)
         }
+        if connection.isProbed, head.isSuccess { probe(request, head, index) }
         let firstByteAt = firstByte(index, connection)
         let viewer = viewers[index]
         let response = HLSResponse(
@@ -286,6 +294,21 @@ extension HLSLoop {
             url: connection.url, requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter)
         viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
+    }
+
+    /// A probe has a whole body: of what its session wants.
+    private func probe(
+        _ request: HLSRequest, _ head: HTTPResponseReader.Head, _ index: Int
+    ) {
+        guard let (segment, rung) = viewers[index].session.wanted else { return }
+        guard request.purpose.isMedia else {
+            viewers[index].probe?.initialization(of: rung)
+            return
+        }
+        let sequence = segment + viewers[index].session.baseSequence
+        viewers[index].probe?.media(
+            .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
+            window: window)
     }
 
     /// When an answer's first byte came. One that was read at once took some time all the same:

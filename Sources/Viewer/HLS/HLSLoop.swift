@@ -24,7 +24,7 @@ final class HLSLoop: @unchecked Sendable {
     private var origin: Int64 = 0
     private var lag = DelayHistogram()
     private var windowLag = DelayHistogram()
-    private var window: SteadyWindow?
+    private(set) var window: SteadyWindow?
     private var ticks = 0
 
     /// Reports are taken once a second.
@@ -169,6 +169,9 @@ final class HLSLoop: @unchecked Sendable {
 
     private func join(_ index: Int, _ now: Int64) {
         viewers[index].joinedAt = now
+        if viewers[index].session.spec.isProbe {
+            viewers[index].probe = HLSProbe(joinedAt: now)
+        }
         do {
             if let place = viewers[index].session.spec.link {
                 viewers[index].link = try SocketLink(
@@ -266,6 +269,7 @@ extension HLSLoopViewer {
         report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
         report.requests = session.counts
         report.segments = session.records
+        report.probe = probe?.report
         report.modelledStalls = link?.stalls
         report.modelledStallNanoseconds = link?.stalledNanoseconds
         return report

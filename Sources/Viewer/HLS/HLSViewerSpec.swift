@@ -31,6 +31,8 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var usesParts = true
     /// Whether downloads may be given up for a lower rung.
     public var abandons = true
+    /// Reads the frame stamps of what it fetches.
+    public var isProbe = false
 
     /// What the player is set to.
     /// - Parameters:
@@ -178,7 +180,7 @@ public struct HLSLiveFacts: Codable, Sendable, Hashable {
 }
 
 /// One HLS viewer at the end.
-public struct HLSViewerReport: Codable, Sendable, Hashable {
+public struct HLSViewerReport: Codable, Sendable {
     public var index: Int
     /// Of its first connection; 0 where it never connected.
     public var localPort = 0
@@ -206,6 +208,8 @@ public struct HLSViewerReport: Codable, Sendable, Hashable {
     public var live: HLSLiveFacts?
     /// At most `HLSViewerPool.mostRecords`.
     public var segments: [HLSSegmentRecord] = []
+    /// Of a probe.
+    public var probe: HLSProbeReport?
     /// Stalls by which the link's loss model shows, and their time; nil without a link.
     public var modelledStalls: Int?
     public var modelledStallNanoseconds: Int64?

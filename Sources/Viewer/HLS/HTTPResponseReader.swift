@@ -12,6 +12,10 @@ struct HTTPResponseReader {
         var location: String?
         /// Seconds of Retry-After.
         var retryAfter: Int?
+        /// When an embedded origin published the resource: its CLOCK_MONOTONIC, ns.
+        var published: Int64?
+
+        var isSuccess: Bool { (200..<300).contains(status) }
     }
 
     enum Event {
@@ -221,6 +225,7 @@ struct HTTPResponseReader {
                 if value.lowercased() == "keep-alive" { head.keepsAlive = true }
             case "location": head.location = String(value)
             case "retry-after": head.retryAfter = Int(value)
+            case "millrace-published": head.published = Int64(value)
             default: break
             }
         }

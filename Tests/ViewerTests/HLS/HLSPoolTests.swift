@@ -6,6 +6,7 @@ import Publisher
 import Server
 import SimulationKernel
 import Sockets
+import Statistics
 import Testing
 
 @testable import Viewer
@@ -14,13 +15,14 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct HLSPoolTests {
     /// A relay with HLS and two renditions of a stream, for the time of `body`.
     func withChannel(
-        part: Double? = nil, _ body: (String, Int64) async throws -> Void
+        part: Double? = nil, container: SegmenterConfiguration.Container = .fmp4,
+        _ body: (String, Int64) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
         configuration.rtmpPort = 0
         configuration.httpPort = 0
         var hls = HLSConfiguration()
-        hls.container = .fmp4
+        hls.container = container
         hls.segmentSeconds = 1
         hls.partSeconds = part
         configuration.hls = hls
@@ -111,6 +113,49 @@ import Testing
             #expect(fast.requests.blocked > 10 && plain.requests.blocked == 0)
             let latencies = (fast.playback.liveLatency, plain.playback.liveLatency)
             #expect((latencies.0 ?? 99) < (latencies.1 ?? 0))
+        }
+    }
+
+    /// Frames are stamped by the publisher, packaged by the origin and found by probes; each step
+    /// comes after the one before.
+    @Test(arguments: SegmenterConfiguration.Container.allCases)
+    func probesTimeFrames(container: SegmenterConfiguration.Container) async throws {
+        try await withChannel(part: 0.2, container: container) { url, start in
+            let links = [ViewerLink(rate: RateSchedule(constant: Bitrate(kilobitsPerSecond: 2000)))]
+            let specs = (0..<4).map {
+                var spec = HLSViewerSpec(index: $0, url: url, joinNanoseconds: 4_000_000_000)
+                spec.algorithm = "fixed:1"
+                spec.usesParts = $0 != 1
+                spec.isProbe = $0 < 3
+                if $0 == 2 { spec.link = ViewerLinkPlace(link: 0) }
+                return spec
+            }
+            let viewers = try await play(specs, links: links, from: start, seconds: 11).viewers
+            #expect(viewers[3].probe == nil)
+            for viewer in viewers.prefix(3) {
+                let probe = try #require(viewer.probe)
+                #expect(probe.unreadable == 0, "\(probe.problem ?? "")")
+                // Only what it asked for, and every frame of it.
+                #expect(probe.rungs.map(\.rung) == [1])
+                let rung = try #require(probe.rungs.first)
+                #expect(rung.streamID == 2 && rung.windowFrames > 50)
+                #expect(rung.unstampedFrames == 0)
+                let due = rung.runs.reduce(0) { $0 + Int($1.last - $1.first) + 1 }
+                #expect(due == rung.windowFrames, "\(rung.runs)")
+                let (published, delay) = (rung.published, rung.delay)
+                #expect(published.count == delay.count && delay.count == rung.windowFrames)
+                #expect(published.negativeCount == 0 && delay.negativeCount == 0)
+                for percentile in stride(from: 0.0, through: 100, by: 10) {
+                    let (a, b) = (
+                        published.milliseconds(atPercentile: percentile) ?? 1,
+                        delay.milliseconds(atPercentile: percentile) ?? 0
+                    )
+                    #expect(a <= b, "viewer \(viewer.index) at \(percentile) %")
+                }
+            }
+            let means = viewers.prefix(3).map { $0.probe!.rungs[0].published.meanMilliseconds ?? 0 }
+            // A part is published before its segment is.
+            #expect(means[0] < means[1] && means[2] < means[1], "\(means)")
         }
     }
 

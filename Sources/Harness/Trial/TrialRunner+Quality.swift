@@ -1,0 +1,84 @@
+import Foundation
+import Results
+import Viewer
+
+/// Pictures of renditions against their source: recorded in the steady window, compared after it.
+extension TrialRunner {
+    private var qualityDirectory: String {
+        "\(writer.partialPath)/\(StaleRuns.recordingsDirectory)"
+    }
+    private var comparesQuality: Bool { plan.publishers.contains { $0.qualityFrames != nil } }
+
+    private func recording(_ publisher: PublisherPlan) -> String {
+        "\(qualityDirectory)/\(publisher.streamKey).flv"
+    }
+
+    /// One more viewer of the source and of each rendition, from the start of the steady window.
+    func startRecorder(_ endpoints: StackEndpoints, _ congestionControl: String?) async throws {
+        guard comparesQuality else { return }
+        try FileManager.default.createDirectory(
+            atPath: qualityDirectory, withIntermediateDirectories: true)
+        let from = scenario.warmup.nanoseconds
+        let specs = plan.publishers.enumerated().compactMap { index, publisher -> ViewerSpec? in
+            guard let frames = publisher.qualityFrames else { return nil }
+            var spec = ViewerSpec(
+                index: index, transport: .rtmp,
+                url: "\(endpoints.rtmpBase)/\(publisher.streamKey)", stream: publisher.stream,
+                rendition: publisher.rendition, joinNanoseconds: from)
+            spec.recording = RecordingSpec(
+                path: recording(publisher), frames: frames, fromNanoseconds: from)
+            return spec
+        }
+        let handle = try RoleHandle<ProbeRole>(
+            name: "recorder-0", logDirectory: writer.partialPath,
+            cpus: scenario.cpus.probes ?? scenario.cpus.viewers,
+            config: .init(specs: specs, congestionControl: congestionControl, links: []))
+        recorder = handle
+        _ = try await handle.waitUntilReady()
+    }
+
+    /// Ends the recording; its connections are nobody's on the wire.
+    func finishRecorder(into assembly: inout ResultsAssembly) async {
+        guard let recorder else { return }
+        guard let report = await recorder.finish() else {
+            assembly.qualityNotes.append(
+                "quality: the recorder's report is lost: \(recorder.failure ?? "it ended")")
+            return
+        }
+        let ports = Set(report.viewers.map { ViewerPeer(port: $0.localPort) })
+        assembly.recorders = ports
+        for viewer in report.viewers {
+            guard let failure = viewer.failure else { continue }
+            assembly.qualityNotes.append(
+                "quality: \(plan.publishers[viewer.index].streamKey) was not recorded whole: "
+                    + failure)
+        }
+    }
+
+    /// Compares what was recorded; what cannot be compared has a note and no figures.
+    func compareQuality(into assembly: inout ResultsAssembly) async {
+        defer { try? FileManager.default.removeItem(atPath: qualityDirectory) }
+        guard recorder != nil, early == nil else { return }
+        for source in plan.publishers where source.isLadderSource {
+            guard let frames = source.qualityFrames else { continue }
+            let renditions = plan.publishers.filter {
+                !$0.isPublished && $0.streamID == source.streamID
+            }
+            progress.say("comparing \(renditions.count) renditions of \(source.streamKey)")
+            let original = Result { try StampedRecording(path: recording(source)) }
+            for publisher in renditions where !isInterrupted {
+                do {
+                    let pair = try PairedRecordings(
+                        source: try original.get(),
+                        rendition: try StampedRecording(path: recording(publisher)),
+                        frames: frames, from: window.startNanoseconds)
+                    let comparison = QualityComparison(
+                        pair: pair, directory: qualityDirectory, name: publisher.streamKey)
+                    assembly.quality[publisher.streamKey] = try await comparison.run()
+                } catch {
+                    assembly.qualityNotes.append("quality: \(publisher.streamKey): \(error)")
+                }
+            }
+        }
+    }
+}

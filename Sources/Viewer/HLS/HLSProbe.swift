@@ -1,0 +1,137 @@
+import Media
+import NIOCore
+
+/// What an adaptive viewer that is a probe keeps: the body that is arriving and when its bytes came.
+/// Reads the frame stamps of each segment or part once it is whole; one body is kept at a time.
+struct HLSProbe {
+    /// A longer segment is not read.
+    static let bodyLimit = 64 << 20
+    /// Reads of one body that are told apart; later ones count as the last of them.
+    static let mostReads = 8192
+
+    /// Where a body belongs, and how it came.
+    struct Origin {
+        var rung: Int
+        /// Media sequence number.
+        var sequence: Int
+        /// When the origin published it, if it says so; CLOCK_MONOTONIC, ns.
+        var publishedNanoseconds: Int64?
+    }
+
+    /// From the rung's initialization section; MPEG-TS needs none.
+    private var readers: [Int: FragmentedMP4Reader] = [:]
+    private var demuxer = TransportStreamDemuxer()
+    private var demuxedRung: Int?
+    private var body = ByteBuffer()
+    /// Bytes of the body that were there, and when; ascending.
+    private var reads: [(end: Int, time: Int64)] = []
+    private var isTooLong = false
+    private(set) var accounts: [Int: HLSProbeAccount] = [:]
+    private(set) var unreadable = 0
+    private(set) var problem: String?
+    let joinedAt: Int64
+
+    /// - Parameter joinedAt: CLOCK_MONOTONIC, ns.
+    init(joinedAt: Int64) { self.joinedAt = joinedAt }
+
+    /// A new answer begins.
+    mutating func begin() {
+        body.clear()
+        reads.removeAll(keepingCapacity: true)
+        isTooLong = false
+    }
+
+    /// Bytes of the body that arrived at `time`.
+    mutating func take(_ bytes: UnsafeRawBufferPointer, at time: Int64) {
+        guard body.readableBytes + bytes.count <= Self.bodyLimit else {
+            isTooLong = true
+            return
+        }
+        body.writeBytes(bytes)
+        if let last = reads.last, last.time == time || reads.count >= Self.mostReads {
+            reads[reads.count - 1] = (body.readableBytes, max(time, last.time))
+        } else {
+            reads.append((body.readableBytes, max(time, reads.last?.time ?? time)))
+        }
+    }
+
+    /// The body is a rung's initialization section.
+    mutating func initialization(of rung: Int) {
+        do { readers[rung] = try FragmentedMP4Reader(initializationSegment: body) } catch {
+            readers[rung] = nil
+            note("\(error)")
+        }
+    }
+
+    /// The body is a segment or a part.
+    mutating func media(_ origin: Origin, window: SteadyWindow?) {
+        guard !isTooLong else {
+            return note("a segment is longer than \(Self.bodyLimit) bytes")
+        }
+        let frames: [StampedFrame]
+        do { frames = try self.frames(of: origin.rung) } catch { return note("\(error)") }
+        var account = accounts[origin.rung] ?? HLSProbeAccount(rung: origin.rung)
+        account.begin(sequence: origin.sequence)
+        for frame in frames {
+            account.receive(
+                frame.stamp, arrival: arrival(of: frame.endOffset),
+                published: origin.publishedNanoseconds, joinedAt: joinedAt, window: window)
+        }
+        accounts[origin.rung] = account
+    }
+
+    var report: HLSProbeReport {
+        HLSProbeReport(
+            rungs: accounts.values.map(\.report).sorted { $0.rung < $1.rung },
+            unreadable: unreadable, problem: problem)
+    }
+
+    private typealias StampedFrame = (stamp: FrameStamp?, endOffset: Int)
+
+    /// The video frames of the body in their order.
+    private mutating func frames(of rung: Int) throws -> [StampedFrame] {
+        guard let reader = readers[rung] else { return try transportFrames(of: rung) }
+        let sizes = Dictionary(
+            reader.tracks.map { ($0.id, $0.video?.nalUnitLengthSize ?? 4) },
+            uniquingKeysWith: { a, _ in a })
+        return try reader.samples(body).filter { $0.kind == .video }.map {
+            let size = sizes[$0.trackID] ?? 4
+            return (
+                FrameStamp.find(inAccessUnit: $0.payload, nalUnitLengthSize: size), $0.endOffset
+            )
+        }
+    }
+
+    private mutating func transportFrames(of rung: Int) throws -> [StampedFrame] {
+        // The parts of a segment share one program map.
+        if demuxedRung != rung { demuxer = TransportStreamDemuxer() }
+        demuxedRung = rung
+        var units: [TransportStreamDemuxer.AccessUnit] = []
+        do {
+            demuxer.append(body)
+            while let unit = try demuxer.next() { units.append(unit) }
+        } catch {
+            demuxedRung = nil
+            throw error
+        }
+        return (units + demuxer.finish()).filter { $0.kind == .video }.map {
+            (FrameStamp.find(inAnnexB: $0.payload), $0.endOffset)
+        }
+    }
+
+    /// When the byte before `offset` was there.
+    private func arrival(of offset: Int) -> Int64 {
+        var low = 0
+        var high = reads.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if reads[middle].end >= offset { high = middle } else { low = middle + 1 }
+        }
+        return reads.isEmpty ? joinedAt : reads[low].time
+    }
+
+    private mutating func note(_ what: String) {
+        unreadable += 1
+        if problem == nil { problem = what }
+    }
+}
