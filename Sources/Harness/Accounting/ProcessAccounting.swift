@@ -5,6 +5,9 @@ public struct AccountedGroup: Hashable, Sendable {
     public var role: String
     /// The group's leader; its other members (nginx's workers) are found as they appear.
     public var processGroup: Int32
+    /// Whether it is that one process, whatever group it is in: encoders that nginx starts are in
+    /// nginx's.
+    public var isAlone: Bool
 
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     public var ignoredCommands: Set<String>
@@ -15,8 +18,10 @@ public struct AccountedGroup: Hashable, Sendable {
     public static let encoderRole = "encoder"
 
     public init(
-        role: String, processGroup: Int32, ignoredCommands: Set<String> = [], name: String = ""
+        role: String, processGroup: Int32, isAlone: Bool = false,
+        ignoredCommands: Set<String> = [], name: String = ""
     ) {
+        self.isAlone = isAlone
         self.name = name
         self.role = role
         self.processGroup = processGroup
@@ -116,7 +121,9 @@ public struct ProcessAccounting: Sendable {
 
     private func snapshots() -> [(group: AccountedGroup, snapshot: ProcessSnapshot)] {
         groups.flatMap { group in
-            ProcFile.members(ofGroup: group.processGroup).compactMap { pid in
+            let pids =
+                group.isAlone ? [group.processGroup] : ProcFile.members(ofGroup: group.processGroup)
+            return pids.compactMap { pid in
                 ProcessSnapshot(pid: pid).flatMap { snapshot in
                     let command = snapshot.threads[pid]?.name ?? ""
                     return group.ignoredCommands.contains(command) ? nil : (group, snapshot)

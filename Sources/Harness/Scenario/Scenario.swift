@@ -56,7 +56,7 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var httpURL: String?
     /// Stream keys that may publish; empty = any.
     public var keys: [String]
-    /// The embedded stack's HLS; nil = none.
+    /// HLS of a stack that the run starts; nil = none.
     public var hls: HLSSpec?
     /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
     public var hlsURL: String?

@@ -51,8 +51,7 @@ enum ScenarioSpec {
         .standard("keys", .list(.text(.streamName), minimum: 0), "[]", "Keys that may publish."),
         .optional(
             "hls", .object(hls),
-            "HLS of the embedded stack; with its defaults where viewers play it."
-        ),
+            "HLS of the embedded stack or nginx-rtmp; with its defaults where viewers play it."),
         .optional(
             "hls_url", .text(.url(["http"])),
             "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
@@ -63,7 +62,9 @@ enum ScenarioSpec {
     ])
 
     static let hls = ObjectSpec(fields: [
-        .standard("container", .choice(["ts", "fmp4"]), "fmp4", "What segments are."),
+        .standard(
+            "container", .choice(["ts", "fmp4"]), "fmp4",
+            "What segments are; nginx-rtmp has ts only, which is its default without 'hls'."),
         .standard("segment", duration(), "2s", "A segment ends at the first key frame after it."),
         .optional("part", duration(), "Parts of this length: low-latency HLS."),
         .standard("window", duration(), "60s", "What a playlist lists."),
@@ -80,7 +81,7 @@ enum ScenarioSpec {
             .optional("source", .object(source), "What is published once, with 'ladder'."),
             .optional(
                 "ladder", .either([.choice(["edge-ladder"]), .object(ladder)]),
-                "Renditions that ffmpeg makes of the source; embedded stack only."),
+                "Renditions that ffmpeg makes of the source, on a stack that the run starts."),
         ], exclusive: [["renditions", "ladder"], ["renditions", "source"]])
 
     static let ladder = ObjectSpec(fields: [

@@ -44,10 +44,11 @@ extension StackSpec {
             return EmbeddedDriver(
                 configuration, cpus: cpus, logDirectory: logDirectory, onStatus: onStatus)
         case .nginxRTMP:
-            return NginxRTMPDriver(
-                .init(
-                    host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
-                    logPath: "\(logDirectory)/server-0.log"))
+            var options = NginxRTMPDriver.Options(
+                host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
+                logPath: "\(logDirectory)/server-0.log")
+            options.add(hls, streams: streams)
+            return NginxRTMPDriver(options, onStatus: onStatus)
         case .external:
             return try ExternalDriver(url: url ?? "", httpURL: httpURL, hlsURL: hlsURL)
         }
@@ -75,5 +76,21 @@ extension ServerConfiguration {
                     })
             }
         }
+    }
+}
+
+extension NginxRTMPDriver.Options {
+    /// Its own HLS, and its own encoders of the streams that have a ladder; `NginxRules` has seen to
+    /// it that all streams are alike.
+    fileprivate mutating func add(_ spec: HLSSpec?, streams: [StreamSpec]) {
+        hls = spec.map {
+            .init(
+                segmentSeconds: $0.segment.seconds, windowSeconds: $0.window.seconds,
+                variants: streams.first?.nginxVariants ?? [])
+        }
+        let encoded = streams.filter { $0.ladder != nil }
+        sources = encoded.flatMap(\.names)
+        ladder = encoded.first?.ladder?.configuration(
+            source: "\(NginxConfiguration.sourceApplication)/*")
     }
 }

@@ -37,6 +37,11 @@ struct HTTPRendition {
         }
     }
 
+    /// nginx-rtmp's multivariant playlist has the stream's name before its ending, others a folder.
+    private static func name(_ folder: String) -> String {
+        folder.hasSuffix(".m3u8") ? String(folder.dropLast(5)) : folder
+    }
+
     /// Every captured byte in one of them, in the order of the plan; what is nobody's has no stream.
     static func all(_ rows: [HTTPTrafficRow], _ plan: Plan) -> [HTTPRendition] {
         let keys = Dictionary(
@@ -51,7 +56,7 @@ struct HTTPRendition {
             if row.rendition != HTTPTrafficRow.unattributed {
                 if let publisher = folders.lazy.compactMap({ keys[$0] }).first {
                     name = (publisher.stream, publisher.rendition)
-                } else if let stream = folders.first(where: streams.contains) {
+                } else if let stream = folders.map(Self.name).first(where: streams.contains) {
                     name = (stream, "all")
                 }
             }

@@ -28,7 +28,8 @@ extension Plan {
             // Streams of one encoder would start together; these are spread over a frame.
             let phase = Int64(index) * 7_919_000 % 33_000_000
             return PublishSpec(
-                url: "\(endpoints.rtmpBase)/\(plan.streamKey)", streamID: plan.streamID,
+                url: "\(plan.isLadderSource ? endpoints.sourceBase : endpoints.rtmpBase)/"
+                    + plan.streamKey, streamID: plan.streamID,
                 source: source, phaseNanoseconds: phase)
         }
     }
@@ -163,7 +164,11 @@ extension Plan {
 
 extension StackEndpoints {
     /// `rtmp://host:port/application`
-    var rtmpBase: String {
+    var rtmpBase: String { base(application) }
+    /// The same for sources of ladders.
+    var sourceBase: String { base(sourceApplication ?? application) }
+
+    private func base(_ application: String) -> String {
         let host = rtmpHost.contains(":") ? "[\(rtmpHost)]" : rtmpHost
         return "rtmp://\(host):\(rtmpPort)/\(application)"
     }

@@ -267,7 +267,8 @@ public actor TrialRunner {
         var groups: [AccountedGroup] = []
         for group in await driver?.processGroups ?? [] {
             groups.append(
-                AccountedGroup(role: "server", processGroup: group, ignoredCommands: ["sh"]))
+                AccountedGroup(
+                    role: "server", processGroup: group, ignoredCommands: ["sh", "ffmpeg"]))
         }
         groups += publishers.map {
             AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
