@@ -3,6 +3,7 @@ import Glibc
 import Netem
 import Report
 import Results
+import Server
 import Testing
 import Viewer
 
@@ -73,6 +74,41 @@ import Viewer
     }
 }
 
+/// nginx's access log as an edge's counts.
+@Suite struct NginxEdgeLogTests {
+    @Test func counts() throws {
+        let text = """
+            MISS|200|1000|200|1000|/hls/live/a_hi/7.m4s
+            HIT|200|1000|-|-|/hls/live/a_hi/7.m4s
+            EXPIRED|200|300|502, 200|0, 300|/hls/live/a_hi/index.m3u8
+            UPDATING|200|300|-|-|/hls/live/a_hi/index.m3u8
+            MISS|504|160|504|0|/hls/live/a_hi/8.m4s
+            -|400|150|-|-|/
+            not a line of nginx's
+            HIT|200|40|-|-|/a|b/init-3.mp4
+
+            """
+        let bytes = Array(text.utf8)
+        // In one piece and byte by byte.
+        for size in [1, 7, bytes.count] {
+            var log = NginxEdgeLog(path: "/nonexistent")
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                log.receive(bytes[start..<min(start + size, bytes.count)])
+            }
+            let status = log.read()
+            let segment = try #require(status.kinds["segment"])
+            #expect((segment.requests, segment.hits, segment.misses) == (3, 1, 2))
+            #expect((segment.originRequests, segment.originBytes) == (2, 1000))
+            #expect((segment.clientBytes, segment.failures) == (2160, 1))
+            let playlist = try #require(status.kinds["playlist"])
+            #expect((playlist.hits, playlist.misses, playlist.originRequests) == (1, 1, 2))
+            #expect(playlist.originBytes == 300)
+            #expect(status.kinds["other"]?.refused == 1)
+            #expect(status.kinds["init"]?.hits == 1)
+        }
+    }
+}
+
 @Suite(.enabled(if: TrialFault.program != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct EdgeTrialTests {
     private static let viewers = """
@@ -108,5 +144,33 @@ struct EdgeTrialTests {
         #expect(read.edges.contains { $0.edge == "edge-0" && ($0.requests ?? 0) > 0 })
         try trial.expectTidy()
         try await trial.expectGone(Array(children.values))
+    }
+
+    /// A real nginx before the origin, across a WAN: each segment crosses it once.
+    @Test(
+        .enabled(
+            if: FileManager.default.fileExists(atPath: "/usr/sbin/nginx"),
+            "apt-get install nginx-light"))
+    func nginxAsAnEdge() async throws {
+        let trial = try TrialFault(
+            viewers: Self.viewers,
+            stack: "  edges: {driver: nginx, wan: {delay: 5ms}}\n  hls: {segment: 1s}\n",
+            duration: "5s")
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        #expect(read.summary.viewersJoined == 4)
+        #expect(Set(read.processes.map(\.role)).isSuperset(of: ["edge", "wan"]))
+        let row = try #require(read.edges.first { $0.kind == "segment" })
+        let (requests, misses) = try (#require(row.requests), #require(row.misses))
+        #expect(row.edge == "edge-0" && row.collapsed == nil && row.evictions == nil)
+        #expect(misses > 0 && requests > 2 * misses && row.hits == requests - misses)
+        #expect(row.originRequests == misses && row.failures == 0)
+        let summary = try #require(read.summary.edges)
+        // What was under way at the end is in nobody's record.
+        #expect((0...1).contains(misses - summary.distinctSegments))
+        #expect(try #require(row.clientBytes) > 2 * (try #require(row.originBytes)))
+        try trial.expectTidy()
     }
 }

@@ -13,6 +13,14 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
         public var delay: Duration
     }
 
+    public enum Driver: String, Codable, Sendable, CaseIterable {
+        /// `millrace edge`
+        case embedded
+        /// A real nginx with `proxy_cache`.
+        case nginx
+    }
+
+    public var driver: Driver
     /// Processes, each a cache of its own.
     public var count: Int
     /// Of each cache.
@@ -21,6 +29,7 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
     public var wan: WAN?
 
     init(_ object: ResolvedObject) {
+        driver = Driver(rawValue: object.text("driver")!)!
         count = object.integer("count")!
         cacheBytes = Int(object.number("cache")!)
         wan = object.object("wan").map { wan in
@@ -43,6 +52,9 @@ extension ViewerGroup {
 
 extension ScenarioSpec {
     static let edges = ObjectSpec(fields: [
+        .standard(
+            "driver", .choice(EdgeSpec.Driver.allCases.map(\.rawValue)), "embedded",
+            "millrace's own edge, or a real nginx with proxy_cache."),
         .standard("count", .integer(1...64), "1", "How many edges, a process each."),
         .standard(
             "cache", .quantity(.byteCount, allowsZero: false), "256MiB", "What each edge keeps."),

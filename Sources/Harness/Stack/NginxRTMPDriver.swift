@@ -1,8 +1,6 @@
 public import Processes
 public import Server
-import Foundation
 import Glibc
-import Sockets
 
 /// nginx with the RTMP module, with a configuration of its own in a temporary directory: relay, and
 /// where asked for its own ffmpeg ladder (`exec_push`) and its own HLS.
@@ -55,8 +53,7 @@ public actor NginxRTMPDriver: StackDriver {
     }
 
     private let options: Options
-    private let directory: String
-    private var process: ChildProcess?
+    private var nginx: NginxProcess?
     private let onStatus: @Sendable (ServerStatus) -> Void
     private var watching: Task<Void, Never>?
 
@@ -67,58 +64,29 @@ public actor NginxRTMPDriver: StackDriver {
     ) {
         self.options = options
         self.onStatus = onStatus
-        directory = NSTemporaryDirectory() + "\(Self.prefix)\(getpid())-\(UUID().uuidString)"
-    }
-
-    /// The directory's name goes on with the process that made it.
-    private static let prefix = "millrace-nginx-"
-
-    /// Removes the directories of runs that were killed: their owner is gone.
-    static func sweepStaleDirectories(in parent: String = NSTemporaryDirectory()) {
-        let files = FileManager.default
-        for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
-        where name.hasPrefix(prefix) {
-            guard let owner = name.dropFirst(prefix.count).split(separator: "-").first,
-                let pid = pid_t(String(owner)), pid > 0, kill(pid, 0) != 0, errno == ESRCH
-            else { continue }
-            try? files.removeItem(atPath: "\(parent)/\(name)")
-        }
     }
 
     public func start() async throws(StackError) -> StackEndpoints {
-        for path in [options.nginxPath, options.modulePath]
-        where !FileManager.default.fileExists(atPath: path) {
-            throw failure(
-                "\(path) is missing; install it with: apt-get install nginx libnginx-mod-rtmp")
-        }
-        let configuration: NginxConfiguration
-        do { configuration = try options.configuration() } catch {
-            throw failure(error.description)
-        }
-        var last = ""
-        // A port is free when picked; another program may take it before nginx does.
-        for _ in 0..<3 {
-            guard let port = LocalPort.free(), let httpPort = LocalPort.free(), httpPort != port
-            else { throw failure("no free TCP port") }
-            try write(configuration.text(port: port, httpPort: httpPort, directory: directory))
-            let child = try launch(configuration)
-            process = child
-            let ports = configuration.hls == nil ? [port] : [port, httpPort]
-            for _ in 0..<250 where child.exitStatus == nil {
-                if ports.allSatisfy({ LocalPort.accepts(host: "127.0.0.1", port: $0) }),
-                    child.exitStatus == nil
-                {
-                    watch(child)
-                    return endpoints(configuration, port: port, httpPort: httpPort)
-                }
-                try? await Task.sleep(for: .milliseconds(20))
+        do {
+            let configuration = try options.configuration()
+            let nginx = try await NginxProcess(
+                .init(
+                    name: name, path: options.nginxPath, files: [options.modulePath],
+                    hint: "install it with: apt-get install nginx libnginx-mod-rtmp",
+                    ports: configuration.hls == nil ? [nil] : [nil, nil],
+                    guardsGroup: configuration.hasChildren, cpus: options.cpus,
+                    logPath: options.logPath)
+            ) { ports, directory in
+                configuration.text(port: ports[0], httpPort: ports.last!, directory: directory)
             }
-            last = child.exitStatus.map { "it \($0)" } ?? "it did not listen within 5 s"
-            _ = await child.terminate()
+            self.nginx = nginx
+            watch(nginx)
+            return endpoints(configuration, port: nginx.ports[0], httpPort: nginx.ports.last!)
+        } catch let error as ProcessError {
+            throw StackError(driver: name, message: error.message)
+        } catch {
+            throw StackError(driver: name, message: "\(error)")
         }
-        let log = ProcFile.read("\(directory)/error.log").map { ": " + $0.suffix(500) } ?? ""
-        await stop()
-        throw failure("cannot be started; \(last)\(log)")
     }
 
     private func endpoints(
@@ -136,28 +104,29 @@ public actor NginxRTMPDriver: StackDriver {
     }
 
     /// Reports the encoders until nginx ends.
-    private func watch(_ child: ChildProcess) {
+    private func watch(_ nginx: NginxProcess) {
         guard let ladder = options.ladder else { return }
         var encoders = NginxEncoders(
-            ladder, streams: options.sources, packages: options.hls != nil, directory: directory)
-        let (onStatus, group) = (onStatus, child.pid)
+            ladder, streams: options.sources, packages: options.hls != nil,
+            directory: nginx.directory)
+        let (onStatus, child) = (onStatus, nginx.process)
         watching = Task {
             while !Task.isCancelled, child.exitStatus == nil {
-                onStatus(encoders.status(processGroup: group))
+                onStatus(encoders.status(processGroup: child.pid))
                 try? await Task.sleep(for: .seconds(1))
             }
         }
     }
 
-    public var processGroups: [Int32] { process.map { [$0.pid] } ?? [] }
+    public var processGroups: [Int32] { nginx.map { [$0.process.pid] } ?? [] }
 
-    public var exitStatus: ExitStatus? { process?.exitStatus }
+    public var exitStatus: ExitStatus? { nginx?.process.exitStatus }
 
     public func stop() async {
         watching?.cancel()
         await stopEncoders()
-        if let process { _ = await process.terminate() }
-        try? FileManager.default.removeItem(atPath: directory)
+        await nginx?.end()
+        nginx?.removeFiles()
     }
 
     /// How long encoders may take to end once told to.
@@ -166,41 +135,14 @@ public actor NginxRTMPDriver: StackDriver {
     /// Ends the encoders while their parent is there to reap them; nginx would start them again only
     /// later.
     private func stopEncoders() async {
-        guard options.ladder != nil, let process, process.exitStatus == nil else { return }
+        guard options.ladder != nil, let process = nginx?.process, process.exitStatus == nil else {
+            return
+        }
         let encoders = NginxEncoders.processes(ofGroup: process.pid)
         for pid in encoders { kill(pid, SIGTERM) }
         let deadline = ContinuousClock.now + Self.encoderGrace
         while ContinuousClock.now < deadline, encoders.contains(where: { kill($0, 0) == 0 }) {
             try? await Task.sleep(for: .milliseconds(10))
         }
-    }
-
-    private func launch(_ configuration: NginxConfiguration) throws(StackError) -> ChildProcess {
-        var child = ChildProcess.Options(
-            path: options.nginxPath,
-            arguments: [
-                "-p", directory, "-c", "\(directory)/nginx.conf", "-e", "\(directory)/error.log",
-            ], logPath: options.logPath, cpus: options.cpus)
-        child.guardsGroup = configuration.hasChildren
-        do {
-            return try ChildProcess(name: name, child)
-        } catch {
-            throw failure(error.message)
-        }
-    }
-
-    private func write(_ configuration: String) throws(StackError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true)
-            try configuration.write(
-                toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
-        } catch {
-            throw failure("cannot write its configuration in \(directory): \(error)")
-        }
-    }
-
-    private func failure(_ message: String) -> StackError {
-        StackError(driver: name, message: message)
     }
 }

@@ -7,6 +7,7 @@ import Viewer
 extension ResultsAssembly {
     var edgeRows: [EdgeRow] {
         var rows: [EdgeRow] = []
+        let isNginx = scenario.stack.edges?.driver == .nginx
         for edge in edges {
             for kind in EdgeKind.allCases {
                 guard let counts = edge.status.kinds[kind.rawValue] else { continue }
@@ -15,12 +16,13 @@ extension ResultsAssembly {
                 row.requests = counts.requests
                 row.hits = counts.hits
                 row.misses = counts.misses
-                row.collapsed = counts.collapsed
+                // nginx does not tell those who waited from those who came later.
+                row.collapsed = isNginx ? nil : counts.collapsed
                 row.failures = counts.failures
                 row.clientBytes = counts.clientBytes
                 row.originRequests = counts.originRequests
                 row.originBytes = counts.originBytes
-                row.evictions = counts.evictions
+                row.evictions = isNginx ? nil : counts.evictions
                 rows.append(row)
             }
         }

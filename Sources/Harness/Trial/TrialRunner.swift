@@ -43,7 +43,9 @@ public actor TrialRunner {
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
     var hls: [RoleHandle<HLSViewerRole>] = []
-    var edges: [RoleHandle<EdgeRole>] = []
+    var edges: [(name: String, process: any EdgeProcess)] = []
+    /// The WAN before edges that have none of their own.
+    var ways: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     var encoders = EncoderWatch()
     /// The packet shell, and the namespace of the viewers behind it.
@@ -58,7 +60,7 @@ public actor TrialRunner {
         notes = options.notes
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
-        NginxRTMPDriver.sweepStaleDirectories()
+        NginxDirectory.sweep()
         let runID = RunID(
             secondsSince1970: startedAt.timeIntervalSince1970,
             entropy: UInt64.random(in: 0 ... .max))
@@ -168,7 +170,6 @@ public actor TrialRunner {
         for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         for handle in hls { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
-        for handle in edges { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
     }
@@ -279,7 +280,11 @@ public actor TrialRunner {
         groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
-        groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid, name: $0.name) }
+        groups += edges.map { name, edge in
+            AccountedGroup(
+                role: "edge", processGroup: edge.pid, ignoredCommands: ["sh"], name: name)
+        }
+        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
@@ -364,6 +369,9 @@ public actor TrialRunner {
         }
         if let reason = lostEdge { return (.failed, reason) }
         if let failure = links?.failure { return (.void, "links-0: \(failure)") }
+        for way in ways {
+            if let failure = way.failure { return (.void, "\(way.name): \(failure)") }
+        }
         for handle in publishers {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }
