@@ -153,7 +153,7 @@ struct TrialEncoderTests {
             scenario: Self.scenario(duration: 14, source: Self.synthetic, stack: Self.nginx))
         defer { trial.remove() }
         try await trial.waitUntilRunning(warmup: .seconds(5))
-        let nginx = try #require(Self.child("nginx", of: trial.pid))
+        let nginx = try #require(trial.children(named: "nginx").first)
         let victim = try #require(Self.encoder("cam_lo", ofGroup: nginx))
         #expect(kill(victim, SIGKILL) == 0)
         #expect(try await trial.finish() == 0, "\(trial.text)")
@@ -178,7 +178,7 @@ struct TrialEncoderTests {
             scenario: Self.scenario(duration: 60, source: Self.synthetic, stack: Self.nginx))
         defer { trial.remove() }
         try await trial.waitUntilRunning(warmup: .seconds(1))
-        let nginx = try #require(Self.child("nginx", of: trial.pid))
+        let nginx = try #require(trial.children(named: "nginx").first)
         let group = ProcFile.members(ofGroup: nginx)
         // Master, worker, cache manager, guard and two encoders.
         #expect(group.count >= 6 && NginxEncoders.processes(ofGroup: nginx).count == 2)
@@ -216,12 +216,6 @@ struct TrialEncoderTests {
     private static func publishes(_ pid: pid_t, _ key: String) -> Bool {
         (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0").contains {
             $0 == key || $0.hasPrefix("\(key)?")
-        }
-    }
-
-    private static func child(_ name: String, of parent: pid_t) -> pid_t? {
-        processes { $0[1] == "\(parent)" }.first {
-            ProcFile.read("/proc/\($0)/comm") == "\(name)\n"
         }
     }
 

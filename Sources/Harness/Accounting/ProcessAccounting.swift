@@ -16,6 +16,7 @@ public struct AccountedGroup: Hashable, Sendable {
 
     /// The role of encoders in `processes.csv`; in summaries it is in the plural as the others are.
     public static let encoderRole = "encoder"
+    public static let edgeRole = "edge"
 
     public init(
         role: String, processGroup: Int32, isAlone: Bool = false,
@@ -55,11 +56,11 @@ public struct ProcessAccounting: Sendable {
         for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
     }
 
-    /// Takes these encoders for those there were. What one used between the last sample and its end
-    /// is lost; one that is new is accounted from its start.
-    public mutating func setEncoders(_ encoders: [AccountedGroup]) {
-        groups.removeAll { $0.role == AccountedGroup.encoderRole }
-        groups += encoders
+    /// Takes these groups of a role for those there were, where its processes come and go. What one
+    /// used between the last sample and its end is lost; one that is new is accounted from its start.
+    public mutating func replace(_ role: String, with present: [AccountedGroup]) {
+        groups.removeAll { $0.role == role }
+        groups += present
     }
 
     /// CPU seconds per second that processes of this name used over the steady window so far; nil

@@ -25,6 +25,8 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
     public var count: Int
     /// Of each cache.
     public var cacheBytes: Int
+    /// Failures of a request after which a viewer goes to the next edge; 0 = never.
+    public var failover: Int
     /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
     public var wan: WAN?
 
@@ -32,6 +34,7 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
         driver = Driver(rawValue: object.text("driver")!)!
         count = object.integer("count")!
         cacheBytes = Int(object.number("cache")!)
+        failover = object.integer("failover")!
         wan = object.object("wan").map { wan in
             WAN(
                 rate: wan.number("rate").map { Bitrate(bitsPerSecond: Int($0)) },
@@ -58,6 +61,9 @@ extension ScenarioSpec {
         .standard("count", .integer(1...64), "1", "How many edges, a process each."),
         .standard(
             "cache", .quantity(.byteCount, allowsZero: false), "256MiB", "What each edge keeps."),
+        .standard(
+            "failover", .integer(0...8), "2",
+            "Failures of a request after which a viewer goes to the next edge; 0 = never."),
         .optional(
             "wan", .object(wan),
             "The way from the origin to the edges, and to viewers that go straight to it."),

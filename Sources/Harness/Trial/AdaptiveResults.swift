@@ -20,6 +20,7 @@ extension ResultsAssembly {
         let counts = report.requests
         row.failedRequests =
             counts.refused + counts.serverErrors + counts.timeouts + counts.broken
+        row.failovers = viewerPlan(report.index).edge == nil ? nil : counts.failovers
         row.abandoned = report.requests.abandoned
         row.wastedBytes = report.requests.wastedBytes
         row.modelledStalls = report.modelledStalls

@@ -54,6 +54,16 @@ extension ResultsAssembly {
         return rows
     }
 
+    /// What a reader should know of viewers that changed edges.
+    var failoverNotes: [String] {
+        let moved = hls.filter { $0.requests.failovers > 0 }
+        guard !moved.isEmpty else { return [] }
+        let moves = moved.reduce(0) { $0 + $1.requests.failovers }
+        return [
+            "\(moved.count) sessions went to another edge, \(moves) times in all (viewers.csv, failovers)"
+        ]
+    }
+
     var edgeSummary: EdgeSummary? {
         guard !edges.isEmpty else { return nil }
         var summary = EdgeSummary()

@@ -101,7 +101,8 @@ struct ResultsAssembly {
         summary.viewersJoined = joinedCount
         summary.framesMissing = groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
         summary.notes =
-            notes + encoderNotes + wire.notes + frameOrderNote(frames) + negativeDelayNote(groups)
+            notes + failoverNotes + encoderNotes + wire.notes + frameOrderNote(frames)
+            + negativeDelayNote(groups)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)

@@ -124,9 +124,16 @@ extension Plan {
             ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
-            let base = plan.edge.map { endpoints.edgeURLs[$0] } ?? endpoints.hlsURL ?? ""
-            guard let spec = hlsSpec(plan, url: base.replacing("{stream}", with: plan.stream))
-            else { return [] }
+            // Its own edge, and the others in their order after it.
+            let urls = plan.edge.map { edge in
+                Array(endpoints.edgeURLs[edge...] + endpoints.edgeURLs[..<edge])
+            }
+            let entries = (urls ?? [endpoints.hlsURL ?? ""]).map {
+                $0.replacing("{stream}", with: plan.stream)
+            }
+            guard var spec = hlsSpec(plan, url: entries[0]) else { return [] }
+            spec.failoverAfter = edgeFailover
+            spec.alternatives = edgeFailover > 0 ? Array(entries.dropFirst()) : []
             return sessions(of: plan).map { session in
                 var spec = spec
                 spec.index = session.index

@@ -32,41 +32,49 @@ extension TrialRunner {
         let origin = "http://\(host):\(port)"
         for process in plan.processes where process.role == .edge {
             let way = try await startWay(process, spec, origin: origin)
-            edges.append(
-                (
-                    process.name,
-                    try await startEdge(process, spec, origin: way ?? origin, congestionControl)
-                ))
+            let edge = edgeStart(process, spec, origin: way ?? origin, congestionControl)
+            edges.append(TrialEdge(name: process.name, start: edge))
+        }
+        let edges = edges
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for edge in edges { group.addTask { try await edge.begin() } }
+            try await group.waitForAll()
         }
         var result = endpoints
-        for (_, edge) in edges {
-            result.edgeURLs.append(
-                url.replacing(origin, with: "http://\(endpoints.rtmpHost):\(edge.port)"))
+        result.edgeURLs = edges.map {
+            url.replacing(origin, with: "http://\(endpoints.rtmpHost):\($0.port)")
         }
         return result
     }
 
-    private func startEdge(
+    /// What starts an edge, for the first time and again.
+    private func edgeStart(
         _ process: ProcessPlan, _ spec: EdgeSpec, origin: String, _ congestionControl: String?
-    ) async throws -> any EdgeProcess {
+    ) -> @Sendable (Int) async throws -> any EdgeProcess {
         let host = links == nil ? "127.0.0.1" : "0.0.0.0"
+        let (name, cpus, directory) = (process.name, process.cpus, writer.partialPath)
         switch spec.driver {
         case .embedded:
             var config = EdgeConfiguration(origin: origin)
             config.host = host
-            config.port = 0
             config.cacheBytes = spec.cacheBytes
             config.congestionControl = congestionControl
             config.wan = spec.wan.map(EdgeConfiguration.WAN.init)
-            return try await EmbeddedEdge(
-                name: process.name, config, cpus: process.cpus, logDirectory: writer.partialPath)
+            return { [config] port in
+                var config = config
+                config.port = port
+                return try await EmbeddedEdge(
+                    name: name, config, cpus: cpus, logDirectory: directory)
+            }
         case .nginx:
-            return try await NginxEdge(
-                name: process.name,
-                .init(
-                    host: host, origin: String(origin.dropFirst("http://".count)),
-                    cacheBytes: spec.cacheBytes, cpus: process.cpus,
-                    logPath: "\(writer.partialPath)/\(process.name).log"))
+            let options = NginxEdge.Options(
+                host: host, origin: String(origin.dropFirst("http://".count)),
+                cacheBytes: spec.cacheBytes, cpus: cpus, logPath: "\(directory)/\(name).log")
+            return { port in
+                var options = options
+                options.port = port
+                return try await NginxEdge(name: name, options)
+            }
         }
     }
 
@@ -88,27 +96,35 @@ extension TrialRunner {
         return "http://127.0.0.1:\(try await way.waitUntilReady().port)"
     }
 
-    /// An edge that has ended on its own: the server side's failure, as the server's end is.
+    /// An edge that would not come back: the server side's failure, as the server's end is.
     var lostEdge: String? {
-        for (name, edge) in edges {
-            if let failure = edge.failure {
-                return "\(name) ended in mid-run, and its viewers with it: it \(failure)"
+        edges.first { $0.state == .failed }.map {
+            "\($0.name) was given up in mid-run, and its viewers with it: it \($0.lastFailure)"
+        }
+    }
+
+    /// The edges' processes as they are now.
+    var accountedEdges: [AccountedGroup] {
+        edges.compactMap { edge in
+            edge.pid.map {
+                AccountedGroup(
+                    role: AccountedGroup.edgeRole, processGroup: $0, ignoredCommands: ["sh"],
+                    name: edge.name)
             }
         }
-        return nil
     }
 
     /// Ends the edges. One whose report is lost leaves what its last interval brought.
     func finishEdges(into assembly: inout ResultsAssembly) async {
-        for (name, edge) in edges {
-            let failure = edge.failure
-            let status = await edge.finish()
-            if status == nil {
+        notes += edgeNotes
+        for edge in edges {
+            let (status, lost) = await edge.finish()
+            if let lost {
                 notes.append(
-                    "\(name): its report is lost: \(failure ?? "it ended without one"); its figures "
-                        + "are those of its last second")
+                    "\(edge.name): its report is lost: \(lost); its figures are those of its last "
+                        + "second")
             }
-            assembly.edges.append(EdgeObservation(name: name, status: status ?? edge.latest))
+            assembly.edges.append(EdgeObservation(name: edge.name, status: status))
         }
         for way in ways { _ = await way.finish(timeout: .seconds(5)) }
     }

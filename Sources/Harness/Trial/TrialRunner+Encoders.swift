@@ -100,7 +100,7 @@ extension TrialRunner {
     func followEncoders(isSteady: Bool) {
         guard plan.hasEncoders, let status = observations.snapshot.server else { return }
         encoders.receive(status, seconds: elapsed, isInWindow: isSteady)
-        accounting?.setEncoders(Self.accounted(status))
+        accounting?.replace(AccountedGroup.encoderRole, with: Self.accounted(status))
     }
 
     static func accounted(_ status: ServerStatus) -> [AccountedGroup] {

@@ -43,7 +43,7 @@ public actor TrialRunner {
     var load: [RoleHandle<LoadViewerRole>] = []
     var probes: [RoleHandle<ProbeRole>] = []
     var hls: [RoleHandle<HLSViewerRole>] = []
-    var edges: [(name: String, process: any EdgeProcess)] = []
+    var edges: [TrialEdge] = []
     /// The WAN before edges that have none of their own.
     var ways: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
@@ -280,10 +280,7 @@ public actor TrialRunner {
         groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
         groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
-        groups += edges.map { name, edge in
-            AccountedGroup(
-                role: "edge", processGroup: edge.pid, ignoredCommands: ["sh"], name: name)
-        }
+        groups += accountedEdges
         groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
         if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
@@ -322,6 +319,7 @@ public actor TrialRunner {
             let isSteady = next > window.startNanoseconds && next <= window.endNanoseconds
             accounting?.sample(time: elapsed, isSteady: isSteady)
             followEncoders(isSteady: isSteady)
+            accounting?.replace(AccountedGroup.edgeRole, with: accountedEdges)
             if next == edges.first { edges.removeFirst() }
             clock.sample()
             progress.show(
