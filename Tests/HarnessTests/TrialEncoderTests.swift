@@ -39,6 +39,7 @@ struct TrialEncoderTests {
         warmup: 4s
         duration: \(duration)s
         drain: 3s
+        cpus: {encoders: "0"}
         capture:
           enabled: false
         validity:
@@ -127,6 +128,7 @@ struct TrialEncoderTests {
         let server = try #require(try await trial.waitForChildren(5)["server"])
         try await trial.waitUntilRunning(warmup: .seconds(5))
         let victim = try #require(Self.encoder("cam_lo", of: server))
+        #expect(Self.cpus(of: victim) == "0")
         #expect(kill(victim, SIGKILL) == 0)
         #expect(try await trial.finish() == 0, "\(trial.text)")
         let results = try read(trial)
@@ -155,6 +157,7 @@ struct TrialEncoderTests {
         try await trial.waitUntilRunning(warmup: .seconds(5))
         let nginx = try #require(trial.children(named: "nginx").first)
         let victim = try #require(Self.encoder("cam_lo", ofGroup: nginx))
+        #expect(Self.cpus(of: victim) == "0")
         #expect(kill(victim, SIGKILL) == 0)
         #expect(try await trial.finish() == 0, "\(trial.text)")
         let results = try read(trial)
@@ -211,6 +214,13 @@ struct TrialEncoderTests {
 
     private static func encoder(_ key: String, ofGroup group: pid_t) -> pid_t? {
         ProcFile.members(ofGroup: group).first { publishes($0, key) }
+    }
+
+    private static func cpus(of pid: pid_t) -> String? {
+        (ProcFile.read("/proc/\(pid)/status") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("Cpus_allowed_list:") }?.split(separator: "\t").last.map {
+                String($0)
+            }
     }
 
     private static func publishes(_ pid: pid_t, _ key: String) -> Bool {

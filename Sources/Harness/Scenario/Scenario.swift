@@ -163,6 +163,8 @@ public struct CaptureSpec: Codable, Sendable, Hashable {
 /// CPUs by role; nil = wherever the kernel puts it.
 public struct CPUAssignment: Codable, Sendable, Hashable {
     public var server: CPUSet?
+    /// Of the stack's encoders; nil = the server's.
+    public var encoders: CPUSet?
     public var publishers: CPUSet?
     public var viewers: CPUSet?
     public var probes: CPUSet?

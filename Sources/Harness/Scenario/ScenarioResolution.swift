@@ -171,8 +171,8 @@ extension CPUAssignment {
     init(_ object: ResolvedObject) {
         func cpus(_ role: String) -> CPUSet? { object.text(role).flatMap(CPUSet.init(list:)) }
         self.init(
-            server: cpus("server"), publishers: cpus("publishers"), viewers: cpus("viewers"),
-            probes: cpus("probes"), capture: cpus("capture"),
+            server: cpus("server"), encoders: cpus("encoders"), publishers: cpus("publishers"),
+            viewers: cpus("viewers"), probes: cpus("probes"), capture: cpus("capture"),
             links: cpus("links"), edges: cpus("edges"))
     }
 }

@@ -228,8 +228,13 @@ enum ScenarioSpec {
     ])
 
     static let cpus = ObjectSpec(
-        fields: ["server", "publishers", "viewers", "probes", "capture", "links", "edges"].map {
-            .optional($0, .text(.cpuList), "CPUs of the \($0), such as \"0-1,3\".")
+        fields: [
+            "server", "encoders", "publishers", "viewers", "probes", "capture", "links", "edges",
+        ].map {
+            .optional(
+                $0, .text(.cpuList),
+                "CPUs of the \($0), such as \"0-1,3\"."
+                    + ($0 == "encoders" ? " Default: the server's." : ""))
         })
 
     static let processes = ObjectSpec(fields: [

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Media
+import Processes
 import Server
 
 /// What nginx with the RTMP module does in a run, and its configuration.
@@ -118,8 +119,9 @@ struct NginxConfiguration: Sendable, Hashable {
                 ladder: ladder, renditions: renditions)
             let name = Self.encoder(of: "${name}", ladder.mode, renditions[0].name)
             // Standard output is the progress of this start, standard error goes on.
+            let pinning = ladder.cpus.map { ["/usr/bin/taskset", "-c", $0.description] } ?? []
             let words =
-                [ffmpegPath] + command.arguments + [
+                pinning + [ffmpegPath] + command.arguments + [
                     "1>\(Self.progressPath(of: name, in: directory))",
                     "2>>\(Self.logPath(of: name, in: directory))",
                 ]

@@ -133,7 +133,8 @@ public actor TrialRunner {
         // Viewers behind packets come to another address than the rest.
         let observations = observations
         let driver = try scenario.stack.makeDriver(
-            cpus: scenario.cpus.server, logDirectory: writer.partialPath,
+            cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
+            logDirectory: writer.partialPath,
             host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl,
             streams: scenario.streams
         ) { observations.server($0) }
