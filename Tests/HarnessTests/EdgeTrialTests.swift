@@ -260,8 +260,9 @@ struct EdgeTrialTests {
             if: FileManager.default.fileExists(atPath: "/usr/sbin/nginx"),
             "apt-get install nginx-light"))
     func nginxAsAnEdge() async throws {
+        let captures = geteuid() == 0
         let trial = try TrialFault(
-            viewers: Self.viewers,
+            capture: captures ? "true" : "false", viewers: Self.viewers,
             stack: "  edges: {driver: nginx, wan: {delay: 5ms}}\n  hls: {segment: 1s}\n",
             duration: "5s")
         defer { trial.remove() }
@@ -279,6 +280,16 @@ struct EdgeTrialTests {
         // What was under way at the end is in nobody's record.
         #expect((0...1).contains(misses - summary.distinctSegments))
         #expect(try #require(row.clientBytes) > 2 * (try #require(row.originBytes)))
+        guard captures else { return try trial.expectTidy() }
+        // On the wire, too: four viewers' segments leave the edge, one's the origin.
+        func wireBytes(_ vantage: String) throws -> Int {
+            let row = read.renditions.first {
+                $0.vantage == vantage && $0.playProtocol == "hls" && $0.rendition == "small"
+            }
+            return try #require(row?.wireBytes)
+        }
+        #expect(try wireBytes("edge") > 2 * wireBytes("wire"))
+        #expect(read.summary.reconciliation.map(\.playProtocol) == ["hls"])
         try trial.expectTidy()
     }
 }

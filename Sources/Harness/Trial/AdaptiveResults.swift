@@ -80,14 +80,14 @@ extension ResultsAssembly {
     }
 
     /// What the adaptive viewers had of each rendition: segments requested in the steady window.
-    var adaptiveRenditionRows: [RenditionRow] {
+    func adaptiveRenditionRows(of reports: [HLSViewerReport]) -> [RenditionRow] {
         struct Share {
             var viewers: Set<Int> = []
             var segments = 0
             var bytes = 0
         }
         var shares: [String: [String: Share]] = [:]
-        for report in hls {
+        for report in reports {
             let stream = viewerPlan(report.index).stream
             for record in report.segments where record.abandonedFor == nil {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)

@@ -60,8 +60,10 @@ struct ResultsAssembly {
         let groups = RenditionGroup.all(of: self)
         let encoded = encodedFrames
         let http = httpRenditions
-        let adaptive = adaptiveRenditionRows
-        let renditions = addEncoders(renditionRows(groups) + adaptive + httpRows(http), encoded)
+        let renditions = addEncoders(
+            renditionRows(groups) + adaptiveRenditionRows(of: hls)
+                + httpRows(http.server, vantage: "wire") + httpRows(http.edges, vantage: "edge"),
+            encoded)
         let losses = lossesByViewer
         let viewers = viewerRows.map { addLosses($0, losses) }
         let frames = matchedFrames
@@ -86,7 +88,7 @@ struct ResultsAssembly {
         ).all
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation =
-            reconciliation(groups) + httpReconciliation(http, viewers: adaptive)
+            reconciliation(groups) + httpReconciliation(http)
         summary.roles = accounting?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
             atPercentile: 99)
