@@ -87,7 +87,6 @@ final class NginxEdge: EdgeProcess {
                 proxy_cache_lock on;
                 proxy_cache_lock_timeout 30s;
                 proxy_cache_lock_age 30s;
-                proxy_cache_valid 404 1s;
                 location / {
                     proxy_pass http://origin;
                     proxy_cache_valid 200 10m;
