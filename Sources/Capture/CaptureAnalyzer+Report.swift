@@ -19,6 +19,7 @@ extension CaptureAnalyzer {
         }
         for stream in known { report.streams.append(streamReport(stream)) }
         report.http = http.rows
+        report.edgeHTTP = edgeHTTP.rows
         return report
     }
 

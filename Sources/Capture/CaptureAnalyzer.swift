@@ -9,6 +9,8 @@ public struct CaptureAnalyzer: ~Copyable {
     var flows: [FlowKey: Flow] = [:]
     let streams: StreamTable
     let http: HTTPTable
+    /// Of the edges' answers.
+    let edgeHTTP: HTTPTable
     /// Traffic of connections that are followed no more.
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
@@ -18,6 +20,7 @@ public struct CaptureAnalyzer: ~Copyable {
         self.options = options
         streams = StreamTable(options)
         http = HTTPTable(options)
+        edgeHTTP = HTTPTable(options)
     }
 
     /// Reports the stamped frames of one more client one by one, from now on.
@@ -39,6 +42,7 @@ public struct CaptureAnalyzer: ~Copyable {
         originalLength: Int
     ) {
         http.window = options.window
+        edgeHTTP.window = options.window
         switch PacketParser.parse(captured, linkType: linkType, originalLength: originalLength) {
         case .tcp(let segment):
             if !options.serverPorts.isEmpty,
@@ -216,9 +220,10 @@ extension CaptureAnalyzer {
             return nil
         }
         let isFromClient = isFromClient(segment)
+        let server = isFromClient ? segment.destination : segment.source
         let flow = Flow(
-            client: isFromClient ? segment.source : segment.destination,
-            server: isFromClient ? segment.destination : segment.source, http: http)
+            client: isFromClient ? segment.source : segment.destination, server: server,
+            http: options.edgePorts.contains(server.port) ? edgeHTTP : http)
         setFrames(flow)
         flows[key] = flow
         summary.flows += 1

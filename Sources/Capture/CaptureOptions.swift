@@ -5,6 +5,8 @@ public struct CaptureOptions: Sendable {
     public var window: Range<Int64>?
     /// Server ports; empty = connections on any port.
     public var serverPorts: Set<UInt16> = []
+    /// Those of them that are HTTP caches' before another server, whose answers are told apart.
+    public var edgePorts: Set<UInt16> = []
     /// The client ports whose downstream is dissected; nil = all. The rest is counted by headers,
     /// and still attributed to its stream by its play request.
     public var dissectedClientPorts: Set<UInt16>?

@@ -25,6 +25,8 @@ public struct CaptureReport: Codable, Sendable {
     public var capture = CaptureSummary()
     /// Responses of HTTP servers other than HTTP-FLV.
     public var http: [HTTPTrafficRow] = []
+    /// The same of edges before them.
+    public var edgeHTTP: [HTTPTrafficRow] = []
 
     public init() {}
 }

@@ -24,7 +24,8 @@ public struct ProcessRow: CSVRow, Equatable {
         .init("t_s", \.timeSeconds, unit: "s", "End of the interval, from the shared start time."),
         .init(
             "role", \.role,
-            "server, edge, encoder, publishers, viewers, probes, recorder, capture or links."),
+            "server, edge, wan (an edge's way to the origin), encoder, publishers, viewers, probes, "
+                + "recorder, capture or links."),
         .init("pid", \.pid, "Process."),
         .init("threads", \.threads, "Threads of the process or group."),
         .init("cpu_percent", \.cpuPercent, unit: "%", "CPU in the interval; 100 = one core."),

@@ -45,7 +45,9 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("run_id", \.runID, "Run."),
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
-        .init("vantage", \.vantage, "viewer (application) or wire (packet capture)."),
+        .init(
+            "vantage", \.vantage,
+            "viewer (application), wire (packet capture at the server), or edge (at the edges)."),
         .init(
             "protocol", \.playProtocol,
             "rtmp, http-flv, hls, or all (what comes from an encoder that nobody plays)."),

@@ -51,6 +51,7 @@ public struct ViewerRow: CSVRow, Equatable {
     public var playlistBytes: Int?
     public var initializationBytes: Int?
     public var playerStartSeconds: Double?
+    public var failovers: Int?
 
     public init() {}
 
@@ -160,5 +161,8 @@ public struct ViewerRow: CSVRow, Equatable {
         .init(
             "player_start_s", \.playerStartSeconds, unit: "s",
             "When the first media playlist was there, from the shared start time."),
+        .init(
+            "failovers", \.failovers,
+            "Moves to another edge after failures; HLS viewers of edges only."),
     ]
 }

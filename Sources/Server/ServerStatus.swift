@@ -24,3 +24,19 @@ public struct ServerStatus: Sendable, Codable, Hashable {
     /// One entry for each source that has encoders.
     public var ladders: [LadderStatus] = []
 }
+
+extension ServerStatus {
+    /// Of a server that tells no more of its streams than this.
+    ///
+    /// - Parameter videoFrames: of each stream that is published, by `<app>/<stream>`.
+    package init(version: String, videoFrames: [String: Int], ladders: [LadderStatus]) {
+        self.init(
+            version: version,
+            streams: videoFrames.sorted { $0.key < $1.key }.map { name, frames in
+                Stream(
+                    name: name, isPublished: true, receivedBytes: 0, videoFrames: frames,
+                    audioFrames: 0, keyFrames: 0, rtmpSubscribers: 0, flvSubscribers: 0,
+                    droppedFrames: 0, gopCacheBytes: 0)
+            }, ladders: ladders)
+    }
+}

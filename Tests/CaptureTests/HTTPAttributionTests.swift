@@ -81,6 +81,27 @@ struct HTTPAttributionTests {
 
     static func media(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0) } }
 
+    /// A cache and the server behind it answer the same path: each has rows of its own.
+    @Test func edgesAreToldApart() {
+        var session = Session()
+        let body = Self.media(1500)
+        session.get("/hls/a/s1.m4s", Session.response(body))
+        session.connection = .init(clientPort: 50002, serverPort: 9090)
+        session.script.handshake(&session.connection)
+        for _ in 0..<3 { session.get("/hls/a/s1.m4s", Session.response(body)) }
+        var options = CaptureOptions()
+        options.serverPorts = [8080, 9090]
+        options.edgePorts = [9090]
+        options.httpPatterns = [.init(path: "*/a/*", rendition: "a")]
+        let report = session.script.analyzed(options)
+        let length = Session.response(body).count
+        #expect(report.http.map(\.payloadBytes) == [length])
+        #expect(report.edgeHTTP.map(\.payloadBytes) == [3 * length])
+        #expect((report.http + report.edgeHTTP).allSatisfy { $0.rendition == "a" })
+        options.edgePorts = []
+        #expect(session.script.analyzed(options).edgeHTTP.isEmpty)
+    }
+
     @Test("responses of one connection go to what the playlist lists", arguments: [false, true])
     func playlists(isChunked: Bool) throws {
         var session = Session()

@@ -1,8 +1,11 @@
 import Foundation
 import Glibc
 import Netem
+import Processes
 import Report
 import Results
+import Server
+import Synchronization
 import Testing
 import Viewer
 
@@ -73,6 +76,128 @@ import Viewer
     }
 }
 
+/// nginx's access log as an edge's counts.
+@Suite struct NginxEdgeLogTests {
+    @Test func counts() throws {
+        let text = """
+            MISS|200|1000|200|1000|/hls/live/a_hi/7.m4s
+            HIT|200|1000|-|-|/hls/live/a_hi/7.m4s
+            EXPIRED|200|300|502, 200|0, 300|/hls/live/a_hi/index.m3u8
+            UPDATING|200|300|-|-|/hls/live/a_hi/index.m3u8
+            MISS|504|160|504|0|/hls/live/a_hi/8.m4s
+            -|400|150|-|-|/
+            not a line of nginx's
+            HIT|200|40|-|-|/a|b/init-3.mp4
+
+            """
+        let bytes = Array(text.utf8)
+        // In one piece and byte by byte.
+        for size in [1, 7, bytes.count] {
+            var log = NginxEdgeLog(path: "/nonexistent")
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                log.receive(bytes[start..<min(start + size, bytes.count)])
+            }
+            let status = log.read()
+            let segment = try #require(status.kinds["segment"])
+            #expect((segment.requests, segment.hits, segment.misses) == (3, 1, 2))
+            #expect((segment.originRequests, segment.originBytes) == (2, 1000))
+            #expect((segment.clientBytes, segment.failures) == (2160, 1))
+            let playlist = try #require(status.kinds["playlist"])
+            #expect((playlist.hits, playlist.misses, playlist.originRequests) == (1, 1, 2))
+            #expect(playlist.originBytes == 300)
+            #expect(status.kinds["other"]?.refused == 1)
+            #expect(status.kinds["init"]?.hits == 1)
+        }
+    }
+}
+
+/// An edge's restarts, with programs that end when they are told.
+@Suite(.timeLimit(.minutes(1))) struct TrialEdgeTests {
+    private final class Program: EdgeProcess {
+        let pid: Int32
+        let port = 4711
+        let ended = Mutex<String?>(nil)
+        init(pid: Int32) { self.pid = pid }
+        var failure: String? { ended.withLock { $0 } }
+        var latest: EdgeStatus {
+            var status = EdgeStatus(origin: "")
+            status.kinds["segment", default: .init()].requests = 10
+            return status
+        }
+        func finish() async -> EdgeStatus? { failure == nil ? latest : nil }
+    }
+
+    private final class Programs: Sendable {
+        let all = Mutex<[Program]>([])
+        let ports = Mutex<[Int]>([])
+        let limit: Int
+        init(limit: Int) { self.limit = limit }
+
+        func start(_ port: Int) throws -> Program {
+            ports.withLock { $0.append(port) }
+            return try all.withLock {
+                guard $0.count < limit else { throw ProcessError(name: "edge-0", message: "no") }
+                $0.append(Program(pid: Int32($0.count + 1)))
+                return $0.last!
+            }
+        }
+        func end(_ index: Int) {
+            all.withLock { $0 }[index].ended.withLock { $0 = "killed by signal 9" }
+        }
+    }
+
+    private func edge(_ programs: Programs, limit: Int) -> TrialEdge {
+        var policy = RestartPolicy()
+        policy.firstDelayMilliseconds = 10
+        policy.longestDelayMilliseconds = 10
+        policy.limit = limit
+        return TrialEdge(name: "edge-0", policy: policy) { try programs.start($0) }
+    }
+
+    private func wait(_ condition: () -> Bool) async throws {
+        while !condition() { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    @Test func comesBackOnItsPort() async throws {
+        let programs = Programs(limit: 3)
+        let edge = edge(programs, limit: 5)
+        try await edge.begin()
+        #expect(edge.state == .running && edge.pid == 1 && edge.port == 4711)
+        for run in 0..<2 {
+            programs.end(run)
+            try await wait { edge.restarts == run + 1 }
+        }
+        #expect(edge.pid == 3 && programs.ports.withLock { $0 } == [0, 4711, 4711])
+        #expect(
+            edge.events.map(\.words) == [
+                "ended: it killed by signal 9", "was started again",
+                "ended: it killed by signal 9", "was started again",
+            ])
+        // What the lost runs last told counts.
+        let (status, lost) = await edge.finish()
+        #expect(status.kinds["segment"]?.requests == 30 && lost == nil)
+    }
+
+    @Test func isGivenUp() async throws {
+        let programs = Programs(limit: 1)
+        let edge = edge(programs, limit: 3)
+        try await edge.begin()
+        programs.end(0)
+        try await wait { edge.state == .failed }
+        #expect(programs.ports.withLock { $0 } == [0, 4711, 4711, 4711])
+        #expect(edge.events.last?.words.hasPrefix("was given up") == true && edge.pid == nil)
+        #expect(await edge.finish().status.kinds["segment"]?.requests == 10)
+    }
+
+    @Test func theFirstStartIsNotTriedAgain() async throws {
+        let programs = Programs(limit: 0)
+        let edge = edge(programs, limit: 3)
+        await #expect(throws: ProcessError.self) { try await edge.begin() }
+        #expect(programs.ports.withLock { $0 } == [0] && edge.state == .starting)
+        #expect(await edge.finish().lost == nil)
+    }
+}
+
 @Suite(.enabled(if: TrialFault.program != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct EdgeTrialTests {
     private static let viewers = """
@@ -82,31 +207,89 @@ struct EdgeTrialTests {
 
         """
 
-    private func trial() throws -> TrialFault {
-        try TrialFault(
-            viewers: Self.viewers, stack: "  edges: {count: 1}\n  hls: {segment: 1s}\n",
-            duration: "60s")
-    }
-
-    /// An edge belongs to what is under test: its end is the verdict on it, and what it did until
-    /// then is in the results.
-    @Test func killedEdge() async throws {
-        let trial = try trial()
+    /// An edge that is killed comes back on its port, its viewers go on, and the results say so. Where
+    /// it dies again and again, its back-off leaves them the time to go to another one.
+    @Test(
+        arguments: [("{count: 1}", 1), ("{count: 2, failover: 1}", 4), ("{driver: nginx}", 1)])
+    func killedEdge(edges: String, times: Int) async throws {
+        let isNginx = edges.contains("nginx")
+        guard !isNginx || FileManager.default.fileExists(atPath: "/usr/sbin/nginx") else {
+            print("skipped for nginx: apt-get install nginx-light")
+            return
+        }
+        let trial = try TrialFault(
+            viewers: Self.viewers, stack: "  edges: \(edges)\n  hls: {segment: 1s}\n",
+            duration: times > 1 ? "20s" : "12s")
         defer { trial.remove() }
-        let children = try await trial.waitForChildren(4)
         try await trial.waitUntilRunning()
-        #expect(kill(try #require(children["edge"]), SIGKILL) == 0)
-        #expect(try await trial.finish() == 99)
-        let summary = try trial.summary()
-        #expect(summary.outcome == .failed)
-        #expect(
-            summary.notes.contains { $0.contains("edge-0") && $0.contains("killed by signal 9") },
-            "\(summary.notes)")
+        let victims = try await trial.killChildren(
+            named: isNginx ? "nginx" : "edge", times: times)
+        #expect(try await trial.finish() == 0, "\(trial.text)")
         let directory = try #require(try trial.directories().first)
         let read = try RunResults(path: "\(trial.results)/\(directory)")
-        #expect(read.processes.contains { $0.role == "edge" })
-        #expect(read.edges.contains { $0.edge == "edge-0" && ($0.requests ?? 0) > 0 })
+        let notes = read.summary.notes
+        for words in ["ended: it killed by signal 9", "was started again"] {
+            #expect(
+                notes.contains {
+                    $0.hasPrefix("edge-") && $0.contains(words)
+                        && $0.contains("in the steady window")
+                }, "\(notes)")
+        }
+        // One that is killed before it listens has not come back.
+        let isBack = notes.contains {
+            $0.contains("running at the end, ")
+                && (times > 1 || $0.hasSuffix("running at the end, 1 restarts"))
+        }
+        #expect(isBack, "\(notes)")
+        // The runs of the program are accounted, and their counts are in one row.
+        let name = try #require(notes.first { $0.contains("was started again") }).prefix(6)
+        let pids = read.processes.filter { $0.name == name }.compactMap(\.pid)
+        #expect(Set(pids).count >= 2 && pids.contains(Int(victims[0])))
+        #expect(read.edges.contains { $0.edge == name && ($0.requests ?? 0) > 0 })
+        #expect(read.viewers.allSatisfy { $0.error.isEmpty && ($0.playBytes ?? 0) > 0 })
+        let moves = read.viewers.compactMap(\.failovers)
+        #expect(moves.count == 4)
+        #expect(times > 1 ? moves.reduce(0, +) > 0 : moves.allSatisfy { $0 == 0 })
         try trial.expectTidy()
-        try await trial.expectGone(Array(children.values))
+        try await trial.expectGone(victims)
+    }
+
+    /// A real nginx before the origin, across a WAN: each segment crosses it once.
+    @Test(
+        .enabled(
+            if: FileManager.default.fileExists(atPath: "/usr/sbin/nginx"),
+            "apt-get install nginx-light"))
+    func nginxAsAnEdge() async throws {
+        let captures = geteuid() == 0
+        let trial = try TrialFault(
+            capture: captures ? "true" : "false", viewers: Self.viewers,
+            stack: "  edges: {driver: nginx, wan: {delay: 5ms}}\n  hls: {segment: 1s}\n",
+            duration: "5s")
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        #expect(read.summary.viewersJoined == 4)
+        #expect(Set(read.processes.map(\.role)).isSuperset(of: ["edge", "wan"]))
+        let row = try #require(read.edges.first { $0.kind == "segment" })
+        let (requests, misses) = try (#require(row.requests), #require(row.misses))
+        #expect(row.edge == "edge-0" && row.collapsed == nil && row.evictions == nil)
+        #expect(misses > 0 && requests > 2 * misses && row.hits == requests - misses)
+        #expect(row.originRequests == misses && row.failures == 0)
+        let summary = try #require(read.summary.edges)
+        // What was under way at the end is in nobody's record.
+        #expect((0...1).contains(misses - summary.distinctSegments))
+        #expect(try #require(row.clientBytes) > 2 * (try #require(row.originBytes)))
+        guard captures else { return try trial.expectTidy() }
+        // On the wire, too: four viewers' segments leave the edge, one's the origin.
+        func wireBytes(_ vantage: String) throws -> Int {
+            let row = read.renditions.first {
+                $0.vantage == vantage && $0.playProtocol == "hls" && $0.rendition == "small"
+            }
+            return try #require(row?.wireBytes)
+        }
+        #expect(try wireBytes("edge") > 2 * wireBytes("wire"))
+        #expect(read.summary.reconciliation.map(\.playProtocol) == ["hls"])
+        try trial.expectTidy()
     }
 }

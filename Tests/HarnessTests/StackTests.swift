@@ -78,7 +78,7 @@ import Testing
             try files.createDirectory(
                 atPath: "\(parent)/\(name)", withIntermediateDirectories: true)
         }
-        NginxRTMPDriver.sweepStaleDirectories(in: parent)
+        NginxDirectory.sweep(in: parent)
         #expect(try files.contentsOfDirectory(atPath: parent).sorted() == names[1...].sorted())
     }
 

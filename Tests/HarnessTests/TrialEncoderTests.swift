@@ -14,13 +14,16 @@ import Testing
         "ffmpeg is missing; install it with: apt-get install ffmpeg"),
     .serialized, .timeLimit(.minutes(3)))
 struct TrialEncoderTests {
+    private static let nginx = "{driver: nginx-rtmp, hls: {container: ts, segment: 1s}}"
+
     private static func scenario(
-        duration: Int, source: String, threads: Int = 1, quality: String = ""
+        duration: Int, source: String, threads: Int = 1, stack: String = "{hls: {segment: 1s}}",
+        quality: String = ""
     ) -> String {
         """
         version: 1
         name: encoded
-        stack: {hls: {segment: 1s}}
+        stack: \(stack)
         streams:
           - name: cam
             source: \(source)
@@ -37,6 +40,7 @@ struct TrialEncoderTests {
         warmup: 4s
         duration: \(duration)s
         drain: 3s
+        cpus: {encoders: "0"}
         capture:
           enabled: false
         validity:
@@ -60,13 +64,23 @@ struct TrialEncoderTests {
 
     /// Stamps, delay per hop, CPU and HTTP by rendition.
     @Test func measuresThroughTheEncoder() async throws {
+        try await measure(stack: "{hls: {segment: 1s}}")
+    }
+
+    /// nginx-rtmp's own encoders and its own HLS give the same figures.
+    @Test(.enabled(if: StackTests.hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
+    func measuresThroughNginx() async throws {
+        try await measure(stack: Self.nginx)
+    }
+
+    private func measure(stack: String) async throws {
         let captures = geteuid() == 0
         let trial = try TrialFault(
             capture: captures ? "true" : "false",
             scenario: Self.scenario(
                 duration: 6,
                 source: "{ffmpeg: {size: 160x90, bitrate: 400kbps, audio_bitrate: 64kbps}}",
-                quality: "\n      quality: {frames: 90}"))
+                stack: stack, quality: "\n      quality: {frames: 90}"))
         defer { trial.remove() }
         #expect(try await trial.finish() == 0, "\(trial.text)")
         let results = try read(trial)
@@ -99,8 +113,8 @@ struct TrialEncoderTests {
             #expect(abs((wire.stampsExpected ?? 0) - frames) <= 2)
             #expect(try #require(wire.encoderDelayP50Milliseconds) > 0)
             let hops = Set(results.delay.filter { $0.rendition == rendition }.map(\.hop))
-            // Somebody plays "hi" over HLS, too.
-            let packaged = rendition == "hi" ? ["packager"] : []
+            // Somebody plays "hi" over HLS, too; nginx does not tell when it published.
+            let packaged = rendition == "hi" && stack != Self.nginx ? ["packager"] : []
             #expect(hops == Set(["end-to-end", "relay", "encoder", "delivery"] + packaged))
         }
         guard captures else { return }
@@ -118,9 +132,10 @@ struct TrialEncoderTests {
         #expect(probed.framesReceived == probed.framesExpected)
         let way = [
             try #require(probed.ingestDelayP50Milliseconds),
-            try #require(probed.packagerDelayP50Milliseconds),
+            probed.packagerDelayP50Milliseconds,
             try #require(probed.delayP50Milliseconds),
-        ]
+        ].compactMap { $0 }
+        #expect(way.count == (stack == Self.nginx ? 2 : 3))
         #expect(way[0] > 0 && way == way.sorted(), "\(way)")
         // What is published has come through the encoder before.
         #expect(way[1] > way[0] + (probed.encoderDelayP50Milliseconds ?? 1e9) * 0.5)
@@ -138,6 +153,7 @@ struct TrialEncoderTests {
         let server = try #require(try await trial.waitForChildren(5)["server"])
         try await trial.waitUntilRunning(warmup: .seconds(5))
         let victim = try #require(Self.encoder("cam_lo", of: server))
+        #expect(Self.cpus(of: victim) == "0")
         #expect(kill(victim, SIGKILL) == 0)
         #expect(try await trial.finish() == 0, "\(trial.text)")
         let results = try read(trial)
@@ -157,6 +173,51 @@ struct TrialEncoderTests {
         #expect(other.framesReceived == other.framesExpected)
     }
 
+    /// nginx starts it again after its 5 s.
+    @Test(.enabled(if: StackTests.hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
+    func nginxStartsAKilledEncoderAgain() async throws {
+        let trial = try TrialFault(
+            scenario: Self.scenario(duration: 14, source: Self.synthetic, stack: Self.nginx))
+        defer { trial.remove() }
+        try await trial.waitUntilRunning(warmup: .seconds(5))
+        let nginx = try #require(trial.children(named: "nginx").first)
+        let victim = try #require(Self.encoder("cam_lo", ofGroup: nginx))
+        #expect(Self.cpus(of: victim) == "0")
+        #expect(kill(victim, SIGKILL) == 0)
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let results = try read(trial)
+        let notes = results.summary.notes
+        for words in ["ended: ffmpeg ended", "was started again: ffmpeg ended"] {
+            #expect(notes.contains { $0.hasPrefix("encoder cam_lo " + words) }, "\(notes)")
+        }
+        #expect(notes.contains { $0 == "encoders: 2 running at the end, 1 restarts" }, "\(notes)")
+        let pids = results.processes.filter { $0.name == "encoder-cam_lo" }.compactMap(\.pid)
+        #expect(Set(pids).count == 2 && pids.contains(Int(victim)))
+        let other = try #require(results.renditions.first { $0.rendition == "hi" })
+        #expect(other.framesReceived == other.framesExpected)
+    }
+
+    /// Whoever is killed, nginx or the run: no encoder is left.
+    @Test(
+        .enabled(if: StackTests.hasNginx, "apt-get install nginx libnginx-mod-rtmp"),
+        arguments: [false, true])
+    func noEncoderOutlivesNginx(killsRun: Bool) async throws {
+        let trial = try TrialFault(
+            scenario: Self.scenario(duration: 60, source: Self.synthetic, stack: Self.nginx))
+        defer { trial.remove() }
+        try await trial.waitUntilRunning(warmup: .seconds(1))
+        let nginx = try #require(trial.children(named: "nginx").first)
+        let group = ProcFile.members(ofGroup: nginx)
+        // Master, worker, cache manager, guard and two encoders.
+        #expect(group.count >= 6 && NginxEncoders.processes(ofGroup: nginx).count == 2)
+        #expect(kill(killsRun ? trial.pid : nginx, SIGKILL) == 0)
+        #expect(try await trial.finish() == (killsRun ? -SIGKILL : 99))
+        try await trial.expectGone(group)
+        guard !killsRun else { return }
+        let notes = try read(trial).summary.notes
+        #expect(notes.contains { $0.contains("the server ended in mid-run") }, "\(notes)")
+    }
+
     /// An encoder that cannot begin ends the run before the warm-up, in its own words.
     @Test func saysWhyEncodersDoNotBegin() async throws {
         let status = ServerStatus.self
@@ -173,12 +234,31 @@ struct TrialEncoderTests {
     }
 
     private static func encoder(_ key: String, of server: pid_t) -> pid_t? {
+        processes { $0[1] == "\(server)" }.first { publishes($0, key) }
+    }
+
+    private static func encoder(_ key: String, ofGroup group: pid_t) -> pid_t? {
+        ProcFile.members(ofGroup: group).first { publishes($0, key) }
+    }
+
+    private static func cpus(of pid: pid_t) -> String? {
+        (ProcFile.read("/proc/\(pid)/status") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("Cpus_allowed_list:") }?.split(separator: "\t").last.map {
+                String($0)
+            }
+    }
+
+    private static func publishes(_ pid: pid_t, _ key: String) -> Bool {
+        (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0").contains {
+            $0 == key || $0.hasPrefix("\(key)?")
+        }
+    }
+
+    /// By the fields of their `stat`, from the state on.
+    private static func processes(where matches: ([Substring]) -> Bool) -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return names.compactMap { pid_t($0) }.first { pid in
-            guard let fields = ProcFile.statFields(pid: pid), fields.count > 1,
-                fields[1] == "\(server)"
-            else { return false }
-            return (ProcFile.read("/proc/\(pid)/cmdline") ?? "").contains("\(key)?")
+        return names.compactMap { pid_t($0) }.filter { pid in
+            ProcFile.statFields(pid: pid).map { $0.count > 1 && matches($0) } ?? false
         }
     }
 }

@@ -141,6 +141,34 @@ final class TrialFault {
         return children
     }
 
+    /// Children by their role, as workers have it, or their program's name.
+    func children(named name: String) -> [pid_t] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { pid_t($0) }.filter {
+            guard ProcFile.statFields(pid: $0)?.dropFirst().first == "\(pid)" else { return false }
+            let command = (ProcFile.read("/proc/\($0)/cmdline") ?? "").split(separator: "\0")
+            return command.count >= 3 && command[1] == "worker"
+                ? command[2] == name : ProcFile.read("/proc/\($0)/comm") == "\(name)\n"
+        }
+    }
+
+    /// Kills the first child of that name, and those that come in its place, until so many are gone.
+    func killChildren(named name: String, times: Int) async throws -> [pid_t] {
+        var seen = Set(children(named: name))
+        var victims = [try #require(seen.min())]
+        #expect(kill(victims[0], SIGKILL) == 0)
+        while victims.count < times {
+            try await eventually("\(name) is there again") {
+                try #require(process.isRunning, "\(text)")
+                guard let next = children(named: name).first(where: { seen.insert($0).inserted })
+                else { return false }
+                victims.append(next)
+                return kill(next, SIGKILL) == 0
+            }
+        }
+        return victims
+    }
+
     private static func children(of parent: pid_t) -> [String: pid_t] {
         var found: [String: pid_t] = [:]
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {

@@ -144,6 +144,7 @@ struct TrialFaultTests {
         #expect(try trial.directories().isEmpty)
         #expect(try trial.partials().count == 1)
         let next = try TrialFault(results: trial.results)
+        defer { next.remove() }
         _ = try await next.waitForChildren()
         #expect(next.interrupt())
         #expect(try await next.finish() == 105)

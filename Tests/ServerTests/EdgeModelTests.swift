@@ -185,6 +185,23 @@ import Testing
         #expect(counts.collapsed == 1 && counts.originBytes == 11 && counts.hitRatio == 2.0 / 6)
     }
 
+    /// An edge that is only a way keeps nothing, whatever the origin allows.
+    @Test func aWayKeepsNothing() throws {
+        let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20, keeps: false)
+        let target = try EdgeTarget("/a-1.m4s")
+        for _ in 0..<2 {
+            guard case .fetch(let object) = store.look(target, at: 0) else {
+                Issue.record("kept")
+                return
+            }
+            let head = HTTPResponseHead(
+                version: .http1_1, status: .ok, headers: ["Cache-Control": "max-age=10"])
+            #expect(store.received(head, of: object, at: 0) == nil)
+            #expect(object.head?.lines.contains("max-age=10") == true)
+            store.finished(object)
+        }
+    }
+
     @Test func objectsAreBounded() throws {
         let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 10)
         let object = store.look(try EdgeTarget("/a"), at: 0).object

@@ -5,6 +5,9 @@ public struct AccountedGroup: Hashable, Sendable {
     public var role: String
     /// The group's leader; its other members (nginx's workers) are found as they appear.
     public var processGroup: Int32
+    /// Whether it is that one process, whatever group it is in: encoders that nginx starts are in
+    /// nginx's.
+    public var isAlone: Bool
 
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     public var ignoredCommands: Set<String>
@@ -13,10 +16,13 @@ public struct AccountedGroup: Hashable, Sendable {
 
     /// The role of encoders in `processes.csv`; in summaries it is in the plural as the others are.
     public static let encoderRole = "encoder"
+    public static let edgeRole = "edge"
 
     public init(
-        role: String, processGroup: Int32, ignoredCommands: Set<String> = [], name: String = ""
+        role: String, processGroup: Int32, isAlone: Bool = false,
+        ignoredCommands: Set<String> = [], name: String = ""
     ) {
+        self.isAlone = isAlone
         self.name = name
         self.role = role
         self.processGroup = processGroup
@@ -50,11 +56,11 @@ public struct ProcessAccounting: Sendable {
         for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
     }
 
-    /// Takes these groups for those that the role had. What one used between the last sample and
-    /// its end is lost; one that is new is accounted from its start.
-    public mutating func set(_ new: [AccountedGroup], ofRole role: String) {
+    /// Takes these groups of a role for those there were, where its processes come and go. What one
+    /// used between the last sample and its end is lost; one that is new is accounted from its start.
+    public mutating func replace(_ role: String, with present: [AccountedGroup]) {
         groups.removeAll { $0.role == role }
-        groups += new
+        groups += present
     }
 
     /// CPU seconds per second that processes of this name used over the steady window so far; nil
@@ -116,7 +122,9 @@ public struct ProcessAccounting: Sendable {
 
     private func snapshots() -> [(group: AccountedGroup, snapshot: ProcessSnapshot)] {
         groups.flatMap { group in
-            ProcFile.members(ofGroup: group.processGroup).compactMap { pid in
+            let pids =
+                group.isAlone ? [group.processGroup] : ProcFile.members(ofGroup: group.processGroup)
+            return pids.compactMap { pid in
                 ProcessSnapshot(pid: pid).flatMap { snapshot in
                     let command = snapshot.threads[pid]?.name ?? ""
                     return group.ignoredCommands.contains(command) ? nil : (group, snapshot)

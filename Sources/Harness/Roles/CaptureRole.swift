@@ -8,6 +8,8 @@ public final class CaptureRole: WorkerRole {
     public struct Config: Codable, Sendable {
         public var interface: String
         public var serverPorts: [UInt16]
+        /// Those of them that are edges'.
+        public var edgePorts: [UInt16] = []
         public var ringBytes: Int
         /// Subscribers of a stream whose payload is dissected; the rest is counted by headers.
         /// Probes are always dissected.
@@ -46,6 +48,7 @@ public final class CaptureRole: WorkerRole {
     public init(_ config: Config) throws {
         var options = CaptureOptions()
         options.serverPorts = Set(config.serverPorts)
+        options.edgePorts = Set(config.edgePorts)
         options.dissectedSubscribersPerStream = config.dissectedSubscribersPerStream
         options.frameAgent = Self.probeAgent
         options.httpPatterns = config.httpPatterns

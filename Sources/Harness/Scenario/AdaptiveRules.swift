@@ -24,19 +24,15 @@ enum AdaptiveRules {
                     at: place + ".rendition",
                     "a fixed rendition leaves nothing to adapt; give rendition or algorithm")
             }
-            if scenario.stack.driver == .nginxRTMP {
-                reader.report(
-                    at: place + ".protocol",
-                    "the nginx-rtmp driver serves no HLS; take the embedded or an external stack")
-            }
         }
     }
 
     private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
         let stack = scenario.stack
-        if stack.hls != nil, stack.driver != .embedded {
+        if stack.hls != nil, stack.driver == .external {
             reader.report(
-                at: "stack.hls", "hls is the embedded stack's; an external server has hls_url")
+                at: "stack.hls",
+                "hls belongs to a stack that the run starts; an external server has hls_url")
         }
         if stack.hlsURL != nil, stack.driver != .external {
             reader.report(at: "stack.hls_url", "hls_url belongs to driver: external")

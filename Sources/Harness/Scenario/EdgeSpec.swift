@@ -13,16 +13,28 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
         public var delay: Duration
     }
 
+    public enum Driver: String, Codable, Sendable, CaseIterable {
+        /// `millrace edge`
+        case embedded
+        /// A real nginx with `proxy_cache`.
+        case nginx
+    }
+
+    public var driver: Driver
     /// Processes, each a cache of its own.
     public var count: Int
     /// Of each cache.
     public var cacheBytes: Int
+    /// Failures of a request after which a viewer goes to the next edge; 0 = never.
+    public var failover: Int
     /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
     public var wan: WAN?
 
     init(_ object: ResolvedObject) {
+        driver = Driver(rawValue: object.text("driver")!)!
         count = object.integer("count")!
         cacheBytes = Int(object.number("cache")!)
+        failover = object.integer("failover")!
         wan = object.object("wan").map { wan in
             WAN(
                 rate: wan.number("rate").map { Bitrate(bitsPerSecond: Int($0)) },
@@ -43,9 +55,15 @@ extension ViewerGroup {
 
 extension ScenarioSpec {
     static let edges = ObjectSpec(fields: [
+        .standard(
+            "driver", .choice(EdgeSpec.Driver.allCases.map(\.rawValue)), "embedded",
+            "millrace's own edge, or a real nginx with proxy_cache."),
         .standard("count", .integer(1...64), "1", "How many edges, a process each."),
         .standard(
             "cache", .quantity(.byteCount, allowsZero: false), "256MiB", "What each edge keeps."),
+        .standard(
+            "failover", .integer(0...8), "2",
+            "Failures of a request after which a viewer goes to the next edge; 0 = never."),
         .optional(
             "wan", .object(wan),
             "The way from the origin to the edges, and to viewers that go straight to it."),

@@ -31,11 +31,11 @@ enum EncodedLadderRules {
             }
             guard let ladder = stream.ladder else { continue }
             sources += stream.names.count
-            if scenario.stack.driver != .embedded {
+            if scenario.stack.driver == .external {
                 reader.report(
                     at: place + ".ladder",
-                    "only the embedded stack has encoders; take driver: embedded, or publish "
-                        + "renditions as they are")
+                    "an external server's encoders are its own; take driver: embedded or "
+                        + "nginx-rtmp, or publish renditions as they are")
             }
             for name in stream.names where !keys.insert(name).inserted {
                 reader.report(

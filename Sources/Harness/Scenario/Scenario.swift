@@ -56,7 +56,7 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var httpURL: String?
     /// Stream keys that may publish; empty = any.
     public var keys: [String]
-    /// The embedded stack's HLS; nil = none.
+    /// HLS of a stack that the run starts; nil = none.
     public var hls: HLSSpec?
     /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
     public var hlsURL: String?
@@ -174,6 +174,8 @@ public struct CaptureSpec: Codable, Sendable, Hashable {
 /// CPUs by role; nil = wherever the kernel puts it.
 public struct CPUAssignment: Codable, Sendable, Hashable {
     public var server: CPUSet?
+    /// Of the stack's encoders; nil = the server's.
+    public var encoders: CPUSet?
     public var publishers: CPUSet?
     public var viewers: CPUSet?
     public var probes: CPUSet?

@@ -53,7 +53,8 @@ extension Scenario {
         switch stack.driver {
         case .external: "at \(stack.url ?? "")" + (stack.httpURL.map { " and \($0)" } ?? "")
         case .embedded: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
-        case .nginxRTMP: "on 127.0.0.1, RTMP port chosen free at start"
+        case .nginxRTMP:
+            "on 127.0.0.1, RTMP \(stack.hls == nil ? "port" : "and HTTP ports") chosen free at start"
         }
     }
 

@@ -9,7 +9,9 @@ extension Scenario {
             version: 1, name: root.text("name") ?? "",
             description: root.text("description") ?? "",
             seed: UInt64(root.integer("seed") ?? 1),
-            stack: StackSpec(root.object("stack")!),
+            stack: StackSpec(
+                root.object("stack")!,
+                packages: root.objects("viewers").contains { $0.text("protocol") == "hls" }),
             streams: root.objects("streams").map(StreamSpec.init),
             viewers: root.objects("viewers").map(ViewerGroup.init),
             warmup: root.duration("warmup")!, duration: root.duration("duration")!,
@@ -20,22 +22,22 @@ extension Scenario {
             processes: ProcessCounts(root.object("processes")!),
             validity: ValidityLimits(root.object("validity")!),
             thresholds: thresholds, canonicalYAML: root.yaml(indent: 0))
-        if stack.driver == .embedded, viewers.contains(where: { $0.adaptive != nil }) {
-            stack.hls = stack.hls ?? .standard
-        }
     }
 }
 
 extension StackSpec {
-    init(_ object: ResolvedObject) {
+    /// - Parameter packages: whether anybody plays HLS.
+    init(_ object: ResolvedObject, packages: Bool) {
+        let driver = Driver(rawValue: object.text("driver")!)!
+        let hls = object.object("hls").map(HLSSpec.init)
         self.init(
-            driver: Driver(rawValue: object.text("driver")!)!,
+            driver: driver,
             threads: object.integer("threads")!, gopCache: object.integer("gop_cache")!,
             flushInterval: object.duration("flush_interval")!,
             queueLimitBytes: Int(object.number("queue_limit")!),
             outChunkSize: Int(object.number("out_chunk_size")!),
             url: object.text("url"), httpURL: object.text("http_url"), keys: object.texts("keys"),
-            hls: object.object("hls").map(HLSSpec.init), hlsURL: object.text("hls_url"),
+            hls: hls ?? (packages ? .standard(of: driver) : nil), hlsURL: object.text("hls_url"),
             edges: object.object("edges").map(EdgeSpec.init),
             uplink: object.number("uplink").map { Bitrate(bitsPerSecond: Int($0)) },
             restarts: object.integer("restarts")!)
@@ -45,6 +47,17 @@ extension StackSpec {
 extension HLSSpec {
     static let standard = HLSSpec(
         container: .fmp4, segment: .seconds(2), part: nil, window: .seconds(60))
+
+    /// What a stack packages where nothing is said; nil = nothing.
+    static func standard(of driver: StackSpec.Driver) -> HLSSpec? {
+        var spec = standard
+        switch driver {
+        case .embedded: break
+        case .nginxRTMP: spec.container = .ts
+        case .external: return nil
+        }
+        return spec
+    }
 
     init(_ object: ResolvedObject) {
         self.init(
@@ -165,8 +178,8 @@ extension CPUAssignment {
     init(_ object: ResolvedObject) {
         func cpus(_ role: String) -> CPUSet? { object.text(role).flatMap(CPUSet.init(list:)) }
         self.init(
-            server: cpus("server"), publishers: cpus("publishers"), viewers: cpus("viewers"),
-            probes: cpus("probes"), capture: cpus("capture"),
+            server: cpus("server"), encoders: cpus("encoders"), publishers: cpus("publishers"),
+            viewers: cpus("viewers"), probes: cpus("probes"), capture: cpus("capture"),
             links: cpus("links"), edges: cpus("edges"))
     }
 }

@@ -10,6 +10,7 @@ enum ScenarioRules {
         EncodedLadderRules.check(scenario, reader: &reader)
         checkViewers(scenario, reader: &reader)
         AdaptiveRules.check(scenario, reader: &reader)
+        NginxRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
@@ -34,7 +35,8 @@ enum ScenarioRules {
             let place = "viewers[\(i)].protocol"
             if stack.driver == .nginxRTMP {
                 reader.report(
-                    at: place, "nginx-rtmp plays no HTTP-FLV; use protocol: rtmp or another driver")
+                    at: place,
+                    "nginx-rtmp plays no HTTP-FLV; use protocol: rtmp or hls, or another driver")
             } else if stack.driver == .external, stack.httpURL == nil {
                 reader.report(at: place, "http-flv on an external server needs stack.http_url")
             }

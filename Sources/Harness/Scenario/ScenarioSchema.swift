@@ -146,10 +146,9 @@ enum ScenarioSchema {
                 ), ("then", then),
             ])
         }
-        let rtmpOnly = SchemaValue.object([
-            ("properties", .object([("protocol", .object([("const", .string("rtmp"))]))]))
-        ])
-        let viewers = SchemaValue.object([("items", rtmpOnly)])
+        let names = SchemaValue.object([("enum", .array([.string("rtmp"), .string("hls")]))])
+        let noFLV = SchemaValue.object([("properties", .object([("protocol", names)]))])
+        let viewers = SchemaValue.object([("items", noFLV)])
         let url = SchemaValue.object([("required", .array([.string("url")]))])
         return [
             when("nginx-rtmp", then: .object([("properties", .object([("viewers", viewers)]))])),

@@ -51,8 +51,7 @@ enum ScenarioSpec {
         .standard("keys", .list(.text(.streamName), minimum: 0), "[]", "Keys that may publish."),
         .optional(
             "hls", .object(hls),
-            "HLS of the embedded stack; with its defaults where viewers play it."
-        ),
+            "HLS of the embedded stack or nginx-rtmp; with its defaults where viewers play it."),
         .optional(
             "hls_url", .text(.url(["http"])),
             "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
@@ -66,7 +65,9 @@ enum ScenarioSpec {
     ])
 
     static let hls = ObjectSpec(fields: [
-        .standard("container", .choice(["ts", "fmp4"]), "fmp4", "What segments are."),
+        .standard(
+            "container", .choice(["ts", "fmp4"]), "fmp4",
+            "What segments are; nginx-rtmp has ts only, which is its default without 'hls'."),
         .standard("segment", duration(), "2s", "A segment ends at the first key frame after it."),
         .optional("part", duration(), "Parts of this length: low-latency HLS."),
         .standard("window", duration(), "60s", "What a playlist lists."),
@@ -83,7 +84,7 @@ enum ScenarioSpec {
             .optional("source", .object(source), "What is published once, with 'ladder'."),
             .optional(
                 "ladder", .either([.choice(["edge-ladder"]), .object(ladder)]),
-                "Renditions that ffmpeg makes of the source; embedded stack only."),
+                "Renditions that ffmpeg makes of the source, on a stack that the run starts."),
         ], exclusive: [["renditions", "ladder"], ["renditions", "source"]])
 
     static let ladder = ObjectSpec(fields: [
@@ -240,8 +241,13 @@ enum ScenarioSpec {
     ])
 
     static let cpus = ObjectSpec(
-        fields: ["server", "publishers", "viewers", "probes", "capture", "links", "edges"].map {
-            .optional($0, .text(.cpuList), "CPUs of the \($0), such as \"0-1,3\".")
+        fields: [
+            "server", "encoders", "publishers", "viewers", "probes", "capture", "links", "edges",
+        ].map {
+            .optional(
+                $0, .text(.cpuList),
+                "CPUs of the \($0), such as \"0-1,3\"."
+                    + ($0 == "encoders" ? " Default: the server's." : ""))
         })
 
     static let processes = ObjectSpec(fields: [

@@ -34,9 +34,8 @@ enum ThresholdRules {
                         + "it has \(names.joined(separator: ", "))")
         }
         guard faults.isEmpty else { return faults }
-        if threshold.metric.vantages == ["wire"] || threshold.tags["vantage"] == "wire",
-            scenario.capture.mode == .off
-        {
+        let vantages = threshold.tags["vantage"].map { [$0] } ?? threshold.metric.vantages
+        if !vantages.isEmpty, !vantages.contains("viewer"), scenario.capture.mode == .off {
             return ["\(threshold.selector) needs the capture, which is off"]
         }
         if [
@@ -49,7 +48,7 @@ enum ThresholdRules {
         if threshold.metric == .sustainedViewers, scenario.stack.uplink == nil {
             return ["\(threshold.selector) needs stack.uplink, such as 60Mbps"]
         }
-        if threshold.metric.isOfEdges, scenario.stack.edges == nil {
+        if threshold.metric.isOfEdges || vantages == ["edge"], scenario.stack.edges == nil {
             return ["\(threshold.selector) needs edges: add stack.edges, such as {count: 2}"]
         }
         if threshold.metric.isOfEncoders {
@@ -67,8 +66,10 @@ extension Metric {
     /// Where it is measured; empty where that is no question.
     var vantages: [String] {
         switch self {
-        case .delayMilliseconds, .payloadKilobits: ["viewer", "wire"]
-        case .retransmittedBytes, .wireKilobits, .encoderDelayMilliseconds, .stampsFound: ["wire"]
+        case .delayMilliseconds: ["viewer", "wire"]
+        case .payloadKilobits: ["viewer", "wire", "edge"]
+        case .wireKilobits: ["wire", "edge"]
+        case .retransmittedBytes, .encoderDelayMilliseconds, .stampsFound: ["wire"]
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
             .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
@@ -121,7 +122,7 @@ extension Metric {
     static func everyTagValue(_ tag: String) -> [String] {
         switch tag {
         case "role": ["publishers", "probes", "viewers"]
-        case "vantage": ["viewer", "wire"]
+        case "vantage": ["viewer", "wire", "edge"]
         case "kind": EdgeKind.allCases.map(\.rawValue)
         case "via": ViewerGroup.Via.allCases.map(\.rawValue)
         default: []

@@ -1,9 +1,9 @@
 public import Processes
-import Foundation
+public import Server
 import Glibc
-import Sockets
 
-/// nginx with the RTMP module, with a configuration of its own in a temporary directory.
+/// nginx with the RTMP module, with a configuration of its own in a temporary directory: relay, and
+/// where asked for its own ffmpeg ladder (`exec_push`) and its own HLS.
 public actor NginxRTMPDriver: StackDriver {
     public nonisolated let name = "nginx-rtmp"
 
@@ -18,6 +18,11 @@ public actor NginxRTMPDriver: StackDriver {
         public var logPath: String?
         public var nginxPath: String
         public var modulePath: String
+        /// nil = it packages nothing.
+        var hls: NginxConfiguration.HLS?
+        /// What its encoders make, and of which streams.
+        var ladder: LadderConfiguration?
+        var sources: [String] = []
 
         public init(
             host: String = "127.0.0.1", workers: Int = 1, outChunkSize: Int = 4096,
@@ -33,127 +38,111 @@ public actor NginxRTMPDriver: StackDriver {
             self.nginxPath = nginxPath
             self.modulePath = modulePath
         }
+
+        func configuration() throws(LadderError) -> NginxConfiguration {
+            var configuration = NginxConfiguration(modulePath: modulePath)
+            configuration.host = host
+            configuration.workers = workers
+            configuration.outChunkSize = outChunkSize
+            configuration.hls = hls
+            guard let ladder else { return configuration }
+            configuration.ladder = ladder
+            configuration.ffmpegPath = try FFmpegProgram.path(ladder.ffmpegPath)
+            return configuration
+        }
     }
 
     private let options: Options
-    private let directory: String
-    private var process: ChildProcess?
+    private var nginx: NginxProcess?
+    private let onStatus: @Sendable (ServerStatus) -> Void
+    private var watching: Task<Void, Never>?
 
-    public init(_ options: Options = Options()) {
+    /// - Parameter onStatus: called once a second with what the encoders do, where there are any.
+    public init(
+        _ options: Options = Options(),
+        onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
+    ) {
         self.options = options
-        directory = NSTemporaryDirectory() + "\(Self.prefix)\(getpid())-\(UUID().uuidString)"
-    }
-
-    /// The directory's name goes on with the process that made it.
-    private static let prefix = "millrace-nginx-"
-
-    /// Removes the directories of runs that were killed: their owner is gone.
-    static func sweepStaleDirectories(in parent: String = NSTemporaryDirectory()) {
-        let files = FileManager.default
-        for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
-        where name.hasPrefix(prefix) {
-            guard let owner = name.dropFirst(prefix.count).split(separator: "-").first,
-                let pid = pid_t(String(owner)), pid > 0, kill(pid, 0) != 0, errno == ESRCH
-            else { continue }
-            try? files.removeItem(atPath: "\(parent)/\(name)")
-        }
+        self.onStatus = onStatus
     }
 
     public func start() async throws(StackError) -> StackEndpoints {
-        for path in [options.nginxPath, options.modulePath]
-        where !FileManager.default.fileExists(atPath: path) {
-            throw failure(
-                "\(path) is missing; install it with: apt-get install nginx libnginx-mod-rtmp")
-        }
-        var last = ""
-        // The port is free when picked; another program may take it before nginx does.
-        for _ in 0..<3 {
-            guard let port = LocalPort.free() else { throw failure("no free TCP port") }
-            try writeConfiguration(port: port)
-            let child = try launch()
-            process = child
-            for _ in 0..<250 where child.exitStatus == nil {
-                if LocalPort.accepts(host: "127.0.0.1", port: port), child.exitStatus == nil {
-                    return StackEndpoints(
-                        rtmpHost: "127.0.0.1", rtmpPort: port, application: "live")
-                }
-                try? await Task.sleep(for: .milliseconds(20))
+        do {
+            let configuration = try options.configuration()
+            let nginx = try await NginxProcess(
+                .init(
+                    name: name, path: options.nginxPath, files: [options.modulePath],
+                    hint: "install it with: apt-get install nginx libnginx-mod-rtmp",
+                    ports: configuration.hls == nil ? [nil] : [nil, nil],
+                    guardsGroup: configuration.hasChildren, cpus: options.cpus,
+                    logPath: options.logPath)
+            ) { ports, directory in
+                configuration.text(port: ports[0], httpPort: ports.last!, directory: directory)
             }
-            last = child.exitStatus.map { "it \($0)" } ?? "it did not listen within 5 s"
-            _ = await child.terminate()
+            self.nginx = nginx
+            watch(nginx)
+            return endpoints(configuration, port: nginx.ports[0], httpPort: nginx.ports.last!)
+        } catch let error as ProcessError {
+            throw StackError(driver: name, message: error.message)
+        } catch {
+            throw StackError(driver: name, message: "\(error)")
         }
-        let log = ProcFile.read("\(directory)/error.log").map { ": " + $0.suffix(500) } ?? ""
-        await stop()
-        throw failure("cannot be started; \(last)\(log)")
     }
 
-    public var processGroups: [Int32] { process.map { [$0.pid] } ?? [] }
+    private func endpoints(
+        _ configuration: NginxConfiguration, port: Int, httpPort: Int
+    ) -> StackEndpoints {
+        var endpoints = StackEndpoints(
+            rtmpHost: "127.0.0.1", rtmpPort: port, application: NginxConfiguration.application,
+            hlsURL: configuration.hls == nil
+                ? nil
+                : "http://127.0.0.1:\(httpPort)/\(NginxConfiguration.hlsFolder)/{stream}.m3u8")
+        if configuration.ladder != nil {
+            endpoints.sourceApplication = NginxConfiguration.sourceApplication
+        }
+        return endpoints
+    }
 
-    public var exitStatus: ExitStatus? { process?.exitStatus }
+    /// Reports the encoders until nginx ends.
+    private func watch(_ nginx: NginxProcess) {
+        guard let ladder = options.ladder else { return }
+        var encoders = NginxEncoders(
+            ladder, streams: options.sources, packages: options.hls != nil,
+            directory: nginx.directory)
+        let (onStatus, child) = (onStatus, nginx.process)
+        watching = Task {
+            while !Task.isCancelled, child.exitStatus == nil {
+                onStatus(encoders.status(processGroup: child.pid))
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    public var processGroups: [Int32] { nginx.map { [$0.process.pid] } ?? [] }
+
+    public var exitStatus: ExitStatus? { nginx?.process.exitStatus }
 
     public func stop() async {
-        if let process { _ = await process.terminate() }
-        try? FileManager.default.removeItem(atPath: directory)
+        watching?.cancel()
+        await stopEncoders()
+        await nginx?.end()
+        nginx?.removeFiles()
     }
 
-    private func launch() throws(StackError) -> ChildProcess {
-        var child = ChildProcess.Options(
-            path: options.nginxPath,
-            arguments: [
-                "-p", directory, "-c", "\(directory)/nginx.conf", "-e", "\(directory)/error.log",
-            ], logPath: options.logPath, cpus: options.cpus)
-        child.guardsGroup = options.workers > 1
-        do {
-            return try ChildProcess(name: name, child)
-        } catch {
-            throw failure(error.message)
+    /// How long encoders may take to end once told to.
+    private static let encoderGrace = Duration.seconds(2)
+
+    /// Ends the encoders while their parent is there to reap them; nginx would start them again only
+    /// later.
+    private func stopEncoders() async {
+        guard options.ladder != nil, let process = nginx?.process, process.exitStatus == nil else {
+            return
         }
-    }
-
-    private func writeConfiguration(port: Int) throws(StackError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true)
-            try Self.configuration(options, port: port, directory: directory)
-                .write(toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
-        } catch {
-            throw failure("cannot write its configuration in \(directory): \(error)")
+        let encoders = NginxEncoders.processes(ofGroup: process.pid)
+        for pid in encoders { kill(pid, SIGTERM) }
+        let deadline = ContinuousClock.now + Self.encoderGrace
+        while ContinuousClock.now < deadline, encoders.contains(where: { kill($0, 0) == 0 }) {
+            try? await Task.sleep(for: .milliseconds(10))
         }
-    }
-
-    /// One worker runs without a master, as a single process that dies with the runner; several need `rtmp_auto_push`, which
-    /// relays between them over Unix sockets.
-    static func configuration(_ options: Options, port: Int, directory: String) -> String {
-        let push =
-            options.workers > 1
-            ? "rtmp_auto_push on;\nrtmp_socket_dir \(directory);\n" : ""
-        return """
-            daemon off;
-            master_process \(options.workers > 1 ? "on" : "off");
-            worker_processes \(options.workers);
-            \(getuid() == 0 ? "user root;" : "")
-            pid \(directory)/nginx.pid;
-            error_log \(directory)/error.log warn;
-            load_module \(options.modulePath);
-            \(push)worker_rlimit_nofile 65536;
-            events { worker_connections 32768; }
-            rtmp {
-                access_log off;
-                server {
-                    listen \(options.host):\(port);
-                    chunk_size \(options.outChunkSize);
-                    application live {
-                        live on;
-                        wait_key on;
-                        drop_idle_publisher 30s;
-                    }
-                }
-            }
-
-            """
-    }
-
-    private func failure(_ message: String) -> StackError {
-        StackError(driver: name, message: message)
     }
 }

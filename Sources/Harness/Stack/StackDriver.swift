@@ -7,6 +7,8 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
     public var rtmpPort: Int
     /// The RTMP application.
     public var application: String
+    /// Where sources of ladders are published; nil = `application`.
+    public var sourceApplication: String?
     /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil = no HTTP-FLV.
     public var httpFLVBase: String?
     /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.

@@ -16,6 +16,7 @@ extension StackSpec {
     /// The driver that starts this stack.
     ///
     /// - Parameters:
+    ///   - encoderCPUs: of its encoders; nil = the server's.
     ///   - logDirectory: where the server's own messages go.
     ///   - host: the address that it listens on.
     ///   - congestionControl: of the server's sockets, where the driver can set it; nil = the
@@ -24,8 +25,8 @@ extension StackSpec {
     ///   - onStatus: called with the status of a server that has encoders, once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     func makeDriver(
-        cpus: CPUSet?, logDirectory: String, host: String = "127.0.0.1",
-        congestionControl: String?, streams: [StreamSpec] = [],
+        cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
+        host: String = "127.0.0.1", congestionControl: String?, streams: [StreamSpec] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -40,15 +41,16 @@ extension StackSpec {
             configuration.streamKeys = keys
             configuration.hls = hls.map(HLSConfiguration.init)
             configuration.congestionControl = congestionControl
-            configuration.add(ladders: streams, cpus: cpus)
+            configuration.add(ladders: streams, cpus: encoderCPUs ?? cpus)
             return EmbeddedDriver(
                 configuration, cpus: cpus, logDirectory: logDirectory, restarts: restarts,
                 onStatus: onStatus)
         case .nginxRTMP:
-            return NginxRTMPDriver(
-                .init(
-                    host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
-                    logPath: "\(logDirectory)/server-0.log"))
+            var options = NginxRTMPDriver.Options(
+                host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
+                logPath: "\(logDirectory)/server-0.log")
+            options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
+            return NginxRTMPDriver(options, onStatus: onStatus)
         case .external:
             return try ExternalDriver(url: url ?? "", httpURL: httpURL, hlsURL: hlsURL)
         }
@@ -76,5 +78,25 @@ extension ServerConfiguration {
                     })
             }
         }
+    }
+}
+
+extension NginxRTMPDriver.Options {
+    /// Its own HLS, and its own encoders of the streams that have a ladder; `NginxRules` has seen to
+    /// it that all streams are alike.
+    fileprivate mutating func add(
+        _ spec: HLSSpec?, streams: [StreamSpec], encoderCPUs: CPUSet?
+    ) {
+        hls = spec.map {
+            .init(
+                segmentSeconds: $0.segment.seconds, windowSeconds: $0.window.seconds,
+                variants: streams.first?.nginxVariants ?? [])
+        }
+        let encoded = streams.filter { $0.ladder != nil }
+        sources = encoded.flatMap(\.names)
+        ladder = encoded.first?.ladder?.configuration(
+            source: "\(NginxConfiguration.sourceApplication)/*")
+        // Without, they have nginx's.
+        ladder?.cpus = encoderCPUs
     }
 }

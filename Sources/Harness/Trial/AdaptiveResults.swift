@@ -20,6 +20,7 @@ extension ResultsAssembly {
         let counts = report.requests
         row.failedRequests =
             counts.refused + counts.serverErrors + counts.timeouts + counts.broken
+        row.failovers = viewerPlan(report.index).edge == nil ? nil : counts.failovers
         row.abandoned = report.requests.abandoned
         row.wastedBytes = report.requests.wastedBytes
         row.modelledStalls = report.modelledStalls
@@ -80,14 +81,14 @@ extension ResultsAssembly {
     }
 
     /// What the adaptive viewers had of each rendition: segments requested in the steady window.
-    var adaptiveRenditionRows: [RenditionRow] {
+    func adaptiveRenditionRows(of reports: [HLSViewerReport]) -> [RenditionRow] {
         struct Share {
             var viewers: Set<Int> = []
             var segments = 0
             var bytes = 0
         }
         var shares: [String: [String: Share]] = [:]
-        for report in hls {
+        for report in reports {
             let stream = viewerPlan(report.index).stream
             for record in report.segments where record.abandonedFor == nil {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)

@@ -31,11 +31,10 @@ final class CaptureStage: Sendable {
     ) async throws(ProcessError) -> CaptureStage {
         var ports = [UInt16(clamping: endpoints.rtmpPort)]
         for base in [endpoints.httpFLVBase, endpoints.hlsURL].compactMap({ $0 }) {
-            // What stands for the stream is no part of a URL.
-            let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
-            let port = UInt16(clamping: url?.port ?? 80)
+            let port = Self.port(of: base)
             if !ports.contains(port) { ports.append(port) }
         }
+        let edgePorts = endpoints.edgeURLs.map(Self.port)
         let streams = max(1, plan.publishers.count)
         let limit = min(
             spec.fullPayloadPortsLimit / streams,
@@ -44,7 +43,7 @@ final class CaptureStage: Sendable {
         let isSpread = plan.processes.contains(where: \.isBehindPackets)
         let config = CaptureRole.Config(
             interface: isSpread && spec.interface == "lo" ? "any" : spec.interface,
-            serverPorts: ports, ringBytes: spec.ringBytes,
+            serverPorts: ports + edgePorts, edgePorts: edgePorts, ringBytes: spec.ringBytes,
             dissectedSubscribersPerStream: max(1, limit), httpPatterns: Self.patterns(plan),
             ingressFrameLimit: plan.keepsIngressFrames ? CaptureRole.mostIngressFrames : 0,
             dumpPath: spec.keepPcap ? "\(directory)/capture.pcap" : nil)
@@ -59,6 +58,12 @@ final class CaptureStage: Sendable {
             throw error
         }
         return CaptureStage(handle, plan, last)
+    }
+
+    /// What stands for the stream is no part of a URL.
+    private static func port(of base: String) -> UInt16 {
+        let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
+        return UInt16(clamping: url?.port ?? 80)
     }
 
     /// By the folder that holds a rendition's files, for what is asked for before its playlist lists
@@ -100,6 +105,7 @@ final class CaptureStage: Sendable {
             wire.capture.reason = final.problem ?? "the capture ended early"
         }
         wire.http = final.report.http
+        wire.edgeHTTP = final.report.edgeHTTP
         for stream in final.report.streams {
             guard let publisher = plan.publishers.first(where: { $0.streamKey == stream.name })
             else { continue }

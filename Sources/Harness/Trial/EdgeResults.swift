@@ -7,6 +7,7 @@ import Viewer
 extension ResultsAssembly {
     var edgeRows: [EdgeRow] {
         var rows: [EdgeRow] = []
+        let isNginx = scenario.stack.edges?.driver == .nginx
         for edge in edges {
             for kind in EdgeKind.allCases {
                 guard let counts = edge.status.kinds[kind.rawValue] else { continue }
@@ -15,12 +16,13 @@ extension ResultsAssembly {
                 row.requests = counts.requests
                 row.hits = counts.hits
                 row.misses = counts.misses
-                row.collapsed = counts.collapsed
+                // nginx does not tell those who waited from those who came later.
+                row.collapsed = isNginx ? nil : counts.collapsed
                 row.failures = counts.failures
                 row.clientBytes = counts.clientBytes
                 row.originRequests = counts.originRequests
                 row.originBytes = counts.originBytes
-                row.evictions = counts.evictions
+                row.evictions = isNginx ? nil : counts.evictions
                 rows.append(row)
             }
         }
@@ -50,6 +52,16 @@ extension ResultsAssembly {
             (rows[place].clientBytes, rows[place].originBytes) = (bytes, bytes)
         }
         return rows
+    }
+
+    /// What a reader should know of viewers that changed edges.
+    var failoverNotes: [String] {
+        let moved = hls.filter { $0.requests.failovers > 0 }
+        guard !moved.isEmpty else { return [] }
+        let moves = moved.reduce(0) { $0 + $1.requests.failovers }
+        return [
+            "\(moved.count) sessions went to another edge, \(moves) times in all (viewers.csv, failovers)"
+        ]
     }
 
     var edgeSummary: EdgeSummary? {

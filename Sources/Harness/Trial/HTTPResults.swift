@@ -1,6 +1,7 @@
 import Capture
 import Results
 import SimulationKernel
+import Viewer
 
 /// HLS on the wire, by rendition.
 struct HTTPRendition {
@@ -37,6 +38,11 @@ struct HTTPRendition {
         }
     }
 
+    /// nginx-rtmp's multivariant playlist has the stream's name before its ending, others a folder.
+    private static func name(_ folder: String) -> String {
+        folder.hasSuffix(".m3u8") ? String(folder.dropLast(5)) : folder
+    }
+
     /// Every captured byte in one of them, in the order of the plan; what is nobody's has no stream.
     static func all(_ rows: [HTTPTrafficRow], _ plan: Plan) -> [HTTPRendition] {
         let keys = Dictionary(
@@ -51,7 +57,7 @@ struct HTTPRendition {
             if row.rendition != HTTPTrafficRow.unattributed {
                 if let publisher = folders.lazy.compactMap({ keys[$0] }).first {
                     name = (publisher.stream, publisher.rendition)
-                } else if let stream = folders.first(where: streams.contains) {
+                } else if let stream = folders.map(Self.name).first(where: streams.contains) {
                     name = (stream, "all")
                 }
             }
@@ -68,15 +74,18 @@ struct HTTPRendition {
 }
 
 extension ResultsAssembly {
-    /// HLS on the wire, by rendition.
-    var httpRenditions: [HTTPRendition] { HTTPRendition.all(wire.http, plan) }
+    /// HLS on the wire, by rendition: from the server, and from the edges.
+    var httpRenditions: (server: [HTTPRendition], edges: [HTTPRendition]) {
+        (HTTPRendition.all(wire.http, plan), HTTPRendition.all(wire.edgeHTTP, plan))
+    }
 
-    func httpRows(_ renditions: [HTTPRendition]) -> [RenditionRow] {
+    /// - Parameter vantage: `wire`, or `edge` for what edges sent.
+    func httpRows(_ renditions: [HTTPRendition], vantage: String) -> [RenditionRow] {
         renditions.map { item in
             var row = RenditionRow()
             row.runID = runID
             (row.stream, row.rendition) = (item.stream, item.rendition)
-            (row.vantage, row.playProtocol) = ("wire", "hls")
+            (row.vantage, row.playProtocol) = (vantage, "hls")
             row.retransmittedBytes = item.retransmittedBytes
             guard !item.stream.isEmpty else {
                 row.wireBytes = item.wireBytes + item.otherWireBytes
@@ -100,10 +109,14 @@ extension ResultsAssembly {
     }
 
     /// Bodies that the viewers had against what the wire carried of them, HTTP headers included.
+    /// Where there are edges, of their viewers: to the server's port the edges come as well.
     func httpReconciliation(
-        _ renditions: [HTTPRendition], viewers: [RenditionRow]
+        _ http: (server: [HTTPRendition], edges: [HTTPRendition])
     ) -> [Reconciliation] {
-        renditions.compactMap { item in
+        let hasEdges = scenario.stack.edges != nil
+        let viewers = adaptiveRenditionRows(
+            of: hasEdges ? hls.filter { viewerPlan($0.index).edge != nil } : hls)
+        return (hasEdges ? http.edges : http.server).compactMap { item in
             guard !item.stream.isEmpty, item.mediaPayloadBytes > 0,
                 let seen = viewers.first(where: {
                     $0.stream == item.stream && $0.rendition == item.rendition

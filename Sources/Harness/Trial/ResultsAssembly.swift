@@ -66,8 +66,10 @@ struct ResultsAssembly {
         let encoded = encodedFrames
         let http = httpRenditions
         let probed = adaptiveFrames
-        let adaptive = addFrames(adaptiveRenditionRows, probed, encoded)
-        let renditions = addEncoders(renditionRows(groups) + adaptive + httpRows(http), encoded)
+        let adaptive = addFrames(adaptiveRenditionRows(of: hls), probed, encoded)
+        let renditions = addEncoders(
+            renditionRows(groups) + adaptive + httpRows(http.server, vantage: "wire")
+                + httpRows(http.edges, vantage: "edge"), encoded)
         let losses = lossesByViewer
         let viewers = viewerRows.map { addLosses($0, losses) }
         let frames = matchedFrames
@@ -93,7 +95,7 @@ struct ResultsAssembly {
         ).all
         summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation =
-            reconciliation(groups) + httpReconciliation(http, viewers: adaptive)
+            reconciliation(groups) + httpReconciliation(http)
         summary.roles = accounting?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
             atPercentile: 99)
@@ -110,8 +112,9 @@ struct ResultsAssembly {
             groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
             + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            notes + encoderNotes + qualityNotes + wire.notes + frameOrderNote(frames)
-            + negativeDelayNote(groups, probed) + adaptiveFrameNotes(probed)
+            notes + failoverNotes + encoderNotes + qualityNotes + wire.notes
+            + frameOrderNote(frames) + negativeDelayNote(groups, probed)
+            + adaptiveFrameNotes(probed)
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)

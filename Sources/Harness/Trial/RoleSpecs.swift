@@ -28,8 +28,8 @@ extension Plan {
             // Streams of one encoder would start together; these are spread over a frame.
             let phase = Int64(index) * 7_919_000 % 33_000_000
             return PublishSpec(
-                url: "\(endpoints.rtmpBase)/\(plan.streamKey)", streamID: plan.streamID,
-                source: source, phaseNanoseconds: phase)
+                url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
+                phaseNanoseconds: phase)
         }
     }
 
@@ -123,9 +123,16 @@ extension Plan {
             ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
-            let base = plan.edge.map { endpoints.edgeURLs[$0] } ?? endpoints.hlsURL ?? ""
-            guard let spec = hlsSpec(plan, url: base.replacing("{stream}", with: plan.stream))
-            else { return [] }
+            // Its own edge, and the others in their order after it.
+            let urls = plan.edge.map { edge in
+                Array(endpoints.edgeURLs[edge...] + endpoints.edgeURLs[..<edge])
+            }
+            let entries = (urls ?? [endpoints.hlsURL ?? ""]).map {
+                $0.replacing("{stream}", with: plan.stream)
+            }
+            guard var spec = hlsSpec(plan, url: entries[0]) else { return [] }
+            spec.failoverAfter = edgeFailover
+            spec.alternatives = edgeFailover > 0 ? Array(entries.dropFirst()) : []
             return sessions(of: plan).map { session in
                 var spec = spec
                 spec.index = session.index
@@ -164,7 +171,16 @@ extension Plan {
 
 extension StackEndpoints {
     /// `rtmp://host:port/application`
-    var rtmpBase: String {
+    var rtmpBase: String { base(application) }
+
+    /// Where a stream is published, and may be played; sources of ladders may have another application.
+    func url(of publisher: PublisherPlan) -> String {
+        let isElsewhere = publisher.isLadderSource
+        return base(isElsewhere ? sourceApplication ?? application : application)
+            + "/\(publisher.streamKey)"
+    }
+
+    private func base(_ application: String) -> String {
         let host = rtmpHost.contains(":") ? "[\(rtmpHost)]" : rtmpHost
         return "rtmp://\(host):\(rtmpPort)/\(application)"
     }

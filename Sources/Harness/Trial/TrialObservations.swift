@@ -18,7 +18,6 @@ final class TrialObservations: Sendable {
         /// By stream and rendition, as the probes' intervals bring it.
         var probeDelay: [String: DelayHistogram] = [:]
         var server: ServerStatus?
-        var edges: [String: EdgeStatus] = [:]
     }
 
     private let live = Mutex(Live())
@@ -44,10 +43,6 @@ final class TrialObservations: Sendable {
             $0.hls[name] = report
             if isProbes { $0.probeLag.add(report.lag) } else { $0.viewerLag.add(report.lag) }
         }
-    }
-
-    func edge(_ name: String, _ status: EdgeStatus) {
-        live.withLock { $0.edges[name] = status }
     }
 
     func probes(_ name: String, _ report: ProbeReport) {

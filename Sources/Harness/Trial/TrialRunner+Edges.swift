@@ -30,57 +30,108 @@ extension TrialRunner {
             throw ProcessError(name: "edge-0", message: "the stack serves no HLS to cache")
         }
         let origin = "http://\(host):\(port)"
-        var config = EdgeConfiguration(origin: origin)
-        config.host = links == nil ? "127.0.0.1" : "0.0.0.0"
-        config.port = 0
-        config.cacheBytes = spec.cacheBytes
-        config.congestionControl = congestionControl
-        config.wan = spec.wan.map {
-            .init(bitsPerSecond: $0.rate?.bitsPerSecond, delayNanoseconds: $0.delay.nanoseconds)
-        }
-        let observations = observations
         for process in plan.processes where process.role == .edge {
-            let name = process.name
-            edges.append(
-                try RoleHandle(
-                    name: name, logDirectory: writer.partialPath, cpus: process.cpus,
-                    config: config
-                ) { observations.edge(name, $0) })
+            let way = try await startWay(process, spec, origin: origin)
+            let edge = edgeStart(process, spec, origin: way ?? origin, congestionControl)
+            edges.append(TrialEdge(name: process.name, start: edge))
+        }
+        let edges = edges
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for edge in edges { group.addTask { try await edge.begin() } }
+            try await group.waitForAll()
         }
         var result = endpoints
-        for handle in edges {
-            let ready = try await handle.waitUntilReady()
-            result.edgeURLs.append(
-                url.replacing(origin, with: "http://\(endpoints.rtmpHost):\(ready.port)"))
+        result.edgeURLs = edges.map {
+            url.replacing(origin, with: "http://\(endpoints.rtmpHost):\($0.port)")
         }
         return result
     }
 
-    /// An edge that has ended on its own: the server side's failure, as the server's end is.
-    var lostEdge: String? {
-        for handle in edges {
-            if let failure = handle.failure {
-                return "\(handle.name) ended in mid-run, and its viewers with it: it \(failure)"
+    /// What starts an edge, for the first time and again.
+    private func edgeStart(
+        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String, _ congestionControl: String?
+    ) -> @Sendable (Int) async throws -> any EdgeProcess {
+        let host = links == nil ? "127.0.0.1" : "0.0.0.0"
+        let (name, cpus, directory) = (process.name, process.cpus, writer.partialPath)
+        switch spec.driver {
+        case .embedded:
+            var config = EdgeConfiguration(origin: origin)
+            config.host = host
+            config.cacheBytes = spec.cacheBytes
+            config.congestionControl = congestionControl
+            config.wan = spec.wan.map(EdgeConfiguration.WAN.init)
+            return { [config] port in
+                var config = config
+                config.port = port
+                return try await EmbeddedEdge(
+                    name: name, config, cpus: cpus, logDirectory: directory)
+            }
+        case .nginx:
+            let options = NginxEdge.Options(
+                host: host, origin: String(origin.dropFirst("http://".count)),
+                cacheBytes: spec.cacheBytes, cpus: cpus, logPath: "\(directory)/\(name).log")
+            return { port in
+                var options = options
+                options.port = port
+                return try await NginxEdge(name: name, options)
             }
         }
-        return nil
+    }
+
+    /// nginx knows no WAN: its way to the origin is a process of ours that keeps nothing.
+    ///
+    /// - Returns: the URL that it has for the origin; nil where there is no such way.
+    private func startWay(
+        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
+    ) async throws -> String? {
+        guard spec.driver == .nginx, let wan = spec.wan else { return nil }
+        var config = EdgeConfiguration(origin: origin)
+        config.port = 0
+        config.keeps = false
+        config.wan = .init(wan)
+        let way = try RoleHandle<EdgeRole>(
+            name: process.name.replacing("edge", with: "wan"), logDirectory: writer.partialPath,
+            cpus: process.cpus, config: config)
+        ways.append(way)
+        return "http://127.0.0.1:\(try await way.waitUntilReady().port)"
+    }
+
+    /// An edge that would not come back: the server side's failure, as the server's end is.
+    var lostEdge: String? {
+        edges.first { $0.state == .failed }.map {
+            "\($0.name) was given up in mid-run, and its viewers with it: it \($0.lastFailure)"
+        }
+    }
+
+    /// The edges' processes as they are now.
+    var accountedEdges: [AccountedGroup] {
+        edges.compactMap { edge in
+            edge.pid.map {
+                AccountedGroup(
+                    role: AccountedGroup.edgeRole, processGroup: $0, ignoredCommands: ["sh"],
+                    name: edge.name)
+            }
+        }
     }
 
     /// Ends the edges. One whose report is lost leaves what its last interval brought.
     func finishEdges(into assembly: inout ResultsAssembly) async {
-        let live = observations.snapshot.edges
-        for handle in edges {
-            if let status = await handle.finish(timeout: .seconds(5)) {
-                assembly.edges.append(EdgeObservation(name: handle.name, status: status))
-            } else {
+        notes += edgeNotes
+        for edge in edges {
+            let (status, lost) = await edge.finish()
+            if let lost {
                 notes.append(
-                    "\(handle.name): its report is lost: "
-                        + "\(handle.failure ?? "it ended without one"); its figures are those of "
-                        + "its last second")
-                assembly.edges.append(
-                    EdgeObservation(
-                        name: handle.name, status: live[handle.name] ?? EdgeStatus(origin: "")))
+                    "\(edge.name): its report is lost: \(lost); its figures are those of its last "
+                        + "second")
             }
+            assembly.edges.append(EdgeObservation(name: edge.name, status: status))
         }
+        for way in ways { _ = await way.finish(timeout: .seconds(5)) }
+    }
+}
+
+extension EdgeConfiguration.WAN {
+    init(_ wan: EdgeSpec.WAN) {
+        self.init(bitsPerSecond: wan.rate?.bitsPerSecond, delayNanoseconds: wan.delay.nanoseconds)
     }
 }

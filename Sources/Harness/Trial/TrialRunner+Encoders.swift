@@ -6,13 +6,15 @@ extension TrialRunner {
     /// How long encoders may take until every rendition has pictures.
     static let encoderTimeout = Duration.seconds(60)
 
+    private var driverName: String { scenario.stack.driver.rawValue }
+
     /// What has to be there before anything is started.
     ///
     /// - Throws: `StackError` where ffmpeg is missing or cannot make a clip.
     func prepareEncoders() async throws(StackError) {
         if plan.hasEncoders {
             do { _ = try FFmpegProgram.path(nil) } catch {
-                throw StackError(driver: "embedded", message: error.description)
+                throw StackError(driver: driverName, message: error.description)
             }
         }
         var clips: Set<ClipSource> = []
@@ -42,20 +44,20 @@ extension TrialRunner {
             if waiting.isEmpty { return }
             for handle in publishers {
                 if let failure = handle.failure {
-                    throw StackError(driver: "embedded", message: "\(handle.name): \(failure)")
+                    throw StackError(driver: driverName, message: "\(handle.name): \(failure)")
                 }
             }
             if let ended = await driver?.exitStatus {
                 throw StackError(
-                    driver: "embedded", message: "the server ended before the warm-up: it \(ended)")
+                    driver: driverName, message: "the server ended before the warm-up: it \(ended)")
             }
             let hasFailed = waiting.contains { $0.state == .failed }
             if isInterrupted {
-                throw StackError(driver: "embedded", message: "interrupted while encoders began")
+                throw StackError(driver: driverName, message: "interrupted while encoders began")
             }
             if hasFailed || ContinuousClock.now > deadline {
                 throw StackError(
-                    driver: "embedded", message: Self.lateEncoders(waiting, hasFailed: hasFailed))
+                    driver: driverName, message: Self.lateEncoders(waiting, hasFailed: hasFailed))
             }
             try? await Task.sleep(for: .milliseconds(50))
         }
@@ -90,7 +92,7 @@ extension TrialRunner {
             ? "encoders were given up before the warm-up: "
             : "\(waiting.count) encoded renditions had no picture within \(encoderTimeout): ")
             + each
-            + ". Try the ladder with `millrace serve --ladder`; a machine that is too slow needs "
+            + ". Try the ladder with `millrace serve --ladder` (nginx-rtmp's runs the same commands); a machine that is too slow needs "
             + "a faster preset or fewer rungs"
     }
 
@@ -98,13 +100,13 @@ extension TrialRunner {
     func followEncoders(isSteady: Bool) {
         guard plan.hasEncoders, let status = observations.snapshot.server else { return }
         encoders.receive(status, seconds: elapsed, isInWindow: isSteady)
-        accounting?.set(Self.accounted(status), ofRole: AccountedGroup.encoderRole)
+        accounting?.replace(AccountedGroup.encoderRole, with: Self.accounted(status))
     }
 
     static func accounted(_ status: ServerStatus) -> [AccountedGroup] {
         EncoderWatch.processes(status).map { name, pid in
             AccountedGroup(
-                role: AccountedGroup.encoderRole, processGroup: pid, name: name)
+                role: AccountedGroup.encoderRole, processGroup: pid, isAlone: true, name: name)
         }
     }
 }

@@ -17,7 +17,7 @@ extension TrialRunner {
         assembly.streams = live.publishers.values.flatMap(\.streams)
         assembly.accounting = accounting
         assembly.clock = clock
-        assembly.notes = notes + encoders.notes
+        assembly.notes = notes + encoders.notes + edgeNotes
         let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
         assembly.early = (
             .interrupted, "the run was cut off before its end; figures are those of \(seconds) s"

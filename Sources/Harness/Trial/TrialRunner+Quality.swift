@@ -23,7 +23,7 @@ extension TrialRunner {
             guard let frames = publisher.qualityFrames else { return nil }
             var spec = ViewerSpec(
                 index: index, transport: .rtmp,
-                url: "\(endpoints.rtmpBase)/\(publisher.streamKey)", stream: publisher.stream,
+                url: endpoints.url(of: publisher), stream: publisher.stream,
                 rendition: publisher.rendition, joinNanoseconds: from)
             spec.recording = RecordingSpec(
                 path: recording(publisher), frames: frames, fromNanoseconds: from)

@@ -4,7 +4,7 @@ import Processes
 extension TrialRunner {
     func accountedServer() async -> [AccountedGroup] {
         await (driver?.processGroups ?? []).map {
-            AccountedGroup(role: "server", processGroup: $0, ignoredCommands: ["sh"])
+            AccountedGroup(role: "server", processGroup: $0, ignoredCommands: ["sh", "ffmpeg"])
         }
     }
 
@@ -12,7 +12,7 @@ extension TrialRunner {
     func followServer() async {
         let count = await driver?.restarts.count ?? 0
         guard count > 0 else { return }
-        accounting?.set(await accountedServer(), ofRole: "server")
+        accounting?.replace("server", with: await accountedServer())
     }
 
     /// What a reader of the results should know.

@@ -47,7 +47,9 @@ public actor TrialRunner {
     var hlsProbes: [RoleHandle<HLSViewerRole>] = []
     /// Of streams whose renditions are compared with their source.
     var recorder: RoleHandle<ProbeRole>?
-    var edges: [RoleHandle<EdgeRole>] = []
+    var edges: [TrialEdge] = []
+    /// The WAN before edges that have none of their own.
+    var ways: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     var encoders = EncoderWatch()
     /// The packet shell, and the namespace of the viewers behind it.
@@ -62,7 +64,7 @@ public actor TrialRunner {
         notes = options.notes
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
-        NginxRTMPDriver.sweepStaleDirectories()
+        NginxDirectory.sweep()
         let runID = RunID(
             secondsSince1970: startedAt.timeIntervalSince1970,
             entropy: UInt64.random(in: 0 ... .max))
@@ -140,7 +142,8 @@ public actor TrialRunner {
         // Viewers behind packets come to another address than the rest.
         let observations = observations
         let driver = try scenario.stack.makeDriver(
-            cpus: scenario.cpus.server, logDirectory: writer.partialPath,
+            cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
+            logDirectory: writer.partialPath,
             host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl,
             streams: scenario.streams
         ) { observations.server($0) }
@@ -181,7 +184,6 @@ public actor TrialRunner {
         for handle in hls + hlsProbes {
             handle.send(.start(monotonicNanoseconds: startNanoseconds))
         }
-        for handle in edges { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
     }
@@ -292,7 +294,8 @@ public actor TrialRunner {
             AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
         }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
-        groups += edges.map { AccountedGroup(role: "edge", processGroup: $0.pid, name: $0.name) }
+        groups += accountedEdges
+        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
         if let recorder {
             groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
         }
@@ -334,6 +337,7 @@ public actor TrialRunner {
             accounting?.sample(time: elapsed, isSteady: isSteady)
             await followServer()
             followEncoders(isSteady: isSteady)
+            accounting?.replace(AccountedGroup.edgeRole, with: accountedEdges)
             if next == edges.first { edges.removeFirst() }
             clock.sample()
             progress.show(
@@ -381,6 +385,9 @@ public actor TrialRunner {
         }
         if let reason = lostEdge { return (.failed, reason) }
         if let failure = links?.failure { return (.void, "links-0: \(failure)") }
+        for way in ways {
+            if let failure = way.failure { return (.void, "\(way.name): \(failure)") }
+        }
         for handle in publishers {
             if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
         }

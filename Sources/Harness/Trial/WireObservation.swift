@@ -53,6 +53,8 @@ public struct WireObservation: Sendable {
     var ingressKilobits: [String: Double] = [:]
     /// Responses that carried HLS, by rendition and kind.
     var http: [HTTPTrafficRow] = []
+    /// The same from the edges.
+    var edgeHTTP: [HTTPTrafficRow] = []
     public var capture = Manifest.Capture()
     /// False where the capture ended before the run did, or its report is lost;
     /// `capture.reason` says why.

@@ -39,6 +39,8 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var keepAliveSeconds = 75.0
     /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
     public var stalledClientSeconds = 30.0
+    /// Whether answers are kept; without, the edge is a way and no cache.
+    public var keeps = true
     /// nil = the origin is next door.
     public var wan: WAN?
     /// TCP congestion control of accepted connections; nil = the system's default.

@@ -95,7 +95,8 @@ final class EdgeCore {
         self.eventLoop = eventLoop
         name = "millrace-edge-" + String(UInt32.random(in: 0...(.max)), radix: 36)
         store = EdgeStore(
-            byteLimit: configuration.cacheBytes, objectLimit: configuration.objectLimit)
+            byteLimit: configuration.cacheBytes, objectLimit: configuration.objectLimit,
+            keeps: configuration.keeps)
         pool = OriginPool(
             configuration, origin: origin, store: store, name: name, eventLoop: eventLoop)
     }

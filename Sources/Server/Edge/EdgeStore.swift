@@ -22,10 +22,13 @@ final class EdgeStore {
     private var cache: EdgeCache<EdgeObject>
     private var underWay: [String: EdgeObject] = [:]
     private let objectLimit: Int
+    private let keeps: Bool
     private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
 
-    init(byteLimit: Int, objectLimit: Int) {
+    /// - Parameter keeps: whether any answer is kept.
+    init(byteLimit: Int, objectLimit: Int, keeps: Bool = true) {
         cache = EdgeCache(byteLimit: byteLimit)
+        self.keeps = keeps
         self.objectLimit = objectLimit
     }
 
@@ -77,7 +80,8 @@ final class EdgeStore {
     ) -> EdgeFailure? {
         let length = head.headers.first(name: "content-length").flatMap { Int($0) }
         if let length, length > objectLimit { return tooLong(object) }
-        let freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
+        var freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
+        if !keeps { freshness.lifetime = 0 }
         // What may not be kept is for those who wait already: who comes from now on fetches anew.
         if freshness.lifetime == 0 { forget(object) }
         object.begin(

@@ -9,7 +9,7 @@ public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
 
     /// By the last component of a path. Parts are `<segment>.<number>.<extension>` (this origin's)
     /// or have `part` in their name.
-    init(file: Substring) {
+    package init(file: Substring) {
         let name = file.lowercased()
         let pieces = name.split(separator: ".")
         guard pieces.count >= 2, let ending = pieces.last else {

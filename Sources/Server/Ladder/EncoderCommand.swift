@@ -1,22 +1,37 @@
 import Media
 
 /// The arguments of one ffmpeg that makes renditions of a stream.
-struct EncoderCommand: Sendable, Hashable {
+package struct EncoderCommand: Sendable, Hashable {
     /// Where the relay listens, as a client reaches it: `127.0.0.1`, `[::1]`.
     var host: String
     var port: Int
     /// `<app>/<stream>` of the source.
     var source: String
-    /// Query of the source and of what is published: authorises the encoder.
+    /// Application that renditions are published into; nil = the source's.
+    var outputApplication: String?
+    /// Query of the source and of what is published: authorises the encoder. Empty = none.
     var token: String
     var ladder: LadderConfiguration
     /// The renditions of this process.
     var renditions: [LadderRendition]
 
+    package init(
+        host: String, port: Int, source: String, outputApplication: String? = nil,
+        token: String = "", ladder: LadderConfiguration, renditions: [LadderRendition]
+    ) {
+        self.host = host
+        self.port = port
+        self.source = source
+        self.outputApplication = outputApplication
+        self.token = token
+        self.ladder = ladder
+        self.renditions = renditions
+    }
+
     /// Seconds by which a timestamp may be early, for RTMP rounds to milliseconds.
     private static let tolerance = "0.002"
 
-    var arguments: [String] {
+    package var arguments: [String] {
         var all = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning"]
         all += ["-progress", "pipe:1", "-stats_period", "1"]
         // Source timestamps are kept, so that all encoders cut at the same ones whenever they
@@ -33,7 +48,7 @@ struct EncoderCommand: Sendable, Hashable {
     private func target(_ stream: String) -> [String] {
         let (application, key) = Self.split(stream)
         return [
-            "-rtmp_app", application, "-rtmp_playpath", "\(key)?\(token)",
+            "-rtmp_app", application, "-rtmp_playpath", token.isEmpty ? key : "\(key)?\(token)",
             "rtmp://\(host):\(port)/\(application)",
         ]
     }
@@ -70,7 +85,8 @@ struct EncoderCommand: Sendable, Hashable {
             all += ["-c:a", "aac", "-b:a", "\(rendition.audioBitsPerSecond)"]
         }
         all += ["-map_metadata", "-1", "-flvflags", "no_duration_filesize", "-f", "flv"]
-        return all + target("\(source)_\(rendition.name)")
+        let (application, key) = Self.split(source)
+        return all + target("\(outputApplication ?? application)/\(key)_\(rendition.name)")
     }
 
     private static func slot(_ time: String, _ rate: FrameRate) -> String {

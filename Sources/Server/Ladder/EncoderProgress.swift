@@ -1,18 +1,20 @@
 /// The latest of the reports that `ffmpeg -progress` writes: blocks of `key=value` lines, each
 /// ended by a line `progress=…` (ffmpeg's documentation, main options).
-struct EncoderProgress: Sendable, Hashable {
-    var frames: Int?
-    var duplicatedFrames: Int?
-    var droppedFrames: Int?
-    var speed: Double?
+package struct EncoderProgress: Sendable, Hashable {
+    package private(set) var frames: Int?
+    package private(set) var duplicatedFrames: Int?
+    package private(set) var droppedFrames: Int?
+    package private(set) var speed: Double?
 
     private var pending: [Substring: Substring] = [:]
+
+    package init() {}
 
     /// Keys of one block; ffmpeg writes about a dozen, and three more for each output.
     private static let keyLimit = 256
 
     /// Takes one line; true where it completed a block.
-    mutating func receive(_ line: String) -> Bool {
+    package mutating func receive(_ line: String) -> Bool {
         guard let equals = line.firstIndex(of: "=") else { return false }
         let key = line[..<equals]
         let value = line[line.index(after: equals)...].drop { $0 == " " }

@@ -33,10 +33,33 @@ public struct LadderStatus: Sendable, Codable, Hashable {
         public var droppedFrames: Int?
         /// Media seconds made per second; below 1 the encoder does not keep up.
         public var speed: Double?
+
+        package init(
+            name: String, stream: String, state: State, pid: Int32? = nil, restarts: Int = 0,
+            lastError: String? = nil, encodedFrames: Int? = nil, duplicatedFrames: Int? = nil,
+            droppedFrames: Int? = nil, speed: Double? = nil
+        ) {
+            self.name = name
+            self.stream = stream
+            self.state = state
+            self.pid = pid
+            self.restarts = restarts
+            self.lastError = lastError
+            self.encodedFrames = encodedFrames
+            self.duplicatedFrames = duplicatedFrames
+            self.droppedFrames = droppedFrames
+            self.speed = speed
+        }
     }
 
     /// `<app>/<stream>`
     public var source: String
     public var mode: LadderConfiguration.Mode
     public var renditions: [Rendition]
+
+    package init(source: String, mode: LadderConfiguration.Mode, renditions: [Rendition]) {
+        self.source = source
+        self.mode = mode
+        self.renditions = renditions
+    }
 }

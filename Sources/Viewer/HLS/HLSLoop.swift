@@ -54,7 +54,10 @@ final class HLSLoop: @unchecked Sendable {
         guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
-        for viewer in viewers { _ = try host(of: viewer.session.spec.url) }
+        for viewer in viewers {
+            let spec = viewer.session.spec
+            for url in [spec.url] + spec.alternatives { _ = try host(of: url) }
+        }
     }
 
     deinit {

@@ -88,6 +88,13 @@ enum HLSAddress {
         return url + (url.contains("?") ? "&" : "?") + text
     }
 
+    /// `http://host:port`, as the URL has it.
+    static func authority(of url: String) -> Substring {
+        guard let scheme = url.firstRange(of: "://") else { return "" }
+        return url[
+            ..<(url[scheme.upperBound...].firstIndex { $0 == "/" || $0 == "?" } ?? url.endIndex)]
+    }
+
     /// Host, port and what follows; nil where it is no http URL.
     static func split(_ url: String) -> (host: String, port: Int, path: String)? {
         guard url.lowercased().hasPrefix("http://") else { return nil }

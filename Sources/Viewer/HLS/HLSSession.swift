@@ -46,6 +46,9 @@ struct HLSSession {
     var isEnded = false
     var mustLoadWhole = false
     var failures = 0
+    /// Which of its edges the viewer is at, and how often it has moved since one answered.
+    var edge = 0
+    var movesInVain = 0
 
     var counts = HLSRequestCounts()
     var records: [HLSSegmentRecord] = []
@@ -69,9 +72,8 @@ struct HLSSession {
                 description: "'\(spec.algorithm)' is no adaptation algorithm; there are "
                     + AlgorithmName.allNames.joined(separator: ", "))
         }
-        guard HLSAddress.split(spec.url) != nil else {
-            throw ViewerError(
-                description: "'\(spec.url)' is not http://host[:port]/…/playlist.m3u8")
+        for url in [spec.url] + spec.alternatives where HLSAddress.split(url) == nil {
+            throw ViewerError(description: "'\(url)' is not http://host[:port]/…/playlist.m3u8")
         }
         self.spec = spec
         self.algorithm = algorithm
@@ -193,6 +195,8 @@ struct HLSSession {
 
     mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
         let slot = request.slot.rawValue
+        var request = request
+        request.url = atPresentEdge(request.url)
         precondition(inFlight[slot] == nil, "a slot carries one request")
         inFlight[slot] = request
         startedAt[slot] = time
@@ -275,7 +279,7 @@ struct HLSSession {
         inFlight[slot.rawValue] = nil
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
-        case 200..<300: break
+        case 200..<300: movesInVain = 0
         case 400..<500:
             counts.refused += 1
             return refused(
@@ -324,6 +328,7 @@ struct HLSSession {
         let policy = HLSRetryPolicy.policy(for: request.purpose)
         let most = afterTimeout ? policy.retriesAfterTimeout : policy.retriesAfterError
         retries[slot] += 1
+        if movesOn(request, at: time) { return }
         guard retries[slot] <= most else { return refused(request, reason, at: time) }
         let delay = HLSRetryPolicy.delay(retries[slot], afterTimeout: afterTimeout)
         waiting[slot] = (request, time + delay)

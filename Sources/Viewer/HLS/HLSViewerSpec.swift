@@ -6,6 +6,10 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var index: Int
     /// Of a multivariant or a media playlist: `http://host[:port]/…`.
     public var url: String
+    /// The same presentation at other edges, tried in this order where one does not answer.
+    public var alternatives: [String] = []
+    /// Failures of a request after which the viewer goes to the next edge; 0 = never.
+    public var failoverAfter = 0
     /// When it joins, counted from the run's start.
     public var joinNanoseconds: Int64
     /// When it leaves, counted likewise; nil = at the end, or when the title is over.
@@ -149,6 +153,8 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
     /// Connections that broke, and answers that cannot be read.
     public var broken = 0
     public var retries = 0
+    /// Moves to another edge.
+    public var failovers = 0
     public var abandoned = 0
     /// Bytes of downloads given up.
     public var wastedBytes = 0

@@ -1,0 +1,79 @@
+import SimulationKernel
+
+/// What nginx-rtmp asks of a scenario: its configuration speaks of applications, not of streams.
+enum NginxRules {
+    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+        guard scenario.stack.driver == .nginxRTMP else { return }
+        let streams = scenario.streams
+        for (i, stream) in streams.enumerated() where stream.ladder != nil {
+            guard let first = streams.first(where: { $0.ladder != nil })?.ladder else { break }
+            if stream.ladder?.withoutSource != first.withoutSource {
+                reader.report(
+                    at: "streams[\(i)].ladder",
+                    "nginx-rtmp encodes all sources alike; give every stream the first one's ladder"
+                )
+            }
+        }
+        guard let hls = scenario.stack.hls else { return }
+        if hls.container != .ts {
+            reader.report(
+                at: "stack.hls.container", "nginx-rtmp makes MPEG-TS segments; take container: ts")
+        }
+        if hls.part != nil {
+            reader.report(
+                at: "stack.hls.part",
+                "nginx-rtmp makes no parts; remove part, or take driver: embedded")
+        }
+        let variants = streams.map(\.nginxVariants)
+        for (i, stream) in streams.enumerated() {
+            if variants[i].count < stream.renditions.count {
+                reader.report(
+                    at: "streams[\(i)]",
+                    "nginx-rtmp writes rates into its multivariant playlist as it is told, and "
+                        + "those of a file are not known; take source: {ffmpeg: …} or synthetic")
+            } else if variants[i] != variants[0] {
+                reader.report(
+                    at: "streams[\(i)]",
+                    "nginx-rtmp lists the same renditions for all streams; give every stream the "
+                        + "first one's")
+            }
+        }
+    }
+}
+
+extension EncodedLadder {
+    /// What does not depend on the source.
+    fileprivate var withoutSource: EncodedLadder {
+        var other = self
+        other.source = .file("")
+        return other
+    }
+}
+
+extension StreamSpec {
+    /// Its renditions in nginx-rtmp's terms; those of files are left out.
+    var nginxVariants: [NginxConfiguration.Variant] {
+        if let ladder {
+            return ladder.renditions.map {
+                .init(
+                    rendition: $0.name, width: $0.width, height: $0.height,
+                    framesPerSecond: $0.framesPerSecond, bitsPerSecond: $0.bitrate.bitsPerSecond)
+            }
+        }
+        return renditions.compactMap { rendition in
+            switch rendition.source {
+            case .synthetic(let source):
+                .init(
+                    rendition: rendition.name, width: source.width, height: source.height,
+                    framesPerSecond: source.framesPerSecond,
+                    bitsPerSecond: source.bitrate.bitsPerSecond)
+            case .ffmpeg(let clip):
+                .init(
+                    rendition: rendition.name, width: clip.size.width, height: clip.size.height,
+                    framesPerSecond: clip.framesPerSecond, bitsPerSecond: clip.bitrate.bitsPerSecond
+                )
+            case .file: nil
+            }
+        }
+    }
+}

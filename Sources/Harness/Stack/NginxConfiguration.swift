@@ -1,0 +1,192 @@
+import Foundation
+import Glibc
+import Media
+import Processes
+import Server
+
+/// What nginx with the RTMP module does in a run, and its configuration.
+struct NginxConfiguration: Sendable, Hashable {
+    /// HLS by nginx-rtmp's own packager, served by nginx.
+    struct HLS: Sendable, Hashable {
+        /// Seconds.
+        var segmentSeconds: Double
+        /// What a playlist lists, seconds.
+        var windowSeconds: Double
+        /// In the order of the multivariant playlist.
+        var variants: [Variant]
+    }
+
+    /// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
+    struct Variant: Sendable, Hashable {
+        /// The stream's key is `<stream>_<rendition>`.
+        var rendition: String
+        var width: Int
+        var height: Int
+        var framesPerSecond: Int
+        /// Audio and video payload.
+        var bitsPerSecond: Int
+    }
+
+    /// Applications: viewers', and that of the sources of encoders.
+    static let application = "live"
+    static let sourceApplication = "src"
+
+    var host = "127.0.0.1"
+    var workers = 1
+    /// Bytes.
+    var outChunkSize = 4096
+    var modulePath: String
+    var hls: HLS?
+    /// Made of every stream of the application `src`.
+    var ladder: LadderConfiguration?
+    var ffmpegPath = "ffmpeg"
+
+    /// HLS files are removed by the cache manager, which only a master starts.
+    var hasMaster: Bool { workers > 1 || hls != nil }
+    /// Whether it starts processes of its own, which must not outlive it.
+    var hasChildren: Bool { hasMaster || ladder != nil }
+
+    /// Where `hls` keeps its files, in nginx's directory.
+    static let hlsFolder = "hls"
+
+    /// - Parameters:
+    ///   - port: RTMP.
+    ///   - httpPort: of the HLS files; unused without.
+    ///   - directory: absolute; without characters that nginx would read as its own.
+    func text(port: Int, httpPort: Int, directory: String) -> String {
+        // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
+        let push = workers > 1 ? "rtmp_auto_push on;\nrtmp_socket_dir \(directory);\n" : ""
+        return """
+            daemon off;
+            master_process \(hasMaster ? "on" : "off");
+            worker_processes \(workers);
+            \(getuid() == 0 ? "user root;" : "")
+            pid \(directory)/nginx.pid;
+            error_log \(directory)/error.log warn;
+            load_module \(modulePath);
+            \(push)worker_rlimit_nofile 65536;
+            events { worker_connections 32768; }
+            rtmp {
+                access_log off;
+                server {
+                    listen \(host):\(port);
+                    chunk_size \(outChunkSize);
+                    application \(Self.application) {
+                        live on;
+                        wait_key on;
+                        drop_idle_publisher 30s;
+            \(hlsDirectives(directory))        }
+            \(sources(port: port, directory: directory))    }
+            }
+            \(hls == nil ? "" : http(port: httpPort, directory: directory))
+            """
+    }
+
+    /// The module's multivariant playlist is `<stream>.m3u8`, written for the streams that end in
+    /// one of the suffixes.
+    private func hlsDirectives(_ directory: String) -> String {
+        guard let hls else { return "" }
+        var lines = [
+            "hls on;", "hls_path \(directory)/\(Self.hlsFolder);", "hls_nested on;",
+            "hls_fragment \(Self.time(hls.segmentSeconds));",
+            "hls_playlist_length \(Self.time(hls.windowSeconds));",
+        ]
+        for variant in hls.variants {
+            // The container adds its part, more where audio is much of it, and segments swing about
+            // the mean by what the encoders' decoder buffer allows.
+            let mean = variant.bitsPerSecond * 23 / 20
+            lines.append(
+                "hls_variant _\(variant.rendition) BANDWIDTH=\(variant.bitsPerSecond * 3 / 2) "
+                    + "AVERAGE-BANDWIDTH=\(mean) "
+                    + "RESOLUTION=\(variant.width)x\(variant.height) "
+                    + "FRAME-RATE=\(variant.framesPerSecond).000;")
+        }
+        return lines.map { "            \($0)\n" }.joined()
+    }
+
+    /// nginx takes whole milliseconds.
+    private static func time(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded()))ms" }
+
+    /// `exec_push` starts an encoder when a source is published, and again 5 s after it ended
+    /// (`respawn`, on by default).
+    private func sources(port: Int, directory: String) -> String {
+        guard let ladder else { return "" }
+        let groups = ladder.mode == .single ? [ladder.renditions] : ladder.renditions.map { [$0] }
+        let commands = groups.map { renditions in
+            let command = EncoderCommand(
+                host: host == "0.0.0.0" ? "127.0.0.1" : host, port: port,
+                source: "\(Self.sourceApplication)/${name}", outputApplication: Self.application,
+                ladder: ladder, renditions: renditions)
+            let name = Self.encoder(of: "${name}", ladder.mode, renditions[0].name)
+            // Standard output is the progress of this start, standard error goes on.
+            let pinning = ladder.cpus.map { ["/usr/bin/taskset", "-c", $0.description] } ?? []
+            let words =
+                pinning + [ffmpegPath] + command.arguments + [
+                    "1>\(Self.progressPath(of: name, in: directory))",
+                    "2>>\(Self.logPath(of: name, in: directory))",
+                ]
+            return "            exec_push \(words.map(Self.quoted).joined(separator: " "));\n"
+        }
+        return """
+                    application \(Self.sourceApplication) {
+                        live on;
+                        wait_key on;
+                        drop_idle_publisher 30s;
+                        exec_kill_signal term;
+            \(commands.joined())        }
+
+            """
+    }
+
+    /// What an encoder's files are called: the stream key of its rendition, or the stream where it
+    /// makes all.
+    static func encoder(
+        of stream: String, _ mode: LadderConfiguration.Mode, _ rendition: String
+    ) -> String {
+        mode == .single ? stream : "\(stream)_\(rendition)"
+    }
+
+    static func progressPath(of encoder: String, in directory: String) -> String {
+        "\(directory)/\(encoder).progress"
+    }
+
+    static func logPath(of encoder: String, in directory: String) -> String {
+        "\(directory)/\(encoder).log"
+    }
+
+    /// A word of nginx's configuration.
+    private static func quoted(_ word: String) -> String {
+        "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+
+    private func http(port: Int, directory: String) -> String {
+        """
+        http {
+            access_log off;
+            types { application/vnd.apple.mpegurl m3u8; video/mp2t ts; }
+            sendfile on;
+            tcp_nodelay on;
+            keepalive_requests 100000;
+            client_body_temp_path \(directory)/body;
+            proxy_temp_path \(directory)/proxy;
+            fastcgi_temp_path \(directory)/fastcgi;
+            uwsgi_temp_path \(directory)/uwsgi;
+            scgi_temp_path \(directory)/scgi;
+            server {
+                listen \(host):\(port);
+                root \(directory);
+                location /\(Self.hlsFolder)/ {
+                    add_header Cache-Control "public, max-age=60";
+                    add_header Access-Control-Allow-Origin "*";
+                    location ~ \\.m3u8$ {
+                        add_header Cache-Control "no-cache";
+                        add_header Access-Control-Allow-Origin "*";
+                    }
+                }
+                location / { return 404; }
+            }
+        }
+
+        """
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import Glibc
+import Processes
+import Server
+import Synchronization
+
+/// nginx with `proxy_cache` as an edge. Its access log, which it writes line by line, says what the
+/// cache did; whole even where nginx was killed.
+final class NginxEdge: EdgeProcess {
+    struct Options: Sendable {
+        /// The address that it listens on.
+        var host = "127.0.0.1"
+        /// 0 = any.
+        var port = 0
+        /// `host:port`
+        var origin: String
+        var cacheBytes: Int
+        var cpus: CPUSet?
+        var logPath: String
+    }
+
+    private let nginx: NginxProcess
+    private let log: Mutex<NginxEdgeLog>
+
+    /// Starts it and waits until it listens.
+    ///
+    /// - Throws: `ProcessError` where nginx is missing or does not come up.
+    init(name: String, _ options: Options) async throws(ProcessError) {
+        nginx = try await NginxProcess(
+            .init(
+                name: name,
+                hint: "install it with: apt-get install nginx-light, or take edges without driver",
+                ports: [options.port == 0 ? nil : options.port], cpus: options.cpus,
+                logPath: options.logPath)
+        ) { ports, directory in
+            Self.configuration(options, port: ports[0], directory: directory)
+        }
+        log = Mutex(NginxEdgeLog(path: "\(nginx.directory)/access.log"))
+    }
+
+    var port: Int { nginx.ports[0] }
+    var pid: Int32 { nginx.process.pid }
+    var failure: String? { nginx.process.exitStatus.map { "\($0)" } }
+    var latest: EdgeStatus { log.withLock { $0.read() } }
+
+    func finish() async -> EdgeStatus? {
+        await nginx.end()
+        defer { nginx.removeFiles() }
+        return latest
+    }
+
+    /// What the origin says of an object's lifetime holds; where it says nothing, media stay long
+    /// and playlists a second. Requests for what is being fetched wait for it.
+    private static func configuration(_ options: Options, port: Int, directory: String) -> String {
+        """
+        daemon off;
+        worker_processes 1;
+        \(getuid() == 0 ? "user root;" : "")
+        pid \(directory)/nginx.pid;
+        error_log \(directory)/error.log warn;
+        worker_rlimit_nofile 65536;
+        events { worker_connections 32768; }
+        http {
+            log_format cache '$upstream_cache_status|$status|$body_bytes_sent|$upstream_status|$upstream_response_length|$uri';
+            access_log \(directory)/access.log cache;
+            sendfile on;
+            tcp_nodelay on;
+            keepalive_requests 1000000;
+            client_body_temp_path \(directory)/body;
+            proxy_temp_path \(directory)/proxy;
+            fastcgi_temp_path \(directory)/fastcgi;
+            uwsgi_temp_path \(directory)/uwsgi;
+            scgi_temp_path \(directory)/scgi;
+            proxy_cache_path \(directory)/cache levels=1:2 keys_zone=edge:16m
+                max_size=\(options.cacheBytes >> 10)k inactive=10m use_temp_path=off;
+            upstream origin {
+                server \(options.origin);
+                keepalive 128;
+            }
+            server {
+                listen \(options.host):\(port);
+                proxy_http_version 1.1;
+                proxy_set_header Connection "";
+                proxy_read_timeout 30s;
+                proxy_cache edge;
+                proxy_cache_key $uri$is_args$args;
+                proxy_cache_lock on;
+                proxy_cache_lock_timeout 30s;
+                proxy_cache_lock_age 30s;
+                location / {
+                    proxy_pass http://origin;
+                    proxy_cache_valid 200 10m;
+                    proxy_cache_valid 404 1s;
+                }
+                location ~ \\.m3u8?$ {
+                    proxy_pass http://origin;
+                    proxy_cache_valid 200 404 1s;
+                }
+            }
+        }
+
+        """
+    }
+}
+
+/// What nginx's cache did, out of its access log.
+struct NginxEdgeLog: Sendable {
+    private let path: String
+    private var offset: UInt64 = 0
+    /// A line that is not whole yet.
+    private var rest: [UInt8] = []
+    private(set) var status = EdgeStatus(origin: "")
+
+    init(path: String) { self.path = path }
+
+    /// Bytes of one line that are kept.
+    private static let lineLimit = 8192
+
+    /// Takes what was added since the last call.
+    mutating func read() -> EdgeStatus {
+        guard let file = FileHandle(forReadingAtPath: path) else { return status }
+        defer { try? file.close() }
+        try? file.seek(toOffset: offset)
+        while let data = try? file.read(upToCount: 1 << 16), !data.isEmpty {
+            offset += UInt64(data.count)
+            receive(data)
+        }
+        return status
+    }
+
+    mutating func receive(_ bytes: some Sequence<UInt8>) {
+        for byte in bytes {
+            guard byte == UInt8(ascii: "\n") else {
+                if rest.count < Self.lineLimit { rest.append(byte) }
+                continue
+            }
+            count(String(decoding: rest, as: UTF8.self))
+            rest.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// `<cache status>|<status>|<body bytes>|<upstream statuses>|<upstream lengths>|<path>`: several
+    /// values of an upstream are separated by commas, `-` is none.
+    private mutating func count(_ line: String) {
+        let fields = line.split(separator: "|", maxSplits: 5, omittingEmptySubsequences: false)
+        guard fields.count == 6 else { return }
+        func values(_ field: Substring) -> [Int] {
+            field.split { ", :".contains($0) }.compactMap { Int($0) }
+        }
+        let kind = EdgeKind(file: fields[5].split(separator: "/").last ?? "")
+        var counts = status.kinds[kind.rawValue] ?? .init()
+        counts.requests += 1
+        // Who waited for another's fetch is a hit like any: the log does not tell them apart.
+        switch fields[0] {
+        case "HIT", "STALE", "UPDATING": counts.hits += 1
+        case "-": counts.refused += 1
+        default: counts.misses += 1
+        }
+        if let answer = Int(fields[1]), (502...504).contains(answer) { counts.failures += 1 }
+        counts.clientBytes += Int(fields[2]) ?? 0
+        counts.originRequests += values(fields[3]).count
+        counts.originBytes += values(fields[4]).reduce(0, +)
+        status.kinds[kind.rawValue] = counts
+    }
+}

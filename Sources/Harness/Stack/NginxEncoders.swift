@@ -1,0 +1,140 @@
+import Foundation
+import Glibc
+import Server
+
+/// The encoders that nginx-rtmp starts: found among its children, with the progress and the
+/// complaints that each writes into a file. nginx itself tells nothing of them.
+struct NginxEncoders: Sendable {
+    /// One ffmpeg, across its restarts.
+    private struct Encoder: Sendable {
+        /// What its files are called.
+        var name: String
+        var renditions: [LadderRendition]
+        private(set) var pid: Int32?
+        private(set) var restarts = 0
+        private var latest: Int32?
+
+        init(name: String, renditions: [LadderRendition]) {
+            self.name = name
+            self.renditions = renditions
+        }
+
+        /// Whether it ran, and nginx has not started it again yet.
+        var isGone: Bool { pid == nil && latest != nil }
+
+        mutating func see(_ pid: Int32?) {
+            if let pid, let latest, pid != latest { restarts += 1 }
+            self.pid = pid
+            latest = pid ?? latest
+        }
+    }
+
+    private let ladder: LadderConfiguration
+    private let directory: String
+    private let packages: Bool
+    private var sources: [(stream: String, encoders: [Encoder])]
+
+    /// - Parameters:
+    ///   - streams: names of the sources.
+    ///   - packages: whether a rendition is there only once its first segment is listed.
+    init(_ ladder: LadderConfiguration, streams: [String], packages: Bool, directory: String) {
+        self.ladder = ladder
+        self.packages = packages
+        self.directory = directory
+        let groups = ladder.mode == .single ? [ladder.renditions] : ladder.renditions.map { [$0] }
+        sources = streams.map { stream in
+            (
+                stream,
+                groups.map { renditions in
+                    Encoder(
+                        name: NginxConfiguration.encoder(
+                            of: stream, ladder.mode, renditions[0].name), renditions: renditions)
+                }
+            )
+        }
+    }
+
+    /// What they do now, in the terms of the embedded stack.
+    ///
+    /// - Parameter processGroup: nginx's, which its children are in.
+    mutating func status(processGroup: Int32) -> ServerStatus {
+        var running: [String: Int32] = [:]
+        for pid in ProcFile.members(ofGroup: processGroup) {
+            for key in Self.outputs(ofProcess: pid) { running[key] = pid }
+        }
+        var frames: [String: Int] = [:]
+        var ladders: [LadderStatus] = []
+        for i in sources.indices {
+            let stream = sources[i].stream
+            var renditions: [LadderStatus.Rendition] = []
+            for j in sources[i].encoders.indices {
+                let key = "\(stream)_\(sources[i].encoders[j].renditions[0].name)"
+                sources[i].encoders[j].see(running[key])
+                renditions += status(of: sources[i].encoders[j], stream: stream)
+            }
+            for rendition in renditions {
+                guard rendition.state == .running, let made = rendition.encodedFrames,
+                    !packages || hasPlaylist(stream, rendition.name)
+                else { continue }
+                frames[rendition.stream] = made
+            }
+            ladders.append(
+                LadderStatus(
+                    source: "\(NginxConfiguration.sourceApplication)/\(stream)", mode: ladder.mode,
+                    renditions: renditions))
+        }
+        return ServerStatus(version: "nginx-rtmp", videoFrames: frames, ladders: ladders)
+    }
+
+    private func status(of encoder: Encoder, stream: String) -> [LadderStatus.Rendition] {
+        var progress = EncoderProgress()
+        let path = NginxConfiguration.progressPath(of: encoder.name, in: directory)
+        for line in Self.tail(path).split(separator: "\n") { _ = progress.receive(String(line)) }
+        let log = NginxConfiguration.logPath(of: encoder.name, in: directory)
+        let complaint = Self.tail(log).split(separator: "\n").last.map(String.init)
+        let hasBegun = encoder.pid != nil && (progress.frames ?? 0) > 0
+        return encoder.renditions.map { rendition in
+            LadderStatus.Rendition(
+                name: rendition.name,
+                stream: "\(NginxConfiguration.application)/\(stream)_\(rendition.name)",
+                state: hasBegun ? .running : encoder.isGone ? .backingOff : .starting,
+                pid: encoder.pid, restarts: encoder.restarts,
+                lastError: encoder.isGone || encoder.restarts > 0
+                    ? "ffmpeg ended" + (complaint.map { ": \($0)" } ?? "") : nil,
+                encodedFrames: hasBegun ? progress.frames : nil,
+                duplicatedFrames: progress.duplicatedFrames,
+                droppedFrames: progress.droppedFrames, speed: progress.speed)
+        }
+    }
+
+    private func hasPlaylist(_ stream: String, _ rendition: String) -> Bool {
+        FileManager.default.fileExists(
+            atPath: "\(directory)/\(NginxConfiguration.hlsFolder)/\(stream)_\(rendition)/index.m3u8"
+        )
+    }
+
+    /// The encoders among nginx's children.
+    static func processes(ofGroup group: Int32) -> [Int32] {
+        ProcFile.members(ofGroup: group).filter { !outputs(ofProcess: $0).isEmpty }
+    }
+
+    /// Stream keys that an ffmpeg publishes: what follows its first `-rtmp_playpath`, the source's.
+    private static func outputs(ofProcess pid: Int32) -> [String] {
+        let words = (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
+        let keys = words.indices.dropLast().filter { words[$0] == "-rtmp_playpath" }
+            .map { String(words[$0 + 1]) }
+        return Array(keys.dropFirst())
+    }
+
+    /// Bytes read at the end of a file: several reports of an encoder.
+    private static let tailLength: UInt64 = 4096
+
+    private static func tail(_ path: String) -> String {
+        guard let file = FileHandle(forReadingAtPath: path) else { return "" }
+        defer { try? file.close() }
+        guard let end = try? file.seekToEnd() else { return "" }
+        try? file.seek(toOffset: end > tailLength ? end - tailLength : 0)
+        return String(
+            decoding: (try? file.read(upToCount: Int(tailLength))) ?? Data(), as: UTF8.self)
+    }
+}

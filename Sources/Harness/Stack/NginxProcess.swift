@@ -1,0 +1,114 @@
+import Processes
+import Sockets
+import Foundation
+import Glibc
+
+/// Directories of nginx processes that runs start; the name goes on with the process that made it.
+enum NginxDirectory {
+    private static let prefix = "millrace-nginx-"
+
+    /// A new one; it is not made yet.
+    static func path() -> String {
+        NSTemporaryDirectory() + "\(prefix)\(getpid())-\(UUID().uuidString)"
+    }
+
+    /// Removes those of runs that were killed: their owner is gone.
+    static func sweep(in parent: String = NSTemporaryDirectory()) {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
+        where name.hasPrefix(prefix) {
+            guard let owner = name.dropFirst(prefix.count).split(separator: "-").first,
+                let pid = pid_t(String(owner)), pid > 0, kill(pid, 0) != 0, errno == ESRCH
+            else { continue }
+            try? files.removeItem(atPath: "\(parent)/\(name)")
+        }
+    }
+}
+
+/// A running nginx that has a directory and a configuration of its own.
+struct NginxProcess: Sendable {
+    struct Options: Sendable {
+        /// What its messages call it.
+        var name: String
+        var path = "/usr/sbin/nginx"
+        /// What must be installed, and how.
+        var files: [String] = []
+        var hint: String
+        /// One that it listens on; nil = a free one.
+        var ports: [Int?]
+        /// Whether it has children, which must not outlive it.
+        var guardsGroup = true
+        var cpus: CPUSet?
+        var logPath: String?
+    }
+
+    let process: ChildProcess
+    let directory: String
+    /// Where it listens, in the order of the options.
+    let ports: [Int]
+
+    /// Starts it and waits until it listens.
+    ///
+    /// - Parameter configuration: its text, for ports and directory.
+    /// - Throws: `ProcessError` where it is missing or does not come up, with its own words.
+    init(
+        _ options: Options, configuration: ([Int], String) -> String
+    ) async throws(ProcessError) {
+        func failure(_ message: String) -> ProcessError {
+            ProcessError(name: options.name, message: message)
+        }
+        for file in [options.path] + options.files
+        where !FileManager.default.fileExists(atPath: file) {
+            throw failure("\(file) is missing; \(options.hint)")
+        }
+        let directory = NginxDirectory.path()
+        var last = ""
+        // A port is free when picked; another program may take it before nginx does.
+        for _ in 0..<3 {
+            let ports = options.ports.compactMap { $0 ?? LocalPort.free() }
+            guard Set(ports).count == options.ports.count else { throw failure("no free TCP port") }
+            let child = try Self.launch(options, configuration(ports, directory), in: directory)
+            for _ in 0..<250 where child.exitStatus == nil {
+                if ports.allSatisfy({ LocalPort.accepts(host: "127.0.0.1", port: $0) }),
+                    child.exitStatus == nil
+                {
+                    (process, self.directory, self.ports) = (child, directory, ports)
+                    return
+                }
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+            last = child.exitStatus.map { "it \($0)" } ?? "it did not listen within 5 s"
+            _ = await child.terminate()
+        }
+        let log = ProcFile.read("\(directory)/error.log").map { ": " + $0.suffix(500) } ?? ""
+        try? FileManager.default.removeItem(atPath: directory)
+        throw failure("cannot be started; \(last)\(log)")
+    }
+
+    private static func launch(
+        _ options: Options, _ configuration: String, in directory: String
+    ) throws(ProcessError) -> ChildProcess {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true)
+            try configuration.write(
+                toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
+        } catch {
+            throw ProcessError(
+                name: options.name,
+                message: "cannot write its configuration in \(directory): \(error)")
+        }
+        var child = ChildProcess.Options(
+            path: options.path,
+            arguments: [
+                "-p", directory, "-c", "\(directory)/nginx.conf", "-e", "\(directory)/error.log",
+            ], logPath: options.logPath, cpus: options.cpus)
+        child.guardsGroup = options.guardsGroup
+        return try ChildProcess(name: options.name, child)
+    }
+
+    /// Ends it; its files are still there.
+    func end() async { _ = await process.terminate() }
+
+    func removeFiles() { try? FileManager.default.removeItem(atPath: directory) }
+}

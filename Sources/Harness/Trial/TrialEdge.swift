@@ -1,0 +1,182 @@
+import Processes
+import Server
+import Synchronization
+
+/// One edge of a trial across its restarts: one that ends on its own is started again on the same
+/// port, with back-off.
+final class TrialEdge: Sendable {
+    enum State: String, Sendable {
+        case starting, running
+        case backingOff = "backing-off"
+        /// Given up after too many failures in a row.
+        case failed
+    }
+
+    struct Event: Sendable, Hashable {
+        /// CLOCK_MONOTONIC.
+        var nanoseconds: Int64
+        var words: String
+    }
+
+    private struct Course: Sendable {
+        var state = State.starting
+        var process: (any EdgeProcess)?
+        var startedAt: Int64 = 0
+        var port = 0
+        /// Of runs that ended.
+        var past = EdgeStatus(origin: "")
+        var restarts = 0
+        /// In a row.
+        var failures = 0
+        var lastFailure = ""
+        var events: [Event] = []
+    }
+
+    /// Events kept; of later ones only the sums are told.
+    private static let eventLimit = 50
+
+    let name: String
+    private let policy: RestartPolicy
+    private let start: @Sendable (_ port: Int) async throws -> any EdgeProcess
+    private let course = Mutex(Course())
+    private let watching = Mutex<Task<Void, Never>?>(nil)
+
+    /// - Parameter start: starts the program and waits until it listens; port 0 = any.
+    init(
+        name: String, policy: RestartPolicy = .init(),
+        start: @escaping @Sendable (_ port: Int) async throws -> any EdgeProcess
+    ) {
+        self.name = name
+        self.policy = policy
+        self.start = start
+    }
+
+    /// Starts it for the first time; from then on it is kept running.
+    ///
+    /// - Throws: what the program says; it is not tried again.
+    func begin() async throws {
+        try await launch(port: 0)
+        watching.withLock { $0 = Task { await watch() } }
+    }
+
+    var port: Int { course.withLock { $0.port } }
+    var state: State { course.withLock { $0.state } }
+    var restarts: Int { course.withLock { $0.restarts } }
+    var events: [Event] { course.withLock { $0.events } }
+    var lastFailure: String { course.withLock { $0.lastFailure } }
+    /// Leads the process group of the present run; nil while there is none.
+    var pid: Int32? { course.withLock { $0.process?.pid } }
+
+    /// Ends it; what all its runs counted, as far as that is known.
+    ///
+    /// - Returns: with the reason where the last run's own report is lost.
+    func finish() async -> (status: EdgeStatus, lost: String?) {
+        let task = watching.withLock { $0 }
+        task?.cancel()
+        await task?.value
+        var (status, process) = course.withLock { ($0.past, $0.process) }
+        guard let process else { return (status, nil) }
+        let failure = process.failure
+        let last = await process.finish()
+        status += last ?? process.latest
+        return (status, last == nil ? failure ?? "it ended without one" : nil)
+    }
+
+    private func launch(port: Int) async throws {
+        let process = try await start(port)
+        course.withLock {
+            $0.process = process
+            $0.port = process.port
+            $0.startedAt = ClockOffsetSampler.monotonicNanoseconds()
+            $0.state = .running
+        }
+    }
+
+    private func watch() async {
+        while !Task.isCancelled {
+            if let process = course.withLock({ $0.process }) {
+                if let failure = process.failure {
+                    await bury(process, failure)
+                } else {
+                    try? await Task.sleep(for: .milliseconds(50))
+                }
+                continue
+            }
+            let delay = course.withLock { course -> Int? in
+                course.failures += 1
+                guard course.failures <= policy.limit else {
+                    course.state = .failed
+                    return nil
+                }
+                return policy.delayMilliseconds(failures: course.failures, jitter: 0)
+            }
+            guard let delay else { return tell("was given up: it \(lastFailure)") }
+            try? await Task.sleep(for: .milliseconds(delay))
+            guard !Task.isCancelled else { return }
+            do {
+                try await launch(port: port)
+                course.withLock { $0.restarts += 1 }
+                tell("was started again")
+            } catch {
+                let words = (error as? ProcessError)?.message ?? "\(error)"
+                course.withLock { $0.lastFailure = "could not be started again: \(words)" }
+                tell("could not be started again: \(words)")
+            }
+        }
+    }
+
+    /// Takes what a run that ended had counted.
+    private func bury(_ process: any EdgeProcess, _ failure: String) async {
+        tell("ended: it \(failure)")
+        let counted = await process.finish() ?? process.latest
+        let now = ClockOffsetSampler.monotonicNanoseconds()
+        course.withLock {
+            $0.past += counted
+            $0.process = nil
+            $0.state = .backingOff
+            $0.lastFailure = failure
+            if now - $0.startedAt >= Int64(policy.healthyMilliseconds) * 1_000_000 {
+                $0.failures = 0
+            }
+        }
+    }
+
+    private func tell(_ words: String) {
+        let now = ClockOffsetSampler.monotonicNanoseconds()
+        course.withLock { course in
+            guard course.events.count < Self.eventLimit else { return }
+            course.events.append(Event(nanoseconds: now, words: words))
+        }
+    }
+}
+
+extension EdgeStatus {
+    /// Adds another run's counts.
+    fileprivate static func += (a: inout EdgeStatus, b: EdgeStatus) {
+        for (kind, counts) in b.kinds { a.kinds[kind, default: .init()] += counts }
+    }
+}
+
+extension TrialRunner {
+    /// What a reader of the results should know of edges that ended on their own.
+    var edgeNotes: [String] {
+        var notes: [String] = []
+        for edge in edges {
+            for event in edge.events {
+                let seconds = Double(event.nanoseconds - startNanoseconds) / 1e9
+                notes.append(
+                    "\(edge.name) \(event.words) (at \((seconds * 10).rounded() / 10) s"
+                        + (window.contains(event.nanoseconds) ? ", in the steady window)" : ")"))
+            }
+        }
+        let degraded = edges.filter { $0.state != .running }
+        let restarts = edges.reduce(0) { $0 + $1.restarts }
+        if !degraded.isEmpty {
+            let each = degraded.map { "\($0.name) \($0.state.rawValue)" }.joined(separator: ", ")
+            notes.append("edges DEGRADED at the end: \(each)")
+        } else if restarts > 0 {
+            notes.append("edges: \(edges.count) running at the end, \(restarts) restarts")
+        }
+        return notes
+    }
+}

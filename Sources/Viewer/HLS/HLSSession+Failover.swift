@@ -1,0 +1,41 @@
+/// Moving to another edge where one does not answer, as hls.js goes on with a redundant stream.
+extension HLSSession {
+    /// Entry URLs in the order in which they are tried: the viewer's own first.
+    private var entries: [String] { [spec.url] + spec.alternatives }
+
+    /// After a failed request: whether it goes to another edge at once, which is then noted.
+    mutating func movesOn(_ request: HLSRequest, at time: Double) -> Bool {
+        let slot = request.slot.rawValue
+        guard spec.failoverAfter > 0, !spec.alternatives.isEmpty else { return false }
+        if !isAtPresentEdge(request.url) {
+            // The other connection has found out before.
+        } else if retries[slot] >= spec.failoverAfter, movesInVain < spec.alternatives.count {
+            edge = (edge + 1) % entries.count
+            movesInVain += 1
+            counts.failovers += 1
+        } else {
+            return false
+        }
+        retries[slot] = 0
+        waiting[slot] = (request, time)
+        return true
+    }
+
+    /// A URL of any of the edges, at the one that the viewer is at.
+    func atPresentEdge(_ url: String) -> String {
+        guard !spec.alternatives.isEmpty, !isAtPresentEdge(url) else { return url }
+        for entry in entries {
+            let authority = HLSAddress.authority(of: entry)
+            guard HLSAddress.authority(of: url) == authority else { continue }
+            return String(HLSAddress.authority(of: entries[edge]) + url.dropFirst(authority.count))
+        }
+        // A redirect led elsewhere.
+        return url
+    }
+
+    private func isAtPresentEdge(_ url: String) -> Bool {
+        let present = HLSAddress.authority(of: entries[edge])
+        let mine = HLSAddress.authority(of: url)
+        return mine == present || !entries.contains { HLSAddress.authority(of: $0) == mine }
+    }
+}
