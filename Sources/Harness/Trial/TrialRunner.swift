@@ -279,34 +279,6 @@ public actor TrialRunner {
         }
     }
 
-    private func makeAccounting() async -> ProcessAccounting {
-        var groups: [AccountedGroup] = []
-        groups += await accountedServer()
-        groups += publishers.map {
-            AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
-        }
-        groups += load.map {
-            AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name)
-        }
-        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
-        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
-        groups += hlsProbes.map {
-            AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
-        }
-        if let status = observations.snapshot.server { groups += Self.accounted(status) }
-        groups += accountedEdges
-        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
-        if let recorder {
-            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
-        }
-        if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
-        if let pid = capture?.pid {
-            groups.append(AccountedGroup(role: "capture", processGroup: pid))
-        }
-        return ProcessAccounting(
-            runID: writer.runID.description, groups: groups, time: elapsed)
-    }
-
     // MARK: Course
 
     /// Seconds since the shared start time.

@@ -1,0 +1,64 @@
+import Processes
+import Results
+
+/// Whose CPU is accounted to which role, and the server in the course of a trial.
+extension TrialRunner {
+    func makeAccounting() async -> ProcessAccounting {
+        var groups: [AccountedGroup] = []
+        groups += await accountedServer()
+        groups += publishers.map {
+            AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += load.map {
+            AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
+        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
+        groups += hlsProbes.map {
+            AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
+        }
+        if let status = observations.snapshot.server { groups += Self.accounted(status) }
+        groups += accountedEdges
+        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
+        if let recorder {
+            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
+        }
+        if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
+        if let pid = capture?.pid {
+            groups.append(AccountedGroup(role: "capture", processGroup: pid))
+        }
+        return ProcessAccounting(
+            runID: writer.runID.description, groups: groups, time: elapsed)
+    }
+
+    func accountedServer() async -> [AccountedGroup] {
+        await (driver?.processGroups ?? []).map {
+            AccountedGroup(role: "server", processGroup: $0, ignoredCommands: ["sh", "ffmpeg"])
+        }
+    }
+
+    /// A server that was started again has other processes.
+    func followServer() async {
+        let count = await driver?.restarts.count ?? 0
+        guard count > 0 else { return }
+        accounting?.replace("server", with: await accountedServer())
+    }
+
+    /// What a reader of the results should know.
+    func serverNotes() async -> [String] {
+        await (driver?.restarts ?? []).map { restart in
+            func seconds(_ nanoseconds: Int64) -> String {
+                "\((Double(nanoseconds - startNanoseconds) / 1e8).rounded() / 10) s"
+            }
+            let place =
+                restart.endedNanoseconds >= window.startNanoseconds
+                    && restart.endedNanoseconds < window.endNanoseconds
+                ? ", in the steady window" : ""
+            let back =
+                restart.backNanoseconds.map { "started again at \(seconds($0))" }
+                ?? "not started again"
+            return "the server ended at \(seconds(restart.endedNanoseconds))\(place) "
+                + "(\(restart.status)); \(back)"
+        }
+    }
+}
