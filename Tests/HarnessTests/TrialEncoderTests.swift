@@ -131,7 +131,7 @@ struct TrialEncoderTests {
         #expect((probed.framesExpected ?? 0) > 60)
         #expect(probed.framesReceived == probed.framesExpected)
         let way = [
-            try #require(probed.ingestDelayP50Milliseconds),
+            probed.ingestDelayP50Milliseconds,
             probed.packagerDelayP50Milliseconds,
             probed.delayP50Milliseconds,
         ].compactMap { $0 }
