@@ -121,7 +121,7 @@ public struct SoloSimulation: Sendable {
             else { return nil }
             (now, transferTime, timeToFirstByte) = live
         } else {
-            let done = transfer(bits, from: now, roundTrip)
+            let done = afterReloads(since: now, done: transfer(bits, from: now, roundTrip))
             if player.checksAbandonment, done - start > Self.progressInterval,
                 let given = judge(
                     segment, rung, bits, from: start, first: now, done: done, until: end)
@@ -186,6 +186,21 @@ public struct SoloSimulation: Sendable {
             time = transfer(bits, from: time + roundTrip, roundTrip)
         }
         return time
+    }
+
+    /// The end of a download with which the playlists loaded in its course share the link.
+    private mutating func afterReloads(since first: Double, done: Double) -> Double {
+        guard let playlists = timeline?.playlists, playlists.bits > 0 else { return done }
+        let passed = ((first - playlistLoaded) / playlists.interval).rounded(.down)
+        var next = playlistLoaded + (passed + 1) * playlists.interval
+        var done = done
+        while next < done {
+            done = transfer(playlists.bits, from: done, 0)
+            next += playlists.interval
+            // A link that carries no more than its playlists never ends.
+            if next - first > 1e7 { return done }
+        }
+        return done
     }
 
     private mutating func note(

@@ -170,6 +170,11 @@ public struct FidelityJob {
                     + "model; take the socket shell")
         }
         let share = 1448.0 / Double(1448 + socket.headerBytes)
+        // What arrives now passed the bottleneck a one-way delay ago.
+        let way = socket.delay.nanoseconds + (socket.periods.first?.delayNanoseconds ?? 0)
+        let cycle = socket.periods.reduce(0) { $0 + $1.durationNanoseconds }
+        let offset = place.offsetNanoseconds - way
+        let start = socket.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)
         return try RateSchedule(
             periods: socket.periods.map { period in
                 var period = period
@@ -177,7 +182,7 @@ public struct FidelityJob {
                 period.delayNanoseconds += socket.delay.nanoseconds
                 period.loss = 0
                 return period
-            }, startOffsetNanoseconds: place.offsetNanoseconds, wraps: socket.wraps)
+            }, startOffsetNanoseconds: start, wraps: socket.wraps)
     }
 
     // MARK: Comparison

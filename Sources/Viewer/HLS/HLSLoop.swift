@@ -34,7 +34,7 @@ final class HLSLoop: @unchecked Sendable {
     /// A link's bytes are read so often at least.
     static let longestReadInterval: Int64 = 50_000_000
     /// Idle time that a link makes up for.
-    static let creditNanoseconds: Int64 = 2_000_000
+    static let creditNanoseconds: Int64 = 500_000
 
     init(_ specs: [HLSViewerSpec], _ options: HLSViewerPool.Options) throws {
         self.options = options
