@@ -200,11 +200,14 @@ public struct Player: Sendable {
         return configuration.abandonment == .published ? request(rung) : next()
     }
 
-    /// The request failed for good; the player asks again, one rung lower where there is one.
+    /// The request failed for good; the player asks again, one rung lower where there is one. What
+    /// was received of the segment stays: the driver goes on after it.
     public mutating func failed(at time: Double) -> Action {
         advance(to: time)
-        let rung = max(0, state.lastRung - 1)
-        return request(rung)
+        let kept = received.isNaN ? 0 : received
+        let action = request(max(0, state.lastRung - 1))
+        received = kept
+        return action
     }
 
     /// The wanted segment has left the playlist: playback goes on at `segment`, and what is

@@ -13,14 +13,20 @@ extension HLSLoop {
             let time = viewers[index].milliseconds(now)
             if viewers[index].session.nextTimer <= time { viewers[index].session.timer(at: time) }
             if viewers[index].session.judgement <= time { judge(index, now) }
-            let commands = viewers[index].session.takeCommands()
-            for command in commands { carryOut(command, index, now) }
+            let isIdle = !obey(index, now)
             guard viewers[index].isPresent else { return }
-            if commands.isEmpty { break }
+            if isIdle { break }
         }
         for slot in [1, 0] { transfer(index, slot, now) }
         guard viewers[index].isPresent else { return }
         schedule(index, at: max(nextWake(index, now), now + 1))
+    }
+
+    /// Does what the session has asked for since the last time; whether that was anything.
+    private func obey(_ index: Int, _ now: Int64) -> Bool {
+        let commands = viewers[index].session.takeCommands()
+        for command in commands where viewers[index].isPresent { carryOut(command, index, now) }
+        return !commands.isEmpty
     }
 
     private func nextWake(_ index: Int, _ now: Int64) -> Int64 {
@@ -267,6 +273,8 @@ extension HLSLoop {
         while let place = viewers[index].arrivals.firstIndex(where: { $0.time <= now }) {
             let (time, slot) = viewers[index].arrivals.remove(at: place)
             answer(index, slot, time, now)
+            // At once: what it makes the session drop must not be taken for the answer to what comes.
+            _ = obey(index, now)
             guard viewers[index].isPresent else { return }
         }
     }
@@ -305,7 +313,7 @@ extension HLSLoop {
             viewers[index].probe?.initialization(of: rung)
             return
         }
-        let sequence = segment + viewers[index].session.baseSequence
+        let sequence = viewers[index].session.sequence(segment, rung: rung)
         viewers[index].probe?.media(
             .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
             window: window)

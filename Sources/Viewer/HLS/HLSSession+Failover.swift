@@ -9,9 +9,11 @@ extension HLSSession {
         guard spec.failoverAfter > 0, !spec.alternatives.isEmpty else { return false }
         if !isAtPresentEdge(request.url) {
             // The other connection has found out before.
-        } else if retries[slot] >= spec.failoverAfter, movesInVain < spec.alternatives.count {
+        } else if retries[slot] >= spec.failoverAfter, isAtAnEdge(request.url),
+            movesInVain[slot] < spec.alternatives.count
+        {
             edge = (edge + 1) % entries.count
-            movesInVain += 1
+            movesInVain[slot] += 1
             counts.failovers += 1
         } else {
             return false
@@ -33,9 +35,13 @@ extension HLSSession {
         return url
     }
 
+    /// True also where a redirect led elsewhere.
     private func isAtPresentEdge(_ url: String) -> Bool {
-        let present = HLSAddress.authority(of: entries[edge])
+        HLSAddress.authority(of: url) == HLSAddress.authority(of: entries[edge]) || !isAtAnEdge(url)
+    }
+
+    private func isAtAnEdge(_ url: String) -> Bool {
         let mine = HLSAddress.authority(of: url)
-        return mine == present || !entries.contains { HLSAddress.authority(of: $0) == mine }
+        return entries.contains { HLSAddress.authority(of: $0) == mine }
     }
 }

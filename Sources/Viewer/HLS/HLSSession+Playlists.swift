@@ -11,7 +11,7 @@ extension HLSSession {
         if rung.playlist?.hasEndList ?? false { return }
         let blocks = blocking(rung)
         let earliest = rung.loadStarted + rung.reloadInterval
-        if !blocks, time < earliest {
+        if !blocks, !mustLoadWhole, time < earliest {
             reloadTimer = min(reloadTimer, earliest)
             return
         }
@@ -22,6 +22,7 @@ extension HLSSession {
                 query.append(("_HLS_part", String(playlist.partialSegment?.parts.count ?? 0)))
             }
         }
+        isLoadingWhole = mustLoadWhole
         if let limit = rung.playlist?.serverControl?.canSkipUntil, !mustLoadWhole,
             time - rung.loadStarted < limit * 500
         {
@@ -73,9 +74,11 @@ extension HLSSession {
                 end("\(request.url) is a multivariant playlist, not a media playlist", at: time)
             default: break
             }
-        } catch let error as PlaylistError where error.code == .cannotMerge {
+        } catch let error as PlaylistError
+            where error.code == .cannotMerge && request.url.contains("_HLS_skip")
+        {
+            // A delta update of no use: the whole one is loaded at once, and only that one.
             mustLoadWhole = true
-            rungs[reloadRung].loadStarted = -.infinity
             reload(at: time)
         } catch {
             counts.broken += 1
@@ -87,7 +90,9 @@ extension HLSSession {
         _ playlist: MediaPlaylist, rung: Int, url: String, at time: Double
     ) throws {
         let old = rungs[rung].playlist
-        let whole = try old?.merging(delta: playlist) ?? playlist
+        var known = old ?? playlist
+        if old == nil { (known.segments, known.skippedSegments) = ([], nil) }
+        let whole = try known.merging(delta: playlist)
         rungs[rung].hasChanged =
             old.map {
                 $0.nextSequence != whole.nextSequence || $0.hasEndList != whole.hasEndList

@@ -1,6 +1,17 @@
 import ABR
 import HLS
 
+/// What is there of a segment that is fetched by its parts.
+struct PartialSegment {
+    /// First byte to last of each part, summed (ms).
+    var transfer = 0.0
+    var bits = 0.0
+    /// ms.
+    var media = 0.0
+    /// Of the first part.
+    var firstByte = Double.nan
+}
+
 /// Segments and parts: what the player wants, fetched as far as the playlists are there.
 extension HLSSession {
     func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
@@ -45,12 +56,35 @@ extension HLSSession {
             fetch(
                 .part(duration: part.duration * 1000), part.uri, part.byteRange, rung: rung,
                 at: time)
-        } else if whole != nil {
-            // Its last part was fetched before the playlist told that there is no other.
-            completeParts(at: time)
+        } else if let whole {
+            endParts(of: whole, rung: rung, at: time)
         } else {
             reload(at: time)
         }
+    }
+
+    /// No further part is listed of a segment that is whole: all were fetched, or the playlist lists
+    /// them no more; then the segment is fetched as it is.
+    private mutating func endParts(
+        of whole: MediaPlaylist.Segment, rung: Int, at time: Double
+    ) {
+        guard partial.media < whole.duration * 1000 - Self.partTolerance else {
+            return complete(
+                bits: partial.bits, transfer: partial.transfer, firstByte: partial.firstByte,
+                bytes: Int(partial.bits / 8), at: time)
+        }
+        counts.wastedBytes += Int(partial.bits / 8)
+        dropParts()
+        fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
+    }
+
+    /// What a segment's duration may be more than its parts' in all (ms): half a frame at 10 per second.
+    private static let partTolerance = 50.0
+
+    mutating func dropParts() {
+        nextPart = 0
+        isByParts = false
+        partial = PartialSegment()
     }
 
     /// News are heard from this rung's playlist from now on.
@@ -59,6 +93,9 @@ extension HLSSession {
         reloadRung = rung
         // A reload that the server holds back would hold up the switch.
         let slot = HLSRequest.Slot.playlist
+        if case .playlist? = waiting[slot.rawValue]?.request.purpose {
+            waiting[slot.rawValue] = nil
+        }
         if case .playlist(_, isBlocking: true)? = inFlight[slot.rawValue]?.purpose {
             inFlight[slot.rawValue] = nil
             commands.append(.cancel(slot))
@@ -96,23 +133,17 @@ extension HLSSession {
         partial.transfer += time - response.firstByte
         partial.bits += Double(response.bytes) * 8
         if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
+        partial.media += duration
         nextPart += 1
         guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
         let place = segment - firstListed(playlist, rung: rung)
-        if playlist.segments.indices.contains(place),
-            nextPart >= playlist.segments[place].parts.count
-        {
-            return completeParts(at: time)
+        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
+        // The last part's media is what the player lacks of the segment.
+        if whole.map({ partial.media < $0.duration * 1000 - Self.partTolerance }) ?? true {
+            player?.receive(duration, at: time)
+            noteStartup(time)
         }
-        player?.receive(duration, at: time)
-        noteStartup(time)
         advance(at: time)
-    }
-
-    mutating func completeParts(at time: Double) {
-        complete(
-            bits: partial.bits, transfer: partial.transfer, firstByte: partial.firstByte,
-            bytes: Int(partial.bits / 8), at: time)
     }
 
     mutating func complete(

@@ -27,8 +27,9 @@ struct HLSSession {
     /// The next part of the wanted segment, once it is fetched by parts.
     var nextPart = 0
     var isByParts = false
-    /// Of the wanted segment's parts that are there, ms and bits.
-    var partial = (transfer: 0.0, bits: 0.0, firstByte: Double.nan)
+    var partial = PartialSegment()
+    /// Whether the next request goes on with the segment whose parts are partly there.
+    var keepsParts = false
     var requestedAt = 0.0
     var bufferBefore = 0.0
     var estimateBefore = Double.nan
@@ -45,10 +46,12 @@ struct HLSSession {
     var reloadTimer = Double.infinity
     var isEnded = false
     var mustLoadWhole = false
+    /// The playlist under way was asked for whole because a delta update was of no use.
+    var isLoadingWhole = false
     var failures = 0
     /// Which of its edges the viewer is at, and how often it has moved since one answered.
     var edge = 0
-    var movesInVain = 0
+    var movesInVain = [0, 0]
 
     var counts = HLSRequestCounts()
     var records: [HLSSegmentRecord] = []
@@ -157,9 +160,7 @@ struct HLSSession {
         switch action {
         case .request(let segment, let rung):
             wanted = (segment, rung)
-            nextPart = 0
-            isByParts = false
-            partial = (0, 0, .nan)
+            if !keepsParts { dropParts() }
             requestedAt = time
             bufferBefore = player?.bufferLevel ?? 0
             estimateBefore = player?.state.throughput ?? .nan
@@ -206,7 +207,7 @@ struct HLSSession {
         case .entry: counts.playlists += 1
         case .playlist(let rung, let isBlocking):
             counts.playlists += 1
-            noteReload(rung, isBlocking, at: time)
+            noteReload(rung, isBlocking, isRetry: isRetry, at: time)
         case .initialization: counts.initializations += 1
         case .segment: counts.segments += 1
         case .part: counts.parts += 1
@@ -219,11 +220,11 @@ struct HLSSession {
         commands.append(.fetch(request))
     }
 
-    mutating func noteReload(_ rung: Int, _ isBlocking: Bool, at time: Double) {
+    mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
         let interval = rungs[rung].reloadInterval
         if isBlocking {
             counts.blocked += 1
-        } else if interval > 0, rungs[rung].loadStarted > -.infinity {
+        } else if !isRetry, !isLoadingWhole, interval > 0, rungs[rung].loadStarted > -.infinity {
             let share = (time - rungs[rung].loadStarted) / interval
             counts.tightestReload = min(counts.tightestReload ?? share, share)
         }
@@ -279,7 +280,7 @@ struct HLSSession {
         inFlight[slot.rawValue] = nil
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
-        case 200..<300: movesInVain = 0
+        case 200..<300: movesInVain[slot.rawValue] = 0
         case 400..<500:
             counts.refused += 1
             return refused(
@@ -354,15 +355,26 @@ struct HLSSession {
         case .playlist(let rung, _):
             // Another rendition may still be there; this one is asked again no sooner than allowed.
             rungs[rung].hasChanged = false
-            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0 {
+            let media = HLSRequest.Slot.media.rawValue
+            // What is being fetched of it may still arrive.
+            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
+                waiting[media] == nil
+            {
                 reloadRung = rung - 1
-                act(player?.failed(at: time), at: time)
+                askElsewhere(at: time)
             }
             reloadTimer = time + max(1000, rungs[rung].reloadInterval)
         case .initialization, .segment, .part:
-            wanted = nil
             // The playlist may have moved on while the request was under way.
-            act(player?.failed(at: time), at: time)
+            askElsewhere(at: time)
         }
+    }
+
+    /// What is wanted cannot be had here. Parts that are there stay.
+    private mutating func askElsewhere(at time: Double) {
+        wanted = nil
+        keepsParts = isByParts
+        act(player?.failed(at: time), at: time)
+        keepsParts = false
     }
 }

@@ -341,4 +341,47 @@ import Testing
         #expect(session.counts.failovers == 2)
         #expect(origin.ended?.reason == "reset for http://j/a/master.m3u8")
     }
+
+    /// Playlists come, segments do not, from neither edge: one move, then the usual policy.
+    @Test func failoverEnds() throws {
+        var session = try Self.session(joinedAt: 20_000) {
+            $0.alternatives = ["http://i/a/master.m3u8"]
+            $0.failoverAfter = 2
+        }
+        var origin = VirtualOrigin { request, time in
+            switch request.purpose {
+            case .entry: .init(body: Self.master)
+            case .playlist: .init(body: Self.live(20_000 + time))
+            default: .init(status: 503)
+            }
+        }
+        origin.play(&session, until: 400_000)
+        #expect(session.counts.failovers == 1)
+        #expect(origin.ended?.reason?.hasPrefix("the server answers 503") == true)
+    }
+
+    /// A playlist that is refused while a segment of it is on its way: that segment is still what it
+    /// was asked as.
+    @Test func aRefusedPlaylistLeavesTheSegmentUnderWayAlone() throws {
+        var session = try Self.session("fixed:2", joinedAt: 20_000)
+        var origin = VirtualOrigin { request, time in
+            switch request.purpose {
+            case .entry: .init(body: Self.master)
+            case .playlist where time > 6_000 && time < 14_000: .init(status: 404)
+            case .playlist: .init(body: Self.live(20_000 + time))
+            default: .init(bytes: Self.bytes(request))
+            }
+        }
+        // Segments take 1.9 s of every 2.
+        origin.rate = 3_200
+        origin.play(&session, until: 30_000)
+        let segments = origin.log.filter { $0.request.purpose == .segment }.map(\.request)
+        #expect(session.counts.refused > 0)
+        for (record, request) in zip(session.records, segments) {
+            #expect(session.rungs[record.rung].name == Self.rendition(request))
+            #expect(record.bytes == Self.bytes(request))
+        }
+        // A retry is no reload: none was earlier than allowed.
+        #expect(try #require(session.counts.tightestReload) >= 0.999)
+    }
 }

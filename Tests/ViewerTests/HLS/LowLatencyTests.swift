@@ -121,4 +121,74 @@ import Testing
         #expect((session.player?.account.stalls ?? 9) == 0)
         #expect(origin.times("high/index.m3u8").count > 10)
     }
+
+    /// A part that is refused is asked for again, those before it are not, and nothing is played twice.
+    @Test func aRefusedPartCostsNoPhantomMedia() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt)
+        var origin = Self.origin()
+        let answer = origin.answer
+        var refused: Set<String> = []
+        origin.answer = { request, time in
+            if request.url.hasSuffix(".2.mp4"), time < 12_000,
+                refused.insert(request.url).inserted
+            {
+                return .init(status: 404)
+            }
+            // Nothing for 6 s from here on.
+            if time > 12_000, time < 18_000 { return .init(never: true) }
+            return answer(request, time)
+        }
+        origin.play(&session, until: 18_000)
+        #expect(refused.count > 3)
+        let parts = origin.log.filter { $0.time < 12_000 }.map(\.request.url).filter {
+            $0.split(separator: ".").count == 3 && !$0.hasSuffix(".2.mp4")
+        }
+        #expect(Set(parts).count == parts.count)
+        let account = try #require(session.player).account
+        // 1.5 to 3.5 s behind: it cannot have had more than that to play on.
+        #expect(account.stalled > 2_500, "\(account.stalled)")
+    }
+
+    /// Parts that the playlist lists no more are made up for by the whole segment.
+    @Test func partsThatAreGone() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt)
+        var origin = Self.origin()
+        let answer = origin.answer
+        origin.answer = { request, time in
+            var answer = answer(request, time)
+            guard case .playlist = request.purpose else { return answer }
+            // Only the segment that is being made has parts.
+            let lines = answer.body.split(separator: "\n")
+            let last = lines.lastIndex { $0.hasPrefix("#EXTINF") } ?? 0
+            answer.body = lines.enumerated().filter {
+                $0.offset > last || !$0.element.hasPrefix("#EXT-X-PART:")
+            }.map(\.element).joined(separator: "\n")
+            return answer
+        }
+        origin.play(&session, until: 20_000)
+        for record in session.records {
+            let fetched = origin.names.filter { $0.hasPrefix("\(record.sequence).") }
+            let parts = fetched.filter { $0.split(separator: ".").count == 3 }
+            #expect(parts.count == 4 || fetched.contains("\(record.sequence).mp4"), "\(fetched)")
+        }
+        #expect(session.records.count > 5)
+        #expect(
+            origin.names.contains { $0.split(separator: ".").count == 2 && $0.hasSuffix(".mp4") })
+    }
+
+    /// A server whose every answer is a delta update is not stormed.
+    @Test func deltasThatCannotBeMerged() throws {
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: Self.joinedAt)
+        var origin = VirtualOrigin { request, time in
+            switch request.purpose {
+            case .entry: .init(body: HLSSessionTests.master)
+            case .playlist:
+                .init(body: Self.playlist(parts: Int((Self.joinedAt + time) / 500), skips: true))
+            default: .init(bytes: HLSSessionTests.bytes(request))
+            }
+        }
+        origin.play(&session, until: 20_000)
+        #expect(session.counts.broken > 2)
+        #expect(session.counts.playlists < 25, "\(session.counts.playlists)")
+    }
 }
