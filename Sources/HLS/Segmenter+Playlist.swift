@@ -1,15 +1,15 @@
 import Media
 
 extension Segmenter {
-    /// Segments are never so short that their numbers would overtake this: they count 0.9 of the
-    /// segment duration each, from 2026 on. Renditions that begin with one date begin alike.
+    /// One for every half of the segment duration since 2026: segments would have to be shorter than
+    /// that on average for their numbers to overtake this.
     func firstSequence(_ date: ProgramDateTime) -> Int {
         let milliseconds = Double(date.millisecondsSince1970 - Self.numberingBegin)
-        return max(0, Int(milliseconds / (900 * configuration.segmentDuration)))
+        return max(0, Int(milliseconds / (500 * configuration.segmentDuration)))
     }
 
-    /// 2026-01-01T00:00:00Z, ms.
-    static let numberingBegin: Int64 = 1_767_225_600_000
+    /// From when sequence numbers are counted: 2026-01-01T00:00:00Z, ms.
+    public static let numberingBegin: Int64 = 1_767_225_600_000
 
     /// The media playlist as it is now; nil before the first segment is whole.
     public var playlist: MediaPlaylist? {

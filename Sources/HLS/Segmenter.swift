@@ -15,8 +15,8 @@ import NIOCore
 /// - A discontinuity follows from new tracks, from timestamps that jump and from `interrupt()`.
 /// - After `finish()` the playlist is over; frames that come still begin a new one, whose media
 ///   sequence goes on (RFC 8216, 6.2.2).
-/// - The first media and discontinuity sequence numbers are taken from the date, so that they also
-///   go on where a server begins anew that knows nothing of the one before.
+/// - The first media sequence number is taken from the date, so that numbers also go on where a server
+///   begins anew that knows nothing of the one before.
 public struct Segmenter: Sendable {
     /// What happened, in numbers.
     public struct Counts: Sendable, Hashable {
@@ -50,7 +50,7 @@ public struct Segmenter: Sendable {
     /// Whether the playlist has parts and blocking reloads.
     public var isLowLatency: Bool { partTarget != nil }
     private(set) var store = SegmentStore()
-    private(set) var discontinuitySequence = 0
+    private(set) var discontinuitySequence: Int
     private(set) var open: OpenSegment?
     var bandwidth = BandwidthMeter()
 
@@ -76,11 +76,13 @@ public struct Segmenter: Sendable {
     /// - Parameters:
     ///   - token: letters, digits and `_`; another one for each start of a server.
     ///   - configuration: durations are positive.
+    ///   - firstDiscontinuity: the same for all renditions of a server, larger at each of its starts.
     ///   - clock: nanoseconds; asked once for each segment, part and initialization section.
     public init(
-        configuration: SegmenterConfiguration, token: String,
+        configuration: SegmenterConfiguration, token: String, firstDiscontinuity: Int = 0,
         clock: (@Sendable () -> Int64)? = nil
     ) {
+        discontinuitySequence = firstDiscontinuity
         self.configuration = configuration
         self.token = token
         self.clock = clock
@@ -146,7 +148,6 @@ public struct Segmenter: Sendable {
         if !hasBegun {
             hasBegun = true
             nextSequence = firstSequence(date)
-            discontinuitySequence = nextSequence
         }
         if dateOffset == nil {
             let milliseconds = max(date.millisecondsSince1970, lastDate)

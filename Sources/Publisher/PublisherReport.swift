@@ -8,6 +8,8 @@ public struct StreamReport: Codable, Sendable {
     public var framesSent = 0
     /// Video frames that the schedule meant to send but that found no connection or a full queue.
     public var framesNotSent = 0
+    /// Of those, the ones due after the connection had broken and before the stream went on.
+    public var framesWhileAway = 0
     public var payloadBytes = 0
     public var reconnects = 0
     public var failure: String?

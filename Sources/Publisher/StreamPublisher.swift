@@ -14,6 +14,8 @@ final class StreamPublisher {
     private var source: any MediaSource
     private(set) var report: StreamReport
     private var handler: PublishHandler?
+    /// The connection broke and no picture has been sent since.
+    private var isAway = false
     private var needsHeaders = true
     /// A frame was left out: those that refer to it would not decode.
     private var needsKeyFrame = false
@@ -92,6 +94,7 @@ final class StreamPublisher {
 
     private func disconnected(_ error: PublisherError) {
         let wasConnected = report.isConnected
+        if wasConnected { isAway = true }
         report.isConnected = false
         handler = nil
         guard !isStopping else { return }
@@ -164,7 +167,13 @@ final class StreamPublisher {
         }
         guard frame.kind == .video else { return }
         frameNumber += 1
-        if sent { report.framesSent += 1 } else { report.framesNotSent += 1 }
+        if sent {
+            isAway = false
+            report.framesSent += 1
+        } else {
+            report.framesNotSent += 1
+            if isAway { report.framesWhileAway += 1 }
+        }
     }
 
     private func sendHeaders(_ timestamp: UInt32) {

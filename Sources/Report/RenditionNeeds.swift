@@ -6,7 +6,10 @@ struct RenditionNeeds {
         var stream: String
         var name: String
         var nominal: Double?
+        /// Of the adaptive viewers' segments in the steady window.
         var share: Double?
+        /// Whether anybody has it over RTMP or HTTP-FLV.
+        var isSubscribed = false
         var rtmpKilobits: Double?
         var hlsKilobits: Double?
         var muxOverhead: Double?
@@ -38,7 +41,8 @@ struct RenditionNeeds {
             return Rung(
                 stream: rows[0].stream, name: rows[0].rendition,
                 nominal: rows.lazy.compactMap(\.nominalKilobits).first,
-                share: row("viewer", ["hls"])?.viewerShare, rtmpKilobits: wire?.wireKilobits,
+                share: row("viewer", ["hls"])?.viewerShare,
+                isSubscribed: (played?.viewers ?? 0) > 0, rtmpKilobits: wire?.wireKilobits,
                 hlsKilobits: row("wire", ["hls"])?.wireKilobits,
                 muxOverhead: row("wire", ["hls"])?.muxOverhead,
                 delayP50: played?.delayP50Milliseconds, delayP99: played?.delayP99Milliseconds,
@@ -90,15 +94,17 @@ struct RenditionNeeds {
         guard !shared.isEmpty else {
             return "  no adaptive viewers: what an audience needs is not known\n"
         }
-        let unused = shared.filter { $0.share == 0 }
+        let unused = shared.filter { $0.share == 0 && !$0.isSubscribed }
         let names = unused.map { "\($0.stream)_\($0.name)" }.joined(separator: ", ")
         let saved = unused.compactMap(\.cpu).reduce(0, +)
         let cost =
             saved > 0
-            ? "; without it the encoders save \(Figure.number(saved, digits: 3)) cores" : ""
+            ? "; without \(unused.count > 1 ? "them" : "it") the encoders save "
+                + "\(Figure.number(saved, digits: 3)) cores" : ""
         return
             (unused.isEmpty
-            ? "  every rendition was used\n" : "  nobody used \(names)\(cost)\n")
+            ? "  every rendition was used\n"
+            : "  nobody asked for \(names) in the steady window\(cost)\n")
             + "  the best ladder for an audience: millrace ladder (scenarios/ladder.yml)\n"
     }
 }

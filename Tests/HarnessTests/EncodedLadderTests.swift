@@ -98,6 +98,12 @@ import Viewer
         #expect(frames.delay.count == 5)
         #expect(abs((frames.delay.milliseconds(atPercentile: 50) ?? 0) - 3) < 0.1)
         #expect(abs((frames.share ?? 0) - 5 / 6) < 1e-9)
+        // Of frames that never came into the server an encoder owes nothing.
+        let gap = EncodedFrames(
+            source: source.filter { !(8..<12).contains($0.frameNumber) }, rendition: made,
+            kept: KeptFrames(source: 30, rendition: 15)
+        ) { (4_000..<16_000).contains($0) }
+        #expect(gap.expected == 4 && gap.found == 4)
         let none = EncodedFrames(source: [], rendition: made, kept: .all) { _ in true }
         #expect(none.share == nil)
     }

@@ -69,6 +69,8 @@ struct TrialFaultTests {
         let notes = read.summary.notes
         let note = try #require(notes.first { $0.contains("the server ended at") }, "\(notes)")
         #expect(note.contains("in the steady window (killed by signal 9); started again at"))
+        #expect(notes.contains { $0.contains("frames were due while the server was away") })
+        #expect(try #require(read.summary.health.offered) > 0.99)
         #expect(Set(read.processes.filter { $0.role == "server" }.compactMap(\.pid)).count == 2)
         for viewer in 0..<3 {
             let segments = read.segments.filter { $0.viewer == viewer }

@@ -75,7 +75,7 @@ public struct FidelityJob {
             adaptive.compactMap { row in
                 row.segmentDurationSeconds.map { (row.stream, $0) }
             }, uniquingKeysWith: { a, _ in a })
-        let sizes = SegmentSizes(segments, durations: durations) {
+        let sizes = try SegmentSizes(segments, durations: durations) {
             plan.viewers[$0 % Plan.sessionStride].stream
         }
         guard !sizes.isEmpty else {
@@ -86,8 +86,8 @@ public struct FidelityJob {
         var measured: [Session] = []
         var simulated: [Session] = []
         for row in adaptive {
-            guard let index = row.viewer, bySession[index] != nil,
-                let session = try simulate(row, sizes, publishDelay: publishDelay)
+            guard let index = row.viewer, let rung = bySession[index]?.first?.rung,
+                let session = try simulate(row, sizes, firstRung: rung, publishDelay: publishDelay)
             else { continue }
             measured.append(
                 Session(
@@ -120,8 +120,9 @@ public struct FidelityJob {
         return least.isFinite ? max(0, least * 1000) : 0
     }
 
+    /// - Parameter firstRung: which of the ladder the viewer began with.
     private func simulate(
-        _ row: ViewerRow, _ sizes: SegmentSizes, publishDelay: Double
+        _ row: ViewerRow, _ sizes: SegmentSizes, firstRung: Int, publishDelay: Double
     ) throws -> Session? {
         guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
             let duration = row.segmentDurationSeconds, let target = row.targetLatencySeconds,
@@ -135,8 +136,9 @@ public struct FidelityJob {
             name: row.stream, segmentDuration: duration * 1000, bitrates: bitrates,
             sizes: sizes.table(row.stream, bitrates))
         guard let spec = plan.hlsSpec(viewer, url: ""),
-            let algorithm = AlgorithmName(parsing: spec.algorithm)
+            let named = AlgorithmName(parsing: spec.algorithm)
         else { return nil }
+        let algorithm = spec.rendition == nil ? named : .fixed(rung: firstRung)
         let configuration = spec.playerConfiguration(
             segmentDuration: duration * 1000, liveTarget: target * 1000)
         var simulated = SimulatedViewer(
@@ -243,13 +245,16 @@ private struct SegmentSizes {
         var bits: [Int: [Int: Double]] = [:]
     }
     private var streams: [String: Stream] = [:]
+    /// Two days of segments of 2 s.
+    private static let mostSegments = 86_400.0
 
     var isEmpty: Bool { streams.values.allSatisfy { $0.count == 0 } }
 
     /// - Parameters:
     ///   - durations: of a stream's segments, s.
     ///   - stream: of a viewer.
-    init(_ rows: [SegmentRow], durations: [String: Double], stream: (Int) -> String) {
+    /// - Throws: `FidelityError` for segments that cannot be of one run.
+    init(_ rows: [SegmentRow], durations: [String: Double], stream: (Int) -> String) throws {
         streams = durations.mapValues { Stream(duration: $0) }
         for row in rows {
             guard let viewer = row.viewer, let begun = row.mediaSeconds else { continue }
@@ -263,7 +268,14 @@ private struct SegmentSizes {
             else { continue }
             let name = stream(viewer)
             guard let known = streams[name] else { continue }
-            let place = Int(((begun - known.first) / known.duration).rounded())
+            let distance = ((begun - known.first) / known.duration).rounded()
+            guard (0..<Self.mostSegments).contains(distance) else {
+                throw FidelityError(
+                    description:
+                        "segments.csv: segments of '\(name)' that began \(known.first) s and "
+                        + "\(begun) s after the start are of one run? The playlists' dates jumped")
+            }
+            let place = Int(distance)
             streams[name]?.bits[rung, default: [:]][place] = Double(bytes) * 8
             streams[name]?.count = max(known.count, place + 1)
         }

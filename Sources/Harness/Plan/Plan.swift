@@ -13,6 +13,8 @@ public struct Plan: Codable, Sendable, Hashable {
     /// By group; nil for groups that do not adapt.
     public var adaptive: [ViewerGroup.Adaptive?]
     public var processes: [ProcessPlan]
+    /// Whether the stack's playlists have the streams' names; nobody knows an external one's.
+    public var namesRenditions: Bool
     /// Failures of a request after which a viewer goes to the next edge; 0 = never.
     public var edgeFailover: Int
 
@@ -25,6 +27,7 @@ public struct Plan: Codable, Sendable, Hashable {
         viewers = ViewerPlan.all(of: scenario)
         links = scenario.viewers.compactMap(\.link)
         adaptive = scenario.viewers.map(\.adaptive)
+        namesRenditions = scenario.stack.driver != .external
         edgeFailover = scenario.stack.edges?.failover ?? 0
         processes = ProcessPlan.all(
             of: scenario, publishers: streams.indices.filter { streams[$0].isPublished },

@@ -10,6 +10,11 @@ public actor EmbeddedDriver: StackDriver {
     private let restartLimit: Int
     private var handle: RoleHandle<ServerRole>?
     private var watch: Task<Void, Never>?
+    private let policy = RestartPolicy()
+    private var attempts = 0
+    /// In a row.
+    private var failures = 0
+    private var launchedNanoseconds: Int64 = 0
     private let onStatus: @Sendable (ServerStatus) -> Void
     public private(set) var restarts: [StackRestart] = []
     /// How the server ended that is not started again.
@@ -47,12 +52,13 @@ public actor EmbeddedDriver: StackDriver {
 
     private func launch() async throws(StackError) -> ServerRole.Ready {
         do {
-            let suffix = restarts.isEmpty ? "" : "-again-\(restarts.count)"
+            let suffix = attempts == 0 ? "" : "-again-\(attempts)"
             let handle = try RoleHandle<ServerRole>(
                 name: "server-0\(suffix)", logDirectory: logDirectory, cpus: cpus,
                 config: configuration, onInterval: onStatus)
             self.handle = handle
             let ready = try await handle.waitUntilReady()
+            launchedNanoseconds = ClockOffsetSampler.monotonicNanoseconds()
             // Reports every second begin with the start.
             if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
             return ready
@@ -64,26 +70,41 @@ public actor EmbeddedDriver: StackDriver {
 
     /// Waits for the server's end, and starts it again as often as it may be.
     private func supervise() async {
-        let policy = RestartPolicy()
         while !Task.isCancelled {
             guard let status = handle?.exitStatus else {
                 try? await Task.sleep(for: .milliseconds(20))
                 continue
             }
-            guard restarts.count < restartLimit else {
-                exitStatus = status
+            guard await startAgain(after: status) else {
+                if !Task.isCancelled { exitStatus = status }
                 return
             }
-            let now = ClockOffsetSampler.monotonicNanoseconds()
-            restarts.append(StackRestart(status: status, endedNanoseconds: now))
-            let delay = policy.delayMilliseconds(failures: restarts.count, jitter: 0)
+        }
+    }
+
+    /// - Returns: false where it is not to be, or cannot be, started again.
+    private func startAgain(after status: ExitStatus) async -> Bool {
+        guard attempts < restartLimit else { return false }
+        let now = ClockOffsetSampler.monotonicNanoseconds()
+        let wasHealthy = now - launchedNanoseconds > Int64(policy.healthyMilliseconds) * 1_000_000
+        failures = wasHealthy ? 0 : failures
+        restarts.append(StackRestart(status: status, endedNanoseconds: now))
+        while attempts < restartLimit, !Task.isCancelled {
+            attempts += 1
+            failures += 1
+            let delay = policy.delayMilliseconds(failures: failures, jitter: 0)
             try? await Task.sleep(for: .milliseconds(delay))
-            // One that cannot begin has ended, and is tried again.
-            if !Task.isCancelled, (try? await launch()) != nil {
-                restarts[restarts.count - 1].backNanoseconds =
-                    ClockOffsetSampler.monotonicNanoseconds()
+            guard !Task.isCancelled else { return false }
+            do {
+                _ = try await launch()
+                let back = ClockOffsetSampler.monotonicNanoseconds()
+                restarts[restarts.count - 1].backNanoseconds = back
+                return true
+            } catch {
+                restarts[restarts.count - 1].failure = error.message
             }
         }
+        return false
     }
 
     public var processGroups: [Int32] { handle.map { [$0.pid] } ?? [] }

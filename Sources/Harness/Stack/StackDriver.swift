@@ -54,6 +54,8 @@ public struct StackRestart: Sendable, Hashable {
     public var endedNanoseconds: Int64
     /// Monotonic clock: it accepts connections again; nil = not yet.
     public var backNanoseconds: Int64?
+    /// Why the latest attempt to start it again failed.
+    public var failure: String?
 }
 
 /// Starts and stops a server under test.

@@ -10,7 +10,8 @@ struct EncodedFrames {
     /// From the source frame's last byte into the server to that of the rendition's frame with the
     /// same stamp.
     var delay = DelayHistogram()
-    /// Source frames of the window that the rendition's frame rate keeps, and those that came back.
+    /// Source frames of the window that came in and that the rendition's frame rate keeps, and those
+    /// of them that came back.
     var expected = 0
     var found = 0
 
@@ -26,14 +27,13 @@ struct EncodedFrames {
         for frame in source where isInWindow(frame.intendedNanoseconds) {
             arrivals[frame.frameNumber] = frame.arrivalNanoseconds
         }
-        guard let first = arrivals.keys.min(), let last = arrivals.keys.max() else { return }
         var seen: Set<UInt64> = []
         for frame in rendition {
             guard let arrival = arrivals[frame.frameNumber], seen.insert(frame.frameNumber).inserted
             else { continue }
             delay.record(nanoseconds: frame.arrivalNanoseconds - arrival)
         }
-        expected = kept.count(in: first..<(last + 1), seen: seen.min())
+        expected = kept.count(of: arrivals.keys, seen: seen.min())
         found = min(expected, seen.count)
     }
 

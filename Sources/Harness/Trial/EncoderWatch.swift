@@ -18,6 +18,8 @@ struct EncoderWatch {
     private(set) var uncounted = 0
     /// The latest state of each rendition, by stream key.
     private(set) var latest: [String: LadderStatus.Rendition] = [:]
+    /// Of all encoders in all.
+    private var restarts = 0
     private var isTakenDown = false
 
     /// What comes from now on is the run's own end.
@@ -34,6 +36,9 @@ struct EncoderWatch {
             let key = Self.key(rendition.stream)
             let before = latest[key]
             latest[key] = rendition
+            // A server that was started again counts anew.
+            let earlier = before?.restarts ?? 0
+            restarts += rendition.restarts - (rendition.restarts < earlier ? 0 : earlier)
             func tell(_ words: String) {
                 let event = Event(
                     seconds: seconds, stream: key, words: words, isInWindow: isInWindow)
@@ -82,7 +87,6 @@ struct EncoderWatch {
         let slow = all.filter { ($0.value.speed ?? 1) < 0.95 && $0.value.state == .running }
         let degraded = all.filter { $0.value.state != .running }
         if !all.isEmpty {
-            let restarts = all.reduce(0) { $0 + $1.value.restarts }
             notes.append(
                 degraded.isEmpty
                     ? "encoders: \(all.count) running at the end, \(restarts) restarts"

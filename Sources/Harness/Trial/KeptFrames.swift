@@ -18,6 +18,17 @@ struct KeptFrames: Sendable, Equatable {
 
     static let all = KeptFrames(source: 1, rendition: 1)
 
+    /// How many of these frames, which need not follow on each other, are kept.
+    ///
+    /// - Parameter seen: a frame that was; nil = none came.
+    func count(of frames: some Collection<UInt64>, seen: UInt64?) -> Int {
+        guard step > 1, step == step.rounded(), let seen else {
+            return Int(Double(frames.count) / step)
+        }
+        let every = UInt64(step)
+        return frames.count { $0 % every == seen % every }
+    }
+
     /// How many of these frames are kept.
     ///
     /// - Parameter seen: a frame that was; nil = none came.

@@ -26,6 +26,8 @@ struct ResultsAssembly {
     var links: LinkRole.Final?
     /// Whole runs of the edges, in their order; empty where there are none.
     var edges: [EdgeObservation] = []
+    /// Whether the server was started again in mid-run.
+    var hasRestarted = false
     /// How near encoded renditions are to their source, by stream key, where that was asked for.
     var quality: [String: RenditionQuality] = [:]
     var qualityNotes: [String] = []
@@ -112,7 +114,7 @@ struct ResultsAssembly {
             groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
             + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            notes + failoverNotes + encoderNotes + qualityNotes + wire.notes
+            notes + restartNotes + failoverNotes + encoderNotes + qualityNotes + wire.notes
             + frameOrderNote(frames) + negativeDelayNote(groups, probed)
             + adaptiveFrameNotes(probed)
         decide(&summary, &manifest)
@@ -215,7 +217,10 @@ struct ResultsAssembly {
 
     private var offered: Double? {
         let sent = streams.reduce(0) { $0 + $1.framesSent }
-        let all = streams.reduce(sent) { $0 + $1.framesNotSent }
+        // While the server is away nothing can be offered: that is no fault of the generator's.
+        let all = streams.reduce(sent) {
+            $0 + $1.framesNotSent - (hasRestarted ? $1.framesWhileAway : 0)
+        }
         return all == 0 ? nil : Double(sent) / Double(all)
     }
 

@@ -147,7 +147,11 @@ extension Plan {
     func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
         guard let adaptive = adaptive[viewer.group] else { return nil }
         var spec = HLSViewerSpec(index: viewer.index, url: url)
-        spec.algorithm = fixedRung(of: viewer).map { "fixed:\($0)" } ?? adaptive.algorithm
+        spec.algorithm = adaptive.algorithm
+        if let (place, publisher) = fixedRendition(of: viewer) {
+            spec.algorithm = "fixed:\(place)"
+            spec.rendition = namesRenditions ? publisher.streamKey : nil
+        }
         spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
         spec.maximumHeight = adaptive.maximumHeight
         spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
@@ -159,13 +163,17 @@ extension Plan {
         return spec
     }
 
-    /// The place of a fixed rendition in its stream's ladder; nil for viewers that adapt.
-    private func fixedRung(of viewer: ViewerPlan) -> Int? {
+    /// A fixed rendition and its place in its stream's ladder, by nominal rates; nil for viewers that
+    /// adapt.
+    private func fixedRendition(
+        of viewer: ViewerPlan
+    ) -> (place: Int, publisher: PublisherPlan)? {
         guard viewer.rendition != "all" else { return nil }
         let ladder = publishers.filter { $0.stream == viewer.stream && !$0.isLadderSource }.sorted {
             ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)
         }
-        return ladder.firstIndex { $0.rendition == viewer.rendition }
+        return ladder.enumerated().first { $0.element.rendition == viewer.rendition }
+            .map { ($0.offset, $0.element) }
     }
 }
 

@@ -1,5 +1,7 @@
 import Processes
+import Publisher
 import Results
+import Viewer
 
 /// Whose CPU is accounted to which role, and the server in the course of a trial.
 extension TrialRunner {
@@ -56,9 +58,24 @@ extension TrialRunner {
                 ? ", in the steady window" : ""
             let back =
                 restart.backNanoseconds.map { "started again at \(seconds($0))" }
-                ?? "not started again"
+                ?? "not started again" + (restart.failure.map { ": \($0)" } ?? "")
             return "the server ended at \(seconds(restart.endedNanoseconds))\(place) "
                 + "(\(restart.status)); \(back)"
         }
+    }
+}
+
+extension ResultsAssembly {
+    /// What a restart of the server cost.
+    var restartNotes: [String] {
+        guard hasRestarted else { return [] }
+        let frames = streams.reduce(0) { $0 + $1.framesWhileAway }
+        let cut = load.count { $0.failure != nil } + probes.count { $0.failure != nil }
+        return [
+            "\(frames) frames were due while the server was away and before the next key frame",
+            cut > 0
+                ? "\(cut) RTMP and HTTP-FLV viewers were cut off; such viewers do not come back"
+                : nil,
+        ].compactMap { $0 }
     }
 }

@@ -131,6 +131,8 @@ extension TrialRunner {
             }
         }
         notes += await serverNotes()
+        assembly.hasRestarted =
+            await driver?.restarts.contains { $0.backNanoseconds != nil } ?? false
         await driver?.stop()
         assembly.live = observations.snapshot
         clock.sample()

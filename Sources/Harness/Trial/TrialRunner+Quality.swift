@@ -66,19 +66,26 @@ extension TrialRunner {
             }
             progress.say("comparing \(renditions.count) renditions of \(source.streamKey)")
             let original = Result { try StampedRecording(path: recording(source)) }
-            for publisher in renditions where !isInterrupted {
+            for publisher in renditions {
                 do {
+                    guard !isInterrupted else { throw CancellationError() }
                     let pair = try PairedRecordings(
                         source: try original.get(),
                         rendition: try StampedRecording(path: recording(publisher)),
                         frames: frames, from: window.startNanoseconds)
                     let comparison = QualityComparison(
                         pair: pair, directory: qualityDirectory, name: publisher.streamKey)
-                    assembly.quality[publisher.streamKey] = try await comparison.run()
+                    let task = Task { try await comparison.run() }
+                    comparing = task
+                    assembly.quality[publisher.streamKey] = try await task.value
                 } catch {
-                    assembly.qualityNotes.append("quality: \(publisher.streamKey): \(error)")
+                    assembly.qualityNotes.append(
+                        "quality: \(publisher.streamKey): "
+                            + (isInterrupted ? "the comparison was interrupted" : "\(error)"))
                 }
             }
         }
+        comparing = nil
+        if isInterrupted { early = (.interrupted, "interrupted while renditions were compared") }
     }
 }

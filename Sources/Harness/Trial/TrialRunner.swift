@@ -35,6 +35,8 @@ public actor TrialRunner {
     var early: (outcome: Summary.Outcome, reason: String)?
     var notes: [String] = []
     var hasSaidUnwritable = false
+    /// A rendition's quality, as it is found out.
+    var comparing: Task<RenditionQuality, any Error>?
     private(set) var isInterrupted = false
     /// What the generators' and the embedded server's sockets really have.
     private var usedCongestionControl: String
@@ -74,6 +76,7 @@ public actor TrialRunner {
     /// Ends the run early; what was measured is kept.
     public func interrupt() {
         isInterrupted = true
+        comparing?.cancel()
     }
 
     /// Runs to the end and writes the results directory.

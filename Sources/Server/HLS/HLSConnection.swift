@@ -61,6 +61,7 @@ final class HLSConnection {
 
     /// - Parameter deadline: of a request that has waited already.
     private func serve(_ request: HLSRequest, deadline: NIODeadline?) {
+        guard !isClosed else { return }
         switch origin.answer(request) {
         case .respond(let response):
             send(

@@ -8,6 +8,8 @@ import Synchronization
 final class HLSOrigin: Sendable {
     let configuration: HLSConfiguration
     private let logger: Logger
+    /// Seconds, by the server's start: all renditions have one, the next start has a larger one.
+    private let firstDiscontinuity: Int
     private struct State {
         var streams: [String: PackagedStream] = [:]
         /// Wall-clock milliseconds less media milliseconds, by channel: renditions whose
@@ -35,6 +37,7 @@ final class HLSOrigin: Sendable {
     init(_ configuration: HLSConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
+        firstDiscontinuity = Int(Self.now() / 1000 - Segmenter.numberingBegin / 1000)
     }
 
     /// Renditions whose clocks seem further apart do not share dates; milliseconds.
@@ -53,7 +56,8 @@ final class HLSOrigin: Sendable {
                 String(now, radix: 36) + String(state.started, radix: 36)
                 + String(UInt16.random(in: 0...(.max)), radix: 36)
             let new = PackagedStream(
-                name: name, configuration: configuration.segmenter, token: token)
+                name: name, configuration: configuration.segmenter, token: token,
+                firstDiscontinuity: firstDiscontinuity)
             state.streams[name] = new
             return new
         }

@@ -53,10 +53,14 @@ final class PackagedStream: Sendable {
     let name: String
     private let state: Mutex<State>
 
-    init(name: String, configuration: SegmenterConfiguration, token: String) {
+    init(
+        name: String, configuration: SegmenterConfiguration, token: String,
+        firstDiscontinuity: Int
+    ) {
         self.name = name
         let segmenter = Segmenter(
-            configuration: configuration, token: token, clock: Clock.monotonicNanoseconds)
+            configuration: configuration, token: token, firstDiscontinuity: firstDiscontinuity,
+            clock: Clock.monotonicNanoseconds)
         state = Mutex(State(segmenter: segmenter))
     }
 

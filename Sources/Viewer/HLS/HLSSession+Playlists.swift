@@ -41,6 +41,25 @@ extension HLSSession {
         return playlist.serverControl?.canBlockReload ?? false
     }
 
+    /// Sets a viewer of one rendition to it. False where it is not offered: it may be yet.
+    private mutating func findsRendition(_ request: HLSRequest, at time: Double) -> Bool {
+        guard let name = spec.rendition else { return true }
+        if let rung = rungs.firstIndex(where: { $0.name == name }) {
+            algorithm = .fixed(rung: rung)
+            return true
+        }
+        failures += 1
+        if failures < Self.mostFailures {
+            waiting[request.slot.rawValue] = (request, time + 1000)
+        } else {
+            let names = rungs.map(\.name).joined(separator: ", ")
+            end(
+                "\(request.url) offers no rendition '\(name)' to this viewer, only \(names)",
+                at: time)
+        }
+        return false
+    }
+
     mutating func receivePlaylist(
         _ request: HLSRequest, _ response: HLSResponse, at time: Double
     ) {
@@ -53,6 +72,7 @@ extension HLSSession {
                 guard !rungs.isEmpty else {
                     return end("\(request.url) names no rendition that can be played", at: time)
                 }
+                guard findsRendition(request, at: time) else { return }
                 if case .fixed(let rung) = algorithm { reloadRung = min(rung, rungs.count - 1) }
                 reload(at: time)
             case (.entry, .media(let playlist)):

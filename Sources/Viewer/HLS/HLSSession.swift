@@ -5,7 +5,7 @@ import HLS
 /// decisions are `Player`'s. Times are ms from the viewer's join.
 struct HLSSession {
     let spec: HLSViewerSpec
-    let algorithm: AlgorithmName
+    var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
     /// How many segment requests are recorded.

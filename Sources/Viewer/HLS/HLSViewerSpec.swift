@@ -33,6 +33,8 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var maximumLatencyRatio = 3.0
     /// Whether parts are played where the server offers them.
     public var usesParts = true
+    /// Of a fixed viewer, the folder of its rendition's playlist; nil = by the algorithm's number.
+    public var rendition: String?
     /// Whether downloads may be given up for a lower rung.
     public var abandons = true
     /// Reads the frame stamps of what it fetches.

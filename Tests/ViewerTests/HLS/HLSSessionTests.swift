@@ -109,6 +109,22 @@ import Testing
         #expect(session.records.allSatisfy { $0.rung == 1 })
     }
 
+    /// By its name, whatever its place; one that is not offered is waited for a while.
+    @Test func namedRendition() throws {
+        var session = try Self.session("fixed:2") { $0.rendition = "mid" }
+        var origin = Self.vodOrigin(4)
+        origin.play(&session, until: 60_000)
+        #expect(session.records.map(\.rung) == [1, 1, 1, 1])
+        var lost = try Self.session("fixed:0") { $0.rendition = "ultra" }
+        origin = Self.vodOrigin(4)
+        origin.play(&lost, until: 60_000)
+        #expect(origin.names == Array(repeating: "master.m3u8", count: 8))
+        #expect(
+            origin.ended?.reason
+                == "http://h/a/master.m3u8 offers no rendition 'ultra' to this viewer, only low, mid, high"
+        )
+    }
+
     // MARK: Live
 
     private static func liveOrigin(

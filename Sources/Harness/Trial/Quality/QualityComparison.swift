@@ -43,10 +43,14 @@ struct QualityComparison {
         }
         // SSIM's figures of each frame, one a line.
         var count = 0
-        for await case .line(let line) in child.lines() where line.starts(with: "n:".utf8) {
-            count += 1
+        let status = await withTaskCancellationHandler {
+            for await case .line(let line) in child.lines() where line.starts(with: "n:".utf8) {
+                count += 1
+            }
+            return await child.wait()
+        } onCancel: {
+            child.send(signal: SIGKILL)
         }
-        let status = await child.wait()
         killer.cancel()
         let log = (try? String(contentsOfFile: paths[2], encoding: .utf8)) ?? ""
         guard status.isSuccess else {
