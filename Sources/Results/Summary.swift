@@ -23,7 +23,8 @@ public struct ThresholdResult: Codable, Sendable, Equatable {
 public struct Reconciliation: Codable, Sendable, Equatable {
     public var stream: String
     public var rendition: String
-    /// Message payload bytes of the same viewers in the same window.
+    /// Message payload bytes of the same viewers in the same window; HLS: of segments and parts that
+    /// were asked for in it and came whole, at the wire with their HTTP headers.
     public var viewerBytes: Int
     public var wireBytes: Int
     /// nil = RTMP and HTTP-FLV together.

@@ -264,6 +264,7 @@ extension HLSLoopViewer {
         report.isLive = session.isLive
         report.bitrates = session.rungs.map(\.bitrate)
         report.rungNames = session.rungs.map(\.name)
+        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
         if let player = session.player {
             report.playback = HLSPlaybackReport(
                 player.account, player.title, isLive: player.state.isLive,

@@ -208,6 +208,9 @@ public struct HLSViewerReport: Codable, Sendable {
     public var bitrates: [Double] = []
     /// Of those rungs' media playlists, the last folder of the path: usually the rendition's name.
     public var rungNames: [String] = []
+    /// Of those rungs, body bytes of segments and parts that it asked for within the steady window
+    /// and read whole; empty = none.
+    public var windowAnswerBytes: [Int] = []
     public var playback = HLSPlaybackReport()
     public var requests = HLSRequestCounts()
     /// What its player was told of a live stream; nil before it began, and for VOD.
