@@ -126,7 +126,7 @@ final class HTTPTable {
             }
             rows[place, default: .init(rendition: place.rendition, kind: place.kind)].add(row)
         }
-        return rows.values.filter { 
+        return rows.values.filter {
             $0.payloadBytes > 0 || $0.responses > 0 || $0.wholePayloadBytes > 0
         }.sorted {
             ($0.rendition, $0.kind.rawValue) < ($1.rendition, $1.kind.rawValue)

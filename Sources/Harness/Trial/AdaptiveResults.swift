@@ -71,6 +71,8 @@ extension ResultsAssembly {
                 row.timeToFirstByteMilliseconds = record.timeToFirstByte
                 row.transferMilliseconds = record.transferTime
                 row.bytes = record.bytes
+                row.size = record.size
+                row.cut = record.isCut ? 1 : 0
                 row.bufferBeforeSeconds = record.bufferBefore / 1000
                 row.bufferAfterSeconds = record.bufferAfter / 1000
                 row.estimateKilobits = record.estimate
@@ -96,7 +98,7 @@ extension ResultsAssembly {
                 shares[stream, default: [:]][name, default: Share()].bytes += bytes
                 shares[stream]![name]!.viewers.insert(report.index)
             }
-            for record in report.segments where record.abandonedFor == nil {
+            for record in report.segments where record.isWhole {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
                 guard window.contains(time) else { continue }
                 let name = rendition(report.rungNames[record.rung], of: stream)

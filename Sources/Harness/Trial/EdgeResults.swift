@@ -89,7 +89,8 @@ extension ResultsAssembly {
     }
 
     /// Segments that viewers of any edge asked for, with their bytes: the viewers' own record, so
-    /// that the edges' counts are held against another's. Of one that all gave up the part counts.
+    /// that the edges' counts are held against another's. One that all gave up counts whole where the
+    /// server said how long it is, else as much as one of them had.
     private var distinctSegments: [SegmentName: Int] {
         var distinct: [SegmentName: Int] = [:]
         for report in hls where viewerPlan(report.index).edge != nil {
@@ -97,7 +98,7 @@ extension ResultsAssembly {
             for record in report.segments {
                 let name = SegmentName(
                     stream: stream, rung: report.rungNames[record.rung], sequence: record.sequence)
-                distinct[name] = max(distinct[name] ?? 0, record.bytes)
+                distinct[name] = max(distinct[name] ?? 0, record.size ?? record.bytes)
             }
         }
         return distinct
@@ -108,7 +109,7 @@ extension ResultsAssembly {
     private func fetchTimes(_ belongs: (ViewerPlan) -> Bool) -> DelayHistogram {
         var times = DelayHistogram()
         for report in hls where belongs(viewerPlan(report.index)) {
-            for record in report.segments where record.abandonedFor == nil {
+            for record in report.segments where record.isWhole {
                 let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
                 guard window.contains(asked), let wait = record.timeToFirstByte else { continue }
                 times.record(nanoseconds: Int64((wait + record.transferTime) * 1e6))

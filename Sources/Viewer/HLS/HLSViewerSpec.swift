@@ -129,13 +129,20 @@ public struct HLSSegmentRecord: Codable, Sendable, Hashable {
     public var timeToFirstByte: Double?
     /// First byte to last.
     public var transferTime: Double
+    /// Received.
     public var bytes: Int
+    /// Of the whole segment; nil where the server did not say before it ended.
+    public var size: Int?
     public var bufferBefore: Double
     public var bufferAfter: Double
     /// kbit/s; nil before the first estimate.
     public var estimate: Double?
     /// The rung it was given up for; nil = it was not.
     public var abandonedFor: Int?
+    /// Whether it was under way when the viewer left or the observation ended.
+    public var isCut = false
+
+    public var isWhole: Bool { abandonedFor == nil && !isCut }
 }
 
 /// How often a viewer asked for what, and what went wrong.
