@@ -60,6 +60,7 @@ import Viewer
         (summary.edges, summary.distinctSegments, summary.distinctBytes) = (2, 25, 1000)
         (summary.wanBytes, summary.originRequests) = (2000, 50)
         (summary.edgeFetchMilliseconds, summary.originFetchMilliseconds) = (120, 160)
+        summary.fetchSavedMilliseconds = 40
         results.summary.edges = summary
         var figure = CapacityFigure(via: "origin")
         figure.sustainedViewers = 37

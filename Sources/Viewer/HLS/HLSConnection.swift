@@ -98,6 +98,8 @@ struct HLSLoopViewer {
     var localPort = 0
     var receivedBytes = 0
     var mediaBytes = 0
+    /// Of these, in parts.
+    var partBytes = 0
     var atWindowStart: Int?
     var atWindowEnd: Int?
     /// By rung: bodies of segments and parts asked for within the window and read whole.

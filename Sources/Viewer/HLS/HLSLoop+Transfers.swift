@@ -256,6 +256,7 @@ extension HLSLoop {
         viewers[index].connections[slot] = connection
         if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
             viewers[index].mediaBytes += media
+            if case .part? = connection.request?.purpose { viewers[index].partBytes += media }
         }
         if let fault { return broken(index, slot, fault, now) }
         if isWhole { arrived(index, slot, now) }

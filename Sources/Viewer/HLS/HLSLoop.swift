@@ -264,6 +264,7 @@ extension HLSLoopViewer {
         report.endedAtNanoseconds = endedAt
         report.failure = failure
         report.mediaBytes = mediaBytes
+        report.partBytes = partBytes
         report.receivedBytes = receivedBytes
         // Who came later counts all, who was not there any more nothing.
         if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {

@@ -207,6 +207,8 @@ public struct HLSViewerReport: Codable, Sendable {
     /// Body bytes of segments and parts: in all, and within the steady window.
     public var mediaBytes = 0
     public var windowMediaBytes = 0
+    /// Of `mediaBytes`, those of parts.
+    public var partBytes = 0
     /// All bytes read, heads and playlists included.
     public var receivedBytes = 0
     /// Whether the playlist was a live one.
