@@ -101,10 +101,13 @@ public struct CaptureAnalyzer: ~Copyable {
             retainedBytes += flow.currentRetainedBytes - flow.retainedBytes
             flow.retainedBytes = flow.currentRetainedBytes
         }
-        if segment.flags & TCPSegment.rst != 0 { flow.isReset = true }
+        if segment.flags & TCPSegment.rst != 0 {
+            flow.isReset = true
+            if up { flow.response.reset() }
+        }
         if segment.flags & TCPSegment.fin != 0 {
             half.hasFinished = true
-            if !up, !half.reassembler.isWaiting { flow.response.finish() }
+            if !up, !half.reassembler.isWaiting { flow.response.closed() }
         }
     }
 
@@ -145,16 +148,15 @@ public struct CaptureAnalyzer: ~Copyable {
         let (segments, linkBytes) = traffic.add(
             segment, time: time, maximumSegmentSize: flow.maximumSegmentSize)
         traffic.retransmittedBytes = retransmitted
-        if options.window?.contains(time) ?? true {
-            flow.half(up: up).traffic.add(traffic)
-            if case .http = flow.dialect, !up, segments > 0,
-                flow.roles.isEmpty || flow.downstream.isFollowed
-            {
-                flow.response.account(
-                    .init(
-                        offset: offset, length: segment.payloadLength, linkBytes: linkBytes,
-                        retransmitted: retransmitted))
-            }
+        let isInWindow = options.window?.contains(time) ?? true
+        if isInWindow { flow.half(up: up).traffic.add(traffic) }
+        if case .http = flow.dialect, !up, segments > 0,
+            flow.roles.isEmpty || flow.downstream.isFollowed
+        {
+            flow.response.account(
+                .init(
+                    offset: offset, length: segment.payloadLength, linkBytes: linkBytes,
+                    retransmitted: retransmitted, isInWindow: isInWindow))
         }
         guard segments > 0, let role = flow.roles.last else { return }
         if up, role.subscriber == nil {

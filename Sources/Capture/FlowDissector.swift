@@ -68,7 +68,7 @@ enum FlowDissector {
         case .rtmp: isGood = rtmp(bytes, up: up, time, flow, emit)
         case .http where up:
             isGood = flow.requests.receive(bytes) { target, agent, isHead in
-                flow.response.requested(target, isHead: isHead)
+                flow.response.requested(target, isHead: isHead, time: time)
                 flow.agent = agent
                 // Playlists and segments are responses, not streams that are played.
                 let path = target.prefix { $0 != "?" && $0 != "#" }

@@ -4,6 +4,7 @@ struct HTTPResponseDissector {
     struct Request {
         var target: String
         var isHead: Bool
+        var isInWindow: Bool
     }
 
     private enum State {
@@ -58,9 +59,12 @@ struct HTTPResponseDissector {
         self.table = table
     }
 
-    mutating func requested(_ target: String, isHead: Bool) {
+    /// - Parameter time: of capture.
+    mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
-        requests.append(Request(target: target, isHead: isHead))
+        requests.append(
+            Request(
+                target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
     }
 
     /// Attributes a captured packet, after its bytes were received.
@@ -69,8 +73,18 @@ struct HTTPResponseDissector {
         spans.account(packet, known: position, table)
     }
 
-    /// The connection ended, or is followed no more.
+    /// The server has ended the connection.
+    mutating func closed() {
+        if case .rest = state { endResponse() }
+        if let table { spans.settle(table) }
+    }
+
+    /// The client has: where it had read all, it would have ended in order.
+    mutating func reset() { spans.spoil() }
+
+    /// Nothing more comes, or is followed. What goes on is not whole.
     mutating func finish() {
+        spans.end(at: position)
         if case .rest = state { endResponse() }
         if let table { spans.finish(table) }
     }
@@ -127,6 +141,7 @@ struct HTTPResponseDissector {
     mutating func gap(_ length: Int) -> Bool {
         position += length
         text = []
+        spans.spoil()
         if case .playlist = body { body = .other }
         func flvGoesOn() -> Bool {
             if case .flv = body { flv.gap(length) } else { true }
@@ -173,7 +188,7 @@ struct HTTPResponseDissector {
         guard let table else { return }
         spans.begin(
             at: position,
-            entry: isFLV ? nil : table.entry(target: current?.target, server: server))
+            entry: isFLV ? nil : table.entry(target: current?.target, server: server), table)
     }
 
     /// Whether the request asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
@@ -191,7 +206,9 @@ struct HTTPResponseDissector {
         text = []
         body = .other
         state = .header
-        spans.end(at: position)
+        spans.complete(
+            at: position,
+            seconds: current.flatMap { table?.map.duration(of: $0.target, server: server) } ?? 0)
     }
 
     /// The framing is not understood; what follows belongs to nobody until a response is found.
@@ -248,8 +265,10 @@ struct HTTPResponseDissector {
         }
         if let table, !isFLV {
             table.began(
-                table.entry(target: current?.target, server: server), status: code, time: time,
-                target: current?.target, server: server)
+                table.entry(target: current?.target, server: server), status: code, time: time)
+            if code == 200 || code == 206, current.map({ $0.isInWindow && !$0.isHead }) ?? false {
+                spans.count(isRange: code == 206)
+            }
         }
         var fields: [String: String] = [:]
         for field in lines.dropFirst() {

@@ -7,6 +7,21 @@ struct HTTPResponseSpans {
         var end: Int?
         /// An entry of the table; nil = HTTP-FLV, which has rows of its own.
         var entry: Int?
+        /// Asked for in the window, and successful.
+        var counts = false
+        /// It ended as it should; no byte of it was missed, nor refused by the client.
+        var isWhole = false
+        var whole = Whole()
+    }
+
+    /// All of a response, whenever its packets came.
+    struct Whole {
+        var payload = 0
+        var wire = 0
+        var retransmitted = 0
+        var isRange = false
+        /// Of media; 0 = not known.
+        var seconds = 0.0
     }
 
     struct Packet {
@@ -15,6 +30,7 @@ struct HTTPResponseSpans {
         var length: Int
         var linkBytes: Int
         var retransmitted: Int
+        var isInWindow: Bool
     }
 
     /// Responses remembered for retransmissions.
@@ -25,10 +41,31 @@ struct HTTPResponseSpans {
     private var spans: [Span] = []
     private var pending: [Packet] = []
 
-    mutating func begin(at offset: Int, entry: Int?) {
+    mutating func begin(at offset: Int, entry: Int?, _ table: HTTPTable) {
         end(at: offset)
-        if spans.count >= Self.limit { spans.removeFirst() }
+        if spans.count >= Self.limit { book(spans.removeFirst(), table) }
         spans.append(Span(start: offset, end: nil, entry: entry))
+    }
+
+    /// The response that goes on is one to count, once it is whole.
+    mutating func count(isRange: Bool) {
+        guard let last = spans.indices.last, spans[last].end == nil else { return }
+        spans[last].counts = true
+        spans[last].whole.isRange = isRange
+    }
+
+    /// The response that goes on has come to its end.
+    mutating func complete(at offset: Int, seconds: Double) {
+        guard let last = spans.indices.last, spans[last].end == nil else { return }
+        spans[last].isWhole = true
+        spans[last].whole.seconds = seconds
+        end(at: offset)
+    }
+
+    /// Of the latest response the capture or the client has missed something.
+    mutating func spoil() {
+        guard let last = spans.indices.last else { return }
+        spans[last].counts = false
     }
 
     mutating func end(at offset: Int) {
@@ -56,39 +93,57 @@ struct HTTPResponseSpans {
         for packet in ready { settle(packet, table) }
     }
 
-    /// No more comes: what waits is settled by what is known.
-    mutating func finish(_ table: HTTPTable) {
+    /// What waits is settled by what is known.
+    mutating func settle(_ table: HTTPTable) {
         for packet in pending { settle(packet, table) }
         pending = []
     }
 
-    private func settle(_ packet: Packet, _ table: HTTPTable) {
+    /// No more comes.
+    mutating func finish(_ table: HTTPTable) {
+        settle(table)
+        for span in spans { book(span, table) }
+        spans = []
+    }
+
+    private func book(_ span: Span, _ table: HTTPTable) {
+        guard let entry = span.entry, span.counts, span.isWhole else { return }
+        table.add(whole: span.whole, to: entry)
+    }
+
+    private mutating func settle(_ packet: Packet, _ table: HTTPTable) {
         var left = packet.length
         var repeated = packet.retransmitted
         let overhead = packet.linkBytes - packet.length
         var overheadLeft = overhead
         var cursor = packet.offset
         let end = packet.offset + packet.length
-        func take(_ count: Int, _ entry: Int?, isLast: Bool) {
+        func take(_ count: Int, _ entry: Int?, isLast: Bool) -> (wire: Int, again: Int) {
             let share = isLast ? overheadLeft : overhead * count / max(1, packet.length)
             overheadLeft -= share
             let again = min(repeated, count)
             repeated -= again
             left -= count
-            guard let entry else { return }
-            table.add(entry, payload: count, wire: count + share, retransmitted: again)
+            if let entry, packet.isInWindow {
+                table.add(entry, payload: count, wire: count + share, retransmitted: again)
+            }
+            return (count + share, again)
         }
-        for span in spans where cursor < end {
+        for index in spans.indices where cursor < end {
+            let span = spans[index]
             let stop = min(end, span.end ?? end)
             guard stop > cursor, span.start < end else { continue }
             if span.start > cursor {
                 // Older than what is remembered, or between two responses.
-                take(span.start - cursor, table.entry(target: nil, server: ""), isLast: false)
+                _ = take(span.start - cursor, table.entry(target: nil, server: ""), isLast: false)
                 cursor = span.start
             }
-            take(stop - cursor, span.entry, isLast: stop == end)
+            let (wire, again) = take(stop - cursor, span.entry, isLast: stop == end)
+            spans[index].whole.payload += stop - cursor
+            spans[index].whole.wire += wire
+            spans[index].whole.retransmitted += again
             cursor = stop
         }
-        if left > 0 { take(left, table.entry(target: nil, server: ""), isLast: true) }
+        if left > 0 { _ = take(left, table.entry(target: nil, server: ""), isLast: true) }
     }
 }

@@ -14,6 +14,8 @@ final class HTTPTable {
     private struct Entry {
         var owner: Owner
         var row: HTTPTrafficRow
+        /// Responses in `mediaPayloadBytes` whose duration is looked up at the end.
+        var untimed = 0
     }
 
     let map = HTTPResourceMap()
@@ -29,7 +31,11 @@ final class HTTPTable {
     /// The entry for a response to `target`; nil = no request was seen.
     func entry(target: String?, server: String) -> Int {
         guard let target else { return entry(.nobody(.other)) }
-        if let place = map.place(of: target, server: server) { return entry(.place(place)) }
+        let place = map.place(of: target, server: server)
+        // Of a part that is only hinted, a playlist tells the duration later.
+        let isHinted =
+            place?.kind == .part && map.duration(of: target, server: server) == 0
+        if let place, !isHinted { return entry(.place(place)) }
         if unresolved < Self.unresolvedLimit {
             let cut = String(
                 decoding: target.utf8.prefix(HTTPResourceMap.pathLimit), as: UTF8.self)
@@ -37,6 +43,8 @@ final class HTTPTable {
         }
         return entry(owner(target, server))
     }
+
+    func isInWindow(_ time: Int64) -> Bool { window?.contains(time) ?? true }
 
     private func entry(_ owner: Owner) -> Int {
         if let known = indices[owner] { return known }
@@ -69,15 +77,26 @@ final class HTTPTable {
     }
 
     /// A response's header came at `time`.
-    ///
-    /// - Parameter target: of its request.
-    func began(_ index: Int, status: Int, time: Int64, target: String?, server: String) {
-        guard window?.contains(time) ?? true else { return }
+    func began(_ index: Int, status: Int, time: Int64) {
+        guard isInWindow(time) else { return }
         entries[index].row.responses += 1
         if status >= 400 { entries[index].row.failures += 1 }
-        // What a playlist lists later is looked up at the end; a range holds who knows how much.
-        guard status == 200, let target, case .place = entries[index].owner else { return }
-        entries[index].row.mediaSeconds += map.duration(of: target, server: server)
+    }
+
+    /// A response that counts came whole.
+    func add(whole response: HTTPResponseSpans.Whole, to index: Int) {
+        let payload = response.payload - response.retransmitted
+        entries[index].row.wholePayloadBytes += payload
+        // A range holds who knows how much.
+        guard !response.isRange else { return }
+        if case .path = entries[index].owner {
+            entries[index].untimed += 1
+        } else {
+            guard response.seconds > 0 else { return }
+            entries[index].row.mediaSeconds += response.seconds
+        }
+        entries[index].row.mediaPayloadBytes += payload
+        entries[index].row.mediaWireBytes += response.wire
     }
 
     func add(_ index: Int, payload: Int, wire: Int, retransmitted: Int) {
@@ -94,9 +113,9 @@ final class HTTPTable {
             var row = entry.row
             if case .path(let server, let target) = owner {
                 owner = self.owner(target, server)
-                row.mediaSeconds +=
-                    Double(row.responses - row.failures)
-                    * map.duration(of: target, server: server)
+                let seconds = map.duration(of: target, server: server)
+                row.mediaSeconds = Double(entry.untimed) * seconds
+                if seconds == 0 { (row.mediaPayloadBytes, row.mediaWireBytes) = (0, 0) }
             }
             let place: HTTPResourceMap.Place
             switch owner {
@@ -107,7 +126,9 @@ final class HTTPTable {
             }
             rows[place, default: .init(rendition: place.rendition, kind: place.kind)].add(row)
         }
-        return rows.values.filter { $0.payloadBytes > 0 || $0.responses > 0 }.sorted {
+        return rows.values.filter {
+            $0.payloadBytes > 0 || $0.responses > 0 || $0.wholePayloadBytes > 0
+        }.sorted {
             ($0.rendition, $0.kind.rawValue) < ($1.rendition, $1.kind.rawValue)
         }
     }

@@ -26,9 +26,16 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
     public var wireBytes = 0
     /// Payload bytes that the capture had seen before.
     public var retransmittedBytes = 0
-    /// Media that the answered segments or parts hold, as the captured playlists state it: of
-    /// responses that began, given-up ones included.
+    /// Of successful responses that were asked for in the window and that the client took whole:
+    /// all their payload, wherever their packets fall, each byte once.
+    public var wholePayloadBytes = 0
+    /// Media that those of status 200 hold, as the captured playlists state it; what these do not
+    /// tell is not in, nor in the bytes below.
     public var mediaSeconds = 0.0
+    /// Payload of these responses, each byte once.
+    public var mediaPayloadBytes = 0
+    /// The same with headers as in `wireBytes`, and what was sent again.
+    public var mediaWireBytes = 0
 
     public init(rendition: String, kind: HTTPResourceKind) {
         self.rendition = rendition
@@ -41,7 +48,10 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
         payloadBytes += other.payloadBytes
         wireBytes += other.wireBytes
         retransmittedBytes += other.retransmittedBytes
+        wholePayloadBytes += other.wholePayloadBytes
         mediaSeconds += other.mediaSeconds
+        mediaPayloadBytes += other.mediaPayloadBytes
+        mediaWireBytes += other.mediaWireBytes
     }
 }
 

@@ -39,22 +39,27 @@ struct EdgeReport {
     /// What the figures mean, in lines.
     var words: String {
         guard let summary else { return "" }
-        var lines = [
-            "  \(summary.distinctSegments) distinct segments "
-                + "(\(Figure.bytes(summary.distinctBytes))) through \(summary.edges) edges: "
-                + "\(Figure.bytes(summary.wanBytes)) from the origin = "
-                + "\(Figure.percent(summary.wanRatio)) of segments × edges; "
-                + "\(Figure.number(summary.requestsPerSegment, digits: 2)) origin requests a segment"
-        ]
+        var lines: [String] = []
+        if summary.wanRatio != nil {
+            lines.append(
+                "  \(summary.distinctSegments) distinct segments "
+                    + "(\(Figure.bytes(summary.distinctBytes))) through \(summary.edges) edges: "
+                    + "\(Figure.bytes(summary.wanBytes)) from the origin = "
+                    + "\(Figure.percent(summary.wanRatio)) of segments × edges; "
+                    + "\(Figure.number(summary.requestsPerSegment, digits: 2)) origin requests a segment"
+            )
+        }
         if let near = summary.edgeFetchMilliseconds {
             var line = "  segment fetch time p50: \(Figure.number(near)) ms from edges"
             if let far = summary.originFetchMilliseconds {
-                line +=
-                    ", \(Figure.number(far)) ms from the origin: "
-                    + "\(Figure.number(far - near)) ms saved"
+                line += ", \(Figure.number(far)) ms from the origin"
+            }
+            if let saved = summary.fetchSavedMilliseconds {
+                line += ": \(Figure.number(saved)) ms saved between groups alike but for the way"
             }
             lines.append(line)
         }
+        lines += (summary.withheld ?? []).map { "  \($0)" }
         return lines.map { $0 + "\n" }.joined()
     }
 }

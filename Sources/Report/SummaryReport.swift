@@ -104,6 +104,9 @@ public struct SummaryReport: Sendable {
             ])
         }
         return "RECONCILIATION (payload of the same viewers in the same window)\n" + table.text
+            + (all.contains { $0.playProtocol == "hls" }
+                ? "  hls: segments and parts asked for in the window and fetched whole; "
+                    + "the wire's with HTTP headers\n" : "")
     }
 
     private var health: String {

@@ -54,10 +54,12 @@ public struct RenditionRow: CSVRow, Equatable {
         .init("viewers", \.viewers, "Viewers the row covers; under churn, sessions."),
         .init(
             "wire_kbps", \.wireKilobits, unit: "kbit/s",
-            "Downstream L2 bytes of one copy, retransmissions in, pure acknowledgements out."),
+            "Downstream L2 bytes of one copy, retransmissions in, pure acknowledgements out. HLS: of segments and parts asked for in the window that came whole, wherever their packets fall, per second of media in them; so are payload_kbps and mux_overhead at the wire and the edges."
+        ),
         .init(
             "payload_kbps", \.payloadKilobits, unit: "kbit/s",
-            "Audio and video message payload of one copy: all bytes over all viewers' time."),
+            "Audio and video message payload of one copy: all bytes over all viewers' time. HLS: HTTP headers and bodies, each byte once."
+        ),
         .init(
             "delay_p50_ms", \.delayP50Milliseconds, unit: "ms",
             "Median delay: from the intended time (viewer), through the server (wire). HLS: until the read that brought the frame's last byte to the probe, playlist reloads and fetching in it."
@@ -89,7 +91,8 @@ public struct RenditionRow: CSVRow, Equatable {
             "Bit rate the source was configured with."),
         .init(
             "payload_bytes", \.payloadBytes, unit: "bytes",
-            "Payload bytes of all viewers in the window."),
+            "Payload bytes of all viewers in the window. HLS viewers: bodies of segments and parts that they asked for in it and read whole."
+        ),
         .init(
             "viewer_share", \.viewerShare,
             "Share of the adaptive viewers' segments that were of this rendition, 0 to 1."),
@@ -110,7 +113,7 @@ public struct RenditionRow: CSVRow, Equatable {
             "HLS: L2 bytes of segments, parts and initialization sections in the window."),
         .init(
             "mux_overhead", \.muxOverhead,
-            "HLS: payload_kbps over the RTMP message payload per second of media into the server, less 1."
+            "HLS: payload_kbps over the RTMP message payload per second of media into the server in the window, less 1; without retransmissions and what was not fetched whole."
         ),
         .init(
             "playlist_wire_bytes", \.playlistWireBytes, unit: "bytes",

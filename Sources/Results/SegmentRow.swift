@@ -15,6 +15,8 @@ public struct SegmentRow: CSVRow, Equatable {
     public var bufferAfterSeconds: Double?
     public var estimateKilobits: Double?
     public var abandonedFor: Int?
+    public var size: Int?
+    public var cut: Int?
 
     public init() {}
 
@@ -39,7 +41,9 @@ public struct SegmentRow: CSVRow, Equatable {
         .init(
             "transfer_ms", \.transferMilliseconds, unit: "ms",
             "From the first byte to the last, less what was spent waiting for media to be made."),
-        .init("bytes", \.bytes, unit: "bytes", "Received; of an abandoned download a part."),
+        .init(
+            "bytes", \.bytes, unit: "bytes",
+            "Received; of a download that was abandoned or cut a part."),
         .init(
             "buffer_before_s", \.bufferBeforeSeconds, unit: "s", "Buffer level at the request."),
         .init("buffer_after_s", \.bufferAfterSeconds, unit: "s", "Buffer level at the end."),
@@ -50,5 +54,12 @@ public struct SegmentRow: CSVRow, Equatable {
         .init(
             "media_s", \.mediaSeconds, unit: "s",
             "When the segment began at the encoder; renditions agree on it. Runs only."),
+        .init(
+            "size", \.size, unit: "bytes",
+            "Of the whole segment; empty where the server did not say. Runs only."),
+        .init(
+            "cut", \.cut,
+            "1 = it was under way when the viewer left or the run ended, 0 = it was not. Runs only."
+        ),
     ]
 }

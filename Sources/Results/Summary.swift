@@ -23,7 +23,8 @@ public struct ThresholdResult: Codable, Sendable, Equatable {
 public struct Reconciliation: Codable, Sendable, Equatable {
     public var stream: String
     public var rendition: String
-    /// Message payload bytes of the same viewers in the same window.
+    /// Message payload bytes of the same viewers in the same window; HLS: of segments and parts that
+    /// were asked for in it and came whole, at the wire with their HTTP headers.
     public var viewerBytes: Int
     public var wireBytes: Int
     /// nil = RTMP and HTTP-FLV together.
@@ -86,7 +87,7 @@ public struct GeneratorHealth: Codable, Sendable, Equatable {
 /// What the edges of a run spared the origin; whole run, segments only.
 public struct EdgeSummary: Codable, Sendable, Equatable {
     public var edges = 0
-    /// That viewers of any edge asked for, and their bytes.
+    /// That viewers of any edge asked for, and their bytes; 0 where they fetched parts.
     public var distinctSegments = 0
     public var distinctBytes = 0
     /// That the edges read from the origin, and how often they asked.
@@ -95,6 +96,10 @@ public struct EdgeSummary: Codable, Sendable, Equatable {
     /// Medians of the time to fetch a segment in the steady window; nil where nobody did so.
     public var edgeFetchMilliseconds: Double?
     public var originFetchMilliseconds: Double?
+    /// Their difference between groups that are alike but for their way.
+    public var fetchSavedMilliseconds: Double?
+    /// Why figures are not given.
+    public var withheld: [String]?
 
     public init() {}
 

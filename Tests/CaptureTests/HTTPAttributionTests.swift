@@ -293,6 +293,77 @@ struct HTTPAttributionTests {
         #expect(rows.values.first?.responses == 1)
     }
 
+    /// Rates are of responses, not of packets: neither the window's edges nor what was given up, left
+    /// behind or sent again show in them.
+    @Test func wholeResponses() throws {
+        var session = Session()
+        let bytes = Session.response(Self.media(3_000))
+        let length = bytes.count
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        // Asked for before the window, answered in it.
+        session.request("/hls/a/s1.m4s")
+        let from = session.script.now
+        session.answer(bytes)
+        // Whole, its last packets after the window, one of them twice.
+        session.request("/hls/a/s1.m4s")
+        session.answer(Array(bytes[..<2_000]))
+        let until = session.script.now
+        let again = session.connection
+        session.answer(Array(bytes[2_000...]))
+        session.script.add(
+            PacketScript.tcp(again, up: false, flags: 0x18, payload: Array(bytes[2_000..<2_500])))
+        var options = CaptureOptions()
+        options.window = from..<until
+        let row = try #require(session.rows(options)["/hls/a/index.m3u8 segment"])
+        #expect(row.payloadBytes == length + 2_000)
+        #expect(row.wholePayloadBytes == length && row.mediaPayloadBytes == length)
+        #expect(row.mediaSeconds == 2 && row.retransmittedBytes == 0)
+        #expect(row.mediaWireBytes == length + 500 + 5 * 66)
+    }
+
+    @Test(
+        "what the client gave up, what goes on at the end and what was not captured is not whole",
+        arguments: ["reset", "cut", "hole", "range", "closed"])
+    func partResponses(fate: String) throws {
+        var session = Session()
+        let bytes = Session.response(
+            Self.media(3_000), status: fate == "range" ? "206 Partial Content" : "200 OK")
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        session.get("/hls/a/s1.m4s", bytes)
+        session.request("/hls/a/s1.m4s")
+        let first = session.script.packets.count
+        session.answer(fate == "cut" ? Array(bytes[..<2_500]) : bytes)
+        switch fate {
+        case "reset":
+            session.script.add(PacketScript.tcp(session.connection, up: true, flags: 0x14))
+        case "closed":
+            session.script.add(PacketScript.tcp(session.connection, up: true, flags: 0x11))
+        case "hole": session.script.packets.remove(at: first + 1)
+        default: break
+        }
+        let row = try #require(session.rows()["/hls/a/index.m3u8 segment"])
+        let whole = ["range", "closed"].contains(fate) ? 2 : 1
+        #expect(row.wholePayloadBytes == whole * bytes.count)
+        let timed = fate == "range" ? 0 : whole
+        #expect(row.mediaSeconds == 2 * Double(timed))
+        #expect(row.mediaPayloadBytes == timed * bytes.count)
+    }
+
+    /// A part is asked for by its hint; how long it is a playlist says once it is there.
+    @Test func hintedParts() throws {
+        var session = Session()
+        session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
+        let part = Session.response(Self.media(700))
+        session.get("/hls/a/s2.1.m4s", part)
+        #expect(session.rows()["/hls/a/index.m3u8 part"]?.mediaPayloadBytes == 0)
+        let next = String(decoding: Self.playlist, as: UTF8.self).replacing(
+            "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=", with: "#EXT-X-PART:DURATION=0.5,URI=")
+        session.get("/hls/a/index.m3u8", Session.response(Array(next.utf8)))
+        session.get("/hls/a/s2.1.m4s", part)
+        let row = try #require(session.rows()["/hls/a/index.m3u8 part"])
+        #expect(row.mediaSeconds == 1 && row.mediaPayloadBytes == 2 * part.count)
+    }
+
     /// A capture of any server names as many paths as it likes.
     @Test func tablesAreBounded() {
         let map = HTTPResourceMap()

@@ -158,6 +158,7 @@ import Viewer
         ) -> HTTPTrafficRow {
             var row = HTTPTrafficRow(rendition: rendition, kind: kind)
             (row.wireBytes, row.payloadBytes, row.mediaSeconds) = (bytes + 10, bytes, seconds)
+            row.wholePayloadBytes = bytes - 100
             return row
         }
         let all = HTTPRendition.all(
@@ -172,6 +173,7 @@ import Viewer
             ], plan)
         #expect(all.map(\.rendition) == ["hi", "lo", HTTPTrafficRow.unattributed, "all"])
         let low = try #require(all.first { $0.rendition == "lo" })
+        #expect(low.wholePayloadBytes == 1300)
         #expect(low.mediaSeconds == 6 && low.wireBytes == 1520 && low.otherWireBytes == 80)
         let nobody = try #require(all.first { $0.stream.isEmpty })
         #expect(nobody.payloadBytes + nobody.otherPayloadBytes == 77)

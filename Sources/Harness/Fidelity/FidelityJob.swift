@@ -262,7 +262,7 @@ private struct SegmentSizes {
             guard let known = streams[name] else { continue }
             streams[name]?.first = min(known.first, begun)
         }
-        for row in rows where row.abandonedFor == nil {
+        for row in rows where row.abandonedFor == nil && row.cut != 1 {
             guard let viewer = row.viewer, let rung = row.rung, let begun = row.mediaSeconds,
                 let bytes = row.bytes, bytes > 0
             else { continue }

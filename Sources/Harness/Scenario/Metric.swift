@@ -46,14 +46,15 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     /// Share of the edges' requests that cost none of the origin's, 0…1, by kind.
     case edgeHitRatio = "edge_hit_ratio"
     /// Segment bytes that edges read from the origin over those of the distinct segments that
-    /// their viewers asked for, times the number of edges; 1 is ideal.
+    /// their viewers asked for, times the number of edges; 1 is ideal. Not where parts are fetched.
     case wanSegmentRatio = "wan_segment_ratio"
     /// Segment requests of the edges at the origin for each distinct segment; ideally the number of
-    /// edges.
+    /// edges. Not where parts are fetched.
     case originRequestsPerSegment = "origin_requests_per_segment"
     /// From a segment's request to its last byte, of adaptive viewers in the window.
     case fetchMilliseconds = "fetch_ms"
-    /// Median of `fetch_ms` of viewers at the origin less that of viewers at edges.
+    /// Median of `fetch_ms` of viewers at the origin less that of viewers at edges, between groups
+    /// alike in stream, rendition or algorithm, and link; of several such pairs the mean.
     case fetchSavedMilliseconds = "fetch_saved_ms"
     /// Viewers in the last five seconds in which four of five segments due were fetched, half of
     /// them within their own duration, under a load that grows; by way, where the server's uplink

@@ -51,6 +51,20 @@ enum ThresholdRules {
         if threshold.metric.isOfEdges || vantages == ["edge"], scenario.stack.edges == nil {
             return ["\(threshold.selector) needs edges: add stack.edges, such as {count: 2}"]
         }
+        if [.wanSegmentRatio, .originRequestsPerSegment].contains(threshold.metric),
+            scenario.hasPartsThroughEdges
+        {
+            return [
+                "\(threshold.selector) has no figure where stack.hls.part makes viewers fetch parts; "
+                    + "take wan_bytes{via:edge}, or give the groups at edges parts: false"
+            ]
+        }
+        if threshold.metric == .fetchSavedMilliseconds, scenario.pairedGroups.isEmpty {
+            return [
+                "\(threshold.selector) needs two HLS groups, one of them with via: origin, that agree "
+                    + "in stream, rendition or algorithm, and link"
+            ]
+        }
         if threshold.metric.isOfEncoders {
             return scenario.encodes(threshold.tags)
                 ? [] : ["\(threshold.selector) needs a stream with a ladder that has it"]

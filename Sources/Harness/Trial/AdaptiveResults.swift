@@ -71,6 +71,8 @@ extension ResultsAssembly {
                 row.timeToFirstByteMilliseconds = record.timeToFirstByte
                 row.transferMilliseconds = record.transferTime
                 row.bytes = record.bytes
+                row.size = record.size
+                row.cut = record.isCut ? 1 : 0
                 row.bufferBeforeSeconds = record.bufferBefore / 1000
                 row.bufferAfterSeconds = record.bufferAfter / 1000
                 row.estimateKilobits = record.estimate
@@ -80,7 +82,8 @@ extension ResultsAssembly {
         }
     }
 
-    /// What the adaptive viewers had of each rendition: segments requested in the steady window.
+    /// What the adaptive viewers had of each rendition: segments requested in the steady window, and
+    /// the bytes of what they asked for in it and read whole.
     func adaptiveRenditionRows(of reports: [HLSViewerReport]) -> [RenditionRow] {
         struct Share {
             var viewers: Set<Int> = []
@@ -90,12 +93,16 @@ extension ResultsAssembly {
         var shares: [String: [String: Share]] = [:]
         for report in reports {
             let stream = viewerPlan(report.index).stream
-            for record in report.segments where record.abandonedFor == nil {
+            for (folder, bytes) in zip(report.rungNames, report.windowAnswerBytes) where bytes > 0 {
+                let name = rendition(folder, of: stream)
+                shares[stream, default: [:]][name, default: Share()].bytes += bytes
+                shares[stream]![name]!.viewers.insert(report.index)
+            }
+            for record in report.segments where record.isWhole {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
                 guard window.contains(time) else { continue }
                 let name = rendition(report.rungNames[record.rung], of: stream)
                 shares[stream, default: [:]][name, default: Share()].segments += 1
-                shares[stream]![name]!.bytes += record.bytes
                 shares[stream]![name]!.viewers.insert(report.index)
             }
         }
@@ -117,7 +124,7 @@ extension ResultsAssembly {
                     .bitrate?.kilobitsPerSecond
                 row.viewers = share.viewers.count
                 row.payloadBytes = share.bytes
-                row.viewerShare = Double(share.segments) / Double(all)
+                row.viewerShare = Double(share.segments) / Double(max(1, all))
                 return row
             }.sorted { ($0.nominalKilobits ?? 0) > ($1.nominalKilobits ?? 0) }
         }

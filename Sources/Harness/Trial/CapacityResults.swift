@@ -57,7 +57,7 @@ extension ResultsAssembly {
     ) -> DelayHistogram {
         var times = DelayHistogram()
         for report in viewers {
-            for record in report.segments where record.abandonedFor == nil {
+            for record in report.segments where record.isWhole {
                 let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
                 guard asked >= from, asked < end else { continue }
                 let wait = (record.timeToFirstByte ?? 0) + record.transferTime

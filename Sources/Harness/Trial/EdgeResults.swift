@@ -46,10 +46,14 @@ extension ResultsAssembly {
             row(.playlist, \.playlists), row(.initialization, \.initializations),
             row(.segment, \.segments), row(.part, \.parts),
         ].compactMap { $0 }
-        // Viewers count the bytes of segments and parts together.
-        let bytes = direct.reduce(0) { $0 + $1.mediaBytes }
-        if let place = rows.firstIndex(where: { $0.kind == "segment" || $0.kind == "part" }) {
-            (rows[place].clientBytes, rows[place].originBytes) = (bytes, bytes)
+        let parts = direct.reduce(0) { $0 + $1.partBytes }
+        let bytes = [
+            EdgeKind.segment.rawValue: direct.reduce(0) { $0 + $1.mediaBytes } - parts,
+            EdgeKind.part.rawValue: parts,
+        ]
+        for place in rows.indices {
+            let own = bytes[rows[place].kind]
+            (rows[place].clientBytes, rows[place].originBytes) = (own, own)
         }
         return rows
     }
@@ -73,13 +77,44 @@ extension ResultsAssembly {
             summary.wanBytes += counts.originBytes
             summary.originRequests += counts.originRequests
         }
-        let distinct = distinctSegments
-        summary.distinctSegments = distinct.count
-        summary.distinctBytes = distinct.values.reduce(0, +)
+        var withheld: [String] = []
+        if hasPartsThroughEdges {
+            withheld.append(
+                "viewers at edges fetched parts: no ratio of WAN bytes or requests to segments")
+        } else {
+            let distinct = distinctSegments
+            summary.distinctSegments = distinct.count
+            summary.distinctBytes = distinct.values.reduce(0, +)
+        }
         summary.edgeFetchMilliseconds = fetchTimes { $0.edge != nil }.milliseconds(atPercentile: 50)
         summary.originFetchMilliseconds = fetchTimes { $0.edge == nil }
             .milliseconds(atPercentile: 50)
+        summary.fetchSavedMilliseconds = fetchSavedMilliseconds
+        if summary.fetchSavedMilliseconds == nil, summary.edgeFetchMilliseconds != nil,
+            summary.originFetchMilliseconds != nil
+        {
+            withheld.append(
+                "no time saved: no group at the edges and one at the origin agree in stream, "
+                    + "rendition or algorithm, and link")
+        }
+        summary.withheld = withheld.isEmpty ? nil : withheld
         return summary
+    }
+
+    private var hasPartsThroughEdges: Bool {
+        edges.contains { ($0.status.kinds[EdgeKind.part.rawValue]?.requests ?? 0) > 0 }
+            || hls.contains { viewerPlan($0.index).edge != nil && $0.requests.parts > 0 }
+    }
+
+    /// The mean over pairs of groups; nil where none can be compared.
+    private var fetchSavedMilliseconds: Double? {
+        let saved = scenario.pairedGroups.compactMap { pair -> Double? in
+            let near = fetchTimes { pair.edge.contains($0.group) }.milliseconds(atPercentile: 50)
+            let far = fetchTimes { pair.origin.contains($0.group) }.milliseconds(atPercentile: 50)
+            guard let near, let far else { return nil }
+            return far - near
+        }
+        return saved.isEmpty ? nil : saved.reduce(0, +) / Double(saved.count)
     }
 
     private struct SegmentName: Hashable {
@@ -89,7 +124,8 @@ extension ResultsAssembly {
     }
 
     /// Segments that viewers of any edge asked for, with their bytes: the viewers' own record, so
-    /// that the edges' counts are held against another's. Of one that all gave up the part counts.
+    /// that the edges' counts are held against another's. One that all gave up counts whole where the
+    /// server said how long it is, else as much as one of them had.
     private var distinctSegments: [SegmentName: Int] {
         var distinct: [SegmentName: Int] = [:]
         for report in hls where viewerPlan(report.index).edge != nil {
@@ -97,7 +133,7 @@ extension ResultsAssembly {
             for record in report.segments {
                 let name = SegmentName(
                     stream: stream, rung: report.rungNames[record.rung], sequence: record.sequence)
-                distinct[name] = max(distinct[name] ?? 0, record.bytes)
+                distinct[name] = max(distinct[name] ?? 0, record.size ?? record.bytes)
             }
         }
         return distinct
@@ -108,7 +144,7 @@ extension ResultsAssembly {
     private func fetchTimes(_ belongs: (ViewerPlan) -> Bool) -> DelayHistogram {
         var times = DelayHistogram()
         for report in hls where belongs(viewerPlan(report.index)) {
-            for record in report.segments where record.abandonedFor == nil {
+            for record in report.segments where record.isWhole {
                 let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
                 guard window.contains(asked), let wait = record.timeToFirstByte else { continue }
                 times.record(nanoseconds: Int64((wait + record.transferTime) * 1e6))
@@ -153,9 +189,7 @@ extension ResultsAssembly {
         }
         add(.wanSegmentRatio, summary.wanRatio)
         add(.originRequestsPerSegment, summary.requestsPerSegment)
-        if let far = summary.originFetchMilliseconds, let near = summary.edgeFetchMilliseconds {
-            add(.fetchSavedMilliseconds, far - near)
-        }
+        add(.fetchSavedMilliseconds, summary.fetchSavedMilliseconds)
         return samples
     }
 }

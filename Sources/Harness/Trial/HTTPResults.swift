@@ -12,7 +12,10 @@ struct HTTPRendition {
     var wireBytes = 0
     var payloadBytes = 0
     var retransmittedBytes = 0
-    /// Of segments and parts alone, and the media that they hold.
+    /// Of segments and parts alone that were asked for in the window and came whole: payload, each
+    /// byte once.
+    var wholePayloadBytes = 0
+    /// Of these, those that hold a known time of media, and that time.
     var mediaWireBytes = 0
     var mediaPayloadBytes = 0
     var mediaSeconds = 0.0
@@ -24,8 +27,9 @@ struct HTTPRendition {
         retransmittedBytes += row.retransmittedBytes
         switch row.kind {
         case .segment, .part:
-            mediaWireBytes += row.wireBytes
-            mediaPayloadBytes += row.payloadBytes
+            wholePayloadBytes += row.wholePayloadBytes
+            mediaWireBytes += row.mediaWireBytes
+            mediaPayloadBytes += row.mediaPayloadBytes
             mediaSeconds += row.mediaSeconds
             wireBytes += row.wireBytes
             payloadBytes += row.payloadBytes
@@ -108,7 +112,8 @@ extension ResultsAssembly {
         }
     }
 
-    /// Bodies that the viewers had against what the wire carried of them, HTTP headers included.
+    /// Segments and parts that were asked for in the window and came whole: bodies that the viewers
+    /// had against what the wire carried of them, HTTP headers included and each byte once.
     /// Where there are edges, of their viewers: to the server's port the edges come as well.
     func httpReconciliation(
         _ http: (server: [HTTPRendition], edges: [HTTPRendition])
@@ -117,7 +122,7 @@ extension ResultsAssembly {
         let viewers = adaptiveRenditionRows(
             of: hasEdges ? hls.filter { viewerPlan($0.index).edge != nil } : hls)
         return (hasEdges ? http.edges : http.server).compactMap { item in
-            guard !item.stream.isEmpty, item.mediaPayloadBytes > 0,
+            guard !item.stream.isEmpty, item.wholePayloadBytes > 0,
                 let seen = viewers.first(where: {
                     $0.stream == item.stream && $0.rendition == item.rendition
                         && $0.playProtocol == "hls" && $0.vantage == "viewer"
@@ -125,7 +130,7 @@ extension ResultsAssembly {
             else { return nil }
             return Reconciliation(
                 stream: item.stream, rendition: item.rendition, viewerBytes: seen,
-                wireBytes: item.mediaPayloadBytes - item.retransmittedBytes, playProtocol: "hls")
+                wireBytes: item.wholePayloadBytes, playProtocol: "hls")
         }
     }
 }

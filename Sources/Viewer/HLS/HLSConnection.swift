@@ -16,6 +16,8 @@ struct HLSConnection {
     /// What is still to be sent, and when.
     var text: [UInt8] = []
     var sendAt: Int64?
+    /// When the request went out.
+    var sentAt: Int64 = 0
     /// The socket may hold bytes; false once it has been read empty.
     var isReadable = false
     /// It has carried a request before: the server may have closed it meanwhile.
@@ -96,8 +98,12 @@ struct HLSLoopViewer {
     var localPort = 0
     var receivedBytes = 0
     var mediaBytes = 0
+    /// Of these, in parts.
+    var partBytes = 0
     var atWindowStart: Int?
     var atWindowEnd: Int?
+    /// By rung: bodies of segments and parts asked for within the window and read whole.
+    var windowAnswerBytes: [Int: Int] = [:]
     /// When it is served next at the latest.
     var wakeAt = Int64.max
 

@@ -123,6 +123,7 @@ extension HLSLoop {
     private func send(_ index: Int, _ slot: Int, _ now: Int64) {
         let connection = viewers[index].connections[slot]
         viewers[index].connections[slot].sendAt = nil
+        viewers[index].connections[slot].sentAt = now
         let sent = connection.text.withUnsafeBytes {
             Glibc.send(connection.fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
@@ -255,6 +256,7 @@ extension HLSLoop {
         viewers[index].connections[slot] = connection
         if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
             viewers[index].mediaBytes += media
+            if case .part? = connection.request?.purpose { viewers[index].partBytes += media }
         }
         if let fault { return broken(index, slot, fault, now) }
         if isWhole { arrived(index, slot, now) }
@@ -265,7 +267,14 @@ extension HLSLoop {
     /// The last byte is read; the answer counts once it has arrived.
     private func arrived(_ index: Int, _ slot: Int, _ now: Int64) {
         viewers[index].connections[slot].state = .idle
-        let time = viewers[index].connections[slot].lastByteAt
+        let connection = viewers[index].connections[slot]
+        if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
+            window?.contains(connection.sentAt) ?? false,
+            let rung = viewers[index].session.wanted?.rung
+        {
+            viewers[index].windowAnswerBytes[rung, default: 0] += connection.received
+        }
+        let time = connection.lastByteAt
         viewers[index].arrivals.append((max(time, now), HLSRequest.Slot.allCases[slot]))
     }
 

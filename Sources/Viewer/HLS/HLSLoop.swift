@@ -191,7 +191,7 @@ final class HLSLoop: @unchecked Sendable {
 
     func leave(_ index: Int, _ reason: String?, _ now: Int64) {
         guard viewers[index].isPresent else { return }
-        viewers[index].session.stop(at: viewers[index].milliseconds(now))
+        viewers[index].stop(now)
         viewers[index].failure = reason
         viewers[index].endedAt = now
         viewers[index].wakeAt = .max
@@ -233,9 +233,7 @@ final class HLSLoop: @unchecked Sendable {
         let now = Clock.monotonicNanoseconds()
         var reports: [HLSViewerReport] = []
         for index in viewers.indices {
-            if viewers[index].isPresent {
-                viewers[index].session.stop(at: viewers[index].milliseconds(now))
-            }
+            if viewers[index].isPresent { viewers[index].stop(now) }
             for slot in 0...1 { viewers[index].connections[slot].close() }
             reports.append(viewers[index].report)
         }
@@ -248,6 +246,16 @@ final class HLSLoop: @unchecked Sendable {
 }
 
 extension HLSLoopViewer {
+    mutating func stop(_ now: Int64) {
+        let connection = connections[HLSRequest.Slot.media.rawValue]
+        let isBegun = connection.firstByteAt > 0
+        let isAnswer = isBegun && connection.head?.isSuccess ?? false
+        session.stop(
+            at: milliseconds(now), received: isAnswer ? connection.received : 0,
+            total: isAnswer ? connection.head?.contentLength : nil,
+            firstByte: isBegun ? milliseconds(min(now, connection.firstByteAt)) : .nan)
+    }
+
     var report: HLSViewerReport {
         var report = HLSViewerReport(index: session.spec.index)
         report.localPort = localPort
@@ -256,6 +264,7 @@ extension HLSLoopViewer {
         report.endedAtNanoseconds = endedAt
         report.failure = failure
         report.mediaBytes = mediaBytes
+        report.partBytes = partBytes
         report.receivedBytes = receivedBytes
         // Who came later counts all, who was not there any more nothing.
         if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {
@@ -264,6 +273,7 @@ extension HLSLoopViewer {
         report.isLive = session.isLive
         report.bitrates = session.rungs.map(\.bitrate)
         report.rungNames = session.rungs.map(\.name)
+        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
         if let player = session.player {
             report.playback = HLSPlaybackReport(
                 player.account, player.title, isLive: player.state.isLive,

@@ -153,13 +153,27 @@ extension HLSSession {
         let action = player?.completed(
             bits: bits, transferTime: transfer, timeToFirstByte: firstByte - requestedAt,
             elapsed: time - requestedAt, at: time)
-        record(rung, firstByte: firstByte, transfer: transfer, bytes: bytes, abandonedFor: nil)
+        record(rung, firstByte: firstByte, transfer: transfer, bytes: bytes, size: bytes)
         wanted = nil
         act(action, at: time)
     }
 
+    /// The segment that is under way at the end, of which parts may be there.
+    mutating func recordCut(received: Int, total: Int?, firstByte: Double, at time: Double) {
+        guard let (_, rung) = wanted else { return }
+        let purpose = inFlight[HLSRequest.Slot.media.rawValue]?.purpose
+        guard purpose?.isMedia ?? false || nextPart > 0 else { return }
+        record(
+            rung, firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,
+            transfer: partial.transfer + (firstByte.isNaN ? 0 : time - firstByte),
+            bytes: Int(partial.bits / 8) + received, size: purpose == .segment ? total : nil,
+            isCut: true)
+        wanted = nil
+    }
+
     mutating func record(
-        _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, abandonedFor: Int?
+        _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, size: Int?,
+        abandonedFor: Int? = nil, isCut: Bool = false
     ) {
         guard records.count < recordLimit, let (segment, _) = wanted else { return }
         let mediaTime =
@@ -169,8 +183,9 @@ extension HLSSession {
                 sequence: sequence(segment, rung: rung), mediaTime: mediaTime, rung: rung,
                 requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
-                transferTime: transfer, bytes: bytes, bufferBefore: bufferBefore,
+                transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
                 bufferAfter: player?.bufferLevel ?? 0,
-                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor))
+                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor,
+                isCut: isCut))
     }
 }

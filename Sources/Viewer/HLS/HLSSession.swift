@@ -128,9 +128,16 @@ struct HLSSession {
     }
 
     /// The viewer leaves, or the observation ends.
-    mutating func stop(at time: Double) {
+    /// - Parameters:
+    ///   - received: body bytes of what the media connection fetches.
+    ///   - total: of the whole body, where it is known.
+    ///   - firstByte: NaN before it.
+    mutating func stop(
+        at time: Double, received: Int = 0, total: Int? = nil, firstByte: Double = .nan
+    ) {
         player?.stop(at: time)
         isEnded = true
+        recordCut(received: received, total: total, firstByte: firstByte, at: time)
     }
 
     mutating func timer(at time: Double) {
@@ -264,7 +271,7 @@ struct HLSSession {
         counts.abandoned += 1
         counts.wastedBytes += received
         record(
-            rung, firstByte: firstByte, transfer: time - firstByte, bytes: received,
+            rung, firstByte: firstByte, transfer: time - firstByte, bytes: received, size: total,
             abandonedFor: lower)
         inFlight[slot.rawValue] = nil
         wanted = nil

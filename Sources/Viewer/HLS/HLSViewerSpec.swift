@@ -131,13 +131,20 @@ public struct HLSSegmentRecord: Codable, Sendable, Hashable {
     public var timeToFirstByte: Double?
     /// First byte to last.
     public var transferTime: Double
+    /// Received.
     public var bytes: Int
+    /// Of the whole segment; nil where the server did not say before it ended.
+    public var size: Int?
     public var bufferBefore: Double
     public var bufferAfter: Double
     /// kbit/s; nil before the first estimate.
     public var estimate: Double?
     /// The rung it was given up for; nil = it was not.
     public var abandonedFor: Int?
+    /// Whether it was under way when the viewer left or the observation ended.
+    public var isCut = false
+
+    public var isWhole: Bool { abandonedFor == nil && !isCut }
 }
 
 /// How often a viewer asked for what, and what went wrong.
@@ -202,6 +209,8 @@ public struct HLSViewerReport: Codable, Sendable {
     /// Body bytes of segments and parts: in all, and within the steady window.
     public var mediaBytes = 0
     public var windowMediaBytes = 0
+    /// Of `mediaBytes`, those of parts.
+    public var partBytes = 0
     /// All bytes read, heads and playlists included.
     public var receivedBytes = 0
     /// Whether the playlist was a live one.
@@ -210,6 +219,9 @@ public struct HLSViewerReport: Codable, Sendable {
     public var bitrates: [Double] = []
     /// Of those rungs' media playlists, the last folder of the path: usually the rendition's name.
     public var rungNames: [String] = []
+    /// Of those rungs, body bytes of segments and parts that it asked for within the steady window
+    /// and read whole; empty = none.
+    public var windowAnswerBytes: [Int] = []
     public var playback = HLSPlaybackReport()
     public var requests = HLSRequestCounts()
     /// What its player was told of a live stream; nil before it began, and for VOD.

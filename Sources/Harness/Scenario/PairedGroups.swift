@@ -1,0 +1,33 @@
+extension Scenario {
+    /// HLS groups that differ in nothing but their way, by places: only their fetch times can be
+    /// compared.
+    var pairedGroups: [(edge: [Int], origin: [Int])] {
+        struct Kind: Hashable {
+            var stream: String?
+            var rendition: String?
+            var adaptive: ViewerGroup.Adaptive
+            var link: GroupLink?
+        }
+        var order: [Kind] = []
+        var pairs: [Kind: (edge: [Int], origin: [Int])] = [:]
+        for (place, group) in viewers.enumerated() {
+            guard let adaptive = group.adaptive else { continue }
+            let kind = Kind(
+                stream: group.stream, rendition: group.rendition, adaptive: adaptive,
+                link: group.link)
+            if pairs[kind] == nil { order.append(kind) }
+            if group.via == .origin {
+                pairs[kind, default: ([], [])].origin.append(place)
+            } else {
+                pairs[kind, default: ([], [])].edge.append(place)
+            }
+        }
+        return order.compactMap { pairs[$0] }.filter { !$0.edge.isEmpty && !$0.origin.isEmpty }
+    }
+
+    /// Whether viewers at edges may fetch segments in parts.
+    var hasPartsThroughEdges: Bool {
+        stack.hls?.part != nil
+            && viewers.contains { $0.via != .origin && $0.adaptive?.usesParts ?? false }
+    }
+}
