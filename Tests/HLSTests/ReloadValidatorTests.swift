@@ -113,9 +113,146 @@ import Testing
         #expect(rules { $0.playlist.segments[4].duration = 1.5 } == ["variant-durations-differ"])
     }
 
+    /// Numbers of two playlists say nothing about each other: by another number, all is the same.
+    @Test(arguments: [10, 11, 20, 1000])
+    func numbersOfVariantsMayDiffer(number: Int) {
+        for (isDated, isTimed) in [(true, true), (true, false), (false, true), (false, false)] {
+            for isLive in [false, true] where !isLive || isDated || isTimed {
+                let pair = Variants(isDated, isTimed, isLive: isLive, number: number)
+                let found = VariantValidator.check(pair.members)
+                #expect(found == [], "\(isDated) \(isTimed) \(isLive)")
+            }
+        }
+    }
+
+    /// Two aligned renditions of five segments of 2 s.
+    private struct Variants {
+        var members: [VariantValidator.Member]
+
+        /// - Parameter number: of the second's first segment; the first's is 10.
+        init(_ isDated: Bool, _ isTimed: Bool, isLive: Bool = false, number: Int = 57) {
+            members = [10, number].map { first in
+                var playlist = MediaPlaylist(
+                    targetDuration: 2, mediaSequence: first, type: isLive ? nil : .vod,
+                    hasEndList: !isLive,
+                    segments: (0..<5).map { .init(uri: "\($0).ts", duration: 2) })
+                if isDated {
+                    playlist.segments[0].programDateTime = .init(millisecondsSince1970: 50_000)
+                }
+                var member = VariantValidator.Member(location: "\(first)", playlist: playlist)
+                if isTimed {
+                    for index in 0..<5 {
+                        member.startSeconds[first + index] = 100 + Double(index) * 2
+                    }
+                }
+                return member
+            }
+        }
+
+        /// The rules broken once the second is changed; they are found in either direction.
+        func rules(_ change: (inout VariantValidator.Member) -> Void) -> [String] {
+            var members = members
+            change(&members[1])
+            let rules = VariantValidator.check(members).map(\.rule.id)
+            #expect(VariantValidator.check(members.reversed()).map(\.rule.id) == rules)
+            return rules
+        }
+
+        func date(_ milliseconds: Int64) -> [String] {
+            rules {
+                $0.playlist.segments[0].programDateTime = .init(millisecondsSince1970: milliseconds)
+            }
+        }
+
+        /// All timestamps are later.
+        func timestamps(_ seconds: Double) -> [String] {
+            rules { $0.startSeconds = $0.startSeconds.mapValues { $0 + seconds } }
+        }
+    }
+
+    @Test func faultsOfVariantsAreFoundByTime() {
+        let (dates, times) = (["variant-dates-differ"], ["variant-timestamps-differ"])
+        let nothing = ["variant-not-compared"]
+        for isLive in [false, true] {
+            let both = Variants(true, true, isLive: isLive)
+            for shift in [200, 1000, 3_600_000] {
+                #expect(both.date(50_000 + Int64(shift)) == dates)
+            }
+            // The same date on other media: one of them is wrong.
+            #expect(both.date(54_000) == times)
+            for shift in [0.1, 1, 2, 6, 3600] {
+                #expect(both.timestamps(shift) == times, "\(shift)")
+                #expect(both.timestamps(-shift) == times, "\(shift)")
+            }
+            let cut = both.rules {
+                $0.playlist.segments[3].isDiscontinuity = true
+                $0.playlist.segments[3].programDateTime = .init(millisecondsSince1970: 56_000)
+            }
+            #expect(cut == ["variant-discontinuity-differs"])
+            #expect(
+                both.rules { $0.playlist.segments[2].duration = 1.9 }.contains(
+                    "variant-durations-differ"))
+        }
+        // Without timestamps the place in a whole playlist tells, in a live one nothing.
+        #expect(Variants(true, false).date(56_000) == dates)
+        #expect(Variants(true, false).date(3_650_000) == dates)
+        #expect(Variants(true, false, isLive: true).date(3_650_000) == nothing)
+        #expect(Variants(true, false).date(51_000) == ["variant-durations-differ"])
+        // Without dates, too.
+        for shift in [0.1, 1, 6, 3600] { #expect(Variants(false, true).timestamps(shift) == times) }
+        #expect(Variants(false, true, isLive: true).timestamps(3600) == nothing)
+        #expect(Variants(false, false, isLive: true).rules { _ in } == nothing)
+        for (isTimed, isLive) in [(true, false), (false, false), (true, true)] {
+            let undated = Variants(false, isTimed, isLive: isLive)
+            #expect(
+                undated.rules { $0.playlist.segments[3].isDiscontinuity = true }
+                    == ["variant-discontinuity-differs"], "\(isTimed) \(isLive)")
+            #expect(
+                undated.rules { $0.playlist.discontinuitySequence = 1 }
+                    == ["variant-discontinuity-differs"], "\(isTimed) \(isLive)")
+            #expect(
+                undated.rules { $0.playlist.segments[4].duration = 1.5 }
+                    == ["variant-durations-differ"])
+        }
+        #expect(Variants(false, true, isLive: true).rules { $0.startSeconds[59] = 104.1 } == times)
+    }
+
+    /// Windows of live playlists that were not read at the same moment, and segments of other lengths.
+    @Test func conformantVariantsAreNotBlamed() {
+        for (isDated, isTimed) in [(true, true), (true, false), (false, true)] {
+            let later = Variants(isDated, isTimed, isLive: true).rules { member in
+                member.playlist.segments.removeFirst(2)
+                if isDated {
+                    member.playlist.segments[0].programDateTime = .init(
+                        millisecondsSince1970: 54_000)
+                }
+                member.startSeconds = [57: 104, 58: 106, 59: 108]
+                if !isTimed { member.startSeconds = [:] }
+            }
+            #expect(later == [])
+        }
+        // 2 s against 1.5 s: no error.
+        let other = Variants(true, true).rules { member in
+            member.playlist.segments = (0..<6).map { .init(uri: "\($0)", duration: 1.5) }
+            member.playlist.segments[0].programDateTime = .init(millisecondsSince1970: 50_000)
+            for index in 0..<6 { member.startSeconds[57 + index] = 100 + Double(index) * 1.5 }
+        }
+        #expect(other == ["variant-durations-differ"])
+        // Anchored by a discontinuity that both list.
+        var cut = Variants(false, false, isLive: true)
+        for index in 0..<2 {
+            cut.members[index].playlist.segments[2].isDiscontinuity = true
+            if index == 0 { cut.members[index].playlist.segments.removeFirst() }
+        }
+        #expect(cut.rules { _ in } == [])
+        #expect(
+            cut.rules { $0.playlist.segments[3].duration = 1.5 } == ["variant-durations-differ"])
+    }
+
     @Test func renditionReportsAreThereAndCurrent() {
         var first = VariantValidator.Member(location: "h/a/i.m3u8", playlist: playlist(5..<10))
         first.playlist.partTarget = 0.5
+        first.playlist.segments[0].programDateTime = .init(millisecondsSince1970: 50_000)
         var second = first
         second.location = "h/b/i.m3u8"
         #expect(

@@ -147,10 +147,15 @@ import Viewer
         }
     }
 
-    private func edge(_ programs: Programs, limit: Int) -> TrialEdge {
+    private static let killed =
+        "ended: it killed by signal 9; its report is lost, its figures are those of its last second"
+
+    private func edge(
+        _ programs: Programs, limit: Int, delayMilliseconds: Int = 10
+    ) -> TrialEdge {
         var policy = RestartPolicy()
-        policy.firstDelayMilliseconds = 10
-        policy.longestDelayMilliseconds = 10
+        policy.firstDelayMilliseconds = delayMilliseconds
+        policy.longestDelayMilliseconds = delayMilliseconds
         policy.limit = limit
         return TrialEdge(name: "edge-0", policy: policy) { try programs.start($0) }
     }
@@ -171,12 +176,47 @@ import Viewer
         #expect(edge.pid == 3 && programs.ports.withLock { $0 } == [0, 4711, 4711])
         #expect(
             edge.events.map(\.words) == [
-                "ended: it killed by signal 9", "was started again",
-                "ended: it killed by signal 9", "was started again",
+                Self.killed, "was started again", Self.killed, "was started again",
             ])
         // What the lost runs last told counts.
         let (status, lost) = await edge.finish()
-        #expect(status.kinds["segment"]?.requests == 30 && lost == nil)
+        #expect(status.kinds["segment"]?.requests == 30 && lost == [])
+    }
+
+    /// Ended and not yet back: the loss is told once, by the event.
+    @Test func endsWhileItBacksOff() async throws {
+        let programs = Programs(limit: 2)
+        let edge = edge(programs, limit: 5, delayMilliseconds: 60_000)
+        try await edge.begin()
+        programs.end(0)
+        try await wait { edge.state == .backingOff }
+        let (status, lost) = await edge.finish()
+        #expect(status.kinds["segment"]?.requests == 10 && lost == [])
+        #expect(edge.events.map(\.words) == [Self.killed])
+    }
+
+    /// Ended just now, whether that was seen or not: told once.
+    @Test func endsWithTheTrial() async throws {
+        let programs = Programs(limit: 2)
+        let edge = edge(programs, limit: 5, delayMilliseconds: 60_000)
+        try await edge.begin()
+        programs.end(0)
+        let lost = await edge.finish().lost
+        let told = (edge.events.map(\.words) + lost).filter { $0.contains("its report is lost") }
+        #expect(told.count == 1)
+    }
+
+    /// More ends than events are kept.
+    @Test func lossesAreCounted() async throws {
+        let programs = Programs(limit: 100)
+        let edge = edge(programs, limit: 100, delayMilliseconds: 0)
+        try await edge.begin()
+        for run in 0..<28 {
+            programs.end(run)
+            try await wait { edge.restarts == run + 1 }
+        }
+        #expect(edge.events.count == 50)
+        #expect(await edge.finish().lost == ["the reports of 3 later runs are lost, too"])
     }
 
     @Test func isGivenUp() async throws {
@@ -195,7 +235,7 @@ import Viewer
         let edge = edge(programs, limit: 3)
         await #expect(throws: ProcessError.self) { try await edge.begin() }
         #expect(programs.ports.withLock { $0 } == [0] && edge.state == .starting)
-        #expect(await edge.finish().lost == nil)
+        #expect(await edge.finish().lost == [])
     }
 }
 
@@ -236,6 +276,10 @@ struct EdgeTrialTests {
                         && $0.contains("in the steady window")
                 }, "\(notes)")
         }
+        // What a run of ours counted after its last report died with it; nginx's log is whole.
+        let ends = notes.filter { $0.contains("ended: it killed by signal 9") }
+        #expect(ends.allSatisfy { $0.contains("its report is lost") != isNginx }, "\(notes)")
+        #expect(notes.count { $0.contains("report is lost") } == (isNginx ? 0 : ends.count))
         // One that is killed before it listens has not come back.
         let isBack = notes.contains {
             $0.contains("running at the end, ")

@@ -79,13 +79,14 @@ public struct ValidationRule: Sendable, Hashable {
     public static let partChanged = Self("part-changed", "bis 6.2.2")
     public static let dateChanged = Self("date-changed", "6.2.1")
 
-    // Across variants
+    // Across variants: at the same time, whatever the media sequence numbers
     public static let variantTarget = Self("variant-target-differs", "6.2.4")
     public static let variantDiscontinuity = Self("variant-discontinuity-differs", "6.2.4")
     public static let variantTimestamps = Self("variant-timestamps-differ", "6.2.4")
     public static let variantDates = Self("variant-dates-differ", "6.2.4")
     public static let variantDateMissing = Self("variant-date-missing", "6.2.4")
     public static let variantDurations = Self("variant-durations-differ", "6.2.4", .warning)
+    public static let variantNotCompared = Self("variant-not-compared", "6.3.2", .warning)
 
     // Segments
     public static let segmentUnfetchable = Self("segment-unfetchable", "6.2.1")

@@ -5,7 +5,7 @@ public enum VariantValidator {
         public var location: String
         public var playlist: MediaPlaylist
         /// Presentation time of the first video frame (or the first frame, without video), seconds,
-        /// by media sequence number.
+        /// by the playlist's own media sequence numbers.
         public var startSeconds: [Int: Double]
 
         public init(location: String, playlist: MediaPlaylist, startSeconds: [Int: Double] = [:]) {
@@ -15,10 +15,12 @@ public enum VariantValidator {
         }
     }
 
-    /// Seconds by which starts of matching segments may differ: a frame at 25 per second.
+    /// Seconds by which starts of the same media may differ: a frame at 25 per second.
     public static let tolerance = 0.04
 
-    /// Compares each member with the first.
+    /// Compares each member with the first. Segments belong together by their dates, else by
+    /// timestamps and discontinuity sequence numbers or by their place in the playlist, never by
+    /// media sequence numbers (6.3.2).
     public static func check(_ members: [Member]) -> [Violation] {
         guard let first = members.first else { return [] }
         return members.dropFirst().flatMap { check($0, against: first) }
@@ -37,79 +39,93 @@ public enum VariantValidator {
                 "the target duration is \(own.playlist.targetDuration) s, that of \(first.location) \(first.playlist.targetDuration) s"
             )
         }
-        let ours = entries(own.playlist)
-        let theirs = entries(first.playlist)
-        let hasDates = ours.contains { $0.value.date != nil }
-        if hasDates != theirs.contains(where: { $0.value.date != nil }), !ours.isEmpty,
-            !theirs.isEmpty
-        {
-            let without = hasDates ? first.location : own.location
+        let ours = VariantTimeline(own)
+        let theirs = VariantTimeline(first)
+        guard !ours.isEmpty, !theirs.isEmpty else { return violations }
+        if ours.hasDates != theirs.hasDates {
+            let without = ours.hasDates ? first.location : own.location
             add(.variantDateMissing, "\(without) has no EXT-X-PROGRAM-DATE-TIME, the other has")
         }
-        // One report of each kind: a shift shows on every segment.
-        var said: Set<String> = []
-        for sequence in ours.keys.sorted() {
-            guard let mine = ours[sequence], let other = theirs[sequence] else { continue }
-            func once(_ rule: ValidationRule, _ message: String) {
-                if said.insert(rule.id).inserted { add(rule, message, segment: sequence) }
-            }
-            if mine.discontinuities != other.discontinuities {
-                once(
-                    .variantDiscontinuity,
-                    "its discontinuity sequence number is \(mine.discontinuities), in \(first.location) \(other.discontinuities)"
-                )
-            }
-            if let date = mine.date, let otherDate = other.date {
-                let difference = Double(date - otherDate) / 1000
-                if abs(difference) > PlaylistValidator.dateTolerance {
-                    once(
-                        .variantDates,
-                        "its date is \(PlaylistValidator.seconds(difference)) s from that in \(first.location)"
-                    )
-                }
-            }
-            if abs(mine.duration - other.duration) > tolerance {
-                once(
-                    .variantDurations,
-                    "it lasts \(PlaylistValidator.seconds(mine.duration)) s, in \(first.location) \(PlaylistValidator.seconds(other.duration)) s: the segments are not aligned"
-                )
-            }
-            if let start = own.startSeconds[sequence],
-                let otherStart = first.startSeconds[sequence],
-                abs(start - otherStart) > tolerance
-            {
-                once(
-                    .variantTimestamps,
-                    "it starts at \(PlaylistValidator.seconds(start)) s, in \(first.location) at \(PlaylistValidator.seconds(otherStart)) s"
-                )
-            }
+        let slack = Double(max(own.playlist.targetDuration, first.playlist.targetDuration))
+        let pairs = ours.pairs(in: theirs, slack: slack)
+        if pairs.isEmpty {
+            add(
+                .variantNotCompared,
+                "no segment could be compared with \(first.location): neither dates nor timestamps nor a common beginning tell which belong together"
+            )
         }
+        // One report of each kind: a shift shows on every segment.
+        @discardableResult func addFirst(
+            _ rule: ValidationRule, of pairs: [VariantTimeline.Pair],
+            _ message: (VariantTimeline.Pair) -> String?
+        ) -> Bool {
+            for pair in pairs {
+                guard let message = message(pair) else { continue }
+                add(rule, message, segment: pair.own.sequence)
+                return true
+            }
+            return false
+        }
+        addFirst(.variantDiscontinuity, of: pairs) { discontinuity($0, first.location) }
+        let areDated = addFirst(.variantDates, of: pairs) { date($0, first.location, slack: slack) }
+        let areTimed = addFirst(.variantTimestamps, of: pairs) { timestamp($0, first.location) }
+        // Wrong times tell nothing of where segments begin.
+        let known = areDated || areTimed ? pairs.filter(\.isAligned) : pairs
+        addFirst(.variantDurations, of: known) { alignment($0, first.location) }
         return violations
     }
 
-    private struct Entry {
-        var duration: Double
-        /// Milliseconds since 1970; carried on from the last tag.
-        var date: Int64?
-        var discontinuities: Int
+    private static func discontinuity(
+        _ pair: VariantTimeline.Pair, _ location: String
+    ) -> String? {
+        let (own, other) = (pair.own.discontinuities, pair.other.discontinuities)
+        return own == other
+            ? nil
+            : "its discontinuity sequence number is \(own), at the same time in \(location) \(other)"
     }
 
-    private static func entries(_ playlist: MediaPlaylist) -> [Int: Entry] {
-        var entries: [Int: Entry] = [:]
-        var discontinuities = playlist.discontinuitySequence
-        var date: Double?
-        for (index, segment) in playlist.segments.enumerated() {
-            if segment.isDiscontinuity {
-                discontinuities += 1
-                date = nil
+    /// Where the dates of the same media differ. Of segments with the same date it is said of the
+    /// timestamps.
+    private static func date(
+        _ pair: VariantTimeline.Pair, _ location: String, slack: Double
+    ) -> String? {
+        var media = pair.offset
+        if pair.key == .date {
+            if let offset = pair.timestampOffset {
+                guard !pair.isAligned else { return nil }
+                media = offset
+            } else {
+                guard let shift = pair.shift, abs(shift - pair.offset) > slack else { return nil }
+                media = shift
             }
-            date = segment.programDateTime.map { Double($0.millisecondsSince1970) } ?? date
-            entries[playlist.firstListedSequence + index] = Entry(
-                duration: segment.duration, date: date.map { Int64($0.rounded()) },
-                discontinuities: discontinuities)
-            date = date.map { $0 + segment.duration * 1000 }
         }
-        return entries
+        guard let difference = pair.dateOffset.map({ $0 - media }),
+            abs(difference) > PlaylistValidator.dateTolerance
+        else { return nil }
+        return
+            "its date is \(PlaylistValidator.seconds(difference)) s from that of the same media in \(location)"
+    }
+
+    private static func timestamp(_ pair: VariantTimeline.Pair, _ location: String) -> String? {
+        guard pair.isAligned || pair.key == .position, let offset = pair.timestampOffset,
+            let start = pair.own.start, abs(offset) > tolerance,
+            abs(offset - pair.offset)
+                > (pair.isAligned ? tolerance : PlaylistValidator.dateTolerance)
+        else { return nil }
+        let expected = start - offset + pair.offset
+        return
+            "it starts at \(PlaylistValidator.seconds(start)) s, in \(location) it is then \(PlaylistValidator.seconds(expected)) s"
+    }
+
+    private static func alignment(_ pair: VariantTimeline.Pair, _ location: String) -> String? {
+        let (own, other) = (pair.own, pair.other)
+        if !pair.isAligned {
+            return
+                "it begins \(PlaylistValidator.seconds(pair.offset)) s after segment \(other.sequence) in \(location): the segments are not aligned"
+        }
+        guard abs(own.duration - other.duration) > tolerance else { return nil }
+        return
+            "it lasts \(PlaylistValidator.seconds(own.duration)) s, in \(location) \(PlaylistValidator.seconds(other.duration)) s: the segments are not aligned"
     }
 
     /// Low-latency playlists tell where their siblings are (rfc8216bis, 4.4.5.4).

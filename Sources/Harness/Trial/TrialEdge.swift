@@ -30,7 +30,11 @@ final class TrialEdge: Sendable {
         var failures = 0
         var lastFailure = ""
         var events: [Event] = []
+        /// Runs without their own report whose ends found no room among the events.
+        var untoldLosses = 0
     }
+
+    private static let loss = "its report is lost, its figures are those of its last second"
 
     /// Events kept; of later ones only the sums are told.
     private static let eventLimit = 50
@@ -69,17 +73,21 @@ final class TrialEdge: Sendable {
 
     /// Ends it; what all its runs counted, as far as that is known.
     ///
-    /// - Returns: with the reason where the last run's own report is lost.
-    func finish() async -> (status: EdgeStatus, lost: String?) {
+    /// - Returns: with what is to be told of runs whose own report is lost, apart from the events.
+    func finish() async -> (status: EdgeStatus, lost: [String]) {
         let task = watching.withLock { $0 }
         task?.cancel()
         await task?.value
-        var (status, process) = course.withLock { ($0.past, $0.process) }
-        guard let process else { return (status, nil) }
+        var (status, process, untold) = course.withLock {
+            ($0.past, $0.process, $0.untoldLosses)
+        }
+        var lost = untold > 0 ? ["the reports of \(untold) later runs are lost, too"] : []
+        guard let process else { return (status, lost) }
         let failure = process.failure
         let last = await process.finish()
         status += last ?? process.latest
-        return (status, last == nil ? failure ?? "it ended without one" : nil)
+        if last == nil { lost.append("\(Self.loss): \(failure ?? "it ended without one")") }
+        return (status, lost)
     }
 
     private func launch(port: Int) async throws {
@@ -110,7 +118,10 @@ final class TrialEdge: Sendable {
                 }
                 return policy.delayMilliseconds(failures: course.failures, jitter: 0)
             }
-            guard let delay else { return tell("was given up: it \(lastFailure)") }
+            guard let delay else {
+                tell("was given up: it \(lastFailure)")
+                return
+            }
             try? await Task.sleep(for: .milliseconds(delay))
             guard !Task.isCancelled else { return }
             do {
@@ -127,10 +138,14 @@ final class TrialEdge: Sendable {
 
     /// Takes what a run that ended had counted.
     private func bury(_ process: any EdgeProcess, _ failure: String) async {
-        tell("ended: it \(failure)")
-        let counted = await process.finish() ?? process.latest
         let now = ClockOffsetSampler.monotonicNanoseconds()
+        let last = await process.finish()
+        let counted = last ?? process.latest
+        let ended = "ended: it \(failure)"
+        let words = last == nil ? "\(ended); \(Self.loss)" : ended
+        let isTold = tell(words, at: now)
         course.withLock {
+            if last == nil, !isTold { $0.untoldLosses += 1 }
             $0.past += counted
             $0.process = nil
             $0.state = .backingOff
@@ -141,11 +156,15 @@ final class TrialEdge: Sendable {
         }
     }
 
-    private func tell(_ words: String) {
-        let now = ClockOffsetSampler.monotonicNanoseconds()
+    /// - Returns: false where there is no more room.
+    @discardableResult
+    private func tell(
+        _ words: String, at now: Int64 = ClockOffsetSampler.monotonicNanoseconds()
+    ) -> Bool {
         course.withLock { course in
-            guard course.events.count < Self.eventLimit else { return }
+            guard course.events.count < Self.eventLimit else { return false }
             course.events.append(Event(nanoseconds: now, words: words))
+            return true
         }
     }
 }

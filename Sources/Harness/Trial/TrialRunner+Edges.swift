@@ -116,16 +116,14 @@ extension TrialRunner {
 
     /// Ends the edges. One whose report is lost leaves what its last interval brought.
     func finishEdges(into assembly: inout ResultsAssembly) async {
-        notes += edgeNotes
+        var losses: [String] = []
         for edge in edges {
             let (status, lost) = await edge.finish()
-            if let lost {
-                notes.append(
-                    "\(edge.name): its report is lost: \(lost); its figures are those of its last "
-                        + "second")
-            }
+            losses += lost.map { "\(edge.name): \($0)" }
             assembly.edges.append(EdgeObservation(name: edge.name, status: status))
         }
+        // Only now all ends are known.
+        notes += edgeNotes + losses
         for way in ways { _ = await way.finish(timeout: .seconds(5)) }
     }
 }
