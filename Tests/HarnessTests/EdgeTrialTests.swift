@@ -142,7 +142,7 @@ import Viewer
             }
         }
         func end(_ index: Int) {
-            all.withLock { $0 }[index].ended.withLock { $0 = "killed by signal 9" }
+            all.withLock { $0 }[index].ended.withLock { $0 = "was killed by signal 9" }
         }
     }
 
@@ -170,8 +170,8 @@ import Viewer
         #expect(edge.pid == 3 && programs.ports.withLock { $0 } == [0, 4711, 4711])
         #expect(
             edge.events.map(\.words) == [
-                "ended: it killed by signal 9", "was started again",
-                "ended: it killed by signal 9", "was started again",
+                "ended: it was killed by signal 9", "was started again",
+                "ended: it was killed by signal 9", "was started again",
             ])
         // What the lost runs last told counts.
         let (status, lost) = await edge.finish()
@@ -228,7 +228,7 @@ struct EdgeTrialTests {
         let directory = try #require(try trial.directories().first)
         let read = try RunResults(path: "\(trial.results)/\(directory)")
         let notes = read.summary.notes
-        for words in ["ended: it killed by signal 9", "was started again"] {
+        for words in ["ended: it was killed by signal 9", "was started again"] {
             #expect(
                 notes.contains {
                     $0.hasPrefix("edge-") && $0.contains(words)
