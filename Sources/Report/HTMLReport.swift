@@ -63,9 +63,11 @@ public struct HTMLReport: Sendable {
     }
 
     private var voidReasons: String {
-        let reasons = results.manifest.validity.reasons
+        let ended = results.summary.outcome == .failed ? results.summary.earlyEnd : nil
+        let reasons = (ended.map { [$0] } ?? []) + results.manifest.validity.reasons
         guard !reasons.isEmpty else { return "" }
-        return "<section class=\"warning\"><h2>This trial is void</h2><ul>"
+        let title = ended == nil ? "This trial is void" : "This trial failed before its end"
+        return "<section class=\"warning\"><h2>\(title)</h2><ul>"
             + reasons.map { "<li>\(Markup.escaped($0))</li>" }.joined() + "</ul></section>"
     }
 

@@ -82,6 +82,17 @@ import Testing
                 "<start>: the server ended in mid-run: it exited with status 1"))
     }
 
+    /// In every report, though no threshold was missed.
+    @Test func everyReportSaysWhyTheRunEnded() {
+        var results = Self.results()
+        results.summary.thresholds = []
+        results.summary.earlyEnd = "the server ended"
+        #expect(HTMLReport(results).text.contains("<li>the server ended</li>"))
+        let junit = JUnitReport(results).text
+        #expect(junit.contains("failures=\"1\" errors=\"0\""))
+        #expect(junit.contains("<failure message=\"the server ended\"/>"))
+    }
+
     /// A run that was cut off has judged nothing.
     @Test func interruptedSkipsThresholds() {
         var results = Self.results()
