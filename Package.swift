@@ -85,7 +85,7 @@ let package = Package(
         ],
         module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
         module("Processes", ["CLinux"], tests: nil),
-        module("HLSValidation", ["HLS", nioCore, nioPosix, nioHTTP1]),
+        module("HLSValidation", ["HLS", "Sockets", nioCore, nioPosix, nioHTTP1]),
         module(
             "NetemShell",
             [

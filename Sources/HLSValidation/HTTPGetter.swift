@@ -2,6 +2,7 @@ import HLS
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Sockets
 
 /// An address of plain HTTP.
 struct HTTPAddress: Sendable, Hashable {
@@ -9,6 +10,9 @@ struct HTTPAddress: Sendable, Hashable {
     var port: Int
     /// Path and query.
     var target: String
+
+    /// Host and port as URLs write them.
+    var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 
     /// - Throws: `FetchError` that says what is taken.
     init(_ url: String) throws(FetchError) {
@@ -141,7 +145,10 @@ struct HTTPGetter: Sendable {
             throw error
         } catch {
             promise.fail(error)
-            throw FetchError("\(url): \(error)")
+            throw FetchError(
+                isRefusal(error)
+                    ? "nothing listens at \(address.authority); is the server running there?"
+                    : "\(url): \(connectFailure(error))")
         }
     }
 }

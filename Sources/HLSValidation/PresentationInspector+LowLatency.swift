@@ -31,6 +31,7 @@ extension PresentationInspector {
                 "_HLS_msn=\(sequence) is over two segments ahead of \(playlist.nextSequence - 1) and is answered with \(resource.response.status) instead of 400"
             )
         } catch {
+            guard !Task.isCancelled else { return }
             add(
                 .tooFarAhead, index,
                 "_HLS_msn=\(sequence) is over two segments ahead of \(playlist.nextSequence - 1); it takes 400 at once, and \(error)"
@@ -70,6 +71,7 @@ extension PresentationInspector {
             }
             take(media, nil, of: index)
         } catch {
+            guard !Task.isCancelled else { return }
             add(.blockingFailed, index, "\(asked): \(error)")
         }
     }
@@ -114,6 +116,7 @@ extension PresentationInspector {
             }
             take(merged, nil, of: index)
         } catch {
+            guard !Task.isCancelled else { return }
             add(.skipMissing, index, "_HLS_skip=YES: \(error)")
         }
     }

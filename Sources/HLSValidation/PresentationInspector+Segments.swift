@@ -32,6 +32,7 @@ extension PresentationInspector {
             resource = try await source.load(
                 url, range: Self.range(segment.byteRange), timeout: timeout)
         } catch {
+            guard !Task.isCancelled else { return }
             list.add([Violation(.segmentUnfetchable, at: place, "\(error)")])
             return
         }
@@ -99,6 +100,7 @@ extension PresentationInspector {
                 ])
             }
         } catch {
+            guard !Task.isCancelled else { return nil }
             list.add([Violation(.initUnfetchable, at: location, "EXT-X-MAP: \(error)")])
         }
         // A playlist has a few; one that names thousands gets no room.

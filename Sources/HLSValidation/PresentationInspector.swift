@@ -22,6 +22,8 @@ public struct InspectionReport: Sendable, Encodable {
     public var reloads = 0
     public var segments = 0
     public var isLive = false
+    /// Whether the task was cancelled; it is what was found until then.
+    public var isInterrupted = false
     public var errors = 0
     public var warnings = 0
     /// Violations beyond the limits of `ViolationList`.
@@ -46,7 +48,19 @@ public struct PresentationInspector {
     private var differences: Set<String> = []
     private let start = ContinuousClock.now
 
-    /// Looks at everything; live playlists are followed for `options.seconds`.
+    /// Whether a target can be looked at, without asking its server.
+    ///
+    /// - Throws: `FetchError` for a URL of something else, and for paths without a playlist.
+    public static func check(_ target: String) throws(FetchError) {
+        if target.contains("://") {
+            _ = try HTTPAddress(target)
+        } else {
+            _ = try ResourceSource.path(target)
+        }
+    }
+
+    /// Looks at everything; live playlists are followed for `options.seconds`, or until the task is
+    /// cancelled.
     ///
     /// - Parameter target: an `http://` URL, a playlist file, or a directory with one.
     /// - Throws: `FetchError` where the target names nothing, or the playlist itself cannot be had.
@@ -119,6 +133,7 @@ public struct PresentationInspector {
         report.playlists = members.count
         report.reloads = reloads
         report.segments = segments
+        report.isInterrupted = Task.isCancelled
         report.isLive = members.contains { isLive($0) }
         report.errors = list.errors
         report.warnings = list.warnings
@@ -173,6 +188,7 @@ public struct PresentationInspector {
             case nil: break
             }
         } catch {
+            guard !Task.isCancelled else { return }
             list.add([Violation(.playlistUnfetchable, at: location, "\(error)")])
         }
     }
@@ -250,7 +266,7 @@ public struct PresentationInspector {
 
     /// Segments that left a playlist must still be there for a while.
     private mutating func checkRemovedSegments() async {
-        for member in members {
+        for member in members where !Task.isCancelled {
             for gone in member.removed where seconds - gone.atSeconds < 0.8 * gone.keepSeconds {
                 guard let resource = try? await source.load(gone.location, timeout: timeout),
                     resource.response.status != 200, resource.response.status != 206

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// How a child ended.
+/// How a child ended; its words go on from the child's name.
 public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     case exited(Int32)
     case signaled(Int32)
@@ -13,7 +13,7 @@ public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .exited(let code): "exited with status \(code)"
-        case .signaled(let signal): "killed by signal \(signal)"
+        case .signaled(let signal): "was killed by signal \(signal)"
         }
     }
 }

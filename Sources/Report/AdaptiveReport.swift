@@ -23,11 +23,10 @@ struct AdaptiveReport {
         let adaptive = rows.filter { $0.playProtocol == "hls" }
         groups = Dictionary(grouping: adaptive) { $0.group ?? 0 }.sorted { $0.key < $1.key }
             .map { number, rows in
-                let stalled = rows.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
-                // Playing, stalled and idle: what came after the start-up.
-                let wanted = rows.reduce(0.0) { sum, row in
-                    sum + (row.sessionSeconds ?? 0) - (row.startupDelaySeconds ?? 0)
-                }
+                // As the metric stall_ratio has it: sessions that never began count for nothing.
+                let played = rows.filter { $0.playSeconds != nil }
+                let stalled = played.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
+                let wanted = played.reduce(stalled) { $0 + ($1.playSeconds ?? 0) }
                 let first = rows[0]
                 let what = [first.algorithm, first.link].filter { !$0.isEmpty }
                 return Group(
@@ -44,25 +43,33 @@ struct AdaptiveReport {
             }
     }
 
-    var text: String {
-        guard !groups.isEmpty else { return "" }
-        var table = TextTable(
-            header: [
-                "group", "what", "viewers", "failed", "mean kbps", "stalled", "start-up s",
-                "switches", "latency s", "received",
-            ], leftColumns: [0, 1])
-        for group in groups {
-            table.rows.append([
+    static let header = [
+        "group", "what", "viewers", "failed", "mean kbps", "stalled", "start-up s", "switches",
+        "latency s", "received",
+    ]
+    static let words =
+        "whole sessions; bytes in the steady window; stalled is the share of playing "
+        + "and stalled time; start-up and latency are medians"
+
+    /// A row of figures for each group.
+    var cells: [[String]] {
+        groups.map { group in
+            [
                 String(group.number), group.name, String(group.viewers), String(group.failed),
                 Figure.number(Self.mean(group.bitrates)), Figure.percent(group.stallRatio),
                 Figure.number(Self.median(group.startups), digits: 2),
                 Figure.number(Self.mean(group.switches), digits: 1),
                 Figure.number(Self.median(group.latencies), digits: 2),
                 Figure.bytes(group.bytes),
-            ])
+            ]
         }
-        return "ADAPTIVE VIEWERS (whole sessions; bytes in the steady window; start-up and "
-            + "latency are medians)\n" + table.text
+    }
+
+    var text: String {
+        guard !groups.isEmpty else { return "" }
+        var table = TextTable(header: Self.header, leftColumns: [0, 1])
+        table.rows = cells
+        return "ADAPTIVE VIEWERS (\(Self.words))\n" + table.text
     }
 
     private static func mean(_ values: [Double]) -> Double? {

@@ -25,6 +25,9 @@ public struct HTMLReport: Sendable {
             \(voidReasons)
             \(section("Thresholds", thresholds))
             \(section("Renditions", renditions))
+            \(section("Adaptive viewers", adaptive))
+            \(section("Renditions this audience needs", plain(RenditionNeeds(results.renditions).text)))
+            \(section("Capacity", plain(CapacityReport(results.summary.capacity ?? []).text)))
             \(section("Frame delay over HLS", hlsDelay))
             \(chart(bandwidth))
             \(chart(delay(vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers")))
@@ -60,9 +63,11 @@ public struct HTMLReport: Sendable {
     }
 
     private var voidReasons: String {
-        let reasons = results.manifest.validity.reasons
+        let ended = results.summary.outcome == .failed ? results.summary.earlyEnd : nil
+        let reasons = (ended.map { [$0] } ?? []) + results.manifest.validity.reasons
         guard !reasons.isEmpty else { return "" }
-        return "<section class=\"warning\"><h2>This trial is void</h2><ul>"
+        let title = ended == nil ? "This trial is void" : "This trial failed before its end"
+        return "<section class=\"warning\"><h2>\(title)</h2><ul>"
             + reasons.map { "<li>\(Markup.escaped($0))</li>" }.joined() + "</ul></section>"
     }
 
@@ -94,6 +99,22 @@ public struct HTMLReport: Sendable {
                 "rendition", "vantage", "protocol", "viewers", "payload kbit/s", "wire kbit/s",
                 "delay p50 ms", "delay p99 ms", "frames", "retransmitted bytes",
             ], rows)
+    }
+
+    private var adaptive: String {
+        let cells = AdaptiveReport(results.viewers).cells
+        guard !cells.isEmpty else { return "" }
+        return table(AdaptiveReport.header, cells)
+            + "<p class=\"muted\">\(Markup.escaped(AdaptiveReport.words))</p>"
+    }
+
+    /// A section of the text report without its heading; what that has in brackets goes below.
+    private func plain(_ text: String) -> String {
+        guard let end = text.firstIndex(of: "\n") else { return "" }
+        let words = text[..<end].drop { $0 != "(" }.dropFirst().dropLast()
+        return
+            "<div class=\"scroll\"><pre>\(Markup.escaped(String(text[end...].dropFirst())))</pre>"
+            + "</div><p class=\"muted\">\(Markup.escaped(String(words)))</p>"
     }
 
     private var hlsDelay: String {

@@ -10,7 +10,12 @@ public struct JUnitReport: Sendable {
         let manifest = results.manifest
         let thresholds = results.summary.thresholds
         let isValid = manifest.validity.valid
-        let failures = isValid ? thresholds.count { !$0.passed } : 0
+        // The server's end is its failure, whatever was asked of it.
+        let ended = results.summary.outcome == .failed ? results.summary.earlyEnd : nil
+        let failures =
+            isValid ? thresholds.count { !$0.passed } + (ended == nil ? 0 : 1) : 0
+        let reasons = (ended.map { [$0] } ?? []) + manifest.validity.reasons
+        let words = Markup.escaped(reasons.joined(separator: "; "))
         let suite = Markup.escaped(manifest.scenario)
         var lines = [
             #"<?xml version="1.0" encoding="UTF-8"?>"#,
@@ -21,8 +26,8 @@ public struct JUnitReport: Sendable {
                 + "timestamp=\"\(Markup.escaped(manifest.start))\">",
             "    <testcase classname=\"\(suite)\" name=\"trial is valid\">"
                 + (isValid
-                    ? ""
-                    : "<error message=\"\(Markup.escaped(manifest.validity.reasons.joined(separator: "; ")))\"/>")
+                    ? ended == nil ? "" : "<failure message=\"\(words)\"/>"
+                    : "<error message=\"\(words)\"/>")
                 + "</testcase>",
         ]
         for result in thresholds {

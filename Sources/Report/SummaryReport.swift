@@ -11,7 +11,8 @@ public struct SummaryReport: Sendable {
             verdict, thresholds, renditions, GroupReport(results: results).text,
             AdaptiveReport(results.viewers).text, FidelityReport(results.fidelity).text,
             HLSDelayReport(results.renditions).text, RenditionNeeds(results.renditions).text,
-            EdgeReport(results.edges, results.summary.edges).text, capacity, reconciliation,
+            EdgeReport(results.edges, results.summary.edges).text,
+            CapacityReport(results.summary.capacity ?? []).text, reconciliation,
             health, roles, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
@@ -22,7 +23,9 @@ public struct SummaryReport: Sendable {
         let manifest = results.manifest
         switch results.summary.outcome {
         case .passed: return "PASSED  \(manifest.scenario)"
-        case .failed: return "FAILED  \(manifest.scenario): a threshold was not met"
+        case .failed:
+            let reason = results.summary.earlyEnd ?? "a threshold was not met"
+            return "FAILED  \(manifest.scenario): \(reason)"
         case .void: return "VOID  \(manifest.scenario): no verdict on the server"
         case .interrupted: return "INTERRUPTED  \(manifest.scenario): figures are incomplete"
         }
@@ -31,7 +34,8 @@ public struct SummaryReport: Sendable {
     private var verdict: String {
         let manifest = results.manifest
         var lines = [verdictLine]
-        lines += manifest.validity.reasons.map { "  void: \($0)" }
+        let label = results.summary.outcome == .failed ? "thresholds were not judged" : "void"
+        lines += manifest.validity.reasons.map { "  \(label): \($0)" }
         lines.append("  run \(manifest.runID), stack \(manifest.stack), seed \(manifest.seed)")
         return lines.joined(separator: "\n") + "\n"
     }
@@ -74,21 +78,6 @@ public struct SummaryReport: Sendable {
         }
         return "RENDITIONS (viewer: from the intended time to the probe; "
             + "wire: through the server)\n" + table.text
-    }
-
-    private var capacity: String {
-        let lines = (results.summary.capacity ?? []).map { figure -> String in
-            let held = "  via \(figure.via): held with \(figure.sustainedViewers) viewers"
-            guard let broken = figure.brokenViewers else { return held + ", and never broke\n" }
-            let fetch = figure.brokenFetchMilliseconds.map { Figure.number($0 / 1000) + " s" }
-            return held + ", broke with \(broken) at \(Figure.number(figure.brokenSeconds)) s "
-                + "(\(Figure.percent(figure.brokenShare)) of the segments due, median "
-                + "\(fetch ?? "never"))\n"
-        }
-        return lines.isEmpty
-            ? ""
-            : "CAPACITY (whole run, 5 s steps; held = four of five segments due are fetched, half of "
-                + "them within their own duration)\n" + lines.joined()
     }
 
     private var reconciliation: String {

@@ -139,6 +139,8 @@ public struct Summary: Codable, Sendable, Equatable {
     }
 
     public var outcome: Outcome = .passed
+    /// Why the run ended before its time; nil where it did not.
+    public var earlyEnd: String?
     public var thresholds: [ThresholdResult] = []
     public var reconciliation: [Reconciliation] = []
     public var roles: [RoleUsage] = []

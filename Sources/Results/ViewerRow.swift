@@ -90,7 +90,8 @@ public struct ViewerRow: CSVRow, Equatable {
         .init("error", \.error, "Why it failed; empty = it did not."),
         .init(
             "play_s", \.playSeconds, unit: "s",
-            "Time in the window from its first media until it left."),
+            "Time in the window from its first media until it left; of HLS viewers and simulations "
+                + "the time that media played, of the whole session."),
         .init("cell", \.cell, "Cell of a simulation's matrix, from 0."),
         .init("algorithm", \.algorithm, "Adaptation algorithm; empty = one rendition."),
         .init(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import HLSValidation
 
 struct ValidateHLS: AsyncParsableCommand {
@@ -7,13 +8,13 @@ struct ValidateHLS: AsyncParsableCommand {
         commandName: "validate-hls",
         abstract: "Check HLS playlists, segments and a server's answers against RFC 8216.",
         discussion: """
-            millrace validate-hls http://127.0.0.1:8080/live/demo/index.m3u8
+            millrace validate-hls http://127.0.0.1:8080/hls/live/demo/index.m3u8
             millrace validate-hls recording/           (a directory with its playlist)
             millrace validate-hls index.m3u8 --json
 
             A live URL is followed for --seconds: reloads, blocking reloads, delta updates and removed
             segments are checked too. Each finding has a rule, its section and a severity. Exit code 0
-            without errors, 99 with.
+            without errors, 99 with, 105 interrupted: then what was found until then is printed.
             """)
 
     @Argument(help: "http:// URL, playlist file, or directory with one.")
@@ -34,16 +35,29 @@ struct ValidateHLS: AsyncParsableCommand {
     }
 
     func run() async throws {
+        do {
+            try PresentationInspector.check(target)
+        } catch {
+            fail("\(error)", code: 2)
+        }
+        var options = InspectionOptions()
+        options.seconds = seconds
+        options.segmentLimit = segments
+        options.timeoutSeconds = timeout
+        let work = Task { [target, options] in
+            try await PresentationInspector.inspect(target, options: options)
+        }
+        let watch = Task {
+            if await Interruption.wait() != nil { work.cancel() }
+        }
         let report: InspectionReport
         do {
-            var options = InspectionOptions()
-            options.seconds = seconds
-            options.segmentLimit = segments
-            options.timeoutSeconds = timeout
-            report = try await PresentationInspector.inspect(target, options: options)
+            report = try await work.value
         } catch {
-            fail("\(error)")
+            fail("\(error)", code: work.isCancelled ? 105 : 1)
         }
+        Interruption.release()
+        await watch.value
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -55,6 +69,8 @@ struct ValidateHLS: AsyncParsableCommand {
                 "\(report.errors) errors, \(report.warnings) warnings in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
             )
         }
+        fflush(nil)
+        if report.isInterrupted { throw ExitCode(105) }
         if report.errors > 0 { throw ExitCode(99) }
     }
 }

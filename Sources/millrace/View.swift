@@ -32,8 +32,8 @@ struct View: AsyncParsableCommand {
     var rate = 200.0
     @Option(help: "Seconds to play after the last join.")
     var duration = 10
-    @Option(help: "How load viewers read: lazy or prompt.")
-    var mode = LoadReadMode.lazy
+    @Option(help: "How load viewers read: lazy (the default) or prompt; not for HLS.")
+    var mode: LoadReadMode?
     @Option(help: "kbit/s that each load viewer reads at most; 0 = no limit.")
     var rateLimit = 0
     @Option(
@@ -54,6 +54,18 @@ struct View: AsyncParsableCommand {
         guard rateLimit == 0 || link == nil else {
             throw ValidationError("give --rate-limit or --link, not both")
         }
+        if isHLS, mode != nil {
+            throw ValidationError(
+                "--mode is for RTMP and HTTP-FLV: HLS viewers read as their players do; leave it out"
+            )
+        }
+    }
+
+    /// Numbers of the probes: they sit evenly in the join order.
+    var probed: Set<Int> { Set((0..<probes).map { $0 * count / max(1, probes) }) }
+
+    private var isHLS: Bool {
+        url.lowercased().prefix(while: { $0 != "?" }).hasSuffix(".m3u8")
     }
 
     func groupLink() -> GroupLink? {
@@ -66,9 +78,7 @@ struct View: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if url.lowercased().prefix(while: { $0 != "?" }).hasSuffix(".m3u8") {
-            return try await runHLS()
-        }
+        if isHLS { return try await runHLS() }
         let transport: ViewerProtocol = url.lowercased().hasPrefix("http") ? .httpFLV : .rtmp
         let link = groupLink()
         var random = SeededGenerator(seed: 1, entity: "view links")
@@ -82,10 +92,9 @@ struct View: AsyncParsableCommand {
                         link: 0,
                         offsetNanoseconds: Int64(
                             random.nextUnit() * Double($0.cycleNanoseconds)), seed: random.next())
-                }, mode: mode)
+                }, mode: mode ?? .lazy)
         }
-        // Probes sit evenly in the join order.
-        let probed = Set((0..<probes).map { $0 * count / max(1, probes) })
+        let probed = probed
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl
         options.links = (link?.socket).map { [$0] } ?? []

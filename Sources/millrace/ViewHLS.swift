@@ -58,11 +58,13 @@ extension View {
     func runHLS() async throws {
         let link = groupLink()
         var random = SeededGenerator(seed: 1, entity: "view links")
+        let probed = probed
         let specs = (0..<count).map { i in
             var spec = HLSViewerSpec(
                 index: i, url: url.replacing("{i}", with: String(i % streams)),
                 joinNanoseconds: Int64(Double(i) / rate * 1e9))
             hls.apply(to: &spec)
+            spec.isProbe = probed.contains(i)
             spec.link = link.map {
                 ViewerLinkPlace(
                     link: 0,
@@ -74,18 +76,25 @@ extension View {
         var options = HLSViewerPool.Options()
         options.congestionControl = congestionControl
         options.links = (link?.socket).map { [$0] } ?? []
-        let pool: HLSViewerPool
+        // Probes read what they fetch, and hold up nobody else's loop.
+        let pools: [HLSViewerPool]
         do {
-            pool = try HLSViewerPool(specs, options: options)
+            pools = try [false, true].map { isProbe in specs.filter { $0.isProbe == isProbe } }
+                .filter { !$0.isEmpty }.map { try HLSViewerPool($0, options: options) }
         } catch {
             fail("\(error)", code: 2)
         }
         let (start, window) = makeWindow()
-        pool.start(atNanoseconds: start, window: window)
+        for pool in pools { pool.start(atNanoseconds: start, window: window) }
         let measured = await wait(for: window)
-        if measured != window { pool.setWindow(measured) }
-        let report = await pool.stop()
-        let failures = HLSSummary(report, measured).print()
+        var report = HLSReport()
+        for pool in pools {
+            if measured != window { pool.setWindow(measured) }
+            let part = await pool.stop()
+            report.viewers += part.viewers
+            report.windowLag.add(part.windowLag)
+        }
+        let failures = HLSSummary(report, measured).print(algorithm: hls.algorithm)
         if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
             fail("no viewer received any media; is \(url) there?")
         }
@@ -107,11 +116,15 @@ private struct HLSSummary {
     }
 
     /// - Returns: how many viewers failed.
-    func print() -> Int {
+    func print(algorithm: String) -> Int {
         let seconds = Double(window.endNanoseconds - window.startNanoseconds) / 1e9
         let viewers = report.viewers
         let bytes = viewers.reduce(0) { $0 + $1.windowMediaBytes }
         line("viewers", "\(viewers.count), \(viewers.count { $0.isLive }) live")
+        let rungs = viewers.map(\.bitrates.count).max() ?? 0
+        if case .fixed(let rung) = AlgorithmName(parsing: algorithm), rungs > 0, rung >= rungs {
+            line("rungs", "0 to \(rungs - 1): rung \(rung) is none, the highest was played")
+        }
         if seconds > 0 {
             line(
                 "received",
@@ -126,6 +139,7 @@ private struct HLSSummary {
         line("stalled", spread(played.map(\.playback.stalled), "s"))
         line("switches", spread(played.map { Double($0.playback.switches) }, "a viewer"))
         line("latency", spread(played.compactMap(\.playback.liveLatency), "s behind the live edge"))
+        printDelay(viewers.compactMap(\.probe))
         let counts = viewers.map(\.requests)
         func sum(_ value: (HLSRequestCounts) -> Int) -> Int { counts.reduce(0) { $0 + value($1) } }
         line(
@@ -145,6 +159,30 @@ private struct HLSSummary {
         return failures.count
     }
 
+    private func printDelay(_ probes: [HLSProbeReport]) {
+        guard !probes.isEmpty else { return }
+        var delay = DelayHistogram()
+        for rung in probes.flatMap(\.rungs) { delay.add(rung.delay) }
+        let who = "\(probes.count) probe\(probes.count == 1 ? "" : "s")"
+        if let median = delay.milliseconds(atPercentile: 50),
+            let high = delay.milliseconds(atPercentile: 99)
+        {
+            line(
+                "delay",
+                "p50 \(rounded(median)), p99 \(rounded(high)) ms from the publisher's schedule to \(who)"
+            )
+        } else {
+            line(
+                "delay",
+                "none at \(who): it needs a stream that Millrace publishes, stamps and all"
+            )
+        }
+        if let problem = probes.lazy.compactMap(\.problem).first {
+            let unreadable = probes.reduce(0) { $0 + $1.unreadable }
+            line("unreadable", "\(unreadable) segments at probes: \(problem)")
+        }
+    }
+
     private func late(_ percentile: Double) -> String {
         report.windowLag.milliseconds(atPercentile: percentile).map { rounded($0) } ?? "–"
     }
@@ -158,6 +196,6 @@ private struct HLSSummary {
         let sorted = values.sorted()
         let mean = values.reduce(0, +) / Double(values.count)
         return
-            "\(rounded(mean)) \(unit) (median \(rounded(sorted[sorted.count / 2])), \(rounded(sorted[0])) to \(rounded(sorted[sorted.count - 1])))"
+            "\(rounded(mean)) \(unit) (median \(rounded(Quantile.sorted(sorted, 0.5))), \(rounded(sorted[0])) to \(rounded(sorted[sorted.count - 1])))"
     }
 }

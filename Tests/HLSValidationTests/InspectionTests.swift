@@ -43,6 +43,35 @@ import Testing
             "\(report.violations)")
     }
 
+    /// What was found until then is there, and the end of waiting is nobody's fault.
+    @Test func interruptedTellsWhatItFound() async throws {
+        let stream = LiveStream(.hasNoCORS)
+        let (asked, askedNow) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let origin = try await TestOrigin { uri in
+            // Blocking reloads, which come after the first segments, wait.
+            if uri.contains("_HLS_msn") {
+                askedNow.yield()
+                for await _ in released {}
+            }
+            return await stream.answer(uri)
+        }
+        var options = InspectionOptions()
+        options.seconds = 3600
+        options.timeoutSeconds = 600
+        let work = Task { [options] in
+            try await PresentationInspector.inspect(
+                "http://127.0.0.1:\(origin.port)/live/index.m3u8", options: options)
+        }
+        for await _ in asked { break }
+        work.cancel()
+        let report = try await work.value
+        release.finish()
+        #expect(report.isInterrupted && report.segments > 0)
+        #expect(Set(report.violations.map(\.rule)) == [.noCORS])
+        try await origin.stop()
+    }
+
     @Test func whatIsNoPlaylistIsExplained() async throws {
         let origin = try await TestOrigin { uri in
             uri == "/a.m3u8" ? .init(body: .init(string: "<html>")) : .init(status: 404)

@@ -43,6 +43,7 @@ struct TestOrigin {
             let answer = answer
             Task {
                 let answer = await answer(request.uri)
+                guard channel.isActive else { return }
                 var head = HTTPResponseHead(
                     version: .http1_1, status: .init(statusCode: answer.status))
                 for (name, value) in answer.headers { head.headers.add(name: name, value: value) }

@@ -35,6 +35,8 @@ struct CommandTests {
         ["publish", "rtmp://127.0.0.1/live/a", "--size", "99999999999x99999999999"],
         ["publish", "rtmp://127.0.0.1/live/a", "--size", "17x17"],
         ["serve", "--queue-limit", "1"],
+        ["view", "http://127.0.0.1/a.m3u8", "--mode", "prompt"],
+        ["edge", "--origin", "http://127.0.0.1/hls"],
     ]) func wrongUse(arguments: [String]) async throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(TrialFault.program))
@@ -95,6 +97,20 @@ struct CommandTests {
         let lines = text.split(separator: "\n")
         #expect(lines.last?.hasPrefix("millrace: no viewer") == true, "\(text)")
         #expect(lines.first?.hasPrefix("viewers ") == true, "\(text)")
+    }
+
+    @Test func validateNothing() async throws {
+        let port = try #require(LocalPort.free())
+        let refused = try await run(
+            "validate-hls", "http://127.0.0.1:\(port)/hls/live/demo/index.m3u8")
+        #expect(refused.code == 1)
+        #expect(
+            refused.text.contains("nothing listens at 127.0.0.1:\(port); is the server"),
+            "\(refused.text)")
+        for target in ["https://a/index.m3u8", "/nowhere/index.m3u8", "http://:1/"] {
+            let (code, text) = try await run("validate-hls", target)
+            #expect(code == 2 && text.contains(target), "\(text)")
+        }
     }
 
     @Test func everyFaultOnce() async throws {

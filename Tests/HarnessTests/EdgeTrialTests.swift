@@ -143,12 +143,12 @@ import Viewer
             }
         }
         func end(_ index: Int) {
-            all.withLock { $0 }[index].ended.withLock { $0 = "killed by signal 9" }
+            all.withLock { $0 }[index].ended.withLock { $0 = "was killed by signal 9" }
         }
     }
 
     private static let killed =
-        "ended: it killed by signal 9; its report is lost, its figures are those of its last second"
+        "ended: it was killed by signal 9; its report is lost, its figures are those of its last second"
 
     private func edge(
         _ programs: Programs, limit: Int, delayMilliseconds: Int = 10
@@ -269,7 +269,7 @@ struct EdgeTrialTests {
         let directory = try #require(try trial.directories().first)
         let read = try RunResults(path: "\(trial.results)/\(directory)")
         let notes = read.summary.notes
-        for words in ["ended: it killed by signal 9", "was started again"] {
+        for words in ["ended: it was killed by signal 9", "was started again"] {
             #expect(
                 notes.contains {
                     $0.hasPrefix("edge-") && $0.contains(words)
@@ -277,7 +277,7 @@ struct EdgeTrialTests {
                 }, "\(notes)")
         }
         // What a run of ours counted after its last report died with it; nginx's log is whole.
-        let ends = notes.filter { $0.contains("ended: it killed by signal 9") }
+        let ends = notes.filter { $0.contains("ended: it was killed by signal 9") }
         #expect(ends.allSatisfy { $0.contains("its report is lost") != isNginx }, "\(notes)")
         #expect(notes.count { $0.contains("report is lost") } == (isNginx ? 0 : ends.count))
         // One that is killed before it listens has not come back.

@@ -130,7 +130,7 @@ import Viewer
         watch.receive(running, seconds: 1, isInWindow: false)
         watch.receive(running, seconds: 2, isInWindow: true)
         #expect(watch.notes == ["encoders: 1 running at the end, 0 restarts"])
-        let error = "ffmpeg killed by signal 9"
+        let error = "ffmpeg was killed by signal 9"
         watch.receive(
             try status(.backingOff, pid: nil, restarts: 0, error: error), seconds: 3,
             isInWindow: true)

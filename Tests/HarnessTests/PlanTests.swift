@@ -35,7 +35,39 @@ import Testing
         #expect(plan.publishers.map(\.streamKey).first == "live_720p")
         #expect(plan.publishers.map(\.streamID) == [1, 2, 3, 4])
         #expect(plan.ingressRate.bitsPerSecond == 4_898_000)
-        #expect(plan.egressRate.bitsPerSecond == 48_980_000)
+        #expect(plan.egressRates.lowest.bitsPerSecond == 48_980_000)
+        #expect(plan.egressRates.highest.bitsPerSecond == 48_980_000)
+    }
+
+    /// HLS viewers choose: from the lowest rung that they may take to the highest.
+    @Test func ratesOfAdaptiveViewers() throws {
+        func rates(_ viewers: String) throws -> [Int] {
+            let rates = Plan(try Self.scenario(viewers)).egressRates
+            return [rates.lowest.bitsPerSecond, rates.highest.bitsPerSecond]
+        }
+        #expect(try rates("  - {protocol: hls, count: 2}") == [528_000, 5_256_000])
+        #expect(
+            try rates("  - {protocol: hls, count: 1, rendition: 360p}") == [878_000, 878_000])
+        let words = try Self.scenario("  - {protocol: hls, count: 2}").explanation
+        #expect(words.contains("out of the server: 0.53 Mbit/s to 5.26 Mbit/s once all have"))
+    }
+
+    /// What a scenario does not set is no complaint.
+    @Test func namesWhatCannotBeHonoured() throws {
+        let stack = "driver: external, url: rtmp://h/live"
+        func settings(_ stack: String, _ extra: String = "") throws -> [String] {
+            try Self.scenario("  - {count: 1}", extra: "stack: {\(stack)}\n\(extra)")
+                .unsupportedSettings
+        }
+        #expect(try settings(stack) == [])
+        #expect(try settings(stack + ", threads: 2, keys: [live_720p]") == ["keys", "threads"])
+        #expect(
+            try settings(stack, "congestion_control: bbr")
+                == ["congestion_control (set it on the server)"])
+        #expect(
+            try settings("driver: nginx-rtmp, gop_cache: 0")
+                == ["gop_cache (joiners wait for a key frame)"])
+        #expect(try settings("gop_cache: 0") == [])
     }
 
     @Test func everyViewerHasOneProcess() throws {

@@ -71,6 +71,28 @@ import Testing
         }
     }
 
+    /// Without a threshold that was missed the verdict says why the run ended.
+    @Test func failedSaysWhy() {
+        var results = Self.results()
+        #expect(
+            SummaryReport(results).verdictLine.hasSuffix("<start>: a threshold was not met"))
+        results.summary.earlyEnd = "the server ended in mid-run: it exited with status 1"
+        #expect(
+            SummaryReport(results).verdictLine.hasSuffix(
+                "<start>: the server ended in mid-run: it exited with status 1"))
+    }
+
+    /// In every report, though no threshold was missed.
+    @Test func everyReportSaysWhyTheRunEnded() {
+        var results = Self.results()
+        results.summary.thresholds = []
+        results.summary.earlyEnd = "the server ended"
+        #expect(HTMLReport(results).text.contains("<li>the server ended</li>"))
+        let junit = JUnitReport(results).text
+        #expect(junit.contains("failures=\"1\" errors=\"0\""))
+        #expect(junit.contains("<failure message=\"the server ended\"/>"))
+    }
+
     /// A run that was cut off has judged nothing.
     @Test func interruptedSkipsThresholds() {
         var results = Self.results()
@@ -111,6 +133,33 @@ import Testing
         }
     }
 
+    /// The page has what the text has of adaptive viewers, and idle time is no stall's fault.
+    @Test func adaptiveViewersInTextAndPage() {
+        var results = Self.results()
+        var played = ViewerRow()
+        (played.group, played.playProtocol, played.algorithm) = (0, "hls", "bola-e")
+        (played.playSeconds, played.stalledSeconds, played.sessionSeconds) = (9, 1, 30)
+        var neverBegan = played
+        (neverBegan.playSeconds, neverBegan.stalledSeconds) = (0, 0)
+        results.viewers = [played, neverBegan]
+        var used = RenditionRow()
+        (used.stream, used.rendition, used.vantage) = ("live", "720p", "viewer")
+        (used.playProtocol, used.viewerShare) = ("hls", 1)
+        results.renditions.append(used)
+        results.summary.capacity = [CapacityFigure(via: "origin")]
+        let group = AdaptiveReport(results.viewers).groups[0]
+        #expect(group.stallRatio == 0.1)
+        let text = SummaryReport(results).text
+        let page = HTMLReport(results).text
+        for word in ["bola-e", "millrace ladder (scenarios/ladder.yml)", "via origin: held with"] {
+            #expect(text.contains(word) && page.contains(word), "lacks \(word)")
+        }
+        for heading in ["Adaptive viewers", "Renditions this audience needs", "Capacity"] {
+            #expect(page.contains("<h2>\(heading)</h2>"))
+            #expect(!HTMLReport(Self.results()).text.contains("<h2>\(heading)</h2>"))
+        }
+    }
+
     @Test func emptyResultsStillReport() {
         let empty = RunResults(manifest: Manifest(), summary: Summary())
         #expect(SummaryReport(empty).text.contains("none set"))
@@ -137,6 +186,11 @@ import Testing
             generatorLagP99Milliseconds: 21, captureDrops: 0.01, steal: 0.06, offered: 0.5,
             clockStepNanoseconds: 2_000_000)
         #expect(limits.judge(bad).reasons.count == 5)
+        var few = good
+        few.offered = 0.628146453089
+        #expect(
+            limits.judge(few).reasons
+                == ["only 62.815% of the intended frames were sent, least 99%"])
         var silent = good
         silent.offered = nil
         silent.captureDrops = nil

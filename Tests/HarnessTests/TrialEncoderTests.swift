@@ -160,7 +160,7 @@ struct TrialEncoderTests {
         let notes = results.summary.notes
         #expect(
             notes.contains {
-                $0.hasPrefix("encoder cam_lo was started again: ffmpeg killed by signal 9")
+                $0.hasPrefix("encoder cam_lo was started again: ffmpeg was killed by signal 9")
                     && $0.contains("in the steady window")
             }, "\(notes)")
         #expect(notes.contains { $0 == "encoders: 2 running at the end, 1 restarts" }, "\(notes)")

@@ -68,7 +68,7 @@ struct TrialFaultTests {
         let read = try RunResults(path: "\(trial.results)/\(directory)")
         let notes = read.summary.notes
         let note = try #require(notes.first { $0.contains("the server ended at") }, "\(notes)")
-        #expect(note.contains("in the steady window (killed by signal 9); started again at"))
+        #expect(note.contains("in the steady window (was killed by signal 9); started again at"))
         #expect(notes.contains { $0.contains("frames were due while the server was away") })
         #expect(try #require(read.summary.health.offered) > 0.99)
         #expect(Set(read.processes.filter { $0.role == "server" }.compactMap(\.pid)).count == 2)

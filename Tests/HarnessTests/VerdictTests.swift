@@ -109,7 +109,38 @@ import Testing
         #expect(results.manifest.validity.reasons == assembly.lost)
         // The server's own end is a verdict on it all the same.
         assembly.early = (.failed, "the server ended in mid-run")
-        #expect(try Self.write(assembly).0.outcome == .failed)
+        let failed = try Self.write(assembly).0
+        #expect(failed.outcome == .failed && failed.earlyEnd == "the server ended in mid-run")
+    }
+
+    @Test func qualityIsJudged() throws {
+        let scenario = try Scenario.parse(
+            """
+            version: 1
+            name: t
+            streams:
+              - name: cam
+                source: {synthetic: {bitrate: 3Mbps}}
+                ladder: {quality: {frames: 30}}
+            viewers: [{count: 1}]
+            thresholds:
+              "ssim{rendition:240p}": ["value>0.9"]
+              "ssim{rendition:720p}": ["value>0.9"]
+              psnr_db: ["value>30"]
+            """)
+        var assembly = ResultsAssembly(
+            scenario: scenario, plan: Plan(scenario), manifest: Manifest(), window: Self.window,
+            startNanoseconds: Self.start)
+        assembly.quality["cam_240p"] = RenditionQuality(
+            ssim: 0.95, psnrDecibels: 28, frames: 30)
+        assembly.quality["cam_720p"] = RenditionQuality(ssim: 1, psnrDecibels: nil, frames: 30)
+        let samples = MetricSamples(assembly: assembly, groups: [], renditions: []).all
+        let observed = Dictionary(
+            uniqueKeysWithValues: scenario.thresholds.map {
+                ($0.selector, $0.evaluate(samples).observed)
+            })
+        #expect(
+            observed == ["ssim{rendition:240p}": 0.95, "ssim{rendition:720p}": 1, "psnr_db": 28])
     }
 
     @Test func nothingMissesWithoutAProbe() throws {

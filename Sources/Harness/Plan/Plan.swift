@@ -50,17 +50,39 @@ public struct Plan: Codable, Sendable, Hashable {
         hasEncoders || viewers.contains { $0.isProbe && $0.playProtocol == .hls }
     }
 
-    /// Payload bit rate that leaves the server once all viewers have joined.
-    public var egressRate: Bitrate {
-        let rates = Dictionary(
-            publishers.map { ($0.streamKey, $0.bitrate?.bitsPerSecond ?? 0) },
-            uniquingKeysWith: { a, _ in a })
-        return Bitrate(
-            bitsPerSecond: viewers.reduce(0) { sum, viewer in
-                let rate = rates[viewer.streamKey] ?? 0
-                let link = viewer.link.map { links[$0.link].payloadRate.bitsPerSecond }
-                return sum + min(rate, link ?? rate)
-            })
+    /// Payload bit rate that leaves the server and its edges once all viewers have joined, at least
+    /// and at most: HLS viewers choose.
+    public var egressRates: (lowest: Bitrate, highest: Bitrate) {
+        let keys = Dictionary(grouping: publishers, by: \.streamKey)
+        let streams = Dictionary(
+            grouping: publishers.filter { !$0.isLadderSource }, by: \.stream)
+        var sum = (lowest: 0, highest: 0)
+        for viewer in viewers {
+            let played: [PublisherPlan]
+            if let player = adaptive[viewer.group] {
+                played = rungs(of: viewer, player, among: streams[viewer.stream] ?? [])
+            } else {
+                played = keys[viewer.streamKey] ?? []
+            }
+            let rates = played.map { $0.bitrate?.bitsPerSecond ?? 0 }
+            let limit = viewer.link.map { links[$0.link].payloadRate.bitsPerSecond } ?? .max
+            sum.lowest += min(rates.min() ?? 0, limit)
+            sum.highest += min(rates.max() ?? 0, limit)
+        }
+        return (Bitrate(bitsPerSecond: sum.lowest), Bitrate(bitsPerSecond: sum.highest))
+    }
+
+    /// The renditions that an HLS viewer may come to play.
+    private func rungs(
+        of viewer: ViewerPlan, _ player: ViewerGroup.Adaptive, among all: [PublisherPlan]
+    ) -> [PublisherPlan] {
+        if let fixed = all.first(where: { $0.rendition == viewer.rendition }) { return [fixed] }
+        let allowed = all.filter { $0.height ?? 0 <= player.maximumHeight ?? .max }
+        // The lowest stays, however tall it is.
+        let lowest = all.min {
+            $0.bitrate?.bitsPerSecond ?? 0 < $1.bitrate?.bitsPerSecond ?? 0
+        }
+        return allowed.isEmpty ? lowest.map { [$0] } ?? [] : allowed
     }
 }
 
@@ -88,6 +110,16 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     public var sharesEncoder = false
     /// Of a ladder whose renditions are compared with their source: frames of the source.
     public var qualityFrames: Int?
+
+    /// Of the picture, pixels; nil for a file, which is not looked into.
+    var height: Int? {
+        if let encoded { return encoded.height }
+        return switch source {
+        case .synthetic(let source): source.height
+        case .ffmpeg(let clip): clip.size.height
+        case .file: nil
+        }
+    }
 
     /// Whether a publisher of ours sends it.
     public var isPublished: Bool { encoded == nil }

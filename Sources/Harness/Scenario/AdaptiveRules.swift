@@ -1,4 +1,5 @@
 import ABR
+import Server
 import SimulationKernel
 
 /// Checks of what belongs to HLS.
@@ -37,9 +38,7 @@ enum AdaptiveRules {
         if stack.hlsURL != nil, stack.driver != .external {
             reader.report(at: "stack.hls_url", "hls_url belongs to driver: external")
         }
-        if let hls = stack.hls, let part = hls.part, part > hls.segment {
-            reader.report(at: "stack.hls.part", "a part is no longer than a segment")
-        }
+        if let hls = stack.hls, stack.driver != .external { check(hls, reader: &reader) }
         guard stack.driver == .external, scenario.viewers.contains(where: { $0.adaptive != nil })
         else { return }
         if !(stack.hlsURL ?? "").contains("{stream}"),
@@ -49,6 +48,26 @@ enum AdaptiveRules {
                 at: "stack.hls_url",
                 "HLS viewers of an external server need stack.hls_url, such as "
                     + "http://host/hls/live/{stream}/master.m3u8")
+        }
+    }
+
+    /// What the packager asks for, and three segments in a playlist, without which it would list
+    /// more than was asked for.
+    private static func check(_ hls: HLSSpec, reader: inout ScenarioReader) {
+        if let fault = HLSConfiguration(hls).fault {
+            let key =
+                switch fault.setting {
+                case .segment: ".segment"
+                case .part: ".part"
+                case .window: ".window"
+                case .other: ""
+                }
+            reader.report(at: "stack.hls" + key, fault.words)
+        } else if hls.window < hls.segment * 3 {
+            let least = Quantity.duration.format(Double((hls.segment * 3).nanoseconds))
+            reader.report(
+                at: "stack.hls.window",
+                "a playlist lists three segments at least: make window \(least) or more")
         }
     }
 

@@ -118,7 +118,9 @@ enum EdgeRules {
         if scenario.stack.driver != .embedded {
             reader.report(
                 at: "stack.edges",
-                "edges belong to the embedded stack; an external server has its own")
+                scenario.stack.driver == .external
+                    ? "edges belong to the embedded stack; an external server has its own"
+                    : "edges belong to the embedded stack: take driver: embedded, or remove edges")
         }
         if !scenario.viewers.contains(where: { $0.via == .edge }) {
             reader.report(

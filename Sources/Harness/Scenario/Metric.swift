@@ -32,6 +32,10 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     case encoderDelayMilliseconds = "encoder_delay_ms"
     /// Share of the stamps that the rendition's frame rate keeps found after the encoder, 0…1.
     case stampsFound = "stamps_found"
+    /// Of a rendition against its source, 1 = alike; of ladders with `quality`.
+    case ssim
+    /// The same in dB; 100 where there is no difference at all.
+    case psnrDecibels = "psnr_db"
     /// 100 = one core.
     case serverCPUPercent = "server_cpu_percent"
     case viewerCPUPercent = "viewer_cpu_percent"
@@ -84,7 +88,11 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     /// Whether it tells of encoders.
     var isOfEncoders: Bool {
         [.encoderCPUSeconds, .encoderDelayMilliseconds, .stampsFound].contains(self)
+            || isOfQuality
     }
+
+    /// Whether renditions must be compared with their source for it.
+    var isOfQuality: Bool { self == .ssim || self == .psnrDecibels }
 
     public var kind: Kind {
         switch self {
@@ -98,7 +106,8 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
         case .payloadKilobits, .wireKilobits, .stallRatio, .meanBitrateKilobits,
             .serverCPUPercent, .viewerCPUPercent, .encoderCPUSeconds, .stampsFound,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .edgeHitRatio,
-            .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds, .sustainedViewers:
+            .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds, .sustainedViewers,
+            .ssim, .psnrDecibels:
             .value
         }
     }

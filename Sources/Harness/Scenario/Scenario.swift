@@ -66,19 +66,36 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var uplink: Bitrate?
     /// How often a server that ends in mid-run is started again; embedded only.
     public var restarts = 0
+}
 
-    /// Settings that the driver cannot honour and that therefore do not hold in its runs.
+extension Scenario {
+    /// Settings other than their defaults that the driver cannot honour and that therefore do not
+    /// hold in its runs.
     public var unsupportedSettings: [String] {
-        switch driver {
-        case .embedded: []
-        case .nginxRTMP:
-            ["gop_cache (joiners wait for a key frame)", "flush_interval", "queue_limit"]
-                + (keys.isEmpty ? [] : ["keys"])
+        guard let standard = Self.standardStack else { return [] }
+        var settings: [(name: String, isSet: Bool)] = [
+            ("gop_cache", stack.gopCache != standard.gopCache),
+            ("flush_interval", stack.flushInterval != standard.flushInterval),
+            ("queue_limit", stack.queueLimitBytes != standard.queueLimitBytes),
+            ("keys", stack.keys != standard.keys),
+        ]
+        switch stack.driver {
+        case .embedded: return []
+        case .nginxRTMP: settings[0].name += " (joiners wait for a key frame)"
         case .external:
-            ["threads", "gop_cache", "flush_interval", "queue_limit", "out_chunk_size"]
-                + (keys.isEmpty ? [] : ["keys"])
+            settings += [
+                ("threads", stack.threads != standard.threads),
+                ("out_chunk_size", stack.outChunkSize != standard.outChunkSize),
+                ("congestion_control (set it on the server)", congestionControl != .cubic),
+            ]
         }
+        return settings.filter(\.isSet).map(\.name)
     }
+
+    /// A stack of which a scenario says nothing.
+    private static let standardStack = try? Scenario.parse(
+        "{version: 1, name: x, streams: [{name: x}], viewers: [{count: 1}]}"
+    ).stack
 }
 
 /// How the stack packages HLS.

@@ -24,10 +24,10 @@ extension Scenario {
                     + "\(Self.keys(encoded)); the warm-up begins once all are there",
                 at: lines.count - 1)
         }
-        if !stack.unsupportedSettings.isEmpty {
+        if !unsupportedSettings.isEmpty {
             lines.append(
                 "not honoured by \(stack.driver.rawValue): "
-                    + stack.unsupportedSettings.joined(separator: ", "))
+                    + unsupportedSettings.joined(separator: ", "))
         }
         for process in plan.processes {
             let work =
@@ -39,7 +39,7 @@ extension Scenario {
         }
         lines += [
             "into the server: \(Self.megabits(plan.ingressRate))\(fileWords(plan))",
-            "out of the server: \(Self.megabits(plan.egressRate)) once all have joined",
+            egressWords(plan),
             "duration: \(Self.seconds(length.nanoseconds)) s (warm-up "
                 + "\(Self.seconds(warmup.nanoseconds)), steady window "
                 + "\(Self.seconds(duration.nanoseconds)), drain "
@@ -61,6 +61,15 @@ extension Scenario {
     private func fileWords(_ plan: Plan) -> String {
         let files = plan.publishers.count { $0.isPublished && $0.bitrate == nil }
         return files == 0 ? "" : " and \(files) files whose rate is not known beforehand"
+    }
+
+    private func egressWords(_ plan: Plan) -> String {
+        let rates = plan.egressRates
+        let place = stack.edges == nil ? "out of the server" : "out of the server and its edges"
+        return rates.lowest.bitsPerSecond == rates.highest.bitsPerSecond
+            ? "\(place): \(Self.megabits(rates.highest)) once all have joined"
+            : "\(place): \(Self.megabits(rates.lowest)) to \(Self.megabits(rates.highest)) once "
+                + "all have joined, as the HLS viewers choose"
     }
 
     private static func keys(_ plans: [PublisherPlan]) -> String {

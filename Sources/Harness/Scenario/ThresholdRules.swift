@@ -66,13 +66,23 @@ enum ThresholdRules {
             ]
         }
         if threshold.metric.isOfEncoders {
-            return scenario.encodes(threshold.tags)
-                ? [] : ["\(threshold.selector) needs a stream with a ladder that has it"]
+            guard scenario.encodes(threshold.tags, isCompared: false) else {
+                return ["\(threshold.selector) needs a stream with a ladder that has it"]
+            }
+            return !threshold.metric.isOfQuality
+                || scenario.encodes(threshold.tags, isCompared: true)
+                ? []
+                : ["\(threshold.selector) needs the ladder's quality: {frames: 300}"]
         }
-        if tags["stream"] != nil, !scenario.hasViewers(of: threshold.tags) {
-            return ["no viewer plays what \(threshold.selector) asks for"]
-        }
-        return []
+        guard tags["stream"] != nil || tags["group"] != nil,
+            !scenario.viewers.indices.contains(where: {
+                scenario.hasFigures(threshold.metric, threshold.tags, ofGroup: $0)
+            })
+        else { return [] }
+        return [
+            "no viewer plays what \(threshold.selector) asks for"
+                + (scenario.nearest(to: threshold).map { "; take \($0)" } ?? "")
+        ]
     }
 }
 
@@ -87,7 +97,7 @@ extension Metric {
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
             .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
-            .sustainedViewers, .encoderCPUSeconds:
+            .sustainedViewers, .encoderCPUSeconds, .ssim, .psnrDecibels:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,
@@ -156,23 +166,60 @@ extension Scenario {
     }
 
     /// Whether an encoder makes what the tags say.
-    fileprivate func encodes(_ tags: [String: String]) -> Bool {
+    ///
+    /// - Parameter isCompared: and whether that is compared with its source.
+    fileprivate func encodes(_ tags: [String: String], isCompared: Bool) -> Bool {
         streams.contains { spec in
-            spec.ladder != nil && spec.names.contains(tags["stream"] ?? spec.names[0])
+            spec.ladder != nil && (!isCompared || spec.ladder?.qualityFrames != nil)
+                && spec.names.contains(tags["stream"] ?? spec.names[0])
                 && spec.renditions.contains { $0.name == tags["rendition"] ?? $0.name }
         }
     }
 
-    /// Whether any viewer plays what the tags say.
-    fileprivate func hasViewers(of tags: [String: String]) -> Bool {
-        guard tags["group"] == nil else { return true }
-        return viewers.contains { group in
-            (tags["protocol"] ?? group.playProtocol.rawValue) == group.playProtocol.rawValue
-                && targets(of: group).contains { target in
-                    (tags["stream"] ?? target.stream) == target.stream
-                        && [tags["rendition"] ?? target.rendition, "all"].contains(
-                            target.rendition)
-                }
+    /// Whether a group's viewers give a metric figures with these tags.
+    fileprivate func hasFigures(
+        _ metric: Metric, _ tags: [String: String], ofGroup index: Int
+    ) -> Bool {
+        let group = viewers[index]
+        guard tags["protocol"] ?? group.playProtocol.rawValue == group.playProtocol.rawValue,
+            tags["group"] ?? String(index) == String(index),
+            tags["via"] ?? group.via?.rawValue == group.via?.rawValue
+        else { return false }
+        if group.adaptive != nil, metric.tags["group"] != nil {
+            // They go from rendition to rendition.
+            return tags["stream"] == nil && tags["rendition"] == nil
+        }
+        return tags["group"] == nil
+            && targets(of: group).contains { target in
+                (tags["stream"] ?? target.stream) == target.stream
+                    && [tags["rendition"] ?? target.rendition, "all"].contains(target.rendition)
+            }
+    }
+
+    /// The selector with figures that has most of a threshold's tags.
+    fileprivate func nearest(to threshold: Threshold) -> String? {
+        let wanted = threshold.tags
+        let metric = threshold.metric
+        let choices = viewers.indices.flatMap { index -> [[String: String]] in
+            let group = viewers[index]
+            if group.adaptive != nil, metric.tags["group"] != nil {
+                return [["group": String(index)]]
+            }
+            let transport = group.playProtocol.rawValue
+            return targets(of: group).map {
+                ["protocol": transport, "stream": $0.stream, "rendition": $0.rendition]
+                    .filter { metric.tags[$0.key] != nil && wanted[$0.key] != nil }
+            }
+        }
+        func shared(_ choice: [String: String]) -> Int {
+            choice.count { wanted[$0.key] == $0.value }
+        }
+        let best = choices.filter { choice in
+            viewers.indices.contains { hasFigures(metric, choice, ofGroup: $0) }
+        }.max { shared($0) < shared($1) }
+        return best.map { tags in
+            let words = tags.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }
+            return metric.rawValue + (words.isEmpty ? "" : "{\(words.joined(separator: ","))}")
         }
     }
 }

@@ -125,6 +125,14 @@ struct MetricSamples {
                 samples.append(
                     .init(metric: .encoderCPUSeconds, tags: tags, value: .number(cpu)))
             }
+            if let quality = assembly.quality[publisher.streamKey] {
+                samples += [
+                    .init(metric: .ssim, tags: tags, value: .number(quality.ssim)),
+                    .init(
+                        metric: .psnrDecibels, tags: tags,
+                        value: .number(min(quality.psnrDecibels ?? 100, 100))),
+                ]
+            }
             guard let frames = encoded[publisher.streamKey] else { return samples }
             if frames.delay.count > 0 {
                 samples.append(

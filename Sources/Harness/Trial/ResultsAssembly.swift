@@ -172,6 +172,7 @@ struct ResultsAssembly {
         }
         if let early {
             summary.outcome = early.outcome
+            summary.earlyEnd = early.reason
             summary.notes.insert(early.reason, at: 0)
             if early.outcome != .failed {
                 manifest.validity.valid = false
@@ -269,7 +270,12 @@ struct ResultsAssembly {
             row.error = report.failure ?? ""
             return row
         }
-        return (loadRows + probeRows + hls.map(adaptiveRow)).sorted {
+        let adaptiveRows = hls.map { report in
+            var row = adaptiveRow(report)
+            if report.askedAtNanoseconds != nil { row.playSeconds = report.playback.playing }
+            return row
+        }
+        return (loadRows + probeRows + adaptiveRows).sorted {
             ($0.viewer ?? 0) < ($1.viewer ?? 0)
         }
     }

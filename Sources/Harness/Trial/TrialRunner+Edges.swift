@@ -98,8 +98,10 @@ extension TrialRunner {
 
     /// An edge that would not come back: the server side's failure, as the server's end is.
     var lostEdge: String? {
-        edges.first { $0.state == .failed }.map {
-            "\($0.name) was given up in mid-run, and its viewers with it: it \($0.lastFailure)"
+        let isAlone = edges.count == 1 || scenario.stack.edges?.failover == 0
+        return edges.first { $0.state == .failed }.map {
+            "\($0.name) was given up in mid-run\(isAlone ? ", and its viewers with it" : ""): it "
+                + $0.lastFailure
         }
     }
 

@@ -152,7 +152,7 @@ public actor TrialRunner {
         ) { observations.server($0) }
         self.driver = driver
         let endpoints = try await startEdges(before: try await driver.start(), congestionControl)
-        if scenario.stack.driver != .embedded, let congestionControl,
+        if scenario.stack.driver == .nginxRTMP, let congestionControl,
             NetworkIsolation.defaultCongestionControl != congestionControl
         {
             notes.append(
@@ -160,8 +160,8 @@ public actor TrialRunner {
             )
         }
         notes += GroupLink.notes(plan.links)
-        for setting in scenario.stack.unsupportedSettings {
-            notes.append("\(scenario.stack.driver.rawValue) cannot honour \(setting)")
+        notes += scenario.unsupportedSettings.map {
+            "\(scenario.stack.driver.rawValue) cannot honour \($0)"
         }
         try await startCapture(endpoints)
         try await startPublishers(endpoints, congestionControl)

@@ -35,7 +35,10 @@ extension ValidityLimits {
     /// Judges a trial: beyond a limit it is void, and every reason is given.
     public func judge(_ evidence: TrialEvidence) -> Manifest.Validity {
         var reasons: [String] = []
-        func percent(_ share: Double) -> String { Quantity.share.format(share) }
+        // Enough digits to tell a share from its limit.
+        func percent(_ share: Double) -> String {
+            Quantity.share.format((share * 1e5).rounded() / 1e5)
+        }
         if let lag = evidence.generatorLagP99Milliseconds {
             if lag > Double(generatorLagP99.nanoseconds) / 1e6 {
                 reasons.append(

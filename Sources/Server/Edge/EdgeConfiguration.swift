@@ -22,7 +22,7 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var host = "127.0.0.1"
     /// 0 = any free port.
     public var port = 8090
-    /// `http://host[:port][/path]`; the path is put before what clients ask for.
+    /// `http://host[:port]`; it is asked for the very paths that clients ask for.
     public var origin: String
     /// Bytes of all objects kept, 1 MiB to 64 GiB.
     public var cacheBytes = 256 << 20
@@ -84,13 +84,11 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     var objectLimit: Int { min(objectBytes, cacheBytes) }
 }
 
-/// Host, port and leading path of an origin.
+/// Host and port of an origin.
 struct OriginAddress: Hashable {
     /// IPv6 without brackets.
     var host: String
     var port: Int
-    /// Empty, or begins with `/` and does not end with one.
-    var path: String
 
     /// What its requests' Host header says.
     var authority: String {
@@ -98,15 +96,13 @@ struct OriginAddress: Hashable {
         return port == 80 ? name : "\(name):\(port)"
     }
 
-    /// nil where `text` is no `http://host[:port][/path]`.
+    /// nil where `text` is no `http://host[:port]`.
     init?(_ text: String) {
         guard text.hasPrefix("http://") else { return nil }
         let rest = text.dropFirst(7)
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var authority = rest[..<slash]
-        path = String(rest[slash...])
-        while path.hasSuffix("/") { path.removeLast() }
-        guard !path.contains(where: { $0 == "?" || $0 == "#" || $0 == " " }) else { return nil }
+        guard rest[slash...].allSatisfy({ $0 == "/" }) else { return nil }
         port = 80
         if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
             guard let number = Int(authority[authority.index(after: colon)...]),
@@ -128,8 +124,15 @@ struct OriginAddress: Hashable {
 
     static func fault(of text: String) -> String? {
         guard OriginAddress(text) == nil else { return nil }
-        return text.hasPrefix("https://")
-            ? "the origin '\(text)' speaks TLS, which the edge does not: give its http:// address"
-            : "the origin '\(text)' is not http://host[:port][/path], such as http://127.0.0.1:8080"
+        if text.hasPrefix("https://") {
+            return
+                "the origin '\(text)' speaks TLS, which the edge does not: give its http:// address"
+        }
+        let site = text.split(separator: "/", maxSplits: 2).prefix(2).joined(separator: "//")
+        if OriginAddress(site) != nil {
+            return "the origin '\(text)' has a path, which playlists would not keep: give \(site), "
+                + "and ask the edge for the origin's own paths"
+        }
+        return "the origin '\(text)' is not http://host[:port], such as http://127.0.0.1:8080"
     }
 }

@@ -62,7 +62,7 @@ final class OriginConnection: ChannelInboundHandler {
         heardAt = OriginPool.now
         pool.store.countOriginRequest(fetch.object.target.kind)
         var head = HTTPRequestHead(
-            version: .http1_1, method: .GET, uri: pool.origin.path + fetch.object.target.key)
+            version: .http1_1, method: .GET, uri: fetch.object.target.key)
         head.headers.add(name: "Host", value: pool.origin.authority)
         head.headers.add(name: "User-Agent", value: "millrace-edge")
         head.headers.add(name: "Accept", value: "*/*")

@@ -74,18 +74,34 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
         byteLimit = try value(.byteLimit, byteLimit)
     }
 
+    /// What a fault is about.
+    public enum Setting: Sendable {
+        case segment, part, window, other
+    }
+
     /// What is wrong with the settings, in words; nil if nothing is.
-    public var problem: String? {
+    public var problem: String? { fault?.words }
+
+    /// What is wrong, and with which setting; nil if nothing is.
+    public var fault: (setting: Setting, words: String)? {
         if !(0.5...60).contains(segmentSeconds) {
-            return "the segment duration is \(segmentSeconds) s; it must be 0.5 to 60 s"
+            return (
+                .segment, "the segment duration is \(segmentSeconds) s; it must be 0.5 to 60 s"
+            )
         }
         if let partSeconds, !(0.1...segmentSeconds).contains(partSeconds) {
-            return
+            return (
+                .part,
                 "the part duration is \(partSeconds) s; it must be 0.1 s to the segment duration, \(segmentSeconds) s"
+            )
         }
         if !(1...21_600).contains(windowSeconds) {
-            return "the window is \(windowSeconds) s; it must be 1 s to 6 h"
+            return (.window, "the window is \(windowSeconds) s; it must be 1 s to 6 h")
         }
+        return otherProblem.map { (.other, $0) }
+    }
+
+    private var otherProblem: String? {
         for (name, seconds) in [
             ("firstSegmentWaitSeconds", firstSegmentWaitSeconds), ("lingerSeconds", lingerSeconds),
             ("keepAliveSeconds", keepAliveSeconds),
