@@ -12,9 +12,14 @@ extension Scenario {
         var pairs: [Kind: (edge: [Int], origin: [Int])] = [:]
         for (place, group) in viewers.enumerated() {
             guard let adaptive = group.adaptive else { continue }
+            var link = group.link
+            // Those at the origin have the WAN in their links.
+            if group.via != .origin, let wan = stack.edges?.wan {
+                guard let across = try? GroupLink.across(wan, link) else { continue }
+                link = across
+            }
             let kind = Kind(
-                stream: group.stream, rendition: group.rendition, adaptive: adaptive,
-                link: group.link)
+                stream: group.stream, rendition: group.rendition, adaptive: adaptive, link: link)
             if pairs[kind] == nil { order.append(kind) }
             if group.via == .origin {
                 pairs[kind, default: ([], [])].origin.append(place)

@@ -393,10 +393,15 @@ import Testing
         origin.play(&session, until: 30_000)
         let segments = origin.log.filter { $0.request.purpose == .segment }.map(\.request)
         #expect(session.counts.refused > 0)
+        let last = try #require(session.records.last)
         for (record, request) in zip(session.records, segments) {
             #expect(session.rungs[record.rung].name == Self.rendition(request))
-            #expect(record.bytes == Self.bytes(request))
+            #expect(record.size == Self.bytes(request) && record.isWhole == (record != last))
+            #expect(record.isWhole == (record.bytes == record.size))
         }
+        // Every request has a record, that which is under way at the end, too.
+        #expect(session.records.count == segments.count)
+        #expect(last.isCut && last.bytes > 0 && last.bytes < 750_000)
         // A retry is no reload: none was earlier than allowed.
         #expect(try #require(session.counts.tightestReload) >= 0.999)
     }

@@ -88,7 +88,7 @@ import Testing
         #expect(session.counts.blocked >= session.counts.playlists - 2)
         #expect(origin.log.contains { $0.request.url.contains("_HLS_skip=YES") })
         #expect(session.counts.tightestReload == nil)
-        #expect(session.records.allSatisfy { $0.bytes == 75_000 })
+        #expect(session.records.allSatisfy { $0.bytes == 75_000 || $0.isCut && $0.bytes < 75_000 })
     }
 
     /// A server that answers blocking reloads at once is polled no oftener than one without them.
@@ -166,7 +166,7 @@ import Testing
             return answer
         }
         origin.play(&session, until: 20_000)
-        for record in session.records {
+        for record in session.records where record.isWhole {
             let fetched = origin.names.filter { $0.hasPrefix("\(record.sequence).") }
             let parts = fetched.filter { $0.split(separator: ".").count == 3 }
             #expect(parts.count == 4 || fetched.contains("\(record.sequence).mp4"), "\(fetched)")

@@ -86,7 +86,12 @@ struct VirtualOrigin {
             }
             if session.nextTimer <= now { session.timer(at: now) }
         }
-        session.stop(at: end)
+        guard let cut = transfers[HLSRequest.Slot.media.rawValue], cut.firstByte <= end else {
+            return session.stop(at: end)
+        }
+        session.stop(
+            at: end, received: cut.size - Int(((cut.done - end) * rate / 8).rounded(.up)),
+            total: cut.size, firstByte: cut.firstByte)
     }
 
     /// Times of the requests whose URL ends so (without its query).
