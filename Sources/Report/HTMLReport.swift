@@ -143,7 +143,11 @@ public struct HTMLReport: Sendable {
             ]
         }
         return rows.isEmpty
-            ? "" : table(["rendition", "viewers saw", "wire saw", "difference"], rows)
+            ? ""
+            : table(["rendition", "viewers saw", "wire saw", "difference"], rows)
+                + (results.summary.reconciliation.contains { $0.playProtocol == "hls" }
+                    ? "<p class=\"muted\">\(Markup.escaped(SummaryReport.reconciliationWords))</p>"
+                    : "")
     }
 
     private var facts: String {
