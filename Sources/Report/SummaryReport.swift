@@ -80,29 +80,11 @@ public struct SummaryReport: Sendable {
             + "wire: through the server)\n" + table.text
     }
 
-<<<<<<< ours
-=======
-    private var capacity: String {
-        let lines = (results.summary.capacity ?? []).map { figure -> String in
-            let held = "  via \(figure.via): held with \(figure.sustainedViewers) viewers"
-            guard let broken = figure.brokenViewers else { return held + ", and never broke\n" }
-            let fetch = figure.brokenFetchMilliseconds.map { Figure.number($0 / 1000) + " s" }
-            return held + ", broke with \(broken) at \(Figure.number(figure.brokenSeconds)) s "
-                + "(\(Figure.percent(figure.brokenShare)) of the segments due, median "
-                + "\(fetch ?? "never"))\n"
-        }
-        return lines.isEmpty
-            ? ""
-            : "CAPACITY (whole run, 5 s steps; held = four of five segments due are fetched, half of "
-                + "them within their own duration)\n" + lines.joined()
-    }
-
     /// What is compared of HLS.
     static let reconciliationWords =
         "hls: segments and parts asked for in the window and fetched whole; the wire's with HTTP "
         + "headers"
 
->>>>>>> theirs
     private var reconciliation: String {
         let all = results.summary.reconciliation
         guard !all.isEmpty else { return "" }
