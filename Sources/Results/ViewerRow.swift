@@ -49,6 +49,7 @@ public struct ViewerRow: CSVRow, Equatable {
     public var targetLatencySeconds: Double?
     public var reloadIntervalSeconds: Double?
     public var playlistBytes: Int?
+    public var headBytes: Int?
     public var initializationBytes: Int?
     public var playerStartSeconds: Double?
     public var failovers: Int?
@@ -156,6 +157,8 @@ public struct ViewerRow: CSVRow, Equatable {
             "reload_interval_s", \.reloadIntervalSeconds, unit: "s",
             "Target duration: how often live playlists were loaded."),
         .init("playlist_bytes", \.playlistBytes, unit: "bytes", "Of the latest media playlist."),
+        .init(
+            "head_bytes", \.headBytes, unit: "bytes", "HTTP head of the latest segment's response."),
         .init(
             "initialization_bytes", \.initializationBytes, unit: "bytes",
             "Of the latest initialization section; empty where there is none."),

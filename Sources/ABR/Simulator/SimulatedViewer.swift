@@ -118,13 +118,18 @@ public struct PlaylistReloads: Hashable, Sendable {
     public var interval: Double
     /// Bits of a playlist.
     public var bits: Double
+    /// Bits of a response's head, which goes before every body.
+    public var headBits: Double
     /// Bits of a rung's initialization section, which is fetched before its first segment; nil where
     /// segments have none (MPEG-TS).
     public var initializationBits: Double?
 
-    public init(interval: Double, bits: Double, initializationBits: Double? = nil) {
+    public init(
+        interval: Double, bits: Double, headBits: Double = 0, initializationBits: Double? = nil
+    ) {
         self.interval = interval
         self.bits = bits
+        self.headBits = headBits
         self.initializationBits = initializationBits
     }
 }

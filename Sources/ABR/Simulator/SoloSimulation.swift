@@ -22,6 +22,7 @@ public struct SoloSimulation: Sendable {
     /// Rungs whose initialization section is there.
     private var initialized: Set<Int> = []
     private let records: Bool
+    private var headBits: Double { timeline?.playlists?.headBits ?? 0 }
     public private(set) var segments: [SegmentRecord] = []
     private let index: Int
 
@@ -121,7 +122,8 @@ public struct SoloSimulation: Sendable {
             else { return nil }
             (now, transferTime, timeToFirstByte) = live
         } else {
-            let done = afterReloads(since: now, done: transfer(bits, from: now, roundTrip))
+            let done = afterReloads(
+                since: now, done: transfer(bits + headBits, from: now, roundTrip))
             if player.checksAbandonment, done - start > Self.progressInterval,
                 let given = judge(
                     segment, rung, bits, from: start, first: now, done: done, until: end)
@@ -178,12 +180,12 @@ public struct SoloSimulation: Sendable {
             // The first playlist is there; segments come over a connection of their own.
             time += roundTrip
         } else if playlistRung != rung {
-            time = transfer(playlists.bits, from: time + roundTrip, roundTrip)
+            time = transfer(playlists.bits + headBits, from: time + roundTrip, roundTrip)
             playlistLoaded = time
         }
         playlistRung = rung
         if let bits = playlists.initializationBits, initialized.insert(rung).inserted {
-            time = transfer(bits, from: time + roundTrip, roundTrip)
+            time = transfer(bits + headBits, from: time + roundTrip, roundTrip)
         }
         return time
     }
@@ -195,7 +197,7 @@ public struct SoloSimulation: Sendable {
         var next = playlistLoaded + (passed + 1) * playlists.interval
         var done = done
         while next < done {
-            done = transfer(playlists.bits, from: done, 0)
+            done = transfer(playlists.bits + headBits, from: done, 0)
             next += playlists.interval
             // A link that carries no more than its playlists never ends.
             if next - first > 1e7 { return done }

@@ -151,6 +151,7 @@ public struct FidelityJob {
         timeline.publishDelay = publishDelay
         timeline.playlists = PlaylistReloads(
             interval: interval * 1000, bits: Double(row.playlistBytes ?? 0) * 8,
+            headBits: Double(row.headBytes ?? 0) * 8,
             initializationBits: row.initializationBytes.map { Double($0) * 8 })
         var simulation = try SoloSimulation(simulated, index: index, timeline: timeline)
         let account = simulation.run().account

@@ -44,6 +44,7 @@ extension ResultsAssembly {
             row.targetLatencySeconds = live.targetLatency / 1000
             row.reloadIntervalSeconds = live.reloadInterval / 1000
             row.playlistBytes = live.playlistBytes
+            row.headBytes = live.headBytes
             row.initializationBytes = live.initializationBytes
             row.playerStartSeconds =
                 Double((report.askedAtNanoseconds ?? 0) - startNanoseconds) / 1e9

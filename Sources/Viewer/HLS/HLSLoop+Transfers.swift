@@ -308,7 +308,8 @@ extension HLSLoop {
         let viewer = viewers[index]
         let response = HLSResponse(
             status: head.status, body: connection.body, bytes: connection.received,
-            url: connection.url, requested: viewer.milliseconds(connection.requestedAt),
+            headBytes: head.byteCount, url: connection.url,
+            requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter)
         viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
     }

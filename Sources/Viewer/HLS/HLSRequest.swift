@@ -57,6 +57,8 @@ struct HLSResponse {
     var body: [UInt8] = []
     /// Of the body.
     var bytes: Int
+    /// Of the head.
+    var headBytes = 0
     /// After redirects.
     var url: String
     var requested: Double

@@ -57,6 +57,8 @@ struct HLSSession {
     var records: [HLSSegmentRecord] = []
     /// Bytes of the latest media playlist.
     var playlistBytes = 0
+    /// Bytes of the latest segment's response head.
+    var headBytes = 0
     var initializationBytes: Int?
     var playerStart = 0.0
     /// Time from the join until playing began; nil before.
@@ -93,7 +95,7 @@ struct HLSSession {
             epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
             targetLatency: live.targetLatency, reloadInterval: Double(target) * 1000,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
-            playerStart: playerStart)
+            headBytes: headBytes, playerStart: playerStart)
     }
 
     var isPlaying: Bool { player?.isPlaying ?? false }
@@ -306,6 +308,7 @@ struct HLSSession {
             advance(at: time)
         case .segment:
             failures = 0
+            headBytes = response.headBytes
             complete(
                 bits: Double(response.bytes) * 8, transfer: time - response.firstByte,
                 firstByte: response.firstByte, bytes: response.bytes, at: time)

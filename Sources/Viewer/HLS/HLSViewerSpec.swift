@@ -190,6 +190,8 @@ public struct HLSLiveFacts: Codable, Sendable, Hashable {
     public var playlistBytes: Int
     /// Bytes of the latest initialization section; nil where there was none.
     public var initializationBytes: Int?
+    /// Bytes of the latest segment's response head.
+    public var headBytes: Int
     /// When the first media playlist was there and the player began, ms from the join.
     public var playerStart: Double
 }

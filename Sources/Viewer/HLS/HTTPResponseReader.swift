@@ -12,6 +12,8 @@ struct HTTPResponseReader {
         var location: String?
         /// Seconds of Retry-After.
         var retryAfter: Int?
+        /// Of the head itself.
+        var byteCount = 0
         /// When an embedded origin published the resource: its CLOCK_MONOTONIC, ns.
         var published: Int64?
 
@@ -208,6 +210,7 @@ struct HTTPResponseReader {
             throw Fault(reason: "the answer is no HTTP response: '\(text.prefix(40))'")
         }
         var head = Head(status: status)
+        head.byteCount = line.count
         head.keepsAlive = start[0] != "HTTP/1.0"
         while let field = lines.next() {
             guard let colon = field.firstIndex(of: ":") else { continue }
