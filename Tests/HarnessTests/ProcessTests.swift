@@ -90,7 +90,7 @@ import Testing
 
     /// The exit test's body runs in a process of its own, which is then killed.
     @Test func aKilledRunnerLeavesNoChild() async throws {
-        let note = "/tmp/millrace-orphans-\(getpid())"
+        let note = NSTemporaryDirectory() + "millrace-orphans-\(getpid())"
         defer { unlink(note) }
         await #expect(processExitsWith: .signal(SIGKILL)) {
             let plain = try ChildProcess(
@@ -103,7 +103,8 @@ import Testing
             for await case .line(let bytes) in guarded.lines() {
                 let worker = String(decoding: bytes, as: UTF8.self)
                 try "\(plain.pid) \(guarded.pid) \(worker)".write(
-                    toFile: "/tmp/millrace-orphans-\(getppid())", atomically: true, encoding: .utf8)
+                    toFile: NSTemporaryDirectory() + "millrace-orphans-\(getppid())",
+                    atomically: true, encoding: .utf8)
                 break
             }
             kill(getpid(), SIGKILL)

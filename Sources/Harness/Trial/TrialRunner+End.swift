@@ -62,6 +62,25 @@ extension TrialRunner {
         return (other.finalPath, summary)
     }
 
+    private static func lostReport(_ name: String, _ failure: String?) -> String {
+        "\(name): its report is lost: \(failure ?? "it ended without one")"
+    }
+
+    /// Ends children, one after the other; those without a report are noted in `lost`.
+    private func finalReports<Role>(
+        of handles: [RoleHandle<Role>], _ lost: inout [String]
+    ) async -> [Role.Final] {
+        var reports: [Role.Final] = []
+        for handle in handles {
+            if let report = await handle.finish() {
+                reports.append(report)
+            } else {
+                lost.append(Self.lostReport(handle.name, handle.failure))
+            }
+        }
+        return reports
+    }
+
     /// Takes the final reports, stops every child and hands all over. A generator whose report
     /// does not come voids the trial: what is left of its figures is no verdict on the server.
     func collect() async -> ResultsAssembly {
@@ -72,47 +91,28 @@ extension TrialRunner {
         followEncoders(isSteady: false)
         encoders.close()
         var lost: [String] = []
-        func isLost(_ name: String, _ failure: String?) {
-            lost.append("\(name): its report is lost: \(failure ?? "it ended without one")")
+        for report in await finalReports(of: probes, &lost) {
+            assembly.probes += report.viewers
+            assembly.probeLag.add(report.windowLag)
         }
-        for handle in probes {
-            if let report = await handle.finish() {
-                assembly.probes += report.viewers
-                assembly.probeLag.add(report.windowLag)
-            } else {
-                isLost(handle.name, handle.failure)
-            }
+        for report in await finalReports(of: hls, &lost) {
+            assembly.hls += report.viewers
+            assembly.viewerLag.add(report.windowLag)
         }
-        for handle in hls {
-            if let report = await handle.finish() {
-                assembly.hls += report.viewers
-                assembly.viewerLag.add(report.windowLag)
-            } else {
-                isLost(handle.name, handle.failure)
-            }
+        for report in await finalReports(of: hlsProbes, &lost) {
+            assembly.hls += report.viewers
+            assembly.probeLag.add(report.windowLag)
         }
-        for handle in hlsProbes {
-            if let report = await handle.finish() {
-                assembly.hls += report.viewers
-                assembly.probeLag.add(report.windowLag)
-            } else {
-                isLost(handle.name, handle.failure)
-            }
-        }
-        for handle in load {
-            if let report = await handle.finish() {
-                assembly.load += report.viewers
-                assembly.viewerLag.add(report.windowLag)
-            } else {
-                isLost(handle.name, handle.failure)
-            }
+        for report in await finalReports(of: load, &lost) {
+            assembly.load += report.viewers
+            assembly.viewerLag.add(report.windowLag)
         }
         for handle in publishers {
             if let report = await handle.finish() {
                 assembly.streams += report.streams
                 assembly.publisherLateness.add(report.windowLateness)
             } else {
-                isLost(handle.name, handle.failure)
+                lost.append(Self.lostReport(handle.name, handle.failure))
                 assembly.streams += live.publishers[handle.name]?.streams ?? []
                 assembly.publisherLateness.add(
                     live.publishers[handle.name]?.windowLateness ?? .init())
