@@ -238,7 +238,14 @@ import Testing
         for part in ["75.0 %", "2680.6", "2706.8", "1.2 %", "61.5", "122.5", "0.263", "99.9 %"] {
             #expect(lines.contains { $0.contains("cam_720p") && $0.contains(part) }, "\(part)")
         }
-        #expect(text.contains("nobody used cam_240p; without it the encoders save 0.026 cores"))
+        let unused = "nobody asked for cam_240p in the steady window"
+        #expect(text.contains(unused + "; without it the encoders save 0.026 cores"))
+        // Who has it over RTMP needs it.
+        var subscribed = rows[6]
+        #expect(subscribed.rendition == "240p" && subscribed.vantage == "viewer")
+        (subscribed.playProtocol, subscribed.viewers, subscribed.viewerShare) = ("rtmp", 2, nil)
+        results.renditions.append(subscribed)
+        #expect(!SummaryReport(results).text.contains("nobody asked for"))
         #expect(text.contains("millrace ladder"))
         #expect(lines.contains { $0.hasPrefix("  unattributed") })
     }
