@@ -164,14 +164,7 @@ struct NginxConfiguration: Sendable, Hashable {
         http {
             access_log off;
             types { application/vnd.apple.mpegurl m3u8; video/mp2t ts; }
-            sendfile on;
-            tcp_nodelay on;
-            keepalive_requests 100000;
-            client_body_temp_path \(directory)/body;
-            proxy_temp_path \(directory)/proxy;
-            fastcgi_temp_path \(directory)/fastcgi;
-            uwsgi_temp_path \(directory)/uwsgi;
-            scgi_temp_path \(directory)/scgi;
+            \(NginxDirectory.http(directory))
             server {
                 listen \(host):\(port);
                 root \(directory);

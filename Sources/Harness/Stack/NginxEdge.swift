@@ -63,14 +63,7 @@ final class NginxEdge: EdgeProcess {
         http {
             log_format cache '$upstream_cache_status|$status|$body_bytes_sent|$upstream_status|$upstream_response_length|$uri';
             access_log \(directory)/access.log cache;
-            sendfile on;
-            tcp_nodelay on;
-            keepalive_requests 1000000;
-            client_body_temp_path \(directory)/body;
-            proxy_temp_path \(directory)/proxy;
-            fastcgi_temp_path \(directory)/fastcgi;
-            uwsgi_temp_path \(directory)/uwsgi;
-            scgi_temp_path \(directory)/scgi;
+            \(NginxDirectory.http(directory))
             proxy_cache_path \(directory)/cache levels=1:2 keys_zone=edge:16m
                 max_size=\(options.cacheBytes >> 10)k inactive=10m use_temp_path=off;
             upstream origin {

@@ -12,6 +12,15 @@ enum NginxDirectory {
         NSTemporaryDirectory() + "\(prefix)\(getpid())-\(UUID().uuidString)"
     }
 
+    /// What every `http {}` of ours begins with: connections that stay, and nothing outside `directory`.
+    static func http(_ directory: String) -> String {
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
+            "\($0)_temp_path \(directory)/\($0);"
+        }
+        return (["sendfile on;", "tcp_nodelay on;", "keepalive_requests 1000000;"] + temporary)
+            .joined(separator: " ")
+    }
+
     /// Removes those of runs that were killed: their owner is gone.
     static func sweep(in parent: String = NSTemporaryDirectory()) {
         let files = FileManager.default
