@@ -21,7 +21,7 @@ run: build
 test: bootstrap
 	$(SWIFT) build --build-tests
 	# One at a time: many tests run real servers in real time, and 2 cores carry one of those.
-	$(SWIFT) test --skip-build --no-parallel
+	SWIFT="$(SWIFT)" scripts/test
 
 lint:
 	@scripts/lint

@@ -1,14 +1,16 @@
-import ABR
 import Netem
 import SimulationKernel
 import Testing
+
+@testable import ABR
 
 /// Live sessions that hear of segments by playlists, by hand from RFC 8216, 6.3.4.
 @Suite struct PlaylistReloadTests {
     /// One rung of 1 Mbit/s, or two; segments of 2 s; a link of 10 Mbit/s and 50 ms.
     private func records(
         _ playlists: PlaylistReloads?, rungs: [Double] = [1000], algorithm: AlgorithmName,
-        latency: Double = 4000
+        latency: Double = 4000, joined: Double = 20_500,
+        link: RateSchedule? = nil
     ) throws -> [SegmentRecord] {
         let title = try Title(
             name: "t", segmentDuration: 2000, bitrates: rungs, segmentCount: 1)
@@ -16,9 +18,10 @@ import Testing
         configuration.live = .init(targetLatency: latency)
         var viewer = SimulatedViewer(
             title: title, player: configuration, algorithm: algorithm,
-            link: RateSchedule(
-                constant: Bitrate(kilobitsPerSecond: 10_000), delayNanoseconds: 50_000_000))
-        viewer.arrival = 20_500
+            link: link
+                ?? RateSchedule(
+                    constant: Bitrate(kilobitsPerSecond: 10_000), delayNanoseconds: 50_000_000))
+        viewer.arrival = joined
         viewer.watchTime = 20_000
         var timeline = LiveTimeline()
         timeline.playlists = playlists
@@ -32,9 +35,12 @@ import Testing
     @Test func segmentsComeWithReloads() throws {
         let records = try records(
             PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rung: 0))
-        // 4 s behind 20.5 s is in segment 8; 9 is the newest. The first waits for a handshake.
+        // 4 s behind 20.5 s is in segment 8; 9 is the newest. The first opens a connection: a round
+        // trip for that, one for the answer.
         #expect(records.prefix(2).map(\.segment) == [8, 9])
-        #expect(abs(records[0].requested - 20_600) < 1e-6)
+        #expect(records[0].requested == 20_500)
+        #expect(abs(records[0].timeToFirstByte - 200) < 0.01)
+        #expect(abs(records[1].timeToFirstByte - 100) < 0.01)
         for (i, record) in records.dropFirst(2).enumerated() {
             #expect(record.segment == 10 + i)
             #expect(abs(record.requested - (22_500 + 2000 * Double(i))) < 1e-6)
@@ -56,5 +62,101 @@ import Testing
         #expect(abs(records[place].requested - (ended + 220)) < 1e-6)
         // The second time its initialization section is there.
         #expect(records.dropFirst(place + 1).allSatisfy { $0.rung == 1 })
+    }
+
+    /// What a playlist lists is what the server had when the request came to it: segment 10 is there
+    /// at 22.0 s, and a load that begins at 21.97 s and comes to the server at 22.02 s tells of it.
+    /// One that begins at 21.93 s does not; the next begins 2 s later, as it told of segment 9. One
+    /// that began at 21.9 s, 1.5 s after the last, brought no news: the next begins 0.75 s later.
+    @Test(arguments: [
+        (20_070.0, 2000.0, 22_070.0), (20_030, 2000, 24_030), (20_500, 1500, 22_750),
+    ])
+    func playlistsTellWhatTheServerHad(
+        joined: Double, interval: Double, asked: Double
+    ) throws {
+        let records = try records(
+            PlaylistReloads(interval: interval, bits: 0), algorithm: .fixed(rung: 0),
+            joined: joined)
+        let tenth = try #require(records.first { $0.segment == 10 })
+        #expect(abs(tenth.requested - asked) < 1e-6)
+    }
+
+    /// An outage from 22 s to 26 s holds the load of 22.4 s back; the next begins as that is over, as
+    /// it is late, and is in the way of the segment's first byte.
+    @Test func outagesHoldNewsBack() throws {
+        func period(_ seconds: Int64, _ kilobits: Int64) -> RateSchedule.Period {
+            RateSchedule.Period(
+                durationNanoseconds: seconds * 1_000_000_000, bitsPerSecond: kilobits * 1000,
+                delayNanoseconds: 50_000_000)
+        }
+        let records = try records(
+            PlaylistReloads(interval: 2000, bits: 1000), algorithm: .fixed(rung: 0),
+            latency: 8000,
+            link: RateSchedule(
+                periods: [period(22, 10_000), period(4, 0), period(60, 10_000)], wraps: false))
+        let tenth = try #require(records.first { $0.segment == 10 })
+        #expect(abs(tenth.requested - 26_000.1) < 1e-6)
+        #expect(abs(tenth.timeToFirstByte - 100.1) < 0.01)
+        #expect(abs(tenth.transferTime - 200) < 0.01)
+        let eleventh = try #require(records.first { $0.segment == 11 })
+        #expect(abs(eleventh.requested - 26_300.2) < 0.01)
+    }
+
+    /// An outage that begins after a request makes its first byte late, not its transfer long.
+    @Test func outagesAreLateAnswers() throws {
+        let records = try records(
+            PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rung: 0),
+            latency: 8000,
+            link: RateSchedule(
+                periods: [
+                    .init(
+                        durationNanoseconds: 22_550_000_000, bitsPerSecond: 10_000_000,
+                        delayNanoseconds: 50_000_000),
+                    .init(
+                        durationNanoseconds: 1_000_000_000, bitsPerSecond: 0,
+                        delayNanoseconds: 50_000_000),
+                    .init(
+                        durationNanoseconds: 60_000_000_000, bitsPerSecond: 10_000_000,
+                        delayNanoseconds: 50_000_000),
+                ], wraps: false))
+        let tenth = try #require(records.first { $0.segment == 10 })
+        #expect(abs(tenth.requested - 22_500) < 1e-6)
+        #expect(abs(tenth.timeToFirstByte - 1050) < 0.01)
+        #expect(abs(tenth.transferTime - 200) < 0.01)
+    }
+
+    /// A rung's playlist is loaded again only where it does not list what is wanted.
+    @Test func playlistsThatListTheSegmentServe() throws {
+        let viewer = try SimulatedViewer(
+            title: Title(
+                name: "t", segmentDuration: 2000, bitrates: [500, 1000], segmentCount: 1),
+            player: PlayerConfiguration(), algorithm: .fixed(rung: 0),
+            link: RateSchedule(
+                constant: Bitrate(kilobitsPerSecond: 10_000), delayNanoseconds: 50_000_000))
+        var client = PlaylistClient(
+            PlaylistReloads(interval: 2000, bits: 0), LiveTimeline(), viewer, at: 20_500)
+        client.begin(with: 0)
+        let end = 100_000.0
+        #expect(client.lists(9, rung: 0, from: 20_500, until: end) == 20_500)
+        #expect(client.lists(9, rung: 1, from: 20_600, until: end) == 20_700)
+        #expect(client.lists(9, rung: 0, from: 20_800, until: end) == 20_800)
+        // 2 s after rung 1's load began, as that was the latest.
+        #expect(client.heard(of: 10, from: 20_900, until: end) == 22_700)
+    }
+
+    /// A link that dies for good: the session ends where the viewer leaves, with the algorithms that
+    /// ask whether to go on, too.
+    @Test(arguments: [AlgorithmName.bolaE, .dynamic, .throughput])
+    func deadLinksEnd(algorithm: AlgorithmName) throws {
+        let records = try records(
+            PlaylistReloads(interval: 2000, bits: 1000), rungs: [500, 1000],
+            algorithm: algorithm, latency: 8000,
+            link: RateSchedule(
+                periods: [
+                    .init(durationNanoseconds: 22_700_000_000, bitsPerSecond: 10_000_000),
+                    .init(durationNanoseconds: 1_000_000_000, bitsPerSecond: 0),
+                ], wraps: false))
+        let fetched = records.filter { $0.abandonedFor == nil }
+        #expect(fetched.map(\.segment) == [6, 7, 8, 9])
     }
 }

@@ -80,6 +80,47 @@ import Testing
         #expect(link.due(at: Self.second * 60) == 30_000_000)
     }
 
+    /// Bytes are carried by the link's own clock, whenever they are read: here 1000 in a millisecond,
+    /// the first of them in a microsecond. An outage comes before the first byte, not after it.
+    @Test func carriedByItsOwnClock() throws {
+        let trace = try RateSchedule(periods: [
+            .init(durationNanoseconds: Self.second, bitsPerSecond: 8_000_000),
+            .init(durationNanoseconds: Self.second, bitsPerSecond: 0),
+        ])
+        var link = try Self.link(trace)
+        func about(_ spent: (first: Int64, last: Int64), _ first: Int64, _ last: Int64) -> Bool {
+            abs(spent.first - first) <= 2 && abs(spent.last - last) <= 2
+        }
+        #expect(about(link.spend(1000), 1000, 1_000_000))
+        #expect(about(link.spend(999_000), 1_001_000, Self.second))
+        #expect(about(link.spend(1000), 2 * Self.second + 1000, 2 * Self.second + 1_000_000))
+        #expect(about(link.spend(0), 2 * Self.second + 1_000_000, 2 * Self.second + 1_000_000))
+        // Idle until 2.5 s, it makes up for the credit of 5 ms.
+        link.idle(at: Self.second * 5 / 2)
+        #expect(
+            about(link.spend(1000), 2_495_001_000, 2_496_000_000))
+    }
+
+    /// Between two arrivals bytes come evenly; none before the first, and what was asked about is
+    /// forgotten.
+    @Test func arrivalsAreEven() {
+        var line = ArrivalLine()
+        #expect(line.bytes(at: 5) == 0)
+        line.note(0, at: 10_000_000)
+        line.note(10_000, at: 20_000_000)
+        #expect(line.bytes(at: 9_000_000) == 0)
+        #expect(line.bytes(at: 12_000_000) == 2000)
+        line.note(40_000, at: 30_000_000)
+        #expect(line.bytes(at: 12_000_001) == 2000)
+        #expect(line.bytes(at: 25_000_000) == 25_000)
+        #expect(line.bytes(at: 40_000_000) == 40_000)
+        // Closer together than a millisecond are one.
+        line.note(40_100, at: 50_000_000)
+        line.note(40_200, at: 50_100_000)
+        line.note(40_300, at: 50_200_000)
+        #expect(line.bytes(at: 50_200_000) == 40_300)
+    }
+
     @Test func delayKeepsOrder() throws {
         let delay = DelayModel(nanoseconds: 20_000_000, jitterNanoseconds: 15_000_000)
         var link = try Self.link(Self.constant(8000), delay: delay)

@@ -16,13 +16,14 @@ public struct SoloSimulation: Sendable {
     /// Congestion window (bits), and when the connection was last used (ms).
     private var window = 0.0
     private var lastUsed = -Double.infinity
-    /// When the playlist was last known to be loaded (ms), and of which rung; reloads follow.
-    private var playlistLoaded = 0.0
-    private var playlistRung = -1
+    /// Of viewers that hear of segments by playlists, once they have the first; they fetch media over
+    /// a connection that takes a round trip to open, and that is closed to give a download up.
+    private var playlists: PlaylistClient?
+    private var isConnected = false
     /// Rungs whose initialization section is there.
     private var initialized: Set<Int> = []
     private let records: Bool
-    private var headBits: Double { timeline?.playlists?.headBits ?? 0 }
+    private var headBits: Double { playlists?.settings.headBits ?? 0 }
     public private(set) var segments: [SegmentRecord] = []
     private let index: Int
 
@@ -57,10 +58,12 @@ public struct SoloSimulation: Sendable {
             // Before the first segment there is nothing to join.
             now = max(now, timeline.requestable(0, duration: viewer.title.segmentDuration))
             guard now < end else { return session }
-            playlistLoaded = now
+            playlists = timeline.playlists.map { PlaylistClient($0, timeline, viewer, at: now) }
             action = player.start(
                 at: now, epoch: timeline.epoch,
-                latest: timeline.latest(at: now, duration: viewer.title.segmentDuration))
+                latest: playlists?.newest
+                    ?? timeline.latest(at: now, duration: viewer.title.segmentDuration))
+            if case .request(_, let rung) = action { playlists?.begin(with: rung) }
         } else {
             action = player.start(at: now)
         }
@@ -78,12 +81,12 @@ public struct SoloSimulation: Sendable {
                 now = until
                 action = player.timer(at: now)
             case .awaitSegment(let segment):
-                let duration = viewer.title.segmentDuration
-                let time = heard(
-                    of: timeline?.requestable(segment, duration: duration) ?? now, from: now)
+                let time = heard(of: segment, from: now, until: end)
                 guard time < end else { break loop }
                 now = time
-                let latest = timeline?.latest(at: lastReload(at: now), duration: duration)
+                let latest =
+                    playlists?.newest
+                    ?? timeline?.latest(at: now, duration: viewer.title.segmentDuration)
                 // The one that was heard of is there, whatever the rounding says.
                 action = player.available(latest: max(latest ?? segment, segment), at: now)
             case .finished:
@@ -106,14 +109,16 @@ public struct SoloSimulation: Sendable {
         -> (Player.Action, Double)?
     {
         let bits = viewer.title.size(segment: segment, rung: rung)
-        let start = loadPlaylist(rung, from: start)
+        let start = prepare(segment, rung, from: start, until: end)
         guard start < end else { return nil }
-        let roundTrip = 2000 * cursor.delaySeconds(at: start / 1000, in: viewer.link)
+        let roundTrip = connectingRoundTrip(at: start)
         let bufferBefore = records ? player.bufferLevel : 0
         let estimate = records ? player.state.throughput : 0
-        var timeToFirstByte = roundTrip
+        let before = playlists
+        var now = firstByte(start + roundTrip)
+        guard now < end else { return nil }
+        var timeToFirstByte = playlists == nil ? roundTrip : now - start
         var transferTime = 0.0
-        var now = start + roundTrip
         prepareWindow(start, roundTrip)
         if let timeline, timeline.effectiveParts > 1 {
             guard
@@ -122,8 +127,8 @@ public struct SoloSimulation: Sendable {
             else { return nil }
             (now, transferTime, timeToFirstByte) = live
         } else {
-            let done = afterReloads(
-                since: now, done: transfer(bits + headBits, from: now, roundTrip))
+            let done = transferBesidePlaylists(
+                bits + headBits, from: now, roundTrip, until: end)
             if player.checksAbandonment, done - start > Self.progressInterval,
                 let given = judge(
                     segment, rung, bits, from: start, first: now, done: done, until: end)
@@ -139,6 +144,9 @@ public struct SoloSimulation: Sendable {
                         elapsed: given.time - start, timeToFirstByte: timeToFirstByte),
                     for: given.rung, at: given.time)
                 lastUsed = given.time
+                // Loads that the transfer ran ahead for have yet to come.
+                playlists = before
+                isConnected = false
                 return (action, given.time)
             }
             transferTime = done - now
@@ -155,52 +163,63 @@ public struct SoloSimulation: Sendable {
         return (action, now)
     }
 
-    /// When a viewer that waits from `now` on knows of what came to be at `moment`: playlists are
-    /// loaded during downloads, too.
-    private func heard(of moment: Double, from now: Double) -> Double {
-        guard let interval = timeline?.playlists?.interval else { return max(now, moment) }
-        let reloads = ((moment - playlistLoaded) / interval).rounded(.up)
-        return max(now, playlistLoaded + max(0, reloads) * interval)
+    /// When a viewer that waits from `now` on knows that `segment` is there.
+    private mutating func heard(of segment: Int, from now: Double, until end: Double) -> Double {
+        if playlists != nil {
+            return playlists?.heard(of: segment, from: now, until: end) ?? now
+        }
+        let duration = viewer.title.segmentDuration
+        return max(now, timeline?.requestable(segment, duration: duration) ?? now)
     }
 
-    /// The latest reload that is over at `now`.
-    private func lastReload(at now: Double) -> Double {
-        guard let interval = timeline?.playlists?.interval else { return now }
-        return playlistLoaded + ((now - playlistLoaded) / interval).rounded(.down) * interval
-    }
-
-    /// A rung's playlist is loaded before its first segment, and again after another's; its
-    /// initialization section once.
+    /// A segment is listed before it is asked for, and its rung's initialization section is there.
     /// - Returns: when the segment can be requested.
-    private mutating func loadPlaylist(_ rung: Int, from start: Double) -> Double {
-        guard let playlists = timeline?.playlists else { return start }
-        let roundTrip = 2000 * cursor.delaySeconds(at: start / 1000, in: viewer.link)
-        var time = start
-        if playlistRung < 0 {
-            // The first playlist is there; segments come over a connection of their own.
-            time += roundTrip
-        } else if playlistRung != rung {
-            time = transfer(playlists.bits + headBits, from: time + roundTrip, roundTrip)
-            playlistLoaded = time
-        }
-        playlistRung = rung
-        if let bits = playlists.initializationBits, initialized.insert(rung).inserted {
-            time = transfer(bits + headBits, from: time + roundTrip, roundTrip)
-        }
-        return time
+    private mutating func prepare(
+        _ segment: Int, _ rung: Int, from start: Double, until end: Double
+    ) -> Double {
+        guard
+            let time = playlists?.lists(segment, rung: rung, from: start, until: end), time < end
+        else { return playlists == nil ? start : end }
+        playlists?.forget(before: time)
+        guard let bits = playlists?.settings.initializationBits,
+            initialized.insert(rung).inserted
+        else { return time }
+        let roundTrip = connectingRoundTrip(at: time)
+        let first = firstByte(time + roundTrip)
+        return first < end
+            ? transferBesidePlaylists(bits + headBits, from: first, roundTrip, until: end) : end
     }
 
-    /// The end of a download with which the playlists loaded in its course share the link.
-    private mutating func afterReloads(since first: Double, done: Double) -> Double {
-        guard let playlists = timeline?.playlists, playlists.bits > 0 else { return done }
-        let passed = ((first - playlistLoaded) / playlists.interval).rounded(.down)
-        var next = playlistLoaded + (passed + 1) * playlists.interval
-        var done = done
-        while next < done {
-            done = transfer(playlists.bits + headBits, from: done, 0)
-            next += playlists.interval
-            // A link that carries no more than its playlists never ends.
-            if next - first > 1e7 { return done }
+    /// From a request until its answer's first byte, the connection's opening included (ms).
+    private mutating func connectingRoundTrip(at time: Double) -> Double {
+        let roundTrip = 2000 * cursor.delaySeconds(at: time / 1000, in: viewer.link)
+        defer { isConnected = true }
+        return playlists == nil || isConnected ? roundTrip : 2 * roundTrip
+    }
+
+    private static let byte = 8.0
+
+    /// When the first byte of an answer is there that could be at `time`: viewers on sockets see an
+    /// outage, or a playlist that is in the way, as a late answer. Published simulators do not.
+    private mutating func firstByte(_ time: Double) -> Double {
+        guard let free = playlists?.free(from: time), free.isFinite else { return time }
+        return cursor.seconds(toMove: Self.byte, from: free / 1000, in: viewer.link) * 1000
+    }
+
+    /// When `bits` have arrived over a link that playlists pass meanwhile; at `end` or later it
+    /// does not matter.
+    private mutating func transferBesidePlaylists(
+        _ bits: Double, from first: Double, _ roundTrip: Double, until end: Double
+    ) -> Double {
+        guard playlists != nil else { return transfer(bits, from: first, roundTrip) }
+        var done = transfer(bits - Self.byte, from: first, roundTrip)
+        var shared = 0.0
+        while done < end {
+            playlists?.run(to: done)
+            let taken = playlists?.bits(from: first, until: done) ?? 0
+            guard taken > shared else { break }
+            done = transfer(taken - shared, from: done, 0)
+            shared = taken
         }
         return done
     }
@@ -225,11 +244,21 @@ public struct SoloSimulation: Sendable {
         _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
         done: Double, until end: Double
     ) -> (rung: Int, time: Double, bits: Double)? {
-        var time = max(first, start + Self.progressInterval)
+        var time = start + Self.progressInterval
         // The whole transfer is known; what is left in between follows from the capacity.
-        let atEnd = cursor.capacity(at: done / 1000, in: viewer.link)
+        // Over a link that dies it has no end; then what was to come counts.
+        let atEnd =
+            done.isFinite
+            ? cursor.capacity(at: done / 1000, in: viewer.link)
+            : cursor.capacity(at: first / 1000, in: viewer.link) + bits + headBits
         while time < min(done, end) {
-            let left = atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
+            guard time >= first else {
+                time += Self.progressInterval
+                continue
+            }
+            let left =
+                atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
+                - (playlists?.bits(from: time, until: done) ?? 0)
             let progress = DownloadProgress(
                 segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),
                 elapsed: time - start, timeToFirstByte: first - start)

@@ -101,7 +101,8 @@ public struct FidelityJob {
         return rows(measured, simulated, adaptive)
     }
 
-    /// From a segment's end until it was listed: nobody asked for one sooner (ms).
+    /// From a segment's end until it was listed (ms): nobody asked for one sooner than a one-way
+    /// delay after that.
     private func publishDelay(
         _ viewers: [ViewerRow], _ segments: [Int: [SegmentRow]]
     ) -> Double {
@@ -110,14 +111,21 @@ public struct FidelityJob {
             guard let index = row.viewer, let duration = row.segmentDurationSeconds else {
                 continue
             }
+            let place = plan.viewers[index % Plan.sessionStride].link
+            let way = Double(place.map { oneWay(plan.links[$0.link].socket) } ?? 0) / 1e9
             for segment in segments[index] ?? [] {
                 guard let begun = segment.mediaSeconds, let asked = segment.requestedSeconds else {
                     continue
                 }
-                least = min(least, asked - begun - duration)
+                least = min(least, asked - begun - duration - way)
             }
         }
         return least.isFinite ? max(0, least * 1000) : 0
+    }
+
+    /// Of a link on sockets, at its start (ns).
+    private func oneWay(_ socket: ViewerLink?) -> Int64 {
+        (socket?.delay.nanoseconds ?? 0) + (socket?.periods.first?.delayNanoseconds ?? 0)
     }
 
     /// - Parameter firstRung: which of the ladder the viewer began with.
@@ -174,7 +182,7 @@ public struct FidelityJob {
         }
         let share = 1448.0 / Double(1448 + socket.headerBytes)
         // What arrives now passed the bottleneck a one-way delay ago.
-        let way = socket.delay.nanoseconds + (socket.periods.first?.delayNanoseconds ?? 0)
+        let way = oneWay(socket)
         let cycle = socket.periods.reduce(0) { $0 + $1.durationNanoseconds }
         let offset = place.offsetNanoseconds - way
         let start = socket.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)

@@ -28,6 +28,8 @@ struct HLSConnection {
     var head: HTTPResponseReader.Head?
     var body: [UInt8] = []
     var received = 0
+    /// When how much of the body arrives; only while the download may be given up.
+    var line = ArrivalLine()
     var requestedAt: Int64 = 0
     var firstByteAt: Int64 = 0
     var lastByteAt: Int64 = 0
@@ -57,6 +59,7 @@ struct HLSConnection {
         head = nil
         body.removeAll(keepingCapacity: true)
         received = 0
+        line = ArrivalLine()
         firstByteAt = 0
         lastByteAt = 0
     }
@@ -83,6 +86,33 @@ struct HLSConnection {
     }
 }
 
+/// How much of a body has arrived at which time, where reads are ahead of the link's delay.
+/// Between two reads bytes arrive evenly. Bounded by the delay: one point a millisecond, and those
+/// before the latest question are dropped.
+struct ArrivalLine {
+    private static let spacing: Int64 = 1_000_000
+    private var points: [(time: Int64, bytes: Int)] = []
+
+    /// All of `bytes` are there at `time`, which never goes back.
+    mutating func note(_ bytes: Int, at time: Int64) {
+        if points.count > 1, time - points[points.count - 2].time < Self.spacing {
+            points.removeLast()
+        }
+        points.append((time, bytes))
+    }
+
+    /// Bytes that are there at `now`.
+    mutating func bytes(at now: Int64) -> Int {
+        let next = points.firstIndex { $0.time > now } ?? points.count
+        guard next > 0 else { return 0 }
+        points.removeFirst(next - 1)
+        let (time, bytes) = points[0]
+        guard points.count > 1 else { return bytes }
+        let share = Double(now - time) / Double(points[1].time - time)
+        return bytes + Int(Double(points[1].bytes - bytes) * share)
+    }
+}
+
 /// One HLS viewer as its loop keeps it.
 struct HLSLoopViewer {
     var session: HLSSession
@@ -106,6 +136,9 @@ struct HLSLoopViewer {
     var windowAnswerBytes: [Int: Int] = [:]
     /// When it is served next at the latest.
     var wakeAt = Int64.max
+
+    /// Whether a connection holds bytes that the link has yet to carry.
+    var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
 
     var isPresent: Bool { joinedAt != nil && endedAt == nil }
 

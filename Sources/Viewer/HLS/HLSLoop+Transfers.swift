@@ -12,7 +12,12 @@ extension HLSLoop {
             deliver(index, now)
             let time = viewers[index].milliseconds(now)
             if viewers[index].session.nextTimer <= time { viewers[index].session.timer(at: time) }
-            if viewers[index].session.judgement <= time { judge(index, now) }
+            if viewers[index].session.judgement <= time {
+                // What has come due counts.
+                transfer(index, HLSRequest.Slot.media.rawValue, now)
+                guard viewers[index].isPresent else { return }
+                judge(index, now)
+            }
             let isIdle = !obey(index, now)
             guard viewers[index].isPresent else { return }
             if isIdle { break }
@@ -152,9 +157,8 @@ extension HLSLoop {
             // The handshake of TCP takes a round trip.
             begin(index, slot, now, roundTrips: 1)
         case .busy:
+            if !viewers[index].hasWaitingBytes { viewers[index].link?.idle(at: now) }
             viewers[index].connections[slot].isReadable = true
-            // What the link did not carry while nothing waited is not made up for.
-            viewers[index].link?.took(0, of: 1, at: now)
         case .idle, .closed: return
         }
         serve(index, now)
@@ -199,7 +203,7 @@ extension HLSLoop {
             left -= count
             took(index, slot, count, isDiscarded: discardable > 0, now)
         }
-        viewers[index].link?.took(due - left, of: due, at: now)
+        if left > 0, !viewers[index].hasWaitingBytes { viewers[index].link?.idle(at: now) }
         // Without a link nothing else would go on with what is left.
         if viewers[index].link == nil, viewers[index].connections[slot].isReading,
             viewers[index].connections[slot].isReadable
@@ -210,10 +214,15 @@ extension HLSLoop {
 
     private func took(_ index: Int, _ slot: Int, _ count: Int, isDiscarded: Bool, _ now: Int64) {
         viewers[index].receivedBytes += count
-        let arrival = viewers[index].link?.release(count, at: now) ?? now
+        // By the link's own clock: when these bytes were read is of no account.
+        let carried = viewers[index].link?.spend(count) ?? (first: now, last: now)
+        let arrival = viewers[index].link?.release(count, at: carried.last) ?? now
+        let isJudged =
+            slot == HLSRequest.Slot.media.rawValue && viewers[index].session.judgement.isFinite
         var connection = viewers[index].connections[slot]
         if connection.firstByteAt == 0 {
-            connection.firstByteAt = arrival
+            connection.firstByteAt = arrival - (carried.last - carried.first)
+            if isJudged { connection.line.note(0, at: connection.firstByteAt) }
             let slot = HLSRequest.Slot.allCases[slot]
             viewers[index].session.responded(slot, at: viewers[index].milliseconds(now))
         }
@@ -253,6 +262,7 @@ extension HLSLoop {
             }
         }
         connection.received += media
+        if isJudged { connection.line.note(connection.received, at: arrival) }
         viewers[index].connections[slot] = connection
         if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
             viewers[index].mediaBytes += media
@@ -329,15 +339,13 @@ extension HLSLoop {
             window: window)
     }
 
-    /// When an answer's first byte came. One that was read at once took some time all the same:
-    /// what the link takes for it, or as long as a fast network would.
+    /// When an answer's first byte came. Where no link tells, one that was read at once took as long
+    /// as a fast network would.
     private func firstByte(_ index: Int, _ connection: HLSConnection) -> Int64 {
-        guard connection.lastByteAt - connection.firstByteAt < Self.shortTransfer else {
-            return connection.firstByteAt
-        }
-        let time =
-            viewers[index].link?.duration(of: connection.received, at: connection.lastByteAt)
-            ?? Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
+        guard viewers[index].link == nil,
+            connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
+        else { return connection.firstByteAt }
+        let time = Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
         return max(
             connection.requestedAt, min(connection.firstByteAt, connection.lastByteAt - time))
     }
@@ -348,9 +356,12 @@ extension HLSLoop {
 
     private func judge(_ index: Int, _ now: Int64) {
         let viewer = viewers[index]
-        let connection = viewer.connections[HLSRequest.Slot.media.rawValue]
+        let slot = HLSRequest.Slot.media.rawValue
+        let connection = viewer.connections[slot]
+        // Bytes on their way are not there yet.
+        let arrived = viewers[index].connections[slot].line.bytes(at: now)
         viewers[index].session.progress(
-            .media, received: connection.received,
+            .media, received: min(arrived, connection.received),
             total: connection.head.flatMap(\.contentLength),
             firstByte: viewer.milliseconds(connection.firstByteAt),
             at: viewer.milliseconds(now))

@@ -257,17 +257,20 @@ struct HLSSession {
         guard let request = inFlight[slot.rawValue], request.purpose == .segment,
             let (segment, rung) = wanted, player?.checksAbandonment ?? false
         else { return }
+        let started = startedAt[slot.rawValue]
+        // Rounded, for the moment itself counts as passed.
+        let passed = ((time - started) / Self.abandonInterval + 1e-3).rounded(.down)
+        let later = started + (passed + 1) * Self.abandonInterval
         guard let total else {
-            nextJudgement = time + Self.abandonInterval
+            nextJudgement = later
             return
         }
-        let started = startedAt[slot.rawValue]
         let progress = DownloadProgress(
             segment: segment, rung: rung, size: Double(total) * 8,
             downloaded: Double(received) * 8, elapsed: time - started,
             timeToFirstByte: firstByte - started)
         guard let lower = player?.progress(progress, at: time) else {
-            nextJudgement = time + Self.abandonInterval
+            nextJudgement = later
             return
         }
         counts.abandoned += 1

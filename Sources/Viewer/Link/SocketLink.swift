@@ -89,23 +89,31 @@ struct SocketLink {
         return time < 9e18 ? Int64(time.rounded(.up)) + 1 : .max
     }
 
-    /// How long `bytes` of payload take at the rate of `now`, nanoseconds.
-    mutating func duration(of bytes: Int, at now: Int64) -> Int64 {
-        let rate = nowCursor.rate(at: max(0, Double(now) / 1e9 + shift), in: shared.schedule)
-        guard rate > 0 else { return 0 }
-        return Int64(min(Double(bytes) * 8 / shared.payloadShare / rate * 1e9, 1e15))
+    /// `bytes` of `due` were read; what was due besides is gone, but for the credit.
+    mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
+        _ = spend(bytes)
+        if bytes < due { idle(at: now) }
     }
 
-    /// `bytes` of `due` were read.
-    mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
+    /// `bytes` were read.
+    /// - Returns: when the link had carried the first of them and when the last: no later than now.
+    @discardableResult
+    mutating func spend(_ bytes: Int) -> (first: Int64, last: Int64) {
+        var first = spentUntil
         if bytes > 0 {
             let bits = Double(bytes) * 8 / shared.payloadShare
+            first = spentCursor.seconds(
+                toMove: bits / Double(bytes), from: spentUntil, in: shared.schedule)
             spentUntil = spentCursor.seconds(
                 toMove: bits, from: spentUntil, in: shared.schedule)
         }
-        if bytes < due {
-            spentUntil = max(spentUntil, Double(now) / 1e9 + shift - creditSeconds)
-        }
+        return (Int64((first - shift) * 1e9), Int64((spentUntil - shift) * 1e9))
+    }
+
+    /// Nothing waits to be read at `now`: what the link could have carried is not made up for,
+    /// but for the credit.
+    mutating func idle(at now: Int64) {
+        spentUntil = max(spentUntil, Double(now) / 1e9 + shift - creditSeconds)
     }
 
     // MARK: Delay and loss
