@@ -125,6 +125,40 @@ import Testing
         #expect(abs(tenth.transferTime - 200) < 0.01)
     }
 
+    /// A playlist that comes in mid-transfer takes its time of the link: 12,000 bits, 10 ms.
+    @Test func playlistsShareTheLink() throws {
+        let records = try records(
+            PlaylistReloads(interval: 2000, bits: 12_000), algorithm: .fixed(rung: 0),
+            link: RateSchedule(
+                constant: Bitrate(kilobitsPerSecond: 1200), delayNanoseconds: 50_000_000))
+        #expect(abs(records[0].transferTime - 2000 / 1.2) < 0.01)
+        // Asked for at 22.367 s; the playlist comes from 22.490 s to 22.500 s.
+        #expect(abs(records[1].transferTime - 2000 / 1.2 - 10) < 0.01)
+    }
+
+    /// Giving a download up closes its connection: the next request opens one, a round trip more.
+    @Test func givingUpCostsAConnection() throws {
+        let records = try records(
+            PlaylistReloads(interval: 2000, bits: 1000), rungs: [200, 5000],
+            algorithm: .throughput, latency: 8000,
+            link: RateSchedule(
+                periods: [
+                    .init(
+                        durationNanoseconds: 22_600_000_000, bitsPerSecond: 10_000_000,
+                        delayNanoseconds: 50_000_000),
+                    .init(
+                        durationNanoseconds: 60_000_000_000, bitsPerSecond: 500_000,
+                        delayNanoseconds: 50_000_000),
+                ], wraps: false))
+        let place = try #require(records.firstIndex { $0.abandonedFor != nil })
+        // Judged every 100 ms from the request on.
+        let judged = records[place].timeToFirstByte + records[place].transferTime
+        #expect(abs((judged / 100).rounded() * 100 - judged) < 1e-6)
+        #expect(records[place + 1].segment == records[place].segment)
+        #expect(records[place + 1].timeToFirstByte >= 200)
+        #expect(records[place + 2].timeToFirstByte < 150)
+    }
+
     /// A rung's playlist is loaded again only where it does not list what is wanted.
     @Test func playlistsThatListTheSegmentServe() throws {
         let viewer = try SimulatedViewer(

@@ -91,14 +91,36 @@ import Testing
         func about(_ spent: (first: Int64, last: Int64), _ first: Int64, _ last: Int64) -> Bool {
             abs(spent.first - first) <= 2 && abs(spent.last - last) <= 2
         }
-        #expect(about(link.spend(1000), 1000, 1_000_000))
-        #expect(about(link.spend(999_000), 1_001_000, Self.second))
-        #expect(about(link.spend(1000), 2 * Self.second + 1000, 2 * Self.second + 1_000_000))
-        #expect(about(link.spend(0), 2 * Self.second + 1_000_000, 2 * Self.second + 1_000_000))
+        #expect(about(link.spend(1000, at: Self.second * 3), 1000, 1_000_000))
+        #expect(about(link.spend(999_000, at: Self.second * 3), 1_001_000, Self.second))
+        #expect(
+            about(
+                link.spend(1000, at: Self.second * 3), 2 * Self.second + 1000,
+                2 * Self.second + 1_000_000))
+        #expect(
+            about(
+                link.spend(0, at: Self.second * 3), 2 * Self.second + 1_000_000,
+                2 * Self.second + 1_000_000))
         // Idle until 2.5 s, it makes up for the credit of 5 ms.
         link.idle(at: Self.second * 5 / 2)
         #expect(
-            about(link.spend(1000), 2_495_001_000, 2_496_000_000))
+            about(link.spend(1000, at: Self.second * 3), 2_495_001_000, 2_496_000_000))
+    }
+
+    /// A link that dies for good: what it cannot carry any more is due by rounding at most, and its
+    /// time stays finite.
+    @Test func dyingLink() throws {
+        let trace = try RateSchedule(
+            periods: [
+                .init(durationNanoseconds: Self.second, bitsPerSecond: 8_000_000),
+                .init(durationNanoseconds: Self.second, bitsPerSecond: 0),
+            ], wraps: false)
+        var link = try Self.link(trace, header: 52)
+        let due = link.due(at: Self.second * 2)
+        let spent = link.spend(due + 1, at: Self.second * 2)
+        #expect(spent.last == Self.second * 2)
+        #expect(link.due(at: Self.second * 9) == 0)
+        #expect(link.when(1) == .max)
     }
 
     /// Between two arrivals bytes come evenly; none before the first, and what was asked about is
@@ -116,8 +138,9 @@ import Testing
         #expect(line.bytes(at: 40_000_000) == 40_000)
         // Closer together than a millisecond are one.
         line.note(40_100, at: 50_000_000)
-        line.note(40_200, at: 50_100_000)
+        line.note(40_150, at: 50_100_000)
         line.note(40_300, at: 50_200_000)
+        #expect(line.bytes(at: 50_100_000) == 40_200)
         #expect(line.bytes(at: 50_200_000) == 40_300)
     }
 

@@ -41,6 +41,9 @@ struct PlaylistClient: Sendable {
     private var cursor = RateSchedule.Cursor()
     private var bits: Double { settings.bits + settings.headBits }
 
+    /// Reloads are no closer than this (ms), whatever the settings say: each takes some time.
+    private static let shortestInterval = 100.0
+
     /// A viewer has its first playlist at `time`, of rung 0 until `begin` says another.
     init(
         _ settings: PlaylistReloads, _ timeline: LiveTimeline, _ viewer: SimulatedViewer,
@@ -62,7 +65,7 @@ struct PlaylistClient: Sendable {
         loads = []
     }
 
-    /// The first playlist was this rung's.
+    /// The first playlist was this rung's: the viewer plays no other.
     mutating func begin(with rung: Int) {
         rungs.swapAt(0, rung)
         current = rung
@@ -104,7 +107,8 @@ struct PlaylistClient: Sendable {
     /// Bits that loads took of the link between two times (ms), no later than they have been run to.
     mutating func bits(from start: Double, until end: Double) -> Double {
         var sum = 0.0
-        for load in loads where load.until > start && load.from < end {
+        let all = loads + (end.isFinite ? underWay.map { [$0] } ?? [] : [])
+        for load in all where load.until > start && load.from < end {
             let from = cursor.capacity(at: max(load.from, start) / 1000, in: link)
             sum += cursor.capacity(at: min(load.until, end) / 1000, in: link) - from
         }
@@ -149,7 +153,8 @@ struct PlaylistClient: Sendable {
     private mutating func take(_ load: Load) {
         loads.append(load)
         let isNews = load.newest > rungs[load.rung].newest
-        rungs[load.rung].interval = settings.interval * (isNews ? 1 : 0.5)
+        rungs[load.rung].interval =
+            max(Self.shortestInterval, settings.interval) * (isNews ? 1 : 0.5)
         rungs[load.rung].newest = max(load.newest, rungs[load.rung].newest)
         newest = max(newest, load.newest)
         let earliest = rungs[current].loadStarted + rungs[current].interval

@@ -112,9 +112,11 @@ public struct LiveTimeline: Hashable, Sendable {
 }
 
 /// HLS's way of hearing of new segments (RFC 8216, 6.3.4): the playlist of the rung that is played
-/// is loaded again and again, and another rung's when that is chosen.
+/// is loaded again and again, and another rung's when that is chosen and its playlist does not list
+/// the segment.
 public struct PlaylistReloads: Hashable, Sendable {
-    /// From one reload to the next (ms), > 0: the target duration.
+    /// From one reload to the next (ms), 100 or more: the target duration. Half of it where a load
+    /// brought no news.
     public var interval: Double
     /// Bits of a playlist.
     public var bits: Double

@@ -63,7 +63,9 @@ public struct SoloSimulation: Sendable {
                 at: now, epoch: timeline.epoch,
                 latest: playlists?.newest
                     ?? timeline.latest(at: now, duration: viewer.title.segmentDuration))
-            if case .request(_, let rung) = action { playlists?.begin(with: rung) }
+            if case .fixed = viewer.algorithm, case .request(_, let rung) = action {
+                playlists?.begin(with: rung)
+            }
         } else {
             action = player.start(at: now)
         }
@@ -245,6 +247,7 @@ public struct SoloSimulation: Sendable {
         done: Double, until end: Double
     ) -> (rung: Int, time: Double, bits: Double)? {
         var time = start + Self.progressInterval
+        guard min(done, end).isFinite else { return nil }
         // The whole transfer is known; what is left in between follows from the capacity.
         // Over a link that dies it has no end; then what was to come counts.
         let atEnd =

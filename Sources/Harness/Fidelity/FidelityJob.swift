@@ -82,7 +82,7 @@ public struct FidelityJob {
             throw FidelityError(
                 description: "\(results.path)/segments.csv has no media_s; run the scenario again")
         }
-        let publishDelay = publishDelay(adaptive, bySession)
+        let publishDelay = try publishDelay(adaptive, bySession)
         var measured: [Session] = []
         var simulated: [Session] = []
         for row in adaptive {
@@ -101,32 +101,35 @@ public struct FidelityJob {
         return rows(measured, simulated, adaptive)
     }
 
-    /// From a segment's end until it was listed (ms): nobody asked for one sooner than a one-way
-    /// delay after that.
+    /// From a segment's end until it was listed (ms): nobody asked for one sooner than a playlist
+    /// takes to come after that.
     private func publishDelay(
         _ viewers: [ViewerRow], _ segments: [Int: [SegmentRow]]
-    ) -> Double {
+    ) throws -> Double {
         var least = Double.infinity
         for row in viewers {
             guard let index = row.viewer, let duration = row.segmentDurationSeconds else {
                 continue
             }
-            let place = plan.viewers[index % Plan.sessionStride].link
-            let way = Double(place.map { oneWay(plan.links[$0.link].socket) } ?? 0) / 1e9
+            let link = try link(of: plan.viewers[index % Plan.sessionStride])
+            var cursor = RateSchedule.Cursor()
+            let bits = Double((row.playlistBytes ?? 0) + (row.headBytes ?? 0)) * 8
             for segment in segments[index] ?? [] {
                 guard let begun = segment.mediaSeconds, let asked = segment.requestedSeconds else {
                     continue
                 }
-                least = min(least, asked - begun - duration - way)
+                let rate = cursor.rate(at: asked, in: link)
+                let way = cursor.delaySeconds(at: asked, in: link)
+                guard rate > 0 else { continue }
+                least = min(least, asked - begun - duration - way - bits / rate)
             }
         }
-        return least.isFinite ? max(0, least * 1000) : 0
+        // The viewer that was first heard of it just in time, and does so again.
+        return least.isFinite ? max(0, least - Self.listedSooner) * 1000 : 0
     }
 
-    /// Of a link on sockets, at its start (ns).
-    private func oneWay(_ socket: ViewerLink?) -> Int64 {
-        (socket?.delay.nanoseconds ?? 0) + (socket?.periods.first?.delayNanoseconds ?? 0)
-    }
+    /// How much sooner than it was first heard of a segment may have been listed (s).
+    private static let listedSooner = 0.001
 
     /// - Parameter firstRung: which of the ladder the viewer began with.
     private func simulate(
@@ -134,8 +137,8 @@ public struct FidelityJob {
     ) throws -> Session? {
         guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
             let duration = row.segmentDurationSeconds, let target = row.targetLatencySeconds,
-            let interval = row.reloadIntervalSeconds, let joined = row.joinSeconds,
-            let length = row.sessionSeconds, let start = row.playerStartSeconds
+            let interval = row.reloadIntervalSeconds, let length = row.sessionSeconds,
+            let start = row.playerStartSeconds
         else { return nil }
         let viewer = plan.viewers[index % Plan.sessionStride]
         let bitrates = row.ladder.split(separator: " ").compactMap { Double($0) }
@@ -153,7 +156,7 @@ public struct FidelityJob {
             title: title, player: configuration, algorithm: algorithm,
             link: try link(of: viewer))
         simulated.arrival = start * 1000
-        simulated.watchTime = (joined + length - start) * 1000
+        simulated.watchTime = length * 1000
         var timeline = LiveTimeline()
         timeline.epoch = sizes.epoch(row.stream, near: epoch) * 1000
         timeline.publishDelay = publishDelay
@@ -182,7 +185,7 @@ public struct FidelityJob {
         }
         let share = 1448.0 / Double(1448 + socket.headerBytes)
         // What arrives now passed the bottleneck a one-way delay ago.
-        let way = oneWay(socket)
+        let way = socket.delay.nanoseconds + (socket.periods.first?.delayNanoseconds ?? 0)
         let cycle = socket.periods.reduce(0) { $0 + $1.durationNanoseconds }
         let offset = place.offsetNanoseconds - way
         let start = socket.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)

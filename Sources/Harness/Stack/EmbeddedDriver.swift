@@ -10,10 +10,8 @@ public actor EmbeddedDriver: StackDriver {
     private let restartLimit: Int
     private var handle: RoleHandle<ServerRole>?
     private var watch: Task<Void, Never>?
-    private let policy = RestartPolicy()
+    private var backoff = RestartBackoff()
     private var attempts = 0
-    /// In a row.
-    private var failures = 0
     private var launchedNanoseconds: Int64 = 0
     private let onStatus: @Sendable (ServerStatus) -> Void
     public private(set) var restarts: [StackRestart] = []
@@ -86,13 +84,11 @@ public actor EmbeddedDriver: StackDriver {
     private func startAgain(after status: ExitStatus) async -> Bool {
         guard attempts < restartLimit else { return false }
         let now = ClockOffsetSampler.monotonicNanoseconds()
-        let wasHealthy = now - launchedNanoseconds > Int64(policy.healthyMilliseconds) * 1_000_000
-        failures = wasHealthy ? 0 : failures
+        var ran = Int((now - launchedNanoseconds) / 1_000_000)
         restarts.append(StackRestart(status: status, endedNanoseconds: now))
-        while attempts < restartLimit, !Task.isCancelled {
+        while attempts < restartLimit, let delay = backoff.ended(afterMilliseconds: ran) {
             attempts += 1
-            failures += 1
-            let delay = policy.delayMilliseconds(failures: failures, jitter: 0)
+            ran = 0
             try? await Task.sleep(for: .milliseconds(delay))
             guard !Task.isCancelled else { return false }
             do {

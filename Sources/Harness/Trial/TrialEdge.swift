@@ -26,8 +26,9 @@ final class TrialEdge: Sendable {
         /// Of runs that ended.
         var past = EdgeStatus(origin: "")
         var restarts = 0
-        /// In a row.
-        var failures = 0
+        var backoff: RestartBackoff
+        /// Until the next start, while there is no process; nil where there will be none.
+        var pauseMilliseconds: Int?
         var lastFailure = ""
         var events: [Event] = []
         /// Runs without their own report whose ends found no room among the events.
@@ -40,9 +41,8 @@ final class TrialEdge: Sendable {
     private static let eventLimit = 50
 
     let name: String
-    private let policy: RestartPolicy
     private let start: @Sendable (_ port: Int) async throws -> any EdgeProcess
-    private let course = Mutex(Course())
+    private let course: Mutex<Course>
     private let watching = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameter start: starts the program and waits until it listens; port 0 = any.
@@ -51,7 +51,7 @@ final class TrialEdge: Sendable {
         start: @escaping @Sendable (_ port: Int) async throws -> any EdgeProcess
     ) {
         self.name = name
-        self.policy = policy
+        course = Mutex(Course(backoff: RestartBackoff(policy)))
         self.start = start
     }
 
@@ -110,19 +110,12 @@ final class TrialEdge: Sendable {
                 }
                 continue
             }
-            let delay = course.withLock { course -> Int? in
-                course.failures += 1
-                guard course.failures <= policy.limit else {
-                    course.state = .failed
-                    return nil
-                }
-                return policy.delayMilliseconds(failures: course.failures, jitter: 0)
-            }
-            guard let delay else {
+            guard let pause = course.withLock({ $0.pauseMilliseconds }) else {
+                course.withLock { $0.state = .failed }
                 tell("was given up: it \(lastFailure)")
                 return
             }
-            try? await Task.sleep(for: .milliseconds(delay))
+            try? await Task.sleep(for: .milliseconds(pause))
             guard !Task.isCancelled else { return }
             do {
                 try await launch(port: port)
@@ -130,7 +123,10 @@ final class TrialEdge: Sendable {
                 tell("was started again")
             } catch {
                 let words = (error as? ProcessError)?.message ?? "\(error)"
-                course.withLock { $0.lastFailure = "could not be started again: \(words)" }
+                course.withLock {
+                    $0.lastFailure = "could not be started again: \(words)"
+                    $0.pauseMilliseconds = $0.backoff.ended(afterMilliseconds: 0)
+                }
                 tell("could not be started again: \(words)")
             }
         }
@@ -150,9 +146,8 @@ final class TrialEdge: Sendable {
             $0.process = nil
             $0.state = .backingOff
             $0.lastFailure = failure
-            if now - $0.startedAt >= Int64(policy.healthyMilliseconds) * 1_000_000 {
-                $0.failures = 0
-            }
+            $0.pauseMilliseconds = $0.backoff.ended(
+                afterMilliseconds: Int((now - $0.startedAt) / 1_000_000))
         }
     }
 

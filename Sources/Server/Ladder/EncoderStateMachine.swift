@@ -13,14 +13,13 @@ struct EncoderStateMachine: Sendable {
     private(set) var restarts = 0
     private(set) var lastError: String?
     private(set) var progress = EncoderProgress()
-    private let policy: RestartPolicy
-    private var failures = 0
+    private var backoff: RestartBackoff
     private var launches = 0
     /// Milliseconds of the caller's clock.
     private var launchedAt = 0
     private var lastFrameAt = 0
 
-    init(policy: RestartPolicy) { self.policy = policy }
+    init(policy: RestartPolicy) { backoff = RestartBackoff(policy) }
 
     private var isEnding: Bool { state == .stopping || state == .stopped }
 
@@ -63,14 +62,12 @@ struct EncoderStateMachine: Sendable {
             return .finish
         }
         lastError = reason
-        failures = ran >= policy.healthyMilliseconds ? 1 : failures + 1
-        guard failures <= policy.limit, !isPermanent else {
+        guard !isPermanent, let delay = backoff.ended(afterMilliseconds: ran, jitter: jitter) else {
             state = .failed
             return .finish
         }
         state = .backingOff
-        return .restart(
-            afterMilliseconds: policy.delayMilliseconds(failures: failures, jitter: jitter))
+        return .restart(afterMilliseconds: delay)
     }
 
     /// The source is gone, or the server stops.

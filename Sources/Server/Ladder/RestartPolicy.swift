@@ -1,12 +1,12 @@
-/// How soon an encoder that ended is started again, and when it is given up.
+/// How soon a supervised program that ended is started again, and when it is given up.
 public struct RestartPolicy: Sendable, Codable, Hashable {
     /// Milliseconds before the first restart, 10…60 000.
     public var firstDelayMilliseconds = 250
     /// The delay doubles with each failure in a row, up to this; `firstDelayMilliseconds`…600 000.
     public var longestDelayMilliseconds = 15_000
-    /// Failures in a row after which the encoder has failed for good, 1…1 000.
+    /// Failures in a row after which the program has failed for good, 1…1 000.
     public var limit = 20
-    /// An encoder that has run for so long begins a new row of failures.
+    /// A program that has run for so long begins a new row of failures.
     public var healthyMilliseconds = 10_000
 
     public init() {}
@@ -15,7 +15,7 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     ///
     /// - Parameters:
     ///   - failures: failures in a row, this one included; 1 or more.
-    ///   - jitter: 0…1; takes off up to half, so that encoders that fell together do not all
+    ///   - jitter: 0…1; takes off up to half, so that programs that fell together do not all
     ///     come back together.
     public func delayMilliseconds(failures: Int, jitter: Double) -> Int {
         let doublings = min(max(0, failures - 1), 20)
@@ -32,5 +32,25 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
         try LadderConfiguration.check(limit, 1...1_000, "restarts in a row")
         try LadderConfiguration.check(
             healthyMilliseconds, 0...3_600_000, "milliseconds of good running")
+    }
+}
+
+/// The row of failures that one supervised program is in.
+public struct RestartBackoff: Sendable {
+    private let policy: RestartPolicy
+    private var failures = 0
+
+    public init(_ policy: RestartPolicy = .init()) { self.policy = policy }
+
+    /// The program ended, or could not be started.
+    ///
+    /// - Parameters:
+    ///   - ran: how long it ran, milliseconds; 0 where it never did.
+    ///   - jitter: 0…1, as `RestartPolicy.delayMilliseconds` takes it.
+    /// - Returns: milliseconds until it is to be started again; nil where it is given up.
+    public mutating func ended(afterMilliseconds ran: Int, jitter: Double = 0) -> Int? {
+        failures = ran >= policy.healthyMilliseconds ? 1 : failures + 1
+        guard failures <= policy.limit else { return nil }
+        return policy.delayMilliseconds(failures: failures, jitter: jitter)
     }
 }

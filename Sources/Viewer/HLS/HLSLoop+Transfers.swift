@@ -157,7 +157,13 @@ extension HLSLoop {
             // The handshake of TCP takes a round trip.
             begin(index, slot, now, roundTrips: 1)
         case .busy:
-            if !viewers[index].hasWaitingBytes { viewers[index].link?.idle(at: now) }
+            // What the link carried until now is what waited before.
+            transfer(index, 1 - slot, now)
+            guard viewers[index].isPresent else { return }
+            if !viewers[index].hasWaitingBytes {
+                let isBegun = viewers[index].connections[slot].firstByteAt > 0
+                viewers[index].link?.idle(at: now, keepsCredit: isBegun)
+            }
             viewers[index].connections[slot].isReadable = true
         case .idle, .closed: return
         }
@@ -215,7 +221,7 @@ extension HLSLoop {
     private func took(_ index: Int, _ slot: Int, _ count: Int, isDiscarded: Bool, _ now: Int64) {
         viewers[index].receivedBytes += count
         // By the link's own clock: when these bytes were read is of no account.
-        let carried = viewers[index].link?.spend(count) ?? (first: now, last: now)
+        let carried = viewers[index].link?.spend(count, at: now) ?? (first: now, last: now)
         let arrival = viewers[index].link?.release(count, at: carried.last) ?? now
         let isJudged =
             slot == HLSRequest.Slot.media.rawValue && viewers[index].session.judgement.isFinite
@@ -358,6 +364,7 @@ extension HLSLoop {
         let viewer = viewers[index]
         let slot = HLSRequest.Slot.media.rawValue
         let connection = viewer.connections[slot]
+        guard connection.state == .busy else { return }
         // Bytes on their way are not there yet.
         let arrived = viewers[index].connections[slot].line.bytes(at: now)
         viewers[index].session.progress(

@@ -30,7 +30,7 @@ struct HLSRung {
     /// (RFC 8216bis, 6.3.4), ms.
     var reloadInterval: Double {
         guard let playlist else { return 0 }
-        return Double(playlist.targetDuration) * (hasChanged ? 1000 : 500)
+        return playlist.reloadMilliseconds * (hasChanged ? 1 : 0.5)
     }
 
     /// The rungs that a player may use, ascending.
@@ -58,6 +58,12 @@ struct HLSRung {
         }
         return rungs
     }
+}
+
+extension MediaPlaylist {
+    /// From the start of a load that brought news to the next, ms. A target duration is a rounded
+    /// number: one of 0 stands for less than half a second, and is no leave to ask without end.
+    var reloadMilliseconds: Double { max(500, Double(targetDuration) * 1000) }
 }
 
 /// URLs of a viewer.

@@ -89,11 +89,11 @@ struct HLSSession {
     /// nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
         guard let player, let live = player.configuration.live else { return nil }
-        let target = rungs.lazy.compactMap { $0.playlist?.targetDuration }.first ?? 0
+        let interval = rungs.lazy.compactMap { $0.playlist?.reloadMilliseconds }.first ?? 0
         return HLSLiveFacts(
             segmentDuration: player.title.segmentDuration,
             epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
-            targetLatency: live.targetLatency, reloadInterval: Double(target) * 1000,
+            targetLatency: live.targetLatency, reloadInterval: interval,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
             headBytes: headBytes, playerStart: playerStart)
     }

@@ -91,14 +91,14 @@ struct SocketLink {
 
     /// `bytes` of `due` were read; what was due besides is gone, but for the credit.
     mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
-        _ = spend(bytes)
+        spend(bytes, at: now)
         if bytes < due { idle(at: now) }
     }
 
-    /// `bytes` were read.
-    /// - Returns: when the link had carried the first of them and when the last: no later than now.
+    /// `bytes` were read at `now`.
+    /// - Returns: when the link had carried the first of them and when the last: no later than that.
     @discardableResult
-    mutating func spend(_ bytes: Int) -> (first: Int64, last: Int64) {
+    mutating func spend(_ bytes: Int, at now: Int64) -> (first: Int64, last: Int64) {
         var first = spentUntil
         if bytes > 0 {
             let bits = Double(bytes) * 8 / shared.payloadShare
@@ -107,13 +107,18 @@ struct SocketLink {
             spentUntil = spentCursor.seconds(
                 toMove: bits, from: spentUntil, in: shared.schedule)
         }
-        return (Int64((first - shift) * 1e9), Int64((spentUntil - shift) * 1e9))
+        // What is due is all carried; but by rounding, the last bit of a link that dies may never be.
+        return (
+            Int64(min((first - shift) * 1e9, Double(now))),
+            Int64(min((spentUntil - shift) * 1e9, Double(now)))
+        )
     }
 
-    /// Nothing waits to be read at `now`: what the link could have carried is not made up for,
-    /// but for the credit.
-    mutating func idle(at now: Int64) {
-        spentUntil = max(spentUntil, Double(now) / 1e9 + shift - creditSeconds)
+    /// Nothing waits to be read at `now`: what the link could have carried is not made up for.
+    /// - Parameter keepsCredit: false where nothing was there to be carried until now.
+    mutating func idle(at now: Int64, keepsCredit: Bool = true) {
+        let credit = keepsCredit ? creditSeconds : 0
+        spentUntil = max(spentUntil, Double(now) / 1e9 + shift - credit)
     }
 
     // MARK: Delay and loss

@@ -86,6 +86,11 @@ import Testing
                 #expect(viewer.playback.segments > 2)
                 #expect(viewer.rungNames == (viewer.index == 5 ? ["a_lo"] : ["a_lo", "a_hi"]))
                 #expect(viewer.localPort > 0)
+                // No answer before its request, on links without delay either.
+                #expect(
+                    viewer.segments.allSatisfy {
+                        ($0.timeToFirstByte ?? 0) >= 0 && $0.transferTime >= 0
+                    })
                 let recorded = viewer.segments.reduce(0) { $0 + $1.bytes }
                 // Of the download that was under way at the end the media counts, not the record.
                 #expect(viewer.mediaBytes >= recorded)
