@@ -80,11 +80,11 @@ struct LiveStackTests {
             ],
             directory)
         defer { for process in [nginx, tcpdump] { end(process) } }
-        // tcpdump writes the file's header once it captures.
-        for _ in 0..<100 where !FileManager.default.fileExists(atPath: capture) {
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        try await Task.sleep(for: .milliseconds(200))
+        // tcpdump writes the file's header once it captures, nginx its pid once it listens.
+        let ready = [capture, directory.appendingPathComponent("nginx.pid").path]
+        func isReady() -> Bool { ready.allSatisfy(FileManager.default.fileExists) }
+        for _ in 0..<600 where !isReady() { try await Task.sleep(for: .milliseconds(50)) }
+        try #require(isReady(), "tcpdump does not capture, or nginx does not listen")
         let publisher = try start(
             ["ffmpeg", "-v", "error", "-re", "-i", source, "-c", "copy", "-f", "flv", url],
             directory)
@@ -126,7 +126,7 @@ struct LiveStackTests {
             #expect(viewer.messages.matched > 200)
             #expect(viewer.messages.unmatched == 0 && viewer.messages.missing == 0)
         }
-        let median = try #require(stream.relayDelay?.milliseconds(atPercentile: 50))
-        #expect((0.02...5).contains(median))
+        let delay = try #require(stream.relayDelay)
+        #expect(delay.count > 600 && delay.negativeCount == 0)
     }
 }

@@ -50,6 +50,7 @@ struct TrialEncoderTests {
           offered: 0%
           clock_step: 1h
           link_lateness_p99: 10s
+          capture_drops: 100%
 
         """
     }

@@ -59,6 +59,7 @@ final class TrialFault {
           offered: 0%
           clock_step: 1h
           link_lateness_p99: 10s
+          capture_drops: 100%
 
         """
 

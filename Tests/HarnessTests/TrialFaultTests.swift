@@ -120,7 +120,7 @@ struct TrialFaultTests {
         .enabled(if: geteuid() == 0, "only root captures"),
         arguments: [("true", 97), ("auto", 0)] as [(String, Int32)])
     func killedCapture(mode: String, code: Int32) async throws {
-        let trial = try TrialFault(capture: mode)
+        let trial = try TrialFault(capture: mode, duration: "10s")
         defer { trial.remove() }
         let children = try await trial.waitForChildren(5)
         try await trial.waitUntilRunning()

@@ -46,7 +46,7 @@ struct TrialLinkTests {
     }
 
     @Test func killedLinksVoidTheTrial() async throws {
-        let trial = try TrialFault(viewers: Self.viewers)
+        let trial = try TrialFault(viewers: Self.viewers, duration: "60s")
         defer { trial.remove() }
         // Two processes of viewers and of probes, one on each side of the links.
         let children = try await trial.waitForChildren(5)

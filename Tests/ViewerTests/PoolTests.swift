@@ -88,14 +88,15 @@ import Testing
             #expect(report.playing == 20)
             #expect(report.failed == 0)
             #expect(sent.windowFrames == 50)
+            let late = Int((report.lag.maximumMilliseconds ?? 0) / 40)
             for viewer in report.viewers {
                 #expect(viewer.failure == nil)
                 #expect(viewer.localPort > 0)
                 #expect(viewer.firstMediaNanoseconds ?? 0 > 0)
-                // A frame at an edge may be counted on either side: one, or a few where the
-                // machine is busy.
-                #expect(abs(viewer.window.videoMessages - sent.windowFrames) <= 3)
-                #expect(abs(viewer.window.audioMessages - sent.windowAudioFrames) <= 6)
+                // A frame at an edge may be counted on either side: one, or as many as come while
+                // the viewers' loop is late.
+                #expect(abs(viewer.window.videoMessages - sent.windowFrames) <= 3 + late)
+                #expect(abs(viewer.window.audioMessages - sent.windowAudioFrames) <= 6 + 2 * late)
                 #expect(viewer.window.receivedBytes > viewer.window.payloadBytes)
                 let ratio = Double(viewer.window.payloadBytes) / Double(sent.windowPayloadBytes)
                 #expect(ratio > 0.85 && ratio < 1.15, "\(ratio)")
@@ -261,10 +262,10 @@ import Testing
     @Test func churn() async throws {
         try await withStream { server, publishers, start in
             let load = try LoadViewerPool(
-                try specs(server, .rtmp, 3, leave: 600_000_000)
+                try specs(server, .rtmp, 3, leave: 3_000_000_000)
                     + specs(server, .httpFLV, 2, from: 10), options: .init())
             let probes = try ProbePool(
-                try specs(server, .rtmp, 1, leave: 600_000_000)
+                try specs(server, .rtmp, 1, leave: 3_000_000_000)
                     + specs(server, .httpFLV, 1, from: 10), congestionControl: nil)
             publishers.start(atNanoseconds: start)
             load.start(atNanoseconds: start, window: nil)

@@ -143,10 +143,12 @@ struct NginxEdgeLog: Sendable {
         let kind = EdgeKind(file: fields[5].split(separator: "/").last ?? "")
         var counts = status.kinds[kind.rawValue] ?? .init()
         counts.requests += 1
-        // Who waited for another's fetch is a hit like any: the log does not tell them apart.
+        // Who waited for another's fetch is a hit like any: the log does not tell them apart. One
+        // that left while it waited is a MISS there, but nobody was asked for it.
         switch fields[0] {
         case "HIT", "STALE", "UPDATING": counts.hits += 1
         case "-": counts.refused += 1
+        case "MISS" where values(fields[3]).isEmpty: counts.hits += 1
         default: counts.misses += 1
         }
         if let answer = Int(fields[1]), (502...504).contains(answer) { counts.failures += 1 }

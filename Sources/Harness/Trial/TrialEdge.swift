@@ -33,6 +33,16 @@ final class TrialEdge: Sendable {
         var events: [Event] = []
         /// Runs without their own report whose ends found no room among the events.
         var untoldLosses = 0
+
+        /// - Returns: false where there is no more room.
+        @discardableResult
+        mutating func tell(
+            _ words: String, at now: Int64 = ClockOffsetSampler.monotonicNanoseconds()
+        ) -> Bool {
+            guard events.count < TrialEdge.eventLimit else { return false }
+            events.append(Event(nanoseconds: now, words: words))
+            return true
+        }
     }
 
     private static let loss = "its report is lost, its figures are those of its last second"
@@ -111,23 +121,27 @@ final class TrialEdge: Sendable {
                 continue
             }
             guard let pause = course.withLock({ $0.pauseMilliseconds }) else {
-                course.withLock { $0.state = .failed }
-                tell("was given up: it \(lastFailure)")
+                course.withLock {
+                    $0.tell("was given up: it \($0.lastFailure)")
+                    $0.state = .failed
+                }
                 return
             }
             try? await Task.sleep(for: .milliseconds(pause))
             guard !Task.isCancelled else { return }
             do {
                 try await launch(port: port)
-                course.withLock { $0.restarts += 1 }
-                tell("was started again")
+                course.withLock {
+                    $0.tell("was started again")
+                    $0.restarts += 1
+                }
             } catch {
                 let words = (error as? ProcessError)?.message ?? "\(error)"
                 course.withLock {
                     $0.lastFailure = "could not be started again: \(words)"
                     $0.pauseMilliseconds = $0.backoff.ended(afterMilliseconds: 0)
+                    $0.tell("could not be started again: \(words)")
                 }
-                tell("could not be started again: \(words)")
             }
         }
     }
@@ -139,8 +153,8 @@ final class TrialEdge: Sendable {
         let counted = last ?? process.latest
         let ended = "ended: it \(failure)"
         let words = last == nil ? "\(ended); \(Self.loss)" : ended
-        let isTold = tell(words, at: now)
         course.withLock {
+            let isTold = $0.tell(words, at: now)
             if last == nil, !isTold { $0.untoldLosses += 1 }
             $0.past += counted
             $0.process = nil
@@ -148,18 +162,6 @@ final class TrialEdge: Sendable {
             $0.lastFailure = failure
             $0.pauseMilliseconds = $0.backoff.ended(
                 afterMilliseconds: Int((now - $0.startedAt) / 1_000_000))
-        }
-    }
-
-    /// - Returns: false where there is no more room.
-    @discardableResult
-    private func tell(
-        _ words: String, at now: Int64 = ClockOffsetSampler.monotonicNanoseconds()
-    ) -> Bool {
-        course.withLock { course in
-            guard course.events.count < Self.eventLimit else { return false }
-            course.events.append(Event(nanoseconds: now, words: words))
-            return true
         }
     }
 }
