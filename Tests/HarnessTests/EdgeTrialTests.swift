@@ -86,6 +86,7 @@ import Viewer
             EXPIRED|200|300|502, 200|0, 300|/hls/live/a_hi/index.m3u8
             UPDATING|200|300|-|-|/hls/live/a_hi/index.m3u8
             MISS|504|160|504|0|/hls/live/a_hi/8.m4s
+            MISS|499|0|-|-|/hls/live/a_hi/8.m4s
             -|400|150|-|-|/
             not a line of nginx's
             HIT|200|40|-|-|/a|b/init-3.mp4
@@ -100,7 +101,7 @@ import Viewer
             }
             let status = log.read()
             let segment = try #require(status.kinds["segment"])
-            #expect((segment.requests, segment.hits, segment.misses) == (3, 1, 2))
+            #expect((segment.requests, segment.hits, segment.misses) == (4, 2, 2))
             #expect((segment.originRequests, segment.originBytes) == (2, 1000))
             #expect((segment.clientBytes, segment.failures) == (2160, 1))
             let playlist = try #require(status.kinds["playlist"])
