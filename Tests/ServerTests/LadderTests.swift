@@ -122,6 +122,7 @@ struct LadderTests {
                     for other in cuts.values {
                         let first = max(own.min() ?? 0, other.min() ?? 0)
                         let last = min(own.max() ?? 0, other.max() ?? 0)
+                        #expect(first <= last, "\(own) and \(other) share no time")
                         let isShared = { (cut: UInt64) in cut >= first && cut <= last }
                         #expect(own.filter(isShared) == other.filter(isShared))
                     }

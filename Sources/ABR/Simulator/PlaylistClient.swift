@@ -41,7 +41,7 @@ struct PlaylistClient: Sendable {
     private var cursor = RateSchedule.Cursor()
     private var bits: Double { settings.bits + settings.headBits }
 
-    /// Reloads are no closer than this (ms), whatever the settings say: each takes some time.
+    /// The shortest interval that the settings may say (ms): each load takes some time.
     private static let shortestInterval = 100.0
 
     /// A viewer has its first playlist at `time`, of rung 0 until `begin` says another.
@@ -104,14 +104,18 @@ struct PlaylistClient: Sendable {
         return load.until
     }
 
-    /// Bits that loads took of the link between two times (ms), no later than they have been run to.
+    /// Bits that loads took of the link between two times (ms), no later than they have been run to;
+    /// one that is under way then counts to its end.
     mutating func bits(from start: Double, until end: Double) -> Double {
         var sum = 0.0
-        let all = loads + (end.isFinite ? underWay.map { [$0] } ?? [] : [])
-        for load in all where load.until > start && load.from < end {
+        func add(_ load: Load, until last: Double) {
+            guard load.until > start, load.from < end else { return }
             let from = cursor.capacity(at: max(load.from, start) / 1000, in: link)
-            sum += cursor.capacity(at: min(load.until, end) / 1000, in: link) - from
+            sum += cursor.capacity(at: last / 1000, in: link) - from
         }
+        for load in loads { add(load, until: min(load.until, end)) }
+        // What has begun goes first: who waits for the link waits until it is over.
+        if let load = underWay, load.until.isFinite { add(load, until: load.until) }
         return sum
     }
 

@@ -247,14 +247,15 @@ public struct SoloSimulation: Sendable {
         done: Double, until end: Double
     ) -> (rung: Int, time: Double, bits: Double)? {
         var time = start + Self.progressInterval
-        guard min(done, end).isFinite else { return nil }
+        // A download that nobody gave up in an hour, over a link that died, is not given up any more.
+        let last = min(done, end, start + 3_600_000)
         // The whole transfer is known; what is left in between follows from the capacity.
         // Over a link that dies it has no end; then what was to come counts.
         let atEnd =
             done.isFinite
             ? cursor.capacity(at: done / 1000, in: viewer.link)
             : cursor.capacity(at: first / 1000, in: viewer.link) + bits + headBits
-        while time < min(done, end) {
+        while time < last {
             guard time >= first else {
                 time += Self.progressInterval
                 continue

@@ -118,14 +118,31 @@ public struct FidelityJob {
                 guard let begun = segment.mediaSeconds, let asked = segment.requestedSeconds else {
                     continue
                 }
-                let rate = cursor.rate(at: asked, in: link)
                 let way = cursor.delaySeconds(at: asked, in: link)
-                guard rate > 0 else { continue }
-                least = min(least, asked - begun - duration - way - bits / rate)
+                let listed = Self.begun(bits, endedAt: asked, over: link) - way
+                least = min(least, listed - begun - duration)
             }
         }
-        // The viewer that was first heard of it just in time, and does so again.
+        // Whoever heard of one first was just in time, and has to be in the simulation.
         return least.isFinite ? max(0, least - Self.listedSooner) * 1000 : 0
+    }
+
+    /// When `bits` that had passed a link at `end` (s) began to; at most a minute before.
+    private static func begun(
+        _ bits: Double, endedAt end: Double, over link: RateSchedule
+    ) -> Double {
+        var cursor = RateSchedule.Cursor()
+        let all = cursor.capacity(at: end, in: link)
+        var (early, late) = (max(0, end - 60), end)
+        for _ in 0..<32 {
+            let middle = (early + late) / 2
+            if all - cursor.capacity(at: middle, in: link) >= bits {
+                early = middle
+            } else {
+                late = middle
+            }
+        }
+        return early
     }
 
     /// How much sooner than it was first heard of a segment may have been listed (s).

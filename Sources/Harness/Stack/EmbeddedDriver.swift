@@ -10,7 +10,7 @@ public actor EmbeddedDriver: StackDriver {
     private let restartLimit: Int
     private var handle: RoleHandle<ServerRole>?
     private var watch: Task<Void, Never>?
-    private var backoff = RestartBackoff()
+    private var backoff: RestartBackoff
     private var attempts = 0
     private var launchedNanoseconds: Int64 = 0
     private let onStatus: @Sendable (ServerStatus) -> Void
@@ -33,6 +33,9 @@ public actor EmbeddedDriver: StackDriver {
         self.cpus = cpus
         self.logDirectory = logDirectory
         restartLimit = restarts
+        var policy = RestartPolicy()
+        policy.limit = max(1, restarts)
+        backoff = RestartBackoff(policy)
     }
 
     public func start() async throws(StackError) -> StackEndpoints {

@@ -364,7 +364,8 @@ extension HLSLoop {
         let viewer = viewers[index]
         let slot = HLSRequest.Slot.media.rawValue
         let connection = viewer.connections[slot]
-        guard connection.state == .busy else { return }
+        // All there: it is delivered at once.
+        guard connection.state != .idle || connection.lastByteAt > now else { return }
         // Bytes on their way are not there yet.
         let arrived = viewers[index].connections[slot].line.bytes(at: now)
         viewers[index].session.progress(

@@ -64,7 +64,8 @@ import Testing
                     }
                     // What was under way as the viewers left may still be on its way to the edge.
                     var counts = try #require(try await edge.status().kinds["segment"])
-                    for _ in 0..<500 where counts.requests < requests {
+                    for _ in 0..<500
+                    where counts.requests < requests || counts.originRequests < counts.misses {
                         try await Task.sleep(for: .milliseconds(10))
                         counts = try #require(try await edge.status().kinds["segment"])
                     }
