@@ -30,6 +30,13 @@ import Testing
         return simulation.segments
     }
 
+    /// Of a link of 50 ms.
+    private func period(_ milliseconds: Int64, _ kilobits: Int64) -> RateSchedule.Period {
+        RateSchedule.Period(
+            durationNanoseconds: milliseconds * 1_000_000, bitsPerSecond: kilobits * 1000,
+            delayNanoseconds: 50_000_000)
+    }
+
     /// Joined at 20.5 s: what is there is fetched at once, then one segment at each reload, 22.5 s,
     /// 24.5 s…, though it has been there for half a second.
     @Test func segmentsComeWithReloads() throws {
@@ -84,16 +91,12 @@ import Testing
     /// An outage from 22 s to 26 s holds the load of 22.4 s back; the next begins as that is over, as
     /// it is late, and is in the way of the segment's first byte.
     @Test func outagesHoldNewsBack() throws {
-        func period(_ seconds: Int64, _ kilobits: Int64) -> RateSchedule.Period {
-            RateSchedule.Period(
-                durationNanoseconds: seconds * 1_000_000_000, bitsPerSecond: kilobits * 1000,
-                delayNanoseconds: 50_000_000)
-        }
         let records = try records(
             PlaylistReloads(interval: 2000, bits: 1000), algorithm: .fixed(rung: 0),
             latency: 8000,
             link: RateSchedule(
-                periods: [period(22, 10_000), period(4, 0), period(60, 10_000)], wraps: false))
+                periods: [period(22_000, 10_000), period(4000, 0), period(60_000, 10_000)],
+                wraps: false))
         let tenth = try #require(records.first { $0.segment == 10 })
         #expect(abs(tenth.requested - 26_000.1) < 1e-6)
         #expect(abs(tenth.timeToFirstByte - 100.1) < 0.01)
@@ -109,15 +112,7 @@ import Testing
             latency: 8000,
             link: RateSchedule(
                 periods: [
-                    .init(
-                        durationNanoseconds: 22_550_000_000, bitsPerSecond: 10_000_000,
-                        delayNanoseconds: 50_000_000),
-                    .init(
-                        durationNanoseconds: 1_000_000_000, bitsPerSecond: 0,
-                        delayNanoseconds: 50_000_000),
-                    .init(
-                        durationNanoseconds: 60_000_000_000, bitsPerSecond: 10_000_000,
-                        delayNanoseconds: 50_000_000),
+                    period(22_550, 10_000), period(1000, 0), period(60_000, 10_000),
                 ], wraps: false))
         let tenth = try #require(records.first { $0.segment == 10 })
         #expect(abs(tenth.requested - 22_500) < 1e-6)
@@ -142,14 +137,7 @@ import Testing
             PlaylistReloads(interval: 2000, bits: 1000), rungs: [200, 5000],
             algorithm: .throughput, latency: 8000,
             link: RateSchedule(
-                periods: [
-                    .init(
-                        durationNanoseconds: 22_600_000_000, bitsPerSecond: 10_000_000,
-                        delayNanoseconds: 50_000_000),
-                    .init(
-                        durationNanoseconds: 60_000_000_000, bitsPerSecond: 500_000,
-                        delayNanoseconds: 50_000_000),
-                ], wraps: false))
+                periods: [period(22_600, 10_000), period(60_000, 500)], wraps: false))
         let place = try #require(records.firstIndex { $0.abandonedFor != nil })
         // Judged every 100 ms from the request on.
         let judged = records[place].timeToFirstByte + records[place].transferTime
