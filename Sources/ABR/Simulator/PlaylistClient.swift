@@ -34,7 +34,7 @@ struct PlaylistClient: Sendable {
     private var current = 0
     private var timer = Double.infinity
     private var underWay: Load?
-    /// Loads that are over, since they were last asked for.
+    /// Loads that are over, and were not yet forgotten.
     private var loads: [Load] = []
     /// The newest segment that any playlist listed; negative before the first.
     private(set) var newest = -1
