@@ -66,10 +66,17 @@ let package = Package(
         // Tier 1: sans-IO
         module("RTMP", [nioCore, crypto]),
         module("Media", ["SimulationKernel", nioCore]),
+        [
+            .systemLibrary(
+                name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])])
+        ],
+        module("HTTPWire", ["CZlib"]),
         module("HLS", ["SimulationKernel", "Media", nioCore]),
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
-        module("Capture", ["RTMP", "Media", "HLS", "Statistics", nioCore], tests: ["Sockets"]),
+        module(
+            "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
+            tests: ["Sockets"]),
         module(
             "Netem",
             [
