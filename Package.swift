@@ -15,6 +15,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A Swift target of this package with its tests, if it has any.
@@ -50,6 +51,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
@@ -70,8 +72,8 @@ let package = Package(
             .systemLibrary(
                 name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])])
         ],
-        module("HTTPWire", ["CZlib"]),
-        module("HLS", ["SimulationKernel", "Media", nioCore]),
+        module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
+        module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
         module("Results", ["Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
         module(
@@ -90,9 +92,10 @@ let package = Package(
                 name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
             .target(name: "CLinux"),
         ],
-        module("Sockets", ["CLinux", nioCore, nioPosix], tests: nil),
+        module(
+            "Sockets", ["CLinux", nioCore, nioPosix, nioEmbedded, nioSSL], tests: nil),
         module("Processes", ["CLinux"], tests: nil),
-        module("HLSValidation", ["HLS", "Sockets", nioCore, nioPosix, nioHTTP1]),
+        module("HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL], tests: [nioHTTP1]),
         module(
             "NetemShell",
             [
@@ -110,8 +113,8 @@ let package = Package(
         module(
             "Viewer",
             [
-                "RTMP", "Media", "HLS", "ABR", "Statistics", "SimulationKernel", "Sockets",
-                "CLinux",
+                "RTMP", "Media", "HLS", "HTTPWire", "ABR", "Statistics", "SimulationKernel",
+                "Sockets", "CLinux",
                 "Netem", nioCore, nioPosix,
                 .product(name: "HeapModule", package: "swift-collections"),
             ],

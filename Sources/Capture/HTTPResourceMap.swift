@@ -1,4 +1,5 @@
 import HLS
+import HTTPWire
 
 /// Which rendition a path belongs to, out of the playlists that were captured.
 final class HTTPResourceMap {

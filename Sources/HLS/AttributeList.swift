@@ -162,6 +162,16 @@ struct TagAttributes {
         return value
     }
 
+    /// A media sequence number, as its bit pattern.
+    func sequence(_ name: String) throws(PlaylistError) -> Int? {
+        guard let text = list[name] else { return nil }
+        guard let value = PlaylistNumber.wide(text[...]) else {
+            throw PlaylistError(
+                .malformed, line: line, "\(tag): \(name)=\(text) is not a whole number")
+        }
+        return Int(truncatingIfNeeded: value)
+    }
+
     func decimal(_ name: String) throws(PlaylistError) -> Double? {
         guard let text = list[name] else { return nil }
         guard let value = PlaylistNumber.decimal(text[...]) else {

@@ -7,11 +7,29 @@ public enum HLSPlaylist: Sendable, Hashable {
     ///
     /// Unknown tags and attributes are passed over, as RFC 8216, 6.3.1 asks; lines may end with
     /// CR LF. Tags of both kinds in one text are an error.
-    /// - Throws: `PlaylistError` with the line.
+    /// - Throws: `PlaylistError` with the line: the first of `read`'s faults.
     public static func parse(
-        _ text: String, limits: PlaylistLimits = PlaylistLimits()
+        _ text: String, limits: PlaylistLimits = PlaylistLimits(),
+        variables: PlaylistVariables = PlaylistVariables()
     ) throws(PlaylistError) -> HLSPlaylist {
-        let lines = try PlaylistLine.all(of: text, limits: limits)
+        let (playlist, faults) = try read(text, limits: limits, variables: variables)
+        if let first = faults.first { throw first }
+        return playlist
+    }
+
+    /// Reads as much of a playlist as can be read: one bad line does not hide the others.
+    ///
+    /// - Parameter variables: what EXT-X-DEFINE may import, and from which URL.
+    /// - Returns: the playlist without the lines that break a rule, and what those break.
+    /// - Throws: `PlaylistError` for a text that is no playlist of one kind, or beyond a limit.
+    public static func read(
+        _ text: String, limits: PlaylistLimits = PlaylistLimits(),
+        variables: PlaylistVariables = PlaylistVariables()
+    ) throws(PlaylistError) -> (playlist: HLSPlaylist, faults: [PlaylistError]) {
+        var faults = PlaylistFaults()
+        var variables = variables
+        let written = try PlaylistLine.all(of: text, limits: limits)
+        let lines = variables.substituted(written, limits: limits, faults: &faults)
         var multivariant: PlaylistLine?
         var media: PlaylistLine?
         for line in lines {
@@ -24,14 +42,18 @@ public enum HLSPlaylist: Sendable, Hashable {
                 "\(media.name) belongs into a media playlist, \(multivariant.name) into a multivariant one"
             )
         }
+        let playlist: HLSPlaylist
         if multivariant != nil {
-            return .multivariant(try MultivariantPlaylistParser.parse(lines, limits: limits))
-        }
-        guard media != nil else {
+            var read = MultivariantPlaylistParser.parse(lines, limits: limits, faults: &faults)
+            read.variables = variables.defined
+            playlist = .multivariant(read)
+        } else if media != nil {
+            playlist = .media(MediaPlaylistParser.parse(lines, limits: limits, faults: &faults))
+        } else {
             throw PlaylistError(
                 .mixed, "the text has neither EXT-X-TARGETDURATION nor EXT-X-STREAM-INF")
         }
-        return .media(try MediaPlaylistParser.parse(lines, limits: limits))
+        return (playlist, faults.errors)
     }
 
     /// The playlist as UTF-8 lines that end with LF.

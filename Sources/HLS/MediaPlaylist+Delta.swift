@@ -36,13 +36,13 @@ extension MediaPlaylist {
         guard skippedSegments == nil else {
             throw PlaylistError(.cannotMerge, "a delta update merges with a whole playlist only")
         }
-        let first = delta.mediaSequence - mediaSequence
+        let first = delta.mediaSequence &- mediaSequence
         let (end, overflow) = first.addingReportingOverflow(skipped)
         guard first >= 0, !overflow, end <= segments.count else {
             throw PlaylistError(
                 .cannotMerge,
-                "segments \(delta.mediaSequence) to \(delta.mediaSequence + skipped - 1) are skipped, "
-                    + "but \(mediaSequence) to \(nextSequence - 1) are known")
+                "segments \(Self.sequenceText(delta.mediaSequence)) to \(Self.sequenceText(delta.firstListedSequence &- 1)) are skipped, "
+                    + "but \(Self.sequenceText(mediaSequence)) to \(Self.sequenceText(nextSequence &- 1)) are known")
         }
         var merged = delta
         merged.skippedSegments = nil
@@ -51,6 +51,9 @@ extension MediaPlaylist {
         for var segment in delta.segments {
             let previous = merged.segments.last
             segment.map = segment.map ?? previous?.map
+            // A section that comes first in the update has the key of the skipped segments, unless
+            // one came before it.
+            if segment.map?.key == nil, segment.key == nil { segment.map?.key = previous?.key }
             segment.key = segment.key ?? previous?.key
             segment.bitrateKilobits = segment.bitrateKilobits ?? previous?.bitrateKilobits
             if let range = segment.byteRange, range.offset == nil {
@@ -60,7 +63,12 @@ extension MediaPlaylist {
                     throw PlaylistError(
                         .cannotMerge, "\(segment.uri) goes on after a byte range that is not known")
                 }
-                segment.byteRange?.offset = start + length
+                let (offset, overflow) = start.addingReportingOverflow(length)
+                guard !overflow else {
+                    throw PlaylistError(
+                        .cannotMerge, "the byte range of \(segment.uri) goes beyond every file")
+                }
+                segment.byteRange?.offset = offset
             }
             merged.segments.append(segment)
         }

@@ -23,7 +23,7 @@ extension MediaPlaylist {
         if let partTarget {
             writer.line("#EXT-X-PART-INF:PART-TARGET=\(PlaylistNumber.text(partTarget))")
         }
-        writer.line("#EXT-X-MEDIA-SEQUENCE:\(mediaSequence)")
+        writer.line("#EXT-X-MEDIA-SEQUENCE:\(Self.sequenceText(mediaSequence))")
         if discontinuitySequence > 0 {
             writer.line("#EXT-X-DISCONTINUITY-SEQUENCE:\(discontinuitySequence)")
         }
@@ -33,6 +33,7 @@ extension MediaPlaylist {
             writer.head(
                 isDiscontinuity: partial.isDiscontinuity, key: partial.key, map: partial.map,
                 programDateTime: partial.programDateTime)
+            if partial.isGap { writer.line("#EXT-X-GAP") }
             for part in partial.parts { writer.write(part) }
         }
         for hint in preloadHints { writer.write(hint) }
@@ -68,6 +69,8 @@ extension MediaPlaylist {
             programDateTime: ProgramDateTime?
         ) {
             if isDiscontinuity { line("#EXT-X-DISCONTINUITY") }
+            // The key that is in force where EXT-X-MAP stands applies to its section.
+            if let map, map != self.map, map.key == self.key { write(map) }
             if let key, key != self.key {
                 var list = AttributeList()
                 list.add("METHOD", key.method)
@@ -77,14 +80,16 @@ extension MediaPlaylist {
                 tag("EXT-X-KEY", list)
                 self.key = key
             }
-            if let map, map != self.map {
-                var list = AttributeList()
-                list.add("URI", quoted: map.uri)
-                list.add("BYTERANGE", quoted: map.byteRange?.text)
-                tag("EXT-X-MAP", list)
-                self.map = map
-            }
+            if let map, map != self.map { write(map) }
             if let programDateTime { line("#EXT-X-PROGRAM-DATE-TIME:\(programDateTime)") }
+        }
+
+        private mutating func write(_ map: InitializationSection) {
+            var list = AttributeList()
+            list.add("URI", quoted: map.uri)
+            list.add("BYTERANGE", quoted: map.byteRange?.text)
+            tag("EXT-X-MAP", list)
+            self.map = map
         }
 
         mutating func write(_ segment: Segment) {
@@ -124,7 +129,9 @@ extension MediaPlaylist {
         mutating func write(_ report: RenditionReport) {
             var list = AttributeList()
             list.add("URI", quoted: report.uri)
-            list.add("LAST-MSN", integer: report.lastSequence)
+            if let sequence = report.lastSequence {
+                list.add("LAST-MSN", sequenceText(sequence))
+            }
             list.add("LAST-PART", integer: report.lastPart)
             tag("EXT-X-RENDITION-REPORT", list)
         }

@@ -12,6 +12,9 @@ public struct MediaPlaylist: Sendable, Hashable {
     /// EXT-X-TARGETDURATION in seconds: no segment's duration, rounded, is longer.
     public var targetDuration: Int
     /// Media sequence number of the first segment, also where it is skipped.
+    ///
+    /// A decimal-integer goes to 2^64 − 1 (RFC 8216, 4.2): this is its bit pattern, so that numbers
+    /// are compared by their difference (`&-`) and written with `sequenceText`.
     public var mediaSequence: Int
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
     public var discontinuitySequence: Int
@@ -62,10 +65,15 @@ public struct MediaPlaylist: Sendable, Hashable {
     }
 
     /// Media sequence number of `segments[0]`.
-    public var firstListedSequence: Int { mediaSequence + (skippedSegments ?? 0) }
+    public var firstListedSequence: Int { mediaSequence &+ (skippedSegments ?? 0) }
 
     /// Media sequence number of the segment after the last whole one.
-    public var nextSequence: Int { firstListedSequence + segments.count }
+    public var nextSequence: Int { firstListedSequence &+ segments.count }
+
+    /// A media sequence number as a playlist writes it.
+    public static func sequenceText(_ sequence: Int) -> String {
+        String(UInt(bitPattern: sequence))
+    }
 
     /// Seconds of the whole segments listed; skipped ones are not counted.
     public var duration: Double { segments.reduce(0) { $0 + $1.duration } }
@@ -125,16 +133,20 @@ extension MediaPlaylist {
     public struct PartialSegment: Sendable, Hashable {
         public var parts: [Part]
         public var isDiscontinuity: Bool
+        /// EXT-X-GAP stands before its parts: none of it is to be loaded.
+        public var isGap: Bool
         public var programDateTime: ProgramDateTime?
         public var map: InitializationSection?
         public var key: EncryptionKey?
 
         public init(
-            parts: [Part], isDiscontinuity: Bool = false, programDateTime: ProgramDateTime? = nil,
-            map: InitializationSection? = nil, key: EncryptionKey? = nil
+            parts: [Part], isDiscontinuity: Bool = false, isGap: Bool = false,
+            programDateTime: ProgramDateTime? = nil, map: InitializationSection? = nil,
+            key: EncryptionKey? = nil
         ) {
             self.parts = parts
             self.isDiscontinuity = isDiscontinuity
+            self.isGap = isGap
             self.programDateTime = programDateTime
             self.map = map
             self.key = key
@@ -159,10 +171,13 @@ extension MediaPlaylist {
     public struct InitializationSection: Sendable, Hashable {
         public var uri: String
         public var byteRange: ByteRange?
+        /// The EXT-X-KEY in force where the tag stands: it applies to the section (RFC 8216, 4.3.2.4).
+        public var key: EncryptionKey?
 
-        public init(uri: String, byteRange: ByteRange? = nil) {
+        public init(uri: String, byteRange: ByteRange? = nil, key: EncryptionKey? = nil) {
             self.uri = uri
             self.byteRange = byteRange
+            self.key = key
         }
     }
 
@@ -173,6 +188,9 @@ extension MediaPlaylist {
         public var uri: String?
         public var initializationVector: String?
         public var keyFormat: String?
+
+        /// Whether something is encrypted at all.
+        public var isInForce: Bool { method != "NONE" }
 
         public init(
             method: String, uri: String? = nil, initializationVector: String? = nil,

@@ -10,30 +10,43 @@ struct MediaPlaylistParser {
 
     init(limits: PlaylistLimits) { self.limits = limits }
 
+    /// Reads what can be read; a line that breaks a rule is passed over and told in `faults`.
     static func parse(
-        _ lines: [PlaylistLine], limits: PlaylistLimits
-    ) throws(PlaylistError) -> MediaPlaylist {
+        _ lines: [PlaylistLine], limits: PlaylistLimits, faults: inout PlaylistFaults
+    ) -> MediaPlaylist {
         var parser = MediaPlaylistParser(limits: limits)
         for line in lines {
-            if line.isURI {
-                try parser.uri(line)
-            } else if try !parser.playlistTag(line), try !parser.segmentTag(line) {
-                try parser.lowLatencyTag(line)
+            do throws(PlaylistError) {
+                try parser.read(line)
+            } catch {
+                faults.add(error)
+                // A segment whose duration cannot be read still has its media sequence number.
+                if line.name == "EXTINF" { parser.hasDuration = true }
             }
         }
-        return try parser.finish()
+        return parser.finish(&faults)
     }
 
-    private mutating func finish() throws(PlaylistError) -> MediaPlaylist {
-        guard hasTargetDuration else {
-            throw PlaylistError(.missing, "the playlist has no EXT-X-TARGETDURATION")
+    private mutating func read(_ line: PlaylistLine) throws(PlaylistError) {
+        if line.isURI {
+            try uri(line)
+        } else if try !playlistTag(line), try !segmentTag(line) {
+            try lowLatencyTag(line)
         }
-        guard !hasDuration else {
-            throw PlaylistError(.missing, "the URI after the last EXTINF is missing")
+    }
+
+    private mutating func finish(_ faults: inout PlaylistFaults) -> MediaPlaylist {
+        if !hasTargetDuration {
+            faults.add(PlaylistError(.missing, "the playlist has no EXT-X-TARGETDURATION"))
+            playlist.targetDuration = Int(
+                (playlist.segments.map(\.duration).max() ?? 0).rounded(.up))
+        }
+        if hasDuration {
+            faults.add(PlaylistError(.missing, "the URI after the last EXTINF is missing"))
         }
         if !next.parts.isEmpty || next.isDiscontinuity || next.programDateTime != nil {
             playlist.partialSegment = .init(
-                parts: next.parts, isDiscontinuity: next.isDiscontinuity,
+                parts: next.parts, isDiscontinuity: next.isDiscontinuity, isGap: next.isGap,
                 programDateTime: next.programDateTime, map: next.map, key: next.key)
         }
         return playlist
@@ -48,7 +61,7 @@ struct MediaPlaylistParser {
             else { throw line.malformed("is not a number of seconds") }
             playlist.targetDuration = Int(seconds.rounded(.up))
             hasTargetDuration = true
-        case "EXT-X-MEDIA-SEQUENCE": playlist.mediaSequence = try line.integer()
+        case "EXT-X-MEDIA-SEQUENCE": playlist.mediaSequence = try line.sequence()
         case "EXT-X-DISCONTINUITY-SEQUENCE": playlist.discontinuitySequence = try line.integer()
         case "EXT-X-PLAYLIST-TYPE":
             guard let type = MediaPlaylist.PlaylistType(rawValue: String(line.value)) else {
@@ -67,6 +80,10 @@ struct MediaPlaylistParser {
     private mutating func segmentTag(_ line: PlaylistLine) throws(PlaylistError) -> Bool {
         switch line.name {
         case "EXTINF":
+            guard !hasDuration else {
+                throw PlaylistError(
+                    .missing, line: line.number, "the EXTINF before has no URI")
+            }
             let comma = line.value.utf8.firstIndex(of: 0x2C) ?? line.value.endIndex
             guard let seconds = PlaylistNumber.decimal(line.value[..<comma]), seconds >= 0 else {
                 throw line.malformed("is no duration in seconds")
@@ -90,7 +107,9 @@ struct MediaPlaylistParser {
                 let read = try MediaPlaylist.ByteRange(text[...], line)
                 range = .init(length: read.length, offset: read.offset ?? 0)
             }
-            next.map = .init(uri: try attributes.required("URI"), byteRange: range)
+            next.map = .init(
+                uri: try attributes.required("URI"), byteRange: range,
+                key: next.key.flatMap { $0.isInForce ? $0 : nil })
         case "EXT-X-KEY":
             let attributes = try TagAttributes(line, limits: limits)
             next.key = .init(
@@ -142,11 +161,8 @@ struct MediaPlaylistParser {
             playlist.renditionReports.append(
                 .init(
                     uri: try attributes.required("URI"),
-                    lastSequence: try attributes.integer("LAST-MSN"),
+                    lastSequence: try attributes.sequence("LAST-MSN"),
                     lastPart: try attributes.integer("LAST-PART")))
-        case "EXT-X-DEFINE":
-            throw PlaylistError(
-                .unsupported, line: line.number, "EXT-X-DEFINE: variables are not supported")
         default: break
         }
     }

@@ -8,12 +8,16 @@ public struct MultivariantPlaylist: Sendable, Hashable {
     public var renditions: [Rendition]
     public var variants: [Variant]
     public var iFrameStreams: [IFrameStream]
+    /// EXT-X-DEFINE: what its media playlists may import, by name.
+    public var variables: [String: String]
 
     public init(
         version: Int = 3, hasIndependentSegments: Bool = false,
         start: MediaPlaylist.StartPoint? = nil, renditions: [Rendition] = [],
-        variants: [Variant] = [], iFrameStreams: [IFrameStream] = []
+        variants: [Variant] = [], iFrameStreams: [IFrameStream] = [],
+        variables: [String: String] = [:]
     ) {
+        self.variables = variables
         self.version = version
         self.hasIndependentSegments = hasIndependentSegments
         self.start = start
@@ -141,6 +145,12 @@ extension MultivariantPlaylist {
         var lines = ["#EXTM3U"]
         if version > 1 { lines.append("#EXT-X-VERSION:\(version)") }
         if hasIndependentSegments { lines.append("#EXT-X-INDEPENDENT-SEGMENTS") }
+        for (name, value) in variables.sorted(by: { $0.key < $1.key }) {
+            var list = AttributeList()
+            list.add("NAME", quoted: name)
+            list.add("VALUE", quoted: value)
+            lines.append("#EXT-X-DEFINE:\(list.text)")
+        }
         if let start {
             var list = AttributeList()
             list.add("TIME-OFFSET", decimal: start.timeOffset)

@@ -1,36 +1,52 @@
 /// Reads the lines of a multivariant playlist.
 enum MultivariantPlaylistParser {
+    /// Reads what can be read; a line that breaks a rule is passed over and told in `faults`.
     static func parse(
-        _ lines: [PlaylistLine], limits: PlaylistLimits
-    ) throws(PlaylistError) -> MultivariantPlaylist {
+        _ lines: [PlaylistLine], limits: PlaylistLimits, faults: inout PlaylistFaults
+    ) -> MultivariantPlaylist {
         var playlist = MultivariantPlaylist(version: 1)
         var pending: MultivariantPlaylist.Variant?
         for line in lines {
-            if line.isURI {
-                guard var variant = pending else {
-                    throw PlaylistError(
-                        .missing, line: line.number,
-                        "the URI '\(line.value)' has no EXT-X-STREAM-INF")
-                }
-                variant.uri = String(line.value)
-                playlist.variants.append(variant)
-                pending = nil
-                continue
-            }
-            if line.name == "EXT-X-STREAM-INF" {
-                guard pending == nil else {
-                    throw PlaylistError(
-                        .missing, line: line.number, "the EXT-X-STREAM-INF before has no URI")
-                }
-                pending = try variant(TagAttributes(line, limits: limits))
-            } else {
-                try tag(line, limits, into: &playlist)
+            do throws(PlaylistError) {
+                try read(line, limits, &pending, &faults, into: &playlist)
+            } catch {
+                faults.add(error)
             }
         }
-        guard pending == nil else {
-            throw PlaylistError(.missing, "the URI after the last EXT-X-STREAM-INF is missing")
+        if pending != nil {
+            faults.add(
+                PlaylistError(.missing, "the URI after the last EXT-X-STREAM-INF is missing"))
         }
         return playlist
+    }
+
+    private static func read(
+        _ line: PlaylistLine, _ limits: PlaylistLimits,
+        _ pending: inout MultivariantPlaylist.Variant?, _ faults: inout PlaylistFaults,
+        into playlist: inout MultivariantPlaylist
+    ) throws(PlaylistError) {
+        if line.isURI {
+            guard var variant = pending else {
+                throw PlaylistError(
+                    .missing, line: line.number, "the URI '\(line.value)' has no EXT-X-STREAM-INF")
+            }
+            pending = nil
+            // The tag before could not be read, which has been told.
+            guard variant.bandwidth >= 0 else { return }
+            variant.uri = String(line.value)
+            playlist.variants.append(variant)
+        } else if line.name == "EXT-X-STREAM-INF" {
+            if pending != nil {
+                faults.add(
+                    PlaylistError(
+                        .missing, line: line.number, "the EXT-X-STREAM-INF before has no URI"))
+            }
+            pending = .init(uri: "", bandwidth: -1)
+            let attributes = try TagAttributes(line, limits: limits)
+            pending = try variant(attributes, &faults)
+        } else {
+            try tag(line, limits, into: &playlist)
+        }
     }
 
     private static func tag(
@@ -51,19 +67,23 @@ enum MultivariantPlaylistParser {
                     uri: try attributes.required("URI"), bandwidth: try bandwidth(attributes),
                     averageBandwidth: try attributes.integer("AVERAGE-BANDWIDTH"),
                     codecs: codecs(attributes), resolution: try resolution(attributes)))
-        case "EXT-X-DEFINE":
-            throw PlaylistError(
-                .unsupported, line: line.number, "EXT-X-DEFINE: variables are not supported")
         default: break
         }
     }
 
     private static func variant(
-        _ attributes: TagAttributes
+        _ attributes: TagAttributes, _ faults: inout PlaylistFaults
     ) throws(PlaylistError) -> MultivariantPlaylist.Variant {
         let frameRate = try attributes.length("FRAME-RATE")
+        let bandwidth = try attributes.integer("BANDWIDTH")
+        if bandwidth == nil {
+            // Players play such a variant all the same.
+            faults.add(
+                PlaylistError(
+                    .missing, line: attributes.line, "\(attributes.tag) has no BANDWIDTH"))
+        }
         return .init(
-            uri: "", bandwidth: try bandwidth(attributes),
+            uri: "", bandwidth: bandwidth ?? 0,
             averageBandwidth: try attributes.integer("AVERAGE-BANDWIDTH"),
             codecs: codecs(attributes), resolution: try resolution(attributes),
             frameRate: frameRate, audioGroup: attributes.string("AUDIO"),

@@ -12,8 +12,8 @@ public struct PlaylistError: Error, Sendable, Hashable, CustomStringConvertible 
         case mixed
         /// A limit of `PlaylistLimits` is exceeded.
         case tooLarge
-        /// Well formed, but something this reader does not do: `EXT-X-DEFINE`.
-        case unsupported
+        /// A variable is used or imported that nothing defines (rfc8216bis, 4.3 and 4.4.2.3).
+        case undefinedVariable
         /// A delta update that the playlist at hand cannot be merged with.
         case cannotMerge
     }

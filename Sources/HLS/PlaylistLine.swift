@@ -78,6 +78,14 @@ struct PlaylistLine {
         return number
     }
 
+    /// A media sequence number, as its bit pattern.
+    func sequence() throws(PlaylistError) -> Int {
+        guard let number = PlaylistNumber.wide(value) else {
+            throw malformed("is not a whole number from 0 to 2^64 - 1")
+        }
+        return Int(truncatingIfNeeded: number)
+    }
+
     func malformed(_ why: String) -> PlaylistError {
         PlaylistError(.malformed, line: number, "\(name): '\(value)' \(why)")
     }

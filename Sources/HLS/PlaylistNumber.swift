@@ -2,13 +2,23 @@
 ///
 /// Decimal numbers are kept to the microsecond: what is read and written again stays the same.
 enum PlaylistNumber {
-    /// decimal-integer, at most 18 digits.
+    /// decimal-integer that counts something: bytes, bits, segments. What goes beyond 2^62 is no
+    /// such number, so that a sum of two never overflows.
     static func integer(_ text: Substring) -> Int? {
-        guard (1...18).contains(text.utf8.count) else { return nil }
-        var value = 0
+        guard let value = wide(text), value <= 1 << 62 else { return nil }
+        return Int(value)
+    }
+
+    /// decimal-integer from 0 to 2^64 − 1 (RFC 8216, 4.2), as media sequence numbers may be.
+    static func wide(_ text: Substring) -> UInt64? {
+        guard (1...20).contains(text.utf8.count) else { return nil }
+        var value: UInt64 = 0
         for byte in text.utf8 {
             guard (0x30...0x39).contains(byte) else { return nil }
-            value = value * 10 + Int(byte - 0x30)
+            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(UInt64(byte - 0x30))
+            guard !overflow, !carry else { return nil }
+            value = sum
         }
         return value
     }

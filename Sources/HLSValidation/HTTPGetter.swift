@@ -1,51 +1,10 @@
 import HLS
+import HTTPWire
 import NIOCore
-import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Sockets
-
-/// An address of plain HTTP.
-struct HTTPAddress: Sendable, Hashable {
-    var host: String
-    var port: Int
-    /// Path and query.
-    var target: String
-
-    /// Host and port as URLs write them.
-    var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
-
-    /// - Throws: `FetchError` that says what is taken.
-    init(_ url: String) throws(FetchError) {
-        guard url.lowercased().hasPrefix("http://") else {
-            throw FetchError(
-                url.lowercased().hasPrefix("https://")
-                    ? "\(url): https is not supported; ask the origin behind the TLS proxy over http"
-                    : "\(url) is no URL of http://")
-        }
-        let rest = url.dropFirst(7).prefix { $0 != "#" }
-        let slash = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
-        var authority = rest[..<slash]
-        if let at = authority.lastIndex(of: "@") {
-            authority = authority[authority.index(after: at)...]
-        }
-        target = rest[slash...].hasPrefix("/") ? String(rest[slash...]) : "/\(rest[slash...])"
-        let name: Substring
-        let number: Substring
-        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            name = authority[..<end].dropFirst()
-            number = authority[authority.index(after: end)...].drop { $0 == ":" }
-        } else {
-            let colon = authority.firstIndex(of: ":") ?? authority.endIndex
-            name = authority[..<colon]
-            number = authority[colon...].drop { $0 == ":" }
-        }
-        guard !name.isEmpty, let port = number.isEmpty ? 80 : Int(number),
-            (1...65535).contains(port)
-        else { throw FetchError("\(url) names no host and port") }
-        host = String(name)
-        self.port = port
-    }
-}
+import Synchronization
 
 /// Why a resource cannot be had at all; a status other than 200 is an answer.
 public struct FetchError: Error, Sendable, CustomStringConvertible {
@@ -56,22 +15,33 @@ public struct FetchError: Error, Sendable, CustomStringConvertible {
 
 /// What a fetch brought.
 struct FetchedResource: Sendable {
+    /// `url` is where the answer came from, after redirects.
     var response: ResponseValidator.Response
     var body: ByteBuffer
     /// From the request to the answer's end.
     var seconds: Double
 }
 
-/// Fetches over HTTP/1.1, one connection for each request; no TLS.
-struct HTTPGetter: Sendable {
+/// Fetches over HTTP/1.1 as a player does: redirects, cookies, codings; one connection each.
+final class HTTPGetter: Sendable {
     /// Bytes of a body; a larger one is an error.
     static let bodyLimit = 256 << 20
-    /// Redirects followed.
-    private static let redirectLimit = 5
 
     private let group: any EventLoopGroup
+    private let tls: NIOSSLContext?
+    private let cookies = Mutex(CookieJar())
 
-    init(group: any EventLoopGroup) { self.group = group }
+    /// - Parameter trust: for https.
+    /// - Throws: `FetchError` for authorities that cannot be read.
+    init(group: any EventLoopGroup, trust: TLSTrust, isSecure: Bool) throws(FetchError) {
+        self.group = group
+        do {
+            // Redirects may lead to https; the system's authorities cost too much to read for nothing.
+            tls = isSecure || trust != TLSTrust() ? try trust.context() : nil
+        } catch {
+            throw FetchError("\(error)")
+        }
+    }
 
     /// - Parameters:
     ///   - range: bytes, for a Range header.
@@ -80,51 +50,85 @@ struct HTTPGetter: Sendable {
     func get(
         _ url: String, range: Range<Int>? = nil, timeout: Duration = .seconds(15)
     ) async throws(FetchError) -> FetchedResource {
-        var url = url
-        for _ in 0...Self.redirectLimit {
-            let resource = try await once(url, range, timeout)
-            guard [301, 302, 303, 307, 308].contains(resource.response.status),
-                let location = resource.response.headers["location"]
-            else { return resource }
-            url = URIReference.resolve(location, against: url)
+        var redirects = HTTPRedirects()
+        let start = ContinuousClock.now
+        do {
+            var next = try HTTPURL(url)
+            while true {
+                var (head, body) = try await once(next, range, timeout)
+                let now = Double(Clock.realTimeNanoseconds()) / 1e9
+                cookies.withLock { $0.take(head, from: next, now: now) }
+                if let target = try redirects.next(head, from: next) {
+                    next = target
+                    continue
+                }
+                body = try Self.requested(range, of: body, head, next)
+                var headers: [String: String] = [:]
+                for field in head.fields where headers[field.name] == nil {
+                    headers[field.name] = head[field.name]
+                }
+                return FetchedResource(
+                    response: .init(
+                        url: next.description, status: head.status, headers: headers),
+                    body: ByteBuffer(bytes: body),
+                    seconds: (ContinuousClock.now - start) / .seconds(1))
+            }
+        } catch let error as FetchError {
+            throw error
+        } catch {
+            throw FetchError("\(error)")
         }
-        throw FetchError("\(url): more than \(Self.redirectLimit) redirects")
     }
 
+    /// The part of a body that was asked for: a server may send the whole (RFC 9110, 14.2).
+    private static func requested(
+        _ range: Range<Int>?, of body: [UInt8], _ head: HTTPResponseHead, _ url: HTTPURL
+    ) throws -> [UInt8] {
+        guard let range, head.isSuccess else { return body }
+        if head.status == 206 {
+            guard let told = head.contentRange, told.bytes.lowerBound != range.lowerBound else {
+                return body
+            }
+            throw FetchError(
+                "\(url): bytes \(range.lowerBound)-\(range.upperBound - 1) were asked for, and the server answers with Content-Range \(head.first("content-range") ?? "")"
+            )
+        }
+        return Array(body.dropFirst(range.lowerBound).prefix(range.count))
+    }
+
+    /// One request and its answer, whatever it is; the body decoded.
     private func once(
-        _ url: String, _ range: Range<Int>?, _ timeout: Duration
-    ) async throws(FetchError) -> FetchedResource {
-        let address = try HTTPAddress(url)
-        let start = ContinuousClock.now
+        _ url: HTTPURL, _ range: Range<Int>?, _ timeout: Duration
+    ) async throws -> (HTTPResponseHead, [UInt8]) {
         let loop = group.next()
-        let promise = loop.makePromise(of: (HTTPResponseHead, ByteBuffer).self)
-        let limit = TimeAmount.nanoseconds(
-            Int64(timeout / .nanoseconds(1)))
+        let promise = loop.makePromise(of: (HTTPResponseHead, [UInt8]).self)
+        let limit = TimeAmount.nanoseconds(Int64(timeout / .nanoseconds(1)))
+        var request = HTTPRequest(url, agent: "millrace-validate-hls", range: range)
+        request.acceptsCoding = range == nil
+        request.closesAfterwards = true
+        request.origin = "http://millrace.invalid"
+        let now = Double(Clock.realTimeNanoseconds()) / 1e9
+        request.cookies = cookies.withLock { $0.header(for: url, now: now) }
+        let text = ByteBuffer(bytes: request.bytes)
         do {
+            let tls = url.isSecure ? try tls ?? TLSTrust().context() : nil
             let bootstrap = ClientBootstrap(group: loop)
                 .connectTimeout(min(limit, .seconds(10)))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        if let tls {
+                            try channel.pipeline.syncOperations.addHandler(
+                                TLSTrust.handler(tls, host: url.host))
+                        }
                         try channel.pipeline.syncOperations.addHandler(
                             ResponseCollector(promise, limit: Self.bodyLimit))
                     }
                 }
-            let channel = try await bootstrap.connect(host: address.host, port: address.port).get()
+            let channel = try await bootstrap.connect(host: url.host, port: url.port).get()
             let alarm = loop.scheduleTask(in: limit) {
                 promise.fail(FetchError("\(url): no whole answer within \(timeout)"))
             }
-            var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: address.target)
-            head.headers.add(name: "Host", value: "\(address.host):\(address.port)")
-            head.headers.add(name: "User-Agent", value: "millrace-validate-hls")
-            head.headers.add(name: "Origin", value: "http://millrace.invalid")
-            head.headers.add(name: "Connection", value: "close")
-            if let range {
-                head.headers.add(
-                    name: "Range", value: "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
-            }
-            channel.write(HTTPClientRequestPart.head(head), promise: nil)
-            channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+            channel.writeAndFlush(text, promise: nil)
             let result = await withTaskCancellationHandler {
                 await Task { try await promise.futureResult.get() }.result
             } onCancel: {
@@ -132,64 +136,80 @@ struct HTTPGetter: Sendable {
             }
             alarm.cancel()
             channel.close(promise: nil)
-            let (answer, body) = try result.get()
-            var headers: [String: String] = [:]
-            for (name, value) in answer.headers {
-                headers[name.lowercased()] =
-                    headers[name.lowercased()].map { "\($0), \(value)" } ?? value
-            }
-            return FetchedResource(
-                response: .init(url: url, status: Int(answer.status.code), headers: headers),
-                body: body, seconds: (ContinuousClock.now - start) / .seconds(1))
+            let (head, body) = try result.get()
+            return (head, try Self.decoded(body, head, url))
         } catch let error as FetchError {
+            promise.fail(error)
             throw error
         } catch {
             promise.fail(error)
             throw FetchError(
                 isRefusal(error)
-                    ? "nothing listens at \(address.authority); is the server running there?"
-                    : "\(url): \(connectFailure(error))")
+                    ? "nothing listens at \(url.authority); is the server running there?"
+                    : url.isSecure && (error is NIOSSLError || error is NIOSSLExtraError)
+                        ? "\(url): \(TLSError.explanation(error))"
+                        : "\(url): \(connectFailure(error))")
+        }
+    }
+
+    private static func decoded(
+        _ body: [UInt8], _ head: HTTPResponseHead, _ url: HTTPURL
+    ) throws -> [UInt8] {
+        guard !head.contentCoding.isEmpty else { return body }
+        do {
+            return try ContentDecoder.whole(
+                body, codings: head.contentCoding, limit: bodyLimit)
+        } catch {
+            throw FetchError("\(url): \(error)")
         }
     }
 }
 
 /// Collects one response.
 private final class ResponseCollector: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundIn = ByteBuffer
 
-    private let promise: EventLoopPromise<(HTTPResponseHead, ByteBuffer)>
+    private let promise: EventLoopPromise<(HTTPResponseHead, [UInt8])>
     private let limit: Int
-    private var head: HTTPResponseHead?
-    private var body = ByteBuffer()
+    private var reader = HTTPResponseReader()
+    private var head = HTTPResponseHead()
+    private var body: [UInt8] = []
 
-    init(_ promise: EventLoopPromise<(HTTPResponseHead, ByteBuffer)>, limit: Int) {
+    init(_ promise: EventLoopPromise<(HTTPResponseHead, [UInt8])>, limit: Int) {
         self.promise = promise
         self.limit = limit
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            // 100 and 103 come before the answer.
-            if head.status.code >= 200 { self.head = head }
-        case .body(let part):
-            guard body.readableBytes + part.readableBytes <= limit else {
-                promise.fail(FetchError("the answer is longer than \(limit >> 20) MiB"))
-                return context.close(promise: nil)
+        do {
+            try unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+                try reader.receive(bytes) { event in
+                    switch event {
+                    case .head(let head): self.head = head
+                    case .body(let range):
+                        guard body.count + range.count <= limit else {
+                            throw FetchError("the answer is longer than \(limit >> 20) MiB")
+                        }
+                        body.append(contentsOf: bytes[range])
+                    case .end: promise.succeed((head, body))
+                    }
+                }
             }
-            body.writeImmutableBuffer(part)
-        case .end:
-            guard let head else { return }
-            promise.succeed((head, body))
+        } catch {
+            promise.fail(error)
+            context.close(promise: nil)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Servers that close without TLS's own good-bye have sent all the same (RFC 9112, 9.8).
+        if case NIOSSLError.uncleanShutdown = error { return }
         promise.fail(error)
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        if reader.closed() { return promise.succeed((head, body)) }
         promise.fail(FetchError("the server closed the connection before the answer's end"))
     }
 }

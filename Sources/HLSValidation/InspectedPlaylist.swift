@@ -1,4 +1,5 @@
 import HLS
+import HTTPWire
 
 /// One media playlist under inspection: its reloads and what is known of its segments.
 struct InspectedPlaylist: Sendable {

@@ -1,4 +1,5 @@
 import HLS
+import HTTPWire
 import NIOCore
 
 extension PresentationInspector {

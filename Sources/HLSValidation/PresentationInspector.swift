@@ -1,4 +1,5 @@
 public import HLS
+import HTTPWire
 import NIOCore
 import NIOPosix
 

@@ -1,4 +1,4 @@
-/// Walks an HTTP-FLV response without keeping media: HTTP head, FLV header, tags.
+/// Walks the bytes of an FLV stream without keeping media: file header, tags (Adobe FLV 10.1, E).
 struct FLVTagCounter {
     private(set) var videoBytes = 0
     private(set) var audioBytes = 0
@@ -6,46 +6,41 @@ struct FLVTagCounter {
     private(set) var audioMessages = 0
 
     private enum State {
-        case head
         case fileHeader
         case tagHeader
-        /// Payload (or, for other tags and the previous tag's size, plain skipping).
         case payload(type: UInt8, left: Int)
+        /// Other tags, and the size that follows each.
         case skip(Int)
     }
 
-    private var state = State.head
-    /// An HTTP response head longer than this is refused.
-    static let headLimit = 16 << 10
+    private var state = State.fileHeader
+    /// Of a header that is not whole yet.
+    private var header: [UInt8] = []
+    private static let fileHeaderSize = 9
+    private static let tagHeaderSize = 11
+    /// The largest DataOffset taken, as `FLVReader`'s.
+    private static let longestFileHeader = 1024
 
-    /// Reads on; returns how many bytes were used. The rest must come again in front of the next.
-    mutating func consume(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+    /// Reads on; every byte is used.
+    /// - Throws: `ViewerError` for what is no FLV.
+    mutating func consume(_ bytes: UnsafeRawBufferPointer) throws {
         var offset = 0
         while offset < bytes.count {
             let left = bytes.count - offset
             switch state {
-            case .head:
-                guard
-                    let length = try Self.headLength(
-                        UnsafeRawBufferPointer(rebasing: bytes[offset...]))
-                else { return offset }
-                offset += length
-                state = .fileHeader
-            case .fileHeader:
-                guard left >= 13 else { return offset }
-                guard bytes[offset] == 0x46, bytes[offset + 1] == 0x4C, bytes[offset + 2] == 0x56
-                else {
-                    throw ViewerError(description: "the response is not FLV (chunked framing?)")
+            case .fileHeader, .tagHeader:
+                let size: Int
+                if case .fileHeader = state {
+                    size = Self.fileHeaderSize
+                } else {
+                    size = Self.tagHeaderSize
                 }
-                offset += 13
-                state = .tagHeader
-            case .tagHeader:
-                guard left >= 11 else { return offset }
-                let size =
-                    Int(bytes[offset + 1]) << 16 | Int(bytes[offset + 2]) << 8
-                    | Int(bytes[offset + 3])
-                state = size == 0 ? .skip(4) : .payload(type: bytes[offset] & 0x1F, left: size)
-                offset += 11
+                let part = min(size - header.count, left)
+                header.append(contentsOf: bytes[offset..<offset + part])
+                offset += part
+                guard header.count == size else { return }
+                try takeHeader()
+                header.removeAll(keepingCapacity: true)
             case .payload(let type, let size):
                 let part = min(size, left)
                 offset += part
@@ -57,39 +52,41 @@ struct FLVTagCounter {
                 state = part == size ? .tagHeader : .skip(size - part)
             }
         }
-        return offset
+    }
+
+    private mutating func takeHeader() throws {
+        if case .fileHeader = state {
+            let offset = header[5..<9].reduce(0) { $0 << 8 | Int($1) }
+            guard header.starts(with: [0x46, 0x4C, 0x56]) else {
+                let shown = header.map { (0x20...0x7E).contains($0) ? $0 : 0x2E }
+                throw ViewerError(
+                    description:
+                        "the answer's body is not FLV: it begins with '\(String(decoding: shown, as: UTF8.self))'"
+                )
+            }
+            guard (Self.fileHeaderSize...Self.longestFileHeader).contains(offset) else {
+                throw ViewerError(
+                    description: "the FLV header says that tags begin at byte \(offset)")
+            }
+            // What lies between, and the first size, which is of no tag.
+            state = .skip(offset - Self.fileHeaderSize + 4)
+            return
+        }
+        let size = header[1..<4].reduce(0) { $0 << 8 | Int($1) }
+        // The two reserved bits and the filter bit are no part of the type.
+        let type = header[0] & 0x1F
+        state =
+            size == 0 || (type != 8 && type != 9)
+            ? .skip(size + 4) : .payload(type: type, left: size)
     }
 
     private mutating func count(_ type: UInt8, _ bytes: Int, ends: Bool) {
-        switch type {
-        case 8:
+        if type == 8 {
             audioBytes += bytes
             if ends { audioMessages += 1 }
-        case 9:
+        } else {
             videoBytes += bytes
             if ends { videoMessages += 1 }
-        default: break
         }
-    }
-
-    /// Length of the response head with its blank line; nil while it is cut off.
-    static func headLength(_ bytes: UnsafeRawBufferPointer) throws -> Int? {
-        let limit = min(bytes.count, headLimit)
-        var end = 3
-        while end < limit {
-            if bytes[end] == 10, bytes[end - 1] == 13, bytes[end - 2] == 10, bytes[end - 3] == 13 {
-                let line = String(decoding: bytes.prefix { $0 != 13 }, as: UTF8.self)
-                let parts = line.split(separator: " ", maxSplits: 2)
-                guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1] == "200" else {
-                    throw ViewerError(description: "the server answered '\(line)'")
-                }
-                return end + 1
-            }
-            end += 1
-        }
-        guard bytes.count < headLimit else {
-            throw ViewerError(description: "the response head is longer than \(headLimit) bytes")
-        }
-        return nil
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPWire
 import SimulationKernel
 import Sockets
 import Statistics
@@ -7,8 +8,8 @@ import Statistics
 /// The thread of a `LoadViewerPool`. Used by that thread alone once it runs.
 final class LoadLoop: @unchecked Sendable {
     var viewers: [LoadViewer]
-    private let connectors: [SocketConnector]
-    private let connectorOf: [Int]
+    /// By host and port; redirects add to them.
+    private var connectors: [String: SocketConnector] = [:]
     private let options: LoadViewerPool.Options
     private let epoll: Int32
     var random = SystemRandomNumberGenerator()
@@ -26,8 +27,8 @@ final class LoadLoop: @unchecked Sendable {
     private var connected = 0
     private var receivedBytes = 0
 
-    /// Room in front of the read buffer for a header cut in two (or an HTTP head).
-    static let room = FLVTagCounter.headLimit
+    /// Room in front of the read buffer for what was left over: a chunk's header cut in two.
+    static let room = 1 << 10
     static let readSize = 65536
     /// Housekeeping; also how the loop's own lag is measured.
     private static let tickNanoseconds: Int64 = 50_000_000
@@ -37,26 +38,20 @@ final class LoadLoop: @unchecked Sendable {
         self.options = options
         links = try options.links.map { try SocketLink.Shared($0) }
         var viewers: [LoadViewer] = []
-        var connectors: [SocketConnector] = []
-        var known: [String: Int] = [:]
-        var connectorOf: [Int] = []
+        var connectors: [String: SocketConnector] = [:]
         for spec in specs.sorted(by: { $0.joinNanoseconds < $1.joinNanoseconds }) {
             if let place = spec.link, !links.indices.contains(place.link) {
                 throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
             }
             let viewer = try LoadViewer(spec)
-            let place = "\(viewer.endpoint.host) \(viewer.endpoint.port)"
-            if known[place] == nil {
-                known[place] = connectors.count
-                connectors.append(
-                    try SocketConnector(host: viewer.endpoint.host, port: viewer.endpoint.port))
+            if connectors[viewer.endpoint.place] == nil {
+                connectors[viewer.endpoint.place] = try SocketConnector(
+                    host: viewer.endpoint.host, port: viewer.endpoint.port)
             }
-            connectorOf.append(known[place]!)
             viewers.append(viewer)
         }
         self.viewers = viewers
         self.connectors = connectors
-        self.connectorOf = connectorOf
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
         buffer = .allocate(byteCount: Self.room + Self.readSize, alignment: 64)
@@ -197,20 +192,38 @@ final class LoadLoop: @unchecked Sendable {
             if let place = viewers[index].spec.link {
                 try viewers[index].attach(links[place.link], place, origin: origin, now: now)
             }
-            let fd = try connectors[connectorOf[index]].connect(
-                congestionControl: options.congestionControl,
-                shaped: viewers[index].link != nil,
-                from: viewers[index].spec.localAddress)
-            viewers[index].fd = fd
-            viewers[index].state = .connecting
-            var event = epoll_event(
-                events: UInt32(EPOLLOUT.rawValue), data: epoll_data_t(u64: UInt64(index)))
-            guard epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else {
-                throw SocketConnector.failure("epoll_ctl")
-            }
+            try connect(index)
         } catch {
             fail(index, "\(error)")
         }
+    }
+
+    private func connect(_ index: Int) throws {
+        let endpoint = viewers[index].endpoint
+        let connector =
+            try connectors[endpoint.place]
+            ?? SocketConnector(host: endpoint.host, port: endpoint.port)
+        // Servers that redirect to ever new places get no ever growing table.
+        if connectors.count < 256 { connectors[endpoint.place] = connector }
+        let fd = try connector.connect(
+            congestionControl: options.congestionControl,
+            shaped: viewers[index].link != nil,
+            from: viewers[index].spec.localAddress)
+        viewers[index].fd = fd
+        viewers[index].state = .connecting
+        var event = epoll_event(
+            events: UInt32(EPOLLOUT.rawValue), data: epoll_data_t(u64: UInt64(index)))
+        guard epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else {
+            throw SocketConnector.failure("epoll_ctl")
+        }
+    }
+
+    /// The server sent the viewer elsewhere.
+    private func follow(_ index: Int, to url: HTTPURL) throws {
+        count(index, opened: false)
+        shaped.removeAll { $0 == index }
+        viewers[index].move(to: url)
+        try connect(index)
     }
 
     /// What has come counts, though a lazy viewer has not read it yet.
@@ -296,6 +309,7 @@ final class LoadLoop: @unchecked Sendable {
         do {
             let began = try viewers[index].receive(
                 buffer, room: Self.room, count: count, now: now, random: &random)
+            if let url = viewers[index].redirection { return try follow(index, to: url) }
             if began { playing += 1 }
             if viewers[index].hasMedia, !viewers[index].hasLowWaterMark { readRarely(index) }
         } catch {

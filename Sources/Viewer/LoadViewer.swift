@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPWire
 import NIOCore
 import Netem
 import RTMP
@@ -12,12 +13,16 @@ struct LoadViewer {
         case connecting
         case handshake(ClientHandshake, ClientSessionStateMachine)
         case session(ClientSessionStateMachine)
-        case http
+        case http(HTTPURL)
         case closed
     }
 
     let spec: ViewerSpec
-    let endpoint: ViewerEndpoint
+    private(set) var endpoint: ViewerEndpoint
+    private var itinerary = HTTPItinerary()
+    private var response = MediaResponse()
+    /// Where the server has sent this viewer; its loop connects there.
+    private(set) var redirection: HTTPURL?
     var state = State.waiting
     var fd: Int32 = -1
     var localPort = 0
@@ -88,9 +93,9 @@ struct LoadViewer {
                 url: url, purpose: .play(bufferMilliseconds: 1000))
             try sendNow(handshake.opening)
             state = .handshake(handshake, session)
-        case .http:
-            try sendNow(ByteBuffer(string: endpoint.request() ?? ""))
-            state = .http
+        case .http(let url):
+            try sendNow(ByteBuffer(bytes: itinerary.request(url)))
+            state = .http(url)
         }
     }
 
@@ -130,16 +135,28 @@ struct LoadViewer {
             if let number = acknowledgements.receive(count) {
                 try send(ChunkWriter().bytes(ControlMessage.acknowledgement(number).message))
             }
-        case .http:
-            let used = try tags.consume(bytes)
-            carry = Array(bytes[used...])
-            isPlaying = true
+        case .http(let url):
+            switch try response.take(bytes, { try tags.consume($0) }) {
+            case .goesOn: isPlaying = response.head != nil
+            case .redirected(let head): redirection = try itinerary.follow(head, from: url)
+            }
         case .waiting, .connecting, .closed: break
         }
         if firstMediaAt == nil, counters.videoMessages + counters.audioMessages > 0 {
             firstMediaAt = now
         }
         return isPlaying && !wasPlaying
+    }
+
+    /// The connection is over, and the next one goes to `url`.
+    mutating func move(to url: HTTPURL) {
+        close()
+        endpoint = .http(url)
+        response = MediaResponse()
+        redirection = nil
+        carry = []
+        incoming = DelayedBytes()
+        outgoing = DelayedBytes()
     }
 
     // MARK: Links

@@ -7,7 +7,7 @@ struct ProbeAccount {
     private(set) var report: ProbeViewerReport
     var window: SteadyWindow?
     private var playout: PlayoutBuffer
-    private let askedAt: Int64
+    let askedAt: Int64
     private var nalUnitLengthSize = 4
     /// The latest timestamp as it came, and its place on a line that does not wrap, ms.
     private var lastTimestamp: (raw: UInt32, position: Int64)?

@@ -1,4 +1,5 @@
 import Glibc
+import HTTPWire
 import Media
 import NIOCore
 import RTMP
@@ -11,14 +12,17 @@ final class ProbeHandler: ChannelInboundHandler {
     private enum Phase {
         case handshake(ClientHandshake)
         case session
-        case httpHead(ByteBuffer)
-        case flv
+        case http(HTTPURL)
         case closed
     }
 
     private let spec: ViewerSpec
     private let endpoint: ViewerEndpoint
     private let onDelay: (Int64) -> Void
+    private(set) var itinerary: HTTPItinerary
+    private var response = MediaResponse()
+    /// Takes over where the server sends the probe elsewhere; this handler is then over.
+    var onRedirect: ((HTTPURL) -> Void)?
     private var random = SystemRandomNumberGenerator()
     private var phase = Phase.closed
     private var session: ClientSessionStateMachine?
@@ -33,11 +37,13 @@ final class ProbeHandler: ChannelInboundHandler {
     var recorder: StreamRecorder?
 
     init(
-        _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, account: ProbeAccount,
+        _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, _ itinerary: HTTPItinerary,
+        account: ProbeAccount,
         onDelay: @escaping (Int64) -> Void
     ) {
         self.spec = spec
         self.endpoint = endpoint
+        self.itinerary = itinerary
         self.account = account
         self.onDelay = onDelay
     }
@@ -58,10 +64,10 @@ final class ProbeHandler: ChannelInboundHandler {
                 agent: ViewerEndpoint.probeAgent)
             phase = .handshake(handshake)
             context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
-        case .http:
-            phase = .httpHead(ByteBuffer())
+        case .http(let url):
+            phase = .http(url)
             let request = ByteBuffer(
-                string: endpoint.request(agent: ViewerEndpoint.probeAgent) ?? "")
+                bytes: itinerary.request(url, agent: ViewerEndpoint.probeAgent))
             context.writeAndFlush(wrapOutboundOut(request), promise: nil)
         }
     }
@@ -93,21 +99,7 @@ final class ProbeHandler: ChannelInboundHandler {
                 write(hello)
                 try receiveChunks(rest, now)
             case .session: try receiveChunks(bytes, now)
-            case .httpHead(var head):
-                head.writeImmutableBuffer(bytes)
-                guard
-                    let length = try head.withUnsafeReadableBytes({
-                        try FLVTagCounter.headLength($0)
-                    })
-                else {
-                    phase = .httpHead(head)
-                    return
-                }
-                head.moveReaderIndex(forwardBy: length)
-                phase = .flv
-                isPlaying = true
-                try receiveTags(head.slice(), now)
-            case .flv: try receiveTags(bytes, now)
+            case .http(let url): try receiveResponse(bytes, url, now)
             case .closed: break
             }
         } catch {
@@ -140,6 +132,23 @@ final class ProbeHandler: ChannelInboundHandler {
                     }
                 }
             }
+        }
+    }
+
+    private func receiveResponse(_ bytes: ByteBuffer, _ url: HTTPURL, _ now: Int64) throws {
+        var media = ByteBuffer()
+        let outcome = try bytes.withUnsafeReadableBytes { bytes in
+            try response.take(bytes) { media.writeBytes($0) }
+        }
+        switch outcome {
+        case .goesOn:
+            isPlaying = response.head != nil
+            try receiveTags(media, now)
+        case .redirected(let head):
+            let target = try itinerary.follow(head, from: url)
+            phase = .closed
+            context?.close(promise: nil)
+            onRedirect?(target)
         }
     }
 

@@ -1,4 +1,5 @@
 import CLinux
+import HTTPWire
 import NIOCore
 import NIOPosix
 import RTMP
@@ -92,6 +93,21 @@ public final class ProbePool: Sendable {
     private func join(_ spec: ViewerSpec) {
         guard !state.value.isStopped, let endpoint = try? ViewerEndpoint(spec) else { return }
         let askedAt = Int64(NIODeadline.now().uptimeNanoseconds)
+        connect(spec, endpoint, HTTPItinerary(), askedAt: askedAt)
+    }
+
+    /// The server sent a probe elsewhere: what it has seen until now goes on in a new connection.
+    private func follow(_ spec: ViewerSpec, _ handler: ProbeHandler, to url: HTTPURL) {
+        // One that has left meanwhile has its report.
+        guard !state.value.isStopped, state.value.handlers[spec.index] === handler else { return }
+        connect(
+            spec, .http(url), handler.itinerary, askedAt: handler.account.askedAt)
+    }
+
+    private func connect(
+        _ spec: ViewerSpec, _ endpoint: ViewerEndpoint, _ itinerary: HTTPItinerary,
+        askedAt: Int64
+    ) {
         let key = spec.delayKey
         let congestionControl = congestionControl
         var bootstrap = ClientBootstrap(group: loop)
@@ -119,8 +135,11 @@ public final class ProbePool: Sendable {
                 channel.eventLoop.makeCompletedFuture { [self] in
                     let account = ProbeAccount(
                         spec, askedAt: askedAt, frameLimit: framesEach)
-                    let handler = ProbeHandler(spec, endpoint, account: account) { delay in
-                        self.state.value.delay[key, default: .init()].record(nanoseconds: delay)
+                    let handler = ProbeHandler(spec, endpoint, itinerary, account: account) {
+                        self.state.value.delay[key, default: .init()].record(nanoseconds: $0)
+                    }
+                    handler.onRedirect = { [weak handler] url in
+                        if let handler { self.follow(spec, handler, to: url) }
                     }
                     if let window = state.value.window { handler.setWindow(window) }
                     if let recording = spec.recording {

@@ -1,5 +1,6 @@
 import Foundation
 import HLS
+import HTTPWire
 import NIOCore
 import Testing
 

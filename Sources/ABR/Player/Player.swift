@@ -34,6 +34,10 @@ public struct Player: Sendable {
     /// Of the first buffered segment (ms).
     private var playedOfFirst = 0.0
     private var bufferedRungs = RungQueue()
+    /// Media that buffered segments lack (ms), by their place among all that were ever buffered.
+    private var shortfalls: [Int: Double] = [:]
+    /// Segments that have left `bufferedRungs`.
+    private var passedSegments = 0
     /// Media of the requested segment that is playable (ms); NaN while nothing is requested.
     private var received = Double.nan
     /// Rung that waits for its request; negative is none.
@@ -200,14 +204,28 @@ public struct Player: Sendable {
         return configuration.abandonment == .published ? request(rung) : next()
     }
 
-    /// The request failed for good; the player asks again, one rung lower where there is one. What
-    /// was received of the segment stays: the driver goes on after it.
-    public mutating func failed(at time: Double) -> Action {
+    /// The request failed for good; the player asks again, one rung lower where there is one, or at
+    /// `rung`. What was received of the segment stays: the driver goes on after it.
+    public mutating func failed(askingAt rung: Int? = nil, at time: Double) -> Action {
         advance(to: time)
         let kept = received.isNaN ? 0 : received
-        let action = request(max(0, state.lastRung - 1))
+        let action = request(rung ?? max(0, state.lastRung - 1))
         received = kept
         return action
+    }
+
+    /// No rendition has the rest of the requested segment (EXT-X-GAP; rfc8216bis, 6.3.3): playing
+    /// goes on behind it, and its time counts as missing.
+    public mutating func missing(at time: Double) -> Action {
+        precondition(!received.isNaN, "no segment was requested")
+        advance(to: time)
+        if received == 0 { bufferedRungs.append(max(0, state.lastRung)) }
+        shortfalls[passedSegments + bufferedRungs.count - 1] = title.segmentDuration - received
+        received = .nan
+        state.segment += 1
+        // What is missing at the playhead is passed at once: nothing is buffered before it.
+        if state.bufferLevel == 0 { passGaps() }
+        return next()
     }
 
     /// The wanted segment has left the playlist: playback goes on at `segment`, and what is
@@ -300,7 +318,9 @@ public struct Player: Sendable {
         pending = -1
         waitsForRoom = false
         isFinished = false
+        passedSegments += bufferedRungs.count
         bufferedRungs.removeAll()
+        shortfalls.removeAll()
         playedOfFirst = 0
         state.bufferLevel = 0
         state.segment = segment
@@ -374,25 +394,46 @@ public struct Player: Sendable {
         }
     }
 
+    /// Segments at the head of the buffer of which nothing, or nothing more, is there.
+    private mutating func passGaps() {
+        while !shortfalls.isEmpty, bufferedRungs.count > 0, let lacking = shortfalls[passedSegments],
+            playedOfFirst >= title.segmentDuration - lacking - Self.tolerance
+        {
+            shortfalls[passedSegments] = nil
+            account.missing += lacking
+            playhead += lacking
+            leaveFirst()
+        }
+    }
+
+    private mutating func leaveFirst() {
+        bufferedRungs.removeFirst()
+        passedSegments += 1
+        playedOfFirst = 0
+    }
+
     private mutating func consume(_ media: Double, in time: Double) {
         let before = state.liveLatency
         var left = media
         let duration = title.segmentDuration
+        if !shortfalls.isEmpty { passGaps() }
         while left > 0, let rung = bufferedRungs.first {
             if playedOfFirst == 0 {
                 account.began(
                     rung, of: title, latency: before, rate: state.playbackRate,
                     isLive: state.isLive)
             }
-            let rest = duration - playedOfFirst
+            let lacking = shortfalls.isEmpty ? 0 : shortfalls[passedSegments] ?? 0
+            let rest = duration - lacking - playedOfFirst
             if left >= rest - Self.tolerance {
-                bufferedRungs.removeFirst()
-                playedOfFirst = 0
+                playedOfFirst += rest
                 left -= rest
+                if lacking > 0 { passGaps() } else { leaveFirst() }
             } else {
                 playedOfFirst += left
                 left = 0
             }
+            if !shortfalls.isEmpty { passGaps() }
         }
         state.bufferLevel = max(0, state.bufferLevel - media)
         playhead += media

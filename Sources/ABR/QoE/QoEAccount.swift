@@ -31,6 +31,8 @@ public struct QoEAccount: Hashable, Sendable {
     public internal(set) var rateDeviation = 0.0
     /// Media left out by jumps to the live edge (ms).
     public internal(set) var skipped = 0.0
+    /// Media that the stream lacks and that playing passed over (EXT-X-GAP; ms).
+    public internal(set) var missing = 0.0
     private var lastRung = -1
     private var stalledAtLastSegment = 0.0
 

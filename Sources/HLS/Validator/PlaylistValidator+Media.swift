@@ -7,16 +7,6 @@ extension PlaylistValidator {
         var violations = durations(playlist, at: location)
         violations += dates(playlist, at: location)
         violations += lowLatency(playlist, at: location)
-        let isLive = !playlist.hasEndList && playlist.type == nil
-        let listed = playlist.duration + partialDuration(playlist)
-        let shortest = 3 * Double(playlist.targetDuration)
-        if isLive, playlist.mediaSequence > 0, playlist.skippedSegments == nil, listed < shortest {
-            violations.append(
-                Violation(
-                    .playlistTooShort, at: location,
-                    "segments were removed although only \(seconds(listed)) s are left; three target durations are \(seconds(shortest)) s"
-                ))
-        }
         if playlist.segments.isEmpty, playlist.skippedSegments == nil,
             playlist.partialSegment == nil
         {
@@ -44,7 +34,7 @@ extension PlaylistValidator {
         var violations: [Violation] = []
         var previous: (uri: String, range: MediaPlaylist.ByteRange?)?
         for (index, segment) in playlist.segments.enumerated() {
-            if Int(segment.duration.rounded()) > playlist.targetDuration {
+            if segment.duration.rounded() > Double(playlist.targetDuration) {
                 violations.append(
                     Violation(
                         .extinfExceedsTarget, at: place(location, playlist, index),
@@ -114,7 +104,7 @@ extension PlaylistValidator {
     }
 
     static func place(_ location: String, _ playlist: MediaPlaylist, _ index: Int) -> String {
-        "\(location) segment \(playlist.firstListedSequence + index)"
+        "\(location) segment \(MediaPlaylist.sequenceText(playlist.firstListedSequence &+ index))"
     }
 
     /// With up to three decimals.

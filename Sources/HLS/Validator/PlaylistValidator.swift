@@ -1,20 +1,30 @@
+import HTTPWire
+
 /// Checks of one playlist by itself (RFC 8216, 4 and 7).
 public enum PlaylistValidator {
-    /// Reads a playlist of either kind and checks it.
+    /// Reads a playlist of either kind and checks it; one bad line does not end the check.
     ///
+    /// - Parameter variables: what EXT-X-DEFINE may import.
     /// - Returns: the playlist, nil where it cannot be read; what it breaks.
     public static func check(
-        _ text: String, at location: String
+        _ text: String, at location: String, variables: PlaylistVariables = PlaylistVariables()
     ) -> (playlist: HLSPlaylist?, violations: [Violation]) {
         let playlist: HLSPlaylist
+        let faults: [PlaylistError]
         let lines: [PlaylistLine]
         do {
-            playlist = try HLSPlaylist.parse(text)
+            (playlist, faults) = try HLSPlaylist.read(text, variables: variables)
             lines = try PlaylistLine.all(of: text, limits: PlaylistLimits())
         } catch {
             return (nil, [Violation(.unreadable, at: location, error.description)])
         }
-        var violations = tags(lines, at: location)
+        var violations = faults.map { fault in
+            Violation(
+                fault.code == .undefinedVariable ? .variableUndefined : .lineInvalid,
+                at: location, fault.description)
+        }
+        violations += tags(lines, at: location)
+        violations += encoding(of: playlist, at: location)
         switch playlist {
         case .media(let media):
             violations += version(media, lines, at: location)
@@ -24,6 +34,29 @@ public enum PlaylistValidator {
             violations += check(multivariant, at: location)
         }
         return (playlist, violations)
+    }
+
+    /// URIs with blanks and other characters that no URI may hold (RFC 3986, 2).
+    private static func encoding(of playlist: HLSPlaylist, at location: String) -> [Violation] {
+        let uris: [String]
+        switch playlist {
+        case .media(let media):
+            let segments = media.segments.map(\.uri) + media.segments.compactMap(\.map?.uri)
+            let parts =
+                media.segments.flatMap(\.parts).map(\.uri)
+                + (media.partialSegment?.parts.map(\.uri) ?? [])
+            uris = segments + parts
+        case .multivariant(let multivariant):
+            uris =
+                multivariant.variants.map(\.uri) + multivariant.renditions.compactMap(\.uri)
+        }
+        guard let first = uris.first(where: { !URIReference.isEncoded($0) }) else { return [] }
+        return [
+            Violation(
+                .uriNotEncoded, at: location,
+                "the URI '\(URIReference.printable(first))' holds characters that must be percent-encoded (RFC 3986, 2): '\(URIReference.percentEncoded(first))' is meant"
+            )
+        ]
     }
 
     /// Tags that may stand once, and those that must stand before the first segment.

@@ -57,7 +57,7 @@ public struct ReloadValidator: Sendable {
         return [
             Violation(
                 .playlistStale, at: location,
-                "nothing new after segment \(playlist.nextSequence - 1) for over two target durations (\(PlaylistValidator.seconds(limit)) s); one and a half are allowed"
+                "nothing new after segment \(MediaPlaylist.sequenceText(playlist.nextSequence &- 1)) for over two target durations (\(PlaylistValidator.seconds(limit)) s); one and a half are allowed"
             )
         ]
     }
@@ -75,23 +75,24 @@ public struct ReloadValidator: Sendable {
                 "the target duration changed from \(old.targetDuration) to \(new.targetDuration) s"
             )
         }
-        if new.mediaSequence < old.mediaSequence {
+        if new.mediaSequence &- old.mediaSequence < 0 {
             add(
                 .sequenceDecreased,
-                "EXT-X-MEDIA-SEQUENCE went back from \(old.mediaSequence) to \(new.mediaSequence)"
+                "EXT-X-MEDIA-SEQUENCE went back from \(text(old.mediaSequence)) to \(text(new.mediaSequence))"
             )
-        } else if new.nextSequence < old.nextSequence {
+        } else if new.nextSequence &- old.nextSequence < 0 {
             add(
                 .sequenceDecreased,
-                "the last segment went back from \(old.nextSequence - 1) to \(new.nextSequence - 1)"
+                "the last segment went back from \(text(old.nextSequence &- 1)) to \(text(new.nextSequence &- 1))"
             )
         }
+        violations += shortness(old, new, at: location)
         if old.hasEndList, !new.hasEndList {
             add(.endListRemoved, "EXT-X-ENDLIST is gone: the playlist goes on after its end")
         }
         if old.type != new.type, old.type != nil {
             add(.typeViolated, "EXT-X-PLAYLIST-TYPE changed")
-        } else if new.type != nil, new.mediaSequence > old.mediaSequence {
+        } else if new.type != nil, new.mediaSequence != old.mediaSequence {
             add(
                 .typeViolated,
                 "segments were removed from a playlist of type \(new.type?.rawValue ?? "")")
@@ -101,23 +102,44 @@ public struct ReloadValidator: Sendable {
         return violations
     }
 
+    private static func text(_ sequence: Int) -> String { MediaPlaylist.sequenceText(sequence) }
+
+    /// What was removed between two loads, and whether enough is left (RFC 8216, 6.2.2). A young
+    /// stream is short because little was made, whatever its numbers begin with.
+    private static func shortness(
+        _ old: MediaPlaylist, _ new: MediaPlaylist, at location: String
+    ) -> [Violation] {
+        let removed = new.mediaSequence &- old.mediaSequence
+        let listed = new.duration + PlaylistValidator.partialDuration(new)
+        let shortest = 3 * Double(new.targetDuration)
+        guard removed > 0, !new.hasEndList, new.type == nil, new.skippedSegments == nil,
+            listed < shortest - 0.000_5
+        else { return [] }
+        return [
+            Violation(
+                .playlistTooShort, at: location,
+                "segments were removed although only \(PlaylistValidator.seconds(listed)) s are left; three target durations are \(PlaylistValidator.seconds(shortest)) s"
+            )
+        ]
+    }
+
     /// A segment keeps its URI, duration, date and place among discontinuities for ever.
     private mutating func identity(_ playlist: MediaPlaylist) -> [Violation] {
         var violations: [Violation] = []
         var discontinuities = playlist.discontinuitySequence
         for (index, segment) in playlist.segments.enumerated() {
-            let sequence = playlist.firstListedSequence + index
+            let sequence = playlist.firstListedSequence &+ index
             if segment.isDiscontinuity { discontinuities += 1 }
             guard let old = known[sequence] else {
                 known[sequence] = Known(segment: segment, discontinuities: discontinuities)
                 continue
             }
             violations += Self.changes(
-                old.segment, segment, at: "\(location) segment \(sequence)")
+                old.segment, segment, at: "\(location) segment \(Self.text(sequence))")
             if old.discontinuities != discontinuities {
                 violations.append(
                     Violation(
-                        .discontinuitySequence, at: "\(location) segment \(sequence)",
+                        .discontinuitySequence, at: "\(location) segment \(Self.text(sequence))",
                         "its discontinuity sequence number changed from \(old.discontinuities) to \(discontinuities): EXT-X-DISCONTINUITY-SEQUENCE counts the tags that were removed"
                     ))
             }
@@ -163,8 +185,8 @@ public struct ReloadValidator: Sendable {
         let after: [MediaPlaylist.Part]
         if sequence == new.nextSequence {
             after = new.partialSegment?.parts ?? []
-        } else if sequence >= new.firstListedSequence, sequence < new.nextSequence {
-            after = new.segments[sequence - new.firstListedSequence].parts
+        } else if new.segments.indices.contains(sequence &- new.firstListedSequence) {
+            after = new.segments[sequence &- new.firstListedSequence].parts
         } else {
             return []
         }
@@ -174,7 +196,7 @@ public struct ReloadValidator: Sendable {
             guard index < after.count, after[index] == part else {
                 return [
                     Violation(
-                        .partChanged, at: "\(location) segment \(sequence) part \(index)",
+                        .partChanged, at: "\(location) segment \(Self.text(sequence)) part \(index)",
                         index < after.count
                             ? "it was \(part.uri) and is now \(after[index].uri)"
                             : "\(part.uri) was listed and is gone")

@@ -5,6 +5,8 @@ public struct ValidationRule: Sendable, Hashable {
         case error
         /// What it advises against, or what many players and caches need.
         case warning
+        /// What this validator does not look into: no fault of the server's.
+        case notChecked = "not-checked"
     }
 
     /// Stable across releases.
@@ -21,6 +23,9 @@ public struct ValidationRule: Sendable, Hashable {
 
     // Any playlist
     public static let unreadable = Self("playlist-unreadable", "4.1")
+    public static let lineInvalid = Self("line-invalid", "4.1")
+    public static let variableUndefined = Self("variable-undefined", "bis 4.3")
+    public static let uriNotEncoded = Self("uri-not-encoded", "4.1")
     public static let duplicateTag = Self("tag-twice", "4.3")
     public static let tagOrder = Self("tag-order", "4.3.3.2")
     public static let versionTooLow = Self("version-too-low", "7")
@@ -94,11 +99,14 @@ public struct ValidationRule: Sendable, Hashable {
     public static let initUnfetchable = Self("init-unfetchable", "4.3.2.5")
     public static let initInvalid = Self("init-invalid", "3.3")
     public static let containerUnknown = Self("container-unknown", "3", .warning)
+    public static let encrypted = Self("encrypted", "4.3.2.4", .notChecked)
+    public static let playlistsLeftOut = Self("playlists-left-out", "4.3.4", .notChecked)
     public static let tablesMissing = Self("pat-pmt-missing", "3.2")
     public static let notIndependent = Self("segment-not-independent", "4.3.5.1")
     public static let keyFrameMissing = Self("segment-without-key-frame", "6.2.1", .warning)
     public static let durationDiffers = Self("extinf-differs-from-media", "4.3.2.1", .warning)
     public static let bandwidthExceeded = Self("bandwidth-exceeded", "4.3.4.2")
+    public static let bandwidthClose = Self("bandwidth-exceeded-slightly", "4.3.4.2", .warning)
     public static let averageExceeded = Self("average-bandwidth-exceeded", "4.3.4.2", .warning)
 
     // HTTP
@@ -136,8 +144,18 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
 
     public var description: String {
         let document = rule.section.hasPrefix("bis") ? "rfc8216" : "RFC 8216 "
+        // URIs and names are the server's: what they hold does not act on a terminal.
         return
-            "\(rule.severity.rawValue) \(rule.id) [\(document)\(rule.section)] \(location): \(message)"
+            "\(rule.severity.rawValue) \(rule.id) [\(document)\(rule.section)] \(Self.printable(location)): \(Self.printable(message))"
+    }
+
+    private static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+        else { return text }
+        return text.unicodeScalars.map {
+            $0.properties.generalCategory == .control
+                ? "\\u{\(String($0.value, radix: 16))}" : String($0)
+        }.joined()
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -183,5 +201,6 @@ public struct ViolationList: Sendable {
     }
 
     public var errors: Int { violations.count { $0.rule.severity == .error } }
-    public var warnings: Int { violations.count - errors }
+    public var warnings: Int { violations.count { $0.rule.severity == .warning } }
+    public var notChecked: Int { violations.count { $0.rule.severity == .notChecked } }
 }

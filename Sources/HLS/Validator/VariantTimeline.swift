@@ -76,7 +76,7 @@ struct VariantTimeline {
                 date? += segment.duration
                 elapsed += segment.duration
             }
-            let sequence = playlist.firstListedSequence + index
+            let sequence = playlist.firstListedSequence &+ index
             return Entry(
                 sequence: sequence, duration: segment.duration, discontinuities: discontinuities,
                 date: date, start: member.startSeconds[sequence], elapsed: elapsed, isWhole: isWhole

@@ -30,7 +30,9 @@ public enum VariantValidator {
     private static func check(_ own: Member, against first: Member) -> [Violation] {
         var violations: [Violation] = []
         func add(_ rule: ValidationRule, _ message: String, segment: Int? = nil) {
-            let place = segment.map { "\(own.location) segment \($0)" } ?? own.location
+            let place =
+                segment.map { "\(own.location) segment \(MediaPlaylist.sequenceText($0))" }
+                ?? own.location
             violations.append(Violation(rule, at: place, message))
         }
         if own.playlist.targetDuration != first.playlist.targetDuration {
@@ -121,7 +123,7 @@ public enum VariantValidator {
         let (own, other) = (pair.own, pair.other)
         if !pair.isAligned {
             return
-                "it begins \(PlaylistValidator.seconds(pair.offset)) s after segment \(other.sequence) in \(location): the segments are not aligned"
+                "it begins \(PlaylistValidator.seconds(pair.offset)) s after segment \(MediaPlaylist.sequenceText(other.sequence)) in \(location): the segments are not aligned"
         }
         guard abs(own.duration - other.duration) > tolerance else { return nil }
         return
@@ -144,13 +146,13 @@ public enum VariantValidator {
                     let other = members.first(where: { names(report.uri, $0.location) })
                 else { continue }
                 let edge =
-                    other.playlist.nextSequence - (other.playlist.partialSegment == nil ? 1 : 0)
+                    other.playlist.nextSequence &- (other.playlist.partialSegment == nil ? 1 : 0)
                 // The playlists were not read at the same moment.
-                if abs(edge - last) > 2 {
+                if (edge &- last).magnitude > 2 {
                     violations.append(
                         Violation(
                             .reportStale, at: own.location,
-                            "EXT-X-RENDITION-REPORT says that \(report.uri) is at segment \(last); it is at \(edge)"
+                            "EXT-X-RENDITION-REPORT says that \(report.uri) is at segment \(MediaPlaylist.sequenceText(last)); it is at \(MediaPlaylist.sequenceText(edge))"
                         ))
                 }
             }

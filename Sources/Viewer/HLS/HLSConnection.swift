@@ -1,4 +1,5 @@
 import Glibc
+import HTTPWire
 
 /// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
 struct HLSConnection {
@@ -11,8 +12,8 @@ struct HLSConnection {
     var reader = HTTPResponseReader()
     var request: HLSRequest?
     /// Where the request goes, after redirects.
-    var url = ""
-    var redirects = 0
+    var url: HTTPURL?
+    var redirects = HTTPRedirects()
     /// What is still to be sent, and when.
     var text: [UInt8] = []
     var sendAt: Int64?
@@ -25,19 +26,27 @@ struct HLSConnection {
     /// What it carries is read by a probe: nothing may be thrown away.
     var isProbed = false
     // Of the answer. Times are CLOCK_MONOTONIC; 0 = not yet.
-    var head: HTTPResponseReader.Head?
-    var body: [UInt8] = []
+    var head: HTTPResponseHead?
+    /// The body of a playlist.
+    var kept: [UInt8] = []
+    /// Bytes of the body, as they came.
     var received = 0
+    /// Of a body that came coded and is read.
+    var decoder: ContentDecoder?
+    /// The server sends the whole resource where a part was asked for.
+    var ignoresRange = false
+    /// Bytes of that resource that have come.
+    var skipped = 0
     /// When how much of the body arrives; only while the download may be given up.
     var line = ArrivalLine()
     var requestedAt: Int64 = 0
     var firstByteAt: Int64 = 0
     var lastByteAt: Int64 = 0
 
-    /// Redirects followed before a viewer gives up.
-    static let mostRedirects = 10
     /// The longest playlist, bytes.
     static let bodyLimit = 8 << 20
+    /// The longest body that comes compressed and is read, bytes.
+    static let decodedLimit = 256 << 20
 
     var isOpen: Bool { fd >= 0 }
     /// Waits for bytes of an answer.
@@ -57,8 +66,11 @@ struct HLSConnection {
     /// Forgets the answer before.
     mutating func beginAnswer() {
         head = nil
-        body.removeAll(keepingCapacity: true)
+        kept.removeAll(keepingCapacity: true)
         received = 0
+        decoder = nil
+        ignoresRange = false
+        skipped = 0
         line = ArrivalLine()
         firstByteAt = 0
         lastByteAt = 0
@@ -73,17 +85,6 @@ struct HLSConnection {
     var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
     static let lazyRead = 16_384
     private static let smallRead = 1448
-
-    /// The request's text.
-    static func text(
-        _ path: String, host: String, port: Int, range: Range<Int>?, agent: String
-    ) -> [UInt8] {
-        let name = host.contains(":") ? "[\(host)]" : host
-        var text = "GET \(path) HTTP/1.1\r\nHost: \(name):\(port)\r\nUser-Agent: \(agent)\r\n"
-        text += "Accept: */*\r\n"
-        if let range { text += "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n" }
-        return Array((text + "\r\n").utf8)
-    }
 }
 
 /// How much of a body has arrived at which time, where reads are ahead of the link's delay.
@@ -117,6 +118,8 @@ struct ArrivalLine {
 struct HLSLoopViewer {
     var session: HLSSession
     var connections = [HLSConnection(), HLSConnection()]
+    /// As a browser has them: each viewer its own.
+    var cookies = CookieJar()
     var link: SocketLink?
     /// Of a probe, from its join on.
     var probe: HLSProbe?

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPWire
 import Sockets
 
 /// Requests and answers of an HLS loop's viewers.
@@ -28,7 +29,7 @@ extension HLSLoop {
     }
 
     /// Does what the session has asked for since the last time; whether that was anything.
-    private func obey(_ index: Int, _ now: Int64) -> Bool {
+    func obey(_ index: Int, _ now: Int64) -> Bool {
         let commands = viewers[index].session.takeCommands()
         for command in commands where viewers[index].isPresent { carryOut(command, index, now) }
         return !commands.isEmpty
@@ -65,26 +66,26 @@ extension HLSLoop {
 
     // MARK: Requests
 
-    private func fetch(
-        _ request: HLSRequest, _ url: String, _ index: Int, _ now: Int64, redirects: Int = 0
+    func fetch(
+        _ request: HLSRequest, _ url: HTTPURL, _ index: Int, _ now: Int64,
+        redirects: HTTPRedirects = HTTPRedirects()
     ) {
         let slot = request.slot.rawValue
         do {
             let host = try host(of: url)
-            guard let (name, port, path) = HLSAddress.split(url) else {
-                throw ViewerError(description: "'\(url)' is no http URL")
-            }
             var connection = viewers[index].connections[slot]
             if connection.host != host { connection.close() }
             connection.request = request
             connection.url = url
             connection.redirects = redirects
-            if redirects == 0 { connection.requestedAt = now }
+            if redirects.count == 0 { connection.requestedAt = now }
             connection.isProbed = viewers[index].probe != nil && request.slot == .media
             if connection.isProbed { viewers[index].probe?.begin() }
             connection.beginAnswer()
-            connection.text = HLSConnection.text(
-                path, host: name, port: port, range: request.range, agent: options.agent)
+            var text = HTTPRequest(url, agent: options.agent, range: request.range)
+            text.acceptsCoding = request.purpose.keepsBody
+            text.cookies = viewers[index].cookies.header(for: url, now: Self.realSeconds())
+            connection.text = text.bytes
             viewers[index].connections[slot] = connection
             if connection.isOpen {
                 viewers[index].connections[slot].isReused = true
@@ -98,6 +99,9 @@ extension HLSLoop {
             schedule(index, at: now + 1)
         }
     }
+
+    /// Seconds since 1970, for the ends of cookies.
+    static func realSeconds() -> Double { Double(Clock.realTimeNanoseconds()) / 1e9 }
 
     private func connect(_ index: Int, _ slot: Int, _ host: Int) throws {
         let fd = try hosts[host].connector.connect(
@@ -242,27 +246,10 @@ extension HLSLoop {
         } else {
             do {
                 let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                let isProbed = connection.isProbed
-                try connection.reader.receive(bytes) { event in
-                    switch event {
-                    case .head(let head): connection.head = head
-                    case .body(let range):
-                        media += range.count
-                        if isProbed, connection.head?.isSuccess ?? false {
-                            let part = UnsafeRawBufferPointer(rebasing: bytes[range])
-                            viewers[index].probe?.take(part, at: arrival)
-                        }
-                        guard connection.request?.purpose.keepsBody ?? false else { break }
-                        guard connection.body.count + range.count <= HLSConnection.bodyLimit
-                        else {
-                            throw HTTPResponseReader.Fault(reason: "the playlist is too long")
-                        }
-                        connection.body.append(contentsOf: bytes[range])
-                    case .end: isWhole = true
-                    }
+                let progress = try connection.take(bytes) { part in
+                    viewers[index].probe?.take(part, at: arrival)
                 }
-            } catch let error as HTTPResponseReader.Fault {
-                fault = error.reason
+                (media, isWhole) = (progress.media, progress.isWhole)
             } catch {
                 fault = "\(error)"
             }
@@ -276,128 +263,5 @@ extension HLSLoop {
         }
         if let fault { return broken(index, slot, fault, now) }
         if isWhole { arrived(index, slot, now) }
-    }
-
-    // MARK: Answers
-
-    /// The last byte is read; the answer counts once it has arrived.
-    private func arrived(_ index: Int, _ slot: Int, _ now: Int64) {
-        viewers[index].connections[slot].state = .idle
-        let connection = viewers[index].connections[slot]
-        if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
-            window?.contains(connection.sentAt) ?? false,
-            let rung = viewers[index].session.wanted?.rung
-        {
-            viewers[index].windowAnswerBytes[rung, default: 0] += connection.received
-        }
-        let time = connection.lastByteAt
-        viewers[index].arrivals.append((max(time, now), HLSRequest.Slot.allCases[slot]))
-    }
-
-    private func deliver(_ index: Int, _ now: Int64) {
-        while let place = viewers[index].arrivals.firstIndex(where: { $0.time <= now }) {
-            let (time, slot) = viewers[index].arrivals.remove(at: place)
-            answer(index, slot, time, now)
-            // At once: what it makes the session drop must not be taken for the answer to what comes.
-            _ = obey(index, now)
-            guard viewers[index].isPresent else { return }
-        }
-    }
-
-    private func answer(_ index: Int, _ slot: HLSRequest.Slot, _ time: Int64, _ now: Int64) {
-        let connection = viewers[index].connections[slot.rawValue]
-        guard let request = connection.request, let head = connection.head else { return }
-        if !head.keepsAlive { viewers[index].connections[slot.rawValue].close() }
-        if (301...308).contains(head.status), head.status != 304, let location = head.location {
-            guard connection.redirects < HLSConnection.mostRedirects,
-                let target = HLSAddress.resolve(location, base: connection.url)
-            else {
-                return viewers[index].session.failed(
-                    slot, .broken("redirected too often, or to no http URL: '\(location)'"),
-                    at: viewers[index].milliseconds(time))
-            }
-            viewers[index].session.redirected()
-            return fetch(request, target, index, now, redirects: connection.redirects + 1)
-        }
-        if connection.isProbed, head.isSuccess { probe(request, head, index) }
-        let firstByteAt = firstByte(index, connection)
-        let viewer = viewers[index]
-        let response = HLSResponse(
-            status: head.status, body: connection.body, bytes: connection.received,
-            headBytes: head.byteCount, url: connection.url,
-            requested: viewer.milliseconds(connection.requestedAt),
-            firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter)
-        viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
-    }
-
-    /// A probe has a whole body: of what its session wants.
-    private func probe(
-        _ request: HLSRequest, _ head: HTTPResponseReader.Head, _ index: Int
-    ) {
-        guard let (segment, rung) = viewers[index].session.wanted else { return }
-        guard request.purpose.isMedia else {
-            viewers[index].probe?.initialization(of: rung)
-            return
-        }
-        let sequence = viewers[index].session.sequence(segment, rung: rung)
-        viewers[index].probe?.media(
-            .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
-            window: window)
-    }
-
-    /// When an answer's first byte came. Where no link tells, one that was read at once took as long
-    /// as a fast network would.
-    private func firstByte(_ index: Int, _ connection: HLSConnection) -> Int64 {
-        guard viewers[index].link == nil,
-            connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
-        else { return connection.firstByteAt }
-        let time = Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
-        return max(
-            connection.requestedAt, min(connection.firstByteAt, connection.lastByteAt - time))
-    }
-
-    /// Transfers shorter than this say little of the rate, ns.
-    private static let shortTransfer: Int64 = 5_000_000
-    private static let fastestBitsPerSecond: Int64 = 10_000_000_000
-
-    private func judge(_ index: Int, _ now: Int64) {
-        let viewer = viewers[index]
-        let slot = HLSRequest.Slot.media.rawValue
-        let connection = viewer.connections[slot]
-        // All there: it is delivered at once.
-        guard connection.state != .idle || connection.lastByteAt > now else { return }
-        // Bytes on their way are not there yet.
-        let arrived = viewers[index].connections[slot].line.bytes(at: now)
-        viewers[index].session.progress(
-            .media, received: min(arrived, connection.received),
-            total: connection.head.flatMap(\.contentLength),
-            firstByte: viewer.milliseconds(connection.firstByteAt),
-            at: viewer.milliseconds(now))
-    }
-
-    private func closedByPeer(_ index: Int, _ slot: Int, _ code: Int32, _ now: Int64) {
-        if viewers[index].connections[slot].reader.closed() {
-            arrived(index, slot, now)
-            viewers[index].connections[slot].head?.keepsAlive = false
-            return
-        }
-        let connection = viewers[index].connections[slot]
-        // The server ended an idle connection as the request was on its way: asked again at once.
-        if connection.isReused, connection.firstByteAt == 0, let request = connection.request {
-            viewers[index].connections[slot].close()
-            return fetch(request, connection.url, index, now, redirects: connection.redirects)
-        }
-        broken(
-            index, slot,
-            code == 0 || code == ECONNRESET
-                ? "the server closed the connection" : "recv: \(String(cString: strerror(code)))",
-            now)
-    }
-
-    private func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
-        viewers[index].connections[slot].close()
-        viewers[index].session.failed(
-            HLSRequest.Slot.allCases[slot], .broken(reason), at: viewers[index].milliseconds(now))
-        schedule(index, at: now + 1)
     }
 }

@@ -1,6 +1,7 @@
 import ABR
 import CLinux
 import Glibc
+import HTTPWire
 import HeapModule
 import Sockets
 import Statistics
@@ -18,7 +19,7 @@ final class HLSLoop: @unchecked Sendable {
     let options: HLSViewerPool.Options
     let epoll: Int32
     let buffer: UnsafeMutableRawBufferPointer
-    var hosts: [(name: String, port: Int, connector: SocketConnector)] = []
+    var hosts: [(url: HTTPURL, connector: SocketConnector)] = []
     private let links: [SocketLink.Shared]
     private var wakes = Heap<Wake>()
     private var origin: Int64 = 0
@@ -55,8 +56,7 @@ final class HLSLoop: @unchecked Sendable {
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
         for viewer in viewers {
-            let spec = viewer.session.spec
-            for url in [spec.url] + spec.alternatives { _ = try host(of: url) }
+            for url in viewer.session.entries { _ = try host(of: url) }
         }
     }
 
@@ -66,15 +66,12 @@ final class HLSLoop: @unchecked Sendable {
     }
 
     /// The place of a URL's host among `hosts`.
-    func host(of url: String) throws -> Int {
-        guard let (name, port, _) = HLSAddress.split(url) else {
-            throw ViewerError(description: "'\(url)' is no http URL")
+    func host(of url: HTTPURL) throws -> Int {
+        if let known = hosts.firstIndex(where: { $0.url.isAtServer(of: url) }) { return known }
+        guard hosts.count < 256 else {
+            throw ViewerError(description: "redirects lead to over 256 servers")
         }
-        if let known = hosts.firstIndex(where: { $0.name == name && $0.port == port }) {
-            return known
-        }
-        guard hosts.count < 256 else { throw ViewerError(description: "too many hosts") }
-        hosts.append((name, port, try SocketConnector(host: name, port: port)))
+        hosts.append((url, try SocketConnector(host: url.host, port: url.port)))
         return hosts.count - 1
     }
 

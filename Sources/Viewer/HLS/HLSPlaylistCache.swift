@@ -7,17 +7,24 @@ final class HLSPlaylistCache: Sendable {
     /// Texts kept; the oldest go first.
     private static let capacity = 64
 
+    typealias Parsed = (playlist: HLSPlaylist, faults: [PlaylistError])
+
     private struct Contents {
-        var playlists: [String: HLSPlaylist] = [:]
+        var playlists: [String: Parsed] = [:]
         var order: [String] = []
         var next = 0
     }
     private let contents = Mutex(Contents())
 
-    /// - Throws: `PlaylistError`.
-    func parse(_ text: String) throws(PlaylistError) -> HLSPlaylist {
+    /// What a player reads of a playlist: lines that break a rule are passed over and returned.
+    /// - Throws: `PlaylistError` for a text that is no playlist.
+    func read(_ text: String, _ variables: PlaylistVariables) throws(PlaylistError) -> Parsed {
+        // Variables make one text mean different things.
+        guard variables.isEmpty || !text.contains("#EXT-X-DEFINE") else {
+            return try HLSPlaylist.read(text, variables: variables)
+        }
         if let known = contents.withLock({ $0.playlists[text] }) { return known }
-        let playlist = try HLSPlaylist.parse(text)
+        let playlist = try HLSPlaylist.read(text)
         contents.withLock { contents in
             if contents.order.count < Self.capacity {
                 contents.order.append(text)

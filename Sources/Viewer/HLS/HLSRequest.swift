@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// What a session asks its driver for.
 struct HLSRequest: Hashable {
     enum Purpose: Hashable {
@@ -29,7 +31,7 @@ struct HLSRequest: Hashable {
     }
 
     var purpose: Purpose
-    var url: String
+    var url: HTTPURL
     /// Bytes of the resource; nil = all.
     var range: Range<Int>?
 
@@ -53,6 +55,8 @@ enum HLSCommand: Hashable {
 /// An answer that has arrived whole. Times are ms of the session.
 struct HLSResponse {
     var status: Int
+    /// Status and reason, for messages.
+    var statusText = ""
     /// Of playlists only.
     var body: [UInt8] = []
     /// Of the body.
@@ -60,7 +64,7 @@ struct HLSResponse {
     /// Of the head.
     var headBytes = 0
     /// After redirects.
-    var url: String
+    var url: HTTPURL
     var requested: Double
     var firstByte: Double
     var retryAfter: Int?

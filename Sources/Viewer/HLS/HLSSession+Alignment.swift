@@ -12,13 +12,17 @@ extension HLSSession {
 
     /// Media sequence number of the player's `segment` in a rendition.
     func sequence(_ segment: Int, rung: Int) -> Int {
-        segment + (rungs[rung].firstSequence ?? baseSequence)
+        segment &+ (rungs[rung].firstSequence ?? baseSequence)
     }
 
     /// The player's number for a rendition's first listed segment.
     func firstListed(_ playlist: MediaPlaylist, rung: Int) -> Int {
-        playlist.firstListedSequence - (rungs[rung].firstSequence ?? baseSequence)
+        playlist.firstListedSequence &- (rungs[rung].firstSequence ?? baseSequence)
     }
+
+    /// Segments between what is known and a playlist's window that are still one stream: years of
+    /// them. Numbers further away (a server may begin anew with any) say nothing of time.
+    static let farthestWindow = 1 << 30
 
     /// Finds a rendition's place from its newly loaded playlist.
     ///
@@ -34,15 +38,23 @@ extension HLSSession {
         defer { anchored(playlist, rung: rung, duration: duration) }
         let goesOn =
             old.map {
-                playlist.nextSequence >= $0.nextSequence
-                    && playlist.firstListedSequence <= $0.nextSequence
+                playlist.nextSequence &- $0.nextSequence >= 0
+                    && playlist.firstListedSequence &- $0.nextSequence <= 0
             } ?? false
         if goesOn, rung == alignedRung { return }
         if let anchor, let (place, date) = playlist.date(nearest: anchor.date) {
-            let segment = anchor.segment + Int(((date - anchor.date) / duration).rounded())
-            rungs[rung].firstSequence = playlist.firstListedSequence + place - segment
-        } else if let old, playlist.nextSequence < old.nextSequence {
-            rungs[rung].firstSequence = playlist.firstListedSequence - newest - 1
+            let distance = ((date - anchor.date) / duration).rounded()
+            let limit = Double(Self.farthestWindow)
+            if distance.magnitude < limit {
+                let segment = anchor.segment + Int(distance)
+                rungs[rung].firstSequence = playlist.firstListedSequence &+ place &- segment
+            }
+        } else if let old, playlist.nextSequence &- old.nextSequence < 0 {
+            rungs[rung].firstSequence = playlist.firstListedSequence &- newest &- 1
+        }
+        let first = firstListed(playlist, rung: rung)
+        if !(-Self.farthestWindow...Self.farthestWindow).contains(first &- newest) {
+            rungs[rung].firstSequence = playlist.firstListedSequence &- newest &- 1
         }
     }
 

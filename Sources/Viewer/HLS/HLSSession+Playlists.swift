@@ -1,5 +1,6 @@
 import ABR
 import HLS
+import HTTPWire
 
 /// Playlists: when they are loaded, and what they say.
 extension HLSSession {
@@ -17,7 +18,7 @@ extension HLSSession {
         }
         var query: [(String, String)] = []
         if blocks, let playlist = rung.playlist {
-            query.append(("_HLS_msn", String(playlist.nextSequence)))
+            query.append(("_HLS_msn", MediaPlaylist.sequenceText(playlist.nextSequence)))
             if playlist.partTarget != nil {
                 query.append(("_HLS_part", String(playlist.partialSegment?.parts.count ?? 0)))
             }
@@ -32,7 +33,7 @@ extension HLSSession {
         send(
             HLSRequest(
                 purpose: .playlist(rung: reloadRung, isBlocking: blocks),
-                url: HLSAddress.adding(query, to: rung.url)), at: time)
+                url: rung.url.adding(query)), at: time)
     }
 
     /// Whether the next reload of a rung's playlist waits at the server for news.
@@ -65,12 +66,21 @@ extension HLSSession {
     ) {
         do {
             let text = String(decoding: response.body, as: UTF8.self)
-            switch (request.purpose, try HLSPlaylistCache.shared.parse(text)) {
+            let read = try HLSPlaylistCache.shared.read(
+                text, PlaylistVariables(imported: variables, query: response.url.parameters))
+            counts.badLines += read.faults.count
+            switch (request.purpose, read.playlist) {
             case (.entry, .multivariant(let playlist)):
+                variables = playlist.variables
                 rungs = HLSRung.all(
                     of: playlist, base: response.url, maximumHeight: spec.maximumHeight)
                 guard !rungs.isEmpty else {
-                    return end("\(request.url) names no rendition that can be played", at: time)
+                    let why =
+                        playlist.variants.isEmpty
+                        ? read.faults.first.map { "\($0)" } ?? "it has no EXT-X-STREAM-INF"
+                        : "none of its URIs is one of http or https"
+                    return end(
+                        "\(request.url) names no rendition that can be played: \(why)", at: time)
                 }
                 guard findsRendition(request, at: time) else { return }
                 if case .fixed(let rung) = algorithm { reloadRung = min(rung, rungs.count - 1) }
@@ -95,7 +105,7 @@ extension HLSSession {
             default: break
             }
         } catch let error as PlaylistError
-            where error.code == .cannotMerge && request.url.contains("_HLS_skip")
+            where error.code == .cannotMerge && request.url.target.contains("_HLS_skip")
         {
             // A delta update of no use: the whole one is loaded at once, and only that one.
             mustLoadWhole = true
@@ -107,20 +117,18 @@ extension HLSSession {
     }
 
     mutating func take(
-        _ playlist: MediaPlaylist, rung: Int, url: String, at time: Double
+        _ playlist: MediaPlaylist, rung: Int, url: HTTPURL, at time: Double
     ) throws {
         let old = rungs[rung].playlist
         var known = old ?? playlist
         if old == nil { (known.segments, known.skippedSegments) = ([], nil) }
         let whole = try known.merging(delta: playlist)
-        rungs[rung].hasChanged =
-            old.map {
-                $0.nextSequence != whole.nextSequence || $0.hasEndList != whole.hasEndList
-                    || $0.partialSegment?.parts.count != whole.partialSegment?.parts.count
-            } ?? true
+        let verdict = rungs[rung].history.judge(whole, atSeconds: time / 1000)
+        rungs[rung].hasChanged = verdict == .news || verdict == .newStream
+        guard verdict != .olderCopy else { return keepOut(rung, at: time) }
         rungs[rung].playlist = whole
         // Redirects are followed once: the next load goes to where the playlist is.
-        if !url.contains("_HLS_") { rungs[rung].url = url }
+        if !url.target.contains("_HLS_") { rungs[rung].url = url }
         if let player {
             align(whole, rung: rung, old: old, duration: player.title.segmentDuration)
             follow(whole, rung: rung, at: time)
@@ -138,6 +146,12 @@ extension HLSSession {
         } else {
             reloadTimer = min(reloadTimer, max(time, earliestReload))
         }
+    }
+
+    /// A playlist that is older than the one known is no news; it is asked for again soon.
+    private mutating func keepOut(_ rung: Int, at time: Double) {
+        counts.olderCopies += 1
+        reloadTimer = min(reloadTimer, max(time, earliestReload))
     }
 
     var earliestReload: Double {
@@ -201,7 +215,8 @@ extension HLSSession {
     ) -> Double {
         let count = playlist.segments.count
         let first = firstListed(playlist, rung: rung)
-        let latest = time - duration * Double(first + count)
+        let parts = playlist.partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
+        let latest = time - duration * Double(first + count) - parts * 1000
         guard
             let dated = playlist.segments.lastIndex(where: { $0.programDateTime != nil }),
             let date = playlist.segments[dated].programDateTime
@@ -218,7 +233,9 @@ extension HLSSession {
         let epoch = epoch(
             playlist, rung: rung, duration: player.title.segmentDuration, at: time)
         let hasDates = playlist.segments.contains { $0.programDateTime != nil }
-        if hasDates, abs(epoch - player.epoch) > Self.epochTolerance {
+        let difference = epoch - player.epoch
+        // Without dates what is listed shows only that the edge is no earlier than that.
+        if hasDates ? abs(difference) > Self.epochTolerance : difference < 0 {
             self.player?.correct(epoch: epoch)
         }
     }

@@ -1,5 +1,6 @@
 import ABR
 import HLS
+import HTTPWire
 
 /// What is there of a segment that is fetched by its parts.
 struct PartialSegment {
@@ -37,17 +38,18 @@ extension HLSSession {
         guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else {
             return reload(at: time)
         }
+        if whole?.isGap ?? playlist.partialSegment?.isGap ?? false
+            || (parts.indices.contains(nextPart) && parts[nextPart].isGap
+                && (isByParts || whole == nil))
+        {
+            return passGap(segment, rung, at: time)
+        }
         let map = map(of: rung)
         if let map, rungs[rung].initialization != map {
             return fetch(
                 .initialization, map.uri, map.byteRange, rung: rung, at: time)
         }
         if let whole, !isByParts {
-            // A segment that is marked as missing is played from another rendition, if at all.
-            guard !whole.isGap else {
-                wanted = nil
-                return act(player?.failed(at: time), at: time)
-            }
             return fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
         }
         isByParts = true
@@ -108,7 +110,8 @@ extension HLSSession {
             return end("segment \(wanted?.segment ?? 0) has left the playlist", at: time)
         }
         let duration = player.title.segmentDuration
-        let edge = Int((time - player.epoch - live.targetLatency) / duration)
+        let behind = (time - player.epoch - live.targetLatency) / duration
+        let edge = Int(max(-1e9, min(behind, 1e9)))
         let oldest = firstListed(playlist, rung: rung)
         wanted = nil
         act(
@@ -119,11 +122,16 @@ extension HLSSession {
         _ purpose: HLSRequest.Purpose, _ uri: String, _ range: MediaPlaylist.ByteRange?, rung: Int,
         at time: Double
     ) {
-        guard let url = HLSAddress.resolve(uri, base: rungs[rung].url) else {
-            return end("'\(uri)' in \(rungs[rung].url) is no http URL", at: time)
+        let url: HTTPURL
+        do {
+            url = try rungs[rung].url.resolving(uri)
+        } catch {
+            return end("\(rungs[rung].url): \(error)", at: time)
         }
         var request = HLSRequest(purpose: purpose, url: url)
-        if let range, let offset = range.offset, range.length > 0 {
+        if let range, let offset = range.offset, range.length > 0,
+            !offset.addingReportingOverflow(range.length).overflow
+        {
             request.range = offset..<offset + range.length
         }
         send(request, at: time)

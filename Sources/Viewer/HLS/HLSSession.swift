@@ -1,10 +1,13 @@
 import ABR
 import HLS
+import HTTPWire
 
 /// One HLS viewer without clock or I/O: playlists, segments and parts in, requests out; the
 /// decisions are `Player`'s. Times are ms from the viewer's join.
 struct HLSSession {
     let spec: HLSViewerSpec
+    /// `spec.url` and its alternatives, in the order in which they are tried.
+    let entries: [HTTPURL]
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
@@ -13,6 +16,8 @@ struct HLSSession {
 
     var commands: [HLSCommand] = []
     var rungs: [HLSRung] = []
+    /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
+    var variables: [String: String] = [:]
     var player: Player?
     /// Media sequence number of the player's segment 0 in the first rendition heard.
     var baseSequence = 0
@@ -35,6 +40,13 @@ struct HLSSession {
     var estimateBefore = Double.nan
     var isAwaiting = false
     var newest = -1
+    /// A segment that renditions lack (EXT-X-GAP), and which ones.
+    var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
+    /// The player's action is being carried out; one that comes meanwhile is next.
+    private var isActing = false
+    private var nextAction: Player.Action?
+    /// An action that goes on when the player's timer ends.
+    private var postponed: Player.Action?
 
     var inFlight: [HLSRequest?] = [nil, nil]
     var startedAt = [0.0, 0.0]
@@ -64,6 +76,8 @@ struct HLSSession {
     /// Time from the join until playing began; nil before.
     var startup: Double?
 
+    /// Actions of the player at one moment; more go on a moment later.
+    static let mostActions = 1_000
     /// The most failures of segments, one after the other, before a viewer gives up.
     static let mostFailures = 8
     /// How far the live edge may be from where it was thought before that is corrected, ms.
@@ -77,8 +91,10 @@ struct HLSSession {
                 description: "'\(spec.algorithm)' is no adaptation algorithm; there are "
                     + AlgorithmName.allNames.joined(separator: ", "))
         }
-        for url in [spec.url] + spec.alternatives where HLSAddress.split(url) == nil {
-            throw ViewerError(description: "'\(url)' is not http://host[:port]/…/playlist.m3u8")
+        do {
+            entries = try ([spec.url] + spec.alternatives).map { try HTTPURL($0) }
+        } catch {
+            throw ViewerError(description: "\(error); a playlist's URL is meant")
         }
         self.spec = spec
         self.algorithm = algorithm
@@ -126,7 +142,7 @@ struct HLSSession {
     // MARK: Course
 
     mutating func start(at time: Double) {
-        send(HLSRequest(purpose: .entry, url: spec.url), at: time)
+        send(HLSRequest(purpose: .entry, url: entries[0]), at: time)
     }
 
     /// The viewer leaves, or the observation ends.
@@ -155,7 +171,12 @@ struct HLSSession {
         }
         if time >= playerTimer {
             playerTimer = .infinity
-            act(player?.timer(at: time), at: time)
+            if let action = postponed {
+                postponed = nil
+                act(action, at: time)
+            } else {
+                act(player?.timer(at: time), at: time)
+            }
         }
         if time >= reloadTimer {
             reloadTimer = .infinity
@@ -163,9 +184,32 @@ struct HLSSession {
         }
     }
 
+    /// Carries out what the player wants, one action after the other: what an action leads to (a
+    /// segment that is missing, one that has left the playlist) never calls this from within.
     mutating func act(_ action: Player.Action?, at time: Double) {
         noteStartup(time)
         guard let action, !isEnded else { return }
+        nextAction = action
+        guard !isActing else { return }
+        isActing = true
+        defer { isActing = false }
+        var count = 0
+        while let action = nextAction, !isEnded {
+            nextAction = nil
+            count += 1
+            guard count <= Self.mostActions else {
+                postponed = action
+                playerTimer = time + 1
+                return
+            }
+            carryOut(action, at: time)
+        }
+        noteStartup(time)
+    }
+
+    private mutating func carryOut(_ action: Player.Action, at time: Double) {
+        let keepsParts = keepsParts
+        self.keepsParts = false
         switch action {
         case .request(let segment, let rung):
             wanted = (segment, rung)
@@ -191,6 +235,10 @@ struct HLSSession {
         if reason == nil, let player, player.bufferLevel > 0, playerTimer == .infinity, !isLive {
             playerTimer = time + player.bufferLevel / player.playbackRate
             return
+        }
+        var reason = reason
+        if reason == nil, startup == nil, counts.missingSegments > 0 {
+            reason = "all segments are marked as missing (EXT-X-GAP)"
         }
         player?.stop(at: time)
         isEnded = true
@@ -296,12 +344,12 @@ struct HLSSession {
         case 400..<500:
             counts.refused += 1
             return refused(
-                request, "the server answers \(response.status)", retryAfter: response.retryAfter,
-                at: time)
+                request, "the server answers \(response.statusText)",
+                retryAfter: response.retryAfter, at: time)
         default:
             counts.serverErrors += 1
             return retry(
-                request, afterTimeout: false, "the server answers \(response.status)", at: time)
+                request, afterTimeout: false, "the server answers \(response.statusText)", at: time)
         }
         switch request.purpose {
         case .entry, .playlist: receivePlaylist(request, response, at: time)
@@ -388,6 +436,5 @@ struct HLSSession {
         wanted = nil
         keepsParts = isByParts
         act(player?.failed(at: time), at: time)
-        keepsParts = false
     }
 }

@@ -88,6 +88,8 @@ public struct HLSPlaybackReport: Codable, Sendable, Hashable {
     public var maximumLiveLatency: Double?
     /// Media left out by jumps, seconds.
     public var skipped = 0.0
+    /// Media that the stream lacks and that playing passed over (EXT-X-GAP), seconds.
+    public var missing = 0.0
     public var qoeLinear: Double?
     public var qoeLog: Double?
     public var scoreLoLPlus: Double?
@@ -103,6 +105,7 @@ public struct HLSPlaybackReport: Codable, Sendable, Hashable {
         switches = account.switches
         switchedBitrate = account.bitrateChange
         skipped = account.skipped / 1000
+        missing = account.missing / 1000
         guard account.segments > 0 else { return }
         if knowsBitrates {
             meanBitrate = account.meanBitrate
@@ -172,6 +175,14 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
     /// Shortest time between the starts of two reloads of a playlist, as a share of the least that
     /// RFC 8216bis, 6.3.4 allows; nil where none was reloaded without blocking.
     public var tightestReload: Double?
+    /// Playlists that were older than the one known, and so were kept out.
+    public var olderCopies = 0
+    /// Lines of playlists that break a rule, and so were passed over.
+    public var badLines = 0
+    /// Segments that no rendition had (EXT-X-GAP).
+    public var missingSegments = 0
+    /// Answers with the whole resource where a byte range was asked for.
+    public var ignoredRanges = 0
 
     public init() {}
 }

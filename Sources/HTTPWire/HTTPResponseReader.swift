@@ -1,60 +1,54 @@
 /// Reads the responses of one HTTP/1.1 connection from its bytes (RFC 9112), sans-IO.
 ///
-/// Heads are kept up to `headLimit`; bodies are handed on as they come and never kept.
-struct HTTPResponseReader {
-    struct Head: Hashable {
-        var status = 0
-        /// nil where the length is not told.
-        var contentLength: Int?
-        var isChunked = false
-        /// The connection takes another request afterwards.
-        var keepsAlive = true
-        var location: String?
-        /// Seconds of Retry-After.
-        var retryAfter: Int?
-        /// Of the head itself.
-        var byteCount = 0
-        /// When an embedded origin published the resource: its CLOCK_MONOTONIC, ns.
-        var published: Int64?
-
-        var isSuccess: Bool { (200..<300).contains(status) }
-    }
-
-    enum Event {
-        case head(Head)
+/// Bodies by Content-Length, chunked (with extensions and trailers) or up to the connection's end
+/// are handed on as they come and never kept; heads are kept up to `headLimit`.
+public struct HTTPResponseReader: Sendable {
+    public enum Event {
+        case head(HTTPResponseHead)
         /// Offsets into the bytes that were given.
         case body(Range<Int>)
         case end
     }
 
     /// A response that cannot be read.
-    struct Fault: Error, Hashable { var reason: String }
+    public struct Fault: Error, Hashable, CustomStringConvertible {
+        public var reason: String
+        public var description: String { reason }
 
-    static let headLimit = 16_384
-    private static let chunkLineLimit = 1024
-    static let mostBodyBytes = 1 << 40
+        public init(reason: String) { self.reason = reason }
+    }
+
+    public static let headLimit = 32_768
+    private static let chunkLineLimit = 4096
+    private static let trailerLimit = 16_384
+    static let mostBodyBytes = 1 << 60
 
     private enum State {
         case head
         case body(left: Int)
         case untilClose
         case chunkSize, chunk(left: Int), chunkEnd, trailer
+        /// Another protocol follows (101, or an answer to CONNECT): nothing is read any more.
+        case foreign
     }
 
     private var state = State.head
     private var line: [UInt8] = []
+    private var trailerBytes = 0
 
     /// Whether a response has begun and not ended.
-    private(set) var isInside = false
+    public private(set) var isInside = false
+
+    public init() {}
 
     /// Bytes of the body that may be thrown away unread; 0 where they must be looked at.
-    var discardable: Int {
+    public var discardable: Int {
         if case .body(let left) = state { left } else { 0 }
     }
 
     /// `count` bytes of the body were thrown away; at most `discardable`.
     /// - Returns: whether the response has ended.
-    mutating func discarded(_ count: Int) -> Bool {
+    public mutating func discarded(_ count: Int) -> Bool {
         guard case .body(let left) = state else { return false }
         guard left > count else {
             finish()
@@ -65,7 +59,7 @@ struct HTTPResponseReader {
     }
 
     /// Bytes until the response ends, if that is known.
-    var remaining: Int? {
+    public var remaining: Int? {
         if case .body(let left) = state { left } else { nil }
     }
 
@@ -77,15 +71,15 @@ struct HTTPResponseReader {
 
     /// The peer has closed the connection.
     /// - Returns: true where that ends a response whose length was not told.
-    mutating func closed() -> Bool {
+    public mutating func closed() -> Bool {
         guard case .untilClose = state else { return false }
         finish()
         return true
     }
 
     /// Reads on; events come in order.
-    /// - Throws: `Fault`; nothing can be read afterwards.
-    mutating func receive(
+    /// - Throws: `Fault`, or what `take` throws; nothing can be read afterwards.
+    public mutating func receive(
         _ bytes: UnsafeRawBufferPointer, _ take: (Event) throws -> Void
     ) throws {
         var at = 0
@@ -93,9 +87,13 @@ struct HTTPResponseReader {
             switch state {
             case .head:
                 guard try readHead(bytes, &at) else { return }
-                let head = try parseHead()
+                let head = try HTTPResponseHead(parsing: line)
                 line.removeAll(keepingCapacity: true)
-                // 1xx comes before the response proper.
+                guard head.status != 101 else {
+                    state = .foreign
+                    throw Fault(reason: "the server answers 101 and changes the protocol")
+                }
+                // Other 1xx come before the response proper (RFC 9110, 15.2).
                 guard head.status >= 200 else { continue }
                 isInside = true
                 begin(head)
@@ -120,6 +118,7 @@ struct HTTPResponseReader {
             case .chunkSize:
                 guard try readLine(bytes, &at) else { return }
                 let size = try chunkSize()
+                trailerBytes = 0
                 state = size == 0 ? .trailer : .chunk(left: size)
             case .chunk(let left):
                 let count = min(left, bytes.count - at)
@@ -133,16 +132,22 @@ struct HTTPResponseReader {
             case .trailer:
                 guard try readLine(bytes, &at) else { return }
                 guard line.isEmpty else {
+                    trailerBytes += line.count
+                    guard trailerBytes <= Self.trailerLimit else {
+                        throw Fault(
+                            reason: "the trailer is longer than \(Self.trailerLimit) bytes")
+                    }
                     line.removeAll(keepingCapacity: true)
                     continue
                 }
                 finish()
                 try take(.end)
+            case .foreign: return
             }
         }
     }
 
-    private mutating func begin(_ head: Head) {
+    private mutating func begin(_ head: HTTPResponseHead) {
         if head.status == 204 || head.status == 304 {
             state = .body(left: 0)
         } else if head.isChunked {
@@ -158,13 +163,27 @@ struct HTTPResponseReader {
     private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
     {
         while at < bytes.count {
+            // Empty lines before a response are passed over (RFC 9112, 2.2).
+            if line.isEmpty, bytes[at] == 0x0D || bytes[at] == 0x0A {
+                at += 1
+                continue
+            }
             line.append(bytes[at])
             at += 1
-            if line.last == 0x0A, line.count >= 2 {
+            if line.last == 0x0A {
                 let end = line.suffix(4)
-                if end.elementsEqual([13, 10, 13, 10]) || end.suffix(2).elementsEqual([10, 10]) {
+                if end.elementsEqual([13, 10, 13, 10]) || end.suffix(2).elementsEqual([10, 10])
+                    || end.suffix(3).elementsEqual([10, 13, 10])
+                {
                     return true
                 }
+            }
+            // What is no HTTP is told at once, not after a whole head's worth of it.
+            if line.count == 5, !line.elementsEqual("HTTP/".utf8) {
+                let shown = String(
+                    decoding: line + bytes[at..<min(bytes.count, at + 30)], as: UTF8.self)
+                throw Fault(
+                    reason: "the answer is no HTTP/1 response: '\(URIReference.printable(shown))'")
             }
             guard line.count <= Self.headLimit else {
                 throw Fault(reason: "the response's head is longer than \(Self.headLimit) bytes")
@@ -192,54 +211,16 @@ struct HTTPResponseReader {
     }
 
     private mutating func chunkSize() throws -> Int {
-        let digits = line.prefix { $0 != 0x3B && $0 != 0x20 }
+        // An extension may follow the size, with blanks before it (RFC 9112, 7.1.1).
+        let digits = line.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 }
         defer { line.removeAll(keepingCapacity: true) }
-        guard !digits.isEmpty, digits.count <= 10,
-            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
-        else { throw Fault(reason: "the size of a chunk cannot be read") }
-        return size
-    }
-
-    private func parseHead() throws -> Head {
-        let text = String(decoding: line, as: UTF8.self)
-        var lines = text.split(whereSeparator: \.isNewline).makeIterator()
-        let start = (lines.next() ?? "").split(separator: " ", maxSplits: 2)
-        guard start.count >= 2, start[0].hasPrefix("HTTP/1."), let status = Int(start[1]),
-            (100...999).contains(status)
+        guard !digits.isEmpty,
+            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
+            (0...Self.mostBodyBytes).contains(size), digits.first != 0x2B, digits.first != 0x2D
         else {
-            throw Fault(reason: "the answer is no HTTP response: '\(text.prefix(40))'")
+            let shown = URIReference.printable(String(decoding: line.prefix(40), as: UTF8.self))
+            throw Fault(reason: "the size of a chunk cannot be read: '\(shown)'")
         }
-        var head = Head(status: status)
-        head.byteCount = line.count
-        head.keepsAlive = start[0] != "HTTP/1.0"
-        while let field = lines.next() {
-            guard let colon = field.firstIndex(of: ":") else { continue }
-            let value = field[field.index(after: colon)...].trimmed
-            switch field[..<colon].lowercased() {
-            case "content-length":
-                guard let length = Int(value), (0...Self.mostBodyBytes).contains(length) else {
-                    throw Fault(reason: "the Content-Length '\(value)' is no length")
-                }
-                head.contentLength = length
-            case "transfer-encoding":
-                head.isChunked = value.lowercased().hasSuffix("chunked")
-            case "connection":
-                if value.lowercased() == "close" { head.keepsAlive = false }
-                if value.lowercased() == "keep-alive" { head.keepsAlive = true }
-            case "location": head.location = String(value)
-            case "retry-after": head.retryAfter = Int(value)
-            case "millrace-published": head.published = Int64(value)
-            default: break
-            }
-        }
-        return head
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: Substring {
-        var text = drop { $0 == " " || $0 == "\t" }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
+        return size
     }
 }

@@ -1,0 +1,92 @@
+/// A client's request (GET), as bytes.
+public struct HTTPRequest: Sendable {
+    public var url: HTTPURL
+    public var agent: String
+    /// Bytes of the resource; nil = all.
+    public var range: Range<Int>?
+    /// Whether the body may come compressed (playlists); media is asked for as it is.
+    public var acceptsCoding = false
+    public var closesAfterwards = false
+    public var cookies: String?
+    public var origin: String?
+
+    public init(_ url: HTTPURL, agent: String, range: Range<Int>? = nil) {
+        self.url = url
+        self.agent = agent
+        self.range = range
+    }
+
+    /// The request line and the fields.
+    public var bytes: [UInt8] {
+        var text = "GET \(url.target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
+        text += "User-Agent: \(agent)\r\nAccept: */*\r\n"
+        text += "Accept-Encoding: \(acceptsCoding ? ContentDecoder.acceptEncoding : "identity")\r\n"
+        if let credentials = url.credentials {
+            text += "Authorization: Basic \(Base64.encoded(Array(credentials.utf8)))\r\n"
+        }
+        if let origin { text += "Origin: \(origin)\r\n" }
+        if let cookies { text += "Cookie: \(cookies)\r\n" }
+        if let range, !range.isEmpty {
+            text += "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n"
+        }
+        if closesAfterwards { text += "Connection: close\r\n" }
+        return Array((text + "\r\n").utf8)
+    }
+}
+
+/// Base64 (RFC 4648, 4), for Basic authentication.
+enum Base64 {
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    static func encoded(_ bytes: [UInt8]) -> String {
+        var result: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var value = 0
+            for byte in group { value = value << 8 | Int(byte) }
+            value <<= 8 * (3 - group.count)
+            for place in 0..<4 {
+                result.append(
+                    place <= group.count
+                        ? alphabet[value >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}
+
+/// What all clients do about an answer that leads elsewhere (RFC 9110, 15.4).
+public struct HTTPRedirects: Sendable {
+    /// Why a redirect is not followed.
+    public struct Fault: Error, Hashable, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// Redirects followed before a client gives up, as browsers do with 20 and curl with 50.
+    public static let most = 20
+
+    public private(set) var count = 0
+
+    public init() {}
+
+    /// Where to ask next; nil where the answer is to be taken as it is.
+    /// - Throws: `Fault` after too many redirects, and for a Location that cannot be followed.
+    public mutating func next(
+        _ head: HTTPResponseHead, from url: HTTPURL
+    ) throws(Fault) -> HTTPURL? {
+        guard head.isRedirect, let location = head.location else { return nil }
+        count += 1
+        guard count <= Self.most else {
+            throw Fault(description: "\(url): more than \(Self.most) redirects")
+        }
+        do {
+            return try url.resolving(location)
+        } catch {
+            throw Fault(
+                description:
+                    "\(url) is answered with \(head.statusText), to a Location that cannot be followed: \(error)"
+            )
+        }
+    }
+}

@@ -1,0 +1,216 @@
+/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as clients of media need it.
+public struct HTTPResponseHead: Hashable, Sendable {
+    /// A 206's Content-Range of bytes.
+    public struct ContentRange: Hashable, Sendable {
+        public var bytes: Range<Int>
+        /// Of the whole resource; nil where the server does not tell ('*').
+        public var total: Int?
+    }
+
+    public var status = 0
+    /// What follows the status in the first line.
+    public var reason = ""
+    /// nil where the length is not told, or where Transfer-Encoding overrules it.
+    public var contentLength: Int?
+    public var isChunked = false
+    /// The connection takes another request afterwards.
+    public var keepsAlive = true
+    /// Names in lower case, in the order they came; a name may come several times.
+    public var fields: [(name: String, value: String)] = []
+    /// Bytes of the head itself.
+    public var byteCount = 0
+
+    public init(status: Int = 0) { self.status = status }
+
+    public var isSuccess: Bool { (200..<300).contains(status) }
+    /// A response that leads elsewhere, where it has a Location.
+    public var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
+
+    /// The values of a field, joined by commas where it came several times; nil where it did not.
+    public subscript(_ name: String) -> String? {
+        var value: String?
+        for field in fields where field.name == name {
+            value = value.map { "\($0), \(field.value)" } ?? field.value
+        }
+        return value
+    }
+
+    public func all(_ name: String) -> [String] {
+        fields.compactMap { $0.name == name ? $0.value : nil }
+    }
+
+    /// The first value: of fields that may stand only once.
+    public func first(_ name: String) -> String? {
+        fields.first { $0.name == name }?.value
+    }
+
+    public var location: String? { first("location") }
+    /// Of the body; "" where it is not coded.
+    public var contentCoding: String {
+        guard let value = self["content-encoding"] else { return "" }
+        return ContentDecoder.isIdentity(value) ? "" : value
+    }
+    public var contentRange: ContentRange? { first("content-range").flatMap(ContentRange.init) }
+
+    /// Seconds to wait (Retry-After; RFC 9110, 10.2.3).
+    /// - Parameter now: seconds since 1970, for servers that give a date.
+    public func retryAfter(now: Double) -> Int? {
+        guard let value = first("retry-after") else { return nil }
+        if let seconds = Int(value) { return max(0, min(seconds, 86_400)) }
+        guard let date = HTTPDate.seconds(value) else { return nil }
+        return Int(max(0, min(Double(date) - now, 86_400)).rounded(.up))
+    }
+
+    /// Status and reason for a message, such as `403 Forbidden`.
+    public var statusText: String {
+        let text = reason.isEmpty ? Self.standardReason(status) : URIReference.printable(reason)
+        return text.isEmpty ? "\(status)" : "\(status) \(text)"
+    }
+
+    /// The reason phrases of RFC 9110, 15, that media servers send.
+    public static func standardReason(_ status: Int) -> String {
+        switch status {
+        case 200: "OK"
+        case 204: "No Content"
+        case 206: "Partial Content"
+        case 301: "Moved Permanently"
+        case 302: "Found"
+        case 303: "See Other"
+        case 304: "Not Modified"
+        case 307: "Temporary Redirect"
+        case 308: "Permanent Redirect"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 410: "Gone"
+        case 416: "Range Not Satisfiable"
+        case 429: "Too Many Requests"
+        case 500: "Internal Server Error"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        default: ""
+        }
+    }
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.status == b.status && a.reason == b.reason && a.contentLength == b.contentLength
+            && a.isChunked == b.isChunked && a.keepsAlive == b.keepsAlive
+            && a.byteCount == b.byteCount && a.fields.count == b.fields.count
+            && zip(a.fields, b.fields).allSatisfy { $0 == $1 }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(status)
+        hasher.combine(byteCount)
+    }
+}
+
+extension HTTPResponseHead.ContentRange {
+    /// `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for what makes no sense.
+    init?(_ text: String) {
+        let words = text.split(separator: " ", maxSplits: 1)
+        guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
+        let parts = words[1].split(separator: "/", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        let ends = parts[0].split(separator: "-", maxSplits: 1)
+        guard ends.count == 2, let first = Int(ends[0]), let last = Int(ends[1]),
+            first >= 0, last >= first, last < Int.max
+        else { return nil }
+        bytes = first..<last + 1
+        if parts[1] != "*" {
+            guard let total = Int(parts[1]), total > last else { return nil }
+            self.total = total
+        }
+    }
+}
+
+/// The end of an HTTP head, read once: first line and fields.
+extension HTTPResponseHead {
+    /// - Parameter bytes: up to and with the empty line.
+    init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
+        byteCount = bytes.count
+        let text = String(decoding: bytes, as: UTF8.self)
+        var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+            .makeIterator()
+        let start = (lines.next() ?? "").split(
+            separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard start.count >= 2, start[0].hasPrefix("HTTP/1."), start[1].utf8.count == 3,
+            let status = Int(start[1]), (100...999).contains(status)
+        else {
+            throw .init(
+                reason: "the answer is no HTTP/1 response: '\(URIReference.printable(text.prefix(40)))'"
+            )
+        }
+        self.status = status
+        reason = start.count > 2 ? String(start[2].trimmed) : ""
+        keepsAlive = start[0] != "HTTP/1.0"
+        while let line = lines.next() {
+            if line.isEmpty { break }
+            if line.first == " " || line.first == "\t" {
+                // A folded line (RFC 9112, 5.2): it goes on with the value before.
+                if !fields.isEmpty { fields[fields.count - 1].value += " " + line.trimmed }
+                continue
+            }
+            // A line without a colon is no field; servers that write such are read all the same.
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            fields.append(
+                (
+                    line[..<colon].trimmed.lowercased(),
+                    String(line[line.index(after: colon)...].trimmed)
+                ))
+        }
+        try readFraming()
+    }
+
+    private mutating func readFraming() throws(HTTPResponseReader.Fault) {
+        if let codings = self["transfer-encoding"] {
+            let last = codings.split(separator: ",").last?.trimmed.lowercased() ?? ""
+            // Whatever else it says, the length is then not Content-Length's (RFC 9112, 6.3).
+            isChunked = last == "chunked"
+            if !isChunked { keepsAlive = false }
+        } else {
+            for value in all("content-length").flatMap({ $0.split(separator: ",") }) {
+                // The same length written twice is one (RFC 9112, 6.3).
+                guard let length = Self.length(value.trimmed),
+                    contentLength == nil || contentLength == length
+                else {
+                    throw .init(
+                        reason:
+                            "the Content-Length '\(URIReference.printable(value))' is no length, or differs from the one before"
+                    )
+                }
+                contentLength = length
+            }
+        }
+        let options = (self["connection"] ?? "").lowercased().split(separator: ",").map(\.trimmed)
+        if options.contains("close") {
+            keepsAlive = false
+        } else if options.contains("keep-alive"), !isCloseDelimited {
+            keepsAlive = true
+        }
+    }
+
+    private var isCloseDelimited: Bool { first("transfer-encoding") != nil && !isChunked }
+
+    private static func length(_ text: Substring) -> Int? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let length = Int(text), length <= HTTPResponseReader.mostBodyBytes
+        else { return nil }
+        return length
+    }
+}
+
+extension Substring {
+    /// Without blanks and tabs at its ends.
+    var trimmed: Substring {
+        var text = drop { $0 == " " || $0 == "\t" || $0 == "\r" }
+        while let last = text.last, last == " " || last == "\t" || last == "\r" {
+            text.removeLast()
+        }
+        return text
+    }
+}

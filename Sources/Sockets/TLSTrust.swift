@@ -1,0 +1,78 @@
+import NIOCore
+public import NIOSSL
+
+/// Whom a client of TLS trusts.
+public struct TLSTrust: Codable, Sendable, Hashable {
+    /// PEM file with the certificates of the authorities that are trusted instead of the system's.
+    public var authorities: String?
+    /// Without verification anybody may be the server: for tests with throw-away certificates.
+    public var verifies = true
+
+    public init(authorities: String? = nil, verifies: Bool = true) {
+        self.authorities = authorities
+        self.verifies = verifies
+    }
+
+    /// - Throws: `TLSError` that says what is wrong with the file.
+    public func context() throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = verifies ? .fullVerification : .none
+        if let authorities {
+            do {
+                let certificates = try NIOSSLCertificate.fromPEMFile(authorities)
+                guard !certificates.isEmpty else {
+                    throw TLSError("'\(authorities)' holds no certificate in PEM form")
+                }
+                configuration.trustRoots = .certificates(certificates)
+            } catch let error as TLSError {
+                throw error
+            } catch {
+                throw TLSError(
+                    "'\(authorities)' cannot be read as certificates in PEM form: \(error)")
+            }
+        }
+        do {
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw TLSError("TLS cannot be set up: \(error)")
+        }
+    }
+
+    /// A handler for a client's connection to `host`; an address has no name to be told (SNI).
+    public static func handler(
+        _ context: NIOSSLContext, host: String
+    ) throws -> NIOSSLClientHandler {
+        try NIOSSLClientHandler(context: context, serverHostname: serverName(host))
+    }
+
+    static func serverName(_ host: String) -> String? {
+        (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
+    }
+}
+
+/// Why a connection has no TLS.
+public struct TLSError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+
+    public init(_ description: String) { self.description = description }
+
+    /// What an error of a TLS connection means to somebody who runs a test.
+    public static func explanation(_ error: any Error) -> String {
+        let text = "\(error)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("certificate verify failed")
+        {
+            return
+                "the server's certificate is not trusted: name its authority (--ca FILE), or give verification up (--insecure)"
+        }
+        if text.contains("unableToValidateCertificate") || text.contains("hostname")
+            || text.contains("failedToValidateHostname")
+        {
+            return
+                "the server's certificate is for another name: ask by the name that it has, or give verification up (--insecure)"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return "the server does not speak TLS there; is it http:// or rtmp:// on this port?"
+        }
+        return "TLS: \(text)"
+    }
+}

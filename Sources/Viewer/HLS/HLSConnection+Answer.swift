@@ -1,0 +1,93 @@
+import HTTPWire
+
+/// What a connection makes of an answer's bytes.
+extension HLSConnection {
+    /// Bytes of the body that were taken, and whether the answer is whole.
+    struct Progress {
+        var media = 0
+        var isWhole = false
+    }
+
+    /// Takes bytes as they came from the socket (or out of TLS).
+    /// - Parameter probe: gets the parts of the body that belong to the request.
+    /// - Throws: an answer that cannot be read.
+    mutating func take(
+        _ bytes: UnsafeRawBufferPointer, probe: (UnsafeRawBufferPointer) -> Void
+    ) throws -> Progress {
+        var progress = Progress()
+        var reader = reader
+        defer { self.reader = reader }
+        try reader.receive(bytes) { event in
+            switch event {
+            case .head(let head): try begin(head)
+            case .body(let range):
+                progress.media += range.count
+                try body(UnsafeRawBufferPointer(rebasing: bytes[range]), probe)
+            case .end:
+                if let decoder, !decoder.isComplete, received + progress.media > 0 {
+                    throw HTTPResponseReader.Fault(reason: "the compressed body ends early")
+                }
+                progress.isWhole = true
+            }
+        }
+        return progress
+    }
+
+    private mutating func begin(_ head: HTTPResponseHead) throws {
+        self.head = head
+        decoder = nil
+        skipped = 0
+        guard head.isSuccess else { return }
+        if let range = request?.range {
+            if head.status == 206 {
+                // Fewer bytes at the end are the resource's own; others are not what was asked for.
+                if let told = head.contentRange, told.bytes.lowerBound != range.lowerBound {
+                    throw HTTPResponseReader.Fault(
+                        reason:
+                            "the server answers with bytes \(told.bytes.lowerBound)-\(told.bytes.upperBound - 1) instead of \(range.lowerBound)-\(range.upperBound - 1)"
+                    )
+                }
+            } else {
+                // RFC 9110, 14.2: a server may ignore Range. The part lies within the whole.
+                ignoresRange = true
+            }
+        }
+        let coding = head.contentCoding
+        if !coding.isEmpty, keepsContent {
+            decoder = try ContentDecoder(coding: coding, outputLimit: Self.decodedLimit)
+        }
+    }
+
+    private var keepsContent: Bool { isProbed || request?.purpose.keepsBody ?? false }
+
+    private mutating func body(
+        _ bytes: UnsafeRawBufferPointer, _ probe: (UnsafeRawBufferPointer) -> Void
+    ) throws {
+        guard keepsContent else { return }
+        if let decoder {
+            try decoder.decode(bytes) { try content($0, probe) }
+        } else {
+            try content(bytes, probe)
+        }
+    }
+
+    private mutating func content(
+        _ bytes: UnsafeRawBufferPointer, _ probe: (UnsafeRawBufferPointer) -> Void
+    ) throws {
+        var bytes = bytes
+        if ignoresRange, let range = request?.range {
+            let start = skipped
+            skipped += bytes.count
+            let from = min(max(range.lowerBound - start, 0), bytes.count)
+            let to = min(max(range.upperBound - start, from), bytes.count)
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[from..<to])
+        }
+        if isProbed, head?.isSuccess ?? false, !bytes.isEmpty { probe(bytes) }
+        guard request?.purpose.keepsBody ?? false else { return }
+        guard kept.count + bytes.count <= Self.bodyLimit else {
+            throw HTTPResponseReader.Fault(
+                reason: "the playlist is longer than \(Self.bodyLimit >> 20) MiB")
+        }
+        kept.append(contentsOf: bytes)
+    }
+}
