@@ -108,14 +108,14 @@ let package = Package(
             "Publisher",
             [
                 "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
-                nioPosix, .product(name: "HeapModule", package: "swift-collections"),
+                nioPosix, nioSSL, .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server"]),
         module(
             "Viewer",
             [
                 "RTMP", "Media", "HLS", "HTTPWire", "ABR", "Statistics", "SimulationKernel",
                 "Sockets", "CLinux",
-                "Netem", nioCore, nioPosix,
+                "Netem", nioCore, nioPosix, nioSSL,
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             tests: ["Server", "Publisher"]),

@@ -10,6 +10,8 @@ public struct PlaylistHistory: Sendable {
         case unchanged
         /// What was known before: it is kept out.
         case olderCopy
+        /// The numbers went back, to some that were never seen: the next answer tells which it is.
+        case doubtful
         /// The numbers went back, and what they name is no older copy.
         case newStream
     }
@@ -27,6 +29,8 @@ public struct PlaylistHistory: Sendable {
     private var order: [Int] = []
     private var oldest = 0
     private var olderSince: Double?
+    /// The latest doubtful one.
+    private var doubtful: MediaPlaylist?
 
     public init() {}
 
@@ -38,18 +42,30 @@ public struct PlaylistHistory: Sendable {
             return .news
         }
         var verdict = Self.compare(playlist, latest)
-        if verdict == .newStream, isCopy(playlist) {
+        if verdict == .newStream {
             let since = olderSince ?? seconds
-            olderSince = since
             let limit = max(
                 Self.leastPatience, Self.patience * Double(playlist.targetDuration))
-            if seconds - since <= limit { verdict = .olderCopy }
+            switch relation(of: playlist) {
+            case .copy: if seconds - since <= limit { verdict = .olderCopy }
+            case .foreign: break
+            case .unknown:
+                // A stream that began anew goes on from there; a copy is followed by what is newer.
+                let goesOn =
+                    doubtful.map {
+                        let step = playlist.nextSequence &- $0.nextSequence
+                        return step >= 0 && step <= 1 + $0.segments.count
+                    } ?? false
+                if !goesOn { verdict = .doubtful }
+                doubtful = playlist
+            }
         }
-        if verdict == .olderCopy {
+        if verdict == .olderCopy || verdict == .doubtful {
             olderSince = olderSince ?? seconds
-            return .olderCopy
+            return verdict
         }
         olderSince = nil
+        doubtful = nil
         if verdict == .newStream {
             names.removeAll()
             order.removeAll()
@@ -70,15 +86,17 @@ public struct PlaylistHistory: Sendable {
         return parts < before ? .olderCopy : .unchanged
     }
 
-    private func isCopy(_ playlist: MediaPlaylist) -> Bool {
-        guard !playlist.segments.isEmpty else { return true }
+    private enum Relation { case copy, foreign, unknown }
+
+    /// Whether the segments are those that were seen under the same numbers.
+    private func relation(of playlist: MediaPlaylist) -> Relation {
         var known = 0
         for (index, segment) in playlist.segments.enumerated() {
             guard let name = names[playlist.firstListedSequence &+ index] else { continue }
-            guard name == Self.name(segment) else { return false }
+            guard name == Self.name(segment) else { return .foreign }
             known += 1
         }
-        return known > 0
+        return known > 0 ? .copy : .unknown
     }
 
     private static func name(_ segment: MediaPlaylist.Segment) -> Int {

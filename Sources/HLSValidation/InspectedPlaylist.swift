@@ -1,5 +1,4 @@
 import HLS
-import HTTPWire
 
 /// One media playlist under inspection: its reloads and what is known of its segments.
 struct InspectedPlaylist: Sendable {
@@ -17,6 +16,9 @@ struct InspectedPlaylist: Sendable {
     }
 
     let location: String
+    /// Where the latest answer came from, after redirects: what its URIs are relative to
+    /// (RFC 3986, 5.1.3).
+    var base: String
     var variant: MultivariantPlaylist.Variant?
     /// Of EXT-X-MEDIA.
     var rendition: MultivariantPlaylist.Rendition?
@@ -34,17 +36,20 @@ struct InspectedPlaylist: Sendable {
 
     init(_ location: String) {
         self.location = location
+        base = location
         reloads = ReloadValidator(location: location)
     }
 
     /// Takes a whole playlist.
-    mutating func receive(_ playlist: MediaPlaylist, atSeconds seconds: Double) -> [Violation] {
-        if let old = reloads.playlist, playlist.mediaSequence > old.mediaSequence {
-            let gone = min(playlist.mediaSequence - old.mediaSequence, old.segments.count)
+    mutating func receive(
+        _ playlist: MediaPlaylist, from source: ResourceSource, atSeconds seconds: Double
+    ) -> [Violation] {
+        if let old = reloads.playlist, playlist.mediaSequence &- old.mediaSequence > 0 {
+            let gone = min(playlist.mediaSequence &- old.mediaSequence, old.segments.count)
             for segment in old.segments.prefix(gone) where !segment.isGap {
                 removed.append(
                     Removed(
-                        location: URIReference.resolve(segment.uri, against: location),
+                        location: source.reference(segment.uri, against: base),
                         atSeconds: seconds, keepSeconds: segment.duration + old.duration))
             }
             removed.removeFirst(max(0, removed.count - Self.removedLimit))
@@ -59,7 +64,7 @@ struct InspectedPlaylist: Sendable {
         for sequence in facts.keys.sorted() {
             guard let fact = facts[sequence] else { continue }
             let segment = BandwidthValidator.Segment(duration: fact.duration, bytes: fact.bytes)
-            if last == sequence - 1 {
+            if let last, last == sequence &- 1 {
                 runs[runs.count - 1].append(segment)
             } else {
                 runs.append([segment])
@@ -73,10 +78,10 @@ struct InspectedPlaylist: Sendable {
     var durationViolations: [Violation] {
         for sequence in facts.keys.sorted() {
             guard let fact = facts[sequence], let start = fact.startSeconds,
-                let next = facts[sequence + 1]?.startSeconds, next > start,
+                let next = facts[sequence &+ 1]?.startSeconds, next > start,
                 let playlist = reloads.playlist
             else { continue }
-            let index = sequence + 1 - playlist.firstListedSequence
+            let index = sequence &+ 1 &- playlist.firstListedSequence
             let isCut =
                 playlist.segments.indices.contains(index)
                 && playlist.segments[index].isDiscontinuity
@@ -87,7 +92,7 @@ struct InspectedPlaylist: Sendable {
             }
             return [
                 Violation(
-                    .durationDiffers, at: "\(location) segment \(sequence)",
+                    .durationDiffers, at: "\(location) segment \(MediaPlaylist.sequenceText(sequence))",
                     "EXTINF differs by \((difference * 1000).rounded() / 1000) s from the time to the next segment's first frame"
                 )
             ]

@@ -20,22 +20,22 @@ extension PresentationInspector {
 
     private mutating func checkTooFarAhead(_ index: Int) async {
         guard let playlist = members[index].reloads.playlist else { return }
-        let sequence = playlist.nextSequence + 20
+        let sequence = MediaPlaylist.sequenceText(playlist.nextSequence &+ 20)
         let url = URIReference.adding(
-            [("_HLS_msn", "\(sequence)")], to: members[index].location)
+            [("_HLS_msn", sequence)], to: members[index].base)
         do {
             let resource = try await source.load(
                 url, timeout: min(timeout, .seconds(5)))
             guard resource.response.status != 400 else { return }
             add(
                 .tooFarAhead, index,
-                "_HLS_msn=\(sequence) is over two segments ahead of \(playlist.nextSequence - 1) and is answered with \(resource.response.status) instead of 400"
+                "_HLS_msn=\(sequence) is over two segments ahead of \(MediaPlaylist.sequenceText(playlist.nextSequence &- 1)) and is answered with \(resource.response.status) instead of 400"
             )
         } catch {
             guard !Task.isCancelled else { return }
             add(
                 .tooFarAhead, index,
-                "_HLS_msn=\(sequence) is over two segments ahead of \(playlist.nextSequence - 1); it takes 400 at once, and \(error)"
+                "_HLS_msn=\(sequence) is over two segments ahead of \(MediaPlaylist.sequenceText(playlist.nextSequence &- 1)); it takes 400 at once, and \(error)"
             )
         }
     }
@@ -46,10 +46,10 @@ extension PresentationInspector {
         guard let playlist = members[index].reloads.playlist, !playlist.hasEndList else { return }
         let sequence = playlist.nextSequence
         let part = playlist.partialSegment?.parts.count ?? 0
-        var parameters = [("_HLS_msn", "\(sequence)")]
+        var parameters = [("_HLS_msn", MediaPlaylist.sequenceText(sequence))]
         if playlist.partTarget != nil { parameters.append(("_HLS_part", "\(part)")) }
         let asked = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
-        let url = URIReference.adding(parameters, to: members[index].location)
+        let url = URIReference.adding(parameters, to: members[index].base)
         do {
             let limit = Duration.seconds(3 * playlist.targetDuration + 5)
             let resource = try await source.load(url, timeout: limit)
@@ -61,7 +61,7 @@ extension PresentationInspector {
             list.add(violations)
             guard case .media(let media) = read else { return }
             let has =
-                media.hasEndList || media.nextSequence > sequence
+                media.hasEndList || media.nextSequence &- sequence > 0
                 || (media.nextSequence == sequence && playlist.partTarget != nil
                     && (media.partialSegment?.parts.count ?? 0) > part)
             if !has {
@@ -80,7 +80,7 @@ extension PresentationInspector {
     private mutating func checkSkip(_ index: Int) async {
         await load(index)
         guard let playlist = members[index].reloads.playlist, !playlist.hasEndList else { return }
-        let url = URIReference.adding([("_HLS_skip", "YES")], to: members[index].location)
+        let url = URIReference.adding([("_HLS_skip", "YES")], to: members[index].base)
         do {
             let resource = try await source.load(url, timeout: timeout)
             guard resource.response.status == 200 else {

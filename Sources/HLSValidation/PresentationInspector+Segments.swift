@@ -1,5 +1,4 @@
 import HLS
-import HTTPWire
 import NIOCore
 
 extension PresentationInspector {
@@ -9,7 +8,7 @@ extension PresentationInspector {
         for index in members.indices {
             guard let playlist = members[index].reloads.playlist else { continue }
             for (offset, segment) in playlist.segments.enumerated() {
-                let sequence = playlist.firstListedSequence + offset
+                let sequence = playlist.firstListedSequence &+ offset
                 guard members[index].handled.count < options.segmentLimit else { break }
                 guard !segment.isGap, members[index].handled.insert(sequence).inserted else {
                     continue
@@ -25,9 +24,9 @@ extension PresentationInspector {
         of index: Int
     ) async {
         let location = members[index].location
-        let place = "\(location) segment \(sequence)"
+        let place = "\(location) segment \(MediaPlaylist.sequenceText(sequence))"
         let tracks = await initialization(segment.map, of: index)
-        let url = URIReference.resolve(segment.uri, against: location)
+        let url = source.reference(segment.uri, against: members[index].base)
         let resource: FetchedResource
         do {
             resource = try await source.load(
@@ -54,8 +53,9 @@ extension PresentationInspector {
         }
         var fact = InspectedPlaylist.Fact(
             duration: segment.duration, bytes: resource.body.readableBytes)
-        // An encrypted segment has nothing to see.
-        if segment.key.map({ $0.method == "NONE" }) ?? true {
+        if segment.key?.isInForce ?? false {
+            noteEncryption(segment.key, location)
+        } else {
             let inspection = resource.body.withUnsafeReadableBytes {
                 SegmentInspection.inspect($0, tracks: tracks)
             }
@@ -67,6 +67,18 @@ extension PresentationInspector {
                     hasMap: segment.map != nil, at: place))
         }
         members[index].facts[sequence] = fact
+    }
+
+    /// What is encrypted shows nothing; that is told once for each playlist.
+    private mutating func noteEncryption(
+        _ key: MediaPlaylist.EncryptionKey?, _ location: String
+    ) {
+        list.add([
+            Violation(
+                .encrypted, at: location,
+                "EXT-X-KEY says METHOD=\(key?.method ?? ""): what is encrypted is fetched, and not looked into"
+            )
+        ])
     }
 
     private static func range(_ range: MediaPlaylist.ByteRange?) -> Range<Int>? {
@@ -82,7 +94,7 @@ extension PresentationInspector {
         guard let section else { return nil }
         if let known = members[index].tracks[section] { return known }
         let location = members[index].location
-        let url = URIReference.resolve(section.uri, against: location)
+        let url = source.reference(section.uri, against: members[index].base)
         var tracks: InitializationTracks?
         do {
             let resource = try await source.load(
@@ -93,7 +105,9 @@ extension PresentationInspector {
             tracks = resource.body.withUnsafeReadableBytes { InitializationTracks($0) }
             // The initialization section of a transport stream is its PAT and PMT.
             let isTransportStream = resource.body.readableBytesView.first == 0x47
-            if tracks == nil, !isTransportStream {
+            if section.key != nil {
+                noteEncryption(section.key, location)
+            } else if tracks == nil, !isTransportStream {
                 list.add([
                     Violation(
                         .initInvalid, at: location,

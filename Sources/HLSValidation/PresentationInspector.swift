@@ -2,6 +2,7 @@ public import HLS
 import HTTPWire
 import NIOCore
 import NIOPosix
+public import Sockets
 
 /// What `PresentationInspector` is to look at.
 public struct InspectionOptions: Sendable {
@@ -11,6 +12,8 @@ public struct InspectionOptions: Sendable {
     public var segmentLimit = 200
     /// Seconds for one answer, apart from blocking reloads.
     public var timeoutSeconds = 15.0
+    /// Whom https trusts.
+    public var trust = TLSTrust()
 
     public init() {}
 }
@@ -27,6 +30,8 @@ public struct InspectionReport: Sendable, Encodable {
     public var isInterrupted = false
     public var errors = 0
     public var warnings = 0
+    /// Findings of what was not looked into; no fault of the server's.
+    public var notChecked = 0
     /// Violations beyond the limits of `ViolationList`.
     public var omitted = 0
     public var violations: [Violation] = []
@@ -41,6 +46,8 @@ public struct PresentationInspector {
     let source: ResourceSource
     let options: InspectionOptions
     let location: String
+    /// Where the first answer came from, after redirects.
+    private var base = ""
     var list = ViolationList()
     var members: [InspectedPlaylist] = []
     var root: MultivariantPlaylist?
@@ -54,16 +61,24 @@ public struct PresentationInspector {
     /// - Throws: `FetchError` for a URL of something else, and for paths without a playlist.
     public static func check(_ target: String) throws(FetchError) {
         if target.contains("://") {
-            _ = try HTTPAddress(target)
+            _ = try url(target)
         } else {
             _ = try ResourceSource.path(target)
+        }
+    }
+
+    private static func url(_ target: String) throws(FetchError) -> HTTPURL {
+        do {
+            return try HTTPURL(target)
+        } catch {
+            throw FetchError("\(error)")
         }
     }
 
     /// Looks at everything; live playlists are followed for `options.seconds`, or until the task is
     /// cancelled.
     ///
-    /// - Parameter target: an `http://` URL, a playlist file, or a directory with one.
+    /// - Parameter target: an `http://` or `https://` URL, a playlist file, or a directory with one.
     /// - Throws: `FetchError` where the target names nothing, or the playlist itself cannot be had.
     public static func inspect(
         _ target: String, options: InspectionOptions = .init()
@@ -85,8 +100,9 @@ public struct PresentationInspector {
     ) throws(FetchError) {
         self.options = options
         if target.contains("://") {
-            _ = try HTTPAddress(target)
-            source = .http(HTTPGetter(group: group))
+            let isSecure = try Self.url(target).isSecure
+            source = .http(
+                try HTTPGetter(group: group, trust: options.trust, isSecure: isSecure))
             location = target
         } else {
             source = .files
@@ -100,10 +116,12 @@ public struct PresentationInspector {
     private mutating func run() async throws(FetchError) -> InspectionReport {
         let first = try await source.load(location, timeout: timeout)
         guard first.response.status == 200 else {
-            throw FetchError("\(location): the server answers \(first.response.status)")
+            throw FetchError("\(location): the server answers \(first.response.statusText)")
         }
+        base = source.isHTTP ? first.response.url : location
         let (playlist, violations) = PlaylistValidator.check(
-            String(buffer: first.body), at: location)
+            String(buffer: first.body), at: location,
+            variables: PlaylistVariables(imported: [:], query: Self.parameters(base)))
         list.add(violations)
         switch playlist {
         case nil: return report
@@ -117,6 +135,7 @@ public struct PresentationInspector {
             for index in members.indices { await load(index) }
         case .media(let media):
             members = [InspectedPlaylist(location)]
+            members[0].base = base
             take(media, first, of: 0)
         }
         await fetchSegments()
@@ -138,6 +157,7 @@ public struct PresentationInspector {
         report.isLive = members.contains { isLive($0) }
         report.errors = list.errors
         report.warnings = list.warnings
+        report.notChecked = list.notChecked
         report.omitted = list.omitted
         report.violations = list.violations
         return report
@@ -152,10 +172,15 @@ public struct PresentationInspector {
             _ uri: String, _ variant: MultivariantPlaylist.Variant?,
             _ rendition: MultivariantPlaylist.Rendition?
         ) {
-            let location = URIReference.resolve(uri, against: location)
-            guard members.count < Self.playlistLimit,
-                !members.contains(where: { $0.location == location })
-            else { return }
+            let location = source.reference(uri, against: base)
+            guard !members.contains(where: { $0.location == location }) else { return }
+            guard members.count < Self.playlistLimit else {
+                return list.add([
+                    Violation(
+                        .playlistsLeftOut, at: self.location,
+                        "only the first \(Self.playlistLimit) media playlists are looked at")
+                ])
+            }
             var member = InspectedPlaylist(location)
             member.variant = variant
             member.rendition = rendition
@@ -171,12 +196,14 @@ public struct PresentationInspector {
     mutating func load(_ index: Int) async {
         let location = members[index].location
         do {
-            let resource = try await source.load(location, timeout: timeout)
+            let resource = try await source.load(members[index].base, timeout: timeout)
             guard resource.response.status == 200 else {
-                throw FetchError("the server answers \(resource.response.status)")
+                throw FetchError(
+                    "\(members[index].base): the server answers \(resource.response.statusText)")
             }
+            if source.isHTTP { members[index].base = resource.response.url }
             let (playlist, violations) = PlaylistValidator.check(
-                String(buffer: resource.body), at: location)
+                String(buffer: resource.body), at: location, variables: variables(index))
             list.add(violations)
             switch playlist {
             case .media(let media): take(media, resource, of: index)
@@ -194,11 +221,21 @@ public struct PresentationInspector {
         }
     }
 
+    /// What EXT-X-DEFINE of a member's playlist may draw on.
+    func variables(_ index: Int) -> PlaylistVariables {
+        PlaylistVariables(
+            imported: root?.variables ?? [:], query: Self.parameters(members[index].base))
+    }
+
+    private static func parameters(_ location: String) -> [String: String] {
+        (try? HTTPURL(location))?.parameters ?? [:]
+    }
+
     /// Takes a whole playlist that was checked by itself.
     mutating func take(_ media: MediaPlaylist, _ resource: FetchedResource?, of index: Int) {
         if members[index].reloads.playlist != nil { reloads += 1 }
         let isFirst = members[index].reloads.playlist == nil
-        list.add(members[index].receive(media, atSeconds: seconds))
+        list.add(members[index].receive(media, from: source, atSeconds: seconds))
         if isFirst, source.isHTTP, let resource {
             list.add(
                 ResponseValidator.playlist(
@@ -260,8 +297,8 @@ public struct PresentationInspector {
             }.max()
             list.add(
                 BandwidthValidator.check(
-                    variant, member.runs, targetDuration: target, audioPeak: audio ?? 0,
-                    at: member.location))
+                    variant, member.runs, targetDuration: target,
+                    isComplete: playlist.hasEndList, audioPeak: audio ?? 0, at: member.location))
         }
     }
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import HLS
+import HTTPWire
 import NIOCore
 
 /// Where playlists and segments come from.
@@ -10,6 +11,16 @@ enum ResourceSource: Sendable {
 
     var isHTTP: Bool {
         if case .http = self { true } else { false }
+    }
+
+    /// What a URI in the playlist at `base` means. Names of files stand in playlists percent-encoded,
+    /// or (wrongly) as they are: the one that is there is taken.
+    func reference(_ uri: String, against base: String) -> String {
+        let written = URIReference.resolve(uri, against: base)
+        guard !isHTTP else { return written }
+        let path = String(written.prefix { $0 != "?" && $0 != "#" })
+        let decoded = URIReference.percentDecoded(path)
+        return [written, path].first { access($0, F_OK) == 0 } ?? decoded
     }
 
     /// - Throws: `FetchError` where nothing answers; a missing file is an answer of 404.
@@ -60,7 +71,7 @@ enum ResourceSource: Sendable {
         var information = stat()
         guard stat(target, &information) == 0 else {
             throw FetchError(
-                "there is no \(target); it takes an http:// URL, a playlist file or a directory")
+                "there is no \(target); it takes an http:// or https:// URL, a playlist file or a directory")
         }
         guard information.st_mode & S_IFMT == S_IFDIR else { return target }
         var directory = target[...]

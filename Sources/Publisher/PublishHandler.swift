@@ -1,5 +1,7 @@
 import NIOCore
+import NIOSSL
 import RTMP
+import Sockets
 
 /// The protocol side of one publishing connection: handshake, session, then frames.
 final class PublishHandler: ChannelInboundHandler {
@@ -50,7 +52,13 @@ final class PublishHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(PublisherError(description: "\(error)", isFinal: false))
+        if case NIOSSLError.uncleanShutdown = error { return }
+        // A server that is not trusted now is not trusted a second later.
+        let isUntrusted = error is NIOSSLError || error is NIOSSLExtraError
+        fail(
+            PublisherError(
+                description: isUntrusted ? TLSError.explanation(error) : "\(error)",
+                isFinal: isUntrusted))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -1,4 +1,5 @@
 public import Media
+public import Sockets
 
 /// Where a stream's frames come from.
 public enum SourceSpec: Codable, Sendable, Hashable {
@@ -45,6 +46,8 @@ public struct PublisherOptions: Codable, Sendable, Hashable {
     /// there to the next key frame.
     public var queueByteLimit = 8 << 20
     public var connectTimeoutMilliseconds = 10_000
+    /// Whom rtmps trusts.
+    public var trust = TLSTrust()
 
     public init() {}
 }

@@ -1,6 +1,7 @@
 import Media
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RTMP
 import SimulationKernel
 import Sockets
@@ -11,6 +12,8 @@ final class StreamPublisher {
     private let url: RTMPURL
     private let options: PublisherOptions
     private let eventLoop: any EventLoop
+    /// For rtmps.
+    private let tls: NIOSSLContext?
     private var source: any MediaSource
     private(set) var report: StreamReport
     private var handler: PublishHandler?
@@ -34,6 +37,7 @@ final class StreamPublisher {
         self.options = options
         self.eventLoop = eventLoop
         url = try RTMPURL(spec.url)
+        tls = url.isSecure ? try options.trust.context() : nil
         self.source = source
         report = StreamReport(spec)
         upcoming = try self.source.next()
@@ -47,7 +51,7 @@ final class StreamPublisher {
     func connect() -> EventLoopFuture<Void> {
         let started = eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let (url, options) = (url, options)
+        let (url, options, tls) = (url, options, tls)
         ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
@@ -58,6 +62,10 @@ final class StreamPublisher {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let publisher = bound.value
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            TLSTrust.handler(tls, host: url.host))
+                    }
                     let handler = PublishHandler(
                         url: url, chunkSize: options.chunkSize, started: started
                     ) { bound.value.disconnected($0) }

@@ -1,8 +1,10 @@
-/// `rtmp://host[:port]/app/streamKey[?query]`. The application is the first path component; the
+/// `rtmp://host[:port]/app/streamKey[?query]`, or `rtmps://…` over TLS. The application is the first path component; the
 /// rest, slashes included, is the stream key. The query stays with the stream key.
 public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// Over TLS.
+    public var isSecure = false
     public var host: String
-    /// 1935 where the URL names none.
+    /// Where the URL names none 1935, over TLS 443.
     public var port: Int
     public var application: String
     public var streamKey: String
@@ -25,10 +27,10 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
         }
         guard let schemeEnd = text.firstRange(of: "://") else { throw bad("has no scheme") }
         let scheme = text[..<schemeEnd.lowerBound].lowercased()
-        guard scheme == "rtmp" else {
-            throw bad(
-                scheme == "rtmps" ? "asks for TLS, which is not supported yet" : "is not rtmp")
+        guard scheme == "rtmp" || scheme == "rtmps" else {
+            throw bad("is neither rtmp nor rtmps")
         }
+        isSecure = scheme == "rtmps"
         let rest = text[schemeEnd.upperBound...]
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var authority = rest[..<slash]
@@ -48,7 +50,7 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
             host = String(authority)
         }
         guard !host.isEmpty else { throw bad("names no host") }
-        port = 1935
+        port = isSecure ? 443 : 1935
         if let portText {
             guard let number = Int(portText), (1...65535).contains(number) else {
                 throw bad("has a port that is not in 1…65535")
@@ -70,11 +72,11 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
 
     private var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
-        return port == 1935 ? name : "\(name):\(port)"
+        return port == (isSecure ? 443 : 1935) ? name : "\(name):\(port)"
     }
 
     /// What `connect` sends: the URL without the stream.
-    public var tcURL: String { "rtmp://\(authority)/\(application)" }
+    public var tcURL: String { "\(isSecure ? "rtmps" : "rtmp")://\(authority)/\(application)" }
     /// What `publish` and `play` send: the stream key with its query.
     public var streamName: String { query.isEmpty ? streamKey : "\(streamKey)?\(query)" }
     public var description: String { "\(tcURL)/\(streamName)" }

@@ -132,6 +132,17 @@ public struct CapacityFigure: Codable, Sendable, Equatable {
     public init(via: String) { self.via = via }
 }
 
+/// A reason for which viewers failed, and how many.
+public struct ViewerFailure: Codable, Sendable, Equatable {
+    public var reason: String
+    public var count: Int
+
+    public init(reason: String, count: Int) {
+        self.reason = reason
+        self.count = count
+    }
+}
+
 /// `summary.json`: the run's verdict and key figures.
 public struct Summary: Codable, Sendable, Equatable {
     public enum Outcome: String, Codable, Sendable {
@@ -147,6 +158,8 @@ public struct Summary: Codable, Sendable, Equatable {
     public var health = GeneratorHealth()
     public var viewersPlanned = 0
     public var viewersJoined = 0
+    /// Why the others did not join, the most frequent reason first; nil where all did.
+    public var joinFailures: [ViewerFailure]?
     public var framesMissing = 0
     /// By way; nil unless the server's uplink was limited.
     public var capacity: [CapacityFigure]?

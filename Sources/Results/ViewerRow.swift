@@ -34,6 +34,7 @@ public struct ViewerRow: CSVRow, Equatable {
     public var liveLatencySeconds: Double?
     public var liveLatencyMaximumSeconds: Double?
     public var skippedSeconds: Double?
+    public var missingSeconds: Double?
     public var qoeLinear: Double?
     public var qoeLog: Double?
     public var qoeHD: Double?
@@ -120,6 +121,9 @@ public struct ViewerRow: CSVRow, Equatable {
             "Largest distance from the live edge."),
         .init(
             "skipped_s", \.skippedSeconds, unit: "s", "Media left out by jumps to the live edge."),
+        .init(
+            "missing_s", \.missingSeconds, unit: "s",
+            "Media that no rendition has (EXT-X-GAP), and that playing passed over."),
         .init(
             "qoe_lin", \.qoeLinear,
             "Yin/Pensieve: Mbit/s less 4.3 per second of stall and start-up less changes, per segment."

@@ -1,5 +1,6 @@
 import NIOCore
 public import NIOSSL
+import Synchronization
 
 /// Whom a client of TLS trusts.
 public struct TLSTrust: Codable, Sendable, Hashable {
@@ -13,8 +14,18 @@ public struct TLSTrust: Codable, Sendable, Hashable {
         self.verifies = verifies
     }
 
+    /// Reading the system's authorities takes time and memory: equal ones share a context.
+    private static let contexts = Mutex<[TLSTrust: NIOSSLContext]>([:])
+
     /// - Throws: `TLSError` that says what is wrong with the file.
     public func context() throws -> NIOSSLContext {
+        if let known = Self.contexts.withLock({ $0[self] }) { return known }
+        let context = try makeContext()
+        Self.contexts.withLock { if $0.count < 16 { $0[self] = context } }
+        return context
+    }
+
+    private func makeContext() throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = verifies ? .fullVerification : .none
         if let authorities {

@@ -37,6 +37,7 @@ final class LoadLoop: @unchecked Sendable {
     init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
         self.options = options
         links = try options.links.map { try SocketLink.Shared($0) }
+        if options.trust != TLSTrust() { _ = try options.trust.context() }
         var viewers: [LoadViewer] = []
         var connectors: [String: SocketConnector] = [:]
         for spec in specs.sorted(by: { $0.joinNanoseconds < $1.joinNanoseconds }) {
@@ -267,7 +268,7 @@ final class LoadLoop: @unchecked Sendable {
                 epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nil)
                 shaped.append(index)
             }
-            try viewers[index].connected(now: now, random: &random)
+            try viewers[index].connected(now: now, trust: options.trust, random: &random)
             viewers[index].localPort = SocketConnector.localPort(fd)
             count(index, opened: true)
             guard viewers[index].link == nil else { return }
@@ -306,6 +307,22 @@ final class LoadLoop: @unchecked Sendable {
 
     /// `count` bytes of the buffer, behind the room, have arrived.
     func take(_ index: Int, _ count: Int, _ now: Int64) {
+        guard viewers[index].tls != nil else { return takePlain(index, count, now) }
+        do {
+            let start = UnsafeRawBufferPointer(buffer)[Self.room..<Self.room + count]
+            let plain = try viewers[index].decrypt(UnsafeRawBufferPointer(rebasing: start))
+            for from in Swift.stride(from: 0, to: plain.count, by: Self.readSize) {
+                let part = plain[from..<min(from + Self.readSize, plain.count)]
+                UnsafeMutableRawBufferPointer(rebasing: buffer[Self.room...]).copyBytes(from: part)
+                takePlain(index, part.count, now)
+                guard viewers[index].isOpen, viewers[index].tls != nil else { return }
+            }
+        } catch {
+            fail(index, "\(error)")
+        }
+    }
+
+    private func takePlain(_ index: Int, _ count: Int, _ now: Int64) {
         do {
             let began = try viewers[index].receive(
                 buffer, room: Self.room, count: count, now: now, random: &random)

@@ -28,6 +28,8 @@ struct LoadViewer {
     var localPort = 0
     private var chunks = ChunkCounter()
     private var tags = FLVTagCounter()
+    /// Of a connection over TLS; it is made on the loop's thread.
+    private(set) var tls: TLSStream?
     /// Bytes that a header cut in two left over: fewer than 18.
     private var carry: [UInt8] = []
     private var receivedBytes = 0
@@ -75,10 +77,18 @@ struct LoadViewer {
 
     /// The connection is up: says hello, over a link with delay when the round trip of a TCP
     /// handshake and the way of the first bytes are over.
-    mutating func connected(now: Int64, random: inout SystemRandomNumberGenerator) throws {
+    /// - Parameter trust: for https and rtmps.
+    mutating func connected(
+        now: Int64, trust: TLSTrust, random: inout SystemRandomNumberGenerator
+    ) throws {
+        if endpoint.isSecure {
+            tls = try TLSStream(
+                trust.context(), host: endpoint.host, port: endpoint.port)
+        }
         let delay = link?.delay(at: now) ?? 0
         guard delay == 0 else {
-            helloAt = now + 3 * delay
+            // TLS takes a round trip more; its own few bytes do not wait.
+            helloAt = now + (endpoint.isSecure ? 5 : 3) * delay
             state = .waiting
             return
         }
@@ -153,6 +163,7 @@ struct LoadViewer {
         close()
         endpoint = .http(url)
         response = MediaResponse()
+        tls = nil
         redirection = nil
         carry = []
         incoming = DelayedBytes()
@@ -227,6 +238,25 @@ struct LoadViewer {
 
     /// Requests are a few hundred bytes: a socket that cannot take them is as good as dead.
     private func sendNow(_ bytes: ByteBuffer) throws {
+        guard let tls else { return try write(bytes) }
+        tls.send(Array(buffer: bytes))
+        try sendTLS()
+    }
+
+    /// What TLS itself has to say, and what it has encrypted.
+    private func sendTLS() throws {
+        if let bytes = try tls?.outgoing() { try write(ByteBuffer(bytes: bytes)) }
+    }
+
+    /// What was in bytes of TLS.
+    func decrypt(_ bytes: UnsafeRawBufferPointer) throws -> [UInt8] {
+        var plain: [UInt8] = []
+        try tls?.receive(bytes) { plain += $0 }
+        try sendTLS()
+        return plain
+    }
+
+    private func write(_ bytes: ByteBuffer) throws {
         let sent = bytes.withUnsafeReadableBytes {
             Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
@@ -240,6 +270,7 @@ struct LoadViewer {
         Glibc.close(fd)
         fd = -1
         state = .closed
+        tls = nil
     }
 
     var report: LoadViewerReport {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+public import Sockets
 import Statistics
 import Synchronization
 
@@ -19,6 +20,8 @@ public final class LoadViewerPool: Sendable {
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
+        /// Whom https and rtmps trust.
+        public var trust = TLSTrust()
 
         public init() {}
     }

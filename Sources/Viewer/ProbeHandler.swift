@@ -2,7 +2,9 @@ import Glibc
 import HTTPWire
 import Media
 import NIOCore
+import NIOSSL
 import RTMP
+import Sockets
 
 /// A probe's connection, RTMP or HTTP-FLV: wakes at once and times every frame.
 final class ProbeHandler: ChannelInboundHandler {
@@ -78,6 +80,10 @@ final class ProbeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case NIOSSLError.uncleanShutdown = error { return }
+        if error is NIOSSLError || error is NIOSSLExtraError {
+            return fail(TLSError.explanation(error))
+        }
         let isReset = (error as? IOError)?.errnoCode == ECONNRESET
         fail(isReset ? "the server closed the connection (reset)" : "\(error)")
     }

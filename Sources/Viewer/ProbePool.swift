@@ -2,8 +2,9 @@ import CLinux
 import HTTPWire
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RTMP
-import Sockets
+public import Sockets
 import Statistics
 
 /// The viewers that time frames, on an event loop of their own.
@@ -32,12 +33,18 @@ public final class ProbePool: Sendable {
     private let congestionControl: String?
     private let links: [SocketLink.Shared]
     private let framesEach: Int
+    private let trust: TLSTrust
 
-    /// Throws where a URL or a link is wrong.
-    /// - Parameter links: which the specifications name by index.
+    /// Throws where a URL, a link or a file of authorities is wrong.
+    /// - Parameters:
+    ///   - links: which the specifications name by index.
+    ///   - trust: whom https and rtmps trust.
     public init(
-        _ specs: [ViewerSpec], congestionControl: String?, links: [ViewerLink] = []
+        _ specs: [ViewerSpec], congestionControl: String?, links: [ViewerLink] = [],
+        trust: TLSTrust = TLSTrust()
     ) throws {
+        self.trust = trust
+        if trust != TLSTrust() { _ = try trust.context() }
         for spec in specs {
             _ = try ViewerEndpoint(spec)
             if let local = spec.localAddress { _ = try SocketAddress(ipAddress: local, port: 0) }
@@ -146,12 +153,17 @@ public final class ProbePool: Sendable {
                         handler.recorder = try StreamRecorder(
                             recording, origin: state.value.origin)
                     }
+                    var tls: NIOSSLClientHandler?
+                    if endpoint.isSecure {
+                        tls = try TLSTrust.handler(trust.context(), host: endpoint.host)
+                    }
                     if let place = spec.link {
                         let link = ProbeLinkHandler(
                             links[place.link], place, origin: state.value.origin)
                         try channel.pipeline.syncOperations.addHandler(link)
                         handler.link = link
                     }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(tls) }
                     try channel.pipeline.syncOperations.addHandler(handler)
                     state.value.handlers[spec.index] = handler
                 }.flatMap {

@@ -33,6 +33,14 @@ enum ViewerEndpoint {
         }
     }
 
+    /// Over TLS.
+    var isSecure: Bool {
+        switch self {
+        case .rtmp(let url): url.isSecure
+        case .http(let url): url.isSecure
+        }
+    }
+
     /// Host and port: what one connector leads to.
     var place: String { "\(host) \(port)" }
 

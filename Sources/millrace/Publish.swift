@@ -42,6 +42,7 @@ struct Publish: AsyncParsableCommand {
     var threads = 1
     @Option(help: "TCP congestion control; default: the system's.")
     var congestionControl: String?
+    @OptionGroup var tls: TLSOptions
     @Flag(name: .shortAndLong, help: "No progress lines.")
     var quiet = false
 
@@ -110,6 +111,7 @@ struct Publish: AsyncParsableCommand {
 
     func run() async throws {
         var options = PublisherOptions()
+        options.trust = tls.trust
         options.threads = threads
         options.congestionControl = congestionControl
         let pool: PublisherPool

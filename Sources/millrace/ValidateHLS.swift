@@ -13,11 +13,12 @@ struct ValidateHLS: AsyncParsableCommand {
             millrace validate-hls index.m3u8 --json
 
             A live URL is followed for --seconds: reloads, blocking reloads, delta updates and removed
-            segments are checked too. Each finding has a rule, its section and a severity. Exit code 0
+            segments are checked too. Each finding has a rule, its section and a severity: error, warning,
+            or not-checked where this program does not look into something. Exit code 0
             without errors, 99 with, 105 interrupted: then what was found until then is printed.
             """)
 
-    @Argument(help: "http:// URL, playlist file, or directory with one.")
+    @Argument(help: "http:// or https:// URL, playlist file, or directory with one.")
     var target: String
     @Option(help: "Seconds for which live playlists are followed, 0 to 86400.")
     var seconds = 30.0
@@ -25,6 +26,7 @@ struct ValidateHLS: AsyncParsableCommand {
     var segments = 200
     @Option(help: "Seconds to wait for an answer, 1 to 600.")
     var timeout = 15.0
+    @OptionGroup var tls: TLSOptions
     @Flag(help: "Print the report as JSON.")
     var json = false
 
@@ -44,6 +46,7 @@ struct ValidateHLS: AsyncParsableCommand {
         options.seconds = seconds
         options.segmentLimit = segments
         options.timeoutSeconds = timeout
+        options.trust = tls.trust
         let work = Task { [target, options] in
             try await PresentationInspector.inspect(target, options: options)
         }
@@ -66,11 +69,15 @@ struct ValidateHLS: AsyncParsableCommand {
             for violation in report.violations { print(violation) }
             if report.omitted > 0 { print("… and \(report.omitted) more of the same kinds") }
             print(
-                "\(report.errors) errors, \(report.warnings) warnings in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
+                "\(report.errors) errors, \(report.warnings) warnings\(unchecked(report)) in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
             )
         }
         fflush(nil)
         if report.isInterrupted { throw ExitCode(105) }
         if report.errors > 0 { throw ExitCode(99) }
+    }
+
+    private func unchecked(_ report: InspectionReport) -> String {
+        report.notChecked == 0 ? "" : ", \(report.notChecked) not checked"
     }
 }

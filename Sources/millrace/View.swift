@@ -19,7 +19,7 @@ struct View: AsyncParsableCommand {
 
     @Argument(
         help:
-            "rtmp://…, http://….flv or http://….m3u8; {i} becomes the viewer's number modulo --streams."
+            "rtmp[s]://…, http[s]://….flv or http[s]://….m3u8; {i} becomes the viewer's number modulo --streams."
     )
     var url: String
     @Option(help: "Number of viewers, probes included.")
@@ -39,6 +39,7 @@ struct View: AsyncParsableCommand {
     @Option(
         help: "Link of each viewer: a profile such as lte, a rate such as 3Mbps, or a trace file.")
     var link: String?
+    @OptionGroup var tls: TLSOptions
     @OptionGroup(title: "HLS viewers")
     var hls: AdaptiveOptions
     @Option(help: "TCP congestion control; default: the system's.")
@@ -98,13 +99,14 @@ struct View: AsyncParsableCommand {
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl
         options.links = (link?.socket).map { [$0] } ?? []
+        options.trust = tls.trust
         let load: LoadViewerPool
         let probe: ProbePool
         do {
             load = try LoadViewerPool(specs.filter { !probed.contains($0.index) }, options: options)
             probe = try ProbePool(
                 specs.filter { probed.contains($0.index) }, congestionControl: congestionControl,
-                links: options.links)
+                links: options.links, trust: tls.trust)
         } catch {
             fail("\(error)", code: 2)
         }
@@ -123,7 +125,11 @@ struct View: AsyncParsableCommand {
             loadReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
             + probeReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
         if total == 0 {
-            fail("no viewer received any audio or video; does anybody publish \(url)?")
+            fail(
+                "no viewer received any audio or video: "
+                    + NothingReceived.reason(
+                        loadReport.viewers.map(\.failure) + probeReport.viewers.map(\.failure),
+                        url: url))
         }
         if failures > 0 {
             fflush(nil)
@@ -178,8 +184,8 @@ struct View: AsyncParsableCommand {
         }
         for viewer in probe.viewers { print(Self.line(viewer)) }
         let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
-        for (reason, group) in Dictionary(grouping: failures, by: \.self) {
-            print("failed      \(group.count): \(reason)")
+        for (reason, count) in FailureReasons.ranked(failures) {
+            print("failed      \(count): \(reason)")
         }
         return failures.count
     }
@@ -202,6 +208,18 @@ struct View: AsyncParsableCommand {
         else { return head + frames + ", no delay measured" + stalls }
         return head + frames
             + ", delay p50 \(rounded(median)) p99 \(rounded(high)) max \(rounded(most)) ms" + stalls
+    }
+}
+
+/// Why nothing came at all, in the words that help.
+enum NothingReceived {
+    /// - Parameter failures: of each viewer; nil = it did not fail.
+    static func reason(_ failures: [String?], url: String) -> String {
+        guard let (reason, _) = FailureReasons.ranked(failures.compactMap(\.self)).first else {
+            return "the server took the viewers and sent none; does anybody publish \(url)?"
+        }
+        let nobodyAnswered = reason.contains("cannot connect") || reason.contains("does not answer")
+        return nobodyAnswered ? "\(reason); is \(url) there?" : reason
     }
 }
 

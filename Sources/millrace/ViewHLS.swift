@@ -76,6 +76,7 @@ extension View {
         var options = HLSViewerPool.Options()
         options.congestionControl = congestionControl
         options.links = (link?.socket).map { [$0] } ?? []
+        options.trust = tls.trust
         // Probes read what they fetch, and hold up nobody else's loop.
         let pools: [HLSViewerPool]
         do {
@@ -96,7 +97,9 @@ extension View {
         }
         let failures = HLSSummary(report, measured).print(algorithm: hls.algorithm)
         if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
-            fail("no viewer received any media; is \(url) there?")
+            fail(
+                "no viewer received any media: "
+                    + NothingReceived.reason(report.viewers.map(\.failure), url: url))
         }
         if failures > 0 {
             fflush(nil)
@@ -146,6 +149,7 @@ private struct HLSSummary {
             "requests",
             "\(sum(\.playlists)) playlists (\(sum(\.blocked)) held back), \(sum(\.segments)) segments, \(sum(\.parts)) parts; \(sum(\.refused)) refused, \(sum(\.serverErrors)) server errors, \(sum(\.timeouts)) time-outs, \(sum(\.broken)) broken, \(sum(\.abandoned)) given up"
         )
+        printOddities(sum)
         if let tightest = counts.compactMap(\.tightestReload).min() {
             line("reloads", "tightest \(rounded(tightest)) of the interval that RFC 8216bis allows")
         }
@@ -153,10 +157,28 @@ private struct HLSSummary {
             "lag",
             "p50 \(late(50)), p99 \(late(99)) ms behind the viewers' own deadlines")
         let failures = viewers.compactMap(\.failure)
-        for (reason, group) in Dictionary(grouping: failures, by: \.self) {
-            line("failed", "\(group.count): \(reason)")
+        for (reason, count) in FailureReasons.ranked(failures) {
+            line("failed", "\(count): \(reason)")
         }
         return failures.count
+    }
+
+    /// What was passed over or made good, and would else show nowhere.
+    private func printOddities(_ sum: ((HLSRequestCounts) -> Int) -> Int) {
+        let missing = report.viewers.reduce(0) { $0 + $1.playback.missing }
+        if sum(\.missingSegments) > 0 {
+            line(
+                "missing",
+                "\(sum(\.missingSegments)) segments that no rendition has (EXT-X-GAP), \(rounded(missing)) s passed over"
+            )
+        }
+        for (count, what) in [
+            (sum(\.olderCopies), "playlists older than the one before, kept out"),
+            (sum(\.badLines), "lines of playlists that break RFC 8216, passed over"),
+            (sum(\.ignoredRanges), "answers with a whole resource instead of the bytes asked for"),
+        ] where count > 0 {
+            line("note", "\(count) \(what)")
+        }
     }
 
     private func printDelay(_ probes: [HLSProbeReport]) {

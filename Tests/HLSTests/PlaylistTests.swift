@@ -88,7 +88,13 @@ import Testing
             text: head + "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1", line: 4,
             code: .malformed),
         Bad(text: head + "#EXT-X-STREAM-INF:BANDWIDTH=1\na", line: 3, code: .mixed),
-        Bad(text: head + "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"", line: 3, code: .unsupported),
+        Bad(text: head + "#EXT-X-DEFINE:NAME=\"a\"", line: 3, code: .missing),
+        Bad(text: head + "#EXT-X-DEFINE:IMPORT=\"a\"", line: 3, code: .undefinedVariable),
+        Bad(text: head + "#EXT-X-DEFINE:QUERYPARAM=\"a\"", line: 3, code: .undefinedVariable),
+        Bad(text: head + "#EXTINF:2,\n{$a}.ts", line: 4, code: .undefinedVariable),
+        Bad(
+            text: head + String(repeating: "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n", count: 2),
+            line: 4, code: .malformed),
         Bad(text: "#EXTM3U\n#EXT-X-STREAM-INF:CODECS=\"a\"\nv", line: 2, code: .missing),
         Bad(text: "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", line: 0, code: .missing),
         Bad(
@@ -101,6 +107,99 @@ import Testing
         let error = #expect(throws: PlaylistError.self) { try HLSPlaylist.parse(bad.text) }
         #expect(error?.code == bad.code, "\(error?.description ?? "")")
         #expect(error?.line == bad.line, "\(error?.description ?? "")")
+    }
+
+    /// Each bad line is told, and the others are read.
+    @Test func oneBadLineDoesNotHideTheOthers() throws {
+        let text =
+            Self.head + """
+                #EXT-X-MEDIA-SEQUENCE:7
+                #EXTINF:2,
+                a.ts
+                #EXTINF:soon,
+                b.ts
+                #EXT-X-PROGRAM-DATE-TIME:yesterday
+                #EXTINF:2,
+                c.ts
+                #EXT-X-BYTERANGE:9@x
+                #EXTINF:1.5,
+                d.ts
+                """
+        let (playlist, faults) = try HLSPlaylist.read(text)
+        guard case .media(let media) = playlist else {
+            Issue.record("it is a media playlist")
+            return
+        }
+        #expect(faults.map(\.line) == [6, 8, 11])
+        // A duration that cannot be read still counts as a segment: numbers stay those of the server.
+        #expect(media.segments.map(\.uri) == ["a.ts", "b.ts", "c.ts", "d.ts"])
+        #expect(media.nextSequence == 11)
+    }
+
+    @Test func variantsWithoutBandwidthAreRead() throws {
+        let (playlist, faults) = try HLSPlaylist.read(
+            "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=1x1\na\n#EXT-X-STREAM-INF:BANDWIDTH=x\nb\n#EXT-X-STREAM-INF:BANDWIDTH=5\nc\n"
+        )
+        guard case .multivariant(let multivariant) = playlist else {
+            Issue.record("it is a multivariant playlist")
+            return
+        }
+        #expect(multivariant.variants.map(\.uri) == ["a", "c"])
+        #expect(multivariant.variants.map(\.bandwidth) == [0, 5])
+        #expect(faults.map(\.line) == [2, 4])
+    }
+
+    /// A decimal-integer goes to 2^64 - 1 (RFC 8216, 4.2): case 10 of the field has nanoseconds.
+    @Test(arguments: [
+        "0", "1700000000000000000", "9223372036854775807", "9223372036854775808",
+        "18446744073709551613", "18446744073709551615",
+    ])
+    func mediaSequencesHave64Bits(_ number: String) throws {
+        let text =
+            Self.head + "#EXT-X-MEDIA-SEQUENCE:\(number)\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n"
+        let media = try MediaPlaylist(parsing: text)
+        #expect(MediaPlaylist.sequenceText(media.mediaSequence) == number)
+        #expect(media.text.contains("#EXT-X-MEDIA-SEQUENCE:\(number)\n"))
+        #expect(media.nextSequence &- media.mediaSequence == 2)
+        let merged = try media.merging(delta: media.skipping(1))
+        #expect(merged.segments == media.segments)
+        #expect(PlaylistValidator.check(text, at: "x").violations.allSatisfy {
+            $0.rule.severity != .error
+        })
+    }
+
+    /// rfc8216bis, 4.3 and 4.4.2.3 (case 22 of the field).
+    @Test func variablesAreSubstituted() throws {
+        let variables = PlaylistVariables(
+            imported: ["host": "http://cdn/x"], query: ["tok": "a b"])
+        let text =
+            "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-DEFINE:NAME=\"dir\",VALUE=\"seg\"\n#EXT-X-DEFINE:IMPORT=\"host\"\n#EXT-X-DEFINE:QUERYPARAM=\"tok\"\n#EXT-X-DEFINE:NAME=\"both\",VALUE=\"{$host}/{$dir}\"\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"{$both}/init.mp4\"\n#EXTINF:2,{$dir} is no reference here\n{$both}/1.m4s?t={$tok}&u={x}{$\n"
+        guard case .media(let media) = try HLSPlaylist.parse(text, variables: variables) else {
+            Issue.record("it is a media playlist")
+            return
+        }
+        #expect(media.segments[0].uri == "http://cdn/x/seg/1.m4s?t=a b&u={x}{$")
+        #expect(media.segments[0].map?.uri == "http://cdn/x/seg/init.mp4")
+        #expect(media.segments[0].title == "{$dir} is no reference here")
+    }
+
+    @Test func variablesOfAMultivariantPlaylistAreWrittenAgain() throws {
+        let text =
+            "#EXTM3U\n#EXT-X-DEFINE:NAME=\"q\",VALUE=\"1\"\n#EXT-X-STREAM-INF:BANDWIDTH=5\nv{$q}.m3u8\n"
+        let playlist = try MultivariantPlaylist(parsing: text)
+        #expect(playlist.variants[0].uri == "v1.m3u8")
+        #expect(playlist.variables == ["q": "1"])
+        #expect(try MultivariantPlaylist(parsing: playlist.text) == playlist)
+    }
+
+    /// RFC 8216, 4.3.2.4: a key applies to the initialization sections behind it (case 07).
+    @Test func keysApplyToInitializationSections() throws {
+        let text =
+            Self.head
+            + "#EXT-X-MAP:URI=\"0.mp4\"\n#EXTINF:2,\n0.ts\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x1\n#EXT-X-MAP:URI=\"1.mp4\"\n#EXTINF:2,\n1.ts\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-MAP:URI=\"2.mp4\"\n#EXTINF:2,\n2.ts\n"
+        let media = try MediaPlaylist(parsing: text)
+        #expect(media.segments.map { $0.map?.key?.method } == [nil, "AES-128", nil])
+        #expect(try MediaPlaylist(parsing: media.text) == media)
     }
 
     @Test func limits() {

@@ -92,8 +92,6 @@ import Testing
         Plant(.hintAfterEnd, "#EXT-X-RENDITION", "#EXT-X-ENDLIST\n#EXT-X-RENDITION"),
         Plant(.reportNotRelative, "../b/index.m3u8", "http://x/b/index.m3u8"),
         Plant(.vodWithoutEnd, "#EXT-X-PART-INF", "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-PART-INF"),
-        Plant(
-            .playlistTooShort, "#EXTINF:4.000,\ns10.m4s\n#EXTINF:4.000,\ns11.m4s\n", ""),
     ]
 
     @Test(arguments: plants) func plantedViolationsAreFound(plant: Plant) {

@@ -81,8 +81,8 @@ import Testing
         let report = try await PresentationInspector.inspect("\(base)/a.m3u8")
         #expect(report.violations.map(\.rule) == [.unreadable])
         for (target, words) in [
-            ("\(base)/b.m3u8", "404"), ("https://x/a.m3u8", "https is not supported"),
-            ("http://:1/", "no host"), ("/no/such/file", "http:// URL, a playlist file"),
+            ("\(base)/b.m3u8", "404"), ("ftp://x/a.m3u8", "no URL of http:// or https://"),
+            ("http://:1/", "no host"), ("/no/such/file", "https:// URL, a playlist file"),
         ] {
             let error = await #expect(throws: FetchError.self) {
                 try await PresentationInspector.inspect(target)

@@ -358,7 +358,7 @@ import Testing
     @Test func wrongURLs() {
         for (transport, url) in [
             (ViewerProtocol.rtmp, "http://h/live/a"), (.httpFLV, "rtmp://h/live/a"),
-            (.httpFLV, "https://h/live/a.flv"), (.rtmp, "rtmp://h:99999/live/a"),
+            (.httpFLV, "ftp://h/live/a.flv"), (.rtmp, "rtmp://h:99999/live/a"),
         ] {
             let spec = ViewerSpec(index: 0, transport: transport, url: url)
             #expect(throws: (any Error).self) { try LoadViewerPool([spec], options: .init()) }

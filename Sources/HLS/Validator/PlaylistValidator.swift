@@ -123,10 +123,20 @@ public enum PlaylistValidator {
             needs.append(playlist.isIFramesOnly ? (5, "EXT-X-MAP") : (6, "EXT-X-MAP"))
         }
         if playlist.skippedSegments != nil { needs.append((9, "EXT-X-SKIP")) }
+        needs += variables(lines)
         // A server may give whole playlists and delta updates one version.
         let isLowLatency = playlist.partTarget != nil || playlist.serverControl != nil
         return version(
             playlist.version, needs, allowed: isLowLatency ? 10 : 6, at: location)
+    }
+
+    private static func variables(
+        _ lines: [PlaylistLine]
+    ) -> [(version: Int, feature: String)] {
+        let definitions = lines.filter { $0.name == "EXT-X-DEFINE" }
+        guard !definitions.isEmpty else { return [] }
+        return definitions.contains { $0.value.contains("QUERYPARAM=") }
+            ? [(11, "EXT-X-DEFINE with QUERYPARAM")] : [(8, "EXT-X-DEFINE")]
     }
 
     private static func version(
@@ -138,6 +148,7 @@ public enum PlaylistValidator {
                 && (line.value.contains("INSTREAM-ID=\"SERVICE"))
         }
         if services { needs.append((7, "a SERVICE of INSTREAM-ID")) }
+        needs += variables(lines)
         // Its media playlists may be of low latency, and one version serves all.
         return version(playlist.version, needs, allowed: 10, at: location)
     }

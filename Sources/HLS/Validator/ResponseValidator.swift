@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Answers of the HTTP server (RFC 8216, 4; rfc8216bis, appendix B).
 public enum ResponseValidator {
     public struct Response: Sendable {
@@ -10,6 +12,12 @@ public enum ResponseValidator {
             self.url = url
             self.status = status
             self.headers = headers
+        }
+
+        /// Status and reason, for messages.
+        public var statusText: String {
+            let reason = HTTPResponseHead.standardReason(status)
+            return reason.isEmpty ? "\(status)" : "\(status) \(reason)"
         }
 
         var path: Substring { url.prefix { $0 != "?" && $0 != "#" } }

@@ -38,6 +38,7 @@ extension ResultsAssembly {
         row.liveLatencySeconds = playback.liveLatency
         row.liveLatencyMaximumSeconds = playback.maximumLiveLatency
         row.skippedSeconds = playback.skipped
+        row.missingSeconds = playback.missing
         if let live = report.live {
             row.mediaEpochSeconds = Double(live.epochNanoseconds - startNanoseconds) / 1e9
             row.segmentDurationSeconds = live.segmentDuration / 1000

@@ -109,14 +109,15 @@ struct ResultsAssembly {
         summary.edges = edgeSummary
         summary.capacity = capacity
         summary.viewersPlanned = plan.viewers.count
-        summary.viewersJoined = joinedCount
+        summary.viewersJoined = joinedViewers.count
+        summary.joinFailures = joinFailures.isEmpty ? nil : joinFailures
         summary.framesMissing =
             groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
             + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            notes + restartNotes + failoverNotes + encoderNotes + qualityNotes + wire.notes
+            joinFailureNotes + breakNotes + notes + restartNotes + failoverNotes + encoderNotes + qualityNotes + wire.notes
             + frameOrderNote(frames) + negativeDelayNote(groups, probed)
-            + adaptiveFrameNotes(probed)
+            + adaptiveFrameNotes(probed) + playlistNotes
         decide(&summary, &manifest)
         try writer.write(
             manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
@@ -188,7 +189,8 @@ struct ResultsAssembly {
             summary.outcome = .void
             manifest.validity.valid = false
             manifest.validity.reasons.append(
-                "no viewer joined, so nothing was measured; viewers.csv has each one's error")
+                "no viewer joined, so nothing was measured"
+                    + (joinFailures.first.map { " (\($0.count): \($0.reason))" } ?? ""))
         }
     }
 
@@ -223,14 +225,6 @@ struct ResultsAssembly {
             $0 + $1.framesNotSent - (hasRestarted ? $1.framesWhileAway : 0)
         }
         return all == 0 ? nil : Double(sent) / Double(all)
-    }
-
-    private var joinedCount: Int {
-        let indices =
-            load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
-            + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
-            + hls.filter { $0.startupNanoseconds != nil }.map(\.index)
-        return Set(indices.map { $0 % Plan.sessionStride }).count
     }
 
     // MARK: Viewers

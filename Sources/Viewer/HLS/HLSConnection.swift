@@ -1,5 +1,6 @@
 import Glibc
 import HTTPWire
+import Sockets
 
 /// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
 struct HLSConnection {
@@ -9,6 +10,8 @@ struct HLSConnection {
     var fd: Int32 = -1
     /// Which of the loop's hosts it leads to.
     var host = -1
+    /// Over TLS; made on the loop's thread.
+    var tls: TLSStream?
     var reader = HTTPResponseReader()
     var request: HLSRequest?
     /// Where the request goes, after redirects.
@@ -60,6 +63,7 @@ struct HLSConnection {
         sendAt = nil
         isReused = false
         isReadable = false
+        tls = nil
         reader = HTTPResponseReader()
     }
 
@@ -76,9 +80,20 @@ struct HLSConnection {
         lastByteAt = 0
     }
 
+    /// A few hundred bytes: a socket that cannot take them is as good as dead.
+    func write(_ bytes: [UInt8]) throws {
+        guard !bytes.isEmpty else { return }
+        let sent = bytes.withUnsafeBytes {
+            send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        guard sent == bytes.count else {
+            throw ViewerError(description: "send: \(String(cString: strerror(errno)))")
+        }
+    }
+
     /// Whether the body's bytes may be thrown away unread.
     var discardable: Int {
-        isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
+        tls != nil || isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
     }
 
     /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.

@@ -50,7 +50,7 @@ extension HLSLoop {
         let firstByteAt = firstByte(index, connection)
         let viewer = viewers[index]
         let response = HLSResponse(
-            status: head.status, statusText: head.statusText, body: connection.kept,
+            status: head.status, head: head.statusText, body: connection.kept,
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter(now: Self.realSeconds()))

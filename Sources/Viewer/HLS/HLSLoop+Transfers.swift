@@ -133,11 +133,15 @@ extension HLSLoop {
         let connection = viewers[index].connections[slot]
         viewers[index].connections[slot].sendAt = nil
         viewers[index].connections[slot].sentAt = now
-        let sent = connection.text.withUnsafeBytes {
-            Glibc.send(connection.fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        guard sent == connection.text.count else {
-            return broken(index, slot, "send: \(String(cString: strerror(errno)))", now)
+        do {
+            if let tls = connection.tls {
+                tls.send(connection.text)
+                try connection.write(tls.outgoing() ?? [])
+            } else {
+                try connection.write(connection.text)
+            }
+        } catch {
+            return broken(index, slot, "\(error)", now)
         }
         viewers[index].connections[slot].isReadable = false
         arm(index, slot, EPOLLIN, EPOLL_CTL_MOD)
@@ -158,8 +162,17 @@ extension HLSLoop {
             if viewers[index].localPort == 0 {
                 viewers[index].localPort = SocketConnector.localPort(fd)
             }
-            // The handshake of TCP takes a round trip.
-            begin(index, slot, now, roundTrips: 1)
+            do {
+                let url = hosts[viewers[index].connections[slot].host].url
+                if url.isSecure {
+                    viewers[index].connections[slot].tls = try TLSStream(
+                        options.trust.context(), host: url.host, port: url.port)
+                }
+                // The handshake of TCP takes a round trip, that of TLS another.
+                begin(index, slot, now, roundTrips: url.isSecure ? 2 : 1)
+            } catch {
+                broken(index, slot, "\(error)", now)
+            }
         case .busy:
             // What the link carried until now is what waited before.
             transfer(index, 1 - slot, now)
@@ -222,11 +235,31 @@ extension HLSLoop {
         }
     }
 
+    /// What was in bytes of TLS, and its own answers on their way.
+    private func decrypt(
+        _ tls: TLSStream, _ count: Int, _ connection: HLSConnection
+    ) throws -> [UInt8] {
+        var plain: [UInt8] = []
+        try tls.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { plain += $0 }
+        try connection.write(tls.outgoing() ?? [])
+        return plain
+    }
+
     private func took(_ index: Int, _ slot: Int, _ count: Int, isDiscarded: Bool, _ now: Int64) {
         viewers[index].receivedBytes += count
         // By the link's own clock: when these bytes were read is of no account.
         let carried = viewers[index].link?.spend(count, at: now) ?? (first: now, last: now)
         let arrival = viewers[index].link?.release(count, at: carried.last) ?? now
+        var plain: [UInt8]?
+        if let tls = viewers[index].connections[slot].tls {
+            do {
+                plain = try decrypt(tls, count, viewers[index].connections[slot])
+            } catch {
+                return broken(index, slot, "\(error)", now)
+            }
+            // The handshake's own bytes are no answer.
+            if plain?.isEmpty ?? false { return }
+        }
         let isJudged =
             slot == HLSRequest.Slot.media.rawValue && viewers[index].session.judgement.isFinite
         var connection = viewers[index].connections[slot]
@@ -245,9 +278,11 @@ extension HLSLoop {
             isWhole = connection.reader.discarded(count)
         } else {
             do {
-                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                let progress = try connection.take(bytes) { part in
-                    viewers[index].probe?.take(part, at: arrival)
+                let progress = try (plain ?? []).withUnsafeBytes { plaintext in
+                    try connection.take(
+                        plain == nil
+                            ? UnsafeRawBufferPointer(rebasing: buffer[..<count]) : plaintext
+                    ) { viewers[index].probe?.take($0, at: arrival) }
                 }
                 (media, isWhole) = (progress.media, progress.isWhole)
             } catch {

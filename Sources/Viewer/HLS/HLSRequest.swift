@@ -56,7 +56,9 @@ enum HLSCommand: Hashable {
 struct HLSResponse {
     var status: Int
     /// Status and reason, for messages.
-    var statusText = ""
+    var statusText: String { head ?? HTTPResponseHead(status: status).statusText }
+    /// The same as the server wrote it.
+    var head: String?
     /// Of playlists only.
     var body: [UInt8] = []
     /// Of the body.

@@ -27,7 +27,8 @@ extension HLSSession {
 
     /// The nearest rung that is not known to lack the segment: lower ones first.
     private func otherRung(than rung: Int) -> Int? {
-        if case .fixed = algorithm { return nil }
+        // A viewer that is to stay on one rendition stays.
+        guard spec.rendition == nil else { return nil }
         let order = Array(rungs.indices[..<rung].reversed()) + rungs.indices[(rung + 1)...]
         return order.first { !gap.rungs.contains($0) }
     }

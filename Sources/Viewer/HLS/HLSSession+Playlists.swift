@@ -125,7 +125,7 @@ extension HLSSession {
         let whole = try known.merging(delta: playlist)
         let verdict = rungs[rung].history.judge(whole, atSeconds: time / 1000)
         rungs[rung].hasChanged = verdict == .news || verdict == .newStream
-        guard verdict != .olderCopy else { return keepOut(rung, at: time) }
+        guard verdict != .olderCopy, verdict != .doubtful else { return keepOut(rung, at: time) }
         rungs[rung].playlist = whole
         // Redirects are followed once: the next load goes to where the playlist is.
         if !url.target.contains("_HLS_") { rungs[rung].url = url }

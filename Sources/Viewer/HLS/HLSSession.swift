@@ -232,12 +232,13 @@ struct HLSSession {
 
     mutating func end(_ reason: String?, at time: Double) {
         guard !isEnded else { return }
-        if reason == nil, let player, player.bufferLevel > 0, playerTimer == .infinity, !isLive {
+        // Less than that is a rounding of the sums, and no time to wait.
+        if reason == nil, let player, player.bufferLevel > 1e-3, playerTimer == .infinity, !isLive {
             playerTimer = time + player.bufferLevel / player.playbackRate
             return
         }
         var reason = reason
-        if reason == nil, startup == nil, counts.missingSegments > 0 {
+        if reason == nil, counts.missingSegments > 0, player?.account.segments == 0 {
             reason = "all segments are marked as missing (EXT-X-GAP)"
         }
         player?.stop(at: time)

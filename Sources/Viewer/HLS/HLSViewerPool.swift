@@ -1,3 +1,4 @@
+public import Sockets
 public import Statistics
 import Synchronization
 
@@ -23,6 +24,8 @@ public final class HLSViewerPool: Sendable {
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
+        /// Whom https trusts.
+        public var trust = TLSTrust()
         /// What the viewers call themselves.
         public var agent = "millrace"
 

@@ -17,7 +17,7 @@ import Testing
         }
         var origin = VirtualOrigin { request, time in
             switch request.purpose {
-            case _ where dies(request.url, time): .init(isBroken: true)
+            case _ where dies(request.address, time): .init(isBroken: true)
             case .entry: .init(body: HLSSessionTests.master)
             case .playlist: .init(body: HLSSessionTests.live(20_000 + time))
             default: .init(bytes: HLSSessionTests.bytes(request))
@@ -26,11 +26,11 @@ import Testing
         origin.play(&session, until: 40_000)
         #expect(origin.ended == nil && session.counts.failovers == 2)
         #expect(session.player?.account.stalls == 0)
-        let hosts = origin.log.map { ($0.time, $0.request.url.hasPrefix("http://h/") ? "h" : "i") }
+        let hosts = origin.log.map { ($0.time, $0.request.address.hasPrefix("http://h/") ? "h" : "i") }
         let away = try #require(hosts.first { $0.1 == "i" }).0
         let back = try #require(hosts.last { $0.1 == "i" }).0
         // hls.js tries again after a second, and goes on elsewhere at once.
-        let failed = try #require(origin.log.first { dies($0.request.url, $0.time) }).time
+        let failed = try #require(origin.log.first { dies($0.request.address, $0.time) }).time
         #expect(away - failed > 1_000 && away - failed < 1_100)
         #expect(hosts.allSatisfy { $0.0 < away || $0.0 > back || $0.1 == "i" })
         #expect(try #require(hosts.last).1 == "h" && back > 22_000)
@@ -48,7 +48,7 @@ import Testing
         var origin = VirtualOrigin { _, _ in .init(isBroken: true) }
         origin.play(&session, until: 60_000)
         #expect(
-            origin.log.map { $0.request.url.split(separator: "/")[1] }
+            origin.log.map { $0.request.address.split(separator: "/")[1] }
                 == ["h", "h", "i", "i", "j", "j"])
         #expect(session.counts.failovers == 2)
         #expect(origin.ended?.reason == "reset for http://j/a/master.m3u8")

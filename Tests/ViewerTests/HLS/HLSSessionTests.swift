@@ -19,7 +19,7 @@ import Testing
     static let rates = ["low": 300, "mid": 1000, "high": 3000]
 
     static func rendition(_ request: HLSRequest) -> String {
-        String(request.url.split(separator: "/").dropLast().last ?? "")
+        String(request.address.split(separator: "/").dropLast().last ?? "")
     }
 
     /// kbit/s for 2 s.
@@ -223,7 +223,7 @@ import Testing
         var base = Self.vodOrigin(4)
         let inner = base.answer
         base.answer = { request, time in
-            request.url.hasSuffix("high/1.ts") ? .init(status: 404) : inner(request, time)
+            request.address.hasSuffix("high/1.ts") ? .init(status: 404) : inner(request, time)
         }
         base.play(&session, until: 60_000)
         #expect(session.records.map(\.rung) == [2, 1, 2, 2])
@@ -239,7 +239,7 @@ import Testing
             let inner = origin.answer
             var count = 0
             origin.answer = { request, time in
-                guard request.url.hasSuffix("low/1.ts") else { return inner(request, time) }
+                guard request.address.hasSuffix("low/1.ts") else { return inner(request, time) }
                 count += 1
                 return count <= 3 ? .init(status: 503, isBroken: isBroken) : inner(request, time)
             }
@@ -263,7 +263,7 @@ import Testing
         let inner = origin.answer
         var count = 0
         origin.answer = { request, time in
-            guard request.url.hasSuffix("low/1.ts") else { return inner(request, time) }
+            guard request.address.hasSuffix("low/1.ts") else { return inner(request, time) }
             count += 1
             return count == 1 ? .init(never: true) : inner(request, time)
         }
@@ -279,7 +279,7 @@ import Testing
         var origin = Self.vodOrigin(3)
         let inner = origin.answer
         origin.answer = { request, time in
-            request.url.hasSuffix(".ts") ? .init(status: 404) : inner(request, time)
+            request.address.hasSuffix(".ts") ? .init(status: 404) : inner(request, time)
         }
         origin.play(&session, until: 600_000)
         #expect(origin.ended?.reason?.contains("404") == true)
@@ -301,7 +301,7 @@ import Testing
     @Test func refusesNonsense() throws {
         #expect(throws: ViewerError.self) { try Self.session("bolla") }
         #expect(throws: ViewerError.self) {
-            try Self.session { $0.url = "https://h/a.m3u8" }
+            try Self.session { $0.url = "rtmp://h/a.m3u8" }
         }
         var session = try Self.session()
         var origin = VirtualOrigin { _, _ in .init(body: "<html>") }

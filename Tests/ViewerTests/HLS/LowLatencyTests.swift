@@ -50,8 +50,8 @@ import Testing
             case .playlist:
                 var parts = Int((joinedAt + time) / 500)
                 var held = 0.0
-                if blocks, let sequence = number("_HLS_msn", in: request.url) {
-                    let part = number("_HLS_part", in: request.url) ?? 3
+                if blocks, let sequence = number("_HLS_msn", in: request.address) {
+                    let part = number("_HLS_part", in: request.address) ?? 3
                     let wanted = sequence * 4 + part + 1
                     if wanted > parts {
                         parts = wanted
@@ -59,7 +59,7 @@ import Testing
                     }
                 }
                 return .init(
-                    body: playlist(parts: parts, skips: request.url.contains("_HLS_skip=YES")),
+                    body: playlist(parts: parts, skips: request.address.contains("_HLS_skip=YES")),
                     heldUntil: held)
             case .part: return .init(bytes: HLSSessionTests.bytes(request) / 4)
             default: return .init(bytes: HLSSessionTests.bytes(request))
@@ -86,7 +86,7 @@ import Testing
         #expect(zip(places, places.dropFirst()).allSatisfy { $1 == $0 + 1 })
         // All reloads but the first are held back by the server, and most are delta updates.
         #expect(session.counts.blocked >= session.counts.playlists - 2)
-        #expect(origin.log.contains { $0.request.url.contains("_HLS_skip=YES") })
+        #expect(origin.log.contains { $0.request.address.contains("_HLS_skip=YES") })
         #expect(session.counts.tightestReload == nil)
         #expect(session.records.allSatisfy { $0.bytes == 75_000 || $0.isCut && $0.bytes < 75_000 })
     }
@@ -129,8 +129,8 @@ import Testing
         let answer = origin.answer
         var refused: Set<String> = []
         origin.answer = { request, time in
-            if request.url.hasSuffix(".2.mp4"), time < 12_000,
-                refused.insert(request.url).inserted
+            if request.address.hasSuffix(".2.mp4"), time < 12_000,
+                refused.insert(request.address).inserted
             {
                 return .init(status: 404)
             }
@@ -140,7 +140,7 @@ import Testing
         }
         origin.play(&session, until: 18_000)
         #expect(refused.count > 3)
-        let parts = origin.log.filter { $0.time < 12_000 }.map(\.request.url).filter {
+        let parts = origin.log.filter { $0.time < 12_000 }.map(\.request.address).filter {
             $0.split(separator: ".").count == 3 && !$0.hasSuffix(".2.mp4")
         }
         #expect(Set(parts).count == parts.count)

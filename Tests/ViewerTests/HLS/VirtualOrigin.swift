@@ -1,4 +1,11 @@
+import HTTPWire
+
 @testable import Viewer
+
+extension HLSRequest {
+    /// The URL as text.
+    var address: String { url.description }
+}
 
 /// A server and a link in virtual time, for sessions: answers come at a constant rate, one at a time
 /// on each connection.
@@ -96,11 +103,11 @@ struct VirtualOrigin {
 
     /// Times of the requests whose URL ends so (without its query).
     func times(_ suffix: String) -> [Double] {
-        log.filter { $0.request.url.prefix { $0 != "?" }.hasSuffix(suffix) }.map(\.time)
+        log.filter { $0.request.url.path.hasSuffix(suffix) }.map(\.time)
     }
 
     /// The last path component of each request's URL, in order.
     var names: [String] {
-        log.map { String($0.request.url.prefix { $0 != "?" }.split(separator: "/").last ?? "") }
+        log.map { String($0.request.url.path.split(separator: "/").last ?? "") }
     }
 }

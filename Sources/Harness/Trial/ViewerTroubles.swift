@@ -1,0 +1,83 @@
+import Results
+import Viewer
+
+/// What went wrong with viewers, for the summary: by reason and count, so that nobody has to look
+/// for it in viewers.csv.
+extension ResultsAssembly {
+    /// Viewers (not sessions) to which media came.
+    var joinedViewers: Set<Int> {
+        let indices =
+            load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
+            + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
+            + hls.filter { $0.startupNanoseconds != nil }.map(\.index)
+        return Set(indices.map { $0 % Plan.sessionStride })
+    }
+
+    /// Why viewers did not join, the most frequent reason first; one reason for each viewer.
+    var joinFailures: [ViewerFailure] {
+        let joined = joinedViewers
+        var reasons: [Int: String] = [:]
+        let reports =
+            load.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+            + probes.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+            + hls.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+        for (index, asked, failure) in reports {
+            let viewer = index % Plan.sessionStride
+            guard !joined.contains(viewer) else { continue }
+            let plain =
+                asked == nil
+                ? "its turn to join did not come" : "the server took it and sent no media"
+            // A failure tells more than that nothing came.
+            reasons[viewer] = failure ?? reasons[viewer] ?? plain
+        }
+        let silent = plan.viewers.count - joined.count - reasons.count
+        return FailureReasons.ranked(
+            Array(reasons.values)
+                + [String](repeating: "nothing was heard of it", count: max(0, silent))
+        ).map { ViewerFailure(reason: $0.reason, count: $0.count) }
+    }
+
+    var joinFailureNotes: [String] {
+        let failures = joinFailures
+        let count = failures.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return [] }
+        let text = failures.prefix(5).map { "\($0.count): \($0.reason)" }.joined(separator: "; ")
+        let rest = failures.count > 5 ? "; and \(failures.count - 5) more reasons" : ""
+        return ["\(count) viewers did not join: \(text)\(rest)"]
+    }
+
+    /// Viewers that had media and then failed.
+    var breakNotes: [String] {
+        let failures =
+            load.compactMap { $0.firstMediaNanoseconds == nil ? nil : $0.failure }
+            + probes.compactMap { $0.firstFrameNanoseconds == nil ? nil : $0.failure }
+            + hls.compactMap { $0.startupNanoseconds == nil ? nil : $0.failure }
+        guard !failures.isEmpty else { return [] }
+        let text = FailureReasons.ranked(failures).prefix(5)
+            .map { "\($0.count): \($0.reason)" }.joined(separator: "; ")
+        return ["\(failures.count) sessions broke after media had come: \(text)"]
+    }
+
+    /// What HLS viewers passed over or made good.
+    var playlistNotes: [String] {
+        func sum(_ value: (HLSRequestCounts) -> Int) -> Int {
+            hls.reduce(0) { $0 + value($1.requests) }
+        }
+        let missing = hls.reduce(0) { $0 + $1.playback.missing }
+        let text = (missing * 10).rounded() / 10
+        return [
+            sum(\.missingSegments) > 0
+                ? "\(sum(\.missingSegments)) times HLS viewers found a segment that no rendition has (EXT-X-GAP); they passed over \(text) s of media (viewers.csv, missing_s)"
+                : nil,
+            sum(\.olderCopies) > 0
+                ? "\(sum(\.olderCopies)) playlists were older than the one before and were kept out; several servers behind one name, or a cache, answer so"
+                : nil,
+            sum(\.badLines) > 0
+                ? "\(sum(\.badLines)) lines of playlists break RFC 8216 and were passed over; millrace validate-hls names them"
+                : nil,
+            sum(\.ignoredRanges) > 0
+                ? "\(sum(\.ignoredRanges)) answers held a whole resource where a byte range was asked for: those bytes are in the figures"
+                : nil,
+        ].compactMap(\.self)
+    }
+}

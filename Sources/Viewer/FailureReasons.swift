@@ -1,0 +1,18 @@
+/// Why viewers failed, so that a thousand of them make a few lines.
+public enum FailureReasons {
+    /// Reasons told apart; the rest is summed up.
+    public static let limit = 20
+
+    /// Each reason with its count, the most frequent first.
+    public static func ranked(_ reasons: [String]) -> [(reason: String, count: Int)] {
+        var counts: [String: Int] = [:]
+        for reason in reasons { counts[reason, default: 0] += 1 }
+        let ranked = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { (reason: $0.key, count: $0.value) }
+        guard ranked.count > limit else { return ranked }
+        let rest = ranked[(limit - 1)...]
+        return ranked.prefix(limit - 1) + [
+            ("\(rest.count) other reasons", rest.reduce(0) { $0 + $1.count })
+        ]
+    }
+}
