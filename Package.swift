@@ -95,7 +95,9 @@ let package = Package(
         module(
             "Sockets", ["CLinux", nioCore, nioPosix, nioEmbedded, nioSSL], tests: nil),
         module("Processes", ["CLinux"], tests: nil),
-        module("HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL], tests: [nioHTTP1]),
+        module(
+            "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
+            tests: [nioHTTP1]),
         module(
             "NetemShell",
             [

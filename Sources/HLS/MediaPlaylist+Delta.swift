@@ -42,7 +42,8 @@ extension MediaPlaylist {
             throw PlaylistError(
                 .cannotMerge,
                 "segments \(Self.sequenceText(delta.mediaSequence)) to \(Self.sequenceText(delta.firstListedSequence &- 1)) are skipped, "
-                    + "but \(Self.sequenceText(mediaSequence)) to \(Self.sequenceText(nextSequence &- 1)) are known")
+                    + "but \(Self.sequenceText(mediaSequence)) to \(Self.sequenceText(nextSequence &- 1)) are known"
+            )
         }
         var merged = delta
         merged.skippedSegments = nil

@@ -92,7 +92,8 @@ struct InspectedPlaylist: Sendable {
             }
             return [
                 Violation(
-                    .durationDiffers, at: "\(location) segment \(MediaPlaylist.sequenceText(sequence))",
+                    .durationDiffers,
+                    at: "\(location) segment \(MediaPlaylist.sequenceText(sequence))",
                     "EXTINF differs by \((difference * 1000).rounded() / 1000) s from the time to the next segment's first frame"
                 )
             ]

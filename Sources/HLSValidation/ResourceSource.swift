@@ -71,7 +71,8 @@ enum ResourceSource: Sendable {
         var information = stat()
         guard stat(target, &information) == 0 else {
             throw FetchError(
-                "there is no \(target); it takes an http:// or https:// URL, a playlist file or a directory")
+                "there is no \(target); it takes an http:// or https:// URL, a playlist file or a directory"
+            )
         }
         guard information.st_mode & S_IFMT == S_IFDIR else { return target }
         var directory = target[...]

@@ -142,7 +142,8 @@ extension HTTPResponseHead {
             let status = Int(start[1]), (100...999).contains(status)
         else {
             throw .init(
-                reason: "the answer is no HTTP/1 response: '\(URIReference.printable(text.prefix(40)))'"
+                reason:
+                    "the answer is no HTTP/1 response: '\(URIReference.printable(text.prefix(40)))'"
             )
         }
         self.status = status

@@ -40,6 +40,10 @@ struct Edge: AsyncParsableCommand {
     var originTimeout = HLSDuration(seconds: 30)
     @Option(
         help: ArgumentHelp(
+            "Time for a whole fetch from the origin.", valueName: "duration"))
+    var fetchTimeout = HLSDuration(seconds: 120)
+    @Option(
+        help: ArgumentHelp(
             "What comes from the origin at most, all connections together.", valueName: "100Mbps"))
     var wanRate: EdgeRate?
     @Option(
@@ -62,6 +66,7 @@ struct Edge: AsyncParsableCommand {
         settings.cacheBytes = cache.bytes
         settings.originConnections = originConnections
         settings.originTimeoutSeconds = originTimeout.seconds
+        settings.fetchSeconds = fetchTimeout.seconds
         settings.congestionControl = congestionControl
         if wanRate != nil || wanDelay != nil {
             settings.wan = .init(

@@ -163,9 +163,10 @@ import Testing
         #expect(media.nextSequence &- media.mediaSequence == 2)
         let merged = try media.merging(delta: media.skipping(1))
         #expect(merged.segments == media.segments)
-        #expect(PlaylistValidator.check(text, at: "x").violations.allSatisfy {
-            $0.rule.severity != .error
-        })
+        #expect(
+            PlaylistValidator.check(text, at: "x").violations.allSatisfy {
+                $0.rule.severity != .error
+            })
     }
 
     /// rfc8216bis, 4.3 and 4.4.2.3 (case 22 of the field).

@@ -33,7 +33,8 @@ import Testing
         let url = try HTTPURL("http://h/")
         jar.take(
             try head(
-                "Set-Cookie: a=1; Max-Age=10", "Set-Cookie: b=2; Expires=Thu, 01 Jan 1970 00:00:05 GMT",
+                "Set-Cookie: a=1; Max-Age=10",
+                "Set-Cookie: b=2; Expires=Thu, 01 Jan 1970 00:00:05 GMT",
                 "Set-Cookie: c=3; Expires=Thu, 01-Jan-70 00:00:05 GMT; Max-Age=100"),
             from: url, now: 0)
         #expect(jar.header(for: url, now: 1) == "a=1; b=2; c=3")
@@ -74,7 +75,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
         ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ])
     func datesAreRead(_ text: String, _ seconds: Int64) {

@@ -50,7 +50,8 @@ private struct Transcript: Equatable {
     static let cases: [Case] = [
         .init(
             name: "length, twice on one connection",
-            text: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+            text:
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
             bodies: ["abc", ""], statuses: [200, 404]),
         .init(
             name: "chunks with extensions and trailers",
@@ -58,7 +59,7 @@ private struct Transcript: Equatable {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n02;x=\"y\"\r\nbc\r\n3 ;e\r\ndef\r\n0\r\nX: y\r\nZ: w\r\n\r\nHTTP/1.1 204 N\r\n\r\n",
             bodies: ["abcdef", ""], statuses: [200, 204]),
         .init(
-            name: "chunked overrules a length", 
+            name: "chunked overrules a length",
             text:
                 "HTTP/1.1 200 OK\r\nContent-Length: 99\r\ntransfer-encoding:  Chunked \r\n\r\nA\r\n0123456789\r\n0\r\n\r\n",
             bodies: ["0123456789"]),
@@ -170,7 +171,8 @@ private struct Transcript: Equatable {
                 var rest = body[...]
                 while !rest.isEmpty {
                     let count = Int.random(in: 1...min(rest.count, 50), using: &random)
-                    wire += Array((String(count, radix: 16) + (count % 3 == 0 ? ";a=b" : "") + end).utf8)
+                    wire += Array(
+                        (String(count, radix: 16) + (count % 3 == 0 ? ";a=b" : "") + end).utf8)
                     wire += rest.prefix(count) + Array(end.utf8)
                     rest = rest.dropFirst(count)
                 }

@@ -25,12 +25,20 @@ import Testing
         #expect(try key("/a.m3u8?_HLS_msn=7") != key("/a.m3u8?_HLS_msn=8"))
         #expect(try key("/a.m3u8?_HLS_msn=7") != key("/a.m3u8?_HLS_msn=7&_HLS_skip=YES"))
         #expect(try key("/a.m3u8?") == "/a.m3u8" && key("/a.m3u8#x") == "/a.m3u8")
+        // Unknown directives, leading zeros and repetitions make no new objects.
+        for same in [
+            "/a.m3u8?_HLS_msn=7&_HLS_x=1", "/a.m3u8?_HLS_msn=007", "/a.m3u8?_HLS_msn=7&_HLS_msn=9",
+            "http://edge:80/a.m3u8?_HLS_msn=7",
+        ] {
+            #expect(try key(same) == key("/a.m3u8?_HLS_msn=7"))
+        }
+        #expect(try EdgeTarget("/a.m3u8?t=2&_HLS_msn=7").group == "/a.m3u8?t=2")
         #expect(try EdgeTarget("/a.m3u8?_HLS_msn=7").isBlocking)
         #expect(try !EdgeTarget("/a.m3u8?_HLS_skip=YES").isBlocking)
         #expect(throws: EdgeTarget.Failure.tooLong) {
             try EdgeTarget("/" + String(repeating: "a", count: EdgeTarget.longest))
         }
-        for bad in ["", "a", "http://x/a", "/a b", "/a\tb", "*"] {
+        for bad in ["", "a", "http:///a", "ftp://x/a", "/a b", "/a\tb", "*"] {
             #expect(throws: EdgeTarget.Failure.self) { try EdgeTarget(bad) }
         }
     }
@@ -156,7 +164,7 @@ import Testing
         #expect(store.received(ByteBuffer(string: "world"), of: object) == nil)
         #expect(object.slice(from: 3, limit: 100).map { String(buffer: $0) } == "lo ")
         #expect(object.slice(from: 6, limit: 2).map { String(buffer: $0) } == "wo")
-        store.finished(object)
+        store.finished(object, at: 0)
         #expect(object.slice(from: 3, limit: 5).map { String(buffer: $0) } == "lo wo")
         guard case .hit = store.look(target, at: 10_999_999_999) else {
             Issue.record("not kept for 10 s")
@@ -185,6 +193,70 @@ import Testing
         #expect(counts.collapsed == 1 && counts.originBytes == 11 && counts.hitRatio == 2.0 / 6)
     }
 
+    /// A playlist as far as segment `next` and some parts of it.
+    private func playlist(_ next: Int, parts: Int = 0) -> ByteBuffer {
+        var text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:\(next - 3)\n"
+        for number in next - 3..<next { text += "#EXTINF:2,\n\(number).ts\n" }
+        for part in 0..<parts { text += "#EXT-X-PART:DURATION=0.5,URI=\"\(next).\(part)\"\n" }
+        return ByteBuffer(string: text)
+    }
+
+    private func answer(
+        _ object: EdgeObject, _ body: ByteBuffer, from store: EdgeStore, at now: Int64
+    ) {
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .ok, headers: ["Cache-Control": "max-age=60"])
+        #expect(store.received(head, of: object, at: now) == nil)
+        #expect(store.received(body, of: object) == nil)
+        store.finished(object, at: now)
+    }
+
+    /// A plain playlist that was kept is not served once a newer one has come, whatever its
+    /// directives; nor is one that was overtaken on its way.
+    @Test func playlistsNeverGoBack() throws {
+        let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20)
+        let plain = try EdgeTarget("/a.m3u8")
+        let blocking = try EdgeTarget("/a.m3u8?_HLS_msn=10&_HLS_part=1")
+        answer(store.look(plain, at: 0).object, playlist(10, parts: 1), from: store, at: 1)
+        guard case .hit = store.look(plain, at: 2) else {
+            Issue.record("not kept")
+            return
+        }
+        answer(store.look(blocking, at: 2).object, playlist(10, parts: 2), from: store, at: 3)
+        guard case .fetch(let late) = store.look(plain, at: 4) else {
+            Issue.record("an older playlist is served")
+            return
+        }
+        // It is under way when news come: those who ask from then on do not join it.
+        answer(
+            store.look(try EdgeTarget("/a.m3u8?_HLS_msn=11"), at: 5).object, playlist(12),
+            from: store, at: 6)
+        guard case .fetch(let own) = store.look(plain, at: 7) else {
+            Issue.record("joined a fetch that may be older")
+            return
+        }
+        answer(late, playlist(11), from: store, at: 8)
+        answer(own, playlist(12), from: store, at: 9)
+        guard case .hit(let kept) = store.look(plain, at: 10) else {
+            Issue.record("not kept")
+            return
+        }
+        #expect(kept === own)
+        // Another playlist is another matter; and the origin's own later word counts.
+        answer(
+            store.look(try EdgeTarget("/b.m3u8"), at: 10).object, playlist(4), from: store, at: 11)
+        guard case .hit = store.look(try EdgeTarget("/b.m3u8"), at: 12) else {
+            Issue.record("not kept")
+            return
+        }
+        let anew = try EdgeTarget("/a.m3u8?_HLS_msn=5")
+        answer(store.look(anew, at: 20).object, playlist(3), from: store, at: 21)
+        guard case .hit = store.look(anew, at: 22) else {
+            Issue.record("a stream that began anew is not kept")
+            return
+        }
+    }
+
     /// An edge that is only a way keeps nothing, whatever the origin allows.
     @Test func aWayKeepsNothing() throws {
         let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20, keeps: false)
@@ -198,7 +270,7 @@ import Testing
                 version: .http1_1, status: .ok, headers: ["Cache-Control": "max-age=10"])
             #expect(store.received(head, of: object, at: 0) == nil)
             #expect(object.head?.lines.contains("max-age=10") == true)
-            store.finished(object)
+            store.finished(object, at: 0)
         }
     }
 

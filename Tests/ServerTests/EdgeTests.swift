@@ -32,6 +32,41 @@ extension EdgeServer {
 
 /// An edge before an origin that does what the test says.
 @Suite(.timeLimit(.minutes(1))) struct EdgeTests {
+    /// Clients that leave free the origin's connections for others.
+    @Test func abandonedFetchesAreGivenUp() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port, { $0.originConnections = 2 }) { edge in
+            var leaving: [HLSPeer]? = try (0..<5).map { _ in try HLSPeer(port: edge.port) }
+            for (number, client) in (leaving ?? []).enumerated() {
+                try await client.ask("/stalled-\(number).ts")
+            }
+            try await eventually("all have asked") {
+                try await edge.counts(.segment).requests == 5
+            }
+            // Both connections are held by answers that never come.
+            for _ in 0..<2 { _ = try await origin.next() }
+            leaving = nil
+            let honest = try HLSPeer(port: edge.port)
+            try await honest.ask("/honest.ts")
+            let (peer, request) = try await origin.next()
+            #expect(request.hasPrefix("GET /honest.ts "))
+            try await peer.answer("here")
+            #expect(try await honest.answer()?.text == "here")
+            #expect(try await edge.status().givenUpFetches == 2)
+        }
+    }
+
+    @Test func fetchesEndInTime() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port, { $0.fetchSeconds = 1 }) { edge in
+            let client = try HLSPeer(port: edge.port)
+            try await client.ask("/slow.ts")
+            _ = try await origin.next()
+            let answer = try #require(try await client.answer())
+            #expect(answer.status == 504 && answer.text.contains("--fetch-timeout"))
+        }
+    }
+
     @Test func manyAskOnceIsFetched() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port) { edge in

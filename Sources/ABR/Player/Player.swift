@@ -396,7 +396,8 @@ public struct Player: Sendable {
 
     /// Segments at the head of the buffer of which nothing, or nothing more, is there.
     private mutating func passGaps() {
-        while !shortfalls.isEmpty, bufferedRungs.count > 0, let lacking = shortfalls[passedSegments],
+        while !shortfalls.isEmpty, bufferedRungs.count > 0,
+            let lacking = shortfalls[passedSegments],
             playedOfFirst >= title.segmentDuration - lacking - Self.tolerance
         {
             shortfalls[passedSegments] = nil

@@ -196,7 +196,8 @@ public struct ReloadValidator: Sendable {
             guard index < after.count, after[index] == part else {
                 return [
                     Violation(
-                        .partChanged, at: "\(location) segment \(Self.text(sequence)) part \(index)",
+                        .partChanged,
+                        at: "\(location) segment \(Self.text(sequence)) part \(index)",
                         index < after.count
                             ? "it was \(part.uri) and is now \(after[index].uri)"
                             : "\(part.uri) was listed and is gone")

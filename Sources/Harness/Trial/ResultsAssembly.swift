@@ -115,7 +115,8 @@ struct ResultsAssembly {
             groups.reduce(0) { $0 + ($1.framesMissing ?? 0) }
             + probed.reduce(0) { $0 + $1.expected - $1.received }
         summary.notes =
-            joinFailureNotes + breakNotes + notes + restartNotes + failoverNotes + encoderNotes + qualityNotes + wire.notes
+            joinFailureNotes + breakNotes + notes + restartNotes + failoverNotes + encoderNotes
+            + qualityNotes + wire.notes
             + frameOrderNote(frames) + negativeDelayNote(groups, probed)
             + adaptiveFrameNotes(probed) + playlistNotes
         decide(&summary, &manifest)

@@ -66,7 +66,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     private func end() {
         isClosing = true
-        current?.object.remove(self)
+        current?.object.remove(self, at: OriginPool.now)
         current = nil
         queue.removeAll()
         context = nil
@@ -231,8 +231,9 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         guard let head = object.head else { return false }
         if !response.hasHead {
             if head.freshness.isPrivate, !response.isOwner {
-                object.remove(self)
-                let own = core.store.fetchAlone(object.target)
+                object.remove(self, at: OriginPool.now)
+                let own = core.store.fetchAlone(
+                    object.target, at: OriginPool.now)
                 response.object = own
                 response.isOwner = true
                 response.disposition = "miss"
@@ -253,7 +254,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
             current = response
             return false
         }
-        object.remove(self)
+        object.remove(self, at: OriginPool.now)
         current = nil
         idleSince = OriginPool.now
         if !response.keepsAlive { closeAfterWriting(context) }

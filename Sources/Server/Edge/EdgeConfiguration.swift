@@ -35,6 +35,8 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     /// Seconds without a byte from the origin until the answer is 504, 1…600. A blocking playlist
     /// reload may take three target durations.
     public var originTimeoutSeconds = 30.0
+    /// Seconds for a whole fetch until the answer is 504, or breaks off, 1…86,400.
+    public var fetchSeconds = 120.0
     /// Seconds after which a client's connection on which nothing is asked is closed, 1…86,400.
     public var keepAliveSeconds = 75.0
     /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
@@ -65,6 +67,9 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         }
         if !(1...600).contains(originTimeoutSeconds) {
             return "the origin's time-out is \(originTimeoutSeconds) s; give 1 s to 600 s"
+        }
+        if !(1...86_400).contains(fetchSeconds) {
+            return "the time-out of a whole fetch is \(fetchSeconds) s; give 1 s to 86,400 s"
         }
         for seconds in [keepAliveSeconds, stalledClientSeconds]
         where !(1...86_400).contains(seconds) {

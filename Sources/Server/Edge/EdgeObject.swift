@@ -32,6 +32,12 @@ final class EdgeObject {
     }
 
     let target: EdgeTarget
+    /// When the origin was asked for it, nanoseconds.
+    let askedAt: Int64
+    /// Of a playlist that is whole.
+    private(set) var position: EdgeVersions.Position?
+    /// Since when nobody waits for it; nil while somebody does.
+    private(set) var abandonedAt: Int64?
     private(set) var state = State.waiting
     private(set) var head: Head?
     /// Bytes of the body that are here.
@@ -39,7 +45,10 @@ final class EdgeObject {
     private var chunks: [(start: Int, bytes: ByteBuffer)] = []
     private var listeners: [ObjectIdentifier: any EdgeListener] = [:]
 
-    init(_ target: EdgeTarget) { self.target = target }
+    init(_ target: EdgeTarget, askedAt: Int64) {
+        self.target = target
+        self.askedAt = askedAt
+    }
 
     /// The body's length, once it is known.
     var length: Int? { state == .whole ? count : head?.contentLength }
@@ -57,8 +66,15 @@ final class EdgeObject {
         return Int(head.freshness.age + Double(max(0, now - head.arrivedAt)) / 1e9)
     }
 
-    func add(_ listener: any EdgeListener) { listeners[ObjectIdentifier(listener)] = listener }
-    func remove(_ listener: any EdgeListener) { listeners[ObjectIdentifier(listener)] = nil }
+    func add(_ listener: any EdgeListener) {
+        listeners[ObjectIdentifier(listener)] = listener
+        abandonedAt = nil
+    }
+
+    func remove(_ listener: any EdgeListener, at now: Int64) {
+        listeners[ObjectIdentifier(listener)] = nil
+        if listeners.isEmpty, !isFinished { abandonedAt = now }
+    }
 
     /// Bytes from `offset` on, at most `limit`; what is shared is not copied.
     func slice(from offset: Int, limit: Int) -> ByteBuffer? {
@@ -100,6 +116,7 @@ final class EdgeObject {
             for chunk in chunks { whole.writeImmutableBuffer(chunk.bytes) }
             chunks = [(first.start, whole)]
         }
+        if target.kind == .playlist, head?.status == .ok { position = .init(body) }
         state = .whole
         tell()
         listeners.removeAll()

@@ -57,6 +57,8 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
     /// Fetches under way, and those of them that wait for a connection.
     public var fetches = 0
     public var queuedFetches = 0
+    /// Fetches given up because nobody waited for them any more.
+    public var givenUpFetches = 0
 
     public init(origin: String) { self.origin = origin }
 

@@ -21,8 +21,11 @@ final class EdgeStore {
 
     private var cache: EdgeCache<EdgeObject>
     private var underWay: [String: EdgeObject] = [:]
+    private var versions = EdgeVersions()
     private let objectLimit: Int
     private let keeps: Bool
+    /// Fetches that nobody waited for any more.
+    private var givenUp = 0
     private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
 
     /// - Parameter keeps: whether any answer is kept.
@@ -36,7 +39,9 @@ final class EdgeStore {
 
     func look(_ target: EdgeTarget, at now: Int64) -> Lookup {
         counts[target.kind, default: .init()].requests += 1
-        if let object = cache.value(for: target.key, at: now) {
+        if let object = cache.value(for: target.key, at: now),
+            !(object.position.map { versions.isOutdated($0, of: target.group) } ?? false)
+        {
             counts[target.kind]!.hits += 1
             return .hit(object)
         }
@@ -45,16 +50,16 @@ final class EdgeStore {
             return .joined(object)
         }
         counts[target.kind]!.misses += 1
-        let object = EdgeObject(target)
+        let object = EdgeObject(target, askedAt: now)
         underWay[target.key] = object
         return .fetch(object)
     }
 
     /// What somebody joined turned out to be for one client alone: a fetch of one's own.
-    func fetchAlone(_ target: EdgeTarget) -> EdgeObject {
+    func fetchAlone(_ target: EdgeTarget, at now: Int64) -> EdgeObject {
         counts[target.kind, default: .init()].collapsed -= 1
         counts[target.kind]!.misses += 1
-        return EdgeObject(target)
+        return EdgeObject(target, askedAt: now)
     }
 
     func countRefused(_ kind: EdgeKind) {
@@ -65,6 +70,8 @@ final class EdgeStore {
     func countSent(_ bytes: Int, _ kind: EdgeKind) {
         counts[kind, default: .init()].clientBytes += bytes
     }
+
+    func countGivenUp() { givenUp += 1 }
 
     func countFailure(_ kind: EdgeKind) { counts[kind, default: .init()].failures += 1 }
 
@@ -99,10 +106,17 @@ final class EdgeStore {
     }
 
     /// The object is whole: it is kept as long as it may be.
-    func finished(_ object: EdgeObject) {
+    func finished(_ object: EdgeObject, at now: Int64) {
         forget(object)
         object.finish()
         guard let head = object.head else { return }
+        if let position = object.position {
+            guard
+                versions.received(
+                    position, of: object.target.group, asked: object.askedAt, at: now)
+            else { return }
+            leaveBehind(object.target.group, at: now)
+        }
         let lifetime =
             head.freshness.lifetime
             ?? EdgeFreshness.standard(
@@ -120,7 +134,15 @@ final class EdgeStore {
         object.fail(failure)
     }
 
-    private func forget(_ object: EdgeObject) {
+    /// Something new of a playlist has come: what was asked for before may be older, so that those
+    /// who come from now on do not join it. Reloads that block wait for news anyway.
+    private func leaveBehind(_ group: String, at now: Int64) {
+        for (key, object) in underWay
+        where object.target.group == group && !object.target.isBlocking { underWay[key] = nil }
+    }
+
+    /// A fetch that nobody waits for any more, or that takes too long.
+    func forget(_ object: EdgeObject) {
         if underWay[object.target.key] === object { underWay[object.target.key] = nil }
     }
 
@@ -139,5 +161,6 @@ final class EdgeStore {
         status.cachedBytes = cache.byteCount
         status.cacheByteLimit = cache.byteLimit
         status.fetches = underWay.count
+        status.givenUpFetches = givenUp
     }
 }

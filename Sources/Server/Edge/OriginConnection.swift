@@ -146,7 +146,7 @@ final class OriginConnection: ChannelInboundHandler {
         case .end:
             self.fetch = nil
             isReused = true
-            pool.store.finished(fetch.object)
+            pool.store.finished(fetch.object, at: OriginPool.now)
             if keepsAlive, !isClosed {
                 pool.released(self)
             } else {
@@ -162,6 +162,16 @@ final class OriginConnection: ChannelInboundHandler {
     var isBusy: Bool { fetch != nil }
 
     func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
+
+    /// Seconds since the fetch began; 0 where it carries none.
+    func fetchAge(at now: Int64) -> Double {
+        fetch.map { Double(now - $0.object.askedAt) / 1e9 } ?? 0
+    }
+
+    /// Seconds since nobody waits for what it carries; nil while somebody does.
+    func abandoned(at now: Int64) -> Double? {
+        fetch?.object.abandonedAt.map { Double(now - $0) / 1e9 }
+    }
 
     func fail(_ failure: EdgeFailure) {
         if let fetch {

@@ -26,6 +26,8 @@ final class OriginPool {
     /// Seconds after which a connection that carries nothing is closed.
     private static let idleSeconds = 60.0
     private static let connectSeconds: Int64 = 5
+    /// Seconds for which a fetch goes on that nobody waits for: a player may come back to it.
+    private static let abandonedSeconds = 1.0
 
     static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
@@ -115,9 +117,21 @@ final class OriginPool {
     // MARK: Connections
 
     func released(_ connection: OriginConnection) {
-        if let next = queue.popFirst() { return connection.carry(next) }
+        if let next = nextQueued() { return connection.carry(next) }
         idle.append(connection)
     }
+
+    /// The first fetch in the queue that somebody still waits for.
+    private func nextQueued() -> EdgeFetch? {
+        while let next = queue.popFirst() {
+            guard next.object.abandonedAt != nil else { return next }
+            store.failed(next.object, Self.abandoned)
+        }
+        return nil
+    }
+
+    private static let abandoned = EdgeFailure(
+        status: .serviceUnavailable, reason: "Nobody waited for it any more; ask again.\n")
 
     func gone(_ connection: OriginConnection) {
         guard all.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
@@ -126,7 +140,7 @@ final class OriginPool {
     }
 
     private func serveQueue() {
-        while connections < configuration.originConnections, let next = queue.popFirst() {
+        while connections < configuration.originConnections, let next = nextQueued() {
             connect(for: next)
         }
     }
@@ -135,7 +149,18 @@ final class OriginPool {
     func sweep(at now: Int64) {
         for connection in Array(all.values) {
             let silence = connection.silence(at: now)
-            if connection.isBusy {
+            if let seconds = connection.abandoned(at: now), seconds >= Self.abandonedSeconds {
+                store.countGivenUp()
+                connection.fail(Self.abandoned)
+            } else if connection.fetchAge(at: now) > configuration.fetchSeconds {
+                connection.fail(
+                    EdgeFailure(
+                        status: .gatewayTimeout,
+                        reason:
+                            "The origin http://\(origin.authority) has not sent the whole within "
+                            + "\(Int(configuration.fetchSeconds)) s; look at its load, or give a "
+                            + "longer --fetch-timeout.\n"))
+            } else if connection.isBusy {
                 guard silence > configuration.originTimeoutSeconds else { continue }
                 connection.fail(
                     EdgeFailure(

@@ -53,7 +53,8 @@ extension HLSLoop {
             status: head.status, head: head.statusText, body: connection.kept,
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: viewer.milliseconds(connection.requestedAt),
-            firstByte: viewer.milliseconds(firstByteAt), retryAfter: head.retryAfter(now: Self.realSeconds()))
+            firstByte: viewer.milliseconds(firstByteAt),
+            retryAfter: head.retryAfter(now: Self.realSeconds()))
         viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
     }
 

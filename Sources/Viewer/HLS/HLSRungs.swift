@@ -50,7 +50,7 @@ struct HLSRung {
                 url: url, bitrate: max(1, Double(bits) / 1000), isBitrateKnown: bits > 0,
                 height: variant.resolution?.height ?? 0)
         }
-        rungs.sort { 
+        rungs.sort {
             ($0.bitrate, $0.height, $0.url.description)
                 < ($1.bitrate, $1.height, $1.url.description)
         }

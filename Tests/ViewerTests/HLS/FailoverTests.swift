@@ -26,7 +26,9 @@ import Testing
         origin.play(&session, until: 40_000)
         #expect(origin.ended == nil && session.counts.failovers == 2)
         #expect(session.player?.account.stalls == 0)
-        let hosts = origin.log.map { ($0.time, $0.request.address.hasPrefix("http://h/") ? "h" : "i") }
+        let hosts = origin.log.map {
+            ($0.time, $0.request.address.hasPrefix("http://h/") ? "h" : "i")
+        }
         let away = try #require(hosts.first { $0.1 == "i" }).0
         let back = try #require(hosts.last { $0.1 == "i" }).0
         // hls.js tries again after a second, and goes on elsewhere at once.

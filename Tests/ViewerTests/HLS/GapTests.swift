@@ -104,7 +104,8 @@ import Testing
             case .playlist:
                 let text = HLSSessionTests.live(time + 20_000)
                 return .init(
-                    body: text.replacing("#EXTINF:2.0,\n12.ts", with: "#EXT-X-GAP\n#EXTINF:2.0,\n12.ts"))
+                    body: text.replacing(
+                        "#EXTINF:2.0,\n12.ts", with: "#EXT-X-GAP\n#EXTINF:2.0,\n12.ts"))
             default: return .init(bytes: HLSSessionTests.bytes(request))
             }
         }
@@ -195,7 +196,10 @@ import Testing
         let missing = names.map { gaps[$0] ?? [] }.reduce(Set(0..<count)) {
             $0.intersection($1)
         }
-        #expect(origin.ended != nil, "seed \(seed) \(algorithm) \(session.nextTimer) \(session.wanted as Any) \(session.player?.bufferLevel ?? 0) \(session.inFlight)")
+        #expect(
+            origin.ended != nil,
+            "seed \(seed) \(algorithm) \(session.nextTimer) \(session.wanted as Any) \(session.player?.bufferLevel ?? 0) \(session.inFlight)"
+        )
         #expect(session.counts.missingSegments == missing.count, "seed \(seed)")
         for (_, request) in origin.log where request.purpose == .segment {
             let number = Int(request.url.path.split(separator: "/").last?.dropLast(3) ?? "") ?? -1
