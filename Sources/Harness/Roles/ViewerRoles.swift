@@ -1,3 +1,4 @@
+public import Sockets
 public import Viewer
 
 /// Load viewers as a child process.
@@ -27,6 +28,7 @@ public final class ProbeRole: WorkerRole {
         public var specs: [ViewerSpec]
         public var congestionControl: String?
         public var links: [ViewerLink]
+        public var trust = TLSTrust()
     }
 
     public static let name = "probes"
@@ -35,7 +37,7 @@ public final class ProbeRole: WorkerRole {
     public init(_ config: Config) throws {
         pool = try ProbePool(
             config.specs, congestionControl: config.congestionControl,
-            links: config.links)
+            links: config.links, trust: config.trust)
     }
 
     public var ready: Empty { Empty() }

@@ -1,4 +1,5 @@
 public import Processes
+public import Sockets
 public import SimulationKernel
 
 /// One load test, as data: what is driven, by whom, for how long, and what must hold.
@@ -66,6 +67,8 @@ public struct StackSpec: Codable, Sendable, Hashable {
     public var uplink: Bitrate?
     /// How often a server that ends in mid-run is started again; embedded only.
     public var restarts = 0
+    /// Whom generators trust with https and rtmps; external only.
+    public var tls: TLSTrust?
 }
 
 extension Scenario {

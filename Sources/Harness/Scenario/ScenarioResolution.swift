@@ -1,6 +1,7 @@
 import Netem
 import Processes
 import SimulationKernel
+import Sockets
 
 extension Scenario {
     /// Builds the typed scenario from a checked tree.
@@ -40,7 +41,10 @@ extension StackSpec {
             hls: hls ?? (packages ? .standard(of: driver) : nil), hlsURL: object.text("hls_url"),
             edges: object.object("edges").map(EdgeSpec.init),
             uplink: object.number("uplink").map { Bitrate(bitsPerSecond: Int($0)) },
-            restarts: object.integer("restarts")!)
+            restarts: object.integer("restarts")!,
+            tls: object.object("tls").map {
+                TLSTrust(authorities: $0.text("ca"), verifies: $0.boolean("verify")!)
+            })
     }
 }
 

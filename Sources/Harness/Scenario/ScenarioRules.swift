@@ -1,6 +1,7 @@
 import Foundation
 import NetemShell
 import SimulationKernel
+import Sockets
 
 /// Checks that span several keys of a scenario.
 enum ScenarioRules {
@@ -15,6 +16,23 @@ enum ScenarioRules {
         ThresholdRules.check(scenario, reader: &reader)
     }
 
+    private static func checkTLS(_ stack: StackSpec, reader: inout ScenarioReader) {
+        guard let tls = stack.tls else { return }
+        if stack.driver != .external {
+            reader.report(
+                at: "stack.tls", "tls belongs to driver: external; remove it or change the driver")
+        }
+        guard let authorities = tls.authorities else { return }
+        if !tls.verifies {
+            reader.report(at: "stack.tls.ca", "with verify: false no authority counts; remove one")
+        }
+        do {
+            _ = try tls.context()
+        } catch {
+            reader.report(at: "stack.tls.ca", "\(error); give a PEM file, not '\(authorities)'")
+        }
+    }
+
     private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
         let stack = scenario.stack
         if stack.driver == .external, stack.url == nil {
@@ -25,6 +43,7 @@ enum ScenarioRules {
                 at: stack.url != nil ? "stack.url" : "stack.http_url",
                 "url and http_url belong to driver: external; remove them or change the driver")
         }
+        checkTLS(stack, reader: &reader)
         if !(128...65_536).contains(stack.outChunkSize) {
             reader.report(at: "stack.out_chunk_size", "out_chunk_size must be 128B to 65536B")
         }

@@ -46,15 +46,19 @@ enum ScenarioSpec {
         .standard(
             "out_chunk_size", .quantity(.byteCount, allowsZero: false), "4096B",
             "RTMP chunk size the server sends with."),
-        .optional("url", .text(.url(["rtmp"])), "rtmp://host:port/app of an external server."),
-        .optional("http_url", .text(.url(["http"])), "Base URL of HTTP-FLV, external only."),
+        .optional("url", .text(.url(["rtmp", "rtmps"])),
+            "rtmp://host:port/app (or rtmps://) of an external server."),
+        .optional(
+            "http_url", .text(.url(["http", "https"])), "Base URL of HTTP-FLV, external only."),
         .standard("keys", .list(.text(.streamName), minimum: 0), "[]", "Keys that may publish."),
         .optional(
             "hls", .object(hls),
             "HLS of the embedded stack or nginx-rtmp; with its defaults where viewers play it."),
         .optional(
-            "hls_url", .text(.url(["http"])),
+            "hls_url", .text(.url(["http", "https"])),
             "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
+        .optional(
+            "tls", .object(tls), "Whom generators trust with https and rtmps, external only."),
         .optional("edges", .object(edges), "HLS caches before the embedded stack."),
         .optional(
             "uplink", .quantity(.bitrate, allowsZero: false),
@@ -62,6 +66,14 @@ enum ScenarioSpec {
         .standard(
             "restarts", .integer(0...100), "0",
             "How often an embedded server that ends is started again; then its end fails the run."),
+    ])
+
+    static let tls = ObjectSpec(fields: [
+        .optional(
+            "ca", .text(.nonEmpty),
+            "PEM file of the authorities to trust, instead of the system's."),
+        .standard(
+            "verify", .boolean, "true", "Whether certificates are verified at all."),
     ])
 
     static let hls = ObjectSpec(fields: [

@@ -1,6 +1,6 @@
 public import Processes
 import Foundation
-import Sockets
+public import Sockets
 
 /// A server that somebody else runs, given by URL.
 public struct ExternalDriver: StackDriver {
@@ -8,28 +8,33 @@ public struct ExternalDriver: StackDriver {
     public let endpoints: StackEndpoints
 
     /// - Parameters:
-    ///   - url: `rtmp://host[:port]/application`; port 1935 where none is given.
+    ///   - url: `rtmp://host[:port]/application`, or `rtmps://…`; port 1935 or 443 where none is given.
     ///   - httpURL: base URL of the HTTP-FLV streams.
     ///   - hlsURL: of multivariant playlists, with `{stream}`.
+    ///   - trust: for https and rtmps.
     public init(
-        url: String, httpURL: String?, hlsURL: String? = nil
+        url: String, httpURL: String?, hlsURL: String? = nil, trust: TLSTrust = TLSTrust()
     ) throws(StackError) {
-        guard let parts = URLComponents(string: url), parts.scheme == "rtmp",
-            let host = parts.host, !host.isEmpty
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme,
+            ["rtmp", "rtmps"].contains(scheme), let host = parts.host, !host.isEmpty
         else {
             throw StackError(
-                driver: "external", message: "'\(url)' is not rtmp://host[:port]/application")
+                driver: "external", message: "'\(url)' is not rtmp[s]://host[:port]/application")
         }
         let application = parts.path.split(separator: "/").joined(separator: "/")
         guard !application.isEmpty else {
             throw StackError(
                 driver: "external", message: "'\(url)' lacks the application, such as /live")
         }
-        endpoints = StackEndpoints(
+        var endpoints = StackEndpoints(
             rtmpHost: host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")),
-            rtmpPort: parts.port ?? 1935, application: application,
+            rtmpPort: parts.port ?? (scheme == "rtmps" ? 443 : 1935),
+            application: application,
             httpFLVBase: httpURL.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 },
             hlsURL: hlsURL)
+        endpoints.isSecure = scheme == "rtmps"
+        endpoints.trust = trust
+        self.endpoints = endpoints
     }
 
     public func start() async throws(StackError) -> StackEndpoints {

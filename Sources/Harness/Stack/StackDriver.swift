@@ -1,4 +1,5 @@
 public import Processes
+public import Sockets
 
 /// Where a running stack takes and gives streams.
 public struct StackEndpoints: Codable, Sendable, Hashable {
@@ -13,6 +14,10 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
     public var httpFLVBase: String?
     /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.
     public var hlsURL: String?
+    /// RTMP goes over TLS.
+    public var isSecure = false
+    /// Whom generators trust with https and rtmps.
+    public var trust = TLSTrust()
     /// The same through each edge.
     public var edgeURLs: [String] = []
 

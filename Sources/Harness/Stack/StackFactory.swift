@@ -1,6 +1,7 @@
 import HLS
 import Processes
 import Server
+import Sockets
 
 extension HLSConfiguration {
     init(_ spec: HLSSpec) {
@@ -52,7 +53,8 @@ extension StackSpec {
             options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
             return NginxRTMPDriver(options, onStatus: onStatus)
         case .external:
-            return try ExternalDriver(url: url ?? "", httpURL: httpURL, hlsURL: hlsURL)
+            return try ExternalDriver(
+                url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust())
         }
     }
 }

@@ -63,7 +63,7 @@ final class CaptureStage: Sendable {
     /// What stands for the stream is no part of a URL.
     private static func port(of base: String) -> UInt16 {
         let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
-        return UInt16(clamping: url?.port ?? 80)
+        return UInt16(clamping: url?.port ?? (url?.scheme == "https" ? 443 : 80))
     }
 
     /// By the folder that holds a rendition's files, for what is asked for before its playlist lists

@@ -188,8 +188,16 @@ extension StackEndpoints {
             + "/\(publisher.streamKey)"
     }
 
+    /// What of the stack the capture cannot look into.
+    var encryptedParts: [String] {
+        [
+            isSecure ? "RTMP" : nil, httpFLVBase?.hasPrefix("https://") ?? false ? "HTTP-FLV" : nil,
+            hlsURL?.hasPrefix("https://") ?? false ? "HLS" : nil,
+        ].compactMap(\.self)
+    }
+
     private func base(_ application: String) -> String {
         let host = rtmpHost.contains(":") ? "[\(rtmpHost)]" : rtmpHost
-        return "rtmp://\(host):\(rtmpPort)/\(application)"
+        return "\(isSecure ? "rtmps" : "rtmp")://\(host):\(rtmpPort)/\(application)"
     }
 }

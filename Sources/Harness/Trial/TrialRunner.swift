@@ -163,6 +163,11 @@ public actor TrialRunner {
         notes += scenario.unsupportedSettings.map {
             "\(scenario.stack.driver.rawValue) cannot honour \($0)"
         }
+        if !endpoints.encryptedParts.isEmpty {
+            notes.append(
+                "\(endpoints.encryptedParts.joined(separator: ", ")) goes over TLS: the capture counts bytes by port, and sees no renditions, frames or delays in it"
+            )
+        }
         try await startCapture(endpoints)
         try await startPublishers(endpoints, congestionControl)
         try await startEncoders()
@@ -232,6 +237,7 @@ public actor TrialRunner {
             var config = PublisherRole.Config(
                 specs: plan.publishSpecs(process, endpoints), options: .init())
             config.options.congestionControl = congestionControl
+            config.options.trust = endpoints.trust
             let name = process.name
             publishers.append(
                 try RoleHandle(
@@ -252,6 +258,7 @@ public actor TrialRunner {
                 var config = LoadViewerRole.Config(specs: specs, options: .init())
                 config.options.congestionControl = congestionControl
                 config.options.links = plan.socketLinks
+                config.options.trust = endpoints.trust
                 load.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
@@ -260,7 +267,7 @@ public actor TrialRunner {
             case .probes:
                 let config = ProbeRole.Config(
                     specs: specs, congestionControl: congestionControl,
-                    links: plan.socketLinks)
+                    links: plan.socketLinks, trust: endpoints.trust)
                 probes.append(
                     try RoleHandle(
                         name: name, logDirectory: writer.partialPath, cpus: process.cpus,
@@ -272,6 +279,7 @@ public actor TrialRunner {
                     specs: plan.hlsSpecs(process, endpoints), options: .init())
                 config.options.congestionControl = congestionControl
                 config.options.links = plan.socketLinks
+                config.options.trust = endpoints.trust
                 let handle = try RoleHandle<HLSViewerRole>(
                     name: name, logDirectory: writer.partialPath, cpus: process.cpus,
                     networkNamespace: namespace(of: process), config: config
