@@ -1,3 +1,5 @@
+import Media
+
 /// Walks an HTTP-FLV response without keeping media: HTTP head, FLV header, tags.
 struct FLVTagCounter {
     private(set) var videoBytes = 0
@@ -32,19 +34,26 @@ struct FLVTagCounter {
                 offset += length
                 state = .fileHeader
             case .fileHeader:
-                guard left >= 13 else { return offset }
+                guard left >= 9 else { return offset }
                 guard bytes[offset] == 0x46, bytes[offset + 1] == 0x4C, bytes[offset + 2] == 0x56
                 else {
                     throw ViewerError(description: "the response is not FLV (chunked framing?)")
                 }
-                offset += 13
-                state = .tagHeader
+                // A header may be longer than we know; PreviousTagSize0 follows it.
+                let length = bytes[offset + 5..<offset + 9].reduce(0) { $0 << 8 | Int($1) }
+                guard (9...FLVReader.maximumHeaderSize).contains(length) else {
+                    throw ViewerError(
+                        description: "the FLV header claims \(length) bytes; it has 9")
+                }
+                state = .skip(length + 4)
             case .tagHeader:
                 guard left >= 11 else { return offset }
                 let size =
                     Int(bytes[offset + 1]) << 16 | Int(bytes[offset + 2]) << 8
                     | Int(bytes[offset + 3])
-                state = size == 0 ? .skip(4) : .payload(type: bytes[offset] & 0x1F, left: size)
+                // A filtered tag is encrypted: nobody counts it as media.
+                let type = bytes[offset] & 0x20 == 0 ? bytes[offset] & 0x1F : 0
+                state = size == 0 ? .skip(4) : .payload(type: type, left: size)
                 offset += 11
             case .payload(let type, let size):
                 let part = min(size, left)
