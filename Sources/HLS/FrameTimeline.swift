@@ -55,7 +55,7 @@ public struct FrameTimeline: Sendable {
     private static let frameLimit = 512
     /// Frames that wait for the first two that agree.
     private static let beginningLimit = 64
-    private static let byteLimit = 4 << 20
+    private static let byteLimit = 2 << 20
 
     public init() {}
 

@@ -10,7 +10,7 @@ extension Segmenter {
         guard frame.kind == clockKind else {
             // Sound goes on without pictures: segments must not wait for them, nor for their bytes.
             let isLate = time - (lastTime[clockKind] ?? time) > 90_000
-            guard isLate || segment.cost > configuration.segmentByteLimit, elapsed > 0,
+            guard isLate || segment.cost > segmentByteLimit, elapsed > 0,
                 mustCut(elapsed, segment)
             else { return false }
             return try cutSegment(
@@ -45,7 +45,7 @@ extension Segmenter {
 
     /// Whether one more frame would break the target duration or a limit.
     private func mustCut(_ elapsed: Int64, _ segment: OpenSegment) -> Bool {
-        if segment.cost > configuration.segmentByteLimit { return elapsed > 0 }
+        if segment.cost > segmentByteLimit { return elapsed > 0 }
         guard targetDuration != nil else {
             return elapsed >= Int64(configuration.firstSegmentLimit * 90_000)
         }

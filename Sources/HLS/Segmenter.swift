@@ -96,6 +96,11 @@ public struct Segmenter: Sendable {
         self.clock = clock
     }
 
+    /// What one segment may cost: a part of what all of them may, where that is little.
+    var segmentByteLimit: Int {
+        min(configuration.segmentByteLimit, max(256 << 10, totalByteLimit / 4))
+    }
+
     var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
     var clockKind: CodedFrame.Kind { tracks.video == nil ? .audio : .video }
 
@@ -161,7 +166,7 @@ public struct Segmenter: Sendable {
             }
         }
         // Only frames of one moment can fill it so far: a segment needs a duration.
-        if let segment = open, segment.cost > configuration.segmentByteLimit,
+        if let segment = open, segment.cost > segmentByteLimit,
             frame.decodeTime <= segment.start, segment.parts.isEmpty
         {
             giveUpOpen()

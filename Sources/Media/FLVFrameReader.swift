@@ -133,10 +133,13 @@ public struct FLVFrameReader: Sendable {
             return Int64(timestamp)
         }
         let step = Int32(bitPattern: timestamp &- last.raw)
-        var time = last.time + Int64(step)
+        let sum = last.time + Int64(step)
+        // Jitter about the beginning.
+        if sum < 0, sum > -1_000 { return 0 }
         // fMP4 has no negative decode time, and ticks have an end: the line begins anew there.
-        if time < 0 || time > Self.longestLine { time = Int64(timestamp) }
-        let isNear = abs(Int64(step)) <= Self.nearStep
+        let isOff = sum < 0 || sum > Self.longestLine
+        let time = isOff ? Int64(timestamp) : sum
+        let isNear = !isOff && abs(Int64(step)) <= Self.nearStep
         let isFollowed =
             candidate.map { abs(Int64(Int32(bitPattern: timestamp &- $0))) <= Self.nearStep }
             ?? false

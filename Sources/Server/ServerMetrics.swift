@@ -18,7 +18,9 @@ enum ServerMetrics {
             usage.map { (label("of", $0.name), $0.limit) })
         metric(
             "refused_total", "counter", "What was refused, by the limit that bit.",
-            status.refused.sorted { $0.key < $1.key }.map { (label("limit", $0.key), $0.value) })
+            Admissions.Limit.allCases.map {
+                (label("limit", $0.rawValue), status.refused[$0.rawValue] ?? 0)
+            })
         metric(
             "left_out_messages_total", "counter",
             "Media messages on a message stream on which nothing is published, or too long to be kept.",

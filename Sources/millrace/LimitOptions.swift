@@ -19,7 +19,7 @@ struct LimitOptions: ParsableArguments {
     var maxPlayers = ServerLimits().players
     @Option(
         help:
-            "Streams that HLS keeps, those included that ended a minute ago; beyond it the oldest of those go."
+            "Streams that HLS keeps, those included that ended a minute ago; beyond it those go first."
     )
     var maxStreams = ServerLimits().streams
     @Option(

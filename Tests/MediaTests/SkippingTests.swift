@@ -103,6 +103,37 @@ import Testing
         #expect { try FileSource(flv: locked) } throws: { "\($0)".contains("encrypted") }
     }
 
+    /// One timestamp anywhere, wraps included, does not move what comes after it.
+    @Test(arguments: [3_000, 0xFFFF_FF00, 0x8000_0000] as [UInt32])
+    func oneTimestampDoesNotMoveTheLine(start: UInt32) throws {
+        let tags = try Self.tags(60)
+        func times(_ stray: UInt32?) throws -> [Int64] {
+            var reader = FLVFrameReader()
+            var times: [Int64] = []
+            for (index, tag) in tags.enumerated() {
+                var timestamp = tag.timestamp &+ start
+                if index == 30, let stray { timestamp = stray }
+                if let frame = try reader.read(tag.type, timestamp: timestamp, payload: tag.payload)
+                {
+                    times.append(frame.decodeTime)
+                }
+            }
+            return times
+        }
+        let control = try times(nil)
+        for offset in [
+            0, 1, 999, 5_000, 20_000, 0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_F000,
+            0xFFFF_FFF0, 0x1234_5678,
+        ] as [UInt32] {
+            for stray in [offset, start &+ offset] {
+                var found = try times(stray)
+                #expect(found.count == control.count)
+                found[28] = control[28]
+                #expect(found == control, "start \(start), stray \(stray)")
+            }
+        }
+    }
+
     private static func segment() throws -> (tracks: MediaTracks, frames: [CodedFrame]) {
         var reader = FLVFrameReader()
         var frames: [CodedFrame] = []
