@@ -12,6 +12,11 @@ struct OpenSegment: Sendable {
     /// Frames of that part.
     private(set) var pending: [CodedFrame] = []
     private(set) var byteCount = 0
+    private var frameCount = 0
+    /// Bytes of memory that a frame takes beside its own: ever so many of one byte are not free.
+    static let frameOverhead = 256
+    /// What the segment costs.
+    var cost: Int { byteCount + frameCount * Self.frameOverhead }
     /// Finished pieces; each is a part where parts are offered.
     private(set) var pieces: [ByteBuffer] = []
     var parts: [MediaPlaylist.Part] = []
@@ -35,6 +40,7 @@ struct OpenSegment: Sendable {
         lastIndex[frame.kind] = pending.count
         pending.append(frame)
         byteCount += frame.payload.readableBytes
+        frameCount += 1
     }
 
     mutating func endLast(_ kind: CodedFrame.Kind, at time: Int64) {

@@ -65,19 +65,21 @@ struct SegmentStore: Sendable {
         segments.append(segment)
         mediaClock += segment.duration
         listedDuration += segment.duration
+        listedBytes += segment.byteCount
     }
 
-    /// Takes the oldest segments out of the playlist until no more than `window` ticks remain;
-    /// returns them. At least three stay.
-    mutating func slide(window: Int64, byteLimit: Int) -> [StoredSegment] {
+    /// Takes the oldest segments out of the playlist until no more than `window` ticks, `byteLimit`
+    /// bytes and `limit` segments remain; returns them. At least three stay.
+    mutating func slide(window: Int64, byteLimit: Int, limit: Int) -> [StoredSegment] {
         longestPlaylist = max(longestPlaylist, listedDuration)
         var removed: [StoredSegment] = []
         while segments.count > 3,
             listedDuration - segments[0].duration >= window || listedBytes > byteLimit
+                || segments.count > limit
         {
             removed.append(retireFirst())
         }
-        expire(byteLimit: byteLimit)
+        expire(byteLimit: byteLimit, limit: 2 * limit)
         return removed
     }
 
@@ -89,20 +91,24 @@ struct SegmentStore: Sendable {
         return removed
     }
 
-    private var listedBytes: Int { segments.reduce(0) { $0 + $1.byteCount } }
+    /// Bytes of the segments listed.
+    private var listedBytes = 0
 
     private mutating func retireFirst() -> StoredSegment {
         let segment = segments.removeFirst()
         listedDuration -= segment.duration
+        listedBytes -= segment.byteCount
         let expiry = mediaClock + segment.duration + longestPlaylist
         retired.append(Retired(segment: segment, expiry: expiry))
         return segment
     }
 
-    private mutating func expire(byteLimit: Int) {
+    private mutating func expire(byteLimit: Int, limit: Int) {
         var count = 0
         for old in retired {
-            guard old.expiry <= mediaClock || byteCount > byteLimit else { break }
+            guard
+                old.expiry <= mediaClock || byteCount > byteLimit || retired.count - count > limit
+            else { break }
             drop(old.segment)
             count += 1
         }

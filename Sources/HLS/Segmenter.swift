@@ -29,6 +29,8 @@ public struct Segmenter: Sendable {
         public var droppedFrames = 0
         /// Parts longer than PART-TARGET, because a frame came late.
         public var longParts = 0
+        /// Segments given up: too short to be listed, or over the byte limit without a duration.
+        public var droppedSegments = 0
 
         public init() {}
     }
@@ -42,36 +44,41 @@ public struct Segmenter: Sendable {
     /// Media sequence number of the segment that is being made.
     public private(set) var nextSequence = 0
     public private(set) var isFinished = false
-    public private(set) var counts = Counts()
+    public internal(set) var counts = Counts()
     /// EXT-X-TARGETDURATION; nil before the first segment.
-    public private(set) var targetDuration: Int?
+    public internal(set) var targetDuration: Int?
     /// Ticks; nil before the first segment, and always without low-latency HLS.
-    private(set) var partTarget: Int64?
+    var partTarget: Int64?
     /// Whether the playlist has parts and blocking reloads.
     public var isLowLatency: Bool { partTarget != nil }
     private(set) var store = SegmentStore()
     private(set) var discontinuitySequence: Int
-    private(set) var open: OpenSegment?
+    var open: OpenSegment?
     var bandwidth = BandwidthMeter()
 
     private var muxer: SegmentMuxer?
     private(set) var map: MediaPlaylist.InitializationSection?
     private var mapCount = 0
-    private var nextIsDiscontinuity = false
+    var nextIsDiscontinuity = false
     private var hasBegun = false
-    private var isFirstOfEpoch = true
+    private var isFinishing = false
+    /// Bytes that all segments may have; less than configured where many streams share a memory.
+    public var totalByteLimit: Int
+    var isFirstOfEpoch = true
     /// Wall-clock milliseconds less media milliseconds of this epoch.
     private var dateOffset: Int64?
     private var lastDate: Int64 = .min
-    private var lastTime: [CodedFrame.Kind: Int64] = [:]
-    private var lastKeyTime: Int64?
+    var lastTime: [CodedFrame.Kind: Int64] = [:]
+    var lastKeyTime: Int64?
     /// Ticks of the longest group of pictures of this epoch.
-    private var longestGroup: Int64 = 0
-    private(set) var cadence = FrameCadence()
+    var longestGroup: Int64 = 0
+    var cadence = FrameCadence()
 
     /// Timestamps that go back further, or forward further, are a discontinuity; ticks.
     static let backwardLimit: Int64 = 90_000
     static let forwardLimit: Int64 = 10 * 90_000
+    /// Ticks that a segment before a discontinuity must have to be listed.
+    static let shortestSegment: Int64 = 9_000
 
     /// - Parameters:
     ///   - token: letters, digits and `_`; another one for each start of a server.
@@ -84,27 +91,56 @@ public struct Segmenter: Sendable {
     ) {
         discontinuitySequence = firstDiscontinuity
         self.configuration = configuration
+        totalByteLimit = configuration.totalByteLimit
         self.token = token
         self.clock = clock
     }
 
-    private var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
-    private var clockKind: CodedFrame.Kind { tracks.video == nil ? .audio : .video }
+    /// What one segment may cost: a part of what all of them may, where that is little.
+    var segmentByteLimit: Int {
+        min(configuration.segmentByteLimit, max(256 << 10, totalByteLimit / 4))
+    }
+
+    var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
+    var clockKind: CodedFrame.Kind { tracks.video == nil ? .audio : .video }
 
     /// Whether the next frame begins an epoch, which takes its date from `append`'s argument.
     public var needsDate: Bool { dateOffset == nil }
 
     /// The configurations of what comes next. Other ones than before are a discontinuity.
-    public mutating func setTracks(_ new: MediaTracks) {
+    ///
+    /// A track that the container cannot say is left out, and `trackProblem` says why.
+    public mutating func setTracks(_ offered: MediaTracks) {
+        let new = usable(offered)
         guard new != tracks, !new.isEmpty else { return }
         if muxer != nil {
             interrupt()
         } else if tracks.video != new.video {
             // Nothing of it has been offered yet.
-            counts.droppedFrames += open?.pending.count ?? 0
-            open = nil
+            giveUpOpen()
         }
         tracks = new
+    }
+
+    /// Why a track is left out; nil where none is.
+    public private(set) var trackProblem: String?
+
+    private mutating func usable(_ offered: MediaTracks) -> MediaTracks {
+        var tracks = offered
+        trackProblem = nil
+        guard configuration.container == .ts, let audio = tracks.audio else { return tracks }
+        do {
+            _ = try ADTSHeader(config: audio, payloadLength: 0)
+        } catch {
+            tracks.audio = nil
+            trackProblem = "the sound is left out: \((error as? MediaError)?.message ?? "\(error)")"
+        }
+        return tracks
+    }
+
+    /// Whether frames of a kind have a track here.
+    public func takes(_ kind: CodedFrame.Kind) -> Bool {
+        kind == .video ? tracks.video != nil : tracks.audio != nil
     }
 
     /// Takes the next frame, in the order of arrival.
@@ -114,17 +150,27 @@ public struct Segmenter: Sendable {
     public mutating func append(
         _ frame: CodedFrame, date: ProgramDateTime
     ) throws -> Bool {
-        guard !tracks.isEmpty else { return false }
+        guard takes(frame.kind) else {
+            counts.droppedFrames += 1
+            return false
+        }
         var frame = frame
         var changed = false
-        if let last = lastTime[frame.kind], open != nil {
+        if let last = lastTime[frame.kind] ?? lastTime[clockKind], open != nil {
             let step = frame.decodeTime - last
             if step < -Self.backwardLimit || step > Self.forwardLimit {
                 changed = open?.pieces.isEmpty == false || (open?.pending.isEmpty == false)
                 interrupt()
-            } else if step < 0 {
+            } else if step < 0, lastTime[frame.kind] != nil {
                 frame.decodeTime = last
             }
+        }
+        // Only frames of one moment can fill it so far: a segment needs a duration.
+        if let segment = open, segment.cost > segmentByteLimit,
+            frame.decodeTime <= segment.start, segment.parts.isEmpty
+        {
+            giveUpOpen()
+            nextIsDiscontinuity = nextIsDiscontinuity || !store.segments.isEmpty
         }
         guard open != nil || frame.kind == clockKind && frame.isKeyFrame else {
             counts.droppedFrames += 1
@@ -171,71 +217,8 @@ public struct Segmenter: Sendable {
         nextIsDiscontinuity = true
     }
 
-    /// Ends the segment or the part before `frame` where it is time.
-    private mutating func cut(before frame: CodedFrame) throws -> Bool {
-        guard let segment = open else { return false }
-        let time = frame.decodeTime
-        let elapsed = time - segment.start
-        guard frame.kind == clockKind else {
-            // Sound goes on without pictures: segments must not wait for them.
-            guard time - (lastTime[clockKind] ?? time) > 90_000, mustCut(elapsed, segment) else {
-                return false
-            }
-            let limit = targetDuration.map { segment.start + Self.longestSegment($0) - 1 }
-            return try cutSegment(at: min(time, limit ?? time), isIndependent: false)
-        }
-        if frame.isKeyFrame {
-            longestGroup = max(longestGroup, time - (lastKeyTime ?? segment.start))
-            lastKeyTime = time
-        }
-        if frame.isKeyFrame, isDue(elapsed, time, segment) {
-            return try cutSegment(at: time, isIndependent: true)
-        }
-        if mustCut(elapsed, segment) {
-            return try cutSegment(at: time, isIndependent: frame.isKeyFrame)
-        }
-        guard let partTarget, time + cadence.ticks - segment.partStart > partTarget,
-            time > segment.partStart
-        else { return false }
-        return try closePart(at: time)
-    }
-
-    /// A key frame may come so many ticks early.
-    private var tolerance: Int64 { min(9_000, segmentTicks / 20) }
-
-    private func isDue(_ elapsed: Int64, _ time: Int64, _ segment: OpenSegment) -> Bool {
-        if isFirstOfEpoch {
-            let boundary = (segment.start + tolerance) / segmentTicks * segmentTicks + segmentTicks
-            return time >= boundary - tolerance
-        }
-        return elapsed >= segmentTicks - tolerance
-    }
-
-    /// Whether one more frame would break the target duration or a limit.
-    private func mustCut(_ elapsed: Int64, _ segment: OpenSegment) -> Bool {
-        if segment.byteCount > configuration.segmentByteLimit { return true }
-        guard let targetDuration else {
-            return elapsed >= Int64(configuration.firstSegmentLimit * 90_000)
-        }
-        return elapsed + cadence.ticks >= Self.longestSegment(targetDuration)
-    }
-
-    /// Ticks that a segment must stay below, so that its duration, rounded, is the target.
-    private static func longestSegment(_ targetDuration: Int) -> Int64 {
-        Int64(targetDuration) * 90_000 + 45_000
-    }
-
-    private mutating func cutSegment(at time: Int64, isIndependent: Bool) throws -> Bool {
-        if !isIndependent { counts.forcedCuts += 1 }
-        try closeSegment(at: time)
-        open = OpenSegment(
-            start: time, isDiscontinuity: nextIsDiscontinuity, isIndependent: isIndependent)
-        nextIsDiscontinuity = false
-        return true
-    }
-
     /// Writes what the open part holds. True if the playlist names it.
-    private mutating func closePart(at end: Int64) throws -> Bool {
+    mutating func closePart(at end: Int64) throws -> Bool {
         guard var segment = open, !segment.pending.isEmpty else { return false }
         segment.endLast(clockKind, at: end)
         if muxer == nil { try makeMuxer() }
@@ -267,10 +250,10 @@ public struct Segmenter: Sendable {
         map = .init(uri: name)
     }
 
-    private mutating func closeSegment(at end: Int64) throws {
+    mutating func closeSegment(at end: Int64) throws {
         _ = try closePart(at: end)
         guard let segment = open, end > segment.start, !segment.pieces.isEmpty else {
-            open = nil
+            giveUpOpen()
             return
         }
         open = nil
@@ -296,7 +279,8 @@ public struct Segmenter: Sendable {
             bytes: bytes.readableBytes, ticks: ticks, targetDuration: targetDuration ?? 1)
         let window = max(
             Int64(configuration.window * 90_000), 3 * Int64(targetDuration ?? 1) * 90_000)
-        for gone in store.slide(window: window, byteLimit: configuration.totalByteLimit)
+        for gone in store.slide(
+            window: window, byteLimit: totalByteLimit, limit: configuration.segmentLimit)
         where gone.entry.isDiscontinuity {
             discontinuitySequence += 1
         }
@@ -327,30 +311,18 @@ public struct Segmenter: Sendable {
         return bytes
     }
 
-    private mutating func chooseTargets(first ticks: Int64) {
-        guard targetDuration == nil else { return }
-        // The first segment may be short; those that follow hold whole groups of pictures.
-        let groups = longestGroup > 0 ? (segmentTicks - tolerance - 1) / longestGroup + 1 : 0
-        let longest = max(ticks, groups * longestGroup)
-        let rounded = Int((Double(longest) / 90_000).rounded())
-        let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
-        targetDuration = target
-        guard let wanted = configuration.partDuration else { return }
-        // Whole frames that fit, with a millisecond for the rounding of timestamps.
-        let part = Int64(wanted * 90_000)
-        let frames = max(1, (Double(part) / cadence.meanTicks + 0.05).rounded(.down))
-        let fitting = (Int64(frames * cadence.meanTicks) + 90 + 89) / 90 * 90
-        // Where many fit, a part that lacks one is long enough anyhow.
-        let isRoomy = 100 * (part - cadence.ticks) >= 85 * part
-        partTarget = min(isRoomy ? max(part, fitting) : fitting, Int64(target) * 90_000)
-    }
-
     /// Ends the segment here, because what follows does not follow on: another publisher, or the
     /// same one after a break.
     public mutating func interrupt() {
+        // Whoever jumps all the time would have one listed for every few frames.
+        if let segment = open, segment.pieces.isEmpty, let last = lastTime[clockKind],
+            last + cadence.ticks - segment.start < Self.shortestSegment, !isFinishing
+        {
+            giveUpOpen()
+        }
         let hadMedia = open != nil || !store.segments.isEmpty
         closeOpen()
-        if hadMedia {
+        if hadMedia, !nextIsDiscontinuity {
             nextIsDiscontinuity = true
             counts.discontinuities += 1
         }
@@ -364,15 +336,27 @@ public struct Segmenter: Sendable {
     /// Ends the playlist: EXT-X-ENDLIST.
     public mutating func finish() {
         guard !isFinished else { return }
+        isFinishing = true
         interrupt()
+        isFinishing = false
         isFinished = true
+    }
+
+    /// Drops what has been gathered for the segment being made. Parts that were offered were a
+    /// promise: they end in a segment, so they are never given up.
+    private mutating func giveUpOpen() {
+        guard let segment = open else { return }
+        open = nil
+        counts.droppedFrames += segment.pending.count
+        counts.droppedSegments += 1
+        nextIsDiscontinuity = nextIsDiscontinuity || segment.isDiscontinuity
     }
 
     private mutating func closeOpen() {
         guard let segment = open, let last = lastTime[clockKind] else { return }
-        let end = max(last + cadence.ticks, segment.partStart)
+        let end = max(min(last + cadence.ticks, segment.start + longest - 1), segment.partStart)
         // Only a container that cannot hold the tracks makes this fail: nothing was offered then.
-        if (try? closeSegment(at: end)) == nil { open = nil }
+        if (try? closeSegment(at: end)) == nil { giveUpOpen() }
     }
 
     static func seconds(_ ticks: Int64) -> Double {

@@ -14,8 +14,11 @@ public struct SegmenterConfiguration: Sendable, Hashable {
     public var partDuration: Double?
     /// Seconds of whole segments that the playlist lists; never less than three target durations.
     public var window: Double
-    /// Bytes of one segment, beyond which it is cut wherever it is.
-    public var segmentByteLimit = 64 << 20
+    /// Bytes of one segment with `OpenSegment.frameOverhead` a frame, beyond which it is cut wherever
+    /// it is.
+    public var segmentByteLimit = 32 << 20
+    /// Segments that a playlist lists at most, however short they are.
+    public var segmentLimit = 1_000
     /// Bytes that all segments of a stream may have; the oldest go first.
     public var totalByteLimit = 512 << 20
     /// Seconds that a publisher may take to send its second key frame before the first segment is

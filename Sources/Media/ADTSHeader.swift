@@ -16,19 +16,25 @@ public struct ADTSHeader: Hashable, Sendable {
     /// Hz.
     public var sampleRate: Int { AudioSpecificConfig.sampleRates[samplingFrequencyIndex] }
 
-    /// The header of a frame without CRC.
+    /// The header of a frame without CRC. SBR and PS have no place in it: it says what the frames are
+    /// without them, as decoders expect (implicit signalling).
     /// - Throws: `MediaError`: `.unsupported` if ADTS has no code for the configuration,
     ///   `.tooLarge` if the frame does not fit.
     public init(config: AudioSpecificConfig, payloadLength: Int) throws {
-        guard (1...4).contains(config.objectType), (0...7).contains(config.channelConfiguration),
-            let index = AudioSpecificConfig.sampleRates.firstIndex(of: config.sampleRate)
+        let index = AudioSpecificConfig.sampleRates.firstIndex(of: config.sampleRate)
+        guard let index, (1...4).contains(config.coreObjectType),
+            (1...7).contains(config.channelConfiguration), config.samplesPerFrame == 1024,
+            !config.isScalable
         else {
-            throw MediaError(.unsupported, "ADTS cannot express this audio configuration")
+            throw MediaError(
+                .unsupported,
+                "ADTS, which transport streams carry, cannot say audio object type \(config.coreObjectType) at \(config.sampleRate) Hz with channel configuration \(config.channelConfiguration) and \(config.samplesPerFrame) samples a frame; fragmented MP4 can"
+            )
         }
         guard (0...8184).contains(payloadLength) else {
             throw MediaError(.tooLarge, "an ADTS frame holds at most 8184 bytes of payload")
         }
-        objectType = config.objectType
+        objectType = config.coreObjectType
         samplingFrequencyIndex = index
         channelConfiguration = config.channelConfiguration
         frameLength = payloadLength + 7

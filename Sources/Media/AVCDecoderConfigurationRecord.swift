@@ -4,20 +4,24 @@ public import NIOCore
 /// header.
 public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
     /// AVCProfileIndication; 66 Baseline, 77 Main, 100 High.
-    public var profile: UInt8
+    public let profile: UInt8
     /// profile_compatibility: the constraint_set flags, set0 in the top bit.
-    public var profileCompatibility: UInt8
+    public let profileCompatibility: UInt8
     /// AVCLevelIndication: ten times the level.
-    public var level: UInt8
+    public let level: UInt8
     /// Bytes of each NAL unit length: 1, 2 or 4.
-    public var nalUnitLengthSize: Int
+    public let nalUnitLengthSize: Int
     /// Sequence parameter sets, NAL header included; at most 31.
-    public var sps: [ByteBuffer]
+    public let sps: [ByteBuffer]
     /// Picture parameter sets, NAL header included; at most 255.
-    public var pps: [ByteBuffer]
+    public let pps: [ByteBuffer]
     /// What follows the parameter sets (chroma format, bit depths, SPS extensions in High
     /// profiles), kept as it came.
-    public var trailer: ByteBuffer
+    public let trailer: ByteBuffer
+
+    /// The record as it came. It goes into containers like that, and is never made anew of what was
+    /// understood of it.
+    public let bytes: ByteBuffer
 
     public init(
         profile: UInt8, profileCompatibility: UInt8, level: UInt8, nalUnitLengthSize: Int = 4,
@@ -30,12 +34,24 @@ public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
         self.sps = sps
         self.pps = pps
         self.trailer = trailer
+        var record = ByteBuffer()
+        record.writeBytes([
+            1, profile, profileCompatibility, level,
+            0xFC | UInt8(truncatingIfNeeded: nalUnitLengthSize - 1),
+            0xE0 | UInt8(sps.prefix(31).count),
+        ])
+        for set in sps.prefix(31) { Self.write(set, into: &record) }
+        record.writeInteger(UInt8(pps.prefix(255).count))
+        for set in pps.prefix(255) { Self.write(set, into: &record) }
+        record.writeImmutableBuffer(trailer)
+        bytes = record
     }
 
     /// Reads the record that starts at the reader index and ends with the buffer.
     /// - Throws: `MediaError`: `.truncated`, or `.invalidValue` for a version other than 1 or a
     ///   length size of 3.
     public init(parsing record: ByteBuffer) throws {
+        bytes = record.slice()
         var rest = record
         guard let head = rest.readBytes(length: 6) else {
             throw MediaError(.truncated, "an AVC configuration record has at least 6 bytes")
@@ -69,24 +85,13 @@ public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
         return sets
     }
 
-    /// The record's bytes.
-    /// - Precondition: at most 31 SPS and 255 PPS, each of at most 65,535 bytes.
-    public func encoded() -> ByteBuffer {
-        precondition(sps.count <= 31 && pps.count <= 255, "too many parameter sets")
-        var record = ByteBuffer()
-        record.writeBytes([
-            1, profile, profileCompatibility, level, 0xFC | UInt8(nalUnitLengthSize - 1),
-            0xE0 | UInt8(sps.count),
-        ])
-        for set in sps { Self.write(set, into: &record) }
-        record.writeInteger(UInt8(pps.count))
-        for set in pps { Self.write(set, into: &record) }
-        record.writeImmutableBuffer(trailer)
-        return record
-    }
+    /// The record's bytes, as they came.
+    public func encoded() -> ByteBuffer { bytes }
 
     private static func write(_ set: ByteBuffer, into record: inout ByteBuffer) {
-        record.writeInteger(UInt16(set.readableBytes))
+        // A parameter set's length has 16 bits.
+        let set = set.getSlice(at: set.readerIndex, length: min(set.readableBytes, 0xFFFF)) ?? set
+        record.writeInteger(UInt16(truncatingIfNeeded: set.readableBytes))
         record.writeImmutableBuffer(set)
     }
 }

@@ -7,66 +7,105 @@ public struct AudioSpecificConfig: Hashable, Sendable {
         96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
     ]
 
-    /// audioObjectType, 1…95; 2 is AAC-LC.
-    public var objectType: Int
-    /// Hz.
-    public var sampleRate: Int
+    /// audioObjectType, 1…95; 2 is AAC-LC, 5 is SBR and 29 PS where they are signalled explicitly.
+    public let objectType: Int
+    /// What the frames are without SBR and PS: what a container says that knows nothing of them.
+    public let coreObjectType: Int
+    /// Hz, without SBR.
+    public let sampleRate: Int
     /// channelConfiguration, 0…15; 0 means that the stream says it itself.
-    public var channelConfiguration: Int
+    public let channelConfiguration: Int
     /// Samples a frame: 1024, or 960 with frameLengthFlag.
-    public var samplesPerFrame: Int
+    public let samplesPerFrame: Int
+    /// dependsOnCoreCoder or extensionFlag is set.
+    public let isScalable: Bool
+    /// The configuration as it came. It goes into containers like that, and is never made anew of
+    /// what was understood of it.
+    public let bytes: ByteBuffer
 
     public init(
         objectType: Int = 2, sampleRate: Int, channelConfiguration: Int,
         samplesPerFrame: Int = 1024
     ) {
         self.objectType = objectType
+        coreObjectType = objectType
         self.sampleRate = sampleRate
         self.channelConfiguration = channelConfiguration
         self.samplesPerFrame = samplesPerFrame
+        isScalable = false
+        bytes = Self.encoded(
+            objectType: objectType, sampleRate: sampleRate,
+            channelConfiguration: channelConfiguration, samplesPerFrame: samplesPerFrame)
     }
 
-    /// Reads the first fields; extensions after them (SBR, PS) are passed over.
+    /// Reads the first fields; what follows them is kept in `bytes`.
     /// - Throws: `MediaError`: `.truncated` or `.invalidValue`.
     public init(parsing config: ByteBuffer) throws {
+        bytes = config.slice()
         var reader = BitReader(Array(config.readableBytesView.prefix(64)))
-        objectType = Int(try reader.bits(5))
-        if objectType == 31 { objectType = 32 + Int(try reader.bits(6)) }
-        guard objectType > 0 else {
+        let signalled = try Self.objectType(&reader)
+        guard signalled > 0 else {
             throw MediaError(.invalidValue, "audioObjectType 0 is not an object type")
         }
-        let index = Int(try reader.bits(4))
-        switch index {
-        case 15: sampleRate = Int(try reader.bits(24))
-        case Self.sampleRates.indices: sampleRate = Self.sampleRates[index]
-        default: throw MediaError(.invalidValue, "samplingFrequencyIndex \(index) is reserved")
-        }
-        guard sampleRate > 0 else { throw MediaError(.invalidValue, "a sampling rate of 0 Hz") }
+        objectType = signalled
+        sampleRate = try Self.rate(&reader)
         channelConfiguration = Int(try reader.bits(4))
-        let isGeneralAudio = [1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23].contains(objectType)
-        samplesPerFrame = 1024
-        if isGeneralAudio, reader.remainingBits > 0, try reader.flag() { samplesPerFrame = 960 }
+        var core = signalled
+        if signalled == 5 || signalled == 29 {
+            // Explicit signalling: the rate with SBR, then what the frames are without it.
+            _ = try Self.rate(&reader)
+            core = try Self.objectType(&reader)
+            if core == 22 { try reader.skip(4) }
+        }
+        coreObjectType = core
+        let isGeneralAudio = [1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23].contains(core)
+        samplesPerFrame =
+            isGeneralAudio && reader.remainingBits > 0 ? (try reader.flag() ? 960 : 1024) : 1024
+        isScalable =
+            isGeneralAudio && reader.remainingBits >= 2 ? try reader.bits(2) != 0 : false
     }
 
-    /// The configuration's bytes: two for rates of the table, five for others.
-    public func encoded() -> ByteBuffer {
+    private static func objectType(_ reader: inout BitReader) throws -> Int {
+        let short = Int(try reader.bits(5))
+        return short == 31 ? 32 + Int(try reader.bits(6)) : short
+    }
+
+    private static func rate(_ reader: inout BitReader) throws -> Int {
+        let index = Int(try reader.bits(4))
+        let rate: Int
+        switch index {
+        case 15: rate = Int(try reader.bits(24))
+        case sampleRates.indices: rate = sampleRates[index]
+        default: throw MediaError(.invalidValue, "samplingFrequencyIndex \(index) is reserved")
+        }
+        guard rate > 0 else { throw MediaError(.invalidValue, "a sampling rate of 0 Hz") }
+        return rate
+    }
+
+    /// The bytes of a configuration of our own: two for rates of the table, five for others.
+    private static func encoded(
+        objectType: Int, sampleRate: Int, channelConfiguration: Int, samplesPerFrame: Int
+    ) -> ByteBuffer {
         var writer = BitWriter()
         if objectType > 30 {
             writer.bits(31, 5)
-            writer.bits(UInt32(objectType - 32), 6)
+            writer.bits(UInt32(truncatingIfNeeded: objectType - 32), 6)
         } else {
-            writer.bits(UInt32(objectType), 5)
+            writer.bits(UInt32(truncatingIfNeeded: objectType), 5)
         }
-        if let index = Self.sampleRates.firstIndex(of: sampleRate) {
+        if let index = sampleRates.firstIndex(of: sampleRate) {
             writer.bits(UInt32(index), 4)
         } else {
             writer.bits(15, 4)
-            writer.bits(UInt32(sampleRate), 24)
+            writer.bits(UInt32(truncatingIfNeeded: sampleRate), 24)
         }
-        writer.bits(UInt32(channelConfiguration), 4)
+        writer.bits(UInt32(truncatingIfNeeded: channelConfiguration), 4)
         writer.flag(samplesPerFrame == 960)
         writer.bits(0, 2)  // dependsOnCoreCoder, extensionFlag
         writer.align()
         return ByteBuffer(bytes: writer.bytes)
     }
+
+    /// The configuration's bytes, as they came.
+    public func encoded() -> ByteBuffer { bytes }
 }

@@ -9,10 +9,21 @@ public struct FLVFrameReader: Sendable {
     public private(set) var tracks = MediaTracks()
     /// A codec that came and cannot be packaged; its frames are passed over.
     public private(set) var unsupportedCodec: String?
-    /// The last timestamp, unwrapped.
-    private var reference: Int64?
+    /// Messages whose header is cut off or holds a value that is reserved: they are passed over, as
+    /// the format says.
+    public private(set) var skippedMessages = 0
+    /// The last timestamp of the line, as it came and unwrapped.
+    private var reference: (raw: UInt32, time: Int64)?
+    /// A timestamp far from the line, until the next ones tell whether it begins another.
+    private var candidate: UInt32?
+    private var missedAnchor = false
     /// Where exact audio time was last tied to a timestamp, and samples since then.
     private var audioAnchor: (ticks: Int64, samples: Int64)?
+
+    /// Milliseconds; 36 years.
+    private static let longestLine: Int64 = 1 << 40
+    /// Milliseconds that a timestamp may be from the last one without a doubt.
+    private static let nearStep: Int64 = 10_000
 
     public init() {}
 
@@ -33,7 +44,8 @@ public struct FLVFrameReader: Sendable {
 
     private mutating func video(_ timestamp: UInt32, _ payload: ByteBuffer) throws -> CodedFrame? {
         guard let header = VideoTagHeader.parse(payload) else {
-            throw MediaError(.invalidTag, "a video message has no valid header")
+            skippedMessages += 1
+            return nil
         }
         guard header.codec.isAVC, header.packetType != .multitrack else {
             guard header.frameType != .command else { return nil }
@@ -60,7 +72,8 @@ public struct FLVFrameReader: Sendable {
 
     private mutating func audio(_ timestamp: UInt32, _ payload: ByteBuffer) throws -> CodedFrame? {
         guard let header = AudioTagHeader.parse(payload) else {
-            throw MediaError(.invalidTag, "an audio message has no valid header")
+            skippedMessages += 1
+            return nil
         }
         guard header.codec.isAAC, header.packetType != .multitrack else {
             unsupportedCodec =
@@ -89,35 +102,53 @@ public struct FLVFrameReader: Sendable {
         return (samples * CodedFrame.timescale + rate / 2) / rate
     }
 
-    /// `ticks`, or the exact time if that is a rounding error away.
+    /// `ticks`, or the exact time if that is a rounding error away. One frame elsewhere does not move
+    /// the anchor; a second one does.
     private mutating func audioTime(_ ticks: Int64, _ config: AudioSpecificConfig) -> Int64 {
+        let frame = Int64(config.samplesPerFrame)
         if let (start, samples) = audioAnchor {
             let exact = start + Self.ticks(samples: samples, config)
             // 1.5 ms: rounding to milliseconds on both sides. The anchor moves along now and
             // then, so that the products stay small.
-            if abs(exact - ticks) <= 135 {
-                let next = samples + Int64(config.samplesPerFrame)
+            let isNear = abs(exact - ticks) <= 135
+            if isNear || !missedAnchor {
+                missedAnchor = !isNear
+                let next = samples + frame
                 let rate = Int64(config.sampleRate)
                 audioAnchor =
                     next >= 1024 * rate
                     ? (start + 1024 * CodedFrame.timescale, next - 1024 * rate) : (start, next)
-                return exact
+                return isNear ? exact : ticks
             }
         }
-        audioAnchor = (ticks, Int64(config.samplesPerFrame))
+        missedAnchor = false
+        audioAnchor = (ticks, frame)
         return ticks
     }
 
-    /// The timestamp nearest to the last one.
+    /// The time nearest to the line, which one timestamp far from it does not move.
     private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
         guard let last = reference else {
-            reference = Int64(timestamp)
+            reference = (timestamp, Int64(timestamp))
             return Int64(timestamp)
         }
-        let step = Int32(bitPattern: timestamp &- UInt32(truncatingIfNeeded: last))
-        // Never below zero: fMP4 has no negative decode time.
-        let time = max(0, last + Int64(step))
-        reference = time
+        let step = Int32(bitPattern: timestamp &- last.raw)
+        let sum = last.time + Int64(step)
+        // Jitter about the beginning.
+        if sum < 0, sum > -1_000 { return 0 }
+        // fMP4 has no negative decode time, and ticks have an end: the line begins anew there.
+        let isOff = sum < 0 || sum > Self.longestLine
+        let time = isOff ? Int64(timestamp) : sum
+        let isNear = !isOff && abs(Int64(step)) <= Self.nearStep
+        let isFollowed =
+            candidate.map { abs(Int64(Int32(bitPattern: timestamp &- $0))) <= Self.nearStep }
+            ?? false
+        if isNear || isFollowed {
+            reference = (timestamp, time)
+            candidate = nil
+        } else {
+            candidate = timestamp
+        }
         return time
     }
 

@@ -2,11 +2,12 @@ public import NIOCore
 
 /// An incremental FLV decoder: bytes in, tags out, however the bytes are split (FLV 10.1, annex E).
 ///
-/// Payloads are slices of the appended buffers where possible. After an error the reader stays
+/// What the format tells readers to skip is skipped: tags of reserved types, reserved bits and
+/// whatever a longer file header holds. Payloads are slices of the appended buffers where possible. After an error the reader stays
 /// failed and throws the same error again, for FLV has no means to find the next tag.
 public struct FLVReader: Sendable {
     /// The largest DataOffset accepted in the file header; version 1 files have 9.
-    public static let maximumHeaderSize = 1024
+    public static let maximumHeaderSize = 1 << 20
 
     private enum State {
         case fileHeader
@@ -21,6 +22,8 @@ public struct FLVReader: Sendable {
     public private(set) var hasAudio: Bool?
     /// The header's TypeFlagsVideo; `nil` until the header has been read.
     public private(set) var hasVideo: Bool?
+    /// Tags of reserved types, which were skipped.
+    public private(set) var skippedTags = 0
     private var state = State.fileHeader
     private var buffer = ByteBuffer()
 
@@ -43,7 +46,7 @@ public struct FLVReader: Sendable {
     }
 
     /// The next whole tag, or `nil` until more bytes are appended.
-    /// - Throws: `MediaError`: `.notFLV`, `.invalidTag` or `.tooLarge`.
+    /// - Throws: `MediaError`: `.notFLV` or `.tooLarge`.
     public mutating func next() throws -> FLVTag? {
         do {
             return try step()
@@ -67,7 +70,8 @@ public struct FLVReader: Sendable {
                 state = skipped == bytes ? .tag : .skipping(bytes: bytes - skipped)
                 if skipped < bytes { return nil }
             case .tag:
-                return try readTag()
+                if let tag = try readTag() { return tag }
+                if case .tag = state { return nil }
             }
         }
     }
@@ -93,17 +97,19 @@ public struct FLVReader: Sendable {
         return true
     }
 
+    /// The tag that comes next; nil with the state changed where it is to be skipped.
     private mutating func readTag() throws -> FLVTag? {
         let start = buffer.readerIndex
         guard let flags: UInt8 = buffer.getInteger(at: start) else { return nil }
-        guard flags & 0xC0 == 0, let type = FLVTagType(rawValue: flags & 0x1F) else {
-            throw MediaError(
-                .invalidTag, "tag type byte \(flags) is neither audio, video nor script")
-        }
         guard let sizeWord: UInt32 = buffer.getInteger(at: start),
             let timeWord: UInt32 = buffer.getInteger(at: start + 4)
         else { return nil }
         let size = Int(sizeWord & 0xFF_FFFF)
+        guard let type = FLVTagType(rawValue: flags & 0x1F) else {
+            skippedTags += 1
+            state = .skipping(bytes: 11 + size + 4)
+            return nil
+        }
         guard size <= maximumTagSize else {
             throw MediaError(
                 .tooLarge, "a tag of \(size) bytes exceeds the limit of \(maximumTagSize)")

@@ -58,6 +58,10 @@ struct FileSourceLoader {
     /// The last timestamp, unwrapped.
     private var clock: Int64?
     private var isEmpty = true
+    /// Tags that are encrypted, which nobody can play here.
+    private var filteredTags = 0
+    /// Milliseconds from 0 that a timestamp may lie; what lies further is put there.
+    private static let timeLimit: Int64 = 1 << 38
 
     mutating func append(_ bytes: ByteBuffer) throws {
         if bytes.readableBytes > 0 { isEmpty = false }
@@ -65,7 +69,8 @@ struct FileSourceLoader {
         while let tag = try reader.next() {
             guard tag.type != .script, tag.payload.readableBytes > 0 else { continue }
             guard !tag.isFiltered else {
-                throw MediaError(.unsupported, "the file is encrypted")
+                filteredTags += 1
+                continue
             }
             if tag.type == .video { try addVideo(tag) } else { try addAudio(tag) }
         }
@@ -73,7 +78,8 @@ struct FileSourceLoader {
 
     private mutating func addVideo(_ tag: FLVTag) throws {
         guard let header = VideoTagHeader.parse(tag.payload) else {
-            throw MediaError(.invalidTag, "a video tag at \(tag.timestamp) ms has a broken header")
+            // A reserved value, which readers skip.
+            return
         }
         if header.isSequenceHeader {
             try Self.keep(tag.payload, in: &video.sequenceHeader, track: "video")
@@ -89,7 +95,7 @@ struct FileSourceLoader {
 
     private mutating func addAudio(_ tag: FLVTag) throws {
         guard let header = AudioTagHeader.parse(tag.payload) else {
-            throw MediaError(.invalidTag, "an audio tag at \(tag.timestamp) ms has a broken header")
+            return
         }
         if header.isSequenceHeader {
             try Self.keep(tag.payload, in: &audio.sequenceHeader, track: "audio")
@@ -130,7 +136,8 @@ struct FileSourceLoader {
             return Int64(tag.timestamp)
         }
         let step = Int32(bitPattern: tag.timestamp &- UInt32(truncatingIfNeeded: last))
-        let time = last + Int64(step)
+        // Whatever the timestamps are, the line stays where nanoseconds can tell it.
+        let time = min(max(last + Int64(step), -Self.timeLimit), Self.timeLimit)
         clock = time
         return time
     }
@@ -143,7 +150,11 @@ struct FileSourceLoader {
         }
         let starts = [video, audio].compactMap { $0.frames.first?.milliseconds }
         guard let first = starts.min() else {
-            throw MediaError(.empty, "the file has no audio frame and no video key frame")
+            throw filteredTags > 0
+                ? MediaError(
+                    .unsupported,
+                    "the file is encrypted: \(filteredTags) of its tags are; give one that is not")
+                : MediaError(.empty, "the file has no audio frame and no video key frame")
         }
         var nalUnitLengthSize = 4
         var sps: SPS?

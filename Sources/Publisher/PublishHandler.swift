@@ -23,6 +23,8 @@ final class PublishHandler: ChannelInboundHandler {
     /// Completed when the server lets media in; fails where it refuses or the connection ends.
     private let started: EventLoopPromise<Void>
     private let onClose: (PublisherError) -> Void
+    /// Gives up where the server never lets media in.
+    private var deadline: Scheduled<Void>?
     private var reason = PublisherError(
         description: "the server closed the connection", isFinal: false)
 
@@ -47,6 +49,9 @@ final class PublishHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
+        deadline?.cancel()
+        deadline = nil
+        reader = ChunkReader()
         started.fail(reason)
         onClose(reason)
     }
@@ -71,7 +76,7 @@ final class PublishHandler: ChannelInboundHandler {
                 }
                 phase = .session
                 var hello = c2
-                hello.writeImmutableBuffer(session.start())
+                hello.writeImmutableBuffer(try session.start())
                 context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
                 try receive(rest)
             } else {
@@ -96,6 +101,8 @@ final class PublishHandler: ChannelInboundHandler {
                     context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
                 case .started(let id):
                     phase = .running(messageStreamID: id)
+                    deadline?.cancel()
+                    deadline = nil
                     started.succeed()
                 case .refused(let code, let description):
                     fail(PublisherError(description: "\(code): \(description)", isFinal: true))
@@ -112,7 +119,7 @@ final class PublishHandler: ChannelInboundHandler {
     func giveUp(after milliseconds: Int) {
         guard let loop = context?.eventLoop else { return }
         let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+        deadline = loop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
             let handler = bound.value
             switch handler.phase {
             case .handshake, .session:
@@ -136,14 +143,16 @@ final class PublishHandler: ChannelInboundHandler {
         return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Writes one media or data message without flushing; false where there is no stream.
+    /// Writes one media or data message without flushing; false where there is no stream, or where
+    /// the message is longer than RTMP can say.
     func send(_ type: MessageType, timestamp: UInt32, payload: ByteBuffer) -> Bool {
         guard case .running(let id) = phase, let context else { return false }
         let chunkStream: UInt32 = type == .audio ? 4 : type == .video ? 6 : 5
         let message = Message(
             chunkStreamID: chunkStream, timestamp: timestamp, type: type, messageStreamID: id,
             payload: payload)
-        context.write(wrapOutboundOut(session.encode(message)), promise: nil)
+        guard let bytes = try? session.encode(message) else { return false }
+        context.write(wrapOutboundOut(bytes), promise: nil)
         return true
     }
 
@@ -155,7 +164,8 @@ final class PublishHandler: ChannelInboundHandler {
         let channel = context.channel
         phase = .closed
         reason = PublisherError(description: "finished", isFinal: true)
-        context.writeAndFlush(wrapOutboundOut(session.close())).whenComplete { _ in
+        let goodbye = (try? session.close()) ?? ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(goodbye)).whenComplete { _ in
             channel.close(promise: nil)
         }
     }

@@ -30,6 +30,20 @@ public enum AMF0 {
         return values
     }
 
+    /// Every value up to the first that has no known form. AMF has no lengths, so what follows such a
+    /// value cannot be read; an object that holds one has the properties before it.
+    /// - Throws: `RTMPError` for what is broken, or over a limit.
+    public static func readKnown(_ buffer: inout ByteBuffer) throws(RTMPError) -> [AMFValue] {
+        var reader = Reader(buffer: buffer, stopsAtUnknown: true)
+        defer { buffer = reader.buffer }
+        var values: [AMFValue] = []
+        while reader.buffer.readableBytes > 0, !reader.hasStopped {
+            let value = try reader.value(depth: 0)
+            if !reader.hasStopped || value != .undefined { values.append(value) }
+        }
+        return values
+    }
+
     /// One value; the buffer moves past it.
     public static func read(_ buffer: inout ByteBuffer) throws(RTMPError) -> AMFValue {
         var reader = Reader(buffer: buffer)
@@ -56,11 +70,11 @@ public enum AMF0 {
             writeProperties(properties, into: &buffer)
         case .ecmaArray(let properties):
             buffer.writeInteger(Marker.ecmaArray.rawValue)
-            buffer.writeInteger(UInt32(properties.count))
+            buffer.writeInteger(UInt32(truncatingIfNeeded: properties.count))
             writeProperties(properties, into: &buffer)
         case .strictArray(let values):
             buffer.writeInteger(Marker.strictArray.rawValue)
-            buffer.writeInteger(UInt32(values.count))
+            buffer.writeInteger(UInt32(truncatingIfNeeded: values.count))
             for value in values { write(value, into: &buffer) }
         case .date(let milliseconds):
             buffer.writeInteger(Marker.date.rawValue)
@@ -68,7 +82,7 @@ public enum AMF0 {
             buffer.writeInteger(Int16(0))
         case .xml(let text):
             buffer.writeInteger(Marker.xmlDocument.rawValue)
-            buffer.writeInteger(UInt32(text.utf8.count))
+            buffer.writeInteger(UInt32(truncatingIfNeeded: text.utf8.count))
             buffer.writeString(text)
         case .byteArray:
             // Only AMF3 has byte arrays.
@@ -88,7 +102,7 @@ public enum AMF0 {
             buffer.writeInteger(UInt16(length))
         } else {
             buffer.writeInteger(Marker.longString.rawValue)
-            buffer.writeInteger(UInt32(length))
+            buffer.writeInteger(UInt32(truncatingIfNeeded: length))
         }
         buffer.writeString(string)
     }
@@ -112,6 +126,9 @@ public enum AMF0 {
 
     private struct Reader {
         var buffer: ByteBuffer
+        /// Whether a value of no known form ends the reading instead of being an error.
+        var stopsAtUnknown = false
+        var hasStopped = false
         var budget = AMFBudget()
         /// Objects and arrays so far, for `reference`.
         var complex: [AMFValue] = []
@@ -120,6 +137,10 @@ public enum AMF0 {
             try budget.take(depth: depth)
             let raw: UInt8 = try integer()
             guard let marker = Marker(rawValue: raw) else {
+                if stopsAtUnknown {
+                    hasStopped = true
+                    return .undefined
+                }
                 throw RTMPError(.amf, "unknown AMF0 marker \(raw)")
             }
             switch marker {
@@ -162,7 +183,9 @@ public enum AMF0 {
                         .amf, "an array claims \(claimed) values, more than the bytes left")
                 }
                 var values: [AMFValue] = []
-                for _ in 0..<claimed { values.append(try value(depth: depth + 1)) }
+                for _ in 0..<claimed where !hasStopped {
+                    values.append(try value(depth: depth + 1))
+                }
                 result = .strictArray(values)
             case .ecmaArray:
                 // The count is a hint: senders get it wrong, the end marker decides.
@@ -178,7 +201,7 @@ public enum AMF0 {
 
         private mutating func properties(_ depth: Int) throws(RTMPError) -> [AMFValue.Property] {
             var properties: [AMFValue.Property] = []
-            while true {
+            while !hasStopped {
                 let name = try text(Int(try integer(as: UInt16.self)))
                 if name.isEmpty,
                     buffer.getInteger(at: buffer.readerIndex) == Marker.objectEnd.rawValue
@@ -188,6 +211,7 @@ public enum AMF0 {
                 }
                 properties.append(.init(name, try value(depth: depth + 1)))
             }
+            return properties
         }
 
         private mutating func integer<T: FixedWidthInteger>(
@@ -200,7 +224,7 @@ public enum AMF0 {
         }
 
         private mutating func text(_ length: Int) throws(RTMPError) -> String {
-            guard let string = buffer.readString(length: length) else {
+            guard let string = buffer.readText(length: length) else {
                 throw RTMPError(
                     .amf, "a string claims \(length) bytes, \(buffer.readableBytes) are left")
             }

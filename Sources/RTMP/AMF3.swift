@@ -52,11 +52,11 @@ public enum AMF3 {
             buffer.writeInteger(milliseconds.bitPattern)
         case .byteArray(let bytes):
             buffer.writeInteger(Marker.byteArray.rawValue)
-            writeU29(UInt32(bytes.count) << 1 | 1, into: &buffer)
+            writeU29(UInt32(truncatingIfNeeded: bytes.count) << 1 | 1, into: &buffer)
             buffer.writeBytes(bytes)
         case .strictArray(let values):
             buffer.writeInteger(Marker.array.rawValue)
-            writeU29(UInt32(values.count) << 1 | 1, into: &buffer)
+            writeU29(UInt32(truncatingIfNeeded: values.count) << 1 | 1, into: &buffer)
             writeText("", into: &buffer)
             for value in values { write(value, into: &buffer) }
         case .ecmaArray(let properties):
@@ -73,24 +73,25 @@ public enum AMF3 {
     }
 
     static func writeU29(_ value: UInt32, into buffer: inout ByteBuffer) {
-        precondition(value < 1 << 29)
-        switch value {
+        // Lengths of what a message holds stay below 2^24; a longer one loses its upper bits.
+        switch value & 0x1FFF_FFFF {
         case 0..<0x80:
-            buffer.writeInteger(UInt8(value))
+            buffer.writeInteger(UInt8(truncatingIfNeeded: value))
         case 0x80..<0x4000:
-            buffer.writeMultipleIntegers(UInt8(value >> 7) | 0x80, UInt8(value & 0x7F))
+            buffer.writeMultipleIntegers(UInt8(value >> 7 & 0x7F) | 0x80, UInt8(value & 0x7F))
         case 0x4000..<0x20_0000:
             buffer.writeMultipleIntegers(
-                UInt8(value >> 14) | 0x80, UInt8(value >> 7 & 0x7F) | 0x80, UInt8(value & 0x7F))
+                UInt8(value >> 14 & 0x7F) | 0x80, UInt8(value >> 7 & 0x7F) | 0x80,
+                UInt8(value & 0x7F))
         default:
             buffer.writeMultipleIntegers(
-                UInt8(value >> 22) | 0x80, UInt8(value >> 15 & 0x7F) | 0x80,
+                UInt8(value >> 22 & 0x7F) | 0x80, UInt8(value >> 15 & 0x7F) | 0x80,
                 UInt8(value >> 8 & 0x7F) | 0x80, UInt8(value & 0xFF))
         }
     }
 
     private static func writeText(_ text: String, into buffer: inout ByteBuffer) {
-        writeU29(UInt32(text.utf8.count) << 1 | 1, into: &buffer)
+        writeU29(UInt32(truncatingIfNeeded: text.utf8.count) << 1 | 1, into: &buffer)
         buffer.writeString(text)
     }
 

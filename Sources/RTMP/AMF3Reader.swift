@@ -185,7 +185,7 @@ struct AMF3Reader {
     }
 
     private mutating func text(_ length: Int) throws(RTMPError) -> String {
-        guard let string = buffer.readString(length: length) else {
+        guard let string = buffer.readText(length: length) else {
             throw RTMPError(
                 .amf, "a string claims \(length) bytes, \(buffer.readableBytes) are left")
         }

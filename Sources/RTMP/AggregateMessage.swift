@@ -1,6 +1,9 @@
 import NIOCore
 
 extension Message {
+    /// Parts of one aggregate message; servers that send them put a second or two into one.
+    static let partLimit = 4096
+
     /// The parts of an aggregate message (section 7.1.6): FLV-like tags whose timestamps are
     /// moved so that the first one falls on the aggregate's own.
     public func split() throws(RTMPError) -> [Message] {
@@ -8,6 +11,10 @@ extension Message {
         var parts: [Message] = []
         var offset: UInt32?
         while rest.readableBytes > 0 {
+            guard parts.count < Self.partLimit else {
+                throw RTMPError(
+                    .limitExceeded, "an aggregate message of over \(Self.partLimit) parts")
+            }
             guard let rawType: UInt8 = rest.readInteger(), let size = rest.readInteger24(),
                 let low = rest.readInteger24(), let high: UInt8 = rest.readInteger(),
                 rest.readInteger24() != nil, let body = rest.readSlice(length: Int(size))

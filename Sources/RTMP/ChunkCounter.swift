@@ -33,14 +33,16 @@ public struct ChunkCounter: Sendable {
             case .audio:
                 audioBytes += step.payloadLength
                 if step.messageEnds { audioMessages += 1 }
-            case .dataAMF0, .dataAMF3, .aggregate: break
-            default:
+            case .setChunkSize, .abort, .acknowledgement, .userControl, .windowAcknowledgementSize,
+                .setPeerBandwidth, .commandAMF0, .commandAMF3:
                 let payload = rest[step.payloadOffset..<step.payloadOffset + step.payloadLength]
                 if let message = try collect(
                     step, header, UnsafeRawBufferPointer(rebasing: payload))
                 {
                     try body(message)
                 }
+            // Data, aggregates, shared objects and types that nobody knows are read past.
+            default: break
             }
             offset += step.consumed
         }

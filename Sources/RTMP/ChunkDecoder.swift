@@ -34,7 +34,7 @@ public struct ChunkDecoder: Sendable {
     }
 
     /// A peer that opens more chunk streams than this is cut: real ones use fewer than ten.
-    public static let chunkStreamLimit = 1024
+    public static let chunkStreamLimit = 128
 
     /// The peer's chunk size, 1…0x7FFFFFFF (section 5.4.1); 128 at the start.
     public private(set) var chunkSize = 128
@@ -105,7 +105,10 @@ public struct ChunkDecoder: Sendable {
             chunkStreamID = 64 + UInt32(bytes[1]) + UInt32(bytes[2]) << 8
             offset = 3
         }
-        let known = streams.firstIndex { $0.chunkStreamID == chunkStreamID }
+        // Mostly it is the one before.
+        let isCurrent = current < streams.count && streams[current].chunkStreamID == chunkStreamID
+        let known =
+            isCurrent ? current : streams.firstIndex { $0.chunkStreamID == chunkStreamID }
         var header = known.map { streams[$0] } ?? Header(chunkStreamID: chunkStreamID)
         guard format == 0 || header.hasHeader || format == 1 else {
             throw RTMPError(

@@ -8,6 +8,11 @@ public struct ChunkReader: Sendable {
     /// Partly received messages of all chunk streams together may hold this many bytes.
     public static let partialBytesLimit = 32 << 20
 
+    /// A longer message is refused where it begins.
+    public var messageLimit = Int.max
+    /// Bytes of the messages that have begun and not ended.
+    public var unfinishedBytes: Int { partialBytes }
+
     private var decoder = ChunkDecoder()
     /// Payload so far, by stream index.
     private var partial: [ByteBuffer] = []
@@ -38,25 +43,40 @@ public struct ChunkReader: Sendable {
             } catch {
                 throw RTMPError(.chunkStream, "\(error)")
             }
-            guard let step else { return nil }
+            guard let step else {
+                release()
+                return nil
+            }
             if let message = try take(step) { return message }
         }
+        input = ByteBuffer()
         return nil
+    }
+
+    /// What is left is the beginning of a header: it does not keep the memory that it was read into.
+    private mutating func release() {
+        guard input.readableBytes < 32, input.storageCapacity > 1024 else { return }
+        input = ByteBuffer(bytes: input.readableBytesView)
     }
 
     private mutating func take(_ step: ChunkDecoder.Step) throws(RTMPError) -> Message? {
         let start = input.readerIndex + step.payloadOffset
         defer { input.moveReaderIndex(forwardBy: step.consumed) }
         while partial.count <= step.stream { partial.append(ByteBuffer()) }
+        if step.messageBegins, decoder.header(at: step.stream).messageLength > messageLimit {
+            throw RTMPError(
+                .limitExceeded,
+                "a message of \(decoder.header(at: step.stream).messageLength) bytes before anything is published; at most \(messageLimit) are taken"
+            )
+        }
         if step.messageBegins && step.messageEnds {
             // Whole in one chunk: a slice of what was read, nothing is copied.
-            let payload = input.getSlice(at: start, length: step.payloadLength)!
-            return try finish(step.stream, payload)
+            return try finish(step.stream, try part(at: start, step.payloadLength))
         }
         if step.messageBegins {
             let expected = decoder.header(at: step.stream).messageLength
             partial[step.stream] = ByteBuffer()
-            partial[step.stream].reserveCapacity(min(expected, 256 << 10))
+            partial[step.stream].reserveCapacity(min(expected, 64 << 10))
         }
         partialBytes += step.payloadLength
         guard partialBytes <= Self.partialBytesLimit else {
@@ -64,13 +84,19 @@ public struct ChunkReader: Sendable {
                 .limitExceeded,
                 "unfinished messages hold more than \(Self.partialBytesLimit >> 20) MiB")
         }
-        let part = input.getSlice(at: start, length: step.payloadLength)!
-        partial[step.stream].writeImmutableBuffer(part)
+        partial[step.stream].writeImmutableBuffer(try part(at: start, step.payloadLength))
         guard step.messageEnds else { return nil }
         let payload = partial[step.stream]
         partial[step.stream] = ByteBuffer()
         partialBytes -= payload.readableBytes
         return try finish(step.stream, payload)
+    }
+
+    private func part(at start: Int, _ length: Int) throws(RTMPError) -> ByteBuffer {
+        guard let part = input.getSlice(at: start, length: length) else {
+            throw RTMPError(.chunkStream, "a chunk's payload lies outside of what was read")
+        }
+        return part
     }
 
     private mutating func finish(

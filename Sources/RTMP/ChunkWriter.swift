@@ -3,12 +3,20 @@ public import NIOCore
 /// Writes messages as chunks. Every message starts with a type 0 header, so its bytes depend on
 /// nothing sent before: subscribers with the same chunk size share them.
 public struct ChunkWriter: Sendable {
-    /// 1…0x7FFFFFFF; the peer must have been told by Set Chunk Size first.
-    public var chunkSize: Int
+    /// A size outside of this range is moved to its nearer end.
+    public static let chunkSizes = 1...0x7FFF_FFFF
+    /// The most bytes that a message's length field can state.
+    public static let payloadLimit = 0xFF_FFFF
 
-    public init(chunkSize: Int = 128) {
-        precondition(chunkSize >= 1 && chunkSize <= 0x7FFF_FFFF)
-        self.chunkSize = chunkSize
+    /// The peer must have been told by Set Chunk Size first.
+    public var chunkSize: Int {
+        didSet { chunkSize = Self.clamped(chunkSize) }
+    }
+
+    public init(chunkSize: Int = 128) { self.chunkSize = Self.clamped(chunkSize) }
+
+    private static func clamped(_ size: Int) -> Int {
+        min(max(size, chunkSizes.lowerBound), chunkSizes.upperBound)
     }
 
     /// Bytes that `write` will add for a payload of `length` bytes.
@@ -20,11 +28,32 @@ public struct ChunkWriter: Sendable {
         return basic + 11 + extended + length + continuations * (basic + extended)
     }
 
-    /// Appends `message`. The payload may hold at most 0xFFFFFF bytes. An extended timestamp is
-    /// repeated in every type 3 chunk, as the specification of 2012 says.
-    public func write(_ message: Message, into buffer: inout ByteBuffer) {
+    /// Appends `message`. An extended timestamp is repeated in every type 3 chunk, as the
+    /// specification of 2012 says.
+    ///
+    /// - Throws: `RTMPError.limitExceeded` for more than `payloadLimit` bytes, `.chunkStream` for a
+    ///   chunk stream ID that has no form; nothing has been written then.
+    public func write(_ message: Message, into buffer: inout ByteBuffer) throws(RTMPError) {
+        guard message.payload.readableBytes <= Self.payloadLimit else {
+            throw RTMPError(
+                .limitExceeded,
+                "a message of \(message.payload.readableBytes) bytes cannot be sent; RTMP's length field ends at \(Self.payloadLimit)"
+            )
+        }
+        guard (2...65599).contains(message.chunkStreamID) else {
+            throw RTMPError(
+                .chunkStream, "the chunk stream ID \(message.chunkStreamID) is not in 2…65599")
+        }
+        append(message, to: &buffer)
+    }
+
+    /// Appends a control message, which always fits.
+    public func write(_ control: ControlMessage, into buffer: inout ByteBuffer) {
+        append(control.message, to: &buffer)
+    }
+
+    private func append(_ message: Message, to buffer: inout ByteBuffer) {
         let length = message.payload.readableBytes
-        precondition(length <= 0xFF_FFFF, "a message holds at most 16777215 bytes")
         buffer.reserveCapacity(minimumWritableBytes: encodedLength(message))
         let isExtended = message.timestamp >= 0xFF_FFFF
         writeBasicHeader(format: 0, message.chunkStreamID, into: &buffer)
@@ -34,9 +63,8 @@ public struct ChunkWriter: Sendable {
         buffer.writeInteger(message.messageStreamID, endianness: .little)
         if isExtended { buffer.writeInteger(message.timestamp) }
         var payload = message.payload
-        while true {
-            let part = min(chunkSize, payload.readableBytes)
-            buffer.writeImmutableBuffer(payload.readSlice(length: part)!)
+        while let part = payload.readSlice(length: min(chunkSize, payload.readableBytes)) {
+            buffer.writeImmutableBuffer(part)
             guard payload.readableBytes > 0 else { return }
             writeBasicHeader(format: 3, message.chunkStreamID, into: &buffer)
             if isExtended { buffer.writeInteger(message.timestamp) }
@@ -44,7 +72,6 @@ public struct ChunkWriter: Sendable {
     }
 
     private func writeBasicHeader(format: UInt8, _ id: UInt32, into buffer: inout ByteBuffer) {
-        precondition(id >= 2 && id <= 65599, "chunk stream ID \(id) is not in 2…65599")
         if id < 64 {
             buffer.writeInteger(format << 6 | UInt8(id))
         } else if id < 320 {

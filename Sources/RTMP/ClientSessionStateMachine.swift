@@ -56,13 +56,18 @@ public struct ClientSessionStateMachine: Sendable {
         self.chunkSize = chunkSize
     }
 
+    /// Bytes of a refusal's text that are kept.
+    public static let reasonLimit = 1024
+
     /// Set Chunk Size (where it is not the default) and `connect`, to be sent after the handshake.
-    public mutating func start() -> ByteBuffer {
+    public mutating func start() throws(RTMPError) -> ByteBuffer {
         state = .connecting
         var bytes = ByteBuffer()
         if chunkSize != writer.chunkSize {
-            writer.write(ControlMessage.setChunkSize(UInt32(chunkSize)).message, into: &bytes)
-            writer.chunkSize = chunkSize
+            var sender = writer
+            sender.chunkSize = chunkSize
+            writer.write(.setChunkSize(UInt32(sender.chunkSize)), into: &bytes)
+            writer = sender
         }
         var properties: [AMFValue.Property] = [.init("app", .string(url.application))]
         if purpose == .publish { properties.append(.init("type", .string("nonprivate"))) }
@@ -74,7 +79,8 @@ public struct ClientSessionStateMachine: Sendable {
             .init("capabilities", .number(15)), .init("audioCodecs", .number(4071)),
             .init("videoCodecs", .number(252)), .init("videoFunction", .number(1)),
         ]
-        write(Command("connect", transactionID: Transaction.connect, [.object(properties)]), &bytes)
+        try write(
+            Command("connect", transactionID: Transaction.connect, [.object(properties)]), &bytes)
         return bytes
     }
 
@@ -97,7 +103,7 @@ public struct ClientSessionStateMachine: Sendable {
         guard message.type == .commandAMF0 || message.type == .commandAMF3 else { return [] }
         let command = try Command(message)
         switch command.name {
-        case "_result": return result(command)
+        case "_result": return try result(command)
         case "_error":
             // releaseStream and FCPublish may be refused by servers that do not know them.
             let fatal = [Transaction.connect, Transaction.createStream, Transaction.start]
@@ -109,7 +115,7 @@ public struct ClientSessionStateMachine: Sendable {
         }
     }
 
-    private mutating func result(_ command: Command) -> [Action] {
+    private mutating func result(_ command: Command) throws(RTMPError) -> [Action] {
         var bytes = ByteBuffer()
         switch (state, command.transactionID) {
         case (.connecting, Transaction.connect):
@@ -119,14 +125,14 @@ public struct ClientSessionStateMachine: Sendable {
                     ("releaseStream", Transaction.releaseStream),
                     ("FCPublish", Transaction.fcPublish),
                 ] {
-                    write(
+                    try write(
                         Command(name, transactionID: id, [.null, .string(url.streamName)]), &bytes)
                 }
             } else {
-                writer.write(
-                    ControlMessage.windowAcknowledgementSize(2_500_000).message, into: &bytes)
+                writer.write(.windowAcknowledgementSize(2_500_000), into: &bytes)
             }
-            write(Command("createStream", transactionID: Transaction.createStream, [.null]), &bytes)
+            try write(
+                Command("createStream", transactionID: Transaction.createStream, [.null]), &bytes)
         case (.creatingStream, Transaction.createStream):
             guard let number = command.arguments.dropFirst().first?.number, number >= 0,
                 number <= Double(UInt32.max)
@@ -135,26 +141,25 @@ public struct ClientSessionStateMachine: Sendable {
             }
             let id = UInt32(number)
             state = .starting(messageStreamID: id)
-            startStream(id, &bytes)
+            try startStream(id, &bytes)
         default: return []
         }
         return [.write(bytes)]
     }
 
-    private func startStream(_ id: UInt32, _ bytes: inout ByteBuffer) {
+    private func startStream(_ id: UInt32, _ bytes: inout ByteBuffer) throws(RTMPError) {
         switch purpose {
         case .publish:
             let command = Command(
                 "publish", transactionID: Transaction.start,
                 [.null, .string(url.streamName), .string("live")])
-            writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
+            try writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
         case .play(let buffer):
             let command = Command(
                 "play", transactionID: Transaction.start,
                 [.null, .string(url.streamName), .number(-2000)])
-            writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
-            let length = ControlMessage.setBufferLength(streamID: id, milliseconds: buffer)
-            writer.write(length.message, into: &bytes)
+            try writer.write(command.message(chunkStreamID: 4, messageStreamID: id), into: &bytes)
+            writer.write(.setBufferLength(streamID: id, milliseconds: buffer), into: &bytes)
         }
     }
 
@@ -177,22 +182,29 @@ public struct ClientSessionStateMachine: Sendable {
     private mutating func refusal(_ command: Command) -> Action {
         state = .closed
         let information = command.arguments.first { $0["code"] != nil } ?? .null
+        func cut(_ text: String) -> String {
+            // The reason goes into reports: a server's text must not fill them.
+            text.utf8.count <= Self.reasonLimit
+                ? text : String(decoding: text.utf8.prefix(Self.reasonLimit), as: UTF8.self) + "…"
+        }
         return .refused(
-            code: information["code"]?.string ?? command.name,
-            description: information["description"]?.string ?? "the server gave no reason")
+            code: cut(information["code"]?.string ?? command.name),
+            description: cut(
+                information["description"]?.string ?? "the server gave no reason"))
     }
 
     /// What ends a publication or a playback in good order.
-    public mutating func close() -> ByteBuffer {
+    public mutating func close() throws(RTMPError) -> ByteBuffer {
         var bytes = ByteBuffer()
         switch state {
         case .starting(let id), .running(let id):
             if purpose == .publish {
-                write(
+                try write(
                     Command("FCUnpublish", transactionID: 6, [.null, .string(url.streamName)]),
                     &bytes)
             }
-            write(Command("deleteStream", transactionID: 7, [.null, .number(Double(id))]), &bytes)
+            try write(
+                Command("deleteStream", transactionID: 7, [.null, .number(Double(id))]), &bytes)
         default: break
         }
         state = .closed
@@ -200,15 +212,19 @@ public struct ClientSessionStateMachine: Sendable {
     }
 
     /// A media or data message on the running stream, as chunks.
-    public func encode(_ message: Message) -> ByteBuffer {
+    public func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
         var bytes = ByteBuffer()
-        writer.write(message, into: &bytes)
+        try writer.write(message, into: &bytes)
         return bytes
     }
 
-    private func encode(_ control: ControlMessage) -> ByteBuffer { encode(control.message) }
+    private func encode(_ control: ControlMessage) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        writer.write(control, into: &bytes)
+        return bytes
+    }
 
-    private func write(_ command: Command, _ bytes: inout ByteBuffer) {
-        writer.write(command.message(), into: &bytes)
+    private func write(_ command: Command, _ bytes: inout ByteBuffer) throws(RTMPError) {
+        try writer.write(command.message(), into: &bytes)
     }
 }

@@ -15,12 +15,13 @@ public struct Command: Hashable, Sendable {
     }
 
     /// Reads a message of type 20, or of type 17 (AMF3: one byte, usually 0, then AMF0 values).
+    /// Arguments of a form that we do not know, and what follows them, are left out.
     public init(_ message: Message) throws(RTMPError) {
         var payload = message.payload
         if message.type == .commandAMF3, payload.getInteger(at: payload.readerIndex) == UInt8(0) {
             payload.moveReaderIndex(forwardBy: 1)
         }
-        let values = try AMF0.readAll(&payload)
+        let values = try AMF0.readKnown(&payload)
         guard let name = values.first?.string else {
             throw RTMPError(.amf, "a command message does not begin with a name")
         }

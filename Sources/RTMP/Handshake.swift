@@ -32,11 +32,11 @@ public struct ServerHandshake: Sendable {
             if let version = input.getInteger(at: input.readerIndex, as: UInt8.self) {
                 try checkHandshakeVersion(version)
             }
-            guard input.readableBytes >= 1 + HandshakeDigest.packetLength else {
+            let length = HandshakeDigest.packetLength
+            guard let c1 = input.getBytes(at: input.readerIndex + 1, length: length) else {
                 return .pending(reply: reply)
             }
-            input.moveReaderIndex(forwardBy: 1)
-            let c1 = input.readBytes(length: HandshakeDigest.packetLength)!
+            input.moveReaderIndex(forwardBy: 1 + length)
             answer(c1, into: &reply, using: &generator)
             state = .awaitingC2
         }
@@ -118,10 +118,11 @@ public struct ClientHandshake: Sendable {
         if let version = input.getInteger(at: input.readerIndex, as: UInt8.self) {
             try checkHandshakeVersion(version)
         }
-        guard input.readableBytes >= 1 + 2 * HandshakeDigest.packetLength else { return nil }
-        input.moveReaderIndex(forwardBy: 1)
-        let s1 = input.readBytes(length: HandshakeDigest.packetLength)!
-        input.moveReaderIndex(forwardBy: HandshakeDigest.packetLength)
+        let length = HandshakeDigest.packetLength
+        guard input.readableBytes >= 1 + 2 * length,
+            let s1 = input.getBytes(at: input.readerIndex + 1, length: length)
+        else { return nil }
+        input.moveReaderIndex(forwardBy: 1 + 2 * length)
         var c2 = ByteBuffer()
         if mode == .complex,
             let (digest, _) = HandshakeDigest.find(in: s1, key: HandshakeDigest.serverName)

@@ -53,6 +53,9 @@ public struct ServerSessionStateMachine: Sendable {
     private var roles: [UInt32: Role] = [:]
     /// Streams one connection may create; encoders and players use one.
     static let messageStreamLimit: UInt32 = 64
+    /// Bytes of the application's name, of a stream's name with its query, and of each value that a
+    /// reply repeats.
+    public static let nameLimit = 1024
 
     public init(configuration: Configuration = .init()) {
         self.configuration = configuration
@@ -67,7 +70,7 @@ public struct ServerSessionStateMachine: Sendable {
     public mutating func receive(_ message: Message) throws(RTMPError) -> [Action] {
         if let control = try ControlMessage(message) { return receive(control) }
         guard message.type == .commandAMF0 || message.type == .commandAMF3 else { return [] }
-        return receive(try Command(message), on: message.messageStreamID)
+        return try receive(try Command(message), on: message.messageStreamID)
     }
 
     private mutating func receive(_ control: ControlMessage) -> [Action] {
@@ -81,9 +84,11 @@ public struct ServerSessionStateMachine: Sendable {
         }
     }
 
-    private mutating func receive(_ command: Command, on streamID: UInt32) -> [Action] {
+    private mutating func receive(
+        _ command: Command, on streamID: UInt32
+    ) throws(RTMPError) -> [Action] {
         guard case .connected(let application) = state else {
-            return command.name == "connect" ? connect(command) : []
+            return command.name == "connect" ? try connect(command) : []
         }
         switch command.name {
         case "createStream":
@@ -91,60 +96,95 @@ public struct ServerSessionStateMachine: Sendable {
                 return [.close(reason: "more than \(Self.messageStreamLimit) message streams")]
             }
             defer { nextMessageStreamID += 1 }
-            return [result(command, .number(Double(nextMessageStreamID)))]
+            return [try result(command, .number(Double(nextMessageStreamID)))]
         case "publish", "play":
-            guard let name = command.arguments.dropFirst().first?.string, roles[streamID] == nil
-            else {
-                return [
-                    status(
-                        streamID, command, level: "error", code: "NetStream.Failed",
-                        "\(command.name) needs a stream name and a free message stream")
-                ]
-            }
-            let (key, query) = RTMPURL.splitQuery(name)
-            let request = StreamRequest(
-                messageStreamID: streamID, application: application, streamKey: key, query: query,
-                transactionID: command.transactionID)
-            return [
-                command.name == "publish" ? .publishRequested(request) : .playRequested(request)
-            ]
+            return try request(command, streamID, application)
         case "pause":
-            return pause(command, streamID)
+            return try pause(command, streamID)
         case "deleteStream", "closeStream", "FCUnpublish":
-            return end(command, streamID)
+            return try end(command, streamID)
         case "getStreamLength", "_checkbw", "checkBandwidth":
-            return [result(command, .number(0))]
+            return [try result(command, .number(0))]
         case "releaseStream", "FCPublish", "FCSubscribe":
-            return [result(command, .undefined)]
+            return [try result(command, .undefined)]
         case "seek", "receiveAudio", "receiveVideo", "_result", "_error", "onStatus":
             return []
         default:
             // Unknown commands are answered so that a peer that waits goes on, never fatal.
-            return command.transactionID > 0 ? [result(command, .undefined)] : []
+            return command.transactionID > 0 ? [try result(command, .undefined)] : []
         }
     }
 
-    private mutating func connect(_ command: Command) -> [Action] {
+    private func request(
+        _ command: Command, _ streamID: UInt32, _ application: String
+    ) throws(RTMPError) -> [Action] {
+        let isPublish = command.name == "publish"
+        guard let name = command.arguments.dropFirst().first?.string, roles[streamID] == nil else {
+            return [
+                try status(
+                    streamID, level: "error", code: "NetStream.Failed",
+                    "\(isPublish ? "publish" : "play") needs a stream name and a free message stream"
+                )
+            ]
+        }
+        guard name.utf8.count <= Self.nameLimit else {
+            let why = Self.tooLong("the stream's name", name.utf8.count)
+            return [
+                try status(
+                    streamID, level: "error",
+                    code: isPublish ? "NetStream.Publish.BadName" : "NetStream.Play.Failed", why),
+                .close(reason: why),
+            ]
+        }
+        let (key, query) = RTMPURL.splitQuery(name)
+        let request = StreamRequest(
+            messageStreamID: streamID, application: application, streamKey: key, query: query,
+            transactionID: command.transactionID)
+        return [isPublish ? .publishRequested(request) : .playRequested(request)]
+    }
+
+    private static func tooLong(_ what: String, _ bytes: Int) -> String {
+        "\(what) has \(bytes) bytes; at most \(nameLimit) are taken"
+    }
+
+    /// Refuses to connect; nothing that the peer sent is repeated.
+    private func refuseConnection(
+        _ command: Command, _ why: String
+    ) throws(RTMPError) -> [Action] {
+        let information: [AMFValue.Property] = [
+            .init("level", .string("error")),
+            .init("code", .string("NetConnection.Connect.Rejected")),
+            .init("description", .string(why)),
+        ]
+        let reply = Command(
+            "_error", transactionID: command.transactionID, [.null, .object(information)])
+        return [.write(try encode(reply.message())), .close(reason: why)]
+    }
+
+    private mutating func connect(_ command: Command) throws(RTMPError) -> [Action] {
         let object = command.arguments.first ?? .null
         var application = object["app"]?.string ?? ""
+        guard application.utf8.count <= Self.nameLimit else {
+            return try refuseConnection(
+                command, Self.tooLong("the application's name", application.utf8.count))
+        }
         application = RTMPURL.splitQuery(application).key
         while application.last == "/" { application.removeLast() }
-        state = .connected(application: application)
-        var bytes = ByteBuffer()
-        append(.windowAcknowledgementSize(configuration.windowAcknowledgementSize), to: &bytes)
-        append(
-            .setPeerBandwidth(configuration.windowAcknowledgementSize, limitType: 2), to: &bytes)
-        append(.setChunkSize(UInt32(configuration.chunkSize)), to: &bytes)
-        writer.chunkSize = configuration.chunkSize
         var information: [AMFValue.Property] = [
             .init("level", .string("status")),
             .init("code", .string("NetConnection.Connect.Success")),
             .init("description", .string("Connection succeeded.")),
-            .init("objectEncoding", object["objectEncoding"] ?? .number(0)),
+            .init("objectEncoding", .number(object["objectEncoding"]?.number ?? 0)),
         ]
         // Enhanced RTMP v2: the codecs offered are relayed as they are, so all are accepted.
         for name in ["fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap"] {
-            if let offered = object[name] { information.append(.init(name, offered)) }
+            guard let offered = object[name] else { continue }
+            var encoded = ByteBuffer()
+            AMF0.write(offered, into: &encoded)
+            guard encoded.readableBytes <= Self.nameLimit else {
+                return try refuseConnection(command, Self.tooLong(name, encoded.readableBytes))
+            }
+            information.append(.init(name, offered))
         }
         let properties: [AMFValue.Property] = [
             .init("fmsVer", .string("FMS/3,0,1,123")), .init("capabilities", .number(31)),
@@ -152,18 +192,32 @@ public struct ServerSessionStateMachine: Sendable {
         let reply = Command(
             "_result", transactionID: command.transactionID,
             [.object(properties), .object(information)])
-        writer.write(reply.message(), into: &bytes)
+        state = .connected(application: application)
+        var bytes = ByteBuffer()
+        writer.write(
+            .windowAcknowledgementSize(configuration.windowAcknowledgementSize), into: &bytes)
+        writer.write(
+            .setPeerBandwidth(configuration.windowAcknowledgementSize, limitType: 2), into: &bytes)
+        var sender = writer
+        sender.chunkSize = configuration.chunkSize
+        writer.write(.setChunkSize(UInt32(sender.chunkSize)), into: &bytes)
+        writer = sender
+        try writer.write(reply.message(), into: &bytes)
         return [.write(bytes)]
     }
 
-    private mutating func pause(_ command: Command, _ streamID: UInt32) -> [Action] {
+    private mutating func pause(
+        _ command: Command, _ streamID: UInt32
+    ) throws(RTMPError) -> [Action] {
         guard roles[streamID] == .playing else { return [] }
         let paused = command.arguments.dropFirst().first?.boolean ?? true
         let code = paused ? "NetStream.Pause.Notify" : "NetStream.Unpause.Notify"
-        return [.pause(paused), status(streamID, command, code: code, "live")]
+        return [.pause(paused), try status(streamID, code: code, "live")]
     }
 
-    private mutating func end(_ command: Command, _ streamID: UInt32) -> [Action] {
+    private mutating func end(
+        _ command: Command, _ streamID: UInt32
+    ) throws(RTMPError) -> [Action] {
         var ended = streamID
         if command.name == "deleteStream", let id = command.arguments.dropFirst().first?.number,
             id >= 1, id <= Double(UInt32.max)
@@ -172,7 +226,7 @@ public struct ServerSessionStateMachine: Sendable {
         }
         if command.name == "FCUnpublish" {
             guard let publishing = roles.first(where: { $0.value == .publishing })?.key else {
-                return [result(command, .undefined)]
+                return [try result(command, .undefined)]
             }
             ended = publishing
         }
@@ -180,65 +234,62 @@ public struct ServerSessionStateMachine: Sendable {
         var actions: [Action] = [.streamEnded(messageStreamID: ended)]
         if role == .publishing {
             actions.append(
-                status(
-                    ended, command, code: "NetStream.Unpublish.Success", "Stream is unpublished."))
+                try status(
+                    ended, code: "NetStream.Unpublish.Success", "Stream is unpublished."))
         }
         return actions
     }
 
     /// The answer that lets a publisher send or a player receive.
-    public mutating func acceptPublish(_ request: StreamRequest) -> ByteBuffer {
+    public mutating func acceptPublish(_ request: StreamRequest) throws(RTMPError) -> ByteBuffer {
         roles[request.messageStreamID] = .publishing
-        var bytes = encode(.streamBegin(request.messageStreamID))
-        append(
-            statusMessage(
-                request.messageStreamID, code: "NetStream.Publish.Start",
-                "\(request.streamKey) is now published."), to: &bytes)
+        var bytes = ByteBuffer()
+        writer.write(.streamBegin(request.messageStreamID), into: &bytes)
+        let started = statusMessage(
+            request.messageStreamID, code: "NetStream.Publish.Start",
+            "\(request.streamKey) is now published.")
+        try writer.write(started, into: &bytes)
         return bytes
     }
 
-    public mutating func acceptPlay(_ request: StreamRequest) -> ByteBuffer {
+    public mutating func acceptPlay(_ request: StreamRequest) throws(RTMPError) -> ByteBuffer {
         roles[request.messageStreamID] = .playing
-        var bytes = encode(.streamBegin(request.messageStreamID))
+        var bytes = ByteBuffer()
+        writer.write(.streamBegin(request.messageStreamID), into: &bytes)
         for (code, text) in [
             ("NetStream.Play.Reset", "Playing and resetting \(request.streamKey)."),
             ("NetStream.Play.Start", "Started playing \(request.streamKey)."),
         ] {
-            append(statusMessage(request.messageStreamID, code: code, text), to: &bytes)
+            let message = statusMessage(request.messageStreamID, code: code, text)
+            try writer.write(message, into: &bytes)
         }
         return bytes
     }
 
     /// A refusal, for example `NetStream.Publish.BadName`. The caller closes afterwards.
-    public mutating func reject(
+    public func reject(
         _ request: StreamRequest, code: String, _ description: String
-    ) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        append(
-            statusMessage(request.messageStreamID, level: "error", code: code, description),
-            to: &bytes)
-        return bytes
+    ) throws(RTMPError) -> ByteBuffer {
+        try encode(
+            statusMessage(request.messageStreamID, level: "error", code: code, description))
     }
 
     /// The publisher is gone: what a player is told.
-    public func playEnded(messageStreamID: UInt32) -> ByteBuffer {
-        var bytes = encode(.streamEOF(messageStreamID))
-        append(
-            statusMessage(
-                messageStreamID, code: "NetStream.Play.UnpublishNotify", "The stream has ended."),
-            to: &bytes)
+    public func playEnded(messageStreamID: UInt32) throws(RTMPError) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        writer.write(.streamEOF(messageStreamID), into: &bytes)
+        let message = statusMessage(
+            messageStreamID, code: "NetStream.Play.UnpublishNotify", "The stream has ended.")
+        try writer.write(message, into: &bytes)
         return bytes
     }
 
     public func ping(_ milliseconds: UInt32) -> ByteBuffer { encode(.pingRequest(milliseconds)) }
 
     private func status(
-        _ streamID: UInt32, _ command: Command, level: String = "status", code: String,
-        _ description: String
-    ) -> Action {
-        var bytes = ByteBuffer()
-        append(statusMessage(streamID, level: level, code: code, description), to: &bytes)
-        return .write(bytes)
+        _ streamID: UInt32, level: String = "status", code: String, _ description: String
+    ) throws(RTMPError) -> Action {
+        .write(try encode(statusMessage(streamID, level: level, code: code, description)))
     }
 
     private func statusMessage(
@@ -256,24 +307,20 @@ public struct ServerSessionStateMachine: Sendable {
         ).message(chunkStreamID: 5, messageStreamID: streamID)
     }
 
-    private func result(_ command: Command, _ value: AMFValue) -> Action {
-        var bytes = ByteBuffer()
+    private func result(_ command: Command, _ value: AMFValue) throws(RTMPError) -> Action {
         let reply = Command("_result", transactionID: command.transactionID, [.null, value])
-        append(reply.message(), to: &bytes)
-        return .write(bytes)
+        return .write(try encode(reply.message()))
     }
 
     private func encode(_ control: ControlMessage) -> ByteBuffer {
         var bytes = ByteBuffer()
-        append(control, to: &bytes)
+        writer.write(control, into: &bytes)
         return bytes
     }
 
-    private func append(_ control: ControlMessage, to bytes: inout ByteBuffer) {
-        append(control.message, to: &bytes)
-    }
-
-    private func append(_ message: Message, to bytes: inout ByteBuffer) {
-        writer.write(message, into: &bytes)
+    private func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        try writer.write(message, into: &bytes)
+        return bytes
     }
 }

@@ -1,9 +1,11 @@
+import FoundationEssentials
 import Logging
 import NIOCore
 import NIOHTTP1
+import RTMP
 
-/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, HLS
-/// below `/hls/`.
+/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, the same
+/// for Prometheus at `/metrics`, HLS below `/hls/`.
 ///
 /// HLS keeps the connection (`HLSConnection`). Other responses are written as plain bytes and end with the connection: every player takes that,
 /// not every one takes chunked framing, and all players of a stream can share the same bytes.
@@ -15,7 +17,9 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private let directory: StreamDirectory
     private let origin: HLSOrigin?
     private var hls: HLSConnection?
-    private let statusJSON: @Sendable () -> EventLoopFuture<ByteBuffer>
+    private let readStatus: @Sendable () -> EventLoopFuture<ServerStatus>
+    private let admissions: Admissions
+    private let place: Admissions.Place
     private let logger: Logger
     private var context: ChannelHandlerContext?
     private var outlet: Outlet?
@@ -24,14 +28,17 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private var answered = false
 
     init(
-        hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, logger: Logger,
-        statusJSON: @escaping @Sendable () -> EventLoopFuture<ByteBuffer>
+        hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, admissions: Admissions,
+        place: Admissions.Place, logger: Logger,
+        status: @escaping @Sendable () -> EventLoopFuture<ServerStatus>
     ) {
+        self.admissions = admissions
+        self.place = place
         self.hub = hub
         self.directory = directory
         self.origin = origin
         self.logger = logger
-        self.statusJSON = statusJSON
+        readStatus = status
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -42,6 +49,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        outlet?.invalidate()
+        outlet = nil
         hub.remove(self)
     }
 
@@ -86,14 +95,16 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
                 ])
         case .GET, .HEAD:
             if path == "/api/v1/status" {
-                status(head.method == .HEAD)
+                status(head.method == .HEAD, asMetrics: false)
+            } else if path == "/metrics" {
+                status(head.method == .HEAD, asMetrics: true)
             } else if path.hasSuffix(".flv"), path.dropFirst().contains("/") {
                 play(String(path.dropFirst().dropLast(4)), headOnly: head.method == .HEAD)
             } else {
                 respond(
                     "404 Not Found",
                     body:
-                        "No such resource. Streams are at /<app>/<stream>.flv, \(origin == nil ? "" : "HLS at /hls/<app>/<stream>/index.m3u8 and /hls/<app>/<channel>/master.m3u8, ")the status at /api/v1/status.\n"
+                        "No such resource. Streams are at /<app>/<stream>.flv, \(origin == nil ? "" : "HLS at /hls/<app>/<stream>/index.m3u8 and /hls/<app>/<channel>/master.m3u8, ")the status at /api/v1/status, Prometheus metrics at /metrics.\n"
                 )
             }
         default: respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD, OPTIONS"])
@@ -104,33 +115,56 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         guard let outlet else { return }
         let name = path.removingPercentEncodingBytes
         if hub.configuration.earlyPlay == .refuse, directory.publications[name] == nil {
-            return respond("404 Not Found", body: "Nobody publishes \(name).\n")
+            return respond("404 Not Found", body: "Nobody publishes \(name.printable).\n")
+        }
+        guard name.utf8.count <= ServerSessionStateMachine.nameLimit else {
+            admissions.refuse(.names)
+            return respond(
+                "414 URI Too Long",
+                body:
+                    "The stream's name has \(name.utf8.count) bytes; at most \(ServerSessionStateMachine.nameLimit) are taken.\n"
+            )
+        }
+        guard let place = admissions.admitPlayer() else {
+            return respond(
+                "503 Service Unavailable", headers: ["Retry-After: 10"],
+                body: "There are as many players as this server takes; try again later.\n")
         }
         write(head("200 OK", ["Content-Type: video/x-flv", "Cache-Control: no-store"]))
         outlet.flush()
         guard !headOnly else { return finish() }
         let subscriber = Subscriber(
-            format: .flv, outlet: outlet, configuration: hub.configuration
+            format: .flv, outlet: outlet, configuration: hub.configuration, place: place
         ) { [weak self] in self?.finish() }
         subscription = (subscriber, name)
         if !hub.subscribe(subscriber, to: name) { finish() }
     }
 
-    private func status(_ headOnly: Bool) {
+    private func status(_ headOnly: Bool, asMetrics: Bool) {
         guard let context else { return }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        statusJSON().hop(to: context.eventLoop).whenComplete { result in
+        readStatus().hop(to: context.eventLoop).whenComplete { result in
             let handler = bound.value
             switch result {
-            case .success(let body):
+            case .success(let status):
+                let body =
+                    asMetrics
+                    ? ByteBuffer(string: ServerMetrics.text(status)) : Self.json(status)
+                let type =
+                    asMetrics ? "text/plain; version=0.0.4; charset=utf-8" : "application/json"
                 handler.respond(
-                    "200 OK",
-                    headers: ["Content-Type: application/json", "Cache-Control: no-store"],
+                    "200 OK", headers: ["Content-Type: \(type)", "Cache-Control: no-store"],
                     bytes: headOnly ? ByteBuffer() : body)
             case .failure(let error):
                 handler.respond("500 Internal Server Error", body: "\(error)\n")
             }
         }
+    }
+
+    private static func json(_ status: ServerStatus) -> ByteBuffer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return (try? encoder.encode(status)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
     }
 
     private func respond(_ status: String, headers: [String] = [], body: String) {

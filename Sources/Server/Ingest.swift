@@ -55,6 +55,10 @@ final class Ingest {
         }
         var message = message
         bytes += message.payload.readableBytes
+        // The handler has told of those that come by themselves; these are an aggregate's.
+        if message.payload.readableBytes > ServerLimits.headerBytes, message.isKeptForPlayers {
+            return directory.recordLeftOut(name)
+        }
         if let resumesAfter {
             // Metadata and headers may have time 0 wherever the frames begin.
             if timestampOffset == nil, Self.isFrame(message) {
@@ -63,7 +67,7 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        guard let unit = MediaUnit(message, writer: writer) else { return }
+        guard let unit = try MediaUnit(message, writer: writer) else { return }
         if overlap?.admits(unit) ?? true { units.append(unit) }
     }
 

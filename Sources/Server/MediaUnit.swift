@@ -2,6 +2,18 @@ import Media
 import NIOCore
 import RTMP
 
+extension Message {
+    /// Whether each player that joins gets it: metadata, or a codec's configuration.
+    var isKeptForPlayers: Bool {
+        switch type {
+        case .audio: AudioTagHeader.parse(payload)?.isSequenceHeader ?? false
+        case .video: VideoTagHeader.parse(payload)?.isSequenceHeader ?? false
+        case .dataAMF0, .dataAMF3: true
+        default: false
+        }
+    }
+}
+
 /// One relayed message with its bytes on the wire, made once for all subscribers.
 struct MediaUnit: Sendable {
     enum Kind: Sendable {
@@ -22,8 +34,17 @@ struct MediaUnit: Sendable {
 
     static let messageStreamID: UInt32 = 1
 
+    /// Bytes of memory that a unit takes beside its own bytes: ever so many of one byte are not free.
+    static let overhead = 256
+    /// What a unit costs a budget. A payload of several chunks has storage of its own.
+    var cost: Int {
+        let own = payload.readableBytes <= 65536 ? 0 : payload.readableBytes
+        return chunks.readableBytes + own + Self.overhead
+    }
+
     /// nil for what is not relayed. AMF3 data becomes AMF0, `@setDataFrame` is taken off.
-    init?(_ message: Message, writer: ChunkWriter) {
+    /// - Throws: `RTMPError` where the message cannot be written again.
+    init?(_ message: Message, writer: ChunkWriter) throws(RTMPError) {
         timestamp = message.timestamp
         payload = message.payload
         switch message.type {
@@ -46,10 +67,11 @@ struct MediaUnit: Sendable {
         chunks = ByteBuffer()
         let start = chunks.writerIndex
         let own = self.message(timestamp: timestamp, messageStreamID: Self.messageStreamID)
-        writer.write(own, into: &chunks)
+        try writer.write(own, into: &chunks)
         if payload.readableBytes <= writer.chunkSize {
             let header = chunks.writerIndex - start - payload.readableBytes
-            payload = chunks.getSlice(at: start + header, length: payload.readableBytes)!
+            payload =
+                chunks.getSlice(at: start + header, length: payload.readableBytes) ?? payload
         }
     }
 

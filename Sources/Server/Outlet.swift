@@ -8,42 +8,54 @@ import NIOCore
 /// all of them share saves the channel's bookkeeping; what the socket does not take at once, and
 /// everything after that, goes through the channel until it has drained. Bound to the channel's
 /// event loop; every write of the connection must pass here, or bytes would overtake each other.
+///
+/// The context holds the handler, which holds its outlet: `invalidate()` breaks that circle.
 final class Outlet {
-    private let context: ChannelHandlerContext
+    /// nil once the channel is gone.
+    private var context: ChannelHandlerContext?
+    let eventLoop: any EventLoop
     private let socket: NIOBSDSocket.Handle?
     /// Writes handed to the channel and not yet done.
     private var pending = 0
     /// Bytes of replies among them: everything but media.
     private var pendingReplyBytes = 0
     private var isClosed = false
+    /// Closes what does not read its last bytes.
+    private var closing: Scheduled<Void>?
 
     /// Bytes of replies that may wait for a peer: one that reads has none waiting.
     static let replyByteLimit = 64 << 10
 
     init(_ context: ChannelHandlerContext) {
         self.context = context
+        eventLoop = context.eventLoop
         socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
         ) { $0 }
     }
 
-    var eventLoop: any EventLoop { context.eventLoop }
+    /// Bytes of memory that a write takes beside its own bytes, and how many may wait.
+    private static let writeOverhead = 256
+    private static let pendingLimit = 4096
 
     /// Whether the channel's queue is below its high-water mark.
-    var isWritable: Bool { pending == 0 || context.channel.isWritable }
+    var isWritable: Bool {
+        pending == 0 || pending < Self.pendingLimit && context?.channel.isWritable ?? true
+    }
 
-    /// Bytes that wait in the channel.
+    /// Bytes that wait in the channel, and what it costs to keep them there.
     var queuedBytes: Int {
-        guard pending > 0 else { return 0 }
-        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        guard pending > 0, let context else { return 0 }
+        let bytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        return bytes + pending * Self.writeOverhead
     }
 
     /// Queues without flushing.
     func write(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0, !isClosed else { return }
+        guard bytes.readableBytes > 0, !isClosed, let context else { return }
         pending += 1
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let promise = eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
         context.write(NIOAny(bytes), promise: promise)
     }
@@ -51,12 +63,12 @@ final class Outlet {
     /// Queues a reply without flushing. False where the peer has left too many unread: it is to be
     /// cut, for it could go on to ask.
     func writeReply(_ bytes: ByteBuffer) -> Bool {
-        guard bytes.readableBytes > 0, !isClosed else { return true }
+        guard bytes.readableBytes > 0, !isClosed, let context else { return true }
         pending += 1
         let count = bytes.readableBytes
         pendingReplyBytes += count
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let promise = eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         promise.futureResult.whenComplete { _ in
             bound.value.pending -= 1
             bound.value.pendingReplyBytes -= count
@@ -70,13 +82,13 @@ final class Outlet {
 
     /// Queues a response's head and body and flushes; done when the socket has taken them.
     func writeResponse(_ head: ByteBuffer, _ body: ByteBuffer) -> EventLoopFuture<Void> {
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        guard !isClosed else {
+        let promise = eventLoop.makePromise(of: Void.self)
+        guard !isClosed, let context else {
             promise.fail(ChannelError.ioOnClosedChannel)
             return promise.futureResult
         }
         pending += 1
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
         if body.readableBytes > 0 { context.write(NIOAny(head), promise: nil) }
         context.writeAndFlush(
@@ -87,10 +99,10 @@ final class Outlet {
     /// Closes at once, whatever is queued.
     func cut() {
         isClosed = true
-        context.close(promise: nil)
+        context?.close(promise: nil)
     }
 
-    func flush() { context.flush() }
+    func flush() { context?.flush() }
 
     /// Sends at once. `raw` are the readable bytes of `bytes`.
     func send(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
@@ -108,15 +120,20 @@ final class Outlet {
 
     /// Closes once everything is out; at the latest after a second.
     func close() {
-        guard !isClosed else { return }
+        guard !isClosed, let context else { return }
         isClosed = true
         let channel = context.channel
         context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
             channel.close(promise: nil)
         }
-        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+        closing = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }
 
     /// The channel is gone: its descriptor may be another's by now.
-    func invalidate() { isClosed = true }
+    func invalidate() {
+        isClosed = true
+        context = nil
+        closing?.cancel()
+        closing = nil
+    }
 }

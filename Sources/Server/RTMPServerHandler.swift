@@ -23,6 +23,11 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private let hubs: [StreamHub]
     private let directory: StreamDirectory
     private let configuration: ServerConfiguration
+    private let admissions: Admissions
+    private let place: Admissions.Place
+    private var hasToldLeftOut = false
+    /// Bytes of its unfinished messages, as they were counted last.
+    private var heldBytes = 0
     private let logger: Logger
     private var random = SystemRandomNumberGenerator()
     private var phase = Phase.handshake(ServerHandshake())
@@ -38,7 +43,13 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     /// The first ping since the player was last heard.
     private var unansweredPing: NIODeadline?
 
-    init(hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, logger: Logger) {
+    init(
+        hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, admissions: Admissions,
+        place: Admissions.Place, logger: Logger
+    ) {
+        self.admissions = admissions
+        self.place = place
+        reader.messageLimit = ServerLimits.commandBytes
         self.hub = hub
         self.hubs = hubs
         self.directory = directory
@@ -56,6 +67,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        outlet?.invalidate()
+        outlet = nil
         hub.remove(self)
     }
 
@@ -63,6 +76,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         outlet?.invalidate()
         leave(clean: false)
         phase = .closed
+        // What had come of an unfinished message is nobody's.
+        reader = ChunkReader()
+        _ = admissions.hold(0, before: heldBytes)
+        heldBytes = 0
         hub.remove(self)
         context.fireChannelInactive()
     }
@@ -109,7 +126,9 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         reader.append(bytes)
         while let message = try reader.next() {
             if message.type.isMedia {
-                if case .publishing(let ingest, let id) = role, id == message.messageStreamID {
+                if let why = objection(to: message) {
+                    leaveOut(because: why)
+                } else if case .publishing(let ingest, _) = role {
                     try ingest.receive(message)
                 }
                 continue
@@ -117,6 +136,34 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             for action in try session.receive(message) { perform(action) }
             if case .closed = phase { return }
         }
+        let held = reader.unfinishedBytes
+        let isFair = admissions.hold(held, before: heldBytes)
+        heldBytes = held
+        if !isFair { close("unfinished messages of all connections hold too much memory") }
+    }
+
+    /// Why a media message is left out; nil where it is taken.
+    private func objection(to message: Message) -> String? {
+        guard case .publishing(let ingest, let id) = role else {
+            return "media come, but nothing is published"
+        }
+        if id != message.messageStreamID {
+            return
+                "media come on message stream \(message.messageStreamID), but \(ingest.name.printable) is published on \(id)"
+        }
+        guard message.payload.readableBytes > ServerLimits.headerBytes, message.isKeptForPlayers
+        else { return nil }
+        return
+            "metadata or a codec's configuration has \(message.payload.readableBytes) bytes; at most \(ServerLimits.headerBytes) are kept for each player that joins"
+    }
+
+    /// Counts a media message that is left out; the log has it once a connection.
+    private func leaveOut(because why: String) {
+        admissions.countLeftOut()
+        if case .publishing(let ingest, _) = role { directory.recordLeftOut(ingest.name) }
+        guard !hasToldLeftOut, let context else { return }
+        hasToldLeftOut = true
+        logger.notice("\(PeerAddress.text(context.channel)): \(why): they are left out")
     }
 
     private func perform(_ action: ServerSessionStateMachine.Action) {
@@ -147,11 +194,21 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         guard !request.streamKey.isEmpty else {
             return refuse(request, "NetStream.Publish.BadName", "the stream has no name")
         }
-        guard directory.authorises(request.streamKey, query: request.query) else {
+        let channel = context.channel
+        switch directory.judge(
+            request.streamKey, query: request.query,
+            address: channel.remoteAddress?.ipAddress ?? "?")
+        {
+        case .accepted: break
+        case .denied:
             return refuse(
                 request, "NetStream.Publish.Denied", "the stream key is not accepted here")
+        case .wait(let seconds):
+            admissions.refuse(.wrongKeys)
+            return refuse(
+                request, "NetStream.Publish.Denied",
+                "this address has sent too many wrong stream keys; try again in \(seconds) s")
         }
-        let channel = context.channel
         let address = PeerAddress.text(channel)
         let isEncoder = directory.isEncoder(query: request.query)
         let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
@@ -163,36 +220,42 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         case .resumed(let id, let last, let cut):
             granted = (id, last)
             cut?()
-        case .refused(let why): return refuse(request, "NetStream.Publish.BadName", why)
+        case .refused(let why), .full(let why):
+            return refuse(request, "NetStream.Publish.BadName", why)
         }
+        reader.messageLimit = .max
         let ingest = Ingest(
             name: name, claim: granted, directory: directory, hubs: hubs,
             eventLoop: context.eventLoop, configuration: configuration,
             keepsTimestamps: isEncoder)
         role = .publishing(ingest, messageStreamID: request.messageStreamID)
-        write(session.acceptPublish(request))
-        logger.info("publish \(name) from \(address)")
+        reply { try session.acceptPublish(request) }
+        logger.info("publish \(name.printable) from \(address)")
     }
 
     private func play(_ request: ServerSessionStateMachine.StreamRequest) {
         guard let outlet, case .none = role else { return }
         let name = "\(request.application)/\(request.streamKey)"
         let id = request.messageStreamID
+        guard let place = admissions.admitPlayer() else {
+            return refuse(
+                request, "NetStream.Play.Failed", "there are as many players as this server takes")
+        }
         let subscriber = Subscriber(
-            format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration
+            format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration,
+            place: place
         ) { [weak self] in
             guard let self else { return }
-            write(session.playEnded(messageStreamID: id))
+            reply { try session.playEnded(messageStreamID: id) }
             close("the stream has ended", level: .debug)
         }
         // The answer goes first: subscribing may send the join burst at once.
-        let accepted = session.acceptPlay(request)
         if configuration.earlyPlay == .wait || directory.publications[name] != nil {
-            write(accepted)
+            reply { try session.acceptPlay(request) }
             if case .closed = phase { return }
             role = .playing(subscriber, name: name, messageStreamID: id)
             if hub.subscribe(subscriber, to: name) {
-                logger.debug("play \(name)")
+                logger.debug("play \(name.printable)")
                 return
             }
             role = .none
@@ -203,7 +266,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private func refuse(
         _ request: ServerSessionStateMachine.StreamRequest, _ code: String, _ why: String
     ) {
-        write(session.reject(request, code: code, why))
+        reply { try session.reject(request, code: code, why) }
         close("\(code): \(why)")
     }
 
@@ -215,11 +278,21 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             ingest.end(
                 clean: clean,
                 grace: .milliseconds(Int64(configuration.publisherGraceMilliseconds)))
-            logger.info("unpublish \(ingest.name)\(clean ? "" : " (connection lost)")")
+            logger.info("unpublish \(ingest.name.printable)\(clean ? "" : " (connection lost)")")
         case .playing(let subscriber, let name, _): hub.unsubscribe(subscriber, from: name)
         }
         role = .none
+        reader.messageLimit = ServerLimits.commandBytes
         idleSince = .now()
+    }
+
+    /// Writes what `make` returns; what cannot be written ends the connection.
+    private func reply(_ make: () throws -> ByteBuffer) {
+        do {
+            write(try make())
+        } catch {
+            close("\(error)")
+        }
     }
 
     private func write(_ bytes: ByteBuffer) {
@@ -241,13 +314,15 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         phase = .closed
         logger.log(
             level: level,
-            "closing \(PeerAddress.text(context.channel)): \(reason)")
+            "closing \(PeerAddress.text(context.channel)): \(reason.printable)")
         leave(clean: false)
         outlet?.close()
     }
 
     func shutDown() {
-        if case .playing(_, _, let id) = role { write(session.playEnded(messageStreamID: id)) }
+        if case .playing(_, _, let id) = role {
+            reply { try session.playEnded(messageStreamID: id) }
+        }
         close("the server is shutting down", level: .debug)
     }
 

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import HLS
 public import Logging
 import NIOCore
@@ -14,15 +13,18 @@ public final class RelayServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let hubs: [StreamHub]
     private let directory: StreamDirectory
+    let admissions: Admissions
     private let origin: HLSOrigin?
     private let channels: [any Channel]
     private let ladders: LadderController?
 
     private init(
         group: MultiThreadedEventLoopGroup, hubs: [StreamHub], directory: StreamDirectory,
-        origin: HLSOrigin?, ladders: LadderController?, rtmp: any Channel, http: (any Channel)?
+        admissions: Admissions, origin: HLSOrigin?, ladders: LadderController?, rtmp: any Channel,
+        http: (any Channel)?
     ) {
         self.ladders = ladders
+        self.admissions = admissions
         self.group = group
         self.hubs = hubs
         self.directory = directory
@@ -39,17 +41,14 @@ public final class RelayServer: Sendable {
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
-        if let problem = configuration.hls?.problem {
-            throw HLSConfigurationError(description: problem)
-        }
-        let directory = StreamDirectory(configuration)
-        let ladders =
-            configuration.ladders.isEmpty
-            ? nil
-            : try LadderController(
-                configuration.ladders, directory: directory, logger: logger)
+        try check(configuration)
+        let admissions = Admissions(configuration.limits, logger: logger)
+        let directory = StreamDirectory(configuration, admissions: admissions)
+        let ladders = try makeLadders(configuration, directory, logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let origin = configuration.hls.map { HLSOrigin($0, logger: logger) }
+        let origin = configuration.hls.map {
+            HLSOrigin($0, limits: configuration.limits, logger: logger)
+        }
         let hubs = group.makeIterator().enumerated().map { index, eventLoop in
             StreamHub(eventLoop: eventLoop, configuration: configuration, origin: origin) { name in
                 owner(of: name, among: configuration.threads) == index
@@ -57,7 +56,7 @@ public final class RelayServer: Sendable {
         }
         for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
         @Sendable func hub(of channel: any Channel) -> StreamHub {
-            hubs.first { $0.eventLoop === channel.eventLoop }!
+            hubs.first { $0.eventLoop === channel.eventLoop } ?? hubs[0]
         }
         let base = ServerBootstrap.listening(
             on: group, congestionControl: configuration.congestionControl,
@@ -67,8 +66,10 @@ public final class RelayServer: Sendable {
                 channel in
                 channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
+                    let place = try admissions.place(for: channel)
                     let handler = RTMPServerHandler(
-                        hub: hub(of: channel), hubs: hubs, directory: directory, logger: logger)
+                        hub: hub(of: channel), hubs: hubs, directory: directory,
+                        admissions: admissions, place: place, logger: logger)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
@@ -77,13 +78,15 @@ public final class RelayServer: Sendable {
                 http = try await listen(configuration, .http, port, base) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         channel.setCloseOnExec()
+                        let place = try admissions.place(for: channel)
                         let handler = FLVRequestHandler(
                             hub: hub(of: channel), directory: directory, origin: origin,
-                            logger: logger
+                            admissions: admissions, place: place, logger: logger
                         ) {
-                            let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
+                            let promise = channel.eventLoop.makePromise(of: ServerStatus.self)
                             promise.completeWithTask {
-                                try await Self.statusJSON(hubs, directory, origin, ladders)
+                                try await Self.status(
+                                    hubs, directory, admissions, origin, ladders)
                             }
                             return promise.futureResult
                         }
@@ -93,14 +96,31 @@ public final class RelayServer: Sendable {
                 }
             }
             let server = RelayServer(
-                group: group, hubs: hubs, directory: directory, origin: origin, ladders: ladders,
-                rtmp: rtmp, http: http)
+                group: group, hubs: hubs, directory: directory, admissions: admissions,
+                origin: origin, ladders: ladders, rtmp: rtmp, http: http)
             await ladders?.start(host: configuration.host, port: server.rtmpPort)
             return server
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// - Throws: for settings with which the server cannot run.
+    private static func check(_ configuration: ServerConfiguration) throws {
+        if let problem = configuration.problem {
+            throw ServerConfigurationError(description: problem)
+        }
+        if let problem = configuration.hls?.problem {
+            throw HLSConfigurationError(description: problem)
+        }
+    }
+
+    private static func makeLadders(
+        _ configuration: ServerConfiguration, _ directory: StreamDirectory, _ logger: Logger
+    ) throws -> LadderController? {
+        guard !configuration.ladders.isEmpty else { return nil }
+        return try LadderController(configuration.ladders, directory: directory, logger: logger)
     }
 
     /// The loop that packages a stream: always the same for a name (FNV-1a).
@@ -124,32 +144,24 @@ public final class RelayServer: Sendable {
         }
     }
 
-    private static func statusJSON(
-        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?,
-        _ ladders: LadderController?
-    ) async throws -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return ByteBuffer(
-            bytes: try encoder.encode(try await status(hubs, directory, origin, ladders)))
-    }
-
     public func status() async throws -> ServerStatus {
-        try await Self.status(hubs, directory, origin, ladders)
+        try await Self.status(hubs, directory, admissions, origin, ladders)
     }
 
     private static func status(
-        _ hubs: [StreamHub], _ directory: StreamDirectory, _ origin: HLSOrigin?,
-        _ ladders: LadderController?
+        _ hubs: [StreamHub], _ directory: StreamDirectory, _ admissions: Admissions,
+        _ origin: HLSOrigin?, _ ladders: LadderController?
     ) async throws -> ServerStatus {
         var local: [String: StreamHub.LocalStatus] = [:]
         for hub in hubs {
             for (name, status) in try await hub.eventLoop.submit({ hub.status() }).get() {
-                local[name, default: .init()].rtmpSubscribers += status.rtmpSubscribers
-                local[name, default: .init()].flvSubscribers += status.flvSubscribers
-                local[name, default: .init()].droppedFrames += status.droppedFrames
+                var sum = local[name] ?? .init()
+                sum.rtmpSubscribers += status.rtmpSubscribers
+                sum.flvSubscribers += status.flvSubscribers
+                sum.droppedFrames += status.droppedFrames
                 // The loops share the cache's buffers.
-                local[name]!.cacheBytes = max(local[name]!.cacheBytes, status.cacheBytes)
+                sum.cacheBytes = max(sum.cacheBytes, status.cacheBytes)
+                local[name] = sum
             }
         }
         let publications = directory.publications
@@ -171,12 +183,20 @@ public final class RelayServer: Sendable {
                 keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
                 flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
                 gopCacheBytes: own.cacheBytes,
+                leftOutMessages: publication?.leftOutMessages ?? 0,
                 hls: packaged[name].map {
                     .init($0.facts, container: origin?.configuration.container ?? .ts)
                 })
         }
-        return ServerStatus(
+        var status = ServerStatus(
             version: "1", streams: streams, ladders: await ladders?.status() ?? [])
+        status.usage = admissions.usage(
+            publishers: publications.count, streams: packaged.count,
+            hlsBytes: streams.reduce(0) { $0 + ($1.hls?.storedBytes ?? 0) },
+            gopCacheBytes: streams.reduce(0) { $0 + $1.gopCacheBytes })
+        status.leftOutMessages = admissions.leftOutMessages
+        for (limit, count) in admissions.refused { status.refused[limit.rawValue] = count }
+        return status
     }
 
     /// Stops listening, tells every peer, closes and returns when all is down.

@@ -51,8 +51,26 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var hls: HLSConfiguration?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
+    /// What strangers may take.
+    public var limits = ServerLimits()
     /// Renditions that ffmpeg makes of published streams and publishes back.
     public var ladders: [LadderConfiguration] = []
 
     public init() {}
+
+    /// What is wrong with the settings, in words; nil if nothing is. HLS has its own.
+    public var problem: String? {
+        for rule in streamKeys {
+            if let problem = StreamKeys.problem(of: rule) { return problem }
+        }
+        if !(128...0xFF_FFFF).contains(chunkSize) {
+            return "the chunk size is \(chunkSize); it must be 128 to 16777215"
+        }
+        return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
+    }
+}
+
+/// Settings with which the server cannot run.
+public struct ServerConfigurationError: Error, Sendable, CustomStringConvertible {
+    public var description: String
 }

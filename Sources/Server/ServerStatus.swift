@@ -15,14 +15,29 @@ public struct ServerStatus: Sendable, Codable, Hashable {
         /// Frames not sent to slow subscribers.
         public var droppedFrames: Int
         public var gopCacheBytes: Int
+        /// Media messages left out: on another message stream than publish's, or too long to be kept.
+        public var leftOutMessages = 0
         /// nil where nothing is packaged.
         public var hls: HLS?
+    }
+
+    /// One thing that has a limit.
+    public struct Usage: Sendable, Codable, Hashable {
+        public var name: String
+        public var used: Int
+        /// 0 = none.
+        public var limit: Int
     }
 
     public var version: String
     public var streams: [Stream]
     /// One entry for each source that has encoders.
     public var ladders: [LadderStatus] = []
+    public var usage: [Usage] = []
+    /// The same over all connections, those included that publish nothing.
+    public var leftOutMessages = 0
+    /// What was refused since the start, by the limit that bit.
+    public var refused: [String: Int] = [:]
 }
 
 extension ServerStatus {

@@ -15,6 +15,8 @@ final class StreamDirectory: Sendable {
         var videoFrames = 0
         var audioFrames = 0
         var keyFrames = 0
+        /// Media messages on another message stream, or too long.
+        var leftOutMessages = 0
         /// Published by an encoder of a ladder.
         var isEncoder = false
         /// Cuts the publisher's connection.
@@ -26,6 +28,8 @@ final class StreamDirectory: Sendable {
         /// Granted, going on where an earlier publisher of the stream stopped.
         case resumed(id: UInt64, lastTimestamp: UInt32, cut: (@Sendable () -> Void)?)
         case refused(String)
+        /// There are as many publications as may be.
+        case full(String)
     }
 
     private struct State {
@@ -35,46 +39,73 @@ final class StreamDirectory: Sendable {
 
     private let state = Mutex(State())
     private let configuration: ServerConfiguration
+    private let keys: StreamKeys
+    private let admissions: Admissions
     /// Told, on any thread, that a publication began or ended.
-    private let observer = Mutex<@Sendable () -> Void>({})
+    private let observer = Mutex(Observer(call: {}))
     /// The query by which the ladder's encoders are known.
     let encoderToken = "encoder=\(UInt64.random(in: 0...UInt64.max))"
 
-    init(_ configuration: ServerConfiguration) { self.configuration = configuration }
+    init(_ configuration: ServerConfiguration, admissions: Admissions = Admissions()) {
+        self.configuration = configuration
+        self.admissions = admissions
+        keys = StreamKeys(configuration.streamKeys)
+    }
+
+    /// A box around a closure. By itself in a mutex, which is generic, it would be wrapped in one
+    /// more closure each time it is taken out, and each call would go through all of them.
+    private struct Observer: Sendable {
+        var call: @Sendable () -> Void
+    }
 
     /// Calls `body` whenever a publication begins or ends.
-    func observe(_ body: @escaping @Sendable () -> Void) { observer.withLock { $0 = body } }
+    func observe(_ body: @escaping @Sendable () -> Void) {
+        observer.withLock { $0 = Observer(call: body) }
+    }
 
-    private func notify() { observer.withLock { $0 }() }
+    private func notify() {
+        let observer = observer.withLock { $0 }
+        observer.call()
+    }
 
     func isEncoder(query: String) -> Bool {
-        query.split(separator: "&").contains { $0 == encoderToken }
+        let token = Array(encoderToken.utf8)
+        return query.split(separator: "&").contains {
+            StreamKeys.areEqual(Array($0.utf8), token)
+        }
     }
 
     /// Whether `name` with `query` may be published at all.
-    func authorises(_ key: String, query: String) -> Bool {
-        let rules = configuration.streamKeys
-        guard !rules.isEmpty, !isEncoder(query: query) else { return true }
-        for rule in rules {
-            let parts = rule.split(separator: ":", maxSplits: 1)
-            guard parts.first.map(String.init) == key else { continue }
-            guard parts.count == 2 else { return true }
-            if query.split(separator: "&").contains("key=\(parts[1])") { return true }
-        }
-        return false
+    func judge(_ name: String, query: String, address: String) -> StreamKeys.Verdict {
+        isEncoder(query: query) ? .accepted : keys.judge(name, query: query, address: address)
     }
 
     func claim(
         _ name: String, address: String, isEncoder: Bool = false,
         cut: @escaping @Sendable () -> Void
     ) -> Claim {
-        defer { notify() }
-        return state.withLock { state in
+        let claim = decide(name, address: address, isEncoder: isEncoder, cut: cut)
+        switch claim {
+        case .granted, .resumed: notify()
+        case .full: admissions.refuse(.publishers)
+        case .refused: break
+        }
+        return claim
+    }
+
+    private func decide(
+        _ name: String, address: String, isEncoder: Bool, cut: @escaping @Sendable () -> Void
+    ) -> Claim {
+        state.withLock { state in
             let id = state.nextID
             state.nextID += 1
             let new = Publication(
                 id: id, address: address, startedAt: .now(), isEncoder: isEncoder, cut: cut)
             guard let old = state.publications[name] else {
+                let limit = configuration.limits.publishers
+                guard limit == 0 || state.publications.count < limit else {
+                    return .full("\(limit) streams are published already, which is the limit")
+                }
                 state.publications[name] = new
                 return .granted(id: id)
             }
@@ -94,19 +125,27 @@ final class StreamDirectory: Sendable {
         _ name: String, id: UInt64, bytes: Int, units: [MediaUnit]
     ) -> Bool {
         state.withLock { state in
-            guard state.publications[name]?.id == id else { return false }
-            state.publications[name]!.receivedBytes += bytes
+            guard var publication = state.publications[name], publication.id == id else {
+                return false
+            }
+            publication.receivedBytes += bytes
             for unit in units where !unit.isSequenceHeader {
                 switch unit.kind {
-                case .video: state.publications[name]!.videoFrames += 1
-                case .audio: state.publications[name]!.audioFrames += 1
+                case .video: publication.videoFrames += 1
+                case .audio: publication.audioFrames += 1
                 case .data: continue
                 }
-                if unit.isKeyFrame { state.publications[name]!.keyFrames += 1 }
-                state.publications[name]!.lastTimestamp = unit.timestamp
+                if unit.isKeyFrame { publication.keyFrames += 1 }
+                publication.lastTimestamp = unit.timestamp
             }
+            state.publications[name] = publication
             return true
         }
+    }
+
+    /// A publisher's message is left out.
+    func recordLeftOut(_ name: String) {
+        state.withLock { $0.publications[name]?.leftOutMessages += 1 }
     }
 
     /// The publisher's connection broke: keeps the name for the grace period.
@@ -114,7 +153,7 @@ final class StreamDirectory: Sendable {
     func leave(_ name: String, id: UInt64) -> Bool {
         state.withLock { state in
             guard state.publications[name]?.id == id else { return false }
-            state.publications[name]!.awaySince = .now()
+            state.publications[name]?.awaySince = .now()
             return true
         }
     }

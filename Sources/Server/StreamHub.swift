@@ -120,9 +120,18 @@ final class StreamHub: @unchecked Sendable {
         stream.publicationID = id
         stream.isPublished = true
         if !resumes { stream.cache = LocalStream.emptyCache(configuration) }
+        shareCaches()
         if let origin, packages(name) {
             stream.packaged = origin.publisherStarted(name, isEncoded: isEncoded)
         }
+    }
+
+    /// All caches together have one budget, and every published stream an equal part of it.
+    private func shareCaches() {
+        let limit = ServerLimits.share(
+            configuration.limits.gopCacheBytes, among: streams.values.count { $0.isPublished },
+            least: 256 << 10, most: configuration.gopCacheByteLimit)
+        for stream in streams.values { stream.cache.byteLimit = limit }
     }
 
     /// The stream is over: its players are told and go.
@@ -130,6 +139,7 @@ final class StreamHub: @unchecked Sendable {
         guard let stream = streams[name], stream.publicationID == id else { return }
         flush(stream)
         stream.isPublished = false
+        shareCaches()
         stream.cache = LocalStream.emptyCache(configuration)
         if let packaged = stream.packaged {
             origin?.publisherEnded(packaged, on: eventLoop)
@@ -184,15 +194,15 @@ final class StreamHub: @unchecked Sendable {
         }
     }
 
-    private static func joinedChunks(_ units: [MediaUnit]) -> ByteBuffer {
-        if units.count == 1 { return units[0].chunks }
+    static func joinedChunks(_ units: some RandomAccessCollection<MediaUnit>) -> ByteBuffer {
+        if units.count == 1, let only = units.first { return only.chunks }
         var bytes = ByteBuffer()
         bytes.reserveCapacity(units.reduce(0) { $0 + $1.chunks.readableBytes })
         for unit in units { bytes.writeImmutableBuffer(unit.chunks) }
         return bytes
     }
 
-    private static func joinedTags(_ units: [MediaUnit]) -> ByteBuffer {
+    static func joinedTags(_ units: some RandomAccessCollection<MediaUnit>) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(units.reduce(0) { $0 + $1.payload.readableBytes + 15 })
         for unit in units {

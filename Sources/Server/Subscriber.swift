@@ -22,6 +22,7 @@ final class Subscriber {
 
     let format: Format
     private let outlet: Outlet
+    private let place: Admissions.Place?
     private let writer: ChunkWriter
     private let queueByteLimit: Int
     private var state = State.joining
@@ -36,11 +37,13 @@ final class Subscriber {
     /// Told when the publisher is gone for good.
     let onStreamEnd: () -> Void
 
+    /// - Parameter place: kept as long as the player is there.
     init(
         format: Format, outlet: Outlet, configuration: ServerConfiguration,
-        onStreamEnd: @escaping () -> Void
+        place: Admissions.Place? = nil, onStreamEnd: @escaping () -> Void
     ) {
         self.format = format
+        self.place = place
         self.outlet = outlet
         self.onStreamEnd = onStreamEnd
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
@@ -152,24 +155,38 @@ final class Subscriber {
         hasJoined = true
         missedHeader = false
         let time = burst[0].timestamp
+        var head = ByteBuffer()
         if case .flv = format {
             let hasVideo =
                 cache.hasVideo || !cache.hasAudio || cache.promises("videocodecid")
-            let head = FLVWriter.fileHeader(
+            head = FLVWriter.fileHeader(
                 hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
-            outlet.write(head)
         }
         // FFmpeg takes a later script tag for a subtitle: metadata go at time 0.
-        if let metadata = cache.metadata { send(metadata, timestamp: 0) }
+        if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
         for header in [cache.videoHeader, cache.audioHeader] {
-            if let header { send(header, timestamp: time) }
+            if let header { append(header, timestamp: time, to: &head) }
         }
-        for unit in burst {
-            burstAllowance += unit.chunks.readableBytes
-            send(unit)
+        outlet.write(head)
+        for bytes in buffers(of: burst, cache) {
+            burstAllowance += bytes.readableBytes
+            outlet.write(bytes)
         }
         if first == nil { outlet.flush() }
         return true
+    }
+
+    /// The burst in few buffers: a write for each unit would take as long as all of them together.
+    private func buffers(of burst: [MediaUnit], _ cache: GOPCache) -> [ByteBuffer] {
+        switch format {
+        case .flv where !cache.units.isEmpty: return cache.joined(asTags: true)
+        case .rtmp(MediaUnit.messageStreamID) where !cache.units.isEmpty:
+            return cache.joined(asTags: false)
+        default:
+            var bytes = ByteBuffer()
+            for unit in burst { append(unit, timestamp: unit.timestamp, to: &bytes) }
+            return [bytes]
+        }
     }
 
     private func sendMissedHeaders(_ cache: GOPCache, before unit: MediaUnit) {
@@ -181,18 +198,25 @@ final class Subscriber {
 
     private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {
         let time = timestamp ?? unit.timestamp
+        if case .rtmp(MediaUnit.messageStreamID) = format, time == unit.timestamp {
+            return outlet.write(unit.chunks)
+        }
+        var bytes = ByteBuffer()
+        append(unit, timestamp: time, to: &bytes)
+        outlet.write(bytes)
+    }
+
+    private func append(_ unit: MediaUnit, timestamp: UInt32, to bytes: inout ByteBuffer) {
         switch format {
         case .rtmp(let id):
-            if id == MediaUnit.messageStreamID, time == unit.timestamp {
-                return outlet.write(unit.chunks)
+            do {
+                let message = unit.message(timestamp: timestamp, messageStreamID: id)
+                try writer.write(message, into: &bytes)
+            } catch {
+                // Its own chunks were written once: only what became longer since would come here.
+                droppedFrames += 1
             }
-            var bytes = ByteBuffer()
-            writer.write(unit.message(timestamp: time, messageStreamID: id), into: &bytes)
-            outlet.write(bytes)
-        case .flv:
-            var bytes = ByteBuffer()
-            FLVWriter.write(tag: unit.tag(timestamp: time), into: &bytes)
-            outlet.write(bytes)
+        case .flv: FLVWriter.write(tag: unit.tag(timestamp: timestamp), into: &bytes)
         }
     }
 }

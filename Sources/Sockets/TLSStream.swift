@@ -16,12 +16,13 @@ public final class TLSStream {
     public init(_ context: NIOSSLContext, host: String, port: Int) throws {
         channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandler(TLSTrust.handler(context, host: host))
-        // Certificates of addresses are held against the channel's.
+        // The handler asks its channel for the peer's address, and holds a certificate against it
+        // where the host is an address; where it has a name, the name counts alone.
         let address = try? SocketAddress(ipAddress: host, port: port)
         let peer = try address ?? SocketAddress(ipAddress: "127.0.0.1", port: port)
-        channel.remoteAddress = address
+        channel.remoteAddress = peer
         try channel.connect(to: peer).wait()
-        channel.remoteAddress = address
+        channel.remoteAddress = peer
     }
 
     deinit {

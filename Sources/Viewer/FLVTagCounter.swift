@@ -1,3 +1,5 @@
+import Media
+
 /// Walks the bytes of an FLV stream without keeping media: file header, tags (Adobe FLV 10.1, E).
 struct FLVTagCounter {
     private(set) var videoBytes = 0
@@ -18,8 +20,6 @@ struct FLVTagCounter {
     private var header: [UInt8] = []
     private static let fileHeaderSize = 9
     private static let tagHeaderSize = 11
-    /// The largest DataOffset taken, as `FLVReader`'s.
-    private static let longestFileHeader = 1024
 
     /// Reads on; every byte is used.
     /// - Throws: `ViewerError` for what is no FLV.
@@ -64,7 +64,7 @@ struct FLVTagCounter {
                         "the answer's body is not FLV: it begins with '\(String(decoding: shown, as: UTF8.self))'"
                 )
             }
-            guard (Self.fileHeaderSize...Self.longestFileHeader).contains(offset) else {
+            guard (Self.fileHeaderSize...FLVReader.maximumHeaderSize).contains(offset) else {
                 throw ViewerError(
                     description: "the FLV header says that tags begin at byte \(offset)")
             }
@@ -73,8 +73,9 @@ struct FLVTagCounter {
             return
         }
         let size = header[1..<4].reduce(0) { $0 << 8 | Int($1) }
-        // The two reserved bits and the filter bit are no part of the type.
-        let type = header[0] & 0x1F
+        // The two reserved bits are no part of the type; a filtered tag is encrypted, and nobody
+        // counts it as media.
+        let type = header[0] & 0x20 == 0 ? header[0] & 0x1F : 0
         state =
             size == 0 || (type != 8 && type != 9)
             ? .skip(size + 4) : .payload(type: type, left: size)

@@ -134,7 +134,7 @@ struct LoadViewer {
                 return false
             }
             var hello = c2
-            hello.writeImmutableBuffer(session.start())
+            hello.writeImmutableBuffer(try session.start())
             try send(hello)
             state = .session(session)
             if rest.readableBytes > 0 {
@@ -143,7 +143,7 @@ struct LoadViewer {
         case .session:
             try consumeChunks(bytes)
             if let number = acknowledgements.receive(count) {
-                try send(ChunkWriter().bytes(ControlMessage.acknowledgement(number).message))
+                try send(ChunkWriter().bytes(.acknowledgement(number)))
             }
         case .http(let url):
             switch try response.take(bytes, { try tags.consume($0) }) {
@@ -285,9 +285,9 @@ struct LoadViewer {
 }
 
 extension ChunkWriter {
-    func bytes(_ message: Message) -> ByteBuffer {
+    func bytes(_ control: ControlMessage) -> ByteBuffer {
         var buffer = ByteBuffer()
-        write(message, into: &buffer)
+        write(control, into: &buffer)
         return buffer
     }
 }

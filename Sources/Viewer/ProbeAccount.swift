@@ -89,7 +89,8 @@ struct ProbeAccount {
     /// direction in which it is shorter.
     private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
         let step = lastTimestamp.map { Int64(Int32(bitPattern: timestamp &- $0.raw)) } ?? 0
-        let position = (lastTimestamp?.position ?? 0) + step
+        // Timestamps come from the network: the line has ends, so that it can be told in ns.
+        let position = min(max((lastTimestamp?.position ?? 0) + step, -(1 << 40)), 1 << 40)
         lastTimestamp = (timestamp, position)
         return position
     }
@@ -116,7 +117,7 @@ struct ProbeAccount {
             lastFrameBefore = max(lastFrameBefore ?? 0, stamp.frameNumber)
             return nil
         }
-        let delay = now - stamp.intendedNanoseconds
+        let delay = now &- stamp.intendedNanoseconds
         if let window, stamp.intendedNanoseconds < window.startNanoseconds {
             lastFrameBefore = max(lastFrameBefore ?? 0, stamp.frameNumber)
         }
@@ -126,7 +127,7 @@ struct ProbeAccount {
         report.lastWindowFrame = max(report.lastWindowFrame ?? 0, stamp.frameNumber)
         report.delay.record(nanoseconds: delay)
         report.uncorrectedDelay.record(
-            nanoseconds: delay - Int64(stamp.latenessMicroseconds) * 1000)
+            nanoseconds: delay &- Int64(stamp.latenessMicroseconds) * 1000)
         if report.frames.count < frameLimit {
             report.frames.append(
                 ProbeFrame(

@@ -101,7 +101,7 @@ final class ProbeHandler: ChannelInboundHandler {
                 }
                 phase = .session
                 var hello = c2
-                hello.writeImmutableBuffer(session!.start())
+                if let opening = try session?.start() { hello.writeImmutableBuffer(opening) }
                 write(hello)
                 try receiveChunks(rest, now)
             case .session: try receiveChunks(bytes, now)
@@ -128,7 +128,7 @@ final class ProbeHandler: ChannelInboundHandler {
                 }
             case .dataAMF0, .dataAMF3: break
             default:
-                for action in try session!.receive(message) {
+                for action in try session?.receive(message) ?? [] {
                     switch action {
                     case .write(let bytes): write(bytes)
                     case .started: isPlaying = true
@@ -161,7 +161,10 @@ final class ProbeHandler: ChannelInboundHandler {
     private func receiveTags(_ bytes: ByteBuffer, _ now: Int64) throws {
         tags.append(bytes)
         while let tag = try tags.next() {
-            guard tag.type != .script else { continue }
+            // As the load viewers and the file source: what is empty or encrypted is no media.
+            guard tag.type != .script, !tag.isFiltered, tag.payload.readableBytes > 0 else {
+                continue
+            }
             media(tag.type == .video, tag.timestamp, tag.payload, now)
         }
     }

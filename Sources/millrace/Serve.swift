@@ -11,7 +11,7 @@ struct Serve: AsyncParsableCommand {
             Publish with   ffmpeg -re -i in.mp4 -c copy -f flv rtmp://127.0.0.1:1935/live/demo
             play with      ffplay rtmp://127.0.0.1:1935/live/demo
             or             ffplay http://127.0.0.1:8080/live/demo.flv
-            status at      http://127.0.0.1:8080/api/v1/status
+            status at      http://127.0.0.1:8080/api/v1/status, for Prometheus at /metrics
 
             HLS            millrace serve --hls ts            any player, 6 s and more behind
                            millrace serve --hls fmp4 --hls-part 500ms      low-latency HLS
@@ -66,6 +66,8 @@ struct Serve: AsyncParsableCommand {
     var congestionControl: String?
     @OptionGroup(title: "Ladder")
     var ladder: LadderOptions
+    @OptionGroup(title: "Limits on what strangers may take")
+    var limits: LimitOptions
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -79,6 +81,9 @@ struct Serve: AsyncParsableCommand {
         try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
+        var settings = ServerConfiguration()
+        settings.streamKeys = streamKey
+        if let problem = settings.problem { throw ValidationError("--stream-key: \(problem)") }
         if noHTTP, hls.hls != nil {
             throw ValidationError("--hls is served over HTTP: leave --no-http out")
         }
@@ -101,6 +106,7 @@ struct Serve: AsyncParsableCommand {
         configuration.publisherIdleMilliseconds = idleTimeout * 1000
         configuration.congestionControl = congestionControl
         configuration.hls = hls.configuration
+        configuration.limits = limits.limits
         configuration.ladders = try ladder.configuration().map { [$0] } ?? []
         let logger = stderrLogger(quiet ? .warning : .info)
         let server: RelayServer
@@ -121,6 +127,7 @@ struct Serve: AsyncParsableCommand {
                 print("http://\(host):\(port)/hls/live/<channel>/master.m3u8")
             }
             print("http://\(host):\(port)/api/v1/status")
+            print("http://\(host):\(port)/metrics")
         }
         fflush(nil)
         _ = await Interruption.wait()

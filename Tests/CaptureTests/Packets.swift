@@ -106,7 +106,7 @@ struct PacketScript {
     static func chunks(_ messages: [Message], size: Int = 128) -> [UInt8] {
         var buffer = ByteBuffer()
         let writer = ChunkWriter(chunkSize: size)
-        for message in messages { writer.write(message, into: &buffer) }
+        for message in messages { _ = try? writer.write(message, into: &buffer) }
         return Array(buffer.readableBytesView)
     }
 

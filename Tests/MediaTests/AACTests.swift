@@ -18,8 +18,12 @@ import Testing
         ]
         for (name, bytes, config) in cases {
             let buffer = ByteBuffer(hex: bytes)
-            #expect(try AudioSpecificConfig(parsing: buffer) == config, "\(name)")
-            if name != "explicit rate" { #expect(config.encoded() == buffer, "\(name)") }
+            let parsed = try AudioSpecificConfig(parsing: buffer)
+            #expect(parsed.objectType == config.objectType, "\(name)")
+            #expect(parsed.sampleRate == config.sampleRate, "\(name)")
+            #expect(parsed.channelConfiguration == config.channelConfiguration, "\(name)")
+            #expect(parsed.samplesPerFrame == config.samplesPerFrame, "\(name)")
+            #expect(parsed.encoded() == buffer, "\(name)")
             #expect(try AudioSpecificConfig(parsing: config.encoded()) == config, "\(name)")
             let cut = buffer.getSlice(at: 0, length: 1)!
             #expect(throws: MediaError.self, "\(name)") { try AudioSpecificConfig(parsing: cut) }

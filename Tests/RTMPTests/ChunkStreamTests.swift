@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: [1, 127, 128, 129, 4096, 65536, 0x7FFF_FFFF])
     func roundTripAtAnyChunkSize(chunkSize: Int) throws {
         var bytes = ByteBuffer()
-        ChunkWriter().write(ControlMessage.setChunkSize(UInt32(chunkSize)).message, into: &bytes)
+        ChunkWriter().write(.setChunkSize(UInt32(chunkSize)), into: &bytes)
         let writer = ChunkWriter(chunkSize: chunkSize)
         let messages = [
             Self.message(0), Self.message(1), Self.message(128, csid: 63),
@@ -37,7 +37,7 @@ import Testing
         ]
         for message in messages {
             let start = bytes.writerIndex
-            writer.write(message, into: &bytes)
+            try writer.write(message, into: &bytes)
             #expect(bytes.writerIndex - start == writer.encodedLength(message))
         }
         #expect(Array(try Self.readAll(bytes, piece: bytes.readableBytes).dropFirst()) == messages)
@@ -47,7 +47,7 @@ import Testing
         var bytes = ByteBuffer()
         let writer = ChunkWriter()
         for (i, length) in [10, 300, 0, 129].enumerated() {
-            writer.write(
+            try writer.write(
                 Self.message(length, csid: UInt32(3 + i * 40), time: i == 1 ? 0x100_0000 : 5),
                 into: &bytes)
         }
@@ -110,7 +110,7 @@ import Testing
 
     @Test func deltasWrapAt32Bits() throws {
         var bytes = ByteBuffer()
-        ChunkWriter().write(Self.message(1, time: .max - 9), into: &bytes)
+        try ChunkWriter().write(Self.message(1, time: .max - 9), into: &bytes)
         bytes.writeBytes([0x44, 0, 0, 20, 0, 0, 1, 9, 0xBB])
         #expect(try Self.readAll(bytes, piece: 5).map(\.timestamp) == [.max - 9, 10])
     }
@@ -162,10 +162,11 @@ import Testing
         var bytes = ByteBuffer()
         let writer = ChunkWriter()
         for i in 0..<50 {
-            writer.write(Self.message(i * 37, csid: 6, time: UInt32(i)), into: &bytes)
-            writer.write(Self.message(200, csid: 4, time: UInt32(i), type: .audio), into: &bytes)
+            try writer.write(Self.message(i * 37, csid: 6, time: UInt32(i)), into: &bytes)
+            try writer.write(
+                Self.message(200, csid: 4, time: UInt32(i), type: .audio), into: &bytes)
         }
-        writer.write(ControlMessage.pingRequest(7).message, into: &bytes)
+        writer.write(.pingRequest(7), into: &bytes)
         let all = Array(bytes.readableBytesView)
         for piece in [1, 13, 128, 5000, all.count] {
             var counter = ChunkCounter()

@@ -14,7 +14,7 @@ private struct Pair {
 
     init(_ purpose: ClientSessionStateMachine.Purpose, url: String) throws {
         client = ClientSessionStateMachine(url: try RTMPURL(url), purpose: purpose)
-        try feedServer(client.start())
+        try feedServer(try client.start())
     }
 
     mutating func feedServer(_ bytes: ByteBuffer) throws {
@@ -98,13 +98,66 @@ private struct Pair {
         var reader = ChunkReader()
         // The server announced its chunk size in its answer to connect.
         var announce = ByteBuffer()
-        ChunkWriter().write(ControlMessage.setChunkSize(65536).message, into: &announce)
+        ChunkWriter().write(.setChunkSize(65536), into: &announce)
         announce.writeBuffer(&bytes)
         reader.append(announce)
         _ = try reader.next()
         let reply = try Command(try #require(try reader.next()))
         #expect(reply.name == "_result")
         #expect(reply.transactionID == 9)
+    }
+
+    /// Types that AMF0 keeps for later, and message types that nobody knows, end nothing.
+    @Test func whatIsUnknownIsSkipped() throws {
+        var payload = ByteBuffer()
+        AMF0.write(.string("connect"), into: &payload)
+        AMF0.write(.number(1), into: &payload)
+        payload.writeBytes([3, 0, 3])
+        payload.writeString("app")
+        AMF0.write(.string("live"), into: &payload)
+        payload.writeBytes([0, 1, 0x7A, 0x0E, 1, 2, 3])
+        let command = try Command(
+            Message(chunkStreamID: 3, type: .commandAMF0, payload: payload))
+        #expect(command.arguments.first?["app"] == .string("live"))
+        for marker in [4, 14, 18, 0xFF] as [UInt8] {
+            var bytes = ByteBuffer()
+            AMF0.write(.string("publish"), into: &bytes)
+            AMF0.write(.number(3), into: &bytes)
+            AMF0.write(.null, into: &bytes)
+            AMF0.write(.string("a"), into: &bytes)
+            bytes.writeInteger(marker)
+            let publish = try Command(
+                Message(chunkStreamID: 3, type: .commandAMF0, payload: bytes))
+            #expect(publish.arguments == [.null, .string("a")])
+        }
+        var server = ServerSessionStateMachine()
+        for type in [0, 7, 10, 13, 16, 19, 21, 99, 255] as [UInt8] {
+            let message = Message(
+                chunkStreamID: 3, type: MessageType(rawValue: type),
+                payload: ByteBuffer(bytes: [1, 2, 3]))
+            #expect(try server.receive(message).isEmpty)
+        }
+    }
+
+    /// A load viewer reads past long messages of types that nobody knows.
+    @Test func theCounterSkipsUnknownTypes() throws {
+        var bytes = ByteBuffer()
+        let writer = ChunkWriter()
+        for type in [7, 16, 19, 99] as [UInt8] {
+            try writer.write(
+                Message(
+                    chunkStreamID: 7, type: MessageType(rawValue: type),
+                    payload: ByteBuffer(repeating: 1, count: 200_000)), into: &bytes)
+            try writer.write(
+                Message(chunkStreamID: 6, type: .video, payload: ByteBuffer(bytes: [0x17])),
+                into: &bytes)
+        }
+        var counter = ChunkCounter()
+        var others = 0
+        let used = try bytes.withUnsafeReadableBytes {
+            try counter.consume($0) { _ in others += 1 }
+        }
+        #expect(used == bytes.readableBytes && counter.videoMessages == 4 && others == 0)
     }
 
     @Test func acknowledgementsWrapAt32Bits() {

@@ -171,6 +171,37 @@ import Testing
         }
     }
 
+    /// Text that a reply would repeat, longer than a reply can be.
+    @Test(arguments: ["connect", "publish", "play"], [5_700_000, 16_000_000])
+    func repliesThatRepeatThePeersText(command: String, length: Int) async throws {
+        try await withBystander { server in
+            let peer = try await RTMPPeer(server)
+            try await peer.send(ControlMessage.setChunkSize(1 << 24).message)
+            peer.writer.chunkSize = 1 << 24
+            var text = ByteBuffer(bytes: [0x0C])
+            text.writeInteger(UInt32(length))
+            text.writeRepeatingByte(length > 6_000_000 ? 0x41 : 0xFF, count: length)
+            var payload = ByteBuffer()
+            AMF0.write(.string(command), into: &payload)
+            AMF0.write(.number(3), into: &payload)
+            if command == "connect" {
+                payload.writeBytes([3, 0, 10])
+                payload.writeString("fourCcList")
+                payload.writeImmutableBuffer(text)
+                payload.writeBytes([0, 0, 9])
+            } else {
+                try await peer.open()
+                AMF0.write(.null, into: &payload)
+                payload.writeImmutableBuffer(text)
+            }
+            try await peer.send(
+                Message(
+                    chunkStreamID: 3, type: .commandAMF0, messageStreamID: peer.messageStreamID,
+                    payload: payload))
+            try await peer.socket.waitForClose()
+        }
+    }
+
     @Test func endlessHTTPHead() async throws {
         try await withBystander { server in
             let socket = try TCPSocket(port: try #require(server.httpPort))

@@ -163,7 +163,7 @@ import Testing
         let frames = TestFrames(gop: 5)
         var timeline = ResumedTimeline(after: 400)
         func admits(_ message: Message) throws -> Bool {
-            timeline.admits(try #require(MediaUnit(message, writer: ChunkWriter())))
+            timeline.admits(try #require(try MediaUnit(message, writer: ChunkWriter())))
         }
         for header in frames.headers { #expect(try admits(header)) }
         // Frames are 40 ms apart: 10 is the last that went out, 15 the next key frame.
@@ -181,7 +181,7 @@ import Testing
     @Test func aSourceThatBeganAnewIsNotWaitedFor() throws {
         let frames = TestFrames(gop: 5)
         var timeline = ResumedTimeline(after: 4_000_000)
-        let key = try #require(MediaUnit(frames.video(0), writer: ChunkWriter()))
+        let key = try #require(try MediaUnit(frames.video(0), writer: ChunkWriter()))
         let isAdmitted = timeline.admits(key)
         #expect(isAdmitted)
     }

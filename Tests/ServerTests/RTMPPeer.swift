@@ -35,7 +35,7 @@ final class RTMPPeer {
     @discardableResult
     func send(_ message: Message) async throws -> Bool {
         var bytes = ByteBuffer()
-        writer.write(message, into: &bytes)
+        try writer.write(message, into: &bytes)
         return try await socket.send(bytes)
     }
 

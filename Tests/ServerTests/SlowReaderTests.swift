@@ -14,7 +14,7 @@ import Testing
         let publisher = try await RTMPPeer(server)
         publisher.writer.chunkSize = 65536
         var bytes = ByteBuffer()
-        ChunkWriter().write(ControlMessage.setChunkSize(65536).message, into: &bytes)
+        ChunkWriter().write(.setChunkSize(65536), into: &bytes)
         try await publisher.socket.send(bytes)
         try await publisher.publish("a")
         try await publisher.send(frames.headers)

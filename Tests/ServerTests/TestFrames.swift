@@ -86,7 +86,7 @@ extension Message {
 extension RTMPPeer {
     func send(_ messages: [Message]) async throws {
         var bytes = ByteBuffer()
-        for message in messages { writer.write(message, into: &bytes) }
+        for message in messages { try writer.write(message, into: &bytes) }
         try await socket.send(bytes)
     }
 

@@ -12,7 +12,7 @@ import Testing
     private func pings(_ peer: RTMPPeer, _ count: Int) -> ByteBuffer {
         var bytes = ByteBuffer()
         for _ in 0..<count {
-            peer.writer.write(ControlMessage.pingRequest(1).message, into: &bytes)
+            peer.writer.write(.pingRequest(1), into: &bytes)
         }
         return bytes
     }
@@ -29,7 +29,7 @@ import Testing
             var flood = pings(peer, 10)
             for _ in 0..<200 {
                 let nameless = Command("play", transactionID: 9, [.null])
-                peer.writer.write(
+                try peer.writer.write(
                     nameless.message(messageStreamID: peer.messageStreamID), into: &flood)
             }
             var sent = 0
@@ -69,7 +69,7 @@ import Testing
             let publisher = try await RTMPPeer(server)
             publisher.writer.chunkSize = 65536
             var bytes = ByteBuffer()
-            ChunkWriter().write(ControlMessage.setChunkSize(65536).message, into: &bytes)
+            ChunkWriter().write(.setChunkSize(65536), into: &bytes)
             try await publisher.socket.send(bytes)
             try await publisher.publish("a")
             let frames = TestFrames()

@@ -263,7 +263,9 @@ import Testing
     /// Reserved and filter bits, tags of other types, a longer file header: all passed over.
     @Test func whatReadersSkipIsSkipped() throws {
         var bytes: [UInt8] = Array("FLV".utf8) + [1, 0, 0, 0, 0, 12, 9, 9, 9, 0, 0, 0, 0]
-        for (type, size) in [(0x29, 3), (0x0F, 4), (0xC8, 5), (0x12, 0)] as [(UInt8, UInt8)] {
+        for (type, size) in [(0xC9, 3), (0x29, 9), (0x0F, 4), (0xC8, 5), (0x12, 0)]
+            as [(UInt8, UInt8)]
+        {
             bytes += [type, 0, 0, size, 0, 0, 0, 0, 0, 0, 0]
             bytes += [UInt8](repeating: 7, count: Int(size)) + [0, 0, 0, 0]
         }

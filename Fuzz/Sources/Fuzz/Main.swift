@@ -17,6 +17,8 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
     "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
     "playlist": { data, size in run(data, size, HLSFuzz.fuzzPlaylist) },
+    "session": { data, size in run(data, size, RTMPFuzz.session) },
+    "segmenter": { data, size in run(data, size, HLSFuzz.fuzzSegmenter) },
     "link-log": { data, size in run(data, size, NetemFuzz.fuzzLog) },
 ]
 

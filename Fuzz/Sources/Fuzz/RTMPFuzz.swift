@@ -19,15 +19,15 @@ enum RTMPFuzz {
         var server = ServerSessionStateMachine()
         if let url = try? RTMPURL("rtmp://h/live/a") {
             var client = ClientSessionStateMachine(url: url, purpose: .publish)
-            _ = client.start()
+            _ = try? client.start()
             for message in whole.messages { _ = try? client.receive(message) }
         }
         for message in whole.messages {
             if message.type == .aggregate { _ = try? message.split() }
             for action in (try? server.receive(message)) ?? [] {
                 switch action {
-                case .publishRequested(let request): _ = server.acceptPublish(request)
-                case .playRequested(let request): _ = server.acceptPlay(request)
+                case .publishRequested(let request): _ = try? server.acceptPublish(request)
+                case .playRequested(let request): _ = try? server.acceptPlay(request)
                 default: break
                 }
             }
@@ -70,13 +70,58 @@ enum RTMPFuzz {
         let writer = ChunkWriter(chunkSize: 128)
         for message in plain {
             let before = bytes.readableBytes
-            writer.write(message, into: &bytes)
+            try? writer.write(message, into: &bytes)
             precondition(
                 bytes.readableBytes - before == writer.encodedLength(message),
                 "encodedLength is wrong")
         }
         let again = read(bytes, pieces: max(1, bytes.readableBytes))
         precondition(again.messages == plain, "messages do not survive a round trip")
+    }
+
+    /// A peer's side of a session after the handshake: every reply is small and can be read.
+    static func session(_ bytes: UnsafeRawBufferPointer) {
+        var reader = ChunkReader()
+        reader.messageLimit = 64 << 10
+        reader.append(ByteBuffer(bytes: bytes))
+        var server = ServerSessionStateMachine()
+        var replies = ByteBuffer()
+        var handed = 0
+        while let message = try? reader.next() {
+            _ = server.received(bytes: message.payload.readableBytes)
+            guard !message.type.isMedia else { continue }
+            for action in (try? server.receive(message)) ?? [] {
+                switch action {
+                case .write(let reply): check(reply, &replies)
+                case .publishRequested(let request):
+                    handed += 1
+                    let answer =
+                        handed % 2 == 0
+                        ? try? server.acceptPublish(request)
+                        : try? server.reject(request, code: "NetStream.Publish.BadName", "no")
+                    check(answer ?? ByteBuffer(), &replies)
+                case .playRequested(let request):
+                    check((try? server.acceptPlay(request)) ?? ByteBuffer(), &replies)
+                    let ended = try? server.playEnded(messageStreamID: request.messageStreamID)
+                    check(ended ?? ByteBuffer(), &replies)
+                case .pause, .streamEnded, .peerIsAlive, .close: break
+                }
+            }
+        }
+        var client = ChunkReader()
+        client.append(replies)
+        do {
+            while let message = try client.next() { _ = try ControlMessage(message) }
+        } catch {
+            preconditionFailure("a reply cannot be read: \(error)")
+        }
+    }
+
+    private static func check(_ reply: ByteBuffer, _ replies: inout ByteBuffer) {
+        precondition(
+            reply.readableBytes <= 16 * ServerSessionStateMachine.nameLimit,
+            "a reply of \(reply.readableBytes) bytes")
+        replies.writeImmutableBuffer(reply)
     }
 
     static func amf0(_ bytes: UnsafeRawBufferPointer) {

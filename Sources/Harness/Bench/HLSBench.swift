@@ -136,6 +136,8 @@ public struct HLSBench: Sendable {
     private func measurePeer(_ report: inout Report) async throws {
         guard let wrk = Self.find("wrk"), let curl = Self.find("curl") else { return }
         var configuration = ServerConfiguration()
+        // A load test is no stranger.
+        configuration.limits = .none
         configuration.hls = HLSConfiguration()
         configuration.hls?.container = .fmp4
         let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"

@@ -33,6 +33,8 @@ extension StackSpec {
         switch driver {
         case .embedded:
             var configuration = ServerConfiguration()
+            // A load test is no stranger.
+            configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
             configuration.gopCache = gopCache

@@ -16,14 +16,14 @@ public struct FragmentedMP4Muxer: Sendable {
     private let height: Int
     private var sequenceNumber: UInt32 = 1
 
-    /// - Throws: `MediaError.unsupported` without tracks; as `SPS` does if the parameter set
-    ///   cannot be read.
+    /// A parameter set that cannot be read leaves the picture's size at 0; decoders have their own.
+    /// - Throws: `MediaError.unsupported` without tracks.
     public init(tracks: MediaTracks) throws {
         guard !tracks.isEmpty else {
             throw MediaError(.unsupported, "an MP4 file needs a track")
         }
         self.tracks = tracks
-        let sps = try tracks.video?.sps.first.map { try SPS(parsing: $0) }
+        let sps = tracks.sps
         width = sps?.width ?? 0
         height = sps?.height ?? 0
     }
@@ -99,10 +99,10 @@ public struct FragmentedMP4Muxer: Sendable {
         // Offsets count from the moof box; the mdat's header has 8 bytes.
         var offset = writer.bytes.writerIndex + 8
         for (place, samples) in zip(offsetPlaces, [video, audio].filter { !$0.isEmpty }) {
-            writer.bytes.setInteger(Int32(offset), at: place)
+            writer.bytes.setInteger(Int32(clamping: offset), at: place)
             offset += samples.reduce(0) { $0 + $1.payload.readableBytes }
         }
-        writer.u32(UInt32(offset - writer.bytes.writerIndex))
+        writer.u32(UInt32(clamping: offset - writer.bytes.writerIndex))
         writer.ascii("mdat")
         stream.reserveCapacity(minimumWritableBytes: offset)
         stream.writeImmutableBuffer(writer.bytes)
@@ -163,7 +163,7 @@ public struct FragmentedMP4Muxer: Sendable {
                 entry.zeros(32)
                 entry.u16(24)  // depth
                 entry.u16(0xFFFF)
-                entry.box("avcC") { $0.bytes.writeImmutableBuffer(record.encoded()) }
+                entry.box("avcC") { $0.bytes.writeImmutableBuffer(record.bytes) }
             }
         }
     }
@@ -192,16 +192,36 @@ public struct FragmentedMP4Muxer: Sendable {
     private static func writeElementaryStream(
         _ config: AudioSpecificConfig, into box: inout MP4BoxWriter
     ) {
-        let specific = config.encoded()
-        let length = UInt8(specific.readableBytes)
-        for value: UInt8 in [3, 23 + length, 0, 0, 0] { box.u8(value) }
+        let specific = config.bytes
+        let specificLength = descriptorLength(specific.readableBytes)
+        let decoderLength = descriptorLength(
+            13 + 1 + specificLength.count + specific.readableBytes)
+        let decoderBytes = 13 + 1 + specificLength.count + specific.readableBytes
+        let wholeLength = descriptorLength(3 + 1 + decoderLength.count + decoderBytes + 3)
+        box.u8(3)
+        box.bytes.writeBytes(wholeLength)
+        box.zeros(3)
         // DecoderConfigDescriptor: MPEG-4 audio, audio stream, rates not stated
-        for value: UInt8 in [4, 15 + length, 0x40, 0x15] { box.u8(value) }
+        box.u8(4)
+        box.bytes.writeBytes(decoderLength)
+        box.u8(0x40)
+        box.u8(0x15)
         box.zeros(11)
         box.u8(5)
-        box.u8(length)
+        box.bytes.writeBytes(specificLength)
         box.bytes.writeImmutableBuffer(specific)
         for value: UInt8 in [6, 1, 2] { box.u8(value) }
+    }
+
+    /// A descriptor's length: seven bits a byte, as many as it needs (ISO/IEC 14496-1, 8.3.3).
+    private static func descriptorLength(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8(truncatingIfNeeded: count & 0x7F)]
+        var rest = count >> 7
+        while rest > 0, bytes.count < 4 {
+            bytes.insert(0x80 | UInt8(truncatingIfNeeded: rest & 0x7F), at: 0)
+            rest >>= 7
+        }
+        return bytes
     }
 
     private static func writeTrack(

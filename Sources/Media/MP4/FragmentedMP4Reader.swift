@@ -41,7 +41,9 @@ public struct FragmentedMP4Reader: Sendable {
     public init(initializationSegment: ByteBuffer) throws {
         let moov = try MP4Box.all(in: initializationSegment).first("moov").children()
         var tracks: [Track] = []
-        for trak in moov where trak.type == FourCC("trak") { tracks.append(try Self.track(trak)) }
+        for trak in moov where trak.type == FourCC("trak") {
+            if let track = try Self.track(trak) { tracks.append(track) }
+        }
         if let mvex = moov.first(where: { $0.type == FourCC("mvex") }) {
             for var trex in try mvex.children() where trex.type == FourCC("trex") {
                 _ = try trex.versionAndFlags()
@@ -59,7 +61,8 @@ public struct FragmentedMP4Reader: Sendable {
         self.tracks = tracks
     }
 
-    private static func track(_ trak: MP4Box) throws -> Track {
+    /// nil for a track that is neither picture nor sound and lacks what those have.
+    private static func track(_ trak: MP4Box) throws -> Track? {
         let children = try trak.children()
         var tkhd = try children.first("tkhd")
         let version = try tkhd.versionAndFlags().version
@@ -69,7 +72,6 @@ public struct FragmentedMP4Reader: Sendable {
         var mdhd = try mdia.first("mdhd")
         try mdhd.skip(mdhd.versionAndFlags().version == 1 ? 16 : 8)
         let timescale = try mdhd.u32()
-        guard timescale > 0 else { throw MediaError(.invalidValue, "a timescale of 0") }
         var hdlr = try mdia.first("hdlr")
         try hdlr.skip(8)
         let handler = FourCC(rawValue: try hdlr.u32())
@@ -77,17 +79,22 @@ public struct FragmentedMP4Reader: Sendable {
             id: id,
             kind: handler == FourCC("vide") ? .video : handler == FourCC("soun") ? .audio : nil,
             timescale: timescale)
+        if track.kind == nil { return timescale > 0 ? track : nil }
+        guard timescale > 0 else { throw MediaError(.invalidValue, "a timescale of 0") }
         var stsd = try mdia.first("minf").children().first("stbl").children().first("stsd")
         try stsd.skip(8)
         for var entry in try stsd.children() {
             switch entry.type {
             case FourCC("avc1"), FourCC("avc3"):
                 try entry.skip(78)
-                let avcC = try entry.children().first("avcC")
+                guard let avcC = try entry.children().first(where: { $0.type == FourCC("avcC") })
+                else { continue }
                 track.video = try AVCDecoderConfigurationRecord(parsing: avcC.body)
             case FourCC("mp4a"):
                 try entry.skip(28)
-                track.audio = try audioConfig(entry.children().first("esds").body)
+                guard let esds = try entry.children().first(where: { $0.type == FourCC("esds") })
+                else { continue }
+                track.audio = try audioConfig(esds.body)
             default: break
             }
         }
@@ -122,7 +129,7 @@ public struct FragmentedMP4Reader: Sendable {
     }
 
     /// The samples of every `moof` in `segment`, in the order of the tables.
-    /// - Throws: `MediaError`; `.invalidValue` for a track that the initialization segment lacks.
+    /// - Throws: `MediaError`.
     public func samples(_ segment: ByteBuffer) throws -> [Sample] {
         var samples: [Sample] = []
         for moof in try MP4Box.all(in: segment) where moof.type == FourCC("moof") {
@@ -143,9 +150,8 @@ public struct FragmentedMP4Reader: Sendable {
         var tfhd = try children.first("tfhd")
         let flags = try tfhd.versionAndFlags().flags
         let id = try tfhd.u32()
-        guard var track = tracks.first(where: { $0.id == id }) else {
-            throw MediaError(.invalidValue, "a fragment is of track \(id), which is not declared")
-        }
+        // A fragment of a track that nobody declared is none of ours.
+        guard var track = tracks.first(where: { $0.id == id }) else { return }
         var base = flags & 0x02_0000 != 0 ? moof : dataEnd
         if flags & 0x1 != 0 { base = Int(clamping: try tfhd.u64()) }
         if flags & 0x2 != 0 { _ = try tfhd.u32() }

@@ -14,6 +14,8 @@ struct MP4Box {
         var rest = bytes
         var boxes: [MP4Box] = []
         while rest.readableBytes > 0 {
+            // Fewer bytes than a box has are padding.
+            if rest.readableBytes < 8 { break }
             let offset = bytes.readableBytes - rest.readableBytes
             guard let size32: UInt32 = rest.readInteger(), let type: UInt32 = rest.readInteger()
             else { throw MediaError(.truncated, "the file ends within a box's header") }

@@ -24,6 +24,7 @@ public struct TransportStreamDemuxer: Sendable {
         var bytes = ByteBuffer()
         var isRandomAccess = false
         var counter: UInt8?
+        var isRepeated = false
         var isOpen = false
         var endOffset = 0
     }
@@ -32,6 +33,9 @@ public struct TransportStreamDemuxer: Sendable {
     public let maximumUnitSize: Int
     /// Packets of the tracks that are missing, judged by continuity_counter.
     public private(set) var continuityErrors = 0
+    /// Packets that the standard tells readers to leave alone: marked as damaged or scrambled, with a
+    /// reserved or impossible adaptation field, or sent twice.
+    public private(set) var skippedPackets = 0
     private var buffer = ByteBuffer()
     private var pmtPID: UInt16?
     private var pending: [UInt16: Pending] = [:]
@@ -98,15 +102,22 @@ public struct TransportStreamDemuxer: Sendable {
         }
         let pid = bits & 0x1FFF
         let isStart = bits & 0x4000 != 0
-        var isRandomAccess = false
+        var flags: UInt8 = 0
+        // transport_error_indicator, transport_scrambling_control, adaptation_field_control 0.
+        guard bits & 0x8000 == 0, control & 0xC0 == 0, control & 0x30 != 0 else {
+            skippedPackets += 1
+            return
+        }
         if control & 0x20 != 0 {
             guard let length: UInt8 = rest.readInteger(),
                 let field = rest.readSlice(length: Int(length))
             else {
-                throw MediaError(.invalidValue, "an adaptation field is longer than its packet")
+                skippedPackets += 1
+                return
             }
-            isRandomAccess = (field.getInteger(at: field.readerIndex) ?? UInt8(0)) & 0x40 != 0
+            flags = field.getInteger(at: field.readerIndex) ?? 0
         }
+        let (isDiscontinuity, isRandomAccess) = (flags & 0x80 != 0, flags & 0x40 != 0)
         guard control & 0x10 != 0 else { return }
         if pid == TransportStream.patPID || pid == pmtPID {
             if isStart { try readSection(rest, isMap: pid == pmtPID) }
@@ -114,7 +125,16 @@ public struct TransportStreamDemuxer: Sendable {
         }
         guard var track = pending[pid] else { return }
         let counter = control & 0xF
-        if let last = track.counter, (last + 1) & 0xF != counter { continuityErrors += 1 }
+        if let last = track.counter, !isDiscontinuity {
+            // A packet may be sent twice (2.4.3.3).
+            if last == counter, !track.isRepeated {
+                pending[pid]?.isRepeated = true
+                skippedPackets += 1
+                return
+            }
+            if (last + 1) & 0xF != counter { continuityErrors += 1 }
+        }
+        track.isRepeated = false
         track.counter = counter
         pending[pid] = track
         if isStart {
@@ -143,7 +163,10 @@ public struct TransportStreamDemuxer: Sendable {
             let tableID: UInt8 = rest.getInteger(at: rest.readerIndex),
             let lengthBits: UInt16 = rest.getInteger(at: rest.readerIndex + 1)
         else { return }
-        guard tableID == (isMap ? 2 : 0) else { return }
+        guard tableID == (isMap ? 2 : 0) else {
+            skippedPackets += 1
+            return
+        }
         guard var section = rest.readSlice(length: Int(lengthBits & 0xFFF) + 3) else {
             throw MediaError(.unsupported, "a section that does not fit one transport packet")
         }

@@ -41,17 +41,15 @@ extension HLSOrigin {
     }
 
     private func noStream(_ name: String) -> HLSResponse {
-        let known = streams.keys.sorted().prefix(20).joined(separator: ", ")
-        return notFound(
-            "Nobody publishes \(name). "
-                + (known.isEmpty ? "There is no stream at all." : "There are: \(known)."),
-            keep: 1, retry: true)
+        // Which other streams there are is nobody's business who does not know their names.
+        notFound("Nobody publishes \(name.printable).", keep: 1, retry: true)
     }
 
     private func notYet(_ name: String, _ problem: String?) -> HLSResponse {
         let why = problem.map { ": \($0)." } ?? "; try again soon."
         return notFound(
-            "The first segment of \(name) is not ready yet\(why)", keep: 1, retry: problem == nil)
+            "The first segment of \(name.printable) is not ready yet\(why)", keep: 1,
+            retry: problem == nil)
     }
 
     // MARK: Multivariant playlists
@@ -178,7 +176,7 @@ extension HLSOrigin {
         }
         guard let resource = state.resource else {
             let missing = notFound(
-                "There is no \(request.file) here, or no longer.",
+                "There is no \(request.file.printable) here, or no longer.",
                 keep: state.isHinted ? 4 * state.target : state.target)
             guard state.isHinted else { return .respond(missing) }
             return .wait(

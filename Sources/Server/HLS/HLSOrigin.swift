@@ -34,7 +34,10 @@ final class HLSOrigin: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ configuration: HLSConfiguration, logger: Logger) {
+    private let limits: ServerLimits
+
+    init(_ configuration: HLSConfiguration, limits: ServerLimits = .none, logger: Logger) {
+        self.limits = limits
         self.configuration = configuration
         self.logger = logger
         firstDiscontinuity = Int(Self.now() / 1000 - Segmenter.numberingBegin / 1000)
@@ -61,13 +64,14 @@ final class HLSOrigin: Sendable {
             state.streams[name] = new
             return new
         }
-        stream.begin()
+        makeRoom()
+        stream.begin { date(of: $0, in: name) }
         return stream
     }
 
     /// The publisher is gone for good: the playlist ends, and goes after a while.
     func publisherEnded(_ stream: PackagedStream, on eventLoop: any EventLoop) {
-        let generation = stream.end()
+        let generation = stream.end { date(of: $0, in: stream.name) }
         let linger = TimeAmount.nanoseconds(Int64(configuration.lingerSeconds * 1e9))
         eventLoop.scheduleTask(in: linger) { [weak self] in
             guard let self, stream.isOver(generation) else { return }
@@ -83,12 +87,30 @@ final class HLSOrigin: Sendable {
                 }
             }
             stream.wakeAll()
+            makeRoom()
         }
+    }
+
+    /// Keeps to the limits: streams that have ended go before their time where there are too many,
+    /// and those that stay have equal parts of the memory.
+    private func makeRoom() {
+        var streams = streams
+        if limits.streams > 0, streams.count > limits.streams {
+            let ended = streams.values.filter(\.isFinished).prefix(streams.count - limits.streams)
+            state.withLock { state in
+                for stream in ended { state.streams.removeValue(forKey: stream.name) }
+                streams = state.streams
+            }
+            for stream in ended { stream.wakeAll() }
+        }
+        let share = ServerLimits.share(
+            limits.hlsBytes, among: streams.count, least: 1 << 20, most: configuration.byteLimit)
+        for stream in streams.values { stream.setByteLimit(share) }
     }
 
     func deliver(_ units: [MediaUnit], to stream: PackagedStream) {
         stream.receive(units) { date(of: $0, in: stream.name) }
-        if let problem = stream.problem { report(problem, of: stream.name) }
+        if let warning = stream.warning { report(warning, of: stream.name) }
     }
 
     private let reported = Mutex<[String: String]>([:])
@@ -101,7 +123,7 @@ final class HLSOrigin: Sendable {
             reported[name] = problem
             return true
         }
-        if isNew { logger.warning("HLS \(name): \(problem)") }
+        if isNew { logger.warning("HLS \(name.printable): \(problem.printable)") }
     }
 
     private func date(of ticks: Int64, in stream: String) -> ProgramDateTime {

@@ -20,6 +20,15 @@ extension ServerStatus {
         public var forcedCuts: Int
         /// Frames before the first key frame, and broken ones.
         public var droppedFrames: Int
+        /// Frames whose timestamp had nothing to do with the stream: they got the one that they should
+        /// have had.
+        public var restampedFrames: Int = 0
+        /// Frames of a track that stayed away from the other one, and of jumps that nothing followed.
+        public var strayFrames: Int = 0
+        /// Frames of a track that the container cannot say; `problem` tells why.
+        public var leftOutFrames: Int = 0
+        /// Segments that were too short to be listed, or had too many bytes for their duration.
+        public var droppedSegments: Int = 0
         /// Parts longer than PART-TARGET, because a frame came late.
         public var longParts: Int
         /// Of all that can be fetched.
@@ -50,6 +59,10 @@ extension ServerStatus {
             forcedCuts = facts.counts.forcedCuts
             droppedFrames = facts.counts.droppedFrames
             longParts = facts.counts.longParts
+            restampedFrames = facts.timeline.restamped
+            strayFrames = facts.timeline.dropped
+            leftOutFrames = facts.leftOutFrames
+            droppedSegments = facts.counts.droppedSegments
             storedBytes = facts.byteCount
             peakBitsPerSecond = facts.peak
             codecs = facts.tracks.codecs

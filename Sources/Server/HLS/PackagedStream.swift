@@ -24,6 +24,7 @@ final class PackagedStream: Sendable {
 
     struct Facts: Sendable {
         var counts = Segmenter.Counts()
+        var timeline = FrameTimeline.Counts()
         var playlist: MediaPlaylist?
         var byteCount = 0
         var requests = 0
@@ -31,6 +32,7 @@ final class PackagedStream: Sendable {
         var waiting = 0
         var isFinished = false
         var problem: String?
+        var leftOutFrames = 0
         var tracks = MediaTracks()
         var peak = 0
     }
@@ -38,16 +40,45 @@ final class PackagedStream: Sendable {
     private struct State {
         var segmenter: Segmenter
         var reader = FLVFrameReader()
+        var timeline = FrameTimeline()
+        /// The tracks that the publisher has; those that can be packaged are the segmenter's.
+        var offered = MediaTracks()
+        /// Frames of tracks that the container cannot say.
+        var leftOutFrames = 0
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
         var requests = 0
         var sentBytes = 0
-        var problem: String?
+        /// What cannot be packaged, and why.
+        var warning: String?
         /// Counts publications, so that an old one's end does not remove a new one's stream.
         var generation = 0
         var whole: ByteBuffer?
         var delta: ByteBuffer?
         var cachedReports: [MediaPlaylist.RenditionReport] = []
+
+        mutating func append(
+            _ frame: CodedFrame, _ date: (Int64) -> ProgramDateTime
+        ) throws -> Bool {
+            let wall =
+                segmenter.needsDate
+                ? date(frame.decodeTime) : ProgramDateTime(millisecondsSince1970: 0)
+            return try segmenter.append(frame, date: wall)
+        }
+
+        /// Hands on what waits for the frame after it.
+        @discardableResult
+        mutating func flushTimeline(_ date: (Int64) -> ProgramDateTime) -> Bool {
+            var changed = false
+            for frame in timeline.flush() {
+                do {
+                    if try append(frame, date) { changed = true }
+                } catch {
+                    warning = "\(error)"
+                }
+            }
+            return changed
+        }
     }
 
     let name: String
@@ -67,11 +98,13 @@ final class PackagedStream: Sendable {
     // MARK: The publisher's side
 
     /// A publisher begins, or another one goes on.
-    func begin() {
+    func begin(date: (Int64) -> ProgramDateTime) {
         change { state in
             state.generation += 1
+            state.flushTimeline(date)
             state.reader = FLVFrameReader()
-            state.problem = nil
+            state.offered = MediaTracks()
+            state.warning = nil
             if !state.segmenter.isFinished { state.segmenter.interrupt() }
             return true
         }
@@ -86,31 +119,46 @@ final class PackagedStream: Sendable {
                 do {
                     let frame = try state.reader.read(
                         tag.type, timestamp: tag.timestamp, payload: tag.payload)
-                    if unit.isSequenceHeader { state.segmenter.setTracks(state.reader.tracks) }
+                    if unit.isSequenceHeader, state.reader.tracks != state.offered {
+                        // What is held is of the tracks so far.
+                        if state.flushTimeline(date) { changed = true }
+                        state.offered = state.reader.tracks
+                        state.segmenter.setTracks(state.reader.tracks)
+                        state.warning = state.segmenter.trackProblem
+                    }
                     guard let frame else { continue }
-                    let wall =
-                        state.segmenter.needsDate
-                        ? date(frame.decodeTime) : ProgramDateTime(millisecondsSince1970: 0)
-                    if try state.segmenter.append(frame, date: wall) { changed = true }
+                    guard state.segmenter.takes(frame.kind) else {
+                        state.leftOutFrames += 1
+                        continue
+                    }
+                    for known in state.timeline.admit(frame) {
+                        if try state.append(known, date) { changed = true }
+                    }
                 } catch {
-                    state.problem = "\(error)"
+                    state.warning = "\(error)"
                 }
             }
             if let codec = state.reader.unsupportedCodec {
-                state.problem = "\(codec) cannot be packaged; HLS here takes H.264 and AAC"
+                state.warning = "\(codec) cannot be packaged; HLS here takes H.264 and AAC"
             }
             return changed
         }
     }
 
     /// The publisher is gone for good. Returns the generation that has ended.
-    func end() -> Int {
+    func end(date: (Int64) -> ProgramDateTime) -> Int {
         change { state in
+            state.flushTimeline(date)
             state.segmenter.finish()
             return true
         }
         return state.withLock { $0.generation }
     }
+
+    var isFinished: Bool { state.withLock { $0.segmenter.isFinished } }
+
+    /// Bytes that its segments may have from now on.
+    func setByteLimit(_ bytes: Int) { state.withLock { $0.segmenter.totalByteLimit = bytes } }
 
     /// Whether nothing has begun since `generation` ended.
     func isOver(_ generation: Int) -> Bool {
@@ -204,15 +252,21 @@ final class PackagedStream: Sendable {
         }
     }
 
-    var problem: String? { state.withLock { $0.problem } }
+    /// Why nothing can be packaged; nil where something is or may be.
+    var problem: String? { state.withLock { $0.segmenter.tracks.isEmpty ? $0.warning : nil } }
+
+    /// Why something cannot be packaged.
+    var warning: String? { state.withLock { $0.warning } }
 
     var facts: Facts {
         state.withLock { state in
             Facts(
-                counts: state.segmenter.counts, playlist: state.segmenter.playlist,
+                counts: state.segmenter.counts, timeline: state.timeline.counts,
+                playlist: state.segmenter.playlist,
                 byteCount: state.segmenter.byteCount, requests: state.requests,
                 sentBytes: state.sentBytes, waiting: state.waiters.count,
-                isFinished: state.segmenter.isFinished, problem: state.problem,
+                isFinished: state.segmenter.isFinished, problem: state.warning,
+                leftOutFrames: state.leftOutFrames + state.reader.skippedMessages,
                 tracks: state.segmenter.tracks,
                 peak: state.segmenter.variant(uri: "")?.bandwidth ?? 0)
         }

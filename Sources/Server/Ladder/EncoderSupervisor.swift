@@ -83,11 +83,12 @@ final class EncoderSupervisor: Sendable {
             switch next {
             case .finish:
                 if machine.withLock({ $0.state }) == .failed {
-                    logger.error("ladder \(name): given up: \(reason)")
+                    logger.error("ladder \(name.printable): given up: \(reason)")
                 }
                 return
             case .restart(let delay):
-                logger.warning("ladder \(name): \(reason); starting it again in \(delay) ms")
+                logger.warning(
+                    "ladder \(name.printable): \(reason); starting it again in \(delay) ms")
                 try? await Task.sleep(for: .milliseconds(delay))
             }
         }
@@ -122,7 +123,7 @@ final class EncoderSupervisor: Sendable {
         child.withLock { $0 = process }
         let now = milliseconds
         machine.withLock { $0.launched(pid: process.pid, atMilliseconds: now) }
-        logger.info("ladder \(name): ffmpeg \(process.pid)")
+        logger.info("ladder \(name.printable): ffmpeg \(process.pid)")
         let status = await follow(process)
         child.withLock { $0 = nil }
         // All writers are gone: the reader comes to its end at once.
@@ -146,7 +147,7 @@ final class EncoderSupervisor: Sendable {
                     $0.isStalled(forMilliseconds: limit, atMilliseconds: now)
                 }
                 guard isStalled else { continue }
-                logger.warning("ladder \(name): no frame for \(limit) ms, killing ffmpeg")
+                logger.warning("ladder \(name.printable): no frame for \(limit) ms, killing ffmpeg")
                 process.send(signal: SIGKILL)
                 return
             }

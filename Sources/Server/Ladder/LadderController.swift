@@ -112,7 +112,7 @@ actor LadderController {
         let sources = directory.publications.filter { !$0.value.isEncoder }.keys
         for (key, run) in runs where !sources.contains(key.source) && !stopping.contains(key) {
             stopping.insert(key)
-            logger.info("ladder \(key.source): the source is gone")
+            logger.info("ladder \(key.source.printable): the source is gone")
             Task { await end(key, run) }
         }
         for source in sources {
@@ -122,7 +122,7 @@ actor LadderController {
                 guard runs.count < Self.sourceLimit else {
                     if !hasWarned {
                         logger.warning(
-                            "ladder: \(Self.sourceLimit) sources have encoders, \(source) and later ones have none; name the source with --ladder-source"
+                            "ladder: \(Self.sourceLimit) sources have encoders, \(source.printable) and later ones have none; name the source with --ladder-source"
                         )
                     }
                     hasWarned = true

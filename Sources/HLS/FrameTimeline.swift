@@ -1,0 +1,283 @@
+public import Media
+import NIOCore
+
+/// Keeps one stray timestamp from moving a stream's timeline; no clock, no I/O.
+///
+/// A frame whose time does not go on where its track stopped is held until the next ones tell what
+/// it was. Where they go on without it, it was astray: it gets the time that it should have had. A
+/// jump counts only where the next frames follow it; then what was held is released as it came,
+/// and the segmenter sees the jump. A track that stays away from the other one is dropped, for
+/// both cannot be right and the other goes on.
+public struct FrameTimeline: Sendable {
+    /// What became of frames that did not go on, in numbers.
+    public struct Counts: Sendable, Hashable {
+        /// Given the time that they should have had.
+        public var restamped = 0
+        /// Frames of a track that stayed away, and those of jumps that nothing followed.
+        public var dropped = 0
+        /// Jumps that the next frames followed.
+        public var jumps = 0
+
+        public init() {}
+    }
+
+    public private(set) var counts = Counts()
+
+    /// Where each track stands; empty before two frames agree.
+    private var line: [CodedFrame.Kind: Int64] = [:]
+    /// The last usual step of each track.
+    private var steps: [CodedFrame.Kind: Int64] = [:]
+    /// In the order of arrival.
+    private var held: [CodedFrame] = []
+    private var heldBytes = 0
+    /// The line that the held frames would make.
+    private var candidate = Candidate()
+
+    private struct Candidate {
+        var times: [CodedFrame.Kind: Int64] = [:]
+        var count = 0
+        /// Where it stood when the line was last kept to.
+        var since: Int64?
+        /// How often it began anew and nothing followed.
+        var beginnings = 0
+    }
+
+    /// Ticks by which a frame may come before the last one of its track: jitter.
+    private static let jitter: Int64 = 4_500
+    /// Ticks of a step that is usual whatever the frame rate.
+    private static let shortStep: Int64 = 9_000
+    /// Ticks that two tracks may be apart.
+    private static let skew = Segmenter.forwardLimit
+    /// A track that was away is back where it comes so near to the other one.
+    private static let meeting: Int64 = 45_000
+    /// Ticks for which a jump must go on that only the picture makes, or only the sound.
+    private static let lonelySpan: (video: Int64, audio: Int64) = (180_000, 900_000)
+    private static let frameLimit = 512
+    /// Frames that wait for the first two that agree.
+    private static let beginningLimit = 64
+    private static let byteLimit = 2 << 20
+
+    public init() {}
+
+    /// Takes the next frame, in the order of arrival; returns those whose place is known now.
+    public mutating func admit(_ frame: CodedFrame) -> [CodedFrame] {
+        if line.isEmpty { return begin(frame) }
+        if isOnLine(frame) { return goOn(frame) }
+        return hold(frame)
+    }
+
+    /// Gives up waiting: nothing more comes of this line.
+    public mutating func flush() -> [CodedFrame] {
+        defer {
+            (line, held, heldBytes) = ([:], [], 0)
+            candidate = Candidate()
+        }
+        guard line.isEmpty else {
+            var released: [CodedFrame] = []
+            for kind in [CodedFrame.Kind.video, .audio] {
+                guard let last = line[kind] else { continue }
+                released += settle(kind, before: last + (steps[kind] ?? 3_600))
+            }
+            counts.dropped += held.count
+            return released
+        }
+        let kept = held.filter { Self.agree($0, held[0]) }
+        counts.dropped += held.count - kept.count
+        return kept
+    }
+
+    // MARK: The line
+
+    private static func follows(_ time: Int64, _ last: Int64) -> Bool {
+        (-Segmenter.backwardLimit...Segmenter.forwardLimit).contains(time - last)
+    }
+
+    private static func agree(_ a: CodedFrame, _ b: CodedFrame) -> Bool {
+        a.kind == b.kind
+            ? follows(a.decodeTime, b.decodeTime)
+            : (-skew...skew).contains(a.decodeTime - b.decodeTime)
+    }
+
+    private static func other(_ kind: CodedFrame.Kind) -> CodedFrame.Kind {
+        kind == .video ? .audio : .video
+    }
+
+    private func isOnLine(_ frame: CodedFrame) -> Bool {
+        let time = frame.decodeTime
+        let other = line[Self.other(frame.kind)]
+        guard let last = line[frame.kind] else {
+            return other.map { (-Self.skew...Self.skew).contains(time - $0) } ?? false
+        }
+        if time - last < -Self.jitter { return false }
+        let usual = max(Self.shortStep, 3 * (steps[frame.kind] ?? 0))
+        if time - last <= usual { return true }
+        // After a pause it is back where the other track is.
+        return other.map { time - last <= Self.skew && abs(time - $0) <= Self.meeting } ?? false
+    }
+
+    private mutating func goOn(_ frame: CodedFrame) -> [CodedFrame] {
+        let released = settle(frame.kind, before: frame.decodeTime)
+        note(frame)
+        if held.isEmpty {
+            candidate = Candidate()
+        } else {
+            candidate.beginnings = 0
+            // Sound that is away while the picture goes on has not jumped. The other way round the
+            // picture leads.
+            if frame.kind == .video { candidate.since = nil }
+        }
+        return released + [frame]
+    }
+
+    private mutating func note(_ frame: CodedFrame) {
+        if let last = line[frame.kind], frame.decodeTime > last {
+            steps[frame.kind] = min(frame.decodeTime - last, Self.skew)
+        }
+        line[frame.kind] = frame.decodeTime
+    }
+
+    /// The frames of a track that were held, now that it goes on without them: one or two are put
+    /// where they belong, more are a track astray.
+    private mutating func settle(
+        _ kind: CodedFrame.Kind, before time: Int64
+    ) -> [CodedFrame] {
+        guard !held.isEmpty else { return [] }
+        var strays = take { $0.kind == kind }
+        candidate.times[kind] = nil
+        candidate.count = held.count
+        guard let last = line[kind], strays.count <= 2 else {
+            counts.dropped += strays.count
+            return []
+        }
+        counts.restamped += strays.count
+        let room = max(0, time - last)
+        for index in strays.indices {
+            strays[index].decodeTime = last + room * Int64(index + 1) / Int64(strays.count + 1)
+        }
+        return strays
+    }
+
+    private mutating func take(_ isWanted: (CodedFrame) -> Bool) -> [CodedFrame] {
+        let taken = held.filter(isWanted)
+        held.removeAll(where: isWanted)
+        heldBytes -= taken.reduce(0) { $0 + $1.payload.readableBytes }
+        return taken
+    }
+
+    // MARK: Beginnings
+
+    /// Before there is a line: two frames that agree make one; of the picture, where there is any.
+    private mutating func begin(_ frame: CodedFrame) -> [CodedFrame] {
+        let hasPicture = frame.kind == .video || held.contains { $0.kind == .video }
+        let isAgreed = held.contains {
+            Self.agree(frame, $0)
+                && (!hasPicture || frame.kind == .video || $0.kind == .video)
+        }
+        guard isAgreed else {
+            held.append(frame)
+            heldBytes += frame.payload.readableBytes
+            if held.count > Self.beginningLimit || heldBytes > Self.byteLimit, held.count > 1 {
+                heldBytes -= held.removeFirst().payload.readableBytes
+                counts.dropped += 1
+            }
+            return []
+        }
+        let all = held + [frame]
+        (held, heldBytes) = ([], 0)
+        var released: [CodedFrame] = []
+        for (index, var known) in all.enumerated() {
+            if Self.agree(frame, known) {
+                note(known)
+                released.append(known)
+            } else if all.count(where: { $0.kind == known.kind && !Self.agree(frame, $0) }) > 2 {
+                counts.dropped += 1
+            } else {
+                let next = all[index...].first { $0.kind == known.kind && Self.agree(frame, $0) }
+                let time = line[known.kind] ?? next.map { $0.decodeTime - 3_000 }
+                known.decodeTime = max(0, time ?? frame.decodeTime)
+                counts.restamped += 1
+                released.append(known)
+            }
+        }
+        return released
+    }
+
+    // MARK: Jumps
+
+    private mutating func hold(_ frame: CodedFrame) -> [CodedFrame] {
+        let (kind, time) = (frame.kind, frame.decodeTime)
+        held.append(frame)
+        heldBytes += frame.payload.readableBytes
+        if extends(frame) {
+            candidate.count += 1
+        } else {
+            let beginnings = candidate.beginnings + 1
+            candidate = Candidate(count: 1, beginnings: beginnings)
+            // Every frame is somewhere else: the line is lost, and the newest one begins another.
+            if beginnings >= 4 { return restart(at: frame) }
+        }
+        candidate.times[kind] = time
+        candidate.since = candidate.since ?? time
+        if isFollowed(by: frame) { return accept() }
+        if held.count > Self.frameLimit || heldBytes > Self.byteLimit {
+            counts.dropped += held.count
+            (held, heldBytes) = ([], 0)
+        }
+        return []
+    }
+
+    private func extends(_ frame: CodedFrame) -> Bool {
+        if let last = candidate.times[frame.kind] { return Self.follows(frame.decodeTime, last) }
+        return candidate.times[Self.other(frame.kind)].map {
+            (-Self.skew...Self.skew).contains(frame.decodeTime - $0)
+        } ?? false
+    }
+
+    /// Whether enough frames followed the first one that was held.
+    private func isFollowed(by frame: CodedFrame) -> Bool {
+        let other = Self.other(frame.kind)
+        if candidate.count >= 2, let last = line[frame.kind] ?? line[other],
+            Self.follows(frame.decodeTime, last),
+            held.count(where: { $0.kind == frame.kind }) >= 2
+        {
+            return true
+        }
+        guard candidate.count >= 3 else { return false }
+        if line[other] == nil || candidate.times[other] != nil { return true }
+        let span = frame.kind == .video ? Self.lonelySpan.video : Self.lonelySpan.audio
+        return frame.decodeTime - (candidate.since ?? frame.decodeTime) >= span
+    }
+
+    /// The held frames are the line from now on.
+    private mutating func accept() -> [CodedFrame] {
+        let wasFar = held.contains { frame in
+            (line[frame.kind] ?? line[Self.other(frame.kind)]).map {
+                !Self.follows(frame.decodeTime, $0)
+            } ?? false
+        }
+        if wasFar {
+            counts.jumps += 1
+            line = candidate.times
+        } else {
+            line.merge(candidate.times) { $1 }
+        }
+        let times = candidate.times
+        let released = take { frame in
+            times[frame.kind].map { Self.follows($0, frame.decodeTime) } ?? false
+        }
+        counts.dropped += held.count
+        (held, heldBytes) = ([], 0)
+        candidate = Candidate()
+        return released
+    }
+
+    private mutating func restart(at frame: CodedFrame) -> [CodedFrame] {
+        counts.dropped += held.count - 1
+        counts.jumps += 1
+        line = [:]
+        held = [frame]
+        heldBytes = frame.payload.readableBytes
+        candidate = Candidate()
+        return []
+    }
+}

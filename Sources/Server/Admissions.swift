@@ -1,0 +1,186 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// Who is let in, over all event loops: counts what is there, and what was refused and why.
+final class Admissions: Sendable {
+    /// What a limit is on.
+    enum Limit: String, Sendable, CaseIterable {
+        case connections, publishers, players
+        case connectionsPerAddress = "connections_per_address"
+        case unfinishedBytes = "unfinished_bytes"
+        case wrongKeys = "wrong_keys"
+        case names = "names"
+
+        /// What the log says where it bites, and how to mend it.
+        var words: String {
+            switch self {
+            case .connections: "too many connections (--max-connections)"
+            case .connectionsPerAddress:
+                "too many connections from one address (--max-connections-per-address)"
+            case .publishers: "too many publishers (--max-publishers)"
+            case .players: "too many players (--max-players)"
+            case .unfinishedBytes: "unfinished messages hold too much memory (--max-unfinished)"
+            case .wrongKeys: "an address has sent too many wrong stream keys and has to wait"
+            case .names: "a name is longer than 1024 bytes"
+            }
+        }
+    }
+
+    private struct State {
+        var counts: [Limit: Int] = [:]
+        var byAddress: [String: Int] = [:]
+        var refused: [Limit: Int] = [:]
+        /// When a limit was in the log last, and what was refused by then.
+        var logged: [Limit: (at: NIODeadline, count: Int)] = [:]
+    }
+
+    let limits: ServerLimits
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let unfinished = Atomic<Int>(0)
+    private let leftOut = Atomic<Int>(0)
+
+    /// Media messages left out: nothing is published on their message stream, or they are too long to be kept for players.
+    var leftOutMessages: Int { leftOut.load(ordering: .relaxed) }
+    func countLeftOut() { leftOut.wrappingAdd(1, ordering: .relaxed) }
+
+    /// Between two lines of the log about one limit.
+    private static let logInterval = TimeAmount.seconds(10)
+
+    init(_ limits: ServerLimits = .init(), logger: Logger = Logger(label: "admissions")) {
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// Connections whose handlers live: one that has closed and is kept alive by something counts.
+    var connections: Int { count(.connections) }
+
+    func count(_ limit: Limit) -> Int { state.withLock { $0.counts[limit] ?? 0 } }
+
+    var refused: [Limit: Int] { state.withLock { $0.refused } }
+
+    var unfinishedBytes: Int { unfinished.load(ordering: .relaxed) }
+
+    /// A connection's place; nil where there is none.
+    ///
+    /// - Parameter address: of the peer, without its port; nil = it has none.
+    func admit(from address: String?) -> Place? {
+        let counted = address.flatMap { Self.isOwn($0) ? nil : $0 }
+        let isFull: Limit? = state.withLock { state in
+            if Self.isOver(state.counts[.connections], limits.connections) { return .connections }
+            if let counted,
+                Self.isOver(state.byAddress[counted], limits.connectionsPerAddress)
+            {
+                return .connectionsPerAddress
+            }
+            state.counts[.connections, default: 0] += 1
+            if let counted { state.byAddress[counted, default: 0] += 1 }
+            return nil
+        }
+        guard let isFull else { return Place(self, .connections, counted) }
+        refuse(isFull)
+        return nil
+    }
+
+    /// A new channel's place.
+    ///
+    /// - Throws: where there is none; the channel is closed then.
+    func place(for channel: any Channel) throws -> Place {
+        guard let place = admit(from: channel.remoteAddress?.ipAddress) else {
+            throw ChannelError.eof
+        }
+        return place
+    }
+
+    /// What there is of each thing that has a limit.
+    func usage(
+        publishers: Int, streams: Int, hlsBytes: Int, gopCacheBytes: Int
+    ) -> [ServerStatus.Usage] {
+        let (connections, players) = state.withLock {
+            ($0.counts[.connections] ?? 0, $0.counts[.players] ?? 0)
+        }
+        return [
+            .init(name: "connections", used: connections, limit: limits.connections),
+            .init(name: "publishers", used: publishers, limit: limits.publishers),
+            .init(name: "players", used: players, limit: limits.players),
+            .init(name: "hls_streams", used: streams, limit: limits.streams),
+            .init(
+                name: "unfinished_bytes", used: unfinishedBytes, limit: limits.unfinishedBytes),
+            .init(name: "hls_bytes", used: hlsBytes, limit: limits.hlsBytes),
+            .init(name: "gop_cache_bytes", used: gopCacheBytes, limit: limits.gopCacheBytes),
+        ]
+    }
+
+    /// A player's place; nil where there is none.
+    func admitPlayer() -> Place? {
+        let isAdmitted = state.withLock { state in
+            guard !Self.isOver(state.counts[.players], limits.players) else { return false }
+            state.counts[.players, default: 0] += 1
+            return true
+        }
+        guard isAdmitted else {
+            refuse(.players)
+            return nil
+        }
+        return Place(self, .players, nil)
+    }
+
+    private static func isOver(_ count: Int?, _ limit: Int) -> Bool {
+        limit > 0 && (count ?? 0) >= limit
+    }
+
+    private static func isOwn(_ address: String) -> Bool {
+        address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
+    }
+
+    /// A connection's unfinished messages hold `bytes`, after `before`. False where it is to be cut,
+    /// for all of them hold too much and it does not hold little.
+    func hold(_ bytes: Int, before: Int) -> Bool {
+        guard bytes != before else { return true }
+        let total = unfinished.wrappingAdd(bytes - before, ordering: .relaxed).newValue
+        guard limits.unfinishedBytes > 0, total > limits.unfinishedBytes, bytes > before,
+            bytes > ServerLimits.patience
+        else { return true }
+        refuse(.unfinishedBytes)
+        return false
+    }
+
+    /// Counts a refusal, and says it now and then.
+    func refuse(_ limit: Limit) {
+        let count: Int? = state.withLock { state in
+            state.refused[limit, default: 0] += 1
+            let all = state.refused[limit] ?? 0
+            let last = state.logged[limit]
+            let now = NIODeadline.now()
+            if let last, now - last.at < Self.logInterval { return nil }
+            state.logged[limit] = (now, all)
+            return all - (last?.count ?? 0)
+        }
+        if let count { logger.warning("refused \(count): \(limit.words)") }
+    }
+
+    private func give(back limit: Limit, _ address: String?) {
+        state.withLock { state in
+            state.counts[limit, default: 1] -= 1
+            guard let address else { return }
+            let left = (state.byAddress[address] ?? 1) - 1
+            state.byAddress[address] = left > 0 ? left : nil
+        }
+    }
+
+    /// A place among those of a kind; given back when whoever holds it is gone from memory.
+    final class Place: Sendable {
+        private let admissions: Admissions
+        private let limit: Limit
+        private let address: String?
+
+        fileprivate init(_ admissions: Admissions, _ limit: Limit, _ address: String?) {
+            self.admissions = admissions
+            self.limit = limit
+            self.address = address
+        }
+
+        deinit { admissions.give(back: limit, address) }
+    }
+}

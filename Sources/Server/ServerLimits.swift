@@ -1,0 +1,49 @@
+/// How much of the machine strangers may take together. The defaults suit one with 1 GB; 0 means no
+/// limit everywhere.
+public struct ServerLimits: Sendable, Codable, Hashable {
+    /// Connections of all kinds.
+    public var connections = 10_000
+    /// Connections from one address. The machine itself is not counted, for everything that runs on
+    /// it has the same one.
+    public var connectionsPerAddress = 1_000
+    /// Streams that are published at once.
+    public var publishers = 500
+    /// RTMP and HTTP-FLV players together.
+    public var players = 10_000
+    /// Streams that HLS keeps, those included that have ended and can still be fetched.
+    public var streams = 1_000
+    /// Bytes of messages that have begun and not ended, over all connections.
+    public var unfinishedBytes = 64 << 20
+    /// Bytes of all caches for joining players, which share them equally.
+    public var gopCacheBytes = 192 << 20
+    /// Bytes of all HLS segments, which the streams share equally.
+    public var hlsBytes = 384 << 20
+
+    /// Bytes of one message before a stream is published: commands are short.
+    static let commandBytes = 64 << 10
+    /// Bytes of metadata and of a codec's configuration, which each player that joins is sent.
+    static let headerBytes = 256 << 10
+    /// Where all unfinished messages together are over the limit, whoever holds more is cut.
+    static let patience = 256 << 10
+
+    public init() {}
+
+    /// For a server whose peers are all known, such as that of a load test.
+    public static var none: ServerLimits {
+        var limits = ServerLimits()
+        limits.connections = 0
+        limits.connectionsPerAddress = 0
+        limits.publishers = 0
+        limits.players = 0
+        limits.streams = 0
+        limits.unfinishedBytes = 0
+        limits.gopCacheBytes = 0
+        limits.hlsBytes = 0
+        return limits
+    }
+
+    /// What each of `count` may take of `total`, at least `least` and at most `most`.
+    static func share(_ total: Int, among count: Int, least: Int, most: Int) -> Int {
+        total > 0 ? min(most, max(least, total / max(1, count))) : most
+    }
+}

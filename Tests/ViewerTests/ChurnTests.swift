@@ -1,0 +1,66 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Server
+import Synchronization
+import Testing
+
+@testable import Viewer
+
+/// Probes that came and went leave nothing in memory.
+@Suite(.timeLimit(.minutes(2))) struct ProbeChurnTests {
+    private struct Weak: @unchecked Sendable {
+        weak var object: AnyObject?
+    }
+
+    private final class Register: Sendable {
+        private let all = Mutex<[Weak]>([])
+        func add(_ object: AnyObject) {
+            let weak = Weak(object: object)
+            all.withLock { $0.append(weak) }
+        }
+        var living: Int { all.withLock { $0.count { $0.object != nil } } }
+        var count: Int { all.withLock { $0.count } }
+    }
+
+    @Test(arguments: [ViewerProtocol.rtmp, .httpFLV]) func handlersAreGone(
+        transport: ViewerProtocol
+    ) async throws {
+        var configuration = ServerConfiguration()
+        configuration.rtmpPort = 0
+        configuration.httpPort = 0
+        let server = try await RelayServer.start(
+            configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let url =
+            transport == .rtmp
+            ? "rtmp://127.0.0.1:\(server.rtmpPort)/live/a"
+            : "http://127.0.0.1:\(server.httpPort ?? 0)/live/a.flv"
+        let spec = ViewerSpec(
+            index: 0, transport: transport, url: url, stream: "a", rendition: "x",
+            joinNanoseconds: 0, leaveNanoseconds: nil, link: nil, mode: .lazy)
+        let register = Register()
+        let endpoint = try ViewerEndpoint(spec)
+        let group = MultiThreadedEventLoopGroup.singleton
+        for _ in 0..<300 {
+            let channel = try await ClientBootstrap(group: group)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let account = ProbeAccount(spec, askedAt: 1, frameLimit: 10)
+                        let handler = ProbeHandler(
+                            spec, endpoint, HTTPItinerary(), account: account
+                        ) { _ in }
+                        register.add(handler)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                }
+                .connect(host: endpoint.host, port: endpoint.port).get()
+            try await channel.close()
+        }
+        #expect(register.count == 300)
+        for _ in 0..<2_000 where register.living > 0 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(register.living == 0)
+        try await server.stop()
+    }
+}
