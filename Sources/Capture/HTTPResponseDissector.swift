@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): finds FLV
 /// bodies, reads playlists, and tells which bytes belong to which request.
 struct HTTPResponseDissector {
@@ -37,6 +39,10 @@ struct HTTPResponseDissector {
     private var text: [UInt8] = []
     private var requests: [Request] = []
     private var current: Request?
+    /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
+    private var codings = ""
+    /// Undoes them for a body that is read as it comes.
+    private var decoder: ContentDecoder?
     private var flv = FLVDissector()
     /// Stream offset of the next byte.
     private(set) var position = 0
@@ -49,7 +55,12 @@ struct HTTPResponseDissector {
         set { flv.wantsStamps = newValue }
     }
 
-    var retainedBytes: Int { line.count + text.count + flv.retainedBytes }
+    /// A decoder's window and state, in bytes.
+    private static let decoderBytes = 48 << 10
+
+    var retainedBytes: Int {
+        line.count + text.count + flv.retainedBytes + (decoder == nil ? 0 : Self.decoderBytes)
+    }
 
     /// - Parameters:
     ///   - server: keeps equal paths of two servers apart.
@@ -144,8 +155,10 @@ struct HTTPResponseDissector {
         spans.spoil()
         if case .playlist = body { body = .other }
         func flvGoesOn() -> Bool {
-            if case .flv = body { flv.gap(length) } else { true }
+            // What a decoder has missed it cannot do without.
+            if case .flv = body { decoder == nil && flv.gap(length) } else { true }
         }
+        if case .undecided = body, decoder != nil { leaveUnread() }
         switch state {
         case .length(let left) where length <= left:
             if length == left { endResponse() } else { state = .length(left - length) }
@@ -162,6 +175,31 @@ struct HTTPResponseDissector {
     }
 
     private mutating func take(
+        _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
+    ) -> Bool {
+        guard let decoder else { return takeDecoded(part, time, emit) }
+        var isGood = true
+        do {
+            try decoder.decode(part) { piece in
+                if isGood { isGood = takeDecoded(piece, time, emit) }
+            }
+        } catch {
+            let isFLV = if case .flv = body { true } else { false }
+            leaveUnread()
+            return !isFLV
+        }
+        return isGood
+    }
+
+    /// The body's coding is not understood, or its bytes are not of it.
+    private mutating func leaveUnread() {
+        table?.countUnread(codings)
+        decoder = nil
+        text = []
+        body = .other
+    }
+
+    private mutating func takeDecoded(
         _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
     ) -> Bool {
         if case .undecided = body, let first = part.first {
@@ -201,9 +239,18 @@ struct HTTPResponseDissector {
 
     private mutating func endResponse() {
         if case .playlist = body, let current, let table {
-            table.map.learn(text, target: current.target, server: server)
+            if codings.isEmpty {
+                table.map.learn(text, target: current.target, server: server)
+            } else if let plain = try? ContentDecoder.whole(
+                text, codings: codings, limit: Self.playlistLimit)
+            {
+                table.map.learn(plain, target: current.target, server: server)
+            } else {
+                table.countUnread(codings)
+            }
         }
         text = []
+        decoder = nil
         body = .other
         state = .header
         spans.complete(
@@ -216,6 +263,7 @@ struct HTTPResponseDissector {
         state = .lost
         line = []
         text = []
+        decoder = nil
         body = .other
         spans.end(at: position)
     }
@@ -232,13 +280,14 @@ struct HTTPResponseDissector {
     private mutating func finishLine(_ time: Int64) {
         switch state {
         case .header:
-            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] else { return }
+            // RFC 9112, 2.2: a line may end without its CR.
+            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
+            else { return }
             if !beginBody(time) { lose() }
         case .chunkSize:
-            let digits = line.prefix { $0 != 0x0D && $0 != 0x0A && $0 != 0x3B && $0 != 0x20 }
-            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+            let size = HTTPHead.chunkSize(line)
             line.removeAll(keepingCapacity: true)
-            guard let size, size >= 0, size <= 1 << 40 else { return lose() }
+            guard let size else { return lose() }
             state = size == 0 ? .trailer : .chunk(left: size)
         case .chunkEnd:
             let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
@@ -253,7 +302,9 @@ struct HTTPResponseDissector {
     }
 
     private mutating func beginBody(_ time: Int64) -> Bool {
-        let lines = String(decoding: line, as: UTF8.self).split(separator: "\r\n")
+        let lines = String(decoding: line, as: UTF8.self).split {
+            $0 == "\r\n" || $0 == "\n"
+        }
         line.removeAll(keepingCapacity: true)
         guard let status = lines.first?.split(separator: " "), status.count >= 2,
             status[0].hasPrefix("HTTP/1"), let code = Int(status[1])
@@ -270,25 +321,15 @@ struct HTTPResponseDissector {
                 spans.count(isRange: code == 206)
             }
         }
-        var fields: [String: String] = [:]
-        for field in lines.dropFirst() {
-            let parts = field.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            let value = parts[1].drop { $0 == " " || $0 == "\t" }
-            fields[parts[0].lowercased()] = value.lowercased()
-        }
-        body = Self.body(code, current?.target ?? "", fields)
-        if case .undecided = body {
-            let wantsStamps = flv.wantsStamps
-            flv = FLVDissector()
-            flv.wantsStamps = wantsStamps
-        }
+        let fields = HTTPHead.fields(lines.dropFirst())
+        beginContents(code, fields)
         if code == 204 || code == 304 || current?.isHead == true {
             endResponse()
-        } else if fields["transfer-encoding"]?.hasSuffix("chunked") ?? false {
+        } else if HTTPHead.names(fields["transfer-encoding"]).last == "chunked" {
             state = .chunkSize
         } else if let length = fields["content-length"] {
-            guard let length = Int(length), length >= 0 else { return false }
+            // RFC 9112, 6.3: one that comes again must say the same.
+            guard let length = HTTPHead.length(length) else { return false }
             if length == 0 { endResponse() } else { state = .length(length) }
         } else {
             state = .rest
@@ -296,12 +337,37 @@ struct HTTPResponseDissector {
         return true
     }
 
+    /// Decides whether and how the body is read.
+    private mutating func beginContents(_ code: Int, _ fields: [String: String]) {
+        var names = HTTPHead.names(fields["content-encoding"])
+        // Transfer codings come on top of content codings.
+        names += HTTPHead.names(fields["transfer-encoding"]).filter { $0 != "chunked" }
+        names.removeAll { ContentDecoder.isIdentity($0) }
+        codings = names.joined(separator: ", ")
+        decoder = nil
+        body = Self.body(code, current?.target ?? "", fields)
+        guard case .undecided = body else { return }
+        let wantsStamps = flv.wantsStamps
+        flv = FLVDissector()
+        flv.wantsStamps = wantsStamps
+        guard !names.isEmpty else { return }
+        // Pages are coded, too: only what is asked for as HTTP-FLV is decoded, or counted.
+        if !isFLV {
+            body = .other
+        } else if names.count == 1,
+            let coder = try? ContentDecoder(coding: names[0], outputLimit: .max)
+        {
+            decoder = coder
+        } else {
+            leaveUnread()
+        }
+    }
+
     private static func body(_ code: Int, _ target: String, _ fields: [String: String]) -> Body {
         guard code == 200 else { return .other }
         let kind = HTTPResourceKind(path: HTTPResourceMap.path(target)[...])
         if kind == .playlist || fields["content-type"]?.contains("mpegurl") ?? false {
-            // A compressed one cannot be read.
-            return fields["content-encoding"].map { $0 == "identity" } ?? true ? .playlist : .other
+            return .playlist
         }
         return kind == nil ? .undecided : .other
     }

@@ -25,6 +25,8 @@ final class HTTPTable {
     private var entries: [Entry] = []
     private var indices: [Owner: Int] = [:]
     private var unresolved = 0
+    /// Bodies that could not be decoded, by their coding; 32 codings at most.
+    private(set) var unreadBodies: [String: Int] = [:]
 
     init(_ options: CaptureOptions) { patterns = Array(options.httpPatterns.prefix(1_024)) }
 
@@ -42,6 +44,12 @@ final class HTTPTable {
             return entry(.path(server: server, target: cut))
         }
         return entry(owner(target, server))
+    }
+
+    func countUnread(_ coding: String) {
+        let name = String(coding.prefix(40))
+        guard unreadBodies[name] != nil || unreadBodies.count < 32 else { return }
+        unreadBodies[name, default: 0] += 1
     }
 
     func isInWindow(_ time: Int64) -> Bool { window?.contains(time) ?? true }
