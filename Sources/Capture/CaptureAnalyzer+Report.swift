@@ -57,7 +57,7 @@ extension CaptureAnalyzer {
     private func ingress(_ stream: CapturedStream) -> IngressReport? {
         guard stream.hasIngress else { return nil }
         var traffic = TrafficCounters()
-        for flow in stream.publishers { traffic.add(flow.upstream.traffic) }
+        for half in stream.publishers { traffic.add(half.traffic) }
         let account = stream.ingress
         return IngressReport(
             payloadBytes: account.payloadBytes, audioMessages: account.audioMessages,
@@ -79,7 +79,7 @@ extension CaptureAnalyzer {
             sum += Double(nanoseconds)
             maximum = max(maximum ?? nanoseconds, nanoseconds)
         }
-        let traffic = subscriber.flow.downstream.traffic
+        let traffic = subscriber.downstream.traffic
         var seconds = subscriber.media.mediaSeconds
         if seconds == nil, let first = traffic.firstNanoseconds,
             let last = traffic.lastNanoseconds, last > first
@@ -88,9 +88,9 @@ extension CaptureAnalyzer {
         }
         return SubscriberReport(
             clientAddress: subscriber.address, clientPort: subscriber.client.port,
-            serverPort: subscriber.flow.server.port, transport: subscriber.transport,
+            serverPort: subscriber.serverPort, transport: subscriber.transport,
             playNanoseconds: subscriber.playNanoseconds,
-            isDissected: subscriber.isDissected && !subscriber.flow.downstream.isLost,
+            isDissected: subscriber.isDissected && !subscriber.downstream.isLost,
             payloadBytes: subscriber.media.payloadBytes,
             audioMessages: subscriber.media.audioMessages,
             videoMessages: subscriber.media.videoMessages,

@@ -5,7 +5,8 @@ import Statistics
 final class CapturedStream {
     let app: String
     let name: String
-    var publishers: [Flow] = []
+    /// The publishing direction of their connections.
+    var publishers: [FlowHalf] = []
     var subscribers: [Subscriber] = []
     /// Subscribers beyond the limit of the report.
     var uncountedSubscribers = 0
@@ -92,7 +93,9 @@ final class CapturedStream {
 
 /// One play request and what was sent in answer.
 final class Subscriber {
-    let flow: Flow
+    /// The direction that plays. Not the connection itself, which holds the subscriber.
+    let downstream: FlowHalf
+    let serverPort: UInt16
     let client: Endpoint
     /// The client's, spelled out once.
     let address: String
@@ -117,7 +120,8 @@ final class Subscriber {
         isProbe: Bool
     ) {
         self.isProbe = isProbe
-        self.flow = flow
+        downstream = flow.downstream
+        serverPort = flow.server.port
         client = flow.client
         address = flow.client.address
         self.transport = transport
