@@ -5,6 +5,15 @@ extension CaptureAnalyzer {
     public func report() -> CaptureReport {
         var report = CaptureReport()
         report.capture = summary
+        report.capture.passedOver = passedOver.rows
+        report.capture.malformedPackets =
+            passedOver.count(of: .malformed) + passedOver.count(of: .cutHeaders)
+        report.capture.otherPackets =
+            summary.packets - summary.understoodPackets - report.capture.malformedPackets
+        report.capture.copies = copies.report
+        let unread = http.unreadBodies.merging(edgeHTTP.unreadBodies, uniquingKeysWith: +)
+        report.capture.unreadBodies = unread.map { UnreadBodies(coding: $0.key, bodies: $0.value) }
+            .sorted { $0.coding < $1.coding }
         report.capture.rtmpFlows = streams.rtmpFlows
         report.capture.httpFLVFlows = streams.httpFLVFlows
         var ports = retired
@@ -14,6 +23,7 @@ extension CaptureAnalyzer {
         }
         report.capture.ports = ports.values.sorted { $0.port < $1.port }
         report.capture.undissectedFlows = ports.values.reduce(0) { $0 + $1.undissectedFlows }
+        report.capture.cutFlows = ports.values.reduce(0) { $0 + $1.cutFlows }
         let known = streams.streams.values.filter(\.isStream).sorted {
             ($0.app, $0.name) < ($1.app, $1.name)
         }

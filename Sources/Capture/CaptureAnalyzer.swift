@@ -15,6 +15,10 @@ public struct CaptureAnalyzer: ~Copyable {
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
     private var packetsUntilSweep = 0
+    var passedOver = PassedOverCounts()
+    var copies = CopyFilter()
+    private var fragments = FragmentTable()
+    private var lostFragments = 0
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
@@ -37,30 +41,23 @@ public struct CaptureAnalyzer: ~Copyable {
     ///   - timestampNanoseconds: real time, since 1970.
     ///   - captured: the bytes captured, from the link header on.
     ///   - originalLength: bytes on the wire.
+    ///   - interface: the number the capture gives to the interface, where it has several.
     public mutating func packet(
         timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
-        originalLength: Int
+        originalLength: Int, interface: UInt32? = nil
     ) {
         http.window = options.window
         edgeHTTP.window = options.window
-        switch PacketParser.parse(captured, linkType: linkType, originalLength: originalLength) {
-        case .tcp(let segment):
-            if !options.serverPorts.isEmpty,
-                !options.serverPorts.contains(segment.source.port),
-                !options.serverPorts.contains(segment.destination.port)
-            {
-                summary.otherPackets += 1
-            } else {
-                take(segment, time)
-            }
-        case .fragment: summary.ipFragments += 1
-        case .duplicate:
-            summary.duplicates += 1
-            return
-        case .other: summary.otherPackets += 1
-        case .malformed: summary.malformedPackets += 1
-        }
+        let parsed = PacketParser.parse(
+            captured, linkType: linkType, originalLength: originalLength, interface: interface)
+        guard take(parsed, time, originalLength: originalLength) else { return }
         summary.packets += 1
+        var isCut = captured.count < originalLength
+        if case .tcp(let segment) = parsed, segment.isCut { isCut = true }
+        if isCut {
+            summary.cutPackets += 1
+            summary.cutLength = max(summary.cutLength, captured.count)
+        }
         let bytes = summary.bytes.addingReportingOverflow(max(0, originalLength))
         summary.bytes = bytes.overflow ? .max : bytes.partialValue
         summary.firstNanoseconds = min(summary.firstNanoseconds ?? time, time)
@@ -73,10 +70,108 @@ public struct CaptureAnalyzer: ~Copyable {
             expire(flow, summary.lastNanoseconds ?? 0, force: true)
             flow.response.finish()
         }
+        fragments.finish()
+        countLostFragments()
     }
 
-    private mutating func take(_ segment: TCPSegment, _ time: Int64) {
-        guard let flow = flow(of: segment, time) else { return }
+    /// Packets of which pieces are still waited for.
+    var waitingFragments: Int { fragments.waitingPackets }
+
+    /// Accounts for a packet, exactly once. False where it was captured before.
+    private mutating func take(
+        _ parsed: ParsedPacket, _ time: Int64, originalLength: Int
+    ) -> Bool {
+        switch parsed {
+        case .tcp(let segment):
+            if isCopy(segment.identity, segment.origin, time, originalLength) { return false }
+            return take(segment, packets: 1, time, originalLength: originalLength)
+        case .fragment(let fragment):
+            if isCopy(fragment.identity, fragment.origin, time, originalLength) { return false }
+            summary.ipFragments += 1
+            put(fragment, packets: 1, time)
+            countLostFragments()
+        case .duplicate:
+            summary.duplicates += 1
+            return false
+        case .passedOver(let passed): passedOver.add(passed)
+        }
+        return true
+    }
+
+    private mutating func isCopy(
+        _ identity: PacketIdentity, _ origin: PacketOrigin, _ time: Int64, _ length: Int
+    ) -> Bool {
+        guard copies.isCopy(identity, origin: origin, originHash: origin.hash, time: time) else {
+            return false
+        }
+        copies.add(copyOf: length)
+        summary.duplicates += 1
+        return true
+    }
+
+    /// Puts a piece to its packet, and goes on with the packet once it is whole.
+    private mutating func put(_ fragment: IPFragment, packets: Int, _ time: Int64) {
+        switch fragments.add(fragment, packets: packets, time: time) {
+        case .waiting: return
+        case .refused: passedOver.add(.init(.fragments, packets: packets))
+        case .whole(let bytes, let key, let context, let headersLength, let packets):
+            bytes.withUnsafeBytes { bytes in
+                var walk = PacketWalk(
+                    bytes, wire: bytes.count, context: context, offset: headersLength)
+                switch walk.walk(from: .transport(key.protocolNumber)) {
+                case .tcp(let segment):
+                    _ = take(segment, packets: packets, time, originalLength: 0)
+                case .fragment(let inner): put(inner, packets: packets, time)
+                case .duplicate: passedOver.add(.init(.malformed, packets: packets))
+                case .passedOver(var passed):
+                    passed.packets = packets
+                    passedOver.add(passed)
+                }
+            }
+        }
+    }
+
+    private mutating func countLostFragments() {
+        let lost = fragments.lostPackets - lostFragments
+        guard lost > 0 else { return }
+        lostFragments += lost
+        passedOver.add(.init(.fragments, packets: lost))
+    }
+
+    /// Counts a segment with its connection. False where it was captured before, in other pieces.
+    /// - Parameter packets: captured packets that it came in.
+    private mutating func take(
+        _ segment: TCPSegment, packets: Int, _ time: Int64, originalLength: Int
+    ) -> Bool {
+        if !options.serverPorts.isEmpty,
+            !options.serverPorts.contains(segment.source.port),
+            !options.serverPorts.contains(segment.destination.port)
+        {
+            passedOver.add(.init(.otherPorts, packets: packets))
+            return true
+        }
+        guard let flow = flow(of: segment, time) else {
+            passedOver.add(.init(.connectionLimit, packets: packets))
+            return true
+        }
+        if packets == 1, segment.origin.isTold {
+            let half = flow.half(up: segment.source == flow.client)
+            let origin = segment.origin.hash
+            if let origins = half.history.cover(segment, origin: origin, time: time) {
+                copies.add(copyOf: originalLength, origins: origins + [origin])
+                summary.duplicates += 1
+                return false
+            }
+            if segment.payloadLength > 0 {
+                half.history.add(segment, origin: origin, time: time)
+            }
+        }
+        summary.understoodPackets += packets
+        take(segment, flow, time)
+        return true
+    }
+
+    private mutating func take(_ segment: TCPSegment, _ flow: Flow, _ time: Int64) {
         let up = segment.source == flow.client
         flow.lastTime = time
         let half = flow.half(up: up)
@@ -98,6 +193,8 @@ public struct CaptureAnalyzer: ~Copyable {
         if retainedBytes > options.retainedBytesLimit {
             expire(flow, time, force: true)
             flow.giveUp()
+            flow.upstream.history = SegmentHistory()
+            flow.downstream.history = SegmentHistory()
             retainedBytes += flow.currentRetainedBytes - flow.retainedBytes
             flow.retainedBytes = flow.currentRetainedBytes
         }
@@ -119,17 +216,22 @@ public struct CaptureAnalyzer: ~Copyable {
         var sequence = segment.sequence
         if segment.flags & TCPSegment.syn != 0 { sequence &+= 1 }
         let half = flow.half(up: up)
+        if segment.isCut { half.isCut = true }
         if !half.isFollowed { segment.payload = segment.payload.upTo(0) }
         var gaps = 0
         var gapBytes = 0
+        var cutBytes = 0
         let isFollowed = half.isFollowed
         let offset = half.reassembler.offset(of: sequence)
         let retransmitted = half.reassembler.accept(
             sequence: sequence, payload: segment.payload, length: segment.payloadLength, time: time
         ) { event, time in
-            if case .gap(let length) = event, isFollowed {
+            switch event {
+            case .gap(let length) where isFollowed:
                 gaps += 1
                 gapBytes += length
+            case .cut(let length) where isFollowed: cutBytes += length
+            default: break
             }
             FlowDissector.receive(event, up: up, time: time, flow) {
                 streams.receive($0, flow, time: time, options)
@@ -137,6 +239,7 @@ public struct CaptureAnalyzer: ~Copyable {
         }
         summary.gaps += gaps
         summary.gapBytes += gapBytes
+        summary.cutBytes += cutBytes
         count(segment, up: up, flow, time, offset: offset, retransmitted: retransmitted)
     }
 
@@ -275,6 +378,7 @@ extension PortReport {
     fileprivate mutating func add(_ flow: Flow) {
         flows += 1
         if flow.isUndissected { undissectedFlows += 1 }
+        if flow.isUndissectedForCuts { cutFlows += 1 }
         upstream.add(flow.upstream.traffic)
         downstream.add(flow.downstream.traffic)
     }

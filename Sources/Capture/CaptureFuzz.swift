@@ -28,9 +28,32 @@ extension CaptureAnalyzer {
         let isPacket = try reader.next { packet, bytes in
             self.packet(
                 timestampNanoseconds: packet.timestampNanoseconds, linkType: packet.linkType,
-                captured: bytes, originalLength: packet.originalLength)
+                captured: bytes, originalLength: packet.originalLength,
+                interface: packet.interface)
+        }
+        if reader.interfaceNames.count != copies.interfaceNames.count {
+            copies.interfaceNames = reader.interfaceNames
         }
         if let dropped = reader.droppedPackets { setDroppedPackets(dropped) }
         return isPacket
+    }
+}
+
+extension CaptureAnalyzer {
+    /// Takes the next bytes of a capture file, gzip-compressed or not, with the packets in them.
+    /// - Throws: `.format` for bytes that make no sense; what came before them is analysed.
+    public mutating func read(
+        _ bytes: UnsafeRawBufferPointer, from reader: CaptureFileReader
+    ) throws(CaptureError) {
+        try reader.read(bytes) { packet, bytes in
+            self.packet(
+                timestampNanoseconds: packet.timestampNanoseconds, linkType: packet.linkType,
+                captured: bytes, originalLength: packet.originalLength,
+                interface: packet.interface)
+        }
+        if reader.interfaceNames.count != copies.interfaceNames.count {
+            copies.interfaceNames = reader.interfaceNames
+        }
+        if let dropped = reader.droppedPackets { setDroppedPackets(dropped) }
     }
 }

@@ -20,6 +20,10 @@ final class FlowHalf {
     /// The latest acknowledgement that this side sent.
     var acknowledgement: UInt32?
     var hasFinished = false
+    /// The snap length has cut payload of it.
+    var isCut = false
+    /// The latest segments, where the capture has several interfaces.
+    var history = SegmentHistory()
     /// Not chosen for dissection: only headers matter.
     var isIgnored = false
     /// Cannot be followed any more.
@@ -106,7 +110,8 @@ final class Flow {
     var currentRetainedBytes: Int {
         upstream.reassembler.pendingBytes + downstream.reassembler.pendingBytes
             + upChunks.retainedBytes + downChunks.retainedBytes + requests.retainedBytes
-            + response.retainedBytes
+            + response.retainedBytes + upstream.history.retainedBytes
+            + downstream.history.retainedBytes
     }
 
     /// Segments that came before one they follow.
@@ -124,6 +129,9 @@ final class Flow {
         case .rtmp, .http: return upstream.isLost || downstream.isLost
         }
     }
+
+    /// It could not be read because the snap length has cut its packets.
+    var isUndissectedForCuts: Bool { isUndissected && (upstream.isCut || downstream.isCut) }
 
     /// Frees what only further bytes of a direction would need.
     func lose(up: Bool) {

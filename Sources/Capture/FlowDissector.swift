@@ -27,7 +27,7 @@ enum FlowDissector {
                 }
             }
             dissect(bytes, up: up, time, flow, emit)
-        case .gap(let length):
+        case .gap(let length), .cut(let length):
             if !gap(length, up: up, time, flow) { flow.lose(up: up) }
         }
     }
