@@ -61,7 +61,9 @@ extension CaptureAnalyzer {
                 uniqueKeysWithValues: delays.map { ($0.key.rawValue, $0.value) }),
             ingress: ingress, viewers: viewers,
             upstream: stream.upstream.sorted, downstream: stream.downstream.sorted,
-            frames: stream.frames, ingressFrames: stream.ingressFrames)
+            frames: stream.frames
+                + stream.subscribers.flatMap { $0.join.held.compactMap(\.frame) },
+            ingressFrames: stream.ingressFrames)
     }
 
     private func ingress(_ stream: CapturedStream) -> IngressReport? {
