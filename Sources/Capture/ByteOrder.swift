@@ -1,3 +1,12 @@
+extension Int {
+    /// Adds a number that comes from a capture; what is too large becomes the largest number.
+    @inline(__always)
+    mutating func add(clamping other: Int) {
+        let (sum, overflow) = addingReportingOverflow(other)
+        self = overflow ? (other < 0 ? .min : .max) : sum
+    }
+}
+
 /// Integers and slices at any offset of captured bytes.
 extension UnsafeRawBufferPointer {
     @inline(__always)

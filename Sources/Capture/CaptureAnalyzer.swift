@@ -48,6 +48,9 @@ public struct CaptureAnalyzer: ~Copyable {
     ) {
         http.window = options.window
         edgeHTTP.window = options.window
+        // No packet is longer than what a capture may hold of it: a larger number is garbage.
+        let originalLength = max(
+            captured.count, min(originalLength, PcapReader.capturedLengthLimit))
         let parsed = PacketParser.parse(
             captured, linkType: linkType, originalLength: originalLength, interface: interface)
         guard take(parsed, time, originalLength: originalLength) else { return }
@@ -58,8 +61,7 @@ public struct CaptureAnalyzer: ~Copyable {
             summary.cutPackets += 1
             summary.cutLength = max(summary.cutLength, captured.count)
         }
-        let bytes = summary.bytes.addingReportingOverflow(max(0, originalLength))
-        summary.bytes = bytes.overflow ? .max : bytes.partialValue
+        summary.bytes.add(clamping: originalLength)
         summary.firstNanoseconds = min(summary.firstNanoseconds ?? time, time)
         summary.lastNanoseconds = max(summary.lastNanoseconds ?? time, time)
     }

@@ -133,8 +133,7 @@ struct CopyFilter {
     /// Counts a packet that was found to be a copy.
     mutating func add(copyOf length: Int, origins: [UInt32] = []) {
         copies += 1
-        let sum = bytes.addingReportingOverflow(max(0, length))
-        bytes = sum.overflow ? .max : sum.partialValue
+        bytes.add(clamping: length)
         for origin in origins where involved.count < Self.nameLimit { involved.insert(origin) }
     }
 
@@ -223,7 +222,9 @@ struct SegmentHistory {
                 guard (time &- entry.time).magnitude <= UInt64(CopyFilter.window) else { continue }
                 // Where its first wanted byte lies in the entry.
                 let ahead = Int(
-                    Int32(bitPattern: segment.sequence &+ UInt32(covered) &- entry.start))
+                    Int32(
+                        bitPattern: segment.sequence &+ UInt32(truncatingIfNeeded: covered)
+                            &- entry.start))
                 guard ahead >= 0, ahead < entry.length else { continue }
                 if entry.origin == origin {
                     // This interface has had these bytes: they are sent again.

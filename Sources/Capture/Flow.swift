@@ -74,7 +74,7 @@ final class Flow {
     var response: HTTPResponseDissector
     var app = ""
     /// How the client calls itself: flashVer or User-Agent.
-    var agent = ""
+    private(set) var agent = ""
     var roles: [Role] = []
     var retainedBytes = 0
     var lastTime: Int64 = 0
@@ -88,6 +88,11 @@ final class Flow {
         self.http = http
         response = HTTPResponseDissector(
             server: "\(server.address):\(server.port)", table: http)
+    }
+
+    /// Keeps what the client calls itself, cut to a kibibyte.
+    func setAgent(_ name: String) {
+        agent = String(decoding: name.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
     }
 
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }

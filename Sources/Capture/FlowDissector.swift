@@ -69,7 +69,7 @@ enum FlowDissector {
         case .http where up:
             isGood = flow.requests.receive(bytes) { target, agent, isHead in
                 flow.response.requested(target, isHead: isHead, time: time)
-                flow.agent = agent
+                flow.setAgent(agent)
                 // Playlists and segments are responses, not streams that are played.
                 let path = target.prefix { $0 != "?" && $0 != "#" }
                 guard HTTPResourceKind(path: path) == nil else { return }
@@ -126,7 +126,8 @@ enum FlowDissector {
         case "connect":
             var app = command.arguments.first?["app"]?.string ?? ""
             app = RTMPURL.splitQuery(app).key
-            flow.agent = command.arguments.first?["flashVer"]?.string ?? ""
+            flow.setAgent(command.arguments.first?["flashVer"]?.string ?? "")
+            app = String(decoding: app.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
             flow.app = app.split(separator: "/").joined(separator: "/")
         case "publish", "play":
             guard let name = command.arguments.dropFirst().first?.string else { return }

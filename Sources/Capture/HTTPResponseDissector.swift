@@ -38,6 +38,8 @@ struct HTTPResponseDissector {
     private var line: [UInt8] = []
     private var text: [UInt8] = []
     private var requests: [Request] = []
+    /// Bytes of their targets.
+    private var requestBytes = 0
     private var current: Request?
     /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
     private var codings = ""
@@ -59,7 +61,8 @@ struct HTTPResponseDissector {
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
-        line.count + text.count + flv.retainedBytes + (decoder == nil ? 0 : Self.decoderBytes)
+        line.count + text.count + flv.retainedBytes + requestBytes + spans.retainedBytes
+            + (decoder == nil ? 0 : Self.decoderBytes)
     }
 
     /// - Parameters:
@@ -73,6 +76,7 @@ struct HTTPResponseDissector {
     /// - Parameter time: of capture.
     mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
+        requestBytes += target.utf8.count
         requests.append(
             Request(
                 target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
@@ -223,6 +227,7 @@ struct HTTPResponseDissector {
 
     private mutating func beginResponse() {
         current = requests.isEmpty ? nil : requests.removeFirst()
+        requestBytes -= current?.target.utf8.count ?? 0
         guard let table else { return }
         spans.begin(
             at: position,
@@ -273,6 +278,7 @@ struct HTTPResponseDissector {
     private mutating func resume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.starts(with: "HTTP/1.".utf8), !requests.isEmpty else { return false }
         requests.removeFirst(requests.count - 1)
+        requestBytes = requests[0].target.utf8.count
         state = .header
         return true
     }
@@ -311,7 +317,10 @@ struct HTTPResponseDissector {
         else { return false }
         if code / 100 == 1 {
             // The answer itself is still to come.
-            if let current { requests.insert(current, at: 0) }
+            if let current {
+                requests.insert(current, at: 0)
+                requestBytes += current.target.utf8.count
+            }
             return true
         }
         if let table, !isFLV {

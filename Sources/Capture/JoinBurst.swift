@@ -12,7 +12,7 @@ struct JoinBurst {
     }
 
     /// Messages that wait for the verdict at most.
-    static let limit = 1_024
+    static let limit = 256
     /// How much longer than relaying a message takes that was held up, in nanoseconds.
     static let slack: Int64 = 1_000_000
 
