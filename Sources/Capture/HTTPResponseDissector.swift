@@ -7,9 +7,16 @@ struct HTTPResponseDissector {
         var target: String
         var isHead: Bool
         var isInWindow: Bool
+
+        /// Whether it asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
+        var isFLV: Bool {
+            HTTPResourceMap.path(target).hasSuffix(".flv")
+                || target.split(separator: "?", maxSplits: 1).dropFirst().first?
+                    .split(separator: "&").contains { $0.hasPrefix("stream=") } ?? false
+        }
     }
 
-    private enum State {
+    enum State {
         case header
         case length(Int)
         /// To the connection's end.
@@ -18,11 +25,13 @@ struct HTTPResponseDissector {
         case chunk(left: Int)
         case chunkEnd
         case trailer
+        /// Looks for chunks of an FLV body after a gap.
+        case seekingChunk
         /// Waits for bytes that look like a response.
         case lost
     }
 
-    private enum Body {
+    enum Body {
         case undecided
         case flv
         case playlist
@@ -33,22 +42,23 @@ struct HTTPResponseDissector {
     static let requestLimit = 1_024
     static let playlistLimit = 1 << 20
 
-    private var state = State.header
-    private var body = Body.other
-    private var line: [UInt8] = []
-    private var text: [UInt8] = []
-    private var requests: [Request] = []
+    var state = State.header
+    var body = Body.other
+    var line: [UInt8] = []
+    var text: [UInt8] = []
+    var requests: [Request] = []
     /// Bytes of their targets.
     private var requestBytes = 0
-    private var current: Request?
+    var current: Request?
     /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
     private var codings = ""
     /// Undoes them for a body that is read as it comes.
-    private var decoder: ContentDecoder?
-    private var flv = FLVDissector()
+    var decoder: ContentDecoder?
+    var flv = FLVDissector()
+    var search = ChunkSearch()
     /// Stream offset of the next byte.
-    private(set) var position = 0
-    private var spans = HTTPResponseSpans()
+    var position = 0
+    var spans = HTTPResponseSpans()
     private let server: String
     private let table: HTTPTable?
 
@@ -61,7 +71,8 @@ struct HTTPResponseDissector {
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
-        line.count + text.count + flv.retainedBytes + requestBytes + spans.retainedBytes
+        line.count + text.count + search.bytes.count + flv.retainedBytes + requestBytes
+            + spans.retainedBytes
             + (decoder == nil ? 0 : Self.decoderBytes)
     }
 
@@ -124,7 +135,11 @@ struct HTTPResponseDissector {
                     lose()
                     continue
                 }
-                if line.last == 0x0A { finishLine(time) }
+                guard line.last == 0x0A else { continue }
+                let isFLV = if case .flv = body { true } else { false }
+                finishLine(time)
+                // Framing that makes no sense ends what can be told of the stream.
+                if isFLV, case .lost = state { return false }
             case .length(let left):
                 let part = bytes.from(offset).upTo(left)
                 offset += part.count
@@ -144,38 +159,16 @@ struct HTTPResponseDissector {
                 position += part.count
                 guard take(part, time, emit) else { return false }
                 state = part.count == left ? .chunkEnd : .chunk(left: left - part.count)
+            case .seekingChunk:
+                let rest = bytes.from(offset)
+                position += rest.count
+                return seekChunk(rest, time)
             case .lost:
                 position += bytes.count - offset
                 return true
             }
         }
         return true
-    }
-
-    /// Passes over missing bytes. False where an FLV body cannot be followed any more.
-    mutating func gap(_ length: Int) -> Bool {
-        position += length
-        text = []
-        spans.spoil()
-        if case .playlist = body { body = .other }
-        func flvGoesOn() -> Bool {
-            // What a decoder has missed it cannot do without.
-            if case .flv = body { decoder == nil && flv.gap(length) } else { true }
-        }
-        if case .undecided = body, decoder != nil { leaveUnread() }
-        switch state {
-        case .length(let left) where length <= left:
-            if length == left { endResponse() } else { state = .length(left - length) }
-            return flvGoesOn()
-        case .rest: return flvGoesOn()
-        case .chunk(let left) where length < left:
-            state = .chunk(left: left - length)
-            return flvGoesOn()
-        default:
-            if case .flv = body { return false }
-            lose()
-            return true
-        }
     }
 
     private mutating func take(
@@ -196,7 +189,7 @@ struct HTTPResponseDissector {
     }
 
     /// The body's coding is not understood, or its bytes are not of it.
-    private mutating func leaveUnread() {
+    mutating func leaveUnread() {
         table?.countUnread(codings)
         decoder = nil
         text = []
@@ -234,15 +227,10 @@ struct HTTPResponseDissector {
             entry: isFLV ? nil : table.entry(target: current?.target, server: server), table)
     }
 
-    /// Whether the request asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
-    private var isFLV: Bool {
-        guard let target = current?.target else { return false }
-        return HTTPResourceMap.path(target).hasSuffix(".flv")
-            || target.split(separator: "?", maxSplits: 1).dropFirst().first?
-                .split(separator: "&").contains { $0.hasPrefix("stream=") } ?? false
-    }
+    /// Whether the request asks for HTTP-FLV.
+    private var isFLV: Bool { current?.isFLV ?? false }
 
-    private mutating func endResponse() {
+    mutating func endResponse() {
         if case .playlist = body, let current, let table {
             if codings.isEmpty {
                 table.map.learn(text, target: current.target, server: server)
@@ -264,11 +252,12 @@ struct HTTPResponseDissector {
     }
 
     /// The framing is not understood; what follows belongs to nobody until a response is found.
-    private mutating func lose() {
+    mutating func lose() {
         state = .lost
         line = []
         text = []
         decoder = nil
+        search = ChunkSearch()
         body = .other
         spans.end(at: position)
     }
@@ -303,7 +292,7 @@ struct HTTPResponseDissector {
             let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
             line.removeAll(keepingCapacity: true)
             if isEmpty { endResponse() }
-        case .length, .rest, .chunk, .lost: break
+        case .length, .rest, .chunk, .seekingChunk, .lost: break
         }
     }
 

@@ -119,7 +119,8 @@ struct HTTPCodingTests {
 
     /// A publisher, and a player that gets the same in chunks of `size` bytes.
     private func flv(
-        chunk size: Int, segment: Int, sizeLine: Int = 0, coding: String? = nil, loses: Int? = nil
+        chunk size: Int, segment: Int, sizeLine: Int = 0, coding: String? = nil, loses: Int? = nil,
+        messages: Int = 8
     ) -> CaptureReport {
         var session = CaptureAnalyzerTests.Session()
         var player = PacketScript.Connection(clientPort: 40003, serverPort: 8080)
@@ -131,7 +132,7 @@ struct HTTPCodingTests {
             Array("HTTP/1.1 200 OK\r\n\(header)Transfer-Encoding: chunked\r\n\r\n".utf8), &player,
             up: false)
         var file = FLVWriter.fileHeader(hasAudio: true, hasVideo: true)
-        for i in 0..<8 {
+        for i in 0..<messages {
             let message = PacketScript.media(
                 isVideo: true, time: 0, content: UInt32(i), length: 150)
             session.script.send(message, &session.publisher, up: true)
@@ -179,6 +180,37 @@ struct HTTPCodingTests {
         }
         let unread = flv(chunk: 97, segment: 50, coding: "br").capture.unreadBodies
         #expect(unread == [UnreadBodies(coding: "br", bodies: 1)])
+    }
+
+    @Test("after a gap chunks and tags are found again", arguments: [1, 40, 169, 400, 5_000])
+    func gaps(size: Int) {
+        for segment in [50, 500] {
+            let whole = flv(chunk: size, segment: segment, messages: 40)
+            let total = matched(whole).map { $0.matched + $0.burst } ?? 0
+            #expect(total == 40)
+            for lost in [3, 4, 5] {
+                let report = flv(chunk: size, segment: segment, loses: lost, messages: 40)
+                let counts = matched(report)
+                // What the gap hit, and what was looked through for the next tag.
+                let found = (counts?.matched ?? 0) + (counts?.burst ?? 0)
+                #expect(found >= 26 && found < 40, "chunks of \(size), segment \(lost) lost")
+                #expect(counts?.unmatched == 0)
+                #expect(report.capture.gaps == 1 && report.capture.undissectedFlows == 0)
+            }
+        }
+    }
+
+    @Test("a gap before the first tag, and one without an end, are counted")
+    func lostFlows() {
+        let report = flv(chunk: 97, segment: 50, loses: 0)
+        #expect(report.capture.undissectedFlows == 1)
+        var search = ChunkSearch()
+        let zeros = [UInt8](repeating: 0x30, count: 4096)
+        var result = ChunkSearch.Result.waiting
+        for _ in 0..<200 where result == .waiting {
+            result = zeros.withUnsafeBytes { search.append($0) }
+        }
+        #expect(result == .failed)
     }
 
     @Test("sizes that are none end the dissection, never the analyzer")
