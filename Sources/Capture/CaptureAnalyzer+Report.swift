@@ -24,6 +24,7 @@ extension CaptureAnalyzer {
         report.capture.ports = ports.values.sorted { $0.port < $1.port }
         report.capture.undissectedFlows = ports.values.reduce(0) { $0 + $1.undissectedFlows }
         report.capture.cutFlows = ports.values.reduce(0) { $0 + $1.cutFlows }
+        report.capture.encryptedFlows = ports.values.reduce(0) { $0 + $1.encryptedFlows }
         let known = streams.streams.values.filter(\.isStream).sorted {
             ($0.app, $0.name) < ($1.app, $1.name)
         }

@@ -18,6 +18,7 @@ public struct CaptureAnalyzer: ~Copyable {
     var passedOver = PassedOverCounts()
     var copies = CopyFilter()
     private var fragments = FragmentTable()
+    private var translations = TranslationTable()
     private var lostFragments = 0
 
     public init(options: CaptureOptions = CaptureOptions()) {
@@ -156,6 +157,11 @@ public struct CaptureAnalyzer: ~Copyable {
             passedOver.add(.init(.connectionLimit, packets: packets))
             return true
         }
+        if packets == 1, segment.origin.isTold, isTranslated(segment, flow, time) {
+            copies.add(copyOf: originalLength, origins: [segment.origin.hash])
+            summary.duplicates += 1
+            return false
+        }
         if packets == 1, segment.origin.isTold {
             let half = flow.half(up: segment.source == flow.client)
             let origin = segment.origin.hash
@@ -171,6 +177,22 @@ public struct CaptureAnalyzer: ~Copyable {
         summary.understoodPackets += packets
         take(segment, flow, time)
         return true
+    }
+
+    /// Whether the connection is one that was captured before, or after, address translation.
+    private mutating func isTranslated(
+        _ segment: TCPSegment, _ flow: Flow, _ time: Int64
+    ) -> Bool {
+        if let mark = segment.openingMark,
+            let original = translations.original(
+                of: mark, flow: FlowKey(flow.client, flow.server), origin: segment.origin.hash,
+                time: time)
+        {
+            if !flow.isTranslation { summary.flows -= 1 }
+            flow.isTranslation = true
+            copies.involve(original.origin)
+        }
+        return flow.isTranslation
     }
 
     private mutating func take(_ segment: TCPSegment, _ flow: Flow, _ time: Int64) {
@@ -378,9 +400,11 @@ extension CaptureAnalyzer {
 
 extension PortReport {
     fileprivate mutating func add(_ flow: Flow) {
+        guard !flow.isTranslation else { return }
         flows += 1
         if flow.isUndissected { undissectedFlows += 1 }
         if flow.isUndissectedForCuts { cutFlows += 1 }
+        if flow.isUndissected, flow.isEncrypted { encryptedFlows += 1 }
         upstream.add(flow.upstream.traffic)
         downstream.add(flow.downstream.traffic)
     }

@@ -72,6 +72,8 @@ public struct CaptureSummary: Codable, Hashable, Sendable {
     public var cutBytes = 0
     /// Of `undissectedFlows`, those whose packets are cut.
     public var cutFlows = 0
+    /// Of `undissectedFlows`, those of TLS.
+    public var encryptedFlows = 0
     /// Bodies that were needed and could not be decoded, by content coding.
     public var unreadBodies: [UnreadBodies] = []
     /// Packets that the capture lost, where it says.
@@ -110,6 +112,8 @@ public struct PortReport: Codable, Hashable, Sendable {
     public var undissectedFlows = 0
     /// Of these, those whose packets are cut by the snap length.
     public var cutFlows = 0
+    /// Of these, those that are encrypted (TLS).
+    public var encryptedFlows = 0
     /// Client to server.
     public var upstream = TrafficCounters()
     public var downstream = TrafficCounters()

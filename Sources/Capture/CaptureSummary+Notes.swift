@@ -12,6 +12,11 @@ extension CaptureSummary {
                 "\(cutPackets) of \(packets) packets are cut at \(cutLength) bytes: capture with "
                     + "-s 0")
         }
+        if encryptedFlows > 0 {
+            notes.append(
+                "\(encryptedFlows) connections are encrypted (TLS) and counted by headers: capture "
+                    + "where the traffic is plain, for example behind the proxy that ends TLS")
+        }
         for bodies in unreadBodies {
             notes.append(
                 "\(bodies.bodies) bodies are coded as '\(bodies.coding)', which cannot be read: "

@@ -82,7 +82,7 @@ struct CopyFilter {
         }
         let isCopy = hasNumber || own < most
         setCount(index, slot, origin, own == .max ? own : own + 1)
-        if isCopy { involve(index) }
+        if isCopy { involve(recordAt: index) }
         return isCopy
     }
 
@@ -122,11 +122,11 @@ struct CopyFilter {
         }
     }
 
-    private mutating func involve(_ index: Int) {
+    private mutating func involve(recordAt index: Int) {
         let origins = records[index].origins
         let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
         for slot in 0..<Self.originLimit where count(index, slot) > 0 {
-            if involved.count < Self.nameLimit { involved.insert(list[slot]) }
+            involve(list[slot])
         }
     }
 
@@ -134,7 +134,11 @@ struct CopyFilter {
     mutating func add(copyOf length: Int, origins: [UInt32] = []) {
         copies += 1
         bytes.add(clamping: length)
-        for origin in origins where involved.count < Self.nameLimit { involved.insert(origin) }
+        for origin in origins { involve(origin) }
+    }
+
+    mutating func involve(_ origin: UInt32) {
+        if involved.count < Self.nameLimit { involved.insert(origin) }
     }
 
     /// What is told of the copies; nil where there were none.

@@ -64,6 +64,10 @@ final class Flow {
     var maximumSegmentSize: Int?
     var dialect = Dialect.unknown
     var isReset = false
+    /// The same connection was captured under other addresses, and counts there.
+    var isTranslation = false
+    /// It begins as TLS does.
+    var isEncrypted = false
     /// The first bytes of the client while too few to tell the protocol.
     var opening: [UInt8] = []
     var handshakeLeft = (up: Flow.handshakeLength, down: Flow.handshakeLength)
@@ -126,9 +130,9 @@ final class Flow {
 
     /// What was said is not understood, wholly or in one direction.
     var isUndissected: Bool {
-        guard upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost else {
-            return false
-        }
+        guard !isTranslation,
+            upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost
+        else { return false }
         switch dialect {
         case .unknown, .opaque: return true
         case .rtmp, .http: return upstream.isLost || downstream.isLost

@@ -48,6 +48,8 @@ enum FlowDissector {
             return true
         }
         guard start.elementsEqual(request.prefix(start.count)) else {
+            // A TLS record with a handshake (RFC 8446, 5.1).
+            flow.isEncrypted = start.starts(with: [0x16, 0x03])
             flow.giveUp()
             return false
         }

@@ -143,6 +143,17 @@ extension PacketWalk {
         return next
     }
 
+    /// Overlay networks may use any port: a VXLAN header has nothing set but its flag and number.
+    private func isLikelyVXLAN(_ payload: UnsafeRawBufferPointer) -> Bool {
+        guard let head = payload.read(UInt32.self, at: 0),
+            let tail = payload.read(UInt8.self, at: 7),
+            let type = payload.read(UInt16.self, at: 20),
+            let first = payload.read(UInt8.self, at: 22)
+        else { return false }
+        return head == 0x0800_0000 && tail == 0
+            && (type == 0x0800 && first >> 4 == 4 || type == 0x86DD && first >> 4 == 6)
+    }
+
     private mutating func udp() -> Layer {
         guard has(8) else { return short }
         let source = bytes.integer(UInt16.self, at: 0)
@@ -150,6 +161,10 @@ extension PacketWalk {
         for port in [destination, source] where Self.isTunnel(port) {
             skip(8)
             return .udpTunnel(port)
+        }
+        if isLikelyVXLAN(bytes.from(8)) {
+            skip(8)
+            return .udpTunnel(4789)
         }
         switch (source, destination) {
         case (4500, _), (_, 4500): return passed(.encrypted, 4500)
@@ -185,7 +200,10 @@ extension PacketWalk {
             UInt64(payloadLength) << 32 | UInt64(context.identification) << 16
                 | UInt64(bytes.integer(UInt16.self, at: 14)))
         if segment.flags & TCPSegment.syn != 0 {
-            segment.maximumSegmentSize = Self.maximumSegmentSize(options)
+            segment.maximumSegmentSize = Self.option(2, length: 4, in: options).flatMap {
+                $0.read(UInt16.self, at: 2).map(Int.init)
+            }
+            segment.openingMark = openingMark(segment, options)
         } else {
             // A router may clamp the MSS of a SYN; all other options pass unchanged.
             for start in stride(from: 0, to: options.count, by: 4) {
@@ -197,20 +215,36 @@ extension PacketWalk {
         return .done(.tcp(segment))
     }
 
-    private static func maximumSegmentSize(_ options: UnsafeRawBufferPointer) -> Int? {
+    /// What a server's SYN has alike before and after address translation, and no other SYN has:
+    /// both sequence numbers and both timestamps (RFC 7323).
+    private func openingMark(_ segment: TCPSegment, _ options: UnsafeRawBufferPointer) -> UInt64? {
+        guard segment.flags & TCPSegment.ack != 0,
+            let times = Self.option(8, length: 10, in: options)?.read(UInt64.self, at: 2)
+        else { return nil }
+        var mix = ContentMix()
+        mix.add(UInt64(segment.sequence) << 32 | UInt64(segment.acknowledgement))
+        mix.add(times)
+        return mix.value
+    }
+
+    /// The first TCP option of this kind, if it has this length.
+    private static func option(
+        _ kind: UInt8, length: Int, in options: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
         var offset = 0
         while offset < options.count {
             switch options[offset] {
             case 0: return nil
             case 1: offset += 1
-            case let kind:
-                guard let length = options.read(UInt8.self, at: offset + 1), length >= 2 else {
+            case let other:
+                guard let size = options.read(UInt8.self, at: offset + 1), size >= 2 else {
                     return nil
                 }
-                if kind == 2, length == 4 {
-                    return options.read(UInt16.self, at: offset + 2).map(Int.init)
+                if other == kind {
+                    let option = options.from(offset).upTo(Int(size))
+                    return option.count == length ? option : nil
                 }
-                offset += Int(length)
+                offset += Int(size)
             }
         }
         return nil

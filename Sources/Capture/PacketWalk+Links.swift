@@ -30,6 +30,13 @@ extension PacketWalk {
         case LinkType(rawValue: 219), LinkType(rawValue: 100): return nominal(0, .llc)
         case LinkType(rawValue: 239): return firewallLog()
         case LinkType(rawValue: 258): return packetTap()
+        // A number for private use, under which Apple's tcpdump wrote PKTAP, too.
+        case LinkType(rawValue: 149):
+            guard let length = bytes.read(UInt32.self, at: 0, bigEndian: false),
+                let inner = bytes.read(UInt32.self, at: 8, bigEndian: false),
+                (36...512).contains(length), [0, 1, 12, 101, 108].contains(inner)
+            else { return passed(.linkType, 149) }
+            return packetTap()
         // IP over InfiniBand.
         case LinkType(rawValue: 242):
             guard let type = bytes.read(UInt16.self, at: 40) else { return short }
@@ -245,7 +252,7 @@ extension PacketWalk {
         }
     }
 
-    private static func isLikelyEthernet(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    static func isLikelyEthernet(_ bytes: UnsafeRawBufferPointer) -> Bool {
         switch bytes.read(UInt16.self, at: 12) {
         case 0x0800, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x8847, 0x8848, 0x8863, 0x8864,
             0x880B, 0x88E5, 0x88E7, 0x8926, 0x893F, 0x894F, 0x0806, 0x88CC:

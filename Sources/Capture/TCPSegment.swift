@@ -23,6 +23,9 @@ struct TCPSegment {
     var payload: UnsafeRawBufferPointer
     /// The MSS option, bytes; only on SYN segments.
     var maximumSegmentSize: Int?
+    /// Tells the opening of a connection from all others, whatever its addresses; only on a server's
+    /// SYN with timestamps.
+    var openingMark: UInt64?
     var origin = PacketOrigin()
     var identity = PacketIdentity()
 

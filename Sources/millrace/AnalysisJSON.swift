@@ -43,7 +43,7 @@ struct AnalysisJSON: Encodable {
     struct Capture: Encodable {
         var packets, bytes: Int
         var durationS: Double
-        var flows, undissectedFlows, ignoredFlows, gaps, gapBytes: Int
+        var flows, undissectedFlows, encryptedFlows, ignoredFlows, gaps, gapBytes: Int
         var outOfOrderSegments, ipFragments, duplicates, malformedPackets: Int
         var droppedPackets: Int?
         /// All packets are understood or passed over; duplicates are neither.
@@ -116,6 +116,7 @@ extension AnalysisJSON.Capture {
         self.init(
             packets: summary.packets, bytes: summary.bytes, durationS: summary.durationSeconds,
             flows: summary.flows, undissectedFlows: summary.undissectedFlows,
+            encryptedFlows: summary.encryptedFlows,
             ignoredFlows: summary.ignoredFlows, gaps: summary.gaps, gapBytes: summary.gapBytes,
             outOfOrderSegments: summary.outOfOrderSegments,
             ipFragments: summary.ipFragments, duplicates: summary.duplicates,

@@ -11,7 +11,7 @@ struct AnalysisText {
             "capture   \(capture.packets) packets, \(capture.bytes) bytes in \(rounded(capture.durationSeconds)) s, \(capture.flows) connections"
         )
         var notes: [String] = []
-        let foreign = capture.undissectedFlows - capture.cutFlows
+        let foreign = capture.undissectedFlows - capture.cutFlows - capture.encryptedFlows
         if foreign > 0 { notes.append("\(foreign) connections not understood") }
         if capture.cutFlows > 0 {
             notes.append(

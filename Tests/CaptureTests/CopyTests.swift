@@ -269,6 +269,42 @@ struct CopyTests {
         #expect(again.capture.duplicates == (superFirst ? 8 : 2))
     }
 
+    @Test("a connection before and after address translation counts once")
+    func translated() throws {
+        var script = PacketScript()
+        var player = PacketScript.Connection(clientPort: 40002)
+        let times: [UInt8] = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8]
+        for (up, flags) in [(true, 0x02), (false, 0x12)] as [(Bool, UInt8)] {
+            script.add(PacketScript.tcp(player, up: up, flags: flags, options: times))
+            if up { player.clientSequence &+= 1 } else { player.serverSequence &+= 1 }
+        }
+        script.send([3, 1, 2, 3], &player, up: true)
+        for _ in 0..<10 {
+            script.send([UInt8](repeating: 5, count: 500), &player, up: false)
+        }
+        let once = script.analyzed().capture
+        let packets = Self.packets(of: script)
+        let report = Self.analyze(
+            packets.flatMap { packet in
+                // The server's address becomes the container's.
+                var inside = packet.bytes
+                for at in [12, 16] where inside[at + 3] == 1 {
+                    inside.replaceSubrange(at..<at + 4, with: [172, 17, 0, 2])
+                }
+                return [
+                    Sight(time: packet.time, bytes: Layers.cooked2(packet.bytes, interface: 2)),
+                    Sight(
+                        time: packet.time + 30_000, bytes: Layers.cooked2(inside, interface: 7)),
+                ]
+            }
+        ).capture
+        #expect(report.flows == 1)
+        #expect(report.ports == once.ports)
+        // The client's SYN alone does not tell.
+        #expect(report.duplicates == packets.count - 1)
+        #expect(report.copies?.interfaces == ["interface 2", "interface 7"])
+    }
+
     @Test("the filter's memory does not grow")
     func bounds() {
         var filter = CopyFilter()
@@ -283,5 +319,11 @@ struct CopyTests {
         }
         #expect(filter.rememberedPackets <= 16_384)
         #expect(filter.rememberedOrigins <= CopyFilter.nameLimit)
+        var table = TranslationTable()
+        let key = FlowKey(Endpoint(ipv4: 1, port: 1), Endpoint(ipv4: 2, port: 2))
+        for mark in 0..<50_000 as Range<UInt64> {
+            _ = table.original(of: mark, flow: key, origin: 1, time: 0)
+            #expect(table.rememberedOpenings <= TranslationTable.limit)
+        }
     }
 }

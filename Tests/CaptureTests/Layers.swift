@@ -101,6 +101,10 @@ enum Layers {
             "VXLAN 8472",
             { udp([8, 0, 0, 0, 0, 0, 9, 0] + ethernet($0, type: type($0)), port: 8472) }
         ),
+        (
+            "VXLAN on another port",
+            { udp([8, 0, 0, 0, 0, 0, 9, 0] + ethernet($0, type: type($0)), port: 65_330) }
+        ),
         ("VXLAN-GPE", { udp([12, 0, 0, $0[0] >> 4 == 6 ? 2 : 1, 0, 0, 9, 0] + $0, port: 4790) }),
         (
             "Geneve with an option",
@@ -226,6 +230,13 @@ enum Layers {
                 let length = $0.count + 4
                 return [$0[0] >> 4 == 6 ? 10 : 2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4]
                     + [UInt8(length & 0xFF), UInt8(length >> 8), 9, 0] + $0
+            }
+        ),
+        (
+            "PKTAP as private use", LinkType(rawValue: 149),
+            {
+                [108, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0] + Array("lo0".utf8) + zeros(93)
+                    + [$0[0] >> 4 == 6 ? 30 : 2, 0, 0, 0] + $0
             }
         ),
         (

@@ -110,6 +110,17 @@ struct PassedOverTests {
         #expect(beyond.passedOver.map(\.reason) == [.connectionLimit])
     }
 
+    @Test("connections of TLS are told")
+    func encrypted() {
+        var script = PacketScript()
+        var connection = PacketScript.Connection(clientPort: 40003, serverPort: 443)
+        script.handshake(&connection)
+        script.send([0x16, 3, 1, 2, 0, 1], &connection, up: true)
+        let capture = script.analyzed().capture
+        #expect(capture.undissectedFlows == 1 && capture.encryptedFlows == 1)
+        #expect(capture.notes.count == 1 && capture.notes[0].contains("TLS"))
+    }
+
     @Test("reasons without end are bounded")
     func bounds() {
         var counts = PassedOverCounts()
