@@ -5,12 +5,17 @@ extension CaptureAnalyzer {
     public func report() -> CaptureReport {
         var report = CaptureReport()
         report.capture = summary
+        report.capture.packets = sorter.packets
+        report.capture.understoodPackets = sorter.understoodPackets
+        report.capture.duplicates = sorter.duplicates
+        report.capture.ipFragments = sorter.fragmentPackets
+        let passedOver = sorter.passedOver
         report.capture.passedOver = passedOver.rows
         report.capture.malformedPackets =
             passedOver.count(of: .malformed) + passedOver.count(of: .cutHeaders)
         report.capture.otherPackets =
-            summary.packets - summary.understoodPackets - report.capture.malformedPackets
-        report.capture.copies = copies.report
+            sorter.packets - sorter.understoodPackets - report.capture.malformedPackets
+        report.capture.copies = sorter.copies.report
         let unread = http.unreadBodies.merging(edgeHTTP.unreadBodies, uniquingKeysWith: +)
         report.capture.unreadBodies = unread.map { UnreadBodies(coding: $0.key, bodies: $0.value) }
             .sorted { $0.coding < $1.coding }
@@ -18,6 +23,7 @@ extension CaptureAnalyzer {
         report.capture.httpFLVFlows = streams.httpFLVFlows
         var ports = retired
         for flow in flows.values {
+            if flow.isTranslation { report.capture.flows -= 1 }
             Self.add(flow, to: &ports)
             report.capture.outOfOrderSegments += flow.outOfOrderSegments
         }

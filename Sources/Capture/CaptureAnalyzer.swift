@@ -15,11 +15,7 @@ public struct CaptureAnalyzer: ~Copyable {
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
     private var packetsUntilSweep = 0
-    var passedOver = PassedOverCounts()
-    var copies = CopyFilter()
-    private var fragments = FragmentTable()
-    private var translations = TranslationTable()
-    private var lostFragments = 0
+    let sorter = PacketSorter()
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
@@ -54,8 +50,8 @@ public struct CaptureAnalyzer: ~Copyable {
             captured.count, min(originalLength, PcapReader.capturedLengthLimit))
         let parsed = PacketParser.parse(
             captured, linkType: linkType, originalLength: originalLength, interface: interface)
-        guard take(parsed, time, originalLength: originalLength) else { return }
-        summary.packets += 1
+        let isNew = sorter.sort(parsed, time: time, length: originalLength) { take($0, time) }
+        guard isNew else { return }
         var isCut = captured.count < originalLength
         if case .tcp(let segment) = parsed, segment.isCut { isCut = true }
         if isCut {
@@ -73,126 +69,23 @@ public struct CaptureAnalyzer: ~Copyable {
             expire(flow, summary.lastNanoseconds ?? 0, force: true)
             flow.response.finish()
         }
-        fragments.finish()
-        countLostFragments()
+        sorter.finish()
     }
 
-    /// Packets of which pieces are still waited for.
-    var waitingFragments: Int { fragments.waitingPackets }
-
-    /// Accounts for a packet, exactly once. False where it was captured before.
-    private mutating func take(
-        _ parsed: ParsedPacket, _ time: Int64, originalLength: Int
-    ) -> Bool {
-        switch parsed {
-        case .tcp(let segment):
-            if isCopy(segment.identity, segment.origin, time, originalLength) { return false }
-            return take(segment, packets: 1, time, originalLength: originalLength)
-        case .fragment(let fragment):
-            if isCopy(fragment.identity, fragment.origin, time, originalLength) { return false }
-            summary.ipFragments += 1
-            put(fragment, packets: 1, time)
-            countLostFragments()
-        case .duplicate:
-            summary.duplicates += 1
-            return false
-        case .passedOver(let passed): passedOver.add(passed)
-        }
-        return true
-    }
-
-    private mutating func isCopy(
-        _ identity: PacketIdentity, _ origin: PacketOrigin, _ time: Int64, _ length: Int
-    ) -> Bool {
-        guard copies.isCopy(identity, origin: origin, originHash: origin.hash, time: time) else {
-            return false
-        }
-        copies.add(copyOf: length)
-        summary.duplicates += 1
-        return true
-    }
-
-    /// Puts a piece to its packet, and goes on with the packet once it is whole.
-    private mutating func put(_ fragment: IPFragment, packets: Int, _ time: Int64) {
-        switch fragments.add(fragment, packets: packets, time: time) {
-        case .waiting: return
-        case .refused: passedOver.add(.init(.fragments, packets: packets))
-        case .whole(let bytes, let key, let context, let headersLength, let packets):
-            bytes.withUnsafeBytes { bytes in
-                var walk = PacketWalk(
-                    bytes, wire: bytes.count, context: context, offset: headersLength)
-                switch walk.walk(from: .transport(key.protocolNumber)) {
-                case .tcp(let segment):
-                    _ = take(segment, packets: packets, time, originalLength: 0)
-                case .fragment(let inner): put(inner, packets: packets, time)
-                case .duplicate: passedOver.add(.init(.malformed, packets: packets))
-                case .passedOver(var passed):
-                    passed.packets = packets
-                    passedOver.add(passed)
-                }
-            }
-        }
-    }
-
-    private mutating func countLostFragments() {
-        let lost = fragments.lostPackets - lostFragments
-        guard lost > 0 else { return }
-        lostFragments += lost
-        passedOver.add(.init(.fragments, packets: lost))
-    }
-
-    /// Counts a segment with its connection. False where it was captured before, in other pieces.
-    /// - Parameter packets: captured packets that it came in.
-    private mutating func take(
-        _ segment: TCPSegment, packets: Int, _ time: Int64, originalLength: Int
-    ) -> Bool {
+    /// Counts a segment with its connection, unless it is not asked for or was captured before.
+    private mutating func take(_ segment: TCPSegment, _ time: Int64) -> PacketSorter.Verdict {
         if !options.serverPorts.isEmpty,
             !options.serverPorts.contains(segment.source.port),
             !options.serverPorts.contains(segment.destination.port)
         {
-            passedOver.add(.init(.otherPorts, packets: packets))
-            return true
+            return .passedOver(.otherPorts)
         }
-        guard let flow = flow(of: segment, time) else {
-            passedOver.add(.init(.connectionLimit, packets: packets))
-            return true
+        guard let flow = flow(of: segment, time) else { return .passedOver(.connectionLimit) }
+        if let origins = sorter.otherSights(of: segment, flow, time: time) {
+            return .copy(origins)
         }
-        if packets == 1, segment.origin.isTold, isTranslated(segment, flow, time) {
-            copies.add(copyOf: originalLength, origins: [segment.origin.hash])
-            summary.duplicates += 1
-            return false
-        }
-        if packets == 1, segment.origin.isTold {
-            let half = flow.half(up: segment.source == flow.client)
-            let origin = segment.origin.hash
-            if let origins = half.history.cover(segment, origin: origin, time: time) {
-                copies.add(copyOf: originalLength, origins: origins + [origin])
-                summary.duplicates += 1
-                return false
-            }
-            if segment.payloadLength > 0 {
-                half.history.add(segment, origin: origin, time: time)
-            }
-        }
-        summary.understoodPackets += packets
         take(segment, flow, time)
-        return true
-    }
-
-    /// Whether the connection is one that was captured before, or after, address translation.
-    private mutating func isTranslated(
-        _ segment: TCPSegment, _ flow: Flow, _ time: Int64
-    ) -> Bool {
-        if let mark = segment.openingMark,
-            let original = translations.original(
-                of: mark, flow: FlowKey(flow.client, flow.server), origin: segment.origin.hash,
-                time: time)
-        {
-            if !flow.isTranslation { summary.flows -= 1 }
-            flow.isTranslation = true
-            copies.involve(original.origin)
-        }
-        return flow.isTranslation
+        return .understood
     }
 
     private mutating func take(_ segment: TCPSegment, _ flow: Flow, _ time: Int64) {

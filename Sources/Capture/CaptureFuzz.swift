@@ -72,8 +72,8 @@ extension CaptureAnalyzer {
                 captured: bytes, originalLength: packet.originalLength,
                 interface: packet.interface)
         }
-        if reader.interfaceNames.count != copies.interfaceNames.count {
-            copies.interfaceNames = reader.interfaceNames
+        if reader.interfaceNames.count != sorter.copies.interfaceNames.count {
+            sorter.copies.interfaceNames = reader.interfaceNames
         }
         if let dropped = reader.droppedPackets { setDroppedPackets(dropped) }
         return isPacket
@@ -92,8 +92,8 @@ extension CaptureAnalyzer {
                 captured: bytes, originalLength: packet.originalLength,
                 interface: packet.interface)
         }
-        if reader.interfaceNames.count != copies.interfaceNames.count {
-            copies.interfaceNames = reader.interfaceNames
+        if reader.interfaceNames.count != sorter.copies.interfaceNames.count {
+            sorter.copies.interfaceNames = reader.interfaceNames
         }
         if let dropped = reader.droppedPackets { setDroppedPackets(dropped) }
     }

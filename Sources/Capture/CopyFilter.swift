@@ -130,13 +130,13 @@ struct CopyFilter {
         }
     }
 
-    /// Counts a packet that was found to be a copy.
-    mutating func add(copyOf length: Int, origins: [UInt32] = []) {
-        copies += 1
+    /// Counts packets that were found to be copies.
+    mutating func add(copies count: Int, bytes length: Int) {
+        copies += count
         bytes.add(clamping: length)
-        for origin in origins { involve(origin) }
     }
 
+    /// Remembers that copies were captured at an origin.
     mutating func involve(_ origin: UInt32) {
         if involved.count < Self.nameLimit { involved.insert(origin) }
     }

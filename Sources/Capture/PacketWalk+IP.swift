@@ -158,7 +158,7 @@ extension PacketWalk {
         guard has(8) else { return short }
         let source = bytes.integer(UInt16.self, at: 0)
         let destination = bytes.integer(UInt16.self, at: 2)
-        for port in [destination, source] where Self.isTunnel(port) {
+        for port in [destination, source] where TunnelLayers.isTunnel(port) {
             skip(8)
             return .udpTunnel(port)
         }

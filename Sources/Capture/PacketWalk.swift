@@ -61,17 +61,17 @@ struct PacketWalk {
         while context.depth < Self.layerLimit {
             context.depth += 1
             switch layer {
-            case .link(let type): layer = link(type)
-            case .ethernet: layer = ethernet()
-            case .etherType(let type): layer = etherType(type)
+            case .link(let type): layer = LinkLayers.link(&self, type)
+            case .ethernet: layer = LinkLayers.ethernet(&self)
+            case .etherType(let type): layer = LinkLayers.etherType(&self, type)
             case .ip: layer = ip()
-            case .ppp: layer = ppp()
+            case .ppp: layer = LinkLayers.ppp(&self)
             case .transport(let number): layer = transport(number)
-            case .gre: layer = gre()
-            case .mpls: layer = mpls()
-            case .nsh: layer = nsh()
-            case .llc: layer = llc()
-            case .udpTunnel(let port): layer = udpTunnel(port)
+            case .gre: layer = TunnelLayers.gre(&self)
+            case .mpls: layer = LinkLayers.mpls(&self)
+            case .nsh: layer = TunnelLayers.nsh(&self)
+            case .llc: layer = LinkLayers.llc(&self)
+            case .udpTunnel(let port): layer = TunnelLayers.udpTunnel(&self, port)
             case .done(let packet): return packet
             }
         }

@@ -26,7 +26,7 @@ struct CopyTests {
 
     static func analyze(_ sights: [Sight], names: [UInt32: String] = [:]) -> CaptureReport {
         var analyzer = CaptureAnalyzer()
-        analyzer.copies.interfaceNames = names
+        analyzer.sorter.copies.interfaceNames = names
         for sight in sights.sorted(by: { $0.time < $1.time }) {
             sight.bytes.withUnsafeBytes {
                 analyzer.packet(
@@ -267,6 +267,32 @@ struct CopyTests {
         let again = offloaded(superFirst: superFirst, isIPv6: false, resends: true)
         #expect(again.capture.ports[0].downstream.retransmittedBytes == 5600)
         #expect(again.capture.duplicates == (superFirst ? 8 : 2))
+    }
+
+    @Test(
+        "whole on one interface and in fragments inside a tunnel on another",
+        arguments: [false, true])
+    func fragmented(isIPv6: Bool) {
+        let packets = Self.packets(isIPv6: isIPv6)
+        var copies = 0
+        let report = Self.analyze(
+            packets.enumerated().flatMap { index, packet in
+                let type = Layers.type(packet.bytes)
+                let tunnel = Layers.udp(
+                    [8, 0, 0, 0, 0, 0, 9, 0] + Layers.ethernet(packet.bytes, type: type),
+                    port: 4789)
+                let pieces = FragmentTests.pieces(tunnel, size: 200, identification: index + 1)
+                copies += pieces.count
+                return [
+                    Sight(time: packet.time, bytes: Layers.cooked2(packet.bytes, interface: 7))
+                ]
+                    + pieces.enumerated().map {
+                        Sight(
+                            time: packet.time + 10_000 + Int64($0.offset),
+                            bytes: Layers.cooked2($0.element, interface: 2))
+                    }
+            })
+        expectPlain(report, copies: copies, "fragmented")
     }
 
     @Test("a connection before and after address translation counts once")
