@@ -97,13 +97,13 @@ enum CaptureFileKind {
             && head.allSatisfy { (0x20...0x7E).contains($0) || (0x09...0x0D).contains($0) }
     }
 
-    /// A buffer header: its size, a power of two of KiB, holds what it says it saved.
+    /// A buffer header: its size, in whole KiB, holds what it says it saved.
     private static func isEventTrace(_ head: UnsafeRawBufferPointer) -> Bool {
         guard let size = head.read(UInt32.self, at: 0, bigEndian: false),
             let saved = head.read(UInt32.self, at: 4, bigEndian: false),
             let current = head.read(UInt32.self, at: 8, bigEndian: false)
         else { return false }
-        return size.nonzeroBitCount == 1 && (1_024...16 << 20).contains(size)
+        return size % 1_024 == 0 && (1_024...16 << 20).contains(size)
             && (72...size).contains(saved) && current <= size
     }
 

@@ -131,6 +131,46 @@ struct CaptureFileTests {
         #expect(error?.message.contains("once more") ?? false)
     }
 
+    @Test("a capture of three interfaces of different link types, as macOS has them")
+    func mixed() {
+        typealias Make = PcapReaderTests
+        let header =
+            Make.word(0x1A2B_3C4D, big: false) + Make.half(1, big: false)
+            + Make.half(0, big: false) + [UInt8](repeating: 0xFF, count: 8)
+        var file = Make.block(0x0A0D_0D0A, header, big: false)
+        let nanoseconds = Make.half(9, big: false) + Make.half(1, big: false) + [9, 0, 0, 0]
+        for (link, options) in [(1, []), (0, nanoseconds), (101, [])] as [(UInt16, [UInt8])] {
+            file += Make.block(
+                1, Make.half(link, big: false) + Layers.zeros(6) + options, big: false)
+        }
+        for (index, packet) in CopyTests.packets().enumerated() {
+            // Blocks that readers skip stand between the packets.
+            if index % 3 == 0 { file += Make.block(0xBAD, [1, 2, 3], big: false) }
+            if index % 5 == 0 {
+                file += Make.block(0x4000_0BAD, Make.word(32_473, big: false) + [7], big: false)
+            }
+            let bytes =
+                [
+                    Layers.ethernet(packet.bytes, type: 0x0800), [2, 0, 0, 0] + packet.bytes,
+                    packet.bytes,
+                ][index % 3]
+            let ticks = index % 3 == 1 ? packet.time : packet.time / 1_000
+            let length = Make.word(UInt32(bytes.count), big: false)
+            file += Make.block(
+                6,
+                Make.word(UInt32(index % 3), big: false)
+                    + Make.word(UInt32(truncatingIfNeeded: ticks >> 32), big: false)
+                    + Make.word(UInt32(truncatingIfNeeded: ticks), big: false) + length + length
+                    + bytes, big: false)
+        }
+        for pieces in [1_000, Int.max] {
+            let (report, error) = analyze(file, pieces: pieces)
+            #expect(error == nil)
+            #expect(LayerTests.Outcome(report) == LayerTests.plain)
+            #expect(report.capture.copies == nil && report.capture.passedOver.isEmpty)
+        }
+    }
+
     @Test("interfaces of mixed link types, over several sections, are told apart")
     func sections() {
         let big = true
