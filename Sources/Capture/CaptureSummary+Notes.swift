@@ -3,9 +3,11 @@ extension CaptureSummary {
     public var notes: [String] {
         var notes: [String] = []
         if let copies {
+            let places =
+                copies.interfaces.count > 1 ? " of \(Self.list(copies.interfaces))" : ""
             notes.append(
-                "\(copies.packets) packets are copies (\(Self.list(copies.interfaces))) and count "
-                    + "once: \(copies.mend)")
+                "\(copies.packets) packets\(places) are copies of others, each counts once: "
+                    + copies.mend)
         }
         if cutPackets > 0 {
             notes.append(

@@ -176,7 +176,9 @@ public struct CopyReport: Codable, Hashable, Sendable {
 
     /// What would keep the copies out of the capture.
     public var mend: String {
-        "capture on one interface instead of 'any', for example -i eth0"
+        interfaces.count > 1
+            ? "capture on one interface instead of 'any', for example -i eth0"
+            : "have the switch mirror one direction of the port only"
     }
 }
 

@@ -206,6 +206,7 @@ struct CopyTests {
                 }
             })
         expectPlain(report, copies: packets.count, "mirror")
+        #expect(report.capture.notes[0].contains("mirror one direction"))
     }
 
     /// A super-segment on one interface and what offloading makes of it on another.
