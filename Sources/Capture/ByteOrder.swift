@@ -1,4 +1,13 @@
-/// Integers at any offset; every caller checks the bounds first.
+extension Int {
+    /// Adds a number that comes from a capture; what is too large becomes the largest number.
+    @inline(__always)
+    mutating func add(clamping other: Int) {
+        let (sum, overflow) = addingReportingOverflow(other)
+        self = overflow ? (other < 0 ? .min : .max) : sum
+    }
+}
+
+/// Integers and slices at any offset of captured bytes.
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func integer<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool = true) -> T
@@ -8,15 +17,22 @@ extension UnsafeRawBufferPointer {
         return bigEndian ? T(bigEndian: value) : T(littleEndian: value)
     }
 
-    /// The bytes from `offset` on, none where the buffer is shorter.
+    /// The integer at `offset`; nil where the buffer ends before its last byte.
+    @inline(__always)
+    func read<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool = true) -> T? {
+        guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return nil }
+        return integer(type, at: offset, bigEndian: bigEndian)
+    }
+
+    /// The bytes from `offset` on; none where the buffer is shorter.
     @inline(__always)
     func from(_ offset: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[Swift.min(offset, count)...])
+        UnsafeRawBufferPointer(rebasing: self[Swift.max(0, Swift.min(offset, count))...])
     }
 
     /// At most the first `length` bytes.
     @inline(__always)
     func upTo(_ length: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[..<Swift.min(length, count)])
+        UnsafeRawBufferPointer(rebasing: self[..<Swift.max(0, Swift.min(length, count))])
     }
 }

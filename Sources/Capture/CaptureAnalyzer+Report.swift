@@ -5,15 +5,32 @@ extension CaptureAnalyzer {
     public func report() -> CaptureReport {
         var report = CaptureReport()
         report.capture = summary
+        report.capture.packets = sorter.packets
+        report.capture.understoodPackets = sorter.understoodPackets
+        report.capture.duplicates = sorter.duplicates
+        report.capture.ipFragments = sorter.fragmentPackets
+        let passedOver = sorter.passedOver
+        report.capture.passedOver = passedOver.rows
+        report.capture.malformedPackets =
+            passedOver.count(of: .malformed) + passedOver.count(of: .cutHeaders)
+        report.capture.otherPackets =
+            sorter.packets - sorter.understoodPackets - report.capture.malformedPackets
+        report.capture.copies = sorter.copies.report
+        let unread = http.unreadBodies.merging(edgeHTTP.unreadBodies, uniquingKeysWith: +)
+        report.capture.unreadBodies = unread.map { UnreadBodies(coding: $0.key, bodies: $0.value) }
+            .sorted { $0.coding < $1.coding }
         report.capture.rtmpFlows = streams.rtmpFlows
         report.capture.httpFLVFlows = streams.httpFLVFlows
         var ports = retired
         for flow in flows.values {
+            if flow.isTranslation { report.capture.flows -= 1 }
             Self.add(flow, to: &ports)
             report.capture.outOfOrderSegments += flow.outOfOrderSegments
         }
         report.capture.ports = ports.values.sorted { $0.port < $1.port }
         report.capture.undissectedFlows = ports.values.reduce(0) { $0 + $1.undissectedFlows }
+        report.capture.cutFlows = ports.values.reduce(0) { $0 + $1.cutFlows }
+        report.capture.encryptedFlows = ports.values.reduce(0) { $0 + $1.encryptedFlows }
         let known = streams.streams.values.filter(\.isStream).sorted {
             ($0.app, $0.name) < ($1.app, $1.name)
         }
@@ -51,13 +68,15 @@ extension CaptureAnalyzer {
                 uniqueKeysWithValues: delays.map { ($0.key.rawValue, $0.value) }),
             ingress: ingress, viewers: viewers,
             upstream: stream.upstream.sorted, downstream: stream.downstream.sorted,
-            frames: stream.frames, ingressFrames: stream.ingressFrames)
+            frames: stream.frames
+                + stream.subscribers.flatMap { $0.join.held.compactMap(\.frame) },
+            ingressFrames: stream.ingressFrames)
     }
 
     private func ingress(_ stream: CapturedStream) -> IngressReport? {
         guard stream.hasIngress else { return nil }
         var traffic = TrafficCounters()
-        for flow in stream.publishers { traffic.add(flow.upstream.traffic) }
+        for half in stream.publishers { traffic.add(half.traffic) }
         let account = stream.ingress
         return IngressReport(
             payloadBytes: account.payloadBytes, audioMessages: account.audioMessages,
@@ -79,7 +98,7 @@ extension CaptureAnalyzer {
             sum += Double(nanoseconds)
             maximum = max(maximum ?? nanoseconds, nanoseconds)
         }
-        let traffic = subscriber.flow.downstream.traffic
+        let traffic = subscriber.downstream.traffic
         var seconds = subscriber.media.mediaSeconds
         if seconds == nil, let first = traffic.firstNanoseconds,
             let last = traffic.lastNanoseconds, last > first
@@ -88,9 +107,9 @@ extension CaptureAnalyzer {
         }
         return SubscriberReport(
             clientAddress: subscriber.address, clientPort: subscriber.client.port,
-            serverPort: subscriber.flow.server.port, transport: subscriber.transport,
+            serverPort: subscriber.serverPort, transport: subscriber.transport,
             playNanoseconds: subscriber.playNanoseconds,
-            isDissected: subscriber.isDissected && !subscriber.flow.downstream.isLost,
+            isDissected: subscriber.isDissected && !subscriber.downstream.isLost,
             payloadBytes: subscriber.media.payloadBytes,
             audioMessages: subscriber.media.audioMessages,
             videoMessages: subscriber.media.videoMessages,

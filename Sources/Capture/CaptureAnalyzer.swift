@@ -15,6 +15,7 @@ public struct CaptureAnalyzer: ~Copyable {
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
     private var packetsUntilSweep = 0
+    let sorter = PacketSorter()
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
@@ -37,32 +38,27 @@ public struct CaptureAnalyzer: ~Copyable {
     ///   - timestampNanoseconds: real time, since 1970.
     ///   - captured: the bytes captured, from the link header on.
     ///   - originalLength: bytes on the wire.
+    ///   - interface: the number the capture gives to the interface, where it has several.
     public mutating func packet(
         timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
-        originalLength: Int
+        originalLength: Int, interface: UInt32? = nil
     ) {
         http.window = options.window
         edgeHTTP.window = options.window
-        switch PacketParser.parse(captured, linkType: linkType, originalLength: originalLength) {
-        case .tcp(let segment):
-            if !options.serverPorts.isEmpty,
-                !options.serverPorts.contains(segment.source.port),
-                !options.serverPorts.contains(segment.destination.port)
-            {
-                summary.otherPackets += 1
-            } else {
-                take(segment, time)
-            }
-        case .fragment: summary.ipFragments += 1
-        case .duplicate:
-            summary.duplicates += 1
-            return
-        case .other: summary.otherPackets += 1
-        case .malformed: summary.malformedPackets += 1
+        // No packet is longer than what a capture may hold of it: a larger number is garbage.
+        let originalLength = max(
+            captured.count, min(originalLength, PcapReader.capturedLengthLimit))
+        let parsed = PacketParser.parse(
+            captured, linkType: linkType, originalLength: originalLength, interface: interface)
+        let isNew = sorter.sort(parsed, time: time, length: originalLength) { take($0, time) }
+        guard isNew else { return }
+        var isCut = captured.count < originalLength
+        if case .tcp(let segment) = parsed, segment.isCut { isCut = true }
+        if isCut {
+            summary.cutPackets += 1
+            summary.cutLength = max(summary.cutLength, captured.count)
         }
-        summary.packets += 1
-        let bytes = summary.bytes.addingReportingOverflow(max(0, originalLength))
-        summary.bytes = bytes.overflow ? .max : bytes.partialValue
+        summary.bytes.add(clamping: originalLength)
         summary.firstNanoseconds = min(summary.firstNanoseconds ?? time, time)
         summary.lastNanoseconds = max(summary.lastNanoseconds ?? time, time)
     }
@@ -73,10 +69,26 @@ public struct CaptureAnalyzer: ~Copyable {
             expire(flow, summary.lastNanoseconds ?? 0, force: true)
             flow.response.finish()
         }
+        sorter.finish()
     }
 
-    private mutating func take(_ segment: TCPSegment, _ time: Int64) {
-        guard let flow = flow(of: segment, time) else { return }
+    /// Counts a segment with its connection, unless it is not asked for or was captured before.
+    private mutating func take(_ segment: TCPSegment, _ time: Int64) -> PacketSorter.Verdict {
+        if !options.serverPorts.isEmpty,
+            !options.serverPorts.contains(segment.source.port),
+            !options.serverPorts.contains(segment.destination.port)
+        {
+            return .passedOver(.otherPorts)
+        }
+        guard let flow = flow(of: segment, time) else { return .passedOver(.connectionLimit) }
+        if let origins = sorter.otherSights(of: segment, flow, time: time) {
+            return .copy(origins)
+        }
+        take(segment, flow, time)
+        return .understood
+    }
+
+    private mutating func take(_ segment: TCPSegment, _ flow: Flow, _ time: Int64) {
         let up = segment.source == flow.client
         flow.lastTime = time
         let half = flow.half(up: up)
@@ -98,6 +110,8 @@ public struct CaptureAnalyzer: ~Copyable {
         if retainedBytes > options.retainedBytesLimit {
             expire(flow, time, force: true)
             flow.giveUp()
+            flow.upstream.history = SegmentHistory()
+            flow.downstream.history = SegmentHistory()
             retainedBytes += flow.currentRetainedBytes - flow.retainedBytes
             flow.retainedBytes = flow.currentRetainedBytes
         }
@@ -119,17 +133,22 @@ public struct CaptureAnalyzer: ~Copyable {
         var sequence = segment.sequence
         if segment.flags & TCPSegment.syn != 0 { sequence &+= 1 }
         let half = flow.half(up: up)
+        if segment.isCut { half.isCut = true }
         if !half.isFollowed { segment.payload = segment.payload.upTo(0) }
         var gaps = 0
         var gapBytes = 0
+        var cutBytes = 0
         let isFollowed = half.isFollowed
         let offset = half.reassembler.offset(of: sequence)
         let retransmitted = half.reassembler.accept(
             sequence: sequence, payload: segment.payload, length: segment.payloadLength, time: time
         ) { event, time in
-            if case .gap(let length) = event, isFollowed {
+            switch event {
+            case .gap(let length) where isFollowed:
                 gaps += 1
                 gapBytes += length
+            case .cut(let length) where isFollowed: cutBytes += length
+            default: break
             }
             FlowDissector.receive(event, up: up, time: time, flow) {
                 streams.receive($0, flow, time: time, options)
@@ -137,6 +156,7 @@ public struct CaptureAnalyzer: ~Copyable {
         }
         summary.gaps += gaps
         summary.gapBytes += gapBytes
+        summary.cutBytes += cutBytes
         count(segment, up: up, flow, time, offset: offset, retransmitted: retransmitted)
     }
 
@@ -273,8 +293,11 @@ extension CaptureAnalyzer {
 
 extension PortReport {
     fileprivate mutating func add(_ flow: Flow) {
+        guard !flow.isTranslation else { return }
         flows += 1
         if flow.isUndissected { undissectedFlows += 1 }
+        if flow.isUndissectedForCuts { cutFlows += 1 }
+        if flow.isUndissected, flow.isEncrypted { encryptedFlows += 1 }
         upstream.add(flow.upstream.traffic)
         downstream.add(flow.downstream.traffic)
     }

@@ -11,7 +11,8 @@ public struct MatchCounts: Codable, Hashable, Sendable {
     public var matched = 0
     /// The content did not come in, or cannot be told from others like it.
     public var unmatched = 0
-    /// Came in before the play request: the server's GOP cache. Not in any delay.
+    /// Came in before the play request (the server's GOP cache), or waited until the server began
+    /// to send the player media (`JoinBurst`). Not in any delay.
     public var burst = 0
     /// Came in between two matched messages and never went out.
     public var missing = 0
@@ -51,10 +52,30 @@ public struct CaptureSummary: Codable, Hashable, Sendable {
     public var gapBytes = 0
     public var outOfOrderSegments = 0
     public var ipFragments = 0
-    /// Second copies of loopback packets.
+    /// Further captures of packets: outgoing ones on a loopback interface, and copies on several
+    /// interfaces. They count nowhere else.
     public var duplicates = 0
+    /// Those of them that came over several interfaces; nil where there were none.
+    public var copies: CopyReport?
+    /// TCP packets that were counted with a connection. With `passedOver` they are all packets.
+    public var understoodPackets = 0
+    /// Packets that were not looked into, by reason; the most frequent first.
+    public var passedOver: [PassedOver] = []
+    /// Of `passedOver`, all but the malformed.
     public var otherPackets = 0
+    /// Of `passedOver`, those with contradictory or cut headers.
     public var malformedPackets = 0
+    /// Packets of which the snap length has captured a part, and the most bytes of such a one.
+    public var cutPackets = 0
+    public var cutLength = 0
+    /// Payload bytes of dissected directions that were cut off; they are no gaps.
+    public var cutBytes = 0
+    /// Of `undissectedFlows`, those whose packets are cut.
+    public var cutFlows = 0
+    /// Of `undissectedFlows`, those of TLS.
+    public var encryptedFlows = 0
+    /// Bodies that were needed and could not be decoded, by content coding.
+    public var unreadBodies: [UnreadBodies] = []
     /// Packets that the capture lost, where it says.
     public var droppedPackets: Int?
     public var ports: [PortReport] = []
@@ -67,11 +88,32 @@ public struct CaptureSummary: Codable, Hashable, Sendable {
     }
 }
 
+/// HTTP bodies that would tell whose bytes are whose, in a coding that is not understood.
+public struct UnreadBodies: Codable, Hashable, Sendable {
+    /// As Content-Encoding names it.
+    public var coding: String
+    public var bodies: Int
+
+    public init(coding: String, bodies: Int) {
+        self.coding = coding
+        self.bodies = bodies
+    }
+
+    /// What would let the bytes be attributed.
+    public var mend: String {
+        "have the server leave the coding out, or name renditions with --rendition PATH=NAME"
+    }
+}
+
 /// The connections to one server port.
 public struct PortReport: Codable, Hashable, Sendable {
     public var port: UInt16
     public var flows = 0
     public var undissectedFlows = 0
+    /// Of these, those whose packets are cut by the snap length.
+    public var cutFlows = 0
+    /// Of these, those that are encrypted (TLS).
+    public var encryptedFlows = 0
     /// Client to server.
     public var upstream = TrafficCounters()
     public var downstream = TrafficCounters()

@@ -5,7 +5,8 @@ import Statistics
 final class CapturedStream {
     let app: String
     let name: String
-    var publishers: [Flow] = []
+    /// The publishing direction of their connections.
+    var publishers: [FlowHalf] = []
     var subscribers: [Subscriber] = []
     /// Subscribers beyond the limit of the report.
     var uncountedSubscribers = 0
@@ -70,29 +71,33 @@ final class CapturedStream {
         guard keepsFrames, counts, let ingressTime, ingressTime >= subscriber.playNanoseconds,
             let stamp = message.stamp
         else { return false }
-        frames.append(
-            RelayedFrame(
-                clientAddress: subscriber.address, clientPort: subscriber.client.port,
-                streamID: stamp.streamID,
-                frameNumber: stamp.frameNumber, relayDelayNanoseconds: message.time &- ingressTime,
-                egressNanoseconds: message.time))
+        let frame = RelayedFrame(
+            clientAddress: subscriber.address, clientPort: subscriber.client.port,
+            streamID: stamp.streamID,
+            frameNumber: stamp.frameNumber, relayDelayNanoseconds: message.time &- ingressTime,
+            egressNanoseconds: message.time)
+        if subscriber.join.isOver { frames.append(frame) } else { subscriber.join.attach(frame) }
         return true
     }
 
     private func settle(
         _ outcome: RelayMatcher.Outcome, _ subscriber: Subscriber, _ options: CaptureOptions
     ) {
-        guard let nanoseconds = subscriber.settle(outcome, options.window) else { return }
-        // Readers that wake rarely delay their own acknowledgements, and with them a server that
-        // keeps Nagle's algorithm: where probes are known, the delay is theirs alone.
-        guard options.frameAgent == nil || subscriber.isProbe else { return }
-        delays[subscriber.transport, default: .init()].record(nanoseconds: nanoseconds)
+        subscriber.settle(outcome, options.window) { nanoseconds, frame in
+            if let frame { frames.append(frame) }
+            // Readers that wake rarely delay their own acknowledgements, and with them a server
+            // that keeps Nagle's algorithm: where probes are known, the delay is theirs alone.
+            guard options.frameAgent == nil || subscriber.isProbe else { return }
+            delays[subscriber.transport, default: .init()].record(nanoseconds: nanoseconds)
+        }
     }
 }
 
 /// One play request and what was sent in answer.
 final class Subscriber {
-    let flow: Flow
+    /// The direction that plays. Not the connection itself, which holds the subscriber.
+    let downstream: FlowHalf
+    let serverPort: UInt16
     let client: Endpoint
     /// The client's, spelled out once.
     let address: String
@@ -107,6 +112,7 @@ final class Subscriber {
     private(set) var counts = MatchCounts()
     private(set) var delaySum = 0.0
     private(set) var delayMaximum: Int64?
+    var join = JoinBurst()
     /// Nothing has gone out yet that came in after the play request.
     private var isInBurst = true
     /// Messages without a match before the first one that has: join burst if that one is.
@@ -117,7 +123,8 @@ final class Subscriber {
         isProbe: Bool
     ) {
         self.isProbe = isProbe
-        self.flow = flow
+        downstream = flow.downstream
+        serverPort = flow.server.port
         client = flow.client
         address = flow.client.address
         self.transport = transport
@@ -127,13 +134,17 @@ final class Subscriber {
 
     private var hasMatched = false
 
-    /// Counts one outcome; returns the relay delay where there is one to record.
-    func settle(_ outcome: RelayMatcher.Outcome, _ window: Range<Int64>?) -> Int64? {
+    /// Counts one outcome; hands on each relay delay that is known with it, and the frame that has
+    /// it where that was kept back.
+    func settle(
+        _ outcome: RelayMatcher.Outcome, _ window: Range<Int64>?,
+        record: (Int64, RelayedFrame?) -> Void
+    ) {
         switch outcome {
         case .missing(let count, let egress):
             if !isInBurst, window?.contains(egress) ?? true { counts.missing += count }
         case .unmatched(let egress):
-            guard window?.contains(egress) ?? true else { return nil }
+            guard window?.contains(egress) ?? true else { return }
             if !hasMatched {
                 undecided += 1
             } else if isInBurst {
@@ -146,19 +157,32 @@ final class Subscriber {
             hasMatched = true
             if isBurst { counts.burst += undecided } else { counts.unmatched += undecided }
             undecided = 0
-            if !isBurst { isInBurst = false }
-            guard window?.contains(egress) ?? true else { return nil }
             if isBurst {
-                counts.burst += 1
-                return nil
+                if window?.contains(egress) ?? true { counts.burst += 1 }
+                return
             }
-            counts.matched += 1
-            let delay = egress &- ingress
-            delaySum += Double(delay)
-            delayMaximum = max(delayMaximum ?? delay, delay)
-            return delay
+            isInBurst = false
+            let (decided, isHeld) = join.receive(ingress: ingress, egress: egress)
+            for (message, isBurst) in decided where window?.contains(message.egress) ?? true {
+                if isBurst {
+                    counts.burst += 1
+                } else {
+                    count(message.egress &- message.ingress, message.frame, record)
+                }
+            }
+            if !isHeld, window?.contains(egress) ?? true {
+                count(egress &- ingress, nil, record)
+            }
         }
-        return nil
+    }
+
+    private func count(
+        _ delay: Int64, _ frame: RelayedFrame?, _ record: (Int64, RelayedFrame?) -> Void
+    ) {
+        counts.matched += 1
+        delaySum += Double(delay)
+        delayMaximum = max(delayMaximum ?? delay, delay)
+        record(delay, frame)
     }
 
     /// The counts as they stand, with what waits for a decision.
@@ -167,7 +191,8 @@ final class Subscriber {
     ) -> MatchCounts {
         var counts = counts
         counts.unmatched += undecided
-        for (ingress, egress) in matcher.tentative where window?.contains(egress) ?? true {
+        let waiting = join.held.map { ($0.ingress, $0.egress) } + matcher.tentative
+        for (ingress, egress) in waiting where window?.contains(egress) ?? true {
             if ingress < playNanoseconds {
                 counts.burst += 1
             } else {

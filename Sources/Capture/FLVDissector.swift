@@ -5,7 +5,14 @@ struct FLVDissector {
         case skip(Int)
         case tagHeader
         case payload(left: Int)
+        /// Looks for a tag after a gap.
+        case searching
     }
+
+    /// Bytes held while a tag is looked for; a longer tag is not found again.
+    static let searchLimit = 1 << 20
+    /// A tag is believed whose time is within so many milliseconds of the last one's.
+    static let timeLimit: UInt32 = 60_000
 
     private var state = State.fileHeader
     private var carry: [UInt8] = []
@@ -15,7 +22,11 @@ struct FLVDissector {
     private var nalUnitLengthSize = 4
     var wantsStamps = false
 
-    var retainedBytes: Int { assembly.prefix.count }
+    private var searched = 0
+    /// How often a tag was looked for.
+    private(set) var searches = 0
+
+    var retainedBytes: Int { assembly.prefix.count + carry.count }
 
     /// Takes the next bytes in order. False where they are no FLV.
     mutating func receive(
@@ -52,16 +63,75 @@ struct FLVDissector {
                     return true
                 }
                 finishTag(time, emit)
+            case .searching:
+                carry.append(contentsOf: bytes.from(offset))
+                offset = bytes.count
+                guard let start = findTag() else { return carry.count <= Self.searchLimit }
+                let rest = Array(carry[start...])
+                carry = []
+                state = .tagHeader
+                // When these bytes came is not known any more: no message of them counts.
+                return rest.withUnsafeBytes { receive($0, time: time) { _ in } }
             }
         }
     }
 
-    /// Passes over missing bytes where they lie within one tag's payload; false otherwise.
+    /// Passes over missing bytes: in place where they lie within one tag's payload, else by looking
+    /// for a later tag. False where nothing was understood before.
     mutating func gap(_ length: Int) -> Bool {
-        guard case .payload(let left) = state, length < left else { return false }
-        assembly.isSpoiled = true
-        state = .payload(left: left - length)
+        if case .payload(let left) = state, length < left {
+            assembly.isSpoiled = true
+            state = .payload(left: left - length)
+            return true
+        }
+        return beginSearch()
+    }
+
+    /// Looks for a tag from the next byte on. False before the first tag.
+    mutating func beginSearch() -> Bool {
+        guard type != 0 else { return false }
+        state = .searching
+        carry = []
+        searched = 0
+        searches += 1
         return true
+    }
+
+    /// Where a tag begins in what was kept: a header whose size stands behind its payload again,
+    /// and another tag's type behind that.
+    private mutating func findTag() -> Int? {
+        carry.withUnsafeBytes { bytes in
+            while searched + 16 <= bytes.count {
+                let start = searched
+                if let size = tagSize(bytes.from(start)) {
+                    let end = start + 11 + size
+                    guard let again = bytes.read(UInt32.self, at: end),
+                        let next = bytes.read(UInt8.self, at: end + 4)
+                    else { return nil }
+                    if Int(again) == 11 + size, next == 8 || next == 9 || next == 18 {
+                        return start
+                    }
+                }
+                searched += 1
+            }
+            return nil
+        }
+    }
+
+    /// The size of the tag whose header `bytes` may begin with.
+    private func tagSize(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let word = bytes.read(UInt32.self, at: 0), let time = bytes.read(UInt32.self, at: 4),
+            let last = bytes.read(UInt32.self, at: 7)
+        else { return nil }
+        let kind = word >> 24
+        let size = Int(word & 0xFF_FFFF)
+        // Three bytes of time, its upper byte behind them, and a stream ID of 0.
+        let stamp = time >> 8 | (time & 0xFF) << 24
+        guard kind == 8 || kind == 9 || kind == 18, last & 0xFF_FFFF == 0, size > 0,
+            size < Self.searchLimit / 2,
+            Int32(bitPattern: stamp &- timestamp).magnitude < Self.timeLimit
+        else { return nil }
+        return size
     }
 
     private mutating func fill(

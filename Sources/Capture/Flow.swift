@@ -20,6 +20,10 @@ final class FlowHalf {
     /// The latest acknowledgement that this side sent.
     var acknowledgement: UInt32?
     var hasFinished = false
+    /// The snap length has cut payload of it.
+    var isCut = false
+    /// The latest segments, where the capture has several interfaces.
+    var history = SegmentHistory()
     /// Not chosen for dissection: only headers matter.
     var isIgnored = false
     /// Cannot be followed any more.
@@ -60,6 +64,10 @@ final class Flow {
     var maximumSegmentSize: Int?
     var dialect = Dialect.unknown
     var isReset = false
+    /// The same connection was captured under other addresses, and counts there.
+    var isTranslation = false
+    /// It begins as TLS does.
+    var isEncrypted = false
     /// The first bytes of the client while too few to tell the protocol.
     var opening: [UInt8] = []
     var handshakeLeft = (up: Flow.handshakeLength, down: Flow.handshakeLength)
@@ -70,7 +78,7 @@ final class Flow {
     var response: HTTPResponseDissector
     var app = ""
     /// How the client calls itself: flashVer or User-Agent.
-    var agent = ""
+    private(set) var agent = ""
     var roles: [Role] = []
     var retainedBytes = 0
     var lastTime: Int64 = 0
@@ -84,6 +92,11 @@ final class Flow {
         self.http = http
         response = HTTPResponseDissector(
             server: "\(server.address):\(server.port)", table: http)
+    }
+
+    /// Keeps what the client calls itself, cut to a kibibyte.
+    func setAgent(_ name: String) {
+        agent = String(decoding: name.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
     }
 
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
@@ -106,7 +119,8 @@ final class Flow {
     var currentRetainedBytes: Int {
         upstream.reassembler.pendingBytes + downstream.reassembler.pendingBytes
             + upChunks.retainedBytes + downChunks.retainedBytes + requests.retainedBytes
-            + response.retainedBytes
+            + response.retainedBytes + upstream.history.retainedBytes
+            + downstream.history.retainedBytes
     }
 
     /// Segments that came before one they follow.
@@ -116,14 +130,17 @@ final class Flow {
 
     /// What was said is not understood, wholly or in one direction.
     var isUndissected: Bool {
-        guard upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost else {
-            return false
-        }
+        guard !isTranslation,
+            upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost
+        else { return false }
         switch dialect {
         case .unknown, .opaque: return true
         case .rtmp, .http: return upstream.isLost || downstream.isLost
         }
     }
+
+    /// It could not be read because the snap length has cut its packets.
+    var isUndissectedForCuts: Bool { isUndissected && (upstream.isCut || downstream.isCut) }
 
     /// Frees what only further bytes of a direction would need.
     func lose(up: Bool) {

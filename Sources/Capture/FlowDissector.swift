@@ -27,7 +27,7 @@ enum FlowDissector {
                 }
             }
             dissect(bytes, up: up, time, flow, emit)
-        case .gap(let length):
+        case .gap(let length), .cut(let length):
             if !gap(length, up: up, time, flow) { flow.lose(up: up) }
         }
     }
@@ -48,6 +48,8 @@ enum FlowDissector {
             return true
         }
         guard start.elementsEqual(request.prefix(start.count)) else {
+            // A TLS record with a handshake (RFC 8446, 5.1).
+            flow.isEncrypted = start.starts(with: [0x16, 0x03])
             flow.giveUp()
             return false
         }
@@ -69,7 +71,7 @@ enum FlowDissector {
         case .http where up:
             isGood = flow.requests.receive(bytes) { target, agent, isHead in
                 flow.response.requested(target, isHead: isHead, time: time)
-                flow.agent = agent
+                flow.setAgent(agent)
                 // Playlists and segments are responses, not streams that are played.
                 let path = target.prefix { $0 != "?" && $0 != "#" }
                 guard HTTPResourceKind(path: path) == nil else { return }
@@ -126,7 +128,8 @@ enum FlowDissector {
         case "connect":
             var app = command.arguments.first?["app"]?.string ?? ""
             app = RTMPURL.splitQuery(app).key
-            flow.agent = command.arguments.first?["flashVer"]?.string ?? ""
+            flow.setAgent(command.arguments.first?["flashVer"]?.string ?? "")
+            app = String(decoding: app.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
             flow.app = app.split(separator: "/").joined(separator: "/")
         case "publish", "play":
             guard let name = command.arguments.dropFirst().first?.string else { return }

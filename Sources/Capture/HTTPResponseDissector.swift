@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): finds FLV
 /// bodies, reads playlists, and tells which bytes belong to which request.
 struct HTTPResponseDissector {
@@ -5,9 +7,16 @@ struct HTTPResponseDissector {
         var target: String
         var isHead: Bool
         var isInWindow: Bool
+
+        /// Whether it asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
+        var isFLV: Bool {
+            HTTPResourceMap.path(target).hasSuffix(".flv")
+                || target.split(separator: "?", maxSplits: 1).dropFirst().first?
+                    .split(separator: "&").contains { $0.hasPrefix("stream=") } ?? false
+        }
     }
 
-    private enum State {
+    enum State {
         case header
         case length(Int)
         /// To the connection's end.
@@ -16,11 +25,13 @@ struct HTTPResponseDissector {
         case chunk(left: Int)
         case chunkEnd
         case trailer
+        /// Looks for chunks of an FLV body after a gap.
+        case seekingChunk
         /// Waits for bytes that look like a response.
         case lost
     }
 
-    private enum Body {
+    enum Body {
         case undecided
         case flv
         case playlist
@@ -31,16 +42,23 @@ struct HTTPResponseDissector {
     static let requestLimit = 1_024
     static let playlistLimit = 1 << 20
 
-    private var state = State.header
-    private var body = Body.other
-    private var line: [UInt8] = []
-    private var text: [UInt8] = []
-    private var requests: [Request] = []
-    private var current: Request?
-    private var flv = FLVDissector()
+    var state = State.header
+    var body = Body.other
+    var line: [UInt8] = []
+    var text: [UInt8] = []
+    var requests: [Request] = []
+    /// Bytes of their targets.
+    private var requestBytes = 0
+    var current: Request?
+    /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
+    private var codings = ""
+    /// Undoes them for a body that is read as it comes.
+    var decoder: ContentDecoder?
+    var flv = FLVDissector()
+    var search = ChunkSearch()
     /// Stream offset of the next byte.
-    private(set) var position = 0
-    private var spans = HTTPResponseSpans()
+    var position = 0
+    var spans = HTTPResponseSpans()
     private let server: String
     private let table: HTTPTable?
 
@@ -49,7 +67,14 @@ struct HTTPResponseDissector {
         set { flv.wantsStamps = newValue }
     }
 
-    var retainedBytes: Int { line.count + text.count + flv.retainedBytes }
+    /// A decoder's window and state, in bytes.
+    private static let decoderBytes = 48 << 10
+
+    var retainedBytes: Int {
+        line.count + text.count + search.bytes.count + flv.retainedBytes + requestBytes
+            + spans.retainedBytes
+            + (decoder == nil ? 0 : Self.decoderBytes)
+    }
 
     /// - Parameters:
     ///   - server: keeps equal paths of two servers apart.
@@ -62,6 +87,7 @@ struct HTTPResponseDissector {
     /// - Parameter time: of capture.
     mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
+        requestBytes += target.utf8.count
         requests.append(
             Request(
                 target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
@@ -109,7 +135,11 @@ struct HTTPResponseDissector {
                     lose()
                     continue
                 }
-                if line.last == 0x0A { finishLine(time) }
+                guard line.last == 0x0A else { continue }
+                let isFLV = if case .flv = body { true } else { false }
+                finishLine(time)
+                // Framing that makes no sense ends what can be told of the stream.
+                if isFLV, case .lost = state { return false }
             case .length(let left):
                 let part = bytes.from(offset).upTo(left)
                 offset += part.count
@@ -129,6 +159,10 @@ struct HTTPResponseDissector {
                 position += part.count
                 guard take(part, time, emit) else { return false }
                 state = part.count == left ? .chunkEnd : .chunk(left: left - part.count)
+            case .seekingChunk:
+                let rest = bytes.from(offset)
+                position += rest.count
+                return seekChunk(rest, time)
             case .lost:
                 position += bytes.count - offset
                 return true
@@ -137,31 +171,32 @@ struct HTTPResponseDissector {
         return true
     }
 
-    /// Passes over missing bytes. False where an FLV body cannot be followed any more.
-    mutating func gap(_ length: Int) -> Bool {
-        position += length
-        text = []
-        spans.spoil()
-        if case .playlist = body { body = .other }
-        func flvGoesOn() -> Bool {
-            if case .flv = body { flv.gap(length) } else { true }
+    private mutating func take(
+        _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
+    ) -> Bool {
+        guard let decoder else { return takeDecoded(part, time, emit) }
+        var isGood = true
+        do {
+            try decoder.decode(part) { piece in
+                if isGood { isGood = takeDecoded(piece, time, emit) }
+            }
+        } catch {
+            let isFLV = if case .flv = body { true } else { false }
+            leaveUnread()
+            return !isFLV
         }
-        switch state {
-        case .length(let left) where length <= left:
-            if length == left { endResponse() } else { state = .length(left - length) }
-            return flvGoesOn()
-        case .rest: return flvGoesOn()
-        case .chunk(let left) where length < left:
-            state = .chunk(left: left - length)
-            return flvGoesOn()
-        default:
-            if case .flv = body { return false }
-            lose()
-            return true
-        }
+        return isGood
     }
 
-    private mutating func take(
+    /// The body's coding is not understood, or its bytes are not of it.
+    mutating func leaveUnread() {
+        table?.countUnread(codings)
+        decoder = nil
+        text = []
+        body = .other
+    }
+
+    private mutating func takeDecoded(
         _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
     ) -> Bool {
         if case .undecided = body, let first = part.first {
@@ -185,25 +220,30 @@ struct HTTPResponseDissector {
 
     private mutating func beginResponse() {
         current = requests.isEmpty ? nil : requests.removeFirst()
+        requestBytes -= current?.target.utf8.count ?? 0
         guard let table else { return }
         spans.begin(
             at: position,
             entry: isFLV ? nil : table.entry(target: current?.target, server: server), table)
     }
 
-    /// Whether the request asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
-    private var isFLV: Bool {
-        guard let target = current?.target else { return false }
-        return HTTPResourceMap.path(target).hasSuffix(".flv")
-            || target.split(separator: "?", maxSplits: 1).dropFirst().first?
-                .split(separator: "&").contains { $0.hasPrefix("stream=") } ?? false
-    }
+    /// Whether the request asks for HTTP-FLV.
+    private var isFLV: Bool { current?.isFLV ?? false }
 
-    private mutating func endResponse() {
+    mutating func endResponse() {
         if case .playlist = body, let current, let table {
-            table.map.learn(text, target: current.target, server: server)
+            if codings.isEmpty {
+                table.map.learn(text, target: current.target, server: server)
+            } else if let plain = try? ContentDecoder.whole(
+                text, codings: codings, limit: Self.playlistLimit)
+            {
+                table.map.learn(plain, target: current.target, server: server)
+            } else {
+                table.countUnread(codings)
+            }
         }
         text = []
+        decoder = nil
         body = .other
         state = .header
         spans.complete(
@@ -212,10 +252,12 @@ struct HTTPResponseDissector {
     }
 
     /// The framing is not understood; what follows belongs to nobody until a response is found.
-    private mutating func lose() {
+    mutating func lose() {
         state = .lost
         line = []
         text = []
+        decoder = nil
+        search = ChunkSearch()
         body = .other
         spans.end(at: position)
     }
@@ -225,6 +267,7 @@ struct HTTPResponseDissector {
     private mutating func resume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.starts(with: "HTTP/1.".utf8), !requests.isEmpty else { return false }
         requests.removeFirst(requests.count - 1)
+        requestBytes = requests[0].target.utf8.count
         state = .header
         return true
     }
@@ -232,13 +275,14 @@ struct HTTPResponseDissector {
     private mutating func finishLine(_ time: Int64) {
         switch state {
         case .header:
-            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] else { return }
+            // RFC 9112, 2.2: a line may end without its CR.
+            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
+            else { return }
             if !beginBody(time) { lose() }
         case .chunkSize:
-            let digits = line.prefix { $0 != 0x0D && $0 != 0x0A && $0 != 0x3B && $0 != 0x20 }
-            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+            let size = HTTPHead.chunkSize(line)
             line.removeAll(keepingCapacity: true)
-            guard let size, size >= 0, size <= 1 << 40 else { return lose() }
+            guard let size else { return lose() }
             state = size == 0 ? .trailer : .chunk(left: size)
         case .chunkEnd:
             let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
@@ -248,19 +292,24 @@ struct HTTPResponseDissector {
             let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
             line.removeAll(keepingCapacity: true)
             if isEmpty { endResponse() }
-        case .length, .rest, .chunk, .lost: break
+        case .length, .rest, .chunk, .seekingChunk, .lost: break
         }
     }
 
     private mutating func beginBody(_ time: Int64) -> Bool {
-        let lines = String(decoding: line, as: UTF8.self).split(separator: "\r\n")
+        let lines = String(decoding: line, as: UTF8.self).split {
+            $0 == "\r\n" || $0 == "\n"
+        }
         line.removeAll(keepingCapacity: true)
         guard let status = lines.first?.split(separator: " "), status.count >= 2,
             status[0].hasPrefix("HTTP/1"), let code = Int(status[1])
         else { return false }
         if code / 100 == 1 {
             // The answer itself is still to come.
-            if let current { requests.insert(current, at: 0) }
+            if let current {
+                requests.insert(current, at: 0)
+                requestBytes += current.target.utf8.count
+            }
             return true
         }
         if let table, !isFLV {
@@ -270,25 +319,15 @@ struct HTTPResponseDissector {
                 spans.count(isRange: code == 206)
             }
         }
-        var fields: [String: String] = [:]
-        for field in lines.dropFirst() {
-            let parts = field.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            let value = parts[1].drop { $0 == " " || $0 == "\t" }
-            fields[parts[0].lowercased()] = value.lowercased()
-        }
-        body = Self.body(code, current?.target ?? "", fields)
-        if case .undecided = body {
-            let wantsStamps = flv.wantsStamps
-            flv = FLVDissector()
-            flv.wantsStamps = wantsStamps
-        }
+        let fields = HTTPHead.fields(lines.dropFirst())
+        beginContents(code, fields)
         if code == 204 || code == 304 || current?.isHead == true {
             endResponse()
-        } else if fields["transfer-encoding"]?.hasSuffix("chunked") ?? false {
+        } else if HTTPHead.names(fields["transfer-encoding"]).last == "chunked" {
             state = .chunkSize
         } else if let length = fields["content-length"] {
-            guard let length = Int(length), length >= 0 else { return false }
+            // RFC 9112, 6.3: one that comes again must say the same.
+            guard let length = HTTPHead.length(length) else { return false }
             if length == 0 { endResponse() } else { state = .length(length) }
         } else {
             state = .rest
@@ -296,12 +335,37 @@ struct HTTPResponseDissector {
         return true
     }
 
+    /// Decides whether and how the body is read.
+    private mutating func beginContents(_ code: Int, _ fields: [String: String]) {
+        var names = HTTPHead.names(fields["content-encoding"])
+        // Transfer codings come on top of content codings.
+        names += HTTPHead.names(fields["transfer-encoding"]).filter { $0 != "chunked" }
+        names.removeAll { ContentDecoder.isIdentity($0) }
+        codings = names.joined(separator: ", ")
+        decoder = nil
+        body = Self.body(code, current?.target ?? "", fields)
+        guard case .undecided = body else { return }
+        let wantsStamps = flv.wantsStamps
+        flv = FLVDissector()
+        flv.wantsStamps = wantsStamps
+        guard !names.isEmpty else { return }
+        // Pages are coded, too: only what is asked for as HTTP-FLV is decoded, or counted.
+        if !isFLV {
+            body = .other
+        } else if names.count == 1,
+            let coder = try? ContentDecoder(coding: names[0], outputLimit: .max)
+        {
+            decoder = coder
+        } else {
+            leaveUnread()
+        }
+    }
+
     private static func body(_ code: Int, _ target: String, _ fields: [String: String]) -> Body {
         guard code == 200 else { return .other }
         let kind = HTTPResourceKind(path: HTTPResourceMap.path(target)[...])
         if kind == .playlist || fields["content-type"]?.contains("mpegurl") ?? false {
-            // A compressed one cannot be read.
-            return fields["content-encoding"].map { $0 == "identity" } ?? true ? .playlist : .other
+            return .playlist
         }
         return kind == nil ? .undecided : .other
     }

@@ -106,6 +106,18 @@ struct HTTPResponseSpans {
         spans = []
     }
 
+    /// `part` of `whole` parts of a number, whatever its size.
+    private static func share(of number: Int, _ part: Int, _ whole: Int) -> Int {
+        guard whole > 0, number > 0, part > 0 else { return 0 }
+        guard part < whole else { return number }
+        let product = UInt(number).multipliedFullWidth(by: UInt(part))
+        return Int(clamping: UInt(whole).dividingFullWidth(product).quotient)
+    }
+
+    var retainedBytes: Int {
+        spans.count * MemoryLayout<Span>.stride + pending.count * MemoryLayout<Packet>.stride
+    }
+
     private func book(_ span: Span, _ table: HTTPTable) {
         guard let entry = span.entry, span.counts, span.isWhole else { return }
         table.add(whole: span.whole, to: entry)
@@ -119,7 +131,7 @@ struct HTTPResponseSpans {
         var cursor = packet.offset
         let end = packet.offset + packet.length
         func take(_ count: Int, _ entry: Int?, isLast: Bool) -> (wire: Int, again: Int) {
-            let share = isLast ? overheadLeft : overhead * count / max(1, packet.length)
+            let share = isLast ? overheadLeft : Self.share(of: overhead, count, packet.length)
             overheadLeft -= share
             let again = min(repeated, count)
             repeated -= again
@@ -140,7 +152,7 @@ struct HTTPResponseSpans {
             }
             let (wire, again) = take(stop - cursor, span.entry, isLast: stop == end)
             spans[index].whole.payload += stop - cursor
-            spans[index].whole.wire += wire
+            spans[index].whole.wire.add(clamping: wire)
             spans[index].whole.retransmitted += again
             cursor = stop
         }

@@ -25,6 +25,8 @@ final class HTTPTable {
     private var entries: [Entry] = []
     private var indices: [Owner: Int] = [:]
     private var unresolved = 0
+    /// Bodies that could not be decoded, by their coding; 32 codings at most.
+    private(set) var unreadBodies: [String: Int] = [:]
 
     init(_ options: CaptureOptions) { patterns = Array(options.httpPatterns.prefix(1_024)) }
 
@@ -42,6 +44,12 @@ final class HTTPTable {
             return entry(.path(server: server, target: cut))
         }
         return entry(owner(target, server))
+    }
+
+    func countUnread(_ coding: String) {
+        let name = String(coding.prefix(40))
+        guard unreadBodies[name] != nil || unreadBodies.count < 32 else { return }
+        unreadBodies[name, default: 0] += 1
     }
 
     func isInWindow(_ time: Int64) -> Bool { window?.contains(time) ?? true }
@@ -86,7 +94,7 @@ final class HTTPTable {
     /// A response that counts came whole.
     func add(whole response: HTTPResponseSpans.Whole, to index: Int) {
         let payload = response.payload - response.retransmitted
-        entries[index].row.wholePayloadBytes += payload
+        entries[index].row.wholePayloadBytes.add(clamping: payload)
         // A range holds who knows how much.
         guard !response.isRange else { return }
         if case .path = entries[index].owner {
@@ -95,14 +103,14 @@ final class HTTPTable {
             guard response.seconds > 0 else { return }
             entries[index].row.mediaSeconds += response.seconds
         }
-        entries[index].row.mediaPayloadBytes += payload
-        entries[index].row.mediaWireBytes += response.wire
+        entries[index].row.mediaPayloadBytes.add(clamping: payload)
+        entries[index].row.mediaWireBytes.add(clamping: response.wire)
     }
 
     func add(_ index: Int, payload: Int, wire: Int, retransmitted: Int) {
-        entries[index].row.payloadBytes += payload
-        entries[index].row.wireBytes += wire
-        entries[index].row.retransmittedBytes += retransmitted
+        entries[index].row.payloadBytes.add(clamping: payload)
+        entries[index].row.wireBytes.add(clamping: wire)
+        entries[index].row.retransmittedBytes.add(clamping: retransmitted)
     }
 
     /// In the order of renditions and kinds.

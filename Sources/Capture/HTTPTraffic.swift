@@ -45,13 +45,13 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
     mutating func add(_ other: HTTPTrafficRow) {
         responses += other.responses
         failures += other.failures
-        payloadBytes += other.payloadBytes
-        wireBytes += other.wireBytes
-        retransmittedBytes += other.retransmittedBytes
-        wholePayloadBytes += other.wholePayloadBytes
+        payloadBytes.add(clamping: other.payloadBytes)
+        wireBytes.add(clamping: other.wireBytes)
+        retransmittedBytes.add(clamping: other.retransmittedBytes)
+        wholePayloadBytes.add(clamping: other.wholePayloadBytes)
         mediaSeconds += other.mediaSeconds
-        mediaPayloadBytes += other.mediaPayloadBytes
-        mediaWireBytes += other.mediaWireBytes
+        mediaPayloadBytes.add(clamping: other.mediaPayloadBytes)
+        mediaWireBytes.add(clamping: other.mediaWireBytes)
     }
 }
 

@@ -10,14 +10,24 @@ public struct PcapReader: Sendable {
         public var linkType: LinkType
         /// Bytes on the wire; the captured ones may be fewer.
         public var originalLength: Int
+        /// Which of the file's interfaces it came over; nil in a classic file, which has one.
+        public var interface: UInt32?
     }
 
     /// A packet that claims more captured bytes is taken for garbage.
     public static let capturedLengthLimit = 16 << 20
 
+    private struct Classic {
+        var bigEndian: Bool
+        var nanoseconds: Bool
+        /// Of the header of each packet: 24 bytes where the interface is in it, too.
+        var recordHeader = 16
+        var linkType = LinkType.ethernet
+    }
+
     private enum Format {
         case unknown
-        case classic(bigEndian: Bool, nanoseconds: Bool, LinkType)
+        case classic(Classic)
         case pcapng(bigEndian: Bool)
     }
 
@@ -32,6 +42,10 @@ public struct PcapReader: Sendable {
     /// Bytes of an uninteresting block still to pass over.
     private var skipping = 0
     private var interfaces: [PcapngInterface] = []
+    /// Interfaces of the sections before.
+    private var interfaceBase = 0
+    /// What the file calls its interfaces, by number over all sections; 1,024 at most.
+    public private(set) var interfaceNames: [UInt32: String] = [:]
     private var lastTimestamp: Int64 = 0
 
     public init() {}
@@ -65,8 +79,7 @@ public struct PcapReader: Sendable {
                 switch format {
                 case .unknown:
                     guard try readMagic() else { return false }
-                case .classic(let bigEndian, let nanoseconds, let linkType):
-                    return try readRecord(bigEndian, nanoseconds, linkType, body)
+                case .classic(let classic): return try readRecord(classic, body)
                 case .pcapng(let bigEndian):
                     switch try readBlock(bigEndian, body) {
                     case .packet: return true
@@ -88,15 +101,23 @@ public struct PcapReader: Sendable {
     public mutating func finish() throws(CaptureError) {
         if let failure { throw failure }
         if case .unknown = format {
+            guard available > 0 else {
+                throw CaptureError(
+                    .format,
+                    "the file is empty: was the capture stopped before a packet came, or is "
+                        + "tcpdump still running? 'tcpdump -U' writes each packet at once")
+            }
+            if !isMagicBegun, let what = foreign(isWhole: true) {
+                throw CaptureError(.format, what)
+            }
             throw CaptureError(
-                .format,
-                available == 0 && offset == 0
-                    ? "the file is empty"
-                    : "the file ends inside its header, after \(available) bytes")
+                .format, "the file ends inside its header, after \(available) bytes")
         }
         guard available > 0 || skipping > 0 else { return }
         throw CaptureError(
-            .truncated, "the file is cut off inside the packet or block at byte \(offset)")
+            .truncated,
+            "the file is cut off inside the packet or block at byte \(offset): stop tcpdump with "
+                + "an interrupt, or copy the file again")
     }
 
     private var available: Int { buffer.count - start }
@@ -126,61 +147,84 @@ public struct PcapReader: Sendable {
             format = .pcapng(bigEndian: true)
             return true
         }
-        let kind: (bigEndian: Bool, nanoseconds: Bool)
+        var classic: Classic
         switch magic {
-        case 0xA1B2_C3D4: kind = (true, false)
-        case 0xA1B2_3C4D: kind = (true, true)
-        case 0xD4C3_B2A1: kind = (false, false)
-        case 0x4D3C_B2A1: kind = (false, true)
+        case 0xA1B2_C3D4: classic = Classic(bigEndian: true, nanoseconds: false)
+        case 0xA1B2_3C4D: classic = Classic(bigEndian: true, nanoseconds: true)
+        case 0xD4C3_B2A1: classic = Classic(bigEndian: false, nanoseconds: false)
+        case 0x4D3C_B2A1: classic = Classic(bigEndian: false, nanoseconds: true)
+        // The "modified" pcap of old Linux distributions.
+        case 0xA1B2_CD34:
+            classic = Classic(bigEndian: true, nanoseconds: false, recordHeader: 24)
+        case 0x34CD_B2A1:
+            classic = Classic(bigEndian: false, nanoseconds: false, recordHeader: 24)
         default:
-            let hex = String(magic, radix: 16)
-            throw CaptureError(
-                .format, "not a capture file: byte 0 begins 0x\(hex), no pcap or pcapng magic")
+            guard let what = foreign(isWhole: false) else { return false }
+            throw CaptureError(.format, what)
         }
         guard available >= 24 else { return false }
         // The upper bits hold the length of a frame check sequence.
-        let linkType = LinkType(rawValue: word(at: 20, kind.bigEndian) & 0xFFFF)
-        format = .classic(bigEndian: kind.bigEndian, nanoseconds: kind.nanoseconds, linkType)
+        classic.linkType = LinkType(rawValue: word(at: 20, classic.bigEndian) & 0xFFFF)
+        format = .classic(classic)
         advance(24)
         return true
     }
 
+    private static let magics: [[UInt8]] = [
+        [0xA1, 0xB2, 0xC3, 0xD4], [0xA1, 0xB2, 0x3C, 0x4D], [0xD4, 0xC3, 0xB2, 0xA1],
+        [0x4D, 0x3C, 0xB2, 0xA1], [0xA1, 0xB2, 0xCD, 0x34], [0x34, 0xCD, 0xB2, 0xA1],
+        [0x0A, 0x0D, 0x0D, 0x0A],
+    ]
+
+    /// The few bytes there are begin as a capture file does.
+    private var isMagicBegun: Bool {
+        let head = buffer.dropFirst(start).prefix(4)
+        return Self.magics.contains { $0.starts(with: head) }
+    }
+
+    /// What a file of another format is, with the mend; nil while too few bytes are there to tell.
+    private func foreign(isWhole: Bool) -> String? {
+        guard isWhole || available >= CaptureFileKind.headLength else { return nil }
+        return buffer.withUnsafeBytes {
+            CaptureFileKind.describe($0.from(start).upTo(CaptureFileKind.headLength))
+        }
+    }
+
     private mutating func readRecord(
-        _ bigEndian: Bool, _ nanoseconds: Bool, _ linkType: LinkType,
-        _ body: (Packet, UnsafeRawBufferPointer) -> Void
+        _ classic: Classic, _ body: (Packet, UnsafeRawBufferPointer) -> Void
     ) throws(CaptureError) -> Bool {
-        guard available >= 16 else { return false }
+        guard available >= classic.recordHeader else { return false }
+        let bigEndian = classic.bigEndian
         let fraction = Int64(word(at: 4, bigEndian))
         let captured = Int(word(at: 8, bigEndian))
         let original = Int(word(at: 12, bigEndian))
-        guard fraction < (nanoseconds ? 1_000_000_000 : 1_000_000) else {
+        guard fraction < (classic.nanoseconds ? 1_000_000_000 : 1_000_000) else {
             throw garbage("a fraction of a second of \(fraction)")
         }
-        try check(captured, original)
-        guard available >= 16 + captured else { return false }
+        try check(captured)
+        guard available >= classic.recordHeader + captured else { return false }
         let time =
-            Int64(word(at: 0, bigEndian)) * 1_000_000_000 + fraction * (nanoseconds ? 1 : 1000)
-        hand(time, linkType, captured: captured, original: original, at: 16, body)
-        advance(16 + captured)
+            Int64(word(at: 0, bigEndian)) * 1_000_000_000
+            + fraction * (classic.nanoseconds ? 1 : 1000)
+        let interface = classic.recordHeader == 24 ? word(at: 16, bigEndian) : nil
+        hand(
+            Packet(
+                timestampNanoseconds: time, linkType: classic.linkType,
+                originalLength: max(original, captured), interface: interface),
+            captured: captured, at: classic.recordHeader, body)
+        advance(classic.recordHeader + captured)
         return true
     }
 
     private mutating func hand(
-        _ time: Int64, _ linkType: LinkType, captured: Int, original: Int, at position: Int,
+        _ packet: Packet, captured: Int, at position: Int,
         _ body: (Packet, UnsafeRawBufferPointer) -> Void
     ) {
-        lastTimestamp = time
-        let from = start + position
-        buffer.withUnsafeBytes {
-            body(
-                Packet(
-                    timestampNanoseconds: time, linkType: linkType,
-                    originalLength: max(original, captured)),
-                UnsafeRawBufferPointer(rebasing: $0[from..<from + captured]))
-        }
+        lastTimestamp = packet.timestampNanoseconds
+        buffer.withUnsafeBytes { body(packet, $0.from(start + position).upTo(captured)) }
     }
 
-    private func check(_ captured: Int, _ original: Int) throws(CaptureError) {
+    private func check(_ captured: Int) throws(CaptureError) {
         guard captured <= Self.capturedLengthLimit else {
             throw garbage("a captured length of \(captured)")
         }
@@ -218,10 +262,13 @@ extension PcapReader {
         case PcapngBlock.interface:
             guard length >= 20 else { throw garbage("an interface block of \(length) bytes") }
             guard interfaces.count < 65_536 else { throw garbage("more than 65,536 interfaces") }
-            interfaces.append(
-                buffer.withUnsafeBytes {
-                    PcapngInterface($0.from(start).upTo(length - 4), bigEndian: bigEndian)
-                })
+            let interface = buffer.withUnsafeBytes {
+                PcapngInterface($0.from(start).upTo(length - 4), bigEndian: bigEndian)
+            }
+            if let name = interface.name, interfaceNames.count < 1_024 {
+                interfaceNames[number(ofInterface: interfaces.count)] = name
+            }
+            interfaces.append(interface)
             return .other
         case PcapngBlock.statistics:
             let drops = buffer.withUnsafeBytes {
@@ -252,6 +299,7 @@ extension PcapReader {
             throw garbage("a section header length of \(length)")
         }
         format = .pcapng(bigEndian: bigEndian)
+        interfaceBase += interfaces.count
         interfaces = []
         skipping = length
         return .other
@@ -266,8 +314,16 @@ extension PcapReader {
         var captured = min(original, length - 16)
         if interface.snapLength > 0 { captured = min(captured, interface.snapLength) }
         hand(
-            lastTimestamp, interface.linkType, captured: captured, original: original, at: 12, body)
+            Packet(
+                timestampNanoseconds: lastTimestamp, linkType: interface.linkType,
+                originalLength: max(original, captured), interface: number(ofInterface: 0)),
+            captured: captured, at: 12, body)
         return .packet
+    }
+
+    /// Interfaces are numbered through all sections of a file.
+    private func number(ofInterface index: Int) -> UInt32 {
+        UInt32(truncatingIfNeeded: interfaceBase + index)
     }
 
     private mutating func readEnhanced(
@@ -285,8 +341,11 @@ extension PcapReader {
         let original = Int(word(at: 24, bigEndian))
         guard captured <= length - 32 else { throw garbage("a captured length of \(captured)") }
         hand(
-            interfaces[index].nanoseconds(ticks), interfaces[index].linkType, captured: captured,
-            original: original, at: 28, body)
+            Packet(
+                timestampNanoseconds: interfaces[index].nanoseconds(ticks),
+                linkType: interfaces[index].linkType, originalLength: max(original, captured),
+                interface: number(ofInterface: index)),
+            captured: captured, at: 28, body)
         return .packet
     }
 }

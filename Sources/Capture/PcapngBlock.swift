@@ -50,6 +50,8 @@ struct PcapngInterface: Hashable, Sendable {
     private var resolution: UInt8 = 6
     /// if_tsoffset: seconds to add.
     private var offsetSeconds: Int64 = 0
+    /// if_name, or if_description.
+    private(set) var name: String?
 
     /// - Precondition: the block has 16 bytes or more.
     init(_ block: UnsafeRawBufferPointer, bigEndian: Bool) {
@@ -58,7 +60,11 @@ struct PcapngInterface: Hashable, Sendable {
         snapLength = Int(block.integer(UInt32.self, at: 12, bigEndian: bigEndian))
         var resolution: UInt8 = 6
         var seconds: Int64 = 0
+        var name: String?
         PcapngBlock.options(block, from: 16, bigEndian: bigEndian) { code, value in
+            if code == 2 || code == 3 && name == nil {
+                name = String(decoding: value.upTo(64), as: UTF8.self)
+            }
             if code == 9, let first = value.first { resolution = first }
             if code == 14, value.count == 8 {
                 seconds = value.integer(Int64.self, at: 0, bigEndian: bigEndian)
@@ -66,6 +72,7 @@ struct PcapngInterface: Hashable, Sendable {
         }
         self.resolution = resolution
         offsetSeconds = seconds
+        self.name = name
     }
 
     /// Since 1970; a time that does not fit in 63 bits becomes the largest that does.

@@ -32,9 +32,9 @@ final class StreamTable {
             flow.roles.removeAll { $0.messageStreamID == id }
             flow.roles.append(Flow.Role(messageStreamID: id, stream: stream, subscriber: nil))
             if stream.publishers.count < options.subscriberLimit,
-                !stream.publishers.contains(where: { $0 === flow })
+                !stream.publishers.contains(where: { $0 === flow.upstream })
             {
-                stream.publishers.append(flow)
+                stream.publishers.append(flow.upstream)
             }
         case .play(let app, let name, let id):
             play(app, name, id, flow, time, options)

@@ -6,8 +6,10 @@ struct TCPReassembler {
     enum Event {
         /// The next bytes in order.
         case data(UnsafeRawBufferPointer)
-        /// So many bytes in a row are missing: lost by the capture, or not captured in full.
+        /// So many bytes in a row are missing: lost by the capture.
         case gap(Int)
+        /// So many bytes in a row were sent in a captured packet that the snap length has cut.
+        case cut(Int)
     }
 
     private struct Pending {
@@ -98,7 +100,7 @@ struct TCPReassembler {
     ) {
         let captured = captured.upTo(length)
         if captured.count > 0 { deliver(.data(captured), time) }
-        if captured.count < length { deliver(.gap(length - captured.count), time) }
+        if captured.count < length { deliver(.cut(length - captured.count), time) }
         advance(to: position + length)
     }
 

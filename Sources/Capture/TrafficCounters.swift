@@ -38,10 +38,10 @@ public struct TrafficCounters: Codable, Hashable, Sendable {
             + count * (segment.networkHeaderLength + segment.transportHeaderLength)
         let link = network + count * segment.linkHeaderLength
         packets += 1
-        segments += count
-        payloadBytes += segment.payloadLength
-        networkBytes += network
-        linkBytes += link
+        segments.add(clamping: count)
+        payloadBytes.add(clamping: segment.payloadLength)
+        networkBytes.add(clamping: network)
+        linkBytes.add(clamping: link)
         if maximumSegmentSize == nil { mssAssumed = true }
         firstNanoseconds = min(firstNanoseconds ?? time, time)
         lastNanoseconds = max(lastNanoseconds ?? time, time)
@@ -49,13 +49,13 @@ public struct TrafficCounters: Codable, Hashable, Sendable {
     }
 
     public mutating func add(_ other: TrafficCounters) {
-        packets += other.packets
-        segments += other.segments
-        payloadBytes += other.payloadBytes
-        networkBytes += other.networkBytes
-        linkBytes += other.linkBytes
-        retransmittedBytes += other.retransmittedBytes
-        bareAcknowledgements += other.bareAcknowledgements
+        packets.add(clamping: other.packets)
+        segments.add(clamping: other.segments)
+        payloadBytes.add(clamping: other.payloadBytes)
+        networkBytes.add(clamping: other.networkBytes)
+        linkBytes.add(clamping: other.linkBytes)
+        retransmittedBytes.add(clamping: other.retransmittedBytes)
+        bareAcknowledgements.add(clamping: other.bareAcknowledgements)
         mssAssumed = mssAssumed || other.mssAssumed
         if let first = other.firstNanoseconds {
             firstNanoseconds = min(firstNanoseconds ?? first, first)

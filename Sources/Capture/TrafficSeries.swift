@@ -26,8 +26,8 @@ public struct TrafficSecond: Codable, Hashable, Sendable {
     public var retransmittedBytes = 0
 
     mutating func add(linkBytes: Int, segments: Int, retransmittedBytes: Int) {
-        bytes += linkBytes
-        packets += segments
-        self.retransmittedBytes += retransmittedBytes
+        bytes.add(clamping: linkBytes)
+        packets.add(clamping: segments)
+        self.retransmittedBytes.add(clamping: retransmittedBytes)
     }
 }

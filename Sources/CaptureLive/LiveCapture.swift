@@ -89,7 +89,8 @@ public final class LiveCapture: @unchecked Sendable {
             let status = pthread_create(
                 &started, nil,
                 { context in
-                    let capture = Unmanaged<LiveCapture>.fromOpaque(context!).takeRetainedValue()
+                    guard let context else { return nil }
+                    let capture = Unmanaged<LiveCapture>.fromOpaque(context).takeRetainedValue()
                     capture.run()
                     return nil
                 }, Unmanaged.passRetained(self).toOpaque())

@@ -40,7 +40,8 @@ struct PcapDump {
         var offset = 0
         while offset < pending.count {
             let count = pending.withUnsafeBytes {
-                write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+                let rest = UnsafeRawBufferPointer(rebasing: $0[offset...])
+                return write(descriptor, rest.baseAddress, rest.count)
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {

@@ -28,6 +28,11 @@ struct PcapHandle {
                 device, Int32(clamping: max(Self.minimumRingBytes, min(ringBytes, 1 << 30))))
             pcap_set_tstamp_precision(device, PCAP_TSTAMP_PRECISION_NANO)
             try Self.activate(device, interface)
+            // Of 'any', the second version of cooked headers tells the interfaces apart; what cannot
+            // have it stays as it is.
+            if pcap_datalink(device) == Int32(LinkType.linuxSLL.rawValue) {
+                pcap_set_datalink(device, Int32(LinkType.linuxSLL2.rawValue))
+            }
             try Self.install(filter, device)
             guard pcap_setnonblock(device, 1, &message) == 0 else {
                 throw CaptureError(.device, "cannot poll \(interface): \(Self.text(message))")

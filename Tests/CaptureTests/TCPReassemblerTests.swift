@@ -37,7 +37,7 @@ struct TCPReassemblerTests {
         static func note(_ event: TCPReassembler.Event, _ output: inout [Int]) {
             switch event {
             case .data(let bytes): output += bytes.map(Int.init)
-            case .gap(let length): output.append(-length)
+            case .gap(let length), .cut(let length): output.append(-length)
             }
         }
     }

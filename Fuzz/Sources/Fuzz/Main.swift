@@ -14,6 +14,7 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "h264": { data, size in run(data, size, FuzzEntry.fuzzH264Headers) },
     "ts": { data, size in run(data, size, FuzzEntry.fuzzTransportStream) },
     "mp4": { data, size in run(data, size, FuzzEntry.fuzzMP4) },
+    "packet": { data, size in run(data, size, CaptureFuzz.fuzzPackets) },
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
     "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
     "playlist": { data, size in run(data, size, HLSFuzz.fuzzPlaylist) },

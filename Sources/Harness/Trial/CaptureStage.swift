@@ -123,6 +123,7 @@ final class CaptureStage: Sendable {
                 "capture: \(summary.undissectedFlows) connections not dissected, \(summary.gaps) gaps"
             )
         }
+        wire.notes += summary.warnings.map { "capture: \($0)" }
         return wire
     }
 

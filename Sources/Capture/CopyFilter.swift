@@ -1,0 +1,264 @@
+/// Tells the second capture of a packet, on another interface of the same host, from a packet that
+/// was sent again.
+///
+/// A packet's identity is what interfaces do not change. Where it has an IPv4 identification, the
+/// same identity within a millisecond or so is a copy: hosts give a retransmission another one.
+/// Without one (IPv6, or 0) it is a copy only as often as another interface has seen more of them.
+struct CopyFilter {
+    /// How far apart two copies are at most, in nanoseconds.
+    static let window: Int64 = 2_000_000
+    /// The same for a copy with an IP identification on another interface, which may have queued it.
+    static let queueWindow: Int64 = 20_000_000
+    /// Interfaces that one packet is followed over.
+    static let originLimit = 6
+    /// Interfaces that are remembered by name.
+    static let nameLimit = 64
+
+    private struct Record {
+        var key: UInt64 = 0
+        var time: Int64 = .min
+        var origins: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0)
+        var counts: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0, 0)
+    }
+
+    private static let ways = 4
+    private static let sets = 4_096
+
+    private var records: [Record] = []
+    private var known: [UInt32: PacketOrigin] = [:]
+    private var involved: Set<UInt32> = []
+    private(set) var copies = 0
+    private(set) var bytes = 0
+    /// pcapng's names of interfaces.
+    var interfaceNames: [UInt32: String] = [:]
+    /// Slots of the table, taken or not.
+    var rememberedPackets: Int { records.count }
+    var rememberedOrigins: Int { max(known.count, involved.count) }
+
+    /// Whether the packet is a copy of one seen before; remembers it otherwise.
+    mutating func isCopy(
+        _ identity: PacketIdentity, origin: PacketOrigin, originHash: UInt32, time: Int64
+    ) -> Bool {
+        if records.isEmpty { records = Array(repeating: Record(), count: Self.ways * Self.sets) }
+        if known[originHash] == nil, known.count < Self.nameLimit { known[originHash] = origin }
+        let set = Int(truncatingIfNeeded: identity.key >> 20) & (Self.sets - 1)
+        let first = set * Self.ways
+        var oldest = first
+        for index in first..<first + Self.ways {
+            let record = records[index]
+            if record.key == identity.key, record.time != .min {
+                return judge(index, identity, originHash, time)
+            }
+            if record.time < records[oldest].time { oldest = index }
+        }
+        begin(oldest, identity, originHash, time)
+        return false
+    }
+
+    private mutating func begin(
+        _ index: Int, _ identity: PacketIdentity, _ origin: UInt32, _ time: Int64
+    ) {
+        var record = Record(key: identity.key, time: time)
+        record.origins.0 = origin
+        record.counts.0 = 1
+        records[index] = record
+    }
+
+    private mutating func judge(
+        _ index: Int, _ identity: PacketIdentity, _ origin: UInt32, _ time: Int64
+    ) -> Bool {
+        let distance = (time &- records[index].time).magnitude
+        let hasNumber = identity.identification != 0
+        let slot = slot(index, origin)
+        let own = count(index, slot)
+        let window = hasNumber && own == 0 ? Self.queueWindow : Self.window
+        guard distance <= UInt64(window) else {
+            begin(index, identity, origin, time)
+            return false
+        }
+        var most: UInt8 = 0
+        for other in 0..<Self.originLimit where other != slot {
+            most = max(most, count(index, other))
+        }
+        let isCopy = hasNumber || own < most
+        setCount(index, slot, origin, own == .max ? own : own + 1)
+        if isCopy { involve(recordAt: index) }
+        return isCopy
+    }
+
+    /// Where an origin is in a record, or has room; the last where there is none.
+    private func slot(_ index: Int, _ origin: UInt32) -> Int {
+        let origins = records[index].origins
+        let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
+        for slot in 0..<Self.originLimit
+        where count(index, slot) == 0 || list[slot] == origin {
+            return slot
+        }
+        return Self.originLimit - 1
+    }
+
+    private func count(_ index: Int, _ slot: Int) -> UInt8 {
+        let counts = records[index].counts
+        return switch slot {
+        case 0: counts.0
+        case 1: counts.1
+        case 2: counts.2
+        case 3: counts.3
+        case 4: counts.4
+        default: counts.5
+        }
+    }
+
+    private mutating func setCount(
+        _ index: Int, _ slot: Int, _ origin: UInt32, _ count: UInt8
+    ) {
+        switch slot {
+        case 0: (records[index].origins.0, records[index].counts.0) = (origin, count)
+        case 1: (records[index].origins.1, records[index].counts.1) = (origin, count)
+        case 2: (records[index].origins.2, records[index].counts.2) = (origin, count)
+        case 3: (records[index].origins.3, records[index].counts.3) = (origin, count)
+        case 4: (records[index].origins.4, records[index].counts.4) = (origin, count)
+        default: (records[index].origins.5, records[index].counts.5) = (origin, count)
+        }
+    }
+
+    private mutating func involve(recordAt index: Int) {
+        let origins = records[index].origins
+        let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
+        for slot in 0..<Self.originLimit where count(index, slot) > 0 {
+            involve(list[slot])
+        }
+    }
+
+    /// Counts packets that were found to be copies.
+    mutating func add(copies count: Int, bytes length: Int) {
+        copies += count
+        bytes.add(clamping: length)
+    }
+
+    /// Remembers that copies were captured at an origin.
+    mutating func involve(_ origin: UInt32) {
+        if involved.count < Self.nameLimit { involved.insert(origin) }
+    }
+
+    /// What is told of the copies; nil where there were none.
+    var report: CopyReport? {
+        guard copies > 0 else { return nil }
+        let origins = involved.compactMap { known[$0] }
+        let indices = Set(origins.compactMap(\.index)).sorted()
+        let numbers = Set(origins.compactMap(\.interface)).sorted()
+        var names: [String]
+        if indices.count > 1 {
+            names = indices.map { "interface \($0)" }
+        } else if numbers.count > 1 {
+            names = numbers.map { interfaceNames[$0] ?? "interface \($0)" }
+        } else {
+            names = Set(origins.map { $0.name(interfaces: interfaceNames) }).sorted()
+        }
+        if names.count > 8 { names = names.prefix(8) + ["\(names.count - 8) more"] }
+        return CopyReport(packets: copies, bytes: bytes, interfaces: names)
+    }
+}
+
+/// Packets that a capture holds more than once.
+public struct CopyReport: Codable, Hashable, Sendable {
+    public var packets: Int
+    /// On the wire, as the capture states them.
+    public var bytes: Int
+    /// Where the copies were captured, by name or number.
+    public var interfaces: [String]
+
+    public init(packets: Int, bytes: Int, interfaces: [String]) {
+        self.packets = packets
+        self.bytes = bytes
+        self.interfaces = interfaces
+    }
+
+    /// What would keep the copies out of the capture.
+    public var mend: String {
+        interfaces.count > 1
+            ? "capture on one interface instead of 'any', for example -i eth0"
+            : "have the switch mirror one direction of the port only"
+    }
+}
+
+/// The last segments of one direction of a connection, for copies that offloading has cut up or
+/// merged on the way from one interface to another.
+struct SegmentHistory {
+    private struct Entry {
+        var start: UInt32
+        var length: Int
+        var identification: UInt16
+        var origin: UInt32
+        var time: Int64
+    }
+
+    static let limit = 32
+    /// A segment that offloading makes has more bytes, but for the last.
+    static let smallestSegment = 256
+
+    private var entries: [Entry] = []
+    private var next = 0
+
+    var retainedBytes: Int { entries.count * MemoryLayout<Entry>.stride }
+
+    mutating func add(_ segment: TCPSegment, origin: UInt32, time: Int64) {
+        let entry = Entry(
+            start: segment.sequence, length: segment.payloadLength,
+            identification: segment.identity.identification, origin: origin, time: time)
+        if entries.count < Self.limit {
+            entries.append(entry)
+        } else {
+            entries[next] = entry
+            next = (next + 1) % Self.limit
+        }
+    }
+
+    /// The origins whose segments, just before, hold all bytes of this one; nil where some are new,
+    /// or it was sent again.
+    func cover(_ segment: TCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
+        guard segment.payloadLength > 0 else { return nil }
+        let identification = segment.identity.identification
+        var covered = 0
+        var origins: [UInt32] = []
+        var isProgressing = true
+        while covered < segment.payloadLength, isProgressing {
+            isProgressing = false
+            for entry in entries {
+                guard (time &- entry.time).magnitude <= UInt64(CopyFilter.window) else { continue }
+                // Where its first wanted byte lies in the entry.
+                let ahead = Int(
+                    Int32(
+                        bitPattern: segment.sequence &+ UInt32(truncatingIfNeeded: covered)
+                            &- entry.start))
+                guard ahead >= 0, ahead < entry.length else { continue }
+                if entry.origin == origin {
+                    // This interface has had these bytes: they are sent again.
+                    if identification == 0 { return nil }
+                    continue
+                }
+                guard
+                    Self.agrees(
+                        identification, entry.identification, ahead: ahead, covered: covered)
+                else { continue }
+                covered += entry.length - ahead
+                if !origins.contains(entry.origin) { origins.append(entry.origin) }
+                isProgressing = true
+                break
+            }
+        }
+        return covered >= segment.payloadLength ? origins : nil
+    }
+
+    /// Segments that offloading makes of one have identifications that follow one another.
+    private static func agrees(
+        _ own: UInt16, _ other: UInt16, ahead: Int, covered: Int
+    ) -> Bool {
+        guard own != 0 || other != 0 else { return true }
+        guard own != 0, other != 0 else { return false }
+        if covered > 0 {
+            return Int(other &- own) <= covered / smallestSegment + 1
+        }
+        return ahead == 0 ? own == other : Int(own &- other) <= ahead / smallestSegment + 1
+    }
+}

@@ -1,0 +1,132 @@
+/// Accounts for each captured packet exactly once: its segment is counted with a connection, it is
+/// passed over with a reason, or it was captured before.
+final class PacketSorter {
+    /// What becomes of a segment that was handed on.
+    enum Verdict {
+        case understood
+        case passedOver(PassedOver.Reason)
+        /// It was captured before, in other pieces or under other addresses, at these origins.
+        case copy([UInt32])
+    }
+
+    private(set) var packets = 0
+    private(set) var understoodPackets = 0
+    private(set) var duplicates = 0
+    private(set) var fragmentPackets = 0
+    private(set) var passedOver = PassedOverCounts()
+    var copies = CopyFilter()
+    private var fragments = FragmentTable()
+    private var translations = TranslationTable()
+    private var lostFragments = 0
+
+    /// Takes the next packet and hands its segment on, or that of the fragments it completes. False
+    /// where it was captured before.
+    func sort(
+        _ parsed: ParsedPacket, time: Int64, length: Int, use: (TCPSegment) -> Verdict
+    ) -> Bool {
+        packets += 1
+        let before = duplicates
+        take(parsed, packets: 1, time, length, use)
+        return duplicates == before
+    }
+
+    /// Says that no more packets come.
+    func finish() {
+        fragments.finish()
+        countLostFragments()
+    }
+
+    /// - Parameter count: captured packets that it came in.
+    private func take(
+        _ parsed: ParsedPacket, packets count: Int, _ time: Int64, _ length: Int,
+        _ use: (TCPSegment) -> Verdict
+    ) {
+        switch parsed {
+        case .tcp(let segment):
+            if isCopy(segment.identity, segment.origin, time) {
+                duplicate(count, length)
+                return
+            }
+            switch use(segment) {
+            case .understood: understoodPackets += count
+            case .passedOver(let reason): passedOver.add(.init(reason, packets: count))
+            case .copy(let origins):
+                for origin in origins { copies.involve(origin) }
+                duplicate(count, length)
+            }
+        case .fragment(let fragment):
+            if isCopy(fragment.identity, fragment.origin, time) {
+                duplicate(count, length)
+                return
+            }
+            fragmentPackets += count
+            put(fragment, packets: count, time, length, use)
+            countLostFragments()
+        case .duplicate:
+            packets -= count
+            duplicates += count
+        case .passedOver(var passed):
+            passed.packets = count
+            passedOver.add(passed)
+        }
+    }
+
+    private func isCopy(
+        _ identity: PacketIdentity, _ origin: PacketOrigin, _ time: Int64
+    ) -> Bool {
+        copies.isCopy(identity, origin: origin, originHash: origin.hash, time: time)
+    }
+
+    private func duplicate(_ count: Int, _ length: Int) {
+        packets -= count
+        duplicates += count
+        copies.add(copies: count, bytes: length)
+    }
+
+    /// Puts a piece to its packet, and goes on with the packet once it is whole.
+    private func put(
+        _ fragment: IPFragment, packets count: Int, _ time: Int64, _ length: Int,
+        _ use: (TCPSegment) -> Verdict
+    ) {
+        switch fragments.add(fragment, packets: count, time: time) {
+        case .waiting: return
+        case .refused: passedOver.add(.init(.fragments, packets: count))
+        case .whole(let bytes, let key, let context, let headersLength, let count):
+            bytes.withUnsafeBytes { bytes in
+                var walk = PacketWalk(
+                    bytes, wire: bytes.count, context: context, offset: headersLength)
+                let inner = walk.walk(from: .transport(key.protocolNumber))
+                take(inner, packets: count, time, length, use)
+            }
+        }
+    }
+
+    private func countLostFragments() {
+        let lost = fragments.lostPackets - lostFragments
+        guard lost > 0 else { return }
+        lostFragments += lost
+        passedOver.add(.init(.fragments, packets: lost))
+    }
+
+    /// Where a segment was captured before in other pieces, or its connection under other addresses;
+    /// nil where it is new.
+    func otherSights(of segment: TCPSegment, _ flow: Flow, time: Int64) -> [UInt32]? {
+        // Only what tells interfaces apart can show a packet twice in another form.
+        guard segment.origin.isTold else { return nil }
+        let origin = segment.origin.hash
+        if let mark = segment.openingMark,
+            let original = translations.original(
+                of: mark, flow: FlowKey(flow.client, flow.server), origin: origin, time: time)
+        {
+            flow.isTranslation = true
+            return [origin, original.origin]
+        }
+        if flow.isTranslation { return [origin] }
+        let half = flow.half(up: segment.source == flow.client)
+        if let origins = half.history.cover(segment, origin: origin, time: time) {
+            return origins + [origin]
+        }
+        if segment.payloadLength > 0 { half.history.add(segment, origin: origin, time: time) }
+        return nil
+    }
+}
