@@ -84,6 +84,9 @@ public struct TLSError: Error, Sendable, CustomStringConvertible {
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return "the server does not speak TLS there; is it http:// or rtmp:// on this port?"
         }
+        if text.contains("EOF during handshake") || text.contains("eofDuringHandshake") {
+            return "the server closed the connection instead of speaking TLS; does it do so there?"
+        }
         return "TLS: \(text)"
     }
 }
