@@ -97,7 +97,10 @@ let package = Package(
         module("Processes", ["CLinux"], tests: nil),
         module(
             "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
-            tests: [nioHTTP1]),
+            tests: [
+                nioHTTP1, "Server", "Publisher", "Media", "SimulationKernel",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         module(
             "NetemShell",
             [

@@ -48,33 +48,44 @@ struct Run: AsyncParsableCommand {
         options.isQuiet = quiet
         options.argv = CommandLine.arguments
         options.notes = notes
-        let outcome: (path: String, summary: Summary)
+        let runner: TrialRunner
+        let measured: RunResults
         do {
-            let runner = try TrialRunner(scenario, options: options)
+            runner = try TrialRunner(scenario, options: options)
             let watch = Task {
                 if await Interruption.wait() != nil { await runner.interrupt() }
             }
-            outcome = try await runner.run()
+            measured = try await runner.measure()
             Interruption.release()
             await watch.value
         } catch {
             fail("\(error)")
         }
-        let read = try RunResults(path: outcome.path)
-        try ReportFiles.write(read, to: outcome.path)
-        print(json ? try JSONReport(read).text() : SummaryReport(read).text)
-        if !quiet {
-            say("results: \(outcome.path)\nreport:  \(outcome.path)/report.html")
-        }
-        let code: Int32 =
-            switch outcome.summary.outcome {
-            case .passed: 0
-            case .failed: 99
-            case .void: 97
-            case .interrupted: 105
-            }
+        // The verdict first: whatever becomes of the files, it is out, and so is the exit code.
+        print(json ? try JSONReport(measured).text() : SummaryReport(measured).text)
         fflush(nil)
-        throw ExitCode(code)
+        await save(measured, by: runner)
+        fflush(nil)
+        throw ExitCode(Self.code(of: measured.summary.outcome))
+    }
+
+    private func save(_ measured: RunResults, by runner: TrialRunner) async {
+        do {
+            let path = try await runner.save(measured)
+            ReportFiles.write(try RunResults(path: path), to: path)
+            if !quiet { say("results: \(path)\nreport:  \(path)/report.html") }
+        } catch {
+            say("\(error). The verdict stands, but the results of this run are lost")
+        }
+    }
+
+    private static func code(of outcome: Summary.Outcome) -> Int32 {
+        switch outcome {
+        case .passed: 0
+        case .failed: 99
+        case .void: 97
+        case .interrupted: 105
+        }
     }
 }
 
@@ -103,11 +114,19 @@ enum ScenarioFile {
 
 /// The reports made from a results directory, written back into it.
 enum ReportFiles {
-    static func write(_ results: RunResults, to path: String) throws {
+    /// The one that machines read first; what cannot be written is said, and the other is tried.
+    static func write(_ results: RunResults, to path: String) {
         for (name, text) in [
-            ("report.html", HTMLReport(results).text), ("junit.xml", JUnitReport(results).text),
+            ("junit.xml", JUnitReport(results).text), ("report.html", HTMLReport(results).text),
         ] {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"), options: .atomic)
+            do {
+                try Data(text.utf8).write(
+                    to: URL(fileURLWithPath: "\(path)/\(name)"), options: .atomic)
+            } catch {
+                say(
+                    "\(path)/\(name) cannot be written (\(error.localizedDescription)); make room, then 'millrace report \(path)' makes it"
+                )
+            }
         }
     }
 }
@@ -140,7 +159,7 @@ struct ReportCommand: ParsableCommand {
             } catch {
                 fail("\(error)", code: 2)
             }
-            try ReportFiles.write(results, to: path)
+            ReportFiles.write(results, to: path)
             print(json ? try JSONReport(results).text() : SummaryReport(results).text)
         }
     }

@@ -117,7 +117,7 @@ import Viewer
         if let pid { rendition += ",\"pid\":\(pid)" }
         if let error { rendition += ",\"lastError\":\"\(error)\"" }
         let text = """
-            {"version":"1","streams":[],"ladders":[{"source":"live/cam","mode":"per-rendition",
+            {"version":"1","streams":[],"usage":[],"refused":{},"leftOutMessages":0,"ladders":[{"source":"live/cam","mode":"per-rendition",
             "renditions":[{\(rendition)}]}]}
             """
         return try JSONDecoder().decode(ServerStatus.self, from: Data(text.utf8))

@@ -46,7 +46,8 @@ enum ScenarioSpec {
         .standard(
             "out_chunk_size", .quantity(.byteCount, allowsZero: false), "4096B",
             "RTMP chunk size the server sends with."),
-        .optional("url", .text(.url(["rtmp", "rtmps"])),
+        .optional(
+            "url", .text(.url(["rtmp", "rtmps"])),
             "rtmp://host:port/app (or rtmps://) of an external server."),
         .optional(
             "http_url", .text(.url(["http", "https"])), "Base URL of HTTP-FLV, external only."),

@@ -64,6 +64,13 @@ struct ResultsAssembly {
 
     /// Writes every file except the directory's final name; returns the summary.
     func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
+        let results = results
+        try write(results, to: writer)
+        return results.summary
+    }
+
+    /// The verdict and what the files will say, without any file.
+    var results: RunResults {
         let groups = RenditionGroup.all(of: self)
         let encoded = encodedFrames
         let http = httpRenditions
@@ -120,19 +127,33 @@ struct ResultsAssembly {
             + frameOrderNote(frames) + negativeDelayNote(groups, probed)
             + adaptiveFrameNotes(probed) + playlistNotes
         decide(&summary, &manifest)
+        var results = RunResults(manifest: manifest, summary: summary)
+        results.renditions = renditions
+        results.viewers = viewers
+        results.delay =
+            delayRows(groups) + hopDelayRows(groups, encoded) + adaptiveDelayRows(probed)
+        results.processes = accounting?.rows ?? []
+        results.wire = wire.series
+        results.probeFrames = probeFrameRows(frames)
+        results.segments = segmentRows
+        results.edges = edgeRows
+        return results
+    }
+
+    /// Writes `results`, the verdict first.
+    func write(_ results: RunResults, to writer: ResultsWriter) throws(ResultsError) {
         try writer.write(
-            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
-        try writer.write(renditions)
-        try writer.write(viewers)
-        try writer.write(
-            delayRows(groups) + hopDelayRows(groups, encoded) + adaptiveDelayRows(probed))
-        try writer.write(accounting?.rows ?? [])
-        try writer.write(wire.series)
-        try writer.write(probeFrameRows(frames))
-        if !hls.isEmpty { try writer.write(segmentRows) }
-        if !edges.isEmpty { try writer.write(edgeRows) }
+            manifest: results.manifest, summary: results.summary,
+            resolvedScenario: scenario.canonicalYAML)
+        try writer.write(results.renditions)
+        try writer.write(results.viewers)
+        try writer.write(results.delay)
+        try writer.write(results.processes)
+        try writer.write(results.wire)
+        try writer.write(results.probeFrames)
+        if !hls.isEmpty { try writer.write(results.segments) }
+        if !edges.isEmpty { try writer.write(results.edges) }
         tidy(writer.partialPath)
-        return summary
     }
 
     /// Writes what is known in mid-run: fewer files, and of each what the children's intervals hold.

@@ -143,6 +143,10 @@ extension Plan {
         }
     }
 
+    /// The run's own publishers begin as its viewers do: the first playlist may take a long segment,
+    /// ms.
+    private static let playlistPatience = 30_000.0
+
     /// How an adaptive viewer plays; nil for one that does not adapt.
     func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
         guard let adaptive = adaptive[viewer.group] else { return nil }
@@ -158,6 +162,7 @@ extension Plan {
         spec.usesParts = adaptive.usesParts
         spec.abandons = adaptive.abandons
         spec.isProbe = viewer.isProbe
+        spec.patienceMilliseconds = Self.playlistPatience
         spec.link = socketPlace(viewer.link)
         spec.localAddress = packetAddress(ofViewer: viewer.index)?.description
         return spec

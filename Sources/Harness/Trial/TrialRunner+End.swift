@@ -38,11 +38,11 @@ extension TrialRunner {
     /// files go.
     /// - Throws: `error` where it cannot go there either.
     func rescue(
-        _ assembly: ResultsAssembly, after error: ResultsError
-    ) throws(ResultsError) -> (path: String, summary: Summary) {
+        _ assembly: ResultsAssembly, _ results: RunResults, after error: ResultsError
+    ) throws(ResultsError) -> String {
         let files = FileManager.default
-        var assembly = assembly
-        assembly.notes.append("the results are not where they were meant to be: \(error)")
+        var results = results
+        results.summary.notes.append("the results are not where they were meant to be: \(error)")
         guard
             let other = try? ResultsWriter(
                 parent: NSTemporaryDirectory() + "millrace-results", runID: writer.runID)
@@ -53,13 +53,13 @@ extension TrialRunner {
             try? files.copyItem(
                 atPath: "\(writer.partialPath)/\(name)", toPath: "\(other.partialPath)/\(name)")
         }
-        guard let summary = try? assembly.write(to: other), (try? other.commit()) != nil else {
+        guard (try? assembly.write(results, to: other)) != nil, (try? other.commit()) != nil else {
             try? files.removeItem(atPath: other.partialPath)
             throw error
         }
         try? files.removeItem(atPath: writer.partialPath)
         progress.say("\(error) The results are in \(other.finalPath) instead")
-        return (other.finalPath, summary)
+        return other.finalPath
     }
 
     private static func lostReport(_ name: String, _ failure: String?) -> String {

@@ -32,7 +32,9 @@ extension TrialRunner {
         let handle = try RoleHandle<ProbeRole>(
             name: "recorder-0", logDirectory: writer.partialPath,
             cpus: scenario.cpus.probes ?? scenario.cpus.viewers,
-            config: .init(specs: specs, congestionControl: congestionControl, links: [], trust: endpoints.trust))
+            config: .init(
+                specs: specs, congestionControl: congestionControl, links: [],
+                trust: endpoints.trust))
         recorder = handle
         _ = try await handle.waitUntilReady()
     }

@@ -57,6 +57,8 @@ public actor TrialRunner {
     /// The packet shell, and the namespace of the viewers behind it.
     var links: RoleHandle<LinkRole>?
     var linkNamespace: Int32?
+    /// Everything that was seen, once the run is over.
+    private var measured: ResultsAssembly?
 
     public init(_ scenario: Scenario, options: Options) throws(ResultsError) {
         self.scenario = scenario
@@ -84,6 +86,14 @@ public actor TrialRunner {
     /// - Returns: the directory's path and what it says.
     /// - Throws: `ResultsError` where it cannot be written; anything else is in the summary.
     public func run() async throws(ResultsError) -> (path: String, summary: Summary) {
+        let results = try await measure()
+        return (try save(results), results.summary)
+    }
+
+    /// Runs to the end. The verdict and the figures are there whatever the disk says; `save` writes
+    /// them.
+    /// - Throws: `ResultsError` where nothing can be written before the run begins.
+    public func measure() async throws(ResultsError) -> RunResults {
         try writeInterim()
         var assembly: ResultsAssembly
         do {
@@ -95,12 +105,24 @@ public actor TrialRunner {
             early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
             assembly = await collect()
         }
+        measured = assembly
+        var results = assembly.results
+        // Where it is meant to be.
+        results.path = writer.finalPath
+        return results
+    }
+
+    /// Writes what was measured, here or, where there is no room, among temporary files.
+    /// - Returns: the directory's path.
+    /// - Throws: `ResultsError` where it goes nowhere.
+    public func save(_ results: RunResults) throws(ResultsError) -> String {
+        guard let measured else { return writer.partialPath }
         do throws(ResultsError) {
-            let summary = try assembly.write(to: writer)
+            try measured.write(results, to: writer)
             try writer.commit()
-            return (writer.finalPath, summary)
+            return writer.finalPath
         } catch {
-            return try rescue(assembly, after: error)
+            return try rescue(measured, results, after: error)
         }
     }
 

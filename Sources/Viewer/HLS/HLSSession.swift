@@ -344,6 +344,12 @@ struct HLSSession {
         case 200..<300: movesInVain[slot.rawValue] = 0
         case 400..<500:
             counts.refused += 1
+            if response.status == 404, request.purpose == .entry,
+                time + 1000 < spec.patienceMilliseconds
+            {
+                waiting[slot.rawValue] = (request, time + 1000)
+                return
+            }
             return refused(
                 request, "the server answers \(response.statusText)",
                 retryAfter: response.retryAfter, at: time)

@@ -37,6 +37,10 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var rendition: String?
     /// Whether downloads may be given up for a lower rung.
     public var abandons = true
+    /// For so long from its join on a viewer asks again where its first playlist is not there (404),
+    /// ms; 0 = it gives up at once, as hls.js does. A stream that begins with the viewers has no
+    /// playlist before its first segment is whole.
+    public var patienceMilliseconds = 0.0
     /// Reads the frame stamps of what it fetches.
     public var isProbe = false
 

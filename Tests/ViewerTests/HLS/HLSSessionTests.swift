@@ -296,6 +296,16 @@ import Testing
         }
         soon.play(&patient, until: 600_000)
         #expect(soon.ended?.reason == nil && patient.counts.refused == 3)
+        // So is what the viewer itself has the patience for.
+        for (patience, refusals) in [(30_000.0, 3), (2000, 2)] {
+            var waiting = try Self.session { $0.patienceMilliseconds = patience }
+            var late = Self.vodOrigin(2)
+            let inner = late.answer
+            late.answer = { $1 < 2500 ? .init(status: 404) : inner($0, $1) }
+            late.play(&waiting, until: 600_000)
+            #expect(waiting.counts.refused == refusals)
+            #expect((late.ended?.reason == nil) == (patience > 2500))
+        }
     }
 
     @Test func refusesNonsense() throws {
