@@ -37,13 +37,15 @@ final class HTTPResourceMap {
         guard bodies[server + path] != hash else { return }
         if bodies.count >= 4_096 { bodies = [:] }
         bodies[server + path] = hash
-        guard let playlist = try? HLSPlaylist.parse(String(decoding: body, as: UTF8.self)) else {
-            return
-        }
+        // A line that breaks a rule hides none of the others, for players play it.
+        guard let playlist = try? HLSPlaylist.read(String(decoding: body, as: UTF8.self)).playlist
+        else { return }
         keep(path, Place(rendition: path, kind: .playlist), server)
         guard case .media(let media) = playlist else { return }
         func add(_ uri: String, _ kind: HTTPResourceKind, _ duration: Double = 0) {
-            let resolved = URIReference.resolve(uri, against: "http://\(server)\(path)")
+            // Clients send what may stand in a URI, however the playlist writes it.
+            let resolved = URIReference.percentEncoded(
+                URIReference.resolve(uri, against: "http://\(server)\(path)"))
             guard let target = Self.target(of: resolved) else { return }
             keep(target, Place(rendition: path, kind: kind), server, duration)
         }

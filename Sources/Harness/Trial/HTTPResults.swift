@@ -42,7 +42,7 @@ struct HTTPRendition {
         }
     }
 
-    /// nginx-rtmp's multivariant playlist has the stream's name before its ending, others a folder.
+    /// Playlists of nginx-rtmp and SRS have the stream's name before their ending, others a folder.
     private static func name(_ folder: String) -> String {
         folder.hasSuffix(".m3u8") ? String(folder.dropLast(5)) : folder
     }
@@ -59,7 +59,9 @@ struct HTTPRendition {
             let folders = row.rendition.split(separator: "/").map(String.init)
             var name = (stream: "", rendition: HTTPTrafficRow.unattributed)
             if row.rendition != HTTPTrafficRow.unattributed {
-                if let publisher = folders.lazy.compactMap({ keys[$0] }).first {
+                if let publisher = folders.lazy.compactMap({ keys[$0] ?? keys[Self.name($0)] })
+                    .first
+                {
                     name = (publisher.stream, publisher.rendition)
                 } else if let stream = folders.map(Self.name).first(where: streams.contains) {
                     name = (stream, "all")

@@ -136,7 +136,7 @@ struct ResultsAssembly {
         results.wire = wire.series
         results.probeFrames = probeFrameRows(frames)
         results.segments = segmentRows
-        results.edges = edgeRows
+        results.edges = edges.isEmpty ? [] : edgeRows
         return results
     }
 

@@ -70,7 +70,7 @@ extension ResultsAssembly {
                 ? "\(sum(\.missingSegments)) times HLS viewers found a segment that no rendition has (EXT-X-GAP); they passed over \(text) s of media (viewers.csv, missing_s)"
                 : nil,
             sum(\.olderCopies) > 0
-                ? "\(sum(\.olderCopies)) playlists were older than the one before and were kept out; several servers behind one name, or a cache, answer so"
+                ? "\(sum(\.olderCopies)) playlists were older than the one before and were kept out; several servers behind one name, a cache, and streams that begin anew answer so"
                 : nil,
             sum(\.badLines) > 0
                 ? "\(sum(\.badLines)) lines of playlists break RFC 8216 and were passed over; millrace validate-hls names them"

@@ -21,11 +21,22 @@ struct HLSRung {
     /// The EXT-X-MAP that the player has.
     var initialization: MediaPlaylist.InitializationSection?
 
-    /// The last folder of the path, or the file's name where there is none.
+    /// What the playlist's path calls the rendition: the file where it has a name of its own
+    /// (`live/cam_720p.m3u8` of SRS and nginx-rtmp), else its folder (`cam_720p/index.m3u8`).
     var name: String {
         let path = url.path.split(separator: "/")
-        return String(path.dropLast().last ?? path.last ?? "")
+        guard let file = path.last else { return "" }
+        let stem = file.prefix { $0 != "." }
+        guard Self.commonNames.contains(stem.lowercased()), let folder = path.dropLast().last
+        else { return String(stem.isEmpty ? file : stem) }
+        return String(folder)
     }
+
+    /// Files that every rendition has, each in a folder of its own.
+    private static let commonNames: Set<String> = [
+        "index", "playlist", "chunklist", "media", "prog_index", "mono", "stream", "live", "main",
+        "video", "master", "manifest", "out", "output", "rendition",
+    ]
 
     /// How long after the start of the last load the next may start at the earliest
     /// (RFC 8216bis, 6.3.4), ms.
@@ -36,7 +47,7 @@ struct HLSRung {
 
     /// The rungs that a player may use, ascending.
     ///
-    /// A variant whose BANDWIDTH is 0 or missing can be played; its rate is just not known.
+    /// A variant whose BANDWIDTH is missing, 0 or (of SRS) 1 can be played; its rate is just not known.
     /// - Parameters:
     ///   - base: URL of the playlist.
     ///   - maximumHeight: taller ones are left out, the lowest stays.
@@ -47,7 +58,7 @@ struct HLSRung {
             guard let url = try? base.resolving(variant.uri) else { return nil }
             let bits = variant.averageBandwidth ?? variant.bandwidth
             return HLSRung(
-                url: url, bitrate: max(1, Double(bits) / 1000), isBitrateKnown: bits > 0,
+                url: url, bitrate: max(1, Double(bits) / 1000), isBitrateKnown: bits >= 1000,
                 height: variant.resolution?.height ?? 0)
         }
         rungs.sort {

@@ -33,7 +33,7 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var maximumLatencyRatio = 3.0
     /// Whether parts are played where the server offers them.
     public var usesParts = true
-    /// Of a fixed viewer, the folder of its rendition's playlist; nil = by the algorithm's number.
+    /// Of a fixed viewer, what its rendition's playlist is called; nil = by the algorithm's number.
     public var rendition: String?
     /// Whether downloads may be given up for a lower rung.
     public var abandons = true
@@ -234,7 +234,7 @@ public struct HLSViewerReport: Codable, Sendable {
     public var isLive = false
     /// kbit/s of each rung that the player used, ascending.
     public var bitrates: [Double] = []
-    /// Of those rungs' media playlists, the last folder of the path: usually the rendition's name.
+    /// Of those rungs' media playlists, what the path calls the rendition.
     public var rungNames: [String] = []
     /// Of those rungs, body bytes of segments and parts that it asked for within the steady window
     /// and read whole; empty = none.
