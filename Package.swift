@@ -48,6 +48,7 @@ let package = Package(
         .library(name: "Capture", targets: ["Capture"]),
         .library(name: "Netem", targets: ["Netem"]),
         .library(name: "HLS", targets: ["HLS"]),
+        .library(name: "HTTPWire", targets: ["HTTPWire"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -98,7 +99,7 @@ let package = Package(
         module(
             "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
             tests: [
-                nioHTTP1, "Server", "Publisher", "Media", "SimulationKernel",
+                nioHTTP1, "Server", "Publisher", "Media", "SimulationKernel", "CZlib",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(

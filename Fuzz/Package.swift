@@ -20,6 +20,7 @@ let package = Package(
                 .product(name: "Capture", package: "millrace"),
                 .product(name: "Netem", package: "millrace"),
                 .product(name: "HLS", package: "millrace"),
+                .product(name: "HTTPWire", package: "millrace"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

@@ -142,10 +142,11 @@ public enum URIReference {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// A stranger's text for a message: controls become '\u{…}', and at most 200 characters.
-    public static func printable(_ text: some StringProtocol) -> String {
+    /// A stranger's text for a message: controls become '\u{…}', and what goes beyond `limit`
+    /// characters is left out.
+    public static func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
         var result = ""
-        for scalar in text.unicodeScalars.prefix(200) {
+        for scalar in text.unicodeScalars.prefix(limit) {
             let isControl =
                 scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
                 || (0x202A...0x202E).contains(scalar.value)
@@ -156,7 +157,7 @@ public enum URIReference {
                 result.unicodeScalars.append(scalar)
             }
         }
-        return text.unicodeScalars.count > 200 ? result + "…" : result
+        return text.unicodeScalars.count > limit ? result + "…" : result
     }
 }
 

@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Why viewers failed, so that a thousand of them make a few lines.
 public enum FailureReasons {
     /// Reasons told apart; the rest is summed up.
@@ -6,7 +8,10 @@ public enum FailureReasons {
     /// Each reason with its count, the most frequent first.
     public static func ranked(_ reasons: [String]) -> [(reason: String, count: Int)] {
         var counts: [String: Int] = [:]
-        for reason in reasons { counts[reason, default: 0] += 1 }
+        // Servers' own words are in them: what they hold does not act on a terminal.
+        for reason in reasons {
+            counts[URIReference.printable(reason, limit: 1000), default: 0] += 1
+        }
         let ranked = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
             .map { (reason: $0.key, count: $0.value) }
         guard ranked.count > limit else { return ranked }

@@ -2,6 +2,7 @@ import CFuzzer
 import Capture
 import Glibc
 import HLS
+import HTTPWire
 import Media
 import Netem
 
@@ -17,6 +18,7 @@ private let targets: [String: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int
     "packet": { data, size in run(data, size, CaptureFuzz.fuzzPackets) },
     "pcap": { data, size in run(data, size, CaptureFuzz.fuzzPcap) },
     "trace": { data, size in run(data, size, NetemFuzz.fuzzTrace) },
+    "http": { data, size in run(data, size, HTTPFuzz.fuzzHTTP) },
     "playlist": { data, size in run(data, size, HLSFuzz.fuzzPlaylist) },
     "session": { data, size in run(data, size, RTMPFuzz.session) },
     "segmenter": { data, size in run(data, size, HLSFuzz.fuzzSegmenter) },

@@ -19,34 +19,30 @@ public struct Player: Sendable {
     enum Phase: Hashable, Sendable { case idle, startup, playing, stalled, seeking, ended }
 
     /// Stalls shorter than this are rounding (ms).
-    private static let tolerance = 1e-6
+    static let tolerance = 1e-6
 
     /// Shared by players that are set alike.
-    private let settings: PlayerSettings
-    public private(set) var account = QoEAccount()
-    public private(set) var state: PlayerState
+    let settings: PlayerSettings
+    public internal(set) var account = QoEAccount()
+    public internal(set) var state: PlayerState
     /// Segment requests decided.
     public private(set) var decisions = 0
-    private(set) var phase = Phase.idle
+    var phase = Phase.idle
     private var algorithm: any ABRAlgorithm
     private var estimator: any ThroughputEstimator
-    private var clock: Double
+    var clock: Double
     /// Of the first buffered segment (ms).
-    private var playedOfFirst = 0.0
-    private var bufferedRungs = RungQueue()
-    /// Media that buffered segments lack (ms), by their place among all that were ever buffered.
-    private var shortfalls: [Int: Double] = [:]
-    /// Segments that have left `bufferedRungs`.
-    private var passedSegments = 0
+    var playedOfFirst = 0.0
+    var buffered = BufferedSegments()
     /// Media of the requested segment that is playable (ms); NaN while nothing is requested.
-    private var received = Double.nan
+    var received = Double.nan
     /// Rung that waits for its request; negative is none.
     private var pending: Int32 = -1
     private var waitingSince = 0.0
     private var waitsForRoom = false
-    private var isFinished = false
+    var isFinished = false
     /// Media time of the playhead (ms).
-    public private(set) var playhead = 0.0
+    public internal(set) var playhead = 0.0
     /// Session time at which media time 0 was at the encoder (ms); live only.
     public private(set) var epoch = 0.0
     private var latestAvailable = 0
@@ -219,8 +215,8 @@ public struct Player: Sendable {
     public mutating func missing(at time: Double) -> Action {
         precondition(!received.isNaN, "no segment was requested")
         advance(to: time)
-        if received == 0 { bufferedRungs.append(max(0, state.lastRung)) }
-        shortfalls[passedSegments + bufferedRungs.count - 1] = title.segmentDuration - received
+        if received == 0 { buffered.append(max(0, state.lastRung)) }
+        buffered.markLast(lacking: title.segmentDuration - received)
         received = .nan
         state.segment += 1
         // What is missing at the playhead is passed at once: nothing is buffered before it.
@@ -318,128 +314,12 @@ public struct Player: Sendable {
         pending = -1
         waitsForRoom = false
         isFinished = false
-        passedSegments += bufferedRungs.count
-        bufferedRungs.removeAll()
-        shortfalls.removeAll()
+        buffered.removeAll()
         playedOfFirst = 0
         state.bufferLevel = 0
         state.segment = segment
         state.lastRung = -1
         playhead = Double(segment) * title.segmentDuration
         if phase != .startup { phase = .stalled }
-    }
-
-    // MARK: Time
-
-    private var isWaitingForMedia: Bool {
-        phase == .startup || phase == .stalled || phase == .seeking
-    }
-
-    private mutating func append(_ media: Double) {
-        guard media > 0, !received.isNaN else { return }
-        if received == 0 { bufferedRungs.append(state.lastRung) }
-        received += media
-        state.bufferLevel += media
-        if isWaitingForMedia, state.bufferLevel >= settings.startBuffer - Self.tolerance {
-            phase = .playing
-        }
-        setRate()
-    }
-
-    private mutating func setRate() {
-        guard let live = settings.configuration.live else { return }
-        state.playbackRate = live.catchUp.rate(
-            latency: state.liveLatency, target: live.targetLatency, buffer: state.bufferLevel)
-    }
-
-    /// Plays up to `time`.
-    private mutating func advance(to time: Double) {
-        let elapsed = time - clock
-        assert(elapsed >= -Self.tolerance, "time went back by \(-elapsed) ms")
-        guard elapsed > 0 else { return }
-        clock = time
-        switch phase {
-        case .startup: account.startup += elapsed
-        case .stalled:
-            account.stalled += elapsed
-            state.recentStall += elapsed
-        case .idle, .seeking, .ended: account.idle += elapsed
-        case .playing: play(elapsed)
-        }
-        if state.isLive {
-            state.liveLatency = time - epoch - playhead
-            setRate()
-        }
-    }
-
-    private mutating func play(_ elapsed: Double) {
-        let rate = state.playbackRate
-        let media = elapsed * rate
-        let lacking = elapsed - state.bufferLevel / rate
-        guard lacking > Self.tolerance else {
-            consume(min(media, state.bufferLevel), in: elapsed)
-            return
-        }
-        let time = elapsed - lacking
-        consume(state.bufferLevel, in: time)
-        state.bufferLevel = 0
-        if isFinished {
-            phase = .ended
-            account.idle += lacking
-        } else {
-            phase = .stalled
-            account.stalls += 1
-            account.stalled += lacking
-            state.recentStall += lacking
-        }
-    }
-
-    /// Segments at the head of the buffer of which nothing, or nothing more, is there.
-    private mutating func passGaps() {
-        while !shortfalls.isEmpty, bufferedRungs.count > 0,
-            let lacking = shortfalls[passedSegments],
-            playedOfFirst >= title.segmentDuration - lacking - Self.tolerance
-        {
-            shortfalls[passedSegments] = nil
-            account.missing += lacking
-            playhead += lacking
-            leaveFirst()
-        }
-    }
-
-    private mutating func leaveFirst() {
-        bufferedRungs.removeFirst()
-        passedSegments += 1
-        playedOfFirst = 0
-    }
-
-    private mutating func consume(_ media: Double, in time: Double) {
-        let before = state.liveLatency
-        var left = media
-        let duration = title.segmentDuration
-        if !shortfalls.isEmpty { passGaps() }
-        while left > 0, let rung = bufferedRungs.first {
-            if playedOfFirst == 0 {
-                account.began(
-                    rung, of: title, latency: before, rate: state.playbackRate,
-                    isLive: state.isLive)
-            }
-            let lacking = shortfalls.isEmpty ? 0 : shortfalls[passedSegments] ?? 0
-            let rest = duration - lacking - playedOfFirst
-            if left >= rest - Self.tolerance {
-                playedOfFirst += rest
-                left -= rest
-                if lacking > 0 { passGaps() } else { leaveFirst() }
-            } else {
-                playedOfFirst += left
-                left = 0
-            }
-            if !shortfalls.isEmpty { passGaps() }
-        }
-        state.bufferLevel = max(0, state.bufferLevel - media)
-        playhead += media
-        account.played(
-            time, latencyBefore: before, latencyAfter: before + time - media,
-            rate: state.playbackRate)
     }
 }

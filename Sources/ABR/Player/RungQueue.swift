@@ -28,3 +28,37 @@ struct RungQueue: Sendable {
         count = 0
     }
 }
+
+/// The buffered segments as a player has them, those included of which something is missing.
+struct BufferedSegments: Sendable {
+    private var rungs = RungQueue()
+    /// Media that segments lack (ms), by their place among all that were ever buffered; mostly empty.
+    private var shortfalls: [Int: Double] = [:]
+    private var passed = 0
+
+    @inline(__always) var first: Int? { rungs.first }
+    var hasGaps: Bool { !shortfalls.isEmpty }
+
+    /// Media that the first segment lacks (ms).
+    @inline(__always) var lackingOfFirst: Double {
+        shortfalls.isEmpty ? 0 : shortfalls[passed] ?? 0
+    }
+
+    mutating func append(_ rung: Int) { rungs.append(rung) }
+
+    /// The segment appended last lacks so much (ms).
+    mutating func markLast(lacking: Double) { shortfalls[passed + rungs.count - 1] = lacking }
+
+    @inline(__always)
+    mutating func removeFirst() {
+        if !shortfalls.isEmpty { shortfalls[passed] = nil }
+        rungs.removeFirst()
+        passed += 1
+    }
+
+    mutating func removeAll() {
+        passed += rungs.count
+        rungs.removeAll()
+        shortfalls.removeAll()
+    }
+}

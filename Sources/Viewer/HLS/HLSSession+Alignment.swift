@@ -34,7 +34,11 @@ extension HLSSession {
     mutating func align(
         _ playlist: MediaPlaylist, rung: Int, old: MediaPlaylist?, duration: Double
     ) {
-        guard isLive, !playlist.segments.isEmpty else { return }
+        guard isLive, !playlist.segments.isEmpty else {
+            // Renditions of a title begin together, whatever their numbers.
+            if !isLive, old == nil { rungs[rung].firstSequence = playlist.firstListedSequence }
+            return
+        }
         defer { anchored(playlist, rung: rung, duration: duration) }
         let goesOn =
             old.map {
@@ -61,7 +65,7 @@ extension HLSSession {
     private mutating func anchored(_ playlist: MediaPlaylist, rung: Int, duration: Double) {
         alignedRung = rung
         guard let (place, date) = playlist.date(nearest: .infinity) else { return }
-        anchor = Anchor(segment: firstListed(playlist, rung: rung) + place, date: date)
+        anchor = Anchor(segment: firstListed(playlist, rung: rung) &+ place, date: date)
     }
 }
 

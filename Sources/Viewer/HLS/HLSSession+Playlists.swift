@@ -204,7 +204,7 @@ extension HLSSession {
 
     /// The newest segment that can be requested, if only by its first parts.
     func newestSegment(_ playlist: MediaPlaylist, rung: Int) -> Int {
-        let whole = firstListed(playlist, rung: rung) + playlist.segments.count - 1
+        let whole = firstListed(playlist, rung: rung) &+ playlist.segments.count &- 1
         let hasParts = usesParts(playlist) && !(playlist.partialSegment?.parts.isEmpty ?? true)
         return hasParts ? whole + 1 : whole
     }
@@ -216,14 +216,14 @@ extension HLSSession {
         let count = playlist.segments.count
         let first = firstListed(playlist, rung: rung)
         let parts = playlist.partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
-        let latest = time - duration * Double(first + count) - parts * 1000
+        let latest = time - duration * Double(first &+ count) - parts * 1000
         guard
             let dated = playlist.segments.lastIndex(where: { $0.programDateTime != nil }),
             let date = playlist.segments[dated].programDateTime
         else { return latest }
         let shown = Double(date.millisecondsSince1970) - joinedAt
         // What is listed has been made, whatever the server's clock says.
-        return min(shown - duration * Double(first + dated), latest)
+        return min(shown - duration * Double(first &+ dated), latest)
     }
 
     /// News of a live playlist after the first.

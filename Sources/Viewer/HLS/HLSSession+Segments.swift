@@ -17,7 +17,7 @@ struct PartialSegment {
 extension HLSSession {
     func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
         guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
-        let place = segment - firstListed(playlist, rung: rung)
+        let place = segment &- firstListed(playlist, rung: rung)
         if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
         return playlist.partialSegment?.map
     }
@@ -30,7 +30,7 @@ extension HLSSession {
         else { return }
         follow(rung)
         guard let playlist = rungs[rung].playlist else { return reload(at: time) }
-        let place = segment - firstListed(playlist, rung: rung)
+        let place = segment &- firstListed(playlist, rung: rung)
         guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         let isCurrent = place == playlist.segments.count
@@ -144,7 +144,7 @@ extension HLSSession {
         partial.media += duration
         nextPart += 1
         guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
-        let place = segment - firstListed(playlist, rung: rung)
+        let place = segment &- firstListed(playlist, rung: rung)
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         // The last part's media is what the player lacks of the segment.
         if whole.map({ partial.media < $0.duration * 1000 - Self.partTolerance }) ?? true {

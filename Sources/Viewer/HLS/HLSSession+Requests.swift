@@ -1,0 +1,199 @@
+import ABR
+import HLS
+import HTTPWire
+
+/// Requests of a session: how they go out, what answers and failures lead to.
+extension HLSSession {
+    mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
+        let slot = request.slot.rawValue
+        var request = request
+        request.url = atPresentEdge(request.url)
+        precondition(inFlight[slot] == nil, "a slot carries one request")
+        inFlight[slot] = request
+        startedAt[slot] = time
+        hasFirstByte[slot] = false
+        if isRetry { counts.retries += 1 } else { retries[slot] = 0 }
+        switch request.purpose {
+        case .entry: counts.playlists += 1
+        case .playlist(let rung, let isBlocking):
+            counts.playlists += 1
+            noteReload(rung, isBlocking, isRetry: isRetry, at: time)
+        case .initialization: counts.initializations += 1
+        case .segment: counts.segments += 1
+        case .part: counts.parts += 1
+        }
+        if request.purpose == .segment, player?.checksAbandonment ?? false {
+            nextJudgement = time + Self.abandonInterval
+        }
+        // A segment's time counts from here: playlists fetched for it before are no part of it.
+        if request.purpose.isMedia, !isRetry, nextPart == 0 { requestedAt = time }
+        commands.append(.fetch(request))
+    }
+
+    mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
+        let interval = rungs[rung].reloadInterval
+        if isBlocking {
+            counts.blocked += 1
+        } else if !isRetry, !isLoadingWhole, interval > 0, rungs[rung].loadStarted > -.infinity {
+            let share = (time - rungs[rung].loadStarted) / interval
+            counts.tightestReload = min(counts.tightestReload ?? share, share)
+        }
+        rungs[rung].loadStarted = time
+    }
+
+    mutating func redirected() { counts.redirects += 1 }
+
+    /// The answer's first byte is there.
+    mutating func responded(_ slot: HLSRequest.Slot, at time: Double) {
+        hasFirstByte[slot.rawValue] = true
+    }
+
+    /// So much of the answer's body has arrived.
+    /// - Parameter total: of the whole body, where it is known.
+    mutating func progress(
+        _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+    ) {
+        guard slot == .media, time >= nextJudgement else { return }
+        nextJudgement = .infinity
+        guard let request = inFlight[slot.rawValue], request.purpose == .segment,
+            let (segment, rung) = wanted, player?.checksAbandonment ?? false
+        else { return }
+        let started = startedAt[slot.rawValue]
+        // Rounded, for the moment itself counts as passed.
+        let passed = ((time - started) / Self.abandonInterval + 1e-3).rounded(.down)
+        let later = started + (passed + 1) * Self.abandonInterval
+        guard let total else {
+            nextJudgement = later
+            return
+        }
+        let progress = DownloadProgress(
+            segment: segment, rung: rung, size: Double(total) * 8,
+            downloaded: Double(received) * 8, elapsed: time - started,
+            timeToFirstByte: firstByte - started)
+        guard let lower = player?.progress(progress, at: time) else {
+            nextJudgement = later
+            return
+        }
+        counts.abandoned += 1
+        counts.wastedBytes += received
+        record(
+            rung, firstByte: firstByte, transfer: time - firstByte, bytes: received, size: total,
+            abandonedFor: lower)
+        inFlight[slot.rawValue] = nil
+        wanted = nil
+        commands.append(.cancel(slot))
+        act(player?.abandoned(progress, for: lower, at: time), at: time)
+    }
+
+    /// When `progress` is worth calling next; infinity where it is not.
+    var judgement: Double { nextJudgement }
+
+    mutating func finished(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
+        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
+        inFlight[slot.rawValue] = nil
+        nextJudgement = slot == .media ? .infinity : nextJudgement
+        switch response.status {
+        case 200..<300: movesInVain[slot.rawValue] = 0
+        case 400..<500:
+            counts.refused += 1
+            if response.status == 404, request.purpose == .entry,
+                time + 1000 < spec.patienceMilliseconds
+            {
+                waiting[slot.rawValue] = (request, time + 1000)
+                return
+            }
+            return refused(
+                request, "the server answers \(response.statusText)",
+                retryAfter: response.retryAfter, at: time)
+        default:
+            counts.serverErrors += 1
+            return retry(
+                request, afterTimeout: false, "the server answers \(response.statusText)", at: time)
+        }
+        switch request.purpose {
+        case .entry, .playlist: receivePlaylist(request, response, at: time)
+        case .initialization:
+            initializationBytes = response.bytes
+            if let (_, rung) = wanted { rungs[rung].initialization = map(of: rung) }
+            advance(at: time)
+        case .segment:
+            failures = 0
+            headBytes = response.headBytes
+            complete(
+                bits: Double(response.bytes) * 8, transfer: time - response.firstByte,
+                firstByte: response.firstByte, bytes: response.bytes, at: time)
+        case .part(let duration):
+            failures = 0
+            receivePart(duration, response, at: time)
+        }
+    }
+
+    mutating func failed(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
+        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
+        inFlight[slot.rawValue] = nil
+        if slot == .media { nextJudgement = .infinity }
+        switch fault {
+        case .timeout:
+            counts.timeouts += 1
+            retry(request, afterTimeout: true, "the server does not answer", at: time)
+        case .broken(let reason):
+            counts.broken += 1
+            retry(request, afterTimeout: false, reason, at: time)
+        }
+    }
+
+    mutating func retry(
+        _ request: HLSRequest, afterTimeout: Bool, _ reason: String, at time: Double
+    ) {
+        let slot = request.slot.rawValue
+        let policy = HLSRetryPolicy.policy(for: request.purpose)
+        let most = afterTimeout ? policy.retriesAfterTimeout : policy.retriesAfterError
+        retries[slot] += 1
+        if movesOn(request, at: time) { return }
+        guard retries[slot] <= most else { return refused(request, reason, at: time) }
+        let delay = HLSRetryPolicy.delay(retries[slot], afterTimeout: afterTimeout)
+        waiting[slot] = (request, time + delay)
+    }
+
+    /// A request that is not tried again as it is.
+    mutating func refused(
+        _ request: HLSRequest, _ reason: String, retryAfter: Int? = nil, at time: Double
+    ) {
+        failures += 1
+        if let retryAfter, failures < Self.mostFailures {
+            // The server says that it is only too early (a stream that has just begun).
+            waiting[request.slot.rawValue] = (
+                request, time + 1000 * Double(min(max(retryAfter, 1), 10))
+            )
+            return
+        }
+        guard failures < Self.mostFailures, request.purpose != .entry else {
+            return end("\(reason) for \(request.url)", at: time)
+        }
+        switch request.purpose {
+        case .entry: break
+        case .playlist(let rung, _):
+            // Another rendition may still be there; this one is asked again no sooner than allowed.
+            rungs[rung].hasChanged = false
+            let media = HLSRequest.Slot.media.rawValue
+            // What is being fetched of it may still arrive.
+            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
+                waiting[media] == nil
+            {
+                reloadRung = rung - 1
+                askElsewhere(at: time)
+            }
+            reloadTimer = time + max(1000, rungs[rung].reloadInterval)
+        case .initialization, .segment, .part:
+            // The playlist may have moved on while the request was under way.
+            askElsewhere(at: time)
+        }
+    }
+
+    /// What is wanted cannot be had here. Parts that are there stay.
+    private mutating func askElsewhere(at time: Double) {
+        wanted = nil
+        keepsParts = isByParts
+        act(player?.failed(at: time), at: time)
+    }
+}
