@@ -25,6 +25,9 @@ public enum Clock {
     /// Lets the calling thread's timers come as exactly as the kernel can (the default is 50 us late).
     public static func sharpenTimers() { millrace_set_timer_slack(1) }
 
+    /// CPU time of this process, all threads.
+    public static func processCPUNanoseconds() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

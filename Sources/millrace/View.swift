@@ -182,6 +182,15 @@ struct View: AsyncParsableCommand {
         } else {
             print("received    no figures: ended before all viewers had joined")
         }
+        let received =
+            load.viewers.reduce(0) { $0 + $1.total.receivedBytes }
+            + probe.viewers.reduce(0) { $0 + $1.total.receivedBytes }
+        if let cost = ViewerCost.text(
+            received,
+            isSecure: url.lowercased().hasPrefix("rtmps") || url.lowercased().hasPrefix("https"))
+        {
+            print("cost        \(cost)")
+        }
         for viewer in probe.viewers { print(Self.line(viewer)) }
         let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
         for (reason, count) in FailureReasons.ranked(failures) {
@@ -208,6 +217,19 @@ struct View: AsyncParsableCommand {
         else { return head + frames + ", no delay measured" + stalls }
         return head + frames
             + ", delay p50 \(rounded(median)) p99 \(rounded(high)) max \(rounded(most)) ms" + stalls
+    }
+}
+
+/// What the viewers cost this machine, so that nobody takes their limit for the server's.
+enum ViewerCost {
+    /// - Parameter received: bytes of all viewers, heads included.
+    /// - Returns: nil where too little came to tell.
+    static func text(_ received: Int, isSecure: Bool) -> String? {
+        guard received > 1_000_000 else { return nil }
+        let seconds = Double(Clock.processCPUNanoseconds()) / 1e9
+        let each = seconds / (Double(received) * 8 / 1e9)
+        let way = isSecure ? ", decrypted by each viewer (TLS)" : ""
+        return "\(rounded(each)) CPU s of this process per gigabit received\(way)"
     }
 }
 

@@ -95,7 +95,9 @@ extension View {
             report.viewers += part.viewers
             report.windowLag.add(part.windowLag)
         }
-        let failures = HLSSummary(report, measured).print(algorithm: hls.algorithm)
+        let failures = HLSSummary(
+            report, measured, isSecure: url.lowercased().hasPrefix("https")
+        ).print(algorithm: hls.algorithm)
         if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
             fail(
                 "no viewer received any media: "
@@ -112,10 +114,12 @@ extension View {
 private struct HLSSummary {
     let report: HLSReport
     let window: SteadyWindow
+    let isSecure: Bool
 
-    init(_ report: HLSReport, _ window: SteadyWindow) {
+    init(_ report: HLSReport, _ window: SteadyWindow, isSecure: Bool) {
         self.report = report
         self.window = window
+        self.isSecure = isSecure
     }
 
     /// - Returns: how many viewers failed.
@@ -149,6 +153,8 @@ private struct HLSSummary {
             "requests",
             "\(sum(\.playlists)) playlists (\(sum(\.blocked)) held back), \(sum(\.segments)) segments, \(sum(\.parts)) parts; \(sum(\.refused)) refused, \(sum(\.serverErrors)) server errors, \(sum(\.timeouts)) time-outs, \(sum(\.broken)) broken, \(sum(\.abandoned)) given up"
         )
+        let received = viewers.reduce(0) { $0 + $1.receivedBytes }
+        if let cost = ViewerCost.text(received, isSecure: isSecure) { line("cost", cost) }
         printOddities(sum)
         if let tightest = counts.compactMap(\.tightestReload).min() {
             line("reloads", "tightest \(rounded(tightest)) of the interval that RFC 8216bis allows")
