@@ -2,7 +2,9 @@ import FoundationEssentials
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import RTMP
+import Sockets
 
 /// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, the same
 /// for Prometheus at `/metrics`, HLS below `/hls/`.
@@ -63,7 +65,10 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("HTTP: \(error)")
+        if case NIOSSLError.uncleanShutdown = error { return }
+        let isSecure = Outlet.isSecure(context)
+        logger.debug(
+            "HTTP: \(isSecure ? TLSError.explanation(ofAccepted: error) : "\(error)")")
         unsubscribe()
         context.close(promise: nil)
     }

@@ -1,6 +1,8 @@
 import Logging
 import NIOCore
+import NIOSSL
 import RTMP
+import Sockets
 
 /// One RTMP connection: handshake, session, then a publisher or a player.
 final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
@@ -85,7 +87,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close("\(error)")
+        guard Outlet.isSecure(context) else { return close("\(error)") }
+        // A peer that is gone without TLS's own good-bye is gone all the same.
+        if case NIOSSLError.uncleanShutdown = error { return }
+        close(TLSError.explanation(ofAccepted: error))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

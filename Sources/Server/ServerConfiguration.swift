@@ -1,3 +1,5 @@
+public import Sockets
+
 /// How the embedded stack ingests, relays and protects itself.
 public struct ServerConfiguration: Sendable, Codable, Hashable {
     /// What a second publisher of the same stream meets.
@@ -19,6 +21,12 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var rtmpPort = 1935
     /// nil = no HTTP-FLV and no status API.
     public var httpPort: Int? = 8080
+    /// nil = no RTMP over TLS; 0 = any free port.
+    public var rtmpsPort: Int?
+    /// nil = no HTTP over TLS; 0 = any free port.
+    public var httpsPort: Int?
+    /// Who the server is where it speaks TLS.
+    public var tls: TLSFiles?
     public var threads = 1
     public var takeover = TakeoverPolicy.reject
     public var earlyPlay = EarlyPlayPolicy.wait
@@ -65,6 +73,13 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         }
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
+        }
+        if tls == nil, rtmpsPort != nil || httpsPort != nil {
+            return
+                "rtmps and https need a certificate; give --tls-certificate and --tls-key beside the ports"
+        }
+        if tls != nil, rtmpsPort == nil, httpsPort == nil {
+            return "a certificate is given and nothing uses it; give --rtmps-port or --https-port"
         }
         return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
     }
