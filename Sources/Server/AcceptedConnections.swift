@@ -9,6 +9,7 @@ struct AcceptedConnections: Sendable {
     let hubs: [StreamHub]
     let directory: StreamDirectory
     let admissions: Admissions
+    let access: AccessPolicy
     let origin: HLSOrigin?
     let ladders: LadderController?
     /// nil where nothing speaks TLS.
@@ -19,6 +20,10 @@ struct AcceptedConnections: Sendable {
     func begin(_ channel: any Channel, of listener: ServerError.Listener) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             channel.setCloseOnExec()
+            guard access.admitsConnection(from: channel.remoteAddress?.ipAddress) else {
+                admissions.refuse(.addresses)
+                throw ChannelError.eof
+            }
             let place = try admissions.place(for: channel)
             if listener.isSecure, let identity {
                 try channel.pipeline.syncOperations.addHandler(identity.handler())
@@ -27,7 +32,7 @@ struct AcceptedConnections: Sendable {
             case .rtmp, .rtmps:
                 let handler = RTMPServerHandler(
                     hub: hub(of: channel), hubs: hubs, directory: directory,
-                    admissions: admissions, place: place, logger: logger)
+                    admissions: admissions, access: access, place: place, logger: logger)
                 try channel.pipeline.syncOperations.addHandler(handler)
             case .http, .https: try addHTTP(to: channel, place)
             }
@@ -37,10 +42,14 @@ struct AcceptedConnections: Sendable {
     private func addHTTP(to channel: any Channel, _ place: Admissions.Place) throws {
         let handler = FLVRequestHandler(
             hub: hub(of: channel), directory: directory, origin: origin,
-            admissions: admissions, place: place, logger: logger
+            admissions: admissions, access: access, place: place, logger: logger
         ) {
             let promise = channel.eventLoop.makePromise(of: ServerStatus.self)
             promise.completeWithTask { try await status() }
+            return promise.futureResult
+        } kick: { target in
+            let promise = channel.eventLoop.makePromise(of: Int.self)
+            promise.completeWithTask { try await kick(target) }
             return promise.futureResult
         }
         let decoder = ByteToMessageHandler(HTTPRequestDecoder())
@@ -49,6 +58,14 @@ struct AcceptedConnections: Sendable {
 
     private func hub(of channel: any Channel) -> StreamHub {
         hubs.first { $0.eventLoop === channel.eventLoop } ?? hubs[0]
+    }
+
+    /// Ends connections; returns how many.
+    func kick(_ target: KickTarget) async throws -> Int {
+        var count = 0
+        for hub in hubs { count += try await hub.eventLoop.submit { hub.kick(target) }.get() }
+        if count > 0 { logger.notice("kicked \(count): \(target.text.printable)") }
+        return count
     }
 
     func status() async throws -> ServerStatus {

@@ -35,7 +35,7 @@ public final class RelayServer: Sendable {
     /// Listens, and returns when peers may connect.
     ///
     /// - Throws: `ServerError` for a port that cannot be had, `LadderError` for a ladder that cannot
-    ///   be made, `HLSConfigurationError`, `TLSError` for a certificate or key that cannot be used.
+    ///   be made, `HLSConfigurationError`, `ServerConfigurationError` for files of keys, `TLSError` for a certificate or key that cannot be used.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
@@ -45,6 +45,13 @@ public final class RelayServer: Sendable {
         let directory = StreamDirectory(configuration, admissions: admissions)
         let ladders = try makeLadders(configuration, directory, logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let access: AccessPolicy
+        do {
+            access = try AccessPolicy(configuration, admissions: admissions, group: group)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
         let origin = configuration.hls.map {
             HLSOrigin($0, limits: configuration.limits, logger: logger)
         }
@@ -55,7 +62,8 @@ public final class RelayServer: Sendable {
         }
         for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
         let connections = AcceptedConnections(
-            hubs: hubs, directory: directory, admissions: admissions, origin: origin,
+            hubs: hubs, directory: directory, admissions: admissions, access: access,
+            origin: origin,
             ladders: ladders, identity: identity, logger: logger)
         do {
             let channels = try await listen(configuration, connections, on: group)
@@ -68,9 +76,13 @@ public final class RelayServer: Sendable {
         }
     }
 
-    /// Reads again what may change while the server serves: certificate and key. What cannot be
-    /// used is logged, and what was in use stays.
+    /// Whether `reload` reads anything.
+    public var canReload: Bool { connections.identity != nil || connections.access.canReload }
+
+    /// Reads again what may change while the server serves: certificate, key and files of stream
+    /// keys. What cannot be used is logged, and what was in use stays.
     public func reload() {
+        connections.access.reload(connections.logger)
         do {
             try connections.identity?.reload()
             if connections.identity != nil {
@@ -139,6 +151,7 @@ public final class RelayServer: Sendable {
         await ladders?.stop()
         for channel in channels { try? await channel.close() }
         for hub in hubs { try? await hub.eventLoop.submit { hub.shutDown() }.get() }
+        await connections.access.callBacks?.drain()
         try await group.shutdownGracefully()
     }
 }

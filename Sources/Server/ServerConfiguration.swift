@@ -32,7 +32,11 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var earlyPlay = EarlyPlayPolicy.wait
     /// Names that may be published: `name`, or `name:secret` where the publisher must also give
     /// `?key=secret`. Empty = any name.
+    ///
+    /// The name may have its application before it (`live/name`), and the secret may be hashed.
     public var streamKeys: [String] = []
+    /// Who may do what beyond that.
+    public var access = AccessConfiguration()
     /// Groups of pictures kept for joining players, 0…8; 0 = players wait for a key frame.
     public var gopCache = 1
     public var gopCacheByteLimit = 16 << 20
@@ -71,6 +75,7 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         for rule in streamKeys {
             if let problem = StreamKeys.problem(of: rule) { return problem }
         }
+        if let problem = access.problem { return problem }
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
         }

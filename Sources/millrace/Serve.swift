@@ -26,6 +26,12 @@ struct Serve: AsyncParsableCommand {
             play with      ffplay https://host:8443/live/demo.flv
             With a private authority:  millrace view --ca ca.pem rtmps://host:1936/live/demo
 
+            Keys           millrace serve --stream-key live/demo:SECRET --play-key demo:OTHER
+            publish with   ... rtmp://127.0.0.1/live/demo?key=SECRET
+            play with      ffplay 'http://127.0.0.1:8080/hls/live/demo/index.m3u8?key=OTHER'
+            from files     --stream-keys FILE, --play-keys FILE; kill -HUP reads them again
+            End a stream   curl -X POST 'http://127.0.0.1:8080/api/v1/kick?stream=live/demo'
+
             With --ladder, ffmpeg makes renditions of each published stream, and they are played as
             <stream>_<rendition>:
               millrace serve --ladder edge-ladder     (live/demo gives live/demo_720p … _240p)
@@ -60,11 +66,6 @@ struct Serve: AsyncParsableCommand {
     var queueLimit = 2048
     @Option(help: "Chunk size of what is sent, 128 to 16777215.")
     var chunkSize = 65536
-    @Option(
-        help:
-            "Accept only this stream: NAME, or NAME:SECRET for publishers that send ?key=SECRET. Repeatable."
-    )
-    var streamKey: [String] = []
     @Option(help: "A second publisher of a stream: reject it, or let it take over.")
     var takeover = ServerConfiguration.TakeoverPolicy.reject
     @Option(help: "A player that comes before the publisher: wait or refuse.")
@@ -79,6 +80,8 @@ struct Serve: AsyncParsableCommand {
     var congestionControl: String?
     @OptionGroup(title: "Ladder")
     var ladder: LadderOptions
+    @OptionGroup(title: "Who may do what")
+    var access: AccessOptions
     @OptionGroup(title: "Limits on what strangers may take")
     var limits: LimitOptions
     @Flag(name: .shortAndLong, help: "Log less.")
@@ -95,8 +98,6 @@ struct Serve: AsyncParsableCommand {
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
         var settings = ServerConfiguration()
-        settings.streamKeys = streamKey
-        if let problem = settings.problem { throw ValidationError("--stream-key: \(problem)") }
         for (port, name) in [(rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port")] {
             if let port { try check(port, in: 0...65535, name) }
         }
@@ -123,7 +124,8 @@ struct Serve: AsyncParsableCommand {
         configuration.flushIntervalMilliseconds = flushInterval
         configuration.queueByteLimit = queueLimit << 10
         configuration.chunkSize = chunkSize
-        configuration.streamKeys = streamKey
+        configuration.streamKeys = access.streamKey
+        configuration.access = access.configuration
         configuration.takeover = takeover
         configuration.earlyPlay = earlyPlay
         configuration.publisherGraceMilliseconds = publisherGrace * 1000
@@ -156,7 +158,7 @@ struct Serve: AsyncParsableCommand {
         }
         say(server, hasHLS: configuration.hls != nil)
         let reload: @Sendable () -> Void = { server.reload() }
-        _ = await Interruption.wait(reload: tls.files == nil ? nil : reload)
+        _ = await Interruption.wait(reload: server.canReload ? reload : nil)
         logger.info("stopping")
         try await server.stop()
     }
