@@ -113,7 +113,9 @@ extension RTMPServerHandler {
     }
 
     func isEncoder(_ request: ServerSessionStateMachine.StreamRequest) -> Bool {
-        directory.isEncoder(query: request.query)
+        guard let context, !configuration.ladders.isEmpty else { return false }
+        return directory.encoders.owns(
+            context.channel, "\(request.application)/\(request.streamKey)")
     }
 
     /// Tells the call-back that what it let begin has ended.

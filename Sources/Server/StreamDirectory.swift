@@ -42,8 +42,8 @@ final class StreamDirectory: Sendable {
     private let admissions: Admissions
     /// Told, on any thread, that a publication began or ended.
     private let observer = Mutex(Observer(call: {}))
-    /// The query by which the ladder's encoders are known.
-    let encoderToken = "encoder=\(UInt64.random(in: 0...UInt64.max))"
+    /// By which the ladder's encoders are known.
+    let encoders = EncoderRegistry()
 
     init(_ configuration: ServerConfiguration, admissions: Admissions = Admissions()) {
         self.configuration = configuration
@@ -64,13 +64,6 @@ final class StreamDirectory: Sendable {
     private func notify() {
         let observer = observer.withLock { $0 }
         observer.call()
-    }
-
-    func isEncoder(query: String) -> Bool {
-        let token = Array(encoderToken.utf8)
-        return query.split(separator: "&").contains {
-            StreamKeys.areEqual(Array($0.utf8), token)
-        }
     }
 
     func claim(

@@ -84,6 +84,11 @@ struct Serve: AsyncParsableCommand {
     var access: AccessOptions
     @OptionGroup(title: "Limits on what strangers may take")
     var limits: LimitOptions
+    @Option(
+        help: ArgumentHelp(
+            "Become this user once the ports are open. Files that SIGHUP reads again must be readable for it; encoders run as it, too.",
+            valueName: "name"))
+    var user: String?
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -140,6 +145,11 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let configuration = try configuration()
         let logger = stderrLogger(quiet ? .warning : .info)
+        do throws(Privileges.Fault) {
+            if let user { _ = try Privileges.find(user) }
+        } catch {
+            fail(error.description)
+        }
         let server: RelayServer
         do {
             server = try await RelayServer.start(configuration, logger: logger)
@@ -155,6 +165,12 @@ struct Serve: AsyncParsableCommand {
                 "\(error)\(error.isPortTaken ? "; give another \(flag), 0 picks a free one" : "")")
         } catch {
             fail("\(error)")
+        }
+        do throws(Privileges.Fault) {
+            if let user { try Privileges.drop(to: user) }
+        } catch {
+            try? await server.stop()
+            fail(error.description)
         }
         say(server, hasHLS: configuration.hls != nil)
         let reload: @Sendable () -> Void = { server.reload() }
