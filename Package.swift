@@ -130,7 +130,7 @@ let package = Package(
             [
                 "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
                 nioPosix,
-                nioHTTP1,
+                nioHTTP1, nioSSL, "HTTPWire", crypto,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher"]),
         // Tier 3

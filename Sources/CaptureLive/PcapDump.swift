@@ -13,7 +13,7 @@ struct PcapDump {
     private(set) var failure: String?
 
     init(path: String, linkType: LinkType, limitBytes: Int) throws(CaptureError) {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
             throw CaptureError(
                 .device, "cannot write \(path): \(String(cString: strerror(errno)))")

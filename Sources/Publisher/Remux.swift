@@ -16,6 +16,13 @@ enum Remux {
     /// The path of an FLV file with the streams of `path`: `path` itself where it is FLV, else a
     /// copy in the temporary directory that the caller removes.
     static func flv(of path: String) throws -> String {
+        // A pipe or a device has no beginning to come back to, and may keep a reader waiting.
+        if let problem = fileProblem(path) {
+            throw PublisherError(
+                description:
+                    "cannot open '\(path)': \(problem); give a file of video, such as FLV or MP4",
+                isFinal: true)
+        }
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else {
             throw PublisherError(
@@ -25,8 +32,13 @@ enum Remux {
         var magic = [UInt8](repeating: 0, count: 3)
         let count = read(fd, &magic, 3)
         close(fd)
+        guard count > 0 else {
+            throw PublisherError(
+                description: "'\(path)' is empty; give a file of video, such as FLV or MP4",
+                isFinal: true)
+        }
         if count == 3, magic == Array("FLV".utf8) { return path }
-        let target = temporaryPath()
+        let target = try temporaryPath()
         let arguments = [
             "ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-map", "0:v:0?", "-map",
             "0:a:0?", "-c", "copy", "-f", "flv", target,
@@ -42,9 +54,19 @@ enum Remux {
         return target
     }
 
-    private static func temporaryPath() -> String {
+    /// A new file, which nobody could have put there before.
+    private static func temporaryPath() throws(PublisherError) -> String {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        return "\(directory)/millrace-\(getpid())-\(Clock.monotonicNanoseconds()).flv"
+        var name = Array("\(directory)/millrace-XXXXXX.flv".utf8CString)
+        let descriptor = mkstemps(&name, 4)
+        guard descriptor >= 0 else {
+            throw PublisherError(
+                description:
+                    "no temporary file can be made in \(directory): \(String(cString: strerror(errno))); give another folder with TMPDIR",
+                isFinal: true)
+        }
+        close(descriptor)
+        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func run(_ arguments: [String]) throws -> Int32 {

@@ -147,10 +147,23 @@ public struct ServerSessionStateMachine: Sendable {
         "\(what) has \(bytes) bytes; at most \(nameLimit) are taken"
     }
 
+    /// The answer to a `connect` that is not let in.
+    public func rejectConnection(
+        _ command: Command, _ why: String
+    ) throws(RTMPError) -> ByteBuffer {
+        try connectionError(command, why)
+    }
+
     /// Refuses to connect; nothing that the peer sent is repeated.
     private func refuseConnection(
         _ command: Command, _ why: String
     ) throws(RTMPError) -> [Action] {
+        [.write(try connectionError(command, why)), .close(reason: why)]
+    }
+
+    private func connectionError(
+        _ command: Command, _ why: String
+    ) throws(RTMPError) -> ByteBuffer {
         let information: [AMFValue.Property] = [
             .init("level", .string("error")),
             .init("code", .string("NetConnection.Connect.Rejected")),
@@ -158,7 +171,7 @@ public struct ServerSessionStateMachine: Sendable {
         ]
         let reply = Command(
             "_error", transactionID: command.transactionID, [.null, .object(information)])
-        return [.write(try encode(reply.message())), .close(reason: why)]
+        return try encode(reply.message())
     }
 
     private mutating func connect(_ command: Command) throws(RTMPError) -> [Action] {

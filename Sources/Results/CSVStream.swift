@@ -11,7 +11,9 @@ public final class CSVStream<Row: CSVRow> {
 
     init(path: String) throws(ResultsError) {
         self.path = path
-        guard FileManager.default.createFile(atPath: path, contents: nil),
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: nil, attributes: [.posixPermissions: 0o640]),
             let file = FileHandle(forWritingAtPath: path)
         else {
             throw ResultsError(path: path, message: "cannot be made; is the disk full?")

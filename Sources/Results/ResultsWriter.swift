@@ -17,7 +17,10 @@ public struct ResultsWriter: Sendable {
         partialPath = "\(parent)/.\(runID).partial"
         do {
             try FileManager.default.createDirectory(
-                atPath: partialPath, withIntermediateDirectories: true)
+                atPath: parent, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                atPath: partialPath, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o750])
         } catch {
             throw ResultsError(
                 path: parent,
@@ -30,7 +33,8 @@ public struct ResultsWriter: Sendable {
     public func write(_ text: String, to name: String) throws(ResultsError) {
         let path = "\(partialPath)/\(name)"
         do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try Data(Redaction.urls(in: text).utf8).write(
+                to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw ResultsError(
                 path: path,
@@ -63,12 +67,25 @@ public struct ResultsWriter: Sendable {
     ) throws(ResultsError) {
         try write(json: manifest, to: "manifest.json")
         try write(json: summary, to: "summary.json")
-        try write(resolvedScenario, to: "scenario.resolved.yml")
+        try write(Redaction.keys(in: resolvedScenario), to: "scenario.resolved.yml")
         try write(json: DataDictionary.all, to: "schema.json")
+    }
+
+    /// Files are for their owner and the owner's group, whoever wrote them.
+    private func protectFiles() {
+        let files = FileManager.default
+        for case let name as String in files.enumerator(atPath: partialPath) ?? .init() {
+            let path = "\(partialPath)/\(name)"
+            let kind = (try? files.attributesOfItem(atPath: path))?[.type] as? FileAttributeType
+            guard kind == .typeRegular || kind == .typeDirectory else { continue }
+            try? files.setAttributes(
+                [.posixPermissions: kind == .typeDirectory ? 0o750 : 0o640], ofItemAtPath: path)
+        }
     }
 
     /// Gives the directory its final name.
     public func commit() throws(ResultsError) {
+        protectFiles()
         do {
             try FileManager.default.moveItem(atPath: partialPath, toPath: finalPath)
         } catch {

@@ -11,6 +11,8 @@ final class Admissions: Sendable {
         case unfinishedBytes = "unfinished_bytes"
         case wrongKeys = "wrong_keys"
         case names = "names"
+        case addresses = "denied_addresses"
+        case callBacks = "call_backs"
 
         /// What the log says where it bites, and how to mend it.
         var words: String {
@@ -22,6 +24,8 @@ final class Admissions: Sendable {
             case .players: "too many players (--max-players)"
             case .unfinishedBytes: "unfinished messages hold too much memory (--max-unfinished)"
             case .wrongKeys: "an address has sent too many wrong stream keys and has to wait"
+            case .addresses: "an address may not connect here (--deny, --allow)"
+            case .callBacks: "a call-back has refused, failed or not answered (--hook)"
             case .names: "a name is longer than 1024 bytes"
             }
         }

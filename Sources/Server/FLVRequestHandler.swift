@@ -1,8 +1,9 @@
-import FoundationEssentials
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import RTMP
+import Sockets
 
 /// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, the same
 /// for Prometheus at `/metrics`, HLS below `/hls/`.
@@ -13,25 +14,34 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
-    private let hub: StreamHub
-    private let directory: StreamDirectory
-    private let origin: HLSOrigin?
+    let hub: StreamHub
+    let directory: StreamDirectory
+    let origin: HLSOrigin?
     private var hls: HLSConnection?
-    private let readStatus: @Sendable () -> EventLoopFuture<ServerStatus>
-    private let admissions: Admissions
+    let readStatus: @Sendable () -> EventLoopFuture<ServerStatus>
+    let kickOthers: @Sendable (KickTarget) -> EventLoopFuture<Int>
+    let admissions: Admissions
+    let access: AccessPolicy
     private let place: Admissions.Place
-    private let logger: Logger
-    private var context: ChannelHandlerContext?
-    private var outlet: Outlet?
+    let logger: Logger
+    var context: ChannelHandlerContext?
+    var outlet: Outlet?
     private var subscription: (subscriber: Subscriber, name: String)?
+    /// What a call-back has let it play.
+    private var played: CallBack?
+    /// Whether pages of other sites may read the answer.
+    var isShared = true
     private let openedAt = NIODeadline.now()
-    private var answered = false
+    var answered = false
 
     init(
         hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, admissions: Admissions,
-        place: Admissions.Place, logger: Logger,
-        status: @escaping @Sendable () -> EventLoopFuture<ServerStatus>
+        access: AccessPolicy, place: Admissions.Place, logger: Logger,
+        status: @escaping @Sendable () -> EventLoopFuture<ServerStatus>,
+        kick: @escaping @Sendable (KickTarget) -> EventLoopFuture<Int>
     ) {
+        self.access = access
+        kickOthers = kick
         self.admissions = admissions
         self.place = place
         self.hub = hub
@@ -63,7 +73,10 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("HTTP: \(error)")
+        if case NIOSSLError.uncleanShutdown = error { return }
+        let isSecure = Outlet.isSecure(context)
+        logger.debug(
+            "HTTP: \(isSecure ? TLSError.explanation(ofAccepted: error) : "\(error)")")
         unsubscribe()
         context.close(promise: nil)
     }
@@ -75,7 +88,11 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         {
             let connection =
                 hls
-                ?? HLSConnection(origin: origin, outlet: outlet) { [weak self] in
+                ?? HLSConnection(
+                    origin: origin, outlet: outlet, access: access,
+                    peer: PeerAddress.text(context.channel),
+                    address: context.channel.remoteAddress?.ipAddress
+                ) { [weak self] in
                     self?.context?.close(promise: nil)
                 }
             hls = connection
@@ -84,7 +101,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         // Whatever else is asked ends a connection of HLS.
         hls?.end()
         answered = true
-        let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+        let parts = head.uri.split(separator: "?", maxSplits: 1)
+        let path = parts.first.map(String.init) ?? "/"
+        let query = parts.count == 2 ? String(parts[1]) : ""
+        if path == "/metrics" || path.hasPrefix("/api/") {
+            return answerAPI(head, path, query)
+        }
         switch head.method {
         case .OPTIONS:
             respond(
@@ -94,12 +116,9 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
                     "Access-Control-Allow-Headers: *",
                 ])
         case .GET, .HEAD:
-            if path == "/api/v1/status" {
-                status(head.method == .HEAD, asMetrics: false)
-            } else if path == "/metrics" {
-                status(head.method == .HEAD, asMetrics: true)
-            } else if path.hasSuffix(".flv"), path.dropFirst().contains("/") {
-                play(String(path.dropFirst().dropLast(4)), headOnly: head.method == .HEAD)
+            if path.hasSuffix(".flv"), path.dropFirst().contains("/") {
+                askToPlay(
+                    String(path.dropFirst().dropLast(4)), query, headOnly: head.method == .HEAD)
             } else {
                 respond(
                     "404 Not Found",
@@ -111,9 +130,50 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         }
     }
 
-    private func play(_ path: String, headOnly: Bool) {
-        guard let outlet else { return }
+    /// Judges by address and key, then asks the call-back.
+    private func askToPlay(_ path: String, _ query: String, headOnly: Bool) {
+        guard let context else { return }
         let name = path.removingPercentEncodingBytes
+        let (application, stream) = EncoderCommand.split(name)
+        let verdict = access.judge(
+            .play, stream, of: application, query: query,
+            address: context.channel.remoteAddress?.ipAddress)
+        guard verdict == .accepted else { return refuse(verdict) }
+        guard let callBacks = access.callBacks else { return play(name, headOnly: headOnly) }
+        let call = CallBack(
+            event: .play, protocol: "http-flv", application: application, stream: stream,
+            query: query, connection: PeerAddress.text(context.channel))
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        callBacks.ask(call).hop(to: context.eventLoop).whenComplete { result in
+            let handler = bound.value
+            guard handler.context != nil else { return }
+            if case .success(nil) = result {
+                handler.played = call
+                return handler.play(name, headOnly: headOnly)
+            }
+            handler.logger.notice("play of \(name.printable) is refused by the call-back")
+            handler.refuse(.refused("this server does not accept it"))
+        }
+    }
+
+    /// - Parameter verdict: another than `accepted`.
+    func refuse(_ verdict: AccessPolicy.Verdict, headers: [String] = []) {
+        switch verdict {
+        case .accepted: break
+        case .refused(let why):
+            respond(
+                headers.isEmpty ? "403 Forbidden" : "401 Unauthorized", headers: headers,
+                body: why + "\n")
+        case .wait(let seconds):
+            admissions.refuse(.wrongKeys)
+            respond(
+                "429 Too Many Requests", headers: ["Retry-After: \(seconds)"],
+                body: "This address has sent too many wrong keys; try again in \(seconds) s.\n")
+        }
+    }
+
+    private func play(_ name: String, headOnly: Bool) {
+        guard let outlet else { return }
         if hub.configuration.earlyPlay == .refuse, directory.publications[name] == nil {
             return respond("404 Not Found", body: "Nobody publishes \(name.printable).\n")
         }
@@ -140,57 +200,11 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         if !hub.subscribe(subscriber, to: name) { finish() }
     }
 
-    private func status(_ headOnly: Bool, asMetrics: Bool) {
-        guard let context else { return }
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        readStatus().hop(to: context.eventLoop).whenComplete { result in
-            let handler = bound.value
-            switch result {
-            case .success(let status):
-                let body =
-                    asMetrics
-                    ? ByteBuffer(string: ServerMetrics.text(status)) : Self.json(status)
-                let type =
-                    asMetrics ? "text/plain; version=0.0.4; charset=utf-8" : "application/json"
-                handler.respond(
-                    "200 OK", headers: ["Content-Type: \(type)", "Cache-Control: no-store"],
-                    bytes: headOnly ? ByteBuffer() : body)
-            case .failure(let error):
-                handler.respond("500 Internal Server Error", body: "\(error)\n")
-            }
-        }
-    }
-
-    private static func json(_ status: ServerStatus) -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return (try? encoder.encode(status)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
-    }
-
-    private func respond(_ status: String, headers: [String] = [], body: String) {
-        respond(
-            status, headers: headers + ["Content-Type: text/plain; charset=utf-8"],
-            bytes: ByteBuffer(string: body))
-    }
-
-    private func respond(_ status: String, headers: [String] = [], bytes: ByteBuffer = ByteBuffer())
-    {
-        write(head(status, headers + ["Content-Length: \(bytes.readableBytes)"]))
-        write(bytes)
-        finish()
-    }
-
-    private func head(_ status: String, _ headers: [String]) -> ByteBuffer {
-        let all =
-            ["Server: millrace", "Connection: close", "Access-Control-Allow-Origin: *"] + headers
-        return ByteBuffer(string: "HTTP/1.1 \(status)\r\n\(all.joined(separator: "\r\n"))\r\n\r\n")
-    }
-
-    private func write(_ bytes: ByteBuffer) {
+    func write(_ bytes: ByteBuffer) {
         outlet?.write(bytes)
     }
 
-    private func finish() {
+    func finish() {
         unsubscribe()
         outlet?.close()
     }
@@ -199,6 +213,23 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         guard let (subscriber, name) = subscription else { return }
         subscription = nil
         hub.unsubscribe(subscriber, from: name)
+        guard var call = played else { return }
+        played = nil
+        call.event = .end
+        call.ended = "play"
+        call.query = ""
+        access.callBacks?.tell(call)
+    }
+
+    func kick(_ target: KickTarget) -> Bool {
+        guard let context else { return false }
+        guard
+            target.matches(
+                stream: subscription?.name, connection: PeerAddress.text(context.channel))
+        else { return false }
+        hls?.end()
+        finish()
+        return true
     }
 
     func shutDown() {
@@ -229,26 +260,5 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         {
             context?.close(promise: nil)
         }
-    }
-}
-
-extension String {
-    /// The string with `%XX` decoded; as it is where an escape is malformed.
-    var removingPercentEncodingBytes: String {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(Substring(digits)), radix: 16) else {
-                return self
-            }
-            rest = rest.dropFirst(2)
-            bytes.append(value)
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,12 +1,14 @@
 import Glibc
 import NIOCore
+import NIOSSL
 
 /// The way out of one connection: straight into the socket where nothing waits, through the
 /// channel otherwise.
 ///
 /// At thousands of subscribers the send itself is what costs. A direct `send` of the bytes that
 /// all of them share saves the channel's bookkeeping; what the socket does not take at once, and
-/// everything after that, goes through the channel until it has drained. Bound to the channel's
+/// everything after that, goes through the channel until it has drained; with TLS, everything goes
+/// through the channel. Bound to the channel's
 /// event loop; every write of the connection must pass here, or bytes would overtake each other.
 ///
 /// The context holds the handler, which holds its outlet: `invalidate()` breaks that circle.
@@ -29,9 +31,19 @@ final class Outlet {
     init(_ context: ChannelHandlerContext) {
         self.context = context
         eventLoop = context.eventLoop
-        socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { $0 }
+        // What a direct send would put between TLS's records would not be encrypted.
+        let isSecure = Self.isSecure(context)
+        socket =
+            isSecure
+            ? nil
+            : try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self
+            ) { $0 }
+    }
+
+    /// Whether TLS is between a connection's handler and its socket.
+    static func isSecure(_ context: ChannelHandlerContext) -> Bool {
+        (try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
     }
 
     /// Bytes of memory that a write takes beside its own bytes, and how many may wait.

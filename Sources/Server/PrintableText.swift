@@ -1,4 +1,4 @@
-extension String {
+extension StringProtocol {
     /// The text as a log or a page can show it: control characters, which would begin lines of their
     /// own or colour a terminal, are escaped, and what is longer than a name may be is cut.
     var printable: String {

@@ -1,53 +1,62 @@
 import Logging
 import NIOCore
+import NIOSSL
 import RTMP
+import Sockets
 
 /// One RTMP connection: handshake, session, then a publisher or a player.
 final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         case handshake(ServerHandshake)
         case session
         case closed
     }
 
-    private enum Role {
+    enum Role {
         case none
         case publishing(Ingest, messageStreamID: UInt32)
         case playing(Subscriber, name: String, messageStreamID: UInt32)
     }
 
-    private let hub: StreamHub
-    private let hubs: [StreamHub]
-    private let directory: StreamDirectory
-    private let configuration: ServerConfiguration
-    private let admissions: Admissions
+    let hub: StreamHub
+    let hubs: [StreamHub]
+    let directory: StreamDirectory
+    let configuration: ServerConfiguration
+    let admissions: Admissions
+    let access: AccessPolicy
     private let place: Admissions.Place
     private var hasToldLeftOut = false
     /// Bytes of its unfinished messages, as they were counted last.
     private var heldBytes = 0
-    private let logger: Logger
+    let logger: Logger
     private var random = SystemRandomNumberGenerator()
-    private var phase = Phase.handshake(ServerHandshake())
-    private var reader = ChunkReader()
-    private var session: ServerSessionStateMachine
-    private var role = Role.none
-    private var context: ChannelHandlerContext?
-    private var outlet: Outlet?
+    var phase = Phase.handshake(ServerHandshake())
+    var reader = ChunkReader()
+    var session: ServerSessionStateMachine
+    var role = Role.none
+    var context: ChannelHandlerContext?
+    var outlet: Outlet?
     /// Since when it neither publishes nor plays.
     private var idleSince = NIODeadline.now()
     private var lastHeard = NIODeadline.now()
     private var lastPing = NIODeadline.now()
+    var hasAskedToConnect = false
+    /// A call-back has let it publish or play.
+    var tellsEnd = false
+    /// A call-back is asked: what comes meanwhile waits.
+    var isHeld = false
     /// The first ping since the player was last heard.
     private var unansweredPing: NIODeadline?
 
     init(
         hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, admissions: Admissions,
-        place: Admissions.Place, logger: Logger
+        access: AccessPolicy, place: Admissions.Place, logger: Logger
     ) {
         self.admissions = admissions
+        self.access = access
         self.place = place
         reader.messageLimit = ServerLimits.commandBytes
         self.hub = hub
@@ -85,7 +94,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close("\(error)")
+        guard Outlet.isSecure(context) else { return close("\(error)") }
+        // A peer that is gone without TLS's own good-bye is gone all the same.
+        if case NIOSSLError.uncleanShutdown = error { return }
+        close(TLSError.explanation(ofAccepted: error))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -119,12 +131,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         context.flush()
     }
 
-    private func receive(_ bytes: ByteBuffer) throws {
+    func receive(_ bytes: ByteBuffer) throws {
         if let acknowledgement = session.received(bytes: bytes.readableBytes) {
             write(acknowledgement)
         }
         reader.append(bytes)
-        while let message = try reader.next() {
+        while !isHeld, let message = try reader.next() {
             if message.type.isMedia {
                 if let why = objection(to: message) {
                     leaveOut(because: why)
@@ -133,6 +145,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 }
                 continue
             }
+            if !hasAskedToConnect, access.callBacks != nil, try askToConnect(message) { break }
             for action in try session.receive(message) { perform(action) }
             if case .closed = phase { return }
         }
@@ -166,11 +179,11 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         logger.notice("\(PeerAddress.text(context.channel)): \(why): they are left out")
     }
 
-    private func perform(_ action: ServerSessionStateMachine.Action) {
+    func perform(_ action: ServerSessionStateMachine.Action) {
         switch action {
         case .write(let bytes): write(bytes)
-        case .publishRequested(let request): publish(request)
-        case .playRequested(let request): play(request)
+        case .publishRequested(let request): askToPublish(request)
+        case .playRequested(let request): askToPlay(request)
         case .pause(let paused):
             if case .playing(let subscriber, _, _) = role { subscriber.pause(paused) }
         case .streamEnded(let id):
@@ -184,93 +197,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         }
     }
 
-    private func publish(_ request: ServerSessionStateMachine.StreamRequest) {
-        guard let context else { return }
-        let name = "\(request.application)/\(request.streamKey)"
-        guard case .none = role else {
-            return refuse(
-                request, "NetStream.Publish.BadName", "this connection has a stream already")
-        }
-        guard !request.streamKey.isEmpty else {
-            return refuse(request, "NetStream.Publish.BadName", "the stream has no name")
-        }
-        let channel = context.channel
-        switch directory.judge(
-            request.streamKey, query: request.query,
-            address: channel.remoteAddress?.ipAddress ?? "?")
-        {
-        case .accepted: break
-        case .denied:
-            return refuse(
-                request, "NetStream.Publish.Denied", "the stream key is not accepted here")
-        case .wait(let seconds):
-            admissions.refuse(.wrongKeys)
-            return refuse(
-                request, "NetStream.Publish.Denied",
-                "this address has sent too many wrong stream keys; try again in \(seconds) s")
-        }
-        let address = PeerAddress.text(channel)
-        let isEncoder = directory.isEncoder(query: request.query)
-        let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
-            channel.close(promise: nil)
-        }
-        let granted: (id: UInt64, resumesAfter: UInt32?)
-        switch claim {
-        case .granted(let id): granted = (id, nil)
-        case .resumed(let id, let last, let cut):
-            granted = (id, last)
-            cut?()
-        case .refused(let why), .full(let why):
-            return refuse(request, "NetStream.Publish.BadName", why)
-        }
-        reader.messageLimit = .max
-        let ingest = Ingest(
-            name: name, claim: granted, directory: directory, hubs: hubs,
-            eventLoop: context.eventLoop, configuration: configuration,
-            keepsTimestamps: isEncoder)
-        role = .publishing(ingest, messageStreamID: request.messageStreamID)
-        reply { try session.acceptPublish(request) }
-        logger.info("publish \(name.printable) from \(address)")
-    }
-
-    private func play(_ request: ServerSessionStateMachine.StreamRequest) {
-        guard let outlet, case .none = role else { return }
-        let name = "\(request.application)/\(request.streamKey)"
-        let id = request.messageStreamID
-        guard let place = admissions.admitPlayer() else {
-            return refuse(
-                request, "NetStream.Play.Failed", "there are as many players as this server takes")
-        }
-        let subscriber = Subscriber(
-            format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration,
-            place: place
-        ) { [weak self] in
-            guard let self else { return }
-            reply { try session.playEnded(messageStreamID: id) }
-            close("the stream has ended", level: .debug)
-        }
-        // The answer goes first: subscribing may send the join burst at once.
-        if configuration.earlyPlay == .wait || directory.publications[name] != nil {
-            reply { try session.acceptPlay(request) }
-            if case .closed = phase { return }
-            role = .playing(subscriber, name: name, messageStreamID: id)
-            if hub.subscribe(subscriber, to: name) {
-                logger.debug("play \(name.printable)")
-                return
-            }
-            role = .none
-        }
-        refuse(request, "NetStream.Play.StreamNotFound", "nobody publishes \(name)")
-    }
-
-    private func refuse(
-        _ request: ServerSessionStateMachine.StreamRequest, _ code: String, _ why: String
-    ) {
-        reply { try session.reject(request, code: code, why) }
-        close("\(code): \(why)")
-    }
-
-    private func leave(clean: Bool) {
+    func leave(clean: Bool) {
+        tellEnd()
         switch role {
         case .none: break
         case .publishing(let ingest, _):
@@ -287,7 +215,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     /// Writes what `make` returns; what cannot be written ends the connection.
-    private func reply(_ make: () throws -> ByteBuffer) {
+    func reply(_ make: () throws -> ByteBuffer) {
         do {
             write(try make())
         } catch {
@@ -308,7 +236,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         }
     }
 
-    private func close(_ reason: String, level: Logger.Level = .notice) {
+    func close(_ reason: String, level: Logger.Level = .notice) {
         guard let context else { return }
         if case .closed = phase { return }
         phase = .closed
@@ -317,6 +245,16 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             "closing \(PeerAddress.text(context.channel)): \(reason.printable)")
         leave(clean: false)
         outlet?.close()
+    }
+
+    func kick(_ target: KickTarget) -> Bool {
+        guard let context, isOpen else { return false }
+        guard target.matches(stream: streamName, connection: PeerAddress.text(context.channel))
+        else { return false }
+        // For good: nobody is waited for.
+        leave(clean: true)
+        close("kicked")
+        return true
     }
 
     func shutDown() {

@@ -1,3 +1,5 @@
+public import Sockets
+
 /// How the embedded stack ingests, relays and protects itself.
 public struct ServerConfiguration: Sendable, Codable, Hashable {
     /// What a second publisher of the same stream meets.
@@ -19,12 +21,22 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var rtmpPort = 1935
     /// nil = no HTTP-FLV and no status API.
     public var httpPort: Int? = 8080
+    /// nil = no RTMP over TLS; 0 = any free port.
+    public var rtmpsPort: Int?
+    /// nil = no HTTP over TLS; 0 = any free port.
+    public var httpsPort: Int?
+    /// Who the server is where it speaks TLS.
+    public var tls: TLSFiles?
     public var threads = 1
     public var takeover = TakeoverPolicy.reject
     public var earlyPlay = EarlyPlayPolicy.wait
     /// Names that may be published: `name`, or `name:secret` where the publisher must also give
     /// `?key=secret`. Empty = any name.
+    ///
+    /// The name may have its application before it (`live/name`), and the secret may be hashed.
     public var streamKeys: [String] = []
+    /// Who may do what beyond that.
+    public var access = AccessConfiguration()
     /// Groups of pictures kept for joining players, 0…8; 0 = players wait for a key frame.
     public var gopCache = 1
     public var gopCacheByteLimit = 16 << 20
@@ -63,8 +75,16 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         for rule in streamKeys {
             if let problem = StreamKeys.problem(of: rule) { return problem }
         }
+        if let problem = access.problem { return problem }
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
+        }
+        if tls == nil, rtmpsPort != nil || httpsPort != nil {
+            return
+                "rtmps and https need a certificate; give --tls-certificate and --tls-key beside the ports"
+        }
+        if tls != nil, rtmpsPort == nil, httpsPort == nil {
+            return "a certificate is given and nothing uses it; give --rtmps-port or --https-port"
         }
         return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
     }

@@ -8,6 +8,10 @@ public struct ServerError: Error, Sendable, CustomStringConvertible {
     public enum Listener: String, Sendable {
         case rtmp = "RTMP"
         case http = "HTTP"
+        case rtmps = "RTMPS"
+        case https = "HTTPS"
+
+        var isSecure: Bool { self == .rtmps || self == .https }
     }
 
     /// What could not be opened.

@@ -39,17 +39,15 @@ final class StreamDirectory: Sendable {
 
     private let state = Mutex(State())
     private let configuration: ServerConfiguration
-    private let keys: StreamKeys
     private let admissions: Admissions
     /// Told, on any thread, that a publication began or ended.
     private let observer = Mutex(Observer(call: {}))
-    /// The query by which the ladder's encoders are known.
-    let encoderToken = "encoder=\(UInt64.random(in: 0...UInt64.max))"
+    /// By which the ladder's encoders are known.
+    let encoders = EncoderRegistry()
 
     init(_ configuration: ServerConfiguration, admissions: Admissions = Admissions()) {
         self.configuration = configuration
         self.admissions = admissions
-        keys = StreamKeys(configuration.streamKeys)
     }
 
     /// A box around a closure. By itself in a mutex, which is generic, it would be wrapped in one
@@ -66,18 +64,6 @@ final class StreamDirectory: Sendable {
     private func notify() {
         let observer = observer.withLock { $0 }
         observer.call()
-    }
-
-    func isEncoder(query: String) -> Bool {
-        let token = Array(encoderToken.utf8)
-        return query.split(separator: "&").contains {
-            StreamKeys.areEqual(Array($0.utf8), token)
-        }
-    }
-
-    /// Whether `name` with `query` may be published at all.
-    func judge(_ name: String, query: String, address: String) -> StreamKeys.Verdict {
-        isEncoder(query: query) ? .accepted : keys.judge(name, query: query, address: address)
     }
 
     func claim(
@@ -110,7 +96,8 @@ final class StreamDirectory: Sendable {
                 return .granted(id: id)
             }
             guard old.awaySince != nil || configuration.takeover == .takeover else {
-                return .refused("\(name) is already published by \(old.address)")
+                // By whom is nobody's business who does not know it.
+                return .refused("\(name) is already published")
             }
             var resumed = new
             resumed.lastTimestamp = old.lastTimestamp

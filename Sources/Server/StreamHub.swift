@@ -6,6 +6,8 @@ import RTMP
 protocol SweptConnection: AnyObject {
     func sweep(now: NIODeadline)
     func shutDown()
+    /// Ends where it is meant; false where it is not.
+    func kick(_ target: KickTarget) -> Bool
 }
 
 /// One event loop's share of every stream: its subscribers and a replica of the GOP cache, whose
@@ -74,6 +76,11 @@ final class StreamHub: @unchecked Sendable {
 
     func remove(_ connection: any SweptConnection) {
         connections.removeValue(forKey: ObjectIdentifier(connection))
+    }
+
+    /// Ends the connections that are meant; returns how many.
+    func kick(_ target: KickTarget) -> Int {
+        Array(connections.values).count { $0.kick(target) }
     }
 
     func shutDown() {

@@ -19,11 +19,14 @@ struct Edge: AsyncParsableCommand {
 
             As if the origin were far away:
               millrace edge --origin http://127.0.0.1:8080 --wan-rate 100Mbps --wan-delay 20ms
+            Over TLS:  millrace edge --origin https://origin:8443 --ca ca.pem \
+                         --tls-certificate cert.pem --tls-key key.pem
+            (kill -HUP reads certificate and key again, for new connections)
             An edge runs on one core; for more, run several. Cookies and Authorization are not
             passed on.
             """)
 
-    @Option(help: ArgumentHelp("The origin, over plain HTTP.", valueName: "http://host[:port]"))
+    @Option(help: ArgumentHelp("The origin, http or https.", valueName: "http[s]://host[:port]"))
     var origin: String
     @Option(help: "Address to listen on.")
     var host = "127.0.0.1"
@@ -51,6 +54,10 @@ struct Edge: AsyncParsableCommand {
     var wanDelay: HLSDuration?
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
+    @OptionGroup(title: "TLS to clients: both turn the port to https")
+    var files: TLSFileOptions
+    @OptionGroup(title: "TLS to an https origin")
+    var tls: TLSOptions
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -68,6 +75,8 @@ struct Edge: AsyncParsableCommand {
         settings.originTimeoutSeconds = originTimeout.seconds
         settings.fetchSeconds = fetchTimeout.seconds
         settings.congestionControl = congestionControl
+        settings.tls = files.files
+        settings.trust = tls.trust
         if wanRate != nil || wanDelay != nil {
             settings.wan = .init(
                 bitsPerSecond: wanRate?.bitsPerSecond,
@@ -86,11 +95,13 @@ struct Edge: AsyncParsableCommand {
             fail("\(error)\(isTaken ? "; give another --port, 0 picks a free one" : "")")
         }
         let name = host.contains(":") ? "[\(host)]" : host
-        print("http://\(name):\(edge.port)/hls/live/<stream>/index.m3u8")
-        print("http://\(name):\(edge.port)/hls/live/<channel>/master.m3u8")
-        print("http://\(name):\(edge.port)/api/v1/edge")
+        let scheme = files.files == nil ? "http" : "https"
+        print("\(scheme)://\(name):\(edge.port)/hls/live/<stream>/index.m3u8")
+        print("\(scheme)://\(name):\(edge.port)/hls/live/<channel>/master.m3u8")
+        print("\(scheme)://\(name):\(edge.port)/api/v1/edge")
         fflush(nil)
-        _ = await Interruption.wait()
+        let reload: @Sendable () -> Void = { edge.reload() }
+        _ = await Interruption.wait(reload: files.files == nil ? nil : reload)
         logger.info("stopping")
         try await edge.stop()
     }

@@ -24,22 +24,39 @@ struct Millrace: AsyncParsableCommand {
         ])
 
     /// Runs the command; ArgumentParser's own usage code (64) becomes 2.
-    static func main() async {
+    ///
+    /// The first thread waits for the others: where it ended, as it does behind an asynchronous
+    /// `main`, what it leaves would keep root's rights when `--user` gives them up.
+    static func main() {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
+            guard command is any AsyncParsableCommand else {
                 try command.run()
+                Glibc.exit(0)
             }
         } catch {
-            let code = exitCode(for: error)
-            if code == .validationFailure {
-                say(fullMessage(for: error))
-                Glibc.exit(2)
-            }
-            exit(withError: error)
+            end(error)
         }
+        Task.detached {
+            do {
+                // A command that can be handed to no other thread is read once more.
+                if var command = try parseAsRoot() as? any AsyncParsableCommand {
+                    try await command.run()
+                }
+                Glibc.exit(0)
+            } catch {
+                end(error)
+            }
+        }
+        while true { pause() }
+    }
+
+    private static func end(_ error: any Error) -> Never {
+        if exitCode(for: error) == .validationFailure {
+            say(fullMessage(for: error))
+            Glibc.exit(2)
+        }
+        exit(withError: error)
     }
 }

@@ -19,6 +19,19 @@ struct Serve: AsyncParsableCommand {
             all renditions of cam (streams cam_720p, cam_480p, ...)
                            ffplay http://127.0.0.1:8080/hls/live/cam/master.m3u8
 
+            Over TLS       millrace serve --rtmps-port 1936 --https-port 8443 \
+                             --tls-certificate cert.pem --tls-key key.pem
+                           (kill -HUP reads certificate and key again, for new connections)
+            publish with   ffmpeg -re -i in.mp4 -c copy -f flv rtmps://host:1936/live/demo
+            play with      ffplay https://host:8443/live/demo.flv
+            With a private authority:  millrace view --ca ca.pem rtmps://host:1936/live/demo
+
+            Keys           millrace serve --stream-key live/demo:SECRET --play-key demo:OTHER
+            publish with   ... rtmp://127.0.0.1/live/demo?key=SECRET
+            play with      ffplay 'http://127.0.0.1:8080/hls/live/demo/index.m3u8?key=OTHER'
+            from files     --stream-keys FILE, --play-keys FILE; kill -HUP reads them again
+            End a stream   curl -X POST 'http://127.0.0.1:8080/api/v1/kick?stream=live/demo'
+
             With --ladder, ffmpeg makes renditions of each published stream, and they are played as
             <stream>_<rendition>:
               millrace serve --ladder edge-ladder     (live/demo gives live/demo_720p … _240p)
@@ -32,7 +45,13 @@ struct Serve: AsyncParsableCommand {
     var rtmpPort = 1935
     @Option(help: "HTTP port for HTTP-FLV, HLS and the status API; 0 picks a free one.")
     var httpPort = 8080
-    @Flag(help: "Serve no HTTP at all.")
+    @Option(help: "RTMP port over TLS, beside the plain one; 0 picks a free one.")
+    var rtmpsPort: Int?
+    @Option(help: "HTTP port over TLS, beside the plain one; 0 picks a free one.")
+    var httpsPort: Int?
+    @OptionGroup(title: "TLS")
+    var tls: TLSFileOptions
+    @Flag(help: "Serve no plain HTTP.")
     var noHTTP = false
     @Option(help: "Event loop threads, 1 to 64.")
     var threads = 1
@@ -47,11 +66,6 @@ struct Serve: AsyncParsableCommand {
     var queueLimit = 2048
     @Option(help: "Chunk size of what is sent, 128 to 16777215.")
     var chunkSize = 65536
-    @Option(
-        help:
-            "Accept only this stream: NAME, or NAME:SECRET for publishers that send ?key=SECRET. Repeatable."
-    )
-    var streamKey: [String] = []
     @Option(help: "A second publisher of a stream: reject it, or let it take over.")
     var takeover = ServerConfiguration.TakeoverPolicy.reject
     @Option(help: "A player that comes before the publisher: wait or refuse.")
@@ -66,8 +80,15 @@ struct Serve: AsyncParsableCommand {
     var congestionControl: String?
     @OptionGroup(title: "Ladder")
     var ladder: LadderOptions
+    @OptionGroup(title: "Who may do what")
+    var access: AccessOptions
     @OptionGroup(title: "Limits on what strangers may take")
     var limits: LimitOptions
+    @Option(
+        help: ArgumentHelp(
+            "Become this user once the ports are open. Files that SIGHUP reads again must be readable for it; encoders run as it, too.",
+            valueName: "name"))
+    var user: String?
     @Flag(name: .shortAndLong, help: "Log less.")
     var quiet = false
 
@@ -82,24 +103,34 @@ struct Serve: AsyncParsableCommand {
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
         var settings = ServerConfiguration()
-        settings.streamKeys = streamKey
-        if let problem = settings.problem { throw ValidationError("--stream-key: \(problem)") }
-        if noHTTP, hls.hls != nil {
-            throw ValidationError("--hls is served over HTTP: leave --no-http out")
+        for (port, name) in [(rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port")] {
+            if let port { try check(port, in: 0...65535, name) }
+        }
+        settings.rtmpsPort = rtmpsPort
+        settings.httpsPort = httpsPort
+        settings.tls = tls.files
+        if let problem = settings.problem { throw ValidationError(problem) }
+        if noHTTP, httpsPort == nil, hls.hls != nil {
+            throw ValidationError(
+                "--hls is served over HTTP: leave --no-http out, or give --https-port")
         }
     }
 
-    func run() async throws {
+    private func configuration() throws -> ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.host = host
         configuration.rtmpPort = rtmpPort
         configuration.httpPort = noHTTP ? nil : httpPort
+        configuration.rtmpsPort = rtmpsPort
+        configuration.httpsPort = httpsPort
+        configuration.tls = tls.files
         configuration.threads = threads
         configuration.gopCache = gopCache
         configuration.flushIntervalMilliseconds = flushInterval
         configuration.queueByteLimit = queueLimit << 10
         configuration.chunkSize = chunkSize
-        configuration.streamKeys = streamKey
+        configuration.streamKeys = access.streamKey
+        configuration.access = access.configuration
         configuration.takeover = takeover
         configuration.earlyPlay = earlyPlay
         configuration.publisherGraceMilliseconds = publisherGrace * 1000
@@ -108,31 +139,62 @@ struct Serve: AsyncParsableCommand {
         configuration.hls = hls.configuration
         configuration.limits = limits.limits
         configuration.ladders = try ladder.configuration().map { [$0] } ?? []
+        return configuration
+    }
+
+    func run() async throws {
+        let configuration = try configuration()
         let logger = stderrLogger(quiet ? .warning : .info)
+        do throws(Privileges.Fault) {
+            if let user { _ = try Privileges.find(user) }
+        } catch {
+            fail(error.description)
+        }
         let server: RelayServer
         do {
             server = try await RelayServer.start(configuration, logger: logger)
-        } catch let error as LadderError {
-            fail("\(error)")
+        } catch let error as ServerError {
+            let flag =
+                switch error.listener {
+                case .rtmp: "--rtmp-port"
+                case .http: "--http-port"
+                case .rtmps: "--rtmps-port"
+                case .https: "--https-port"
+                }
+            fail(
+                "\(error)\(error.isPortTaken ? "; give another \(flag), 0 picks a free one" : "")")
         } catch {
-            let flag = (error as? ServerError)?.listener == .http ? "--http-port" : "--rtmp-port"
-            let isTaken = (error as? ServerError)?.isPortTaken ?? false
-            fail("\(error)\(isTaken ? "; give another \(flag), 0 picks a free one" : "")")
+            fail("\(error)")
         }
-        print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
-        if let port = server.httpPort {
-            print("http://\(host):\(port)/live/<stream>.flv")
-            if configuration.hls != nil {
-                print("http://\(host):\(port)/hls/live/<stream>/index.m3u8")
-                print("http://\(host):\(port)/hls/live/<channel>/master.m3u8")
-            }
-            print("http://\(host):\(port)/api/v1/status")
-            print("http://\(host):\(port)/metrics")
+        do throws(Privileges.Fault) {
+            if let user { try Privileges.drop(to: user) }
+        } catch {
+            try? await server.stop()
+            fail(error.description)
         }
-        fflush(nil)
-        _ = await Interruption.wait()
+        say(server, hasHLS: configuration.hls != nil)
+        let reload: @Sendable () -> Void = { server.reload() }
+        _ = await Interruption.wait(reload: server.canReload ? reload : nil)
         logger.info("stopping")
         try await server.stop()
+    }
+
+    /// Where everything is.
+    private func say(_ server: RelayServer, hasHLS: Bool) {
+        print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
+        if let port = server.rtmpsPort { print("rtmps://\(host):\(port)/live/<stream>") }
+        let ports = [("http", server.httpPort), ("https", server.httpsPort)]
+        for case (let scheme, let port?) in ports {
+            let site = "\(scheme)://\(host):\(port)"
+            print("\(site)/live/<stream>.flv")
+            if hasHLS {
+                print("\(site)/hls/live/<stream>/index.m3u8")
+                print("\(site)/hls/live/<channel>/master.m3u8")
+            }
+            print("\(site)/api/v1/status")
+            print("\(site)/metrics")
+        }
+        fflush(nil)
     }
 }
 

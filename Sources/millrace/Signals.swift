@@ -9,8 +9,9 @@ nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
     return stream
 }()
 
-/// SIGINT, SIGTERM and SIGHUP (the terminal is gone); the first one begins an orderly stop. A
-/// SIGHUP that is ignored, as under nohup, stays so.
+/// SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal is gone); the first one begins an orderly stop. A
+/// SIGHUP that is ignored, as under nohup, stays so. Where there is something to read again, SIGHUP
+/// does that while the terminal is there, or where there never was one.
 enum Interruption {
     private struct State {
         var sources: [any DispatchSourceSignal] = []
@@ -27,16 +28,32 @@ enum Interruption {
             == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
+    private static var hasTerminal: Bool {
+        let descriptor = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
     /// Returns the first of the signals that comes, nil after `release`.
-    static func wait() async -> Int32? {
+    ///
+    /// - Parameter reload: what SIGHUP does instead; nil = it ends the program.
+    static func wait(reload: (@Sendable () -> Void)? = nil) async -> Int32? {
         await withCheckedContinuation { continuation in
             state.withLock { state in
                 guard !state.released else { return continuation.resume(returning: nil) }
                 state.waiting = continuation
-                for number in [SIGINT, SIGTERM] + (isHangupIgnored ? [] : [SIGHUP]) {
+                let hadTerminal = hasTerminal
+                let hears = reload != nil || !isHangupIgnored
+                for number in [SIGINT, SIGTERM, SIGQUIT] + (hears ? [SIGHUP] : []) {
                     signal(number, SIG_IGN)
                     let source = DispatchSource.makeSignalSource(signal: number)
-                    source.setEventHandler { resume(number) }
+                    source.setEventHandler {
+                        if number == SIGHUP, let reload, !hadTerminal || hasTerminal {
+                            reload()
+                        } else {
+                            resume(number)
+                        }
+                    }
                     source.activate()
                     state.sources.append(source)
                 }

@@ -19,3 +19,25 @@ struct TLSOptions: ParsableArguments {
         }
     }
 }
+
+/// Who a server is: the options of commands that accept connections over TLS.
+struct TLSFileOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "PEM file with this server's certificate, then those up to its authority. SIGHUP reads it again.",
+            valueName: "file"))
+    var tlsCertificate: String?
+    @Option(help: ArgumentHelp("PEM file with the certificate's key.", valueName: "file"))
+    var tlsKey: String?
+
+    var files: TLSFiles? {
+        guard let tlsCertificate, let tlsKey else { return nil }
+        return TLSFiles(certificate: tlsCertificate, key: tlsKey)
+    }
+
+    func validate() throws {
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key belong together: give both")
+        }
+    }
+}

@@ -117,8 +117,8 @@ import Viewer
         if let pid { rendition += ",\"pid\":\(pid)" }
         if let error { rendition += ",\"lastError\":\"\(error)\"" }
         let text = """
-            {"version":"1","streams":[],"usage":[],"refused":{},"leftOutMessages":0,"ladders":[{"source":"live/cam","mode":"per-rendition",
-            "renditions":[{\(rendition)}]}]}
+            {"version":"1","streams":[],"ladders":[{"source":"live/cam","mode":"per-rendition",
+            "renditions":[{\(rendition)}]}],"usage":[],"leftOutMessages":0,"refused":{}}
             """
         return try JSONDecoder().decode(ServerStatus.self, from: Data(text.utf8))
     }

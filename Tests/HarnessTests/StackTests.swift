@@ -10,6 +10,35 @@ import Testing
         FileManager.default.fileExists(atPath: "/usr/sbin/nginx")
         && FileManager.default.fileExists(atPath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
+    /// nginx itself reads what a folder with an odd name makes of its configuration.
+    @Test(.enabled(if: hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
+    func pathsAreQuotedForNginx() throws {
+        let directory = NSTemporaryDirectory() + "millrace it's; \"a\" {\\} #\(UUID())"
+        try FileManager.default.createDirectory(
+            atPath: directory + "/hls", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var configuration = NginxConfiguration(
+            modulePath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")
+        configuration.workers = 2
+        configuration.hls = .init(segmentSeconds: 2, windowSeconds: 10, variants: [])
+        try configuration.text(port: 1, httpPort: 2, directory: directory).write(
+            toFile: directory + "/nginx.conf", atomically: true, encoding: .utf8)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/sbin/nginx")
+        process.arguments = [
+            "-t", "-p", directory, "-c", directory + "/nginx.conf", "-e", directory + "/error.log",
+        ]
+        let output = Pipe()
+        process.standardError = output
+        try process.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        let text = String(decoding: data, as: UTF8.self)
+        #expect(process.terminationStatus == 0 && text.contains("is successful"), "\(text)")
+        #expect(NginxDirectory.problem(directory) == nil)
+        #expect(NginxDirectory.problem("/tmp/$x")?.contains("TMPDIR") == true)
+    }
+
     @Test(.enabled(if: hasNginx, "apt-get install nginx libnginx-mod-rtmp"), arguments: [1, 2])
     func nginxStartsAndStops(workers: Int) async throws {
         let driver = NginxRTMPDriver(.init(workers: workers))

@@ -117,3 +117,61 @@ import Testing
         }
     }
 }
+
+/// What results do not tell.
+@Suite struct RedactionTests {
+    @Test(arguments: [
+        ("rtmp://h/live/a", "rtmp://h/live/a"),
+        ("rtmp://h/live/a?key=s3cret", "rtmp://h/live/a?key=***"),
+        ("see 'https://u:p@h:1/x?a=1&b=2' and", "see 'https://***@h:1/x?a=***&b=***' and"),
+        ("1,rtmp://h/live/a?key=s,2", "1,rtmp://h/live/a?key=***,2"),
+        ("{\"u\":\"http://h/?k\"}", "{\"u\":\"http://h/?k\"}"),
+        ("http://h/x@y?z=@", "http://h/x@y?z=***"), ("a?key=b", "a?key=b"), ("://", "://"),
+    ]) func urls(text: String, told: String) {
+        #expect(Redaction.urls(in: text) == told)
+    }
+
+    @Test func keysOfScenarios() {
+        let text = """
+            stack:
+              keys:
+                - "cam:s3cret"
+                - "open"
+                - live/x:sha256:00
+              url: "rtmp://h/"
+            other: [a:b]
+            keys: [cam:s, open]
+            """
+        let told = """
+            stack:
+              keys:
+                - "cam:***"
+                - "open"
+                - live/x:***
+              url: "rtmp://h/"
+            other: [a:b]
+            keys: [cam:***, open]
+            """
+        #expect(Redaction.keys(in: text) == told)
+    }
+
+    @Test func filesAreForOwnerAndGroup() throws {
+        let parent = FileManager.default.temporaryDirectory.path + "/millrace-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: parent) }
+        let writer = try ResultsWriter(
+            parent: parent, runID: RunID(secondsSince1970: 1e9, entropy: 1))
+        try writer.write("rtmp://h/a?key=s3cret", to: "note.txt")
+        let other = writer.partialPath + "/child.pcap"
+        #expect(FileManager.default.createFile(atPath: other, contents: nil))
+        try writer.commit()
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(writer.finalPath) == 0o750)
+        for name in ["note.txt", "child.pcap"] {
+            #expect(try mode("\(writer.finalPath)/\(name)") == 0o640)
+        }
+        let text = try String(contentsOfFile: writer.finalPath + "/note.txt", encoding: .utf8)
+        #expect(text == "rtmp://h/a?key=***")
+    }
+}

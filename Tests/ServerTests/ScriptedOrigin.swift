@@ -33,6 +33,12 @@ final class ScriptedOrigin {
             return head
         }
 
+        /// What has come behind the last head.
+        func rest() -> String {
+            defer { bytes = [] }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+
         func send(_ text: String) async throws {
             try await socket.send(ByteBuffer(string: text))
         }

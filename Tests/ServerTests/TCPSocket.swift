@@ -60,6 +60,16 @@ final class TCPSocket {
 
     deinit { close() }
 
+    var localPort: Int? {
+        var address = sockaddr_in6()
+        var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let code = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &size) }
+        }
+        // The port stands at the same place in both families.
+        return code == 0 ? Int(UInt16(bigEndian: address.sin6_port)) : nil
+    }
+
     func close() {
         if fd >= 0 { Glibc.close(fd) }
         fd = -1

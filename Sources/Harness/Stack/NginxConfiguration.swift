@@ -52,18 +52,20 @@ struct NginxConfiguration: Sendable, Hashable {
     /// - Parameters:
     ///   - port: RTMP.
     ///   - httpPort: of the HLS files; unused without.
-    ///   - directory: absolute; without characters that nginx would read as its own.
+    ///   - directory: absolute; without `$`, see `NginxDirectory.problem`.
     func text(port: Int, httpPort: Int, directory: String) -> String {
         // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
-        let push = workers > 1 ? "rtmp_auto_push on;\nrtmp_socket_dir \(directory);\n" : ""
+        let push =
+            workers > 1
+            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(directory));\n" : ""
         return """
             daemon off;
             master_process \(hasMaster ? "on" : "off");
             worker_processes \(workers);
             \(getuid() == 0 ? "user root;" : "")
-            pid \(directory)/nginx.pid;
-            error_log \(directory)/error.log warn;
-            load_module \(modulePath);
+            pid \(NginxDirectory.quoted("\(directory)/nginx.pid"));
+            error_log \(NginxDirectory.quoted("\(directory)/error.log")) warn;
+            load_module \(NginxDirectory.quoted(modulePath));
             \(push)worker_rlimit_nofile 65536;
             events { worker_connections 32768; }
             rtmp {
@@ -87,7 +89,8 @@ struct NginxConfiguration: Sendable, Hashable {
     private func hlsDirectives(_ directory: String) -> String {
         guard let hls else { return "" }
         var lines = [
-            "hls on;", "hls_path \(directory)/\(Self.hlsFolder);", "hls_nested on;",
+            "hls on;", "hls_path \(NginxDirectory.quoted("\(directory)/\(Self.hlsFolder)"));",
+            "hls_nested on;",
             "hls_fragment \(Self.time(hls.segmentSeconds));",
             "hls_playlist_length \(Self.time(hls.windowSeconds));",
         ]
@@ -125,7 +128,8 @@ struct NginxConfiguration: Sendable, Hashable {
                     "1>\(Self.progressPath(of: name, in: directory))",
                     "2>>\(Self.logPath(of: name, in: directory))",
                 ]
-            return "            exec_push \(words.map(Self.quoted).joined(separator: " "));\n"
+            return
+                "            exec_push \(words.map(NginxDirectory.quoted).joined(separator: " "));\n"
         }
         return """
                     application \(Self.sourceApplication) {
@@ -154,11 +158,6 @@ struct NginxConfiguration: Sendable, Hashable {
         "\(directory)/\(encoder).log"
     }
 
-    /// A word of nginx's configuration.
-    private static func quoted(_ word: String) -> String {
-        "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-    }
-
     private func http(port: Int, directory: String) -> String {
         """
         http {
@@ -167,7 +166,7 @@ struct NginxConfiguration: Sendable, Hashable {
             \(NginxDirectory.http(directory))
             server {
                 listen \(host):\(port);
-                root \(directory);
+                root \(NginxDirectory.quoted(directory));
                 location /\(Self.hlsFolder)/ {
                     add_header Cache-Control "public, max-age=60";
                     add_header Access-Control-Allow-Origin "*";

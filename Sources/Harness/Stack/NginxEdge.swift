@@ -56,15 +56,15 @@ final class NginxEdge: EdgeProcess {
         daemon off;
         worker_processes 1;
         \(getuid() == 0 ? "user root;" : "")
-        pid \(directory)/nginx.pid;
-        error_log \(directory)/error.log warn;
+        pid \(NginxDirectory.quoted("\(directory)/nginx.pid"));
+        error_log \(NginxDirectory.quoted("\(directory)/error.log")) warn;
         worker_rlimit_nofile 65536;
         events { worker_connections 32768; }
         http {
             log_format cache '$upstream_cache_status|$status|$body_bytes_sent|$upstream_status|$upstream_response_length|$uri';
-            access_log \(directory)/access.log cache;
+            access_log \(NginxDirectory.quoted("\(directory)/access.log")) cache;
             \(NginxDirectory.http(directory))
-            proxy_cache_path \(directory)/cache levels=1:2 keys_zone=edge:16m
+            proxy_cache_path \(NginxDirectory.quoted("\(directory)/cache")) levels=1:2 keys_zone=edge:16m
                 max_size=\(options.cacheBytes >> 10)k inactive=10m use_temp_path=off;
             upstream origin {
                 server \(options.origin);

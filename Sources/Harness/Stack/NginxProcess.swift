@@ -12,10 +12,24 @@ enum NginxDirectory {
         NSTemporaryDirectory() + "\(prefix)\(getpid())-\(UUID().uuidString)"
     }
 
+    /// A word of nginx's configuration: blanks, quotes and semicolons are its own.
+    ///
+    /// A `$` stays what begins a variable, and has no other form: `problem` refuses it in paths.
+    static func quoted(_ word: String) -> String {
+        "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+
+    /// Why nginx cannot have its files in a directory, and how to mend it; nil if it can.
+    static func problem(_ directory: String) -> String? {
+        guard directory.contains(where: { $0 == "$" || $0.isNewline }) else { return nil }
+        return
+            "nginx takes the $ or line end in '\(directory)' for its own; give another folder for temporary files (TMPDIR)"
+    }
+
     /// What every `http {}` of ours begins with: connections that stay, and nothing outside `directory`.
     static func http(_ directory: String) -> String {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
-            "\($0)_temp_path \(directory)/\($0);"
+            "\($0)_temp_path \(quoted("\(directory)/\($0)"));"
         }
         return (["sendfile on;", "tcp_nodelay on;", "keepalive_requests 1000000;"] + temporary)
             .joined(separator: " ")
@@ -97,9 +111,13 @@ struct NginxProcess: Sendable {
     private static func launch(
         _ options: Options, _ configuration: String, in directory: String
     ) throws(ProcessError) -> ChildProcess {
+        if let problem = NginxDirectory.problem(directory) {
+            throw ProcessError(name: options.name, message: problem)
+        }
         do {
             try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true)
+                atPath: directory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
             try configuration.write(
                 toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
         } catch {

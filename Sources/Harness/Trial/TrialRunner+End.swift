@@ -45,7 +45,8 @@ extension TrialRunner {
         results.summary.notes.append("the results are not where they were meant to be: \(error)")
         guard
             let other = try? ResultsWriter(
-                parent: NSTemporaryDirectory() + "millrace-results", runID: writer.runID)
+                parent: NSTemporaryDirectory() + "millrace-results-\(UUID().uuidString)",
+                runID: writer.runID)
         else { throw error }
         // Logs, and what children wrote themselves.
         for name in (try? files.contentsOfDirectory(atPath: writer.partialPath)) ?? []

@@ -1,3 +1,5 @@
+public import Sockets
+
 /// Settings with which an edge cannot run.
 public struct EdgeConfigurationError: Error, Sendable, CustomStringConvertible {
     public var description: String
@@ -22,7 +24,11 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var host = "127.0.0.1"
     /// 0 = any free port.
     public var port = 8090
-    /// `http://host[:port]`; it is asked for the very paths that clients ask for.
+    /// What clients connect to is then https.
+    public var tls: TLSFiles?
+    /// Whom the edge trusts where the origin speaks https.
+    public var trust = TLSTrust()
+    /// `http://host[:port]` or `https://host[:port]`; it is asked for the very paths that clients ask for.
     public var origin: String
     /// Bytes of all objects kept, 1 MiB to 64 GiB.
     public var cacheBytes = 256 << 20
@@ -87,57 +93,4 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
 
     /// Bytes of the longest object that is taken.
     var objectLimit: Int { min(objectBytes, cacheBytes) }
-}
-
-/// Host and port of an origin.
-struct OriginAddress: Hashable {
-    /// IPv6 without brackets.
-    var host: String
-    var port: Int
-
-    /// What its requests' Host header says.
-    var authority: String {
-        let name = host.contains(":") ? "[\(host)]" : host
-        return port == 80 ? name : "\(name):\(port)"
-    }
-
-    /// nil where `text` is no `http://host[:port]`.
-    init?(_ text: String) {
-        guard text.hasPrefix("http://") else { return nil }
-        let rest = text.dropFirst(7)
-        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
-        var authority = rest[..<slash]
-        guard rest[slash...].allSatisfy({ $0 == "/" }) else { return nil }
-        port = 80
-        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
-            guard let number = Int(authority[authority.index(after: colon)...]),
-                (1...65_535).contains(number)
-            else { return nil }
-            port = number
-            authority = authority[..<colon]
-        }
-        if authority.hasPrefix("["), authority.hasSuffix("]") {
-            authority = authority.dropFirst().dropLast()
-        } else if authority.contains(":") {
-            return nil
-        }
-        guard !authority.isEmpty, !authority.contains(where: { " @?#[]".contains($0) }) else {
-            return nil
-        }
-        host = String(authority)
-    }
-
-    static func fault(of text: String) -> String? {
-        guard OriginAddress(text) == nil else { return nil }
-        if text.hasPrefix("https://") {
-            return
-                "the origin '\(text)' speaks TLS, which the edge does not: give its http:// address"
-        }
-        let site = text.split(separator: "/", maxSplits: 2).prefix(2).joined(separator: "//")
-        if OriginAddress(site) != nil {
-            return "the origin '\(text)' has a path, which playlists would not keep: give \(site), "
-                + "and ask the edge for the origin's own paths"
-        }
-        return "the origin '\(text)' is not http://host[:port], such as http://127.0.0.1:8080"
-    }
 }

@@ -3,6 +3,7 @@ public import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Sockets
 
 /// A pull-through HLS cache before an origin, on one event loop: for more cores run more edges.
@@ -12,10 +13,15 @@ public final class EdgeServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
     private let core: NIOLoopBound<EdgeCore>
+    private let identity: TLSIdentity?
+    private let logger: Logger
 
     private init(
-        _ group: MultiThreadedEventLoopGroup, _ channel: any Channel, _ core: NIOLoopBound<EdgeCore>
+        _ group: MultiThreadedEventLoopGroup, _ channel: any Channel,
+        _ core: NIOLoopBound<EdgeCore>, _ identity: TLSIdentity?, _ logger: Logger
     ) {
+        self.identity = identity
+        self.logger = logger
         self.group = group
         self.channel = channel
         self.core = core
@@ -24,7 +30,8 @@ public final class EdgeServer: Sendable {
 
     /// Listens, and returns when clients may connect. The origin need not be there yet.
     ///
-    /// - Throws: `EdgeConfigurationError`, or `ServerError` for a port that cannot be had.
+    /// - Throws: `EdgeConfigurationError`, `TLSError` for files of TLS, or `ServerError` for a
+    ///   port that cannot be had.
     public static func start(
         _ configuration: EdgeConfiguration, logger: Logger
     ) async throws -> EdgeServer {
@@ -34,10 +41,13 @@ public final class EdgeServer: Sendable {
         guard let origin = OriginAddress(configuration.origin) else {
             throw EdgeConfigurationError(description: "the origin is no http URL")
         }
+        let identity = try configuration.tls.map { try TLSIdentity($0) }
+        let trust = origin.isSecure ? try configuration.trust.context() : nil
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let core = try await loop.submit {
-            let core = EdgeCore(configuration, origin: origin, eventLoop: loop)
+            let core = EdgeCore(
+                configuration, origin: origin, trust: trust, eventLoop: loop)
             core.startSweeping()
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
@@ -49,19 +59,36 @@ public final class EdgeServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
+                    if let identity {
+                        try channel.pipeline.syncOperations.addHandler(identity.handler())
+                    }
                     try channel.pipeline.syncOperations.addHandlers([
                         ByteToMessageHandler(HTTPRequestDecoder()), EdgeClient(core.value),
                     ])
                 }
             }
             .bind(host: configuration.host, port: configuration.port).get()
-            let server = EdgeServer(group, channel, core)
+            let server = EdgeServer(group, channel, core, identity, logger)
             logger.info(
                 "edge on \(configuration.host):\(server.port) before \(configuration.origin)")
             return server
         } catch {
             try? await group.shutdownGracefully()
-            throw ServerError(error, .http, host: configuration.host, port: configuration.port)
+            throw ServerError(
+                error, identity == nil ? .http : .https, host: configuration.host,
+                port: configuration.port)
+        }
+    }
+
+    /// Reads certificate and key again, for new connections. What cannot be used is logged, and the
+    /// old ones stay.
+    public func reload() {
+        guard let identity else { return }
+        do {
+            try identity.reload()
+            logger.notice("the certificate was read again, for new connections")
+        } catch {
+            logger.error("the old certificate stays in use: \(error)")
         }
     }
 
@@ -90,7 +117,10 @@ final class EdgeCore {
     private let eventLoop: any EventLoop
     private var sweeper: RepeatedTask?
 
-    init(_ configuration: EdgeConfiguration, origin: OriginAddress, eventLoop: any EventLoop) {
+    init(
+        _ configuration: EdgeConfiguration, origin: OriginAddress, trust: NIOSSLContext? = nil,
+        eventLoop: any EventLoop
+    ) {
         self.configuration = configuration
         self.eventLoop = eventLoop
         name = "millrace-edge-" + String(UInt32.random(in: 0...(.max)), radix: 36)
@@ -98,7 +128,8 @@ final class EdgeCore {
             byteLimit: configuration.cacheBytes, objectLimit: configuration.objectLimit,
             keeps: configuration.keeps)
         pool = OriginPool(
-            configuration, origin: origin, store: store, name: name, eventLoop: eventLoop)
+            configuration, origin: origin, store: store, name: name, tls: trust,
+            eventLoop: eventLoop)
     }
 
     func startSweeping() {

@@ -1,5 +1,7 @@
 import NIOCore
 import NIOHTTP1
+import NIOSSL
+import Sockets
 
 /// One fetch of an object.
 final class EdgeFetch {
@@ -200,16 +202,21 @@ final class OriginConnection: ChannelInboundHandler {
                 fetch.isRetried = true
                 pool.again(fetch)
             } else {
-                let why = error.map { ": \($0)" } ?? ""
                 pool.store.failed(
-                    fetch.object,
-                    EdgeFailure(
-                        status: .badGateway,
-                        reason: "The origin closed the connection in mid-answer\(why); ask again, "
-                            + "and look at the origin's log.\n"))
+                    fetch.object, EdgeFailure(status: .badGateway, reason: reason(error)))
             }
         }
         close()
+    }
+
+    private func reason(_ error: (any Error)?) -> String {
+        if let error, error is NIOSSLError || error is NIOSSLExtraError {
+            return "The edge has no connection to its origin \(pool.origin.text): "
+                + "\(TLSError.explanation(error)).\n"
+        }
+        let why = error.map { ": \($0)" } ?? ""
+        return "The origin closed the connection in mid-answer\(why); ask again, "
+            + "and look at the origin's log.\n"
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -217,5 +224,9 @@ final class OriginConnection: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { lost(error) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Servers that close without TLS's own good-bye have sent all the same (RFC 9112, 9.8).
+        if case NIOSSLError.uncleanShutdown = error { return }
+        lost(error)
+    }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Sockets
 
 /// The edge's connections to its origin: kept open, bounded, one request at a time on each. Bound
@@ -15,6 +16,8 @@ final class OriginPool {
     /// Bytes read that have not come across the WAN yet.
     var onTheWay = 0
     private let configuration: EdgeConfiguration
+    /// nil where the origin speaks plain HTTP.
+    private let tls: NIOSSLContext?
     /// The one used last is taken first.
     private var idle: [OriginConnection] = []
     private var all: [ObjectIdentifier: OriginConnection] = [:]
@@ -33,8 +36,9 @@ final class OriginPool {
 
     init(
         _ configuration: EdgeConfiguration, origin: OriginAddress, store: EdgeStore, name: String,
-        eventLoop: any EventLoop
+        tls: NIOSSLContext?, eventLoop: any EventLoop
     ) {
+        self.tls = tls
         self.configuration = configuration
         self.origin = origin
         self.store = store
@@ -69,12 +73,17 @@ final class OriginPool {
         connecting += 1
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         let bound = NIOLoopBound(fetch, eventLoop: eventLoop)
+        let (tls, host) = (tls, origin.host)
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(Self.connectSeconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            TLSTrust.handler(tls, host: host))
+                    }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(OriginConnection(pool.value))
                 }
@@ -110,7 +119,7 @@ final class OriginPool {
             EdgeFailure(
                 status: timedOut ? .gatewayTimeout : .badGateway,
                 reason:
-                    "The edge cannot reach its origin http://\(origin.authority): \(why). Is it "
+                    "The edge cannot reach its origin \(origin.text): \(why). Is it "
                     + "running, and is --origin right?\n"))
     }
 
@@ -157,7 +166,7 @@ final class OriginPool {
                     EdgeFailure(
                         status: .gatewayTimeout,
                         reason:
-                            "The origin http://\(origin.authority) has not sent the whole within "
+                            "The origin \(origin.text) has not sent the whole within "
                             + "\(Int(configuration.fetchSeconds)) s; look at its load, or give a "
                             + "longer --fetch-timeout.\n"))
             } else if connection.isBusy {
@@ -165,7 +174,7 @@ final class OriginPool {
                 connection.fail(
                     EdgeFailure(
                         status: .gatewayTimeout,
-                        reason: "The origin http://\(origin.authority) has sent nothing for "
+                        reason: "The origin \(origin.text) has sent nothing for "
                             + "\(Int(configuration.originTimeoutSeconds)) s; look at its load, or "
                             + "give a longer --origin-timeout.\n"))
             } else if silence > Self.idleSeconds {

@@ -10,6 +10,10 @@ import NIOHTTP1
 final class HLSConnection {
     private let origin: HLSOrigin
     private let outlet: Outlet
+    private let access: AccessPolicy
+    /// The client's `address:port`, and its address alone.
+    private let peer: String
+    private let address: String?
     private let close: () -> Void
     private var queue: [HTTPRequestHead] = []
     private var isBusy = false
@@ -25,7 +29,13 @@ final class HLSConnection {
     static let pipelineLimit = 64
 
     /// - Parameter close: closes the connection at once.
-    init(origin: HLSOrigin, outlet: Outlet, close: @escaping () -> Void) {
+    init(
+        origin: HLSOrigin, outlet: Outlet, access: AccessPolicy, peer: String, address: String?,
+        close: @escaping () -> Void
+    ) {
+        self.access = access
+        self.peer = peer
+        self.address = address
         self.origin = origin
         self.outlet = outlet
         self.close = close
@@ -43,7 +53,7 @@ final class HLSConnection {
         let head = queue.removeFirst()
         isBusy = true
         do {
-            serve(try HLSRequest(head), deadline: nil)
+            ask(try HLSRequest(head))
         } catch {
             let response: HLSResponse
             switch error {
@@ -59,13 +69,68 @@ final class HLSConnection {
         }
     }
 
+    /// Judges by address and key; the call-back is asked about playlists, for the names of segments
+    /// are known from them alone.
+    private func ask(_ request: HLSRequest) {
+        let (application, stream) = EncoderCommand.split(request.name)
+        let verdict = access.judge(
+            .play, stream, of: application, query: request.query, address: address)
+        guard verdict == .accepted else { return refuse(request, verdict) }
+        let key = StreamKeys.keys(in: request.query).first ?? ""
+        let call = CallBack(
+            event: .play, protocol: "hls", application: application, stream: stream,
+            query: request.query, connection: peer)
+        guard request.isPlaylist,
+            let answer = access.callBacks?.askOnce(
+                "\(address ?? "?") \(request.name) \(key)", call)
+        else { return serve(request, deadline: nil) }
+        let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
+        answer.hop(to: outlet.eventLoop).whenComplete { result in
+            if case .success(nil) = result {
+                bound.value.serve(request, deadline: nil)
+            } else {
+                bound.value.refuse(request, .refused("this server does not accept it"))
+            }
+        }
+    }
+
+    private func refuse(_ request: HLSRequest, _ verdict: AccessPolicy.Verdict) {
+        var response = HLSResponse(
+            status: .forbidden,
+            headers: ["Content-Type: text/plain; charset=utf-8", "Cache-Control: no-store"],
+            body: ByteBuffer())
+        switch verdict {
+        case .accepted: break
+        case .refused(let why): response.body = ByteBuffer(string: why + "\n")
+        case .wait(let seconds):
+            response.status = .tooManyRequests
+            response.headers.append("Retry-After: \(seconds)")
+            response.body = ByteBuffer(
+                string: "This address has sent too many wrong keys; try again in \(seconds) s.\n")
+        }
+        send(response, isHead: request.isHead, keepsAlive: request.keepsAlive, of: nil)
+    }
+
+    /// A playlist's URIs with the key with which it was asked for: players ask for them as they
+    /// stand there.
+    private func carryingKey(_ response: HLSResponse, _ request: HLSRequest) -> HLSResponse {
+        guard request.isPlaylist, response.status == .ok,
+            !access.playKeys.isOpen || access.callBacks != nil,
+            let key = StreamKeys.keys(in: request.query).first
+        else { return response }
+        var response = response
+        response.body = PlaylistKeys.adding("key=\(key)", to: response.body)
+        return response
+    }
+
     /// - Parameter deadline: of a request that has waited already.
     private func serve(_ request: HLSRequest, deadline: NIODeadline?) {
         guard !isClosed else { return }
         switch origin.answer(request) {
         case .respond(let response):
             send(
-                response, isHead: request.isHead, keepsAlive: request.keepsAlive,
+                carryingKey(response, request), isHead: request.isHead,
+                keepsAlive: request.keepsAlive,
                 of: origin.stream(request.name))
         case .wait(let stream, let condition, let seconds, let late):
             let deadline = deadline ?? .now() + .nanoseconds(Int64(seconds * 1e9))

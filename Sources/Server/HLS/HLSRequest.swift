@@ -12,6 +12,8 @@ struct HLSRequest: Sendable {
     var part: Int?
     /// `_HLS_skip`.
     var skips = false
+    /// As it came; empty = none.
+    var query = ""
     var range: String?
     var isHead: Bool
     var keepsAlive: Bool
@@ -20,6 +22,8 @@ struct HLSRequest: Sendable {
         case notFound
         case badRequest(String)
     }
+
+    var isPlaylist: Bool { file == HLSOrigin.masterFile || file == HLSOrigin.mediaFile }
 
     static let prefix = "/hls/"
 
@@ -37,6 +41,7 @@ struct HLSRequest: Sendable {
         keepsAlive = head.isKeepAlive
         range = head.headers.first(name: "range")
         guard parts.count == 2 else { return }
+        query = String(parts[1])
         for field in parts[1].split(separator: "&") {
             let pair = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let value = pair.count == 2 ? pair[1] : ""

@@ -9,21 +9,18 @@ package struct EncoderCommand: Sendable, Hashable {
     var source: String
     /// Application that renditions are published into; nil = the source's.
     var outputApplication: String?
-    /// Query of the source and of what is published: authorises the encoder. Empty = none.
-    var token: String
     var ladder: LadderConfiguration
     /// The renditions of this process.
     var renditions: [LadderRendition]
 
     package init(
         host: String, port: Int, source: String, outputApplication: String? = nil,
-        token: String = "", ladder: LadderConfiguration, renditions: [LadderRendition]
+        ladder: LadderConfiguration, renditions: [LadderRendition]
     ) {
         self.host = host
         self.port = port
         self.source = source
         self.outputApplication = outputApplication
-        self.token = token
         self.ladder = ladder
         self.renditions = renditions
     }
@@ -48,7 +45,7 @@ package struct EncoderCommand: Sendable, Hashable {
     private func target(_ stream: String) -> [String] {
         let (application, key) = Self.split(stream)
         return [
-            "-rtmp_app", application, "-rtmp_playpath", token.isEmpty ? key : "\(key)?\(token)",
+            "-rtmp_app", application, "-rtmp_playpath", key,
             "rtmp://\(host):\(port)/\(application)",
         ]
     }
@@ -85,9 +82,17 @@ package struct EncoderCommand: Sendable, Hashable {
             all += ["-c:a", "aac", "-b:a", "\(rendition.audioBitsPerSecond)"]
         }
         all += ["-map_metadata", "-1", "-flvflags", "no_duration_filesize", "-f", "flv"]
-        let (application, key) = Self.split(source)
-        return all + target("\(outputApplication ?? application)/\(key)_\(rendition.name)")
+        return all + target(output(of: rendition))
     }
+
+    /// `<app>/<stream>` of a rendition.
+    private func output(of rendition: LadderRendition) -> String {
+        let (application, key) = Self.split(source)
+        return "\(outputApplication ?? application)/\(key)_\(rendition.name)"
+    }
+
+    /// All that it publishes.
+    var outputs: [String] { renditions.map(output(of:)) }
 
     private static func slot(_ time: String, _ rate: FrameRate) -> String {
         "floor((\(time)+\(tolerance))*\(rate))"

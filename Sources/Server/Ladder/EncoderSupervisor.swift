@@ -9,7 +9,8 @@ final class EncoderSupervisor: Sendable {
     let name: String
     let renditions: [LadderRendition]
     private let path: String
-    private let arguments: [String]
+    private let command: EncoderCommand
+    private let registry: EncoderRegistry
     private let ladder: LadderConfiguration
     private let logger: Logger
     private let machine: Mutex<EncoderStateMachine>
@@ -18,11 +19,17 @@ final class EncoderSupervisor: Sendable {
     private let isFinished = Mutex(false)
     private let started = ContinuousClock.now
 
-    /// - Parameter name: what the log calls it.
-    init(name: String, path: String, command: EncoderCommand, logger: Logger) {
+    /// - Parameters:
+    ///   - name: what the log calls it.
+    ///   - registry: told of each process.
+    init(
+        name: String, path: String, command: EncoderCommand, registry: EncoderRegistry,
+        logger: Logger
+    ) {
+        self.registry = registry
         self.name = name
         self.path = path
-        arguments = command.arguments
+        self.command = command
         renditions = command.renditions
         ladder = command.ladder
         self.logger = logger
@@ -105,13 +112,15 @@ final class EncoderSupervisor: Sendable {
             process = try ChildProcess(
                 name: name,
                 .init(
-                    path: path, arguments: arguments, logPath: "/proc/self/fd/\(writing)",
+                    path: path, arguments: command.arguments, logPath: "/proc/self/fd/\(writing)",
                     cpus: ladder.cpus))
         } catch {
             close(writing)
             close(reading)
             return ("\(error.message); install it with: apt-get install ffmpeg", true)
         }
+        registry.started(process.pid, source: command.source, outputs: command.outputs)
+        defer { registry.ended(process.pid) }
         close(writing)
         let drained = DispatchSemaphore(value: 0)
         let reader = Thread {

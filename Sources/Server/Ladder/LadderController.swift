@@ -141,8 +141,8 @@ actor LadderController {
             return EncoderSupervisor(
                 name: "\(key.source)\(label)", path: paths[key.ladder],
                 command: EncoderCommand(
-                    host: host, port: port, source: key.source, token: directory.encoderToken,
-                    ladder: ladder, renditions: renditions), logger: logger)
+                    host: host, port: port, source: key.source, ladder: ladder,
+                    renditions: renditions), registry: directory.encoders, logger: logger)
         }
         runs[key] = Run(key.source, ladder, supervisors)
         for supervisor in supervisors { supervisor.start() }

@@ -1,0 +1,78 @@
+/// What results do not tell: passwords in URLs, the values of their queries, and stream keys.
+public enum Redaction {
+    static let mask = "***"
+
+    /// The text with what is secret in each URL of it hidden.
+    public static func urls(in text: String) -> String {
+        guard text.contains("://") else { return text }
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count)
+        var rest = Array(text.utf8)[...]
+        let mark = Array("://".utf8)
+        while let found = rest.firstRange(of: mark) {
+            result += rest[..<found.upperBound]
+            rest = rest[found.upperBound...]
+            let end = rest.firstIndex(where: isOutside) ?? rest.endIndex
+            result += hidden(rest[..<end])
+            rest = rest[end...]
+        }
+        return String(decoding: result + rest, as: UTF8.self)
+    }
+
+    /// Blanks, quotes and brackets do not stand in a URL; a comma ends a cell of a table.
+    private static func isOutside(_ byte: UInt8) -> Bool {
+        byte <= 0x20 || "\"'<>`,\\".utf8.contains(byte)
+    }
+
+    /// What follows `://`, with the secrets hidden.
+    private static func hidden(_ tail: ArraySlice<UInt8>) -> [UInt8] {
+        var tail = tail
+        var result: [UInt8] = []
+        let authority = tail.prefix { !"/?#".utf8.contains($0) }
+        if let at = authority.lastIndex(of: UInt8(ascii: "@")) {
+            result += Array(mask.utf8)
+            tail = tail[at...]
+        }
+        guard let question = tail.firstIndex(of: UInt8(ascii: "?")) else { return result + tail }
+        result += tail[..<question]
+        var isValue = false
+        for byte in tail[question...] {
+            if byte == UInt8(ascii: "&") || byte == UInt8(ascii: "?") { isValue = false }
+            if !isValue { result.append(byte) }
+            if byte == UInt8(ascii: "="), !isValue {
+                isValue = true
+                result += Array(mask.utf8)
+            }
+        }
+        return result
+    }
+
+    /// A scenario with the secrets of its `keys:` hidden: `NAME:SECRET` is `NAME:***`.
+    public static func keys(in scenario: String) -> String {
+        var depth: Int?
+        let lines = scenario.split(separator: "\n", omittingEmptySubsequences: false).map {
+            line -> String in
+            let indent = line.prefix { $0 == " " }.count
+            let content = line.dropFirst(indent)
+            if let own = depth, content.hasPrefix("- "), indent >= own {
+                return line.prefix(indent) + "- " + key(content.dropFirst(2))
+            }
+            depth = nil
+            guard content.hasPrefix("keys:") else { return String(line) }
+            depth = indent
+            guard let open = content.firstIndex(of: "["), let close = content.lastIndex(of: "]")
+            else { return String(line) }
+            let entries = content[content.index(after: open)..<close].split(separator: ",").map {
+                key($0.drop { $0 == " " })
+            }
+            return line.prefix(indent) + "keys: [" + entries.joined(separator: ", ") + "]"
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func key(_ entry: Substring) -> String {
+        guard let colon = entry.firstIndex(of: ":") else { return String(entry) }
+        let quote = entry.first.flatMap { $0 == "\"" || $0 == "'" ? String($0) : nil } ?? ""
+        return entry[...colon] + mask + quote
+    }
+}

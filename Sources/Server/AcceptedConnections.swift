@@ -1,0 +1,118 @@
+import HLS
+import Logging
+import NIOCore
+import NIOHTTP1
+import Sockets
+
+/// What the connections of a server share, whichever port they came in by.
+struct AcceptedConnections: Sendable {
+    let hubs: [StreamHub]
+    let directory: StreamDirectory
+    let admissions: Admissions
+    let access: AccessPolicy
+    let origin: HLSOrigin?
+    let ladders: LadderController?
+    /// nil where nothing speaks TLS.
+    let identity: TLSIdentity?
+    let logger: Logger
+
+    /// Makes a connection's pipeline.
+    func begin(_ channel: any Channel, of listener: ServerError.Listener) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture {
+            channel.setCloseOnExec()
+            guard access.admitsConnection(from: channel.remoteAddress?.ipAddress) else {
+                admissions.refuse(.addresses)
+                throw ChannelError.eof
+            }
+            let place = try admissions.place(for: channel)
+            if listener.isSecure, let identity {
+                try channel.pipeline.syncOperations.addHandler(identity.handler())
+            }
+            switch listener {
+            case .rtmp, .rtmps:
+                let handler = RTMPServerHandler(
+                    hub: hub(of: channel), hubs: hubs, directory: directory,
+                    admissions: admissions, access: access, place: place, logger: logger)
+                try channel.pipeline.syncOperations.addHandler(handler)
+            case .http, .https: try addHTTP(to: channel, place)
+            }
+        }
+    }
+
+    private func addHTTP(to channel: any Channel, _ place: Admissions.Place) throws {
+        let handler = FLVRequestHandler(
+            hub: hub(of: channel), directory: directory, origin: origin,
+            admissions: admissions, access: access, place: place, logger: logger
+        ) {
+            let promise = channel.eventLoop.makePromise(of: ServerStatus.self)
+            promise.completeWithTask { try await status() }
+            return promise.futureResult
+        } kick: { target in
+            let promise = channel.eventLoop.makePromise(of: Int.self)
+            promise.completeWithTask { try await kick(target) }
+            return promise.futureResult
+        }
+        let decoder = ByteToMessageHandler(HTTPRequestDecoder())
+        try channel.pipeline.syncOperations.addHandlers([decoder, handler])
+    }
+
+    private func hub(of channel: any Channel) -> StreamHub {
+        hubs.first { $0.eventLoop === channel.eventLoop } ?? hubs[0]
+    }
+
+    /// Ends connections; returns how many.
+    func kick(_ target: KickTarget) async throws -> Int {
+        var count = 0
+        for hub in hubs { count += try await hub.eventLoop.submit { hub.kick(target) }.get() }
+        if count > 0 { logger.notice("kicked \(count): \(target.text.printable)") }
+        return count
+    }
+
+    func status() async throws -> ServerStatus {
+        var local: [String: StreamHub.LocalStatus] = [:]
+        for hub in hubs {
+            for (name, status) in try await hub.eventLoop.submit({ hub.status() }).get() {
+                var sum = local[name] ?? .init()
+                sum.rtmpSubscribers += status.rtmpSubscribers
+                sum.flvSubscribers += status.flvSubscribers
+                sum.droppedFrames += status.droppedFrames
+                // The loops share the cache's buffers.
+                sum.cacheBytes = max(sum.cacheBytes, status.cacheBytes)
+                local[name] = sum
+            }
+        }
+        let publications = directory.publications
+        let packaged = origin?.streams ?? [:]
+        let now = NIODeadline.now()
+        let streams = Set(local.keys).union(publications.keys).union(packaged.keys).sorted().map {
+            name in
+            let own = local[name] ?? .init()
+            let publication = publications[name]
+            return ServerStatus.Stream(
+                name: name, isPublished: publication.map { $0.awaySince == nil } ?? false,
+                publisher: publication?.address,
+                publishedSeconds: publication.map {
+                    Double((now - $0.startedAt).nanoseconds) / 1e9
+                },
+                receivedBytes: publication?.receivedBytes ?? 0,
+                videoFrames: publication?.videoFrames ?? 0,
+                audioFrames: publication?.audioFrames ?? 0,
+                keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
+                flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
+                gopCacheBytes: own.cacheBytes,
+                leftOutMessages: publication?.leftOutMessages ?? 0,
+                hls: packaged[name].map {
+                    .init($0.facts, container: origin?.configuration.container ?? .ts)
+                })
+        }
+        var status = ServerStatus(
+            version: "1", streams: streams, ladders: await ladders?.status() ?? [])
+        status.usage = admissions.usage(
+            publishers: publications.count, streams: packaged.count,
+            hlsBytes: streams.reduce(0) { $0 + ($1.hls?.storedBytes ?? 0) },
+            gopCacheBytes: streams.reduce(0) { $0 + $1.gopCacheBytes })
+        status.leftOutMessages = admissions.leftOutMessages
+        for (limit, count) in admissions.refused { status.refused[limit.rawValue] = count }
+        return status
+    }
+}

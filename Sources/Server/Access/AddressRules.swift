@@ -1,0 +1,93 @@
+import Glibc
+
+/// Addresses that begin alike: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+struct AddressRange: Sendable, Hashable {
+    /// An IPv4 address as the IPv6 address that it is mapped to.
+    private var bytes: [UInt8]
+    private var bits: Int
+
+    /// nil where `text` is neither an address nor a range of them.
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first, let bytes = Self.bytes(String(first)) else { return nil }
+        let isIPv4 = !first.contains(":")
+        let width = isIPv4 ? 32 : 128
+        var bits = width
+        if parts.count == 2 {
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let given = Int(parts[1]), (0...width).contains(given)
+            else { return nil }
+            bits = given
+        }
+        self.bytes = bytes
+        self.bits = isIPv4 ? bits + 96 : bits
+    }
+
+    private static func bytes(_ address: String) -> [UInt8]? {
+        var four = in_addr()
+        if inet_pton(AF_INET, address, &four) == 1 {
+            return [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+                + withUnsafeBytes(of: &four) { Array($0) }
+        }
+        // A scope, as in fe80::1%eth0, is no part of the address.
+        var six = in6_addr()
+        let plain = String(address.prefix { $0 != "%" })
+        guard inet_pton(AF_INET6, plain, &six) == 1 else { return nil }
+        return withUnsafeBytes(of: &six) { Array($0) }
+    }
+
+    func contains(_ address: String) -> Bool {
+        guard let other = Self.bytes(address) else { return false }
+        let whole = bits / 8
+        guard bytes[..<whole] == other[..<whole] else { return false }
+        let rest = bits % 8
+        return rest == 0 || (bytes[whole] ^ other[whole]) >> (8 - rest) == 0
+    }
+
+    /// This machine's own address, in whatever form.
+    static func isLoopback(_ address: String) -> Bool {
+        loopback.contains { $0.contains(address) }
+    }
+
+    private static let loopback = ["127.0.0.0/8", "::1"].compactMap { AddressRange($0) }
+}
+
+/// From where something may be done. What is denied is denied; where something is allowed, nothing
+/// else is.
+public struct AddressRules: Sendable, Codable, Hashable {
+    /// Addresses or ranges (CIDR).
+    public var allow: [String]
+    public var deny: [String]
+
+    public init(allow: [String] = [], deny: [String] = []) {
+        self.allow = allow
+        self.deny = deny
+    }
+
+    /// What is wrong with them, in words; nil if nothing is.
+    var problem: String? {
+        for text in allow + deny where AddressRange(text) == nil {
+            return
+                "'\(text.printable)' is no address and no range of addresses; give for example 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"
+        }
+        return nil
+    }
+
+    /// The rules in a form that is quick to ask.
+    struct Table: Sendable {
+        private let allow: [AddressRange]
+        private let deny: [AddressRange]
+
+        init(_ rules: AddressRules) {
+            allow = rules.allow.compactMap { AddressRange($0) }
+            deny = rules.deny.compactMap { AddressRange($0) }
+        }
+
+        /// - Parameter address: nil = the peer has none, such as one that is gone already.
+        func admits(_ address: String?) -> Bool {
+            guard let address else { return allow.isEmpty }
+            if deny.contains(where: { $0.contains(address) }) { return false }
+            return allow.isEmpty || allow.contains { $0.contains(address) }
+        }
+    }
+}

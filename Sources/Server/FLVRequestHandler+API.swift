@@ -1,0 +1,99 @@
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// What is for the operator, and how anything is answered.
+extension FLVRequestHandler {
+    /// Answers below `/api/` and `/metrics`, to those who may know.
+    func answerAPI(_ request: HTTPRequestHead, _ path: String, _ query: String) {
+        // What pages of other sites may read is streams.
+        isShared = false
+        let isKick = path == "/api/v1/kick"
+        guard isKick || path == "/metrics" || path == "/api/v1/status" else {
+            return respond(
+                "404 Not Found",
+                body: "The API has /api/v1/status and /api/v1/kick; Prometheus reads /metrics.\n")
+        }
+        let verdict = access.judgeAPI(
+            request, address: context?.channel.remoteAddress?.ipAddress, changes: isKick)
+        guard verdict == .accepted else {
+            return refuse(verdict, headers: ["WWW-Authenticate: Bearer"])
+        }
+        let isHead = request.method == .HEAD
+        switch (isKick, request.method) {
+        case (true, .POST): kickOthers(query)
+        case (true, _): respond("405 Method Not Allowed", headers: ["Allow: POST"])
+        case (false, .GET), (false, .HEAD): status(isHead, asMetrics: path == "/metrics")
+        case (false, _): respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD"])
+        }
+    }
+
+    private func kickOthers(_ query: String) {
+        guard let context else { return }
+        guard let target = KickTarget(query: query) else {
+            return respond(
+                "400 Bad Request",
+                body:
+                    "Say whom: POST /api/v1/kick?stream=<app>/<stream> or ?connection=<address>:<port>.\n"
+            )
+        }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        kickOthers(target).hop(to: context.eventLoop).whenComplete { result in
+            switch result {
+            case .success(let count):
+                bound.value.respond(
+                    count > 0 ? "200 OK" : "404 Not Found",
+                    headers: ["Content-Type: application/json"],
+                    bytes: ByteBuffer(string: "{\"kicked\":\(count)}\n"))
+            case .failure(let error):
+                bound.value.respond("500 Internal Server Error", body: "\(error)\n")
+            }
+        }
+    }
+
+    private func status(_ headOnly: Bool, asMetrics: Bool) {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        readStatus().hop(to: context.eventLoop).whenComplete { result in
+            let handler = bound.value
+            switch result {
+            case .success(let status):
+                let body =
+                    asMetrics
+                    ? ByteBuffer(string: ServerMetrics.text(status)) : Self.json(status)
+                let type =
+                    asMetrics ? "text/plain; version=0.0.4; charset=utf-8" : "application/json"
+                handler.respond(
+                    "200 OK", headers: ["Content-Type: \(type)", "Cache-Control: no-store"],
+                    bytes: headOnly ? ByteBuffer() : body)
+            case .failure(let error):
+                handler.respond("500 Internal Server Error", body: "\(error)\n")
+            }
+        }
+    }
+
+    private static func json(_ status: ServerStatus) -> ByteBuffer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return (try? encoder.encode(status)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
+    }
+
+    func respond(_ status: String, headers: [String] = [], body: String) {
+        respond(
+            status, headers: headers + ["Content-Type: text/plain; charset=utf-8"],
+            bytes: ByteBuffer(string: body))
+    }
+
+    func respond(_ status: String, headers: [String] = [], bytes: ByteBuffer = ByteBuffer()) {
+        write(head(status, headers + ["Content-Length: \(bytes.readableBytes)"]))
+        write(bytes)
+        finish()
+    }
+
+    func head(_ status: String, _ headers: [String]) -> ByteBuffer {
+        let all =
+            ["Server: millrace", "Connection: close"]
+            + (isShared ? ["Access-Control-Allow-Origin: *"] : []) + headers
+        return ByteBuffer(string: "HTTP/1.1 \(status)\r\n\(all.joined(separator: "\r\n"))\r\n\r\n")
+    }
+}

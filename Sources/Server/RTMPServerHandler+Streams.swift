@@ -1,0 +1,218 @@
+import Logging
+import NIOCore
+import RTMP
+
+/// Who may connect, publish and play, and what happens then.
+extension RTMPServerHandler {
+    var isOpen: Bool {
+        if case .closed = phase { false } else { true }
+    }
+
+    /// `<app>/<stream>` of what it publishes or plays.
+    var streamName: String? {
+        switch role {
+        case .none: nil
+        case .publishing(let ingest, _): ingest.name
+        case .playing(_, let name, _): name
+        }
+    }
+
+    // MARK: Call-backs
+
+    /// Asks whether the peer may connect, where the message is what it connects with. True where
+    /// it waits for the answer; the message is worked on then.
+    func askToConnect(_ message: Message) throws -> Bool {
+        guard message.type == .commandAMF0 || message.type == .commandAMF3,
+            let callBacks = access.callBacks,
+            let context
+        else { return false }
+        let command = try Command(message)
+        guard command.name == "connect" else { return false }
+        hasAskedToConnect = true
+        let name = command.arguments.first?["app"]?.string ?? ""
+        guard name.utf8.count <= ServerSessionStateMachine.nameLimit else { return false }
+        let (application, query) = RTMPURL.splitQuery(name)
+        let call = CallBack(
+            event: .connect, protocol: "rtmp", application: application, query: query,
+            connection: PeerAddress.text(context.channel))
+        wait(for: callBacks.ask(call)) { handler, refusal in
+            if let refusal {
+                handler.reply {
+                    try handler.session.rejectConnection(command, "this server does not let you in")
+                }
+                return handler.close("connect is refused: \(refusal)")
+            }
+            for action in try handler.session.receive(message) { handler.perform(action) }
+        }
+        return true
+    }
+
+    /// Goes on with `then` once the answer is there; what the peer sends meanwhile waits.
+    private func wait(
+        for answer: EventLoopFuture<CallBacks.Refusal>,
+        _ then: @escaping (RTMPServerHandler, CallBacks.Refusal) throws -> Void
+    ) {
+        guard let context else { return }
+        isHeld = true
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        let bound = NIOLoopBound((self, then), eventLoop: context.eventLoop)
+        answer.hop(to: context.eventLoop).whenComplete { result in
+            let (handler, then) = bound.value
+            guard let context = handler.context, handler.isOpen else { return }
+            handler.isHeld = false
+            do {
+                switch result {
+                case .success(let refusal): try then(handler, refusal)
+                case .failure(let error): try then(handler, "\(error)")
+                }
+                guard handler.isOpen else { return }
+                try handler.receive(ByteBuffer())
+            } catch {
+                handler.close("\(error)")
+            }
+            if !handler.isHeld {
+                try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+            }
+            handler.channelReadComplete(context: context)
+        }
+    }
+
+    /// Judges by address and key, then asks the call-back; goes on with `then` where both agree.
+    private func ask(
+        _ action: AccessPolicy.Action, _ request: ServerSessionStateMachine.StreamRequest,
+        _ code: String, _ then: @escaping (RTMPServerHandler) -> Void
+    ) {
+        guard let context else { return }
+        let channel = context.channel
+        if isEncoder(request) { return then(self) }
+        let verdict = access.judge(
+            action, request.streamKey, of: request.application, query: request.query,
+            address: channel.remoteAddress?.ipAddress)
+        switch verdict {
+        case .accepted: break
+        case .refused(let why): return refuse(request, code, why)
+        case .wait(let seconds):
+            admissions.refuse(.wrongKeys)
+            return refuse(
+                request, code,
+                "this address has sent too many wrong stream keys; try again in \(seconds) s")
+        }
+        guard let callBacks = access.callBacks else { return then(self) }
+        let call = CallBack(
+            event: action == .publish ? .publish : .play, protocol: "rtmp",
+            application: request.application, stream: request.streamKey, query: request.query,
+            connection: PeerAddress.text(channel))
+        wait(for: callBacks.ask(call)) { handler, refusal in
+            guard let refusal else {
+                handler.tellsEnd = true
+                return then(handler)
+            }
+            handler.logger.notice("\(action.rawValue) is refused: \(refusal)")
+            handler.refuse(request, code, "this server does not accept it")
+        }
+    }
+
+    func isEncoder(_ request: ServerSessionStateMachine.StreamRequest) -> Bool {
+        guard let context, !configuration.ladders.isEmpty else { return false }
+        return directory.encoders.owns(
+            context.channel, "\(request.application)/\(request.streamKey)")
+    }
+
+    /// Tells the call-back that what it let begin has ended.
+    func tellEnd() {
+        guard tellsEnd, let callBacks = access.callBacks, let context, let name = streamName else {
+            return
+        }
+        tellsEnd = false
+        let slash = name.lastIndex(of: "/") ?? name.startIndex
+        var call = CallBack(
+            event: .end, protocol: "rtmp", application: String(name[..<slash]),
+            stream: String(name[slash...].dropFirst()),
+            connection: PeerAddress.text(context.channel))
+        if case .publishing = role { call.ended = "publish" } else { call.ended = "play" }
+        callBacks.tell(call)
+    }
+
+    // MARK: Streams
+
+    func askToPublish(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard case .none = role else {
+            return refuse(
+                request, "NetStream.Publish.BadName", "this connection has a stream already")
+        }
+        guard !request.streamKey.isEmpty else {
+            return refuse(request, "NetStream.Publish.BadName", "the stream has no name")
+        }
+        ask(.publish, request, "NetStream.Publish.Denied") { $0.publish(request) }
+    }
+
+    func askToPlay(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard case .none = role else { return }
+        ask(.play, request, "NetStream.Play.Failed") { $0.play(request) }
+    }
+
+    private func publish(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard let context else { return }
+        let name = "\(request.application)/\(request.streamKey)"
+        let channel = context.channel
+        let address = PeerAddress.text(channel)
+        let isEncoder = isEncoder(request)
+        let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
+            channel.close(promise: nil)
+        }
+        let granted: (id: UInt64, resumesAfter: UInt32?)
+        switch claim {
+        case .granted(let id): granted = (id, nil)
+        case .resumed(let id, let last, let cut):
+            granted = (id, last)
+            cut?()
+        case .refused(let why), .full(let why):
+            return refuse(request, "NetStream.Publish.BadName", why)
+        }
+        reader.messageLimit = .max
+        let ingest = Ingest(
+            name: name, claim: granted, directory: directory, hubs: hubs,
+            eventLoop: context.eventLoop, configuration: configuration,
+            keepsTimestamps: isEncoder)
+        role = .publishing(ingest, messageStreamID: request.messageStreamID)
+        reply { try session.acceptPublish(request) }
+        logger.info("publish \(name.printable) from \(address)")
+    }
+
+    private func play(_ request: ServerSessionStateMachine.StreamRequest) {
+        guard let outlet, case .none = role else { return }
+        let name = "\(request.application)/\(request.streamKey)"
+        let id = request.messageStreamID
+        guard let place = admissions.admitPlayer() else {
+            return refuse(
+                request, "NetStream.Play.Failed", "there are as many players as this server takes")
+        }
+        let subscriber = Subscriber(
+            format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration,
+            place: place
+        ) { [weak self] in
+            guard let self else { return }
+            reply { try session.playEnded(messageStreamID: id) }
+            close("the stream has ended", level: .debug)
+        }
+        // The answer goes first: subscribing may send the join burst at once.
+        if configuration.earlyPlay == .wait || directory.publications[name] != nil {
+            reply { try session.acceptPlay(request) }
+            if case .closed = phase { return }
+            role = .playing(subscriber, name: name, messageStreamID: id)
+            if hub.subscribe(subscriber, to: name) {
+                logger.debug("play \(name.printable)")
+                return
+            }
+            role = .none
+        }
+        refuse(request, "NetStream.Play.StreamNotFound", "nobody publishes \(name)")
+    }
+
+    private func refuse(
+        _ request: ServerSessionStateMachine.StreamRequest, _ code: String, _ why: String
+    ) {
+        reply { try session.reject(request, code: code, why) }
+        close("\(code): \(why)")
+    }
+}
