@@ -34,7 +34,8 @@ public final class LoadViewerPool: Sendable {
             connected: 0, playing: 0, failed: 0, receivedBytes: 0, lag: .init(), viewers: [])
         var window: SteadyWindow?
         var stop = false
-        var finished = false
+        /// Nothing runs before the start.
+        var finished = true
     }
 
     /// Throws where a URL is wrong or a host does not resolve.
@@ -46,6 +47,7 @@ public final class LoadViewerPool: Sendable {
     /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
     public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
         if let window { setWindow(window) }
+        shared.withLock { $0.finished = false }
         Thread.start(name: "viewers") { [self] in
             loop.run(from: startNanoseconds, pool: self)
             shared.withLock { $0.finished = true }
@@ -68,7 +70,7 @@ public final class LoadViewerPool: Sendable {
     /// Sets or moves the steady window; has effect on moments still to come.
     public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
 
-    /// Closes every viewer and returns the final report.
+    /// Closes every viewer and returns the final report. May come before the start.
     public func stop() async -> LoadReport {
         shared.withLock { $0.stop = true }
         while !shared.withLock({ $0.finished }) {

@@ -208,6 +208,19 @@ final class TrialFault {
         }
     }
 
+    /// Until the interim results say so of each of these, as a note or as a reason.
+    func waitForInterimNotes(_ words: [String]) async throws {
+        try await eventually("the notes tell of \(words)") {
+            try #require(process.isRunning, "\(text)")
+            let all = try partials().flatMap { name in
+                ["summary.json", "manifest.json"].compactMap {
+                    try? String(contentsOfFile: "\(results)/\(name)/\($0)", encoding: .utf8)
+                }
+            }
+            return words.allSatisfy { word in all.contains { $0.contains(word) } }
+        }
+    }
+
     func interrupt(_ signal: Int32 = SIGINT) -> Bool { kill(pid, signal) == 0 }
 
     /// Waits for the end; the exit code, or the signal's number as a negative one.

@@ -113,6 +113,50 @@ import Testing
         #expect(failed.outcome == .failed && failed.earlyEnd == "the server ended in mid-run")
     }
 
+    /// What a process did not live to say is not known: it is no failure to join.
+    @Test func viewersOfALostReportAreNotKnown() throws {
+        var assembly = try Self.assembly("  - {count: 2, probes: 1}")
+        assembly.probes = [Self.probe(0)]
+        #expect(
+            try Self.write(assembly).0.notes == [
+                "1 viewers did not join: 1: nothing was heard of it"
+            ])
+        assembly.hasLostReports = true
+        #expect(
+            try Self.write(assembly).0.notes == [
+                "1 viewers did not join, as far as is known: 1: not known, for its process ended "
+                    + "without its last report"
+            ])
+    }
+
+    /// A part that is held in the window makes the trial void; before or after it, only where a
+    /// threshold failed, since that may be why.
+    @Test(
+        arguments: [
+            ("server", 8.0, false, Summary.Outcome.void), ("server", 3, false, .passed),
+            ("server", 3, true, .void), ("probes", 26, true, .void), ("probes", 26, false, .passed),
+            ("capture", 8, false, .passed), ("runner", 8, true, .failed),
+        ] as [(String, Double, Bool, Summary.Outcome)])
+    func heldParts(role: String, at: Double, misses: Bool, outcome: Summary.Outcome) throws {
+        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        assembly.probes = [Self.probe(0, lost: misses ? [100] : [])]
+        let group = AccountedGroup(role: role, processGroup: 7)
+        for tenth in 0..<280 where role != StopWatch.runnerRole || tenth < 80 || tenth > 110 {
+            let seconds = Double(tenth) / 10
+            let isHeld = role != StopWatch.runnerRole && seconds >= at && seconds < at + 1
+            assembly.stops.receive(
+                isHeld ? [7: group] : [:], at: Self.start + Int64(tenth) * Self.second / 10)
+        }
+        let (summary, results) = try Self.write(assembly)
+        #expect(summary.outcome == outcome)
+        let told = outcome == .void ? results.manifest.validity.reasons : summary.notes
+        #expect(told.contains { $0.contains("stopped") || $0.contains("held up") }, "\(told)")
+        // Said once, and the server's own end is a verdict on it all the same.
+        #expect((summary.notes + results.manifest.validity.reasons).count == 1)
+        assembly.early = (.failed, "the server ended in mid-run")
+        #expect(try Self.write(assembly).0.outcome == .failed)
+    }
+
     @Test func qualityIsJudged() throws {
         let scenario = try Scenario.parse(
             """

@@ -18,6 +18,12 @@ import Testing
         width: 160, height: 90, framesPerSecond: 25, gopFrames: 10,
         totalBitrate: Bitrate(kilobitsPerSecond: 400), audioBitrate: Bitrate(kilobitsPerSecond: 64))
 
+    /// A run that cannot begin stops what it has not started yet.
+    @Test func stopBeforeTheStartEnds() async throws {
+        #expect(try await LoadViewerPool([], options: .init()).stop().viewers.isEmpty)
+        #expect(try await HLSViewerPool([], options: .init()).stop().viewers.isEmpty)
+    }
+
     /// Runs a relay with one stream for the time of `body`, which gets the start time.
     private func withStream(
         _ body: (RelayServer, PublisherPool, Int64) async throws -> Void

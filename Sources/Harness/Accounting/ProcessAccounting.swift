@@ -39,6 +39,8 @@ public struct ProcessAccounting: Sendable {
     private var groups: [AccountedGroup]
     private var lastTime: Double
     private var last: [Int32: ProcessSnapshot] = [:]
+    /// Whose the processes of the last sample are.
+    private var present: [Int32: AccountedGroup] = [:]
     private let firstTicks: MachineTicks
     private var steadyTicks: MachineTicks?
     private var endTicks: MachineTicks?
@@ -53,7 +55,10 @@ public struct ProcessAccounting: Sendable {
         self.groups = groups
         lastTime = time
         firstTicks = MachineTicks()
-        for (_, snapshot) in snapshots() { last[snapshot.pid] = snapshot }
+        for (group, snapshot) in snapshots() {
+            last[snapshot.pid] = snapshot
+            present[snapshot.pid] = group
+        }
     }
 
     /// Takes these groups of a role for those there were, where its processes come and go. What one
@@ -86,12 +91,22 @@ public struct ProcessAccounting: Sendable {
             endTicks = ticks
         }
         var current: [Int32: ProcessSnapshot] = [:]
+        present = [:]
         for (group, snapshot) in snapshots() {
             current[snapshot.pid] = snapshot
+            present[snapshot.pid] = group
             append(snapshot, of: group, time: time, interval: interval, isSteady: isSteady)
         }
         last = current
         lastTime = time
+    }
+
+    /// Those of the last sample's processes that a signal or a tracer holds now.
+    var stopped: [Int32: AccountedGroup] {
+        present.filter { pid, _ in
+            let state = ProcFile.statFields(pid: pid)?.first
+            return state == "T" || state == "t"
+        }
     }
 
     /// Share of CPU time the hypervisor took in the steady window so far, 0…1.

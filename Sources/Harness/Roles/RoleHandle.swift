@@ -90,7 +90,11 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
             try? await Task.sleep(for: .milliseconds(5))
             if Task.isCancelled { throw ProcessError(name: name, message: "interrupted") }
         }
-        throw ProcessError(name: name, message: "was not ready within \(timeout)")
+        let isHeld = ProcFile.statFields(pid: pid)?.first.map { "Tt".contains($0) } ?? false
+        throw ProcessError(
+            name: name,
+            message: "was not ready within \(timeout)"
+                + (isHeld ? ": it is stopped by a signal or a debugger; let it go on" : ""))
     }
 
     public func send(_ command: WorkerCommand<Role.Config>) {

@@ -34,10 +34,14 @@ struct ResultsAssembly {
     /// Connections that recorded: no viewers of the scenario.
     var recorders: Set<ViewerPeer> = []
     var accounting: ProcessAccounting?
+    /// Which processes were held, and when.
+    var stops = StopWatch()
     var clock = ClockOffsetSampler()
     var early: (outcome: Summary.Outcome, reason: String)?
     /// Generators and captures whose reports did not come, each with the reason.
     var lost: [String] = []
+    /// Whether any last report did not come, be it told in `lost` or in `early`.
+    var hasLostReports = false
     var notes: [String] = []
     var end = ""
 
@@ -193,6 +197,7 @@ struct ResultsAssembly {
             manifest.validity.valid = false
             manifest.validity.reasons.insert(contentsOf: lost, at: 0)
         }
+        judgeStops(&summary, &manifest)
         if let early {
             summary.outcome = early.outcome
             summary.earlyEnd = early.reason

@@ -1,3 +1,4 @@
+import Glibc
 import Processes
 import Publisher
 import Results
@@ -39,11 +40,54 @@ extension TrialRunner {
         }
     }
 
+    /// Takes note of processes that are held by a signal or a debugger.
+    func lookForStops() {
+        stops.receive(
+            accounting?.stopped ?? [:], at: ClockOffsetSampler.monotonicNanoseconds())
+    }
+
+    /// Lets those go on that are still held at the end: their reports are wanted.
+    func releaseStopped() async {
+        lookForStops()
+        // Before the start there is none.
+        let present = if let accounting { accounting } else { await makeAccounting() }
+        for pid in present.stopped.keys { kill(pid, SIGCONT) }
+    }
+
     /// A server that was started again has other processes.
     func followServer() async {
         let count = await driver?.restarts.count ?? 0
         guard count > 0 else { return }
         accounting?.replace("server", with: await accountedServer())
+    }
+
+    /// A child that has ended on its own. The server's end is the server's failure; a
+    /// generator's end makes the trial void.
+    func lostChild() async -> (outcome: Summary.Outcome, reason: String)? {
+        if scenario.capture.mode == .on, let failure = capture?.failure {
+            return (.void, "capture-0: \(failure)")
+        }
+        if let status = await driver?.exitStatus {
+            return (.failed, "the server ended in mid-run: it \(status)")
+        }
+        if let reason = lostEdge { return (.failed, reason) }
+        if let failure = links?.failure { return (.void, "links-0: \(failure)") }
+        for way in ways {
+            if let failure = way.failure { return (.void, "\(way.name): \(failure)") }
+        }
+        for handle in publishers {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in load {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in hls + hlsProbes {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        for handle in probes {
+            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+        }
+        return nil
     }
 
     /// What a reader of the results should know.

@@ -16,6 +16,7 @@ extension TrialRunner {
         assembly.live = live
         assembly.streams = live.publishers.values.flatMap(\.streams)
         assembly.accounting = accounting
+        assembly.stops = stops
         assembly.clock = clock
         assembly.notes = notes + encoders.notes + edgeNotes
         let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
@@ -88,6 +89,7 @@ extension TrialRunner {
         var assembly = ResultsAssembly(
             scenario: scenario, plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
+        await releaseStopped()
         let live = observations.snapshot
         followEncoders(isSteady: false)
         encoders.close()
@@ -138,8 +140,10 @@ extension TrialRunner {
         assembly.live = observations.snapshot
         clock.sample()
         assembly.accounting = accounting
+        assembly.stops = stops
         assembly.clock = clock
         assembly.early = early
+        assembly.hasLostReports = !lost.isEmpty
         // One that ended the run has said so already.
         assembly.lost = lost.filter { reason in
             !(early?.reason ?? "").hasPrefix(reason.prefix { $0 != ":" })

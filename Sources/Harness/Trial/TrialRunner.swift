@@ -26,6 +26,7 @@ public actor TrialRunner {
     let writer: ResultsWriter
     var observations = TrialObservations()
     var accounting: ProcessAccounting?
+    var stops = StopWatch()
     var clock = ClockOffsetSampler()
     var progress: TrialProgress
     var startNanoseconds: Int64 = 0
@@ -265,7 +266,10 @@ public actor TrialRunner {
                 early = (.interrupted, "interrupted at \(Int(elapsed)) s")
                 break
             }
-            let isSteady = next > window.startNanoseconds && next <= window.endNanoseconds
+            // A runner that was held comes too late for the window's edge.
+            let isSteady =
+                next > window.startNanoseconds && next <= window.endNanoseconds
+                && ClockOffsetSampler.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
             accounting?.sample(time: elapsed, isSteady: isSteady)
             await followServer()
             followEncoders(isSteady: isSteady)
@@ -301,37 +305,9 @@ public actor TrialRunner {
     private func sleepUnlessInterrupted(until deadline: Int64) async {
         while !isInterrupted {
             let left = deadline - ClockOffsetSampler.monotonicNanoseconds()
+            lookForStops()
             guard left > 0 else { return }
             try? await Task.sleep(for: .nanoseconds(min(left, 100_000_000)))
         }
-    }
-
-    /// A child that has ended on its own. The server's end is the server's failure; a
-    /// generator's end makes the trial void.
-    private func lostChild() async -> (outcome: Summary.Outcome, reason: String)? {
-        if scenario.capture.mode == .on, let failure = capture?.failure {
-            return (.void, "capture-0: \(failure)")
-        }
-        if let status = await driver?.exitStatus {
-            return (.failed, "the server ended in mid-run: it \(status)")
-        }
-        if let reason = lostEdge { return (.failed, reason) }
-        if let failure = links?.failure { return (.void, "links-0: \(failure)") }
-        for way in ways {
-            if let failure = way.failure { return (.void, "\(way.name): \(failure)") }
-        }
-        for handle in publishers {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
-        }
-        for handle in load {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
-        }
-        for handle in hls + hlsProbes {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
-        }
-        for handle in probes {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
-        }
-        return nil
     }
 }

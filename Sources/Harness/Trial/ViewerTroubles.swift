@@ -30,10 +30,14 @@ extension ResultsAssembly {
             // A failure tells more than that nothing came.
             reasons[viewer] = failure ?? reasons[viewer] ?? plain
         }
+        let silence =
+            hasLostReports
+            ? "not known, for its process ended without its last report"
+            : "nothing was heard of it"
         let silent = plan.viewers.count - joined.count - reasons.count
         return FailureReasons.ranked(
             Array(reasons.values)
-                + [String](repeating: "nothing was heard of it", count: max(0, silent))
+                + [String](repeating: silence, count: max(0, silent))
         ).map { ViewerFailure(reason: $0.reason, count: $0.count) }
     }
 
@@ -43,7 +47,8 @@ extension ResultsAssembly {
         guard count > 0 else { return [] }
         let text = failures.prefix(5).map { "\($0.count): \($0.reason)" }.joined(separator: "; ")
         let rest = failures.count > 5 ? "; and \(failures.count - 5) more reasons" : ""
-        return ["\(count) viewers did not join: \(text)\(rest)"]
+        let words = hasLostReports ? "did not join, as far as is known" : "did not join"
+        return ["\(count) viewers \(words): \(text)\(rest)"]
     }
 
     /// Viewers that had media and then failed.

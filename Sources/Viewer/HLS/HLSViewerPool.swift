@@ -39,7 +39,8 @@ public final class HLSViewerPool: Sendable {
         var report = HLSReport()
         var window: SteadyWindow?
         var stop = false
-        var finished = false
+        /// Nothing runs before the start.
+        var finished = true
     }
 
     private let shared = Mutex(Shared())
@@ -53,6 +54,7 @@ public final class HLSViewerPool: Sendable {
     /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
     public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
         if let window { setWindow(window) }
+        shared.withLock { $0.finished = false }
         Thread.start(name: "hls viewers") { [self] in
             loop.run(from: startNanoseconds, pool: self)
             shared.withLock { $0.finished = true }
@@ -75,7 +77,7 @@ public final class HLSViewerPool: Sendable {
     /// Sets or moves the steady window; has effect on moments still to come.
     public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
 
-    /// Closes every viewer and returns the final report.
+    /// Closes every viewer and returns the final report. May come before the start.
     public func stop() async -> HLSReport {
         shared.withLock { $0.stop = true }
         while !shared.withLock({ $0.finished }) {
