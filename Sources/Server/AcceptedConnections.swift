@@ -52,8 +52,9 @@ struct AcceptedConnections: Sendable {
             promise.completeWithTask { try await kick(target) }
             return promise.futureResult
         }
-        let decoder = ByteToMessageHandler(HTTPRequestDecoder())
-        try channel.pipeline.syncOperations.addHandlers([decoder, handler])
+        try channel.pipeline.syncOperations.addHandlers([
+            HTTPRequestGuard.decoder(), HTTPRequestGuard(), handler,
+        ])
     }
 
     private func hub(of channel: any Channel) -> StreamHub {

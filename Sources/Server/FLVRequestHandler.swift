@@ -74,6 +74,13 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case NIOSSLError.uncleanShutdown = error { return }
+        // An answer that is under way would be mixed up with another one.
+        if let fault = error as? HTTPRequestFault, !answered, hls?.isIdle ?? true {
+            hls?.end()
+            answered = true
+            write(fault.answer)
+            return finish()
+        }
         let isSecure = Outlet.isSecure(context)
         logger.debug(
             "HTTP: \(isSecure ? TLSError.explanation(ofAccepted: error) : "\(error)")")

@@ -8,10 +8,29 @@ func fail(_ message: String, code: Int32 = 1) -> Never {
     exit(code)
 }
 
+/// Prints a line; control characters in it, which would colour or clear a terminal, are escaped.
+func print(_ line: String) { Swift.print(escaped(line)) }
+
+/// Names come from captures, servers and playlists, and may hold anything.
+private func escaped(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x09 }
+    guard !isPlain else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar.value {
+        case 0x09, 0x0A: result.unicodeScalars.append(scalar)
+        case 0..<0x20, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069:
+            result += "\\u{" + String(scalar.value, radix: 16) + "}"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
 /// A line on stderr. What stands on stdout goes out before it: both may be one pipe.
 func say(_ line: String) {
     fflush(nil)
-    fputs(line + "\n", stderrStream)
+    fputs(escaped(line) + "\n", stderrStream)
 }
 
 func check(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws {

@@ -314,7 +314,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a", "https://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://a:99999",
+        "", "a", "http://", "http://:80", "http://a:0", "http://a:x", "http://a:99999",
         "http://a b", "http://::1", "http://a/?x", "http://u@a",
         "http://a/hls",
     ])

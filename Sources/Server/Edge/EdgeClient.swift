@@ -60,6 +60,10 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let fault = error as? HTTPRequestFault, current == nil, queue.isEmpty, !isClosing {
+            context.write(wrapOutboundOut(fault.answer), promise: nil)
+            return closeAfterWriting(context)
+        }
         end()
         context.close(promise: nil)
     }

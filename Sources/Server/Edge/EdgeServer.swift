@@ -63,7 +63,7 @@ public final class EdgeServer: Sendable {
                         try channel.pipeline.syncOperations.addHandler(identity.handler())
                     }
                     try channel.pipeline.syncOperations.addHandlers([
-                        ByteToMessageHandler(HTTPRequestDecoder()), EdgeClient(core.value),
+                        HTTPRequestGuard.decoder(), HTTPRequestGuard(), EdgeClient(core.value),
                     ])
                 }
             }

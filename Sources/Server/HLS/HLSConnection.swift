@@ -41,6 +41,9 @@ final class HLSConnection {
         self.close = close
     }
 
+    /// Nothing is being answered, and nothing is to be.
+    var isIdle: Bool { !isBusy && queue.isEmpty }
+
     func receive(_ head: HTTPRequestHead) {
         guard !isClosed else { return }
         guard queue.count < Self.pipelineLimit else { return stop() }

@@ -90,12 +90,13 @@ final class EncoderSupervisor: Sendable {
             switch next {
             case .finish:
                 if machine.withLock({ $0.state }) == .failed {
-                    logger.error("ladder \(name.printable): given up: \(reason)")
+                    logger.error("ladder \(name.printable): given up: \(reason.printable)")
                 }
                 return
             case .restart(let delay):
                 logger.warning(
-                    "ladder \(name.printable): \(reason); starting it again in \(delay) ms")
+                    "ladder \(name.printable): \(reason.printable); starting it again in \(delay) ms"
+                )
                 try? await Task.sleep(for: .milliseconds(delay))
             }
         }
