@@ -142,6 +142,15 @@ final class TrialFault {
         return children
     }
 
+    /// The first child of that role, as soon as it is there.
+    func waitForChild(named name: String) async throws -> pid_t {
+        try await eventually("a child \(name)") {
+            try #require(process.isRunning, "\(text)")
+            return !children(named: name).isEmpty
+        }
+        return try #require(children(named: name).first)
+    }
+
     /// Children by their role, as workers have it, or their program's name.
     func children(named name: String) -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -48,6 +48,17 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
+    /// Before the start there is nothing to judge; what ended is told, not only who missed it.
+    @Test func aServerKilledBeforeTheStart() async throws {
+        let trial = try TrialFault()
+        defer { trial.remove() }
+        #expect(kill(try await trial.waitForChild(named: "server"), SIGKILL) == 0)
+        #expect(try await trial.finish() == 97, "\(trial.text)")
+        let reasons = try trial.manifest().validity.reasons
+        #expect(reasons.contains { $0.contains("killed by signal 9") }, "\(reasons)")
+        try trial.expectTidy()
+    }
+
     /// The packager lives in the server: where the scenario allows it, it comes back on its old ports,
     /// the publisher comes back to it, and players go on.
     @Test func aKilledServerComesBack() async throws {

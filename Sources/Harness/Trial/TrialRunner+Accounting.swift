@@ -40,6 +40,15 @@ extension TrialRunner {
         }
     }
 
+    /// How the server ended before the start, if it did: whoever connects to it notices first.
+    var lostServer: String? {
+        get async {
+            guard let driver else { return nil }
+            try? await Task.sleep(for: .milliseconds(100))
+            return await driver.exitStatus.map { "the server ended before the start: it \($0)" }
+        }
+    }
+
     /// Takes note of processes that are held by a signal or a debugger.
     func lookForStops() {
         stops.receive(

@@ -103,7 +103,8 @@ public actor TrialRunner {
             assembly = await collect()
             await compareQuality(into: &assembly)
         } catch {
-            early = early ?? (isInterrupted ? .interrupted : .void, "\(error)")
+            let words = await lostServer.map { "\($0) (\(error))" } ?? "\(error)"
+            early = early ?? (isInterrupted ? .interrupted : .void, words)
             assembly = await collect()
         }
         measured = assembly
@@ -200,6 +201,8 @@ public actor TrialRunner {
         for handle in probes { _ = try await handle.waitUntilReady() }
         for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
         startNanoseconds = ClockOffsetSampler.monotonicNanoseconds() + 300_000_000
+        // From here on the runner's own gaps count, too.
+        lookForStops()
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = WorkerWindow(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)

@@ -43,6 +43,9 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var originTimeoutSeconds = 30.0
     /// Seconds for a whole fetch until the answer is 504, or breaks off, 1…86,400.
     public var fetchSeconds = 120.0
+    /// Seconds after which a fetch that brings less than 1 KiB a second gives its connection to one
+    /// that waits, 1…600. Blocking reloads wait for news and may take longer; so may all over a WAN.
+    public var slowFetchSeconds = 5.0
     /// Seconds after which a client's connection on which nothing is asked is closed, 1…86,400.
     public var keepAliveSeconds = 75.0
     /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
@@ -76,6 +79,9 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         }
         if !(1...86_400).contains(fetchSeconds) {
             return "the time-out of a whole fetch is \(fetchSeconds) s; give 1 s to 86,400 s"
+        }
+        if !(1...600).contains(slowFetchSeconds) {
+            return "slow fetches make room after \(slowFetchSeconds) s; give 1 s to 600 s"
         }
         for seconds in [keepAliveSeconds, stalledClientSeconds]
         where !(1...86_400).contains(seconds) {

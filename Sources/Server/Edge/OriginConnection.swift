@@ -37,6 +37,8 @@ final class OriginConnection: ChannelInboundHandler {
     private var isPaused = false
     /// When anything was sent or came last, nanoseconds.
     private var heardAt: Int64 = 0
+    /// When its fetch began here: it may have waited for a connection before.
+    private var carriedAt: Int64 = 0
 
     init(_ pool: OriginPool) { self.pool = pool }
 
@@ -52,6 +54,7 @@ final class OriginConnection: ChannelInboundHandler {
         keepsAlive = true
         let now = OriginPool.now
         heardAt = now
+        carriedAt = now
         // The handshake of a new connection takes a round trip.
         let wait = pool.link.delay * (isReused ? 1 : 3)
         guard wait > 0, let context else { return send() }
@@ -164,6 +167,15 @@ final class OriginConnection: ChannelInboundHandler {
     var isBusy: Bool { fetch != nil }
 
     func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
+
+    /// Seconds for which its fetch has brought next to nothing since the origin was asked; nil where
+    /// it moves, or waits for news.
+    func slowness(at now: Int64) -> Double? {
+        guard let fetch, !fetch.object.target.isBlocking else { return nil }
+        let seconds = Double(now - carriedAt) / 1e9
+        return Double(fetch.object.count) < seconds * Double(OriginPool.slowBytesPerSecond)
+            ? seconds : nil
+    }
 
     /// Seconds since the fetch began; 0 where it carries none.
     func fetchAge(at now: Int64) -> Double {

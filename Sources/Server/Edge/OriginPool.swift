@@ -32,6 +32,9 @@ final class OriginPool {
     /// Seconds for which a fetch goes on that nobody waits for: a player may come back to it.
     private static let abandonedSeconds = 1.0
 
+    /// A fetch that brings less makes room for others.
+    static let slowBytesPerSecond = 1024
+
     static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
     init(
@@ -180,6 +183,25 @@ final class OriginPool {
             } else if silence > Self.idleSeconds {
                 connection.close()
             }
+        }
+        makeRoom(at: now)
+    }
+
+    /// While others wait, fetches that hardly move give up their connections, the oldest first: a
+    /// hundred of them must not keep everybody else out.
+    private func makeRoom(at now: Int64) {
+        guard !queue.isEmpty, configuration.wan == nil else { return }
+        let slow = all.values.compactMap { connection in
+            connection.slowness(at: now).map { (connection, seconds: $0) }
+        }.filter { $0.seconds >= configuration.slowFetchSeconds }
+        for (connection, _) in slow.sorted(by: { $0.seconds > $1.seconds }).prefix(queue.count) {
+            store.countGivenUp()
+            connection.fail(
+                EdgeFailure(
+                    status: .gatewayTimeout,
+                    reason: "The origin http://\(origin.authority) sent less than "
+                        + "\(Self.slowBytesPerSecond) bytes a second while others waited for a "
+                        + "connection to it; look at its load, or run more edges.\n"))
         }
     }
 

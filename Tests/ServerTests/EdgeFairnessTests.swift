@@ -1,0 +1,37 @@
+import NIOCore
+import Testing
+
+@testable import Server
+
+/// What clients and origins that hold an edge's connections leave to others.
+@Suite(.timeLimit(.minutes(1))) struct EdgeFairnessTests {
+    /// Clients that stay and wait for answers that hardly come do not keep others out.
+    @Test func slowFetchesMakeRoom() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(
+            before: origin.port,
+            {
+                $0.originConnections = 2
+                $0.slowFetchSeconds = 1
+            }
+        ) { edge in
+            let slow = try HLSPeer(port: edge.port)
+            let blocked = try HLSPeer(port: edge.port)
+            try await slow.ask("/slow.ts")
+            let (peer, _) = try await origin.next()
+            try await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx")
+            try await blocked.ask("/index.m3u8?_HLS_msn=7")
+            let (news, _) = try await origin.next()
+            let honest = try HLSPeer(port: edge.port)
+            try await honest.ask("/honest.ts")
+            let (next, request) = try await origin.next()
+            #expect(request.hasPrefix("GET /honest.ts "))
+            try await next.answer("here")
+            #expect(try await honest.answer()?.text == "here")
+            #expect(try await edge.status().givenUpFetches == 1)
+            // One that waits for news is not slow.
+            try await news.answer("#EXTM3U")
+            #expect(try await blocked.answer()?.text == "#EXTM3U")
+        }
+    }
+}
