@@ -55,6 +55,12 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         let tail = Substring(rest[end...].prefix { $0 != 0x23 })
         let encoded = URIReference.percentEncoded(tail)
         target = encoded.hasPrefix("/") ? encoded : "/" + encoded
+        // Encoding makes three bytes of one: what goes on the wire has the same limit.
+        guard description.utf8.count <= Self.lengthLimit else {
+            throw Fault(
+                description:
+                    "a URL of over \(Self.lengthLimit) bytes, percent-encoded, is not taken")
+        }
     }
 
     private static func hasPrefix(_ text: Substring, _ prefix: String) -> Bool {

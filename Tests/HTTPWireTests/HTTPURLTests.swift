@@ -24,6 +24,7 @@ import Testing
         "", "ftp://h/", "http://", "http:///a", "http://h:0/", "http://h:99999/", "http://h:x/",
         "http://a:b:c/", "http://[::1]x/", "http://ü.example/", "http://a b/", "/path", "http:/h",
         "http://h/" + String(repeating: "a", count: 9000),
+        "http://h/" + String(repeating: "é", count: 3000),
     ])
     func isRefused(_ text: String) {
         #expect(throws: HTTPURL.Fault.self) { try HTTPURL(text) }
