@@ -92,4 +92,34 @@ import Testing
         let account = try #require(session.player).account
         #expect(account.stalls >= 1)
     }
+
+    /// Case 03 of the field: every other answer is an old copy, without dates. Each segment is
+    /// fetched once, and nobody is ahead of the live edge.
+    @Test(arguments: [1, 3, 12]) func olderCopiesChangeNothing(_ behind: Int) throws {
+        func playlist(_ time: Double, _ behind: Int) -> String {
+            HLSSessionTests.live(time + 60_000 - Double(behind) * 2000)
+                .split(separator: "\n").filter { !$0.hasPrefix("#EXT-X-PROGRAM-DATE-TIME") }
+                .joined(separator: "\n") + "\n"
+        }
+        var answers = 0
+        var session = try HLSSessionTests.session("fixed:0", joinedAt: 60_000)
+        var origin = VirtualOrigin { request, time in
+            switch request.purpose {
+            case .entry: return .init(body: HLSSessionTests.master)
+            case .playlist:
+                answers += 1
+                return .init(body: playlist(time, answers % 2 == 0 ? behind : 0))
+            default: return .init(bytes: HLSSessionTests.bytes(request))
+            }
+        }
+        origin.play(&session, until: 40_000)
+        let sequences = session.records.filter { !$0.isCut }.map(\.sequence)
+        #expect(sequences == Array(sequences[0]..<sequences[0] + sequences.count))
+        #expect(sequences.count >= 16)
+        // One segment behind is what was there before: no news, and no older copy.
+        #expect(session.counts.olderCopies >= (behind > 1 ? 8 : 0))
+        let player = try #require(session.player)
+        #expect(player.state.liveLatency > 0 && player.account.meanLatency > 0)
+        #expect(player.account.stalls == 0)
+    }
 }
