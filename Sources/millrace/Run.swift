@@ -120,8 +120,11 @@ enum ReportFiles {
             ("junit.xml", JUnitReport(results).text), ("report.html", HTMLReport(results).text),
         ] {
             do {
-                try Data(text.utf8).write(
-                    to: URL(fileURLWithPath: "\(path)/\(name)"), options: .atomic)
+                let file = "\(path)/\(name)"
+                try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+                // As the files beside it: figures of a system are not for everybody on a machine.
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o640], ofItemAtPath: file)
             } catch {
                 say(
                     "\(path)/\(name) cannot be written (\(error.localizedDescription)); make room, then 'millrace report \(path)' makes it"
