@@ -109,10 +109,14 @@ struct TrialFaultTests {
         defer { trial.remove() }
         #expect(try await trial.finish() == 0, "\(trial.text)")
         #expect(trial.text.contains("is the disk full?"), "\(trial.text)")
-        let names = try FileManager.default.contentsOfDirectory(
-            atPath: "\(trial.directory)/millrace-results")
+        let files = FileManager.default
+        let folder = try #require(
+            try files.contentsOfDirectory(atPath: trial.directory).first {
+                $0.hasPrefix("millrace-results-")
+            })
+        let names = try files.contentsOfDirectory(atPath: "\(trial.directory)/\(folder)")
         try #require(names.count == 1, "\(names)")
-        let path = "\(trial.directory)/millrace-results/\(names[0])"
+        let path = "\(trial.directory)/\(folder)/\(names[0])"
         let read = try RunResults(path: path)
         #expect(read.summary.outcome == .passed)
         #expect(read.summary.viewersJoined == 6)
@@ -123,6 +127,22 @@ struct TrialFaultTests {
             "\(read.summary.notes)")
         #expect(read.renditions.contains { ($0.framesReceived ?? 0) > 0 })
         #expect(trial.text.contains(path))
+    }
+
+    /// No room anywhere: the verdict and the exit code are there all the same.
+    @Test(.enabled(if: geteuid() == 0, "only root mounts"))
+    func aFullDiskEverywhere() async throws {
+        let script = """
+            mkdir -p "$0/results" && mount -t tmpfs -o size=1m none "$0/results" || exit 90
+            export TMPDIR="$0/results"
+            (sleep 2.5; head -c 2m /dev/zero >"$0/results/fill") 2>/dev/null &
+            exec "$@"
+            """
+        let trial = try TrialFault(script: script, duration: "4s")
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        #expect(trial.text.contains("PASSED"), "\(trial.text)")
+        #expect(trial.text.contains("The verdict stands"), "\(trial.text)")
     }
 
     /// A capture that was asked for is part of the trial; one that was taken where it could be had

@@ -241,8 +241,15 @@ private struct Pair {
             url == RTMPURL(host: host, port: port, application: app, streamKey: key, query: query))
     }
 
+    @Test func secureURLs() throws {
+        let url = try RTMPURL("rtmps://h/live/cam?key=1")
+        #expect(url.isSecure && url.port == 443)
+        #expect(url.tcURL == "rtmps://h/live")
+        #expect(try RTMPURL("rtmps://h:1936/live/cam").tcURL == "rtmps://h:1936/live")
+    }
+
     @Test(arguments: [
-        "", "h/live", "http://h/a/b", "rtmps://h/a/b", "rtmp:///a", "rtmp://h", "rtmp://h:0/a",
+        "", "h/live", "http://h/a/b", "rtmpt://h/a/b", "rtmp:///a", "rtmp://h", "rtmp://h:0/a",
         "rtmp://[::1/a",
     ])
     func wrongURLs(text: String) {
