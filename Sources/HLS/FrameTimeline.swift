@@ -55,9 +55,19 @@ public struct FrameTimeline: Sendable {
     private static let frameLimit = 512
     /// Frames that wait for the first two that agree.
     private static let beginningLimit = 64
-    private static let byteLimit = 2 << 20
+    /// Bytes of the frames that may be held.
+    public static let longestHeld = 2 << 20
 
     public init() {}
+
+    /// Bytes of frames that may wait, `longestHeld` at most; what waits beyond that is dropped.
+    public var byteLimit = Self.longestHeld {
+        didSet {
+            guard heldBytes > byteLimit else { return }
+            counts.dropped += held.count
+            (held, heldBytes) = ([], 0)
+        }
+    }
 
     /// Takes the next frame, in the order of arrival; returns those whose place is known now.
     public mutating func admit(_ frame: CodedFrame) -> [CodedFrame] {
@@ -176,8 +186,14 @@ public struct FrameTimeline: Sendable {
         guard isAgreed else {
             held.append(frame)
             heldBytes += frame.payload.readableBytes
-            if held.count > Self.beginningLimit || heldBytes > Self.byteLimit, held.count > 1 {
-                heldBytes -= held.removeFirst().payload.readableBytes
+            while held.count > Self.beginningLimit || heldBytes > byteLimit {
+                let first = held.removeFirst()
+                heldBytes -= first.payload.readableBytes
+                // One that is larger than all that may wait does not wait.
+                if held.isEmpty {
+                    note(first)
+                    return [first]
+                }
                 counts.dropped += 1
             }
             return []
@@ -219,7 +235,7 @@ public struct FrameTimeline: Sendable {
         candidate.times[kind] = time
         candidate.since = candidate.since ?? time
         if isFollowed(by: frame) { return accept() }
-        if held.count > Self.frameLimit || heldBytes > Self.byteLimit {
+        if held.count > Self.frameLimit || heldBytes > byteLimit {
             counts.dropped += held.count
             (held, heldBytes) = ([], 0)
         }
@@ -275,9 +291,8 @@ public struct FrameTimeline: Sendable {
         counts.dropped += held.count - 1
         counts.jumps += 1
         line = [:]
-        held = [frame]
-        heldBytes = frame.payload.readableBytes
+        (held, heldBytes) = ([], 0)
         candidate = Candidate()
-        return []
+        return begin(frame)
     }
 }

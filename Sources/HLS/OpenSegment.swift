@@ -13,10 +13,12 @@ struct OpenSegment: Sendable {
     private(set) var pending: [CodedFrame] = []
     private(set) var byteCount = 0
     private var frameCount = 0
+    /// What the container adds to the frames.
+    private var addedBytes = 0
     /// Bytes of memory that a frame takes beside its own: ever so many of one byte are not free.
     static let frameOverhead = 256
     /// What the segment costs.
-    var cost: Int { byteCount + frameCount * Self.frameOverhead }
+    var cost: Int { byteCount + addedBytes + frameCount * Self.frameOverhead }
     /// Finished pieces; each is a part where parts are offered.
     private(set) var pieces: [ByteBuffer] = []
     var parts: [MediaPlaylist.Part] = []
@@ -35,12 +37,14 @@ struct OpenSegment: Sendable {
     }
 
     /// Adds a frame, whose time tells how long the one before it lasts.
-    mutating func append(_ frame: CodedFrame) {
+    /// - Parameter added: bytes that the container puts before it.
+    mutating func append(_ frame: CodedFrame, added: Int = 0) {
         endLast(frame.kind, at: frame.decodeTime)
         lastIndex[frame.kind] = pending.count
         pending.append(frame)
         byteCount += frame.payload.readableBytes
         frameCount += 1
+        addedBytes += added
     }
 
     mutating func endLast(_ kind: CodedFrame.Kind, at time: Int64) {

@@ -27,6 +27,13 @@ struct StoredSegment: Sendable {
     var isIndependent: Bool
     /// Names of its parts, also after the playlist has ceased to list them.
     var partNames: [String]
+    /// Bytes of its initialization section where the segment before it has another one.
+    var mapBytes = 0
+
+    /// Bytes of memory that a segment takes beside its own: ever so many short ones are not free.
+    static let overhead = 1024
+    /// What it costs a budget.
+    var cost: Int { byteCount + mapBytes + Self.overhead }
 }
 
 /// Segments, parts and initialization sections of one stream by name, until they have been out of
@@ -65,16 +72,18 @@ struct SegmentStore: Sendable {
         segments.append(segment)
         mediaClock += segment.duration
         listedDuration += segment.duration
-        listedBytes += segment.byteCount
+        listedCost += segment.cost
     }
 
     /// Takes the oldest segments out of the playlist until no more than `window` ticks, `byteLimit`
-    /// bytes and `limit` segments remain; returns them. At least three stay.
-    mutating func slide(window: Int64, byteLimit: Int, limit: Int) -> [StoredSegment] {
+    /// bytes and `limit` segments remain; returns them. At least `least` stay.
+    mutating func slide(
+        window: Int64, byteLimit: Int, limit: Int, least: Int = 3
+    ) -> [StoredSegment] {
         longestPlaylist = max(longestPlaylist, listedDuration)
         var removed: [StoredSegment] = []
-        while segments.count > 3,
-            listedDuration - segments[0].duration >= window || listedBytes > byteLimit
+        while segments.count > least,
+            listedDuration - segments[0].duration >= window || listedCost > byteLimit
                 || segments.count > limit
         {
             removed.append(retireFirst())
@@ -91,23 +100,31 @@ struct SegmentStore: Sendable {
         return removed
     }
 
-    /// Bytes of the segments listed.
-    private var listedBytes = 0
+    /// What the segments listed cost.
+    private var listedCost = 0
 
     private mutating func retireFirst() -> StoredSegment {
         let segment = segments.removeFirst()
         listedDuration -= segment.duration
-        listedBytes -= segment.byteCount
+        listedCost -= segment.cost
         let expiry = mediaClock + segment.duration + longestPlaylist
         retired.append(Retired(segment: segment, expiry: expiry))
         return segment
     }
 
-    private mutating func expire(byteLimit: Int, limit: Int) {
+    /// Bytes of all that can be fetched, and of what it takes to know of it.
+    private var cost: Int {
+        byteCount + (segments.count + retired.count) * StoredSegment.overhead
+    }
+
+    /// Forgets segments that have been out of the playlist for long enough, and more where there are
+    /// more bytes or segments than may be.
+    mutating func expire(byteLimit: Int, limit: Int) {
         var count = 0
         for old in retired {
             guard
-                old.expiry <= mediaClock || byteCount > byteLimit || retired.count - count > limit
+                old.expiry <= mediaClock || cost - count * StoredSegment.overhead > byteLimit
+                    || retired.count - count > limit
             else { break }
             drop(old.segment)
             count += 1

@@ -51,8 +51,8 @@ public struct Segmenter: Sendable {
     var partTarget: Int64?
     /// Whether the playlist has parts and blocking reloads.
     public var isLowLatency: Bool { partTarget != nil }
-    private(set) var store = SegmentStore()
-    private(set) var discontinuitySequence: Int
+    var store = SegmentStore()
+    var discontinuitySequence: Int
     var open: OpenSegment?
     var bandwidth = BandwidthMeter()
 
@@ -63,7 +63,7 @@ public struct Segmenter: Sendable {
     private var hasBegun = false
     private var isFinishing = false
     /// Bytes that all segments may have; less than configured where many streams share a memory.
-    public var totalByteLimit: Int
+    public internal(set) var totalByteLimit: Int
     var isFirstOfEpoch = true
     /// Wall-clock milliseconds less media milliseconds of this epoch.
     private var dateOffset: Int64?
@@ -120,6 +120,7 @@ public struct Segmenter: Sendable {
             giveUpOpen()
         }
         tracks = new
+        keyFrameBytes = Self.keyFrameBytes(new, configuration.container)
     }
 
     /// Why a track is left out; nil where none is.
@@ -185,9 +186,14 @@ public struct Segmenter: Sendable {
             cadence.add(frame.decodeTime - last)
         }
         lastTime[frame.kind] = frame.decodeTime
-        open?.append(frame)
+        open?.append(
+            frame, added: frame.kind == .video && frame.isKeyFrame ? keyFrameBytes : 0)
         return changed
     }
+
+    /// Bytes that a transport stream writes before each key frame: its parameter sets, which may be
+    /// thousands of times as long as the frame.
+    private var keyFrameBytes = 0
 
     private mutating func begin(_ frame: CodedFrame, _ date: ProgramDateTime) throws {
         if isFinished { restart() }
@@ -267,23 +273,20 @@ public struct Segmenter: Sendable {
         let entry = MediaPlaylist.Segment(
             uri: name, duration: Self.seconds(ticks), isDiscontinuity: segment.isDiscontinuity,
             programDateTime: .init(millisecondsSince1970: date), map: map, parts: segment.parts)
+        let isNewMap = map != nil && store.segments.last?.entry.map != map
         store.append(
             StoredSegment(
                 number: nextSequence, entry: entry, duration: ticks,
                 byteCount: bytes.readableBytes, isIndependent: segment.isIndependent,
-                partNames: segment.parts.map(\.uri)))
+                partNames: segment.parts.map(\.uri),
+                mapBytes: isNewMap
+                    ? map.flatMap { store.resources[$0.uri]?.bytes.readableBytes } ?? 0 : 0))
         nextSequence += 1
         counts.segments += 1
         chooseTargets(first: ticks)
         bandwidth.add(
             bytes: bytes.readableBytes, ticks: ticks, targetDuration: targetDuration ?? 1)
-        let window = max(
-            Int64(configuration.window * 90_000), 3 * Int64(targetDuration ?? 1) * 90_000)
-        for gone in store.slide(
-            window: window, byteLimit: totalByteLimit, limit: configuration.segmentLimit)
-        where gone.entry.isDiscontinuity {
-            discontinuitySequence += 1
-        }
+        slide(least: 3)
     }
 
     private mutating func publish(
