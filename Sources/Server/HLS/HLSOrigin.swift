@@ -53,19 +53,23 @@ final class HLSOrigin: Sendable {
         let now = Self.now()
         let stream = state.withLock { state in
             state.sources[name] = isEncoded ? state.source(of: name) : nil
-            if let known = state.streams[name] { return known }
+            if let known = state.streams[name] {
+                known.claim()
+                return known
+            }
             state.started += 1
+            // Where a call-back lets viewers in, the names of segments are all that keeps others out.
             let token =
                 String(now, radix: 36) + String(state.started, radix: 36)
-                + String(UInt16.random(in: 0...(.max)), radix: 36)
+                + String(UInt64.random(in: 0...(.max)), radix: 36)
             let new = PackagedStream(
                 name: name, configuration: configuration.segmenter, token: token,
                 firstDiscontinuity: firstDiscontinuity)
             state.streams[name] = new
             return new
         }
-        makeRoom()
         stream.begin { date(of: $0, in: name) }
+        makeRoom()
         return stream
     }
 
@@ -73,39 +77,54 @@ final class HLSOrigin: Sendable {
     func publisherEnded(_ stream: PackagedStream, on eventLoop: any EventLoop) {
         let generation = stream.end { date(of: $0, in: stream.name) }
         let linger = TimeAmount.nanoseconds(Int64(configuration.lingerSeconds * 1e9))
-        eventLoop.scheduleTask(in: linger) { [weak self] in
-            guard let self, stream.isOver(generation) else { return }
-            state.withLock { state in
+        // Where it has to go before its time, its memory goes, too.
+        eventLoop.scheduleTask(in: linger) { [weak self, weak stream] in
+            guard let self, let stream, stream.isOver(generation) else { return }
+            remove([stream])
+            makeRoom()
+        }
+        makeRoom()
+    }
+
+    /// Forgets streams that have ended; one that somebody publishes again meanwhile stays, and so
+    /// does another one of the same name.
+    private func remove(_ ended: [PackagedStream]) {
+        state.withLock { state in
+            for stream in ended where state.streams[stream.name] === stream && stream.hasEnded {
                 state.streams.removeValue(forKey: stream.name)
                 state.sources.removeValue(forKey: stream.name)
                 state.sourceOffsets.removeValue(forKey: stream.name)
-                let channel = Self.splitRendition(stream.name).channel
-                if !state.streams.keys.contains(where: {
-                    Self.splitRendition($0).channel == channel
-                }) {
-                    state.dateOffsets.removeValue(forKey: channel)
-                }
             }
-            stream.wakeAll()
-            makeRoom()
+            let channels = Set(ended.map { Self.splitRendition($0.name).channel })
+            let used = Set(state.streams.keys.map { Self.splitRendition($0).channel })
+            for channel in channels.subtracting(used) {
+                state.dateOffsets.removeValue(forKey: channel)
+            }
         }
+        for stream in ended { stream.wakeAll() }
     }
 
     /// Keeps to the limits: streams that have ended go before their time where there are too many,
-    /// and those that stay have equal parts of the memory.
+    /// or where they hold more than what would be theirs; those that stay have equal parts of the
+    /// memory.
     private func makeRoom() {
-        var streams = streams
-        if limits.streams > 0, streams.count > limits.streams {
-            let ended = streams.values.filter(\.isFinished).prefix(streams.count - limits.streams)
-            state.withLock { state in
-                for stream in ended { state.streams.removeValue(forKey: stream.name) }
-                streams = state.streams
-            }
-            for stream in ended { stream.wakeAll() }
+        var all = Array(streams.values)
+        if limits.streams > 0, all.count > limits.streams {
+            remove(Array(all.filter(\.hasEnded).prefix(all.count - limits.streams)))
+            all = Array(streams.values)
         }
         let share = ServerLimits.share(
-            limits.hlsBytes, among: streams.count, least: 1 << 20, most: configuration.byteLimit)
-        for stream in streams.values { stream.setByteLimit(share) }
+            limits.hlsBytes, among: all.count, least: 256 << 10, most: configuration.byteLimit)
+        for stream in all { stream.setByteLimit(share) }
+        guard limits.hlsBytes > 0 else { return }
+        let ended = all.filter(\.hasEnded).map { (stream: $0, bytes: $0.byteCount) }
+        var excess = ended.reduce(0) { $0 + $1.bytes } - share * ended.count
+        var leaving: [PackagedStream] = []
+        for (stream, bytes) in ended.sorted(by: { $0.bytes > $1.bytes }) where excess > 0 {
+            leaving.append(stream)
+            excess -= bytes - share
+        }
+        if !leaving.isEmpty { remove(leaving) }
     }
 
     func deliver(_ units: [MediaUnit], to stream: PackagedStream) {
@@ -179,9 +198,11 @@ final class HLSOrigin: Sendable {
             let application = name.lastIndex(of: "/").map { name[...$0] } ?? ""
             return (channel?.renditions ?? []).compactMap { streams["\(application)\($0.stream)"] }
         }
-        return streams.keys.sorted().filter {
-            $0 == name || Self.splitRendition($0).channel == name
-        }.compactMap { streams[$0] }
+        // Most of a thousand streams are of other channels: they are not sorted.
+        return streams.filter {
+            $0.key.hasPrefix(name)
+                && ($0.key == name || Self.splitRendition($0.key).channel == name)
+        }.values.sorted { $0.name < $1.name }
     }
 
     /// The other renditions of the channel that `name` belongs to.

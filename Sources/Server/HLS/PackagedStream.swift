@@ -83,6 +83,8 @@ final class PackagedStream: Sendable {
 
     let name: String
     private let state: Mutex<State>
+    /// Whether somebody publishes it, or is about to.
+    private let isLive = Atomic<Bool>(true)
 
     init(
         name: String, configuration: SegmenterConfiguration, token: String,
@@ -152,17 +154,30 @@ final class PackagedStream: Sendable {
             state.segmenter.finish()
             return true
         }
+        isLive.store(false, ordering: .releasing)
         return state.withLock { $0.generation }
     }
 
-    var isFinished: Bool { state.withLock { $0.segmenter.isFinished } }
+    /// Nobody publishes it any more. Asked without the lock, under which `date` asks the origin.
+    var hasEnded: Bool { !isLive.load(ordering: .acquiring) }
 
-    /// Bytes that its segments may have from now on.
-    func setByteLimit(_ bytes: Int) { state.withLock { $0.segmenter.totalByteLimit = bytes } }
+    /// A publisher is found for it: it is not to be forgotten.
+    func claim() { isLive.store(true, ordering: .releasing) }
+
+    /// Bytes that its segments may have from now on; what is more goes at once.
+    func setByteLimit(_ bytes: Int) {
+        change { state in
+            state.timeline.byteLimit = min(FrameTimeline.longestHeld, bytes / 4)
+            return state.segmenter.setTotalByteLimit(bytes)
+        }
+    }
+
+    /// Bytes of all that can be fetched.
+    var byteCount: Int { state.withLock { $0.segmenter.byteCount } }
 
     /// Whether nothing has begun since `generation` ended.
     func isOver(_ generation: Int) -> Bool {
-        state.withLock { $0.generation == generation && $0.segmenter.isFinished }
+        hasEnded && state.withLock { $0.generation == generation }
     }
 
     /// Wakes everybody: the stream is removed.
