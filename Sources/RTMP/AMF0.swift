@@ -129,9 +129,15 @@ public enum AMF0 {
         /// Whether a value of no known form ends the reading instead of being an error.
         var stopsAtUnknown = false
         var hasStopped = false
-        var budget = AMFBudget()
+        private var budget: AMFBudget
         /// Objects and arrays so far, for `reference`.
-        var complex: [AMFValue] = []
+        private var complex: [AMFValue] = []
+
+        init(buffer: ByteBuffer, stopsAtUnknown: Bool = false) {
+            self.buffer = buffer
+            self.stopsAtUnknown = stopsAtUnknown
+            budget = AMFBudget(bytes: buffer.readableBytes)
+        }
 
         mutating func value(depth: Int) throws(RTMPError) -> AMFValue {
             try budget.take(depth: depth)
@@ -164,9 +170,19 @@ public enum AMF0 {
                 return complex[index]
             case .object, .typedObject, .ecmaArray, .strictArray:
                 return try container(marker, depth)
-            case .avmPlus: return try AMF3.read(&buffer)
+            case .avmPlus: return try other()
             case .objectEnd: throw RTMPError(.amf, "object end outside an object")
             }
+        }
+
+        /// A value of the other version, within what is left of the message's budget.
+        private mutating func other() throws(RTMPError) -> AMFValue {
+            var reader = AMF3Reader(
+                buffer: buffer, budget: budget, stopsAtUnknown: stopsAtUnknown)
+            defer {
+                (buffer, budget, hasStopped) = (reader.buffer, reader.budget, reader.hasStopped)
+            }
+            return try reader.value(depth: 0)
         }
 
         private mutating func container(

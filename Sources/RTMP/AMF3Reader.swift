@@ -2,7 +2,10 @@ import NIOCore
 
 struct AMF3Reader {
     var buffer: ByteBuffer
-    private var budget = AMFBudget()
+    private(set) var budget: AMFBudget
+    /// Whether a value of no known form ends the reading instead of being an error.
+    private let stopsAtUnknown: Bool
+    private(set) var hasStopped = false
     private var strings: [String] = []
     private var objects: [AMFValue] = []
     private var traits: [Traits] = []
@@ -13,13 +16,24 @@ struct AMF3Reader {
         var isDynamic: Bool
     }
 
-    init(buffer: ByteBuffer) { self.buffer = buffer }
+    init(buffer: ByteBuffer, budget: AMFBudget? = nil, stopsAtUnknown: Bool = false) {
+        self.buffer = buffer
+        self.budget = budget ?? AMFBudget(bytes: buffer.readableBytes)
+        self.stopsAtUnknown = stopsAtUnknown
+    }
+
+    /// What follows a value of no known form cannot be found, for AMF has no lengths.
+    private mutating func stop(_ why: String) throws(RTMPError) -> AMFValue {
+        guard stopsAtUnknown else { throw RTMPError(.amf, why) }
+        hasStopped = true
+        return .undefined
+    }
 
     mutating func value(depth: Int) throws(RTMPError) -> AMFValue {
         try budget.take(depth: depth)
         let raw: UInt8 = try integer()
         guard let marker = AMF3.Marker(rawValue: raw) else {
-            throw RTMPError(.amf, "unknown AMF3 marker \(raw)")
+            return try stop("unknown AMF3 marker \(raw)")
         }
         switch marker {
         case .undefined: return .undefined
@@ -75,7 +89,7 @@ struct AMF3Reader {
         try checkClaim(length)
         let named = try dynamicProperties(depth)
         var values: [AMFValue] = []
-        for _ in 0..<length { values.append(try value(depth: depth + 1)) }
+        for _ in 0..<length where !hasStopped { values.append(try value(depth: depth + 1)) }
         guard !named.isEmpty else { return length == 0 ? .ecmaArray([]) : .strictArray(values) }
         return .ecmaArray(
             named + values.enumerated().map { AMFValue.Property(String($0.offset), $0.element) })
@@ -91,7 +105,7 @@ struct AMF3Reader {
             own = traits[index]
         } else {
             guard head & 4 == 0 else {
-                throw RTMPError(.amf, "externalizable objects have no known layout")
+                return try stop("externalizable objects have no known layout")
             }
             let sealed = Int(head >> 4)
             try checkClaim(sealed)
@@ -102,7 +116,7 @@ struct AMF3Reader {
             traits.append(own)
         }
         var properties: [AMFValue.Property] = []
-        for member in own.members {
+        for member in own.members where !hasStopped {
             properties.append(.init(member, try value(depth: depth + 1)))
         }
         if own.isDynamic { properties += try dynamicProperties(depth) }
@@ -113,21 +127,23 @@ struct AMF3Reader {
         try checkClaim(length)
         _ = try integer(as: UInt8.self)
         var properties: [AMFValue.Property] = []
-        for _ in 0..<length {
-            let name = try Self.keyName(try value(depth: depth + 1))
-            properties.append(.init(name, try value(depth: depth + 1)))
+        for _ in 0..<length where !hasStopped {
+            let key = try value(depth: depth + 1)
+            guard !hasStopped else { break }
+            let value = try value(depth: depth + 1)
+            if let name = Self.keyName(key) { properties.append(.init(name, value)) }
         }
         return .ecmaArray(properties)
     }
 
-    /// Our properties have names only; a description of an object as a name would double its
-    /// escapes with each level.
-    private static func keyName(_ key: AMFValue) throws(RTMPError) -> String {
+    /// Our properties have names only: nil for a key that is none. A description of an object as a
+    /// name would double its escapes with each level.
+    private static func keyName(_ key: AMFValue) -> String? {
         switch key {
         case .string(let text): return text
         case .number(let number): return "\(number)"
         case .boolean(let flag): return "\(flag)"
-        default: throw RTMPError(.amf, "a dictionary key is neither text nor a number")
+        default: return nil
         }
     }
 
@@ -138,7 +154,7 @@ struct AMF3Reader {
         _ = try integer(as: UInt8.self)
         if marker == .vectorObject { _ = try string() }
         var values: [AMFValue] = []
-        for _ in 0..<length {
+        for _ in 0..<length where !hasStopped {
             switch marker {
             case .vectorInt: values.append(.number(Double(try integer(as: Int32.self))))
             case .vectorUInt: values.append(.number(Double(try integer(as: UInt32.self))))
@@ -153,11 +169,12 @@ struct AMF3Reader {
         _ depth: Int
     ) throws(RTMPError) -> [AMFValue.Property] {
         var properties: [AMFValue.Property] = []
-        while true {
+        while !hasStopped {
             let name = try string()
             if name.isEmpty { return properties }
             properties.append(.init(name, try value(depth: depth + 1)))
         }
+        return properties
     }
 
     /// Every element takes a byte at least.

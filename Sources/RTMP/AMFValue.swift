@@ -64,14 +64,21 @@ enum AMFLimits {
 struct AMFBudget {
     private var values = 0
     private var repeatedBytes = 0
+    private let valueLimit: Int
+
+    /// - Parameter bytes: of the message. Every value that stands in it takes one at least, so that
+    ///   references cannot make much more of it than there is: what they expand to costs time.
+    init(bytes: Int) {
+        valueLimit = min(AMFLimits.values, 64 + bytes)
+    }
 
     mutating func take(depth: Int) throws(RTMPError) {
         guard depth < AMFLimits.depth else {
             throw RTMPError(.amf, "values nested deeper than \(AMFLimits.depth)")
         }
         values += 1
-        guard values <= AMFLimits.values else {
-            throw RTMPError(.amf, "more than \(AMFLimits.values) values in one message")
+        guard values <= valueLimit else {
+            throw RTMPError(.amf, "more than \(valueLimit) values in one message")
         }
     }
 

@@ -74,9 +74,9 @@ public struct ChunkReader: Sendable {
             return try finish(step.stream, try part(at: start, step.payloadLength))
         }
         if step.messageBegins {
-            let expected = decoder.header(at: step.stream).messageLength
+            // Nothing is reserved: a byte each on many chunk streams would cost as much as whole
+            // messages, and count for nothing.
             partial[step.stream] = ByteBuffer()
-            partial[step.stream].reserveCapacity(min(expected, 64 << 10))
         }
         partialBytes += step.payloadLength
         guard partialBytes <= Self.partialBytesLimit else {

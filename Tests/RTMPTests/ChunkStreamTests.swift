@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import Testing
 
@@ -206,5 +207,30 @@ import Testing
         var cut = message
         cut.payload = payload.getSlice(at: 0, length: payload.readableBytes - 6)!
         #expect(throws: RTMPError.self) { try cut.split() }
+    }
+
+    /// A byte of a message each on many chunk streams: what is kept is what has come.
+    @Test func beginningsOfMessagesAreCheap() throws {
+        func residentBytes() throws -> Int {
+            let text = try String(contentsOfFile: "/proc/self/statm", encoding: .ascii)
+            return try #require(Int(text.split(separator: " ")[1])) * 4096
+        }
+        var bytes = ByteBuffer()
+        for stream in 4..<64 as Range<UInt8> {
+            bytes.writeBytes([stream, 0, 0, 0, 0, 0xFF, 0xFF, 9, 1, 0, 0, 0])
+            bytes.writeRepeatingByte(7, count: 128)
+        }
+        let before = try residentBytes()
+        var readers: [ChunkReader] = []
+        for _ in 0..<500 {
+            var reader = ChunkReader()
+            reader.append(bytes)
+            #expect(try reader.next() == nil)
+            readers.append(reader)
+        }
+        let held = readers.reduce(0) { $0 + $1.unfinishedBytes }
+        #expect(held == 500 * 60 * 128)
+        let grown = try residentBytes() - before
+        #expect(grown < 6 * held + (16 << 20), "\(grown) bytes for \(held)")
     }
 }

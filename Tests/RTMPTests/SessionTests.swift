@@ -130,6 +130,27 @@ private struct Pair {
                 Message(chunkStreamID: 3, type: .commandAMF0, payload: bytes))
             #expect(publish.arguments == [.null, .string("a")])
         }
+        // In AMF3: a marker of the future, and objects whose classes write themselves, alone and
+        // within others.
+        let unknown: [[UInt8]] = [
+            [0x12], [0xFE, 1, 2], [0x0A, 0x07, 3, 0x43, 9, 9],
+            [0x09, 0x03, 0x01, 0x0A, 0x07, 3, 0x43, 9], [0x11, 0x03, 0, 0x06, 3, 0x61, 0x20],
+            [0x0A, 0x0B, 1, 3, 0x61, 0x12, 5],
+        ]
+        for bytes in unknown {
+            var rest = ByteBuffer(bytes: bytes)
+            #expect(throws: RTMPError.self) { try AMF3.read(&rest) }
+            var payload = ByteBuffer(bytes: [0])
+            AMF0.write(.string("publish"), into: &payload)
+            AMF0.write(.number(3), into: &payload)
+            AMF0.write(.null, into: &payload)
+            AMF0.write(.string("a"), into: &payload)
+            payload.writeInteger(UInt8(17))
+            payload.writeBytes(bytes)
+            let publish = try Command(
+                Message(chunkStreamID: 3, type: .commandAMF3, payload: payload))
+            #expect(Array(publish.arguments.prefix(2)) == [.null, .string("a")], "\(bytes)")
+        }
         var server = ServerSessionStateMachine()
         for type in [0, 7, 10, 13, 16, 19, 21, 99, 255] as [UInt8] {
             let message = Message(
