@@ -32,10 +32,14 @@ public struct AudioTagHeader: Hashable, Sendable {
     public var is16Bit: Bool
     /// SoundType: stereo; always set for AAC.
     public var isStereo: Bool
+    /// Which of several tracks it is of; 0 is the main one, of which messages say nothing.
+    public var trackID: UInt8 = 0
+    /// What the parts of a message with several tracks are; nil where it has one track.
+    public var partType: PacketType?
 
-    public var isSequenceHeader: Bool { packetType == .sequenceStart }
+    public var isSequenceHeader: Bool { (partType ?? packetType) == .sequenceStart }
 
-    public var hasCodedFrames: Bool { packetType == .codedFrames || packetType == .multitrack }
+    public var hasCodedFrames: Bool { (partType ?? packetType) == .codedFrames }
 
     /// Reads the header at the reader index without consuming it; `nil` if it is cut off or holds
     /// a reserved value.
@@ -74,11 +78,14 @@ public struct AudioTagHeader: Hashable, Sendable {
                 guard let fourCC = fields.fourCC() else { return nil }
                 header.codec = .fourCC(fourCC)
             }
+            guard let type = PacketType(rawValue: fields.packetType), type != .multitrack
+            else { return nil }
             if layout.isSingle {
-                guard fields.byte() != nil, let type = PacketType(rawValue: fields.packetType),
-                    type != .multitrack
-                else { return nil }
+                guard let track = fields.byte() else { return nil }
+                header.trackID = track
                 header.packetType = type
+            } else {
+                header.partType = type
             }
         } else {
             guard let fourCC = fields.fourCC() else { return nil }

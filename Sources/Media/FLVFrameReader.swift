@@ -53,6 +53,8 @@ public struct FLVFrameReader: Sendable {
                 header.packetType == .multitrack ? "multitrack video" : Self.name(header.codec)
             return nil
         }
+        // One picture is packaged: another track's would be mixed up with it.
+        guard header.trackID == 0 else { return nil }
         var body = payload
         body.moveReaderIndex(forwardBy: min(header.headerLength, body.readableBytes))
         if header.isSequenceHeader {
@@ -80,6 +82,7 @@ public struct FLVFrameReader: Sendable {
                 header.packetType == .multitrack ? "multitrack audio" : Self.name(header.codec)
             return nil
         }
+        guard header.trackID == 0 else { return nil }
         var body = payload
         body.moveReaderIndex(forwardBy: min(header.headerLength, body.readableBytes))
         if header.isSequenceHeader {

@@ -42,14 +42,18 @@ public struct VideoTagHeader: Hashable, Sendable {
     /// Bytes before the codec's own data.
     public var headerLength: Int
     public var isEnhanced: Bool
+    /// Which of several tracks it is of; 0 is the main one, of which messages say nothing.
+    public var trackID: UInt8 = 0
+    /// What the parts of a message with several tracks are; nil where it has one track.
+    public var partType: PacketType?
 
     public var isKeyFrame: Bool {
         (frameType == .key || frameType == .generatedKey) && hasCodedFrames
     }
 
     public var isSequenceHeader: Bool {
-        (packetType == .sequenceStart || packetType == .mpeg2TSSequenceStart)
-            && frameType != .command
+        let type = partType ?? packetType
+        return (type == .sequenceStart || type == .mpeg2TSSequenceStart) && frameType != .command
     }
 
     public var isDisposable: Bool { frameType == .disposableInter }
@@ -57,7 +61,7 @@ public struct VideoTagHeader: Hashable, Sendable {
     /// The message carries a coded frame, not a configuration, an end mark or a command.
     public var hasCodedFrames: Bool {
         guard frameType != .command else { return false }
-        switch packetType {
+        switch partType ?? packetType {
         case .codedFrames, .codedFramesX, .multitrack: return true
         case .sequenceStart, .sequenceEnd, .metadata, .mpeg2TSSequenceStart: return false
         }
@@ -109,13 +113,15 @@ public struct VideoTagHeader: Hashable, Sendable {
                 guard let fourCC = fields.fourCC() else { return nil }
                 header.codec = .fourCC(fourCC)
             }
+            guard let type = PacketType(rawValue: fields.packetType), type != .multitrack
+            else { return nil }
             guard layout.isSingle else {
+                header.partType = type
                 header.headerLength = fields.offset
                 return header
             }
-            guard fields.byte() != nil, let type = PacketType(rawValue: fields.packetType),
-                type != .multitrack
-            else { return nil }
+            guard let track = fields.byte() else { return nil }
+            header.trackID = track
             packetType = type
             header.packetType = type
         } else {

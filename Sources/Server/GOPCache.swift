@@ -3,16 +3,20 @@ import NIOCore
 /// What a joining player is given: headers, metadata and the last groups of pictures.
 struct GOPCache {
     private let gopLimit: Int
-    /// Bytes that the units may cost; less than configured where many streams share a memory.
-    var byteLimit: Int
+    /// Bytes that all may cost; less than configured where many streams share a memory. What is more
+    /// goes at once: whoever sends nothing more would else keep it.
+    var byteLimit: Int {
+        didSet { trim() }
+    }
     private(set) var metadata: MediaUnit?
-    private(set) var videoHeader: MediaUnit?
-    private(set) var audioHeader: MediaUnit?
+    /// The codecs' configurations, one for each track: pictures first, the main track before others.
+    private(set) var headers: [MediaUnit] = []
     /// In the order received, from a key frame on.
     private(set) var units: [MediaUnit] = []
     private(set) var byteCount = 0
-    /// Bytes of memory that the units take.
+    /// Bytes of memory that the units take, and those of metadata and configurations.
     private var cost = 0
+    private var headerCost = 0
     /// What joining players are sent, made once for all of them.
     private let burst = JoinBurst()
     private var gopStarts: [Int] = []
@@ -22,8 +26,8 @@ struct GOPCache {
         self.byteLimit = byteLimit
     }
 
-    var hasVideo: Bool { videoHeader != nil || sawVideo }
-    var hasAudio: Bool { audioHeader != nil || sawAudio }
+    var hasVideo: Bool { sawVideo }
+    var hasAudio: Bool { sawAudio }
     private var sawVideo = false
     private var sawAudio = false
 
@@ -31,22 +35,13 @@ struct GOPCache {
         switch unit.kind {
         case .data:
             if unit.isMetadata { metadata = unit }
-            return
+            return trim()
         case .audio:
             sawAudio = true
-            if unit.isSequenceHeader {
-                if audioHeader.map({ $0.payload != unit.payload }) ?? false { clear() }
-                audioHeader = unit
-                return
-            }
+            if unit.isSequenceHeader { return keep(unit) }
         case .video:
             sawVideo = true
-            if unit.isSequenceHeader {
-                // Frames of the old parameter sets do not decode with the new ones.
-                if videoHeader.map({ $0.payload != unit.payload }) ?? false { clear() }
-                videoHeader = unit
-                return
-            }
+            if unit.isSequenceHeader { return keep(unit) }
         }
         guard gopLimit > 0 else { return }
         if unit.isKeyFrame {
@@ -57,7 +52,42 @@ struct GOPCache {
         units.append(unit)
         byteCount += unit.chunks.readableBytes
         cost += unit.cost
-        while cost > byteLimit, !gopStarts.isEmpty { dropOldestGOP() }
+        trimUnits()
+    }
+
+    /// Keeps a codec's configuration in the place of the one before. Frames of the old one do not
+    /// decode with another.
+    private mutating func keep(_ header: MediaUnit) {
+        func order(_ unit: MediaUnit) -> Int { (unit.kind == .video ? 0 : 1000) + unit.track }
+        if let place = headers.firstIndex(where: { order($0) == order(header) }) {
+            if headers[place].payload != header.payload { clear() }
+            headers[place] = header
+        } else {
+            let place = headers.firstIndex { order($0) > order(header) } ?? headers.endIndex
+            headers.insert(header, at: place)
+        }
+        trim()
+    }
+
+    /// What metadata and configurations may cost each, however many share the memory.
+    static let headerLimit = 64 << 10
+    /// What they may cost together without taking from what the frames may.
+    private static let freeHeaders = 8 << 10
+
+    /// Keeps to the limit. Metadata and configurations count, too; those that would take more than
+    /// their part are not kept, for there is no memory for so many of them.
+    private mutating func trim() {
+        let most = max(Self.headerLimit, byteLimit / 4)
+        if let unit = metadata, unit.cost > most { metadata = nil }
+        headers.removeAll { $0.cost > most }
+        var own = headers.reduce(metadata?.cost ?? 0) { $0 + $1.cost }
+        while own > byteLimit, headers.count > 2, let last = headers.popLast() { own -= last.cost }
+        headerCost = max(0, own - Self.freeHeaders)
+        trimUnits()
+    }
+
+    private mutating func trimUnits() {
+        while cost + headerCost > byteLimit, !gopStarts.isEmpty { dropOldestGOP() }
     }
 
     private mutating func dropOldestGOP() {

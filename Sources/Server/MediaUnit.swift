@@ -26,6 +26,8 @@ struct MediaUnit: Sendable {
     var isKeyFrame = false
     var isSequenceHeader = false
     var isDisposable = false
+    /// Which of several tracks of its kind it is of; 0 is the main one, -1 several at once.
+    var track = 0
     var timestamp: UInt32
     /// Shares storage with `chunks` where the message fits into one chunk.
     var payload: ByteBuffer
@@ -50,12 +52,17 @@ struct MediaUnit: Sendable {
         switch message.type {
         case .audio:
             kind = .audio
-            isSequenceHeader = AudioTagHeader.parse(payload)?.isSequenceHeader ?? false
+            if let header = AudioTagHeader.parse(payload) {
+                isSequenceHeader = header.isSequenceHeader
+                track = header.partType == nil ? Int(header.trackID) : -1
+            }
         case .video:
             kind = .video
             if let header = VideoTagHeader.parse(payload) {
                 isSequenceHeader = header.isSequenceHeader
-                isKeyFrame = header.isKeyFrame && !header.isSequenceHeader
+                track = header.partType == nil ? Int(header.trackID) : -1
+                // A player that joins begins where the main picture does.
+                isKeyFrame = header.isKeyFrame && !header.isSequenceHeader && track <= 0
                 isDisposable = header.isDisposable
             }
         case .dataAMF0, .dataAMF3:
@@ -72,6 +79,9 @@ struct MediaUnit: Sendable {
             let header = chunks.writerIndex - start - payload.readableBytes
             payload =
                 chunks.getSlice(at: start + header, length: payload.readableBytes) ?? payload
+        } else if payload.storageCapacity > 2 * payload.readableBytes {
+            // A part of an aggregate message would keep all of it in memory.
+            payload = ByteBuffer(bytes: payload.readableBytesView)
         }
     }
 

@@ -164,9 +164,7 @@ final class Subscriber {
         }
         // FFmpeg takes a later script tag for a subtitle: metadata go at time 0.
         if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
-        for header in [cache.videoHeader, cache.audioHeader] {
-            if let header { append(header, timestamp: time, to: &head) }
-        }
+        for header in cache.headers { append(header, timestamp: time, to: &head) }
         outlet.write(head)
         for bytes in buffers(of: burst, cache) {
             burstAllowance += bytes.readableBytes
@@ -191,9 +189,7 @@ final class Subscriber {
 
     private func sendMissedHeaders(_ cache: GOPCache, before unit: MediaUnit) {
         missedHeader = false
-        for header in [cache.videoHeader, cache.audioHeader] {
-            if let header { send(header, timestamp: unit.timestamp) }
-        }
+        for header in cache.headers { send(header, timestamp: unit.timestamp) }
     }
 
     private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {

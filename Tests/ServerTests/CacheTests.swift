@@ -1,0 +1,89 @@
+import Media
+import NIOCore
+import RTMP
+import Testing
+
+@testable import Server
+
+/// What the cache for joining players costs and holds.
+@Suite struct CacheTests {
+    private let frames = TestFrames()
+    private let writer = ChunkWriter(chunkSize: 65536)
+
+    private func unit(_ type: MessageType, _ payload: [UInt8]) throws -> MediaUnit {
+        try #require(try MediaUnit(frames.message(type, payload), writer: writer))
+    }
+
+    @Test func aLowerLimitActsAtOnce() throws {
+        var cache = GOPCache(gopLimit: 1, byteLimit: 8 << 20)
+        var big = frames
+        big.size = 60_000
+        for number in 0..<10 {
+            cache.append(try #require(try MediaUnit(big.video(number), writer: writer)))
+        }
+        #expect(cache.byteCount > 500_000)
+        cache.byteLimit = 256 << 10
+        #expect(cache.byteCount == 0)
+    }
+
+    /// Metadata and configurations are kept for players, too.
+    @Test func headersCost() throws {
+        var cache = GOPCache(gopLimit: 1, byteLimit: 1 << 20)
+        let long = [UInt8](repeating: 1, count: 240_000)
+        cache.append(try unit(.video, [0x17, 0, 0, 0, 0] + long))
+        cache.append(try unit(.audio, [0xAF, 0] + long))
+        #expect(cache.headers.isEmpty)
+        cache.append(try unit(.video, [0x17, 0, 0, 0, 0] + long.prefix(60_000)))
+        #expect(cache.headers.count == 1)
+        cache.byteLimit = 256 << 10
+        var big = frames
+        big.size = 60_000
+        for number in 0..<4 {
+            cache.append(try #require(try MediaUnit(big.video(number), writer: writer)))
+        }
+        #expect(cache.byteCount <= 196 << 10, "\(cache.byteCount)")
+    }
+
+    /// Several tracks: each has its configuration, and players join where the main picture begins.
+    @Test func tracksHaveConfigurationsOfTheirOwn() throws {
+        func video(_ track: UInt8, _ type: UInt8, key: Bool = true) throws -> MediaUnit {
+            // Frame type, multitrack; one track, packet type; avc1; the track.
+            let head: [UInt8] = [(key ? 0x90 : 0xA0) | 6, type] + Array("avc1".utf8) + [track]
+            return try unit(.video, head + (type == 1 ? [0, 0, 0] : []) + [track, 7])
+        }
+        var cache = GOPCache(gopLimit: 1, byteLimit: 1 << 20)
+        let main = try unit(.video, TestFrames.videoHeader)
+        let sound = try unit(.audio, TestFrames.audioHeader)
+        let second = try video(1, 0)
+        for header in [sound, second, main] { cache.append(header) }
+        #expect(cache.headers.map(\.payload) == [main, second, sound].map(\.payload))
+        cache.append(try #require(try MediaUnit(frames.video(0), writer: writer)))
+        cache.append(try video(1, 1))
+        cache.append(try #require(try MediaUnit(frames.video(1), writer: writer)))
+        #expect(cache.units.count == 3)
+        // Sent again, as encoders do: nothing is lost.
+        for header in [main, second] { cache.append(header) }
+        #expect(cache.units.count == 3 && cache.headers.count == 3)
+    }
+
+    /// A part of an aggregate message does not keep the whole of it.
+    @Test func partsOfAggregatesStandAlone() throws {
+        var payload = ByteBuffer()
+        func part(_ type: UInt8, _ count: Int) {
+            payload.writeInteger(type)
+            payload.writeBytes([UInt8(count >> 16), UInt8(count >> 8 & 0xFF), UInt8(count & 0xFF)])
+            payload.writeBytes([0, 0, 0, 0, 0, 0, 0, 0x17, 1, 0, 0, 0])
+            payload.writeRepeatingByte(7, count: count - 5)
+            payload.writeInteger(UInt32(count + 11))
+        }
+        part(9, 70_000)
+        part(18, 4_000_000)
+        let message = Message(
+            chunkStreamID: 6, type: .aggregate, messageStreamID: 1, payload: payload)
+        let first = try #require(try message.split().first)
+        let unit = try #require(try MediaUnit(first, writer: writer))
+        #expect(unit.payload.readableBytes == 70_000)
+        #expect(unit.payload.storageCapacity < 200_000)
+        #expect(unit.payload == first.payload)
+    }
+}
