@@ -70,7 +70,7 @@ final class Admissions: Sendable {
     ///
     /// - Parameter address: of the peer, without its port; nil = it has none.
     func admit(from address: String?) -> Place? {
-        let counted = address.flatMap { Self.isOwn($0) ? nil : $0 }
+        let counted = address.flatMap { Self.isOwn($0) ? nil : AddressRange.site(of: $0) }
         let isFull: Limit? = state.withLock { state in
             if Self.isOver(state.counts[.connections], limits.connections) { return .connections }
             if let counted,

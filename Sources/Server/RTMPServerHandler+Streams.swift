@@ -84,9 +84,13 @@ extension RTMPServerHandler {
     ) {
         guard let context else { return }
         let channel = context.channel
-        if isEncoder(request) { return then(self) }
+        // Where the name is cut in two is the client's choice: `live` and `vip/cam` are the same
+        // stream as `live/vip` and `cam`, and what is said of the one holds for the other.
+        let (application, stream) = EncoderCommand.split(
+            "\(request.application)/\(request.streamKey)")
+        if access.mayRefuse(action), isEncoder(request) { return then(self) }
         let verdict = access.judge(
-            action, request.streamKey, of: request.application, query: request.query,
+            action, stream, of: application, query: request.query,
             address: channel.remoteAddress?.ipAddress)
         switch verdict {
         case .accepted: break
@@ -100,7 +104,7 @@ extension RTMPServerHandler {
         guard let callBacks = access.callBacks else { return then(self) }
         let call = CallBack(
             event: action == .publish ? .publish : .play, protocol: "rtmp",
-            application: request.application, stream: request.streamKey, query: request.query,
+            application: application, stream: stream, query: request.query,
             connection: PeerAddress.text(channel))
         wait(for: callBacks.ask(call)) { handler, refusal in
             guard let refusal else {

@@ -42,10 +42,6 @@ public struct AccessConfiguration: Sendable, Codable, Hashable {
             return
                 "the call-back's time-out is \(hookTimeoutMilliseconds) ms; give 10 to 60000"
         }
-        if apiToken?.isEmpty ?? false { return "the API's token is empty; give a long random one" }
-        if apiToken != nil, apiTokenFile != nil {
-            return "the API's token is given twice; give it or its file"
-        }
-        return nil
+        return APIGate.problem(token: apiToken, file: apiTokenFile)
     }
 }

@@ -21,9 +21,7 @@ final class AccessPolicy: Sendable {
     let callBacks: CallBacks?
     private let connections: AddressRules.Table
     private let addresses: [Action: AddressRules.Table]
-    private let api: AddressRules.Table
-    private let token: [UInt8]?
-    private let tokenGuesses = GuessLimiter()
+    private let api: APIGate
 
     /// - Throws: `ServerConfigurationError`, or `TLSError` for a call-back over https.
     init(
@@ -37,9 +35,8 @@ final class AccessPolicy: Sendable {
             access.playKeys, file: access.playKeyFile, coversRenditions: true)
         connections = .init(access.connections)
         addresses = [.publish: .init(access.publish), .play: .init(access.play)]
-        api = .init(access.api)
-        let given = try access.apiTokenFile.map { try SecretFile.secret($0) } ?? access.apiToken
-        token = given.map { Array($0.utf8) }
+        api = try APIGate(
+            rules: access.api, token: access.apiToken, file: access.apiTokenFile)
         callBacks =
             if let hook = access.hook, let group {
                 try CallBacks(
@@ -68,6 +65,12 @@ final class AccessPolicy: Sendable {
 
     func admitsConnection(from address: String?) -> Bool { connections.admits(address) }
 
+    /// Whether anybody could be refused.
+    func mayRefuse(_ action: Action) -> Bool {
+        let keys = action == .publish ? publishKeys : playKeys
+        return !keys.isOpen || callBacks != nil || addresses[action]?.isOpen == false
+    }
+
     /// - Parameters:
     ///   - stream: without its application.
     ///   - query: its `key=` counts.
@@ -88,29 +91,7 @@ final class AccessPolicy: Sendable {
     }
 
     /// Whether a request may see and do what only the operator should.
-    ///
-    /// Requests that another server passes on come from its clients, though the connection is this
-    /// machine's; so do those that a page in somebody's browser makes.
     func judgeAPI(_ head: HTTPRequestHead, address: String?, changes: Bool) -> Verdict {
-        guard api.admits(address) else { return .refused("this address may not ask the API here") }
-        let passedOn = ["via", "x-forwarded-for", "forwarded", "x-real-ip"]
-        let isPassedOn = passedOn.contains { head.headers.contains(name: $0) }
-        let isPage = changes && head.headers.contains(name: "origin")
-        if let address, AddressRange.isLoopback(address), !isPassedOn, !isPage { return .accepted }
-        guard let token else {
-            return .refused(
-                "the API is answered on the server's own machine alone; a token (--api-token-file) opens it for others"
-            )
-        }
-        let peer = address ?? "?"
-        let now = NIODeadline.now()
-        if let seconds = tokenGuesses.wait(peer, now: now) { return .wait(seconds: seconds) }
-        let given = head.headers[canonicalForm: "authorization"].first.map(String.init) ?? ""
-        guard given.count > 7, given.prefix(7).lowercased() == "bearer " else {
-            return .refused("the API needs its token: Authorization: Bearer TOKEN")
-        }
-        let isRight = StreamKeys.areEqual(Array(given.dropFirst(7).utf8), token)
-        tokenGuesses.count(peer, isRight: isRight, now: now)
-        return isRight ? .accepted : .refused("the API's token is another one")
+        api.judge(head, address: address, changes: changes)
     }
 }

@@ -36,6 +36,15 @@ struct AddressRange: Sendable, Hashable {
         return withUnsafeBytes(of: &six) { Array($0) }
     }
 
+    /// What is counted as one address: of IPv6 a whole /64, for whoever has one address there has
+    /// them all.
+    static func site(of address: String) -> String {
+        guard address.contains(":"), let bytes = bytes(address),
+            bytes[..<12] != [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+        else { return address }
+        return bytes[..<8].map { String($0, radix: 16) }.joined(separator: ".") + "/64"
+    }
+
     func contains(_ address: String) -> Bool {
         guard let other = Self.bytes(address) else { return false }
         let whole = bits / 8
@@ -82,6 +91,8 @@ public struct AddressRules: Sendable, Codable, Hashable {
             allow = rules.allow.compactMap { AddressRange($0) }
             deny = rules.deny.compactMap { AddressRange($0) }
         }
+
+        var isOpen: Bool { allow.isEmpty && deny.isEmpty }
 
         /// - Parameter address: nil = the peer has none, such as one that is gone already.
         func admits(_ address: String?) -> Bool {

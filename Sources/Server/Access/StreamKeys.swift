@@ -79,9 +79,14 @@ final class StreamKeys: Sendable {
         now: NIODeadline = .now()
     ) -> Verdict {
         guard !isOpen else { return .accepted }
-        if let seconds = guesses.wait(address, now: now) { return .wait(seconds: seconds) }
+        let guess = "\(application)/\(stream)?\(Self.keys(in: query).joined(separator: "&"))"
+        if let seconds = guesses.wait(address, now: now) {
+            let isKnown = guesses.knows(guess, from: address)
+            return isKnown && isRight(stream, application, query)
+                ? .accepted : .wait(seconds: seconds)
+        }
         let isRight = isRight(stream, application, query)
-        guesses.count(address, isRight: isRight, now: now)
+        guesses.count(guess, from: address, isRight: isRight, now: now)
         return isRight ? .accepted : .denied
     }
 

@@ -6,7 +6,7 @@ import NIOHTTP1
 ///
 /// A response's body is the shared buffer itself, and the next request is looked at only when the
 /// one before is out: what a slow reader holds is one segment. It is cut when its socket has taken
-/// nothing for `stalledSubscriberMilliseconds`.
+/// nothing for `stalledSubscriberMilliseconds`, or less than `leastRate` for longer than that.
 final class HLSConnection {
     private let origin: HLSOrigin
     private let outlet: Outlet
@@ -24,6 +24,11 @@ final class HLSConnection {
     private var idleSince = NIODeadline.now()
     /// Bytes that waited at the last change, and since when.
     private var progress: (queued: Int, since: NIODeadline)?
+    /// The response that is going out, and since when.
+    private var sending: (bytes: Int, since: NIODeadline)?
+
+    /// Bytes a second: a segment that has left the playlist stays in memory for whoever is slower.
+    static let leastRate = 8192.0
 
     /// Requests that a client may send ahead.
     static let pipelineLimit = 64
@@ -79,13 +84,15 @@ final class HLSConnection {
         let verdict = access.judge(
             .play, stream, of: application, query: request.query, address: address)
         guard verdict == .accepted else { return refuse(request, verdict) }
-        let key = StreamKeys.keys(in: request.query).first ?? ""
+        // Whatever the call-back may look at: another viewer of the same address has another token.
+        let asked = request.query.split(separator: "&").filter { !$0.hasPrefix("_HLS_") }
+            .joined(separator: "&")
         let call = CallBack(
             event: .play, protocol: "hls", application: application, stream: stream,
             query: request.query, connection: peer)
         guard request.isPlaylist,
             let answer = access.callBacks?.askOnce(
-                "\(address ?? "?") \(request.name) \(key)", call)
+                "\(address ?? "?") \(asked) \(request.name)", call)
         else { return serve(request, deadline: nil) }
         let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
         answer.hop(to: outlet.eventLoop).whenComplete { result in
@@ -190,11 +197,13 @@ final class HLSConnection {
         head += "Content-Length: \(response.body.readableBytes)\r\n\r\n"
         let body = isHead ? ByteBuffer() : response.body
         stream?.countRequest(bytes: body.readableBytes)
+        sending = (body.readableBytes, .now())
         let bound = NIOLoopBound(self, eventLoop: outlet.eventLoop)
         outlet.writeResponse(ByteBuffer(string: head), body).whenComplete { result in
             let connection = bound.value
             connection.isBusy = false
             connection.progress = nil
+            connection.sending = nil
             connection.idleSince = .now()
             if keepsAlive, case .success = result {
                 connection.next()
@@ -225,6 +234,12 @@ final class HLSConnection {
         }
         guard waiting == nil else { return }
         let queued = outlet.queuedBytes
+        if let (bytes, since) = sending, queued > 0,
+            elapsed(since) > Double(stalledMilliseconds) / 1000
+                + Double(max(0, bytes - queued)) / Self.leastRate
+        {
+            return stop()
+        }
         if let progress, progress.queued == queued {
             if elapsed(progress.since) * 1000 > Double(stalledMilliseconds) { stop() }
         } else {

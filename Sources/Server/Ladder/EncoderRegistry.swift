@@ -28,9 +28,19 @@ final class EncoderRegistry: Sendable {
             encoders.filter { $0.value.source == name || $0.value.outputs.contains(name) }.map(
                 \.key)
         }
-        guard !pids.isEmpty, let local = channel.localAddress, let peer = channel.remoteAddress
+        guard !pids.isEmpty, let local = channel.localAddress, let peer = channel.remoteAddress,
+            Self.isOfThisMachine(peer, local)
         else { return false }
         return pids.contains { ProcessSockets.holds($0, from: peer, to: local) }
+    }
+}
+
+extension EncoderRegistry {
+    /// Encoders run beside the server. Only for those who do, too, /proc is read, which takes the
+    /// longer the more connections there are.
+    fileprivate static func isOfThisMachine(_ peer: SocketAddress, _ local: SocketAddress) -> Bool {
+        guard let address = peer.ipAddress else { return false }
+        return address == local.ipAddress || AddressRange.isLoopback(address)
     }
 }
 
