@@ -52,6 +52,20 @@ struct Edge: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("One-way delay between edge and origin.", valueName: "duration"))
     var wanDelay: HLSDuration?
+    @Option(help: "Clients' connections at once; 0 = no limit.")
+    var maxConnections = ServerLimits().connections
+    @Option(
+        help:
+            "Connections from one address; this machine's own are not counted. Viewers behind one router share an address."
+    )
+    var maxConnectionsPerAddress = ServerLimits().connectionsPerAddress
+    @Option(
+        help: ArgumentHelp(
+            "Answer /api/v1/edge on other machines with Authorization: Bearer TOKEN; else it is answered on this one alone. On a command line others can read it: prefer the file.",
+            valueName: "token"))
+    var apiToken: String?
+    @Option(help: ArgumentHelp("File with that token.", valueName: "file"))
+    var apiTokenFile: String?
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
     @OptionGroup(title: "TLS to clients: both turn the port to https")
@@ -75,6 +89,10 @@ struct Edge: AsyncParsableCommand {
         settings.originTimeoutSeconds = originTimeout.seconds
         settings.fetchSeconds = fetchTimeout.seconds
         settings.congestionControl = congestionControl
+        settings.connections = maxConnections
+        settings.connectionsPerAddress = maxConnectionsPerAddress
+        settings.apiToken = apiToken
+        settings.apiTokenFile = apiTokenFile
         settings.tls = files.files
         settings.trust = tls.trust
         if wanRate != nil || wanDelay != nil {

@@ -101,9 +101,10 @@ import Testing
         configuration.originConnections = 4
         let address = try #require(OriginAddress(configuration.origin))
         let settled = configuration
+        let gate = try APIGate(token: nil, file: nil)
         let core = try await loop.submit {
             NIOLoopBound(
-                EdgeCore(settled, origin: address, eventLoop: loop), eventLoop: loop)
+                EdgeCore(settled, origin: address, gate: gate, eventLoop: loop), eventLoop: loop)
         }.get()
         let register = WeakRegister()
         let listener = try await ServerBootstrap(group: group)

@@ -9,7 +9,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
-    private struct Response {
+    struct Response {
         var object: EdgeObject
         var disposition: String
         /// It is the one for whom the object is fetched, so that a private one is its own.
@@ -21,12 +21,14 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         var via: String
         // Of the answer, once its head is out.
         var hasHead = false
+        var begunAt: Int64 = 0
         var offset = 0
         /// nil = until the object ends, in chunks.
         var end: Int?
     }
 
-    private let core: EdgeCore
+    let core: EdgeCore
+    private let place: Admissions.Place?
     private var context: ChannelHandlerContext?
     private var queue = CircularBuffer<HTTPRequestHead>()
     private var current: Response?
@@ -45,7 +47,11 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     /// How often a client whose socket takes all goes on before others have their turn.
     static let turnLimit = 4
 
-    init(_ core: EdgeCore) { self.core = core }
+    /// - Parameter place: among the connections, kept as long as the client is there.
+    init(_ core: EdgeCore, _ place: Admissions.Place? = nil) {
+        self.core = core
+        self.place = place
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -150,11 +156,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 head, .methodNotAllowed, headers: ["Allow: GET, HEAD, OPTIONS"],
                 body: "An edge answers GET, HEAD and OPTIONS.\n", context: context)
         }
-        if path == "/api/v1/edge" {
-            return answer(
-                head, .ok, headers: ["Content-Type: application/json"], body: core.statusJSON,
-                context: context)
-        }
+        if path == "/api/v1/edge" { return answerStatus(head, context) }
         // A stream without an end is nothing to keep.
         guard !path.hasSuffix(".flv") else {
             core.store.countRefused(.other)
@@ -250,6 +252,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
             if response.range != nil, head.status == .ok, object.length == nil { return false }
             let text = Self.begin(&response, head, now: OriginPool.now)
             response.hasHead = true
+            response.begunAt = OriginPool.now
             current = response
             context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
         }
@@ -263,42 +266,6 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         idleSince = OriginPool.now
         if !response.keepsAlive { closeAfterWriting(context) }
         return true
-    }
-
-    /// Decides what the body is, and makes the head's text.
-    private static func begin(
-        _ response: inout Response, _ head: EdgeObject.Head, now: Int64
-    ) -> String {
-        let object = response.object
-        var status = head.status
-        var lines = head.lines
-        response.end = object.length
-        if let total = object.length, status == .ok {
-            switch ByteRangeRequest(response.range, of: total) {
-            case .whole: break
-            case .part(let range):
-                status = .partialContent
-                (response.offset, response.end) = (range.lowerBound, range.upperBound)
-                lines +=
-                    "Content-Range: bytes \(range.lowerBound)-\(range.upperBound - 1)/\(total)\r\n"
-            case .unsatisfiable:
-                status = .rangeNotSatisfiable
-                response.end = 0
-                lines += "Content-Range: bytes */\(total)\r\n"
-            }
-        }
-        var text = "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n" + lines
-        text += "Age: \(object.age(at: now))\r\nX-Cache: \(response.disposition)\r\n"
-        if let end = response.end {
-            text += "Content-Length: \(end - response.offset)\r\n"
-        } else if response.isHTTP11 {
-            if !response.isHead { text += "Transfer-Encoding: chunked\r\n" }
-        } else {
-            response.keepsAlive = false
-        }
-        if !response.keepsAlive { text += "Connection: close\r\n" }
-        if response.isHead { response.end = response.offset }
-        return text + "\r\n"
     }
 
     /// Hands on what is there and fits. True once all is handed on.
@@ -343,7 +310,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
             context: context)
     }
 
-    private func write(
+    func write(
         _ status: HTTPResponseStatus, headers: [String], body: String, isHead: Bool,
         keepsAlive: Bool, context: ChannelHandlerContext
     ) {
@@ -378,6 +345,10 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         guard let context else { return }
         let queued = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         if queued > 0 {
+            // Who takes a few bytes now and then keeps a whole object in memory.
+            let begun = current.map { Double(now - $0.begunAt) / 1e9 } ?? 0
+            let least = Double(max(0, (current?.offset ?? 0) - queued)) / HLSConnection.leastRate
+            if begun > configuration.stalledClientSeconds + least { return cut() }
             if let progress, progress.queued == queued {
                 let seconds = Double(now - progress.since) / 1e9
                 if seconds > configuration.stalledClientSeconds { cut() }

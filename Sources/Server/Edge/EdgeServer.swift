@@ -30,8 +30,8 @@ public final class EdgeServer: Sendable {
 
     /// Listens, and returns when clients may connect. The origin need not be there yet.
     ///
-    /// - Throws: `EdgeConfigurationError`, `TLSError` for files of TLS, or `ServerError` for a
-    ///   port that cannot be had.
+    /// - Throws: `EdgeConfigurationError`, `ServerConfigurationError` for the token's file,
+    ///   `TLSError` for files of TLS, or `ServerError` for a port that cannot be had.
     public static func start(
         _ configuration: EdgeConfiguration, logger: Logger
     ) async throws -> EdgeServer {
@@ -43,11 +43,17 @@ public final class EdgeServer: Sendable {
         }
         let identity = try configuration.tls.map { try TLSIdentity($0) }
         let trust = origin.isSecure ? try configuration.trust.context() : nil
+        let gate = try APIGate(token: configuration.apiToken, file: configuration.apiTokenFile)
+        var limits = ServerLimits.none
+        limits.connections = configuration.connections
+        limits.connectionsPerAddress = configuration.connectionsPerAddress
+        let admissions = Admissions(limits, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let core = try await loop.submit {
             let core = EdgeCore(
-                configuration, origin: origin, trust: trust, eventLoop: loop)
+                configuration, origin: origin, trust: trust, gate: gate, admissions: admissions,
+                eventLoop: loop)
             core.startSweeping()
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
@@ -59,11 +65,13 @@ public final class EdgeServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     channel.setCloseOnExec()
+                    let place = try admissions.place(for: channel)
                     if let identity {
                         try channel.pipeline.syncOperations.addHandler(identity.handler())
                     }
                     try channel.pipeline.syncOperations.addHandlers([
-                        HTTPRequestGuard.decoder(), HTTPRequestGuard(), EdgeClient(core.value),
+                        HTTPRequestGuard.decoder(), HTTPRequestGuard(),
+                        EdgeClient(core.value, place),
                     ])
                 }
             }
@@ -113,14 +121,19 @@ final class EdgeCore {
     /// In Via headers: unlike any other edge's.
     let name: String
     var clients: [ObjectIdentifier: EdgeClient] = [:]
+    /// Who may ask for the status.
+    let gate: APIGate
+    private let admissions: Admissions
     private let configuration: EdgeConfiguration
     private let eventLoop: any EventLoop
     private var sweeper: RepeatedTask?
 
     init(
         _ configuration: EdgeConfiguration, origin: OriginAddress, trust: NIOSSLContext? = nil,
-        eventLoop: any EventLoop
+        gate: APIGate, admissions: Admissions = Admissions(.none), eventLoop: any EventLoop
     ) {
+        self.gate = gate
+        self.admissions = admissions
         self.configuration = configuration
         self.eventLoop = eventLoop
         name = "millrace-edge-" + String(UInt32.random(in: 0...(.max)), radix: 36)
@@ -149,6 +162,7 @@ final class EdgeCore {
         var status = EdgeStatus(origin: configuration.origin)
         store.fill(&status)
         status.clients = clients.count
+        status.refusedConnections = admissions.refused.values.reduce(0, +)
         status.originConnections = pool.connections
         status.queuedFetches = pool.queued
         return status

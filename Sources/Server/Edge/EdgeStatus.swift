@@ -53,6 +53,8 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
     public var cacheByteLimit = 0
     /// Connections that are open.
     public var clients = 0
+    /// Connections refused because there were as many as may be, in all or from one address.
+    public var refusedConnections = 0
     public var originConnections = 0
     /// Fetches under way, and those of them that wait for a connection.
     public var fetches = 0
