@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Harness
+import Processes
 import Report
 import Results
 
@@ -22,6 +23,11 @@ struct Run: AsyncParsableCommand {
     var results = "results"
     @Option(help: "Another seed than the scenario's.")
     var seed: UInt64?
+    @Option(
+        help: ArgumentHelp(
+            "The server, viewers, publishers and capture of the run become this user once their ports, captures and namespaces are open; the runner itself stays root, for it takes the namespaces down.",
+            valueName: "name"))
+    var user: String?
     @Flag(help: "Print the summary as JSON.")
     var json = false
     @Flag(name: .shortAndLong, help: "No progress.")
@@ -36,6 +42,14 @@ struct Run: AsyncParsableCommand {
             scenario = try Scenario.parse(
                 text, file: "--seed",
                 folder: URL(fileURLWithPath: self.scenario).deletingLastPathComponent().path)
+        }
+        if let user {
+            do throws(Privileges.Fault) {
+                try Privileges.check(user)
+            } catch {
+                fail(error.description, code: 2)
+            }
+            setenv(Privileges.workerVariable, user, 1)
         }
         var notes: [String] = []
         if scenario.stack.driver != .external,

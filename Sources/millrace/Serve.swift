@@ -2,6 +2,7 @@ public import ArgumentParser
 import Glibc
 import HLS
 import Logging
+import Processes
 public import Server
 
 struct Serve: AsyncParsableCommand {
@@ -146,7 +147,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = try configuration()
         let logger = stderrLogger(quiet ? .warning : .info)
         do throws(Privileges.Fault) {
-            if let user { _ = try Privileges.find(user) }
+            if let user { try Privileges.check(user) }
         } catch {
             fail(error.description)
         }

@@ -79,10 +79,11 @@ final class TrialFault {
     ///   - duration: of the steady window; long where a test ends the run itself, so that a busy
     ///     machine does not end it first.
     ///   - scenario: instead of all of it.
+    ///   - options: more of the command's.
     init(
         results: String? = nil, capture: String = "false", viewers: String? = nil,
         stack: String = "", script: String? = nil, duration: String = "3s",
-        scenario: String = TrialFault.scenario
+        scenario: String = TrialFault.scenario, options: [String] = []
     ) throws {
         let files = FileManager.default
         directory =
@@ -101,9 +102,11 @@ final class TrialFault {
         }
         try text.write(toFile: "\(directory)/fault.yml", atomically: true, encoding: .utf8)
         _ = files.createFile(atPath: log, contents: nil)
-        var command = [
-            try #require(Self.program), "run", "\(directory)/fault.yml", "--results", self.results,
-        ]
+        var command =
+            [
+                try #require(Self.program), "run", "\(directory)/fault.yml", "--results",
+                self.results,
+            ] + options
         if let script {
             command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, directory] + command
         }

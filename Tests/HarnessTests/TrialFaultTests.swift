@@ -195,8 +195,8 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
-    /// SIGHUP: the terminal is gone.
-    @Test(arguments: [SIGINT, SIGHUP]) func interrupted(signal: Int32) async throws {
+    /// SIGHUP: the terminal is gone. SIGQUIT would leave nothing by default.
+    @Test(arguments: [SIGINT, SIGHUP, SIGQUIT]) func interrupted(signal: Int32) async throws {
         let trial = try TrialFault(duration: "60s")
         defer { trial.remove() }
         let children = try await trial.waitForChildren()
@@ -214,6 +214,44 @@ struct TrialFaultTests {
             #expect(files.contains(name))
         }
         try trial.expectTidy()
+        try await trial.expectGone(Array(children.values))
+    }
+
+    /// Who reads what strangers send is not root, and the run is as any other.
+    @Test(.enabled(if: geteuid() == 0 && getpwnam("nobody") != nil, "only root becomes another"))
+    func workersBecomeAnotherUser() async throws {
+        let trial = try TrialFault(
+            capture: "true", duration: "60s", options: ["--user", "nobody"])
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren(5)
+        try await trial.waitUntilRunning()
+        let nobody = try #require(getpwnam("nobody")).pointee.pw_uid
+        for (role, pid) in children {
+            let status = ProcFile.read("/proc/\(pid)/status") ?? ""
+            let users = status.split(separator: "\n").first { $0.hasPrefix("Uid:") }
+            #expect(
+                users?.split(separator: "\t").dropFirst() == [
+                    "\(nobody)", "\(nobody)", "\(nobody)", "\(nobody)",
+                ], "\(role)")
+        }
+        try await trial.waitForInterimDelay()
+        #expect(trial.interrupt())
+        #expect(try await trial.finish() == 105)
+        let summary = try trial.summary()
+        #expect(summary.viewersJoined == 6, "\(trial.text)")
+        #expect(summary.joinFailures?.isEmpty ?? true)
+        try trial.expectTidy()
+        try await trial.expectGone(Array(children.values))
+    }
+
+    /// A runner that is killed takes its workers with it, whoever they have become.
+    @Test(.enabled(if: geteuid() == 0 && getpwnam("nobody") != nil, "only root becomes another"))
+    func workersOfAnotherUserEndWithTheRunner() async throws {
+        let trial = try TrialFault(duration: "60s", options: ["--user", "nobody"])
+        defer { trial.remove() }
+        let children = try await trial.waitForChildren()
+        try await trial.waitUntilRunning()
+        #expect(trial.interrupt(SIGKILL))
         try await trial.expectGone(Array(children.values))
     }
 }

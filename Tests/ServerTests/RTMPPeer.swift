@@ -15,11 +15,19 @@ final class RTMPPeer {
     var answersPings = true
     private(set) var pings = 0
 
-    init(
+    convenience init(
         _ server: RelayServer, host: String = "127.0.0.1", receiveBuffer: Int32? = nil,
         mode: ClientHandshake.Mode = .simple
     ) async throws {
-        socket = try TCPSocket(host: host, port: server.rtmpPort, receiveBuffer: receiveBuffer)
+        try await self.init(
+            port: server.rtmpPort, host: host, receiveBuffer: receiveBuffer, mode: mode)
+    }
+
+    init(
+        port: Int, host: String = "127.0.0.1", receiveBuffer: Int32? = nil,
+        mode: ClientHandshake.Mode = .simple
+    ) async throws {
+        socket = try TCPSocket(host: host, port: port, receiveBuffer: receiveBuffer)
         var random = SystemRandomNumberGenerator()
         var handshake = ClientHandshake(mode: mode, using: &random)
         try await socket.send(handshake.opening)

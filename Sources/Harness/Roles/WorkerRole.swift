@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Processes
 import Sockets
 
 /// What one kind of child process does between its configuration and its last report.
@@ -12,7 +13,8 @@ public protocol WorkerRole: Sendable {
     /// The word after `millrace worker`.
     static var name: String { get }
 
-    /// Does everything that can fail before the start, connections included.
+    /// Does everything that can fail before the start, connections included, and all that needs
+    /// root's rights: the worker may give them up afterwards.
     init(_ config: Config) async throws
     /// What the runner must know before the start.
     var ready: Ready { get async throws }
@@ -64,6 +66,7 @@ public enum WorkerMain {
                 case .command(.config(let config)):
                     let role = try await Role(config)
                     instance = role
+                    try Privileges.dropInWorker()
                     try channel.send(.ready(try await role.ready))
                 case .command(.start(let time)):
                     isStarted = true

@@ -62,7 +62,7 @@ struct NginxConfiguration: Sendable, Hashable {
             daemon off;
             master_process \(hasMaster ? "on" : "off");
             worker_processes \(workers);
-            \(getuid() == 0 ? "user root;" : "")
+            \(NginxDirectory.userDirective)
             pid \(NginxDirectory.quoted("\(directory)/nginx.pid"));
             error_log \(NginxDirectory.quoted("\(directory)/error.log")) warn;
             load_module \(NginxDirectory.quoted(modulePath));

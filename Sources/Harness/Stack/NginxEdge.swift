@@ -55,7 +55,7 @@ final class NginxEdge: EdgeProcess {
         """
         daemon off;
         worker_processes 1;
-        \(getuid() == 0 ? "user root;" : "")
+        \(NginxDirectory.userDirective)
         pid \(NginxDirectory.quoted("\(directory)/nginx.pid"));
         error_log \(NginxDirectory.quoted("\(directory)/error.log")) warn;
         worker_rlimit_nofile 65536;

@@ -19,6 +19,13 @@ enum NginxDirectory {
         "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
+    /// Who nginx's workers are: the run's user, else root where the runner is root, for the
+    /// directory is root's then.
+    static var userDirective: String {
+        guard getuid() == 0 else { return "" }
+        return "user \(quoted(Privileges.workerUser ?? "root"));"
+    }
+
     /// Why nginx cannot have its files in a directory, and how to mend it; nil if it can.
     static func problem(_ directory: String) -> String? {
         guard directory.contains(where: { $0 == "$" || $0.isNewline }) else { return nil }
@@ -118,6 +125,7 @@ struct NginxProcess: Sendable {
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
+            try Privileges.giveToWorkers(directory)
             try configuration.write(
                 toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
         } catch {

@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 import Results
 import Viewer
 
@@ -18,6 +19,9 @@ extension TrialRunner {
         guard comparesQuality else { return }
         try FileManager.default.createDirectory(
             atPath: qualityDirectory, withIntermediateDirectories: true)
+        // The recorder opens its files when it joins, as another user perhaps.
+        try Privileges.giveToWorkers(writer.partialPath, onlyGroup: true)
+        try Privileges.giveToWorkers(qualityDirectory)
         let from = scenario.warmup.nanoseconds
         let specs = plan.publishers.enumerated().compactMap { index, publisher -> ViewerSpec? in
             guard let frames = publisher.qualityFrames else { return nil }

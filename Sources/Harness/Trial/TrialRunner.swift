@@ -193,10 +193,11 @@ public actor TrialRunner {
             )
         }
         try await startCapture(endpoints)
-        try await startPublishers(endpoints, congestionControl)
+        let clients = clientCongestionControl(congestionControl)
+        try await startPublishers(endpoints, clients)
         try await startEncoders()
-        try startViewers(endpoints, congestionControl)
-        try await startRecorder(endpoints, congestionControl)
+        try startViewers(endpoints, clients)
+        try await startRecorder(endpoints, clients)
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
         for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
@@ -232,6 +233,20 @@ public actor TrialRunner {
         notes.append(
             "the congestion control is the system's \(usedCongestionControl), not \(wanted): "
                 + "only root may set one that is not in tcp_allowed_congestion_control")
+        return nil
+    }
+
+    /// What sockets ask for that a worker opens when it has become another user: nothing where that
+    /// user may not ask for it, for then the routes of the run's own namespace say it.
+    private func clientCongestionControl(_ permitted: String?) -> String? {
+        guard let permitted, Privileges.workerUser != nil,
+            !Sockets.CongestionControl.available.contains(permitted)
+        else { return permitted }
+        if NetworkIsolation.defaultCongestionControl != permitted {
+            notes.append(
+                "publishers and viewers have the congestion control \(NetworkIsolation.defaultCongestionControl), not \(permitted): the user of --user may not choose it; add it to net.ipv4.tcp_allowed_congestion_control"
+            )
+        }
         return nil
     }
 

@@ -1,0 +1,73 @@
+import CLinux
+import Glibc
+
+/// Gives up root's rights once they are not needed any more.
+public enum Privileges {
+    public struct Fault: Error, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// The environment variable by which a run tells its workers which user they become.
+    public static let workerVariable = "MILLRACE_WORKER_USER"
+
+    /// The user that this run's workers become; nil where they keep their rights.
+    public static var workerUser: String? {
+        getenv(workerVariable).map { String(cString: $0) }
+    }
+
+    /// Looks for the user with that name, before anything is opened for it.
+    ///
+    /// - Throws: `Fault` where there is none, or this process may not become another user.
+    public static func check(_ name: String) throws(Fault) { _ = try find(name) }
+
+    private static func find(_ name: String) throws(Fault) -> (user: uid_t, group: gid_t) {
+        guard geteuid() == 0 else {
+            throw Fault(
+                description: "--user needs a start as root; leave it out, or start with sudo")
+        }
+        guard let entry = getpwnam(name) else {
+            throw Fault(
+                description:
+                    "there is no user '\(name)'; give another --user, or make it: useradd --system \(name)"
+            )
+        }
+        return (entry.pointee.pw_uid, entry.pointee.pw_gid)
+    }
+
+    /// Becomes that user, with all threads and for good.
+    public static func drop(to name: String) throws(Fault) {
+        let (user, group) = try find(name)
+        guard initgroups(name, group) == 0, setgid(group) == 0, setuid(user) == 0 else {
+            throw Fault(
+                description: "cannot become '\(name)': \(String(cString: strerror(errno)))")
+        }
+        guard user == 0 || setuid(0) != 0 else {
+            throw Fault(description: "root's rights are still there after becoming '\(name)'")
+        }
+    }
+
+    /// What a worker does once its ports, captures and namespaces are open: it becomes the run's
+    /// user, where one was given.
+    public static func dropInWorker() throws(Fault) {
+        guard let name = workerUser else { return }
+        let parent = getppid()
+        try drop(to: name)
+        // The kernel forgets the parent-death signal when a process changes its user.
+        guard millrace_set_parent_death_signal(SIGKILL, parent) == 0 else {
+            throw Fault(description: "the runner is gone")
+        }
+    }
+
+    /// Gives a file or directory of a run to its workers' user.
+    ///
+    /// - Parameter onlyGroup: the owner stays, and the user's group may do what the mode says.
+    public static func giveToWorkers(_ path: String, onlyGroup: Bool = false) throws(Fault) {
+        guard let name = workerUser else { return }
+        let (user, group) = try find(name)
+        guard chown(path, onlyGroup ? uid_t.max : user, group) == 0 else {
+            throw Fault(
+                description:
+                    "\(path) cannot be given to '\(name)': \(String(cString: strerror(errno)))")
+        }
+    }
+}

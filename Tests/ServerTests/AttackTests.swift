@@ -1,0 +1,118 @@
+import Foundation
+import NIOCore
+import Testing
+
+/// What strangers did to servers: each attack ends with the server alive, its memory where it was,
+/// and the stream beside it complete.
+@Suite(.serialized, .timeLimit(.minutes(3)), .enabled(if: Shell.millrace != nil, "not built"))
+struct AttackTests {
+    /// Memory that an attack may leave behind: what the allocator keeps of it, and its own caches.
+    private static let keptBytes = 64 << 20
+    /// Whether the delays of the stream beside an attack are judged, too: on a quiet machine, never
+    /// in a test run of CI.
+    private static let judgesDelays =
+        ProcessInfo.processInfo.environment["MILLRACE_MEASURE"] != nil
+
+    @Test(arguments: Attack.handshakeAndMessages + Attack.streams + Attack.packaging)
+    func aServerSurvives(_ attack: Attack) async throws {
+        let victim = try await Victim(
+            ["serve", "--rtmp-port", "0", "--http-port", "0", "-q"] + attack.options,
+            stackKiB: attack.stackKiB)
+        let bystander = Bystander()
+        let port = try victim.port("rtmp")
+        async let measured = bystander.run(port: port)
+        try await Task.sleep(for: .seconds(2))
+        bystander.attackBegins()
+        let target = Attack.Target(rtmp: port, http: try victim.port("http"))
+        do {
+            try await attack.run(target)
+        } catch {
+            Issue.record("\(attack): \(error); \(victim.log.suffix(600))")
+        }
+        bystander.end()
+        let delays = try await measured
+        let (before, beside) = (
+            Bystander.Delays.percentile99(delays.before),
+            Bystander.Delays.percentile99(delays.beside)
+        )
+        var grown = 0
+        try await eventually("the memory of the attack is given back", within: .seconds(60)) {
+            grown = try victim.grownBytes()
+            return grown <= Self.keptBytes
+        }
+        print(
+            "\(attack): p99 \(before.rounded()) ms before, \(beside.rounded()) ms beside; \(grown >> 10) KiB more memory"
+        )
+        if Self.judgesDelays { #expect(beside <= 2 * before, "\(attack)") }
+        try await victim.stop()
+    }
+}
+
+/// One attack: what it sends, and to what kind of server.
+struct Attack: Sendable, CustomTestStringConvertible, CustomStringConvertible {
+    struct Target: Sendable {
+        var rtmp: Int
+        var http: Int
+    }
+
+    var name: String
+    /// Options of the server beside its ports.
+    var options: [String] = []
+    var stackKiB: Int?
+    var run: @Sendable (Target) async throws -> Void
+
+    var description: String { name }
+    var testDescription: String { name }
+
+    init(
+        _ name: String, _ options: [String] = [], stackKiB: Int? = nil,
+        run: @escaping @Sendable (Target) async throws -> Void
+    ) {
+        self.name = name
+        self.options = options
+        self.stackKiB = stackKiB
+        self.run = run
+    }
+
+    static let segments = ["--hls", "ts"]
+    static let parts = ["--hls", "fmp4", "--hls-part", "500ms"]
+}
+
+extension RTMPPeer {
+    /// What is not a message of any writer goes out as it is. False where the server has closed.
+    @discardableResult
+    func send(raw bytes: [UInt8]) async throws -> Bool {
+        try await socket.send(ByteBuffer(bytes: bytes))
+    }
+
+    /// Tells the server of a chunk size, and writes with it.
+    func useChunkSize(_ size: Int) async throws {
+        try await send(.init(setChunkSize: size))
+        writer.chunkSize = size
+    }
+}
+
+extension Attack {
+    /// A header of type 0 that announces `claims` bytes, and `payload` behind it.
+    static func chunk(
+        _ stream: Int, type: UInt8 = 9, claims length: Int, _ payload: [UInt8]
+    ) -> [UInt8] {
+        basicHeader(0, stream)
+            + [0, 0, 0, UInt8(length >> 16), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF)]
+            + [type, 1, 0, 0, 0] + payload
+    }
+
+    static func basicHeader(_ format: UInt8, _ stream: Int) -> [UInt8] {
+        if stream < 64 { return [format << 6 | UInt8(stream)] }
+        if stream < 320 { return [format << 6, UInt8(stream - 64)] }
+        return [format << 6 | 1, UInt8(stream - 64 & 0xFF), UInt8(stream - 64 >> 8)]
+    }
+
+    /// Repeats `body` for so many seconds, or until it says that the server has closed.
+    static func repeating(
+        seconds: Double, _ body: () async throws -> Bool
+    ) async throws {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end, try await body() {}
+    }
+}
