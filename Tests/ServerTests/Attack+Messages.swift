@@ -39,14 +39,14 @@ extension Attack {
             Attack("a flood of pause commands") { target in
                 let peer = try await RTMPPeer(port: target.rtmp)
                 try await peer.play("z")
-                let pause = Command("pause", [.null, .boolean(true), .number(0)])
+                let pause = Command("pause", transactionID: 0, [.null, .boolean(true), .number(0)])
                 let block = try commands(pause, count: 2000, peer)
                 try await repeating(seconds: 3) {
                     let isOpen = try await peer.socket.send(block)
                     return try await peer.pump() && isOpen
                 }
             },
-            Attack("keys that are guessed", ["--stream-key", "cam:s3cret"]) { target in
+            Attack("keys that are guessed", keys) { target in
                 for guess in 0..<200 {
                     let peer = try await RTMPPeer(port: target.rtmp)
                     let code = try await peer.publish("cam?key=\(guess)").code
@@ -55,6 +55,9 @@ extension Attack {
                 }
             },
         ]
+
+    /// One stream needs a key, and the one beside the attack needs none.
+    private static let keys = ["--stream-key", "cam:secret", "--stream-key", "bystander"]
 
     static func commands(_ command: Command, count: Int, _ peer: RTMPPeer) throws -> ByteBuffer {
         var block = ByteBuffer()
@@ -67,8 +70,8 @@ extension Attack {
 
     /// Text that a reply would repeat, with and without a key that is asked for.
     private static let repliesThatEcho: [Attack] = [
-        ("connect", [], 5_700_000), ("connect", ["--stream-key", "cam:secret"], 16_000_000),
-        ("publish", [], 5_700_000), ("publish", ["--stream-key", "cam:secret"], 5_700_000),
+        ("connect", [], 5_700_000), ("connect", keys, 16_000_000),
+        ("publish", [], 5_700_000), ("publish", keys, 5_700_000),
         ("play", [], 16_000_000),
     ].map { command, options, length in
         Attack("a reply that repeats \(length) bytes of \(command) \(options)", options) { target in

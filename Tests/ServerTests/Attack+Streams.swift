@@ -1,4 +1,5 @@
 import Foundation
+import HLS
 import NIOCore
 import RTMP
 import SimulationKernel
@@ -113,7 +114,7 @@ extension Attack {
             let answer = try #require(try await peer.answer())
             #expect(answer.status == 200)
             #expect(throws: Never.self) {
-                _ = try JSONSerialization.jsonObject(with: Data(buffer: answer.body))
+                _ = try JSONSerialization.jsonObject(with: Data(answer.body.readableBytesView))
             }
         },
         Attack("a new name for each of many publications", segments) { target in

@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import RTMP
 import Testing
 
 /// What strangers did to servers: each attack ends with the server alive, its memory where it was,
@@ -105,7 +106,8 @@ extension Attack {
     static func basicHeader(_ format: UInt8, _ stream: Int) -> [UInt8] {
         if stream < 64 { return [format << 6 | UInt8(stream)] }
         if stream < 320 { return [format << 6, UInt8(stream - 64)] }
-        return [format << 6 | 1, UInt8(stream - 64 & 0xFF), UInt8(stream - 64 >> 8)]
+        let rest = stream - 64
+        return [format << 6 | 1, UInt8(rest & 0xFF), UInt8(rest >> 8)]
     }
 
     /// Repeats `body` for so many seconds, or until it says that the server has closed.
