@@ -41,8 +41,8 @@ import Testing
         var origin = VirtualOrigin { request, time in
             guard request.purpose.keepsBody else { return .init(bytes: 75_000) }
             let control = "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXTINF"
-            let text = HLSSessionTests.live(20_000 + time + 2000)
             let isBlocking = request.address.contains("_HLS_msn")
+            let text = HLSSessionTests.live(20_000 + time + (isBlocking ? 4000 : 2000))
             return .init(
                 body: text.replacing("#EXTINF", with: control, maxReplacements: 1),
                 heldUntil: isBlocking ? time + 2000 : 0,
