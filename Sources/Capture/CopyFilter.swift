@@ -3,7 +3,8 @@
 ///
 /// A packet's identity is what interfaces do not change. Where it has an IPv4 identification, the
 /// same identity within a millisecond or so is a copy: hosts give a retransmission another one.
-/// Without one (IPv6, or 0) it is a copy only as often as another interface has seen more of them.
+/// Without one (IPv6, or 0) it is a copy only as often as another interface has seen more of them,
+/// or where a mirror port plainly shows it twice (`MirrorEvidence`).
 struct CopyFilter {
     /// How far apart two copies are at most, in nanoseconds.
     static let window: Int64 = 2_000_000
@@ -27,6 +28,7 @@ struct CopyFilter {
     private var records: [Record] = []
     private var known: [UInt32: PacketOrigin] = [:]
     private var involved: Set<UInt32> = []
+    private var mirror = MirrorEvidence()
     private(set) var copies = 0
     private(set) var bytes = 0
     /// pcapng's names of interfaces.
@@ -62,6 +64,7 @@ struct CopyFilter {
         record.origins.0 = origin
         record.counts.0 = 1
         records[index] = record
+        if identity.identification == 0 { mirror.addFirst() }
     }
 
     private mutating func judge(
@@ -80,7 +83,8 @@ struct CopyFilter {
         for other in 0..<Self.originLimit where other != slot {
             most = max(most, count(index, other))
         }
-        let isCopy = hasNumber || own < most
+        let isCopy =
+            hasNumber || own < most || mirror.isEcho(sights: own, nanoseconds: distance)
         setCount(index, slot, origin, own == .max ? own : own + 1)
         if isCopy { involve(recordAt: index) }
         return isCopy
@@ -179,86 +183,5 @@ public struct CopyReport: Codable, Hashable, Sendable {
         interfaces.count > 1
             ? "capture on one interface instead of 'any', for example -i eth0"
             : "have the switch mirror one direction of the port only"
-    }
-}
-
-/// The last segments of one direction of a connection, for copies that offloading has cut up or
-/// merged on the way from one interface to another.
-struct SegmentHistory {
-    private struct Entry {
-        var start: UInt32
-        var length: Int
-        var identification: UInt16
-        var origin: UInt32
-        var time: Int64
-    }
-
-    static let limit = 32
-    /// A segment that offloading makes has more bytes, but for the last.
-    static let smallestSegment = 256
-
-    private var entries: [Entry] = []
-    private var next = 0
-
-    var retainedBytes: Int { entries.count * MemoryLayout<Entry>.stride }
-
-    mutating func add(_ segment: TCPSegment, origin: UInt32, time: Int64) {
-        let entry = Entry(
-            start: segment.sequence, length: segment.payloadLength,
-            identification: segment.identity.identification, origin: origin, time: time)
-        if entries.count < Self.limit {
-            entries.append(entry)
-        } else {
-            entries[next] = entry
-            next = (next + 1) % Self.limit
-        }
-    }
-
-    /// The origins whose segments, just before, hold all bytes of this one; nil where some are new,
-    /// or it was sent again.
-    func cover(_ segment: TCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
-        guard segment.payloadLength > 0 else { return nil }
-        let identification = segment.identity.identification
-        var covered = 0
-        var origins: [UInt32] = []
-        var isProgressing = true
-        while covered < segment.payloadLength, isProgressing {
-            isProgressing = false
-            for entry in entries {
-                guard (time &- entry.time).magnitude <= UInt64(CopyFilter.window) else { continue }
-                // Where its first wanted byte lies in the entry.
-                let ahead = Int(
-                    Int32(
-                        bitPattern: segment.sequence &+ UInt32(truncatingIfNeeded: covered)
-                            &- entry.start))
-                guard ahead >= 0, ahead < entry.length else { continue }
-                if entry.origin == origin {
-                    // This interface has had these bytes: they are sent again.
-                    if identification == 0 { return nil }
-                    continue
-                }
-                guard
-                    Self.agrees(
-                        identification, entry.identification, ahead: ahead, covered: covered)
-                else { continue }
-                covered += entry.length - ahead
-                if !origins.contains(entry.origin) { origins.append(entry.origin) }
-                isProgressing = true
-                break
-            }
-        }
-        return covered >= segment.payloadLength ? origins : nil
-    }
-
-    /// Segments that offloading makes of one have identifications that follow one another.
-    private static func agrees(
-        _ own: UInt16, _ other: UInt16, ahead: Int, covered: Int
-    ) -> Bool {
-        guard own != 0 || other != 0 else { return true }
-        guard own != 0, other != 0 else { return false }
-        if covered > 0 {
-            return Int(other &- own) <= covered / smallestSegment + 1
-        }
-        return ahead == 0 ? own == other : Int(own &- other) <= ahead / smallestSegment + 1
     }
 }

@@ -25,6 +25,18 @@ final class HTTPResourceMap {
     private var oldest = 0
     /// The body last read of each playlist, by its hash.
     private var bodies: [String: Int] = [:]
+    /// What each server's multivariant playlists define for their media playlists (EXT-X-DEFINE);
+    /// of several definitions the latest.
+    private var definitions: [String: [String: String]] = [:]
+
+    private func define(_ variables: [String: String], _ server: String) {
+        guard !variables.isEmpty, definitions[server] != nil || definitions.count < 256 else {
+            return
+        }
+        // A server whose playlists define ever new names begins anew.
+        let known = definitions[server] ?? [:]
+        definitions[server] = (known.count < 1_024 ? known : [:]).merging(variables) { $1 }
+    }
 
     /// Takes a playlist's body.
     ///
@@ -33,15 +45,30 @@ final class HTTPResourceMap {
     ///   - server: keeps equal paths of two servers apart.
     func learn(_ body: [UInt8], target: String, server: String) {
         let path = Self.path(target)
-        let hash = body.hashValue
+        // What the text takes from its URL makes it another playlist; most take nothing.
+        let takesQuery =
+            target.utf8.contains(UInt8(ascii: "?"))
+            && body.prefix(4_096).firstRange(of: Array("QUERYPARAM".utf8)) != nil
+        let hash = takesQuery ? body.hashValue ^ target.hashValue : body.hashValue
         guard bodies[server + path] != hash else { return }
         if bodies.count >= 4_096 { bodies = [:] }
         bodies[server + path] = hash
+        let query = takesQuery ? (try? HTTPURL("http://host\(target)"))?.parameters : nil
+        let variables = PlaylistVariables(
+            imported: definitions[server] ?? [:], query: query ?? [:])
         // A line that breaks a rule hides none of the others, for players play it.
-        guard let playlist = try? HLSPlaylist.read(String(decoding: body, as: UTF8.self)).playlist
+        guard
+            let playlist = try? HLSPlaylist.read(
+                String(decoding: body, as: UTF8.self), variables: variables
+            ).playlist
         else { return }
         keep(path, Place(rendition: path, kind: .playlist), server)
-        guard case .media(let media) = playlist else { return }
+        guard case .media(let media) = playlist else {
+            if case .multivariant(let multivariant) = playlist {
+                define(multivariant.variables, server)
+            }
+            return
+        }
         func add(_ uri: String, _ kind: HTTPResourceKind, _ duration: Double = 0) {
             // Clients send what may stand in a URI, however the playlist writes it.
             let resolved = URIReference.percentEncoded(

@@ -27,7 +27,8 @@ enum LinkLayers {
         case LinkType(rawValue: 138):
             guard let type = walk.bytes.read(UInt16.self, at: 16) else { return walk.short }
             return nominal(&walk, 18, .etherType(type))
-        case LinkType(rawValue: 219), LinkType(rawValue: 100): return nominal(&walk, 0, .llc)
+        case LinkType(rawValue: 219): return nominal(&walk, 0, .mpls)
+        case LinkType(rawValue: 100): return nominal(&walk, 0, .llc)
         case LinkType(rawValue: 239): return firewallLog(&walk)
         case LinkType(rawValue: 258): return packetTap(&walk)
         // A number for private use, under which Apple's tcpdump wrote PKTAP, too.

@@ -34,7 +34,15 @@ public struct PcapReader: Sendable {
     /// Where the next unread byte lies in the file.
     public private(set) var offset = 0
     /// Packets that the capturing program says it dropped (pcapng statistics blocks).
-    public private(set) var droppedPackets: Int?
+    public var droppedPackets: Int? {
+        guard !drops.isEmpty else { return nil }
+        var sum = 0
+        for count in drops.values { sum.add(clamping: count) }
+        return sum
+    }
+    /// By interface: each block says what was dropped since the capture began, so that the latest
+    /// counts. 1,024 interfaces at most.
+    private var drops: [UInt32: Int] = [:]
     private var buffer: [UInt8] = []
     private var start = 0
     private var format = Format.unknown
@@ -271,12 +279,13 @@ extension PcapReader {
             interfaces.append(interface)
             return .other
         case PcapngBlock.statistics:
-            let drops = buffer.withUnsafeBytes {
+            guard length >= 24 else { return .other }
+            let count = buffer.withUnsafeBytes {
                 PcapngBlock.drops($0.from(start).upTo(length - 4), bigEndian: bigEndian)
             }
-            if let drops {
-                let sum = (droppedPackets ?? 0).addingReportingOverflow(drops)
-                droppedPackets = sum.overflow ? .max : sum.partialValue
+            let interface = number(ofInterface: Int(word(at: 8, bigEndian)))
+            if let count, drops[interface] != nil || drops.count < 1_024 {
+                drops[interface] = count
             }
             return .other
         case PcapngBlock.simplePacket:

@@ -28,7 +28,7 @@ public enum HLSPlaylist: Sendable, Hashable {
     ) throws(PlaylistError) -> (playlist: HLSPlaylist, faults: [PlaylistError]) {
         var faults = PlaylistFaults()
         var variables = variables
-        let written = try PlaylistLine.all(of: text, limits: limits)
+        let written = try PlaylistLine.all(of: text, limits: limits, faults: &faults)
         let lines = variables.substituted(written, limits: limits, faults: &faults)
         var multivariant: PlaylistLine?
         var media: PlaylistLine?

@@ -24,8 +24,9 @@ extension MediaPlaylist {
             writer.line("#EXT-X-PART-INF:PART-TARGET=\(PlaylistNumber.text(partTarget))")
         }
         writer.line("#EXT-X-MEDIA-SEQUENCE:\(Self.sequenceText(mediaSequence))")
-        if discontinuitySequence > 0 {
-            writer.line("#EXT-X-DISCONTINUITY-SEQUENCE:\(discontinuitySequence)")
+        if discontinuitySequence != 0 {
+            let number = Self.sequenceText(discontinuitySequence)
+            writer.line("#EXT-X-DISCONTINUITY-SEQUENCE:\(number)")
         }
         if let skippedSegments { writer.line("#EXT-X-SKIP:SKIPPED-SEGMENTS=\(skippedSegments)") }
         for segment in segments { writer.write(segment) }

@@ -16,7 +16,8 @@ public struct MediaPlaylist: Sendable, Hashable {
     /// A decimal-integer goes to 2^64 − 1 (RFC 8216, 4.2): this is its bit pattern, so that numbers
     /// are compared by their difference (`&-`) and written with `sequenceText`.
     public var mediaSequence: Int
-    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
+    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist; a bit pattern, as
+    /// the media sequence number is.
     public var discontinuitySequence: Int
     public var type: PlaylistType?
     /// EXT-X-ENDLIST: nothing will be added.

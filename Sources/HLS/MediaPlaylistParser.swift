@@ -17,7 +17,7 @@ struct MediaPlaylistParser {
         var parser = MediaPlaylistParser(limits: limits)
         for line in lines {
             do throws(PlaylistError) {
-                try parser.read(line)
+                try parser.read(line, &faults)
             } catch {
                 faults.add(error)
                 // A segment whose duration cannot be read still has its media sequence number.
@@ -27,9 +27,11 @@ struct MediaPlaylistParser {
         return parser.finish(&faults)
     }
 
-    private mutating func read(_ line: PlaylistLine) throws(PlaylistError) {
+    private mutating func read(
+        _ line: PlaylistLine, _ faults: inout PlaylistFaults
+    ) throws(PlaylistError) {
         if line.isURI {
-            try uri(line)
+            try uri(line, &faults)
         } else if try !playlistTag(line), try !segmentTag(line) {
             try lowLatencyTag(line)
         }
@@ -62,7 +64,7 @@ struct MediaPlaylistParser {
             playlist.targetDuration = Int(seconds.rounded(.up))
             hasTargetDuration = true
         case "EXT-X-MEDIA-SEQUENCE": playlist.mediaSequence = try line.sequence()
-        case "EXT-X-DISCONTINUITY-SEQUENCE": playlist.discontinuitySequence = try line.integer()
+        case "EXT-X-DISCONTINUITY-SEQUENCE": playlist.discontinuitySequence = try line.sequence()
         case "EXT-X-PLAYLIST-TYPE":
             guard let type = MediaPlaylist.PlaylistType(rawValue: String(line.value)) else {
                 throw line.malformed("is neither EVENT nor VOD")
@@ -198,7 +200,9 @@ struct MediaPlaylistParser {
         return range
     }
 
-    private mutating func uri(_ line: PlaylistLine) throws(PlaylistError) {
+    private mutating func uri(
+        _ line: PlaylistLine, _ faults: inout PlaylistFaults
+    ) throws(PlaylistError) {
         guard hasDuration else {
             throw PlaylistError(
                 .missing, line: line.number, "the segment '\(line.value)' has no EXTINF")
@@ -207,7 +211,13 @@ struct MediaPlaylistParser {
         if let range = next.byteRange {
             let previous = playlist.segments.last
             let before = previous?.uri == next.uri ? previous?.byteRange : nil
-            next.byteRange = try resolved(range, after: before, isFirst: before == nil, line)
+            do throws(PlaylistError) {
+                next.byteRange = try resolved(range, after: before, isFirst: before == nil, line)
+            } catch {
+                // The segment still has its media sequence number, and players begin at 0.
+                faults.add(error)
+                next.byteRange = .init(length: range.length, offset: 0)
+            }
         }
         playlist.segments.append(next)
         // Keys, maps and bit rates stay in force.

@@ -43,7 +43,7 @@ enum MultivariantPlaylistParser {
             }
             pending = .init(uri: "", bandwidth: -1)
             let attributes = try TagAttributes(line, limits: limits)
-            pending = try variant(attributes, &faults)
+            pending = variant(attributes, &faults)
         } else {
             try tag(line, limits, into: &playlist)
         }
@@ -73,20 +73,38 @@ enum MultivariantPlaylistParser {
 
     private static func variant(
         _ attributes: TagAttributes, _ faults: inout PlaylistFaults
-    ) throws(PlaylistError) -> MultivariantPlaylist.Variant {
-        let frameRate = try attributes.length("FRAME-RATE")
-        let bandwidth = try attributes.integer("BANDWIDTH")
-        if bandwidth == nil {
-            // Players play such a variant all the same.
+    ) -> MultivariantPlaylist.Variant {
+        /// Players play a variant of which they cannot read one attribute: it is told, and as if it
+        /// were not there.
+        func told<Value>(
+            _ read: () throws(PlaylistError) -> Value?, _ faults: inout PlaylistFaults
+        ) -> Value? {
+            do throws(PlaylistError) { return try read() } catch {
+                faults.add(error)
+                return nil
+            }
+        }
+        if attributes.string("BANDWIDTH") == nil {
             faults.add(
                 PlaylistError(
                     .missing, line: attributes.line, "\(attributes.tag) has no BANDWIDTH"))
         }
         return .init(
-            uri: "", bandwidth: bandwidth ?? 0,
-            averageBandwidth: try attributes.integer("AVERAGE-BANDWIDTH"),
-            codecs: codecs(attributes), resolution: try resolution(attributes),
-            frameRate: frameRate, audioGroup: attributes.string("AUDIO"),
+            uri: "",
+            bandwidth: told(
+                { () throws(PlaylistError) in
+                    try attributes.integer("BANDWIDTH")
+                }, &faults) ?? 0,
+            averageBandwidth: told(
+                { () throws(PlaylistError) in
+                    try attributes.integer("AVERAGE-BANDWIDTH")
+                }, &faults),
+            codecs: codecs(attributes),
+            resolution: told({ () throws(PlaylistError) in try resolution(attributes) }, &faults),
+            frameRate: told(
+                { () throws(PlaylistError) in
+                    try attributes.length("FRAME-RATE")
+                }, &faults), audioGroup: attributes.string("AUDIO"),
             videoGroup: attributes.string("VIDEO"), subtitlesGroup: attributes.string("SUBTITLES"),
             closedCaptions: attributes.string("CLOSED-CAPTIONS"))
     }

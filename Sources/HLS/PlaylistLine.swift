@@ -11,8 +11,10 @@ struct PlaylistLine {
 
     /// The lines of `text` after `#EXTM3U`; comments and empty lines are passed over. Lines end
     /// with LF or CR LF (RFC 8216, 4.1).
+    ///
+    /// A byte order mark and text behind `#EXTM3U` are told in `faults`: players pass over them.
     static func all(
-        of text: String, limits: PlaylistLimits
+        of text: String, limits: PlaylistLimits, faults: inout PlaylistFaults
     ) throws(PlaylistError) -> [PlaylistLine] {
         guard text.utf8.count <= limits.bytes else {
             throw PlaylistError(
@@ -36,10 +38,7 @@ struct PlaylistLine {
                     .tooLarge, line: number, "the line has over \(limits.lineBytes) bytes")
             }
             if number == 1 {
-                guard line.elementsEqual("#EXTM3U".utf8) else {
-                    throw PlaylistError(
-                        .notAPlaylist, line: 1, "a playlist's first line is #EXTM3U")
-                }
+                try first(line, &faults)
                 continue
             }
             guard let first = line.first else { continue }
@@ -59,6 +58,30 @@ struct PlaylistLine {
             throw PlaylistError(.notAPlaylist, "the playlist is empty; its first line is #EXTM3U")
         }
         return lines
+    }
+
+    private static func first(
+        _ line: Substring.UTF8View.SubSequence, _ faults: inout PlaylistFaults
+    ) throws(PlaylistError) {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let isMarked = line.starts(with: mark)
+        let rest = line.dropFirst(isMarked ? mark.count : 0)
+        let behind = rest.dropFirst(7)
+        guard rest.starts(with: "#EXTM3U".utf8),
+            behind.isEmpty || behind.first == 0x20 || behind.first == 0x09
+        else {
+            throw PlaylistError(.notAPlaylist, line: 1, "a playlist's first line is #EXTM3U")
+        }
+        if isMarked {
+            faults.add(
+                PlaylistError(
+                    .malformed, line: 1,
+                    "the text begins with a byte order mark, which no playlist may hold"))
+        }
+        if !behind.isEmpty {
+            faults.add(
+                PlaylistError(.malformed, line: 1, "nothing but #EXTM3U stands in the first line"))
+        }
     }
 
     private static func trimmed(

@@ -9,8 +9,16 @@ import Synchronization
 /// Why a resource cannot be had at all; a status other than 200 is an answer.
 public struct FetchError: Error, Sendable, CustomStringConvertible {
     public var description: String
+    /// A limit of this program's, and no fault of the server's.
+    var isOwnLimit = false
 
     public init(_ description: String) { self.description = description }
+
+    static func ownLimit(_ description: String) -> FetchError {
+        var error = FetchError(description)
+        error.isOwnLimit = true
+        return error
+    }
 }
 
 /// What a fetch brought.
@@ -30,11 +38,16 @@ final class HTTPGetter: Sendable {
     private let group: any EventLoopGroup
     private let tls: NIOSSLContext?
     private let cookies = Mutex(CookieJar())
+    /// The URL that the user named: its credentials are for all of its server (RFC 9110, 11.5), and
+    /// stand in no message.
+    private let entry: HTTPURL
 
     /// - Parameter trust: for https.
     /// - Throws: `FetchError` for authorities that cannot be read.
-    init(group: any EventLoopGroup, trust: TLSTrust, isSecure: Bool) throws(FetchError) {
+    init(_ entry: HTTPURL, group: any EventLoopGroup, trust: TLSTrust) throws(FetchError) {
+        self.entry = entry
         self.group = group
+        let isSecure = entry.isSecure
         do {
             // Redirects may lead to https; the system's authorities cost too much to read for nothing.
             tls = isSecure || trust != TLSTrust() ? try trust.context() : nil
@@ -103,7 +116,11 @@ final class HTTPGetter: Sendable {
         let loop = group.next()
         let promise = loop.makePromise(of: (HTTPResponseHead, [UInt8]).self)
         let limit = TimeAmount.nanoseconds(Int64(timeout / .nanoseconds(1)))
-        var request = HTTPRequest(url, agent: "millrace-validate-hls", range: range)
+        var authorised = url
+        if url.credentials == nil, url.isAtServer(of: entry) {
+            authorised.credentials = entry.credentials
+        }
+        var request = HTTPRequest(authorised, agent: "millrace-validate-hls", range: range)
         request.acceptsCoding = range == nil
         request.closesAfterwards = true
         request.origin = "http://millrace.invalid"
@@ -188,7 +205,8 @@ private final class ResponseCollector: ChannelInboundHandler {
                     case .head(let head): self.head = head
                     case .body(let range):
                         guard body.count + range.count <= limit else {
-                            throw FetchError("the answer is longer than \(limit >> 20) MiB")
+                            throw FetchError.ownLimit(
+                                "the answer is longer than \(limit >> 20) MiB, and is not read")
                         }
                         body.append(contentsOf: bytes[range])
                     case .end: promise.succeed((head, body))

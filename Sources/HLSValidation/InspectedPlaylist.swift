@@ -10,7 +10,8 @@ struct InspectedPlaylist: Sendable {
 
     struct Removed: Sendable {
         var location: String
-        var atSeconds: Double
+        /// When it was still listed: it has left at some time after that.
+        var listedAtSeconds: Double
         /// How long it must stay fetchable (RFC 8216, 6.2.2): its own and the playlist's duration.
         var keepSeconds: Double
     }
@@ -30,6 +31,8 @@ struct InspectedPlaylist: Sendable {
     var tracks: [MediaPlaylist.InitializationSection: InitializationTracks?] = [:]
     var removed: [Removed] = []
     var checkedResponses = 0
+    /// When the latest playlist came.
+    private var loadedAtSeconds = 0.0
 
     /// Removed segments remembered.
     static let removedLimit = 50
@@ -50,10 +53,12 @@ struct InspectedPlaylist: Sendable {
                 removed.append(
                     Removed(
                         location: source.reference(segment.uri, against: base),
-                        atSeconds: seconds, keepSeconds: segment.duration + old.duration))
+                        listedAtSeconds: loadedAtSeconds,
+                        keepSeconds: segment.duration + old.duration))
             }
             removed.removeFirst(max(0, removed.count - Self.removedLimit))
         }
+        loadedAtSeconds = seconds
         return reloads.receive(playlist, atSeconds: seconds)
     }
 

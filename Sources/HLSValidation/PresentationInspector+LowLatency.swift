@@ -57,7 +57,8 @@ extension PresentationInspector {
                 throw FetchError("it is answered with \(resource.response.status)")
             }
             let (read, violations) = PlaylistValidator.check(
-                String(buffer: resource.body), at: members[index].location)
+                String(buffer: resource.body), at: members[index].location,
+                variables: variables(index))
             list.add(violations)
             guard case .media(let media) = read else { return }
             let has =
@@ -87,7 +88,8 @@ extension PresentationInspector {
                 throw FetchError("it is answered with \(resource.response.status)")
             }
             let (read, violations) = PlaylistValidator.check(
-                String(buffer: resource.body), at: members[index].location)
+                String(buffer: resource.body), at: members[index].location,
+                variables: variables(index))
             list.add(violations)
             guard case .media(let delta) = read else { return }
             guard let skipped = delta.skippedSegments else {

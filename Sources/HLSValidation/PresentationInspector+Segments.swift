@@ -33,7 +33,11 @@ extension PresentationInspector {
                 url, range: Self.range(segment.byteRange), timeout: timeout)
         } catch {
             guard !Task.isCancelled else { return }
-            list.add([Violation(.segmentUnfetchable, at: place, "\(error)")])
+            list.add([
+                error.isOwnLimit
+                    ? Violation(.notLookedInto, at: location, "\(error)")
+                    : Violation(.segmentUnfetchable, at: place, "\(error)")
+            ])
             return
         }
         guard (200...206).contains(resource.response.status) else {
@@ -116,7 +120,11 @@ extension PresentationInspector {
             }
         } catch {
             guard !Task.isCancelled else { return nil }
-            list.add([Violation(.initUnfetchable, at: location, "EXT-X-MAP: \(error)")])
+            let isOwn = (error as? FetchError)?.isOwnLimit ?? false
+            list.add([
+                Violation(
+                    isOwn ? .notLookedInto : .initUnfetchable, at: location, "EXT-X-MAP: \(error)")
+            ])
         }
         // A playlist has a few; one that names thousands gets no room.
         if members[index].tracks.count < 256 { members[index].tracks[section] = .some(tracks) }

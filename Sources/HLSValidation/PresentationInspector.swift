@@ -100,10 +100,10 @@ public struct PresentationInspector {
     ) throws(FetchError) {
         self.options = options
         if target.contains("://") {
-            let isSecure = try Self.url(target).isSecure
-            source = .http(
-                try HTTPGetter(group: group, trust: options.trust, isSecure: isSecure))
-            location = target
+            let url = try Self.url(target)
+            source = .http(try HTTPGetter(url, group: group, trust: options.trust))
+            // Without credentials, which no report shows.
+            location = url.description
         } else {
             source = .files
             location = try ResourceSource.path(target)
@@ -196,7 +196,12 @@ public struct PresentationInspector {
     mutating func load(_ index: Int) async {
         let location = members[index].location
         do {
-            let resource = try await source.load(members[index].base, timeout: timeout)
+            var resource = try await source.load(members[index].base, timeout: timeout)
+            if resource.response.status != 200, members[index].base != location {
+                // What a redirect led to may have been for a time only (RFC 9110, 15.4.3).
+                members[index].base = location
+                resource = try await source.load(location, timeout: timeout)
+            }
             guard resource.response.status == 200 else {
                 throw FetchError(
                     "\(members[index].base): the server answers \(resource.response.statusText)")
@@ -217,7 +222,11 @@ public struct PresentationInspector {
             }
         } catch {
             guard !Task.isCancelled else { return }
-            list.add([Violation(.playlistUnfetchable, at: location, "\(error)")])
+            let isOwn = (error as? FetchError)?.isOwnLimit ?? false
+            list.add([
+                Violation(
+                    isOwn ? .notLookedInto : .playlistUnfetchable, at: location, "\(error)")
+            ])
         }
     }
 
@@ -305,15 +314,16 @@ public struct PresentationInspector {
     /// Segments that left a playlist must still be there for a while.
     private mutating func checkRemovedSegments() async {
         for member in members where !Task.isCancelled {
-            for gone in member.removed where seconds - gone.atSeconds < 0.8 * gone.keepSeconds {
+            for gone in member.removed where seconds - gone.listedAtSeconds < 0.8 * gone.keepSeconds
+            {
                 guard let resource = try? await source.load(gone.location, timeout: timeout),
                     resource.response.status != 200, resource.response.status != 206
                 else { continue }
-                let age = (seconds - gone.atSeconds).rounded()
+                let age = (seconds - gone.listedAtSeconds).rounded()
                 list.add([
                     Violation(
                         .removedSegmentGone, at: member.location,
-                        "\(gone.location) left the playlist \(Int(age)) s ago and answers \(resource.response.status); it must be there for \(Int(gone.keepSeconds.rounded())) s, its own and the playlist's duration"
+                        "\(gone.location) was listed \(Int(age)) s ago and answers \(resource.response.status); it must be there for \(Int(gone.keepSeconds.rounded())) s, its own and the playlist's duration"
                     )
                 ])
                 break

@@ -17,11 +17,15 @@ enum ResourceSource: Sendable {
     /// or (wrongly) as they are: the one that is there is taken.
     func reference(_ uri: String, against base: String) -> String {
         let written = URIReference.resolve(uri, against: base)
-        guard !isHTTP else { return written }
+        // A playlist that was saved may name what is on a server.
+        guard !isHTTP, !isElsewhere(written) else { return written }
         let path = String(written.prefix { $0 != "?" && $0 != "#" })
         let decoded = URIReference.percentDecoded(path)
         return [written, path].first { access($0, F_OK) == 0 } ?? decoded
     }
+
+    /// Whether a location is a URL, and this program reads files.
+    func isElsewhere(_ location: String) -> Bool { !isHTTP && location.contains("://") }
 
     /// - Throws: `FetchError` where nothing answers; a missing file is an answer of 404.
     func load(
@@ -31,6 +35,10 @@ enum ResourceSource: Sendable {
         case .http(let getter):
             return try await getter.get(location, range: range, timeout: timeout)
         case .files:
+            guard !isElsewhere(location) else {
+                throw FetchError.ownLimit(
+                    "\(location) is on a server, and files are looked at: name the playlist's URL")
+            }
             return try Self.file(location, range: range)
         }
     }
@@ -44,24 +52,42 @@ enum ResourceSource: Sendable {
                 response: .init(url: path, status: 404, headers: [:]), body: ByteBuffer(),
                 seconds: 0)
         }
-        guard information.st_size <= HTTPGetter.bodyLimit else {
-            throw FetchError("\(path) is longer than \(HTTPGetter.bodyLimit >> 20) MiB")
+        let size = Int(information.st_size)
+        let wanted = range ?? 0..<size
+        guard wanted.upperBound <= size else {
+            return FetchedResource(
+                response: .init(url: path, status: 416, headers: [:]), body: ByteBuffer(),
+                seconds: 0)
         }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw FetchError("\(path) cannot be read; is it yours?")
-        }
-        var body = ByteBuffer(bytes: data)
-        if let range {
-            guard let part = body.getSlice(at: range.lowerBound, length: range.count) else {
-                return FetchedResource(
-                    response: .init(url: path, status: 416, headers: [:]), body: ByteBuffer(),
-                    seconds: 0)
-            }
-            body = part
+        guard wanted.count <= HTTPGetter.bodyLimit else {
+            throw FetchError.ownLimit(
+                "what is asked for of \(path) is longer than \(HTTPGetter.bodyLimit >> 20) MiB, and is not read"
+            )
         }
         return FetchedResource(
-            response: .init(url: path, status: range == nil ? 200 : 206, headers: [:]), body: body,
-            seconds: 0)
+            response: .init(url: path, status: range == nil ? 200 : 206, headers: [:]),
+            body: try read(wanted, of: path), seconds: 0)
+    }
+
+    /// Only the bytes that are wanted: a title may be one file of many gigabytes.
+    private static func read(
+        _ range: Range<Int>, of path: String
+    ) throws(FetchError) -> ByteBuffer {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FetchError("\(path) cannot be read; is it yours?") }
+        defer { close(descriptor) }
+        var body = ByteBuffer()
+        body.reserveCapacity(range.count)
+        while body.readableBytes < range.count {
+            let place = range.lowerBound + body.readableBytes
+            let left = range.count - body.readableBytes
+            let count = body.writeWithUnsafeMutableBytes(minimumWritableBytes: left) { room in
+                max(0, pread(descriptor, room.baseAddress, min(left, room.count), off_t(place)))
+            }
+            // It has become shorter meanwhile.
+            guard count > 0 else { throw FetchError("\(path) cannot be read to its end") }
+        }
+        return body
     }
 
     /// The playlist that a path names.

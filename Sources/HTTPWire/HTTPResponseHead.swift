@@ -168,8 +168,7 @@ extension HTTPResponseHead {
     }
 
     private mutating func readFraming() throws(HTTPResponseReader.Fault) {
-        if let codings = self["transfer-encoding"] {
-            let last = codings.split(separator: ",").last?.trimmed.lowercased() ?? ""
+        if let last = transferCodings.last {
             // Whatever else it says, the length is then not Content-Length's (RFC 9112, 6.3).
             isChunked = last == "chunked"
             if !isChunked { keepsAlive = false }
@@ -195,7 +194,13 @@ extension HTTPResponseHead {
         }
     }
 
-    private var isCloseDelimited: Bool { first("transfer-encoding") != nil && !isChunked }
+    private var isCloseDelimited: Bool { !transferCodings.isEmpty && !isChunked }
+
+    /// Without 'identity', by which servers of RFC 2616 (3.6) say that there is none.
+    private var transferCodings: [String] {
+        (self["transfer-encoding"] ?? "").split(separator: ",").map { $0.trimmed.lowercased() }
+            .filter { !$0.isEmpty && $0 != "identity" }
+    }
 
     private static func length(_ text: Substring) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),

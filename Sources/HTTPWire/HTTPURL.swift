@@ -151,6 +151,17 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return url
     }
 
+    /// The same without the query parameters whose names begin so.
+    public func removing(parametersNamed prefix: String) -> HTTPURL {
+        guard let mark = target.firstIndex(of: "?"), target.contains(prefix) else { return self }
+        let kept = target[target.index(after: mark)...].split(separator: "&").filter {
+            !$0.hasPrefix(prefix)
+        }
+        var url = self
+        url.target = target[..<mark] + (kept.isEmpty ? "" : "?" + kept.joined(separator: "&"))
+        return url
+    }
+
     /// The same with query parameters added, as blocking reloads need them.
     public func adding(_ parameters: [(String, String)]) -> HTTPURL {
         guard !parameters.isEmpty else { return self }

@@ -9,6 +9,7 @@ public enum URIReference {
         if reference.hasPrefix("//") {
             return String(base[..<(base.firstIndex(of: ":") ?? base.startIndex)]) + ":" + reference
         }
+        if reference.hasPrefix("#") { return base.prefix { $0 != "#" } + reference }
         if reference.hasPrefix("?") { return root + path.prefix { $0 != "?" } + reference }
         let (target, query) = cut(reference)
         let directory = path.prefix { $0 != "?" && $0 != "#" }

@@ -59,7 +59,8 @@ enum Markup {
             case "\"": result += "&quot;"
             case "'": result += "&#39;"
             // Control characters are not allowed in XML 1.0.
-            case _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t":
+            case "\u{FFFE}", "\u{FFFF}",
+                _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t":
                 result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }

@@ -13,9 +13,14 @@ struct SocketConnector {
     /// 165 to 350 KB here; with 64 KiB up to 530).
     static let shapedBuffer = 49152
 
-    private var address = sockaddr_storage()
-    private var length = socklen_t(0)
-    private var family = AF_INET
+    /// One of the addresses that a name has.
+    struct Candidate {
+        var address = sockaddr_storage()
+        var length = socklen_t(0)
+        var family = AF_INET
+    }
+
+    private let candidate: Candidate
 
     init(host: String, port: Int) throws {
         var hints = addrinfo()
@@ -23,16 +28,56 @@ struct SocketConnector {
         hints.ai_flags = Int32(AI_NUMERICSERV)
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)
-        guard code == 0, let first = list else {
+        guard code == 0, list != nil else {
             throw ViewerError(
                 description: "cannot resolve '\(host)': \(String(cString: gai_strerror(code)))")
         }
         defer { freeaddrinfo(list) }
-        family = first.pointee.ai_family
-        length = first.pointee.ai_addrlen
-        withUnsafeMutableBytes(of: &address) {
-            $0.copyMemory(
-                from: UnsafeRawBufferPointer(start: first.pointee.ai_addr, count: Int(length)))
+        var candidates: [Candidate] = []
+        var next = list
+        while let entry = next, candidates.count < Self.mostCandidates {
+            let entry = entry.pointee
+            var candidate = Candidate(length: entry.ai_addrlen, family: entry.ai_family)
+            withUnsafeMutableBytes(of: &candidate.address) {
+                $0.copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        start: entry.ai_addr, count: min($0.count, Int(entry.ai_addrlen))))
+            }
+            candidates.append(candidate)
+            next = entry.ai_next
+        }
+        candidate = Self.choice(of: candidates)
+    }
+
+    private static let mostCandidates = 8
+    private static let trialMilliseconds: Int32 = 1_000
+
+    /// The first address; where a name has addresses of both families, the first that takes a
+    /// connection. 'localhost' is ::1 on many machines, and servers listen on 127.0.0.1 alone.
+    static func choice(of candidates: [Candidate]) -> Candidate {
+        let first = candidates.first ?? Candidate()
+        guard candidates.contains(where: { $0.family != first.family }) else { return first }
+        return candidates.first(where: takesConnections) ?? first
+    }
+
+    private static func takesConnections(_ candidate: Candidate) -> Bool {
+        let type =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            | Int32(SOCK_CLOEXEC.rawValue)
+        let fd = socket(candidate.family, type, 0)
+        guard fd >= 0 else { return false }
+        defer { close(fd) }
+        if connect(fd, to: candidate) == 0 { return true }
+        guard errno == EINPROGRESS else { return false }
+        var waiting = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+        return poll(&waiting, 1, trialMilliseconds) == 1 && pendingError(fd) == 0
+    }
+
+    private static func connect(_ fd: Int32, to candidate: Candidate) -> Int32 {
+        withUnsafePointer(to: candidate.address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(fd, $0, candidate.length)
+            }
         }
     }
 
@@ -45,7 +90,7 @@ struct SocketConnector {
         let type =
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             | Int32(SOCK_CLOEXEC.rawValue)
-        let fd = socket(family, type, 0)
+        let fd = socket(candidate.family, type, 0)
         guard fd >= 0 else { throw Self.failure("socket") }
         let tcp = Int32(IPPROTO_TCP)
         var failed = Self.set(fd, tcp, millrace_TCP_NODELAY, 1)
@@ -67,14 +112,7 @@ struct SocketConnector {
                 throw ViewerError(description: CongestionControlError(name: name).description)
             }
         }
-        let code =
-            failed
-            ? -1
-            : withUnsafePointer(to: address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    Glibc.connect(fd, $0, length)
-                }
-            }
+        let code = failed ? -1 : Self.connect(fd, to: candidate)
         guard code == 0 || (!failed && errno == EINPROGRESS) else {
             let error = Self.failure(failed ? "setsockopt" : "connect")
             close(fd)

@@ -143,6 +143,6 @@ struct Analyze: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(analysis), as: UTF8.self))
+        print(String(decoding: try encoder.encode(analysis), as: UTF8.self), isJSON: true)
     }
 }

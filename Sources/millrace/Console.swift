@@ -8,11 +8,19 @@ func fail(_ message: String, code: Int32 = 1) -> Never {
     exit(code)
 }
 
-/// Prints a line; control characters in it, which would colour or clear a terminal, are escaped.
-func print(_ line: String) { Swift.print(escaped(line)) }
+/// Prints a line; control characters in it, which would colour or clear a terminal, are escaped: as
+/// JSON escapes them (RFC 8259, 7) where it is JSON. It stands for the standard library's in every
+/// form that this program uses.
+func print(_ line: String, isJSON: Bool = false, terminator: String = "\n") {
+    Swift.print(escaped(line, isJSON: isJSON), terminator: terminator)
+}
+
+func print(_ value: some CustomStringConvertible, terminator: String = "\n") {
+    print(value.description, isJSON: false, terminator: terminator)
+}
 
 /// Names come from captures, servers and playlists, and may hold anything.
-private func escaped(_ text: String) -> String {
+private func escaped(_ text: String, isJSON: Bool = false) -> String {
     let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x09 }
     guard !isPlain else { return text }
     var result = ""
@@ -20,7 +28,11 @@ private func escaped(_ text: String) -> String {
         switch scalar.value {
         case 0x09, 0x0A: result.unicodeScalars.append(scalar)
         case 0..<0x20, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069:
-            result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            let digits = String(scalar.value, radix: 16)
+            result +=
+                isJSON
+                ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                : "\\u{" + digits + "}"
         default: result.unicodeScalars.append(scalar)
         }
     }

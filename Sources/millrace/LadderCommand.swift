@@ -79,7 +79,7 @@ struct LadderCommand: AsyncParsableCommand {
         }
         print(
             json ? try ResultsJSON.text(outcome.summary) : LadderReport(outcome.summary).text,
-            terminator: "")
+            isJSON: json, terminator: "")
         if !quiet { say("results: \(outcome.path)") }
     }
 }

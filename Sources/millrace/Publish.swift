@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Media
 import Publisher
+import Results
 import Sockets
 import Statistics
 import SimulationKernel
@@ -146,8 +147,9 @@ struct Publish: AsyncParsableCommand {
         var failed = 0
         for stream in report.streams {
             if stream.failure != nil { failed += 1 }
+            // Its query is where stream keys stand.
             print(
-                "\(stream.url): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \($0)" } ?? "")"
+                "\(Redaction.urls(in: stream.url)): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \($0)" } ?? "")"
             )
         }
         if failed > 0 { fail("\(failed) of \(report.streams.count) streams ended in error") }
@@ -166,6 +168,8 @@ struct Publish: AsyncParsableCommand {
 /// `value` with two decimals.
 func rounded(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
+    // Numbers of a hostile capture may be of any size.
+    guard value.magnitude < 1e15 else { return "\(value)" }
     let hundredths = Int((value * 100).rounded())
     let fraction = String(abs(hundredths) % 100)
     // -0.05 has no whole part to carry its sign.

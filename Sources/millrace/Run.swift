@@ -76,7 +76,11 @@ struct Run: AsyncParsableCommand {
             fail("\(error)")
         }
         // The verdict first: whatever becomes of the files, it is out, and so is the exit code.
-        print(json ? try JSONReport(measured).text() : SummaryReport(measured).text)
+        // It hides what the files hide: both are shown to others.
+        print(
+            Redaction.urls(
+                in: json ? try JSONReport(measured).text() : SummaryReport(measured).text),
+            isJSON: json)
         fflush(nil)
         await save(measured, by: runner)
         fflush(nil)
@@ -162,12 +166,15 @@ struct ReportCommand: ParsableCommand {
         for path in paths {
             if let simulation = SimulationSummary.read(directory: path) {
                 let report = SimulationReport(simulation)
-                print(json ? try ResultsJSON.text(simulation) : report.text, terminator: "")
+                print(
+                    json ? try ResultsJSON.text(simulation) : report.text, isJSON: json,
+                    terminator: "")
                 continue
             }
             if let ladder = LadderSummary.read(directory: path) {
                 print(
-                    json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, terminator: "")
+                    json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, isJSON: json,
+                    terminator: "")
                 continue
             }
             let results: RunResults
@@ -177,7 +184,8 @@ struct ReportCommand: ParsableCommand {
                 fail("\(error)", code: 2)
             }
             ReportFiles.write(results, to: path)
-            print(json ? try JSONReport(results).text() : SummaryReport(results).text)
+            print(
+                json ? try JSONReport(results).text() : SummaryReport(results).text, isJSON: json)
         }
     }
 }

@@ -112,7 +112,7 @@ struct Simulate: AsyncParsableCommand {
         print(
             json
                 ? try ResultsJSON.text(outcome.summary) : SimulationReport(outcome.summary).text,
-            terminator: "")
+            isJSON: json, terminator: "")
         if !quiet { say("results: \(outcome.path)") }
         fflush(nil)
         if isCancelled.isRaised { throw ExitCode(105) }

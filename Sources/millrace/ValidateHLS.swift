@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import HLS
 import HLSValidation
+import Results
 
 struct ValidateHLS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,16 +59,19 @@ struct ValidateHLS: AsyncParsableCommand {
         do {
             report = try await work.value
         } catch {
-            fail("\(error)", code: work.isCancelled ? 105 : 1)
+            fail(Redaction.urls(in: "\(error)"), code: work.isCancelled ? 105 : 1)
         }
         Interruption.release()
         await watch.value
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            let text = String(decoding: try encoder.encode(report), as: UTF8.self)
+            print(Redaction.urls(in: text), isJSON: true)
         } else {
-            for violation in report.violations { print(violation) }
+            for violation in report.violations {
+                print(Redaction.urls(in: violation.description))
+            }
             if report.omitted > 0 { print("… and \(report.omitted) more of the same kinds") }
             print(
                 "\(report.errors) errors, \(report.warnings) warnings\(unchecked(report)) in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"

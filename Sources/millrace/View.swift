@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Glibc
 import Harness
+import Results
 import SimulationKernel
 import Sockets
 import Statistics
@@ -194,7 +195,7 @@ struct View: AsyncParsableCommand {
         for viewer in probe.viewers { print(Self.line(viewer)) }
         let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
         for (reason, count) in FailureReasons.ranked(failures) {
-            print("failed      \(count): \(reason)")
+            print("failed      \(count): \(Redaction.urls(in: reason))")
         }
         return failures.count
     }
@@ -237,9 +238,11 @@ enum ViewerCost {
 enum NothingReceived {
     /// - Parameter failures: of each viewer; nil = it did not fail.
     static func reason(_ failures: [String?], url: String) -> String {
-        guard let (reason, _) = FailureReasons.ranked(failures.compactMap(\.self)).first else {
+        let url = Redaction.urls(in: url)
+        guard let (told, _) = FailureReasons.ranked(failures.compactMap(\.self)).first else {
             return "the server took the viewers and sent none; does anybody publish \(url)?"
         }
+        let reason = Redaction.urls(in: told)
         let nobodyAnswered = reason.contains("cannot connect") || reason.contains("does not answer")
         return nobodyAnswered ? "\(reason); is \(url) there?" : reason
     }

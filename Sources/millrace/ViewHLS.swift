@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import Harness
 import Netem
+import Results
 import SimulationKernel
 import Statistics
 import Viewer
@@ -97,7 +98,7 @@ extension View {
         }
         let failures = HLSSummary(
             report, measured, isSecure: url.lowercased().hasPrefix("https")
-        ).print(algorithm: hls.algorithm)
+        ).show(algorithm: hls.algorithm)
         if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
             fail(
                 "no viewer received any media: "
@@ -123,7 +124,7 @@ private struct HLSSummary {
     }
 
     /// - Returns: how many viewers failed.
-    func print(algorithm: String) -> Int {
+    func show(algorithm: String) -> Int {
         let seconds = Double(window.endNanoseconds - window.startNanoseconds) / 1e9
         let viewers = report.viewers
         let bytes = viewers.reduce(0) { $0 + $1.windowMediaBytes }
@@ -216,7 +217,9 @@ private struct HLSSummary {
     }
 
     private func line(_ name: String, _ text: String) {
-        Swift.print(name + String(repeating: " ", count: max(1, 12 - name.count)) + text)
+        print(
+            name + String(repeating: " ", count: max(1, 12 - name.count))
+                + Redaction.urls(in: text))
     }
 
     private func spread(_ values: [Double], _ unit: String) -> String {

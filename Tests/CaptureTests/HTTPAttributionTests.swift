@@ -133,6 +133,25 @@ struct HTTPAttributionTests {
         #expect(segment.wireBytes == segment.payloadBytes + packets * 66)
     }
 
+    /// EXT-X-DEFINE (rfc8216bis, 4.4.2.3): what a playlist takes from its URL, and what media
+    /// playlists take from the multivariant one.
+    @Test("segments whose names hold variables")
+    func variables() {
+        var session = Session()
+        let master =
+            "#EXTM3U\n#EXT-X-DEFINE:NAME=\"dir\",VALUE=\"d7\"\n"
+            + "#EXT-X-STREAM-INF:BANDWIDTH=1\nv/index.m3u8?tok=abc\n"
+        let media =
+            "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-DEFINE:IMPORT=\"dir\"\n"
+            + "#EXT-X-DEFINE:QUERYPARAM=\"tok\"\n#EXTINF:2,\n{$dir}/{$tok}.ts\n"
+        session.get("/a/master.m3u8", Session.response(Array(master.utf8)))
+        session.get("/a/v/index.m3u8?tok=abc", Session.response(Array(media.utf8)))
+        session.get("/a/v/d7/abc.ts", Session.response(Self.media(900)))
+        let rows = session.rows()
+        #expect(rows["/a/v/index.m3u8 segment"]?.responses == 1)
+        #expect(rows["unattributed segment"] == nil)
+    }
+
     @Test("pipelined responses share packets", arguments: [100, 999, 1400, 65_000])
     func pipelined(size: Int) throws {
         var session = Session()

@@ -210,6 +210,11 @@ enum Layers {
             "PPPoE alone", LinkType(rawValue: 51),
             { [0x11, 0, 0, 3] + half($0.count + 2) + half($0[0] >> 4 == 6 ? 0x57 : 0x21) + $0 }
         ),
+        ("MPLS", LinkType(rawValue: 219), { word(16 << 12 | 64) + word(17 << 12 | 0x140) + $0 }),
+        (
+            "LLC of ATM", LinkType(rawValue: 100),
+            { [0xAA, 0xAA, 3, 0, 0, 0] + half(type($0)) + $0 }
+        ),
         ("Cisco HDLC", LinkType(rawValue: 104), { [0x0F, 0] + half(type($0)) + $0 }),
         (
             "802.11", LinkType(rawValue: 105),

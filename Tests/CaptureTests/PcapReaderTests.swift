@@ -118,6 +118,26 @@ struct PcapReaderTests {
         #expect(reader.droppedPackets == 5)
     }
 
+    /// Each block says what its interface has lost since the capture began.
+    @Test("later statistics of an interface take the place of earlier ones")
+    func repeatedDrops() throws {
+        func statistics(_ interface: UInt32, _ drops: UInt64) -> [UInt8] {
+            let count = withUnsafeBytes(of: drops.bigEndian) { Array($0) }
+            return Self.block(
+                5,
+                Self.word(interface, big: true) + [UInt8](repeating: 0, count: 8)
+                    + Self.half(5, big: true) + Self.half(8, big: true) + count, big: true)
+        }
+        let file =
+            Self.pcapng(big: true, options: [], ticks: 0)
+            + Self.block(1, [0, 1, 0, 0, 0, 0, 0, 0], big: true)
+            + statistics(0, 7) + statistics(1, 2) + statistics(1, 3)
+        var reader = PcapReader()
+        file.withUnsafeBytes { reader.append($0) }
+        while try reader.next({ _, _ in }) {}
+        #expect(reader.droppedPackets == 10)
+    }
+
     @Test("a file cut anywhere says so, after the packets before the cut")
     func truncated() throws {
         let file = Self.files[0].1 + Self.files[0].1.dropFirst(24)

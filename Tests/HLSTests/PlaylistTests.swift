@@ -64,7 +64,7 @@ import Testing
     static let bad = [
         Bad(text: "", line: 0, code: .notAPlaylist),
         Bad(text: "<html>", line: 1, code: .notAPlaylist),
-        Bad(text: "\u{FEFF}" + head, line: 1, code: .notAPlaylist),
+        Bad(text: "\u{FEFF}" + head, line: 1, code: .malformed),
         Bad(text: "#EXTM3U\n", line: 0, code: .mixed),
         Bad(text: "#EXTM3U\n#EXTINF:2,\na.ts", line: 0, code: .missing),
         Bad(text: head + "a.ts", line: 3, code: .missing),
@@ -136,6 +136,49 @@ import Testing
         #expect(media.nextSequence == 11)
     }
 
+    /// A byte range whose place cannot be told is a fault; its segment still has its number, and
+    /// begins where players let it begin.
+    @Test func segmentsWithoutAPlaceOfTheirRangeKeepTheirNumbers() throws {
+        let (playlist, faults) = try HLSPlaylist.read(
+            Self.head + "#EXT-X-BYTERANGE:5\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n")
+        guard case .media(let media) = playlist else {
+            Issue.record("it is a media playlist")
+            return
+        }
+        #expect(faults.map(\.line) == [5])
+        #expect(media.segments.map(\.uri) == ["a.ts", "b.ts"])
+        #expect(media.segments.map(\.byteRange) == [.init(length: 5, offset: 0), nil])
+    }
+
+    /// One attribute that cannot be read does not take the rendition away.
+    @Test(arguments: [
+        "FRAME-RATE=30/1", "RESOLUTION=1280X720", "AVERAGE-BANDWIDTH=2.5e6",
+    ])
+    func badAttributesOfAVariantAreTold(_ attribute: String) throws {
+        let (playlist, faults) = try HLSPlaylist.read(
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=5,\(attribute),AUDIO=\"a\"\nx.m3u8\n")
+        guard case .multivariant(let multivariant) = playlist else {
+            Issue.record("it is a multivariant playlist")
+            return
+        }
+        #expect(multivariant.variants.map(\.uri) == ["x.m3u8"])
+        #expect(multivariant.variants.first?.audioGroup == "a")
+        #expect(faults.map(\.line) == [2])
+    }
+
+    /// RFC 8216, 4.1, forbids a byte order mark; players that read text never see it.
+    @Test(arguments: ["\u{FEFF}#EXTM3U", "#EXTM3U ", "#EXTM3U x-tvg-url=\"a\""])
+    func looseFirstLinesAreToldAndRead(_ first: String) throws {
+        let (playlist, faults) = try HLSPlaylist.read(
+            first + "\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n")
+        guard case .media(let media) = playlist else {
+            Issue.record("it is a media playlist")
+            return
+        }
+        #expect(media.segments.map(\.uri) == ["a.ts"])
+        #expect(faults.map(\.line) == (first == "#EXTM3U " ? [] : [1]))
+    }
+
     @Test func variantsWithoutBandwidthAreRead() throws {
         let (playlist, faults) = try HLSPlaylist.read(
             "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=1x1\na\n#EXT-X-STREAM-INF:BANDWIDTH=x\nb\n#EXT-X-STREAM-INF:BANDWIDTH=5\nc\n"
@@ -144,8 +187,8 @@ import Testing
             Issue.record("it is a multivariant playlist")
             return
         }
-        #expect(multivariant.variants.map(\.uri) == ["a", "c"])
-        #expect(multivariant.variants.map(\.bandwidth) == [0, 5])
+        #expect(multivariant.variants.map(\.uri) == ["a", "b", "c"])
+        #expect(multivariant.variants.map(\.bandwidth) == [0, 0, 5])
         #expect(faults.map(\.line) == [2, 4])
     }
 
@@ -156,8 +199,13 @@ import Testing
     ])
     func mediaSequencesHave64Bits(_ number: String) throws {
         let text =
-            Self.head + "#EXT-X-MEDIA-SEQUENCE:\(number)\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n"
+            Self.head
+            + "#EXT-X-MEDIA-SEQUENCE:\(number)\n#EXT-X-DISCONTINUITY-SEQUENCE:\(number)\n"
+            + "#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n"
         let media = try MediaPlaylist(parsing: text)
+        if number != "0" {
+            #expect(media.text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:\(number)\n"))
+        }
         #expect(MediaPlaylist.sequenceText(media.mediaSequence) == number)
         #expect(media.text.contains("#EXT-X-MEDIA-SEQUENCE:\(number)\n"))
         #expect(media.nextSequence &- media.mediaSequence == 2)

@@ -32,6 +32,21 @@ import Testing
         }
     }
 
+    /// What is remembered is bounded, whatever the numbers: a stream that begins anew after a long
+    /// one, and numbers beyond 2^63.
+    @Test(arguments: [0, Int.min, -5])
+    func memoryIsBoundedWhereverNumbersBegin(_ second: Int) {
+        func long(_ first: Int) -> MediaPlaylist {
+            MediaPlaylist(
+                targetDuration: 2, mediaSequence: first,
+                segments: (0..<ReloadValidator.memory + 5).map { segment($0) })
+        }
+        var validator = ReloadValidator(location: "x")
+        _ = validator.receive(long(1_000_000), atSeconds: 0)
+        _ = validator.receive(long(second), atSeconds: 2)
+        #expect(validator.rememberedSegments == ReloadValidator.memory)
+    }
+
     @Test func faultsOfReloads() {
         let first = playlist(5..<10)
         func changed(_ change: (inout MediaPlaylist) -> Void) -> MediaPlaylist {

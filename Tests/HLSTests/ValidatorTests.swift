@@ -50,6 +50,22 @@ import Testing
         #expect(PlaylistValidator.check(Self.multivariant, at: "x").violations == [])
     }
 
+    /// The URIs of gaps are names for nothing: they may be alike, and of any kind.
+    @Test func gapsNameNothing() {
+        let gap = "#EXT-X-GAP\n#EXTINF:4.000,\ngap.mp4\n"
+        let text =
+            "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+            + gap + gap + "#EXTINF:4.000,\na.ts\n#EXT-X-ENDLIST\n"
+        let found = PlaylistValidator.check(text, at: "x").violations
+        #expect(found.filter { $0.rule.id != "version-too-high" } == [])
+    }
+
+    /// A file of WebVTT may begin with a byte order mark (WebVTT, 4.1).
+    @Test func subtitlesMayBeginWithAByteOrderMark() {
+        let bytes = Array("\u{FEFF}WEBVTT\n\n".utf8)
+        #expect(bytes.withUnsafeBytes { SegmentInspection.inspect($0) }.container == .webVTT)
+    }
+
     struct Plant: Sendable, CustomTestStringConvertible {
         var rule: ValidationRule
         var from: String

@@ -2,6 +2,7 @@ import CZlib
 import Foundation
 import HLS
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import HLSValidation
@@ -49,6 +50,103 @@ import Testing
             }
         }
         #expect(found == [])
+    }
+
+    /// What a redirect leads to may be for a short time only (RFC 9110, 15.4.3).
+    @Test func redirectsAreAskedForAgainWhereTheyExpire() async throws {
+        let stream = LiveStream(.none)
+        let asked = Asked()
+        let origin = try await TestOrigin { uri in
+            await asked.add(uri)
+            if uri == "/entry/index.m3u8" {
+                let ticket = await asked.uris.count
+                return .init(
+                    status: 302, headers: ["Location": "/live/index.m3u8?ticket=\(ticket)"])
+            }
+            // A ticket is good for five requests.
+            if let ticket = uri.split(separator: "ticket=").dropFirst().first.flatMap({
+                Int($0.prefix { $0 != "&" })
+            }), await asked.uris.count > ticket + 5 {
+                return .init(status: 403)
+            }
+            return Self.plain(await stream.answer(uri))
+        }
+        var options = InspectionOptions()
+        options.seconds = 3
+        let report = try await PresentationInspector.inspect(
+            "http://127.0.0.1:\(origin.port)/entry/index.m3u8", options: options)
+        try await origin.stop()
+        #expect(report.violations.filter { $0.rule.severity == .error } == [])
+        #expect(report.reloads >= 3)
+        #expect(await asked.uris.count { $0 == "/entry/index.m3u8" } > 1)
+    }
+
+    /// Without what makes it of low latency.
+    private static func plain(_ answer: TestOrigin.Answer) -> TestOrigin.Answer {
+        var answer = answer
+        let lines = String(buffer: answer.body).split(separator: "\n").filter { line in
+            !["PART", "PRELOAD", "SERVER"].contains { line.hasPrefix("#EXT-X-\($0)") }
+        }
+        answer.body = ByteBuffer(string: lines.joined(separator: "\n") + "\n")
+        return answer
+    }
+
+    /// EXT-X-DEFINE in a playlist of low latency: blocking reloads and delta updates have it, too.
+    @Test func variablesOfLowLatencyPlaylists() async throws {
+        let stream = LiveStream(.none)
+        let origin = try await TestOrigin { uri in
+            var answer = await stream.answer(uri)
+            let text = String(buffer: answer.body)
+            guard text.hasPrefix("#EXTM3U") else { return answer }
+            answer.body = ByteBuffer(
+                string: text.replacing(".aac", with: "{$tok}.aac")
+                    .replacing("#EXT-X-VERSION:9", with: "#EXT-X-VERSION:11")
+                    .replacing("#EXTM3U\n", with: "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"tok\"\n"))
+            return answer
+        }
+        var options = InspectionOptions()
+        options.seconds = 2
+        let report = try await PresentationInspector.inspect(
+            "http://127.0.0.1:\(origin.port)/live/index.m3u8?tok=.x", options: options)
+        try await origin.stop()
+        #expect(report.violations.filter { $0.rule.severity == .error } == [])
+        #expect(report.reloads >= 3)
+    }
+
+    /// User and password of the URL are for all that lies on its server, and stand in no report.
+    @Test func credentialsGoToTheWholeServer() async throws {
+        let origin = try await TestOrigin(
+            answersHeads: { head in
+                guard head.headers.first(name: "authorization") == "Basic dTpzZWNyZXQ=" else {
+                    return .init(status: 401)
+                }
+                switch head.uri {
+                case "/a/master.m3u8": return Self.answer(Self.master)
+                case "/a/index.m3u8": return Self.answer(Self.media)
+                default: return .init(body: ByteBuffer(bytes: [UInt8](repeating: 0, count: 188)))
+                }
+            })
+        let report = try await PresentationInspector.inspect(
+            "http://u:secret@127.0.0.1:\(origin.port)/a/master.m3u8")
+        try await origin.stop()
+        #expect(report.violations.filter { $0.rule.severity == .error } == [])
+        #expect(report.segments == 1)
+        #expect(!report.location.contains("secret"))
+        #expect(!report.violations.contains { $0.description.contains("secret") })
+    }
+
+    /// A segment may have left right after the load before: how long that is ago counts.
+    @Test func removalIsCountedFromTheLoadBefore() {
+        func playlist(_ first: Int) -> MediaPlaylist {
+            MediaPlaylist(
+                targetDuration: 2, mediaSequence: first,
+                segments: (first..<first + 3).map { .init(uri: "\($0).ts", duration: 2) })
+        }
+        var member = InspectedPlaylist("http://h/i.m3u8")
+        _ = member.receive(playlist(5), from: .files, atSeconds: 1)
+        _ = member.receive(playlist(5), from: .files, atSeconds: 3)
+        _ = member.receive(playlist(7), from: .files, atSeconds: 60)
+        #expect(member.removed.map(\.listedAtSeconds) == [3, 3])
     }
 
     @Test func compressedPlaylistsAreRead() async throws {
@@ -107,6 +205,29 @@ import Testing
         let report = try await PresentationInspector.inspect(folder.path)
         let found = report.violations.filter { $0.rule.severity != .warning }.map(\.rule.id)
         #expect(found.sorted() == expected)
+    }
+
+    /// A title may be one file of gigabytes, of which a segment is a small part; and a playlist that
+    /// was saved may name what is on its server: no fault of either.
+    @Test func limitsOfThisProgramAreNoErrors() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let text =
+            "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n"
+            + "#EXT-X-BYTERANGE:188@300000000\nbig.ts\n"
+            + "#EXTINF:2.0,\nhttp://media.invalid/1.ts\n"
+            + "#EXTINF:2.0,\nhttp://media.invalid/2.ts\n#EXT-X-ENDLIST\n"
+        try Data(text.utf8).write(to: folder.appending(path: "index.m3u8"))
+        let file = folder.appending(path: "big.ts")
+        try Data().write(to: file)
+        let handle = try FileHandle(forWritingTo: file)
+        try handle.truncate(atOffset: 300_000_188)
+        try handle.close()
+        let report = try await PresentationInspector.inspect(folder.path)
+        #expect(report.errors == 0)
+        #expect(report.segments == 1)
+        #expect(report.notChecked == 2)
     }
 
     private static func gzip(_ bytes: [UInt8]) throws -> [UInt8] {

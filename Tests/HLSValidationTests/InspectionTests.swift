@@ -99,6 +99,7 @@ import Testing
             ("/d.ts", "http://h:1/d.ts"), ("//i/d.ts", "http://i/d.ts"),
             ("https://i/d", "https://i/d"), ("../../../d", "http://h:1/d"),
             ("./d/./e", "http://h:1/a/b/d/e"), ("?y=2", "http://h:1/a/b/c.m3u8?y=2"),
+            ("#part", "http://h:1/a/b/c.m3u8?x=1#part"),
         ] {
             #expect(URIReference.resolve(reference, against: base) == result)
         }

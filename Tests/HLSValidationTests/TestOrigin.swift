@@ -15,6 +15,10 @@ struct TestOrigin {
     private let group: MultiThreadedEventLoopGroup
 
     init(_ answer: @escaping @Sendable (String) async -> Answer) async throws {
+        try await self.init(answersHeads: { await answer($0.uri) })
+    }
+
+    init(answersHeads answer: @escaping @Sendable (HTTPRequestHead) async -> Answer) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let channel = try await ServerBootstrap(group: group)
             .childChannelInitializer { channel in
@@ -33,16 +37,18 @@ struct TestOrigin {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
-        private let answer: @Sendable (String) async -> Answer
+        private let answer: @Sendable (HTTPRequestHead) async -> Answer
 
-        init(_ answer: @escaping @Sendable (String) async -> Answer) { self.answer = answer }
+        init(_ answer: @escaping @Sendable (HTTPRequestHead) async -> Answer) {
+            self.answer = answer
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             guard case .head(let request) = unwrapInboundIn(data) else { return }
             let channel = context.channel
             let answer = answer
             Task {
-                let answer = await answer(request.uri)
+                let answer = await answer(request)
                 guard channel.isActive else { return }
                 var head = HTTPResponseHead(
                     version: .http1_1, status: .init(statusCode: answer.status))

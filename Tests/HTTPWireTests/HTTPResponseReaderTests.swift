@@ -80,6 +80,11 @@ private struct Transcript: Equatable {
             name: "no reason, no space", text: "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
             bodies: [""]),
         .init(
+            name: "identity is no transfer coding",
+            text:
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 204 N\r\n\r\n",
+            bodies: ["ok", ""], statuses: [200, 204]),
+        .init(
             name: "not modified has no body whatever its length",
             text: "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", bodies: [""],
             statuses: [304]),

@@ -93,6 +93,15 @@ import Testing
         #expect(junit.contains("<failure message=\"the server ended\"/>"))
     }
 
+    /// What XML may not hold (XML 1.0, 2.2) stands in no report, whatever a server has said.
+    @Test func reportsAreXMLWhateverAServerSays() {
+        var results = Self.results()
+        results.summary.earlyEnd = "a\u{1B}[2J\u{FFFF}\u{FFFE}<b>"
+        for text in [JUnitReport(results).text, HTMLReport(results).text] {
+            #expect(text.contains("a\u{FFFD}[2J\u{FFFD}\u{FFFD}&lt;b&gt;"))
+        }
+    }
+
     /// A run that was cut off has judged nothing.
     @Test func interruptedSkipsThresholds() {
         var results = Self.results()

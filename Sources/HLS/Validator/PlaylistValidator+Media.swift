@@ -20,7 +20,7 @@ extension PlaylistValidator {
                     "EXT-X-PLAYLIST-TYPE is VOD, but EXT-X-ENDLIST is missing: players reload it"))
         }
         for (index, segment) in playlist.segments.enumerated()
-        where segment.map == nil && isFragmentedMP4(segment.uri) {
+        where segment.map == nil && !segment.isGap && isFragmentedMP4(segment.uri) {
             violations.append(
                 Violation(
                     .mapMissing, at: place(location, playlist, index),
@@ -41,7 +41,10 @@ extension PlaylistValidator {
                         "EXTINF is \(seconds(segment.duration)) s, rounded more than the target duration of \(playlist.targetDuration) s"
                     ))
             }
-            if let previous, previous.uri == segment.uri, previous.range == segment.byteRange {
+            // The URI of a gap names nothing that is loaded.
+            if let previous, !segment.isGap, previous.uri == segment.uri,
+                previous.range == segment.byteRange
+            {
                 violations.append(
                     Violation(
                         .segmentTwice, at: place(location, playlist, index),

@@ -14,7 +14,9 @@ public enum PlaylistValidator {
         let lines: [PlaylistLine]
         do {
             (playlist, faults) = try HLSPlaylist.read(text, variables: variables)
-            lines = try PlaylistLine.all(of: text, limits: PlaylistLimits())
+            // What is wrong with lines has been told.
+            var told = PlaylistFaults()
+            lines = try PlaylistLine.all(of: text, limits: PlaylistLimits(), faults: &told)
         } catch {
             return (nil, [Violation(.unreadable, at: location, error.description)])
         }

@@ -13,7 +13,11 @@ public struct ReloadValidator: Sendable {
     private let location: String
     private var previous: MediaPlaylist?
     private var known: [Int: Known] = [:]
-    private var oldestKnown = 0
+    /// Numbers in the order in which they were first listed, whatever they are; those before
+    /// `oldest` are forgotten.
+    private var order: [Int] = []
+    private var oldest = 0
+    var rememberedSegments: Int { known.count }
     private var lastChange = 0.0
 
     public init(location: String) { self.location = location }
@@ -129,9 +133,10 @@ public struct ReloadValidator: Sendable {
         var discontinuities = playlist.discontinuitySequence
         for (index, segment) in playlist.segments.enumerated() {
             let sequence = playlist.firstListedSequence &+ index
-            if segment.isDiscontinuity { discontinuities += 1 }
+            if segment.isDiscontinuity { discontinuities &+= 1 }
             guard let old = known[sequence] else {
                 known[sequence] = Known(segment: segment, discontinuities: discontinuities)
+                order.append(sequence)
                 continue
             }
             violations += Self.changes(
@@ -140,14 +145,17 @@ public struct ReloadValidator: Sendable {
                 violations.append(
                     Violation(
                         .discontinuitySequence, at: "\(location) segment \(Self.text(sequence))",
-                        "its discontinuity sequence number changed from \(old.discontinuities) to \(discontinuities): EXT-X-DISCONTINUITY-SEQUENCE counts the tags that were removed"
+                        "its discontinuity sequence number changed from \(Self.text(old.discontinuities)) to \(Self.text(discontinuities)): EXT-X-DISCONTINUITY-SEQUENCE counts the tags that were removed"
                     ))
             }
         }
-        while known.count > Self.memory {
-            oldestKnown = max(oldestKnown, known.keys.min() ?? 0)
-            known.removeValue(forKey: oldestKnown)
-            oldestKnown += 1
+        while order.count - oldest > Self.memory {
+            known[order[oldest]] = nil
+            oldest += 1
+        }
+        if oldest > Self.memory {
+            order.removeFirst(oldest)
+            oldest = 0
         }
         return violations
     }

@@ -30,7 +30,10 @@ public struct SegmentInspection: Sendable, Hashable {
         if bytes.count >= 188, bytes[0] == 0x47, bytes.count < 376 || bytes[188] == 0x47 {
             return TransportStreamInspector.inspect(bytes)
         }
-        if bytes.starts(with: "WEBVTT".utf8) { return SegmentInspection(container: .webVTT) }
+        // A byte order mark may stand before it (WebVTT, 4.1).
+        if bytes.starts(with: "WEBVTT".utf8) || bytes.starts(with: "\u{FEFF}WEBVTT".utf8) {
+            return SegmentInspection(container: .webVTT)
+        }
         if bytes.starts(with: "ID3".utf8) || isADTS(bytes) {
             return SegmentInspection(container: .packedAudio)
         }

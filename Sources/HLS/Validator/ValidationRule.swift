@@ -101,6 +101,7 @@ public struct ValidationRule: Sendable, Hashable {
     public static let containerUnknown = Self("container-unknown", "3", .warning)
     public static let encrypted = Self("encrypted", "4.3.2.4", .notChecked)
     public static let playlistsLeftOut = Self("playlists-left-out", "4.3.4", .notChecked)
+    public static let notLookedInto = Self("not-looked-into", "6.2.1", .notChecked)
     public static let tablesMissing = Self("pat-pmt-missing", "3.2")
     public static let notIndependent = Self("segment-not-independent", "4.3.5.1")
     public static let keyFrameMissing = Self("segment-without-key-frame", "6.2.1", .warning)

@@ -68,7 +68,7 @@ struct VariantTimeline {
         var elapsed = 0.0
         return playlist.segments.enumerated().map { index, segment in
             if segment.isDiscontinuity {
-                discontinuities += 1
+                discontinuities &+= 1
                 date = nil
             }
             date = segment.programDateTime.map { Double($0.millisecondsSince1970) / 1000 } ?? date

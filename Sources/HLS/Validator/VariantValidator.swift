@@ -83,7 +83,7 @@ public enum VariantValidator {
         let (own, other) = (pair.own.discontinuities, pair.other.discontinuities)
         return own == other
             ? nil
-            : "its discontinuity sequence number is \(own), at the same time in \(location) \(other)"
+            : "its discontinuity sequence number is \(MediaPlaylist.sequenceText(own)), at the same time in \(location) \(MediaPlaylist.sequenceText(other))"
     }
 
     /// Where the dates of the same media differ. Of segments with the same date it is said of the

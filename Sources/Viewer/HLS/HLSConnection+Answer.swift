@@ -33,6 +33,17 @@ extension HLSConnection {
         return progress
     }
 
+    /// The server has closed the connection.
+    /// - Returns: whether that ends the answer.
+    /// - Throws: where the answer's coding says that more was to come.
+    mutating func closedByPeer() throws(HTTPResponseReader.Fault) -> Bool {
+        guard reader.closed() else { return false }
+        if let decoder, !decoder.isComplete {
+            throw HTTPResponseReader.Fault(reason: "the compressed body ends early")
+        }
+        return true
+    }
+
     private mutating func begin(_ head: HTTPResponseHead) throws {
         self.head = head
         decoder = nil

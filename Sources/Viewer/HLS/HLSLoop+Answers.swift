@@ -104,10 +104,14 @@ extension HLSLoop {
     }
 
     func closedByPeer(_ index: Int, _ slot: Int, _ code: Int32, _ now: Int64) {
-        if viewers[index].connections[slot].reader.closed() {
-            arrived(index, slot, now)
-            viewers[index].connections[slot].head?.keepsAlive = false
-            return
+        do throws(HTTPResponseReader.Fault) {
+            if try viewers[index].connections[slot].closedByPeer() {
+                arrived(index, slot, now)
+                viewers[index].connections[slot].head?.keepsAlive = false
+                return
+            }
+        } catch {
+            return broken(index, slot, error.reason, now)
         }
         let connection = viewers[index].connections[slot]
         // The server ended an idle connection as the request was on its way: asked again at once.

@@ -59,7 +59,7 @@ struct HLSProbeAccount {
 
     /// A segment or part begins; those of one segment and of the next one are one run.
     mutating func begin(sequence new: Int) {
-        if let sequence, new != sequence, new != sequence + 1 {
+        if let sequence, new != sequence, new != sequence &+ 1 {
             isRunning = false
             lastBefore = nil
             firstAfter = nil

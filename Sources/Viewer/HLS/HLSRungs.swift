@@ -4,7 +4,13 @@ import HTTPWire
 
 /// One rendition as a session plays it.
 struct HLSRung {
-    var url: HTTPURL
+    /// Where the latest answer came from, after redirects: what is loaded next, and what its URIs
+    /// are relative to.
+    var url: HTTPURL {
+        didSet { source = source ?? oldValue }
+    }
+    /// Where it was asked for before redirects; nil where there were none.
+    private(set) var source: HTTPURL?
     /// Average bit rate, kbit/s.
     var bitrate: Double
     /// Whether a playlist told it; a lone media playlist does only by EXT-X-BITRATE.

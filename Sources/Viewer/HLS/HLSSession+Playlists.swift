@@ -92,7 +92,7 @@ extension HLSSession {
                 }
                 rungs = [
                     HLSRung(
-                        url: response.url, bitrate: max(1, bits / max(seconds, 1)),
+                        url: request.url, bitrate: max(1, bits / max(seconds, 1)),
                         isBitrateKnown: bits > 0, height: 0)
                 ]
                 rungs[0].loadStarted = startedAt[HLSRequest.Slot.playlist.rawValue]
@@ -128,7 +128,8 @@ extension HLSSession {
         guard verdict != .olderCopy, verdict != .doubtful else { return keepOut(rung, at: time) }
         rungs[rung].playlist = whole
         // Redirects are followed once: the next load goes to where the playlist is.
-        if !url.target.contains("_HLS_") { rungs[rung].url = url }
+        let place = url.removing(parametersNamed: "_HLS_")
+        if place != rungs[rung].url { rungs[rung].url = place }
         if let player {
             align(whole, rung: rung, old: old, duration: player.title.segmentDuration)
             follow(whole, rung: rung, at: time)

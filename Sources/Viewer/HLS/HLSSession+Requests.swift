@@ -93,6 +93,11 @@ extension HLSSession {
         inFlight[slot.rawValue] = nil
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
+        case 200..<300 where request.purpose.isMedia && response.bytes == 0:
+            // Nothing of it can be played.
+            counts.broken += 1
+            return refused(
+                request, "the server answers \(response.statusText) with an empty body", at: time)
         case 200..<300: movesInVain[slot.rawValue] = 0
         case 400..<500:
             counts.refused += 1
@@ -173,8 +178,14 @@ extension HLSSession {
         switch request.purpose {
         case .entry: break
         case .playlist(let rung, _):
-            // Another rendition may still be there; this one is asked again no sooner than allowed.
             rungs[rung].hasChanged = false
+            if returnsToSource(rung) {
+                let again = HLSRequest(
+                    purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
+                waiting[request.slot.rawValue] = (again, time)
+                return
+            }
+            // Another rendition may still be there; this one is asked again no sooner than allowed.
             let media = HLSRequest.Slot.media.rawValue
             // What is being fetched of it may still arrive.
             if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
@@ -188,6 +199,16 @@ extension HLSSession {
             // The playlist may have moved on while the request was under way.
             askElsewhere(at: time)
         }
+    }
+
+    /// Goes back to where a rung's playlist was asked for first: what a redirect led to may have been
+    /// for a time only (RFC 9110, 15.4.3). False where it is there already.
+    private mutating func returnsToSource(_ rung: Int) -> Bool {
+        guard let source = rungs[rung].source,
+            atPresentEdge(source) != atPresentEdge(rungs[rung].url)
+        else { return false }
+        rungs[rung].url = source
+        return true
     }
 
     /// What is wanted cannot be had here. Parts that are there stay.

@@ -289,4 +289,19 @@ import Testing
         }
         #expect(account.report.runs.allSatisfy { $0.first <= $0.last })
     }
+
+    /// Media sequence numbers have 64 bits and are kept as their pattern: 2^63 follows 2^63 - 1.
+    @Test func segmentsFollowOneAnotherAcrossTheSign() {
+        var account = HLSProbeAccount(rung: 0)
+        for (sequence, number) in [(Int.max, 7), (Int.min, 8), (Int.min + 1, 9)] {
+            account.begin(sequence: sequence)
+            account.receive(
+                FrameStamp(
+                    streamID: 1, frameNumber: UInt64(number),
+                    intendedNanoseconds: Int64(number) * 100),
+                arrival: 2_000, published: nil, joinedAt: 0,
+                window: SteadyWindow(startNanoseconds: 10, endNanoseconds: 1000))
+        }
+        #expect(account.report.runs == [.init(first: 7, last: 9, seen: 7)])
+    }
 }

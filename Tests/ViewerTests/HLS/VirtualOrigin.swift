@@ -20,6 +20,8 @@ struct VirtualOrigin {
         var isBroken = false
         var never = false
         var retryAfter: Int?
+        /// Where a redirect has led.
+        var location: String?
     }
 
     /// What the server says at a moment (ms).
@@ -86,7 +88,9 @@ struct VirtualOrigin {
                         slot,
                         HLSResponse(
                             status: transfer.answer.status, body: Array(transfer.answer.body.utf8),
-                            bytes: transfer.size, url: transfer.request.url,
+                            bytes: transfer.size,
+                            url: transfer.answer.location.flatMap { try? HTTPURL($0) }
+                                ?? transfer.request.url,
                             requested: transfer.requested, firstByte: transfer.firstByte,
                             retryAfter: transfer.answer.retryAfter), at: now)
                 }
