@@ -70,11 +70,36 @@ extension RTMPServerHandler {
             } catch {
                 handler.close("\(error)")
             }
-            if !handler.isHeld {
+            if !handler.isHeld, !handler.isResting {
                 try? context.channel.syncOptions?.setOption(.autoRead, value: true)
             }
             handler.channelReadComplete(context: context)
         }
+    }
+
+    // MARK: Slices of time
+
+    /// Lets others have the loop. What the peer sends meanwhile stays in its socket.
+    func rest() {
+        guard let context else { return }
+        isResting = true
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        hub.later(self)
+    }
+
+    /// Goes on where it began to rest.
+    func goOn() {
+        isResting = false
+        guard let context, isOpen else { return }
+        do {
+            try receive(ByteBuffer())
+        } catch {
+            close("\(error)")
+        }
+        if !isHeld, !isResting {
+            try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+        }
+        channelReadComplete(context: context)
     }
 
     /// Judges by address and key, then asks the call-back; goes on with `then` where both agree.

@@ -48,6 +48,15 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var tellsEnd = false
     /// A call-back is asked: what comes meanwhile waits.
     var isHeld = false
+    /// It has used its slice of time up: what has come waits until the loop has served others.
+    var isResting = false
+
+    /// For how long a connection is worked for while others wait. A read may bring ten thousand
+    /// messages, each of which costs as much as a frame.
+    private static let slice = TimeAmount.microseconds(500)
+    /// Media messages that go out together where many have come.
+    private static let messagesAtOnce = 16
+
     /// The first ping since the player was last heard.
     private var unansweredPing: NIODeadline?
 
@@ -136,23 +145,35 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             write(acknowledgement)
         }
         reader.append(bytes)
-        while !isHeld, let message = try reader.next() {
-            if message.type.isMedia {
-                if let why = objection(to: message) {
-                    leaveOut(because: why)
-                } else if case .publishing(let ingest, _) = role {
-                    try ingest.receive(message)
-                }
+        let end = NIODeadline.now() + Self.slice
+        var count = 0
+        while !isHeld, !isResting, let message = try reader.next() {
+            try take(message)
+            if case .closed = phase { return }
+            count += 1
+            guard count.isMultiple(of: Self.messagesAtOnce) || !message.type.isMedia else {
                 continue
             }
-            if !hasAskedToConnect, access.callBacks != nil, try askToConnect(message) { break }
-            for action in try session.receive(message) { perform(action) }
-            if case .closed = phase { return }
+            if case .publishing(let ingest, _) = role { ingest.deliver() }
+            if .now() > end { rest() }
         }
         let held = reader.unfinishedBytes
         let isFair = admissions.hold(held, before: heldBytes)
         heldBytes = held
         if !isFair { close("unfinished messages of all connections hold too much memory") }
+    }
+
+    private func take(_ message: Message) throws {
+        guard message.type.isMedia else {
+            if !hasAskedToConnect, access.callBacks != nil, try askToConnect(message) { return }
+            for action in try session.receive(message) { perform(action) }
+            return
+        }
+        if let why = objection(to: message) {
+            leaveOut(because: why)
+        } else if case .publishing(let ingest, _) = role {
+            try ingest.receive(message)
+        }
     }
 
     /// Why a media message is left out; nil where it is taken.

@@ -18,6 +18,9 @@ final class StreamHub: @unchecked Sendable {
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
     private var sweeper: RepeatedTask?
+    /// Connections that have more to do than their slice of time.
+    private var resting = CircularBuffer<RTMPServerHandler>()
+    private var isTurnScheduled = false
     /// Streams with units that wait for the next flush.
     private var flushScheduled = false
 
@@ -86,6 +89,25 @@ final class StreamHub: @unchecked Sendable {
     func shutDown() {
         sweeper?.cancel()
         for connection in Array(connections.values) { connection.shutDown() }
+    }
+
+    /// Lets a connection go on once the loop has looked at its sockets; one of them in each turn.
+    func later(_ connection: RTMPServerHandler) {
+        resting.append(connection)
+        scheduleTurn()
+    }
+
+    private func scheduleTurn() {
+        guard !isTurnScheduled, !resting.isEmpty else { return }
+        isTurnScheduled = true
+        // The loop looks at its sockets only where no task is due: the next turn must lie in the
+        // future, and what this one does must be over before it is set.
+        eventLoop.scheduleTask(in: .microseconds(50)) { [weak self] in
+            guard let self else { return }
+            resting.popFirst()?.goOn()
+            isTurnScheduled = false
+            scheduleTurn()
+        }
     }
 
     private func stream(_ name: String) -> LocalStream {

@@ -1,0 +1,51 @@
+import NIOCore
+import RTMP
+import Testing
+
+@testable import Server
+
+/// What one connection sends at once is worked on in slices, and nothing of it is lost.
+@Suite(.timeLimit(.minutes(1))) struct SliceTests {
+    @Test func aLongBatchOfFramesArrivesWhole() async throws {
+        try await withServer {
+            $0.gopCache = 8
+            $0.queueByteLimit = 16 << 20
+        } _: { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            let frames = TestFrames(gop: 100, size: 40)
+            let player = try await RTMPPeer(server)
+            try await publisher.send(frames.headers + [frames.video(0)])
+            try await player.play("a")
+            _ = try await player.media(upToVideo: 0)
+            let count = 20_000
+            async let sent: Void = publisher.send((1..<count).map { frames.video($0) })
+            let media = try await player.media(upToVideo: count - 1)
+            try await sent
+            #expect(media.compactMap(\.videoNumber) == Array(1..<count))
+        }
+    }
+
+    /// Commands are answered in order, and the last of them ends the connection's work as alone.
+    @Test func aLongBatchOfCommandsIsAnsweredWhole() async throws {
+        try await withServer { server in
+            let peer = try await RTMPPeer(server)
+            try await peer.open()
+            var bytes = ByteBuffer()
+            let count = 2000
+            for number in 0..<count {
+                let command = Command(
+                    "createStream", transactionID: Double(100 + number), [.null])
+                try peer.writer.write(command.message(), into: &bytes)
+            }
+            try await peer.socket.send(bytes)
+            var answered = 0
+            while answered < count, let message = try await peer.next() {
+                guard message.type == .commandAMF0 else { continue }
+                let command = try Command(message)
+                #expect(command.transactionID == Double(100 + answered))
+                answered += 1
+            }
+        }
+    }
+}
