@@ -1,6 +1,7 @@
 import Media
 import NIOCore
 import RTMP
+import Synchronization
 
 /// A publisher's side of a stream: takes its messages, feeds the hub of every event loop.
 final class Ingest {
@@ -38,13 +39,20 @@ final class Ingest {
         }
     }
 
+    /// Units that other loops have not worked on yet.
+    private final class Backlog: Sendable {
+        let units = Atomic<Int>(0)
+    }
+
+    private let backlog = Backlog()
+    private static let backlogLimit = 2048
+
+    /// Whether other loops have enough to do with what has been delivered.
+    var isBehind: Bool { backlog.units.load(ordering: .relaxed) > Self.backlogLimit }
+
     private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {
         for hub in hubs {
-            if hub.eventLoop.inEventLoop {
-                action(hub)
-            } else {
-                hub.eventLoop.execute { action(hub) }
-            }
+            if hub.eventLoop.inEventLoop { action(hub) } else { hub.handOver(action) }
         }
     }
 
@@ -89,7 +97,12 @@ final class Ingest {
         // Another publisher has taken over: what is still under way from this one is late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
-        onEachLoop { $0.deliver(batch, to: name, from: id) }
+        let (backlog, count, home) = (backlog, batch.count, eventLoop)
+        backlog.units.add(count * (hubs.count - 1), ordering: .relaxed)
+        onEachLoop { hub in
+            hub.deliver(batch, to: name, from: id)
+            if hub.eventLoop !== home { backlog.units.subtract(count, ordering: .relaxed) }
+        }
     }
 
     /// The publisher said goodbye (`clean`) or its connection broke.
@@ -97,7 +110,7 @@ final class Ingest {
         let (name, id, directory, hubs) = (name, id, directory, hubs)
         @Sendable func finish(onlyIfAway: Bool) {
             guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }
-            for hub in hubs { hub.eventLoop.execute { hub.publisherEnded(name, id: id) } }
+            for hub in hubs { hub.handOver { $0.publisherEnded(name, id: id) } }
         }
         if clean || grace <= .zero {
             finish(onlyIfAway: false)

@@ -81,21 +81,30 @@ extension RTMPServerHandler {
 
     /// Lets others have the loop. What the peer sends meanwhile stays in its socket.
     func rest() {
-        guard let context else { return }
         isResting = true
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
         hub.later(self)
     }
 
     /// Goes on where it began to rest.
     func goOn() {
+        if case .publishing(let ingest, _) = role, ingest.isBehind { return hub.later(self) }
         isResting = false
-        guard let context, isOpen else { return }
+        guard isOpen else {
+            if isGone { finish() }
+            return
+        }
         do {
             try receive(ByteBuffer())
         } catch {
             close("\(error)")
         }
+        if isGone {
+            if case .publishing(let ingest, _) = role { ingest.deliver() }
+            if !isResting { finish() }
+            return
+        }
+        guard let context else { return }
         if !isHeld, !isResting {
             try? context.channel.syncOptions?.setOption(.autoRead, value: true)
         }
@@ -149,15 +158,12 @@ extension RTMPServerHandler {
 
     /// Tells the call-back that what it let begin has ended.
     func tellEnd() {
-        guard tellsEnd, let callBacks = access.callBacks, let context, let name = streamName else {
-            return
-        }
+        guard tellsEnd, let callBacks = access.callBacks, let name = streamName else { return }
         tellsEnd = false
         let slash = name.lastIndex(of: "/") ?? name.startIndex
         var call = CallBack(
             event: .end, protocol: "rtmp", application: String(name[..<slash]),
-            stream: String(name[slash...].dropFirst()),
-            connection: PeerAddress.text(context.channel))
+            stream: String(name[slash...].dropFirst()), connection: peer)
         if case .publishing = role { call.ended = "publish" } else { call.ended = "play" }
         callBacks.tell(call)
     }

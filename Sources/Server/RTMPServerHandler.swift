@@ -38,6 +38,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var session: ServerSessionStateMachine
     var role = Role.none
     var context: ChannelHandlerContext?
+    /// Address and port.
+    private(set) var peer = ""
     var outlet: Outlet?
     /// Since when it neither publishes nor plays.
     private var idleSince = NIODeadline.now()
@@ -50,6 +52,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var isHeld = false
     /// It has used its slice of time up: what has come waits until the loop has served others.
     var isResting = false
+    /// The connection is closed.
+    private(set) var isGone = false
 
     /// For how long a connection is worked for while others wait. A read may bring ten thousand
     /// messages, each of which costs as much as a frame.
@@ -79,6 +83,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        peer = PeerAddress.text(context.channel)
         outlet = Outlet(context)
         hub.add(self)
     }
@@ -92,6 +97,14 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelInactive(context: ChannelHandlerContext) {
         outlet?.invalidate()
+        isGone = true
+        // What had come before the peer went is still worked on.
+        if !isResting { finish() }
+        context.fireChannelInactive()
+    }
+
+    /// The peer is gone, and nothing is left of what it sent.
+    func finish() {
         leave(clean: false)
         phase = .closed
         // What had come of an unfinished message is nobody's.
@@ -99,7 +112,6 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         _ = admissions.hold(0, before: heldBytes)
         heldBytes = 0
         hub.remove(self)
-        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -136,7 +148,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if case .publishing(let ingest, _) = role { ingest.deliver() }
+        if case .publishing(let ingest, _) = role {
+            ingest.deliver()
+            if ingest.isBehind, !isResting { rest() }
+        }
         context.flush()
     }
 

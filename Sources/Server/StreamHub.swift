@@ -21,6 +21,12 @@ final class StreamHub: @unchecked Sendable {
     /// Connections that have more to do than their slice of time.
     private var resting = CircularBuffer<RTMPServerHandler>()
     private var isTurnScheduled = false
+    /// What publishers on other loops handed over and is not done; its time since when it is counted.
+    private var handedOver = CircularBuffer<@Sendable (StreamHub) -> Void>()
+    private var handedOverTime = TimeAmount.zero
+    private var handedOverSince = NIODeadline.now()
+    /// What may be spent on it at once, and in how much time.
+    private static let (slice, window) = (TimeAmount.milliseconds(1), TimeAmount.milliseconds(5))
     /// Streams with units that wait for the next flush.
     private var flushScheduled = false
 
@@ -97,14 +103,40 @@ final class StreamHub: @unchecked Sendable {
         scheduleTurn()
     }
 
+    /// Takes what a publisher on another loop has for this one, in order: at once, or in slices
+    /// where there is more than can be done beside the sockets.
+    func handOver(_ action: @escaping @Sendable (StreamHub) -> Void) {
+        eventLoop.execute { [self] in
+            let now = NIODeadline.now()
+            if now - handedOverSince > Self.window {
+                (handedOverSince, handedOverTime) = (now, .zero)
+            }
+            guard handedOver.isEmpty, handedOverTime < Self.slice else {
+                handedOver.append(action)
+                return scheduleTurn()
+            }
+            action(self)
+            handedOverTime = handedOverTime + (.now() - now)
+        }
+    }
+
+    private func workOnHandedOver() {
+        let end = NIODeadline.now() + Self.slice
+        while let action = handedOver.popFirst() {
+            action(self)
+            if .now() > end { return }
+        }
+    }
+
     private func scheduleTurn() {
-        guard !isTurnScheduled, !resting.isEmpty else { return }
+        guard !isTurnScheduled, !resting.isEmpty || !handedOver.isEmpty else { return }
         isTurnScheduled = true
         // The loop looks at its sockets only where no task is due: the next turn must lie in the
         // future, and what this one does must be over before it is set.
         eventLoop.scheduleTask(in: .microseconds(50)) { [weak self] in
             guard let self else { return }
             resting.popFirst()?.goOn()
+            workOnHandedOver()
             isTurnScheduled = false
             scheduleTurn()
         }

@@ -5,6 +5,38 @@ import Testing
 
 /// What clients and origins that hold an edge's connections leave to others.
 @Suite(.timeLimit(.minutes(1))) struct EdgeFairnessTests {
+    /// Reloads that the origin holds back leave connections to others, and none of them is lost.
+    @Test func heldReloadsLeaveRoom() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port, { $0.originConnections = 4 }) { edge in
+            var clients: [HLSPeer] = []
+            for number in 0..<5 {
+                let client = try HLSPeer(port: edge.port)
+                try await client.ask("/index.m3u8?x=\(number)&_HLS_msn=7")
+                clients.append(client)
+            }
+            var held: [ScriptedOrigin.Peer] = []
+            for _ in 0..<3 {
+                let (peer, request) = try await origin.next()
+                #expect(request.contains("_HLS_msn=7"))
+                held.append(peer)
+            }
+            try await eventually("the others wait") { try await edge.status().queuedFetches == 2 }
+            let honest = try HLSPeer(port: edge.port)
+            try await honest.ask("/honest.ts")
+            let (next, request) = try await origin.next()
+            #expect(request.hasPrefix("GET /honest.ts "))
+            try await next.answer("here")
+            #expect(try await honest.answer()?.text == "here")
+            for peer in held { try await peer.answer("#EXTM3U") }
+            for peer in held.prefix(2) {
+                #expect(try await peer.request()?.contains("_HLS_msn=7") == true)
+                try await peer.answer("#EXTM3U")
+            }
+            for client in clients { #expect(try await client.answer()?.text == "#EXTM3U") }
+        }
+    }
+
     /// Clients that stay and wait for answers that hardly come do not keep others out.
     @Test func slowFetchesMakeRoom() async throws {
         let origin = try ScriptedOrigin()

@@ -26,6 +26,25 @@ import Testing
         }
     }
 
+    /// A publisher that sends all it has and goes is not cut short.
+    @Test func whatCameBeforeTheEndIsWorkedOn() async throws {
+        try await withServer {
+            $0.gopCache = 8
+            $0.publisherGraceMilliseconds = 60_000
+        } _: { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            let frames = TestFrames(gop: 100, size: 40)
+            try await publisher.send(frames.headers + (0..<20_000).map { frames.video($0) })
+            publisher.socket.close()
+            try await eventually("all frames are there") {
+                try await server.stream()?.videoFrames == 20_000
+            }
+            try await eventually("the connection is gone") { server.admissions.connections == 0 }
+            #expect(server.admissions.unfinishedBytes == 0)
+        }
+    }
+
     /// Commands are answered in order, and the last of them ends the connection's work as alone.
     @Test func aLongBatchOfCommandsIsAnsweredWhole() async throws {
         try await withServer { server in

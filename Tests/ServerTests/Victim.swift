@@ -51,6 +51,12 @@ final class Victim: Sendable {
         residentBytesAtStart = try Self.residentBytes(of: process.processIdentifier)
     }
 
+    /// A test that fails leaves nothing behind.
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        try? FileManager.default.removeItem(atPath: errors)
+    }
+
     private static func text(_ path: String) -> String {
         (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     }
@@ -78,6 +84,5 @@ final class Victim: Sendable {
         let process = process
         try await eventually("the program ends") { !process.isRunning }
         #expect(process.terminationStatus == 0, "\(log)")
-        try? FileManager.default.removeItem(atPath: errors)
     }
 }

@@ -166,6 +166,9 @@ final class OriginConnection: ChannelInboundHandler {
     /// Whether it waits for an answer; it may then be asked how long.
     var isBusy: Bool { fetch != nil }
 
+    /// Whether the origin may hold its answer back until there is news.
+    var carriesHeld: Bool { fetch?.object.target.isBlocking ?? false }
+
     func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
 
     /// Seconds for which its fetch has brought next to nothing since the origin was asked; nil where

@@ -53,9 +53,21 @@ final class OriginPool {
     var connections: Int { all.count + connecting }
     var queued: Int { queue.count }
 
+    /// Connections for requests that the origin holds back until there is news: a part of all, so
+    /// that whoever asks for something else finds one.
+    private var heldLimit: Int { max(1, configuration.originConnections * 3 / 4) }
+    private var connectingHeld = 0
+
+    private func mayBegin(_ fetch: EdgeFetch) -> Bool {
+        guard fetch.object.target.isBlocking else { return true }
+        return all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
+    }
+
     func start(_ fetch: EdgeFetch) {
-        if let connection = idle.popLast() { return connection.carry(fetch) }
-        guard connections >= configuration.originConnections else { return connect(for: fetch) }
+        if mayBegin(fetch) {
+            if let connection = idle.popLast() { return connection.carry(fetch) }
+            if connections < configuration.originConnections { return connect(for: fetch) }
+        }
         guard queue.count < configuration.queuedFetches else {
             return store.failed(
                 fetch.object,
@@ -74,6 +86,8 @@ final class OriginPool {
     private func connect(for fetch: EdgeFetch) {
         guard !isStopped else { return refuse(fetch, "the edge stops") }
         connecting += 1
+        let isHeld = fetch.object.target.isBlocking
+        connectingHeld += isHeld ? 1 : 0
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         let bound = NIOLoopBound(fetch, eventLoop: eventLoop)
         let (tls, host) = (tls, origin.host)
@@ -95,6 +109,7 @@ final class OriginPool {
             .whenComplete { result in
                 let (pool, fetch) = (pool.value, bound.value)
                 pool.connecting -= 1
+                pool.connectingHeld -= isHeld ? 1 : 0
                 switch result {
                 case .success(let channel): pool.connected(channel, fetch)
                 case .failure(let error):
@@ -133,13 +148,15 @@ final class OriginPool {
         idle.append(connection)
     }
 
-    /// The first fetch in the queue that somebody still waits for.
+    /// The first fetch in the queue that somebody still waits for and that may begin.
     private func nextQueued() -> EdgeFetch? {
-        while let next = queue.popFirst() {
-            guard next.object.abandonedAt != nil else { return next }
-            store.failed(next.object, Self.abandoned)
+        while let place = queue.firstIndex(where: { $0.object.abandonedAt != nil }) {
+            store.failed(queue.remove(at: place).object, Self.abandoned)
         }
-        return nil
+        let hasRoom = all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
+        return queue.firstIndex { hasRoom || !$0.object.target.isBlocking }.map {
+            queue.remove(at: $0)
+        }
     }
 
     private static let abandoned = EdgeFailure(
