@@ -22,7 +22,7 @@ struct AttackTests {
         let bystander = Bystander()
         let port = try victim.port("rtmp")
         async let measured = bystander.run(port: port)
-        try await Task.sleep(for: .seconds(2))
+        try await Task.sleep(for: .seconds(1))
         bystander.attackBegins()
         let target = Attack.Target(rtmp: port, http: try victim.port("http"))
         do {

@@ -49,6 +49,9 @@ final class Bystander: Sendable {
                 try #require(now < deadline, "frame \(received) of \(sent.count) never came")
             }
             let messages = try #require(try player.available(), "the player was cut")
+            for case .pingRequest(let time)? in try messages.map(ControlMessage.init) {
+                try await player.send(ControlMessage.pingResponse(time).message)
+            }
             for number in messages.compactMap(\.videoNumber) {
                 try #require(number == received, "frame \(received) is missing")
                 let delay = (ContinuousClock.now - sent[number]) / .milliseconds(1)
