@@ -39,20 +39,26 @@ final class Ingest {
         }
     }
 
-    /// Units that other loops have not worked on yet.
+    /// What other loops have not worked on yet, in bytes over all loops.
     private final class Backlog: Sendable {
-        let units = Atomic<Int>(0)
+        let cost = Atomic<Int>(0)
     }
 
     private let backlog = Backlog()
-    private static let backlogLimit = 2048
+    private static let backlogLimit = 4 << 20
+    /// A unit counts as at least so many bytes: ever so many small ones are work, too.
+    private static let leastUnitCost = 2048
 
     /// Whether other loops have enough to do with what has been delivered.
-    var isBehind: Bool { backlog.units.load(ordering: .relaxed) > Self.backlogLimit }
+    var isBehind: Bool { backlog.cost.load(ordering: .relaxed) > Self.backlogLimit }
 
     private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {
         for hub in hubs {
-            if hub.eventLoop.inEventLoop { action(hub) } else { hub.handOver(action) }
+            if hub.eventLoop.inEventLoop {
+                action(hub)
+            } else {
+                hub.turns.handOver { action(hub) }
+            }
         }
     }
 
@@ -97,11 +103,12 @@ final class Ingest {
         // Another publisher has taken over: what is still under way from this one is late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
-        let (backlog, count, home) = (backlog, batch.count, eventLoop)
-        backlog.units.add(count * (hubs.count - 1), ordering: .relaxed)
+        let (backlog, home) = (backlog, eventLoop)
+        let cost = batch.reduce(0) { $0 + max($1.cost, Self.leastUnitCost) }
+        backlog.cost.add(cost * (hubs.count - 1), ordering: .relaxed)
         onEachLoop { hub in
             hub.deliver(batch, to: name, from: id)
-            if hub.eventLoop !== home { backlog.units.subtract(count, ordering: .relaxed) }
+            if hub.eventLoop !== home { backlog.cost.subtract(cost, ordering: .relaxed) }
         }
     }
 
@@ -110,7 +117,7 @@ final class Ingest {
         let (name, id, directory, hubs) = (name, id, directory, hubs)
         @Sendable func finish(onlyIfAway: Bool) {
             guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }
-            for hub in hubs { hub.handOver { $0.publisherEnded(name, id: id) } }
+            for hub in hubs { hub.turns.handOver { hub.publisherEnded(name, id: id) } }
         }
         if clean || grace <= .zero {
             finish(onlyIfAway: false)

@@ -1,3 +1,4 @@
+import HTTPWire
 import Logging
 import NIOCore
 import RTMP
@@ -24,7 +25,7 @@ extension RTMPServerHandler {
     func askToConnect(_ message: Message) throws -> Bool {
         guard message.type == .commandAMF0 || message.type == .commandAMF3,
             let callBacks = access.callBacks,
-            let context
+            context != nil
         else { return false }
         let command = try Command(message)
         guard command.name == "connect" else { return false }
@@ -34,7 +35,7 @@ extension RTMPServerHandler {
         let (application, query) = RTMPURL.splitQuery(name)
         let call = CallBack(
             event: .connect, protocol: "rtmp", application: application, query: query,
-            connection: PeerAddress.text(context.channel))
+            connection: peer)
         wait(for: callBacks.ask(call)) { handler, refusal in
             if let refusal {
                 handler.reply {
@@ -70,45 +71,9 @@ extension RTMPServerHandler {
             } catch {
                 handler.close("\(error)")
             }
-            if !handler.isHeld, !handler.isResting {
-                try? context.channel.syncOptions?.setOption(.autoRead, value: true)
-            }
+            handler.readAgain()
             handler.channelReadComplete(context: context)
         }
-    }
-
-    // MARK: Slices of time
-
-    /// Lets others have the loop. What the peer sends meanwhile stays in its socket.
-    func rest() {
-        isResting = true
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
-        hub.later(self)
-    }
-
-    /// Goes on where it began to rest.
-    func goOn() {
-        if case .publishing(let ingest, _) = role, ingest.isBehind { return hub.later(self) }
-        isResting = false
-        guard isOpen else {
-            if isGone { finish() }
-            return
-        }
-        do {
-            try receive(ByteBuffer())
-        } catch {
-            close("\(error)")
-        }
-        if isGone {
-            if case .publishing(let ingest, _) = role { ingest.deliver() }
-            if !isResting { finish() }
-            return
-        }
-        guard let context else { return }
-        if !isHeld, !isResting {
-            try? context.channel.syncOptions?.setOption(.autoRead, value: true)
-        }
-        channelReadComplete(context: context)
     }
 
     /// Judges by address and key, then asks the call-back; goes on with `then` where both agree.
@@ -139,7 +104,7 @@ extension RTMPServerHandler {
         let call = CallBack(
             event: action == .publish ? .publish : .play, protocol: "rtmp",
             application: application, stream: stream, query: request.query,
-            connection: PeerAddress.text(channel))
+            connection: peer)
         wait(for: callBacks.ask(call)) { handler, refusal in
             guard let refusal else {
                 handler.tellsEnd = true

@@ -1,3 +1,4 @@
+import HTTPWire
 import Logging
 import NIOCore
 import NIOSSL
@@ -54,12 +55,6 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var isResting = false
     /// The connection is closed.
     private(set) var isGone = false
-
-    /// For how long a connection is worked for while others wait. A read may bring ten thousand
-    /// messages, each of which costs as much as a frame.
-    private static let slice = TimeAmount.microseconds(500)
-    /// Media messages that go out together where many have come.
-    private static let messagesAtOnce = 16
 
     /// The first ping since the player was last heard.
     private var unansweredPing: NIODeadline?
@@ -148,10 +143,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if case .publishing(let ingest, _) = role {
-            ingest.deliver()
-            if ingest.isBehind, !isResting { rest() }
-        }
+        deliver()
         context.flush()
     }
 
@@ -160,25 +152,15 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             write(acknowledgement)
         }
         reader.append(bytes)
-        let end = NIODeadline.now() + Self.slice
-        var count = 0
-        while !isHeld, !isResting, let message = try reader.next() {
-            try take(message)
-            if case .closed = phase { return }
-            count += 1
-            guard count.isMultiple(of: Self.messagesAtOnce) || !message.type.isMedia else {
-                continue
-            }
-            if case .publishing(let ingest, _) = role { ingest.deliver() }
-            if .now() > end { rest() }
-        }
+        try work()
+        guard isOpen else { return }
         let held = reader.unfinishedBytes
         let isFair = admissions.hold(held, before: heldBytes)
         heldBytes = held
         if !isFair { close("unfinished messages of all connections hold too much memory") }
     }
 
-    private func take(_ message: Message) throws {
+    func take(_ message: Message) throws {
         guard message.type.isMedia else {
             if !hasAskedToConnect, access.callBacks != nil, try askToConnect(message) { return }
             for action in try session.receive(message) { perform(action) }
@@ -210,9 +192,9 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     private func leaveOut(because why: String) {
         admissions.countLeftOut()
         if case .publishing(let ingest, _) = role { directory.recordLeftOut(ingest.name) }
-        guard !hasToldLeftOut, let context else { return }
+        guard !hasToldLeftOut, context != nil else { return }
         hasToldLeftOut = true
-        logger.notice("\(PeerAddress.text(context.channel)): \(why): they are left out")
+        logger.notice("\(peer): \(why): they are left out")
     }
 
     func perform(_ action: ServerSessionStateMachine.Action) {
@@ -264,28 +246,28 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         // Media of a player has a limit of its own, but each play request brings a join burst.
         let mediaLimit = 2 * (configuration.queueByteLimit + configuration.gopCacheByteLimit)
         if !outlet.writeReply(bytes) || outlet.queuedBytes > mediaLimit {
-            guard let context, case .session = phase else { return }
+            guard context != nil, case .session = phase else { return }
             phase = .closed
-            logger.notice("cutting \(PeerAddress.text(context.channel)): it does not read")
+            logger.notice("cutting \(peer): it does not read")
             leave(clean: false)
             outlet.cut()
         }
     }
 
     func close(_ reason: String, level: Logger.Level = .notice) {
-        guard let context else { return }
+        guard context != nil else { return }
         if case .closed = phase { return }
         phase = .closed
         logger.log(
             level: level,
-            "closing \(PeerAddress.text(context.channel)): \(reason.printable)")
+            "closing \(peer): \(reason.printable)")
         leave(clean: false)
         outlet?.close()
     }
 
     func kick(_ target: KickTarget) -> Bool {
-        guard let context, isOpen else { return false }
-        guard target.matches(stream: streamName, connection: PeerAddress.text(context.channel))
+        guard context != nil, isOpen else { return false }
+        guard target.matches(stream: streamName, connection: peer)
         else { return false }
         // For good: nobody is waited for.
         leave(clean: true)

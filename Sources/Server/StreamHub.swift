@@ -14,19 +14,11 @@ protocol SweptConnection: AnyObject {
 /// buffers all loops share. No locks: everything happens on the loop.
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
+    let turns: LoopTurns
     let configuration: ServerConfiguration
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
     private var sweeper: RepeatedTask?
-    /// Connections that have more to do than their slice of time.
-    private var resting = CircularBuffer<RTMPServerHandler>()
-    private var isTurnScheduled = false
-    /// What publishers on other loops handed over and is not done; its time since when it is counted.
-    private var handedOver = CircularBuffer<@Sendable (StreamHub) -> Void>()
-    private var handedOverTime = TimeAmount.zero
-    private var handedOverSince = NIODeadline.now()
-    /// What may be spent on it at once, and in how much time.
-    private static let (slice, window) = (TimeAmount.milliseconds(1), TimeAmount.milliseconds(5))
     /// Streams with units that wait for the next flush.
     private var flushScheduled = false
 
@@ -63,6 +55,7 @@ final class StreamHub: @unchecked Sendable {
         packages: @escaping @Sendable (String) -> Bool = { _ in false }
     ) {
         self.eventLoop = eventLoop
+        turns = LoopTurns(eventLoop)
         self.configuration = configuration
         self.origin = origin
         self.packages = packages
@@ -95,51 +88,6 @@ final class StreamHub: @unchecked Sendable {
     func shutDown() {
         sweeper?.cancel()
         for connection in Array(connections.values) { connection.shutDown() }
-    }
-
-    /// Lets a connection go on once the loop has looked at its sockets; one of them in each turn.
-    func later(_ connection: RTMPServerHandler) {
-        resting.append(connection)
-        scheduleTurn()
-    }
-
-    /// Takes what a publisher on another loop has for this one, in order: at once, or in slices
-    /// where there is more than can be done beside the sockets.
-    func handOver(_ action: @escaping @Sendable (StreamHub) -> Void) {
-        eventLoop.execute { [self] in
-            let now = NIODeadline.now()
-            if now - handedOverSince > Self.window {
-                (handedOverSince, handedOverTime) = (now, .zero)
-            }
-            guard handedOver.isEmpty, handedOverTime < Self.slice else {
-                handedOver.append(action)
-                return scheduleTurn()
-            }
-            action(self)
-            handedOverTime = handedOverTime + (.now() - now)
-        }
-    }
-
-    private func workOnHandedOver() {
-        let end = NIODeadline.now() + Self.slice
-        while let action = handedOver.popFirst() {
-            action(self)
-            if .now() > end { return }
-        }
-    }
-
-    private func scheduleTurn() {
-        guard !isTurnScheduled, !resting.isEmpty || !handedOver.isEmpty else { return }
-        isTurnScheduled = true
-        // The loop looks at its sockets only where no task is due: the next turn must lie in the
-        // future, and what this one does must be over before it is set.
-        eventLoop.scheduleTask(in: .microseconds(50)) { [weak self] in
-            guard let self else { return }
-            resting.popFirst()?.goOn()
-            workOnHandedOver()
-            isTurnScheduled = false
-            scheduleTurn()
-        }
     }
 
     private func stream(_ name: String) -> LocalStream {
