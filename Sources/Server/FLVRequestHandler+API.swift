@@ -14,7 +14,7 @@ extension FLVRequestHandler {
                 "404 Not Found",
                 body: "The API has /api/v1/status and /api/v1/kick; Prometheus reads /metrics.\n")
         }
-        let verdict = access.judgeAPI(
+        let verdict = access.api.judge(
             request, address: context?.channel.remoteAddress?.ipAddress, changes: isKick)
         guard verdict == .accepted else {
             return refuse(verdict, headers: ["WWW-Authenticate: Bearer"])

@@ -1,6 +1,17 @@
 import ArgumentParser
 import Server
 
+/// Who may ask for the status: options of `serve` and `edge`.
+struct APITokenOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Answer API and metrics on other machines with Authorization: Bearer TOKEN; else they are answered on this one alone. On a command line others can read it: prefer the file.",
+            valueName: "token"))
+    var apiToken: String?
+    @Option(help: ArgumentHelp("File with that token.", valueName: "file"))
+    var apiTokenFile: String?
+}
+
 /// Who may do what: the options of `serve`.
 struct AccessOptions: ParsableArguments {
     @Option(
@@ -46,13 +57,7 @@ struct AccessOptions: ParsableArguments {
     var hook: String?
     @Option(help: "Milliseconds that the answer may take, 10 to 60000.")
     var hookTimeout = 5000
-    @Option(
-        help: ArgumentHelp(
-            "Answer API and metrics on other machines with Authorization: Bearer TOKEN; else they are answered on this one alone. On a command line others can read it: prefer the file.",
-            valueName: "token"))
-    var apiToken: String?
-    @Option(help: ArgumentHelp("File with that token.", valueName: "file"))
-    var apiTokenFile: String?
+    @OptionGroup var token: APITokenOptions
 
     var configuration: AccessConfiguration {
         var access = AccessConfiguration()
@@ -65,8 +70,8 @@ struct AccessOptions: ParsableArguments {
         access.api = AddressRules(allow: allowAPI, deny: denyAPI)
         access.hook = hook
         access.hookTimeoutMilliseconds = hookTimeout
-        access.apiToken = apiToken
-        access.apiTokenFile = apiTokenFile
+        access.apiToken = token.apiToken
+        access.apiTokenFile = token.apiTokenFile
         return access
     }
 

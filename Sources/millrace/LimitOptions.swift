@@ -1,8 +1,8 @@
 import ArgumentParser
 import Server
 
-/// `millrace serve`'s options for what strangers may take. 0 means no limit.
-struct LimitOptions: ParsableArguments {
+/// How many connections strangers may have: options of `serve` and `edge`. 0 means no limit.
+struct ConnectionLimitOptions: ParsableArguments {
     @Option(
         help:
             "Connections of all kinds at once. Each takes 10 to 100 KB, so the default suits a machine with 1 GB; 0 = no limit."
@@ -13,6 +13,25 @@ struct LimitOptions: ParsableArguments {
             "Connections from one address; this machine's own are not counted. Viewers behind one router share an address."
     )
     var maxConnectionsPerAddress = ServerLimits().connectionsPerAddress
+
+    func validate() throws {
+        for (value, name) in [
+            (maxConnections, "--max-connections"),
+            (maxConnectionsPerAddress, "--max-connections-per-address"),
+        ] { try check(value, in: 0...10_000_000, name) }
+    }
+
+    var limits: ServerLimits {
+        var limits = ServerLimits()
+        limits.connections = maxConnections
+        limits.connectionsPerAddress = maxConnectionsPerAddress
+        return limits
+    }
+}
+
+/// `millrace serve`'s options for what strangers may take. 0 means no limit.
+struct LimitOptions: ParsableArguments {
+    @OptionGroup var connections: ConnectionLimitOptions
     @Option(help: "Streams published at once.")
     var maxPublishers = ServerLimits().publishers
     @Option(help: "RTMP and HTTP-FLV players at once. HLS viewers count as connections alone.")
@@ -39,8 +58,6 @@ struct LimitOptions: ParsableArguments {
 
     func validate() throws {
         for (value, name) in [
-            (maxConnections, "--max-connections"),
-            (maxConnectionsPerAddress, "--max-connections-per-address"),
             (maxPublishers, "--max-publishers"), (maxPlayers, "--max-players"),
             (maxStreams, "--max-streams"), (maxUnfinished, "--max-unfinished"),
             (maxGOPCache, "--max-gop-cache"), (maxHLS, "--max-hls"),
@@ -48,9 +65,7 @@ struct LimitOptions: ParsableArguments {
     }
 
     var limits: ServerLimits {
-        var limits = ServerLimits()
-        limits.connections = maxConnections
-        limits.connectionsPerAddress = maxConnectionsPerAddress
+        var limits = connections.limits
         limits.publishers = maxPublishers
         limits.players = maxPlayers
         limits.streams = maxStreams

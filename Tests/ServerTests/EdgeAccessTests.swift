@@ -42,7 +42,7 @@ import Testing
 
     @Test func clientsHaveALimit() async throws {
         let origin = try ScriptedOrigin()
-        try await withEdge(before: origin.port, { $0.connections = 3 }) { edge in
+        try await withEdge(before: origin.port, { $0.limits.connections = 3 }) { edge in
             var clients = try (0..<3).map { _ in try HLSPeer(port: edge.port) }
             try await eventually("all are there") { try await edge.status().clients == 3 }
             try await TCPSocket(port: edge.port).waitForClose()

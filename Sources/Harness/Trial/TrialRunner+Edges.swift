@@ -57,7 +57,7 @@ extension TrialRunner {
         case .embedded:
             var config = EdgeConfiguration(origin: origin)
             // Every client is a viewer of this run.
-            (config.connections, config.connectionsPerAddress) = (0, 0)
+            config.limits = .none
             config.host = host
             config.cacheBytes = spec.cacheBytes
             config.congestionControl = congestionControl
@@ -88,7 +88,7 @@ extension TrialRunner {
     ) async throws -> String? {
         guard spec.driver == .nginx, let wan = spec.wan else { return nil }
         var config = EdgeConfiguration(origin: origin)
-        (config.connections, config.connectionsPerAddress) = (0, 0)
+        config.limits = .none
         config.port = 0
         config.keeps = false
         config.wan = .init(wan)

@@ -21,7 +21,7 @@ final class AccessPolicy: Sendable {
     let callBacks: CallBacks?
     private let connections: AddressRules.Table
     private let addresses: [Action: AddressRules.Table]
-    private let api: APIGate
+    let api: APIGate
 
     /// - Throws: `ServerConfigurationError`, or `TLSError` for a call-back over https.
     init(
@@ -88,10 +88,5 @@ final class AccessPolicy: Sendable {
         case .denied: return .refused("the stream key is not accepted here")
         case .wait(let seconds): return .wait(seconds: seconds)
         }
-    }
-
-    /// Whether a request may see and do what only the operator should.
-    func judgeAPI(_ head: HTTPRequestHead, address: String?, changes: Bool) -> Verdict {
-        api.judge(head, address: address, changes: changes)
     }
 }

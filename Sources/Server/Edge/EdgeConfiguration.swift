@@ -50,10 +50,8 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var keepAliveSeconds = 75.0
     /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
     public var stalledClientSeconds = 30.0
-    /// Clients' connections at once; 0 = no limit.
-    public var connections = ServerLimits().connections
-    /// The same from one address, this machine's own aside; 0 = no limit.
-    public var connectionsPerAddress = ServerLimits().connectionsPerAddress
+    /// What clients may take together; of it their connections count here.
+    public var limits = ServerLimits()
     /// Bearer token for the status where it is not asked for on this machine; nil = it is answered
     /// here alone.
     public var apiToken: String?
@@ -95,9 +93,6 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         for seconds in [keepAliveSeconds, stalledClientSeconds]
         where !(1...86_400).contains(seconds) {
             return "a client's time-out is \(seconds) s; give 1 s to 86,400 s"
-        }
-        for count in [connections, connectionsPerAddress] where !(0...10_000_000).contains(count) {
-            return "\(count) connections of clients; give 0 to 10,000,000"
         }
         if let problem = APIGate.problem(token: apiToken, file: apiTokenFile) { return problem }
         guard let wan else { return nil }

@@ -44,10 +44,7 @@ public final class EdgeServer: Sendable {
         let identity = try configuration.tls.map { try TLSIdentity($0) }
         let trust = origin.isSecure ? try configuration.trust.context() : nil
         let gate = try APIGate(token: configuration.apiToken, file: configuration.apiTokenFile)
-        var limits = ServerLimits.none
-        limits.connections = configuration.connections
-        limits.connectionsPerAddress = configuration.connectionsPerAddress
-        let admissions = Admissions(limits, logger: logger)
+        let admissions = Admissions(configuration.limits, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let core = try await loop.submit {
