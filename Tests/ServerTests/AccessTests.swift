@@ -236,7 +236,7 @@ import Testing
         func accepts(_ policy: AccessPolicy, _ address: String, _ fields: [(String, String)] = [])
             -> Bool
         {
-            policy.judgeAPI(head(fields), address: address, changes: false) == .accepted
+            policy.api.judge(head(fields), address: address, changes: false) == .accepted
         }
         #expect(accepts(closed, "127.0.0.1") && accepts(closed, "::1"))
         #expect(!accepts(closed, "192.0.2.1"))
@@ -248,7 +248,7 @@ import Testing
         #expect(!accepts(policy, "192.0.2.1", [("Authorization", "Basic t0ken")]))
         // A page in a browser on this machine may not change anything.
         let page = head([("Origin", "http://evil.example")])
-        #expect(closed.judgeAPI(page, address: "127.0.0.1", changes: true) != .accepted)
+        #expect(closed.api.judge(page, address: "127.0.0.1", changes: true) != .accepted)
         for _ in 0..<StreamKeys.patience {
             _ = accepts(policy, "192.0.2.9", [("Authorization", "Bearer no")])
         }

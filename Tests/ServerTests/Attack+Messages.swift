@@ -2,12 +2,6 @@ import NIOCore
 import RTMP
 import Testing
 
-extension Message {
-    init(setChunkSize size: Int) {
-        self = ControlMessage.setChunkSize(UInt32(size)).message
-    }
-}
-
 /// Attacks that need no stream: connections, handshakes, messages and commands.
 extension Attack {
     static let handshakeAndMessages: [Attack] =
@@ -29,11 +23,12 @@ extension Attack {
                 let peer = try await RTMPPeer(port: target.rtmp)
                 try await peer.useChunkSize(1)
                 for stream in 64..<1064 {
-                    try await peer.send(raw: chunk(stream, claims: 1, [0x78]))
+                    try await peer.send(raw: RTMPPeer.chunk(stream, claims: 1, [0x78]))
                 }
-                try await peer.send(raw: chunk(5, claims: 0xFF_FFF0, [0x78]))
+                try await peer.send(raw: RTMPPeer.chunk(5, claims: 0xFF_FFF0, [0x78]))
                 let block = Array(
-                    repeatElement([basicHeader(3, 5)[0], 0x78] as [UInt8], count: 65536).joined())
+                    repeatElement([RTMPPeer.basicHeader(3, 5)[0], 0x78] as [UInt8], count: 65536)
+                        .joined())
                 try await repeating(seconds: 3) { try await peer.send(raw: block) }
             },
             Attack("a flood of pause commands") { target in
@@ -77,25 +72,7 @@ extension Attack {
         Attack("a reply that repeats \(length) bytes of \(command) \(options)", options) { target in
             for _ in 0..<3 {
                 let peer = try await RTMPPeer(port: target.rtmp)
-                try await peer.useChunkSize(1 << 24)
-                var payload = ByteBuffer()
-                AMF0.write(.string(command), into: &payload)
-                AMF0.write(.number(3), into: &payload)
-                if command == "connect" {
-                    payload.writeBytes([3, 0, 10])
-                    payload.writeString("fourCcList")
-                } else {
-                    try await peer.open()
-                    AMF0.write(.null, into: &payload)
-                }
-                payload.writeBytes([0x0C])
-                payload.writeInteger(UInt32(length))
-                payload.writeRepeatingByte(length > 6_000_000 ? 0x41 : 0xFF, count: length)
-                if command == "connect" { payload.writeBytes([0, 0, 9]) }
-                try await peer.send(
-                    Message(
-                        chunkStreamID: 3, type: .commandAMF0,
-                        messageStreamID: peer.messageStreamID, payload: payload))
+                try await peer.sendTextToRepeat(in: command, length: length)
                 try await peer.socket.waitForClose()
             }
         }
@@ -108,7 +85,7 @@ extension Attack {
                 let peer = try await RTMPPeer(port: target.rtmp)
                 try await peer.useChunkSize(0xFFF000)
                 for stream in 10..<12 {
-                    try await peer.send(raw: chunk(stream, claims: 0xFF_FFFF, zeros))
+                    try await peer.send(raw: RTMPPeer.chunk(stream, claims: 0xFF_FFFF, zeros))
                 }
                 peer.socket.close()
             }
@@ -121,7 +98,7 @@ extension Attack {
                 try await peer.publish("u\(number)")
                 try await peer.useChunkSize(0xFFF000)
                 for stream in 10..<12 {
-                    try await peer.send(raw: chunk(stream, claims: 0xFF_FFFF, zeros))
+                    try await peer.send(raw: RTMPPeer.chunk(stream, claims: 0xFF_FFFF, zeros))
                 }
                 peers.append(peer)
             }
@@ -131,7 +108,7 @@ extension Attack {
             for _ in 0..<20 {
                 let peer = try await RTMPPeer(port: target.rtmp)
                 try await peer.useChunkSize(1)
-                let claims = (3..<1023).flatMap { chunk($0, claims: 0xFF_FFFF, [0x78]) }
+                let claims = (3..<1023).flatMap { RTMPPeer.chunk($0, claims: 0xFF_FFFF, [0x78]) }
                 try await peer.send(raw: claims)
                 peers.append(peer)
             }

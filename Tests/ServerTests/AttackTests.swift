@@ -22,7 +22,7 @@ struct AttackTests {
         let bystander = Bystander()
         let port = try victim.port("rtmp")
         async let measured = bystander.run(port: port)
-        try await Task.sleep(for: .seconds(1))
+        try await eventually("the stream beside runs") { bystander.receivedFrames >= 50 }
         bystander.attackBegins()
         let target = Attack.Target(rtmp: port, http: try victim.port("http"))
         do {
@@ -79,37 +79,7 @@ struct Attack: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     static let parts = ["--hls", "fmp4", "--hls-part", "500ms"]
 }
 
-extension RTMPPeer {
-    /// What is not a message of any writer goes out as it is. False where the server has closed.
-    @discardableResult
-    func send(raw bytes: [UInt8]) async throws -> Bool {
-        try await socket.send(ByteBuffer(bytes: bytes))
-    }
-
-    /// Tells the server of a chunk size, and writes with it.
-    func useChunkSize(_ size: Int) async throws {
-        try await send(.init(setChunkSize: size))
-        writer.chunkSize = size
-    }
-}
-
 extension Attack {
-    /// A header of type 0 that announces `claims` bytes, and `payload` behind it.
-    static func chunk(
-        _ stream: Int, type: UInt8 = 9, claims length: Int, _ payload: [UInt8]
-    ) -> [UInt8] {
-        basicHeader(0, stream)
-            + [0, 0, 0, UInt8(length >> 16), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF)]
-            + [type, 1, 0, 0, 0] + payload
-    }
-
-    static func basicHeader(_ format: UInt8, _ stream: Int) -> [UInt8] {
-        if stream < 64 { return [format << 6 | UInt8(stream)] }
-        if stream < 320 { return [format << 6, UInt8(stream - 64)] }
-        let rest = stream - 64
-        return [format << 6 | 1, UInt8(rest & 0xFF), UInt8(rest >> 8)]
-    }
-
     /// Repeats `body` for so many seconds, or until it says that the server has closed.
     static func repeating(
         seconds: Double, _ body: () async throws -> Bool

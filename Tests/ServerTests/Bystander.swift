@@ -8,6 +8,9 @@ import Testing
 final class Bystander: Sendable {
     private let isOver = Mutex(false)
     private let isAttacked = Mutex(false)
+    private let received = Atomic<Int>(0)
+
+    var receivedFrames: Int { received.load(ordering: .relaxed) }
 
     /// Milliseconds from the writing of a frame to its reading, in order.
     struct Delays {
@@ -34,10 +37,10 @@ final class Bystander: Sendable {
         let player = try await RTMPPeer(port: port)
         try await player.play("bystander")
         var delays = Delays()
-        var (sent, received) = ([ContinuousClock.now], 0)
+        var (sent, count) = ([ContinuousClock.now], 0)
         var next = ContinuousClock.now
         var deadline: ContinuousClock.Instant?
-        while received < sent.count || deadline == nil {
+        while count < sent.count || deadline == nil {
             let now = ContinuousClock.now
             if deadline == nil, now >= next {
                 next = max(now, next + .milliseconds(20))
@@ -46,21 +49,22 @@ final class Bystander: Sendable {
                 if isOver.withLock({ $0 }) { deadline = now + .seconds(60) }
             }
             if let deadline {
-                try #require(now < deadline, "frame \(received) of \(sent.count) never came")
+                try #require(now < deadline, "frame \(count) of \(sent.count) never came")
             }
             let messages = try #require(try player.available(), "the player was cut")
             for case .pingRequest(let time)? in try messages.map(ControlMessage.init) {
                 try await player.send(ControlMessage.pingResponse(time).message)
             }
             for number in messages.compactMap(\.videoNumber) {
-                try #require(number == received, "frame \(received) is missing")
+                try #require(number == count, "frame \(count) is missing")
                 let delay = (ContinuousClock.now - sent[number]) / .milliseconds(1)
                 if isAttacked.withLock({ $0 }) {
                     delays.beside.append(delay)
                 } else {
                     delays.before.append(delay)
                 }
-                received += 1
+                count += 1
+                received.store(count, ordering: .relaxed)
             }
             _ = try await publisher.pump()
             try await Task.sleep(for: .microseconds(500))

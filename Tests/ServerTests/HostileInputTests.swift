@@ -35,23 +35,13 @@ import Testing
         return try #require(Int(text.split(separator: " ")[1])) * 4096
     }
 
-    /// A type 0 header and `payload`.
-    private func chunk(_ stream: Int, type: UInt8, claims length: Int, _ payload: [UInt8])
-        -> [UInt8]
-    {
-        let id = stream - 64
-        return [1, UInt8(id & 0xFF), UInt8(id >> 8), 0, 0, 0]
-            + [UInt8(length >> 16), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF), type, 1, 0, 0]
-            + [0] + payload
-    }
-
     @Test func bigMessagesOnThousandsOfChunkStreams() async throws {
         try await withBystander { server in
             let peer = try await RTMPPeer(server)
             var bytes = ByteBuffer()
             for stream in 100..<5100 {
                 bytes.writeBytes(
-                    chunk(
+                    RTMPPeer.chunk(
                         stream, type: 9, claims: 0xFF_FFFF, [UInt8](repeating: 0, count: 128)))
             }
             try await peer.socket.send(bytes)
@@ -68,11 +58,10 @@ import Testing
             var isOpen = true
             for round in 0..<15 where isOpen {
                 for stream in 100..<108 where isOpen {
-                    let id = stream - 64
                     let bytes =
                         round == 0
-                        ? chunk(stream, type: 9, claims: 0xFF_FFFF, megabyte)
-                        : [0xC1, UInt8(id & 0xFF), UInt8(id >> 8)] + megabyte
+                        ? RTMPPeer.chunk(stream, type: 9, claims: 0xFF_FFFF, megabyte)
+                        : RTMPPeer.basicHeader(3, stream) + megabyte
                     isOpen = try await peer.socket.send(ByteBuffer(bytes: bytes))
                 }
             }
@@ -176,28 +165,7 @@ import Testing
     func repliesThatRepeatThePeersText(command: String, length: Int) async throws {
         try await withBystander { server in
             let peer = try await RTMPPeer(server)
-            try await peer.send(ControlMessage.setChunkSize(1 << 24).message)
-            peer.writer.chunkSize = 1 << 24
-            var text = ByteBuffer(bytes: [0x0C])
-            text.writeInteger(UInt32(length))
-            text.writeRepeatingByte(length > 6_000_000 ? 0x41 : 0xFF, count: length)
-            var payload = ByteBuffer()
-            AMF0.write(.string(command), into: &payload)
-            AMF0.write(.number(3), into: &payload)
-            if command == "connect" {
-                payload.writeBytes([3, 0, 10])
-                payload.writeString("fourCcList")
-                payload.writeImmutableBuffer(text)
-                payload.writeBytes([0, 0, 9])
-            } else {
-                try await peer.open()
-                AMF0.write(.null, into: &payload)
-                payload.writeImmutableBuffer(text)
-            }
-            try await peer.send(
-                Message(
-                    chunkStreamID: 3, type: .commandAMF0, messageStreamID: peer.messageStreamID,
-                    payload: payload))
+            try await peer.sendTextToRepeat(in: command, length: length)
             try await peer.socket.waitForClose()
         }
     }

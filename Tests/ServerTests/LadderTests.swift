@@ -231,23 +231,11 @@ struct LadderTests {
         }
     }
 
-    /// The program that was built along with the tests.
-    private static let program: String? = {
-        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        return [bundle, Bundle.main.bundleURL].flatMap { [$0, $0.deletingLastPathComponent()] }
-            .map { $0.appendingPathComponent("millrace").path }
-            .first { path in
-                var isDirectory: ObjCBool = false
-                return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-                    && !isDirectory.boolValue
-            }
-    }()
-
     /// A server that is killed cannot tell its encoders anything.
-    @Test(.enabled(if: program != nil, "millrace is not built"))
+    @Test(.enabled(if: Shell.millrace != nil, "millrace is not built"))
     func noEncoderOutlivesAKilledServer() async throws {
         let server = Process()
-        server.executableURL = URL(fileURLWithPath: try #require(Self.program))
+        server.executableURL = URL(fileURLWithPath: try #require(Shell.millrace))
         server.arguments = [
             "serve", "--rtmp-port", "0", "--no-http", "--ladder", "a:64x36@15:50+0",
             "--ladder-preset", "ultrafast",

@@ -1,0 +1,57 @@
+import NIOCore
+import RTMP
+
+/// What no writer writes.
+extension RTMPPeer {
+    /// What is not a message of any writer goes out as it is. False where the server has closed.
+    @discardableResult
+    func send(raw bytes: [UInt8]) async throws -> Bool {
+        try await socket.send(ByteBuffer(bytes: bytes))
+    }
+
+    /// Tells the server of a chunk size, and writes with it.
+    func useChunkSize(_ size: Int) async throws {
+        try await send(ControlMessage.setChunkSize(UInt32(size)).message)
+        writer.chunkSize = size
+    }
+
+    /// Sends a command whose reply would repeat `length` bytes of text: text that is not UTF-8 grows
+    /// threefold on the way.
+    func sendTextToRepeat(in command: String, length: Int) async throws {
+        try await useChunkSize(1 << 24)
+        var payload = ByteBuffer()
+        AMF0.write(.string(command), into: &payload)
+        AMF0.write(.number(3), into: &payload)
+        if command == "connect" {
+            payload.writeBytes([3, 0, 10])
+            payload.writeString("fourCcList")
+        } else {
+            try await open()
+            AMF0.write(.null, into: &payload)
+        }
+        payload.writeBytes([0x0C])
+        payload.writeInteger(UInt32(length))
+        payload.writeRepeatingByte(length > 6_000_000 ? 0x41 : 0xFF, count: length)
+        if command == "connect" { payload.writeBytes([0, 0, 9]) }
+        try await send(
+            Message(
+                chunkStreamID: 3, type: .commandAMF0, messageStreamID: messageStreamID,
+                payload: payload))
+    }
+
+    /// A header of type 0 that announces `claims` bytes, and `payload` behind it.
+    static func chunk(
+        _ stream: Int, type: UInt8 = 9, claims length: Int, _ payload: [UInt8]
+    ) -> [UInt8] {
+        basicHeader(0, stream)
+            + [0, 0, 0, UInt8(length >> 16), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF)]
+            + [type, 1, 0, 0, 0] + payload
+    }
+
+    static func basicHeader(_ format: UInt8, _ stream: Int) -> [UInt8] {
+        if stream < 64 { return [format << 6 | UInt8(stream)] }
+        if stream < 320 { return [format << 6, UInt8(stream - 64)] }
+        let rest = stream - 64
+        return [format << 6 | 1, UInt8(rest & 0xFF), UInt8(rest >> 8)]
+    }
+}
