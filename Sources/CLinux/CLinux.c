@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -134,3 +135,5 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
 int millrace_outq(int fd, int *bytes) {
     return ioctl(fd, SIOCOUTQ, bytes) == 0 ? 0 : -errno;
 }
+
+int millrace_set_mmap_threshold(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) ? 0 : -EINVAL; }

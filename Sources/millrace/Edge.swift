@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Logging
+import Processes
 import Server
 
 struct Edge: AsyncParsableCommand {
@@ -52,22 +53,12 @@ struct Edge: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("One-way delay between edge and origin.", valueName: "duration"))
     var wanDelay: HLSDuration?
-    @Option(help: "Clients' connections at once; 0 = no limit.")
-    var maxConnections = ServerLimits().connections
-    @Option(
-        help:
-            "Connections from one address; this machine's own are not counted. Viewers behind one router share an address."
-    )
-    var maxConnectionsPerAddress = ServerLimits().connectionsPerAddress
-    @Option(
-        help: ArgumentHelp(
-            "Answer /api/v1/edge on other machines with Authorization: Bearer TOKEN; else it is answered on this one alone. On a command line others can read it: prefer the file.",
-            valueName: "token"))
-    var apiToken: String?
-    @Option(help: ArgumentHelp("File with that token.", valueName: "file"))
-    var apiTokenFile: String?
     @Option(help: "TCP congestion control, for example cubic; default: the system's.")
     var congestionControl: String?
+    @OptionGroup(title: "Limits on what strangers may take")
+    var limits: ConnectionLimitOptions
+    @OptionGroup(title: "Who may ask for the status")
+    var token: APITokenOptions
     @OptionGroup(title: "TLS to clients: both turn the port to https")
     var files: TLSFileOptions
     @OptionGroup(title: "TLS to an https origin")
@@ -89,10 +80,9 @@ struct Edge: AsyncParsableCommand {
         settings.originTimeoutSeconds = originTimeout.seconds
         settings.fetchSeconds = fetchTimeout.seconds
         settings.congestionControl = congestionControl
-        settings.connections = maxConnections
-        settings.connectionsPerAddress = maxConnectionsPerAddress
-        settings.apiToken = apiToken
-        settings.apiTokenFile = apiTokenFile
+        settings.limits = limits.limits
+        settings.apiToken = token.apiToken
+        settings.apiTokenFile = token.apiTokenFile
         settings.tls = files.files
         settings.trust = tls.trust
         if wanRate != nil || wanDelay != nil {
@@ -104,6 +94,7 @@ struct Edge: AsyncParsableCommand {
     }
 
     func run() async throws {
+        LargeBlocks.giveBack()
         let logger = stderrLogger(quiet ? .warning : .info)
         let edge: EdgeServer
         do {

@@ -45,6 +45,9 @@ int millrace_enter_network_namespace(void);
 /// Bytes that a TCP socket has not yet had acknowledged (SIOCOUTQ); 0, or -errno.
 int millrace_outq(int fd, int *bytes);
 
+/// mallopt(M_MMAP_THRESHOLD): blocks of so many bytes and more go back to the system once freed.
+int millrace_set_mmap_threshold(int bytes);
+
 extern const int millrace_TCP_MAXSEG;
 extern const int millrace_TCP_CONGESTION;
 extern const int millrace_TCP_NODELAY;

@@ -1,4 +1,5 @@
 import Logging
+import Processes
 public import Server
 
 /// An edge as a child process.
@@ -11,6 +12,7 @@ public struct EdgeRole: WorkerRole {
     private let server: EdgeServer
 
     public init(_ config: EdgeConfiguration) async throws {
+        LargeBlocks.giveBack()
         var logger = Logger(label: "edge") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .notice
         server = try await EdgeServer.start(config, logger: logger)
