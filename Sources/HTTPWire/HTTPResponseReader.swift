@@ -39,6 +39,11 @@ public struct HTTPResponseReader: Sendable {
     /// Whether a response has begun and not ended.
     public private(set) var isInside = false
 
+    /// Whether nothing has come since the last response's end.
+    public var isBetweenResponses: Bool {
+        if case .head = state { line.isEmpty } else { false }
+    }
+
     public init() {}
 
     /// Bytes of the body that may be thrown away unread; 0 where they must be looked at.

@@ -9,6 +9,9 @@ extension HLSConnection {
     }
 
     /// Takes bytes as they came from the socket (or out of TLS).
+    ///
+    /// What follows the answer is nobody's: it is thrown away, and the connection carries no further
+    /// request (RFC 9112, 6.3).
     /// - Parameter probe: gets the parts of the body that belong to the request.
     /// - Throws: an answer that cannot be read.
     mutating func take(
@@ -17,7 +20,25 @@ extension HLSConnection {
         var progress = Progress()
         var reader = reader
         defer { self.reader = reader }
+        do {
+            try receive(bytes, &reader, &progress, probe)
+        } catch {
+            guard progress.isWhole else { throw error }
+            head?.keepsAlive = false
+        }
+        if progress.isWhole, !reader.isBetweenResponses { head?.keepsAlive = false }
+        return progress
+    }
+
+    private mutating func receive(
+        _ bytes: UnsafeRawBufferPointer, _ reader: inout HTTPResponseReader,
+        _ progress: inout Progress, _ probe: (UnsafeRawBufferPointer) -> Void
+    ) throws {
         try reader.receive(bytes) { event in
+            guard !progress.isWhole else {
+                head?.keepsAlive = false
+                return
+            }
             switch event {
             case .head(let head): try begin(head)
             case .body(let range):
@@ -30,7 +51,6 @@ extension HLSConnection {
                 progress.isWhole = true
             }
         }
-        return progress
     }
 
     /// The server has closed the connection.

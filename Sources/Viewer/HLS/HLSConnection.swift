@@ -91,6 +91,14 @@ struct HLSConnection {
         }
     }
 
+    /// Whether it can carry another request: the server has not ended it, nor sent what nobody asked
+    /// for. What TLS sends on its own is not looked into.
+    var isReusable: Bool {
+        var byte: UInt8 = 0
+        let count = recv(fd, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return count < 0 && errno == EAGAIN || count > 0 && tls != nil
+    }
+
     /// Whether the body's bytes may be thrown away unread.
     var discardable: Int {
         tls != nil || isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable

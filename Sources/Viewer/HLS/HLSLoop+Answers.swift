@@ -113,19 +113,23 @@ extension HLSLoop {
         } catch {
             return broken(index, slot, error.reason, now)
         }
-        let connection = viewers[index].connections[slot]
-        // The server ended an idle connection as the request was on its way: asked again at once.
-        if connection.isReused, connection.firstByteAt == 0, let request = connection.request,
-            let url = connection.url
-        {
-            viewers[index].connections[slot].close()
-            return fetch(request, url, index, now, redirects: connection.redirects)
-        }
-        broken(
+        unanswered(
             index, slot,
             code == 0 || code == ECONNRESET
                 ? "the server closed the connection" : "recv: \(String(cString: strerror(code)))",
             now)
+    }
+
+    /// No answer came, or none that can be read. Where the connection has carried others, the server
+    /// may have ended it, or sent the rest of the answer before, as the request was on its way: it is
+    /// asked again at once, on a connection of its own.
+    func unanswered(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
+        let connection = viewers[index].connections[slot]
+        guard connection.isReused, connection.head == nil, let request = connection.request,
+            let url = connection.url
+        else { return broken(index, slot, reason, now) }
+        viewers[index].connections[slot].close()
+        fetch(request, url, index, now, redirects: connection.redirects)
     }
 
     func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {

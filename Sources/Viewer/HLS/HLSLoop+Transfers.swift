@@ -74,7 +74,9 @@ extension HLSLoop {
         do {
             let host = try host(of: url)
             var connection = viewers[index].connections[slot]
-            if connection.host != host { connection.close() }
+            if connection.host != host || connection.isOpen && !connection.isReusable {
+                connection.close()
+            }
             connection.request = request
             connection.url = url
             connection.redirects = redirects
@@ -296,7 +298,7 @@ extension HLSLoop {
             viewers[index].mediaBytes += media
             if case .part? = connection.request?.purpose { viewers[index].partBytes += media }
         }
-        if let fault { return broken(index, slot, fault, now) }
+        if let fault { return unanswered(index, slot, fault, now) }
         if isWhole { arrived(index, slot, now) }
     }
 }
