@@ -20,7 +20,8 @@ extension CSVRow {
     }
 
     public var csvLine: String {
-        Self.columns.map { CSVText.escaped($0.get(self)) }.joined(separator: ",") + "\n"
+        Self.columns.map { CSVText.escaped(Redaction.urls(in: $0.get(self))) }
+            .joined(separator: ",") + "\n"
     }
 
     /// Reads rows by column name: a missing column stays empty, an unknown one is ignored.

@@ -2,9 +2,10 @@
 public enum Redaction {
     static let mask = "***"
 
-    /// The text with what is secret in each URL of it hidden.
+    /// The text with what is secret in each URL of it hidden. A comma is part of a URL: cells of a
+    /// table are given one by one.
     public static func urls(in text: String) -> String {
-        guard text.contains("://") else { return text }
+        guard text.utf8.contains(UInt8(ascii: "/")), text.contains("://") else { return text }
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count)
         var rest = Array(text.utf8)[...]
@@ -19,9 +20,9 @@ public enum Redaction {
         return String(decoding: result + rest, as: UTF8.self)
     }
 
-    /// Blanks, quotes and brackets do not stand in a URL; a comma ends a cell of a table.
+    /// Blanks, quotes and brackets do not stand in a URL.
     private static func isOutside(_ byte: UInt8) -> Bool {
-        byte <= 0x20 || "\"'<>`,\\".utf8.contains(byte)
+        byte <= 0x20 || "\"'<>`\\".utf8.contains(byte)
     }
 
     /// What follows `://`, with the secrets hidden.

@@ -31,9 +31,13 @@ public struct ResultsWriter: Sendable {
 
     /// Writes `text` to `name`, through a temporary file and a rename.
     public func write(_ text: String, to name: String) throws(ResultsError) {
+        try put(Redaction.urls(in: text), to: name)
+    }
+
+    private func put(_ text: String, to name: String) throws(ResultsError) {
         let path = "\(partialPath)/\(name)"
         do {
-            try Data(Redaction.urls(in: text).utf8).write(
+            try Data(text.utf8).write(
                 to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw ResultsError(
@@ -43,7 +47,7 @@ public struct ResultsWriter: Sendable {
     }
 
     public func write<Row: CSVRow>(_ rows: [Row]) throws(ResultsError) {
-        try write(Row.csv(rows), to: Row.fileName)
+        try put(Row.csv(rows), to: Row.fileName)
     }
 
     /// A file that is written row by row.
