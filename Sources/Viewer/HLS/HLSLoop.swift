@@ -20,6 +20,8 @@ final class HLSLoop: @unchecked Sendable {
     let epoll: Int32
     let buffer: UnsafeMutableRawBufferPointer
     var hosts: [(url: HTTPURL, connector: SocketConnector)] = []
+    /// Names that could not be resolved, and until when they are not asked for again.
+    private var unresolved: [String: (error: ViewerError, until: Int64)] = [:]
     private let links: [SocketLink.Shared]
     private var wakes = Heap<Wake>()
     private var origin: Int64 = 0
@@ -72,9 +74,22 @@ final class HLSLoop: @unchecked Sendable {
         guard hosts.count < 256 else {
             throw ViewerError(description: "redirects lead to over 256 servers")
         }
-        hosts.append((url, try SocketConnector(host: url.host, port: url.port)))
+        let now = Clock.monotonicNanoseconds()
+        if let failure = unresolved[url.host], now < failure.until { throw failure.error }
+        do {
+            hosts.append((url, try SocketConnector(host: url.host, port: url.port)))
+        } catch let error as ViewerError {
+            if unresolved.count >= Self.mostUnresolved { unresolved.removeAll() }
+            unresolved[url.host] = (error, Clock.monotonicNanoseconds() + Self.unresolvedTime)
+            throw error
+        }
         return hosts.count - 1
     }
+
+    /// How long a name that could not be resolved is not asked for again, ns. A resolver that does
+    /// not answer holds all viewers of the loop for seconds.
+    private static let unresolvedTime: Int64 = 30_000_000_000
+    private static let mostUnresolved = 256
 
     // MARK: Loop
 
