@@ -133,7 +133,13 @@ private struct HLSSummary {
         if case .fixed(let rung) = AlgorithmName(parsing: algorithm), rungs > 0, rung >= rungs {
             line("rungs", "0 to \(rungs - 1): rung \(rung) is none, the highest was played")
         }
-        if seconds > 0 {
+        let all = viewers.reduce(0) { $0 + $1.mediaBytes }
+        if bytes == 0, all > 0 {
+            line(
+                "received",
+                "\(rounded(Double(all) / 1e6)) MB of media, all of it before the time that is measured"
+            )
+        } else if seconds > 0 {
             line(
                 "received",
                 "\(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s of media, over \(rounded(seconds)) s"
