@@ -141,7 +141,7 @@ let package = Package(
                 "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
                 "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "Processes",
                 "CLinux",
-                "ABR", "Netem", "NetemShell",
+                "ABR", "Netem", "NetemShell", "HTTPWire",
                 nioCore, nioPosix, crypto,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
@@ -153,7 +153,7 @@ let package = Package(
                     "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux", "Processes",
-                    "HLSValidation",
+                    "HLSValidation", "HTTPWire",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
                     .product(name: "Logging", package: "swift-log"),
                 ], swiftSettings: strict)

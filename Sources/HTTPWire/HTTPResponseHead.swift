@@ -63,7 +63,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
 
     /// Status and reason for a message, such as `403 Forbidden`.
     public var statusText: String {
-        let text = reason.isEmpty ? Self.standardReason(status) : URIReference.printable(reason)
+        let text = reason.isEmpty ? Self.standardReason(status) : reason.printable(limit: 200)
         return text.isEmpty ? "\(status)" : "\(status) \(text)"
     }
 
@@ -143,7 +143,7 @@ extension HTTPResponseHead {
         else {
             throw .init(
                 reason:
-                    "the answer is no HTTP/1 response: '\(URIReference.printable(text.prefix(40)))'"
+                    "the answer is no HTTP/1 response: '\(text.prefix(40).printable(limit: 200))'"
             )
         }
         self.status = status
@@ -180,7 +180,7 @@ extension HTTPResponseHead {
                 else {
                     throw .init(
                         reason:
-                            "the Content-Length '\(URIReference.printable(value))' is no length, or differs from the one before"
+                            "the Content-Length '\(value.printable(limit: 200))' is no length, or differs from the one before"
                     )
                 }
                 contentLength = length

@@ -26,7 +26,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         guard trimmed.utf8.count <= Self.lengthLimit else {
             throw Fault(description: "a URL of over \(Self.lengthLimit) bytes is not taken")
         }
-        let shown = URIReference.printable(trimmed)
+        let shown = trimmed.printable(limit: 200)
         if Self.hasPrefix(trimmed, "http://") {
             isSecure = false
         } else if Self.hasPrefix(trimmed, "https://") {

@@ -142,24 +142,6 @@ public enum URIReference {
         }
         return String(decoding: result, as: UTF8.self)
     }
-
-    /// A stranger's text for a message: controls become '\u{…}', and what goes beyond `limit`
-    /// characters is left out.
-    public static func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars.prefix(limit) {
-            let isControl =
-                scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-                || (0x202A...0x202E).contains(scalar.value)
-                || (0x2066...0x2069).contains(scalar.value)
-            if isControl {
-                result += "\\u{" + String(scalar.value, radix: 16) + "}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return text.unicodeScalars.count > limit ? result + "…" : result
-    }
 }
 
 extension String {

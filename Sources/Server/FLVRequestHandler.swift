@@ -1,3 +1,4 @@
+import HTTPWire
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -140,7 +141,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     /// Judges by address and key, then asks the call-back.
     private func askToPlay(_ path: String, _ query: String, headOnly: Bool) {
         guard let context else { return }
-        let name = path.removingPercentEncodingBytes
+        let name = URIReference.percentDecoded(path)
         let (application, stream) = EncoderCommand.split(name)
         let verdict = access.judge(
             .play, stream, of: application, query: query,

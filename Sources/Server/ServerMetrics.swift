@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// The status as Prometheus reads it (text exposition format 0.0.4).
 enum ServerMetrics {
     static func text(_ status: ServerStatus) -> String {

@@ -10,7 +10,7 @@ public enum FailureReasons {
         var counts: [String: Int] = [:]
         // Servers' own words are in them: what they hold does not act on a terminal.
         for reason in reasons {
-            counts[URIReference.printable(reason, limit: 1000), default: 0] += 1
+            counts[reason.printable(limit: 1000), default: 0] += 1
         }
         let ranked = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
             .map { (reason: $0.key, count: $0.value) }

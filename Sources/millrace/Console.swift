@@ -1,3 +1,4 @@
+import HTTPWire
 import ArgumentParser
 import Glibc
 import Logging
@@ -25,15 +26,15 @@ private func escaped(_ text: String, isJSON: Bool = false) -> String {
     guard !isPlain else { return text }
     var result = ""
     for scalar in text.unicodeScalars {
-        switch scalar.value {
-        case 0x09, 0x0A: result.unicodeScalars.append(scalar)
-        case 0..<0x20, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069:
-            let digits = String(scalar.value, radix: 16)
-            result +=
-                isJSON
-                ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                : "\\u{" + digits + "}"
-        default: result.unicodeScalars.append(scalar)
+        if !scalar.isControl || scalar == "\n" || scalar == "\t" {
+            result.unicodeScalars.append(scalar)
+        } else if isJSON {
+            for unit in scalar.utf16 {
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        } else {
+            result += String(scalar).printable
         }
     }
     return result

@@ -58,7 +58,7 @@ public enum PlaylistValidator {
         return [
             Violation(
                 .uriNotEncoded, at: location,
-                "the URI '\(URIReference.printable(first))' holds characters that must be percent-encoded (RFC 3986, 2): '\(URIReference.percentEncoded(first))' is meant"
+                "the URI '\(first.printable(limit: 200))' holds characters that must be percent-encoded (RFC 3986, 2): '\(URIReference.percentEncoded(first))' is meant"
             )
         ]
     }

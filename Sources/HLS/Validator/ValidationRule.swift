@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// One rule that a playlist, its segments or the server's answers may break.
 public struct ValidationRule: Sendable, Hashable {
     public enum Severity: String, Sendable, Hashable, Codable {
@@ -147,16 +149,7 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
         let document = rule.section.hasPrefix("bis") ? "rfc8216" : "RFC 8216 "
         // URIs and names are the server's: what they hold does not act on a terminal.
         return
-            "\(rule.severity.rawValue) \(rule.id) [\(document)\(rule.section)] \(Self.printable(location)): \(Self.printable(message))"
-    }
-
-    private static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { return text }
-        return text.unicodeScalars.map {
-            $0.properties.generalCategory == .control
-                ? "\\u{\(String($0.value, radix: 16))}" : String($0)
-        }.joined()
+            "\(rule.severity.rawValue) \(rule.id) [\(document)\(rule.section)] \(location.printable(limit: 4096)): \(message.printable(limit: 4096))"
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -1,3 +1,4 @@
+import HTTPWire
 import Statistics
 import Publisher
 import Viewer
@@ -40,7 +41,8 @@ struct TrialProgress {
         guard !isQuiet else { return }
         if isTerminal, lastLine > -10 { fdWrite("\n") }
         lastLine = -10
-        fdWrite(text + "\n")
+        // Last words of children may quote a server.
+        fdWrite(text.printable(limit: 4096) + "\n")
     }
 
     private func write(_ line: String) { fdWrite(isTerminal ? "\r\u{1B}[K\(line)" : line + "\n") }

@@ -1,3 +1,4 @@
+import HTTPWire
 import Glibc
 
 /// Addresses that begin alike: `192.0.2.0/24`, `2001:db8::/32`, or one address.

@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Whose connections are to end.
 enum KickTarget: Sendable, Equatable {
     /// Publisher and players of `<app>/<stream>`.
@@ -11,7 +13,7 @@ enum KickTarget: Sendable, Equatable {
         for field in query.split(separator: "&") {
             let pair = field.split(separator: "=", maxSplits: 1)
             guard pair.count == 2 else { continue }
-            let value = String(pair[1]).removingPercentEncodingBytes
+            let value = URIReference.percentDecoded(pair[1])
             switch pair[0] {
             case "stream": targets.append(.stream(value))
             case "connection": targets.append(.connection(value))

@@ -1,3 +1,4 @@
+import HTTPWire
 import Crypto
 
 /// Which streams a key opens: `NAME`, `NAME:SECRET`, `NAME:sha256:HEX` or `sha256:HEX`, where NAME

@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 import Synchronization
 
@@ -95,7 +96,7 @@ final class StreamKeys: Sendable {
         var given: [(key: [UInt8], hash: [UInt8])] = []
         for key in Self.keys(in: query) {
             given.append(StreamKeyRule.hashed(Array(key.utf8)))
-            let decoded = key.removingPercentEncodingBytes
+            let decoded = URIReference.percentDecoded(key)
             if decoded != key { given.append(StreamKeyRule.hashed(Array(decoded.utf8))) }
         }
         let rules = rules.withLock { $0 }

@@ -1,3 +1,4 @@
+import HTTPWire
 import HLS
 import NIOCore
 import NIOHTTP1

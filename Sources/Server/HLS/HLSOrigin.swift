@@ -1,3 +1,4 @@
+import HTTPWire
 import HLS
 import Logging
 import NIOCore

@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 import NIOHTTP1
 
@@ -31,7 +32,7 @@ struct HLSRequest: Sendable {
     init(_ head: HTTPRequestHead) throws(Failure) {
         let parts = head.uri.split(separator: "?", maxSplits: 1)
         var components = (parts.first ?? "").split(separator: "/").map {
-            String($0).removingPercentEncodingBytes
+            URIReference.percentDecoded($0)
         }
         guard components.count >= 4 else { throw .notFound }
         components.removeFirst()
