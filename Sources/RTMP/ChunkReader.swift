@@ -10,8 +10,8 @@ public struct ChunkReader: Sendable {
 
     /// A longer message is refused where it begins.
     public var messageLimit = Int.max
-    /// Bytes of the messages that have begun and not ended.
-    public var unfinishedBytes: Int { partialBytes }
+    /// Bytes of the messages that have begun and not ended, and of what was appended and not taken.
+    public var unfinishedBytes: Int { partialBytes + input.readableBytes }
 
     private var decoder = ChunkDecoder()
     /// Payload so far, by stream index.

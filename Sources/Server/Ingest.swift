@@ -1,7 +1,6 @@
 import Media
 import NIOCore
 import RTMP
-import Synchronization
 
 /// A publisher's side of a stream: takes its messages, feeds the hub of every event loop.
 final class Ingest {
@@ -9,6 +8,7 @@ final class Ingest {
     private let id: UInt64
     private let directory: StreamDirectory
     private let hubs: [StreamHub]
+    private let backlog: Backlog
     private let eventLoop: any EventLoop
     private let writer: ChunkWriter
     private var units: [MediaUnit] = []
@@ -21,7 +21,8 @@ final class Ingest {
 
     init(
         name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
-        hubs: [StreamHub], eventLoop: any EventLoop, configuration: ServerConfiguration,
+        hubs: [StreamHub], backlog: Backlog, eventLoop: any EventLoop,
+        configuration: ServerConfiguration,
         keepsTimestamps: Bool = false
     ) {
         self.name = name
@@ -30,6 +31,7 @@ final class Ingest {
         overlap = keepsTimestamps ? claim.resumesAfter.map { ResumedTimeline(after: $0) } : nil
         self.directory = directory
         self.hubs = hubs
+        self.backlog = backlog
         self.eventLoop = eventLoop
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         let resumes = claim.resumesAfter != nil
@@ -39,40 +41,21 @@ final class Ingest {
         }
     }
 
-    /// What other loops have not worked on yet, in bytes over all loops.
-    private final class Backlog: Sendable {
-        let cost = Atomic<Int>(0)
-    }
-
-    private let backlog = Backlog()
-    private static let backlogLimit = 4 << 20
-    /// A unit counts as at least so many bytes: ever so many small ones are work, too.
-    private static let leastUnitCost = 2048
-
-    /// Whether other loops have enough to do with what has been delivered.
-    var isBehind: Bool { backlog.cost.load(ordering: .relaxed) > Self.backlogLimit }
-
-    private func onEachLoop(_ action: @escaping @Sendable (StreamHub) -> Void) {
+    private func onEachLoop(
+        cost: Int = Backlog.leastCost, _ action: @escaping @Sendable (StreamHub) -> Void
+    ) {
         for hub in hubs {
             if hub.eventLoop.inEventLoop {
                 action(hub)
             } else {
-                hub.turns.handOver { action(hub) }
+                backlog.handOver(to: hub, cost: cost, action)
             }
         }
     }
 
     func receive(_ message: Message) throws(RTMPError) {
-        if message.type == .aggregate {
-            for part in try message.split() where part.type != .aggregate { try receive(part) }
-            return
-        }
         var message = message
         bytes += message.payload.readableBytes
-        // The handler has told of those that come by themselves; these are an aggregate's.
-        if message.payload.readableBytes > ServerLimits.headerBytes, message.isKeptForPlayers {
-            return directory.recordLeftOut(name)
-        }
         if let resumesAfter {
             // Metadata and headers may have time 0 wherever the frames begin.
             if timestampOffset == nil, Self.isFrame(message) {
@@ -103,21 +86,16 @@ final class Ingest {
         // Another publisher has taken over: what is still under way from this one is late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
-        let (backlog, home) = (backlog, eventLoop)
-        let cost = batch.reduce(0) { $0 + max($1.cost, Self.leastUnitCost) }
-        backlog.cost.add(cost * (hubs.count - 1), ordering: .relaxed)
-        onEachLoop { hub in
-            hub.deliver(batch, to: name, from: id)
-            if hub.eventLoop !== home { backlog.cost.subtract(cost, ordering: .relaxed) }
-        }
+        let cost = batch.reduce(0) { $0 + max($1.cost, Backlog.leastCost) }
+        onEachLoop(cost: cost) { $0.deliver(batch, to: name, from: id) }
     }
 
     /// The publisher said goodbye (`clean`) or its connection broke.
     func end(clean: Bool, grace: TimeAmount) {
-        let (name, id, directory, hubs) = (name, id, directory, hubs)
+        let (name, id, directory, hubs, backlog) = (name, id, directory, hubs, backlog)
         @Sendable func finish(onlyIfAway: Bool) {
             guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }
-            for hub in hubs { hub.turns.handOver { hub.publisherEnded(name, id: id) } }
+            for hub in hubs { backlog.handOver(to: hub) { $0.publisherEnded(name, id: id) } }
         }
         if clean || grace <= .zero {
             finish(onlyIfAway: false)

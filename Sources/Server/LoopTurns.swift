@@ -18,7 +18,8 @@ final class LoopTurns: @unchecked Sendable {
     private let eventLoop: any EventLoop
     /// Connections that have more to do than a slice.
     private var resting = CircularBuffer<RTMPServerHandler>()
-    /// What publishers on other loops handed over and is not done. `Ingest.isBehind` bounds it.
+    /// What publishers on other loops handed over and is not done; each connection's `Backlog` bounds
+    /// its own share.
     private var handedOver = CircularBuffer<@Sendable () -> Void>()
     /// Time that went into what was handed over, and since when it is counted.
     private var spent = (time: TimeAmount.zero, since: NIODeadline.now())
@@ -52,7 +53,11 @@ final class LoopTurns: @unchecked Sendable {
         isTurnSet = true
         eventLoop.scheduleTask(in: pause) { [weak self] in
             guard let self else { return }
-            let goesOn = resting.popFirst()?.goOn() ?? true
+            // One that waits for another loop does not take the turn of one that has work.
+            var goesOn = resting.isEmpty
+            for _ in 0..<resting.count where !goesOn {
+                goesOn = resting.popFirst()?.goOn() ?? true
+            }
             let end = NIODeadline.now() + Self.slice
             while let action = handedOver.popFirst() {
                 action()

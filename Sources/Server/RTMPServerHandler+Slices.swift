@@ -6,18 +6,17 @@ extension RTMPServerHandler {
     /// Media messages that go out together where many have come.
     private static let messagesAtOnce = 16
 
-    /// Works on what has come until a slice is over. A read may bring ten thousand messages, each of
-    /// which costs as much as a frame.
+    /// Works on what has come until a slice is over. A read may bring ten thousand messages, and an
+    /// aggregate message thousands of parts, each of which costs as much as a frame.
     func work() throws {
-        let end = NIODeadline.now() + LoopTurns.slice
-        var count = 0
-        while !isHeld, !isResting, let message = try reader.next() {
+        let end = sliceEnd ?? .now() + LoopTurns.slice
+        sliceEnd = end
+        while !isHeld, !isResting, let message = try parts.rest.popFirst() ?? reader.next() {
             try take(message)
             guard isOpen else { return }
-            count += 1
-            guard count.isMultiple(of: Self.messagesAtOnce) || !message.type.isMedia else {
-                continue
-            }
+            sinceLook += 1 + message.payload.readableBytes >> 12
+            guard sinceLook >= Self.messagesAtOnce || !message.type.isMedia else { continue }
+            sinceLook = 0
             deliver()
             if .now() > end { rest() }
         }
@@ -25,9 +24,8 @@ extension RTMPServerHandler {
 
     /// Hands on what the peer has published so far. Where other loops have enough of it, the peer waits.
     func deliver() {
-        guard case .publishing(let ingest, _) = role else { return }
-        ingest.deliver()
-        if ingest.isBehind { rest() }
+        if case .publishing(let ingest, _) = role { ingest.deliver() }
+        if backlog.isFull { rest() }
     }
 
     /// Lets others have the loop. What the peer sends meanwhile stays in its socket.
@@ -40,11 +38,15 @@ extension RTMPServerHandler {
 
     /// Goes on where it began to rest. False where it has to wait for another loop still.
     func goOn() -> Bool {
-        if case .publishing(let ingest, _) = role, ingest.isBehind {
+        if backlog.isFull, isOpen {
             hub.turns.rest(self)
             return false
         }
         isResting = false
+        sliceEnd = nil
+        // What is worked on now came while it rested.
+        lastHeard = .now()
+        unansweredPing = nil
         guard isOpen else {
             if isGone { finish() }
             return true

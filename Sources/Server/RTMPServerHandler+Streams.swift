@@ -172,7 +172,7 @@ extension RTMPServerHandler {
         reader.messageLimit = .max
         let ingest = Ingest(
             name: name, claim: granted, directory: directory, hubs: hubs,
-            eventLoop: context.eventLoop, configuration: configuration,
+            backlog: backlog, eventLoop: context.eventLoop, configuration: configuration,
             keepsTimestamps: isEncoder)
         role = .publishing(ingest, messageStreamID: request.messageStreamID)
         reply { try session.acceptPublish(request) }

@@ -44,7 +44,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var outlet: Outlet?
     /// Since when it neither publishes nor plays.
     private var idleSince = NIODeadline.now()
-    private var lastHeard = NIODeadline.now()
+    var lastHeard = NIODeadline.now()
     private var lastPing = NIODeadline.now()
     var hasAskedToConnect = false
     /// A call-back has let it publish or play.
@@ -53,11 +53,19 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var isHeld = false
     /// It has used its slice of time up: what has come waits until the loop has served others.
     var isResting = false
+    /// Until when it is worked for in this turn; nil where the turn has not begun.
+    var sliceEnd: NIODeadline?
+    /// What it has been worked for since the clock was looked at, in messages of 4 KiB.
+    var sinceLook = 0
+    /// The parts of an aggregate message that are still to be taken, and that message's bytes.
+    var parts: (rest: ArraySlice<Message>, bytes: Int) = ([], 0)
+    /// What it has published and other loops have not worked on.
+    let backlog = Backlog()
     /// The connection is closed.
     private(set) var isGone = false
 
     /// The first ping since the player was last heard.
-    private var unansweredPing: NIODeadline?
+    var unansweredPing: NIODeadline?
 
     init(
         hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, admissions: Admissions,
@@ -93,8 +101,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     func channelInactive(context: ChannelHandlerContext) {
         outlet?.invalidate()
         isGone = true
-        // What had come before the peer went is still worked on.
-        if !isResting { finish() }
+        // What had been published before the peer went is still worked on; nothing else is.
+        if isResting, case .publishing = role {} else { finish() }
         context.fireChannelInactive()
     }
 
@@ -104,6 +112,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         phase = .closed
         // What had come of an unfinished message is nobody's.
         reader = ChunkReader()
+        parts = ([], 0)
         _ = admissions.hold(0, before: heldBytes)
         heldBytes = 0
         hub.remove(self)
@@ -144,6 +153,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         deliver()
+        sliceEnd = nil
         context.flush()
     }
 
@@ -154,7 +164,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         reader.append(bytes)
         try work()
         guard isOpen else { return }
-        let held = reader.unfinishedBytes
+        let held = reader.unfinishedBytes + (parts.rest.isEmpty ? 0 : parts.bytes)
         let isFair = admissions.hold(held, before: heldBytes)
         heldBytes = held
         if !isFair { close("unfinished messages of all connections hold too much memory") }
@@ -169,7 +179,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         if let why = objection(to: message) {
             leaveOut(because: why)
         } else if case .publishing(let ingest, _) = role {
-            try ingest.receive(message)
+            guard message.type == .aggregate else { return try ingest.receive(message) }
+            // No specification has aggregates in aggregates.
+            parts = (
+                try message.split().filter { $0.type.isMedia && $0.type != .aggregate }[...],
+                message.payload.readableBytes
+            )
         }
     }
 
@@ -228,6 +243,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         case .playing(let subscriber, let name, _): hub.unsubscribe(subscriber, from: name)
         }
         role = .none
+        parts = ([], 0)
         reader.messageLimit = ServerLimits.commandBytes
         idleSince = .now()
     }

@@ -103,6 +103,15 @@ extension Attack {
                 peers.append(peer)
             }
         },
+        Attack("millions of small messages of connections that close at once") { target in
+            let small = [UInt8](RTMPPeer.chunk(6, claims: 2, [0x27, 1]))
+            let flood = [UInt8]([[UInt8]](repeating: small, count: 150_000).joined())
+            for _ in 0..<20 {
+                let peer = try await RTMPPeer(port: target.rtmp)
+                try await peer.send(raw: flood)
+                peer.socket.close()
+            }
+        },
         Attack("a thousand chunk streams that claim 16 MiB each") { target in
             var peers: [RTMPPeer] = []
             for _ in 0..<20 {

@@ -75,6 +75,13 @@ extension Attack {
                 _ = try await player.socket.receive()
             }
         },
+        Attack("aggregate messages of thousands of tiny frames", segments) { target in
+            let peer = try await publisher("parts", target)
+            try await peer.send([video(frame(50))])
+            let parts = [Message](repeating: video([0x27, 1], at: 40), count: 4000)
+            let block = try bytes([Message](repeating: Message(aggregate: parts), count: 5))
+            for _ in 0..<15 { try #require(try await peer.socket.send(block)) }
+        },
         Attack("metadata of 15 MB, and players that join") { target in
             let peer = try await publisher("meta", target)
             var payload = ByteBuffer()

@@ -49,23 +49,9 @@ import Testing
             try await publisher.send(frames.headers)
             let player = try await RTMPPeer(server)
             try await player.play("a")
-            var payload = ByteBuffer()
-            for number in 0..<4 {
-                // The parts' own times begin elsewhere: they are moved to the aggregate's.
-                for part in [frames.video(number), frames.audio(number)] {
-                    let size = UInt32(part.payload.readableBytes)
-                    let time = part.timestamp + 90_000
-                    payload.writeInteger(UInt32(part.type.rawValue) << 24 | size)
-                    payload.writeInteger(time << 8 | time >> 24)
-                    payload.writeRepeatingByte(0, count: 3)
-                    payload.writeImmutableBuffer(part.payload)
-                    payload.writeInteger(size + 11)
-                }
-            }
-            try await publisher.send(
-                Message(
-                    chunkStreamID: 6, timestamp: 1000, type: .aggregate, messageStreamID: 1,
-                    payload: payload))
+            // The parts' own times begin elsewhere: they are moved to the aggregate's.
+            let parts = (0..<4).flatMap { [frames.video($0), frames.audio($0)] }
+            try await publisher.send(Message(aggregate: parts, timestamp: 1000, shift: 90_000))
             let media = try await player.media(upToVideo: 3)
             let video = media.filter { $0.videoNumber != nil }
             #expect(video.compactMap(\.videoNumber) == [0, 1, 2, 3])

@@ -83,7 +83,9 @@ import Testing
             #expect(times == times.sorted())
             let steps = zip(times, times.dropFirst()).map { $1 - $0 }
             #expect(steps.allSatisfy { $0 <= 1000 }, "a jump in \(times)")
-            #expect(media.compactMap(\.videoNumber) == Array(10..<15) + Array(100..<115))
+            // The player's loop may have had the group of pictures before, when the player came.
+            let numbers = media.compactMap(\.videoNumber).drop { $0 < 10 }
+            #expect(numbers == (Array(10..<15) + Array(100..<115))[...])
             let stream = try #require(try await server.stream())
             #expect(stream.isPublished)
             #expect(stream.rtmpSubscribers == 1)

@@ -55,3 +55,22 @@ extension RTMPPeer {
         return [format << 6 | 1, UInt8(rest & 0xFF), UInt8(rest >> 8)]
     }
 }
+
+extension Message {
+    /// An aggregate message (section 7.1.6), whose parts' own times are `shift` later than theirs.
+    init(aggregate parts: [Message], timestamp: UInt32 = 0, shift: UInt32 = 0) {
+        var payload = ByteBuffer()
+        for part in parts {
+            let size = UInt32(part.payload.readableBytes)
+            let time = part.timestamp + shift
+            payload.writeInteger(UInt32(part.type.rawValue) << 24 | size)
+            payload.writeInteger(time << 8 | time >> 24)
+            payload.writeRepeatingByte(0, count: 3)
+            payload.writeImmutableBuffer(part.payload)
+            payload.writeInteger(size + 11)
+        }
+        self.init(
+            chunkStreamID: 6, timestamp: timestamp, type: .aggregate, messageStreamID: 1,
+            payload: payload)
+    }
+}

@@ -26,6 +26,31 @@ import Testing
         }
     }
 
+    /// The parts of aggregate messages are messages: thousands of them take turns, too.
+    @Test func aggregatesArriveWhole() async throws {
+        try await withServer {
+            $0.gopCache = 8
+            $0.queueByteLimit = 16 << 20
+        } _: { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            let frames = TestFrames(gop: 100, size: 40)
+            let player = try await RTMPPeer(server)
+            try await publisher.send(frames.headers + [frames.video(0)])
+            try await player.play("a")
+            _ = try await player.media(upToVideo: 0)
+            let batches = (0..<5).map { batch in
+                let parts = (1...4000).map { frames.video(batch * 4000 + $0) }
+                return Message(aggregate: parts, timestamp: parts[0].timestamp)
+            }
+            // What comes behind an aggregate message waits for its parts.
+            async let sent: Void = publisher.send(batches + [frames.video(20_001)])
+            let media = try await player.media(upToVideo: 20_001)
+            try await sent
+            #expect(media.compactMap(\.videoNumber) == Array(1...20_001))
+        }
+    }
+
     /// A publisher that sends all it has and goes is not cut short.
     @Test func whatCameBeforeTheEndIsWorkedOn() async throws {
         try await withServer {
