@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <malloc.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -109,6 +110,14 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
         if (!failed && err >= 0 && err < 3) err = fcntl(err, F_DUPFD_CLOEXEC, 3);
         if (!failed && (redirect(in, 0) < 0 || redirect(out, 1) < 0 || redirect(err, 2) < 0))
             failed = errno;
+        if (!failed && o->user &&
+            (setgroups(0, 0) != 0 || setgid(o->group) != 0 || setuid(o->user) != 0))
+            failed = errno;
+        // The kernel forgets the parent-death signal when a process changes its user.
+        if (!failed && o->user && o->parent_death_signal) {
+            if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
+            else if (getppid() != parent) failed = ESRCH;
+        }
         if (!failed) {
             execve(o->path, o->argv, o->envp);
             failed = errno;

@@ -44,6 +44,8 @@ public final class ChildProcess: Sendable {
         public var cpus: CPUSet?
         /// Descriptor of the network namespace that it enters; nil = this process's.
         public var networkNamespace: Int32?
+        /// Whether it becomes the run's worker user, where one was given.
+        public var isWorker = false
         /// For programs with children of their own: a guard in the group kills the group when this
         /// process dies, since a parent-death signal reaches only the leader. Takes the child's
         /// standard input.
@@ -83,6 +85,12 @@ public final class ChildProcess: Sendable {
     public init(name: String, _ options: Options) throws(ProcessError) {
         signal(SIGPIPE, SIG_IGN)
         self.name = name
+        let identity: Privileges.Identity?
+        do throws(Privileges.Fault) {
+            identity = options.isWorker ? try Privileges.workerIdentity() : nil
+        } catch {
+            throw ProcessError(name: name, message: "\(error)")
+        }
         var log: Int32 = -1
         if let path = options.logPath {
             log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -96,7 +104,8 @@ public final class ChildProcess: Sendable {
             .init(
                 path: path, arguments: arguments,
                 environment: options.environment, input: childInput, output: childOutput,
-                error: log, cpus: options.cpus, networkNamespace: options.networkNamespace))
+                error: log, cpus: options.cpus, networkNamespace: options.networkNamespace,
+                identity: identity))
         close(childInput)
         close(childOutput)
         input = Mutex(parentInput)

@@ -20,7 +20,24 @@ public enum Privileges {
     /// - Throws: `Fault` where there is none, or this process may not become another user.
     public static func check(_ name: String) throws(Fault) { _ = try find(name) }
 
-    private static func find(_ name: String) throws(Fault) -> (user: uid_t, group: gid_t) {
+    /// A user and its main group, by number.
+    public struct Identity: Sendable {
+        var user: uid_t
+        var group: gid_t
+
+        /// The group's name; nil where it has none.
+        public var groupName: String? {
+            getgrgid(group).map { String(cString: $0.pointee.gr_name) }
+        }
+    }
+
+    /// Whom this run's workers become; nil where they keep their rights.
+    public static func workerIdentity() throws(Fault) -> Identity? {
+        guard let name = workerUser else { return nil }
+        return try find(name)
+    }
+
+    private static func find(_ name: String) throws(Fault) -> Identity {
         guard geteuid() == 0 else {
             throw Fault(
                 description: "--user needs a start as root; leave it out, or start with sudo")
@@ -31,17 +48,18 @@ public enum Privileges {
                     "there is no user '\(name)'; give another --user, or make it: useradd --system \(name)"
             )
         }
-        return (entry.pointee.pw_uid, entry.pointee.pw_gid)
+        return Identity(user: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
     }
 
     /// Becomes that user, with all threads and for good.
     public static func drop(to name: String) throws(Fault) {
-        let (user, group) = try find(name)
-        guard initgroups(name, group) == 0, setgid(group) == 0, setuid(user) == 0 else {
+        let who = try find(name)
+        guard initgroups(name, who.group) == 0, setgid(who.group) == 0, setuid(who.user) == 0
+        else {
             throw Fault(
                 description: "cannot become '\(name)': \(String(cString: strerror(errno)))")
         }
-        guard user == 0 || setuid(0) != 0 else {
+        guard who.user == 0 || setuid(0) != 0 else {
             throw Fault(description: "root's rights are still there after becoming '\(name)'")
         }
     }
@@ -62,9 +80,8 @@ public enum Privileges {
     ///
     /// - Parameter onlyGroup: the owner stays, and the user's group may do what the mode says.
     public static func giveToWorkers(_ path: String, onlyGroup: Bool = false) throws(Fault) {
-        guard let name = workerUser else { return }
-        let (user, group) = try find(name)
-        guard chown(path, onlyGroup ? uid_t.max : user, group) == 0 else {
+        guard let who = try workerIdentity(), let name = workerUser else { return }
+        guard chown(path, onlyGroup ? uid_t.max : who.user, who.group) == 0 else {
             throw Fault(
                 description:
                     "\(path) cannot be given to '\(name)': \(String(cString: strerror(errno)))")

@@ -38,6 +38,8 @@ final class ProcessSpawner: Sendable {
         var cpus: CPUSet?
         /// Descriptor of the network namespace that it enters; nil = this process's.
         var networkNamespace: Int32?
+        /// Whom it becomes; nil = it stays who this process is.
+        var identity: Privileges.Identity?
     }
 
     /// The new process, or -errno. The child leads its own process group and is killed when this
@@ -85,6 +87,8 @@ final class ProcessSpawner: Sendable {
                     options.parent_death_signal = SIGKILL
                     options.new_process_group = 1
                     options.network_namespace_fd = request.networkNamespace ?? -1
+                    options.user = request.identity?.user ?? 0
+                    options.group = request.identity?.group ?? 0
                     return millrace_spawn(&options)
                 }
             }

@@ -15,7 +15,7 @@ import Testing
     func pathsAreQuotedForNginx() throws {
         let directory = NSTemporaryDirectory() + "millrace it's; \"a\" {\\} #\(UUID())"
         try FileManager.default.createDirectory(
-            atPath: directory + "/hls", withIntermediateDirectories: true)
+            atPath: NginxDirectory.work(directory) + "/hls", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         var configuration = NginxConfiguration(
             modulePath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")

@@ -25,6 +25,9 @@ struct millrace_spawn_options {
     int new_process_group;
     /// Descriptor of the network namespace that the child enters; 0 or less = the parent's.
     int network_namespace_fd;
+    /// User and group that the child becomes, without further groups; user 0 = the parent's.
+    uid_t user;
+    gid_t group;
 };
 
 /// Forks and executes; only async-signal-safe calls happen in between. Returns the pid.

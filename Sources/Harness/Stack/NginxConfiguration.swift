@@ -46,7 +46,7 @@ struct NginxConfiguration: Sendable, Hashable {
     /// Whether it starts processes of its own, which must not outlive it.
     var hasChildren: Bool { hasMaster || ladder != nil }
 
-    /// Where `hls` keeps its files, in nginx's directory.
+    /// Where `hls` keeps its files, in the folder of nginx's workers.
     static let hlsFolder = "hls"
 
     /// - Parameters:
@@ -57,7 +57,8 @@ struct NginxConfiguration: Sendable, Hashable {
         // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
         let push =
             workers > 1
-            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(directory));\n" : ""
+            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(NginxDirectory.work(directory)));\n"
+            : ""
         return """
             daemon off;
             master_process \(hasMaster ? "on" : "off");
@@ -89,7 +90,8 @@ struct NginxConfiguration: Sendable, Hashable {
     private func hlsDirectives(_ directory: String) -> String {
         guard let hls else { return "" }
         var lines = [
-            "hls on;", "hls_path \(NginxDirectory.quoted("\(directory)/\(Self.hlsFolder)"));",
+            "hls on;",
+            "hls_path \(NginxDirectory.quoted("\(NginxDirectory.work(directory))/\(Self.hlsFolder)"));",
             "hls_nested on;",
             "hls_fragment \(Self.time(hls.segmentSeconds));",
             "hls_playlist_length \(Self.time(hls.windowSeconds));",
@@ -151,11 +153,11 @@ struct NginxConfiguration: Sendable, Hashable {
     }
 
     static func progressPath(of encoder: String, in directory: String) -> String {
-        "\(directory)/\(encoder).progress"
+        "\(NginxDirectory.work(directory))/\(encoder).progress"
     }
 
     static func logPath(of encoder: String, in directory: String) -> String {
-        "\(directory)/\(encoder).log"
+        "\(NginxDirectory.work(directory))/\(encoder).log"
     }
 
     private func http(port: Int, directory: String) -> String {
@@ -166,7 +168,7 @@ struct NginxConfiguration: Sendable, Hashable {
             \(NginxDirectory.http(directory))
             server {
                 listen \(host):\(port);
-                root \(NginxDirectory.quoted(directory));
+                root \(NginxDirectory.quoted(NginxDirectory.work(directory)));
                 location /\(Self.hlsFolder)/ {
                     add_header Cache-Control "public, max-age=60";
                     add_header Access-Control-Allow-Origin "*";

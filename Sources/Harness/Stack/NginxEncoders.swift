@@ -109,7 +109,8 @@ struct NginxEncoders: Sendable {
 
     private func hasPlaylist(_ stream: String, _ rendition: String) -> Bool {
         FileManager.default.fileExists(
-            atPath: "\(directory)/\(NginxConfiguration.hlsFolder)/\(stream)_\(rendition)/index.m3u8"
+            atPath:
+                "\(NginxDirectory.work(directory))/\(NginxConfiguration.hlsFolder)/\(stream)_\(rendition)/index.m3u8"
         )
     }
 
@@ -127,14 +128,9 @@ struct NginxEncoders: Sendable {
     }
 
     /// Bytes read at the end of a file: several reports of an encoder.
-    private static let tailLength: UInt64 = 4096
+    private static let tailLength = 4096
 
     private static func tail(_ path: String) -> String {
-        guard let file = FileHandle(forReadingAtPath: path) else { return "" }
-        defer { try? file.close() }
-        guard let end = try? file.seekToEnd() else { return "" }
-        try? file.seek(toOffset: end > tailLength ? end - tailLength : 0)
-        return String(
-            decoding: (try? file.read(upToCount: Int(tailLength))) ?? Data(), as: UTF8.self)
+        String(decoding: WorkerFile.read(path, last: tailLength) ?? [], as: UTF8.self)
     }
 }

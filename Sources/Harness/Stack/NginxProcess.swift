@@ -19,11 +19,16 @@ enum NginxDirectory {
         "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    /// Who nginx's workers are: the run's user, else root where the runner is root, for the
-    /// directory is root's then.
+    /// The folder in `directory` that nginx's workers and their children write in. All else is the
+    /// runner's: who could change the configuration would be who nginx's master is.
+    static func work(_ directory: String) -> String { "\(directory)/work" }
+
+    /// Who nginx's workers are: the run's user with its group, else root where the runner is root.
     static var userDirective: String {
         guard getuid() == 0 else { return "" }
-        return "user \(quoted(Privileges.workerUser ?? "root"));"
+        let group = (try? Privileges.workerIdentity())?.groupName
+        let names = [Privileges.workerUser ?? "root", group].compactMap(\.self)
+        return "user \(names.map(quoted).joined(separator: " "));"
     }
 
     /// Why nginx cannot have its files in a directory, and how to mend it; nil if it can.
@@ -124,8 +129,12 @@ struct NginxProcess: Sendable {
         do {
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o711])
+            let work = NginxDirectory.work(directory)
+            try FileManager.default.createDirectory(
+                atPath: work, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
-            try Privileges.giveToWorkers(directory)
+            try Privileges.giveToWorkers(work)
             try configuration.write(
                 toFile: "\(directory)/nginx.conf", atomically: true, encoding: .utf8)
         } catch {

@@ -6,6 +6,8 @@ enum StaleRuns {
     static let ownerFile = ".owner"
     /// Holds recordings until they have been compared.
     static let recordingsDirectory = "recordings"
+    /// Holds what is made of them for the comparison.
+    static let comparisonDirectory = "comparison"
 
     /// Gives such directories their final name. They hold a manifest that says that the run was
     /// cut off, and what was measured until then. Directories of runs that go on are left alone.
@@ -20,7 +22,9 @@ enum StaleRuns {
             else { continue }
             let final = String(name.dropFirst().dropLast(".partial".count))
             try? files.removeItem(atPath: "\(path)/\(ownerFile)")
-            try? files.removeItem(atPath: "\(path)/\(recordingsDirectory)")
+            for folder in [recordingsDirectory, comparisonDirectory] {
+                try? files.removeItem(atPath: "\(path)/\(folder)")
+            }
             try? files.moveItem(atPath: path, toPath: "\(parent)/\(final)")
         }
     }

@@ -8,6 +8,9 @@ extension TrialRunner {
     private var qualityDirectory: String {
         "\(writer.partialPath)/\(StaleRuns.recordingsDirectory)"
     }
+    private var comparisonDirectory: String {
+        "\(writer.partialPath)/\(StaleRuns.comparisonDirectory)"
+    }
     private var comparesQuality: Bool { plan.publishers.contains { $0.qualityFrames != nil } }
 
     private func recording(_ publisher: PublisherPlan) -> String {
@@ -63,8 +66,21 @@ extension TrialRunner {
 
     /// Compares what was recorded; what cannot be compared has a note and no figures.
     func compareQuality(into assembly: inout ResultsAssembly) async {
-        defer { try? FileManager.default.removeItem(atPath: qualityDirectory) }
+        defer {
+            for path in [qualityDirectory, comparisonDirectory] {
+                try? FileManager.default.removeItem(atPath: path)
+            }
+        }
         guard recorder != nil, early == nil else { return }
+        do {
+            // The recordings' folder is the workers': what this process writes goes elsewhere.
+            try FileManager.default.createDirectory(
+                atPath: comparisonDirectory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o750])
+            try Privileges.giveToWorkers(comparisonDirectory, onlyGroup: true)
+        } catch {
+            return assembly.qualityNotes.append("quality: nothing can be compared: \(error)")
+        }
         for source in plan.publishers where source.isLadderSource {
             guard let frames = source.qualityFrames else { continue }
             let renditions = plan.publishers.filter {
@@ -80,7 +96,7 @@ extension TrialRunner {
                         rendition: try StampedRecording(path: recording(publisher)),
                         frames: frames, from: window.startNanoseconds)
                     let comparison = QualityComparison(
-                        pair: pair, directory: qualityDirectory, name: publisher.streamKey)
+                        pair: pair, directory: comparisonDirectory, name: publisher.streamKey)
                     let task = Task { try await comparison.run() }
                     comparing = task
                     assembly.quality[publisher.streamKey] = try await task.value

@@ -32,11 +32,12 @@ struct QualityComparison {
         for (bytes, path) in [(pair.source, paths[0]), (pair.rendition, paths[1])] {
             try Data(bytes.readableBytesView).write(to: URL(fileURLWithPath: path))
         }
-        let child = try ChildProcess(
-            name: "ffmpeg",
-            .init(
-                path: try FFmpegProgram.path(nil),
-                arguments: arguments(source: paths[0], rendition: paths[1]), logPath: paths[2]))
+        var options = ChildProcess.Options(
+            path: try FFmpegProgram.path(nil),
+            arguments: arguments(source: paths[0], rendition: paths[1]), logPath: paths[2])
+        // It decodes what strangers may have sent.
+        options.isWorker = true
+        let child = try ChildProcess(name: "ffmpeg", options)
         let killer = Task {
             try await Task.sleep(for: Self.timeout)
             child.send(signal: SIGKILL)

@@ -21,7 +21,7 @@ struct StampedRecording {
     /// Reads an FLV file; one that ends within a tag counts up to there.
     /// - Throws: `QualityError` where it cannot be read, or the encoder's parameters change in it.
     init(path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = WorkerFile.read(path) else {
             throw QualityError(description: "nothing was recorded")
         }
         var reader = FLVReader()

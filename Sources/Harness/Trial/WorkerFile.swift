@@ -1,0 +1,24 @@
+import Glibc
+
+/// Files that workers wrote, where the runner may do more than they: what lies there may be another's
+/// link, or no file at all.
+enum WorkerFile {
+    /// Its bytes, at most the last `limit`; nil where there is no such file of the directory's own.
+    static func read(_ path: String, last limit: Int = .max) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return nil }
+        let count = min(Int(facts.st_size), limit)
+        guard lseek(descriptor, Int(facts.st_size) - count, SEEK_SET) >= 0 else { return nil }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let read = Glibc.read(descriptor, buffer.baseAddress! + filled, count - filled)
+                if read < 0, errno == EINTR { continue }
+                guard read > 0 else { break }
+                filled += read
+            }
+        }
+    }
+}
