@@ -1,5 +1,6 @@
 import ArgumentParser
 import Server
+import Sockets
 
 /// Who may ask for the status: options of `serve` and `edge`.
 struct APITokenOptions: ParsableArguments {
@@ -57,6 +58,11 @@ struct AccessOptions: ParsableArguments {
     var hook: String?
     @Option(help: "Milliseconds that the answer may take, 10 to 60000.")
     var hookTimeout = 5000
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the authorities to trust with an https URL, instead of the system's.",
+            valueName: "file"))
+    var hookCA: String?
     @OptionGroup var token: APITokenOptions
 
     var configuration: AccessConfiguration {
@@ -70,6 +76,7 @@ struct AccessOptions: ParsableArguments {
         access.api = AddressRules(allow: allowAPI, deny: denyAPI)
         access.hook = hook
         access.hookTimeoutMilliseconds = hookTimeout
+        access.hookTrust = TLSTrust(authorities: hookCA)
         access.apiToken = token.apiToken
         access.apiTokenFile = token.apiTokenFile
         return access

@@ -1,4 +1,5 @@
 import HTTPWire
+public import Sockets
 
 /// Who may do what, beside `ServerConfiguration.streamKeys`.
 public struct AccessConfiguration: Sendable, Codable, Hashable {
@@ -15,6 +16,8 @@ public struct AccessConfiguration: Sendable, Codable, Hashable {
     /// URL that is asked whether somebody may connect, publish and play, and told of ends.
     public var hook: String?
     public var hookTimeoutMilliseconds = 5_000
+    /// Who vouches for the service where the URL is https.
+    public var hookTrust = TLSTrust()
     /// Bearer token for the API and metrics where they are not asked for on this machine;
     /// nil = they are answered here alone.
     public var apiToken: String?

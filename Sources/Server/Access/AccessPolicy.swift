@@ -41,7 +41,7 @@ final class AccessPolicy: Sendable {
             if let hook = access.hook, let group {
                 try CallBacks(
                     hook, timeout: .milliseconds(Int64(access.hookTimeoutMilliseconds)),
-                    group: group, admissions: admissions)
+                    trust: access.hookTrust, group: group, admissions: admissions)
             } else {
                 nil
             }

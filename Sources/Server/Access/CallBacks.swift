@@ -60,13 +60,14 @@ final class CallBacks: Sendable {
     private let state = Mutex(State())
 
     init(
-        _ url: String, timeout: TimeAmount, group: any EventLoopGroup, admissions: Admissions
+        _ url: String, timeout: TimeAmount, trust: TLSTrust, group: any EventLoopGroup,
+        admissions: Admissions
     ) throws {
         self.url = try HTTPURL(url)
         self.timeout = timeout
         self.group = group
         self.admissions = admissions
-        tls = self.url.isSecure ? try TLSTrust().context() : nil
+        tls = self.url.isSecure ? try trust.context() : nil
     }
 
     /// Asks; the answer comes within the time-out.
