@@ -13,16 +13,43 @@ public enum Redaction {
         while let found = rest.firstRange(of: mark) {
             result += rest[..<found.upperBound]
             rest = rest[found.upperBound...]
-            let end = rest.firstIndex(where: isOutside) ?? rest.endIndex
+            let isQuoted = isAfterQuote(result)
+            let end =
+                rest.indices.first {
+                    isOutside(rest[$0]) || isQuoted && isClosingQuote($0, of: rest)
+                } ?? rest.endIndex
             result += hidden(rest[..<end])
             rest = rest[end...]
         }
         return String(decoding: result + rest, as: UTF8.self)
     }
 
-    /// Blanks, quotes and brackets do not stand in a URL.
+    /// Blanks, double quotes and brackets do not stand in a URL.
     private static func isOutside(_ byte: UInt8) -> Bool {
-        byte <= 0x20 || "\"'<>`\\".utf8.contains(byte)
+        byte <= 0x20 || "\"<>`\\".utf8.contains(byte)
+    }
+
+    /// Whether the scheme and the `://` at the end of `text` stand behind an apostrophe.
+    private static func isAfterQuote(_ text: [UInt8]) -> Bool {
+        let scheme = text.dropLast(3).reversed().prefix(32)
+        return scheme.first { !isLetterOrDigit($0) && !"+-.".utf8.contains($0) }
+            == UInt8(ascii: "'")
+    }
+
+    /// An apostrophe may stand in a URL (RFC 3986, 2.2): it closes a quote where no more of a URL
+    /// follows.
+    private static func isClosingQuote(_ place: Int, of text: ArraySlice<UInt8>) -> Bool {
+        guard text[place] == UInt8(ascii: "'") else { return false }
+        guard place + 1 < text.endIndex else { return true }
+        let next = text[place + 1]
+        return !isLetterOrDigit(next) && !"-_~/?#[@!$&'(*+=%".utf8.contains(next)
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: false
+        }
     }
 
     /// What follows `://`, with the secrets hidden.

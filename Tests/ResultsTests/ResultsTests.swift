@@ -125,6 +125,9 @@ import Testing
         ("rtmp://h/live/a?key=s3cret", "rtmp://h/live/a?key=***"),
         ("see 'https://u:p@h:1/x?a=1&b=2' and", "see 'https://***@h:1/x?a=***&b=***' and"),
         ("at rtmp://h/live/a?key=s,2&b=3,4 now", "at rtmp://h/live/a?key=***&b=*** now"),
+        ("'rtmp://h/a?key=W'NG', or 'b'", "'rtmp://h/a?key=***', or 'b'"),
+        ("to rtmp://h/a?key=W'NG now", "to rtmp://h/a?key=*** now"),
+        ("u: 'rtmp://h/a?key=W''N,G'\n", "u: 'rtmp://h/a?key=***'\n"),
         ("{\"u\":\"http://h/?k\"}", "{\"u\":\"http://h/?k\"}"),
         ("http://h/x@y?z=@", "http://h/x@y?z=***"), ("a?key=b", "a?key=b"), ("://", "://"),
     ]) func urls(text: String, told: String) {
