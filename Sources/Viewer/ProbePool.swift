@@ -231,6 +231,8 @@ public final class ProbePool: Sendable {
             for handler in state.value.handlers.values {
                 report.viewers.append(handler.finish(leaves: false))
             }
+            // Handlers know the pool.
+            state.value.handlers.removeAll()
             report.viewers.sort { $0.index < $1.index }
             return report
         }.get()

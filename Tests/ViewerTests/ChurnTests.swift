@@ -63,4 +63,31 @@ import Testing
         #expect(register.living == 0)
         try await server.stop()
     }
+
+    /// A pool that was stopped is forgotten, and its handlers with it.
+    @Test func poolsAreGone() async throws {
+        var configuration = ServerConfiguration()
+        configuration.rtmpPort = 0
+        let server = try await RelayServer.start(
+            configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let register = Register()
+        for _ in 0..<3 {
+            let spec = ViewerSpec(
+                index: 0, transport: .rtmp, url: "rtmp://127.0.0.1:\(server.rtmpPort)/live/a")
+            let pool = try ProbePool([spec], congestionControl: nil)
+            register.add(pool)
+            pool.start(atNanoseconds: 0, window: nil)
+            while try await !server.status().usage.contains(where: {
+                $0.name == "connections" && $0.used > 0
+            }) {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            _ = try await pool.stop()
+        }
+        for _ in 0..<2_000 where register.living > 0 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(register.living == 0)
+        try await server.stop()
+    }
 }
