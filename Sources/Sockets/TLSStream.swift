@@ -41,6 +41,9 @@ public final class TLSStream {
         return bytes.isEmpty ? nil : bytes
     }
 
+    /// False once either side has said good-bye: nothing goes out any more.
+    public var isOpen: Bool { channel.isActive }
+
     /// Encrypts; what comes of it is in `outgoing`, once the handshake is over.
     public func send(_ bytes: [UInt8]) {
         channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)

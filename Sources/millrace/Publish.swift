@@ -149,7 +149,7 @@ struct Publish: AsyncParsableCommand {
             if stream.failure != nil { failed += 1 }
             // Its query is where stream keys stand.
             print(
-                "\(Redaction.urls(in: stream.url)): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \($0)" } ?? "")"
+                "\(Redaction.urls(in: stream.url)): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \(Redaction.urls(in: $0))" } ?? "")"
             )
         }
         if failed > 0 { fail("\(failed) of \(report.streams.count) streams ended in error") }

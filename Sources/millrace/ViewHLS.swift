@@ -102,7 +102,8 @@ extension View {
         if report.viewers.allSatisfy({ $0.mediaBytes == 0 }) {
             fail(
                 "no viewer received any media: "
-                    + NothingReceived.reason(report.viewers.map(\.failure), url: url))
+                    + NothingReceived.reason(
+                        report.viewers.map { $0.failure ?? $0.trouble }, url: url))
         }
         if failures > 0 {
             fflush(nil)
@@ -134,12 +135,14 @@ private struct HLSSummary {
             line("rungs", "0 to \(rungs - 1): rung \(rung) is none, the highest was played")
         }
         let all = viewers.reduce(0) { $0 + $1.mediaBytes }
-        if bytes == 0, all > 0 {
+        if seconds <= 0 {
+            line("received", "no figures: ended before all viewers had joined")
+        } else if bytes == 0, all > 0 {
             line(
                 "received",
                 "\(rounded(Double(all) / 1e6)) MB of media, all of it before the time that is measured"
             )
-        } else if seconds > 0 {
+        } else {
             line(
                 "received",
                 "\(rounded(Double(bytes) * 8 / seconds / 1e6)) Mbit/s of media, over \(rounded(seconds)) s"
@@ -153,7 +156,7 @@ private struct HLSSummary {
         line("stalled", spread(played.map(\.playback.stalled), "s"))
         line("switches", spread(played.map { Double($0.playback.switches) }, "a viewer"))
         line("latency", spread(played.compactMap(\.playback.liveLatency), "s behind the live edge"))
-        printDelay(viewers.compactMap(\.probe))
+        if seconds > 0 { printDelay(viewers.compactMap(\.probe)) }
         let counts = viewers.map(\.requests)
         func sum(_ value: (HLSRequestCounts) -> Int) -> Int { counts.reduce(0) { $0 + value($1) } }
         line(
@@ -189,6 +192,10 @@ private struct HLSSummary {
             (sum(\.olderCopies), "playlists older than the one before, kept out"),
             (sum(\.badLines), "lines of playlists that break RFC 8216, passed over"),
             (sum(\.ignoredRanges), "answers with a whole resource instead of the bytes asked for"),
+            (
+                sum(\.repeated),
+                "requests sent again at once: kept connections brought no answer, or none that can be read"
+            ),
         ] where count > 0 {
             line("note", "\(count) \(what)")
         }

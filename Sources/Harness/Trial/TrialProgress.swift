@@ -41,8 +41,8 @@ struct TrialProgress {
         guard !isQuiet else { return }
         if isTerminal, lastLine > -10 { fdWrite("\n") }
         lastLine = -10
-        // Last words of children may quote a server.
-        fdWrite(text.printable(limit: 4096) + "\n")
+        // Last words of children may quote a server; they may be several lines.
+        for line in text.split(separator: "\n") { fdWrite(line.printable(limit: 4096) + "\n") }
     }
 
     private func write(_ line: String) { fdWrite(isTerminal ? "\r\u{1B}[K\(line)" : line + "\n") }

@@ -20,7 +20,7 @@ extension ResultsAssembly {
         let reports =
             load.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
             + probes.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
-            + hls.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+            + hls.map { ($0.index, $0.askedAtNanoseconds, $0.failure ?? $0.trouble) }
         for (index, asked, failure) in reports {
             let viewer = index % Plan.sessionStride
             guard !joined.contains(viewer) else { continue }
@@ -82,6 +82,9 @@ extension ResultsAssembly {
                 : nil,
             sum(\.ignoredRanges) > 0
                 ? "\(sum(\.ignoredRanges)) answers held a whole resource where a byte range was asked for: those bytes are in the figures"
+                : nil,
+            sum(\.repeated) > 0
+                ? "\(sum(\.repeated)) requests of HLS viewers were sent again at once on new connections: kept ones brought no answer, or none that can be read"
                 : nil,
         ].compactMap(\.self)
     }

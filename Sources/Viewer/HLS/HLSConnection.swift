@@ -92,11 +92,11 @@ struct HLSConnection {
     }
 
     /// Whether it can carry another request: the server has not ended it, nor sent what nobody asked
-    /// for. What TLS sends on its own is not looked into.
+    /// for. What TLS sends by itself between answers is mostly its good-bye.
     var isReusable: Bool {
         var byte: UInt8 = 0
         let count = recv(fd, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-        return count < 0 && errno == EAGAIN || count > 0 && tls != nil
+        return count < 0 && errno == EAGAIN && tls?.isOpen ?? true
     }
 
     /// Whether the body's bytes may be thrown away unread.

@@ -129,6 +129,7 @@ extension HLSLoop {
             let url = connection.url
         else { return broken(index, slot, reason, now) }
         viewers[index].connections[slot].close()
+        viewers[index].session.counts.repeated += 1
         fetch(request, url, index, now, redirects: connection.redirects)
     }
 

@@ -276,6 +276,7 @@ extension HLSLoopViewer {
         report.startupNanoseconds = session.startup.map { Int64($0 * 1e6) }
         report.endedAtNanoseconds = endedAt
         report.failure = failure
+        report.trouble = session.startup == nil ? session.trouble : nil
         report.mediaBytes = mediaBytes
         report.partBytes = partBytes
         report.receivedBytes = receivedBytes

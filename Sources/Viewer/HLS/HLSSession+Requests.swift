@@ -104,6 +104,7 @@ extension HLSSession {
             if response.status == 404, request.purpose == .entry,
                 time + 1000 < spec.patienceMilliseconds
             {
+                trouble = "the server answers \(response.statusText) for \(request.url)"
                 waiting[slot.rawValue] = (request, time + 1000)
                 return
             }
@@ -156,6 +157,7 @@ extension HLSSession {
         retries[slot] += 1
         if movesOn(request, at: time) { return }
         guard retries[slot] <= most else { return refused(request, reason, at: time) }
+        trouble = "\(reason) for \(request.url)"
         let delay = HLSRetryPolicy.delay(retries[slot], afterTimeout: afterTimeout)
         waiting[slot] = (request, time + delay)
     }
@@ -167,6 +169,7 @@ extension HLSSession {
         failures += 1
         if let retryAfter, failures < Self.mostFailures {
             // The server says that it is only too early (a stream that has just begun).
+            trouble = "\(reason) for \(request.url)"
             waiting[request.slot.rawValue] = (
                 request, time + 1000 * Double(min(max(retryAfter, 1), 10))
             )

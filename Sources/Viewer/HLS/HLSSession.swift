@@ -61,6 +61,8 @@ struct HLSSession {
     /// The playlist under way was asked for whole because a delta update was of no use.
     var isLoadingWhole = false
     var failures = 0
+    /// What went wrong last and is tried again.
+    var trouble: String?
     /// Which of its edges the viewer is at, and how often it has moved since one answered.
     var edge = 0
     var movesInVain = [0, 0]

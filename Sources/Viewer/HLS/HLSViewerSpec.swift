@@ -187,6 +187,9 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
     public var missingSegments = 0
     /// Answers with the whole resource where a byte range was asked for.
     public var ignoredRanges = 0
+    /// Requests that were sent again at once, on a connection of their own: the one that had carried
+    /// others brought no answer, or none that can be read.
+    public var repeated = 0
 
     public init() {}
 }
@@ -223,6 +226,8 @@ public struct HLSViewerReport: Codable, Sendable {
     /// When it left or gave up, CLOCK_MONOTONIC; nil = it was there at the end.
     public var endedAtNanoseconds: Int64?
     public var failure: String?
+    /// What went wrong last, of a viewer that tries on and has not begun to play.
+    public var trouble: String?
     /// Body bytes of segments and parts: in all, and within the steady window.
     public var mediaBytes = 0
     public var windowMediaBytes = 0
