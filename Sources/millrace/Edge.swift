@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import Processes
+import Results
 import Server
 
 struct Edge: AsyncParsableCommand {
@@ -68,7 +69,7 @@ struct Edge: AsyncParsableCommand {
 
     func validate() throws {
         try check(port, in: 0...65535, "--port")
-        if let problem = settings.problem { throw ValidationError(problem) }
+        if let problem = settings.problem { throw ValidationError(Redaction.urls(in: problem)) }
     }
 
     private var settings: EdgeConfiguration {

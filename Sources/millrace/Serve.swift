@@ -1,9 +1,11 @@
 public import ArgumentParser
 import Glibc
 import HLS
+import HTTPWire
 import Logging
 import Processes
 public import Server
+import Sockets
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -173,11 +175,27 @@ struct Serve: AsyncParsableCommand {
             try? await server.stop()
             fail(error.description)
         }
+        if let user { tellUnreadable(configuration, user, logger) }
         say(server, hasHLS: configuration.hls != nil)
         let reload: @Sendable () -> Void = { server.reload() }
         _ = await Interruption.wait(reload: server.canReload ? reload : nil)
         logger.info("stopping")
         try await server.stop()
+    }
+
+    /// What SIGHUP is to read again lies there for the user that the server has become, or it is said.
+    private func tellUnreadable(
+        _ configuration: ServerConfiguration, _ user: String, _ logger: Logger
+    ) {
+        let files = [
+            configuration.access.streamKeyFile, configuration.access.playKeyFile,
+            configuration.tls?.certificate, configuration.tls?.key,
+        ].compactMap(\.self)
+        for file in files where Glibc.access(file, R_OK) != 0 {
+            logger.warning(
+                "'\(user)' cannot read \(file.printable): it holds, but SIGHUP will not read it again; let that user read it"
+            )
+        }
     }
 
     /// Where everything is.

@@ -192,7 +192,7 @@ struct View: AsyncParsableCommand {
         {
             print("cost        \(cost)")
         }
-        for viewer in probe.viewers { print(Self.line(viewer)) }
+        for viewer in probe.viewers { print(Redaction.urls(in: Self.line(viewer))) }
         let failures = load.viewers.compactMap(\.failure) + probe.viewers.compactMap(\.failure)
         for (reason, count) in FailureReasons.ranked(failures) {
             print("failed      \(count): \(Redaction.urls(in: reason))")
