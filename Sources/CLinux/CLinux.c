@@ -145,4 +145,6 @@ int millrace_outq(int fd, int *bytes) {
     return ioctl(fd, SIOCOUTQ, bytes) == 0 ? 0 : -errno;
 }
 
-int millrace_set_mmap_threshold(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) ? 0 : -EINVAL; }
+int millrace_set_mmap_threshold(int bytes) {
+    return mallopt(M_MMAP_THRESHOLD, bytes) ? 0 : -EINVAL;
+}

@@ -143,7 +143,7 @@ extension HTTPResponseHead {
         else {
             throw .init(
                 reason:
-                    "the answer is no HTTP/1 response: '\(text.prefix(40).printable(limit: 200))'"
+                    "the answer is no HTTP/1 response: '\(text.prefix(40).printable)'"
             )
         }
         self.status = status

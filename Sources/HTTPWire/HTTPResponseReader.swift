@@ -188,7 +188,7 @@ public struct HTTPResponseReader: Sendable {
                 let shown = String(
                     decoding: line + bytes[at..<min(bytes.count, at + 30)], as: UTF8.self)
                 throw Fault(
-                    reason: "the answer is no HTTP/1 response: '\(shown.printable(limit: 200))'")
+                    reason: "the answer is no HTTP/1 response: '\(shown.printable)'")
             }
             guard line.count <= Self.headLimit else {
                 throw Fault(reason: "the response's head is longer than \(Self.headLimit) bytes")
@@ -223,7 +223,7 @@ public struct HTTPResponseReader: Sendable {
             let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
             (0...Self.mostBodyBytes).contains(size), digits.first != 0x2B, digits.first != 0x2D
         else {
-            let shown = String(decoding: line.prefix(40), as: UTF8.self).printable(limit: 200)
+            let shown = String(decoding: line.prefix(40), as: UTF8.self).printable
             throw Fault(reason: "the size of a chunk cannot be read: '\(shown)'")
         }
         return size

@@ -1,5 +1,5 @@
-import HTTPWire
 import HLS
+import HTTPWire
 import Logging
 import NIOCore
 import NIOHTTP1

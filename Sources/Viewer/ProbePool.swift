@@ -231,7 +231,7 @@ public final class ProbePool: Sendable {
             for handler in state.value.handlers.values {
                 report.viewers.append(handler.finish(leaves: false))
             }
-            // Handlers know the pool.
+            // Handlers and pool know each other: neither would be forgotten.
             state.value.handlers.removeAll()
             report.viewers.sort { $0.index < $1.index }
             return report

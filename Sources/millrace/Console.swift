@@ -1,6 +1,6 @@
-import HTTPWire
 import ArgumentParser
 import Glibc
+import HTTPWire
 import Logging
 
 /// Prints `message` on stderr and ends with exit code 1, or `code`.

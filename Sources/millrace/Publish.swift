@@ -3,9 +3,9 @@ import Glibc
 import Media
 import Publisher
 import Results
+import SimulationKernel
 import Sockets
 import Statistics
-import SimulationKernel
 
 struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

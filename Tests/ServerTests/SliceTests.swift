@@ -6,7 +6,10 @@ import Testing
 
 /// What one connection sends at once is worked on in slices, and nothing of it is lost.
 @Suite(.timeLimit(.minutes(1))) struct SliceTests {
-    @Test func aLongBatchOfFramesArrivesWhole() async throws {
+    /// The parts of aggregate messages are messages: thousands of them take turns, too.
+    @Test(arguments: [false, true]) func aLongBatchOfFramesArrivesWhole(
+        isAggregated: Bool
+    ) async throws {
         try await withServer {
             $0.gopCache = 8
             $0.queueByteLimit = 16 << 20
@@ -19,35 +22,21 @@ import Testing
             try await player.play("a")
             _ = try await player.media(upToVideo: 0)
             let count = 20_000
-            async let sent: Void = publisher.send((1..<count).map { frames.video($0) })
+            var batch = (1..<count).map { frames.video($0) }
+            if isAggregated {
+                let starts = stride(from: 0, to: batch.count - 1, by: 4000)
+                let aggregates = starts.map { start in
+                    let parts = Array(batch[start..<min(start + 4000, batch.count - 1)])
+                    return Message(aggregate: parts, timestamp: parts[0].timestamp)
+                }
+                // What comes behind an aggregate message waits for its parts.
+                batch = aggregates + batch.suffix(1)
+            }
+            let messages = batch
+            async let sent: Void = publisher.send(messages)
             let media = try await player.media(upToVideo: count - 1)
             try await sent
             #expect(media.compactMap(\.videoNumber) == Array(1..<count))
-        }
-    }
-
-    /// The parts of aggregate messages are messages: thousands of them take turns, too.
-    @Test func aggregatesArriveWhole() async throws {
-        try await withServer {
-            $0.gopCache = 8
-            $0.queueByteLimit = 16 << 20
-        } _: { server in
-            let publisher = try await RTMPPeer(server)
-            try await publisher.publish("a")
-            let frames = TestFrames(gop: 100, size: 40)
-            let player = try await RTMPPeer(server)
-            try await publisher.send(frames.headers + [frames.video(0)])
-            try await player.play("a")
-            _ = try await player.media(upToVideo: 0)
-            let batches = (0..<5).map { batch in
-                let parts = (1...4000).map { frames.video(batch * 4000 + $0) }
-                return Message(aggregate: parts, timestamp: parts[0].timestamp)
-            }
-            // What comes behind an aggregate message waits for its parts.
-            async let sent: Void = publisher.send(batches + [frames.video(20_001)])
-            let media = try await player.media(upToVideo: 20_001)
-            try await sent
-            #expect(media.compactMap(\.videoNumber) == Array(1...20_001))
         }
     }
 

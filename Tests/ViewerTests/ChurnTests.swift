@@ -19,8 +19,14 @@ import Testing
             let weak = Weak(object: object)
             all.withLock { $0.append(weak) }
         }
-        var living: Int { all.withLock { $0.count { $0.object != nil } } }
+        private var living: Int { all.withLock { $0.count { $0.object != nil } } }
         var count: Int { all.withLock { $0.count } }
+
+        /// How many stay, whatever is still under way.
+        func livingAtLast() async throws -> Int {
+            for _ in 0..<2_000 where living > 0 { try await Task.sleep(for: .milliseconds(5)) }
+            return living
+        }
     }
 
     @Test(arguments: [ViewerProtocol.rtmp, .httpFLV]) func handlersAreGone(
@@ -57,10 +63,7 @@ import Testing
             try await channel.close()
         }
         #expect(register.count == 300)
-        for _ in 0..<2_000 where register.living > 0 {
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        #expect(register.living == 0)
+        #expect(try await register.livingAtLast() == 0)
         try await server.stop()
     }
 
@@ -84,10 +87,7 @@ import Testing
             }
             _ = try await pool.stop()
         }
-        for _ in 0..<2_000 where register.living > 0 {
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        #expect(register.living == 0)
+        #expect(try await register.livingAtLast() == 0)
         try await server.stop()
     }
 }

@@ -1,6 +1,5 @@
 import Media
 import NIOCore
-import NIOPosix
 import Sockets
 import Testing
 
@@ -49,37 +48,29 @@ import Testing
     }()
 
     @Test func redirectsAreFollowedWithCookies() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let server = try await ServerBootstrap(group: group)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Server())
-                }
+        try await withServer(of: { Server() }) { port in
+            let url = "http://127.0.0.1:\(port)/live/cam.flv"
+            let specs = (0..<4).map { ViewerSpec(index: $0, transport: .httpFLV, url: url) }
+            let load = try LoadViewerPool(Array(specs.prefix(2)), options: .init())
+            let probes = try ProbePool(Array(specs.suffix(2)), congestionControl: nil)
+            let start = Clock.monotonicNanoseconds()
+            load.start(atNanoseconds: start, window: nil)
+            probes.start(atNanoseconds: start, window: nil)
+            while true {
+                let playing = try await probes.interval().playing
+                if load.interval().playing == 2, playing == 2 { break }
+                try await Task.sleep(for: .milliseconds(5))
             }
-            .bind(host: "127.0.0.1", port: 0).get()
-        let url = "http://127.0.0.1:\(server.localAddress?.port ?? 0)/live/cam.flv"
-        let specs = (0..<4).map { ViewerSpec(index: $0, transport: .httpFLV, url: url) }
-        let load = try LoadViewerPool(Array(specs.prefix(2)), options: .init())
-        let probes = try ProbePool(Array(specs.suffix(2)), congestionControl: nil)
-        let start = Clock.monotonicNanoseconds()
-        load.start(atNanoseconds: start, window: nil)
-        probes.start(atNanoseconds: start, window: nil)
-        while true {
-            let playing = try await probes.interval().playing
-            if load.interval().playing == 2, playing == 2 { break }
-            try await Task.sleep(for: .milliseconds(5))
+            // Five frames of 100 bytes each, and nothing of the redirect or of the chunks' heads.
+            var (loaded, probed) = (0, 0)
+            let report = await load.stop()
+            loaded = report.viewers.reduce(0) { $0 + $1.total.payloadBytes }
+            let probeReport = try await probes.stop()
+            probed = probeReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
+            #expect(report.viewers.allSatisfy { $0.failure == nil })
+            #expect(probeReport.viewers.allSatisfy { $0.failure == nil })
+            #expect(loaded <= 1000 && loaded > 0)
+            #expect(probed <= 1000 && probed > 0)
         }
-        // Five frames of 100 bytes each, and nothing of the redirect or of the chunks' heads.
-        var (loaded, probed) = (0, 0)
-        let report = await load.stop()
-        loaded = report.viewers.reduce(0) { $0 + $1.total.payloadBytes }
-        let probeReport = try await probes.stop()
-        probed = probeReport.viewers.reduce(0) { $0 + $1.total.payloadBytes }
-        #expect(report.viewers.allSatisfy { $0.failure == nil })
-        #expect(probeReport.viewers.allSatisfy { $0.failure == nil })
-        #expect(loaded <= 1000 && loaded > 0)
-        #expect(probed <= 1000 && probed > 0)
-        try await server.close()
-        try await group.shutdownGracefully()
     }
 }

@@ -54,11 +54,11 @@ struct NginxConfiguration: Sendable, Hashable {
     ///   - httpPort: of the HLS files; unused without.
     ///   - directory: absolute; without `$`, see `NginxDirectory.problem`.
     func text(port: Int, httpPort: Int, directory: String) -> String {
+        let work = NginxDirectory.work(directory)
         // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
         let push =
             workers > 1
-            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(NginxDirectory.work(directory)));\n"
-            : ""
+            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(work));\n" : ""
         return """
             daemon off;
             master_process \(hasMaster ? "on" : "off");
@@ -78,8 +78,8 @@ struct NginxConfiguration: Sendable, Hashable {
                         live on;
                         wait_key on;
                         drop_idle_publisher 30s;
-            \(hlsDirectives(directory))        }
-            \(sources(port: port, directory: directory))    }
+            \(hlsDirectives(work))        }
+            \(sources(port: port, work: work))    }
             }
             \(hls == nil ? "" : http(port: httpPort, directory: directory))
             """
@@ -87,11 +87,10 @@ struct NginxConfiguration: Sendable, Hashable {
 
     /// The module's multivariant playlist is `<stream>.m3u8`, written for the streams that end in
     /// one of the suffixes.
-    private func hlsDirectives(_ directory: String) -> String {
+    private func hlsDirectives(_ work: String) -> String {
         guard let hls else { return "" }
         var lines = [
-            "hls on;",
-            "hls_path \(NginxDirectory.quoted("\(NginxDirectory.work(directory))/\(Self.hlsFolder)"));",
+            "hls on;", "hls_path \(NginxDirectory.quoted("\(work)/\(Self.hlsFolder)"));",
             "hls_nested on;",
             "hls_fragment \(Self.time(hls.segmentSeconds));",
             "hls_playlist_length \(Self.time(hls.windowSeconds));",
@@ -114,7 +113,7 @@ struct NginxConfiguration: Sendable, Hashable {
 
     /// `exec_push` starts an encoder when a source is published, and again 5 s after it ended
     /// (`respawn`, on by default).
-    private func sources(port: Int, directory: String) -> String {
+    private func sources(port: Int, work: String) -> String {
         guard let ladder else { return "" }
         let groups = ladder.mode == .single ? [ladder.renditions] : ladder.renditions.map { [$0] }
         let commands = groups.map { renditions in
@@ -127,8 +126,8 @@ struct NginxConfiguration: Sendable, Hashable {
             let pinning = ladder.cpus.map { ["/usr/bin/taskset", "-c", $0.description] } ?? []
             let words =
                 pinning + [ffmpegPath] + command.arguments + [
-                    "1>\(Self.progressPath(of: name, in: directory))",
-                    "2>>\(Self.logPath(of: name, in: directory))",
+                    "1>\(Self.progressPath(of: name, in: work))",
+                    "2>>\(Self.logPath(of: name, in: work))",
                 ]
             return
                 "            exec_push \(words.map(NginxDirectory.quoted).joined(separator: " "));\n"
@@ -152,12 +151,12 @@ struct NginxConfiguration: Sendable, Hashable {
         mode == .single ? stream : "\(stream)_\(rendition)"
     }
 
-    static func progressPath(of encoder: String, in directory: String) -> String {
-        "\(NginxDirectory.work(directory))/\(encoder).progress"
+    static func progressPath(of encoder: String, in work: String) -> String {
+        "\(work)/\(encoder).progress"
     }
 
-    static func logPath(of encoder: String, in directory: String) -> String {
-        "\(NginxDirectory.work(directory))/\(encoder).log"
+    static func logPath(of encoder: String, in work: String) -> String {
+        "\(work)/\(encoder).log"
     }
 
     private func http(port: Int, directory: String) -> String {

@@ -30,17 +30,18 @@ struct NginxEncoders: Sendable {
     }
 
     private let ladder: LadderConfiguration
-    private let directory: String
+    /// The folder of nginx's workers.
+    private let work: String
     private let packages: Bool
     private var sources: [(stream: String, encoders: [Encoder])]
 
     /// - Parameters:
     ///   - streams: names of the sources.
     ///   - packages: whether a rendition is there only once its first segment is listed.
-    init(_ ladder: LadderConfiguration, streams: [String], packages: Bool, directory: String) {
+    init(_ ladder: LadderConfiguration, streams: [String], packages: Bool, work: String) {
         self.ladder = ladder
         self.packages = packages
-        self.directory = directory
+        self.work = work
         let groups = ladder.mode == .single ? [ladder.renditions] : ladder.renditions.map { [$0] }
         sources = streams.map { stream in
             (
@@ -88,9 +89,9 @@ struct NginxEncoders: Sendable {
 
     private func status(of encoder: Encoder, stream: String) -> [LadderStatus.Rendition] {
         var progress = EncoderProgress()
-        let path = NginxConfiguration.progressPath(of: encoder.name, in: directory)
+        let path = NginxConfiguration.progressPath(of: encoder.name, in: work)
         for line in Self.tail(path).split(separator: "\n") { _ = progress.receive(String(line)) }
-        let log = NginxConfiguration.logPath(of: encoder.name, in: directory)
+        let log = NginxConfiguration.logPath(of: encoder.name, in: work)
         let complaint = Self.tail(log).split(separator: "\n").last.map(String.init)
         let hasBegun = encoder.pid != nil && (progress.frames ?? 0) > 0
         return encoder.renditions.map { rendition in
@@ -109,8 +110,7 @@ struct NginxEncoders: Sendable {
 
     private func hasPlaylist(_ stream: String, _ rendition: String) -> Bool {
         FileManager.default.fileExists(
-            atPath:
-                "\(NginxDirectory.work(directory))/\(NginxConfiguration.hlsFolder)/\(stream)_\(rendition)/index.m3u8"
+            atPath: "\(work)/\(NginxConfiguration.hlsFolder)/\(stream)_\(rendition)/index.m3u8"
         )
     }
 

@@ -1,7 +1,7 @@
-import Processes
-import Sockets
 import Foundation
 import Glibc
+import Processes
+import Sockets
 
 /// Directories of nginx processes that runs start; the name goes on with the process that made it.
 enum NginxDirectory {

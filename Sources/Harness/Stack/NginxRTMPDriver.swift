@@ -108,7 +108,7 @@ public actor NginxRTMPDriver: StackDriver {
         guard let ladder = options.ladder else { return }
         var encoders = NginxEncoders(
             ladder, streams: options.sources, packages: options.hls != nil,
-            directory: nginx.directory)
+            work: NginxDirectory.work(nginx.directory))
         let (onStatus, child) = (onStatus, nginx.process)
         watching = Task {
             while !Task.isCancelled, child.exitStatus == nil {

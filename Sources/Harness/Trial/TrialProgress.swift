@@ -1,8 +1,8 @@
-import HTTPWire
-import Statistics
-import Publisher
-import Viewer
 import Glibc
+import HTTPWire
+import Publisher
+import Statistics
+import Viewer
 
 /// The live line of a run: rewritten in place on a terminal, every five seconds elsewhere.
 struct TrialProgress {

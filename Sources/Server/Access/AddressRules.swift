@@ -1,5 +1,5 @@
-import HTTPWire
 import Glibc
+import HTTPWire
 
 /// Addresses that begin alike: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 struct AddressRange: Sendable, Hashable {

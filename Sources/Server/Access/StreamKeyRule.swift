@@ -1,5 +1,5 @@
-import HTTPWire
 import Crypto
+import HTTPWire
 
 /// Which streams a key opens: `NAME`, `NAME:SECRET`, `NAME:sha256:HEX` or `sha256:HEX`, where NAME
 /// may have its application before it, and `*` is any name.

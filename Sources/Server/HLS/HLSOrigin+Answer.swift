@@ -1,5 +1,5 @@
-import HTTPWire
 import HLS
+import HTTPWire
 import NIOCore
 import NIOHTTP1
 

@@ -1,6 +1,6 @@
-import HTTPWire
 import Foundation
 import Glibc
+import HTTPWire
 import Logging
 import Processes
 import Synchronization

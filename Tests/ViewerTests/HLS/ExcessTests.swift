@@ -1,6 +1,5 @@
 import HTTPWire
 import NIOCore
-import NIOPosix
 import Sockets
 import Testing
 
@@ -67,30 +66,21 @@ import Testing
     /// What comes later and looks like an answer cannot be told from one.
     @Test(arguments: excesses.map { ($0, false) } + excesses.dropLast().map { ($0, true) })
     func viewersPlayOn(_ excess: String, isLate: Bool) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let server = try await ServerBootstrap(group: group)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        Server(excess: excess, isLate: isLate))
-                }
+        try await withServer(of: { Server(excess: excess, isLate: isLate) }) { port in
+            let spec = HLSViewerSpec(index: 0, url: "http://127.0.0.1:\(port)/vod.m3u8")
+            let pool = try HLSViewerPool([spec], options: .init())
+            pool.start(atNanoseconds: Clock.monotonicNanoseconds(), window: nil)
+            // The viewer leaves when the title is over; the suite's time limit bounds the waiting.
+            while true {
+                let report = pool.interval()
+                if report.receivedBytes >= 120_000, report.connected == 0 { break }
+                try await Task.sleep(for: .milliseconds(5))
             }
-            .bind(host: "127.0.0.1", port: 0).get()
-        let url = "http://127.0.0.1:\(server.localAddress?.port ?? 0)/vod.m3u8"
-        let pool = try HLSViewerPool([HLSViewerSpec(index: 0, url: url)], options: .init())
-        pool.start(atNanoseconds: Clock.monotonicNanoseconds(), window: nil)
-        // The viewer leaves when the title is over.
-        while true {
-            let report = pool.interval()
-            if report.receivedBytes >= 120_000, report.connected == 0 { break }
-            try await Task.sleep(for: .milliseconds(5))
+            let report = await pool.stop()
+            let viewer = try #require(report.viewers.first)
+            #expect(viewer.failure == nil)
+            #expect(viewer.segments.map(\.bytes) == [Int](repeating: 20_000, count: 6))
+            #expect(viewer.requests.broken == 0 && viewer.requests.refused == 0)
         }
-        let report = await pool.stop()
-        let viewer = try #require(report.viewers.first)
-        #expect(viewer.failure == nil)
-        #expect(viewer.segments.map(\.bytes) == [Int](repeating: 20_000, count: 6))
-        #expect(viewer.requests.broken == 0 && viewer.requests.refused == 0)
-        try await server.close()
-        try await group.shutdownGracefully()
     }
 }
