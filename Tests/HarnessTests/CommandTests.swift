@@ -127,4 +127,26 @@ struct CommandTests {
         #expect(code == 104)
         #expect(text.components(separatedBy: "did you mean 'delay_ms'").count == 2, "\(text)")
     }
+
+    /// A program that has entered a namespace of its own still hears Ctrl-C.
+    @Test(.enabled(if: geteuid() == 0, "only root makes namespaces"), arguments: [SIGINT, SIGTERM])
+    func benchesCanBeInterrupted(signal: Int32) async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(TrialFault.program))
+        process.arguments = ["bench", "fanout", "--viewers", "21", "--duration", "60"]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer { kill(process.processIdentifier, SIGKILL) }
+        // The suite's time limit bounds the waiting.
+        let environment = "/proc/\(process.processIdentifier)/environ"
+        while process.isRunning, ProcFile.read(environment)?.contains("MILLRACE_NETWORK") != true {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(kill(process.processIdentifier, signal) == 0)
+        while process.isRunning { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(process.terminationReason == .uncaughtSignal)
+        #expect(process.terminationStatus == signal)
+    }
 }

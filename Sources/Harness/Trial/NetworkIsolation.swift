@@ -32,6 +32,11 @@ public enum NetworkIsolation {
         setenv(marker, congestionControl, 1)
         var arguments: [UnsafeMutablePointer<CChar>?] =
             CommandLine.arguments.map { strdup($0) } + [nil]
+        // This thread's signal mask goes on in the new program: with a dispatch worker's, no Ctrl-C
+        // would reach it.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         execv("/proc/self/exe", &arguments)
         return "cannot execute again: \(String(cString: strerror(errno)))"
     }
