@@ -1,5 +1,5 @@
 /// Time series per process and thread group.
-public struct ProcessRow: CSVRow, Equatable {
+public struct ProcessRow: CSVRow, Codable, Equatable {
     public var runID: String = ""
     public var timeSeconds: Double?
     public var role: String = ""

@@ -35,10 +35,16 @@ public struct ResultsWriter: Sendable {
     }
 
     private func put(_ text: String, to name: String) throws(ResultsError) {
+        try write(bytes: text.utf8, to: name)
+    }
+
+    /// Writes bytes as they are: nothing is hidden in them.
+    public func write(
+        bytes: some Sequence<UInt8>, to name: String
+    ) throws(ResultsError) {
         let path = "\(partialPath)/\(name)"
         do {
-            try Data(text.utf8).write(
-                to: URL(fileURLWithPath: path), options: .atomic)
+            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw ResultsError(
                 path: path,

@@ -1,5 +1,5 @@
 /// Time series per rendition and direction, from the packet capture.
-public struct WireRow: CSVRow, Equatable {
+public struct WireRow: CSVRow, Codable, Equatable {
     public var runID: String = ""
     public var timeSeconds: Double?
     public var stream: String = ""

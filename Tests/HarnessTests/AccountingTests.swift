@@ -29,16 +29,16 @@ import Testing
         for _ in 0..<50 where used + waited < 0.4 {
             try await Task.sleep(for: .milliseconds(200))
             accounting.sample(time: Self.now() - start, isSteady: true)
-            steady = accounting.rows.filter { $0.threadGroup.isEmpty && $0.steady == 1 }
+            steady = accounting.usage.rows.filter { $0.threadGroup.isEmpty && $0.steady == 1 }
             used = steady.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
             waited = steady.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) } / 1000
         }
         let elapsed = Self.now() - start - first
         _ = await child.terminate()
-        let whole = accounting.rows.filter { $0.threadGroup.isEmpty }
+        let whole = accounting.usage.rows.filter { $0.threadGroup.isEmpty }
         #expect(Set(whole.compactMap(\.pid)).count == 2)
         #expect(whole.allSatisfy { $0.role == "server" && $0.runID == "r" })
-        let usage = try #require(accounting.roleUsage.first)
+        let usage = try #require(accounting.usage.roleUsage.first)
         #expect(usage.processes == 2)
         // Two cores shared with other builds: anything clearly busy will do.
         #expect(usage.cpuPercent > 10)
@@ -46,15 +46,15 @@ import Testing
         // A busy loop is always either running or waiting to run, and on one core.
         #expect(used + waited >= 0.4)
         #expect(used < elapsed * 1.05 + 0.02)
-        #expect((0...1).contains(accounting.steal))
+        #expect((0...1).contains(accounting.usage.steal))
     }
 
     @Test func goneProcessesHaveNoRows() {
         var accounting = ProcessAccounting(
             runID: "r", groups: [AccountedGroup(role: "server", processGroup: 999_999)], time: 0)
         accounting.sample(time: 1, isSteady: true)
-        #expect(accounting.rows.isEmpty)
-        #expect(accounting.roleUsage.isEmpty)
+        #expect(accounting.usage.rows.isEmpty)
+        #expect(accounting.usage.roleUsage.isEmpty)
     }
 
     @Test(arguments: [

@@ -15,7 +15,7 @@ import Testing
     private static let start: Int64 = 1000 * second
 
     /// One stream of 10 frames a second: 50…249 in the window; one HLS viewer, which is a probe.
-    private static func assembly(driver: String = "embedded") throws -> ResultsAssembly {
+    private static func record(driver: String = "embedded") throws -> TrialRecord {
         let stack =
             driver == "embedded"
             ? ""
@@ -36,8 +36,8 @@ import Testing
             """)
         let window = WorkerWindow(
             startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: Plan(scenario), manifest: Manifest(), window: window,
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: Plan(scenario), manifest: Manifest(), window: window,
             startNanoseconds: start)
         var stream = StreamReport(
             PublishSpec(
@@ -47,8 +47,8 @@ import Testing
         (stream.windowFirstFrame, stream.windowLastFrame) = (50, 249)
         stream.windowFirstIntendedNanoseconds = start + 5 * second
         stream.windowLastIntendedNanoseconds = start + 5 * second + 199 * second / 10
-        assembly.streams = [stream]
-        return assembly
+        record.streams = [stream]
+        return record
     }
 
     private static func probe(
@@ -77,27 +77,27 @@ import Testing
         return report
     }
 
-    private static func write(_ assembly: ResultsAssembly) throws -> RunResults {
+    private static func write(_ record: TrialRecord) throws -> RunResults {
         let parent = NSTemporaryDirectory() + "millrace-frames-\(UUID())"
         defer { try? FileManager.default.removeItem(atPath: parent) }
         let writer = try ResultsWriter(
             parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
-        _ = try assembly.write(to: writer)
+        try record.write(record.results, to: writer)
         try writer.commit()
         return try RunResults(path: writer.finalPath)
     }
 
     @Test func rowsHopsAndThresholds() throws {
-        var assembly = try Self.assembly()
+        var record = try Self.record()
         // Three of the two runs' frames did not come, and what lies between was never asked for.
-        assembly.hls = [
+        record.hls = [
             Self.probe(
                 frames: 147,
                 runs: [
                     .init(first: 40, last: 99, seen: 50), .init(first: 150, last: 400, seen: 150),
                 ])
         ]
-        let results = try Self.write(assembly)
+        let results = try Self.write(record)
         let row = try #require(results.renditions.first { $0.playProtocol == "hls" })
         #expect(row.framesExpected == 150 && row.framesReceived == 147)
         #expect(abs((row.delayMaxMilliseconds ?? 0) - 1400) < 2)
@@ -116,28 +116,28 @@ import Testing
 
     /// The end of the window that nobody fetched any more is told, not left out silently.
     @Test func unfetchedEnd() throws {
-        var assembly = try Self.assembly()
-        assembly.hls = [Self.probe(frames: 180, runs: [.init(first: 50, last: 229, seen: 50)])]
-        var notes = try Self.write(assembly).summary.notes
+        var record = try Self.record()
+        record.hls = [Self.probe(frames: 180, runs: [.init(first: 50, last: 229, seen: 50)])]
+        var notes = try Self.write(record).summary.notes
         #expect(notes.contains { $0.hasPrefix("HLS probes: 20 of the window's last frames") })
         // One that left was not owed them.
-        assembly.hls[0].endedAtNanoseconds = Self.start + 23 * Self.second
-        notes = try Self.write(assembly).summary.notes
+        record.hls[0].endedAtNanoseconds = Self.start + 23 * Self.second
+        notes = try Self.write(record).summary.notes
         #expect(!notes.contains { $0.hasPrefix("HLS probes") })
     }
 
     /// Stamps of another stream are no figures of this one, and a foreign server's publication is
     /// on a clock that nobody knows.
     @Test func whatIsNotKnown() throws {
-        var assembly = try Self.assembly()
+        var record = try Self.record()
         let run = HLSRungFrames.Run(first: 50, last: 249, seen: 50)
-        assembly.hls = [Self.probe(frames: 200, runs: [run], streamID: 9)]
-        var results = try Self.write(assembly)
+        record.hls = [Self.probe(frames: 200, runs: [run], streamID: 9)]
+        var results = try Self.write(record)
         #expect(results.renditions.allSatisfy { $0.delayP50Milliseconds == nil })
         #expect(results.summary.notes.contains { $0.contains("stamps of another stream") })
-        assembly = try Self.assembly(driver: "external")
-        assembly.hls = [Self.probe(frames: 200, runs: [run])]
-        results = try Self.write(assembly)
+        record = try Self.record(driver: "external")
+        record.hls = [Self.probe(frames: 200, runs: [run])]
+        results = try Self.write(record)
         let row = try #require(results.renditions.first { $0.playProtocol == "hls" })
         #expect(row.delayP50Milliseconds != nil && row.packagerDelayP50Milliseconds == nil)
         #expect(results.summary.notes.contains { $0.contains("no packager delay") })

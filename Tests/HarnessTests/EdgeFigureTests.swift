@@ -10,7 +10,7 @@ import Testing
     private static let second: Int64 = 1_000_000_000
 
     /// Two viewers at an edge and two at the origin; the links are of the groups in this order.
-    private static func assembly(links: [String]) throws -> ResultsAssembly {
+    private static func record(links: [String]) throws -> TrialRecord {
         let scenario = try Scenario.parse(
             """
             version: 1
@@ -24,10 +24,10 @@ import Testing
             """)
         let window = WorkerWindow(startNanoseconds: 0, endNanoseconds: 100 * second)
         let plan = Plan(scenario)
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: plan, manifest: Manifest(), window: window,
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: plan, manifest: Manifest(), window: window,
             startNanoseconds: 0)
-        assembly.hls = plan.viewers.indices.map { index in
+        record.hls = plan.viewers.indices.map { index in
             var report = HLSViewerReport(index: index)
             report.askedAtNanoseconds = second
             report.bitrates = [800]
@@ -48,12 +48,12 @@ import Testing
         var status = EdgeStatus(origin: "")
         status.kinds[EdgeKind.segment.rawValue, default: .init()].originRequests = 2
         status.kinds[EdgeKind.segment.rawValue, default: .init()].originBytes = 2000
-        assembly.edges = [.init(name: "edge-0", status: status)]
-        return assembly
+        record.edges = [.init(name: "edge-0", status: status)]
+        return record
     }
 
     @Test func likeGroups() throws {
-        let summary = try #require(try Self.assembly(links: ["20Mbps", "20Mbps"]).edgeSummary)
+        let summary = try #require(try Self.record(links: ["20Mbps", "20Mbps"]).edgeSummary)
         #expect(try abs(#require(summary.fetchSavedMilliseconds) - 40) < 0.5)
         // What all gave up counts whole.
         #expect(summary.wanRatio == 1 && summary.requestsPerSegment == 1)
@@ -61,23 +61,23 @@ import Testing
     }
 
     @Test func unlikeGroups() throws {
-        let assembly = try Self.assembly(links: ["20Mbps", "3Mbps"])
-        let summary = try #require(assembly.edgeSummary)
+        let record = try Self.record(links: ["20Mbps", "3Mbps"])
+        let summary = try #require(record.edgeSummary)
         #expect(summary.fetchSavedMilliseconds == nil && summary.originFetchMilliseconds != nil)
         #expect(summary.withheld?.count == 1)
-        #expect(!assembly.edgeSamples.contains { $0.metric == .fetchSavedMilliseconds })
+        #expect(!record.edgeSamples.contains { $0.metric == .fetchSavedMilliseconds })
     }
 
     @Test func parts() throws {
-        var assembly = try Self.assembly(links: ["20Mbps", "20Mbps"])
-        for index in assembly.hls.indices {
-            (assembly.hls[index].requests.parts, assembly.hls[index].partBytes) = (3, 600)
+        var record = try Self.record(links: ["20Mbps", "20Mbps"])
+        for index in record.hls.indices {
+            (record.hls[index].requests.parts, record.hls[index].partBytes) = (3, 600)
         }
-        let summary = try #require(assembly.edgeSummary)
+        let summary = try #require(record.edgeSummary)
         #expect(summary.wanRatio == nil && summary.requestsPerSegment == nil)
         #expect(summary.withheld?.first?.contains("parts") == true)
-        #expect(!assembly.edgeSamples.contains { $0.metric == .wanSegmentRatio })
-        let direct = assembly.edgeRows.filter { $0.edge == EdgeRow.direct }
+        #expect(!record.edgeSamples.contains { $0.metric == .wanSegmentRatio })
+        let direct = record.edgeRows.filter { $0.edge == EdgeRow.direct }
         #expect(direct.map(\.kind) == ["segment", "part"])
         #expect(direct.map(\.originBytes) == [1800, 1200])
     }

@@ -16,7 +16,7 @@ import Testing
         startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
 
     /// One stream of 10 frames a second: frame 0 at the start, 50…249 in the window.
-    private static func assembly(_ viewers: String, extra: String = "") throws -> ResultsAssembly {
+    private static func record(_ viewers: String, extra: String = "") throws -> TrialRecord {
         let scenario = try Scenario.parse(
             """
             version: 1
@@ -28,8 +28,8 @@ import Testing
             \(viewers)
             \(extra)
             """)
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: Plan(scenario), manifest: Manifest(), window: window,
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: Plan(scenario), manifest: Manifest(), window: window,
             startNanoseconds: start)
         var stream = StreamReport(
             PublishSpec(
@@ -40,8 +40,8 @@ import Testing
         (stream.windowFirstFrame, stream.windowLastFrame) = (50, 249)
         stream.windowFirstIntendedNanoseconds = start + 5 * second
         stream.windowLastIntendedNanoseconds = start + 5 * second + 199 * second / 10
-        assembly.streams = [stream]
-        return assembly
+        record.streams = [stream]
+        return record
     }
 
     /// A probe that got every frame from `joined` to `left`, in seconds from the start.
@@ -78,22 +78,23 @@ import Testing
             failure: nil)
     }
 
-    private static func write(_ assembly: ResultsAssembly) throws -> (Summary, RunResults) {
+    private static func write(_ record: TrialRecord) throws -> (Summary, RunResults) {
         let parent = NSTemporaryDirectory() + "millrace-verdict-\(UUID())"
         defer { try? FileManager.default.removeItem(atPath: parent) }
         let writer = try ResultsWriter(
             parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
-        let summary = try assembly.write(to: writer)
+        let results = record.results
+        try record.write(results, to: writer)
         try writer.commit()
-        return (summary, try RunResults(path: writer.finalPath))
+        return (results.summary, try RunResults(path: writer.finalPath))
     }
 
     private static let noneMissing = "thresholds: {frames_missing: [\"count==0\"]}"
 
     @Test func wholeProbesPass() throws {
-        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
-        assembly.probes = [Self.probe(0)]
-        let (summary, results) = try Self.write(assembly)
+        var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0)]
+        let (summary, results) = try Self.write(record)
         #expect(summary.outcome == .passed)
         #expect(results.renditions.first?.framesExpected == 200)
         #expect(summary.thresholds.first?.observed == 0)
@@ -101,29 +102,29 @@ import Testing
 
     /// Finding 1: the report of a generator that does not come is no pass, whoever's it was.
     @Test func lostReportIsVoid() throws {
-        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
-        assembly.probes = [Self.probe(0)]
-        assembly.lost = ["viewers-0: its report is lost: killed by signal 9"]
-        let (summary, results) = try Self.write(assembly)
+        var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0)]
+        record.lost = ["viewers-0: its report is lost: killed by signal 9"]
+        let (summary, results) = try Self.write(record)
         #expect(summary.outcome == .void)
-        #expect(results.manifest.validity.reasons == assembly.lost)
+        #expect(results.manifest.validity.reasons == record.lost)
         // The server's own end is a verdict on it all the same.
-        assembly.early = (.failed, "the server ended in mid-run")
-        let failed = try Self.write(assembly).0
+        record.early = EarlyEnd(outcome: .failed, reason: "the server ended in mid-run")
+        let failed = try Self.write(record).0
         #expect(failed.outcome == .failed && failed.earlyEnd == "the server ended in mid-run")
     }
 
     /// What a process did not live to say is not known: it is no failure to join.
     @Test func viewersOfALostReportAreNotKnown() throws {
-        var assembly = try Self.assembly("  - {count: 2, probes: 1}")
-        assembly.probes = [Self.probe(0)]
+        var record = try Self.record("  - {count: 2, probes: 1}")
+        record.probes = [Self.probe(0)]
         #expect(
-            try Self.write(assembly).0.notes == [
+            try Self.write(record).0.notes == [
                 "1 viewers did not join: 1: nothing was heard of it"
             ])
-        assembly.hasLostReports = true
+        record.hasLostReports = true
         #expect(
-            try Self.write(assembly).0.notes == [
+            try Self.write(record).0.notes == [
                 "1 viewers did not join, as far as is known: 1: not known, for its process ended "
                     + "without its last report"
             ])
@@ -138,23 +139,25 @@ import Testing
             ("capture", 8, false, .passed), ("runner", 8, true, .failed),
         ] as [(String, Double, Bool, Summary.Outcome)])
     func heldParts(role: String, at: Double, misses: Bool, outcome: Summary.Outcome) throws {
-        var assembly = try Self.assembly("  - {count: 1, probes: 1}", extra: Self.noneMissing)
-        assembly.probes = [Self.probe(0, lost: misses ? [100] : [])]
+        var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0, lost: misses ? [100] : [])]
         let group = AccountedGroup(role: role, processGroup: 7)
+        var watch = StopWatch()
         for tenth in 0..<280 where role != StopWatch.runnerRole || tenth < 80 || tenth > 110 {
             let seconds = Double(tenth) / 10
             let isHeld = role != StopWatch.runnerRole && seconds >= at && seconds < at + 1
-            assembly.stops.receive(
+            watch.receive(
                 isHeld ? [7: group] : [:], at: Self.start + Int64(tenth) * Self.second / 10)
         }
-        let (summary, results) = try Self.write(assembly)
+        record.stops = watch.stops
+        let (summary, results) = try Self.write(record)
         #expect(summary.outcome == outcome)
         let told = outcome == .void ? results.manifest.validity.reasons : summary.notes
         #expect(told.contains { $0.contains("stopped") || $0.contains("held up") }, "\(told)")
         // Said once, and the server's own end is a verdict on it all the same.
         #expect((summary.notes + results.manifest.validity.reasons).count == 1)
-        assembly.early = (.failed, "the server ended in mid-run")
-        #expect(try Self.write(assembly).0.outcome == .failed)
+        record.early = EarlyEnd(outcome: .failed, reason: "the server ended in mid-run")
+        #expect(try Self.write(record).0.outcome == .failed)
     }
 
     @Test func qualityIsJudged() throws {
@@ -172,13 +175,13 @@ import Testing
               "ssim{rendition:720p}": ["value>0.9"]
               psnr_db: ["value>30"]
             """)
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: Plan(scenario), manifest: Manifest(), window: Self.window,
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: Plan(scenario), manifest: Manifest(), window: Self.window,
             startNanoseconds: Self.start)
-        assembly.quality["cam_240p"] = RenditionQuality(
+        record.quality["cam_240p"] = RenditionQuality(
             ssim: 0.95, psnrDecibels: 28, frames: 30)
-        assembly.quality["cam_720p"] = RenditionQuality(ssim: 1, psnrDecibels: nil, frames: 30)
-        let samples = MetricSamples(assembly: assembly, groups: [], renditions: []).all
+        record.quality["cam_720p"] = RenditionQuality(ssim: 1, psnrDecibels: nil, frames: 30)
+        let samples = MetricSamples(record: record, groups: [], renditions: []).all
         let observed = Dictionary(
             uniqueKeysWithValues: scenario.thresholds.map {
                 ($0.selector, $0.evaluate(samples).observed)
@@ -188,11 +191,11 @@ import Testing
     }
 
     @Test func nothingMissesWithoutAProbe() throws {
-        var assembly = try Self.assembly(
+        var record = try Self.record(
             "  - {count: 1, probes: 0}",
             extra: "thresholds: {frames_missing: [\"count==0\"], stalls: [\"count==0\"]}")
-        assembly.load = [Self.load(0, from: 1, to: nil, bytes: 2_000_000)]
-        let (summary, results) = try Self.write(assembly)
+        record.load = [Self.load(0, from: 1, to: nil, bytes: 2_000_000)]
+        let (summary, results) = try Self.write(record)
         #expect(summary.outcome == .failed)
         #expect(summary.thresholds.map(\.observed) == [nil, nil])
         #expect(results.renditions.first?.framesExpected == nil)
@@ -200,38 +203,38 @@ import Testing
     }
 
     @Test func probeThatNeverJoinedMissesAll() throws {
-        var assembly = try Self.assembly("  - {count: 2, probes: 2}", extra: Self.noneMissing)
-        assembly.probes = [Self.probe(0), Self.probe(1, joined: nil)]
-        let (summary, _) = try Self.write(assembly)
+        var record = try Self.record("  - {count: 2, probes: 2}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0), Self.probe(1, joined: nil)]
+        let (summary, _) = try Self.write(record)
         #expect(summary.outcome == .failed)
         #expect(summary.thresholds.first?.observed == 200)
     }
 
     @Test func nobodyJoinedIsNoPass() throws {
-        var assembly = try Self.assembly("  - {count: 2, probes: 1}")
-        assembly.probes = [Self.probe(0, joined: nil)]
-        let (summary, results) = try Self.write(assembly)
+        var record = try Self.record("  - {count: 2, probes: 1}")
+        record.probes = [Self.probe(0, joined: nil)]
+        let (summary, results) = try Self.write(record)
         #expect(summary.outcome == .void)
         #expect(results.manifest.validity.reasons.first?.contains("no viewer joined") == true)
     }
 
     /// Sessions of viewer 0: before, across and inside the window; of viewer 1 one that loses.
     @Test func churnExpectsWhatWasSentMeanwhile() throws {
-        var assembly = try Self.assembly(
+        var record = try Self.record(
             "  - {count: 2, probes: 2, churn: {mean_watch: 5s}}", extra: Self.noneMissing)
         let stride = Plan.sessionStride
-        assembly.plan.viewers[0].watchNanoseconds = [2, 5, 6, 14].map { $0 * Self.second }
-        assembly.plan.viewers[0].joinOffsetNanoseconds = Self.second
-        assembly.plan.viewers[1].watchNanoseconds = [10, 17].map { $0 * Self.second }
-        assembly.plan.viewers[1].joinOffsetNanoseconds = 0
-        assembly.probes = [
+        record.plan.viewers[0].watchNanoseconds = [2, 5, 6, 14].map { $0 * Self.second }
+        record.plan.viewers[0].joinOffsetNanoseconds = Self.second
+        record.plan.viewers[1].watchNanoseconds = [10, 17].map { $0 * Self.second }
+        record.plan.viewers[1].joinOffsetNanoseconds = 0
+        record.probes = [
             Self.probe(0, joined: 1, left: 3), Self.probe(stride, joined: 3, left: 8),
             Self.probe(2 * stride, joined: 8.05, left: 14), Self.probe(3 * stride, joined: 14),
             Self.probe(1, joined: 0, left: 10, lost: [60, 61]),
             // Nothing from 20 s on: not to be told from what is under way, but for all but 1 s.
             Self.probe(1 + stride, joined: 10, lost: Set(200..<250)),
         ]
-        let (summary, results) = try Self.write(assembly)
+        let (summary, results) = try Self.write(record)
         // 0 + 30 + 59 + 110; 50 of which 2 missing; 150 of which 50 missing.
         #expect(results.renditions.first?.framesExpected == 0 + 30 + 59 + 110 + 50 + 150)
         #expect(summary.framesMissing == 52)
@@ -242,30 +245,30 @@ import Testing
 
     /// The last second before a viewer leaves may be under way; more than that is missing.
     @Test func tailsAreDueAllTheSame() throws {
-        var assembly = try Self.assembly(
+        var record = try Self.record(
             "  - {count: 1, probes: 1, churn: {mean_watch: 5s}}")
-        assembly.plan.viewers[0].joinOffsetNanoseconds = 0
-        assembly.plan.viewers[0].watchNanoseconds = [15 * Self.second, 20 * Self.second]
+        record.plan.viewers[0].joinOffsetNanoseconds = 0
+        record.plan.viewers[0].watchNanoseconds = [15 * Self.second, 20 * Self.second]
         // Frames to 15 s were sent; those from 14 s on may be under way.
         for (lost, missing) in [(145..<150, 0), (140..<150, 0), (120..<150, 20)] {
-            assembly.probes = [
+            record.probes = [
                 Self.probe(0, joined: 0, left: 15, lost: Set(lost.map { UInt64($0) }))
             ]
-            #expect(try Self.write(assembly).0.framesMissing == missing, "lost \(lost)")
+            #expect(try Self.write(record).0.framesMissing == missing, "lost \(lost)")
         }
     }
 
     @Test func ratesAreOverTheTimeSpent() throws {
-        var assembly = try Self.assembly(
+        var record = try Self.record(
             "  - {count: 2, probes: 0, churn: {mean_watch: 5s}}")
         // 100 kB/s each: before, into, inside and out of the window.
-        assembly.load = [
+        record.load = [
             Self.load(0, from: 1, to: 4, bytes: 0),
             Self.load(Plan.sessionStride, from: 4, to: 10, bytes: 500_000),
             Self.load(2 * Plan.sessionStride, from: 10, to: 12, bytes: 200_000),
             Self.load(1, from: 20, to: nil, bytes: 500_000),
         ]
-        let (_, results) = try Self.write(assembly)
+        let (_, results) = try Self.write(record)
         let row = try #require(results.renditions.first)
         #expect(row.viewers == 3)
         #expect(row.payloadKilobits == 800)
@@ -274,27 +277,27 @@ import Testing
     }
 
     @Test func negativeDelaysAreTold() throws {
-        var assembly = try Self.assembly("  - {count: 1, probes: 1}")
-        assembly.probes = [Self.probe(0)]
-        assembly.probes[0].delay.record(nanoseconds: -5)
-        assembly.probes[0].delay.record(nanoseconds: 5)
-        let (summary, results) = try Self.write(assembly)
+        var record = try Self.record("  - {count: 1, probes: 1}")
+        record.probes = [Self.probe(0)]
+        record.probes[0].delay.record(nanoseconds: -5)
+        record.probes[0].delay.record(nanoseconds: 5)
+        let (summary, results) = try Self.write(record)
         #expect(summary.notes.contains { $0.hasPrefix("1 frames have a delay below zero") })
         #expect(results.delay.first?.negativeCount == 1)
     }
 
     /// What a killed runner leaves behind.
     @Test func interimResultsHoldTheIntervals() throws {
-        var assembly = try Self.assembly("  - {count: 1, probes: 1}")
+        var record = try Self.record("  - {count: 1, probes: 1}")
         var delay = DelayHistogram()
         delay.record(nanoseconds: 2_000_000)
-        assembly.live.probeDelay["live/a/rtmp"] = delay
-        assembly.early = (.interrupted, "cut off")
+        record.live.probeDelay["live/a/rtmp"] = delay
+        record.early = EarlyEnd(outcome: .interrupted, reason: "cut off")
         let parent = NSTemporaryDirectory() + "millrace-interim-\(UUID())"
         defer { try? FileManager.default.removeItem(atPath: parent) }
         let writer = try ResultsWriter(
             parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
-        try assembly.writeInterim(to: writer)
+        try record.writeInterim(to: writer)
         let results = try RunResults(path: writer.partialPath)
         #expect(results.summary.outcome == .interrupted)
         #expect(results.delay.first { $0.percentile == 50 }?.delayMilliseconds ?? 0 > 1.9)

@@ -44,8 +44,8 @@ public struct ProcessAccounting: Sendable {
     private let firstTicks: MachineTicks
     private var steadyTicks: MachineTicks?
     private var endTicks: MachineTicks?
-    private var steadySeconds = 0.0
-    public private(set) var rows: [ProcessRow] = []
+    /// What was accounted so far.
+    private(set) var usage = AccountedUsage()
 
     /// Takes the first sample.
     ///
@@ -68,14 +68,6 @@ public struct ProcessAccounting: Sendable {
         groups += present
     }
 
-    /// CPU seconds per second that processes of this name used over the steady window so far; nil
-    /// where none was seen.
-    public func steadyCPU(ofName name: String) -> Double? {
-        let mine = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty && $0.name == name }
-        guard !mine.isEmpty, steadySeconds > 0 else { return nil }
-        return mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) } / steadySeconds
-    }
-
     /// Accounts what was used since the previous sample.
     ///
     /// - Parameter isSteady: whether that whole interval lies in the steady window.
@@ -86,7 +78,8 @@ public struct ProcessAccounting: Sendable {
         if isSteady {
             if steadyTicks == nil { steadyTicks = endTicks ?? firstTicks }
             endTicks = ticks
-            steadySeconds += interval
+            usage.steadySeconds += interval
+            if let steadyTicks { usage.steal = ticks.stealShare(since: steadyTicks) }
         } else if steadyTicks == nil {
             endTicks = ticks
         }
@@ -106,32 +99,6 @@ public struct ProcessAccounting: Sendable {
         present.filter { pid, _ in
             let state = ProcFile.statFields(pid: pid)?.first
             return state == "T" || state == "t"
-        }
-    }
-
-    /// Share of CPU time the hypervisor took in the steady window so far, 0…1.
-    public var steal: Double {
-        guard let steadyTicks, let endTicks else { return 0 }
-        return endTicks.stealShare(since: steadyTicks)
-    }
-
-    /// Means of each role over the steady window.
-    public var roleUsage: [RoleUsage] {
-        let steady = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty }
-        guard steadySeconds > 0 else { return [] }
-        var roles: [String] = []
-        for row in steady where !roles.contains(row.role) { roles.append(row.role) }
-        return roles.map { role in
-            let mine = steady.filter { $0.role == role }
-            let cpu = mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
-            let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
-                .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
-            return RoleUsage(
-                role: role == AccountedGroup.encoderRole ? "encoders" : role,
-                processes: Set(mine.compactMap(\.pid)).count,
-                cpuPercent: cpu / steadySeconds * 100,
-                peakRSSBytes: rss.max() ?? 0,
-                runDelayMilliseconds: mine.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) })
         }
     }
 
@@ -186,10 +153,10 @@ public struct ProcessAccounting: Sendable {
             row.steady = isSteady ? 1 : 0
             return row
         }
-        rows.append(row(whole, threads: now.threads.count, group: ""))
+        usage.rows.append(row(whole, threads: now.threads.count, group: ""))
         guard groups.count > 1 else { return }
         for (name, entry) in groups.sorted(by: { $0.key < $1.key }) {
-            rows.append(row(entry.counters, threads: entry.threads, group: name))
+            usage.rows.append(row(entry.counters, threads: entry.threads, group: name))
         }
     }
 }

@@ -6,7 +6,7 @@ import Results
 /// The runner looks ten times a second; what is shorter than two looks is not seen. Pure: the states
 /// and the time are arguments.
 struct StopWatch: Sendable {
-    struct Stop: Hashable, Sendable {
+    struct Stop: Codable, Hashable, Sendable {
         /// As in `AccountedGroup`; `runnerRole` for this process.
         var role: String
         /// What a reader is told: `viewers-0`, `server`.
@@ -114,7 +114,7 @@ extension StopWatch.Stop {
     }
 }
 
-extension ResultsAssembly {
+extension TrialRecord {
     /// Says which parts were held and when. A trial with a part that was held in the steady window is
     /// no verdict on the server, nor is one with a threshold that failed after a part was held before
     /// or after it: frames of the window are due until the drain's end.
@@ -122,7 +122,7 @@ extension ResultsAssembly {
         let hasFailed = summary.thresholds.contains { !$0.passed }
         var notes: [String] = []
         // Before the start nothing is measured.
-        for stop in stops.stops where stop.untilNanoseconds > startNanoseconds {
+        for stop in stops where stop.untilNanoseconds > startNanoseconds {
             let words = stop.words(from: startNanoseconds, window: window)
             let isInWindow = stop.overlap(window) > 0
             guard early?.outcome != .failed, !stop.isOnlooker, isInWindow || hasFailed else {
@@ -136,7 +136,7 @@ extension ResultsAssembly {
                         ? ": the figures are not the server's own"
                         : ", and a threshold failed: the stop may be why; run it again"))
         }
-        if stops.uncounted > 0 { notes.append("\(stops.uncounted) more stops like these") }
+        if uncountedStops > 0 { notes.append("\(uncountedStops) more stops like these") }
         summary.notes.insert(contentsOf: notes, at: 0)
     }
 }

@@ -1,7 +1,12 @@
+/// HLS groups that differ in nothing but the way to the media, by their places in the scenario.
+struct PairedGroups: Codable, Sendable, Hashable {
+    var edge: [Int] = []
+    var origin: [Int] = []
+}
+
 extension Scenario {
-    /// HLS groups that differ in nothing but their way, by places: only their fetch times can be
-    /// compared.
-    var pairedGroups: [(edge: [Int], origin: [Int])] {
+    /// The groups whose fetch times can be compared.
+    var pairedGroups: [PairedGroups] {
         struct Kind: Hashable {
             var stream: String?
             var rendition: String?
@@ -9,7 +14,7 @@ extension Scenario {
             var link: GroupLink?
         }
         var order: [Kind] = []
-        var pairs: [Kind: (edge: [Int], origin: [Int])] = [:]
+        var pairs: [Kind: PairedGroups] = [:]
         for (place, group) in viewers.enumerated() {
             guard let adaptive = group.adaptive else { continue }
             var link = group.link
@@ -22,9 +27,9 @@ extension Scenario {
                 stream: group.stream, rendition: group.rendition, adaptive: adaptive, link: link)
             if pairs[kind] == nil { order.append(kind) }
             if group.via == .origin {
-                pairs[kind, default: ([], [])].origin.append(place)
+                pairs[kind, default: .init()].origin.append(place)
             } else {
-                pairs[kind, default: ([], [])].edge.append(place)
+                pairs[kind, default: .init()].edge.append(place)
             }
         }
         return order.compactMap { pairs[$0] }.filter { !$0.edge.isEmpty && !$0.origin.isEmpty }

@@ -34,7 +34,7 @@ struct AdaptiveFrames {
     }
 }
 
-extension ResultsAssembly {
+extension TrialRecord {
     /// In the order of the plan; renditions of which no probe had a stamped frame are left out.
     var adaptiveFrames: [AdaptiveFrames] {
         var all: [String: AdaptiveFrames] = [:]
@@ -48,7 +48,7 @@ extension ResultsAssembly {
     }
 
     /// Only our own server says when it publishes, and has the probes' clock.
-    private var hasPublication: Bool { scenario.stack.driver == .embedded }
+    private var hasPublication: Bool { setup.driver == .embedded }
 
     /// Frames of the window after the last one that each probe had, of those that were there to the
     /// end; by the published numbers.

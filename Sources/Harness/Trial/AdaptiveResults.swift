@@ -4,7 +4,7 @@ import Statistics
 import Viewer
 
 /// Rows of adaptive viewers.
-extension ResultsAssembly {
+extension TrialRecord {
     func adaptiveRow(_ report: HLSViewerReport) -> ViewerRow {
         var row = planRow(report.index)
         row.probe = viewerPlan(report.index).isProbe ? 1 : 0

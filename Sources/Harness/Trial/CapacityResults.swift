@@ -3,14 +3,14 @@ import Statistics
 import Viewer
 
 /// Under a load that grows: how many viewers the way they take has carried.
-extension ResultsAssembly {
+extension TrialRecord {
     /// Length of the intervals that are judged, nanoseconds.
     private static let intervalNanoseconds: Int64 = 5_000_000_000
 
     /// By way; nil unless the server's uplink is limited, for else the viewers' links would be
     /// taken for the server's.
     var capacity: [CapacityFigure]? {
-        guard scenario.stack.uplink != nil, !hls.isEmpty else { return nil }
+        guard setup.limitsUplink, !hls.isEmpty else { return nil }
         return [
             capacity(.edge, of: hls.filter { viewerPlan($0.index).edge != nil }),
             capacity(.origin, of: hls.filter { viewerPlan($0.index).edge == nil }),
@@ -24,9 +24,9 @@ extension ResultsAssembly {
     /// that are due in it, half of them in less time than they last. (The median alone would tell
     /// of those whose connections win.)
     private func capacity(_ via: ViewerGroup.Via, of mine: [HLSViewerReport]) -> CapacityFigure? {
-        guard !mine.isEmpty, let hls = scenario.stack.hls else { return nil }
+        guard !mine.isEmpty, let segment = setup.segmentNanoseconds else { return nil }
         let length = Self.intervalNanoseconds
-        let limit = Double(hls.segment.nanoseconds) / 1e6
+        let limit = Double(segment) / 1e6
         var figure = CapacityFigure(via: via.rawValue)
         let last = Int((window.endNanoseconds - startNanoseconds) / length)
         for interval in 0..<max(0, last) {
@@ -38,7 +38,7 @@ extension ResultsAssembly {
             }
             guard !present.isEmpty else { continue }
             let times = fetchTimes(of: present, from: from, to: from + length)
-            let due = Double(present.count) * Double(length) / Double(hls.segment.nanoseconds)
+            let due = Double(present.count) * Double(length) / Double(segment)
             let median = times.milliseconds(atPercentile: 50)
             guard let median, median <= limit, Double(times.count) >= due * Self.leastShare else {
                 figure.brokenViewers = present.count

@@ -142,13 +142,12 @@ final class CaptureStage: Sendable {
                 wireBytes: viewer.traffic.linkBytes,
                 retransmittedBytes: viewer.traffic.retransmittedBytes,
                 unmatchedMessages: viewer.messages.unmatched + viewer.messages.missing,
-                frames: Dictionary(
-                    (frames[peer] ?? []).map {
-                        ($0.frameNumber, $0.relayDelayNanoseconds)
-                    }, uniquingKeysWith: { a, _ in a }),
-                egress: Dictionary(
-                    (frames[peer] ?? []).map { ($0.frameNumber, $0.egressNanoseconds) },
-                    uniquingKeysWith: { a, _ in a }))
+                frames: (frames[peer] ?? []).map {
+                    WireFrame(
+                        frameNumber: $0.frameNumber,
+                        relayDelayNanoseconds: $0.relayDelayNanoseconds,
+                        egressNanoseconds: $0.egressNanoseconds)
+                })
         }
     }
 

@@ -4,10 +4,10 @@ import Statistics
 import Viewer
 
 /// What edges did, as they and the viewers counted it.
-extension ResultsAssembly {
+extension TrialRecord {
     var edgeRows: [EdgeRow] {
         var rows: [EdgeRow] = []
-        let isNginx = scenario.stack.edges?.driver == .nginx
+        let isNginx = setup.edgeDriver == .nginx
         for edge in edges {
             for kind in EdgeKind.allCases {
                 guard let counts = edge.status.kinds[kind.rawValue] else { continue }
@@ -108,7 +108,7 @@ extension ResultsAssembly {
 
     /// The mean over pairs of groups; nil where none can be compared.
     private var fetchSavedMilliseconds: Double? {
-        let saved = scenario.pairedGroups.compactMap { pair -> Double? in
+        let saved = setup.pairedGroups.compactMap { pair -> Double? in
             let near = fetchTimes { pair.edge.contains($0.group) }.milliseconds(atPercentile: 50)
             let far = fetchTimes { pair.origin.contains($0.group) }.milliseconds(atPercentile: 50)
             guard let near, let far else { return nil }

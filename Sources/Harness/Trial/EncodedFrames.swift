@@ -49,7 +49,7 @@ extension PublisherPlan {
     }
 }
 
-extension ResultsAssembly {
+extension TrialRecord {
     /// By stream key; empty without a capture.
     var encodedFrames: [String: EncodedFrames] {
         guard wire.capture.ran, plan.hasEncoders else { return [:] }
@@ -75,7 +75,7 @@ extension ResultsAssembly {
     /// Of each published stream: from the intended time to its last byte into the server.
     var ingestDelay: [(publisher: PublisherPlan, delay: DelayHistogram)] {
         // Both ends on one clock: the difference of the clocks is known to some microseconds.
-        let offset = clock.offset.minimumNanoseconds
+        let offset = clockOffset.minimumNanoseconds
         return plan.publishers.filter(\.isPublished).map { publisher in
             var delay = DelayHistogram()
             for frame in wire.ingressFrames[publisher.streamKey] ?? []
@@ -91,15 +91,13 @@ extension ResultsAssembly {
 
     /// From the server's last byte out to the probe: what the network and its socket take.
     private func deliveryDelay(of group: RenditionGroup) -> DelayHistogram {
-        let offset = clock.offset.minimumNanoseconds
-        let byPeer = Dictionary(
-            group.wire.map { ($0.peer, $0.egress) },
-            uniquingKeysWith: { $0.merging($1) { a, _ in a } })
+        let offset = clockOffset.minimumNanoseconds
+        let byPeer = WireSubscriber.framesByPeer(group.wire)
         var delay = DelayHistogram()
         for probe in group.probes {
             let egress = byPeer[plan.peer(ofSession: probe.index, port: probe.localPort)] ?? [:]
             for frame in probe.frames {
-                guard let left = egress[frame.frameNumber] else { continue }
+                guard let left = egress[frame.frameNumber]?.egressNanoseconds else { continue }
                 delay.record(nanoseconds: frame.arrivalNanoseconds - (left - offset))
             }
         }
@@ -136,7 +134,7 @@ extension ResultsAssembly {
     func encoderCPU(of publisher: PublisherPlan, _ frames: EncodedFrames?) -> Double? {
         guard !publisher.isPublished, !publisher.sharesEncoder else { return nil }
         let share = frames?.share ?? 1
-        return accounting?.steadyCPU(ofName: "encoder-\(publisher.streamKey)").flatMap {
+        return usage?.steadyCPU(ofName: "encoder-\(publisher.streamKey)").flatMap {
             share > 0 ? $0 / share : nil
         }
     }

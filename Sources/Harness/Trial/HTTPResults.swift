@@ -79,7 +79,7 @@ struct HTTPRendition {
     }
 }
 
-extension ResultsAssembly {
+extension TrialRecord {
     /// HLS on the wire, by rendition: from the server, and from the edges.
     var httpRenditions: (server: [HTTPRendition], edges: [HTTPRendition]) {
         (HTTPRendition.all(wire.http, plan), HTTPRendition.all(wire.edgeHTTP, plan))
@@ -120,7 +120,7 @@ extension ResultsAssembly {
     func httpReconciliation(
         _ http: (server: [HTTPRendition], edges: [HTTPRendition])
     ) -> [Reconciliation] {
-        let hasEdges = scenario.stack.edges != nil
+        let hasEdges = setup.edgeDriver != nil
         let viewers = adaptiveRenditionRows(
             of: hasEdges ? hls.filter { viewerPlan($0.index).edge != nil } : hls)
         return (hasEdges ? http.edges : http.server).compactMap { item in

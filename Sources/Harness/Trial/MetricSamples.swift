@@ -4,7 +4,7 @@ import Viewer
 
 /// A trial's figures as thresholds see them.
 struct MetricSamples {
-    let assembly: ResultsAssembly
+    let record: TrialRecord
     let groups: [RenditionGroup]
     let renditions: [RenditionRow]
     var encoded: [String: EncodedFrames] = [:]
@@ -12,9 +12,9 @@ struct MetricSamples {
 
     var all: [MetricSample] {
         groups.flatMap(viewerSamples) + groups.flatMap(wireSamples) + renditionSamples
-            + machineSamples + encoderSamples + assembly.adaptiveSamples
-            + assembly.adaptiveFrameSamples(adaptive) + assembly.edgeSamples
-            + assembly.capacitySamples
+            + machineSamples + encoderSamples + record.adaptiveSamples
+            + record.adaptiveFrameSamples(adaptive) + record.edgeSamples
+            + record.capacitySamples
     }
 
     private func viewerSamples(_ group: RenditionGroup) -> [MetricSample] {
@@ -64,7 +64,7 @@ struct MetricSamples {
     }
 
     private func joinFailures(_ group: RenditionGroup) -> Int {
-        let planned = assembly.plan.viewers.filter {
+        let planned = record.plan.viewers.filter {
             $0.streamKey == group.publisher.streamKey
                 && $0.playProtocol.rawValue == group.playProtocol
         }.count
@@ -84,7 +84,7 @@ struct MetricSamples {
     }
 
     private func wireSamples(_ group: RenditionGroup) -> [MetricSample] {
-        guard assembly.wire.capture.ran else { return [] }
+        guard record.wire.capture.ran else { return [] }
         var tags = group.tags
         tags["vantage"] = "wire"
         var samples: [MetricSample] = []
@@ -115,17 +115,17 @@ struct MetricSamples {
     }
 
     private var encoderSamples: [MetricSample] {
-        assembly.plan.publishers.filter { !$0.isPublished }.flatMap {
+        record.plan.publishers.filter { !$0.isPublished }.flatMap {
             publisher -> [MetricSample] in
             let tags = ["stream": publisher.stream, "rendition": publisher.rendition]
             var samples: [MetricSample] = []
-            if let cpu = assembly.encoderCPU(
+            if let cpu = record.encoderCPU(
                 of: publisher, encoded[publisher.streamKey])
             {
                 samples.append(
                     .init(metric: .encoderCPUSeconds, tags: tags, value: .number(cpu)))
             }
-            if let quality = assembly.quality[publisher.streamKey] {
+            if let quality = record.quality[publisher.streamKey] {
                 samples += [
                     .init(metric: .ssim, tags: tags, value: .number(quality.ssim)),
                     .init(
@@ -151,15 +151,15 @@ struct MetricSamples {
         var samples = [
             MetricSample(
                 metric: .generatorLagMilliseconds, tags: ["role": "publishers"],
-                value: .distribution(assembly.publisherLateness)),
+                value: .distribution(record.publisherLateness)),
             MetricSample(
                 metric: .generatorLagMilliseconds, tags: ["role": "probes"],
-                value: .distribution(assembly.probeLag)),
+                value: .distribution(record.probeLag)),
             MetricSample(
                 metric: .generatorLagMilliseconds, tags: ["role": "viewers"],
-                value: .distribution(assembly.viewerLag)),
+                value: .distribution(record.viewerLag)),
         ]
-        for usage in assembly.accounting?.roleUsage ?? [] {
+        for usage in record.usage?.roleUsage ?? [] {
             let metric: Metric
             switch usage.role {
             case "server":

@@ -16,32 +16,32 @@ struct RenditionGroup {
     /// The probes' intervals, which remain where a probe process was killed.
     var interimDelay = DelayHistogram()
 
-    static func all(of assembly: ResultsAssembly) -> [RenditionGroup] {
+    static func all(of record: TrialRecord) -> [RenditionGroup] {
         var groups: [RenditionGroup] = []
-        for publisher in assembly.plan.publishers {
-            let planned = assembly.plan.viewers.filter { $0.streamKey == publisher.streamKey }
+        for publisher in record.plan.publishers {
+            let planned = record.plan.viewers.filter { $0.streamKey == publisher.streamKey }
             for transport in ViewerGroup.PlayProtocol.allCases
             where transport != .hls && planned.contains(where: { $0.playProtocol == transport }) {
                 var group = RenditionGroup(
                     stream: publisher.stream, rendition: publisher.rendition,
                     playProtocol: transport.rawValue, publisher: publisher)
                 func belongs(_ index: Int) -> Bool {
-                    let viewer = assembly.viewerPlan(index)
+                    let viewer = record.viewerPlan(index)
                     return viewer.streamKey == publisher.streamKey
                         && viewer.playProtocol == transport
                 }
-                group.published = assembly.streams.first { $0.streamID == publisher.streamID }
-                group.load = assembly.load.filter { belongs($0.index) }
-                group.probes = assembly.probes.filter { belongs($0.index) }
-                group.wire = assembly.wire.subscribers.filter {
+                group.published = record.streams.first { $0.streamID == publisher.streamID }
+                group.load = record.load.filter { belongs($0.index) }
+                group.probes = record.probes.filter { belongs($0.index) }
+                group.wire = record.wire.subscribers.filter {
                     $0.streamKey == publisher.streamKey && $0.playProtocol == transport.rawValue
                 }
                 group.relayDelay =
-                    assembly.wire.relayDelay[publisher.streamKey]?[transport.rawValue] ?? .init()
+                    record.wire.relayDelay[publisher.streamKey]?[transport.rawValue] ?? .init()
                 let key = ViewerSpec.delayKey(
                     publisher.stream, publisher.rendition, transport.rawValue)
-                group.interimDelay = assembly.live.probeDelay[key] ?? .init()
-                group.count(of: assembly)
+                group.interimDelay = record.live.probeDelay[key] ?? .init()
+                group.count(of: record)
                 groups.append(group)
             }
         }
@@ -63,22 +63,22 @@ struct RenditionGroup {
     /// Frames due to the probes in the window, and those that came; nil where no probe could tell.
     private(set) var frames: (expected: Int, received: Int)?
 
-    private mutating func count(of assembly: ResultsAssembly) {
+    private mutating func count(of record: TrialRecord) {
         let sessions =
-            load.map { ViewerSession($0, assembly.plan) }
-            + probes.map { ViewerSession($0, assembly.plan) }
+            load.map { ViewerSession($0, record.plan) }
+            + probes.map { ViewerSession($0, record.plan) }
         for session in sessions {
-            let seconds = session.seconds(in: assembly.window)
+            let seconds = session.seconds(in: record.window)
             viewerSeconds += seconds
             if seconds > 0 { viewerCount += 1 }
         }
         let byPeer = Dictionary(grouping: sessions, by: \.peer)
         for subscriber in wire {
-            let played = subscriber.playNanoseconds - assembly.clock.offset.minimumNanoseconds
+            let played = subscriber.playNanoseconds - record.clockOffset.minimumNanoseconds
             let session = ViewerSession.behind(byPeer[subscriber.peer] ?? [], at: played)
             // Players that are not ours count as there for the whole window.
             let seconds =
-                session.map { $0.seconds(in: assembly.window) } ?? assembly.windowSeconds
+                session.map { $0.seconds(in: record.window) } ?? record.windowSeconds
             wireSeconds += seconds
             if seconds > 0 { wireViewerCount += 1 }
             if subscriber.payloadBytes != nil { dissectedSeconds += seconds }
@@ -89,10 +89,10 @@ struct RenditionGroup {
         guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
         let kept = keptFrames
         frames = probes.reduce(into: (0, 0)) { sum, probe in
-            let leave = assembly.plan.leaveOffset(ofSession: probe.index)
-                .map { $0 + assembly.startNanoseconds }
+            let leave = record.plan.leaveOffset(ofSession: probe.index)
+                .map { $0 + record.startNanoseconds }
             let due = schedule.due(
-                to: probe, leaving: leave, window: assembly.window,
+                to: probe, leaving: leave, window: record.window,
                 grace: publisher.isPublished
                     ? FrameSchedule.leaveGraceNanoseconds : Self.encodedGraceNanoseconds)
             let count = kept.count(in: due, seen: probe.firstWindowFrame)

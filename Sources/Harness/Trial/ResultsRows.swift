@@ -6,7 +6,7 @@ import Viewer
 /// A frame that a probe and the capture both saw; `relay` is the server's share, nanoseconds.
 typealias MatchedFrame = (probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)
 
-extension ResultsAssembly {
+extension TrialRecord {
     func renditionRows(_ groups: [RenditionGroup]) -> [RenditionRow] {
         groups.flatMap { group -> [RenditionRow] in
             var viewer = baseRow(group, vantage: "viewer")
@@ -124,14 +124,11 @@ extension ResultsAssembly {
 
     /// Every frame that a probe and the capture both saw.
     var matchedFrames: [MatchedFrame] {
-        let byPeer = Dictionary(
-            wire.subscribers.map { ($0.peer, $0.frames) },
-            // Sessions that follow one another may have the same port.
-            uniquingKeysWith: { $0.merging($1) { a, _ in a } })
+        let byPeer = WireSubscriber.framesByPeer(wire.subscribers)
         return probes.flatMap { probe in
             let relays = byPeer[peer(probe.index, probe.localPort)] ?? [:]
             return probe.frames.compactMap { frame in
-                relays[frame.frameNumber].map { (probe, frame, $0) }
+                relays[frame.frameNumber].map { (probe, frame, $0.relayDelayNanoseconds) }
             }
         }
     }
@@ -176,7 +173,7 @@ extension ResultsAssembly {
         guard !frames.isEmpty else { return lost }
         // Both ends of each difference are taken on one clock; what is left is how far the two
         // clocks moved in the run, and the stamps' microseconds.
-        let allowed = clock.stepNanoseconds + 1_000
+        let allowed = clockOffset.stepNanoseconds + 1_000
         let wrong = frames.count {
             $0.frame.arrivalNanoseconds - $0.frame.intendedNanoseconds < $0.relay - allowed
         }

@@ -72,29 +72,29 @@ extension TrialRunner {
 
     /// A child that has ended on its own. The server's end is the server's failure; a
     /// generator's end makes the trial void.
-    func lostChild() async -> (outcome: Summary.Outcome, reason: String)? {
+    func lostChild() async -> EarlyEnd? {
         if scenario.capture.mode == .on, let failure = capture?.failure {
-            return (.void, "capture-0: \(failure)")
+            return EarlyEnd(outcome: .void, reason: "capture-0: \(failure)")
         }
         if let status = await driver?.exitStatus {
-            return (.failed, "the server ended in mid-run: it \(status)")
+            return EarlyEnd(outcome: .failed, reason: "the server ended in mid-run: it \(status)")
         }
-        if let reason = lostEdge { return (.failed, reason) }
-        if let failure = links?.failure { return (.void, "links-0: \(failure)") }
+        if let reason = lostEdge { return EarlyEnd(outcome: .failed, reason: reason) }
+        if let failure = links?.failure { return EarlyEnd(outcome: .void, reason: "links-0: \(failure)") }
         for way in ways {
-            if let failure = way.failure { return (.void, "\(way.name): \(failure)") }
+            if let failure = way.failure { return EarlyEnd(outcome: .void, reason: "\(way.name): \(failure)") }
         }
         for handle in publishers {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
         }
         for handle in load {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
         }
         for handle in hls + hlsProbes {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
         }
         for handle in probes {
-            if let failure = handle.failure { return (.void, "\(handle.name): \(failure)") }
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
         }
         return nil
     }
@@ -118,7 +118,7 @@ extension TrialRunner {
     }
 }
 
-extension ResultsAssembly {
+extension TrialRecord {
     /// What a restart of the server cost.
     var restartNotes: [String] {
         guard hasRestarted else { return [] }

@@ -5,7 +5,7 @@ import Server
 import SimulationKernel
 
 /// What one edge did in the whole run.
-struct EdgeObservation: Sendable {
+struct EdgeObservation: Codable, Sendable {
     /// Of its process.
     var name: String
     var status: EdgeStatus
@@ -120,12 +120,12 @@ extension TrialRunner {
     }
 
     /// Ends the edges. One whose report is lost leaves what its last interval brought.
-    func finishEdges(into assembly: inout ResultsAssembly) async {
+    func finishEdges(into record: inout TrialRecord) async {
         var losses: [String] = []
         for edge in edges {
             let (status, lost) = await edge.finish()
             losses += lost.map { "\(edge.name): \($0)" }
-            assembly.edges.append(EdgeObservation(name: edge.name, status: status))
+            record.edges.append(EdgeObservation(name: edge.name, status: status))
         }
         // Only now all ends are known.
         notes += edgeNotes + losses

@@ -9,23 +9,23 @@ extension TrialRunner {
     /// What the children have said so far, so that a runner that is killed leaves it behind.
     /// Every file is replaced whole; what a full disk does not take is said once.
     func writeInterimResults() {
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
         let live = observations.snapshot
-        assembly.live = live
-        assembly.streams = live.publishers.values.flatMap(\.streams)
-        assembly.accounting = accounting
-        assembly.stops = stops
-        assembly.clock = clock
-        assembly.notes = notes + encoders.notes + edgeNotes
+        record.live = LiveFigures(live)
+        record.streams = live.publishers.values.flatMap(\.streams)
+        record.usage = accounting?.usage
+        (record.stops, record.uncountedStops) = (stops.stops, stops.uncounted)
+        record.clockOffset = clock.offset
+        record.notes = notes + encoders.notes + edgeNotes
         let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
-        assembly.early = (
-            .interrupted, "the run was cut off before its end; figures are those of \(seconds) s"
-        )
-        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        record.early = EarlyEnd(
+            outcome: .interrupted,
+            reason: "the run was cut off before its end; figures are those of \(seconds) s")
+        record.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
         do {
-            try assembly.writeInterim(to: writer)
+            try record.writeInterim(to: writer)
         } catch {
             guard !hasSaidUnwritable else { return }
             hasSaidUnwritable = true
@@ -39,7 +39,7 @@ extension TrialRunner {
     /// files go.
     /// - Throws: `error` where it cannot go there either.
     func rescue(
-        _ assembly: ResultsAssembly, _ results: RunResults, after error: ResultsError
+        _ record: TrialRecord, _ results: RunResults, after error: ResultsError
     ) throws(ResultsError) -> String {
         let files = FileManager.default
         var results = results
@@ -55,7 +55,7 @@ extension TrialRunner {
             try? files.copyItem(
                 atPath: "\(writer.partialPath)/\(name)", toPath: "\(other.partialPath)/\(name)")
         }
-        guard (try? assembly.write(results, to: other)) != nil, (try? other.commit()) != nil else {
+        guard (try? record.write(results, to: other)) != nil, (try? other.commit()) != nil else {
             try? files.removeItem(atPath: other.partialPath)
             throw error
         }
@@ -85,9 +85,9 @@ extension TrialRunner {
 
     /// Takes the final reports, stops every child and hands all over. A generator whose report
     /// does not come voids the trial: what is left of its figures is no verdict on the server.
-    func collect() async -> ResultsAssembly {
-        var assembly = ResultsAssembly(
-            scenario: scenario, plan: plan, manifest: baseManifest, window: window,
+    func collect() async -> TrialRecord {
+        var record = TrialRecord(
+            setup: TrialSetup(scenario), plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
         await releaseStopped()
         let live = observations.snapshot
@@ -95,61 +95,61 @@ extension TrialRunner {
         encoders.close()
         var lost: [String] = []
         for report in await finalReports(of: probes, &lost) {
-            assembly.probes += report.viewers
-            assembly.probeLag.add(report.windowLag)
+            record.probes += report.viewers
+            record.probeLag.add(report.windowLag)
         }
         for report in await finalReports(of: hls, &lost) {
-            assembly.hls += report.viewers
-            assembly.viewerLag.add(report.windowLag)
+            record.hls += report.viewers
+            record.viewerLag.add(report.windowLag)
         }
         for report in await finalReports(of: hlsProbes, &lost) {
-            assembly.hls += report.viewers
-            assembly.probeLag.add(report.windowLag)
+            record.hls += report.viewers
+            record.probeLag.add(report.windowLag)
         }
         for report in await finalReports(of: load, &lost) {
-            assembly.load += report.viewers
-            assembly.viewerLag.add(report.windowLag)
+            record.load += report.viewers
+            record.viewerLag.add(report.windowLag)
         }
         for handle in publishers {
             if let report = await handle.finish() {
-                assembly.streams += report.streams
-                assembly.publisherLateness.add(report.windowLateness)
+                record.streams += report.streams
+                record.publisherLateness.add(report.windowLateness)
             } else {
                 lost.append(Self.lostReport(handle.name, handle.failure))
-                assembly.streams += live.publishers[handle.name]?.streams ?? []
-                assembly.publisherLateness.add(
+                record.streams += live.publishers[handle.name]?.streams ?? []
+                record.publisherLateness.add(
                     live.publishers[handle.name]?.windowLateness ?? .init())
             }
         }
-        await finishRecorder(into: &assembly)
-        if let reason = await finishLinks(into: &assembly) { lost.append(reason) }
-        await finishEdges(into: &assembly)
+        let recorders = await finishRecorder(into: &record)
+        if let reason = await finishLinks(into: &record) { lost.append(reason) }
+        await finishEdges(into: &record)
         if let capture {
-            assembly.wire = await capture.finish(
+            record.wire = await capture.finish(
                 runID: writer.runID.description,
                 startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
-            assembly.wire.subscribers.removeAll { assembly.recorders.contains($0.peer) }
-            if scenario.capture.mode == .on, !assembly.wire.isWhole {
-                lost.append("capture-0: \(assembly.wire.capture.reason)")
+            record.wire.subscribers.removeAll { recorders.contains($0.peer) }
+            if scenario.capture.mode == .on, !record.wire.isWhole {
+                lost.append("capture-0: \(record.wire.capture.reason)")
             }
         }
         notes += await serverNotes()
-        assembly.hasRestarted =
+        record.hasRestarted =
             await driver?.restarts.contains { $0.backNanoseconds != nil } ?? false
         await driver?.stop()
-        assembly.live = observations.snapshot
+        record.live = LiveFigures(observations.snapshot)
         clock.sample()
-        assembly.accounting = accounting
-        assembly.stops = stops
-        assembly.clock = clock
-        assembly.early = early
-        assembly.hasLostReports = !lost.isEmpty
+        record.usage = accounting?.usage
+        (record.stops, record.uncountedStops) = (stops.stops, stops.uncounted)
+        record.clockOffset = clock.offset
+        record.early = early
+        record.hasLostReports = !lost.isEmpty
         // One that ended the run has said so already.
-        assembly.lost = lost.filter { reason in
+        record.lost = lost.filter { reason in
             !(early?.reason ?? "").hasPrefix(reason.prefix { $0 != ":" })
         }
-        assembly.notes = notes + encoders.notes
-        assembly.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
-        return assembly
+        record.notes = notes + encoders.notes
+        record.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        return record
     }
 }

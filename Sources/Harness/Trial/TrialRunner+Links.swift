@@ -35,15 +35,15 @@ extension TrialRunner {
         process.isBehindPackets ? linkNamespace : nil
     }
 
-    /// Ends the forwarding. Its report goes into `assembly`; the reason is returned where it is lost.
-    func finishLinks(into assembly: inout ResultsAssembly) async -> String? {
+    /// Ends the forwarding. Its report goes into `record`; the reason is returned where it is lost.
+    func finishLinks(into record: inout TrialRecord) async -> String? {
         if let linkNamespace { close(linkNamespace) }
         linkNamespace = nil
         guard let links else { return nil }
         guard let report = await links.finish() else {
             return "links-0: its report is lost: \(links.failure ?? "it ended without one")"
         }
-        assembly.links = report
+        record.links = report
         return report.voidReasons.isEmpty
             ? nil : "links-0: " + report.voidReasons.joined(separator: "; ")
     }

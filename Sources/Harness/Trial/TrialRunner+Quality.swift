@@ -46,26 +46,26 @@ extension TrialRunner {
         _ = try await handle.waitUntilReady()
     }
 
-    /// Ends the recording; its connections are nobody's on the wire.
-    func finishRecorder(into assembly: inout ResultsAssembly) async {
-        guard let recorder else { return }
+    /// Ends the recording.
+    /// - Returns: the ends of its connections, which belong to no viewer of the scenario.
+    func finishRecorder(into record: inout TrialRecord) async -> Set<ViewerPeer> {
+        guard let recorder else { return [] }
         guard let report = await recorder.finish() else {
-            assembly.qualityNotes.append(
+            record.qualityNotes.append(
                 "quality: the recorder's report is lost: \(recorder.failure ?? "it ended")")
-            return
+            return []
         }
-        let ports = Set(report.viewers.map { ViewerPeer(port: $0.localPort) })
-        assembly.recorders = ports
         for viewer in report.viewers {
             guard let failure = viewer.failure else { continue }
-            assembly.qualityNotes.append(
+            record.qualityNotes.append(
                 "quality: \(plan.publishers[viewer.index].streamKey) was not recorded whole: "
                     + failure)
         }
+        return Set(report.viewers.map { ViewerPeer(port: $0.localPort) })
     }
 
     /// Compares what was recorded; what cannot be compared has a note and no figures.
-    func compareQuality(into assembly: inout ResultsAssembly) async {
+    func compareQuality(into record: inout TrialRecord) async {
         defer {
             for path in [qualityDirectory, comparisonDirectory] {
                 try? FileManager.default.removeItem(atPath: path)
@@ -79,7 +79,7 @@ extension TrialRunner {
                 attributes: [.posixPermissions: 0o750])
             try Privileges.giveToWorkers(comparisonDirectory, onlyGroup: true)
         } catch {
-            return assembly.qualityNotes.append("quality: nothing can be compared: \(error)")
+            return record.qualityNotes.append("quality: nothing can be compared: \(error)")
         }
         for source in plan.publishers where source.isLadderSource {
             guard let frames = source.qualityFrames else { continue }
@@ -99,15 +99,16 @@ extension TrialRunner {
                         pair: pair, directory: comparisonDirectory, name: publisher.streamKey)
                     let task = Task { try await comparison.run() }
                     comparing = task
-                    assembly.quality[publisher.streamKey] = try await task.value
+                    record.quality[publisher.streamKey] = try await task.value
                 } catch {
-                    assembly.qualityNotes.append(
+                    record.qualityNotes.append(
                         "quality: \(publisher.streamKey): "
                             + (isInterrupted ? "the comparison was interrupted" : "\(error)"))
                 }
             }
         }
         comparing = nil
-        if isInterrupted { early = (.interrupted, "interrupted while renditions were compared") }
+        if isInterrupted { early = EarlyEnd(
+                outcome: .interrupted, reason: "interrupted while renditions were compared") }
     }
 }

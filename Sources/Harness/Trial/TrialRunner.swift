@@ -33,7 +33,7 @@ public actor TrialRunner {
     var window = WorkerWindow(startNanoseconds: 0, endNanoseconds: 0)
     let startedAt = Date()
     /// Why the trial ended before its time, and whose fault it was.
-    var early: (outcome: Summary.Outcome, reason: String)?
+    var early: EarlyEnd?
     var notes: [String] = []
     var hasSaidUnwritable = false
     /// A rendition's quality, as it is found out.
@@ -59,7 +59,7 @@ public actor TrialRunner {
     var links: RoleHandle<LinkRole>?
     var linkNamespace: Int32?
     /// Everything that was seen, once the run is over.
-    private var measured: ResultsAssembly?
+    private var measured: TrialRecord?
 
     public init(_ scenario: Scenario, options: Options) throws(ResultsError) {
         self.scenario = scenario
@@ -96,19 +96,20 @@ public actor TrialRunner {
     /// - Throws: `ResultsError` where nothing can be written before the run begins.
     public func measure() async throws(ResultsError) -> RunResults {
         try writeInterim()
-        var assembly: ResultsAssembly
+        var record: TrialRecord
         do {
             try await prepare()
             await steer()
-            assembly = await collect()
-            await compareQuality(into: &assembly)
+            record = await collect()
+            await compareQuality(into: &record)
         } catch {
             let words = await lostServer.map { "\($0) (\(error))" } ?? "\(error)"
-            early = early ?? (isInterrupted ? .interrupted : .void, words)
-            assembly = await collect()
+            early =
+                early ?? EarlyEnd(outcome: isInterrupted ? .interrupted : .void, reason: words)
+            record = await collect()
         }
-        measured = assembly
-        var results = assembly.results
+        measured = record
+        var results = record.results
         // Where it is meant to be.
         results.path = writer.finalPath
         return results
@@ -281,7 +282,8 @@ public actor TrialRunner {
             if let edge = edges.first { next = min(next, edge) }
             await sleepUnlessInterrupted(until: next)
             if isInterrupted {
-                early = (.interrupted, "interrupted at \(Int(elapsed)) s")
+                early = EarlyEnd(
+                    outcome: .interrupted, reason: "interrupted at \(Int(elapsed)) s")
                 break
             }
             // A runner that was held comes too late for the window's edge.

@@ -3,7 +3,7 @@ import Viewer
 
 /// What went wrong with viewers, for the summary: by reason and count, so that nobody has to look
 /// for it in viewers.csv.
-extension ResultsAssembly {
+extension TrialRecord {
     /// Viewers (not sessions) to which media came.
     var joinedViewers: Set<Int> {
         let indices =

@@ -1,5 +1,5 @@
 /// An IPv4 address in host byte order.
-public struct IPv4Address: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct IPv4Address: Codable, Hashable, Comparable, Sendable, CustomStringConvertible {
     public var rawValue: UInt32
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }

@@ -5,7 +5,7 @@ import Processes
 import Server
 
 /// What ffmpeg says of a rendition's pictures against the source's.
-struct RenditionQuality: Sendable, Equatable {
+struct RenditionQuality: Codable, Sendable, Equatable {
     /// Mean over frames and planes, 1 = alike.
     var ssim: Double
     /// Of the mean squared error of all frames and planes; nil = no difference at all.

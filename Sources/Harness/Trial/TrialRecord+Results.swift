@@ -5,57 +5,8 @@ import Results
 import Statistics
 import Viewer
 
-/// Everything a trial has seen, and how it becomes the results directory.
-struct ResultsAssembly {
-    let scenario: Scenario
-    var plan: Plan
-    var manifest: Manifest
-    let window: WorkerWindow
-    let startNanoseconds: Int64
-    var streams: [StreamReport] = []
-    /// How late the generators were in the steady window.
-    var publisherLateness = DelayHistogram()
-    var probeLag = DelayHistogram()
-    var viewerLag = DelayHistogram()
-    var load: [LoadViewerReport] = []
-    var probes: [ProbeViewerReport] = []
-    var hls: [HLSViewerReport] = []
-    var live = TrialObservations.Live()
-    var wire = WireObservation()
-    /// Of the packet shell, where there is one.
-    var links: LinkRole.Final?
-    /// Whole runs of the edges, in their order; empty where there are none.
-    var edges: [EdgeObservation] = []
-    /// Whether the server was started again in mid-run.
-    var hasRestarted = false
-    /// How near encoded renditions are to their source, by stream key, where that was asked for.
-    var quality: [String: RenditionQuality] = [:]
-    var qualityNotes: [String] = []
-    /// Connections that recorded: no viewers of the scenario.
-    var recorders: Set<ViewerPeer> = []
-    var accounting: ProcessAccounting?
-    /// Which processes were held, and when.
-    var stops = StopWatch()
-    var clock = ClockOffsetSampler()
-    var early: (outcome: Summary.Outcome, reason: String)?
-    /// Generators and captures whose reports did not come, each with the reason.
-    var lost: [String] = []
-    /// Whether any last report did not come, be it told in `lost` or in `early`.
-    var hasLostReports = false
-    var notes: [String] = []
-    var end = ""
-
-    init(
-        scenario: Scenario, plan: Plan, manifest: Manifest, window: WorkerWindow,
-        startNanoseconds: Int64
-    ) {
-        self.scenario = scenario
-        self.plan = plan
-        self.manifest = manifest
-        self.window = window
-        self.startNanoseconds = startNanoseconds
-    }
-
+/// How a trial's record becomes the results directory.
+extension TrialRecord {
     var runID: String { manifest.runID }
     var windowSeconds: Double {
         Double(window.endNanoseconds - window.startNanoseconds) / 1e9
@@ -64,13 +15,6 @@ struct ResultsAssembly {
     /// kbit/s of `bytes` in so many viewer-seconds; nil for none.
     func kilobits(_ bytes: Int, seconds: Double) -> Double? {
         seconds > 0 ? Double(bytes) * 8 / 1000 / seconds : nil
-    }
-
-    /// Writes every file except the directory's final name; returns the summary.
-    func write(to writer: ResultsWriter) throws(ResultsError) -> Summary {
-        let results = results
-        try write(results, to: writer)
-        return results.summary
     }
 
     /// The verdict and what the files will say, without any file.
@@ -92,24 +36,24 @@ struct ResultsAssembly {
             generatorLagP99Milliseconds: generatorLag,
             viewerLagP99Milliseconds: viewerLag.milliseconds(atPercentile: 99),
             captureDrops: captureDrops,
-            steal: accounting?.steal ?? 0, offered: offered,
-            clockStepNanoseconds: clock.stepNanoseconds)
+            steal: usage?.steal ?? 0, offered: offered,
+            clockStepNanoseconds: clockOffset.stepNanoseconds)
         let linkLateness = links?.releaseLateness.milliseconds(atPercentile: 99)
         evidence.linkLatenessP99Milliseconds = linkLateness
-        manifest.validity = scenario.validity.judge(evidence)
-        manifest.clockOffset = clock.offset
+        manifest.validity = setup.validity.judge(evidence)
+        manifest.clockOffset = clockOffset
         manifest.capture = wire.capture
         manifest.end = end
         manifest.window.endSeconds =
             Double(window.endNanoseconds - startNanoseconds) / 1e9
         let samples = MetricSamples(
-            assembly: self, groups: groups, renditions: renditions, encoded: encoded,
+            record: self, groups: groups, renditions: renditions, encoded: encoded,
             adaptive: probed
         ).all
-        summary.thresholds = scenario.thresholds.map { $0.evaluate(samples) }
+        summary.thresholds = setup.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation =
             reconciliation(groups) + httpReconciliation(http)
-        summary.roles = accounting?.roleUsage ?? []
+        summary.roles = usage?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = publisherLateness.milliseconds(
             atPercentile: 99)
         summary.health.probeLagP99Milliseconds = probeLag.milliseconds(atPercentile: 99)
@@ -136,7 +80,7 @@ struct ResultsAssembly {
         results.viewers = viewers
         results.delay =
             delayRows(groups) + hopDelayRows(groups, encoded) + adaptiveDelayRows(probed)
-        results.processes = accounting?.rows ?? []
+        results.processes = usage?.rows ?? []
         results.wire = wire.series
         results.probeFrames = probeFrameRows(frames)
         results.segments = segmentRows
@@ -148,7 +92,7 @@ struct ResultsAssembly {
     func write(_ results: RunResults, to writer: ResultsWriter) throws(ResultsError) {
         try writer.write(
             manifest: results.manifest, summary: results.summary,
-            resolvedScenario: scenario.canonicalYAML)
+            resolvedScenario: setup.canonicalYAML)
         try writer.write(results.renditions)
         try writer.write(results.viewers)
         try writer.write(results.delay)
@@ -157,6 +101,7 @@ struct ResultsAssembly {
         try writer.write(results.probeFrames)
         if !hls.isEmpty { try writer.write(results.segments) }
         if !edges.isEmpty { try writer.write(results.edges) }
+        try RecordFile.write(self, to: writer)
         tidy(writer.partialPath)
     }
 
@@ -164,30 +109,27 @@ struct ResultsAssembly {
     func writeInterim(to writer: ResultsWriter) throws(ResultsError) {
         let groups = RenditionGroup.all(of: self)
         var manifest = manifest
-        manifest.clockOffset = clock.offset
+        manifest.clockOffset = clockOffset
         manifest.end = end
         manifest.window.endSeconds = min(
             manifest.window.endSeconds,
             Double(ClockOffsetSampler.monotonicNanoseconds() - startNanoseconds) / 1e9)
         var summary = Summary()
-        summary.roles = accounting?.roleUsage ?? []
+        summary.roles = usage?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = live.publisherLateness.milliseconds(
             atPercentile: 99)
         summary.health.probeLagP99Milliseconds = live.probeLag.milliseconds(atPercentile: 99)
         summary.health.viewerLagP99Milliseconds = live.viewerLag.milliseconds(atPercentile: 99)
         summary.health.offered = offered
         summary.viewersPlanned = plan.viewers.count
-        summary.viewersJoined =
-            live.load.values.reduce(0) { $0 + $1.playing }
-            + live.probes.values.reduce(0) { $0 + $1.playing }
-            + live.hls.values.reduce(0) { $0 + $1.playing }
+        summary.viewersJoined = live.playingViewers
         summary.notes = notes
         decide(&summary, &manifest)
         try writer.write(
-            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
+            manifest: manifest, summary: summary, resolvedScenario: setup.canonicalYAML)
         try writer.write(addEncoders(renditionRows(groups), [:]))
         try writer.write(delayRows(groups))
-        try writer.write(accounting?.rows ?? [])
+        try writer.write(usage?.rows ?? [])
     }
 
     private func decide(_ summary: inout Summary, _ manifest: inout Manifest) {

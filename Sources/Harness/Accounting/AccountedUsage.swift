@@ -1,0 +1,38 @@
+import Results
+
+/// CPU and memory of a trial's processes, as they were accounted.
+struct AccountedUsage: Codable, Sendable {
+    var rows: [ProcessRow] = []
+    /// Length of the intervals in the steady window together, in seconds.
+    var steadySeconds = 0.0
+    /// Share of CPU time that the hypervisor took in the steady window, 0…1.
+    var steal = 0.0
+
+    /// CPU seconds per second that processes of this name used over the steady window so far; nil
+    /// where none was seen.
+    func steadyCPU(ofName name: String) -> Double? {
+        let mine = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty && $0.name == name }
+        guard !mine.isEmpty, steadySeconds > 0 else { return nil }
+        return mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) } / steadySeconds
+    }
+
+    /// Means of each role over the steady window.
+    var roleUsage: [RoleUsage] {
+        let steady = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty }
+        guard steadySeconds > 0 else { return [] }
+        var roles: [String] = []
+        for row in steady where !roles.contains(row.role) { roles.append(row.role) }
+        return roles.map { role in
+            let mine = steady.filter { $0.role == role }
+            let cpu = mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
+            let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
+                .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
+            return RoleUsage(
+                role: role == AccountedGroup.encoderRole ? "encoders" : role,
+                processes: Set(mine.compactMap(\.pid)).count,
+                cpuPercent: cpu / steadySeconds * 100,
+                peakRSSBytes: rss.max() ?? 0,
+                runDelayMilliseconds: mine.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) })
+        }
+    }
+}
