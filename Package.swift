@@ -75,7 +75,7 @@ let package = Package(
         ],
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
-        module("Results", ["Statistics"]),
+        module("Results", ["Statistics", crypto]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
         module(
             "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
@@ -105,7 +105,7 @@ let package = Package(
         module(
             "NetemShell",
             [
-                "Netem", "SimulationKernel", "Statistics", "Sockets", "CLinux",
+                "Netem", "SimulationKernel", "Statistics", "Sockets", "Processes", "CLinux",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             path: "Sources/Netem/Shell"),

@@ -12,7 +12,7 @@ public enum Clock {
     /// half of what passed between those.
     public static func offset() -> (nanoseconds: Int64, errorNanoseconds: Int64) {
         var best: (Int64, Int64) = (0, .max)
-        for _ in 0..<5 {
+        for _ in 0..<8 {
             let before = monotonicNanoseconds()
             let real = realTimeNanoseconds()
             let after = monotonicNanoseconds()

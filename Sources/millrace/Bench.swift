@@ -1,3 +1,4 @@
+import NetemShell
 import ArgumentParser
 import Foundation
 import Glibc

@@ -1,3 +1,4 @@
+import Processes
 public import Results
 
 /// A process group and the role it is accounted to.

@@ -1,3 +1,4 @@
+import Sockets
 import Foundation
 import Glibc
 import HLS
@@ -177,7 +178,7 @@ public struct HLSBench: Sendable {
             throw error
         }
         publisher.send(
-            .start(monotonicNanoseconds: ClockOffsetSampler.monotonicNanoseconds() + 100_000_000))
+            .start(monotonicNanoseconds: Clock.monotonicNanoseconds() + 100_000_000))
         return publisher
     }
 

@@ -1,3 +1,4 @@
+import Processes
 import ABR
 import Glibc
 import Netem

@@ -64,7 +64,7 @@ public struct LadderJob: Sendable {
         var manifest = Manifest.ofComputation(
             runID: summary.runID, argv: options.argv, started: started)
         manifest.scenario = scenario.name
-        manifest.scenarioSHA256 = ContentHash.text(Array(scenario.canonicalYAML.utf8))
+        manifest.scenarioSHA256 = ContentDigest.sha256(scenario.canonicalYAML)
         manifest.seed = scenario.problem.seed
         manifest.inputs = scenario.inputs
         try writer.write(json: manifest, to: "manifest.json")

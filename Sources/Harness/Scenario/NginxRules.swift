@@ -50,9 +50,20 @@ extension EncodedLadder {
     }
 }
 
+/// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
+struct NginxVariant: Sendable, Hashable {
+    /// The stream's key is `<stream>_<rendition>`.
+    var rendition: String
+    var width: Int
+    var height: Int
+    var framesPerSecond: Int
+    /// Audio and video payload.
+    var bitsPerSecond: Int
+}
+
 extension StreamSpec {
     /// Its renditions in nginx-rtmp's terms; those of files are left out.
-    var nginxVariants: [NginxConfiguration.Variant] {
+    var nginxVariants: [NginxVariant] {
         if let ladder {
             return ladder.renditions.map {
                 .init(

@@ -1,3 +1,4 @@
+import Results
 import Foundation
 import Yams
 
@@ -55,7 +56,7 @@ extension Scenario {
 
     /// SHA-256 of the canonical resolved YAML, in lower-case hexadecimal.
     public var sha256: String {
-        ContentHash.text(Array(canonicalYAML.utf8))
+        ContentDigest.sha256(canonicalYAML)
     }
 
     /// The default arrival depends on the warm-up: all viewers join in its first 60 %.

@@ -13,25 +13,6 @@ extension Scenario {
     }
 }
 
-extension ScenarioKind {
-    /// The kind's files as JSON Schema draft-07.
-    public var schema: String {
-        switch self {
-        case .trial: Scenario.schema
-        case .simulation: Self.schema("Millrace simulation, version 1", SimulationSpec.root)
-        case .ladder: Self.schema("Millrace ladder problem, version 1", LadderSpec.root)
-        }
-    }
-
-    private static func schema(_ title: String, _ spec: ObjectSpec) -> String {
-        let head: [(String, SchemaValue)] = [
-            ("$schema", .string("http://json-schema.org/draft-07/schema#")),
-            ("title", .string(title)),
-        ]
-        return SchemaValue.object(head + ScenarioSchema.object(spec)).text(indent: 0) + "\n"
-    }
-}
-
 /// JSON with its members in a chosen order.
 indirect enum SchemaValue {
     case string(String)

@@ -1,3 +1,4 @@
+import Results
 import Yams
 
 /// What a scenario file is for.
@@ -36,6 +37,25 @@ public enum ScenarioKind: String, CaseIterable, Sendable {
 
     /// SHA-256 of the canonical YAML.
     public static func hash(_ canonicalYAML: String) -> String {
-        ContentHash.text(Array(canonicalYAML.utf8))
+        ContentDigest.sha256(canonicalYAML)
+    }
+}
+
+extension ScenarioKind {
+    /// The kind's files as JSON Schema draft-07.
+    public var schema: String {
+        switch self {
+        case .trial: Scenario.schema
+        case .simulation: Self.schema("Millrace simulation, version 1", SimulationSpec.root)
+        case .ladder: Self.schema("Millrace ladder problem, version 1", LadderSpec.root)
+        }
+    }
+
+    private static func schema(_ title: String, _ spec: ObjectSpec) -> String {
+        let head: [(String, SchemaValue)] = [
+            ("$schema", .string("http://json-schema.org/draft-07/schema#")),
+            ("title", .string(title)),
+        ]
+        return SchemaValue.object(head + ScenarioSchema.object(spec)).text(indent: 0) + "\n"
     }
 }

@@ -29,7 +29,7 @@ enum SimulationInputs {
     /// Names what is computed, not when.
     static func contentID(_ kind: String, _ yaml: String, _ inputs: [Manifest.Input]) -> String {
         let parts = [MillraceVersion.current, yaml] + inputs.map(\.sha256)
-        return "\(kind)-" + ContentHash.text(Array(parts.joined(separator: "\n").utf8)).prefix(12)
+        return "\(kind)-" + ContentDigest.sha256(parts.joined(separator: "\n")).prefix(12)
     }
 
     // MARK: Traces
@@ -192,7 +192,7 @@ enum InputFiles {
     }
 
     static func input(_ path: String, _ bytes: [UInt8]) -> Manifest.Input {
-        .init(path: path, sha256: ContentHash.text(bytes))
+        .init(path: path, sha256: ContentDigest.sha256(bytes))
     }
 
     /// The file's name without folder and extension.

@@ -81,7 +81,7 @@ public struct SimulationJob: Sendable {
         let scenario = run.scenario
         var manifest = Manifest.ofComputation(runID: id, argv: options.argv, started: started)
         manifest.scenario = scenario.name
-        manifest.scenarioSHA256 = ContentHash.text(Array(scenario.canonicalYAML.utf8))
+        manifest.scenarioSHA256 = ContentDigest.sha256(scenario.canonicalYAML)
         manifest.seed = scenario.seed
         manifest.inputs = scenario.inputs
         if summary.outcome == "interrupted" {

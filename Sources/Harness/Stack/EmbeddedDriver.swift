@@ -1,3 +1,4 @@
+import Sockets
 public import Processes
 public import Server
 
@@ -59,7 +60,7 @@ public actor EmbeddedDriver: StackDriver {
                 config: configuration, onInterval: onStatus)
             self.handle = handle
             let ready = try await handle.waitUntilReady()
-            launchedNanoseconds = ClockOffsetSampler.monotonicNanoseconds()
+            launchedNanoseconds = Clock.monotonicNanoseconds()
             // Reports every second begin with the start.
             if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
             return ready
@@ -86,7 +87,7 @@ public actor EmbeddedDriver: StackDriver {
     /// - Returns: false where it is not to be, or cannot be, started again.
     private func startAgain(after status: ExitStatus) async -> Bool {
         guard attempts < restartLimit else { return false }
-        let now = ClockOffsetSampler.monotonicNanoseconds()
+        let now = Clock.monotonicNanoseconds()
         var ran = Int((now - launchedNanoseconds) / 1_000_000)
         restarts.append(StackRestart(status: status, endedNanoseconds: now))
         while attempts < restartLimit, let delay = backoff.ended(afterMilliseconds: ran) {
@@ -96,7 +97,7 @@ public actor EmbeddedDriver: StackDriver {
             guard !Task.isCancelled else { return false }
             do {
                 _ = try await launch()
-                let back = ClockOffsetSampler.monotonicNanoseconds()
+                let back = Clock.monotonicNanoseconds()
                 restarts[restarts.count - 1].backNanoseconds = back
                 return true
             } catch {

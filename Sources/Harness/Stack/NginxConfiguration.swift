@@ -13,18 +13,7 @@ struct NginxConfiguration: Sendable, Hashable {
         /// What a playlist lists, seconds.
         var windowSeconds: Double
         /// In the order of the multivariant playlist.
-        var variants: [Variant]
-    }
-
-    /// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
-    struct Variant: Sendable, Hashable {
-        /// The stream's key is `<stream>_<rendition>`.
-        var rendition: String
-        var width: Int
-        var height: Int
-        var framesPerSecond: Int
-        /// Audio and video payload.
-        var bitsPerSecond: Int
+        var variants: [NginxVariant]
     }
 
     /// Applications: viewers', and that of the sources of encoders.

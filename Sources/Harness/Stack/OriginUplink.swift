@@ -1,3 +1,4 @@
+import NetemShell
 import Foundation
 import Glibc
 import Processes

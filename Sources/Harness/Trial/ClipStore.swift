@@ -1,3 +1,4 @@
+import Results
 import Foundation
 import Glibc
 import Processes
@@ -24,7 +25,7 @@ enum ClipStore {
 
     /// Where a clip is, once it is made: the same for the same clip.
     static func path(of clip: ClipSource) -> String {
-        let hash = ContentHash.text(Array(arguments(clip, target: "").joined(separator: "\n").utf8))
+        let hash = ContentDigest.sha256(arguments(clip, target: "").joined(separator: "\n"))
         return "\(directory)/\(hash.prefix(32)).flv"
     }
 

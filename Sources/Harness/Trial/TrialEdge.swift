@@ -1,3 +1,4 @@
+import Sockets
 import Processes
 import Server
 import Synchronization
@@ -37,7 +38,7 @@ final class TrialEdge: Sendable {
         /// - Returns: false where there is no more room.
         @discardableResult
         mutating func tell(
-            _ words: String, at now: Int64 = ClockOffsetSampler.monotonicNanoseconds()
+            _ words: String, at now: Int64 = Clock.monotonicNanoseconds()
         ) -> Bool {
             guard events.count < TrialEdge.eventLimit else { return false }
             events.append(Event(nanoseconds: now, words: words))
@@ -105,7 +106,7 @@ final class TrialEdge: Sendable {
         course.withLock {
             $0.process = process
             $0.port = process.port
-            $0.startedAt = ClockOffsetSampler.monotonicNanoseconds()
+            $0.startedAt = Clock.monotonicNanoseconds()
             $0.state = .running
         }
     }
@@ -148,7 +149,7 @@ final class TrialEdge: Sendable {
 
     /// Takes what a run that ended had counted.
     private func bury(_ process: any EdgeProcess, _ failure: String) async {
-        let now = ClockOffsetSampler.monotonicNanoseconds()
+        let now = Clock.monotonicNanoseconds()
         let last = await process.finish()
         let counted = last ?? process.latest
         let ended = "ended: it \(failure)"

@@ -1,3 +1,4 @@
+import Sockets
 import SimulationKernel
 import Foundation
 import Publisher
@@ -113,7 +114,7 @@ extension TrialRecord {
         manifest.end = end
         manifest.window.endSeconds = min(
             manifest.window.endSeconds,
-            Double(ClockOffsetSampler.monotonicNanoseconds() - startNanoseconds) / 1e9)
+            Double(Clock.monotonicNanoseconds() - startNanoseconds) / 1e9)
         var summary = Summary()
         summary.roles = usage?.roleUsage ?? []
         summary.health.publisherLagP99Milliseconds = live.publisherLateness.milliseconds(

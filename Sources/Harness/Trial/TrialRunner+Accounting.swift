@@ -1,3 +1,4 @@
+import Sockets
 import Glibc
 import Processes
 import Publisher
@@ -52,7 +53,7 @@ extension TrialRunner {
     /// Takes note of processes that are held by a signal or a debugger.
     func lookForStops() {
         stops.receive(
-            accounting?.stopped ?? [:], at: ClockOffsetSampler.monotonicNanoseconds())
+            accounting?.stopped ?? [:], at: Clock.monotonicNanoseconds())
     }
 
     /// Lets those go on that are still held at the end: their reports are wanted.

@@ -1,3 +1,4 @@
+import Sockets
 import Glibc
 import Server
 
@@ -33,7 +34,7 @@ extension TrialRunner {
     /// - Throws: `StackError` with each encoder's last words where one does not come.
     func startEncoders() async throws(StackError) {
         guard plan.hasEncoders else { return }
-        let start = ClockOffsetSampler.monotonicNanoseconds() + 100_000_000
+        let start = Clock.monotonicNanoseconds() + 100_000_000
         for handle in publishers { handle.send(.start(monotonicNanoseconds: start)) }
         let expected = plan.publishers.filter { !$0.isPublished }.map(\.streamKey)
         progress.say("waiting for \(expected.count) encoded renditions")

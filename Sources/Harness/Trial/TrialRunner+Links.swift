@@ -1,3 +1,4 @@
+import NetemShell
 import Glibc
 import Processes
 import Results

@@ -1,3 +1,4 @@
+import NetemShell
 import Processes
 import Viewer
 import Publisher
@@ -202,7 +203,7 @@ public actor TrialRunner {
         for handle in load { _ = try await handle.waitUntilReady() }
         for handle in probes { _ = try await handle.waitUntilReady() }
         for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
-        startNanoseconds = ClockOffsetSampler.monotonicNanoseconds() + 300_000_000
+        startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
         // From here on the runner's own gaps count, too.
         lookForStops()
         let steady = startNanoseconds + scenario.warmup.nanoseconds
@@ -263,7 +264,7 @@ public actor TrialRunner {
 
     /// Seconds since the shared start time.
     var elapsed: Double {
-        Double(ClockOffsetSampler.monotonicNanoseconds() - startNanoseconds) / 1e9
+        Double(Clock.monotonicNanoseconds() - startNanoseconds) / 1e9
     }
 
     /// Samples every second and at both edges of the window, until the drain is over.
@@ -274,7 +275,7 @@ public actor TrialRunner {
         let end = window.endNanoseconds + scenario.drain.nanoseconds
         var lastInterim = 0.0
         while true {
-            let now = ClockOffsetSampler.monotonicNanoseconds()
+            let now = Clock.monotonicNanoseconds()
             guard now < end else { break }
             let second =
                 startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
@@ -289,7 +290,7 @@ public actor TrialRunner {
             // A runner that was held comes too late for the window's edge.
             let isSteady =
                 next > window.startNanoseconds && next <= window.endNanoseconds
-                && ClockOffsetSampler.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
+                && Clock.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
             accounting?.sample(time: elapsed, isSteady: isSteady)
             await followServer()
             followEncoders(isSteady: isSteady)
@@ -313,10 +314,10 @@ public actor TrialRunner {
                 break
             }
         }
-        if early != nil, window.endNanoseconds > ClockOffsetSampler.monotonicNanoseconds() {
+        if early != nil, window.endNanoseconds > Clock.monotonicNanoseconds() {
             // What was measured counts up to now.
             window.endNanoseconds = max(
-                window.startNanoseconds, ClockOffsetSampler.monotonicNanoseconds())
+                window.startNanoseconds, Clock.monotonicNanoseconds())
             sendWindow()
             try? await Task.sleep(for: .milliseconds(200))
         }
@@ -324,7 +325,7 @@ public actor TrialRunner {
 
     private func sleepUnlessInterrupted(until deadline: Int64) async {
         while !isInterrupted {
-            let left = deadline - ClockOffsetSampler.monotonicNanoseconds()
+            let left = deadline - Clock.monotonicNanoseconds()
             lookForStops()
             guard left > 0 else { return }
             try? await Task.sleep(for: .nanoseconds(min(left, 100_000_000)))

@@ -1,7 +1,7 @@
 import CLinux
 import Foundation
 import Glibc
-import NetemShell
+import Processes
 
 /// A network namespace of the run's own: its loopback carries nothing else, and the congestion
 /// control is set there for every socket, other people's servers included.
@@ -46,7 +46,7 @@ public enum NetworkIsolation {
 
     /// The same for what this namespace sends to viewers behind a packet shell.
     /// - Throws: `ShellError`.
-    static func setForLinks(_ congestionControl: String) throws(ShellError) {
+    public static func setForLinks(_ congestionControl: String) throws(ShellError) {
         let (prefix, length) = ShellNetwork.viewers
         guard
             replaceRoute([
