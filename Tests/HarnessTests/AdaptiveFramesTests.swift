@@ -1,3 +1,4 @@
+import SimulationKernel
 import Foundation
 import Media
 import Report
@@ -34,7 +35,7 @@ import Testing
               "delay_ms{protocol:hls}": ["p(99)<5000"]
               "frames_missing{protocol:hls}": ["count<=2"]
             """)
-        let window = WorkerWindow(
+        let window = Window(
             startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
         var record = TrialRecord(
             setup: TrialSetup(scenario), plan: Plan(scenario), manifest: Manifest(), window: window,
@@ -82,7 +83,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: parent) }
         let writer = try ResultsWriter(
             parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
-        try record.write(record.results, to: writer)
+        try writer.write(record.results, of: record)
         try writer.commit()
         return try RunResults(path: writer.finalPath)
     }

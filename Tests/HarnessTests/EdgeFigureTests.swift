@@ -1,3 +1,4 @@
+import SimulationKernel
 import Results
 import Server
 import Testing
@@ -22,7 +23,7 @@ import Testing
               - {protocol: hls, count: 2, probes: 0, link: {down: \(links[0])}}
               - {protocol: hls, count: 2, probes: 0, via: origin, link: {down: \(links[1])}}
             """)
-        let window = WorkerWindow(startNanoseconds: 0, endNanoseconds: 100 * second)
+        let window = Window(startNanoseconds: 0, endNanoseconds: 100 * second)
         let plan = Plan(scenario)
         var record = TrialRecord(
             setup: TrialSetup(scenario), plan: plan, manifest: Manifest(), window: window,

@@ -1,3 +1,4 @@
+import SimulationKernel
 import Processes
 import Foundation
 import Glibc
@@ -153,7 +154,7 @@ import Testing
             case .partial: seen.append("part")
             case .report(.interval(let histogram)):
                 seen.append("interval \(histogram.count) \(histogram.negativeCount)")
-                try worker.send(.window(WorkerWindow(startNanoseconds: 0, endNanoseconds: 1)))
+                try worker.send(.window(Window(startNanoseconds: 0, endNanoseconds: 1)))
             case .report(.failed(let message)):
                 seen.append(message)
                 try worker.send(.stop)

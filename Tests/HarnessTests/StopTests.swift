@@ -1,3 +1,4 @@
+import SimulationKernel
 import Foundation
 import Glibc
 import Results
@@ -31,7 +32,7 @@ import Testing
         // From the last look that did not see it, to the first one after it.
         #expect(stop.fromNanoseconds == 9 * Self.second / 10)
         #expect(stop.untilNanoseconds == 4 * Self.second)
-        let window = WorkerWindow(
+        let window = Window(
             startNanoseconds: 2 * Self.second, endNanoseconds: 3 * Self.second)
         #expect(stop.overlap(window) == Self.second)
         #expect(
@@ -45,7 +46,7 @@ import Testing
         let stop = try #require(watch.stops.first)
         #expect(!stop.isOver)
         let words = stop.words(
-            from: 0, window: WorkerWindow(startNanoseconds: 0, endNanoseconds: 1))
+            from: 0, window: Window(startNanoseconds: 0, endNanoseconds: 1))
         #expect(words.hasPrefix("server was stopped from 0.9 s to the end of the run (by"))
     }
 
@@ -64,7 +65,7 @@ import Testing
         #expect(watch.stops.count == 1 && stop.isOnlooker)
         #expect(stop.untilNanoseconds - stop.fromNanoseconds == 3 * Self.second)
         let words = stop.words(
-            from: 0, window: WorkerWindow(startNanoseconds: 0, endNanoseconds: 1))
+            from: 0, window: Window(startNanoseconds: 0, endNanoseconds: 1))
         #expect(words.hasPrefix("the runner was held up from 0.1 s until 3.1 s (stopped"))
     }
 

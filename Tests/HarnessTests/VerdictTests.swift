@@ -1,3 +1,4 @@
+import SimulationKernel
 import Foundation
 import Media
 import Results
@@ -12,7 +13,7 @@ import Testing
 @Suite struct VerdictTests {
     private static let second: Int64 = 1_000_000_000
     private static let start: Int64 = 1000 * second
-    private static let window = WorkerWindow(
+    private static let window = Window(
         startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
 
     /// One stream of 10 frames a second: frame 0 at the start, 50…249 in the window.
@@ -84,7 +85,7 @@ import Testing
         let writer = try ResultsWriter(
             parent: parent, runID: RunID(secondsSince1970: 0, entropy: 1))
         let results = record.results
-        try record.write(results, to: writer)
+        try writer.write(results, of: record)
         try writer.commit()
         return (results.summary, try RunResults(path: writer.finalPath))
     }
@@ -143,9 +144,9 @@ import Testing
         record.probes = [Self.probe(0, lost: misses ? [100] : [])]
         let group = AccountedGroup(role: role, processGroup: 7)
         var watch = StopWatch()
-        for tenth in 0..<280 where role != StopWatch.runnerRole || tenth < 80 || tenth > 110 {
+        for tenth in 0..<280 where role != ProcessStop.runnerRole || tenth < 80 || tenth > 110 {
             let seconds = Double(tenth) / 10
-            let isHeld = role != StopWatch.runnerRole && seconds >= at && seconds < at + 1
+            let isHeld = role != ProcessStop.runnerRole && seconds >= at && seconds < at + 1
             watch.receive(
                 isHeld ? [7: group] : [:], at: Self.start + Int64(tenth) * Self.second / 10)
         }

@@ -1,0 +1,82 @@
+import SimulationKernel
+import Results
+
+/// A time in which a process of the trial was held by a signal or a debugger, or in which the runner
+/// itself did not run.
+struct ProcessStop: Codable, Hashable, Sendable {
+    /// The role of the runner itself.
+    static let runnerRole = "runner"
+
+    /// The role that the process is accounted to; `runnerRole` for the runner.
+    var role: String
+    /// What a reader is told: `viewers-0`, `server`.
+    var name: String
+    /// Monotonic clock.
+    var fromNanoseconds: Int64
+    var untilNanoseconds: Int64
+    /// Whether it went on, as far as was seen.
+    var isOver = false
+
+    /// Nanoseconds of it within `window`.
+    func overlap(_ window: Window) -> Int64 {
+        max(
+            0,
+            min(untilNanoseconds, window.endNanoseconds)
+                - max(fromNanoseconds, window.startNanoseconds))
+    }
+
+    /// Those who only look on: a capture's packets wait in the kernel, and what it loses is
+    /// counted; children go on without the runner.
+    var isOnlooker: Bool {
+        role == Self.runnerRole || role == "capture" || role == "recorder"
+    }
+}
+
+extension ProcessStop {
+    /// What a reader of the results should know.
+    /// - Parameter start: the shared start time.
+    func words(from start: Int64, window: Window) -> String {
+        func seconds(_ nanoseconds: Int64) -> String {
+            CSVNumber.text((Double(nanoseconds) / 1e8).rounded() / 10)
+        }
+        let inside = overlap(window)
+        let place = inside > 0 ? ", \(seconds(inside)) s of it in the steady window" : ""
+        let end =
+            isOver ? "until \(seconds(untilNanoseconds - start)) s" : "to the end of the run"
+        let times = "from \(seconds(fromNanoseconds - start)) s \(end)\(place)"
+        guard role != Self.runnerRole else {
+            return
+                "the runner was held up \(times) (stopped by a signal, or without CPU or disk): the "
+                + "children went on, but processes.csv has a gap there, and stops of others in it "
+                + "were not seen"
+        }
+        return "\(name) was stopped \(times) (by a signal such as SIGSTOP, or a debugger)"
+    }
+}
+
+extension TrialRecord {
+    /// Says which parts were held and when. A trial with a part that was held in the steady window is
+    /// no verdict on the server, nor is one with a threshold that failed after a part was held before
+    /// or after it: frames of the window are due until the drain's end.
+    func judgeStops(_ summary: inout Summary, _ manifest: inout Manifest) {
+        let hasFailed = summary.thresholds.contains { !$0.passed }
+        var notes: [String] = []
+        // Before the start nothing is measured.
+        for stop in stops where stop.untilNanoseconds > startNanoseconds {
+            let words = stop.words(from: startNanoseconds, window: window)
+            let isInWindow = stop.overlap(window) > 0
+            guard early?.outcome != .failed, !stop.isOnlooker, isInWindow || hasFailed else {
+                notes.append(words)
+                continue
+            }
+            manifest.validity.valid = false
+            manifest.validity.reasons.append(
+                words
+                    + (isInWindow
+                        ? ": the figures are not the server's own"
+                        : ", and a threshold failed: the stop may be why; run it again"))
+        }
+        if uncountedStops > 0 { notes.append("\(uncountedStops) more stops like these") }
+        summary.notes.insert(contentsOf: notes, at: 0)
+    }
+}

@@ -1,0 +1,67 @@
+import Analysis
+import Results
+
+/// Times in which a process of the trial was held by a signal (SIGSTOP, Ctrl-Z) or by a debugger, and
+/// times in which the runner itself did not run.
+///
+/// The runner looks ten times a second; what is shorter than two looks is not seen. Pure: the states
+/// and the time are arguments.
+struct StopWatch: Sendable {
+    /// Stops kept; later ones are counted.
+    static let limit = 100
+    /// Shorter than that nobody was stopped: tracers hold their processes again and again.
+    static let leastNanoseconds: Int64 = 200_000_000
+    /// A busy machine keeps the runner waiting, too.
+    static let leastRunnerNanoseconds: Int64 = 2_000_000_000
+
+    private var under: [Int32: ProcessStop] = [:]
+    private var ended: [ProcessStop] = []
+    private(set) var uncounted = 0
+    private var lastLook: Int64?
+
+    /// Takes what one look found.
+    ///
+    /// - Parameters:
+    ///   - stopped: those that are held now, by process ID.
+    ///   - now: the monotonic clock, in nanoseconds.
+    mutating func receive(_ stopped: [Int32: AccountedGroup], at now: Int64) {
+        let before = lastLook ?? now
+        lastLook = now
+        if now - before >= Self.leastRunnerNanoseconds {
+            keep(
+                ProcessStop(
+                    role: ProcessStop.runnerRole, name: ProcessStop.runnerRole, fromNanoseconds: before,
+                    untilNanoseconds: now, isOver: true))
+        }
+        for (pid, group) in stopped {
+            if under[pid] == nil {
+                under[pid] = ProcessStop(
+                    role: group.role, name: group.name.isEmpty ? group.role : group.name,
+                    fromNanoseconds: before, untilNanoseconds: now)
+            }
+            under[pid]?.untilNanoseconds = now
+        }
+        for (pid, stop) in under where stopped[pid] == nil {
+            under[pid] = nil
+            var stop = stop
+            stop.untilNanoseconds = now
+            stop.isOver = true
+            keep(stop)
+        }
+    }
+
+    private mutating func keep(_ stop: ProcessStop) {
+        guard stop.untilNanoseconds - stop.fromNanoseconds >= Self.leastNanoseconds else { return }
+        if ended.count < Self.limit { ended.append(stop) } else { uncounted += 1 }
+    }
+
+    /// In the order of their beginnings, those that go on included.
+    var stops: [ProcessStop] {
+        let going = under.values.filter {
+            $0.untilNanoseconds - $0.fromNanoseconds >= Self.leastNanoseconds
+        }
+        return (ended + going).sorted {
+            ($0.fromNanoseconds, $0.name) < ($1.fromNanoseconds, $1.name)
+        }
+    }
+}

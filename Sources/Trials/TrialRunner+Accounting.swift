@@ -1,0 +1,120 @@
+import Sockets
+import Glibc
+import Processes
+import Publisher
+import Results
+import Viewer
+
+/// Whose CPU is accounted to which role, and the server in the course of a trial.
+extension TrialRunner {
+    func makeAccounting() async -> ProcessAccounting {
+        var groups: [AccountedGroup] = []
+        groups += await accountedServer()
+        groups += publishers.map {
+            AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += load.map {
+            AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name)
+        }
+        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
+        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
+        groups += hlsProbes.map {
+            AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
+        }
+        if let status = observations.snapshot.server { groups += Self.accounted(status) }
+        groups += accountedEdges
+        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
+        if let recorder {
+            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
+        }
+        if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
+        if let pid = capture?.pid {
+            groups.append(AccountedGroup(role: "capture", processGroup: pid))
+        }
+        return ProcessAccounting(
+            runID: writer.runID.description, groups: groups, time: elapsed)
+    }
+
+    func accountedServer() async -> [AccountedGroup] {
+        await (driver?.processGroups ?? []).map {
+            AccountedGroup(role: "server", processGroup: $0, ignoredCommands: ["sh", "ffmpeg"])
+        }
+    }
+
+    /// How the server ended before the start, if it did: whoever connects to it notices first.
+    var lostServer: String? {
+        get async {
+            guard let driver else { return nil }
+            try? await Task.sleep(for: .milliseconds(100))
+            return await driver.exitStatus.map { "the server ended before the start: it \($0)" }
+        }
+    }
+
+    /// Takes note of processes that are held by a signal or a debugger.
+    func lookForStops() {
+        stops.receive(
+            accounting?.stopped ?? [:], at: Clock.monotonicNanoseconds())
+    }
+
+    /// Lets those go on that are still held at the end: their reports are wanted.
+    func releaseStopped() async {
+        lookForStops()
+        // Before the start there is none.
+        let present = if let accounting { accounting } else { await makeAccounting() }
+        for pid in present.stopped.keys { kill(pid, SIGCONT) }
+    }
+
+    /// A server that was started again has other processes.
+    func followServer() async {
+        let count = await driver?.restarts.count ?? 0
+        guard count > 0 else { return }
+        accounting?.replace("server", with: await accountedServer())
+    }
+
+    /// A child that has ended on its own. The server's end is the server's failure; a
+    /// generator's end makes the trial void.
+    func lostChild() async -> EarlyEnd? {
+        if scenario.capture.mode == .on, let failure = capture?.failure {
+            return EarlyEnd(outcome: .void, reason: "capture-0: \(failure)")
+        }
+        if let status = await driver?.exitStatus {
+            return EarlyEnd(outcome: .failed, reason: "the server ended in mid-run: it \(status)")
+        }
+        if let reason = lostEdge { return EarlyEnd(outcome: .failed, reason: reason) }
+        if let failure = links?.failure { return EarlyEnd(outcome: .void, reason: "links-0: \(failure)") }
+        for way in ways {
+            if let failure = way.failure { return EarlyEnd(outcome: .void, reason: "\(way.name): \(failure)") }
+        }
+        for handle in publishers {
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+        }
+        for handle in load {
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+        }
+        for handle in hls + hlsProbes {
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+        }
+        for handle in probes {
+            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+        }
+        return nil
+    }
+
+    /// What a reader of the results should know.
+    func serverNotes() async -> [String] {
+        await (driver?.restarts ?? []).map { restart in
+            func seconds(_ nanoseconds: Int64) -> String {
+                "\((Double(nanoseconds - startNanoseconds) / 1e8).rounded() / 10) s"
+            }
+            let place =
+                restart.endedNanoseconds >= window.startNanoseconds
+                    && restart.endedNanoseconds < window.endNanoseconds
+                ? ", in the steady window" : ""
+            let back =
+                restart.backNanoseconds.map { "started again at \(seconds($0))" }
+                ?? "not started again" + (restart.failure.map { ": \($0)" } ?? "")
+            return "the server ended at \(seconds(restart.endedNanoseconds))\(place) "
+                + "(\(restart.status)); \(back)"
+        }
+    }
+}
