@@ -136,21 +136,56 @@ let package = Package(
         // Tier 3
         module("Report", ["Results", "Statistics"], tests: nil),
         module(
-            "Harness",
+            "Scenario",
             [
-                "SimulationKernel", "Statistics", "RTMP", "Media", "Results", "Capture",
-                "CaptureLive", "Publisher", "Viewer", "Server", "Report", "Sockets", "Processes",
-                "CLinux",
-                "ABR", "Netem", "NetemShell", "HTTPWire",
-                nioCore, nioPosix, crypto,
-                .product(name: "Yams", package: "Yams"),
+                "SimulationKernel", "Results", "Netem", "ABR", "Media", "Sockets", "Processes",
+                "NetemShell", "Viewer", "Server", .product(name: "Yams", package: "Yams"),
+            ], tests: nil),
+        module(
+            "Analysis",
+            [
+                "SimulationKernel", "Statistics", "Results", "Scenario", "Media", "Capture",
+                "Publisher", "Viewer", "Server", "NetemShell", "Netem", nioCore,
+            ], tests: nil),
+        module(
+            "Workers",
+            [
+                "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "Publisher",
+                "Viewer", "Server", "Sockets", "Processes", "Netem", "NetemShell",
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], tests: nil),
+        module(
+            "Stacks",
+            [
+                "SimulationKernel", "Scenario", "Workers", "Server", "Sockets", "Processes",
+                "NetemShell", "Results", "Media", "HLS",
+            ], tests: nil),
+        module(
+            "Trials",
+            [
+                "SimulationKernel", "Statistics", "Results", "Scenario", "Analysis", "Workers",
+                "Stacks", "Capture", "Publisher", "Viewer", "Server", "Media", "HTTPWire",
+                "Sockets", "Processes", "Netem", "NetemShell", "CLinux", nioCore,
+            ], tests: nil),
+        module(
+            "Simulations",
+            [
+                "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "Netem", "Viewer",
+                .product(name: "Yams", package: "Yams"),
+            ], tests: nil),
+        module(
+            "Benches",
+            [
+                "SimulationKernel", "Statistics", "Results", "Scenario", "Workers", "Trials",
+                "Simulations", "ABR", "Netem", "NetemShell", "Publisher", "Viewer", "Server",
+                "Media", "Sockets", "Processes", "CLinux", nioCore, nioPosix,
+            ], tests: nil),
         [
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Harness", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
+                    "Scenario", "Workers", "Stacks", "Analysis", "Trials", "Simulations", "Benches",
+                    "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux", "Processes",
                     "HLSValidation", "HTTPWire",

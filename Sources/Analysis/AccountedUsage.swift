@@ -1,12 +1,17 @@
-import Results
+package import Results
 
 /// CPU and memory of a trial's processes, as they were accounted.
-struct AccountedUsage: Codable, Sendable {
-    var rows: [ProcessRow] = []
+package struct AccountedUsage: Codable, Sendable {
+    /// The role of encoders in `processes.csv`; summaries have it in the plural as the other roles.
+    package static let encoderRole = "encoder"
+
+    package var rows: [ProcessRow] = []
     /// Length of the intervals in the steady window together, in seconds.
-    var steadySeconds = 0.0
+    package var steadySeconds = 0.0
     /// Share of CPU time that the hypervisor took in the steady window, 0…1.
-    var steal = 0.0
+    package var steal = 0.0
+
+    package init() {}
 
     /// CPU seconds per second that processes of this name used over the steady window so far; nil
     /// where none was seen.
@@ -28,7 +33,7 @@ struct AccountedUsage: Codable, Sendable {
             let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
                 .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
             return RoleUsage(
-                role: role == AccountedGroup.encoderRole ? "encoders" : role,
+                role: role == Self.encoderRole ? "encoders" : role,
                 processes: Set(mine.compactMap(\.pid)).count,
                 cpuPercent: cpu / steadySeconds * 100,
                 peakRSSBytes: rss.max() ?? 0,

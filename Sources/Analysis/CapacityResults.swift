@@ -1,3 +1,5 @@
+import SimulationKernel
+import Scenario
 import Results
 import Statistics
 import Viewer

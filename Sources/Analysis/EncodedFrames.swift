@@ -1,3 +1,4 @@
+import Scenario
 import Capture
 import Publisher
 import Results

@@ -1,3 +1,4 @@
+import Scenario
 import Results
 import Statistics
 import Viewer

@@ -3,19 +3,29 @@ import Results
 
 /// A time in which a process of the trial was held by a signal or a debugger, or in which the runner
 /// itself did not run.
-struct ProcessStop: Codable, Hashable, Sendable {
+package struct ProcessStop: Codable, Hashable, Sendable {
     /// The role of the runner itself.
-    static let runnerRole = "runner"
+    package static let runnerRole = "runner"
 
     /// The role that the process is accounted to; `runnerRole` for the runner.
     var role: String
     /// What a reader is told: `viewers-0`, `server`.
-    var name: String
+    package var name: String
     /// Monotonic clock.
-    var fromNanoseconds: Int64
-    var untilNanoseconds: Int64
+    package var fromNanoseconds: Int64
+    package var untilNanoseconds: Int64
     /// Whether it went on, as far as was seen.
-    var isOver = false
+    package var isOver = false
+
+    package init(
+        role: String, name: String, fromNanoseconds: Int64, untilNanoseconds: Int64, isOver: Bool = false
+    ) {
+        self.role = role
+        self.name = name
+        self.fromNanoseconds = fromNanoseconds
+        self.untilNanoseconds = untilNanoseconds
+        self.isOver = isOver
+    }
 
     /// Nanoseconds of it within `window`.
     func overlap(_ window: Window) -> Int64 {

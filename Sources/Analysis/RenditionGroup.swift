@@ -1,3 +1,4 @@
+import Scenario
 import Publisher
 import Results
 import Statistics

@@ -1,3 +1,5 @@
+import Publisher
+import Viewer
 extension TrialRecord {
     /// What a restart of the server cost.
     var restartNotes: [String] {

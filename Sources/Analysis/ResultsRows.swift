@@ -1,3 +1,4 @@
+import Scenario
 import SimulationKernel
 import Results
 import Statistics

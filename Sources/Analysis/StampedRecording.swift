@@ -1,13 +1,19 @@
 import Media
-import NIOCore
+package import NIOCore
 
 /// Why renditions cannot be compared with their source.
-struct QualityError: Error, CustomStringConvertible {
-    var description: String
+package struct QualityError: Error, CustomStringConvertible {
+    package var description: String
+
+    package init(
+        description: String
+    ) {
+        self.description = description
+    }
 }
 
 /// A stream's video as a viewer recorded it, each frame with its stamp.
-struct StampedRecording {
+package struct StampedRecording {
     struct Frame {
         var stamp: FrameStamp?
         var coded: CodedFrame
@@ -19,7 +25,7 @@ struct StampedRecording {
 
     /// Reads the bytes of an FLV file; a file that ends within a tag counts up to that tag.
     /// - Throws: `QualityError` if no picture can be read, or if the encoder's parameters change.
-    init(_ data: [UInt8]) throws {
+    package init(_ data: [UInt8]) throws {
         var reader = FLVReader()
         reader.append(ByteBuffer(bytes: data))
         var frameReader = FLVFrameReader()
@@ -72,17 +78,17 @@ struct StampedRecording {
 }
 
 /// A rendition and its source with times that pair the frames of equal stamps.
-struct PairedRecordings {
+package struct PairedRecordings {
     /// Fragmented MP4.
-    let source: ByteBuffer
-    let rendition: ByteBuffer
+    package let source: ByteBuffer
+    package let rendition: ByteBuffer
     /// Ticks of the first and the last of the rendition's frames that are compared.
-    let span: ClosedRange<Int64>
+    package let span: ClosedRange<Int64>
     /// How many lie in it.
-    let frameCount: Int
+    package let frameCount: Int
     /// The source's, pixels.
-    let width: Int
-    let height: Int
+    package let width: Int
+    package let height: Int
 
     /// All times are moved here, so that decode times stay above zero: 120 s.
     private static let base: Int64 = 120 * CodedFrame.timescale
@@ -91,7 +97,7 @@ struct PairedRecordings {
     ///   - frames: of the source, from the first one meant for `from` or later.
     ///   - from: CLOCK_MONOTONIC, ns.
     /// - Throws: `QualityError` where a frame that is to be compared has no counterpart.
-    init(
+    package init(
         source: StampedRecording, rendition: StampedRecording, frames: Int, from: Int64
     ) throws {
         guard let sps = source.tracks.sps else {

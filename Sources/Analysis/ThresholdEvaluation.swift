@@ -1,18 +1,19 @@
-public import Results
-public import Statistics
+package import Scenario
+package import Results
+package import Statistics
 
 /// One measured figure with its tags.
-public struct MetricSample: Sendable {
-    public enum Value: Sendable {
+package struct MetricSample: Sendable {
+    package enum Value: Sendable {
         case distribution(DelayHistogram)
         case number(Double)
     }
 
-    public var metric: Metric
-    public var tags: [String: String]
-    public var value: Value
+    package var metric: Metric
+    package var tags: [String: String]
+    package var value: Value
 
-    public init(metric: Metric, tags: [String: String] = [:], value: Value) {
+    package init(metric: Metric, tags: [String: String] = [:], value: Value) {
         self.metric = metric
         self.tags = tags
         self.value = value
@@ -24,7 +25,7 @@ extension Threshold {
     /// summed; of several distributions, and of values, the worst counts. A metric that both
     /// viewers and wire have is the viewers' unless `vantage` says otherwise. Without a matching
     /// figure the threshold fails with no observed value.
-    public func evaluate(_ samples: [MetricSample]) -> ThresholdResult {
+    package func evaluate(_ samples: [MetricSample]) -> ThresholdResult {
         var tags = tags
         if metric == .delayMilliseconds, tags["vantage"] == nil { tags["vantage"] = "viewer" }
         let matching = samples.filter { sample in

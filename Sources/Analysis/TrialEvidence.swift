@@ -1,23 +1,25 @@
-public import Results
+import SimulationKernel
+import Scenario
+package import Results
 
 /// What a trial measured about itself.
-public struct TrialEvidence: Sendable, Hashable {
+package struct TrialEvidence: Sendable, Hashable {
     /// Of publishers and probes, the worse; nil where nothing was sent.
-    public var generatorLagP99Milliseconds: Double?
+    package var generatorLagP99Milliseconds: Double?
     /// Of the load viewers' loops; nil where there are none.
-    public var viewerLagP99Milliseconds: Double?
+    package var viewerLagP99Milliseconds: Double?
     /// Share of packets lost by the capture, 0…1; nil without a capture.
-    public var captureDrops: Double?
+    package var captureDrops: Double?
     /// 0…1.
-    public var steal: Double
+    package var steal: Double
     /// Frames sent over frames intended, 0…1; nil where nothing was sent.
-    public var offered: Double?
+    package var offered: Double?
     /// Range of the offset between real and monotonic time, in nanoseconds.
-    public var clockStepNanoseconds: Int64
+    package var clockStepNanoseconds: Int64
     /// Of packets that the packet shell released; nil without one.
-    public var linkLatenessP99Milliseconds: Double?
+    package var linkLatenessP99Milliseconds: Double?
 
-    public init(
+    package init(
         generatorLagP99Milliseconds: Double?, viewerLagP99Milliseconds: Double? = nil,
         captureDrops: Double?, steal: Double,
         offered: Double?, clockStepNanoseconds: Int64
@@ -33,7 +35,7 @@ public struct TrialEvidence: Sendable, Hashable {
 
 extension ValidityLimits {
     /// Judges a trial: beyond a limit it is void, and every reason is given.
-    public func judge(_ evidence: TrialEvidence) -> Manifest.Validity {
+    package func judge(_ evidence: TrialEvidence) -> Manifest.Validity {
         var reasons: [String] = []
         // Enough digits to tell a share from its limit.
         func percent(_ share: Double) -> String {

@@ -1,7 +1,7 @@
-import Sockets
+import Scenario
 import SimulationKernel
 import Publisher
-import Results
+package import Results
 import Statistics
 import Viewer
 
@@ -18,7 +18,7 @@ extension TrialRecord {
     }
 
     /// The verdict and what the files will say, without any file.
-    var results: RunResults {
+    package var results: RunResults {
         let groups = RenditionGroup.all(of: self)
         let encoded = encodedFrames
         let http = httpRenditions
@@ -91,7 +91,7 @@ extension TrialRecord {
     /// What is known in the middle of the run: of each file what the children's intervals hold.
     ///
     /// - Parameter now: CLOCK_MONOTONIC, nanoseconds.
-    func interimResults(at now: Int64) -> RunResults {
+    package func interimResults(at now: Int64) -> RunResults {
         let groups = RenditionGroup.all(of: self)
         var manifest = manifest
         manifest.clockOffset = clockOffset

@@ -1,43 +1,46 @@
+package import Scenario
+import Stacks
+import Trials
 import Foundation
 import Glibc
 import Results
 
 /// One publisher, many viewers: what the server spends per gigabit and how late frames come,
 /// beside a peer in alternating runs under the same viewers.
-public struct FanoutBench: Sendable {
-    public struct Options: Sendable {
-        public var peer = StackSpec.Driver.nginxRTMP
-        public var pairs = 5
-        public var viewers = 1000
-        public var probes = 20
-        public var bitrateKilobits = 2000
-        public var seconds = 10
+package struct FanoutBench: Sendable {
+    package struct Options: Sendable {
+        package var peer = StackSpec.Driver.nginxRTMP
+        package var pairs = 5
+        package var viewers = 1000
+        package var probes = 20
+        package var bitrateKilobits = 2000
+        package var seconds = 10
         /// Of the embedded stack, milliseconds.
-        public var flushInterval = 40
+        package var flushInterval = 40
         /// Chunk size of what the peer sends, bytes; 4096 is nginx-rtmp's own default.
-        public var peerChunkSize = 4096
-        public var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
+        package var peerChunkSize = 4096
+        package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
 
-        public init() {}
+        package init() {}
     }
 
     /// One run of one server. The keys are those of the JSON output and do not change.
-    public struct Measurement: Codable, Sendable {
-        public var server: String
+    package struct Measurement: Codable, Sendable {
+        package var server: String
         /// How the load viewers read: prompt or lazy.
-        public var mode: String
+        package var mode: String
         /// From 1; both servers run once in each pair.
-        public var pair: Int
-        public var gigabits: Double
-        public var serverCPUPerGigabit: Double
+        package var pair: Int
+        package var gigabits: Double
+        package var serverCPUPerGigabit: Double
         /// Load viewers and probes together.
-        public var viewerCPUPerGigabit: Double
-        public var delayP50Milliseconds: Double
-        public var delayP99Milliseconds: Double
-        public var framesMissing: Int
-        public var serverRSSBytes: Int
-        public var publisherLagP99Milliseconds: Double
-        public var congestionControl: String
+        package var viewerCPUPerGigabit: Double
+        package var delayP50Milliseconds: Double
+        package var delayP99Milliseconds: Double
+        package var framesMissing: Int
+        package var serverRSSBytes: Int
+        package var publisherLagP99Milliseconds: Double
+        package var congestionControl: String
 
         private enum CodingKeys: String, CodingKey {
             case server, mode, pair, gigabits
@@ -53,11 +56,11 @@ public struct FanoutBench: Sendable {
     }
 
     /// Medians over the pairs of embedded over peer.
-    public struct Ratio: Codable, Sendable {
-        public var mode: String
-        public var cpuPerGigabit: Double
-        public var delayP99: Double
-        public var delayP50: Double
+    package struct Ratio: Codable, Sendable {
+        package var mode: String
+        package var cpuPerGigabit: Double
+        package var delayP99: Double
+        package var delayP50: Double
 
         private enum CodingKeys: String, CodingKey {
             case mode
@@ -67,14 +70,14 @@ public struct FanoutBench: Sendable {
         }
     }
 
-    public struct Report: Codable, Sendable {
-        public var benchmark = "fanout"
-        public var against: String
-        public var viewers: Int
-        public var bitrateKilobits: Int
-        public var flushIntervalMilliseconds: Int
-        public var measurements: [Measurement] = []
-        public var ratios: [Ratio] = []
+    package struct Report: Codable, Sendable {
+        package var benchmark = "fanout"
+        package var against: String
+        package var viewers: Int
+        package var bitrateKilobits: Int
+        package var flushIntervalMilliseconds: Int
+        package var measurements: [Measurement] = []
+        package var ratios: [Ratio] = []
 
         private enum CodingKeys: String, CodingKey {
             case benchmark, against, viewers, measurements, ratios
@@ -83,14 +86,14 @@ public struct FanoutBench: Sendable {
         }
     }
 
-    public let options: Options
+    package let options: Options
 
-    public init(_ options: Options) { self.options = options }
+    package init(_ options: Options) { self.options = options }
 
     /// Runs all pairs; `progress` is told of each measurement as it comes.
     ///
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where a run did not work.
-    public func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
+    package func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
         var report = Report(
             against: options.peer.rawValue, viewers: options.viewers,
             bitrateKilobits: options.bitrateKilobits,
@@ -131,7 +134,7 @@ public struct FanoutBench: Sendable {
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
-    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws -> Scenario {
+    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws -> TrialScenario {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         let text = """
             version: 1
@@ -167,7 +170,7 @@ public struct FanoutBench: Sendable {
             cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
             validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
-        return try Scenario.parse(text, file: "bench fanout")
+        return try TrialScenario.parse(text, file: "bench fanout")
     }
 
     private func measure(

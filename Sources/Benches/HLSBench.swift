@@ -1,3 +1,7 @@
+import Scenario
+import Stacks
+import Trials
+import Workers
 import Sockets
 import Foundation
 import Glibc
@@ -11,37 +15,37 @@ import SimulationKernel
 
 /// Many adaptive HLS viewers in one process, each behind a link of its own: what they cost, how
 /// punctual they are; beside wrk, which fetches segments as fast as it can and does nothing else.
-public struct HLSBench: Sendable {
-    public struct Options: Sendable {
-        public var viewers = 1000
+package struct HLSBench: Sendable {
+    package struct Options: Sendable {
+        package var viewers = 1000
         /// Rate of each viewer's link, kbit/s: the rendition of 1.5 Mbit/s fits, the next does not.
-        public var linkKilobits = 2500
-        public var algorithm = "throughput"
-        public var seconds = 20
-        public var measuresPeer = true
+        package var linkKilobits = 2500
+        package var algorithm = "throughput"
+        package var seconds = 20
+        package var measuresPeer = true
 
-        public init() {}
+        package init() {}
     }
 
-    public struct Report: Codable, Sendable {
-        public var benchmark = "hls"
-        public var viewers: Int
-        public var algorithm: String
+    package struct Report: Codable, Sendable {
+        package var benchmark = "hls"
+        package var viewers: Int
+        package var algorithm: String
         /// Mean of a viewer over the window: media, and nominal bit rate of what it played.
-        public var mediaKilobits = 0.0
-        public var meanBitrateKilobits = 0.0
+        package var mediaKilobits = 0.0
+        package var meanBitrateKilobits = 0.0
         /// Of the viewers' process.
-        public var viewerCores = 0.0
-        public var cpuPerGigabit = 0.0
-        public var lagP99Milliseconds = 0.0
-        public var stallRatio = 0.0
+        package var viewerCores = 0.0
+        package var cpuPerGigabit = 0.0
+        package var lagP99Milliseconds = 0.0
+        package var stallRatio = 0.0
         /// Segment requests that failed in whatever way, and viewers that gave up.
-        public var failed = 0
-        public var segments = 0
-        public var serverCores = 0.0
+        package var failed = 0
+        package var segments = 0
+        package var serverCores = 0.0
         /// CPU seconds per gigabit of wrk; nil where it is not installed.
-        public var wrkCPUPerGigabit: Double?
-        public var wrkGigabits: Double?
+        package var wrkCPUPerGigabit: Double?
+        package var wrkGigabits: Double?
 
         private enum CodingKeys: String, CodingKey {
             case benchmark, viewers, algorithm, failed, segments
@@ -59,10 +63,10 @@ public struct HLSBench: Sendable {
 
     let options: Options
 
-    public init(_ options: Options) { self.options = options }
+    package init(_ options: Options) { self.options = options }
 
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where the run did not work.
-    public func run() async throws -> Report {
+    package func run() async throws -> Report {
         var report = Report(viewers: options.viewers, algorithm: options.algorithm)
         try await measure(&report)
         if options.measuresPeer { try await measurePeer(&report) }
@@ -71,7 +75,7 @@ public struct HLSBench: Sendable {
 
     private static let rungs = [400, 800, 1500, 3000]
 
-    private func scenario() throws -> Scenario {
+    private func scenario() throws -> TrialScenario {
         let renditions = Self.rungs.enumerated().map { i, rate in
             "      - {name: r\(rate), source: {synthetic: {width: \(320 * (i + 1)), "
                 + "height: \(180 * (i + 1)), fps: 25, gop: 2s, bitrate: \(rate)kbps}}}\n"
@@ -96,7 +100,7 @@ public struct HLSBench: Sendable {
             capture: {enabled: false}
             validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
-        return try Scenario.parse(text, file: "bench hls")
+        return try TrialScenario.parse(text, file: "bench hls")
     }
 
     private func measure(_ report: inout Report) async throws {

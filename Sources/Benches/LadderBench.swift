@@ -4,36 +4,36 @@ import Netem
 import SimulationKernel
 
 /// How far the ladder chooser's local search is from the exact one, over seeded random problems.
-public struct LadderBench: Sendable {
-    public struct Instance: Codable, Sendable {
-        public var instance: Int
-        public var exact: Double
-        public var heuristic: Double
+package struct LadderBench: Sendable {
+    package struct Instance: Codable, Sendable {
+        package var instance: Int
+        package var exact: Double
+        package var heuristic: Double
         /// (exact - heuristic) / |exact|
-        public var gap: Double
-        public var exactSets: Int
-        public var heuristicSets: Int
+        package var gap: Double
+        package var exactSets: Int
+        package var heuristicSets: Int
     }
 
-    public struct Report: Codable, Sendable {
-        public var benchmark = "ladder"
-        public var instances: [Instance] = []
-        public var largestGap = 0.0
-        public var meanGap = 0.0
+    package struct Report: Codable, Sendable {
+        package var benchmark = "ladder"
+        package var instances: [Instance] = []
+        package var largestGap = 0.0
+        package var meanGap = 0.0
         /// Instances in which both found the same objective.
-        public var same = 0
+        package var same = 0
         /// Sets scored by the local search over all sets, mean.
-        public var setsShare = 0.0
+        package var setsShare = 0.0
     }
 
-    public var instances = 100
-    public var candidates = 16
-    public var rungs = 5
-    public var threads = 1
+    package var instances = 100
+    package var candidates = 16
+    package var rungs = 5
+    package var threads = 1
 
-    public init() {}
+    package init() {}
 
-    public func run(progress: (Instance) -> Void) async throws -> Report {
+    package func run(progress: (Instance) -> Void) async throws -> Report {
         var report = Report()
         for index in 0..<instances {
             let problem = try Self.problem(index, candidates: candidates, rungs: rungs)

@@ -8,53 +8,53 @@ import Statistics
 
 /// The packet shell with real TCP and UDP between two network namespaces: how exact its rate and its
 /// delay are, and what it costs.
-public struct LinkBench: Sendable {
-    public struct Options: Sendable {
+package struct LinkBench: Sendable {
+    package struct Options: Sendable {
         /// Rates of the single-viewer goodput cases, kbit/s.
-        public var ratesKilobits = [500, 2000, 10_000, 50_000]
-        public var measuresViewers = true
+        package var ratesKilobits = [500, 2000, 10_000, 50_000]
+        package var measuresViewers = true
         /// Of the case with many viewers: how many, and kbit/s of each.
-        public var viewers = 100
-        public var viewerKilobits = 2000
-        public var measuresDelay = true
+        package var viewers = 100
+        package var viewerKilobits = 2000
+        package var measuresDelay = true
         /// The case with many viewers again, shaped by the kernel.
-        public var measuresKernel = false
-        public var delayMilliseconds = 20
-        public var warmupSeconds = 5.0
-        public var seconds = 20.0
-        public var congestionControl = "cubic"
+        package var measuresKernel = false
+        package var delayMilliseconds = 20
+        package var warmupSeconds = 5.0
+        package var seconds = 20.0
+        package var congestionControl = "cubic"
         /// Of the case with many viewers, nanoseconds (`PacketShell.Options`).
-        public var quantumNanoseconds: Int64 = 500_000
+        package var quantumNanoseconds: Int64 = 500_000
 
-        public init() {}
+        package init() {}
     }
 
     /// One case. The fields of other cases are nil.
-    public struct Measurement: Codable, Sendable {
+    package struct Measurement: Codable, Sendable {
         /// `goodput`, `delay`, `viewers` or `kernel`.
-        public var name: String
-        public var viewers: Int
-        public var rateKilobits: Int
-        public var seconds: Double
+        package var name: String
+        package var viewers: Int
+        package var rateKilobits: Int
+        package var seconds: Double
         /// Payload per second: the mean over the viewers, and what the rate lets pass.
-        public var goodputKilobits: Double?
-        public var expectedKilobits: Double?
+        package var goodputKilobits: Double?
+        package var expectedKilobits: Double?
         /// Of the mean, and of the worst viewers; per cent of what is expected.
-        public var errorPercent: Double?
-        public var lowestErrorPercent: Double?
-        public var highestErrorPercent: Double?
+        package var errorPercent: Double?
+        package var lowestErrorPercent: Double?
+        package var highestErrorPercent: Double?
         /// One-way delay beyond serialization and the link's delay, milliseconds.
-        public var delayErrorP50: Double?
-        public var delayErrorP99: Double?
-        public var delayErrorMaximum: Double?
-        public var probes: Int?
+        package var delayErrorP50: Double?
+        package var delayErrorP99: Double?
+        package var delayErrorMaximum: Double?
+        package var probes: Int?
         /// Of the shell's thread, per second.
-        public var cpuCores: Double?
-        public var releaseP50: Double?
-        public var releaseP99: Double?
-        public var releaseMaximum: Double?
-        public var packets: Int?
-        public var voidReasons: [String] = []
+        package var cpuCores: Double?
+        package var releaseP50: Double?
+        package var releaseP99: Double?
+        package var releaseMaximum: Double?
+        package var packets: Int?
+        package var voidReasons: [String] = []
 
         /// - Parameters:
         ///   - rates: bit/s of each viewer.
@@ -89,10 +89,10 @@ public struct LinkBench: Sendable {
         }
     }
 
-    public struct Report: Codable, Sendable {
-        public var benchmark = "link"
-        public var congestionControl: String
-        public var measurements: [Measurement]
+    package struct Report: Codable, Sendable {
+        package var benchmark = "link"
+        package var congestionControl: String
+        package var measurements: [Measurement]
 
         private enum CodingKeys: String, CodingKey {
             case benchmark, measurements
@@ -102,11 +102,11 @@ public struct LinkBench: Sendable {
 
     let options: Options
 
-    public init(_ options: Options = .init()) { self.options = options }
+    package init(_ options: Options = .init()) { self.options = options }
 
     /// - Parameter progress: called after each case.
     /// - Throws: `ShellError` where this machine cannot run the packet shell.
-    public func run(progress: (Measurement) -> Void) throws -> Report {
+    package func run(progress: (Measurement) -> Void) throws -> Report {
         var measurements: [Measurement] = []
         func take(_ measurement: Measurement) {
             measurements.append(measurement)

@@ -5,13 +5,13 @@ import Netem
 import SimulationKernel
 
 /// Segments decided per CPU second in virtual time, on one core.
-public struct SimulateBench: Sendable {
-    public struct Measurement: Codable, Sendable {
-        public var algorithm: String
-        public var abandonment: String
-        public var segments: Int
-        public var cpuSeconds: Double
-        public var segmentsPerCPUSecond: Double
+package struct SimulateBench: Sendable {
+    package struct Measurement: Codable, Sendable {
+        package var algorithm: String
+        package var abandonment: String
+        package var segments: Int
+        package var cpuSeconds: Double
+        package var segmentsPerCPUSecond: Double
 
         private enum CodingKeys: String, CodingKey {
             case algorithm, abandonment, segments
@@ -21,14 +21,14 @@ public struct SimulateBench: Sendable {
     }
 
     /// Live viewers behind one equally shared bottleneck.
-    public struct Shared: Codable, Sendable {
-        public var abandonment: String
-        public var viewers: Int
-        public var mediaHours: Double
-        public var segments: Int
-        public var cpuSeconds: Double
+    package struct Shared: Codable, Sendable {
+        package var abandonment: String
+        package var viewers: Int
+        package var mediaHours: Double
+        package var segments: Int
+        package var cpuSeconds: Double
         /// Growth of the process's resident memory.
-        public var bytesPerViewer: Double
+        package var bytesPerViewer: Double
 
         private enum CodingKeys: String, CodingKey {
             case abandonment, viewers, segments
@@ -38,22 +38,22 @@ public struct SimulateBench: Sendable {
         }
     }
 
-    public struct Report: Codable, Sendable {
-        public var benchmark = "simulate"
-        public var measurements: [Measurement] = []
-        public var shared: [Shared] = []
+    package struct Report: Codable, Sendable {
+        package var benchmark = "simulate"
+        package var measurements: [Measurement] = []
+        package var shared: [Shared] = []
     }
 
     /// Of each measurement.
-    public var segments = 1_000_000
-    public var viewers = 10_000
+    package var segments = 1_000_000
+    package var viewers = 10_000
     /// Of the slow algorithms, which search.
     private static let slowShare = 20
 
-    public init() {}
+    package init() {}
 
     /// - Parameter progress: gets a line for each figure.
-    public func run(progress: (String) -> Void) throws -> Report {
+    package func run(progress: (String) -> Void) throws -> Report {
         var report = Report()
         // First, while the process is small: its memory counts, but not that of starting up.
         _ = try shared(.off, viewers: 100)

@@ -1,49 +1,49 @@
 import Processes
 import Foundation
 import Netem
-public import SimulationKernel
+package import SimulationKernel
 import Sockets
 import Statistics
-public import Viewer
+package import Viewer
 
 /// The socket shell: load viewers behind constant links, fed by a sender that always has more.
-public struct SocketBench: Sendable {
-    public struct Report: Codable, Sendable {
-        public var benchmark = "socket"
-        public var viewers = 0
-        public var rateKbps = 0.0
-        public var mode = ""
-        public var windowS = 0.0
+package struct SocketBench: Sendable {
+    package struct Report: Codable, Sendable {
+        package var benchmark = "socket"
+        package var viewers = 0
+        package var rateKbps = 0.0
+        package var mode = ""
+        package var windowS = 0.0
         /// What each viewer should get: rate × 1448 / 1500 (IP and TCP headers count).
-        public var expectedKbps = 0.0
+        package var expectedKbps = 0.0
         /// Of the viewers' goodput to what is expected, less 1, in percent.
-        public var meanErrorPercent = 0.0
-        public var lowestErrorPercent = 0.0
-        public var highestErrorPercent = 0.0
+        package var meanErrorPercent = 0.0
+        package var lowestErrorPercent = 0.0
+        package var highestErrorPercent = 0.0
         /// Viewers that failed.
-        public var failed = 0
+        package var failed = 0
         /// Why the first of them did.
-        public var failure: String?
+        package var failure: String?
         /// CPU of the viewers' thread in the window; 1 is a core.
-        public var viewerCores = 0.0
-        public var lagP99Ms: Double?
+        package var viewerCores = 0.0
+        package var lagP99Ms: Double?
         /// Median over connections of what the sender has queued (SIOCOUTQ) at the window's end.
-        public var senderQueueBytes = 0
+        package var senderQueueBytes = 0
     }
 
-    public var viewers = 1000
-    public var rate = Bitrate(kilobitsPerSecond: 2000)
-    public var mode = LoadReadMode.lazy
+    package var viewers = 1000
+    package var rate = Bitrate(kilobitsPerSecond: 2000)
+    package var mode = LoadReadMode.lazy
     /// Seconds before the window.
-    public var warmup = 5
-    public var seconds = 20
+    package var warmup = 5
+    package var seconds = 20
     /// One way, milliseconds.
-    public var delayMilliseconds = 0
-    public var congestionControl = "cubic"
+    package var delayMilliseconds = 0
+    package var congestionControl = "cubic"
 
-    public init() {}
+    package init() {}
 
-    public func run() async throws -> Report {
+    package func run() async throws -> Report {
         let server = try BulkServer(congestionControl: congestionControl)
         server.start()
         let specs = (0..<viewers).map { index in

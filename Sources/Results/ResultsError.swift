@@ -4,5 +4,10 @@ public struct ResultsError: Error, Sendable, CustomStringConvertible {
     /// What went wrong and how to mend it.
     public var message: String
 
+    public init(path: String, message: String) {
+        self.path = path
+        self.message = message
+    }
+
     public var description: String { "\(path): \(message)" }
 }

@@ -1,10 +1,11 @@
+import HLS
 import ABR
 import Server
 import SimulationKernel
 
 /// Checks of what belongs to HLS.
 enum AdaptiveRules {
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         checkStack(scenario, reader: &reader)
         for (i, group) in scenario.viewers.enumerated() {
             let place = "viewers[\(i)]"
@@ -28,7 +29,7 @@ enum AdaptiveRules {
         }
     }
 
-    private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
+    private static func checkStack(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let stack = scenario.stack
         if stack.hls != nil, stack.driver == .external {
             reader.report(
@@ -86,4 +87,15 @@ enum AdaptiveRules {
 
 extension ScenarioSpec {
     static let adaptiveKeys = ["algorithm", "buffer", "device", "latency", "parts", "abandon"]
+}
+
+extension HLSConfiguration {
+    /// The packager's settings as a scenario has them.
+    package init(_ spec: HLSSpec) {
+        self.init()
+        container = spec.container == .ts ? .ts : .fmp4
+        segmentSeconds = spec.segment.seconds
+        partSeconds = spec.part?.seconds
+        windowSeconds = spec.window.seconds
+    }
 }

@@ -1,34 +1,34 @@
 import Netem
-public import SimulationKernel
+package import SimulationKernel
 import Viewer
 
 /// HLS caches between the embedded stack and its viewers.
-public struct EdgeSpec: Codable, Sendable, Hashable {
+package struct EdgeSpec: Codable, Sendable, Hashable {
     /// The way between the origin's site and the viewers' neighbourhood.
-    public struct WAN: Codable, Sendable, Hashable {
+    package struct WAN: Codable, Sendable, Hashable {
         /// What each edge reads from the origin at most, headers of packets included; nil = what
         /// the machine gives.
-        public var rate: Bitrate?
+        package var rate: Bitrate?
         /// One way.
-        public var delay: Duration
+        package var delay: Duration
     }
 
-    public enum Driver: String, Codable, Sendable, CaseIterable {
+    package enum Driver: String, Codable, Sendable, CaseIterable {
         /// `millrace edge`
         case embedded
         /// A real nginx with `proxy_cache`.
         case nginx
     }
 
-    public var driver: Driver
+    package var driver: Driver
     /// Processes, each a cache of its own.
-    public var count: Int
+    package var count: Int
     /// Of each cache.
-    public var cacheBytes: Int
+    package var cacheBytes: Int
     /// Failures of a request after which a viewer goes to the next edge; 0 = never.
-    public var failover: Int
+    package var failover: Int
     /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
-    public var wan: WAN?
+    package var wan: WAN?
 
     init(_ object: ResolvedObject) {
         driver = Driver(rawValue: object.text("driver")!)!
@@ -45,7 +45,7 @@ public struct EdgeSpec: Codable, Sendable, Hashable {
 
 extension ViewerGroup {
     /// Whom adaptive viewers ask.
-    public enum Via: String, Codable, Sendable, CaseIterable {
+    package enum Via: String, Codable, Sendable, CaseIterable {
         /// One of the edges, by turns.
         case edge
         /// The origin, across the WAN where there is one.
@@ -78,7 +78,7 @@ extension ScenarioSpec {
 /// What belongs to edges: defaults that depend on the stack, and checks.
 enum EdgeRules {
     /// HLS viewers play through the edges where there are any; those that do not cross the WAN.
-    static func apply(to scenario: inout Scenario, reader: inout ScenarioReader) {
+    static func apply(to scenario: inout TrialScenario, reader: inout ScenarioReader) {
         if scenario.stack.restarts > 0, scenario.stack.driver != .embedded {
             reader.report(
                 at: "stack.restarts", "only the embedded stack is started again by the run")
@@ -97,7 +97,7 @@ enum EdgeRules {
         }
     }
 
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         for (index, group) in scenario.viewers.enumerated() {
             let place = "viewers[\(index)].via"
             guard reader.marks[place] != nil else { continue }

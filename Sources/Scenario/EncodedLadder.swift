@@ -1,29 +1,29 @@
 import Media
-public import Server
-public import SimulationKernel
+package import Server
+package import SimulationKernel
 
 /// Renditions that the stack's encoders make of one source.
-public struct EncodedLadder: Codable, Sendable, Hashable {
+package struct EncodedLadder: Codable, Sendable, Hashable {
     /// Published once, under the stream's own name.
-    public var source: SourceSpec
-    public var renditions: [EncodedRendition]
+    package var source: StreamSource
+    package var renditions: [EncodedRendition]
     /// One of `LadderConfiguration.x264Presets`.
-    public var preset: String
+    package var preset: String
     /// Threads of each encoder, 0...64; 0 = x264's choice.
-    public var threads: Int
-    public var mode: LadderConfiguration.Mode
+    package var threads: Int
+    package var mode: LadderConfiguration.Mode
     /// Filler data where pictures need less than the bit rate.
-    public var pads: Bool
+    package var pads: Bool
     /// Distance of key frames, 200 ms to 60 s.
-    public var gop: Duration
+    package var gop: Duration
     /// Frames of the source, from the start of the steady window, with which each rendition is
     /// compared; nil = none.
-    public var qualityFrames: Int?
+    package var qualityFrames: Int?
 
     /// In the server's terms.
     ///
     /// - Parameter source: `<app>/<stream>`.
-    func configuration(source: String) -> LadderConfiguration {
+    package func configuration(source: String) -> LadderConfiguration {
         var ladder = LadderConfiguration(
             source: source, renditions: renditions.map(\.ladderRendition))
         ladder.mode = mode
@@ -36,17 +36,17 @@ public struct EncodedLadder: Codable, Sendable, Hashable {
 }
 
 /// One rung of an encoded ladder.
-public struct EncodedRendition: Codable, Sendable, Hashable {
-    public var name: String
+package struct EncodedRendition: Codable, Sendable, Hashable {
+    package var name: String
     /// Pixels, even.
-    public var width: Int
-    public var height: Int
+    package var width: Int
+    package var height: Int
     /// At most: a source with fewer frames keeps its own.
-    public var framesPerSecond: Int
+    package var framesPerSecond: Int
     /// Audio and video message payload together.
-    public var bitrate: Bitrate
+    package var bitrate: Bitrate
     /// 0 = no audio.
-    public var audioBitrate: Bitrate
+    package var audioBitrate: Bitrate
 
     var ladderRendition: LadderRendition {
         LadderRendition(
@@ -66,27 +66,27 @@ public struct EncodedRendition: Codable, Sendable, Hashable {
 }
 
 /// A clip that ffmpeg makes with its own generators.
-public struct ClipSource: Codable, Sendable, Hashable {
-    public enum Pattern: String, Codable, Sendable, CaseIterable {
+package struct ClipSource: Codable, Sendable, Hashable {
+    package enum Pattern: String, Codable, Sendable, CaseIterable {
         /// A moving texture under a test picture, with a little noise of its own in each frame.
         case texture
         /// The test picture alone: easy to encode.
         case testsrc
     }
 
-    public var pattern: Pattern
-    public var size: PictureSize
-    public var framesPerSecond: Int
+    package var pattern: Pattern
+    package var size: PictureSize
+    package var framesPerSecond: Int
     /// Audio and video together, about: of what the encoder is asked for.
-    public var bitrate: Bitrate
+    package var bitrate: Bitrate
     /// 0 = no audio.
-    public var audioBitrate: Bitrate
+    package var audioBitrate: Bitrate
 }
 
 /// Width and height in pixels.
-public struct PictureSize: Codable, Sendable, Hashable {
-    public var width: Int
-    public var height: Int
+package struct PictureSize: Codable, Sendable, Hashable {
+    package var width: Int
+    package var height: Int
 
     /// Reads `1280x720`; nil for sides that are odd or not in 16...4096.
     init?(_ text: String) {
@@ -99,7 +99,7 @@ public struct PictureSize: Codable, Sendable, Hashable {
 }
 
 extension EncodedLadder {
-    init(_ object: ResolvedObject?, source: SourceSpec) {
+    init(_ object: ResolvedObject?, source: StreamSource) {
         let list = (object?.objects("renditions") ?? []).map(EncodedRendition.init)
         self.init(
             source: source, renditions: list.isEmpty ? EncodedRendition.edgeLadder : list,

@@ -7,7 +7,7 @@ enum EncodedLadderRules {
     /// Sources that the stack encodes at one time.
     static let mostSources = 64
 
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         var keys: Set<String> = []
         for stream in scenario.streams {
             keys.formUnion(
@@ -52,7 +52,7 @@ enum EncodedLadderRules {
     }
 
     private static func checkQuality(
-        _ ladder: EncodedLadder, _ scenario: Scenario, at place: String,
+        _ ladder: EncodedLadder, _ scenario: TrialScenario, at place: String,
         reader: inout ScenarioReader
     ) {
         guard let frames = ladder.qualityFrames, let rate = ladder.source.framesPerSecond

@@ -1,12 +1,12 @@
 import Foundation
-public import Netem
-public import SimulationKernel
-public import Viewer
+package import Netem
+package import SimulationKernel
+package import Viewer
 
 /// The link of a viewer group, read and checked.
-public struct GroupLink: Codable, Sendable, Hashable {
+package struct GroupLink: Codable, Sendable, Hashable {
     /// What shapes, and what it needs to know.
-    public enum Shell: Codable, Sendable, Hashable {
+    package enum Shell: Codable, Sendable, Hashable {
         /// The viewer's own reads.
         case socket(ViewerLink)
         /// A network namespace's packets.
@@ -14,18 +14,18 @@ public struct GroupLink: Codable, Sendable, Hashable {
     }
 
     /// As results show it: a profile, a file's name, or a rate.
-    public var name: String
-    public var shell: Shell
+    package var name: String
+    package var shell: Shell
     /// Mean payload rate that it lets through.
-    public var payloadRate: Bitrate
+    package var payloadRate: Bitrate
     /// One cycle of its trace; viewers begin at seeded places in it.
-    public var cycleNanoseconds: Int64
+    package var cycleNanoseconds: Int64
 
-    public var socket: ViewerLink? {
+    package var socket: ViewerLink? {
         if case .socket(let link) = shell { link } else { nil }
     }
 
-    var packet: LinkDescription? {
+    package var packet: LinkDescription? {
         if case .packet(let link) = shell { link } else { nil }
     }
 
@@ -63,7 +63,7 @@ public struct GroupLink: Codable, Sendable, Hashable {
     }
 
     /// What a reader of the results has to know of such links.
-    static func notes(_ links: [GroupLink]) -> [String] {
+    package static func notes(_ links: [GroupLink]) -> [String] {
         let links = links.compactMap { link in link.socket.map { (link.name, $0) } }
         guard let (first, _) = links.first(where: { $0.1.headerBytes > 0 }) else { return [] }
         var note =
@@ -77,14 +77,14 @@ public struct GroupLink: Codable, Sendable, Hashable {
 
     /// A profile, a rate or a trace file.
     /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
-    public static func named(
+    package static func named(
         _ text: String, seed: UInt64 = 1, folder: String = "."
     ) throws -> GroupLink {
         try read(down: text, seed: seed, folder: folder)
     }
 
     /// A plain limit on the bytes that viewers read.
-    public static func rateLimit(_ rate: Bitrate) -> GroupLink {
+    package static func rateLimit(_ rate: Bitrate) -> GroupLink {
         GroupLink(
             name: rate.description, rate: RateSchedule(constant: rate), delay: .init(),
             loss: .none, headerBytes: 0)

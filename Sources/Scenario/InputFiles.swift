@@ -1,17 +1,22 @@
 import Foundation
-import Results
+package import Results
 
-struct InputFault: Error, CustomStringConvertible {
-    var message: String
-    var description: String { message }
+/// An input that a scenario names and that cannot be used.
+package struct InputFault: Error, CustomStringConvertible {
+    /// What is wrong, and the nearest valid choice.
+    package var message: String
+
+    package init(message: String) { self.message = message }
+
+    package var description: String { message }
 }
 
-enum InputFiles {
+package enum InputFiles {
     /// Most files taken from a folder.
-    static let maximum = 10_000
+    package static let maximum = 10_000
 
     /// Regular, visible files in the order of their names.
-    static func inFolder(_ path: String) throws -> [String] {
+    package static func inFolder(_ path: String) throws -> [String] {
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         let files = names.filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.filter {
             var isFolder: ObjCBool = false
@@ -24,12 +29,12 @@ enum InputFiles {
         return files
     }
 
-    static func input(_ path: String, _ bytes: [UInt8]) -> Manifest.Input {
+    package static func input(_ path: String, _ bytes: [UInt8]) -> Manifest.Input {
         .init(path: path, sha256: ContentDigest.sha256(bytes))
     }
 
     /// The file's name without folder and extension.
-    static func name(_ path: String) -> String {
+    package static func name(_ path: String) -> String {
         let last = URL(fileURLWithPath: path).lastPathComponent
         guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }
         return String(last[..<dot])

@@ -1,5 +1,5 @@
 /// A figure that thresholds may refer to.
-public enum Metric: String, Codable, Sendable, CaseIterable {
+package enum Metric: String, Codable, Sendable, CaseIterable {
     /// From the intended time to the viewer (`vantage:viewer`, which holds where none is given), or
     /// through the server with `vantage:wire`.
     case delayMilliseconds = "delay_ms"
@@ -65,7 +65,7 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     /// is limited.
     case sustainedViewers = "sustained_viewers"
 
-    public enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         case distribution, counter, value
 
         func accepts(_ aggregation: Threshold.Aggregation) -> Bool {
@@ -94,7 +94,7 @@ public enum Metric: String, Codable, Sendable, CaseIterable {
     /// Whether renditions must be compared with their source for it.
     var isOfQuality: Bool { self == .ssim || self == .psnrDecibels }
 
-    public var kind: Kind {
+    package var kind: Kind {
         switch self {
         case .delayMilliseconds, .uncorrectedDelayMilliseconds, .startupMilliseconds,
             .generatorLagMilliseconds, .liveLatencyMilliseconds, .fetchMilliseconds,

@@ -2,7 +2,7 @@ import SimulationKernel
 
 /// What nginx-rtmp asks of a scenario: its configuration speaks of applications, not of streams.
 enum NginxRules {
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         guard scenario.stack.driver == .nginxRTMP else { return }
         let streams = scenario.streams
         for (i, stream) in streams.enumerated() where stream.ladder != nil {
@@ -51,19 +51,19 @@ extension EncodedLadder {
 }
 
 /// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
-struct NginxVariant: Sendable, Hashable {
+package struct NginxVariant: Sendable, Hashable {
     /// The stream's key is `<stream>_<rendition>`.
-    var rendition: String
-    var width: Int
-    var height: Int
-    var framesPerSecond: Int
+    package var rendition: String
+    package var width: Int
+    package var height: Int
+    package var framesPerSecond: Int
     /// Audio and video payload.
-    var bitsPerSecond: Int
+    package var bitsPerSecond: Int
 }
 
 extension StreamSpec {
     /// Its renditions in nginx-rtmp's terms; those of files are left out.
-    var nginxVariants: [NginxVariant] {
+    package var nginxVariants: [NginxVariant] {
         if let ladder {
             return ladder.renditions.map {
                 .init(

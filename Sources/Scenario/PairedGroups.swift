@@ -1,12 +1,12 @@
 /// HLS groups that differ in nothing but the way to the media, by their places in the scenario.
-struct PairedGroups: Codable, Sendable, Hashable {
-    var edge: [Int] = []
-    var origin: [Int] = []
+package struct PairedGroups: Codable, Sendable, Hashable {
+    package var edge: [Int] = []
+    package var origin: [Int] = []
 }
 
-extension Scenario {
+extension TrialScenario {
     /// The groups whose fetch times can be compared.
-    var pairedGroups: [PairedGroups] {
+    package var pairedGroups: [PairedGroups] {
         struct Kind: Hashable {
             var stream: String?
             var rendition: String?

@@ -1,12 +1,13 @@
-import NetemShell
+import Viewer
+package import NetemShell
 
 /// The sessions of the plan's viewers, and the addresses that they come from.
 extension Plan {
     /// The index of a viewer's second session is the viewer's own plus this number, and so on.
-    static let sessionStride = 1_000_000
+    package static let sessionStride = 1_000_000
 
     /// When a session is planned to end, from the shared start time; nil = at the end of the run.
-    func leaveOffset(ofSession index: Int) -> Int64? {
+    package func leaveOffset(ofSession index: Int) -> Int64? {
         let viewer = viewers[index % Self.sessionStride]
         guard !viewer.watchNanoseconds.isEmpty else { return nil }
         return viewer.joinOffsetNanoseconds
@@ -14,10 +15,10 @@ extension Plan {
     }
 
     /// Sessions of all viewers.
-    var sessionCount: Int { viewers.reduce(0) { $0 + max(1, $1.watchNanoseconds.count) } }
+    package var sessionCount: Int { viewers.reduce(0) { $0 + max(1, $1.watchNanoseconds.count) } }
 
     /// The address of a viewer behind the packet shell; nil for the others.
-    func packetAddress(ofViewer index: Int) -> IPv4Address? {
+    package func packetAddress(ofViewer index: Int) -> IPv4Address? {
         viewers[index].link.flatMap { links[$0.link].packet }.map { _ in
             ShellNetwork.viewer(index)
         }

@@ -1,27 +1,27 @@
-public import Processes
+package import Processes
 import Server
-public import SimulationKernel
-public import Viewer
+package import SimulationKernel
+package import Viewer
 
 /// Who does what and when in one trial: a pure function of the scenario and its seed.
-public struct Plan: Codable, Sendable, Hashable {
-    public var publishers: [PublisherPlan]
+package struct Plan: Codable, Sendable, Hashable {
+    package var publishers: [PublisherPlan]
     /// In join order; the index in the array is the viewer's index.
-    public var viewers: [ViewerPlan]
+    package var viewers: [ViewerPlan]
     /// One for each group that has a link, in the order of the groups.
-    public var links: [GroupLink]
+    package var links: [GroupLink]
     /// By group; nil for groups that do not adapt.
-    public var adaptive: [ViewerGroup.Adaptive?]
-    public var processes: [ProcessPlan]
+    package var adaptive: [ViewerGroup.Adaptive?]
+    package var processes: [ProcessPlan]
     /// Whether the stack's playlists have the streams' names; nobody knows an external one's.
-    public var namesRenditions: Bool
+    package var namesRenditions: Bool
     /// Failures of a request after which a viewer goes to the next edge; 0 = never.
-    public var edgeFailover: Int
+    package var edgeFailover: Int
 
     /// Links that viewers impose on their own sockets.
-    var socketLinks: [ViewerLink] { links.compactMap(\.socket) }
+    package var socketLinks: [ViewerLink] { links.compactMap(\.socket) }
 
-    public init(_ scenario: Scenario) {
+    package init(_ scenario: TrialScenario) {
         let streams = PublisherPlan.all(of: scenario)
         publishers = streams
         viewers = ViewerPlan.all(of: scenario)
@@ -35,7 +35,7 @@ public struct Plan: Codable, Sendable, Hashable {
     }
 
     /// Payload bit rate that enters the server.
-    public var ingressRate: Bitrate {
+    package var ingressRate: Bitrate {
         Bitrate(
             bitsPerSecond: publishers.filter(\.isPublished).reduce(0) {
                 $0 + ($1.bitrate?.bitsPerSecond ?? 0)
@@ -43,16 +43,16 @@ public struct Plan: Codable, Sendable, Hashable {
     }
 
     /// Whether the stack encodes any stream.
-    public var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
+    package var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
 
     /// Whether a capture looks for the stamps of what comes in: the first hop of a longer way.
-    var keepsIngressFrames: Bool {
+    package var keepsIngressFrames: Bool {
         hasEncoders || viewers.contains { $0.isProbe && $0.playProtocol == .hls }
     }
 
     /// Payload bit rate that leaves the server and its edges once all viewers have joined, at least
     /// and at most: HLS viewers choose.
-    public var egressRates: (lowest: Bitrate, highest: Bitrate) {
+    package var egressRates: (lowest: Bitrate, highest: Bitrate) {
         let keys = Dictionary(grouping: publishers, by: \.streamKey)
         let streams = Dictionary(
             grouping: publishers.filter { !$0.isLadderSource }, by: \.stream)
@@ -88,28 +88,28 @@ public struct Plan: Codable, Sendable, Hashable {
 
 /// One stream on the server: a published rendition, the source of a ladder, or what an encoder makes
 /// of one.
-public struct PublisherPlan: Codable, Sendable, Hashable {
+package struct PublisherPlan: Codable, Sendable, Hashable {
     /// What results call the source of a ladder.
-    public static let sourceName = "source"
+    package static let sourceName = "source"
 
     /// `<stream>_<rendition>`; of a ladder's source the stream's name.
-    public var streamKey: String
-    public var stream: String
-    public var rendition: String
-    public var source: SourceSpec
+    package var streamKey: String
+    package var stream: String
+    package var rendition: String
+    package var source: StreamSource
     /// Audio and video payload together; nil for a file, whose rate is not known beforehand.
-    public var bitrate: Bitrate?
-    public var audioBitrate: Bitrate?
+    package var bitrate: Bitrate?
+    package var audioBitrate: Bitrate?
     /// Identifies the stream in frame stamps; counted from 1. An encoded rendition has its source's.
-    public var streamID: UInt32
+    package var streamID: UInt32
     /// What an encoder of the stack makes; nil = published by a publisher of ours.
-    public var encoded: EncodedRendition?
+    package var encoded: EncodedRendition?
     /// Whether encoders take it; nobody is planned to watch it.
-    public var isLadderSource = false
+    package var isLadderSource = false
     /// Whether one ffmpeg makes all renditions of its stream.
-    public var sharesEncoder = false
+    package var sharesEncoder = false
     /// Of a ladder whose renditions are compared with their source: frames of the source.
-    public var qualityFrames: Int?
+    package var qualityFrames: Int?
 
     /// Of the picture, pixels; nil for a file, which is not looked into.
     var height: Int? {
@@ -122,9 +122,9 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     }
 
     /// Whether a publisher of ours sends it.
-    public var isPublished: Bool { encoded == nil }
+    package var isPublished: Bool { encoded == nil }
 
-    static func all(of scenario: Scenario) -> [PublisherPlan] {
+    static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
         var streams: UInt32 = 0
         for spec in scenario.streams {
@@ -147,7 +147,7 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
     }
 
     private static func published(
-        _ key: String, _ stream: String, _ rendition: String, _ source: SourceSpec,
+        _ key: String, _ stream: String, _ rendition: String, _ source: StreamSource,
         streamID: UInt32
     ) -> PublisherPlan {
         var bitrate: Bitrate?
@@ -181,50 +181,50 @@ public struct PublisherPlan: Codable, Sendable, Hashable {
 }
 
 /// One simulated viewer.
-public struct ViewerPlan: Codable, Sendable, Hashable {
+package struct ViewerPlan: Codable, Sendable, Hashable {
     /// Place in the join order, from 0.
-    public var index: Int
+    package var index: Int
     /// Place of its group in the scenario, from 0.
-    public var group: Int
-    public var playProtocol: ViewerGroup.PlayProtocol
-    public var streamKey: String
-    public var stream: String
-    public var rendition: String
+    package var group: Int
+    package var playProtocol: ViewerGroup.PlayProtocol
+    package var streamKey: String
+    package var stream: String
+    package var rendition: String
     /// Connection attempt, from the shared start time.
-    public var joinOffsetNanoseconds: Int64
-    public var isProbe: Bool
-    public var mode: ViewerGroup.Mode
+    package var joinOffsetNanoseconds: Int64
+    package var isProbe: Bool
+    package var mode: ViewerGroup.Mode
     /// Its link, one of the plan's.
-    public var link: ViewerLinkPlace?
+    package var link: ViewerLinkPlace?
     /// How long each successive session lasts; empty = one session until the end.
-    public var watchNanoseconds: [Int64]
-    public var playoutBufferNanoseconds: Int64
+    package var watchNanoseconds: [Int64]
+    package var playoutBufferNanoseconds: Int64
     /// Which edge it asks, from 0; nil = the origin.
-    public var edge: Int?
+    package var edge: Int?
 }
 
 /// One child process.
-public struct ProcessPlan: Codable, Sendable, Hashable {
-    public enum Role: String, Codable, Sendable, CaseIterable {
+package struct ProcessPlan: Codable, Sendable, Hashable {
+    package enum Role: String, Codable, Sendable, CaseIterable {
         case server, publishers, viewers, probes, hls, capture, links, edge
         /// Adaptive viewers that read what they fetch: never on a loop with others.
         case hlsProbes = "hls-probes"
     }
 
-    public var role: Role
+    package var role: Role
     /// `<role>-<number>`, from 0.
-    public var name: String
-    public var cpus: CPUSet?
+    package var name: String
+    package var cpus: CPUSet?
     /// Indices into the plan's publishers.
-    public var publishers: [Int]
+    package var publishers: [Int]
     /// Indices into the plan's viewers; of `links`, those whose packets it forwards.
-    public var viewers: [Int]
+    package var viewers: [Int]
     /// Whether it runs in the network namespace behind the packet shell.
-    public var isBehindPackets = false
+    package var isBehindPackets = false
 
     /// Round robin over the processes of each role; a role with nothing to do has no process.
     static func all(
-        of scenario: Scenario, publishers: [Int], viewers: [ViewerPlan]
+        of scenario: TrialScenario, publishers: [Int], viewers: [ViewerPlan]
     ) -> [ProcessPlan] {
         var result: [ProcessPlan] = []
         func spread(_ indices: [Int], _ processes: Int) -> [[Int]] {

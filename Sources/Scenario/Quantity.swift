@@ -1,5 +1,5 @@
 /// A kind of measured value in a scenario: always a number and a unit, such as `4s` or `3Mbps`.
-public enum Quantity: String, Sendable, CaseIterable {
+package enum Quantity: String, Sendable, CaseIterable {
     /// Seconds and their parts; held in nanoseconds.
     case duration
     /// Bits per second, decimal prefixes; held in bits per second.
@@ -90,7 +90,7 @@ public enum Quantity: String, Sendable, CaseIterable {
     }
 
     /// `value` in the largest unit that prints it as a whole number.
-    func format(_ value: Double) -> String {
+    package func format(_ value: Double) -> String {
         if self == .share { return "\(Self.plain((value * 1e12).rounded() / 1e10))%" }
         if self == .rate { return "\(Self.plain(value))/s" }
         if self == .cores { return "\(Self.plain(value))cores" }
@@ -104,7 +104,7 @@ public enum Quantity: String, Sendable, CaseIterable {
         return value == 0 ? (self == .duration ? "0s" : "0\(units[0].name)") : "\(value)"
     }
 
-    static func plain(_ value: Double) -> String {
+    package static func plain(_ value: Double) -> String {
         value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A scenario value after checking, with defaults filled in and keys in the order of the schema.
-indirect enum ResolvedValue: Sendable {
+package indirect enum ResolvedValue: Sendable {
     case text(String)
     case integer(Int)
     case boolean(Bool)
@@ -10,7 +10,7 @@ indirect enum ResolvedValue: Sendable {
     case object(ResolvedObject)
 
     /// Canonical YAML: two-space indentation, text always in double quotes.
-    func yaml(indent: Int) -> String {
+    package func yaml(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent)
         switch self {
         case .text(let text): return " " + Self.quoted(text) + "\n"
@@ -42,16 +42,18 @@ indirect enum ResolvedValue: Sendable {
 }
 
 /// A mapping after checking.
-struct ResolvedObject: Sendable {
-    var values: [(key: String, value: ResolvedValue)] = []
+package struct ResolvedObject: Sendable {
+    package var values: [(key: String, value: ResolvedValue)] = []
 
-    mutating func replace(_ key: String, with value: ResolvedValue) {
+    package init() {}
+
+    package mutating func replace(_ key: String, with value: ResolvedValue) {
         for index in values.indices where values[index].key == key { values[index].value = value }
     }
 
     subscript(key: String) -> ResolvedValue? { values.first { $0.key == key }?.value }
 
-    func yaml(indent: Int) -> String {
+    package func yaml(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent)
         return values.map { pad + Self.yamlKey($0.key) + ":" + $0.value.yaml(indent: indent + 2) }
             .joined()
@@ -62,31 +64,31 @@ struct ResolvedObject: Sendable {
     }
 
     // Accessors for keys the schema has already checked.
-    func text(_ key: String) -> String? {
+    package func text(_ key: String) -> String? {
         if case .text(let value)? = self[key] { value } else { nil }
     }
-    func integer(_ key: String) -> Int? {
+    package func integer(_ key: String) -> Int? {
         if case .integer(let value)? = self[key] { value } else { nil }
     }
-    func boolean(_ key: String) -> Bool? {
+    package func boolean(_ key: String) -> Bool? {
         if case .boolean(let value)? = self[key] { value } else { nil }
     }
-    func number(_ key: String) -> Double? {
+    package func number(_ key: String) -> Double? {
         if case .quantity(_, let value)? = self[key] { value } else { nil }
     }
-    func object(_ key: String) -> ResolvedObject? {
+    package func object(_ key: String) -> ResolvedObject? {
         if case .object(let value)? = self[key] { value } else { nil }
     }
-    func list(_ key: String) -> [ResolvedValue]? {
+    package func list(_ key: String) -> [ResolvedValue]? {
         if case .list(let value)? = self[key] { value } else { nil }
     }
-    func objects(_ key: String) -> [ResolvedObject] {
+    package func objects(_ key: String) -> [ResolvedObject] {
         (list(key) ?? []).compactMap { if case .object(let value) = $0 { value } else { nil } }
     }
-    func texts(_ key: String) -> [String] {
+    package func texts(_ key: String) -> [String] {
         (list(key) ?? []).compactMap { if case .text(let value) = $0 { value } else { nil } }
     }
-    func duration(_ key: String) -> Duration? {
+    package func duration(_ key: String) -> Duration? {
         number(key).map { .nanoseconds(Int64($0)) }
     }
 }

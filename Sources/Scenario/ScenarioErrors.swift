@@ -1,23 +1,23 @@
 /// One fault of a scenario file, with its place.
-public struct ScenarioDiagnostic: Error, Hashable, Sendable, CustomStringConvertible {
-    public var file: String
+package struct ScenarioDiagnostic: Error, Hashable, Sendable, CustomStringConvertible {
+    package var file: String
     /// Counted from 1; 0 where the fault has no place (an unreadable file).
-    public var line: Int
+    package var line: Int
     /// Counted from 1, in Unicode scalars.
-    public var column: Int
+    package var column: Int
     /// What is wrong and how to mend it.
-    public var message: String
+    package var message: String
 
-    public var description: String {
+    package var description: String {
         line == 0 ? "\(file): \(message)" : "\(file):\(line):\(column): \(message)"
     }
 }
 
 /// Every fault found in a scenario, in the order of the file.
-public struct ScenarioErrors: Error, Sendable, CustomStringConvertible {
-    public var diagnostics: [ScenarioDiagnostic]
+package struct ScenarioErrors: Error, Sendable, CustomStringConvertible {
+    package var diagnostics: [ScenarioDiagnostic]
 
-    public var description: String {
+    package var description: String {
         diagnostics.map(\.description).joined(separator: "\n")
     }
 }

@@ -1,8 +1,8 @@
 import SimulationKernel
 
-extension Scenario {
+extension TrialScenario {
     /// The resolved scenario, the plan in words and the hash that identifies both.
-    public var explanation: String {
+    package var explanation: String {
         let plan = Plan(self)
         let length = warmup + duration + drain
         let published = plan.publishers.filter(\.isPublished)

@@ -2,14 +2,14 @@ import Results
 import Foundation
 import Yams
 
-extension Scenario {
+extension TrialScenario {
     /// Largest scenario file accepted.
     static let maximumFileBytes = 1 << 20
 
     /// Reads and checks a scenario file.
     ///
     /// - Throws: every fault found, each with file, line and column.
-    public static func load(path: String) throws(ScenarioErrors) -> Scenario {
+    package static func load(path: String) throws(ScenarioErrors) -> TrialScenario {
         func unreadable(_ message: String) -> ScenarioErrors {
             ScenarioErrors(diagnostics: [.init(file: path, line: 0, column: 0, message: message)])
         }
@@ -35,14 +35,14 @@ extension Scenario {
     /// - Parameters:
     ///   - file: the name that faults carry.
     ///   - folder: trace files are relative to it.
-    public static func parse(
+    package static func parse(
         _ text: String, file: String = "scenario", folder: String = "."
-    ) throws(ScenarioErrors) -> Scenario {
+    ) throws(ScenarioErrors) -> TrialScenario {
         var (reader, resolved) = try SpecFile.read(
             text, file: file, spec: ScenarioSpec.root, seed: nil)
         fillArrivals(&resolved)
         let thresholds = thresholds(of: resolved, reader: &reader)
-        var scenario = Scenario(resolved: resolved, thresholds: thresholds)
+        var scenario = TrialScenario(resolved: resolved, thresholds: thresholds)
         for (index, group) in resolved.objects("viewers").enumerated() {
             scenario.viewers[index].link = GroupLink.read(
                 group, seed: scenario.seed, folder: folder, place: "viewers[\(index)]",
@@ -55,7 +55,7 @@ extension Scenario {
     }
 
     /// SHA-256 of the canonical resolved YAML, in lower-case hexadecimal.
-    public var sha256: String {
+    package var sha256: String {
         ContentDigest.sha256(canonicalYAML)
     }
 

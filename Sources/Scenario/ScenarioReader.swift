@@ -4,9 +4,9 @@ import Yams
 /// Checks a YAML tree against the scenario's specification and fills in the defaults.
 ///
 /// Collects every fault instead of stopping at the first.
-struct ScenarioReader {
+package struct ScenarioReader {
     let file: String
-    private(set) var diagnostics: [ScenarioDiagnostic] = []
+    package private(set) var diagnostics: [ScenarioDiagnostic] = []
     /// Where each value stands, by path (`viewers[0].protocol`), for checks across fields.
     private(set) var marks: [String: Mark] = [:]
 
@@ -22,7 +22,7 @@ struct ScenarioReader {
     }
 
     /// Reports at the place of `path`, or of its nearest ancestor that stands in the file.
-    mutating func report(at path: String, _ message: String) {
+    package mutating func report(at path: String, _ message: String) {
         var path = path
         while marks[path] == nil, !path.isEmpty {
             path = String(path[..<(path.lastIndex { $0 == "." || $0 == "[" } ?? path.startIndex)])

@@ -3,7 +3,7 @@ import Processes
 import SimulationKernel
 import Sockets
 
-extension Scenario {
+extension TrialScenario {
     /// Builds the typed scenario from a checked tree.
     init(resolved root: ResolvedObject, thresholds: [Threshold]) {
         self.init(
@@ -90,7 +90,7 @@ extension StreamSpec {
             name: object.text("name")!, count: object.integer("count")!,
             renditions: list.isEmpty ? RenditionSpec.edgeLadder : list)
         guard object["ladder"] != nil, let source = object.object("source") else { return }
-        let ladder = EncodedLadder(object.object("ladder"), source: SourceSpec(source))
+        let ladder = EncodedLadder(object.object("ladder"), source: StreamSource(source))
         self.ladder = ladder
         renditions = ladder.renditions.map { .init(name: $0.name, source: ladder.source) }
     }
@@ -98,28 +98,28 @@ extension StreamSpec {
 
 extension RenditionSpec {
     init(_ object: ResolvedObject) {
-        self.init(name: object.text("name")!, source: SourceSpec(object.object("source")!))
+        self.init(name: object.text("name")!, source: StreamSource(object.object("source")!))
     }
 
     /// The preset `edge-ladder`: bit rates with audio included.
-    public static let edgeLadder: [RenditionSpec] = [
+    package static let edgeLadder: [RenditionSpec] = [
         ("720p", 1280, 720, 30, 2628, 128), ("480p", 854, 480, 30, 1128, 128),
         ("360p", 640, 360, 30, 878, 128), ("240p", 426, 240, 15, 264, 64),
     ].map { name, width, height, fps, total, audio in
         RenditionSpec(
             name: name,
             source: .synthetic(
-                SyntheticSource(
+                GeneratedSource(
                     width: width, height: height, framesPerSecond: fps, gop: .seconds(2),
                     bitrate: Bitrate(kilobitsPerSecond: total),
                     audioBitrate: Bitrate(kilobitsPerSecond: audio))))
     }
 }
 
-extension SourceSpec {
+extension StreamSource {
     init(_ object: ResolvedObject) {
         if let synthetic = object.object("synthetic") {
-            self = .synthetic(SyntheticSource(synthetic))
+            self = .synthetic(GeneratedSource(synthetic))
         } else if let clip = object.object("ffmpeg") {
             self = .ffmpeg(ClipSource(clip))
         } else {
@@ -128,7 +128,7 @@ extension SourceSpec {
     }
 }
 
-extension SyntheticSource {
+extension GeneratedSource {
     init(_ object: ResolvedObject) {
         self.init(
             width: object.integer("width")!, height: object.integer("height")!,

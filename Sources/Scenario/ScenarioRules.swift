@@ -5,7 +5,7 @@ import Sockets
 
 /// Checks that span several keys of a scenario.
 enum ScenarioRules {
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         checkStack(scenario, reader: &reader)
         checkStreams(scenario, reader: &reader)
         EncodedLadderRules.check(scenario, reader: &reader)
@@ -33,7 +33,7 @@ enum ScenarioRules {
         }
     }
 
-    private static func checkStack(_ scenario: Scenario, reader: inout ScenarioReader) {
+    private static func checkStack(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let stack = scenario.stack
         if stack.driver == .external, stack.url == nil {
             reader.report(at: "stack", "the external driver needs stack.url: rtmp://host:port/app")
@@ -62,7 +62,7 @@ enum ScenarioRules {
         }
     }
 
-    private static func checkStreams(_ scenario: Scenario, reader: inout ScenarioReader) {
+    private static func checkStreams(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         var keys: Set<String> = []
         for (i, stream) in scenario.streams.enumerated() {
             for (j, rendition) in stream.renditions.enumerated() {
@@ -82,7 +82,7 @@ enum ScenarioRules {
     }
 
     static func check(
-        _ source: SyntheticSource, at place: String, reader: inout ScenarioReader
+        _ source: GeneratedSource, at place: String, reader: inout ScenarioReader
     ) {
         if source.audioBitrate >= source.bitrate {
             reader.report(
@@ -96,7 +96,7 @@ enum ScenarioRules {
         }
     }
 
-    private static func checkViewers(_ scenario: Scenario, reader: inout ScenarioReader) {
+    private static func checkViewers(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let total = scenario.viewers.reduce(0) { $0 + $1.count }
         if total > ScenarioSpec.maximumViewers {
             reader.report(
@@ -139,7 +139,7 @@ enum ScenarioRules {
     }
 
     private static func checkPackets(
-        _ group: ViewerGroup, _ scenario: Scenario, place: String, reader: inout ScenarioReader
+        _ group: ViewerGroup, _ scenario: TrialScenario, place: String, reader: inout ScenarioReader
     ) {
         guard group.link?.packet != nil else { return }
         if scenario.stack.driver == .external {
@@ -158,7 +158,7 @@ enum ScenarioRules {
     }
 
     private static func checkArrival(
-        _ group: ViewerGroup, _ scenario: Scenario, place: String, reader: inout ScenarioReader
+        _ group: ViewerGroup, _ scenario: TrialScenario, place: String, reader: inout ScenarioReader
     ) {
         guard group.churn == nil else { return }
         let seconds = (group.arrivalDelay + group.arrivalSpan).seconds
@@ -177,7 +177,7 @@ extension ViewerGroup {
     static let leastWatch = Duration.milliseconds(100)
 
     /// How many sessions its viewers will have on average.
-    func expectedSessions(in scenario: Scenario) -> Double {
+    func expectedSessions(in scenario: TrialScenario) -> Double {
         guard let churn else { return Double(count) }
         let span = (scenario.warmup + scenario.duration + scenario.drain).seconds
         let (mean, least) = (churn.meanWatch.seconds, Self.leastWatch.seconds)
@@ -196,7 +196,7 @@ extension ViewerGroup {
     }
 }
 
-extension Scenario {
+extension TrialScenario {
     /// The streams and renditions a group's viewers are spread over.
     ///
     /// Adaptive viewers are spread over streams; their rendition is `all`, or the one they stay on.
@@ -213,13 +213,4 @@ extension Scenario {
             (group.stream ?? stream) == stream && (group.rendition ?? rendition) == rendition
         }
     }
-}
-
-extension Duration {
-    /// Whole nanoseconds.
-    public var nanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
-    }
-
-    var seconds: Double { Double(nanoseconds) / 1e9 }
 }

@@ -1,9 +1,9 @@
-extension Scenario {
+extension TrialScenario {
     /// The scenario language as JSON Schema draft-07, for editors and checks elsewhere.
     ///
     /// Made from the same specification as the decoder. What spans several keys (sums, names that
     /// must exist) and upper limits of quantities only the decoder checks.
-    public static var schema: String {
+    package static var schema: String {
         var members = ScenarioSchema.object(ScenarioSpec.root)
         members.insert(
             ("$schema", .string("http://json-schema.org/draft-07/schema#")), at: 0)
@@ -14,14 +14,14 @@ extension Scenario {
 }
 
 /// JSON with its members in a chosen order.
-indirect enum SchemaValue {
+package indirect enum SchemaValue {
     case string(String)
     case integer(Int)
     case boolean(Bool)
     case array([SchemaValue])
     case object([(String, SchemaValue)])
 
-    func text(indent: Int) -> String {
+    package func text(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent + 2)
         let end = "\n" + String(repeating: " ", count: indent)
         switch self {
@@ -40,8 +40,8 @@ indirect enum SchemaValue {
     }
 }
 
-enum ScenarioSchema {
-    static func object(_ spec: ObjectSpec) -> [(String, SchemaValue)] {
+package enum ScenarioSchema {
+    package static func object(_ spec: ObjectSpec) -> [(String, SchemaValue)] {
         var members: [(String, SchemaValue)] = [
             ("type", .string("object")), ("additionalProperties", .boolean(false)),
             ("properties", .object(spec.fields.map { ($0.key, property($0)) })),

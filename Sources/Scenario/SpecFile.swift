@@ -2,11 +2,11 @@ import Netem
 import Yams
 
 /// What reading scenarios of all kinds has in common.
-enum SpecFile {
-    static func text(_ path: String) throws(ScenarioErrors) -> String {
+package enum SpecFile {
+    package static func text(_ path: String) throws(ScenarioErrors) -> String {
         do throws(TraceError) {
             let bytes = try TraceReader.contents(ofFile: path)
-            guard bytes.count <= Scenario.maximumFileBytes else {
+            guard bytes.count <= TrialScenario.maximumFileBytes else {
                 throw TraceError(.tooLarge, "is larger than a scenario can be")
             }
             return String(decoding: bytes, as: UTF8.self)
@@ -18,7 +18,7 @@ enum SpecFile {
     }
 
     /// - Returns: the reader, for further faults, and what it read.
-    static func read(
+    package static func read(
         _ text: String, file: String, spec: ObjectSpec, seed: Int?
     ) throws(ScenarioErrors) -> (ScenarioReader, ResolvedObject) {
         var reader = ScenarioReader(file: file)
@@ -40,7 +40,7 @@ enum SpecFile {
     }
 
     /// The faults in the order of the file.
-    static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
+    package static func sorted(_ reader: ScenarioReader) -> ScenarioErrors {
         ScenarioErrors(
             diagnostics: reader.diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }

@@ -1,7 +1,7 @@
 import Processes
 
 /// What a value of a scenario may be. The decoder and the JSON Schema both derive from these.
-indirect enum ValueSpec: Sendable {
+package indirect enum ValueSpec: Sendable {
     case constant(Int)
     /// Text; `pattern` restricts it (ECMA 262, checked through `isValid`), `hint` explains.
     case text(TextRule)
@@ -35,37 +35,37 @@ indirect enum ValueSpec: Sendable {
 }
 
 /// A rule for text, as a predicate for the decoder and a pattern for the JSON Schema.
-struct TextRule: Sendable {
+package struct TextRule: Sendable {
     var hint: String
     var pattern: String?
     var isValid: @Sendable (String) -> Bool
 
-    static let any = TextRule(hint: "text", pattern: nil) { _ in true }
-    static let nonEmpty = TextRule(hint: "text that is not empty", pattern: "^[^\\n]+$") {
+    package static let any = TextRule(hint: "text", pattern: nil) { _ in true }
+    package static let nonEmpty = TextRule(hint: "text that is not empty", pattern: "^[^\\n]+$") {
         !$0.isEmpty && !$0.contains("\n")
     }
     /// Names become parts of stream keys, URLs and file names.
-    static let name = TextRule(
+    package static let name = TextRule(
         hint: "a name of letters, digits, '-' and '.', at most 64 long",
         pattern: "^[A-Za-z0-9.-]{1,64}$"
     ) { $0.count <= 64 && isName($0, extra: "-.") }
-    static let streamName = TextRule(
+    package static let streamName = TextRule(
         hint: "a name of letters, digits, '-', '.', '_' and {i}, at most 64 long",
         pattern: "^([A-Za-z0-9._-]|\\{i\\}){1,64}$"
     ) { $0.count <= 64 && isName($0.replacing("{i}", with: "0"), extra: "-._") }
-    static let pictureSize = TextRule(
+    package static let pictureSize = TextRule(
         hint: "width x height such as 1280x720, even numbers from 16 to 4096",
         pattern: "^[0-9]{2,4}x[0-9]{2,4}$"
     ) { PictureSize($0) != nil }
-    static let cpuList = TextRule(
+    package static let cpuList = TextRule(
         hint: "a list of CPUs from 0 to 63 in quotes, such as \"0\" or \"0-1,3\"",
         pattern: "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
     ) { CPUSet(list: $0) != nil }
-    static let decimal = TextRule(hint: "a number, such as 72.5", pattern: "^-?[0-9]+(\\.[0-9]+)?$")
+    package static let decimal = TextRule(hint: "a number, such as 72.5", pattern: "^-?[0-9]+(\\.[0-9]+)?$")
     {
         Double($0)?.isFinite == true && $0.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
     }
-    static func url(_ schemes: [String]) -> TextRule {
+    package static func url(_ schemes: [String]) -> TextRule {
         TextRule(
             hint: "a URL that begins with \(schemes.map { $0 + "://" }.joined(separator: " or "))",
             pattern: "^(\(schemes.joined(separator: "|")))://[^/ ]+.*$"
@@ -81,7 +81,7 @@ struct TextRule: Sendable {
 }
 
 /// One key of a mapping.
-struct FieldSpec: Sendable {
+package struct FieldSpec: Sendable {
     var key: String
     var value: ValueSpec
     /// The default as YAML text; nil where the key is required or optional without default.
@@ -89,15 +89,15 @@ struct FieldSpec: Sendable {
     var isRequired = false
     var about: String
 
-    static func required(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
+    package static func required(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
         FieldSpec(key: key, value: value, isRequired: true, about: about)
     }
 
-    static func optional(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
+    package static func optional(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
         FieldSpec(key: key, value: value, about: about)
     }
 
-    static func standard(
+    package static func standard(
         _ key: String, _ value: ValueSpec, _ standard: String, _ about: String
     ) -> FieldSpec {
         FieldSpec(key: key, value: value, standard: standard, about: about)
@@ -105,10 +105,18 @@ struct FieldSpec: Sendable {
 }
 
 /// A mapping with known keys.
-struct ObjectSpec: Sendable {
+package struct ObjectSpec: Sendable {
     var fields: [FieldSpec]
     /// Groups of keys of which at most one may be given.
     var exclusive: [[String]] = []
     /// Keys of which exactly one must be given.
     var exactlyOne: [String] = []
+
+    package init(
+        fields: [FieldSpec], exclusive: [[String]] = [], exactlyOne: [String] = []
+    ) {
+        self.fields = fields
+        self.exclusive = exclusive
+        self.exactlyOne = exactlyOne
+    }
 }

@@ -2,8 +2,8 @@ import Foundation
 import SimulationKernel
 
 /// A condition on a measured figure, in k6's form: `delay_ms{rendition:720p}: p(99)<200`.
-public struct Threshold: Codable, Sendable, Hashable {
-    public enum Aggregation: Codable, Sendable, Hashable {
+package struct Threshold: Codable, Sendable, Hashable {
+    package enum Aggregation: Codable, Sendable, Hashable {
         /// 0…100.
         case percentile(Double)
         case mean, median, minimum, maximum
@@ -13,7 +13,7 @@ public struct Threshold: Codable, Sendable, Hashable {
         case value
     }
 
-    public enum Comparison: String, Codable, Sendable, CaseIterable {
+    package enum Comparison: String, Codable, Sendable, CaseIterable {
         case lessOrEqual = "<="
         case greaterOrEqual = ">="
         case equal = "=="
@@ -21,7 +21,7 @@ public struct Threshold: Codable, Sendable, Hashable {
         case less = "<"
         case greater = ">"
 
-        public func holds(_ a: Double, _ b: Double) -> Bool {
+        package func holds(_ a: Double, _ b: Double) -> Bool {
             switch self {
             case .lessOrEqual: a <= b
             case .greaterOrEqual: a >= b
@@ -33,16 +33,16 @@ public struct Threshold: Codable, Sendable, Hashable {
         }
     }
 
-    public var metric: Metric
+    package var metric: Metric
     /// What a figure must be tagged with; empty = any.
-    public var tags: [String: String]
-    public var aggregation: Aggregation
-    public var comparison: Comparison
+    package var tags: [String: String]
+    package var aggregation: Aggregation
+    package var comparison: Comparison
     /// In the metric's unit.
-    public var limit: Double
+    package var limit: Double
     /// As written, for reports.
-    public var selector: String
-    public var expression: String
+    package var selector: String
+    package var expression: String
 
     static let tagNames = [
         "stream", "rendition", "vantage", "protocol", "role", "group", "kind", "via",

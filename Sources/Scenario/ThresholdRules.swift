@@ -3,7 +3,7 @@ import SimulationKernel
 
 /// Which figures a scenario will have, so that thresholds on others are refused beforehand.
 enum ThresholdRules {
-    static func check(_ scenario: Scenario, reader: inout ScenarioReader) {
+    static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         var reported: Set<String> = []
         for threshold in scenario.thresholds where reported.insert(threshold.selector).inserted {
             for message in faults(threshold, scenario) {
@@ -13,7 +13,7 @@ enum ThresholdRules {
         }
     }
 
-    private static func faults(_ threshold: Threshold, _ scenario: Scenario) -> [String] {
+    private static func faults(_ threshold: Threshold, _ scenario: TrialScenario) -> [String] {
         let tags = threshold.metric.tags
         var faults: [String] = []
         for (tag, value) in threshold.tags.sorted(by: { $0.key < $1.key }) {
@@ -154,7 +154,7 @@ extension Metric {
     }
 }
 
-extension Scenario {
+extension TrialScenario {
     fileprivate func names(ofTag tag: String) -> [String] {
         switch tag {
         case "stream": streams.flatMap(\.names)

@@ -1,16 +1,16 @@
 import Foundation
-import Netem
-import Results
+package import Netem
+package import Results
 import SimulationKernel
 
 /// A value with the name that results call it by.
-public struct NamedInput<Value: Sendable>: Sendable {
-    public var name: String
-    public var value: Value
+package struct NamedInput<Value: Sendable>: Sendable {
+    package var name: String
+    package var value: Value
     /// The file that it was read from; nil for what was generated.
-    public var input: Manifest.Input?
+    package var input: Manifest.Input?
 
-    public init(name: String, value: Value, input: Manifest.Input? = nil) {
+    package init(name: String, value: Value, input: Manifest.Input? = nil) {
         self.name = name
         self.value = value
         self.input = input
@@ -18,9 +18,9 @@ public struct NamedInput<Value: Sendable>: Sendable {
 }
 
 /// Turns a rate, the name of a link profile, a trace file or a folder of such files into traces.
-enum TraceInput {
+package enum TraceInput {
     /// The flow level has no packets to lose: a trace that asks for losses is refused, not bent.
-    static func refuseLoss(_ trace: NamedInput<LinkTrace>) throws(InputFault) {
+    package static func refuseLoss(_ trace: NamedInput<LinkTrace>) throws(InputFault) {
         guard case .schedule(let schedule) = trace.value,
             schedule.periods.contains(where: { $0.loss > 0 })
         else { return }
@@ -30,7 +30,7 @@ enum TraceInput {
                 + "lose packets: take the column out")
     }
 
-    static func traces(
+    package static func traces(
         named text: String, seed: UInt64, folder: String
     ) throws -> [NamedInput<LinkTrace>] {
         if let rate = Quantity.bitrate.parse(text) {

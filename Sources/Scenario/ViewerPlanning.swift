@@ -4,7 +4,7 @@ import Viewer
 
 extension ViewerPlan {
     /// All viewers in join order. Each group draws from random streams of its own.
-    static func all(of scenario: Scenario) -> [ViewerPlan] {
+    static func all(of scenario: TrialScenario) -> [ViewerPlan] {
         var viewers: [ViewerPlan] = []
         for (index, group) in scenario.viewers.enumerated() {
             viewers += members(of: group, index: index, scenario: scenario)
@@ -21,7 +21,7 @@ extension ViewerPlan {
     }
 
     private static func members(
-        of group: ViewerGroup, index: Int, scenario: Scenario
+        of group: ViewerGroup, index: Int, scenario: TrialScenario
     ) -> [ViewerPlan] {
         let targets = scenario.targets(of: group)
         let offsets = joinOffsets(of: group, index: index, scenario: scenario)
@@ -55,7 +55,7 @@ extension ViewerPlan {
 
     /// By turns, in the order of joining and over all groups.
     private static func edge(
-        of group: ViewerGroup, index: Int, place: Int, scenario: Scenario
+        of group: ViewerGroup, index: Int, place: Int, scenario: TrialScenario
     ) -> Int? {
         guard group.via == .edge, let edges = scenario.stack.edges else { return nil }
         let before = scenario.viewers[..<index].reduce(0) {
@@ -66,7 +66,7 @@ extension ViewerPlan {
 
     /// Viewers of a group have the same link and begin at seeded places in its course.
     private static func link(
-        of group: ViewerGroup, index: Int, place: Int, scenario: Scenario
+        of group: ViewerGroup, index: Int, place: Int, scenario: TrialScenario
     ) -> ViewerLinkPlace? {
         guard let link = group.link else { return nil }
         var generator = SeededGenerator(
@@ -80,7 +80,7 @@ extension ViewerPlan {
     /// Given their number, the arrivals of a Poisson process are uniform over the span: so the
     /// joins are as random as k6's open model, and yet certain to end in time.
     private static func joinOffsets(
-        of group: ViewerGroup, index: Int, scenario: Scenario
+        of group: ViewerGroup, index: Int, scenario: TrialScenario
     ) -> [Int64] {
         let span = Double(group.arrivalSpan.nanoseconds)
         var generator = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/arrivals")

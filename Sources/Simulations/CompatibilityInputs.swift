@@ -1,4 +1,5 @@
-public import ABR
+import Scenario
+package import ABR
 import Foundation
 import Netem
 
@@ -7,7 +8,7 @@ import Netem
 ///
 /// Traces are checked by the common readers and then taken as they are written: link schedules hold
 /// whole bits and nanoseconds, the references floating-point numbers.
-public enum CompatibilityInputs {
+package enum CompatibilityInputs {
     private struct Period: Decodable {
         var duration: Double
         var bandwidth: Double
@@ -21,7 +22,7 @@ public enum CompatibilityInputs {
     }
 
     /// Sabre's network traces: every `*.json` of a folder.
-    public static func sabreTraces(
+    package static func sabreTraces(
         folder: String
     ) throws -> [SabreCompatibility.Named<[SabrePeriod]>] {
         try files(folder, suffix: ".json", what: "traces").map { path in
@@ -39,12 +40,12 @@ public enum CompatibilityInputs {
     }
 
     /// Sabre's titles: every `*.json` of a folder.
-    public static func sabreTitles(folder: String) throws -> [Title] {
+    package static func sabreTitles(folder: String) throws -> [Title] {
         try files(folder, suffix: ".json", what: "titles").map { try TitleReader.read(path: $0) }
     }
 
     /// Pensieve's cooked traces: every file of a folder, named with its extension.
-    public static func pensieveTraces(
+    package static func pensieveTraces(
         folder: String
     ) throws -> [SabreCompatibility.Named<[PensieveSample]>] {
         try files(folder, suffix: "", what: "traces").map { path in
@@ -64,7 +65,7 @@ public enum CompatibilityInputs {
     }
 
     /// Pensieve's segment sizes in bytes, `[rung][segment]`, from `video_size_0` … `video_size_5`.
-    public static func pensieveSizes(folder: String) throws -> [[Double]] {
+    package static func pensieveSizes(folder: String) throws -> [[Double]] {
         var sizes: [[Double]] = []
         for rung in PensieveCompatibility.bitrates.indices {
             let path = "\(folder)/video_size_\(rung)"

@@ -1,16 +1,17 @@
+import Scenario
 import ABR
 import Foundation
 import Netem
-public import Results
+package import Results
 import SimulationKernel
 import Statistics
 import Viewer
 
 /// Simulates the adaptive viewers of a finished run and compares: the same players on the same
 /// links, with the segment sizes and the availability that the run had. Reads results alone.
-public struct FidelityJob {
+package struct FidelityJob {
     private let results: RunResults
-    private let scenario: Scenario
+    private let scenario: TrialScenario
     private let plan: Plan
     private let segments: [SegmentRow]
 
@@ -18,17 +19,17 @@ public struct FidelityJob {
     ///   - path: a results directory.
     ///   - folder: where the scenario's trace files are.
     /// - Throws: `ResultsError`, `ScenarioErrors`.
-    public init(path: String, folder: String = ".") throws {
+    package init(path: String, folder: String = ".") throws {
         results = try RunResults(path: path)
         let resolved = "\(path)/scenario.resolved.yml"
-        scenario = try Scenario.parse(
+        scenario = try TrialScenario.parse(
             String(contentsOfFile: resolved, encoding: .utf8), file: resolved, folder: folder)
         plan = Plan(scenario)
         segments = results.segments
     }
 
     /// Why the run is no measurement; empty where it is.
-    public var voidReasons: [String] { results.manifest.validity.reasons }
+    package var voidReasons: [String] { results.manifest.validity.reasons }
 
     /// Largest differences of medians that count as agreement.
     enum Limit {
@@ -47,7 +48,7 @@ public struct FidelityJob {
 
     /// Compares, writes `fidelity.csv` into the directory and returns its rows.
     /// - Throws: `FidelityError`.
-    public func write() throws -> [FidelityRow] {
+    package func write() throws -> [FidelityRow] {
         let rows = try run()
         let path = "\(results.path)/\(FidelityRow.fileName)"
         do {
@@ -61,7 +62,7 @@ public struct FidelityJob {
 
     /// - Returns: a row for each group and figure, in order.
     /// - Throws: `FidelityError` where the run has nothing that can be simulated.
-    public func run() throws -> [FidelityRow] {
+    package func run() throws -> [FidelityRow] {
         let adaptive = results.viewers.filter {
             $0.playProtocol == "hls" && $0.mediaEpochSeconds != nil
                 && ($0.meanBitrateKilobits ?? 0) > 0
@@ -257,8 +258,8 @@ public struct FidelityJob {
 }
 
 /// Why a run cannot be simulated.
-public struct FidelityError: Error, CustomStringConvertible {
-    public var description: String
+package struct FidelityError: Error, CustomStringConvertible {
+    package var description: String
 }
 
 /// Bits of every segment that anybody fetched, by stream, rung and when the segment began: the

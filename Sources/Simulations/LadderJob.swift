@@ -1,25 +1,26 @@
-public import ABR
+import Scenario
+package import ABR
 import Foundation
-public import Results
+package import Results
 
 /// Chooses a ladder and writes the results directory.
-public struct LadderJob: Sendable {
-    public struct Options: Sendable {
+package struct LadderJob: Sendable {
+    package struct Options: Sendable {
         /// Where the directory is made.
-        public var resultsDirectory = "results"
-        public var threads = 1
+        package var resultsDirectory = "results"
+        package var threads = 1
         /// nil: exact where the problem is small enough.
-        public var method: LadderSearch.Method?
-        public var argv: [String] = []
+        package var method: LadderSearch.Method?
+        package var argv: [String] = []
 
-        public init() {}
+        package init() {}
     }
 
-    public let scenario: LadderScenario
-    public let options: Options
-    public let chooser: LadderChooser
+    package let scenario: LadderScenario
+    package let options: Options
+    package let chooser: LadderChooser
 
-    public init(_ scenario: LadderScenario, options: Options) throws {
+    package init(_ scenario: LadderScenario, options: Options) throws {
         self.scenario = scenario
         self.options = options
         chooser = try LadderChooser(
@@ -28,7 +29,7 @@ public struct LadderJob: Sendable {
 
     /// - Returns: the directory's path and its summary; nil where it was cancelled: half a search
     ///   has no answer, so nothing is written.
-    public func callAsFunction(
+    package func callAsFunction(
         isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> (path: String, summary: LadderSummary)? {

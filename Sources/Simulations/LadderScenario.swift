@@ -1,30 +1,31 @@
-public import ABR
+package import Scenario
+package import ABR
 import Foundation
 import Netem
-public import Results
+package import Results
 import SimulationKernel
 
 /// A checked ladder problem.
-public struct LadderScenario: Sendable {
-    public var name: String
-    public var problem: LadderProblem
+package struct LadderScenario: Sendable {
+    package var name: String
+    package var problem: LadderProblem
     /// Trace files that it was read from.
-    public var inputs: [Manifest.Input]
+    package var inputs: [Manifest.Input]
     /// Canonical YAML with the defaults filled in.
-    public var canonicalYAML: String
+    package var canonicalYAML: String
 
     /// Largest number of segments over all seeds, each of which has a title of its own.
     static let maximumSegments = 10_000_000
 
     /// - Parameter seed: instead of the file's own.
     /// - Throws: every fault found, with file, line and column.
-    public static func load(
+    package static func load(
         path: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> LadderScenario {
         try parse(try SpecFile.text(path), file: path, seed: seed)
     }
 
-    public static func parse(
+    package static func parse(
         _ text: String, file: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> LadderScenario {
         var (reader, root) = try SpecFile.read(text, file: file, spec: LadderSpec.root, seed: seed)

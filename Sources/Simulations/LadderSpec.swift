@@ -1,4 +1,5 @@
-import ABR
+import Scenario
+package import ABR
 import Netem
 
 /// The language of ladder problems, version 1: `millrace ladder`.

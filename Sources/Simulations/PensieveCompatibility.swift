@@ -1,14 +1,14 @@
-public import ABR
+package import ABR
 import Foundation
 
 /// Pensieve's test runs over a set of traces, as CSV.
-public enum PensieveCompatibility {
+package enum PensieveCompatibility {
     /// kbit/s of Pensieve's test video.
-    public static let bitrates: [Double] = [300, 750, 1200, 1850, 2850, 4300]
+    package static let bitrates: [Double] = [300, 750, 1200, 1850, 2850, 4300]
 
     /// One row per algorithm × trace.
     /// - Parameter sizes: bytes, `sizes[rung][segment]`.
-    public static func csv(
+    package static func csv(
         sizes: [[Double]], traces: [SabreCompatibility.Named<[PensieveSample]>]
     ) -> String {
         var text =

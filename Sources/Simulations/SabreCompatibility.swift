@@ -1,12 +1,12 @@
-public import ABR
+package import ABR
 import Foundation
 
 /// Sabre's runs over a set of titles and traces, as the CSV that its printed figures make.
-public enum SabreCompatibility {
-    public struct Named<Value: Sendable>: Sendable {
-        public var name: String
-        public var value: Value
-        public init(name: String, value: Value) {
+package enum SabreCompatibility {
+    package struct Named<Value: Sendable>: Sendable {
+        package var name: String
+        package var value: Value
+        package init(name: String, value: Value) {
             self.name = name
             self.value = value
         }
@@ -14,7 +14,7 @@ public enum SabreCompatibility {
 
     /// One row per title × trace × buffer × algorithm × variant; rows of `abandon-fixed` only for
     /// the algorithms whose choice at abandonment Sabre loses.
-    public static func csv(
+    package static func csv(
         titles: [Title], traces: [Named<[SabrePeriod]>], buffersSeconds: [Double]
     ) -> String {
         var lines: [String] = []

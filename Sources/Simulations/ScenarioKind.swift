@@ -1,14 +1,15 @@
+package import Scenario
 import Results
 import Yams
 
 /// What a scenario file is for.
-public enum ScenarioKind: String, CaseIterable, Sendable {
+package enum ScenarioKind: String, CaseIterable, Sendable {
     /// Sockets and packets; has no key `kind`.
     case trial
     case simulation, ladder
 
     /// The command that takes it.
-    public var command: String {
+    package var command: String {
         switch self {
         case .trial: "run"
         case .simulation: "simulate"
@@ -17,7 +18,7 @@ public enum ScenarioKind: String, CaseIterable, Sendable {
     }
 
     /// The kind that a file is; nil where it does not say, or cannot be read.
-    public static func of(path: String) -> ScenarioKind? {
+    package static func of(path: String) -> ScenarioKind? {
         guard let text = try? SpecFile.text(path), let node = try? Yams.compose(yaml: text),
             let mapping = node.mapping
         else { return nil }
@@ -27,25 +28,25 @@ public enum ScenarioKind: String, CaseIterable, Sendable {
 
     /// Checks a file of this kind.
     /// - Returns: its canonical YAML, defaults filled in.
-    public func resolve(path: String) throws(ScenarioErrors) -> String {
+    package func resolve(path: String) throws(ScenarioErrors) -> String {
         switch self {
-        case .trial: try Scenario.load(path: path).canonicalYAML
+        case .trial: try TrialScenario.load(path: path).canonicalYAML
         case .simulation: try SimulationScenario.load(path: path).canonicalYAML
         case .ladder: try LadderScenario.load(path: path).canonicalYAML
         }
     }
 
     /// SHA-256 of the canonical YAML.
-    public static func hash(_ canonicalYAML: String) -> String {
+    package static func hash(_ canonicalYAML: String) -> String {
         ContentDigest.sha256(canonicalYAML)
     }
 }
 
 extension ScenarioKind {
     /// The kind's files as JSON Schema draft-07.
-    public var schema: String {
+    package var schema: String {
         switch self {
-        case .trial: Scenario.schema
+        case .trial: TrialScenario.schema
         case .simulation: Self.schema("Millrace simulation, version 1", SimulationSpec.root)
         case .ladder: Self.schema("Millrace ladder problem, version 1", LadderSpec.root)
         }

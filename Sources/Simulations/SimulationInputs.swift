@@ -1,4 +1,5 @@
-import ABR
+import Scenario
+package import ABR
 import Foundation
 import Netem
 import Results

@@ -1,29 +1,29 @@
 import Foundation
-public import Results
+package import Results
 
 /// Runs a simulation scenario and writes its results directory.
-public struct SimulationJob: Sendable {
-    public struct Options: Sendable {
+package struct SimulationJob: Sendable {
+    package struct Options: Sendable {
         /// Where the directory is made.
-        public var resultsDirectory = "results"
+        package var resultsDirectory = "results"
         /// Cells at a time, >= 1.
-        public var threads = 1
-        public var argv: [String] = []
+        package var threads = 1
+        package var argv: [String] = []
 
-        public init() {}
+        package init() {}
     }
 
-    public let run: SimulationRun
-    public let options: Options
+    package let run: SimulationRun
+    package let options: Options
 
-    public init(_ scenario: SimulationScenario, options: Options) {
+    package init(_ scenario: SimulationScenario, options: Options) {
         run = SimulationRun(scenario)
         self.options = options
     }
 
     /// Names what is simulated, not when: the same inputs give the same ID, and so the same CSV
     /// files, byte for byte.
-    public var contentID: String {
+    package var contentID: String {
         SimulationInputs.contentID("sim", run.scenario.canonicalYAML, run.scenario.inputs)
     }
 
@@ -31,7 +31,7 @@ public struct SimulationJob: Sendable {
     ///   - isCancelled: asked often; what is finished by then is kept.
     ///   - progress: gets the number of cells done.
     /// - Returns: the directory's path and its summary.
-    public func callAsFunction(
+    package func callAsFunction(
         isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: (Int) -> Void = { _ in }
     ) async throws -> (path: String, summary: SimulationSummary) {

@@ -1,31 +1,32 @@
-public import ABR
+import Scenario
+package import ABR
 import Glibc
 import Netem
 import SimulationKernel
 
 /// Runs the cells of a simulation, some at a time; what comes out does not depend on how many.
-public struct SimulationRun: Sendable {
+package struct SimulationRun: Sendable {
     /// One combination of the matrix.
-    public struct Cell: Sendable {
-        public var index: Int
-        public var trace: Int
-        public var algorithm: Int
-        public var buffer: Int
-        public var title: Int
+    package struct Cell: Sendable {
+        package var index: Int
+        package var trace: Int
+        package var algorithm: Int
+        package var buffer: Int
+        package var title: Int
     }
 
-    public struct Outcome: Sendable {
-        public var cell: Cell
-        public var sessions: [SimulatedSession]
+    package struct Outcome: Sendable {
+        package var cell: Cell
+        package var sessions: [SimulatedSession]
         /// ms
-        public var arrivals: [Double]
-        public var segments: [SegmentRecord]
+        package var arrivals: [Double]
+        package var segments: [SegmentRecord]
     }
 
-    public let scenario: SimulationScenario
-    public let cells: [Cell]
+    package let scenario: SimulationScenario
+    package let cells: [Cell]
 
-    public init(_ scenario: SimulationScenario) {
+    package init(_ scenario: SimulationScenario) {
         self.scenario = scenario
         var cells: [Cell] = []
         for title in scenario.titles.indices {
@@ -51,7 +52,7 @@ public struct SimulationRun: Sendable {
     ///   - threads: cells at a time, >= 1.
     ///   - isCancelled: asked often; once true, cells that are not finished are dropped.
     ///   - deliver: gets each outcome; not called again after it throws.
-    public func run(
+    package func run(
         threads: Int, isCancelled: @escaping @Sendable () -> Bool = { false },
         deliver: (Outcome) throws -> Void
     ) async throws {
@@ -82,7 +83,7 @@ public struct SimulationRun: Sendable {
 
     /// One cell, alone.
     /// - Returns: nil where it was cancelled.
-    public func run(
+    package func run(
         _ cell: Cell, isCancelled: @Sendable () -> Bool = { false }
     ) throws -> Outcome? {
         let viewers = try makeViewers(cell)

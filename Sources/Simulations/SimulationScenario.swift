@@ -1,38 +1,39 @@
-public import ABR
+package import Scenario
+package import ABR
 import Foundation
-public import Netem
-public import Results
-public import SimulationKernel
+package import Netem
+package import Results
+package import SimulationKernel
 
 /// A checked simulation scenario with its traces and titles read.
-public struct SimulationScenario: Sendable {
-    public var name: String
-    public var seed: UInt64
-    public var traces: [NamedInput<LinkTrace>]
-    public var algorithms: [AlgorithmName]
+package struct SimulationScenario: Sendable {
+    package var name: String
+    package var seed: UInt64
+    package var traces: [NamedInput<LinkTrace>]
+    package var algorithms: [AlgorithmName]
     /// ms
-    public var maximumBuffers: [Double]
-    public var titles: [Title]
+    package var maximumBuffers: [Double]
+    package var titles: [Title]
     /// Everything but the maximum buffer.
-    public var player: PlayerConfiguration
-    public var timeline: LiveTimeline?
-    public var viewers: Int
-    public var sharing: SimulationSharing
-    public var origin: Bitrate?
+    package var player: PlayerConfiguration
+    package var timeline: LiveTimeline?
+    package var viewers: Int
+    package var sharing: SimulationSharing
+    package var origin: Bitrate?
     /// ms
-    public var arrivalSpread: Double
+    package var arrivalSpread: Double
     /// ms
-    public var meanWatch: Double?
+    package var meanWatch: Double?
     /// ms
-    public var liveDuration: Double
-    public var usesTCP: Bool
-    public var writesSegments: Bool
+    package var liveDuration: Double
+    package var usesTCP: Bool
+    package var writesSegments: Bool
     /// Files that traces and titles were read from.
-    public var inputs: [Manifest.Input]
+    package var inputs: [Manifest.Input]
     /// Canonical YAML with the defaults filled in.
-    public var canonicalYAML: String
+    package var canonicalYAML: String
 
-    public var cells: Int {
+    package var cells: Int {
         traces.count * algorithms.count * maximumBuffers.count * titles.count
     }
 
@@ -44,7 +45,7 @@ public struct SimulationScenario: Sendable {
     /// Reads and checks a scenario file and the files it names, which are relative to it.
     /// - Parameter seed: instead of the scenario's own.
     /// - Throws: every fault found, with file, line and column.
-    public static func load(
+    package static func load(
         path: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> SimulationScenario {
         try parse(try SpecFile.text(path), file: path, seed: seed)
@@ -52,7 +53,7 @@ public struct SimulationScenario: Sendable {
 
     /// Checks the text of a scenario.
     /// - Parameter file: name that faults carry; other files are relative to its folder.
-    public static func parse(
+    package static func parse(
         _ text: String, file: String, seed: Int? = nil
     ) throws(ScenarioErrors) -> SimulationScenario {
         var (reader, resolved) = try SpecFile.read(

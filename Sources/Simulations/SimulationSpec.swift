@@ -1,4 +1,5 @@
-/// The language of simulation scenarios, version 1: `millrace simulate`.
+import Scenario
+package /// The language of simulation scenarios, version 1: `millrace simulate`.
 enum SimulationSpec {
     static let root = ObjectSpec(fields: [
         .required("version", .constant(1), "Version of the scenario language."),
@@ -91,6 +92,6 @@ enum SimulationSpec {
 }
 
 /// Whose link the trace of a cell is.
-public enum SimulationSharing: String, CaseIterable, Sendable {
+package enum SimulationSharing: String, CaseIterable, Sendable {
     case own, common
 }

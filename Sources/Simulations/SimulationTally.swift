@@ -1,3 +1,4 @@
+import Scenario
 import ABR
 import Results
 import SimulationKernel

@@ -1,9 +1,10 @@
-import Processes
-import Server
+import Workers
+package import Processes
+package import Server
 import Synchronization
 
 /// One run of an edge's program.
-protocol EdgeProcess: Sendable {
+package protocol EdgeProcess: Sendable {
     /// Leads its process group.
     var pid: Int32 { get }
     /// Where its clients come.
@@ -17,10 +18,10 @@ protocol EdgeProcess: Sendable {
 }
 
 /// `millrace edge` as a child process.
-final class EmbeddedEdge: EdgeProcess {
+package final class EmbeddedEdge: EdgeProcess {
     private let handle: RoleHandle<EdgeRole>
     private let reported: Reported
-    let port: Int
+    package let port: Int
 
     private final class Reported: Sendable {
         let status = Mutex<EdgeStatus?>(nil)
@@ -30,7 +31,7 @@ final class EmbeddedEdge: EdgeProcess {
     ///
     /// - Parameter config: its port may be 0.
     /// - Throws: `ProcessError` with its own words.
-    init(
+    package init(
         name: String, _ config: EdgeConfiguration, cpus: CPUSet?, logDirectory: String
     ) async throws(ProcessError) {
         let reported = Reported()
@@ -46,8 +47,8 @@ final class EmbeddedEdge: EdgeProcess {
         handle.send(.start(monotonicNanoseconds: 0))
     }
 
-    var pid: Int32 { handle.pid }
-    var failure: String? { handle.failure }
-    var latest: EdgeStatus { reported.status.withLock { $0 } ?? EdgeStatus(origin: "") }
-    func finish() async -> EdgeStatus? { await handle.finish(timeout: .seconds(5)) }
+    package var pid: Int32 { handle.pid }
+    package var failure: String? { handle.failure }
+    package var latest: EdgeStatus { reported.status.withLock { $0 } ?? EdgeStatus(origin: "") }
+    package func finish() async -> EdgeStatus? { await handle.finish(timeout: .seconds(5)) }
 }

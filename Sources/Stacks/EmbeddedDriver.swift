@@ -1,10 +1,11 @@
+import Workers
 import Sockets
-public import Processes
-public import Server
+package import Processes
+package import Server
 
 /// Our own relay, as a child process of this binary.
-public actor EmbeddedDriver: StackDriver {
-    public nonisolated let name = "embedded"
+package actor EmbeddedDriver: StackDriver {
+    package nonisolated let name = "embedded"
     private var configuration: ServerConfiguration
     private let cpus: CPUSet?
     private let logDirectory: String
@@ -15,14 +16,14 @@ public actor EmbeddedDriver: StackDriver {
     private var attempts = 0
     private var launchedNanoseconds: Int64 = 0
     private let onStatus: @Sendable (ServerStatus) -> Void
-    public private(set) var restarts: [StackRestart] = []
+    package private(set) var restarts: [StackRestart] = []
     /// How the server ended that is not started again.
-    public private(set) var exitStatus: ExitStatus?
+    package private(set) var exitStatus: ExitStatus?
 
     /// - Parameters:
     ///   - restarts: how often a server that ends in mid-run is started again, on its old ports.
     ///   - onStatus: called with the server's status, once a second where it has encoders.
-    public init(
+    package init(
         _ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String,
         restarts: Int = 0, onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) {
@@ -39,7 +40,7 @@ public actor EmbeddedDriver: StackDriver {
         backoff = RestartBackoff(policy)
     }
 
-    public func start() async throws(StackError) -> StackEndpoints {
+    package func start() async throws(StackError) -> StackEndpoints {
         let ready = try await launch()
         configuration.rtmpPort = ready.rtmpPort
         configuration.httpPort = ready.httpPort ?? 0
@@ -107,9 +108,9 @@ public actor EmbeddedDriver: StackDriver {
         return false
     }
 
-    public var processGroups: [Int32] { handle.map { [$0.pid] } ?? [] }
+    package var processGroups: [Int32] { handle.map { [$0.pid] } ?? [] }
 
-    public func stop() async {
+    package func stop() async {
         watch?.cancel()
         await watch?.value
         _ = await handle?.finish(timeout: .seconds(5))

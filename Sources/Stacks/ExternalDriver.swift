@@ -1,18 +1,18 @@
-public import Processes
+package import Processes
 import Foundation
-public import Sockets
+package import Sockets
 
 /// A server that somebody else runs, given by URL.
-public struct ExternalDriver: StackDriver {
-    public let name = "external"
-    public let endpoints: StackEndpoints
+package struct ExternalDriver: StackDriver {
+    package let name = "external"
+    package let endpoints: StackEndpoints
 
     /// - Parameters:
     ///   - url: `rtmp://host[:port]/application`, or `rtmps://…`; port 1935 or 443 where none is given.
     ///   - httpURL: base URL of the HTTP-FLV streams.
     ///   - hlsURL: of multivariant playlists, with `{stream}`.
     ///   - trust: for https and rtmps.
-    public init(
+    package init(
         url: String, httpURL: String?, hlsURL: String? = nil, trust: TLSTrust = TLSTrust()
     ) throws(StackError) {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme,
@@ -37,7 +37,7 @@ public struct ExternalDriver: StackDriver {
         self.endpoints = endpoints
     }
 
-    public func start() async throws(StackError) -> StackEndpoints {
+    package func start() async throws(StackError) -> StackEndpoints {
         guard LocalPort.accepts(host: endpoints.rtmpHost, port: endpoints.rtmpPort) else {
             throw StackError(
                 driver: name,
@@ -47,7 +47,7 @@ public struct ExternalDriver: StackDriver {
         return endpoints
     }
 
-    public var processGroups: [Int32] { [] }
-    public var exitStatus: ExitStatus? { nil }
-    public func stop() async {}
+    package var processGroups: [Int32] { [] }
+    package var exitStatus: ExitStatus? { nil }
+    package func stop() async {}
 }

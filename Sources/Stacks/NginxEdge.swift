@@ -1,22 +1,33 @@
 import Foundation
 import Glibc
-import Processes
-import Server
+package import Processes
+package import Server
 import Synchronization
 
 /// nginx with `proxy_cache` as an edge. Its access log, which it writes line by line, says what the
 /// cache did; whole even where nginx was killed.
-final class NginxEdge: EdgeProcess {
-    struct Options: Sendable {
+package final class NginxEdge: EdgeProcess {
+    package struct Options: Sendable {
         /// The address that it listens on.
         var host = "127.0.0.1"
         /// 0 = any.
-        var port = 0
+        package var port = 0
         /// `host:port`
         var origin: String
         var cacheBytes: Int
         var cpus: CPUSet?
         var logPath: String
+
+        package init(
+            host: String = "127.0.0.1", port: Int = 0, origin: String, cacheBytes: Int, cpus: CPUSet? = nil, logPath: String
+        ) {
+            self.host = host
+            self.port = port
+            self.origin = origin
+            self.cacheBytes = cacheBytes
+            self.cpus = cpus
+            self.logPath = logPath
+        }
     }
 
     private let nginx: NginxProcess
@@ -25,7 +36,7 @@ final class NginxEdge: EdgeProcess {
     /// Starts it and waits until it listens.
     ///
     /// - Throws: `ProcessError` where nginx is missing or does not come up.
-    init(name: String, _ options: Options) async throws(ProcessError) {
+    package init(name: String, _ options: Options) async throws(ProcessError) {
         nginx = try await NginxProcess(
             .init(
                 name: name,
@@ -38,12 +49,12 @@ final class NginxEdge: EdgeProcess {
         log = Mutex(NginxEdgeLog(path: "\(nginx.directory)/access.log"))
     }
 
-    var port: Int { nginx.ports[0] }
-    var pid: Int32 { nginx.process.pid }
-    var failure: String? { nginx.process.exitStatus.map { "\($0)" } }
-    var latest: EdgeStatus { log.withLock { $0.read() } }
+    package var port: Int { nginx.ports[0] }
+    package var pid: Int32 { nginx.process.pid }
+    package var failure: String? { nginx.process.exitStatus.map { "\($0)" } }
+    package var latest: EdgeStatus { log.withLock { $0.read() } }
 
-    func finish() async -> EdgeStatus? {
+    package func finish() async -> EdgeStatus? {
         await nginx.end()
         defer { nginx.removeFiles() }
         return latest

@@ -4,7 +4,7 @@ import Processes
 import Sockets
 
 /// Directories of nginx processes that runs start; the name goes on with the process that made it.
-enum NginxDirectory {
+package enum NginxDirectory {
     private static let prefix = "millrace-nginx-"
 
     /// A new one; it is not made yet.
@@ -48,7 +48,7 @@ enum NginxDirectory {
     }
 
     /// Removes those of runs that were killed: their owner is gone.
-    static func sweep(in parent: String = NSTemporaryDirectory()) {
+    package static func sweep(in parent: String = NSTemporaryDirectory()) {
         let files = FileManager.default
         for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
         where name.hasPrefix(prefix) {

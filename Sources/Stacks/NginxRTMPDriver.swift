@@ -1,30 +1,30 @@
-public import Processes
-public import Server
+package import Processes
+package import Server
 import Glibc
 
 /// nginx with the RTMP module, with a configuration of its own in a temporary directory: relay, and
 /// where asked for its own ffmpeg ladder (`exec_push`) and its own HLS.
-public actor NginxRTMPDriver: StackDriver {
-    public nonisolated let name = "nginx-rtmp"
+package actor NginxRTMPDriver: StackDriver {
+    package nonisolated let name = "nginx-rtmp"
 
     /// What the scenario says about the server.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// The address that it listens on.
-        public var host: String
-        public var workers: Int
+        package var host: String
+        package var workers: Int
         /// Bytes.
-        public var outChunkSize: Int
-        public var cpus: CPUSet?
-        public var logPath: String?
-        public var nginxPath: String
-        public var modulePath: String
+        package var outChunkSize: Int
+        package var cpus: CPUSet?
+        package var logPath: String?
+        package var nginxPath: String
+        package var modulePath: String
         /// nil = it packages nothing.
         var hls: NginxConfiguration.HLS?
         /// What its encoders make, and of which streams.
         var ladder: LadderConfiguration?
         var sources: [String] = []
 
-        public init(
+        package init(
             host: String = "127.0.0.1", workers: Int = 1, outChunkSize: Int = 4096,
             cpus: CPUSet? = nil,
             logPath: String? = nil, nginxPath: String = "/usr/sbin/nginx",
@@ -58,7 +58,7 @@ public actor NginxRTMPDriver: StackDriver {
     private var watching: Task<Void, Never>?
 
     /// - Parameter onStatus: called once a second with what the encoders do, where there are any.
-    public init(
+    package init(
         _ options: Options = Options(),
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) {
@@ -66,7 +66,7 @@ public actor NginxRTMPDriver: StackDriver {
         self.onStatus = onStatus
     }
 
-    public func start() async throws(StackError) -> StackEndpoints {
+    package func start() async throws(StackError) -> StackEndpoints {
         do {
             let configuration = try options.configuration()
             let nginx = try await NginxProcess(
@@ -118,11 +118,11 @@ public actor NginxRTMPDriver: StackDriver {
         }
     }
 
-    public var processGroups: [Int32] { nginx.map { [$0.process.pid] } ?? [] }
+    package var processGroups: [Int32] { nginx.map { [$0.process.pid] } ?? [] }
 
-    public var exitStatus: ExitStatus? { nginx?.process.exitStatus }
+    package var exitStatus: ExitStatus? { nginx?.process.exitStatus }
 
-    public func stop() async {
+    package func stop() async {
         watching?.cancel()
         await stopEncoders()
         await nginx?.end()

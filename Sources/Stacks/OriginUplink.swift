@@ -1,14 +1,14 @@
 import NetemShell
 import Foundation
 import Glibc
-import Processes
-import SimulationKernel
+package import Processes
+package import SimulationKernel
 
 /// What a server's HTTP port may send at most, all its connections together: a class of the
 /// kernel's HTB on the loopback of the run's own namespace. It goes with the namespace.
-enum OriginUplink {
+package enum OriginUplink {
     /// - Throws: `ProcessError`, with what is missing.
-    static func limit(port: Int, to rate: Bitrate) throws(ProcessError) {
+    package static func limit(port: Int, to rate: Bitrate) throws(ProcessError) {
         func fault(_ message: String) -> ProcessError {
             ProcessError(name: "stack.uplink", message: message)
         }

@@ -1,27 +1,27 @@
-public import Processes
-public import Sockets
+package import Processes
+package import Sockets
 
 /// Where a running stack takes and gives streams.
-public struct StackEndpoints: Codable, Sendable, Hashable {
+package struct StackEndpoints: Codable, Sendable, Hashable {
     /// Host name or address, IPv6 without brackets.
-    public var rtmpHost: String
-    public var rtmpPort: Int
+    package var rtmpHost: String
+    package var rtmpPort: Int
     /// The RTMP application.
-    public var application: String
+    package var application: String
     /// Where sources of ladders are published; nil = `application`.
-    public var sourceApplication: String?
+    package var sourceApplication: String?
     /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil = no HTTP-FLV.
-    public var httpFLVBase: String?
+    package var httpFLVBase: String?
     /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.
-    public var hlsURL: String?
+    package var hlsURL: String?
     /// RTMP goes over TLS.
-    public var isSecure = false
+    package var isSecure = false
     /// Whom generators trust with https and rtmps.
-    public var trust = TLSTrust()
+    package var trust = TLSTrust()
     /// The same through each edge.
-    public var edgeURLs: [String] = []
+    package var edgeURLs: [String] = []
 
-    public init(
+    package init(
         rtmpHost: String, rtmpPort: Int, application: String, httpFLVBase: String? = nil,
         hlsURL: String? = nil
     ) {
@@ -33,7 +33,7 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
     }
 
     /// The same server, reached at another address.
-    func reached(at host: String) -> StackEndpoints {
+    package func reached(at host: String) -> StackEndpoints {
         var other = self
         other.rtmpHost = host
         other.httpFLVBase = httpFLVBase?.replacing("//\(rtmpHost):", with: "//\(host):")
@@ -44,27 +44,34 @@ public struct StackEndpoints: Codable, Sendable, Hashable {
 }
 
 /// A stack that cannot be started or reached.
-public struct StackError: Error, Sendable, CustomStringConvertible {
-    public var driver: String
+package struct StackError: Error, Sendable, CustomStringConvertible {
+    package var driver: String
     /// What went wrong and how to mend it.
-    public var message: String
+    package var message: String
 
-    public var description: String { "\(driver): \(message)" }
+    package init(
+        driver: String, message: String
+    ) {
+        self.driver = driver
+        self.message = message
+    }
+
+    package var description: String { "\(driver): \(message)" }
 }
 
 /// A server that ended on its own and was started again.
-public struct StackRestart: Sendable, Hashable {
-    public var status: ExitStatus
+package struct StackRestart: Sendable, Hashable {
+    package var status: ExitStatus
     /// Monotonic clock: seen to have ended.
-    public var endedNanoseconds: Int64
+    package var endedNanoseconds: Int64
     /// Monotonic clock: it accepts connections again; nil = not yet.
-    public var backNanoseconds: Int64?
+    package var backNanoseconds: Int64?
     /// Why the latest attempt to start it again failed.
-    public var failure: String?
+    package var failure: String?
 }
 
 /// Starts and stops a server under test.
-public protocol StackDriver: Sendable {
+package protocol StackDriver: Sendable {
     var name: String { get }
 
     /// Starts the stack and waits until it accepts connections.
@@ -85,5 +92,5 @@ public protocol StackDriver: Sendable {
 }
 
 extension StackDriver {
-    public var restarts: [StackRestart] { [] }
+    package var restarts: [StackRestart] { [] }
 }

@@ -1,17 +1,9 @@
+import SimulationKernel
+package import Scenario
 import HLS
-import Processes
-import Server
+package import Processes
+package import Server
 import Sockets
-
-extension HLSConfiguration {
-    init(_ spec: HLSSpec) {
-        self.init()
-        container = spec.container == .ts ? .ts : .fmp4
-        segmentSeconds = spec.segment.seconds
-        partSeconds = spec.part?.seconds
-        windowSeconds = spec.window.seconds
-    }
-}
 
 extension StackSpec {
     /// The driver that starts this stack.
@@ -25,7 +17,7 @@ extension StackSpec {
     ///   - streams: whose ladders the server's encoders make.
     ///   - onStatus: called with the status of a server that has encoders, once a second.
     /// - Throws: `StackError` for a URL that cannot work.
-    func makeDriver(
+    package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [StreamSpec] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }

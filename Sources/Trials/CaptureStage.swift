@@ -1,3 +1,7 @@
+import Analysis
+import Scenario
+import Stacks
+import Workers
 import SimulationKernel
 import Processes
 import Capture

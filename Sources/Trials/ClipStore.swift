@@ -1,3 +1,5 @@
+import Scenario
+package import Stacks
 import Results
 import Foundation
 import Glibc

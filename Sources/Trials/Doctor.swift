@@ -4,22 +4,22 @@ import Glibc
 import NetemShell
 
 /// What this machine can and cannot do for Millrace, and how to mend it.
-public struct Doctor: Sendable {
-    public struct Finding: Codable, Sendable {
-        public enum Level: String, Codable, Sendable {
+package struct Doctor: Sendable {
+    package struct Finding: Codable, Sendable {
+        package enum Level: String, Codable, Sendable {
             case ok, warning, missing
         }
 
-        public var level: Level
-        public var subject: String
-        public var detail: String
+        package var level: Level
+        package var subject: String
+        package var detail: String
         /// A command that mends it; empty where nothing is to be done.
-        public var remedy: String
+        package var remedy: String
     }
 
-    public init() {}
+    package init() {}
 
-    public func examine() -> [Finding] {
+    package func examine() -> [Finding] {
         privileges + [descriptors, congestionControl] + shells + programs + [processors]
     }
 

@@ -1,25 +1,25 @@
+import Analysis
 import Processes
-public import Results
+package import Results
 
 /// A process group and the role it is accounted to.
-public struct AccountedGroup: Hashable, Sendable {
-    public var role: String
+package struct AccountedGroup: Hashable, Sendable {
+    package var role: String
     /// The group's leader; its other members (nginx's workers) are found as they appear.
-    public var processGroup: Int32
+    package var processGroup: Int32
     /// Whether it is that one process, whatever group it is in: encoders that nginx starts are in
     /// nginx's.
-    public var isAlone: Bool
+    package var isAlone: Bool
 
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
-    public var ignoredCommands: Set<String>
+    package var ignoredCommands: Set<String>
     /// `viewers-0`, `encoder-cam_720p`; empty = none.
-    public var name: String
+    package var name: String
 
-    /// The role of encoders in `processes.csv`; in summaries it is in the plural as the others are.
-    public static let encoderRole = "encoder"
-    public static let edgeRole = "edge"
+    package static let encoderRole = AccountedUsage.encoderRole
+    package static let edgeRole = "edge"
 
-    public init(
+    package init(
         role: String, processGroup: Int32, isAlone: Bool = false,
         ignoredCommands: Set<String> = [], name: String = ""
     ) {
@@ -35,7 +35,7 @@ public struct AccountedGroup: Hashable, Sendable {
 ///
 /// The caller decides when to sample and says what time it is. CPU time is the sum over threads of
 /// `schedstat` (nanoseconds); what an ended thread used is taken from the process's clock ticks.
-public struct ProcessAccounting: Sendable {
+package struct ProcessAccounting: Sendable {
     private let runID: String
     private var groups: [AccountedGroup]
     private var lastTime: Double
@@ -51,7 +51,7 @@ public struct ProcessAccounting: Sendable {
     /// Takes the first sample.
     ///
     /// - Parameter time: seconds from the shared start time; may be negative.
-    public init(runID: String, groups: [AccountedGroup], time: Double) {
+    package init(runID: String, groups: [AccountedGroup], time: Double) {
         self.runID = runID
         self.groups = groups
         lastTime = time
@@ -64,7 +64,7 @@ public struct ProcessAccounting: Sendable {
 
     /// Takes these groups of a role for those there were, where its processes come and go. What one
     /// used between the last sample and its end is lost; one that is new is accounted from its start.
-    public mutating func replace(_ role: String, with present: [AccountedGroup]) {
+    package mutating func replace(_ role: String, with present: [AccountedGroup]) {
         groups.removeAll { $0.role == role }
         groups += present
     }
@@ -72,7 +72,7 @@ public struct ProcessAccounting: Sendable {
     /// Accounts what was used since the previous sample.
     ///
     /// - Parameter isSteady: whether that whole interval lies in the steady window.
-    public mutating func sample(time: Double, isSteady: Bool) {
+    package mutating func sample(time: Double, isSteady: Bool) {
         let interval = time - lastTime
         guard interval > 0 else { return }
         let ticks = MachineTicks()

@@ -1,4 +1,5 @@
-import Foundation
+import Analysis
+package import Foundation
 import Glibc
 import NIOCore
 import Processes

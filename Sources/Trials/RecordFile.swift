@@ -1,15 +1,18 @@
-import Foundation
-import HTTPWire
+import Analysis
+package import Foundation
+package import HTTPWire
 import Results
 
 /// The record of a trial in its results directory: `record.json`, compressed if it is long.
-public enum RecordFile {
+package enum RecordFile {
     static let name = "record.json"
     static let compressedName = "record.json.gz"
     /// A longer record is compressed.
     private static let plainBytes = 10_000_000
     /// A longer record is not read.
     private static let byteLimit = 2_000_000_000
+
+    private struct Fault: Error, CustomStringConvertible { var description: String }
 
     /// Writes the record with the secrets of its URLs and keys hidden.
     /// - Throws: `ResultsError` if it cannot be written.
@@ -24,11 +27,9 @@ public enum RecordFile {
         text = Redaction.urls(in: text)
         let packed: [UInt8]
         do {
-            packed = try text.withUTF8 { bytes throws(GzipEncoder.Fault) in
-                try GzipEncoder.encode(UnsafeRawBufferPointer(bytes))
-            }
+            packed = try text.withUTF8 { try GzipEncoder.encode(UnsafeRawBufferPointer($0)) }
         } catch {
-            throw ResultsError(path: compressedName, message: error.description)
+            throw ResultsError(path: compressedName, message: "\(error)")
         }
         try writer.write(bytes: packed, to: compressedName)
     }
@@ -65,7 +66,7 @@ public enum RecordFile {
         let decoder = JSONDecoder()
         let version = try decoder.decode(Version.self, from: data).version
         guard version == TrialRecord.currentVersion else {
-            throw ContentDecoder.Fault(
+            throw Fault(
                 description:
                     "the record's version is \(version), this program reads version \(TrialRecord.currentVersion)"
             )
@@ -80,7 +81,7 @@ public enum RecordFile {
             try decoder.decode(bytes) { result.append(contentsOf: $0) }
         }
         guard decoder.isComplete else {
-            throw ContentDecoder.Fault(description: "the compressed file is cut off")
+            throw Fault(description: "the compressed file is cut off")
         }
         return result
     }

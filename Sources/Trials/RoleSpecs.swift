@@ -1,3 +1,6 @@
+import Scenario
+import Stacks
+import Workers
 import Foundation
 import Media
 import NetemShell
@@ -12,7 +15,7 @@ extension Plan {
     ) -> [PublishSpec] {
         process.publishers.map { index in
             let plan = publishers[index]
-            let source: Publisher.SourceSpec
+            let source: SourceSpec
             switch plan.source {
             case .synthetic(let spec):
                 let frames = Double(spec.gop.nanoseconds) / 1e9 * Double(spec.framesPerSecond)
@@ -31,13 +34,6 @@ extension Plan {
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
                 phaseNanoseconds: phase)
         }
-    }
-
-    /// A place among `socketLinks`; nil where the packet shell shapes.
-    func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
-        guard var place, links[place.link].socket != nil else { return nil }
-        place.link = links[..<place.link].count { $0.socket != nil }
-        return place
     }
 
     /// What the packet shell has to do; nil where no viewer is behind it.
@@ -121,49 +117,11 @@ extension Plan {
             }
         }
     }
-
-    /// The run's own publishers begin as its viewers do: the first playlist may take a long segment,
-    /// ms.
-    private static let playlistPatience = 30_000.0
-
-    /// How an adaptive viewer plays; nil for one that does not adapt.
-    func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
-        guard let adaptive = adaptive[viewer.group] else { return nil }
-        var spec = HLSViewerSpec(index: viewer.index, url: url)
-        spec.algorithm = adaptive.algorithm
-        if let (place, publisher) = fixedRendition(of: viewer) {
-            spec.algorithm = "fixed:\(place)"
-            spec.rendition = namesRenditions ? publisher.streamKey : nil
-        }
-        spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
-        spec.maximumHeight = adaptive.maximumHeight
-        spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
-        spec.usesParts = adaptive.usesParts
-        spec.abandons = adaptive.abandons
-        spec.isProbe = viewer.isProbe
-        spec.patienceMilliseconds = Self.playlistPatience
-        spec.link = socketPlace(viewer.link)
-        spec.localAddress = packetAddress(ofViewer: viewer.index)?.description
-        return spec
-    }
-
-    /// A fixed rendition and its place in its stream's ladder, by nominal rates; nil for viewers that
-    /// adapt.
-    private func fixedRendition(
-        of viewer: ViewerPlan
-    ) -> (place: Int, publisher: PublisherPlan)? {
-        guard viewer.rendition != "all" else { return nil }
-        let ladder = publishers.filter { $0.stream == viewer.stream && !$0.isLadderSource }.sorted {
-            ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)
-        }
-        return ladder.enumerated().first { $0.element.rendition == viewer.rendition }
-            .map { ($0.offset, $0.element) }
-    }
 }
 
 extension StackEndpoints {
     /// `rtmp://host:port/application`
-    var rtmpBase: String { base(application) }
+    package var rtmpBase: String { base(application) }
 
     /// Where a stream is published, and may be played; sources of ladders may have another application.
     func url(of publisher: PublisherPlan) -> String {

@@ -1,3 +1,5 @@
+import SimulationKernel
+import Stacks
 import Sockets
 import Processes
 import Server

@@ -1,3 +1,4 @@
+import Analysis
 import Publisher
 import Results
 import Server
@@ -60,6 +61,7 @@ final class TrialObservations: Sendable {
 
 extension LiveFigures {
     init(_ live: TrialObservations.Live) {
+        self.init()
         publisherLateness = live.publisherLateness
         viewerLag = live.viewerLag
         probeLag = live.probeLag

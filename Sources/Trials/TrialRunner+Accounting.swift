@@ -1,3 +1,8 @@
+import Workers
+import Scenario
+import SimulationKernel
+import Stacks
+import Analysis
 import Sockets
 import Glibc
 import Processes

@@ -1,3 +1,7 @@
+import Analysis
+import Scenario
+package import Stacks
+import Workers
 import Foundation
 import Processes
 import Results

@@ -1,3 +1,8 @@
+import Sockets
+import Stacks
+import Scenario
+import Analysis
+import Workers
 import Foundation
 import Publisher
 import Results

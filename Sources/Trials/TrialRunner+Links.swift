@@ -1,3 +1,6 @@
+import Analysis
+import Scenario
+import Workers
 import NetemShell
 import Glibc
 import Processes

@@ -1,3 +1,8 @@
+import SimulationKernel
+package import Analysis
+import Scenario
+import Stacks
+import Workers
 import Foundation
 import Processes
 import Results

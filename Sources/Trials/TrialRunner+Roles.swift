@@ -1,3 +1,6 @@
+import Scenario
+import Stacks
+import Workers
 import Processes
 import Publisher
 import Results

@@ -1,3 +1,7 @@
+import Analysis
+package import Scenario
+import Stacks
+import Workers
 import SimulationKernel
 import NetemShell
 import Processes
@@ -5,24 +9,24 @@ import Viewer
 import Publisher
 import Foundation
 import Glibc
-public import Results
+package import Results
 import Sockets
 import Statistics
 
 /// Runs one scenario once: starts the children, gives them one start time, watches them, sums up.
-public actor TrialRunner {
-    public struct Options: Sendable {
+package actor TrialRunner {
+    package struct Options: Sendable {
         /// Where `<run-id>/` is made.
-        public var resultsDirectory = "results"
-        public var isQuiet = false
-        public var argv: [String] = []
+        package var resultsDirectory = "results"
+        package var isQuiet = false
+        package var argv: [String] = []
         /// Put into the summary.
-        public var notes: [String] = []
+        package var notes: [String] = []
 
-        public init() {}
+        package init() {}
     }
 
-    let scenario: Scenario
+    let scenario: TrialScenario
     let plan: Plan
     let options: Options
     let writer: ResultsWriter
@@ -63,7 +67,7 @@ public actor TrialRunner {
     /// Everything that was seen, once the run is over.
     private var measured: TrialRecord?
 
-    public init(_ scenario: Scenario, options: Options) throws(ResultsError) {
+    package init(_ scenario: TrialScenario, options: Options) throws(ResultsError) {
         self.scenario = scenario
         self.options = options
         plan = Plan(scenario)
@@ -79,7 +83,7 @@ public actor TrialRunner {
     }
 
     /// Ends the run early; what was measured is kept.
-    public func interrupt() {
+    package func interrupt() {
         isInterrupted = true
         comparing?.cancel()
     }
@@ -88,7 +92,7 @@ public actor TrialRunner {
     ///
     /// - Returns: the directory's path and what it says.
     /// - Throws: `ResultsError` where it cannot be written; anything else is in the summary.
-    public func run() async throws(ResultsError) -> (path: String, summary: Summary) {
+    package func run() async throws(ResultsError) -> (path: String, summary: Summary) {
         let results = try await measure()
         return (try save(results), results.summary)
     }
@@ -96,7 +100,7 @@ public actor TrialRunner {
     /// Runs to the end. The verdict and the figures are there whatever the disk says; `save` writes
     /// them.
     /// - Throws: `ResultsError` where nothing can be written before the run begins.
-    public func measure() async throws(ResultsError) -> RunResults {
+    package func measure() async throws(ResultsError) -> RunResults {
         try writeInterim()
         var record: TrialRecord
         do {
@@ -120,7 +124,7 @@ public actor TrialRunner {
     /// Writes what was measured, here or, where there is no room, among temporary files.
     /// - Returns: the directory's path.
     /// - Throws: `ResultsError` where it goes nowhere.
-    public func save(_ results: RunResults) throws(ResultsError) -> String {
+    package func save(_ results: RunResults) throws(ResultsError) -> String {
         guard let measured else { return writer.partialPath }
         do throws(ResultsError) {
             try writer.write(results, of: measured)

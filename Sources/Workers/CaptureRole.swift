@@ -1,52 +1,65 @@
-import SimulationKernel
-public import Capture
+package import SimulationKernel
+package import Capture
 import CaptureLive
 import Sockets
 import Synchronization
 
 /// Packet capture and its analysis as a child process.
-public final class CaptureRole: WorkerRole {
-    public struct Config: Codable, Sendable {
-        public var interface: String
-        public var serverPorts: [UInt16]
+package final class CaptureRole: WorkerRole {
+    package struct Config: Codable, Sendable {
+        package var interface: String
+        package var serverPorts: [UInt16]
         /// Those of them that are edges'.
-        public var edgePorts: [UInt16] = []
-        public var ringBytes: Int
+        package var edgePorts: [UInt16] = []
+        package var ringBytes: Int
         /// Subscribers of a stream whose payload is dissected; the rest is counted by headers.
         /// Probes are always dissected.
-        public var dissectedSubscribersPerStream: Int
+        package var dissectedSubscribersPerStream: Int
         /// Whose HTTP responses are whose, where no captured playlist tells.
-        public var httpPatterns: [HTTPPathPattern] = []
+        package var httpPatterns: [HTTPPathPattern] = []
         /// Stamped frames kept on their way in.
-        public var ingressFrameLimit = 0
+        package var ingressFrameLimit = 0
         /// nil = the packets are not kept.
-        public var dumpPath: String?
+        package var dumpPath: String?
+
+        package init(
+            interface: String, serverPorts: [UInt16], edgePorts: [UInt16] = [], ringBytes: Int, dissectedSubscribersPerStream: Int, httpPatterns: [HTTPPathPattern] = [], ingressFrameLimit: Int = 0, dumpPath: String? = nil
+        ) {
+            self.interface = interface
+            self.serverPorts = serverPorts
+            self.edgePorts = edgePorts
+            self.ringBytes = ringBytes
+            self.dissectedSubscribersPerStream = dissectedSubscribersPerStream
+            self.httpPatterns = httpPatterns
+            self.ingressFrameLimit = ingressFrameLimit
+            self.dumpPath = dumpPath
+        }
     }
 
     /// Totals so far.
-    public struct Interval: Codable, Sendable {
-        public var received: Int
-        public var dropped: Int
+    package struct Interval: Codable, Sendable {
+        package var received: Int
+        package var dropped: Int
     }
 
-    public struct Final: Codable, Sendable {
-        public var report: CaptureReport
-        public var received: Int
-        public var dropped: Int
-        public var problem: String?
+    package struct Final: Codable, Sendable {
+        package var report: CaptureReport
+        package var received: Int
+        package var dropped: Int
+        package var problem: String?
         /// The device failed: packets are missing from some moment on.
-        public var isCutOff: Bool
+        package var isCutOff: Bool
     }
 
-    public static let name = "capture"
+    package static let name = "capture"
     /// What probes write into flashVer and User-Agent.
     static let probeAgent = "millrace-probe"
     /// An hour of one source and four renditions.
-    static let mostIngressFrames = 500_000
+    package static let mostIngressFrames = 500_000
     private let capture: LiveCapture
     private let window = Mutex<Window?>(nil)
 
-    public init(_ config: Config) throws {
+    package init(_ config: Config) throws {
         var options = CaptureOptions()
         options.serverPorts = Set(config.serverPorts)
         options.edgePorts = Set(config.edgePorts)
@@ -63,22 +76,22 @@ public final class CaptureRole: WorkerRole {
         capture.start()
     }
 
-    public var ready: Empty { Empty() }
-    public func start(atNanoseconds start: Int64) {}
+    package var ready: Empty { Empty() }
+    package func start(atNanoseconds start: Int64) {}
 
     /// The window comes on the monotonic clock; packets are stamped in real time.
-    public func setWindow(_ window: Window) {
+    package func setWindow(_ window: Window) {
         let offset = Clock.offset().nanoseconds
         let start = window.startNanoseconds + offset
         capture.setWindow(start..<max(start, window.endNanoseconds + offset))
     }
 
-    public func interval() -> Interval {
+    package func interval() -> Interval {
         let statistics = capture.counts()
         return Interval(received: statistics.received, dropped: statistics.dropped)
     }
 
-    public func stop() -> Final {
+    package func stop() -> Final {
         let snapshot = capture.stop()
         return Final(
             report: snapshot.report, received: snapshot.statistics.received,

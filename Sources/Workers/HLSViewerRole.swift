@@ -1,23 +1,30 @@
-import SimulationKernel
-public import Viewer
+package import SimulationKernel
+package import Viewer
 
 /// Adaptive HLS viewers as a child process.
-public final class HLSViewerRole: WorkerRole {
-    public struct Config: Codable, Sendable {
-        public var specs: [HLSViewerSpec]
-        public var options: HLSViewerPool.Options
+package final class HLSViewerRole: WorkerRole {
+    package struct Config: Codable, Sendable {
+        package var specs: [HLSViewerSpec]
+        package var options: HLSViewerPool.Options
+
+        package init(
+            specs: [HLSViewerSpec], options: HLSViewerPool.Options
+        ) {
+            self.specs = specs
+            self.options = options
+        }
     }
 
-    public static let name = "hls"
+    package static let name = "hls"
     private let pool: HLSViewerPool
 
-    public init(_ config: Config) throws {
+    package init(_ config: Config) throws {
         pool = try HLSViewerPool(config.specs, options: config.options)
     }
 
-    public var ready: Empty { Empty() }
-    public func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    public func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
-    public func interval() -> HLSReport { pool.interval() }
-    public func stop() async -> HLSReport { await pool.stop() }
+    package var ready: Empty { Empty() }
+    package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
+    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func interval() -> HLSReport { pool.interval() }
+    package func stop() async -> HLSReport { await pool.stop() }
 }

@@ -1,54 +1,72 @@
-import SimulationKernel
+package import SimulationKernel
 import Glibc
-public import Netem
+package import Netem
 import NetemShell
-public import Statistics
+package import Statistics
 
 /// The packet shell of a trial as a child process: it makes a network namespace for the viewers and
 /// forwards their packets to and from the run's own.
-public final class LinkRole: WorkerRole {
-    public struct Viewer: Codable, Sendable {
+package final class LinkRole: WorkerRole {
+    package struct Viewer: Codable, Sendable {
         /// In the plan; its address follows from it.
-        public var index: Int
+        package var index: Int
         /// One of the configuration's links.
-        public var link: Int
+        package var link: Int
         /// Where in the link's course it begins.
-        public var placeNanoseconds: Int64
-        public var seed: UInt64
+        package var placeNanoseconds: Int64
+        package var seed: UInt64
+
+        package init(
+            index: Int, link: Int, placeNanoseconds: Int64, seed: UInt64
+        ) {
+            self.index = index
+            self.link = link
+            self.placeNanoseconds = placeNanoseconds
+            self.seed = seed
+        }
     }
 
-    public struct Config: Codable, Sendable {
-        public var links: [LinkDescription]
-        public var viewers: [Viewer]
+    package struct Config: Codable, Sendable {
+        package var links: [LinkDescription]
+        package var viewers: [Viewer]
         /// Of the profiles' courses.
-        public var seed: UInt64
+        package var seed: UInt64
         /// Of what the server sends into the links; nil = the system's.
-        public var congestionControl: String?
+        package var congestionControl: String?
+
+        package init(
+            links: [LinkDescription], viewers: [Viewer], seed: UInt64, congestionControl: String? = nil
+        ) {
+            self.links = links
+            self.viewers = viewers
+            self.seed = seed
+            self.congestionControl = congestionControl
+        }
     }
 
-    public struct Ready: Codable, Sendable {
+    package struct Ready: Codable, Sendable {
         /// A path to the viewers' namespace, while this process lives.
-        public var namespacePath: String
+        package var namespacePath: String
     }
 
     /// Packets of one viewer that its link took, both directions together.
-    public struct Losses: Codable, Sendable {
-        public var index: Int
+    package struct Losses: Codable, Sendable {
+        package var index: Int
         /// By the loss model.
-        public var lost: Int
+        package var lost: Int
         /// By the queue.
-        public var dropped: Int
+        package var dropped: Int
     }
 
-    public struct Final: Codable, Sendable {
-        public var viewers: [Losses]
+    package struct Final: Codable, Sendable {
+        package var viewers: [Losses]
         /// How long after its time each packet was released.
-        public var releaseLateness: DelayHistogram
+        package var releaseLateness: DelayHistogram
         /// Beyond the lateness, why the trial does not count.
-        public var voidReasons: [String]
+        package var voidReasons: [String]
     }
 
-    public static let name = "links"
+    package static let name = "links"
     /// Few viewers get each packet at its time; with many, packets of one wake-up are sent together.
     private static let fewViewers = 8
     private static let quantumNanoseconds: Int64 = 500_000
@@ -56,7 +74,7 @@ public final class LinkRole: WorkerRole {
     private let network: ShellNetwork
     private let indices: [UInt32: Int]
 
-    public init(_ config: Config) throws {
+    package init(_ config: Config) throws {
         let links = try config.links.map { link in
             (
                 try link.spec(.down, seed: config.seed),
@@ -81,14 +99,14 @@ public final class LinkRole: WorkerRole {
         if let name = config.congestionControl { try NetworkIsolation.setForLinks(name) }
     }
 
-    public var ready: Ready {
+    package var ready: Ready {
         Ready(namespacePath: "/proc/\(getpid())/fd/\(network.inside.descriptor)")
     }
-    public func start(atNanoseconds start: Int64) {}
-    public func setWindow(_ window: Window) {}
-    public func interval() -> Empty { Empty() }
+    package func start(atNanoseconds start: Int64) {}
+    package func setWindow(_ window: Window) {}
+    package func interval() -> Empty { Empty() }
 
-    public func stop() throws -> Final {
+    package func stop() throws -> Final {
         let report = try network.stop()
         return Final(
             viewers: report.viewers.map { viewer in

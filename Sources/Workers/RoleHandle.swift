@@ -1,10 +1,10 @@
-public import Processes
+package import Processes
 import Foundation
 import Glibc
 import Synchronization
 
 /// The runner's side of one child: what it has said so far, and waiting for what it will say.
-public final class RoleHandle<Role: WorkerRole>: Sendable {
+package final class RoleHandle<Role: WorkerRole>: Sendable {
     private typealias Child = Worker<Role.Config, Role.Ready, Role.Interval, Role.Final>
 
     struct State {
@@ -16,7 +16,7 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
         var lastHeard = ContinuousClock.now
     }
 
-    public let name: String
+    package let name: String
     private let worker: Child
     private let pump: Task<Void, Never>
 
@@ -25,7 +25,7 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
     /// - Parameters:
     ///   - networkNamespace: descriptor of the one that it enters; nil = this process's.
     ///   - onInterval: called for every interval report, in order, on a task of its own.
-    public init(
+    package init(
         name: String, logDirectory: String, cpus: CPUSet?, networkNamespace: Int32? = nil,
         config: Role.Config,
         onInterval: @escaping @Sendable (Role.Interval) -> Void = { _ in }
@@ -65,22 +65,22 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
     }
     private let box: Box
 
-    public var pid: Int32 { worker.process.pid }
-    public var final: Role.Final? { box.state.withLock { $0.final } }
+    package var pid: Int32 { worker.process.pid }
+    package var final: Role.Final? { box.state.withLock { $0.final } }
     /// How it ended before it was told to, or what it complained of; nil while all is well.
-    public var failure: String? {
+    package var failure: String? {
         box.state.withLock { state in
             state.failure
                 ?? state.ended.flatMap { state.final == nil ? "\($0)" : nil }
         }
     }
 
-    public var exitStatus: ExitStatus? { worker.process.exitStatus }
+    package var exitStatus: ExitStatus? { worker.process.exitStatus }
 
     /// Waits for the child's ready report.
     ///
     /// - Throws: `ProcessError` with the child's own words where it cannot begin.
-    public func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError)
+    package func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError)
         -> Role.Ready
     {
         let deadline = ContinuousClock.now + timeout
@@ -97,14 +97,14 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
                 + (isHeld ? ": it is stopped by a signal or a debugger; let it go on" : ""))
     }
 
-    public func send(_ command: WorkerCommand<Role.Config>) {
+    package func send(_ command: WorkerCommand<Role.Config>) {
         // A child that is gone shows by its failure.
         try? worker.send(command)
     }
 
     /// Asks for the final report and waits until the child has ended; kills it once it has said
     /// nothing for `timeout`. nil where there is no report; `failure` tells why.
-    public func finish(timeout: Duration = .seconds(30)) async -> Role.Final? {
+    package func finish(timeout: Duration = .seconds(30)) async -> Role.Final? {
         box.state.withLock { $0.lastHeard = .now }
         send(.stop)
         let killer = Task { [worker, box] in
@@ -121,7 +121,7 @@ public final class RoleHandle<Role: WorkerRole>: Sendable {
     }
 
     /// Ends the child without a report.
-    public func kill() async {
+    package func kill() async {
         _ = await worker.process.terminate(grace: .milliseconds(200))
         await pump.value
     }

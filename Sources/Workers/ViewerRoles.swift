@@ -1,51 +1,67 @@
-import SimulationKernel
-public import Sockets
-public import Viewer
+package import SimulationKernel
+package import Sockets
+package import Viewer
 
 /// Load viewers as a child process.
-public final class LoadViewerRole: WorkerRole {
-    public struct Config: Codable, Sendable {
-        public var specs: [ViewerSpec]
-        public var options: LoadViewerPool.Options
+package final class LoadViewerRole: WorkerRole {
+    package struct Config: Codable, Sendable {
+        package var specs: [ViewerSpec]
+        package var options: LoadViewerPool.Options
+
+        package init(
+            specs: [ViewerSpec], options: LoadViewerPool.Options
+        ) {
+            self.specs = specs
+            self.options = options
+        }
     }
 
-    public static let name = "viewers"
+    package static let name = "viewers"
     private let pool: LoadViewerPool
 
-    public init(_ config: Config) throws {
+    package init(_ config: Config) throws {
         pool = try LoadViewerPool(config.specs, options: config.options)
     }
 
-    public var ready: Empty { Empty() }
-    public func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    public func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
-    public func interval() -> LoadReport { pool.interval() }
-    public func stop() async -> LoadReport { await pool.stop() }
+    package var ready: Empty { Empty() }
+    package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
+    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func interval() -> LoadReport { pool.interval() }
+    package func stop() async -> LoadReport { await pool.stop() }
 }
 
 /// Probe viewers as a child process.
-public final class ProbeRole: WorkerRole {
-    public struct Config: Codable, Sendable {
-        public var specs: [ViewerSpec]
-        public var congestionControl: String?
-        public var links: [ViewerLink]
-        public var trust = TLSTrust()
+package final class ProbeRole: WorkerRole {
+    package struct Config: Codable, Sendable {
+        package var specs: [ViewerSpec]
+        package var congestionControl: String?
+        package var links: [ViewerLink]
+        package var trust = TLSTrust()
+
+        package init(
+            specs: [ViewerSpec], congestionControl: String? = nil, links: [ViewerLink], trust: TLSTrust = TLSTrust()
+        ) {
+            self.specs = specs
+            self.congestionControl = congestionControl
+            self.links = links
+            self.trust = trust
+        }
     }
 
-    public static let name = "probes"
+    package static let name = "probes"
     private let pool: ProbePool
 
-    public init(_ config: Config) throws {
+    package init(_ config: Config) throws {
         pool = try ProbePool(
             config.specs, congestionControl: config.congestionControl,
             links: config.links, trust: config.trust)
     }
 
-    public var ready: Empty { Empty() }
-    public func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    public func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
-    public func interval() async throws -> ProbeReport { try await pool.interval() }
-    public func stop() async throws -> ProbeReport { try await pool.stop() }
+    package var ready: Empty { Empty() }
+    package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
+    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func interval() async throws -> ProbeReport { try await pool.interval() }
+    package func stop() async throws -> ProbeReport { try await pool.stop() }
 }
 
 extension SteadyWindow {

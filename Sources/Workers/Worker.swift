@@ -1,16 +1,16 @@
-public import Processes
+package import Processes
 import Foundation
 import Glibc
 
 /// The runner's end of a worker: a child that speaks JSON lines.
-public final class Worker<
+package final class Worker<
     Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
     Final: Codable & Sendable
 >: Sendable {
-    public typealias Command = WorkerCommand<Config>
-    public typealias Report = WorkerReport<Ready, Interval, Final>
+    package typealias Command = WorkerCommand<Config>
+    package typealias Report = WorkerReport<Ready, Interval, Final>
 
-    public enum Event: Sendable {
+    package enum Event: Sendable {
         case report(Report)
         /// A part of a report that takes several lines; the rest is on its way.
         case partial
@@ -20,22 +20,22 @@ public final class Worker<
         case ended(ExitStatus)
     }
 
-    public let process: ChildProcess
+    package let process: ChildProcess
 
     /// Starts the worker and sends it its configuration.
-    public init(
+    package init(
         name: String, _ options: ChildProcess.Options, config: Config
     ) throws(ProcessError) {
         process = try ChildProcess(name: name, options)
         try send(.config(config))
     }
 
-    public func send(_ command: Command) throws(ProcessError) {
+    package func send(_ command: Command) throws(ProcessError) {
         try process.write(try WorkerLine.encode(command, name: process.name))
     }
 
     /// Everything the worker says until it has ended. Can be taken once.
-    public func events() -> AsyncStream<Event> {
+    package func events() -> AsyncStream<Event> {
         let lines = process.lines()
         let process = process
         return AsyncStream { continuation in
@@ -67,7 +67,7 @@ public final class Worker<
 }
 
 /// One message as one line, or as several where it is long.
-public enum WorkerLine {
+package enum WorkerLine {
     /// - Throws: `ProcessError` where the message cannot be encoded, or is longer than
     ///   `MessageAssembler.messageLimit`.
     static func encode(_ message: some Encodable, name: String) throws(ProcessError) -> [UInt8] {
@@ -92,24 +92,24 @@ public enum WorkerLine {
 }
 
 /// The worker's own end: commands from standard input, reports to standard output.
-public struct WorkerChannel<
+package struct WorkerChannel<
     Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
     Final: Codable & Sendable
 >: Sendable {
-    public typealias Command = WorkerCommand<Config>
-    public typealias Report = WorkerReport<Ready, Interval, Final>
+    package typealias Command = WorkerCommand<Config>
+    package typealias Report = WorkerReport<Ready, Interval, Final>
 
     private let input: Int32
     private let output: Int32
 
-    public init(input: Int32 = 0, output: Int32 = 1) {
+    package init(input: Int32 = 0, output: Int32 = 1) {
         self.input = input
         self.output = output
     }
 
     /// Commands until the runner closes the pipe; the end means that the runner is gone, and the
     /// worker must exit. A line that is no command ends the stream.
-    public func commands() -> AsyncStream<Command> {
+    package func commands() -> AsyncStream<Command> {
         let input = input
         return AsyncStream { continuation in
             let thread = Thread {
@@ -135,7 +135,7 @@ public struct WorkerChannel<
     }
 
     /// Writes one report; blocks while the pipe is full. Call from one task at a time.
-    public func send(_ report: Report) throws(ProcessError) {
+    package func send(_ report: Report) throws(ProcessError) {
         var rest = try WorkerLine.encode(report, name: "worker")[...]
         while !rest.isEmpty {
             let n = rest.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }

@@ -1,6 +1,6 @@
-import SimulationKernel
+package import SimulationKernel
 /// What the runner tells a worker: one JSON object a line, with one key.
-public enum WorkerCommand<Config: Codable & Sendable>: Sendable {
+package enum WorkerCommand<Config: Codable & Sendable>: Sendable {
     /// First line: what to do.
     case config(Config)
     /// The shared start time, on the monotonic clock.
@@ -12,7 +12,7 @@ public enum WorkerCommand<Config: Codable & Sendable>: Sendable {
 }
 
 /// What a worker tells the runner: one JSON object a line, with one key.
-public enum WorkerReport<
+package enum WorkerReport<
     Ready: Codable & Sendable, Interval: Codable & Sendable, Final: Codable & Sendable
 >: Sendable {
     /// Configured and waiting for the start time.
@@ -26,8 +26,8 @@ public enum WorkerReport<
 }
 
 /// A message without content.
-public struct Empty: Codable, Sendable, Hashable {
-    public init() {}
+package struct Empty: Codable, Sendable, Hashable {
+    package init() {}
 }
 
 private struct StartBody: Codable { var monotonicNanoseconds: Int64 }
@@ -36,7 +36,7 @@ private struct FailureBody: Codable { var message: String }
 extension WorkerCommand: Codable {
     private enum Keys: String, CodingKey { case config, start, window, stop }
 
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Keys.self)
         switch container.allKeys.first {
         case .config?: self = .config(try container.decode(Config.self, forKey: .config))
@@ -51,7 +51,7 @@ extension WorkerCommand: Codable {
         }
     }
 
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Keys.self)
         switch self {
         case .config(let config): try container.encode(config, forKey: .config)
@@ -66,7 +66,7 @@ extension WorkerCommand: Codable {
 extension WorkerReport: Codable {
     private enum Keys: String, CodingKey { case ready, interval, final, failed }
 
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Keys.self)
         switch container.allKeys.first {
         case .ready?: self = .ready(try container.decode(Ready.self, forKey: .ready))
@@ -80,7 +80,7 @@ extension WorkerReport: Codable {
         }
     }
 
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Keys.self)
         switch self {
         case .ready(let body): try container.encode(body, forKey: .ready)

@@ -1,11 +1,11 @@
-import SimulationKernel
+package import SimulationKernel
 import Foundation
 import Glibc
 import Processes
 import Sockets
 
 /// What one kind of child process does between its configuration and its last report.
-public protocol WorkerRole: Sendable {
+package protocol WorkerRole: Sendable {
     associatedtype Config: Codable & Sendable
     associatedtype Ready: Codable & Sendable
     associatedtype Interval: Codable & Sendable
@@ -28,7 +28,7 @@ public protocol WorkerRole: Sendable {
 }
 
 /// The main loop of a child process: commands in, reports out, an interval a second.
-public enum WorkerMain {
+package enum WorkerMain {
     private enum Event<Config: Codable & Sendable>: Sendable {
         case command(WorkerCommand<Config>)
         case tick
@@ -37,7 +37,7 @@ public enum WorkerMain {
     }
 
     /// Runs `role` until it is told to stop. Returns the process's exit code.
-    public static func run<Role: WorkerRole>(_ role: Role.Type) async -> Int32 {
+    package static func run<Role: WorkerRole>(_ role: Role.Type) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         // Ctrl-C on a terminal is the runner's to handle.
         signal(SIGINT, SIG_IGN)

@@ -1,8 +1,10 @@
+import Scenario
+import Benches
 import NetemShell
 import ArgumentParser
 import Foundation
 import Glibc
-import Harness
+
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,9 @@
+import Benches
 import ABR
 import ArgumentParser
 import Foundation
 import Glibc
-import Harness
+
 
 struct BenchHLS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

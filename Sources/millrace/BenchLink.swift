@@ -1,6 +1,7 @@
+import Benches
 import ArgumentParser
 import Foundation
-import Harness
+
 import NetemShell
 
 struct BenchLink: ParsableCommand {

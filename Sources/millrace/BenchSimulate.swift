@@ -1,6 +1,7 @@
+import Benches
 import ArgumentParser
 import Foundation
-import Harness
+
 
 struct BenchSimulate: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
+import Benches
 import ArgumentParser
-import Harness
+
 import SimulationKernel
 import Viewer
 

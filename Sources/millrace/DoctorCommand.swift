@@ -1,6 +1,7 @@
+import Trials
 import ArgumentParser
 import Foundation
-import Harness
+
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

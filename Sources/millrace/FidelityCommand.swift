@@ -1,6 +1,7 @@
+import Simulations
 import ArgumentParser
 import Glibc
-import Harness
+
 import Report
 import Results
 

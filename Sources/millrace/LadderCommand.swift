@@ -1,7 +1,8 @@
+import Simulations
 import ABR
 import ArgumentParser
 import Foundation
-import Harness
+
 import Report
 import Results
 import Synchronization

@@ -1,3 +1,4 @@
+import Workers
 import ArgumentParser
 import Glibc
 

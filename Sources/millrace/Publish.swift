@@ -1,3 +1,4 @@
+import Scenario
 import ArgumentParser
 import Glibc
 import Media

@@ -1,8 +1,12 @@
+import Scenario
+import Simulations
+import Trials
+import Workers
 import NetemShell
 import ArgumentParser
 import Foundation
 import Glibc
-import Harness
+
 import Processes
 import Report
 import Results
@@ -40,7 +44,7 @@ struct Run: AsyncParsableCommand {
             // Parsed again, so that the resolved scenario and its hash tell the seed that ran.
             let text = scenario.canonicalYAML.replacing(
                 "\nseed: \(scenario.seed)\n", with: "\nseed: \(seed)\n")
-            scenario = try Scenario.parse(
+            scenario = try TrialScenario.parse(
                 text, file: "--seed",
                 folder: URL(fileURLWithPath: self.scenario).deletingLastPathComponent().path)
         }
@@ -110,10 +114,10 @@ struct Run: AsyncParsableCommand {
 
 /// Loading with the errors printed as a compiler does.
 enum ScenarioFile {
-    static func load(_ path: String) throws -> Scenario {
+    static func load(_ path: String) throws -> TrialScenario {
         try check(path, is: .trial)
         do {
-            return try Scenario.load(path: path)
+            return try TrialScenario.load(path: path)
         } catch {
             say("\(error)")
             throw ExitCode(104)

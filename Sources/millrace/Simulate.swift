@@ -1,8 +1,9 @@
+import Simulations
 import ABR
 import ArgumentParser
 import Foundation
 import Glibc
-import Harness
+
 import Netem
 import Report
 import Results
@@ -79,7 +80,7 @@ struct Simulate: AsyncParsableCommand {
         try await simulate()
     }
 
-    // MARK: Scenario
+    // MARK: TrialScenario
 
     private func simulate() async throws {
         try ScenarioFile.check(self.scenario ?? "", is: .simulation)

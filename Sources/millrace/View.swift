@@ -1,6 +1,7 @@
+import Scenario
 public import ArgumentParser
 import Glibc
-import Harness
+
 import Results
 import SimulationKernel
 import Sockets

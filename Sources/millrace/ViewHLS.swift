@@ -1,7 +1,8 @@
+import Scenario
 import ABR
 import ArgumentParser
 import Glibc
-import Harness
+
 import Netem
 import Results
 import SimulationKernel

@@ -21,7 +21,7 @@ import Testing
             driver == "embedded"
             ? ""
             : "stack: {driver: external, url: 'rtmp://h/live', hls_url: 'http://h/{stream}'}"
-        let scenario = try Scenario.parse(
+        let scenario = try TrialScenario.parse(
             """
             version: 1
             name: t

@@ -12,7 +12,7 @@ import Testing
 
     /// Two viewers at an edge and two at the origin; the links are of the groups in this order.
     private static func record(links: [String]) throws -> TrialRecord {
-        let scenario = try Scenario.parse(
+        let scenario = try TrialScenario.parse(
             """
             version: 1
             name: t

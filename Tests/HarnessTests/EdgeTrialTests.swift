@@ -15,7 +15,7 @@ import Viewer
 @Suite struct EdgeScenarioTests {
     @Test func viewersTakeTurns() throws {
         let path = try #require(ScenarioTests.files("good").first { $0.hasSuffix("/edges.yml") })
-        let scenario = try Scenario.load(path: path)
+        let scenario = try TrialScenario.load(path: path)
         let plan = Plan(scenario)
         #expect(
             plan.processes.filter { $0.role == .edge }.map(\.name) == [

@@ -11,9 +11,9 @@ import Viewer
 
 /// Encoded ladders in plan and results, without an encoder.
 @Suite struct EncodedLadderTests {
-    private static func scenario() throws -> Scenario {
+    private static func scenario() throws -> TrialScenario {
         let path = try #require(ScenarioTests.files("good").first { $0.hasSuffix("/encoded.yml") })
-        return try Scenario.load(path: path)
+        return try TrialScenario.load(path: path)
     }
 
     @Test func plan() throws {

@@ -5,8 +5,8 @@ import Testing
 @testable import Harness
 
 @Suite struct PlanTests {
-    static func scenario(_ viewers: String, extra: String = "") throws -> Scenario {
-        try Scenario.parse(
+    static func scenario(_ viewers: String, extra: String = "") throws -> TrialScenario {
+        try TrialScenario.parse(
             "version: 1\nname: t\nstreams: [{name: live}]\n\(extra)\nviewers:\n\(viewers)")
     }
 

@@ -17,9 +17,9 @@ import Viewer
     }
 
     @Test(arguments: files("good")) func acceptsGoodScenarios(path: String) throws {
-        let scenario = try Scenario.load(path: path)
+        let scenario = try TrialScenario.load(path: path)
         // The resolved scenario is itself a scenario, and a fixed point.
-        let again = try Scenario.parse(scenario.canonicalYAML)
+        let again = try TrialScenario.parse(scenario.canonicalYAML)
         #expect(again == scenario)
         #expect(again.sha256 == scenario.sha256)
         #expect(scenario.explanation.contains(scenario.sha256))
@@ -31,7 +31,7 @@ import Viewer
         let expected = text.split(separator: "\n").filter { $0.hasPrefix("# expect: ") }
             .map { String($0.dropFirst("# expect: ".count)) }
         #expect(!expected.isEmpty)
-        let errors = #expect(throws: ScenarioErrors.self) { try Scenario.load(path: path) }
+        let errors = #expect(throws: ScenarioErrors.self) { try TrialScenario.load(path: path) }
         let report = try #require(errors).description
         for fragment in expected {
             #expect(report.contains(fragment), "missing '\(fragment)' in:\n\(report)")
@@ -42,7 +42,7 @@ import Viewer
     /// Links reach the plan: one for each group, viewers at places of their own, the same for a seed.
     @Test func linksOfGroups() throws {
         let path = try #require(Self.files("good").first { $0.hasSuffix("links.yml") })
-        let scenario = try Scenario.load(path: path)
+        let scenario = try TrialScenario.load(path: path)
         let plan = Plan(scenario)
         #expect(
             plan.links.map(\.name) == [
@@ -64,7 +64,7 @@ import Viewer
     /// Viewers behind packets have processes, addresses and a forwarder of their own.
     @Test func packetLinks() throws {
         let path = try #require(Self.files("good").first { $0.hasSuffix("links.yml") })
-        let plan = Plan(try Scenario.load(path: path))
+        let plan = Plan(try TrialScenario.load(path: path))
         let packet = try #require(plan.links[4].packet)
         #expect(packet.down == "3Mbps" && packet.queue == "codel" && packet.duplicate == 0.01)
         #expect(plan.links[5].packet?.profile == "wifi-poor")
@@ -103,7 +103,7 @@ import Viewer
     /// HLS viewers reach the plan: spread over streams, in processes of their own, at their rung.
     @Test func adaptiveViewers() throws {
         let path = try #require(Self.files("good").first { $0.hasSuffix("hls.yml") })
-        let scenario = try Scenario.load(path: path)
+        let scenario = try TrialScenario.load(path: path)
         let plan = Plan(scenario)
         #expect(scenario.stack.hls?.part == .milliseconds(250))
         #expect(plan.adaptive.map { $0 != nil } == [true, true, true, false])
@@ -152,13 +152,13 @@ import Viewer
     func shippedScenariosAreValid(name: String) throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../scenarios/\(name).yml").standardizedFileURL.path
-        let scenario = try Scenario.load(path: path)
+        let scenario = try TrialScenario.load(path: path)
         #expect(scenario.name == name)
         #expect((scenario.warmup + scenario.duration + scenario.drain) < .seconds(40))
     }
 
     @Test func fillsInDefaults() throws {
-        let scenario = try Scenario.load(path: Self.files("good").first { $0.contains("minimal") }!)
+        let scenario = try TrialScenario.load(path: Self.files("good").first { $0.contains("minimal") }!)
         #expect(scenario.seed == 1)
         #expect(scenario.warmup == .seconds(5))
         #expect(scenario.duration == .seconds(20))
@@ -179,7 +179,7 @@ import Viewer
         let schema = FileManager.default.temporaryDirectory
             .appending(path: "millrace-schema-\(UUID()).json")
         defer { try? FileManager.default.removeItem(at: schema) }
-        try Scenario.schema.write(to: schema, atomically: true, encoding: .utf8)
+        try TrialScenario.schema.write(to: schema, atomically: true, encoding: .utf8)
         let script = """
             import sys, json
             try:

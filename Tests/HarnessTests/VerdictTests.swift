@@ -18,7 +18,7 @@ import Testing
 
     /// One stream of 10 frames a second: frame 0 at the start, 50…249 in the window.
     private static func record(_ viewers: String, extra: String = "") throws -> TrialRecord {
-        let scenario = try Scenario.parse(
+        let scenario = try TrialScenario.parse(
             """
             version: 1
             name: t
@@ -162,7 +162,7 @@ import Testing
     }
 
     @Test func qualityIsJudged() throws {
-        let scenario = try Scenario.parse(
+        let scenario = try TrialScenario.parse(
             """
             version: 1
             name: t

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Files that workers wrote, where the runner may do more than they: what lies there may be another's
-/// link, or no file at all.
-enum WorkerFile {
-    /// Its bytes, at most the last `limit`; nil where there is no such file of the directory's own.
-    static func read(_ path: String, last limit: Int = .max) -> [UInt8]? {
+/// Files in folders that workers write to. The runner may read more than the workers may, and a
+/// worker may have put a link there: only regular files are read.
+public enum WorkerFile {
+    /// The bytes of a file, at most the last `limit`; nil if there is no regular file of that name.
+    public static func read(_ path: String, last limit: Int = .max) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

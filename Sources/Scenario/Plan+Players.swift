@@ -1,0 +1,51 @@
+import SimulationKernel
+import NetemShell
+package import Viewer
+
+/// The plan's adaptive viewers in the terms of the players.
+extension Plan {
+    /// A place among `socketLinks`; nil where the packet shell shapes.
+    package func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
+        guard var place, links[place.link].socket != nil else { return nil }
+        place.link = links[..<place.link].count { $0.socket != nil }
+        return place
+    }
+
+    /// The run's own publishers begin as its viewers do: the first playlist may take a long segment,
+    /// ms.
+    private static let playlistPatience = 30_000.0
+
+    /// How an adaptive viewer plays; nil for one that does not adapt.
+    package func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
+        guard let adaptive = adaptive[viewer.group] else { return nil }
+        var spec = HLSViewerSpec(index: viewer.index, url: url)
+        spec.algorithm = adaptive.algorithm
+        if let (place, publisher) = fixedRendition(of: viewer) {
+            spec.algorithm = "fixed:\(place)"
+            spec.rendition = namesRenditions ? publisher.streamKey : nil
+        }
+        spec.maximumBufferMilliseconds = Double(adaptive.buffer.nanoseconds) / 1e6
+        spec.maximumHeight = adaptive.maximumHeight
+        spec.targetLatencyMilliseconds = adaptive.latency.map { Double($0.nanoseconds) / 1e6 }
+        spec.usesParts = adaptive.usesParts
+        spec.abandons = adaptive.abandons
+        spec.isProbe = viewer.isProbe
+        spec.patienceMilliseconds = Self.playlistPatience
+        spec.link = socketPlace(viewer.link)
+        spec.localAddress = packetAddress(ofViewer: viewer.index)?.description
+        return spec
+    }
+
+    /// A fixed rendition and its place in its stream's ladder, by nominal rates; nil for viewers that
+    /// adapt.
+    private func fixedRendition(
+        of viewer: ViewerPlan
+    ) -> (place: Int, publisher: PublisherPlan)? {
+        guard viewer.rendition != "all" else { return nil }
+        let ladder = publishers.filter { $0.stream == viewer.stream && !$0.isLadderSource }.sorted {
+            ($0.bitrate?.bitsPerSecond ?? 0) < ($1.bitrate?.bitsPerSecond ?? 0)
+        }
+        return ladder.enumerated().first { $0.element.rendition == viewer.rendition }
+            .map { ($0.offset, $0.element) }
+    }
+}
