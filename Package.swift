@@ -30,9 +30,10 @@ func module(
         target,
         .testTarget(
             name: "\(name)Tests",
-            dependencies: [.init(stringLiteral: name)] + dependencies + tests,
-            exclude: [],
-            resources: name == "Capture" || name == "Media" || name == "Harness"
+            dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies + tests,
+            // Golden records are read, and rewritten, in the source tree.
+            exclude: name == "Analysis" ? ["Fixtures"] : [],
+            resources: ["Capture", "Media", "Scenario", "Simulations"].contains(name)
                 ? [.copy("Fixtures")] : [],
             swiftSettings: strict),
     ]
@@ -61,6 +62,13 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
+        [
+            .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+            .target(
+                name: "TestServer",
+                dependencies: ["Server", .product(name: "Logging", package: "swift-log")],
+                path: "Tests/TestServer", swiftSettings: strict),
+        ],
         // Tier 0
         module("SimulationKernel", []),
         module(
@@ -95,11 +103,11 @@ let package = Package(
         ],
         module(
             "Sockets", ["CLinux", nioCore, nioPosix, nioEmbedded, nioSSL], tests: nil),
-        module("Processes", ["CLinux"], tests: nil),
+        module("Processes", ["CLinux"]),
         module(
             "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
             tests: [
-                nioHTTP1, "Server", "Publisher", "Media", "SimulationKernel", "CZlib",
+                nioHTTP1, "Server", "TestServer", "Publisher", "Media", "SimulationKernel", "CZlib",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(
@@ -115,7 +123,7 @@ let package = Package(
             [
                 "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
                 nioPosix, nioSSL, .product(name: "HeapModule", package: "swift-collections"),
-            ], tests: ["Server"]),
+            ], tests: ["Server", "TestServer"]),
         module(
             "Viewer",
             [
@@ -124,7 +132,7 @@ let package = Package(
                 "Netem", nioCore, nioPosix, nioSSL,
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
-            tests: ["Server", "Publisher"]),
+            tests: ["Server", "Publisher", "TestServer"]),
         module(
             "Server",
             [
@@ -132,47 +140,47 @@ let package = Package(
                 nioPosix,
                 nioHTTP1, nioSSL, "HTTPWire", crypto,
                 .product(name: "Logging", package: "swift-log"),
-            ], tests: [nioEmbedded, "Publisher"]),
+            ], tests: [nioEmbedded, "Publisher", "TestServer"]),
         // Tier 3
-        module("Report", ["Results", "Statistics"], tests: nil),
+        module("Report", ["Results", "Statistics"], tests: []),
         module(
             "Scenario",
             [
                 "SimulationKernel", "Results", "Netem", "ABR", "Media", "Sockets", "Processes",
                 "NetemShell", "Viewer", "Server", .product(name: "Yams", package: "Yams"),
-            ], tests: nil),
+            ], tests: []),
         module(
             "Analysis",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Media", "Capture",
                 "Publisher", "Viewer", "Server", "NetemShell", "Netem", nioCore,
-            ], tests: nil),
+            ], tests: ["Trials"]),
         module(
             "Workers",
             [
                 "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "Publisher",
                 "Viewer", "Server", "Sockets", "Processes", "Netem", "NetemShell",
                 .product(name: "Logging", package: "swift-log"),
-            ], tests: nil),
+            ]),
         module(
             "Stacks",
             [
                 "SimulationKernel", "Scenario", "Workers", "Server", "Sockets", "Processes",
                 "NetemShell", "Results", "Media", "HLS",
-            ], tests: nil),
+            ]),
         module(
             "Trials",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Analysis", "Workers",
                 "Stacks", "Capture", "Publisher", "Viewer", "Server", "Media", "HTTPWire",
                 "Sockets", "Processes", "Netem", "NetemShell", "CLinux", nioCore,
-            ], tests: nil),
+            ], tests: ["Simulations", "Report"]),
         module(
             "Simulations",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "Netem", "Viewer",
                 .product(name: "Yams", package: "Yams"),
-            ], tests: nil),
+            ]),
         module(
             "Benches",
             [

@@ -18,7 +18,8 @@ package struct ProcessStop: Codable, Hashable, Sendable {
     package var isOver = false
 
     package init(
-        role: String, name: String, fromNanoseconds: Int64, untilNanoseconds: Int64, isOver: Bool = false
+        role: String, name: String, fromNanoseconds: Int64, untilNanoseconds: Int64,
+        isOver: Bool = false
     ) {
         self.role = role
         self.name = name

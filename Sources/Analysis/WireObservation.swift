@@ -21,7 +21,9 @@ package struct WireSubscriber: Codable, Sendable {
     var frames: [WireFrame] = []
 
     package init(
-        peer: ViewerPeer, playNanoseconds: Int64, streamKey: String, playProtocol: String, payloadBytes: Int? = nil, wireBytes: Int, retransmittedBytes: Int, unmatchedMessages: Int, frames: [WireFrame] = []
+        peer: ViewerPeer, playNanoseconds: Int64, streamKey: String, playProtocol: String,
+        payloadBytes: Int? = nil, wireBytes: Int, retransmittedBytes: Int, unmatchedMessages: Int,
+        frames: [WireFrame] = []
     ) {
         self.peer = peer
         self.playNanoseconds = playNanoseconds

@@ -134,7 +134,9 @@ package struct FanoutBench: Sendable {
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
-    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws -> TrialScenario {
+    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws
+        -> TrialScenario
+    {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         let text = """
             version: 1

@@ -8,8 +8,11 @@ extension TrialScenario {
 
     /// Reads and checks a scenario file.
     ///
+    /// - Parameter seed: a seed in place of the scenario's own.
     /// - Throws: every fault found, each with file, line and column.
-    package static func load(path: String) throws(ScenarioErrors) -> TrialScenario {
+    package static func load(
+        path: String, seed: Int? = nil
+    ) throws(ScenarioErrors) -> TrialScenario {
         func unreadable(_ message: String) -> ScenarioErrors {
             ScenarioErrors(diagnostics: [.init(file: path, line: 0, column: 0, message: message)])
         }
@@ -28,18 +31,20 @@ extension TrialScenario {
             throw unreadable("is not UTF-8 text; is it a scenario?")
         }
         return try parse(
-            text, file: path, folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+            text, file: path, folder: URL(fileURLWithPath: path).deletingLastPathComponent().path,
+            seed: seed)
     }
 
     /// Checks the text of a scenario.
     /// - Parameters:
     ///   - file: the name that faults carry.
     ///   - folder: trace files are relative to it.
+    ///   - seed: a seed in place of the scenario's own.
     package static func parse(
-        _ text: String, file: String = "scenario", folder: String = "."
+        _ text: String, file: String = "scenario", folder: String = ".", seed: Int? = nil
     ) throws(ScenarioErrors) -> TrialScenario {
         var (reader, resolved) = try SpecFile.read(
-            text, file: file, spec: ScenarioSpec.root, seed: nil)
+            text, file: file, spec: ScenarioSpec.root, seed: seed)
         fillArrivals(&resolved)
         let thresholds = thresholds(of: resolved, reader: &reader)
         var scenario = TrialScenario(resolved: resolved, thresholds: thresholds)

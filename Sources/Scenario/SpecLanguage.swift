@@ -61,8 +61,9 @@ package struct TextRule: Sendable {
         hint: "a list of CPUs from 0 to 63 in quotes, such as \"0\" or \"0-1,3\"",
         pattern: "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
     ) { CPUSet(list: $0) != nil }
-    package static let decimal = TextRule(hint: "a number, such as 72.5", pattern: "^-?[0-9]+(\\.[0-9]+)?$")
-    {
+    package static let decimal = TextRule(
+        hint: "a number, such as 72.5", pattern: "^-?[0-9]+(\\.[0-9]+)?$"
+    ) {
         Double($0)?.isFinite == true && $0.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
     }
     package static func url(_ schemes: [String]) -> TextRule {

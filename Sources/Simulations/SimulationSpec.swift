@@ -1,6 +1,7 @@
 import Scenario
 package /// The language of simulation scenarios, version 1: `millrace simulate`.
-enum SimulationSpec {
+    enum SimulationSpec
+{
     static let root = ObjectSpec(fields: [
         .required("version", .constant(1), "Version of the scenario language."),
         .required("kind", .choice(["simulation"]), "Tells it from a scenario for 'millrace run'."),

@@ -19,7 +19,8 @@ package final class NginxEdge: EdgeProcess {
         var logPath: String
 
         package init(
-            host: String = "127.0.0.1", port: Int = 0, origin: String, cacheBytes: Int, cpus: CPUSet? = nil, logPath: String
+            host: String = "127.0.0.1", port: Int = 0, origin: String, cacheBytes: Int,
+            cpus: CPUSet? = nil, logPath: String
         ) {
             self.host = host
             self.port = port

@@ -1,6 +1,6 @@
 import Analysis
-package import Foundation
-package import HTTPWire
+import Foundation
+import HTTPWire
 import Results
 
 /// The record of a trial in its results directory: `record.json`, compressed if it is long.

@@ -30,7 +30,8 @@ struct StopWatch: Sendable {
         if now - before >= Self.leastRunnerNanoseconds {
             keep(
                 ProcessStop(
-                    role: ProcessStop.runnerRole, name: ProcessStop.runnerRole, fromNanoseconds: before,
+                    role: ProcessStop.runnerRole, name: ProcessStop.runnerRole,
+                    fromNanoseconds: before,
                     untilNanoseconds: now, isOver: true))
         }
         for (pid, group) in stopped {

@@ -1,34 +1,110 @@
-import Analysis
+package import Analysis
 import Foundation
-import Results
+package import Results
 
 /// The files of a trial's results directory.
+package enum TrialFiles {
+    /// Every file that is computed from the record, the verdict first.
+    /// - Throws: if a figure is not finite.
+    package static func all(
+        _ results: RunResults, of record: TrialRecord
+    ) throws -> [(name: String, text: String)] {
+        var files = try verdict(results, of: record)
+        func add<Row: CSVRow>(_ rows: [Row]) { files.append((Row.fileName, Row.csv(rows))) }
+        add(results.renditions)
+        add(results.viewers)
+        add(results.delay)
+        add(results.processes)
+        add(results.wire)
+        add(results.probeFrames)
+        if !record.hls.isEmpty { add(results.segments) }
+        if !record.edges.isEmpty { add(results.edges) }
+        return files
+    }
+
+    /// The files that are written in the middle of the run.
+    static func interim(
+        _ results: RunResults, of record: TrialRecord
+    ) throws -> [(name: String, text: String)] {
+        try verdict(results, of: record) + [
+            (RenditionRow.fileName, RenditionRow.csv(results.renditions)),
+            (DelayRow.fileName, DelayRow.csv(results.delay)),
+            (ProcessRow.fileName, ProcessRow.csv(results.processes)),
+        ]
+    }
+
+    /// The secrets of URLs and keys are hidden in all of them.
+    private static func verdict(
+        _ results: RunResults, of record: TrialRecord
+    ) throws -> [(name: String, text: String)] {
+        [
+            ("manifest.json", Redaction.urls(in: try ResultsJSON.text(results.manifest))),
+            ("summary.json", Redaction.urls(in: try ResultsJSON.text(results.summary))),
+            (
+                "scenario.resolved.yml",
+                Redaction.urls(in: Redaction.keys(in: record.setup.canonicalYAML))
+            ),
+            ("schema.json", try ResultsJSON.text(DataDictionary.all)),
+        ]
+    }
+
+    /// Computes the figures of a results directory again from its record, and replaces the files
+    /// whose contents are others than this version computes.
+    ///
+    /// - Returns: the results and the names of the files that were replaced; nil if the directory
+    ///   holds no record.
+    /// - Throws: `ResultsError` if the record cannot be read or a file cannot be written.
+    package static func refresh(
+        directory: String
+    ) throws(ResultsError) -> (results: RunResults, replaced: [String])? {
+        guard let record = try RecordFile.read(directory: directory) else { return nil }
+        let old = try RunResults(path: directory)
+        var results = record.results
+        results.path = directory
+        results.fidelity = old.fidelity
+        var replaced: [String] = []
+        do {
+            for (name, text) in try all(results, of: record) {
+                let path = "\(directory)/\(name)"
+                guard (try? String(contentsOfFile: path, encoding: .utf8)) != text else { continue }
+                try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o640], ofItemAtPath: path)
+                replaced.append(name)
+            }
+        } catch {
+            throw ResultsError(
+                path: directory,
+                message: "the figures were computed again and cannot be written "
+                    + "(\(error.localizedDescription)); make the directory writable")
+        }
+        return (results, replaced)
+    }
+}
+
 extension ResultsWriter {
-    /// Writes every file, the verdict first, and takes away what only a running trial needs.
+    /// Writes every file, and takes away what only a running trial needs.
     func write(_ results: RunResults, of record: TrialRecord) throws(ResultsError) {
-        try write(
-            manifest: results.manifest, summary: results.summary,
-            resolvedScenario: record.setup.canonicalYAML)
-        try write(results.renditions)
-        try write(results.viewers)
-        try write(results.delay)
-        try write(results.processes)
-        try write(results.wire)
-        try write(results.probeFrames)
-        if !record.hls.isEmpty { try write(results.segments) }
-        if !record.edges.isEmpty { try write(results.edges) }
+        try write { try TrialFiles.all(results, of: record) }
         try RecordFile.write(record, to: self)
         tidy()
     }
 
     /// Writes what is known in the middle of the run.
     func writeInterim(_ results: RunResults, of record: TrialRecord) throws(ResultsError) {
-        try write(
-            manifest: results.manifest, summary: results.summary,
-            resolvedScenario: record.setup.canonicalYAML)
-        try write(results.renditions)
-        try write(results.delay)
-        try write(results.processes)
+        try write { try TrialFiles.interim(results, of: record) }
+    }
+
+    private func write(
+        _ files: () throws -> [(name: String, text: String)]
+    ) throws(ResultsError) {
+        let made: [(name: String, text: String)]
+        do {
+            made = try files()
+        } catch {
+            throw ResultsError(path: partialPath, message: "cannot be encoded as JSON: \(error)")
+        }
+        for (name, text) in made { try write(bytes: text.utf8, to: name) }
     }
 
     /// Empty logs say nothing, and the owner's mark is for runs that were cut off.

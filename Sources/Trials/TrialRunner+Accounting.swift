@@ -86,21 +86,33 @@ extension TrialRunner {
             return EarlyEnd(outcome: .failed, reason: "the server ended in mid-run: it \(status)")
         }
         if let reason = lostEdge { return EarlyEnd(outcome: .failed, reason: reason) }
-        if let failure = links?.failure { return EarlyEnd(outcome: .void, reason: "links-0: \(failure)") }
+        if let failure = links?.failure {
+            return EarlyEnd(outcome: .void, reason: "links-0: \(failure)")
+        }
         for way in ways {
-            if let failure = way.failure { return EarlyEnd(outcome: .void, reason: "\(way.name): \(failure)") }
+            if let failure = way.failure {
+                return EarlyEnd(outcome: .void, reason: "\(way.name): \(failure)")
+            }
         }
         for handle in publishers {
-            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+            if let failure = handle.failure {
+                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
+            }
         }
         for handle in load {
-            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+            if let failure = handle.failure {
+                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
+            }
         }
         for handle in hls + hlsProbes {
-            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+            if let failure = handle.failure {
+                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
+            }
         }
         for handle in probes {
-            if let failure = handle.failure { return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)") }
+            if let failure = handle.failure {
+                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
+            }
         }
         return nil
     }

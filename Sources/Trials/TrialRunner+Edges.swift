@@ -1,6 +1,6 @@
 import Analysis
 import Scenario
-package import Stacks
+import Stacks
 import Workers
 import Foundation
 import Processes

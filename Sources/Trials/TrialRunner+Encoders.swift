@@ -1,6 +1,6 @@
 import Workers
-package import Scenario
-package import Stacks
+import Scenario
+import Stacks
 import Sockets
 import Glibc
 import Server

@@ -1,5 +1,5 @@
 import SimulationKernel
-package import Analysis
+import Analysis
 import Scenario
 import Stacks
 import Workers
@@ -120,7 +120,9 @@ extension TrialRunner {
             }
         }
         comparing = nil
-        if isInterrupted { early = EarlyEnd(
-                outcome: .interrupted, reason: "interrupted while renditions were compared") }
+        if isInterrupted {
+            early = EarlyEnd(
+                outcome: .interrupted, reason: "interrupted while renditions were compared")
+        }
     }
 }

@@ -23,7 +23,9 @@ package final class CaptureRole: WorkerRole {
         package var dumpPath: String?
 
         package init(
-            interface: String, serverPorts: [UInt16], edgePorts: [UInt16] = [], ringBytes: Int, dissectedSubscribersPerStream: Int, httpPatterns: [HTTPPathPattern] = [], ingressFrameLimit: Int = 0, dumpPath: String? = nil
+            interface: String, serverPorts: [UInt16], edgePorts: [UInt16] = [], ringBytes: Int,
+            dissectedSubscribersPerStream: Int, httpPatterns: [HTTPPathPattern] = [],
+            ingressFrameLimit: Int = 0, dumpPath: String? = nil
         ) {
             self.interface = interface
             self.serverPorts = serverPorts

@@ -35,7 +35,8 @@ package final class LinkRole: WorkerRole {
         package var congestionControl: String?
 
         package init(
-            links: [LinkDescription], viewers: [Viewer], seed: UInt64, congestionControl: String? = nil
+            links: [LinkDescription], viewers: [Viewer], seed: UInt64,
+            congestionControl: String? = nil
         ) {
             self.links = links
             self.viewers = viewers

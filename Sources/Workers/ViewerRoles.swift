@@ -39,7 +39,8 @@ package final class ProbeRole: WorkerRole {
         package var trust = TLSTrust()
 
         package init(
-            specs: [ViewerSpec], congestionControl: String? = nil, links: [ViewerLink], trust: TLSTrust = TLSTrust()
+            specs: [ViewerSpec], congestionControl: String? = nil, links: [ViewerLink],
+            trust: TLSTrust = TLSTrust()
         ) {
             self.specs = specs
             self.congestionControl = congestionControl

@@ -5,7 +5,6 @@ import ArgumentParser
 import Foundation
 import Glibc
 
-
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",

@@ -4,7 +4,6 @@ import ArgumentParser
 import Foundation
 import Glibc
 
-
 struct BenchHLS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hls",

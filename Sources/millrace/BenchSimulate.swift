@@ -2,7 +2,6 @@ import Benches
 import ArgumentParser
 import Foundation
 
-
 struct BenchSimulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",

@@ -2,7 +2,6 @@ import Trials
 import ArgumentParser
 import Foundation
 
-
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Say what this machine can run, and how to mend the rest.")

@@ -27,7 +27,7 @@ struct Run: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "Where <run-id>/ is made.")
     var results = "results"
     @Option(help: "Another seed than the scenario's.")
-    var seed: UInt64?
+    var seed: Int?
     @Option(
         help: ArgumentHelp(
             "The server, viewers, publishers and capture of the run become this user once their ports, captures and namespaces are open; the runner itself stays root, for it takes the namespaces down.",
@@ -38,16 +38,12 @@ struct Run: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "No progress.")
     var quiet = false
 
+    func validate() throws {
+        if let seed { try check(seed, in: 0...Int(Int32.max), "--seed") }
+    }
+
     func run() async throws {
-        var scenario = try ScenarioFile.load(scenario)
-        if let seed {
-            // Parsed again, so that the resolved scenario and its hash tell the seed that ran.
-            let text = scenario.canonicalYAML.replacing(
-                "\nseed: \(scenario.seed)\n", with: "\nseed: \(seed)\n")
-            scenario = try TrialScenario.parse(
-                text, file: "--seed",
-                folder: URL(fileURLWithPath: self.scenario).deletingLastPathComponent().path)
-        }
+        let scenario = try ScenarioFile.load(scenario, seed: seed)
         if let user {
             do throws(Privileges.Fault) {
                 try Privileges.check(user)
@@ -114,10 +110,11 @@ struct Run: AsyncParsableCommand {
 
 /// Loading with the errors printed as a compiler does.
 enum ScenarioFile {
-    static func load(_ path: String) throws -> TrialScenario {
+    /// - Parameter seed: a seed in place of the scenario's own.
+    static func load(_ path: String, seed: Int? = nil) throws -> TrialScenario {
         try check(path, is: .trial)
         do {
-            return try TrialScenario.load(path: path)
+            return try TrialScenario.load(path: path, seed: seed)
         } catch {
             say("\(error)")
             throw ExitCode(104)
@@ -160,7 +157,11 @@ enum ReportFiles {
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Make report.html, junit.xml and the summary again from results directories.")
+        abstract: "Make report.html, junit.xml and the summary again from results directories.",
+        discussion: """
+            If a directory holds the record of its run (record.json), the figures are computed \
+            again from it, and CSV files and summary are replaced if they changed.
+            """)
 
     @Argument(help: "Results directories.")
     var paths: [String]
@@ -184,7 +185,16 @@ struct ReportCommand: ParsableCommand {
             }
             let results: RunResults
             do {
-                results = try RunResults(path: path)
+                if let again = try TrialFiles.refresh(directory: path) {
+                    results = again.results
+                    if !again.replaced.isEmpty {
+                        say(
+                            "\(path): figures computed again from the record; replaced: "
+                                + again.replaced.joined(separator: ", "))
+                    }
+                } else {
+                    results = try RunResults(path: path)
+                }
             } catch {
                 fail("\(error)", code: 2)
             }

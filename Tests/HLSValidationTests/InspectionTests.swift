@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import HLS
 import HTTPWire
@@ -112,8 +113,7 @@ import Testing
 
 /// ffmpeg's own playlists and segments.
 @Suite(.timeLimit(.minutes(2))) struct FileInspectionTests {
-    static let hasFFmpeg = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        .contains { FileManager.default.isExecutableFile(atPath: "\($0)/ffmpeg") }
+    static let hasFFmpeg = Shell.has("ffmpeg")
 
     /// Six seconds of a small picture with a key frame every `keyFrames` frames of 25 a second.
     private func withHLS(

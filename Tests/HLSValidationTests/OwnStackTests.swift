@@ -1,3 +1,4 @@
+import TestServer
 import HLS
 import Logging
 import Media
@@ -12,7 +13,6 @@ import Testing
 /// The project's own origin and edge break none of the rules that the validator knows: all
 /// containers, young streams and older ones.
 @Suite(.timeLimit(.minutes(3))) struct OwnStackTests {
-    private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     struct Kind: Sendable, CustomTestStringConvertible {
         var name: String
@@ -39,11 +39,11 @@ import Testing
         // Short, so that segments leave the playlist while the test looks.
         hls.windowSeconds = 6
         configuration.hls = hls
-        let server = try await RelayServer.start(configuration, logger: Self.quiet)
+        let server = try await RelayServer.start(configuration, logger: quiet)
         let origin = try #require(server.httpPort)
         var edgeConfiguration = EdgeConfiguration(origin: "http://127.0.0.1:\(origin)")
         edgeConfiguration.port = 0
-        let edge = try await EdgeServer.start(edgeConfiguration, logger: Self.quiet)
+        let edge = try await EdgeServer.start(edgeConfiguration, logger: quiet)
         let publishers = try await publishers(server.rtmpPort)
         try await publishers.connect()
         publishers.start(atNanoseconds: Clock.monotonicNanoseconds() + 50_000_000)

@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Media
 import NIOCore
@@ -5,11 +6,7 @@ import Testing
 
 /// ffmpeg and ffprobe as independent oracles.
 enum FFmpeg {
-    static let isInstalled = ["ffmpeg", "ffprobe"].allSatisfy { name in
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
-            FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
-        }
-    }
+    static let isInstalled = Shell.has("ffmpeg", "ffprobe")
 
     static let skipped: Comment = "ffmpeg and ffprobe are not installed"
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Foundation
 import Glibc
 import Sockets
@@ -5,7 +6,7 @@ import Testing
 
 @testable import NetemShell
 
-@Suite(.enabled(if: LinkProgram.path != nil, "millrace is not built"), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct LinkUsageTests {
     @Test(
         arguments: [
@@ -39,7 +40,7 @@ struct LinkUsageTests {
 /// Programs behind real links. They need root, for the way to this machine.
 @Suite(
     .enabled(
-        if: LinkProgram.path != nil && isShellAvailable, "needs millrace, root and /dev/net/tun"),
+        if: Programs.millrace != nil && isShellAvailable, "needs millrace, root and /dev/net/tun"),
     .serialized, .timeLimit(.minutes(2)))
 struct LinkCommandTests {
     @Test(
@@ -187,7 +188,7 @@ struct LinkCommandTests {
 
     @Test(
         .enabled(
-            if: LinkProgram.hasCommand("curl") && LinkProgram.hasCommand("python3"),
+            if: Shell.has("curl") && Shell.has("python3"),
             "needs curl and python3"))
     func curlDownloadsAndItsLogReplays() throws {
         try serving({
@@ -219,7 +220,7 @@ struct LinkCommandTests {
 
     @Test(
         .enabled(
-            if: LinkProgram.hasCommand("ffmpeg") && LinkProgram.hasCommand("python3"),
+            if: Shell.has("ffmpeg") && Shell.has("python3"),
             "needs ffmpeg and python3"))
     func ffmpegReadsThroughTheLink() throws {
         try serving({ directory in
@@ -241,7 +242,7 @@ struct LinkCommandTests {
         }
     }
 
-    @Test(.enabled(if: LinkProgram.hasCommand("iperf3"), "needs iperf3"))
+    @Test(.enabled(if: Shell.has("iperf3"), "needs iperf3"))
     func iperfRuns() throws {
         let port = try #require(LocalPort.free())
         let server = Process()

@@ -1,31 +1,10 @@
+import TestSupport
 import Foundation
 import Glibc
 import Testing
 
 /// `millrace link`, as a user runs it.
 struct LinkProgram {
-    /// The program that was built along with the tests.
-    static let path: String? = {
-        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        for directory in [bundle, Bundle.main.bundleURL].flatMap({
-            [$0, $0.deletingLastPathComponent()]
-        }) {
-            let path = directory.appendingPathComponent("millrace").path
-            var isDirectory: ObjCBool = false
-            if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
-                !isDirectory.boolValue
-            {
-                return path
-            }
-        }
-        return nil
-    }()
-
-    static let hasCommand: @Sendable (String) -> Bool = { name in
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-            .contains { access("\($0)/\(name)", X_OK) == 0 }
-    }
-
     struct Result {
         /// Minus the signal, where one ended it.
         var code: Int32
@@ -39,7 +18,7 @@ struct LinkProgram {
 
     /// Starts it.
     init(_ arguments: [String], in directory: String? = nil) throws {
-        process.executableURL = URL(fileURLWithPath: try #require(Self.path))
+        process.executableURL = URL(fileURLWithPath: try #require(Programs.millrace))
         process.arguments = ["link"] + arguments
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output

@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import NIOCore
 import NIOPosix
 import RTMP

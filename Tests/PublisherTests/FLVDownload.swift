@@ -1,5 +1,4 @@
 import Glibc
-import Logging
 import Media
 import NIOCore
 import Server
@@ -68,39 +67,6 @@ final class FLVDownload {
             }
         }
         return nil
-    }
-}
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-/// A relay on free ports for the time of `body`.
-func withServer(
-    _ configure: (inout ServerConfiguration) -> Void = { _ in },
-    _ body: (RelayServer) async throws -> Void
-) async throws {
-    var configuration = ServerConfiguration()
-    configuration.rtmpPort = 0
-    configuration.httpPort = 0
-    configure(&configuration)
-    let server = try await RelayServer.start(configuration, logger: quiet)
-    do {
-        try await body(server)
-    } catch {
-        try? await server.stop()
-        throw error
-    }
-    try await server.stop()
-}
-
-/// Polls until `condition` holds; fails where it does not within a generous time.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(30),
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(5))
     }
 }
 

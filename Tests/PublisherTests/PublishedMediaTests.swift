@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Foundation
 import Media
 import Server
@@ -78,11 +80,7 @@ struct PublishedMediaTests {
         #expect(error?.description.contains("libx264") == true)
     }
 
-    static let hasNginx =
-        FileManager.default.fileExists(atPath: "/usr/sbin/nginx")
-        && FileManager.default.fileExists(atPath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")
-
-    @Test(.enabled(if: hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
+    @Test(.enabled(if: Programs.hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
     func syntheticAndFileThroughNginx() async throws {
         let file = try await makeFile("flv", seconds: 3)
         defer { try? FileManager.default.removeItem(atPath: file) }

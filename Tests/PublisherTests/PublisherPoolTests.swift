@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Media
 import NIOCore
 import NIOPosix

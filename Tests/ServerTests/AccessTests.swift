@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Crypto
 import Foundation
 import HLS

@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Glibc
 import Media
 import NIOCore

@@ -1,3 +1,4 @@
+import TestServer
 import HLS
 import NIOCore
 import Testing

@@ -1,3 +1,4 @@
+import TestServer
 import FoundationEssentials
 import NIOCore
 import RTMP

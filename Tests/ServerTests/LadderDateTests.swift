@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import HLS
 import Logging
 import Media

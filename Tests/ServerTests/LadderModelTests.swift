@@ -1,3 +1,4 @@
+import TestServer
 import Media
 import NIOCore
 import RTMP

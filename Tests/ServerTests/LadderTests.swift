@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Foundation
 import Glibc
 import Media

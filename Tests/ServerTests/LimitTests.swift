@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Logging
 import NIOCore
 import RTMP

@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import NIOCore
 import RTMP
 import Testing

@@ -1,4 +1,3 @@
-import Logging
 import NIOCore
 import RTMP
 import Testing
@@ -161,27 +160,6 @@ final class RTMPPeer {
     func unpublish(_ name: String) async throws {
         try await send(Command("FCUnpublish", transactionID: 4, [.null, .string(name)]).message())
     }
-}
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-/// A server on free ports for the time of `body`.
-func withServer(
-    _ configure: (inout ServerConfiguration) -> Void = { _ in },
-    _ body: (RelayServer) async throws -> Void
-) async throws {
-    var configuration = ServerConfiguration()
-    configuration.rtmpPort = 0
-    configuration.httpPort = 0
-    configure(&configuration)
-    let server = try await RelayServer.start(configuration, logger: quiet)
-    do {
-        try await body(server)
-    } catch {
-        try? await server.stop()
-        throw error
-    }
-    try await server.stop()
 }
 
 extension RelayServer {

@@ -141,15 +141,3 @@ final class TCPSocket {
         while try await receive(within: deadline - .now) != nil {}
     }
 }
-
-/// Polls until `condition` holds; fails where it does not within a generous time.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(30),
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(2))
-    }
-}

@@ -1,3 +1,5 @@
+import TestSupport
+import TestServer
 import Foundation
 import Logging
 import NIOCore

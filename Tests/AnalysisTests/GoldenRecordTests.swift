@@ -1,0 +1,66 @@
+@testable import Trials
+@testable import Analysis
+import Foundation
+import Results
+import Testing
+import Trials
+
+/// Records of real runs, and the files that their figures were when they were recorded.
+///
+/// Each folder of `Fixtures/records` holds a record and its golden files. A change that moves a
+/// figure on purpose rewrites them: `MILLRACE_REWRITE_GOLDEN=1 swift test --filter GoldenRecord`,
+/// and its commit names the figure.
+@Suite struct GoldenRecordTests {
+    private static let folder = "Fixtures/records"
+    private static var rewrites: Bool {
+        ProcessInfo.processInfo.environment["MILLRACE_REWRITE_GOLDEN"] == "1"
+    }
+
+    /// The golden files of this source tree, which are rewritten, not their copies in the bundle.
+    private static var directory: String {
+        #filePath.replacing("/GoldenRecordTests.swift", with: "/\(folder)")
+    }
+
+    /// Every file of the results that holds figures, by its name.
+    private static func files(of record: TrialRecord) throws -> [String: String] {
+        let files = try TrialFiles.all(record.results, of: record)
+        return Dictionary(uniqueKeysWithValues: files.map { ($0.name, $0.text) }).filter {
+            $0.key.hasSuffix(".csv") || ["manifest.json", "summary.json"].contains($0.key)
+        }
+    }
+
+    @Test(arguments: ["quickstart", "fit-the-device", "edge-vs-cloud", "ladder-bandwidth"])
+    func `figures of a record are those that were recorded`(name: String) throws {
+        let directory = "\(Self.directory)/\(name)"
+        let record = try #require(try RecordFile.read(directory: directory))
+        for (file, text) in try Self.files(of: record).sorted(by: { $0.key < $1.key }) {
+            let path = "\(directory)/\(file)"
+            if Self.rewrites { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+            let golden = try String(contentsOfFile: path, encoding: .utf8)
+            guard golden != text else { continue }
+            let lines = zip(golden.split(separator: "\n"), text.split(separator: "\n"))
+            let first = lines.enumerated().first { $1.0 != $1.1 }
+            Issue.record(
+                """
+                \(name)/\(file), line \((first?.offset ?? 0) + 1):
+                golden: \(first?.element.0 ?? "")
+                now:    \(first?.element.1 ?? "")
+                """)
+        }
+    }
+
+    @Test(arguments: ["quickstart", "edge-vs-cloud"])
+    func `a record survives being written and read`(name: String) throws {
+        let record = try #require(try RecordFile.read(directory: "\(Self.directory)/\(name)"))
+        let again = try RecordFile.parse(Data(try RecordFile.json(record).utf8))
+        #expect(try Self.files(of: again) == Self.files(of: record))
+    }
+
+    @Test func `a record of another version is refused with its number`() {
+        #expect {
+            try RecordFile.parse(Data(#"{"version": 7}"#.utf8))
+        } throws: { error in
+            "\(error)".contains("7")
+        }
+    }
+}

@@ -1,0 +1,99 @@
+@testable import Scenario
+import Foundation
+import SimulationKernel
+import Testing
+
+@Suite struct PlanTests {
+    static func scenario(_ viewers: String, extra: String = "") throws -> TrialScenario {
+        try TrialScenario.parse(
+            "version: 1\nname: t\nstreams: [{name: live}]\n\(extra)\nviewers:\n\(viewers)")
+    }
+
+    @Test func sameSeedSamePlan() throws {
+        let text = "  - {count: 40, probes: 10%}\n  - {count: 12, churn: {mean_watch: 3s}}"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let first = try encoder.encode(Plan(try Self.scenario(text)))
+        #expect(try encoder.encode(Plan(try Self.scenario(text))) == first)
+        let other = try encoder.encode(Plan(try Self.scenario(text, extra: "seed: 2")))
+        #expect(other != first)
+    }
+
+    @Test func spreadsViewersAndProbes() throws {
+        let plan = Plan(
+            try Self.scenario("  - {count: 28, probes: 10%}\n  - {count: 12, probes: 10%}"))
+        #expect(plan.viewers.count == 40)
+        #expect(plan.viewers.map(\.index) == Array(0..<40))
+        let byRendition = Dictionary(grouping: plan.viewers, by: \.rendition)
+        #expect(byRendition.values.map(\.count) == [10, 10, 10, 10])
+        #expect(byRendition.values.allSatisfy { $0.contains(where: \.isProbe) })
+        #expect(plan.viewers.count(where: \.isProbe) == 8)
+        let joins = plan.viewers.map(\.joinOffsetNanoseconds)
+        #expect(joins == joins.sorted())
+        #expect(joins.last! <= 3_000_000_000)
+        #expect(plan.publishers.map(\.streamKey).first == "live_720p")
+        #expect(plan.publishers.map(\.streamID) == [1, 2, 3, 4])
+        #expect(plan.ingressRate.bitsPerSecond == 4_898_000)
+        #expect(plan.egressRates.lowest.bitsPerSecond == 48_980_000)
+        #expect(plan.egressRates.highest.bitsPerSecond == 48_980_000)
+    }
+
+    /// HLS viewers choose: from the lowest rung that they may take to the highest.
+    @Test func ratesOfAdaptiveViewers() throws {
+        func rates(_ viewers: String) throws -> [Int] {
+            let rates = Plan(try Self.scenario(viewers)).egressRates
+            return [rates.lowest.bitsPerSecond, rates.highest.bitsPerSecond]
+        }
+        #expect(try rates("  - {protocol: hls, count: 2}") == [528_000, 5_256_000])
+        #expect(
+            try rates("  - {protocol: hls, count: 1, rendition: 360p}") == [878_000, 878_000])
+        let words = try Self.scenario("  - {protocol: hls, count: 2}").explanation
+        #expect(words.contains("out of the server: 0.53 Mbit/s to 5.26 Mbit/s once all have"))
+    }
+
+    /// What a scenario does not set is no complaint.
+    @Test func namesWhatCannotBeHonoured() throws {
+        let stack = "driver: external, url: rtmp://h/live"
+        func settings(_ stack: String, _ extra: String = "") throws -> [String] {
+            try Self.scenario("  - {count: 1}", extra: "stack: {\(stack)}\n\(extra)")
+                .unsupportedSettings
+        }
+        #expect(try settings(stack) == [])
+        #expect(try settings(stack + ", threads: 2, keys: [live_720p]") == ["keys", "threads"])
+        #expect(
+            try settings(stack, "congestion_control: bbr")
+                == ["congestion_control (set it on the server)"])
+        #expect(
+            try settings("driver: nginx-rtmp, gop_cache: 0")
+                == ["gop_cache (joiners wait for a key frame)"])
+        #expect(try settings("gop_cache: 0") == [])
+    }
+
+    @Test func everyViewerHasOneProcess() throws {
+        let plan = Plan(
+            try Self.scenario("  - {count: 100}", extra: "processes: {viewers: 3}"))
+        let assigned = plan.processes.flatMap(\.viewers).sorted()
+        #expect(assigned == Array(0..<100))
+        #expect(plan.processes.count { $0.role == .viewers } == 3)
+        for process in plan.processes where process.role == .probes {
+            #expect(process.viewers.allSatisfy { plan.viewers[$0].isProbe })
+        }
+        #expect(Set(plan.processes.map(\.name)).count == plan.processes.count)
+    }
+
+    @Test func anotherGroupDoesNotDisturbDraws() throws {
+        let alone = Plan(try Self.scenario("  - {count: 20}"))
+        let both = Plan(try Self.scenario("  - {count: 20}\n  - {count: 20}"))
+        #expect(
+            alone.viewers.map(\.joinOffsetNanoseconds)
+                == both.viewers.filter { $0.group == 0 }.map(\.joinOffsetNanoseconds))
+    }
+
+    @Test func churnFillsTheRun() throws {
+        let plan = Plan(try Self.scenario("  - {count: 5, churn: {mean_watch: 2s}}"))
+        for viewer in plan.viewers {
+            let end = viewer.joinOffsetNanoseconds + viewer.watchNanoseconds.reduce(0, +)
+            #expect(end >= 27_000_000_000)
+        }
+    }
+}
