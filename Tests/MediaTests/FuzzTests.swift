@@ -4,7 +4,7 @@ import NIOCore
 import SimulationKernel
 import Testing
 
-/// Bounded, seeded runs of the fuzz entry points; real fuzzers call the same functions.
+/// Inputs for bounded, seeded runs of the fuzz entry points; real fuzzers call the same functions.
 @Suite struct FuzzTests {
     private func corpus() throws -> [[UInt8]] {
         let spec = SyntheticSpec(
