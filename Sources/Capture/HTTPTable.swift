@@ -1,3 +1,15 @@
+// How bytes of HTTP responses are attributed to renditions.
+//
+// A response's bytes belong to the request that they answer, by position in the stream, so that
+// keep-alive, pipelining, late and repeated packets are distinguished. The request's path belongs
+// to the captured playlist that lists it (`HTTPResourceMap`), or else to a pattern, or else to no
+// rendition. Every captured byte is in one row.
+//
+// Rates, mux overhead and the reconciliation are those of responses, not of packets: of responses
+// that were requested in the window and came whole, wherever their packets fall. A client that
+// resets its connection has not read the last response. Bytes that edges send have a table of their
+// own (vantage `edge`), because the edges' own requests arrive at the server's port.
+
 /// The rows of HTTP traffic, and the attribution of responses to rows.
 final class HTTPTable {
     /// Largest number of paths kept that no playlist has listed yet; a later playlist may list

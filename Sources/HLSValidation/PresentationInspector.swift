@@ -1,3 +1,10 @@
+// How the validator is built.
+//
+// Every rule is a `ValidationRule` with its section and severity. The checks in `HLS/Validator` are
+// pure: one playlist, successive reloads, playlists of one presentation, measured rates, response
+// headers, and a shallow look into TS and fMP4. `PresentationInspector` only fetches what they
+// judge.
+
 public import HLS
 import HTTPWire
 import NIOCore

@@ -1,3 +1,21 @@
+// How a message is relayed.
+//
+// A message becomes a `MediaUnit` once: all subscribers share its chunk bytes. The chunks have type
+// 0 headers only, so they depend on nothing that was sent before.
+//
+// Each event loop has a replica of every stream: a `StreamHub` with the loop's subscribers and a
+// GOP cache of shared buffers. A message therefore crosses loops once, and there are no locks.
+// `Outlet` sends straight into the socket if nothing waits, and otherwise uses the channel's queue;
+// with TLS everything goes through the channel.
+//
+// A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
+// Messages that another loop received are worked on in slices too, and their publisher waits if
+// this loop is behind (`Backlog`). With a flush interval, audio waits for the next video frame;
+// video never waits.
+//
+// Slow subscribers: above half the queue limit, disposable frames are dropped. At the limit
+// everything is dropped until the queue has drained and the next key frame comes.
+
 import Media
 import NIOCore
 import RTMP

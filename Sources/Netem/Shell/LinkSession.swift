@@ -1,3 +1,12 @@
+// How `millrace link` runs a program.
+//
+// The program runs in network, PID and mount namespaces under an init process (`Isolation.c`),
+// which dies with millrace and ends everything that the program started; devices disappear with
+// their descriptors. The kernel does not undo two changes by itself: address translation, and
+// forwarding on the default route's device. Each is noted in `/run/millrace/links` before it is
+// made, and undone at the end or, after a kill, by the next link. Logs are in nanoseconds and name
+// the link's options, so `--replay` needs nothing else.
+
 import CLinux
 import Glibc
 public import Netem

@@ -1,3 +1,13 @@
+// How real packets pass a link.
+//
+// One thread serves two TUN devices (viewers inside, servers outside) with `ppoll` in nanoseconds,
+// and with SCHED_FIFO if that is allowed. A packet is stamped when it is read, lies in one slot of
+// a bounded pool while the model has it, and is written at its theoretical time. The lateness is
+// recorded, and a 99th percentile above 5 ms voids the trial.
+//
+// A heap of deadlines holds one current entry per direction. With many viewers, wake-ups are at
+// least 0.5 ms apart. Packets belong to a viewer by address.
+
 import CLinux
 import Glibc
 import HeapModule

@@ -1,3 +1,15 @@
+// How the server decides who may connect, publish and play.
+//
+// `AccessPolicy` judges addresses and keys at once. `CallBacks` (`--hook`) are asked after it, and
+// the bytes that an RTMP peer sends in the meantime wait unread. A hook that does not answer with a
+// status of 2xx in time refuses.
+//
+// An encoder of this server is recognised by its process, which holds the other end of the
+// connection (`EncoderRegistry`), so no secret stands in its arguments. The API and the metrics are
+// for this machine, or for a client with a token; a request that another server passes on does not
+// count as this machine's. `HTTPRequestGuard` stands between parser and handler, here and in the
+// edge: only requests that RFC 9112 allows pass, and their bodies are dropped.
+
 import Logging
 import NIOCore
 import NIOHTTP1

@@ -1,3 +1,23 @@
+// How the edge works.
+//
+// One event loop owns everything. `EdgeStore` decides without I/O (hit, join or fetch), an
+// `EdgeObject` is a response while it arrives and afterwards, and `EdgeClient` reads it at its own
+// pace. A client is never handed more than its socket takes, so a slow client holds no memory but
+// the object that it reads.
+//
+// Keys are path and query with delivery directives sorted. Range and HEAD requests are answered
+// from the whole object. A private response is fetched again for each client that joined; a
+// response that must not be stored goes to the clients that wait, and to no client after them.
+// Objects, cache, connections to the origin and waiting fetches have limits. Freed objects return
+// to the system at once (`LargeBlocks`), because otherwise the gaps between the remaining objects
+// would grow to half the cache.
+//
+// A kept connection that dies before a byte of the response is replaced once. While fetches wait
+// for a connection, fetches that bring less than 1 KiB per second give up theirs after 5 s
+// (blocking reloads and WANs excepted), and blocking reloads may hold three quarters of the
+// connections at most. The WAN is a virtual clock over all connections: it delays requests and
+// responses, and reading pauses while the link is booked ahead.
+
 import NIOCore
 import NIOHTTP1
 

@@ -1,3 +1,14 @@
+// How encoders are run.
+//
+// `LadderController` compares the published streams with the running encoders; an
+// `EncoderSupervisor` keeps one ffmpeg alive (back-off with jitter, a watchdog, bounded stderr).
+//
+// Timestamps stay the source's (`-copyts`), and key frames are forced at multiples of the GOP in
+// the time of the slowest rendition, so all renditions cut at the same pictures whenever they
+// joined. Frames are selected by slot, not by ffmpeg's `fps` filter, which would wait for the next
+// frame. Stamps are SEI messages, and x264 writes them again. An encoder that comes back sends some
+// frames again: `ResumedTimeline` leaves these out.
+
 import HTTPWire
 import Logging
 import NIOCore
