@@ -21,15 +21,15 @@
 import NIOCore
 import NIOHTTP1
 
-/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one;
-/// counts. No I/O, no clock: times are nanoseconds of one clock.
+/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one,
+/// and counts. There is no I/O and no clock: times are nanoseconds of one clock.
 final class EdgeStore {
     enum Lookup {
-        /// Whole and fresh.
+        /// The object is whole and fresh.
         case hit(EdgeObject)
-        /// Under way for somebody else.
+        /// The object is being fetched for another client.
         case joined(EdgeObject)
-        /// To be fetched now.
+        /// The object is to be fetched now.
         case fetch(EdgeObject)
 
         var object: EdgeObject {
@@ -44,11 +44,11 @@ final class EdgeStore {
     private var versions = EdgeVersions()
     private let objectLimit: Int
     private let keeps: Bool
-    /// Fetches that nobody waited for any more.
+    /// Number of fetches that no client waited for any more.
     private var givenUp = 0
     private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
 
-    /// - Parameter keeps: whether any answer is kept.
+    /// - Parameter keeps: Whether any response is kept.
     init(byteLimit: Int, objectLimit: Int, keeps: Bool = true) {
         cache = EdgeCache(byteLimit: byteLimit)
         self.keeps = keeps
@@ -75,7 +75,8 @@ final class EdgeStore {
         return .fetch(object)
     }
 
-    /// What somebody joined turned out to be for one client alone: a fetch of one's own.
+    /// Begins a separate fetch for a client, because the response that it joined turned out to be
+    /// private.
     func fetchAlone(_ target: EdgeTarget, at now: Int64) -> EdgeObject {
         counts[target.kind, default: .init()].collapsed -= 1
         counts[target.kind]!.misses += 1
@@ -101,7 +102,7 @@ final class EdgeStore {
         counts[kind, default: .init()].originRequests += 1
     }
 
-    /// - Returns: a failure where the object is longer than may be kept.
+    /// - Returns: A failure if the object is longer than the limit.
     func received(
         _ head: HTTPResponseHead, of object: EdgeObject, at now: Int64
     ) -> EdgeFailure? {
@@ -109,7 +110,8 @@ final class EdgeStore {
         if let length, length > objectLimit { return tooLong(object) }
         var freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
         if !keeps { freshness.lifetime = 0 }
-        // What may not be kept is for those who wait already: who comes from now on fetches anew.
+        // A response that must not be kept is for the clients that wait already; later ones cause a
+        // new fetch.
         if freshness.lifetime == 0 { forget(object) }
         object.begin(
             .init(
@@ -125,7 +127,7 @@ final class EdgeStore {
         return nil
     }
 
-    /// The object is whole: it is kept as long as it may be.
+    /// Keeps a whole object as long as it may be kept.
     func finished(_ object: EdgeObject, at now: Int64) {
         forget(object)
         object.finish()
@@ -154,14 +156,15 @@ final class EdgeStore {
         object.fail(failure)
     }
 
-    /// Something new of a playlist has come: what was asked for before may be older, so that those
-    /// who come from now on do not join it. Reloads that block wait for news anyway.
+    /// Makes later clients not join the fetches of a playlist that were requested before a newer
+    /// version came, because their responses may be older. Blocking reloads wait for a new version
+    /// anyway.
     private func leaveBehind(_ group: String, at now: Int64) {
         for (key, object) in underWay
         where object.target.group == group && !object.target.isBlocking { underWay[key] = nil }
     }
 
-    /// A fetch that nobody waits for any more, or that takes too long.
+    /// Gives up a fetch that no client waits for any more, or that takes too long.
     func forget(_ object: EdgeObject) {
         if underWay[object.target.key] === object { underWay[object.target.key] = nil }
     }
