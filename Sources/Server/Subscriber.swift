@@ -159,9 +159,9 @@ final class Subscriber {
         var head = ByteBuffer()
         if case .flv = format {
             let hasVideo =
-                cache.hasVideo || !cache.hasAudio || cache.promises("videocodecid")
+                cache.hasVideo || !cache.hasAudio || cache.declares("videocodecid")
             head = FLVWriter.fileHeader(
-                hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
+                hasAudio: cache.hasAudio || cache.declares("audiocodecid"), hasVideo: hasVideo)
         }
         // FFmpeg takes a later script tag for a subtitle, so metadata have time 0.
         if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
@@ -222,7 +222,7 @@ final class Subscriber {
 
 extension GOPCache {
     /// Whether the metadata names a property, for example `audiocodecid`.
-    func promises(_ property: String) -> Bool {
+    func declares(_ property: String) -> Bool {
         guard var payload = metadata?.payload else { return false }
         let values = (try? AMF0.readAll(&payload)) ?? []
         return values.dropFirst().first?[property] != nil
