@@ -15,6 +15,9 @@
 //
 // Slow subscribers: above half the queue limit, disposable frames are dropped. At the limit
 // everything is dropped until the queue has drained and the next key frame comes.
+//
+// Peers that do not read: replies have a limit of 64 KiB unsent, for every peer; beyond it the peer
+// is cut.
 
 import Media
 import NIOCore
