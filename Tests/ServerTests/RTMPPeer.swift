@@ -5,13 +5,13 @@ import Testing
 
 @testable import Server
 
-/// An RTMP client that does exactly what a test says.
+/// An RTMP client whose every step a test determines.
 final class RTMPPeer {
     let socket: TCPSocket
     private var reader = ChunkReader()
     var writer = ChunkWriter()
     private(set) var messageStreamID: UInt32 = 0
-    /// Whether pings are answered.
+    /// Whether the peer answers pings.
     var answersPings = true
     private(set) var pings = 0
 
@@ -47,7 +47,7 @@ final class RTMPPeer {
         return try await socket.send(bytes)
     }
 
-    /// The next message; nil where the server has closed.
+    /// Returns the next message; nil if the server has closed.
     func next(within limit: Duration = .seconds(30)) async throws -> Message? {
         while true {
             if let message = try reader.next() {
@@ -62,7 +62,7 @@ final class RTMPPeer {
         }
     }
 
-    /// Reads what is there without waiting. False where the server has closed.
+    /// Reads the bytes that are there without waiting. Returns false if the server has closed.
     func pump() async throws -> Bool {
         switch socket.poll() {
         case .closed: return false
@@ -78,7 +78,7 @@ final class RTMPPeer {
         }
     }
 
-    /// Messages that are there without waiting; nil where the server has closed.
+    /// Returns the messages that are there without waiting; nil if the server has closed.
     func available() throws -> [Message]? {
         var all: [Message] = []
         while true {
@@ -91,7 +91,7 @@ final class RTMPPeer {
         }
     }
 
-    /// The next command of that name; nil where the server has closed.
+    /// Returns the next command of that name; nil if the server has closed.
     func command(_ name: String) async throws -> Command? {
         while let message = try await next() {
             guard message.type == .commandAMF0 else { continue }
@@ -101,7 +101,7 @@ final class RTMPPeer {
         return nil
     }
 
-    /// The next onStatus: its code, its description; nil where the server has closed.
+    /// Returns the next onStatus, its code and its description; nil if the server has closed.
     func status() async throws -> (code: String, description: String)? {
         guard let information = try await command("onStatus")?.arguments.last else { return nil }
         return (information["code"]?.string ?? "", information["description"]?.string ?? "")
@@ -116,7 +116,7 @@ final class RTMPPeer {
         messageStreamID = UInt32(try #require(result.arguments.last?.number))
     }
 
-    /// Asks to publish; the status that came back.
+    /// Requests to publish; returns the status.
     @discardableResult
     func publish(_ name: String) async throws -> (code: String, description: String) {
         try await open()
@@ -125,7 +125,7 @@ final class RTMPPeer {
         return try #require(try await status())
     }
 
-    /// Asks to play; the status that came back, `Play.Reset` aside.
+    /// Requests to play; returns the status after `Play.Reset`.
     @discardableResult
     func play(_ name: String) async throws -> (code: String, description: String) {
         try await open()
@@ -137,7 +137,8 @@ final class RTMPPeer {
         }
     }
 
-    /// The next audio, video or data message; nil where the server has closed or the stream ended.
+    /// Returns the next audio, video or data message; nil if the server has closed or the stream
+    /// ended.
     func media() async throws -> Message? {
         while let message = try await next() {
             if message.type.isMedia { return message }
@@ -146,7 +147,7 @@ final class RTMPPeer {
         return nil
     }
 
-    /// Media up to the video frame `number`.
+    /// Returns the media up to the video frame `number`.
     func media(upToVideo number: Int) async throws -> [Message] {
         var all: [Message] = []
         while let message = try await media() {
@@ -157,7 +158,7 @@ final class RTMPPeer {
         return all
     }
 
-    /// As the end of a publication by encoders that say goodbye.
+    /// Ends a publication as an encoder does that closes it in order.
     func unpublish(_ name: String) async throws {
         try await send(Command("FCUnpublish", transactionID: 4, [.null, .string(name)]).message())
     }
@@ -165,7 +166,7 @@ final class RTMPPeer {
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-/// A server on free ports for the time of `body`.
+/// Runs a server on free ports for the time of `body`.
 func withServer(
     _ configure: (inout ServerConfiguration) -> Void = { _ in },
     _ body: (RelayServer) async throws -> Void

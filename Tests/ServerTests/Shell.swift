@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Other people's programs as oracles. Waiting for one never blocks a thread of the test runner.
+/// Programs of other projects as oracles. Waiting for one never blocks a thread of the test runner.
 enum Shell {
     static func has(_ names: String...) -> Bool {
         names.allSatisfy { name in
@@ -17,7 +17,7 @@ enum Shell {
         var errors: String
     }
 
-    /// Runs a command to its end, or for `limit` seconds at most.
+    /// Runs a command to its end, or for at most `limit` seconds.
     static func run(_ arguments: [String], limit: Int = 60) async throws -> Result {
         let files = FileManager.default
         let logs = [temporaryPath("out"), temporaryPath("err")]

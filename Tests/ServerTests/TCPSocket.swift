@@ -2,8 +2,7 @@ import Glibc
 import NIOCore
 import Testing
 
-/// A plain non-blocking socket, so that a test decides byte by byte what a peer sends and when
-/// it reads.
+/// A plain non-blocking socket. A test determines byte by byte what a peer sends and when it reads.
 final class TCPSocket {
     private var fd: Int32
 
@@ -34,7 +33,7 @@ final class TCPSocket {
         _ = fcntl(fd, F_SETFL, O_NONBLOCK)
     }
 
-    /// Takes over a connection that was accepted.
+    /// Takes over an accepted connection.
     init(descriptor: Int32) {
         fd = descriptor
         _ = fcntl(fd, F_SETFL, O_NONBLOCK)
@@ -47,7 +46,7 @@ final class TCPSocket {
         }
     }
 
-    /// Whether anything listens there.
+    /// Whether a server listens at the port.
     static func accepts(port: Int) -> Bool {
         let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { Glibc.close(fd) }
@@ -66,7 +65,7 @@ final class TCPSocket {
         let code = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &size) }
         }
-        // The port stands at the same place in both families.
+        // The port has the same position in both address families.
         return code == 0 ? Int(UInt16(bigEndian: address.sin6_port)) : nil
     }
 
@@ -82,7 +81,7 @@ final class TCPSocket {
         close()
     }
 
-    /// Sends all of `bytes`. False where the server has closed the connection.
+    /// Sends all of `bytes`. Returns false if the server has closed the connection.
     @discardableResult
     func send(_ bytes: ByteBuffer, within limit: Duration = .seconds(30)) async throws -> Bool {
         var rest = bytes
@@ -109,19 +108,19 @@ final class TCPSocket {
         case closed
     }
 
-    /// What is there, without waiting.
+    /// Returns the bytes that are there, without waiting.
     func poll() -> Received {
         var buffer = ByteBuffer()
         let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 65536) {
             recv(fd, $0.baseAddress, $0.count - 1, 0) + 1
         }
-        // One more than received, so that 0 stands for an error.
+        // The buffer has one byte more than the count, so that 0 stands for an error.
         guard count > 0 else { return errno == EAGAIN ? .nothing : .closed }
         guard count > 1 else { return .closed }
         return .bytes(buffer.getSlice(at: 0, length: count - 1)!)
     }
 
-    /// Waits for bytes; nil where the server has closed the connection.
+    /// Waits for bytes; nil if the server has closed the connection.
     func receive(within limit: Duration = .seconds(30)) async throws -> ByteBuffer? {
         let deadline = ContinuousClock.now + limit
         while true {
@@ -135,14 +134,14 @@ final class TCPSocket {
         }
     }
 
-    /// Reads and drops until the server closes. Fails where it does not.
+    /// Reads and drops bytes until the server closes. Fails if it does not.
     func waitForClose(within limit: Duration = .seconds(20)) async throws {
         let deadline = ContinuousClock.now + limit
         while try await receive(within: deadline - .now) != nil {}
     }
 }
 
-/// Polls until `condition` holds; fails where it does not within a generous time.
+/// Polls until `condition` holds; fails if it does not within a generous time.
 func eventually(
     _ what: Comment, within limit: Duration = .seconds(30),
     _ condition: () async throws -> Bool
