@@ -4,7 +4,7 @@ import NIOCore
 import SimulationKernel
 import Testing
 
-/// Outcome of feeding timestamps as strangers and broken encoders send them.
+/// The timeline stays intact with timestamps as strangers and broken encoders send them.
 @Suite struct FrameTimelineTests {
     private struct Outcome: Equatable {
         var durations: [Double] = []

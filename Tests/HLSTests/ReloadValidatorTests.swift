@@ -2,8 +2,7 @@ import Testing
 
 @testable import HLS
 
-/// Makes a segment. The tests below have reloads, variants, bandwidth and responses with one fault
-/// each.
+/// Reloads, variants, bandwidth and responses with one fault each are judged.
 @Suite struct ReloadValidatorTests {
     private func segment(_ number: Int, _ duration: Double = 2) -> MediaPlaylist.Segment {
         .init(uri: "\(number).ts", duration: duration)

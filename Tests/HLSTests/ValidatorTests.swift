@@ -2,7 +2,7 @@ import Testing
 
 @testable import HLS
 
-/// A clean playlist, which has no violation. Each test plants one violation.
+/// Each test plants one violation, and clean playlists have none.
 @Suite struct ValidatorTests {
     private static let clean = """
         #EXTM3U

@@ -7,8 +7,8 @@ import Testing
 
 @testable import HLSValidation
 
-/// A multivariant playlist. The tests below cover properties of real servers that break no rule
-/// (cases 06, 07, 10, 16, 21 and 22).
+/// The validator finds no fault in properties of real servers that break no rule (cases 06, 07, 10,
+/// 16, 21 and 22).
 @Suite(.timeLimit(.minutes(1))) struct FieldTests {
     private static let master =
         "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,CODECS=\"avc1.42c00c\",RESOLUTION=2x2,FRAME-RATE=25\nindex.m3u8\n"

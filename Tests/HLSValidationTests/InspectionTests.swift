@@ -6,7 +6,7 @@ import Testing
 
 @testable import HLSValidation
 
-/// Inspects a live server that has one fault.
+/// The validator follows a live server that has one fault, and reports that fault.
 @Suite(.timeLimit(.minutes(2))) struct LiveInspectionTests {
     private func inspect(
         _ fault: LiveStream.Fault, seconds: Double
@@ -111,7 +111,7 @@ import Testing
     }
 }
 
-/// Whether ffmpeg is installed, whose own playlists and segments are inspected.
+/// The validator inspects ffmpeg's own playlists and segments.
 @Suite(.timeLimit(.minutes(2))) struct FileInspectionTests {
     static let hasFFmpeg = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         .contains { FileManager.default.isExecutableFile(atPath: "\($0)/ffmpeg") }

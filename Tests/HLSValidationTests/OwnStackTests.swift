@@ -9,8 +9,8 @@ import Testing
 
 @testable import HLSValidation
 
-/// Logger without output. The project's own origin and edge break none of the rules that the
-/// validator knows, with all containers, in young and in older streams.
+/// The project's own origin and edge break none of the rules that the validator knows, with all
+/// containers, in young and in older streams.
 @Suite(.timeLimit(.minutes(3))) struct OwnStackTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -118,7 +118,7 @@ import Testing
     }
 }
 
-/// Table of texts and their redacted form.
+/// Results contain no secrets.
 @Suite struct RedactionTests {
     @Test(arguments: [
         ("rtmp://h/live/a", "rtmp://h/live/a"),

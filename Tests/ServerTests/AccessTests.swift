@@ -8,7 +8,7 @@ import Testing
 
 @testable import Server
 
-/// Hash of a secret. The tests below cover keys, addresses, call-backs and the API.
+/// Keys, addresses, call-backs and the token of the API decide who may connect, publish and play.
 @Suite(.timeLimit(.minutes(1))) struct AccessTests {
     static let hash = SHA256.hash(data: Data("s3cret".utf8)).map { String(format: "%02x", $0) }
         .joined()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for the tests of the cache for joining players: its cost and its contents.
+/// The cache for joining players has a bounded cost and holds what players need.
 @Suite struct CacheTests {
     private let frames = TestFrames()
     private let writer = ChunkWriter(chunkSize: 65536)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// Table of files and their kinds. The tests below cover the edge's decisions, without sockets.
+/// The edge's decisions are tested without sockets.
 @Suite struct EdgeModelTests {
     @Test(arguments: [
         ("index.m3u8", EdgeKind.playlist), ("LIVE.M3U8", .playlist),

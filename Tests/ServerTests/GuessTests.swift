@@ -5,8 +5,7 @@ import Testing
 
 @testable import Server
 
-/// Start time. The tests below attack keys: guesses are limited, and guessing keeps no one else
-/// out.
+/// Guesses of a key are limited, and guessing keeps nobody else out.
 @Suite(.timeLimit(.minutes(1))) struct GuessTests {
     private var start: NIODeadline { .uptimeNanoseconds(1_000_000_000) }
 

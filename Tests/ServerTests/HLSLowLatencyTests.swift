@@ -4,8 +4,7 @@ import NIOCore
 import Server
 import Testing
 
-/// Path of the playlist. The tests below cover blocking reloads, delta updates, preload hints and
-/// rendition reports.
+/// Blocking reloads, delta updates, preload hints and rendition reports work as rfc8216bis says.
 @Suite(.timeLimit(.minutes(2))) struct HLSLowLatencyTests {
     static let path = "/hls/live/a/index.m3u8"
 

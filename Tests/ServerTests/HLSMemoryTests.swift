@@ -8,7 +8,7 @@ import Testing
 
 @testable import Server
 
-/// Event loop. The tests below check how much of HLS's memory ended and shrunken streams keep.
+/// Ended and shrunken streams give back the memory of HLS.
 @Suite(.timeLimit(.minutes(1))) struct HLSMemoryTests {
     private let loop = EmbeddedEventLoop()
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// A request that RFC 9112 allows, or bytes that are not one.
+/// The server accepts requests that RFC 9112 allows, and refuses all others.
 @Suite(.timeLimit(.minutes(1))) struct HTTPRequestTests {
     struct Case: CustomTestStringConvertible {
         var name: String

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for streams beside an attack: the attackers are cut, and other streams are not affected.
+/// Attacking peers are cut, and the streams of other peers are not affected.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HostileInputTests {
     private let frames = TestFrames()
 

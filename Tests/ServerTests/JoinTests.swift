@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for tests of the messages that a player gets when it joins.
+/// A joining player gets headers, metadata and whole groups of pictures.
 @Suite(.timeLimit(.minutes(2))) struct JoinTests {
     private let frames = TestFrames()
 

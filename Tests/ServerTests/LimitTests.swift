@@ -6,7 +6,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for tests of the limits on all peers together.
+/// All peers together have limits, and a refused peer learns why.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct LimitTests {
     private let frames = TestFrames()
 

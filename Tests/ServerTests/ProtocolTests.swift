@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for tests of the less usual parts of the protocol, through the whole server.
+/// The less usual parts of the protocol work through the whole server.
 @Suite(.timeLimit(.minutes(1))) struct ProtocolTests {
     private let frames = TestFrames()
 

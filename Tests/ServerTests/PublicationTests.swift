@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// Frames for tests of who may publish, and of publishers that come and go.
+/// The server decides who may publish, and handles publishers that come and go.
 @Suite(.timeLimit(.minutes(2))) struct PublicationTests {
     private let frames = TestFrames()
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// Shortens the timeouts. The peers in these tests send nothing, send too little, or stop.
+/// Peers that send nothing, send too little, or stop are cut after their timeouts.
 @Suite(.timeLimit(.minutes(1))) struct TimeoutTests {
     private func hurry(_ configuration: inout ServerConfiguration) {
         // The timeout is long enough to set up a test on a busy machine.
