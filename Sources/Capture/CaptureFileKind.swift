@@ -98,8 +98,8 @@ enum CaptureFileKind {
             && head.allSatisfy { (0x20...0x7E).contains($0) || (0x09...0x0D).contains($0) }
     }
 
-    /// Whether the bytes begin an event trace: a buffer header whose size is a whole number of KiB
-    /// and not less than the lengths that it states.
+    /// Whether the bytes begin an event trace: a buffer header with a size that is a whole number
+    /// of KiB and not less than the lengths that it states.
     private static func isEventTrace(_ head: UnsafeRawBufferPointer) -> Bool {
         guard let size = head.read(UInt32.self, at: 0, bigEndian: false),
             let saved = head.read(UInt32.self, at: 4, bigEndian: false),

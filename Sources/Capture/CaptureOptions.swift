@@ -8,17 +8,17 @@ public struct CaptureOptions: Sendable {
     /// Those server ports that belong to HTTP caches in front of another server; their responses
     /// are counted separately.
     public var edgePorts: Set<UInt16> = []
-    /// Client ports whose downstream is dissected; nil = all. The other connections are counted by
-    /// their headers, and still attributed to their stream by the play request.
+    /// Client ports with a downstream that is dissected; nil = all. The other connections are
+    /// counted by their headers, and still attributed to their stream by the play request.
     public var dissectedClientPorts: Set<UInt16>?
     /// Number of subscribers of a stream, in the order of their play requests, that are dissected
     /// in addition.
     public var dissectedSubscribersPerStream = Int.max
-    /// Text that marks probes: clients whose RTMP flashVer or HTTP User-Agent contains it are
+    /// Text that marks probes: clients with this text in their RTMP flashVer or HTTP User-Agent are
     /// always dissected, and their stamped frames are reported one by one. Relay delays are then
     /// those of these clients alone.
     public var frameAgent: String?
-    /// Client ports whose stamped frames are reported one by one.
+    /// Client ports for which stamped frames are reported one by one.
     public var frameClientPorts: Set<UInt16> = []
     /// Largest number of frames reported one by one, over all ports.
     public var frameLimit = 200_000

@@ -73,7 +73,7 @@ public struct CaptureSummary: Codable, Hashable, Sendable {
     public var cutLength = 0
     /// Payload bytes of dissected directions that were cut off; they are not gaps.
     public var cutBytes = 0
-    /// Connections in `undissectedFlows` whose packets are cut.
+    /// Connections in `undissectedFlows` with cut packets.
     public var cutFlows = 0
     /// Connections in `undissectedFlows` that use TLS.
     public var encryptedFlows = 0
@@ -113,7 +113,7 @@ public struct PortReport: Codable, Hashable, Sendable {
     public var port: UInt16
     public var flows = 0
     public var undissectedFlows = 0
-    /// Connections in `flows` whose packets are cut by the snap length.
+    /// Connections in `flows` with packets that the snap length has cut.
     public var cutFlows = 0
     /// Connections in `flows` that are encrypted (TLS).
     public var encryptedFlows = 0

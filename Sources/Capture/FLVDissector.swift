@@ -97,8 +97,8 @@ struct FLVDissector {
         return true
     }
 
-    /// Position of a tag in the bytes kept: a header whose size is repeated behind its payload,
-    /// followed by another tag's type.
+    /// Position of a tag in the bytes kept: a header with a size that is repeated behind its
+    /// payload, followed by another tag's type.
     private mutating func findTag() -> Int? {
         carry.withUnsafeBytes { bytes in
             while searched + 16 <= bytes.count {

@@ -28,7 +28,7 @@ struct FragmentTable {
     }
 
     private var assemblies: [IPFragment.Key: Assembly] = [:]
-    /// Number of captured packets whose other fragments did not come.
+    /// Number of captured packets that lacked other fragments until the end.
     private(set) var lostPackets = 0
 
     /// Number of captured packets that wait.

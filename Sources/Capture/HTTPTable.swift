@@ -27,7 +27,8 @@ final class HTTPTable {
     private struct Entry {
         var owner: Owner
         var row: HTTPTrafficRow
-        /// Number of responses in `mediaPayloadBytes` whose duration is looked up at the end.
+        /// Number of responses in `mediaPayloadBytes` for which the duration is looked up at the
+        /// end.
         var untimed = 0
     }
 
@@ -97,7 +98,7 @@ final class HTTPTable {
         return .nobody(kind ?? .other)
     }
 
-    /// Counts a response whose header came at `time`.
+    /// Counts a response with a header that came at `time`.
     func began(_ index: Int, status: Int, time: Int64) {
         guard isInWindow(time) else { return }
         entries[index].row.responses += 1

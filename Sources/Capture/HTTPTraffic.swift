@@ -31,8 +31,7 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
     /// whole, wherever their packets fall; each byte counts once.
     public var wholePayloadBytes = 0
     /// Duration of the media in the responses of status 200, as the captured playlists state it.
-    /// Responses whose duration the playlists do not state are left out here and in the bytes
-    /// below.
+    /// Responses without a duration in the playlists are left out here and in the bytes below.
     public var mediaSeconds = 0.0
     /// Payload of these responses; each byte counts once.
     public var mediaPayloadBytes = 0

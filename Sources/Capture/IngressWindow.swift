@@ -41,7 +41,7 @@ struct IngressWindow {
         index >= start && index < end ? entries[index % limit] : nil
     }
 
-    /// Index of a content that is in the window once, or whose latest copy is far from the one
+    /// Index of a content that is in the window once, or that has its latest copy far from the one
     /// before (`isLooped`).
     func anchor(of hash: UInt64) -> (index: Int, isLooped: Bool)? {
         guard let occurrence = byHash[hash], occurrence.isApart else { return nil }

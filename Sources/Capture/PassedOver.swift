@@ -9,7 +9,7 @@ public struct PassedOver: Codable, Hashable, Sendable {
         case pppProtocol = "ppp-protocol"
         case ipProtocol = "ip-protocol"
         case udp
-        /// A tunnel of a kind whose contents cannot be read, by IP protocol or UDP port.
+        /// A tunnel of a kind that cannot be read, by IP protocol or UDP port.
         case tunnel
         case encrypted
         /// The packet has more layers than are followed.

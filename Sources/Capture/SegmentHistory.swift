@@ -30,8 +30,8 @@ struct SegmentHistory {
         }
     }
 
-    /// Origins whose latest segments hold all bytes of this segment; nil if some bytes are new, or
-    /// the segment was sent again.
+    /// Origins at which the latest segments hold all bytes of this segment; nil if some bytes are
+    /// new, or the segment was sent again.
     func cover(_ segment: TCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
         guard segment.payloadLength > 0 else { return nil }
         let identification = segment.identity.identification

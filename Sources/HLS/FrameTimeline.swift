@@ -3,11 +3,11 @@ import NIOCore
 
 /// Prevents one stray timestamp from moving a stream's timeline; it has no clock and no I/O.
 ///
-/// A frame whose time does not continue its track is held until the next frames show what its time
-/// means. If they continue the track without it, its time was stray, and the frame gets the time
-/// that it should have had. A jump counts only if the next frames follow it; then the held frames
-/// are released as they came, and the segmenter sees the jump. A track that stays away from the
-/// other one is dropped, because both cannot be right and the other one continues.
+/// A frame is held if its time does not continue its track, until the next frames show what its
+/// time means. If they continue the track without it, its time was stray, and the frame gets the
+/// time that it should have had. A jump counts only if the next frames follow it; then the held
+/// frames are released as they came, and the segmenter sees the jump. A track that stays away from
+/// the other one is dropped, because both cannot be right and the other one continues.
 public struct FrameTimeline: Sendable {
     /// Numbers of frames that did not continue their track, by outcome.
     public struct Counts: Sendable, Hashable {
@@ -69,8 +69,8 @@ public struct FrameTimeline: Sendable {
         }
     }
 
-    /// Processes the next frame, in the order of arrival. Returns the frames whose time is now
-    /// certain.
+    /// Processes the next frame, in the order of arrival. Returns the frames that have a certain
+    /// time now.
     public mutating func admit(_ frame: CodedFrame) -> [CodedFrame] {
         if line.isEmpty { return begin(frame) }
         if isOnLine(frame) { return goOn(frame) }

@@ -130,7 +130,7 @@ extension MediaPlaylist {
         }
     }
 
-    /// Parts at the playlist's end whose segment is not finished.
+    /// Parts of the unfinished segment at the playlist's end.
     public struct PartialSegment: Sendable, Hashable {
         public var parts: [Part]
         public var isDiscontinuity: Bool

@@ -3,7 +3,7 @@ struct MediaPlaylistParser {
     private let limits: PlaylistLimits
     private var playlist = MediaPlaylist(version: 1, targetDuration: 0)
     private var hasTargetDuration = false
-    /// The segment whose URI has not come yet.
+    /// The segment that has no URI yet.
     private var next = MediaPlaylist.Segment(uri: "", duration: 0)
     private var hasDuration = false
     private var previousPart: MediaPlaylist.Part?
@@ -20,7 +20,7 @@ struct MediaPlaylistParser {
                 try parser.read(line, &faults)
             } catch {
                 faults.add(error)
-                // A segment whose duration cannot be read still has its media sequence number.
+                // A segment with an unreadable duration still has its media sequence number.
                 if line.name == "EXTINF" { parser.hasDuration = true }
             }
         }

@@ -4,7 +4,7 @@ import NIOCore
 /// Cuts coded frames into the segments and parts of one media playlist; it has no clock and no I/O.
 ///
 /// - A segment begins with the first key frame at or after the segment duration. The first segment
-///   of an epoch ends on the grid of that duration, so that renditions whose key frames agree are
+///   of an epoch ends on the grid of that duration, so that renditions with equal key frames are
 ///   cut alike. Audio without video is cut at any frame.
 /// - EXT-X-TARGETDURATION is chosen when the first segment is whole: it is the configured duration,
 ///   or that of the whole groups of pictures that a segment needs. It does not change afterwards
@@ -20,7 +20,7 @@ import NIOCore
 ///   restart of the server, which knows nothing of the earlier run.
 /// - Names contain a token per start of a stream, so a cache never serves an old segment as a new
 ///   one. Segments that left the playlist stay available for its longest length and their own.
-///   Renditions whose clocks agree to a second get equal dates.
+///   Renditions with clocks that agree to a second get equal dates.
 public struct Segmenter: Sendable {
     /// Numbers of events.
     public struct Counts: Sendable, Hashable {

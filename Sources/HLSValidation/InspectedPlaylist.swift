@@ -81,7 +81,8 @@ struct InspectedPlaylist: Sendable {
         return runs
     }
 
-    /// Violations of segments whose media times contradict EXTINF by more than a tenth of a second.
+    /// Violations of segments with media times that contradict EXTINF by more than a tenth of a
+    /// second.
     var durationViolations: [Violation] {
         for sequence in facts.keys.sorted() {
             guard let fact = facts[sequence], let start = fact.startSeconds,

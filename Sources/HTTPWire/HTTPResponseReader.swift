@@ -75,7 +75,7 @@ public struct HTTPResponseReader: Sendable {
     }
 
     /// Ends the reading because the peer has closed the connection.
-    /// - Returns: True if the close ends a response whose length was not stated.
+    /// - Returns: True if the close ends a response without a stated length.
     public mutating func closed() -> Bool {
         guard case .untilClose = state else { return false }
         finish()

@@ -153,7 +153,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return url
     }
 
-    /// Returns the URL without the query parameters whose names begin with `prefix`.
+    /// Returns the URL without the query parameters that have names beginning with `prefix`.
     public func removing(parametersNamed prefix: String) -> HTTPURL {
         guard let mark = target.firstIndex(of: "?"), target.contains(prefix) else { return self }
         let kept = target[target.index(after: mark)...].split(separator: "&").filter {

@@ -14,8 +14,8 @@ extension FrameStamp {
     /// Returns `payload` with this stamp before its first slice, or instead of the stamp that it
     /// has.
     ///
-    /// Other SEI messages stay unchanged. A payload that is not a coded AVC frame, or whose NAL
-    /// units are broken, is returned unchanged.
+    /// Other SEI messages stay unchanged. A payload that is not a coded AVC frame, or that has
+    /// broken NAL units, is returned unchanged.
     /// - Parameters:
     ///   - payload: A whole FLV video tag body, legacy AVC or enhanced `avc1`.
     ///   - nalUnitLengthSize: Bytes of each NAL unit length, 1…4.

@@ -5,7 +5,7 @@ public struct NALUnitType: RawRepresentable, Hashable, Sendable {
 
     public init(rawValue: UInt8) { self.rawValue = rawValue & 0x1F }
 
-    /// Reads the type of the NAL unit whose first byte is `header`.
+    /// Reads the type of the NAL unit that begins with the byte `header`.
     public init(header: UInt8) { rawValue = header & 0x1F }
 
     public static let slice = NALUnitType(rawValue: 1)

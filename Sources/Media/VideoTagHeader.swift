@@ -42,8 +42,8 @@ public struct VideoTagHeader: Hashable, Sendable {
     /// Number of bytes before the codec's own data.
     public var headerLength: Int
     public var isEnhanced: Bool
-    /// Number of the track that the message belongs to. Messages do not name the main track, whose
-    /// number is 0.
+    /// Number of the track that the message belongs to. The main track has number 0, and messages
+    /// do not name it.
     public var trackID: UInt8 = 0
     /// Packet type of the parts of a message with several tracks; nil if the message has one track.
     public var partType: PacketType?

@@ -30,9 +30,9 @@ public enum AMF0 {
         return values
     }
 
-    /// Reads every value up to the first one whose form is unknown. AMF has no lengths, so the
-    /// bytes after such a value cannot be read; an object that holds such a value has only the
-    /// properties before it.
+    /// Reads every value up to the first one of an unknown form. AMF has no lengths, so the bytes
+    /// after such a value cannot be read; an object that holds such a value has only the properties
+    /// before it.
     /// - Throws: `RTMPError` if the bytes are broken or exceed a limit.
     public static func readKnown(_ buffer: inout ByteBuffer) throws(RTMPError) -> [AMFValue] {
         var reader = Reader(buffer: buffer, stopsAtUnknown: true)

@@ -5,8 +5,8 @@ extension Message {
     /// or two of media into one.
     static let partLimit = 4096
 
-    /// The parts of an aggregate message (section 7.1.6): FLV-like tags whose timestamps are
-    /// moved so that the first one falls on the aggregate's own.
+    /// The parts of an aggregate message (section 7.1.6): FLV-like tags, with timestamps moved so
+    /// that the first one falls on the aggregate's own.
     public func split() throws(RTMPError) -> [Message] {
         var rest = payload
         var parts: [Message] = []

@@ -80,7 +80,7 @@ public struct LadderSummary: Codable, Sendable, Equatable {
         (self.scenario, self.runID) = (scenario, runID)
     }
 
-    /// The summary of a results directory; nil where it is not a ladder choice's.
+    /// Reads the summary of a results directory; nil if it is not a ladder choice's.
     public static func read(directory: String) -> LadderSummary? {
         guard let data = FileManager.default.contents(atPath: "\(directory)/summary.json"),
             let summary = try? ResultsJSON.decoder().decode(Self.self, from: data),

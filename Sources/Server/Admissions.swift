@@ -61,7 +61,7 @@ final class Admissions: Sendable {
         self.logger = logger
     }
 
-    /// Number of connections whose handlers live; a closed connection that something keeps in
+    /// Number of connections with a living handler; a closed connection that something keeps in
     /// memory counts.
     var connections: Int { count(.connections) }
 

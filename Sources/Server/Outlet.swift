@@ -22,7 +22,7 @@ final class Outlet {
     /// Bytes of replies among them, that is of everything but media.
     private var pendingReplyBytes = 0
     private var isClosed = false
-    /// Task that closes a connection whose peer does not read its last bytes.
+    /// Task that closes the connection if the peer does not read the last bytes.
     private var closing: Scheduled<Void>?
 
     /// Bytes of replies that may wait for a peer; a peer that reads has none waiting.

@@ -47,7 +47,7 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var flushIntervalMilliseconds = 0
     /// Chunk size of sent messages, 128…0xFFFFFF.
     public var chunkSize = 65536
-    /// Milliseconds in which a publisher whose connection broke may come back and continue.
+    /// Milliseconds in which a publisher may come back and continue after its connection broke.
     public var publisherGraceMilliseconds = 5_000
     /// Milliseconds after which a connection that neither publishes nor plays is cut.
     public var setupTimeoutMilliseconds = 10_000

@@ -28,7 +28,7 @@ public struct ServerLimits: Sendable, Codable, Hashable {
 
     public init() {}
 
-    /// No limits, for a server whose peers are all known, such as that of a load test.
+    /// No limits, for a server that knows all its peers, such as that of a load test.
     public static var none: ServerLimits {
         var limits = ServerLimits()
         limits.connections = 0

@@ -31,8 +31,8 @@ protocol SweptConnection: AnyObject {
     func kick(_ target: KickTarget) -> Bool
 }
 
-/// One event loop's share of every stream: its subscribers and a replica of the GOP cache, whose
-/// buffers all loops share. There are no locks, because everything happens on the loop.
+/// One event loop's share of every stream: its subscribers and a replica of the GOP cache. All
+/// loops share the cache's buffers. There are no locks, because everything happens on the loop.
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
@@ -47,8 +47,8 @@ final class StreamHub: @unchecked Sendable {
         let name: String
         var cache: GOPCache
         var isPublished = false
-        /// Publication whose units count; publications are numbered in the order in which they were
-        /// granted.
+        /// Number of the publication that the units must belong to; publications are numbered in
+        /// the order in which they were granted.
         var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []

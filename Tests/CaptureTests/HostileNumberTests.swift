@@ -4,7 +4,7 @@ import Testing
 
 /// Numbers in a capture's file or packets are accepted only within limits, and never trap.
 struct HostileNumberTests {
-    /// Makes a connection with an MSS of one byte, whose packets claim the longest lengths there
+    /// Makes a connection with an MSS of one byte and packets that claim the longest lengths there
     /// are.
     private func hostile(_ payload: [UInt8], port: UInt16) -> CaptureReport {
         var script = PacketScript()

@@ -35,7 +35,7 @@ struct LiveStackTests {
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 
-    /// Waits without `waitUntilExit`, whose run loop can spin for ever on a pool thread.
+    /// Waits without `waitUntilExit`, because its run loop can spin for ever on a pool thread.
     private func exit(of processes: [Process]) async throws {
         for _ in 0..<600 where processes.contains(where: \.isRunning) {
             try await Task.sleep(for: .milliseconds(50))

@@ -132,14 +132,14 @@ import Testing
             return
         }
         #expect(faults.map(\.line) == [6, 8, 11])
-        // A segment whose duration cannot be read still counts, so that numbers stay those of the
+        // A segment with an unreadable duration still counts, so that numbers stay those of the
         // server.
         #expect(media.segments.map(\.uri) == ["a.ts", "b.ts", "c.ts", "d.ts"])
         #expect(media.nextSequence == 11)
     }
 
-    /// A byte range whose place cannot be determined is a fault; its segment still has its number,
-    /// and begins at the position from which players read it.
+    /// A byte range at an unknown place is a fault; its segment still has its number, and begins at
+    /// the position from which players read it.
     @Test func segmentsWithoutAPlaceOfTheirRangeKeepTheirNumbers() throws {
         let (playlist, faults) = try HLSPlaylist.read(
             Self.head + "#EXT-X-BYTERANGE:5\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n")

@@ -64,7 +64,7 @@ import Testing
                 return payload.slice()
             }
             let found = try watcher.payloads(kind, container, map: map)
-            // The comparison is not `found == sent`, whose failure would print megabytes.
+            // The comparison is not `found == sent`, because its failure would print megabytes.
             let isSame = found == sent
             #expect(
                 isSame,
@@ -194,7 +194,7 @@ import Testing
 
 @Suite struct DiscontinuityTests {
     /// A publisher that comes back, new parameter sets, and timestamps that jump are each one
-    /// discontinuity, whose number stays when it leaves the playlist.
+    /// discontinuity; its number stays when it leaves the playlist.
     @Test(arguments: SegmenterTests.Container.allCases, [nil, 0.5] as [Double?])
     func allCauses(container: SegmenterTests.Container, part: Double?) throws {
         var feed = FrameFeed()
@@ -228,7 +228,7 @@ import Testing
         if container == .fmp4 { #expect(Set(playlist.segments.compactMap(\.map)).count >= 2) }
     }
 
-    /// After the end of the playlist a new one begins, whose numbers continue.
+    /// After the end of the playlist a new one begins, and its numbers continue.
     @Test func endAndReturn() throws {
         var feed = FrameFeed()
         var segmenter = Segmenter(configuration: .init(segmentDuration: 2), token: "a")
@@ -297,7 +297,7 @@ import Testing
         var segmenter = Segmenter(
             configuration: .init(segmentDuration: 2, partDuration: 0.5), token: "a")
         segmenter.setTracks(feed.tracks)
-        // The frames make two segments, and two parts of the third, whose number is `next`.
+        // The frames make two segments, and two parts of the third, which has the number `next`.
         for frame in feed.frames(seconds: 5.2) {
             _ = try segmenter.append(frame, date: SegmenterTests.date)
         }

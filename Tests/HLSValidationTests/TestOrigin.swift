@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// An HTTP server whose responses a closure determines.
+/// An HTTP server with responses that a closure determines.
 struct TestOrigin {
     struct Answer: Sendable {
         var status = 200

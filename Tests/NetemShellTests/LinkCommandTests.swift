@@ -123,7 +123,7 @@ struct LinkCommandTests {
         }
     }
 
-    /// The note of a link whose namespace is gone is removed too; the note of a living owner stays.
+    /// The note of a link without a namespace is removed too; the note of a living owner stays.
     @Test func notesOfGoneNamespacesAreSwept() throws {
         try #require(LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
         let directory = "/run/millrace/links"

@@ -99,7 +99,7 @@ struct HLSFFmpegTests {
         }
     }
 
-    /// ffmpeg plays a live stream through an edge whose origin is 20 ms away.
+    /// ffmpeg plays a live stream through an edge with an origin that is 20 ms away.
     @Test(arguments: Container.allCases) func throughAnEdge(_ container: Container) async throws {
         try await withServer({ $0.packageHLS(container) }) { server in
             let port = try #require(server.httpPort)

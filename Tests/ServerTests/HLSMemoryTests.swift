@@ -95,7 +95,7 @@ import Testing
         #expect(origin.stream("live/a")?.facts.playlist != nil)
     }
 
-    /// A stream whose publisher comes back is not forgotten before the first frame.
+    /// A stream is not forgotten before the first frame if its publisher comes back.
     @Test func returningStreamsStay() {
         let origin = origin { $0.streams = 1 }
         let stream = origin.publisherStarted("live/a")

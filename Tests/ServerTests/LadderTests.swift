@@ -30,8 +30,7 @@ struct LadderTests {
             audioBitsPerSecond: 32_000),
     ]
 
-    /// Runs a relay with encoders and a source `live/s` whose key frames are at other times than
-    /// theirs.
+    /// Runs a relay with encoders and a source `live/s` with key frames at other times than theirs.
     private func withLadder(
         _ mode: LadderConfiguration.Mode = .perRendition, stopsPublisher: Bool = true,
         _ change: (inout LadderConfiguration) -> Void = { _ in },

@@ -16,8 +16,8 @@ extension RTMPPeer {
         writer.chunkSize = size
     }
 
-    /// Sends a command whose reply would repeat `length` bytes of text; text that is not UTF-8
-    /// grows threefold on the way.
+    /// Sends a command with `length` bytes of text that the reply would repeat; text that is not
+    /// UTF-8 grows threefold on the way.
     func sendTextToRepeat(in command: String, length: Int) async throws {
         try await useChunkSize(1 << 24)
         var payload = ByteBuffer()
@@ -58,7 +58,7 @@ extension RTMPPeer {
 }
 
 extension Message {
-    /// Makes an aggregate message (section 7.1.6) whose parts' own times are `shift` later than
+    /// Makes an aggregate message (section 7.1.6) with parts that have own times `shift` later than
     /// their timestamps.
     init(aggregate parts: [Message], timestamp: UInt32 = 0, shift: UInt32 = 0) {
         var payload = ByteBuffer()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-/// An RTMP client whose every step a test determines.
+/// An RTMP client; the test determines its every step.
 final class RTMPPeer {
     let socket: TCPSocket
     private var reader = ChunkReader()

@@ -2,7 +2,7 @@ import Glibc
 import NIOCore
 import Testing
 
-/// An origin whose every byte a test determines.
+/// An origin; the test determines its every byte.
 final class ScriptedOrigin {
     /// One accepted connection.
     final class Peer {

@@ -1,7 +1,7 @@
 import NIOCore
 import RTMP
 
-/// Messages whose payloads contain the number of their frame.
+/// Messages with the number of their frame in the payload.
 struct TestFrames {
     /// Number of frames from one key frame to the next.
     var gop = 10

@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// A program in network, PID and mount namespaces of its own, whose default route is a TUN device.
+/// A program in network, PID and mount namespaces of its own, with a TUN device as its default
+/// route.
 ///
 /// When the program ends, everything that it started ends. When this process dies, in whatever way,
 /// the kernel kills all of it.

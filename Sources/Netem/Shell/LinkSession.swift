@@ -13,7 +13,7 @@ public import Netem
 import Sockets
 
 /// Runs one program behind an emulated link, as mm-link does. The program's default route is a TUN
-/// device, whose packets pass the uplink and come out of a second device on this machine; responses
+/// device. Its packets pass the uplink and come out of a second device on this machine; responses
 /// come back through the downlink. The machine itself is at `gateway`.
 public final class LinkSession {
     public struct Request: Sendable {
@@ -169,8 +169,8 @@ public final class LinkSession {
         }
     }
 
-    /// Makes the first device, by its name, that is free and whose four addresses no interface here
-    /// has.
+    /// Makes the first device, by its name, that is free and has four addresses that no interface
+    /// here has.
     private static func makeDevice() throws(ShellError) -> (TunDevice, IPv4Address) {
         let taken = Set(Interface.addresses.map { $0.rawValue & ~3 })
         for k in 0..<mostLinks {

@@ -17,8 +17,8 @@ import Sockets
 import Statistics
 
 /// Drives link models with real packets between two TUN devices: `inside` has the viewers,
-/// `outside` the servers. Many viewers share the pair. An IPv4 packet belongs to the viewer whose
-/// address is its source (from inside, the uplink) or its destination (the downlink).
+/// `outside` the servers. Many viewers share the pair. An IPv4 packet belongs to the viewer that
+/// has its source address (from inside, the uplink) or its destination address (the downlink).
 ///
 /// One thread runs everything with `ppoll` in nanoseconds. Packets are stamped as they are read and
 /// leave at the model's theoretical times, so that lateness does not add up.

@@ -139,7 +139,7 @@ final class CallBacks: Sendable {
     private func next() {
         let job = state.withLock { state -> Job? in
             let now = NIODeadline.now()
-            // A question whose time is over has its answer already.
+            // A question that has timed out has its answer already.
             while let job = state.waiting.popFirst() {
                 if job.deadline > now { return job }
             }

@@ -44,8 +44,8 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     static let pipelineLimit = 64
     /// Number of bytes handed to the channel at once.
     static let sliceLimit = 256 << 10
-    /// Number of turns for which a client whose socket takes everything continues before others
-    /// have their turn.
+    /// Number of turns that a client may take in a row, if its socket takes everything, before
+    /// others have their turn.
     static let turnLimit = 4
 
     /// - Parameter place: Place among the connections, kept as long as the client exists.

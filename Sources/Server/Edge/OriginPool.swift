@@ -81,7 +81,7 @@ final class OriginPool {
         queue.append(fetch)
     }
 
-    /// Carries a fetch whose kept connection had died on a new connection.
+    /// Carries a fetch on a new connection, after its kept connection had died.
     func again(_ fetch: EdgeFetch) { connect(for: fetch) }
 
     private func connect(for fetch: EdgeFetch) {

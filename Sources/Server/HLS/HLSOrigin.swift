@@ -14,8 +14,8 @@ final class HLSOrigin: Sendable {
     private let firstDiscontinuity: Int
     private struct State {
         var streams: [String: PackagedStream] = [:]
-        /// Wall-clock milliseconds minus media milliseconds, by channel: renditions whose
-        /// timestamps come from one clock get equal dates.
+        /// Wall-clock milliseconds minus media milliseconds, by channel: renditions with timestamps
+        /// of one clock get equal dates.
         var dateOffsets: [String: Int64] = [:]
         /// Offsets by stream, of streams from which others are encoded.
         var sourceOffsets: [String: Int64] = [:]

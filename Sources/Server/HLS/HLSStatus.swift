@@ -20,7 +20,7 @@ extension ServerStatus {
         public var forcedCuts: Int
         /// Frames before the first key frame, and broken ones.
         public var droppedFrames: Int
-        /// Frames whose timestamp did not fit the stream, and that got the one that they should
+        /// Frames with a timestamp that did not fit the stream; they got the one that they should
         /// have had.
         public var restampedFrames: Int = 0
         /// Frames of a track that stayed away from the other one, and frames of jumps that no frame

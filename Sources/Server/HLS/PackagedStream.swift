@@ -1,12 +1,12 @@
 // How a stream is packaged as HLS and served.
 //
 // The event loop that owns a stream (by a hash of the stream's name) feeds its `PackagedStream`
-// where it feeds subscribers. `FrameTimeline` comes first: a frame whose time does not continue the
-// timeline is held until the next frames determine whether the time was wrong (the frame then gets
-// the time that it should have had) or the stream has jumped. Video leads; audio far from it is
-// left out. `Segmenter` then decides on segments and parts, without a clock. Configurations go into
-// containers byte for byte as they arrived; a track that a container cannot express is left out,
-// and the other track continues.
+// where it feeds subscribers. `FrameTimeline` comes first: a frame is held if its time does not
+// continue the timeline, until the next frames determine whether the time was wrong (the frame then
+// gets the time that it should have had) or the stream has jumped. Video leads; audio far from it
+// is left out. `Segmenter` then decides on segments and parts, without a clock. Configurations go
+// into containers byte for byte as they arrived; a track that a container cannot express is left
+// out, and the other track continues.
 //
 // The lock is held while a part is written or a name is looked up. Requests on any loop get the
 // shared buffer, and the playlist's text is made once per change. A blocked request is a `Waiter`

@@ -116,8 +116,9 @@ package struct EncoderCommand: Sendable, Hashable {
     }
 
     /// Filters that take the first frame of each slot of 1/fps s, counted from time 0, and move it
-    /// to the slot's beginning. Renditions whose rates divide each other keep the same pictures,
-    /// with the same stamps. Unlike the filter `fps`, these filters wait for no next frame.
+    /// to the slot's beginning. Renditions with rates that divide each other keep the same
+    /// pictures, with the same stamps. Unlike the filter `fps`, these filters wait for no next
+    /// frame.
     ///
     /// The very first frame is one with which a group of pictures begins: ffmpeg counts the time of
     /// forced key frames from the first picture, wherever that is.
