@@ -1,5 +1,5 @@
 extension Int {
-    /// Adds a number that comes from a capture; what is too large becomes the largest number.
+    /// Adds a number that comes from a capture; a sum that is too large becomes the largest number.
     @inline(__always)
     mutating func add(clamping other: Int) {
         let (sum, overflow) = addingReportingOverflow(other)
@@ -7,7 +7,7 @@ extension Int {
     }
 }
 
-/// Integers and slices at any offset of captured bytes.
+/// Reading of integers and slices at any offset of captured bytes.
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func integer<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool = true) -> T
@@ -17,20 +17,20 @@ extension UnsafeRawBufferPointer {
         return bigEndian ? T(bigEndian: value) : T(littleEndian: value)
     }
 
-    /// The integer at `offset`; nil where the buffer ends before its last byte.
+    /// Returns the integer at `offset`; nil if the buffer ends before its last byte.
     @inline(__always)
     func read<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool = true) -> T? {
         guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return nil }
         return integer(type, at: offset, bigEndian: bigEndian)
     }
 
-    /// The bytes from `offset` on; none where the buffer is shorter.
+    /// Returns the bytes from `offset` on; the result is empty if the buffer is shorter.
     @inline(__always)
     func from(_ offset: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[Swift.max(0, Swift.min(offset, count))...])
     }
 
-    /// At most the first `length` bytes.
+    /// Returns at most the first `length` bytes.
     @inline(__always)
     func upTo(_ length: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[..<Swift.max(0, Swift.min(length, count))])

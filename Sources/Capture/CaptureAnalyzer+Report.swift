@@ -1,7 +1,7 @@
 import Statistics
 
 extension CaptureAnalyzer {
-    /// What is known so far; streams are in the order of their names.
+    /// Reports the figures collected so far; streams are in the order of their names.
     public func report() -> CaptureReport {
         var report = CaptureReport()
         report.capture = summary
@@ -119,7 +119,7 @@ extension CaptureAnalyzer {
             wireKbps: rate(traffic.linkBytes, seconds))
     }
 
-    /// kbit/s in the window, else over the time given.
+    /// Rate in kbit/s over the window, or over the given time if there is no window.
     private func rate(_ bytes: Int, _ seconds: Double?) -> Double? {
         guard let seconds = windowSeconds ?? seconds, seconds > 0 else { return nil }
         return Double(bytes) * 8 / 1000 / seconds

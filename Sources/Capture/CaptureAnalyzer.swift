@@ -1,17 +1,16 @@
-/// Turns captured packets into streams, rates and relay delays. Sans-IO: packets go in with their
-/// capture times, the report comes out; nothing is read from a clock or a device.
-///
-/// Not to be shared between threads.
+/// Turns captured packets into streams, rates and relay delays. The analyzer is sans-IO: it takes
+/// packets with their capture times and returns the report; it reads no clock and no device.
+/// Threads must not share an analyzer.
 public struct CaptureAnalyzer: ~Copyable {
-    /// May be changed on the way; the window is best set before it begins.
+    /// Options, which may change during the analysis; the window should be set before it begins.
     public var options: CaptureOptions
     var summary = CaptureSummary()
     var flows: [FlowKey: Flow] = [:]
     let streams: StreamTable
     let http: HTTPTable
-    /// Of the edges' answers.
+    /// HTTP responses that edges sent.
     let edgeHTTP: HTTPTable
-    /// Traffic of connections that are followed no more.
+    /// Traffic of connections that the analyzer no longer follows.
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
     private var packetsUntilSweep = 0
@@ -30,22 +29,24 @@ public struct CaptureAnalyzer: ~Copyable {
         for flow in flows.values where flow.client.port == port { setFrames(flow) }
     }
 
-    /// Packets lost by the capture so far, where that is known.
+    /// Sets the number of packets that the capture has lost so far, or nil if it is unknown.
     public mutating func setDroppedPackets(_ count: Int?) { summary.droppedPackets = count }
 
-    /// Takes the next captured packet.
+    /// Processes the next captured packet.
     /// - Parameters:
-    ///   - timestampNanoseconds: real time, since 1970.
-    ///   - captured: the bytes captured, from the link header on.
-    ///   - originalLength: bytes on the wire.
-    ///   - interface: the number the capture gives to the interface, where it has several.
+    ///   - timestampNanoseconds: Real time, since 1970.
+    ///   - captured: The bytes captured, from the link header on.
+    ///   - originalLength: Bytes on the wire.
+    ///   - interface: The number that the capture gives to the interface, if the capture has
+    ///     several.
     public mutating func packet(
         timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
         originalLength: Int, interface: UInt32? = nil
     ) {
         http.window = options.window
         edgeHTTP.window = options.window
-        // No packet is longer than what a capture may hold of it: a larger number is garbage.
+        // No packet is longer than the longest record that a capture may hold: a larger number is
+        // garbage.
         let originalLength = max(
             captured.count, min(originalLength, PcapReader.capturedLengthLimit))
         let parsed = PacketParser.parse(
@@ -63,7 +64,7 @@ public struct CaptureAnalyzer: ~Copyable {
         summary.lastNanoseconds = max(summary.lastNanoseconds ?? time, time)
     }
 
-    /// Says that no more packets come: what waited for missing ones is dissected without them.
+    /// Ends the analysis: bytes that waited for missing ones are dissected without them.
     public mutating func finish() {
         for flow in flows.values {
             expire(flow, summary.lastNanoseconds ?? 0, force: true)
@@ -72,7 +73,8 @@ public struct CaptureAnalyzer: ~Copyable {
         sorter.finish()
     }
 
-    /// Counts a segment with its connection, unless it is not asked for or was captured before.
+    /// Counts a segment with its connection, unless its port is not analysed or it was captured
+    /// before.
     private mutating func take(_ segment: TCPSegment, _ time: Int64) -> PacketSorter.Verdict {
         if !options.serverPorts.isEmpty,
             !options.serverPorts.contains(segment.source.port),
@@ -125,7 +127,7 @@ public struct CaptureAnalyzer: ~Copyable {
         }
     }
 
-    /// Counts a segment and passes its payload on.
+    /// Counts a segment and passes on its payload.
     private mutating func account(
         _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64
     ) {
@@ -221,10 +223,10 @@ public struct CaptureAnalyzer: ~Copyable {
 }
 
 extension CaptureAnalyzer {
-    /// Ports that are taken for the server's where no SYN says who is.
+    /// Ports that are taken for the server's if no SYN shows which end is the server.
     private static let usualServerPorts: Set<UInt16> = [80, 1935, 8000, 8080]
 
-    /// The connection a segment belongs to; a new one where its SYN begins one.
+    /// Returns the connection that a segment belongs to; makes a new one if the segment is its SYN.
     private mutating func flow(of segment: TCPSegment, _ time: Int64) -> Flow? {
         let key = FlowKey(segment.source, segment.destination)
         let isOpening = segment.flags & (TCPSegment.syn | TCPSegment.ack) == TCPSegment.syn
@@ -233,7 +235,7 @@ extension CaptureAnalyzer {
                 segment.source == known.client
                 && known.upstream.initialSequence == segment.sequence
             guard isOpening, !isRepeated else { return known }
-            // The ports are in use again.
+            // A new connection uses the same ports.
             retire(key, known, time)
         }
         if flows.count >= options.flowLimit { sweep(time) }
@@ -275,7 +277,7 @@ extension CaptureAnalyzer {
         flows[key] = nil
     }
 
-    /// Makes room: closed connections first, then those silent for a minute.
+    /// Makes room: closed connections go first, then connections that were silent for a minute.
     private mutating func sweep(_ time: Int64) {
         packetsUntilSweep -= 1
         guard packetsUntilSweep <= 0 else { return }

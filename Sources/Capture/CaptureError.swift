@@ -1,9 +1,9 @@
-/// Why a capture cannot be read or taken, and how to mend it.
+/// Reason why a capture cannot be read or taken, and the remedy.
 public struct CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
-        /// The bytes are no capture file, or not one that can be read on.
+        /// The bytes are not a capture file, or the file cannot be read further.
         case format
-        /// The file ends inside a packet: what came before is good.
+        /// The file ends inside a packet; the packets before it are good.
         case truncated
         case permission
         case device
@@ -11,7 +11,7 @@ public struct CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var code: Code
-    /// What went wrong and what would mend it.
+    /// Text that says what went wrong and how to mend it.
     public var message: String
 
     public init(_ code: Code, _ message: String) {

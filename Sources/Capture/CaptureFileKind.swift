@@ -1,6 +1,6 @@
-/// Names files that are no pcap or pcapng by their first bytes, and says how to turn them into one.
+/// Names files that are not pcap or pcapng by their first bytes, and says how to convert them.
 enum CaptureFileKind {
-    /// Bytes that are looked at.
+    /// Number of bytes that are examined.
     static let headLength = 64
 
     private static let compressed: [(magic: [UInt8], name: String, mend: String)] = [
@@ -25,7 +25,7 @@ enum CaptureFileKind {
         (Array("Rar!".utf8), "a RAR archive", "unrar p -inul FILE | millrace analyze -"),
     ]
 
-    /// Captures that Wireshark's tools turn into pcap.
+    /// Captures that Wireshark's tools convert to pcap.
     private static let captures: [(magic: [UInt8], name: String)] = [
         (Array("snoop\0\0\0".utf8), "a Solaris snoop capture"),
         (Array("GMBU".utf8), "a Microsoft Network Monitor capture"),
@@ -48,12 +48,12 @@ enum CaptureFileKind {
         ([0x89, 0x50, 0x4E, 0x47], "a PNG picture"),
     ]
 
-    /// One sentence with the mend for a file that begins with `head`.
+    /// Returns one sentence with the remedy for a file that begins with `head`.
     static func describe(_ head: UnsafeRawBufferPointer) -> String {
         for kind in compressed where head.starts(with: kind.magic) {
             return "the file is \(kind.name): \(kind.mend)"
         }
-        // zstd's skippable frames, as pzstd writes them.
+        // These are zstd's skippable frames, as pzstd writes them.
         if let word = head.read(UInt32.self, at: 0, bigEndian: false), word >> 4 == 0x184_D2A5 {
             return "the file is zstd-compressed: zstdcat FILE | millrace analyze -"
         }
@@ -86,7 +86,8 @@ enum CaptureFileKind {
             + "editcap -F pcap may turn it into one"
     }
 
-    /// Printable ASCII, tabs and line ends; or a mark of UTF-8 or UTF-16.
+    /// Whether the bytes are text: printable ASCII, tabs and line ends, or a mark of UTF-8 or
+    /// UTF-16.
     private static func isText(_ head: UnsafeRawBufferPointer) -> Bool {
         if head.starts(with: [0xEF, 0xBB, 0xBF]) || head.starts(with: [0xFF, 0xFE])
             || head.starts(with: [0xFE, 0xFF])
@@ -97,7 +98,8 @@ enum CaptureFileKind {
             && head.allSatisfy { (0x20...0x7E).contains($0) || (0x09...0x0D).contains($0) }
     }
 
-    /// A buffer header: its size, in whole KiB, holds what it says it saved.
+    /// Whether the bytes begin an event trace: a buffer header with a size that is a whole number
+    /// of KiB and not less than the lengths that it states.
     private static func isEventTrace(_ head: UnsafeRawBufferPointer) -> Bool {
         guard let size = head.read(UInt32.self, at: 0, bigEndian: false),
             let saved = head.read(UInt32.self, at: 4, bigEndian: false),
@@ -107,8 +109,8 @@ enum CaptureFileKind {
             && (72...size).contains(saved) && current <= size
     }
 
-    /// A time of this century, a known record type, a length that holds its header and no more than
-    /// its packet. ERF has no magic.
+    /// Whether the bytes begin an ERF record: a time of this century, a known record type, and a
+    /// length that covers its header and at most its packet. ERF has no magic number.
     private static func isERF(_ head: UnsafeRawBufferPointer) -> Bool {
         guard let seconds = head.read(UInt32.self, at: 4, bigEndian: false),
             let type = head.read(UInt8.self, at: 8),

@@ -1,11 +1,13 @@
 import HTTPWire
 
-/// Reads a capture file that may be gzip-compressed: bytes in, packets out, however they are split.
+/// Reads a capture file that may be gzip-compressed: it takes bytes and returns packets, however
+/// the bytes are split.
 ///
-/// Holds one packet and 64 KiB of what is decompressed, whatever a compressed byte expands to.
+/// The reader holds one packet and 64 KiB of decompressed bytes, however much a compressed byte
+/// expands to.
 public final class CaptureFileReader {
     private enum Mode {
-        /// Too few bytes to tell.
+        /// The bytes are too few to determine the format.
         case unknown([UInt8])
         case plain
         case gzip(ContentDecoder)
@@ -18,15 +20,15 @@ public final class CaptureFileReader {
 
     public init() {}
 
-    /// The file is gzip-compressed.
+    /// Whether the file is gzip-compressed.
     public var isCompressed: Bool { if case .gzip = mode { true } else { false } }
-    /// Packets that the capturing program says it dropped.
+    /// Number of packets that the capturing program reports as dropped.
     public var droppedPackets: Int? { reader.droppedPackets }
     public var interfaceNames: [UInt32: String] { reader.interfaceNames }
 
-    /// Takes the next bytes of the file and hands on each packet that is complete with them, its
-    /// bytes valid only there.
-    /// - Throws: `.format` for bytes that make no sense; nothing can be read afterwards.
+    /// Reads the next bytes of the file and hands on each packet that they complete; the packet's
+    /// bytes are valid only during the call.
+    /// - Throws: `.format` if the bytes make no sense; nothing can be read afterwards.
     public func read(
         _ bytes: UnsafeRawBufferPointer,
         _ body: (PcapReader.Packet, UnsafeRawBufferPointer) -> Void
@@ -86,9 +88,9 @@ public final class CaptureFileReader {
         while try reader.next(body) {}
     }
 
-    /// Says that no more bytes follow.
-    /// - Throws: `.truncated` inside a packet or the compressed stream, `.format` where no file
-    ///   header came.
+    /// Ends the file.
+    /// - Throws: `.truncated` inside a packet or the compressed stream, `.format` if no file header
+    ///   came.
     public func finish() throws(CaptureError) {
         if let failure { throw failure }
         switch mode {
@@ -104,7 +106,7 @@ public final class CaptureFileReader {
 }
 
 extension [UInt8] {
-    /// `withUnsafeBytes` for bodies that throw errors of one type.
+    /// Variant of `withUnsafeBytes` for bodies that throw errors of one type.
     fileprivate func withUnsafeBytesOrThrow(
         _ body: (UnsafeRawBufferPointer) throws(CaptureError) -> Void
     ) throws(CaptureError) {

@@ -1,11 +1,12 @@
-/// Entry points for a fuzzer: no input may trap, and every packet is accounted exactly once.
+/// Entry points for a fuzzer: no input may trap, and every packet is accounted for exactly once.
 public enum CaptureFuzz {
-    /// A capture file, gzip-compressed or not, read and analysed to the end.
+    /// Reads and analyses a capture file, gzip-compressed or not, to its end.
     public static func fuzzPcap(_ bytes: UnsafeRawBufferPointer) {
         var analyzer = CaptureAnalyzer(options: options)
         let reader = CaptureFileReader()
         var offset = 0
-        // What a few bytes of a compressed file expand to would take the fuzzer's time.
+        // A few compressed bytes may expand to so much that they would take all of the fuzzer's
+        // time.
         var budget = 2_000
         do {
             while offset < bytes.count, budget > 0 {
@@ -25,8 +26,9 @@ public enum CaptureFuzz {
         check(&analyzer)
     }
 
-    /// Packets of one link type: its number in two bytes, then each packet behind its length in two
-    /// and what it lacks of the original one in one byte.
+    /// Analyses packets of one link type. The input is the type's number in two bytes, then for
+    /// each packet its length in two bytes, the number of bytes it lacks of the original packet in
+    /// one byte, and its bytes.
     public static func fuzzPackets(_ bytes: UnsafeRawBufferPointer) {
         guard let type = bytes.read(UInt16.self, at: 0) else { return }
         var analyzer = CaptureAnalyzer(options: options)
@@ -64,7 +66,7 @@ public enum CaptureFuzz {
 }
 
 extension CaptureAnalyzer {
-    /// Takes the next packet that `reader` has. False until more bytes are appended to it.
+    /// Analyses the next packet of `reader`. Returns false if `reader` needs more bytes.
     public mutating func read(from reader: inout PcapReader) throws(CaptureError) -> Bool {
         let isPacket = try reader.next { packet, bytes in
             self.packet(
@@ -81,8 +83,9 @@ extension CaptureAnalyzer {
 }
 
 extension CaptureAnalyzer {
-    /// Takes the next bytes of a capture file, gzip-compressed or not, with the packets in them.
-    /// - Throws: `.format` for bytes that make no sense; what came before them is analysed.
+    /// Reads the next bytes of a capture file, gzip-compressed or not, and analyses the packets in
+    /// them.
+    /// - Throws: `.format` if the bytes make no sense; the packets before them are analysed.
     public mutating func read(
         _ bytes: UnsafeRawBufferPointer, from reader: CaptureFileReader
     ) throws(CaptureError) {

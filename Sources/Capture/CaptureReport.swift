@@ -1,82 +1,85 @@
 public import Statistics
 
-/// How a subscriber plays.
+/// Protocol that a subscriber plays.
 public enum CapturedProtocol: String, Codable, Hashable, Sendable {
     case rtmp
     case httpFLV = "http-flv"
 }
 
-/// What became of the messages sent to a subscriber, sequence headers left out.
+/// Outcomes of the messages sent to a subscriber, without sequence headers.
 public struct MatchCounts: Codable, Hashable, Sendable {
     public var matched = 0
-    /// The content did not come in, or cannot be told from others like it.
+    /// The content did not come in, or cannot be distinguished from equal contents.
     public var unmatched = 0
-    /// Came in before the play request (the server's GOP cache), or waited until the server began
-    /// to send the player media (`JoinBurst`). Not in any delay.
+    /// Messages that came in before the play request (the server's GOP cache), or that waited until
+    /// the server began to send media to the player (`JoinBurst`). No delay includes them.
     public var burst = 0
-    /// Came in between two matched messages and never went out.
+    /// Messages that came in between two matched messages and never went out.
     public var missing = 0
 
     public init() {}
 }
 
-/// What a capture says about streams and their relaying.
+/// Findings of a capture about streams and their relaying.
 public struct CaptureReport: Codable, Sendable {
     public var streams: [StreamReport] = []
     public var capture = CaptureSummary()
     /// Responses of HTTP servers other than HTTP-FLV.
     public var http: [HTTPTrafficRow] = []
-    /// The same of edges before them.
+    /// Responses of edges in front of those servers.
     public var edgeHTTP: [HTTPTrafficRow] = []
 
     public init() {}
 }
 
-/// What was captured, whether or not it could be understood.
+/// Totals of the packets captured, whether or not they could be understood.
 public struct CaptureSummary: Codable, Hashable, Sendable {
     public var packets = 0
-    /// On the wire, as the capture states them.
+    /// Bytes on the wire, as the capture states them.
     public var bytes = 0
-    /// ns since 1970.
+    /// Time in ns since 1970.
     public var firstNanoseconds: Int64?
     public var lastNanoseconds: Int64?
     public var flows = 0
     public var rtmpFlows = 0
     public var httpFLVFlows = 0
-    /// Neither RTMP nor HTTP-FLV, joined in the middle, or lost at a gap.
+    /// Connections that are neither RTMP nor HTTP-FLV, were captured only from the middle on, or
+    /// were lost at a gap.
     public var undissectedFlows = 0
-    /// Connections beyond the limit.
+    /// Number of connections beyond the limit.
     public var ignoredFlows = 0
-    /// Stretches of dissected directions that were not captured, and their bytes.
+    /// Number of stretches of dissected directions that were not captured, and their bytes.
     public var gaps = 0
     public var gapBytes = 0
     public var outOfOrderSegments = 0
     public var ipFragments = 0
     /// Further captures of packets: outgoing ones on a loopback interface, and copies on several
-    /// interfaces. They count nowhere else.
+    /// interfaces. No other figure counts them.
     public var duplicates = 0
-    /// Those of them that came over several interfaces; nil where there were none.
+    /// The duplicates that came over several interfaces; nil if there were none.
     public var copies: CopyReport?
-    /// TCP packets that were counted with a connection. With `passedOver` they are all packets.
+    /// TCP packets that were counted with a connection. Together with `passedOver` they are all
+    /// packets.
     public var understoodPackets = 0
-    /// Packets that were not looked into, by reason; the most frequent first.
+    /// Packets that were not dissected, by reason; the most frequent reason comes first.
     public var passedOver: [PassedOver] = []
-    /// Of `passedOver`, all but the malformed.
+    /// Packets in `passedOver` except the malformed ones.
     public var otherPackets = 0
-    /// Of `passedOver`, those with contradictory or cut headers.
+    /// Packets in `passedOver` with contradictory or cut headers.
     public var malformedPackets = 0
-    /// Packets of which the snap length has captured a part, and the most bytes of such a one.
+    /// Number of packets that the snap length has cut, and the largest number of bytes captured of
+    /// such a packet.
     public var cutPackets = 0
     public var cutLength = 0
-    /// Payload bytes of dissected directions that were cut off; they are no gaps.
+    /// Payload bytes of dissected directions that were cut off; they are not gaps.
     public var cutBytes = 0
-    /// Of `undissectedFlows`, those whose packets are cut.
+    /// Connections in `undissectedFlows` with cut packets.
     public var cutFlows = 0
-    /// Of `undissectedFlows`, those of TLS.
+    /// Connections in `undissectedFlows` that use TLS.
     public var encryptedFlows = 0
     /// Bodies that were needed and could not be decoded, by content coding.
     public var unreadBodies: [UnreadBodies] = []
-    /// Packets that the capture lost, where it says.
+    /// Number of packets that the capture lost, if it states this.
     public var droppedPackets: Int?
     public var ports: [PortReport] = []
 
@@ -88,9 +91,9 @@ public struct CaptureSummary: Codable, Hashable, Sendable {
     }
 }
 
-/// HTTP bodies that would tell whose bytes are whose, in a coding that is not understood.
+/// HTTP bodies that would attribute bytes to renditions, in a coding that is not understood.
 public struct UnreadBodies: Codable, Hashable, Sendable {
-    /// As Content-Encoding names it.
+    /// Name of the coding in Content-Encoding.
     public var coding: String
     public var bodies: Int
 
@@ -99,7 +102,7 @@ public struct UnreadBodies: Codable, Hashable, Sendable {
         self.bodies = bodies
     }
 
-    /// What would let the bytes be attributed.
+    /// Remedy by which the bytes could be attributed.
     public var mend: String {
         "have the server leave the coding out, or name renditions with --rendition PATH=NAME"
     }
@@ -110,11 +113,11 @@ public struct PortReport: Codable, Hashable, Sendable {
     public var port: UInt16
     public var flows = 0
     public var undissectedFlows = 0
-    /// Of these, those whose packets are cut by the snap length.
+    /// Connections in `flows` with packets that the snap length has cut.
     public var cutFlows = 0
-    /// Of these, those that are encrypted (TLS).
+    /// Connections in `flows` that are encrypted (TLS).
     public var encryptedFlows = 0
-    /// Client to server.
+    /// Traffic from client to server.
     public var upstream = TrafficCounters()
     public var downstream = TrafficCounters()
 }
@@ -125,37 +128,40 @@ public struct StreamReport: Codable, Sendable {
     public var publishers: Int
     public var subscribers: Int
     public var subscribersByProtocol: [String: Int]
-    /// Audio and video message payload of one copy: what came in, else the mean of what went out.
-    /// In the window by its length; else by media time, which a burst at the start cannot falsify.
+    /// Audio and video message payload of one copy: the incoming one, or else the mean of the
+    /// outgoing ones. In a window the rate is taken over the window's length, otherwise over media
+    /// time, which a burst at the start cannot falsify.
     public var payloadKbps: Double?
-    /// Downstream L2, mean over the subscribers: retransmissions in, bare acknowledgements out.
+    /// Downstream L2 rate, mean over the subscribers. The rate includes retransmissions and
+    /// excludes bare acknowledgements.
     public var wireKbps: Double?
-    /// Downstream.
+    /// Retransmitted bytes downstream.
     public var retransmittedBytes: Int
     public var relayDelay: DelayHistogram?
-    /// The same by the subscribers' protocol.
+    /// Relay delay by the subscribers' protocol.
     public var relayDelayByProtocol: [String: DelayHistogram]
     public var ingress: IngressReport?
     public var viewers: [SubscriberReport]
     public var upstream: [TrafficSecond]
     public var downstream: [TrafficSecond]
-    /// Of the chosen client ports.
+    /// Frames of the chosen client ports.
     public var frames: [RelayedFrame]
-    /// As they came in, from `IngressFrame.lead` before the window to as much after it; empty where not asked for.
+    /// Frames as they came in, from `IngressFrame.lead` before the window to as much after it;
+    /// empty if they were not requested.
     public var ingressFrames: [IngressFrame] = []
 }
 
 /// A stamped frame on its way into the server.
 public struct IngressFrame: Hashable, Sendable {
-    /// How long around the window frames are kept, ns: those of the window come back from an encoder
-    /// later.
+    /// Time around the window in which frames are kept, in ns: an encoder returns the window's
+    /// frames later.
     public static let lead: Int64 = 10_000_000_000
 
     public var streamID: UInt32
     public var frameNumber: UInt64
-    /// As the stamp has it: on the publisher's clock.
+    /// Intended time of the stamp, on the publisher's clock.
     public var intendedNanoseconds: Int64
-    /// Capture time of its last byte, ns since 1970.
+    /// Capture time of the frame's last byte, in ns since 1970.
     public var arrivalNanoseconds: Int64
 
     public init(
@@ -169,7 +175,7 @@ public struct IngressFrame: Hashable, Sendable {
     }
 }
 
-/// In a list of four numbers: there are many.
+/// Coding as a list of four numbers, because there are many frames.
 extension IngressFrame: Codable {
     public init(from decoder: any Decoder) throws {
         var list = try decoder.unkeyedContainer()
@@ -188,7 +194,7 @@ extension IngressFrame: Codable {
     }
 }
 
-/// What a stream's publishers sent.
+/// Media that a stream's publishers sent.
 public struct IngressReport: Codable, Hashable, Sendable {
     public var payloadBytes: Int
     public var audioMessages: Int
@@ -204,11 +210,11 @@ public struct SubscriberReport: Codable, Hashable, Sendable {
     public var clientPort: UInt16
     public var serverPort: UInt16
     public var transport: CapturedProtocol
-    /// Capture time of the play request, ns since 1970.
+    /// Capture time of the play request, in ns since 1970.
     public var playNanoseconds: Int64
-    /// Messages were read; otherwise only bytes are known.
+    /// Whether messages were read; otherwise only bytes are known.
     public var isDissected: Bool
-    /// Of audio and video messages.
+    /// Payload bytes of audio and video messages.
     public var payloadBytes: Int
     public var audioMessages: Int
     public var videoMessages: Int
@@ -216,9 +222,9 @@ public struct SubscriberReport: Codable, Hashable, Sendable {
     public var messages: MatchCounts
     public var delayMeanNanoseconds: Double?
     public var delayMaximumNanoseconds: Int64?
-    /// Server to client.
+    /// Traffic from server to client.
     public var traffic: TrafficCounters
-    /// Downstream L2.
+    /// L2 rate downstream.
     public var wireKbps: Double?
 }
 
@@ -229,6 +235,6 @@ public struct RelayedFrame: Codable, Hashable, Sendable {
     public var streamID: UInt32
     public var frameNumber: UInt64
     public var relayDelayNanoseconds: Int64
-    /// Capture time of its last byte, ns since 1970.
+    /// Capture time of the frame's last byte, in ns since 1970.
     public var egressNanoseconds: Int64
 }

@@ -1,5 +1,6 @@
 extension CaptureSummary {
-    /// What was captured twice, cut or coded, each with its mend, in whole sentences.
+    /// Notes on packets that were captured twice, cut or coded, each with its remedy, in whole
+    /// sentences.
     public var notes: [String] {
         var notes: [String] = []
         if let copies {
@@ -27,7 +28,7 @@ extension CaptureSummary {
         return notes
     }
 
-    /// The same, and the packets passed over that may have carried media.
+    /// The notes, and the packets passed over that may have carried media.
     public var warnings: [String] {
         notes
             + passedOver.filter(\.mayMatter).map {

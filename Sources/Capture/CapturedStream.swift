@@ -5,10 +5,10 @@ import Statistics
 final class CapturedStream {
     let app: String
     let name: String
-    /// The publishing direction of their connections.
+    /// Publishing directions of the publishers' connections.
     var publishers: [FlowHalf] = []
     var subscribers: [Subscriber] = []
-    /// Subscribers beyond the limit of the report.
+    /// Number of subscribers beyond the limit of the report.
     var uncountedSubscribers = 0
     private(set) var ingress = MediaAccount()
     private(set) var delays: [CapturedProtocol: DelayHistogram] = [:]
@@ -26,7 +26,7 @@ final class CapturedStream {
 
     var hasIngress: Bool { !window.isEmpty || ingress.messages > 0 }
 
-    /// Not merely a web page that was asked for.
+    /// Whether this is a stream and not merely a web page that was requested.
     var isStream: Bool {
         hasIngress || !publishers.isEmpty || uncountedSubscribers > 0
             || subscribers.contains { $0.transport == .rtmp || $0.media.messages > 0 }
@@ -38,8 +38,8 @@ final class CapturedStream {
         window.append(hash: message.hash, time: message.time, isVideo: message.isVideo)
     }
 
-    /// Keeps a frame that came in. Returns whether it has a stamp and came in the window, or not
-    /// long before.
+    /// Keeps a frame that came in. Returns whether the frame has a stamp and came in the window, or
+    /// not long before it.
     func keepIngressFrame(_ message: MediaMessage, window: Range<Int64>?) -> Bool {
         guard let stamp = message.stamp,
             window.map({
@@ -55,7 +55,8 @@ final class CapturedStream {
         return true
     }
 
-    /// - Parameter frameLimit: frames that may still be kept one by one. Returns whether one was.
+    /// - Parameter frameLimit: Number of frames that may still be kept one by one.
+    /// - Returns: Whether a frame was kept.
     func receiveEgress(
         _ message: MediaMessage, _ subscriber: Subscriber, options: CaptureOptions,
         keepsFrames: Bool
@@ -85,27 +86,29 @@ final class CapturedStream {
     ) {
         subscriber.settle(outcome, options.window) { nanoseconds, frame in
             if let frame { frames.append(frame) }
-            // Readers that wake rarely delay their own acknowledgements, and with them a server
-            // that keeps Nagle's algorithm: where probes are known, the delay is theirs alone.
+            // Readers that wake rarely delay their own acknowledgements, and thereby a server that
+            // keeps Nagle's algorithm. If probes are known, the relay delay is therefore taken from
+            // them alone.
             guard options.frameAgent == nil || subscriber.isProbe else { return }
             delays[subscriber.transport, default: .init()].record(nanoseconds: nanoseconds)
         }
     }
 }
 
-/// One play request and what was sent in answer.
+/// One play request and the media sent in response.
 final class Subscriber {
-    /// The direction that plays. Not the connection itself, which holds the subscriber.
+    /// The direction that plays. The property is not the connection itself, because the connection
+    /// holds the subscriber.
     let downstream: FlowHalf
     let serverPort: UInt16
     let client: Endpoint
-    /// The client's, spelled out once.
+    /// Address of the client as text, made once.
     let address: String
     let transport: CapturedProtocol
-    /// Capture time of the play request, ns since 1970.
+    /// Capture time of the play request, in ns since 1970.
     let playNanoseconds: Int64
     let isDissected: Bool
-    /// It named itself as one (`CaptureOptions.frameAgent`).
+    /// Whether the user agent matches `CaptureOptions.frameAgent`.
     let isProbe: Bool
     var media = MediaAccount()
     var matcher = RelayMatcher()
@@ -113,9 +116,10 @@ final class Subscriber {
     private(set) var delaySum = 0.0
     private(set) var delayMaximum: Int64?
     var join = JoinBurst()
-    /// Nothing has gone out yet that came in after the play request.
+    /// Whether nothing has gone out yet that came in after the play request.
     private var isInBurst = true
-    /// Messages without a match before the first one that has: join burst if that one is.
+    /// Number of messages without a match before the first message that has one; they are join
+    /// burst if that message is.
     private var undecided = 0
 
     init(
@@ -134,8 +138,8 @@ final class Subscriber {
 
     private var hasMatched = false
 
-    /// Counts one outcome; hands on each relay delay that is known with it, and the frame that has
-    /// it where that was kept back.
+    /// Counts one outcome. Hands on each relay delay that the outcome settles, and the frame that
+    /// has this delay, if the frame was kept back.
     func settle(
         _ outcome: RelayMatcher.Outcome, _ window: Range<Int64>?,
         record: (Int64, RelayedFrame?) -> Void
@@ -185,7 +189,7 @@ final class Subscriber {
         record(delay, frame)
     }
 
-    /// The counts as they stand, with what waits for a decision.
+    /// Returns the counts so far, including the messages that wait for a decision.
     func currentCounts(
         _ window: Range<Int64>?, _ delay: (Int64) -> Void
     ) -> MatchCounts {

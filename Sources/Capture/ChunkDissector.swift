@@ -3,19 +3,20 @@ import RTMP
 
 /// Follows one direction of an RTMP chunk stream over gaps, without keeping payloads.
 ///
-/// After a gap it goes on exactly where the gap ends inside the payload of one chunk. Otherwise it
-/// searches for a type 0 or 1 header that fits a chunk stream which has carried media before.
+/// After a gap that ends inside the payload of one chunk, the dissector continues exactly there.
+/// Otherwise it searches for a type 0 or 1 header that fits a chunk stream which has carried media
+/// before.
 struct ChunkDissector {
     enum Output {
         case media(MediaMessage)
         case command(Command, messageStreamID: UInt32)
     }
 
-    /// A command or aggregate that is longer is passed over, in bytes.
+    /// Longest command or aggregate that is read, in bytes; a longer one is skipped.
     static let keptLimit = 256 << 10
-    /// Bytes kept of all unfinished messages together.
+    /// Largest number of bytes kept of all unfinished messages together.
     static let retainedLimit = 1 << 20
-    /// So many bytes are searched for a header before the flow is given up.
+    /// Number of bytes that are searched for a header before the flow is given up.
     static let searchLimit = 16 << 20
 
     private var decoder = ChunkDecoder()
@@ -30,16 +31,16 @@ struct ChunkDissector {
     private var hasResynchronized = false
     var wantsStamps = false
     private(set) var retainedBytes = 0
-    /// Where the decoder found nonsense or a search began.
+    /// Number of times that the decoder found nonsense or that a search began.
     private(set) var resynchronizations = 0
 
-    /// Takes the next bytes in order. False where the flow cannot be followed any more.
+    /// Reads the next bytes in order. Returns false if the flow cannot be followed further.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer, time: Int64, emit: (Output) -> Void
     ) -> Bool {
         var offset = 0
         if !carry.isEmpty {
-            // A header was cut: complete it with a few bytes, then go on in place.
+            // A header was cut: a few bytes complete it, and the rest is read in place.
             let joined = carry + bytes.upTo(64)
             let taken = joined.count - carry.count
             let carried = carry.count
@@ -59,14 +60,14 @@ struct ChunkDissector {
         return true
     }
 
-    /// Passes over `length` bytes that are missing.
+    /// Skips `length` missing bytes.
     mutating func gap(_ length: Int, time: Int64) -> Bool {
         let skipped = carry.isEmpty && searched == nil ? min(length, chunkLeft) : 0
         if skipped > 0 { skip(skipped, time) }
         return skipped == length || beginSearch()
     }
 
-    /// Consumes steps or searches; returns how much was used, nil where the flow is lost.
+    /// Consumes steps or searches. Returns the number of bytes used, or nil if the flow is lost.
     private mutating func consume(
         _ bytes: UnsafeRawBufferPointer, _ time: Int64, _ emit: (Output) -> Void
     ) -> Int? {
@@ -98,7 +99,8 @@ struct ChunkDissector {
         return offset
     }
 
-    /// False where the step makes no sense, which is known only after a resynchronisation.
+    /// Returns false if the step makes no sense, which can be determined only after a
+    /// resynchronisation.
     private mutating func take(
         _ step: ChunkDecoder.Step, _ bytes: UnsafeRawBufferPointer, _ time: Int64,
         _ emit: (Output) -> Void
@@ -199,7 +201,7 @@ struct ChunkDissector {
 extension ChunkDissector {
     private static let zeros = [UInt8](repeating: 0, count: 64 << 10)
 
-    /// Feeds zeros in the place of missing payload bytes of the chunk under way.
+    /// Feeds zeros for missing payload bytes of the current chunk.
     private mutating func skip(_ length: Int, _ time: Int64) {
         var left = length
         while left > 0, chunkLeft > 0 {
@@ -233,7 +235,7 @@ extension ChunkDissector {
         return true
     }
 
-    /// Looks for a header; returns the bytes passed over, nil where the search has gone on too
+    /// Looks for a header. Returns the number of bytes skipped, or nil if the search has taken too
     /// long.
     private mutating func search(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var offset = 0
@@ -276,11 +278,11 @@ extension ChunkDissector {
     }
 }
 
-/// What the messages of a chunk stream that carries media look like.
+/// Properties of the messages of a chunk stream that carries media.
 struct ChunkStreamProfile {
-    /// 12 bytes of header, 4 of extended timestamp, 2 of payload.
+    /// Number of bytes in the longest match: 12 of header, 4 of extended timestamp, 2 of payload.
     static let longestMatch = 18
-    /// A longer message is not believed while searching, in bytes.
+    /// Longest message, in bytes, that a search accepts.
     static let lengthLimit: UInt32 = 4 << 20
 
     var chunkStreamID: UInt32
@@ -289,7 +291,7 @@ struct ChunkStreamProfile {
     var timestamp: UInt32
     var firstByte: UInt8
 
-    /// A type 0 or 1 header of this chunk stream and two bytes of payload lie at `offset`.
+    /// Whether a type 0 or 1 header of this chunk stream and two bytes of payload lie at `offset`.
     /// - Precondition: `longestMatch` bytes follow.
     func matches(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         let first = bytes[offset]
@@ -314,7 +316,7 @@ struct ChunkStreamProfile {
         }
         let mask: UInt8 = isVideo ? 0x0F : 0xFF
         guard (bytes[payload] ^ firstByte) & mask == 0 else { return false }
-        // AVC and AAC packet types: 0, 1 or, of AVC, 2.
+        // The packet type of AVC is 0, 1 or 2, that of AAC 0 or 1.
         return bytes[payload + 1] <= 2 || firstByte & 0x80 != 0 && isVideo
     }
 }

@@ -1,17 +1,17 @@
 /// Finds HTTP/1.1 chunk framing again after bytes that were not captured.
 ///
-/// A size line is believed only where the next one follows at the end of its chunk.
+/// A size line is accepted only if the next size line follows at the end of its chunk.
 struct ChunkSearch {
     enum Result: Equatable {
         /// More bytes are needed.
         case waiting
-        /// The contents of a chunk begin at `offset`, and have so many bytes.
+        /// The contents of a chunk begin at `offset` and have `size` bytes.
         case found(offset: Int, size: Int)
-        /// Too much was searched.
+        /// The search has taken too many bytes.
         case failed
     }
 
-    /// Bytes held while searching; a longer chunk is not found again.
+    /// Largest number of bytes held during a search; a longer chunk is not found again.
     static let limit = 512 << 10
 
     private(set) var bytes: [UInt8] = []
@@ -34,8 +34,8 @@ struct ChunkSearch {
         return bytes.count > Self.limit ? .failed : .waiting
     }
 
-    /// The end of a chunk and the size line of the next: CR LF, hexadecimal digits, perhaps an
-    /// extension, CR LF.
+    /// Reads the end of a chunk and the size line of the next one: CR LF, hexadecimal digits,
+    /// perhaps an extension, CR LF.
     private func sizeLine(at start: Int) -> Result {
         guard start + 2 <= bytes.count else {
             return start < bytes.count && bytes[start] != 0x0D ? .failed : .waiting

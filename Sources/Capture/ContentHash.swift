@@ -1,6 +1,6 @@
-/// A 64-bit hash of a message's payload, whatever pieces it comes in.
+/// A 64-bit hash of a message's payload, which does not depend on how the payload is split.
 ///
-/// Not cryptographic: each 8 bytes are mixed by a 64×64→128-bit multiplication.
+/// The hash is not cryptographic: a 64×64→128-bit multiplication mixes each 8 bytes.
 struct ContentHash {
     private var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     private var tail: UInt64 = 0
@@ -27,7 +27,7 @@ struct ContentHash {
         }
     }
 
-    /// The hash of all bytes so far; `kind` keeps equal bytes of different kinds apart.
+    /// Hash of all bytes so far; `kind` makes equal bytes of different kinds differ.
     func value(kind: UInt8) -> UInt64 {
         Self.mix(Self.mix(state ^ tail) ^ (length << 8 | UInt64(kind)))
     }
@@ -46,7 +46,7 @@ struct ContentHash {
     private static func mix(_ value: UInt64) -> UInt64 {
         let (high, low) = (value ^ 0xA076_1D64_78BD_642F).multipliedFullWidth(
             by: 0xE703_7ED1_A0B4_28DB)
-        // The value itself goes in again, for a product of 0 would forget it.
+        // The value itself is mixed in again, because a product of 0 would lose it.
         return high ^ low ^ value
     }
 }

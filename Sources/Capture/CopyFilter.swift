@@ -1,18 +1,20 @@
-/// Tells the second capture of a packet, on another interface of the same host, from a packet that
-/// was sent again.
+/// Distinguishes the second capture of a packet, on another interface of the same host, from a
+/// packet that was sent again.
 ///
-/// A packet's identity is what interfaces do not change. Where it has an IPv4 identification, the
-/// same identity within a millisecond or so is a copy: hosts give a retransmission another one.
-/// Without one (IPv6, or 0) it is a copy only as often as another interface has seen more of them,
-/// or where a mirror port plainly shows it twice (`MirrorEvidence`).
+/// A packet's identity consists of the fields that interfaces do not change. If the packet has an
+/// IPv4 identification, the same identity within a few milliseconds is a copy, because hosts give a
+/// retransmission another identification. Without one (IPv6, or 0), a packet is a copy only as
+/// often as another interface has seen more of them, or if a mirror port plainly shows it twice
+/// (`MirrorEvidence`).
 struct CopyFilter {
-    /// How far apart two copies are at most, in nanoseconds.
+    /// Largest distance between two copies, in nanoseconds.
     static let window: Int64 = 2_000_000
-    /// The same for a copy with an IP identification on another interface, which may have queued it.
+    /// Largest distance, in nanoseconds, of a copy with an IP identification on another interface,
+    /// which may have queued the packet.
     static let queueWindow: Int64 = 20_000_000
-    /// Interfaces that one packet is followed over.
+    /// Largest number of interfaces over which one packet is followed.
     static let originLimit = 6
-    /// Interfaces that are remembered by name.
+    /// Largest number of interfaces remembered by name.
     static let nameLimit = 64
 
     private struct Record {
@@ -31,13 +33,13 @@ struct CopyFilter {
     private var mirror = MirrorEvidence()
     private(set) var copies = 0
     private(set) var bytes = 0
-    /// pcapng's names of interfaces.
+    /// Names of interfaces in a pcapng file.
     var interfaceNames: [UInt32: String] = [:]
-    /// Slots of the table, taken or not.
+    /// Number of slots of the table, used or not.
     var rememberedPackets: Int { records.count }
     var rememberedOrigins: Int { max(known.count, involved.count) }
 
-    /// Whether the packet is a copy of one seen before; remembers it otherwise.
+    /// Whether the packet is a copy of one seen before; a packet that is not is remembered.
     mutating func isCopy(
         _ identity: PacketIdentity, origin: PacketOrigin, originHash: UInt32, time: Int64
     ) -> Bool {
@@ -90,7 +92,7 @@ struct CopyFilter {
         return isCopy
     }
 
-    /// Where an origin is in a record, or has room; the last where there is none.
+    /// Slot of an origin in a record, or a free slot for it; the last slot if none is free.
     private func slot(_ index: Int, _ origin: UInt32) -> Int {
         let origins = records[index].origins
         let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
@@ -145,7 +147,7 @@ struct CopyFilter {
         if involved.count < Self.nameLimit { involved.insert(origin) }
     }
 
-    /// What is told of the copies; nil where there were none.
+    /// Report about the copies; nil if there were none.
     var report: CopyReport? {
         guard copies > 0 else { return nil }
         let origins = involved.compactMap { known[$0] }
@@ -167,9 +169,9 @@ struct CopyFilter {
 /// Packets that a capture holds more than once.
 public struct CopyReport: Codable, Hashable, Sendable {
     public var packets: Int
-    /// On the wire, as the capture states them.
+    /// Bytes on the wire, as the capture states them.
     public var bytes: Int
-    /// Where the copies were captured, by name or number.
+    /// Interfaces on which the copies were captured, by name or number.
     public var interfaces: [String]
 
     public init(packets: Int, bytes: Int, interfaces: [String]) {
@@ -178,7 +180,7 @@ public struct CopyReport: Codable, Hashable, Sendable {
         self.interfaces = interfaces
     }
 
-    /// What would keep the copies out of the capture.
+    /// Remedy that keeps the copies out of the capture.
     public var mend: String {
         interfaces.count > 1
             ? "capture on one interface instead of 'any', for example -i eth0"

@@ -5,13 +5,13 @@ struct FLVDissector {
         case skip(Int)
         case tagHeader
         case payload(left: Int)
-        /// Looks for a tag after a gap.
+        /// The dissector looks for a tag after a gap.
         case searching
     }
 
-    /// Bytes held while a tag is looked for; a longer tag is not found again.
+    /// Largest number of bytes held during the search for a tag; a longer tag is not found again.
     static let searchLimit = 1 << 20
-    /// A tag is believed whose time is within so many milliseconds of the last one's.
+    /// Largest distance, in milliseconds, from the last tag's time at which a tag is accepted.
     static let timeLimit: UInt32 = 60_000
 
     private var state = State.fileHeader
@@ -23,12 +23,12 @@ struct FLVDissector {
     var wantsStamps = false
 
     private var searched = 0
-    /// How often a tag was looked for.
+    /// Number of searches for a tag.
     private(set) var searches = 0
 
     var retainedBytes: Int { assembly.prefix.count + carry.count }
 
-    /// Takes the next bytes in order. False where they are no FLV.
+    /// Reads the next bytes in order. Returns false if they are not FLV.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer, time: Int64, emit: (MediaMessage) -> Void
     ) -> Bool {
@@ -70,14 +70,14 @@ struct FLVDissector {
                 let rest = Array(carry[start...])
                 carry = []
                 state = .tagHeader
-                // When these bytes came is not known any more: no message of them counts.
+                // The arrival time of these bytes is no longer known, so no message of them counts.
                 return rest.withUnsafeBytes { receive($0, time: time) { _ in } }
             }
         }
     }
 
-    /// Passes over missing bytes: in place where they lie within one tag's payload, else by looking
-    /// for a later tag. False where nothing was understood before.
+    /// Skips missing bytes: in place if they lie within one tag's payload, else by a search for a
+    /// later tag. Returns false if nothing was understood before.
     mutating func gap(_ length: Int) -> Bool {
         if case .payload(let left) = state, length < left {
             assembly.isSpoiled = true
@@ -87,7 +87,7 @@ struct FLVDissector {
         return beginSearch()
     }
 
-    /// Looks for a tag from the next byte on. False before the first tag.
+    /// Begins the search for a tag from the next byte on. Returns false before the first tag.
     mutating func beginSearch() -> Bool {
         guard type != 0 else { return false }
         state = .searching
@@ -97,8 +97,8 @@ struct FLVDissector {
         return true
     }
 
-    /// Where a tag begins in what was kept: a header whose size stands behind its payload again,
-    /// and another tag's type behind that.
+    /// Position of a tag in the bytes kept: a header with a size that is repeated behind its
+    /// payload, followed by another tag's type.
     private mutating func findTag() -> Int? {
         carry.withUnsafeBytes { bytes in
             while searched + 16 <= bytes.count {
@@ -118,14 +118,14 @@ struct FLVDissector {
         }
     }
 
-    /// The size of the tag whose header `bytes` may begin with.
+    /// Size of the tag if `bytes` may begin with its header, else nil.
     private func tagSize(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard let word = bytes.read(UInt32.self, at: 0), let time = bytes.read(UInt32.self, at: 4),
             let last = bytes.read(UInt32.self, at: 7)
         else { return nil }
         let kind = word >> 24
         let size = Int(word & 0xFF_FFFF)
-        // Three bytes of time, its upper byte behind them, and a stream ID of 0.
+        // The field holds three bytes of time, then its upper byte, and a stream ID of 0.
         let stamp = time >> 8 | (time & 0xFF) << 24
         guard kind == 8 || kind == 9 || kind == 18, last & 0xFF_FFFF == 0, size > 0,
             size < Self.searchLimit / 2,

@@ -1,6 +1,6 @@
 import RTMP
 
-/// One TCP connection, by its two ends in a fixed order.
+/// Key of one TCP connection: its two ends in a fixed order.
 struct FlowKey: Hashable {
     var first: Endpoint
     var second: Endpoint
@@ -17,58 +17,58 @@ final class FlowHalf {
     var reassembler = TCPReassembler()
     var traffic = TrafficCounters()
     var initialSequence: UInt32?
-    /// The latest acknowledgement that this side sent.
+    /// Latest acknowledgement that this side sent.
     var acknowledgement: UInt32?
     var hasFinished = false
-    /// The snap length has cut payload of it.
+    /// Whether the snap length has cut payload of this direction.
     var isCut = false
-    /// The latest segments, where the capture has several interfaces.
+    /// Latest segments, if the capture has several interfaces.
     var history = SegmentHistory()
-    /// Not chosen for dissection: only headers matter.
+    /// Whether the direction was not chosen for dissection, so that only headers matter.
     var isIgnored = false
-    /// Cannot be followed any more.
+    /// Whether the direction cannot be followed further.
     var isLost = false
 
     var isFollowed: Bool { !isIgnored && !isLost }
 }
 
-/// A connection, what it speaks and what it plays or publishes.
+/// A connection, its protocol, and the streams that it plays or publishes.
 final class Flow {
     enum Dialect {
         case unknown
         case rtmp
         case http
-        /// Not understood, or not any more.
+        /// The contents are not understood, or are no longer understood.
         case opaque
     }
 
     struct Role {
         var messageStreamID: UInt32
         var stream: CapturedStream
-        /// nil = publishes.
+        /// Subscriber of a playing role; nil for a publishing one.
         var subscriber: Subscriber?
     }
 
-    /// Bytes of C0 to C2, and of S0 to S2.
+    /// Length of C0 to C2, and of S0 to S2, in bytes.
     static let handshakeLength = 1 + 1536 + 1536
-    /// Streams on one connection.
+    /// Largest number of streams on one connection.
     static let roleLimit = 16
 
     let client: Endpoint
     let server: Endpoint
     private let http: HTTPTable?
-    /// Client to server, then server to client.
+    /// Direction from client to server; `downstream` is the direction from server to client.
     let upstream = FlowHalf()
     let downstream = FlowHalf()
-    /// The smallest MSS option of the SYN segments.
+    /// Smallest MSS option of the SYN segments.
     var maximumSegmentSize: Int?
     var dialect = Dialect.unknown
     var isReset = false
-    /// The same connection was captured under other addresses, and counts there.
+    /// Whether the same connection was captured under other addresses and is counted there.
     var isTranslation = false
-    /// It begins as TLS does.
+    /// Whether the connection begins as TLS does.
     var isEncrypted = false
-    /// The first bytes of the client while too few to tell the protocol.
+    /// First bytes of the client while they are too few to determine the protocol.
     var opening: [UInt8] = []
     var handshakeLeft = (up: Flow.handshakeLength, down: Flow.handshakeLength)
     var sawServerVersion = false
@@ -77,13 +77,13 @@ final class Flow {
     var requests = HTTPRequestDissector()
     var response: HTTPResponseDissector
     var app = ""
-    /// How the client calls itself: flashVer or User-Agent.
+    /// Name that the client gives itself: flashVer or User-Agent.
     private(set) var agent = ""
     var roles: [Role] = []
     var retainedBytes = 0
     var lastTime: Int64 = 0
     var keepsFrames = false
-    /// Stamps are read on the way in.
+    /// Whether stamps are read on the way in.
     var keepsIngressFrames = false
 
     init(client: Endpoint, server: Endpoint, http: HTTPTable? = nil) {
@@ -94,7 +94,7 @@ final class Flow {
             server: "\(server.address):\(server.port)", table: http)
     }
 
-    /// Keeps what the client calls itself, cut to a kibibyte.
+    /// Keeps the client's name, cut to a kibibyte.
     func setAgent(_ name: String) {
         agent = String(decoding: name.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
     }
@@ -104,7 +104,7 @@ final class Flow {
     var isClosed: Bool { isReset || upstream.hasFinished && downstream.hasFinished }
     var isPublisher: Bool { roles.contains { $0.subscriber == nil } }
 
-    /// The role that a media message of this direction belongs to.
+    /// Returns the role that a media message of this direction belongs to.
     func role(publishes: Bool, messageStreamID: UInt32) -> Role? {
         var only: Role?
         var count = 0
@@ -123,12 +123,12 @@ final class Flow {
             + downstream.history.retainedBytes
     }
 
-    /// Segments that came before one they follow.
+    /// Number of segments that were captured before a segment that precedes them.
     var outOfOrderSegments: Int {
         upstream.reassembler.outOfOrderSegments + downstream.reassembler.outOfOrderSegments
     }
 
-    /// What was said is not understood, wholly or in one direction.
+    /// Whether the contents are not understood, wholly or in one direction.
     var isUndissected: Bool {
         guard !isTranslation,
             upstream.traffic.packets + downstream.traffic.packets > 0 || upstream.isLost
@@ -139,10 +139,10 @@ final class Flow {
         }
     }
 
-    /// It could not be read because the snap length has cut its packets.
+    /// Whether the connection could not be read because the snap length has cut its packets.
     var isUndissectedForCuts: Bool { isUndissected && (upstream.isCut || downstream.isCut) }
 
-    /// Frees what only further bytes of a direction would need.
+    /// Frees the state that only further bytes of a direction would need.
     func lose(up: Bool) {
         if up {
             upstream.isLost = true
@@ -152,7 +152,7 @@ final class Flow {
             downstream.isLost = true
             downChunks = ChunkDissector()
             response.finish()
-            // What still comes belongs to nobody.
+            // Bytes that still arrive are attributed to no response.
             response = HTTPResponseDissector(table: http)
         }
     }

@@ -1,13 +1,13 @@
 import RTMP
 
-/// What the analyzer is told about a flow's contents.
+/// An event in a flow's contents, for the analyzer.
 enum FlowEvent {
     case publish(app: String, name: String, messageStreamID: UInt32)
     case play(app: String, name: String, messageStreamID: UInt32)
     case media(MediaMessage, publishes: Bool)
 }
 
-/// Recognises a flow's protocol and takes its contents apart.
+/// Recognises a flow's protocol and dissects its contents.
 enum FlowDissector {
     static func receive(
         _ event: TCPReassembler.Event, up: Bool, time: Int64, _ flow: Flow,
@@ -32,12 +32,13 @@ enum FlowDissector {
         }
     }
 
-    /// Decides on the protocol from the first bytes; false while there is nothing to dissect.
+    /// Decides on the protocol from the first bytes. Returns false while there is nothing to
+    /// dissect.
     private static func recognize(
         _ bytes: UnsafeRawBufferPointer, up: Bool, _ flow: Flow
     ) -> Bool {
         guard up else {
-            // A server that speaks first speaks something else.
+            // A server that speaks first does not speak RTMP or HTTP.
             flow.giveUp()
             return false
         }
@@ -48,7 +49,7 @@ enum FlowDissector {
             return true
         }
         guard start.elementsEqual(request.prefix(start.count)) else {
-            // A TLS record with a handshake (RFC 8446, 5.1).
+            // The bytes are a TLS record with a handshake (RFC 8446, 5.1).
             flow.isEncrypted = start.starts(with: [0x16, 0x03])
             flow.giveUp()
             return false
@@ -92,7 +93,7 @@ enum FlowDissector {
         _ emit: (FlowEvent) -> Void
     ) -> Bool {
         if !up, !flow.sawServerVersion, flow.handshakeLeft.down == Flow.handshakeLength {
-            // S0 is the version asked for, or the server's.
+            // S0 is the version that the client requested, or the server's own.
             guard bytes[0] <= 31 else { return false }
             flow.sawServerVersion = true
         }

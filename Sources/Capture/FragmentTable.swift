@@ -1,19 +1,19 @@
-/// Puts the fragments of IP packets together (RFC 791, RFC 8200 4.5), with bounded memory.
+/// Assembles the fragments of IP packets (RFC 791, RFC 8200 4.5), with bounded memory.
 struct FragmentTable {
     enum Outcome {
         case waiting
-        /// All of a packet is there: its payload, where its walk goes on, and how many captured
-        /// packets it came in.
+        /// The packet is complete: the values are its payload, its key, the context in which its
+        /// walk continues, and the number of captured packets that it came in.
         case whole([UInt8], IPFragment.Key, PacketWalk.Context, headersLength: Int, packets: Int)
-        /// It does not fit what came before.
+        /// The fragment contradicts earlier fragments.
         case refused
     }
 
-    /// Bytes of an IP packet's payload.
+    /// Largest payload of an IP packet, in bytes.
     static let packetLimit = 65_535
     static let countLimit = 256
     static let pieceLimit = 256
-    /// How long a packet waits for its rest, in nanoseconds.
+    /// Time that a packet waits for its other fragments, in nanoseconds.
     static let waitLimit: Int64 = 30_000_000_000
 
     private struct Assembly {
@@ -28,13 +28,13 @@ struct FragmentTable {
     }
 
     private var assemblies: [IPFragment.Key: Assembly] = [:]
-    /// Captured packets whose rest did not come.
+    /// Number of captured packets that lacked other fragments until the end.
     private(set) var lostPackets = 0
 
-    /// Captured packets that wait.
+    /// Number of captured packets that wait.
     var waitingPackets: Int { assemblies.values.reduce(0) { $0 + $1.packets } }
 
-    /// - Parameter packets: captured packets that the fragment came in.
+    /// - Parameter packets: Number of captured packets that the fragment came in.
     mutating func add(_ fragment: IPFragment, packets: Int, time: Int64) -> Outcome {
         // A fragment that the snap length has cut can never be used.
         guard fragment.payload.count >= fragment.payloadLength else { return .refused }
@@ -90,7 +90,7 @@ struct FragmentTable {
         assemblies[oldest.key] = nil
     }
 
-    /// Says that no more come.
+    /// Ends the capture: no more fragments come.
     mutating func finish() {
         lostPackets += waitingPackets
         assemblies = [:]

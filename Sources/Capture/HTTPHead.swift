@@ -1,6 +1,7 @@
-/// Pieces of HTTP/1.1 heads and framing, as the capture needs them (RFC 9112).
+/// Parsing of the parts of HTTP/1.1 heads and framing that the capture needs (RFC 9112).
 enum HTTPHead {
-    /// Hexadecimal digits, then perhaps blanks and extensions (RFC 9112, 7.1); nil for others.
+    /// Reads hexadecimal digits, which blanks and extensions may follow (RFC 9112, 7.1); nil for
+    /// other lines.
     static func chunkSize(_ line: [UInt8]) -> Int? {
         let digits = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix {
             Character(UnicodeScalar($0)).isHexDigit
@@ -18,7 +19,7 @@ enum HTTPHead {
             let parts = field.split(separator: ":", maxSplits: 1)
             guard parts.count == 2 else { continue }
             let value = parts[1].drop { $0 == " " || $0 == "\t" }.lowercased()
-            // A field that comes twice is one list.
+            // A field that occurs twice is one list.
             let name = parts[0].lowercased()
             fields[name] = fields[name].map { $0 + "," + value } ?? value
         }
@@ -31,7 +32,7 @@ enum HTTPHead {
         }
     }
 
-    /// Of a value of Content-Length; nil where it is none, or two that differ.
+    /// Reads a value of Content-Length; nil if it is not a length, or states two that differ.
     static func length(_ value: String) -> Int? {
         let names = Set(names(value))
         guard names.count == 1, let text = names.first, let length = Int(text), length >= 0 else {

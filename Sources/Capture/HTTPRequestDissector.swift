@@ -6,8 +6,8 @@ struct HTTPRequestDissector {
 
     var retainedBytes: Int { header.count }
 
-    /// Calls `emit` with target, User-Agent and whether it is HEAD for each GET, HEAD and OPTIONS
-    /// request. False where these are no such requests.
+    /// Calls `emit` with target, User-Agent and whether the method is HEAD, for each GET, HEAD and
+    /// OPTIONS request. Returns false if the bytes are not such requests.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer,
         emit: (_ target: String, _ agent: String, _ isHead: Bool) -> Void
@@ -32,7 +32,7 @@ struct HTTPRequestDissector {
     }
 
     /// Application and stream name of a target: `/app/name.flv`, or the `app` and `stream` values
-    /// of its query where it has them (nginx-http-flv-module).
+    /// of its query if it has them (nginx-http-flv-module).
     static func stream(_ target: String) -> (app: String, name: String) {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         if parts.count == 2 {

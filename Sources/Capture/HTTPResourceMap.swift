@@ -1,51 +1,52 @@
 import HLS
 import HTTPWire
 
-/// Which rendition a path belongs to, out of the playlists that were captured.
+/// Attribution of paths to renditions, learned from the captured playlists.
 final class HTTPResourceMap {
     struct Place: Hashable {
         var rendition: String
         var kind: HTTPResourceKind
     }
 
-    /// Paths kept; the oldest go first.
+    /// Largest number of paths kept; the oldest go first.
     static let limit = 100_000
-    /// Bytes of a path that are kept and compared.
+    /// Longest part of a path that is kept and compared, in bytes.
     static let pathLimit = 2048
 
     private struct Known {
         var place: Place
-        /// Seconds; 0 for what is no media.
+        /// Duration in seconds; 0 for a resource that is not media.
         var duration: Double
     }
 
     private var places: [String: Known] = [:]
-    /// Paths in the order learned, from `oldest` on.
+    /// Paths in the order in which they were learned, from `oldest` on.
     private var order: [String] = []
     private var oldest = 0
-    /// The body last read of each playlist, by its hash.
+    /// Hash of the latest body of each playlist.
     private var bodies: [String: Int] = [:]
-    /// What each server's multivariant playlists define for their media playlists (EXT-X-DEFINE);
-    /// of several definitions the latest.
+    /// Variables that each server's multivariant playlists define for their media playlists
+    /// (EXT-X-DEFINE); of several definitions the latest counts.
     private var definitions: [String: [String: String]] = [:]
 
     private func define(_ variables: [String: String], _ server: String) {
         guard !variables.isEmpty, definitions[server] != nil || definitions.count < 256 else {
             return
         }
-        // A server whose playlists define ever new names begins anew.
+        // If a server's playlists keep defining new names, its definitions are cleared.
         let known = definitions[server] ?? [:]
         definitions[server] = (known.count < 1_024 ? known : [:]).merging(variables) { $1 }
     }
 
-    /// Takes a playlist's body.
+    /// Learns the paths of a playlist's body.
     ///
     /// - Parameters:
-    ///   - target: of its request, query included.
-    ///   - server: keeps equal paths of two servers apart.
+    ///   - target: Target of the playlist's request, query included.
+    ///   - server: Name that distinguishes equal paths of two servers.
     func learn(_ body: [UInt8], target: String, server: String) {
         let path = Self.path(target)
-        // What the text takes from its URL makes it another playlist; most take nothing.
+        // Values that the text takes from its URL make it another playlist; most playlists take
+        // none.
         let takesQuery =
             target.utf8.contains(UInt8(ascii: "?"))
             && body.prefix(4_096).firstRange(of: Array("QUERYPARAM".utf8)) != nil
@@ -56,7 +57,7 @@ final class HTTPResourceMap {
         let query = takesQuery ? (try? HTTPURL("http://host\(target)"))?.parameters : nil
         let variables = PlaylistVariables(
             imported: definitions[server] ?? [:], query: query ?? [:])
-        // A line that breaks a rule hides none of the others, for players play it.
+        // A line that breaks a rule hides no other line, because players play such playlists.
         guard
             let playlist = try? HLSPlaylist.read(
                 String(decoding: body, as: UTF8.self), variables: variables
@@ -70,7 +71,8 @@ final class HTTPResourceMap {
             return
         }
         func add(_ uri: String, _ kind: HTTPResourceKind, _ duration: Double = 0) {
-            // Clients send what may stand in a URI, however the playlist writes it.
+            // Clients send only characters that a URI may contain, however the playlist writes the
+            // URI.
             let resolved = URIReference.percentEncoded(
                 URIReference.resolve(uri, against: "http://\(server)\(path)"))
             guard let target = Self.target(of: resolved) else { return }
@@ -97,8 +99,8 @@ final class HTTPResourceMap {
     ) {
         let key = server + String(decoding: target.utf8.prefix(Self.pathLimit), as: UTF8.self)
         if let known = places[key] {
-            // A range of a segment's own file may be hinted as a part; the segment stays one.
-            // A hint has no duration yet.
+            // A range of a segment's own file may be hinted as a part, and the segment stays a
+            // segment. A hint has no duration yet.
             if known.place.kind == .part, place.kind == .segment || known.duration == 0 {
                 places[key] = Known(place: place, duration: duration)
             }
@@ -116,12 +118,12 @@ final class HTTPResourceMap {
         }
     }
 
-    /// The place of a request's target: as a playlist writes it, else without its query.
+    /// Place of a request's target: as a playlist writes it, else without its query.
     func place(of target: String, server: String) -> Place? {
         known(target, server: server)?.place
     }
 
-    /// Seconds of media that a target holds; 0 where that is not known.
+    /// Duration of a target's media in seconds; 0 if it is unknown.
     func duration(of target: String, server: String) -> Double {
         known(target, server: server)?.duration ?? 0
     }

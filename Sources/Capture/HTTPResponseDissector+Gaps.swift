@@ -1,18 +1,18 @@
-/// Stretches of a response that were not captured.
+/// Handling of stretches of a response that were not captured.
 extension HTTPResponseDissector {
-    /// Passes over missing bytes. False where an FLV body cannot be followed any more.
+    /// Skips missing bytes. Returns false if an FLV body cannot be followed further.
     mutating func gap(_ length: Int) -> Bool {
         position += length
         text = []
         spans.spoil()
         if case .playlist = body { body = .other }
         func flvGoesOn() -> Bool {
-            // What a decoder has missed it cannot do without.
+            // A decoder cannot continue after bytes that it has missed.
             if case .flv = body { decoder == nil && flv.gap(length) } else { true }
         }
         let next = if case .header = state { requests.first } else { current }
         switch (state, body) {
-        // What was asked for as HTTP-FLV lacks its beginning, or the head of its answer.
+        // A response that was requested as HTTP-FLV lacks its beginning or its head.
         case (.header, _) where next?.isFLV ?? false, (_, .undecided) where next?.isFLV ?? false:
             return false
         default: break
@@ -39,7 +39,7 @@ extension HTTPResponseDissector {
         return true
     }
 
-    /// Goes on where chunks are found again. False where none are.
+    /// Continues at the next chunk that is found. Returns false if there is none.
     mutating func seekChunk(_ bytes: UnsafeRawBufferPointer, _ time: Int64) -> Bool {
         switch search.append(bytes) {
         case .waiting: return true
@@ -51,7 +51,7 @@ extension HTTPResponseDissector {
             search = ChunkSearch()
             position -= rest.count
             state = .chunk(left: size)
-            // When these bytes came is not known any more: no message of them counts.
+            // The arrival time of these bytes is no longer known, so no message of them counts.
             return rest.withUnsafeBytes { receive($0, time: time) { _ in } }
         }
     }

@@ -1,14 +1,15 @@
 import HTTPWire
 
-/// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): finds FLV
-/// bodies, reads playlists, and tells which bytes belong to which request.
+/// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): it finds
+/// FLV bodies, reads playlists, and determines which bytes belong to which request.
 struct HTTPResponseDissector {
     struct Request {
         var target: String
         var isHead: Bool
         var isInWindow: Bool
 
-        /// Whether it asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
+        /// Whether the request is for HTTP-FLV, by its path or in the form of
+        /// nginx-http-flv-module.
         var isFLV: Bool {
             HTTPResourceMap.path(target).hasSuffix(".flv")
                 || target.split(separator: "?", maxSplits: 1).dropFirst().first?
@@ -19,15 +20,15 @@ struct HTTPResponseDissector {
     enum State {
         case header
         case length(Int)
-        /// To the connection's end.
+        /// The body extends to the connection's end.
         case rest
         case chunkSize
         case chunk(left: Int)
         case chunkEnd
         case trailer
-        /// Looks for chunks of an FLV body after a gap.
+        /// The dissector looks for chunks of an FLV body after a gap.
         case seekingChunk
-        /// Waits for bytes that look like a response.
+        /// The dissector waits for bytes that look like a response.
         case lost
     }
 
@@ -38,7 +39,7 @@ struct HTTPResponseDissector {
         case other
     }
 
-    /// Requests without a response so far; more than a server would let wait.
+    /// Largest number of requests without a response; a server would not let more wait.
     static let requestLimit = 1_024
     static let playlistLimit = 1 << 20
 
@@ -47,12 +48,12 @@ struct HTTPResponseDissector {
     var line: [UInt8] = []
     var text: [UInt8] = []
     var requests: [Request] = []
-    /// Bytes of their targets.
+    /// Length of the targets of these requests, in bytes.
     private var requestBytes = 0
     var current: Request?
-    /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
+    /// Codings of the body in Content-Encoding and Transfer-Encoding, except chunks.
     private var codings = ""
-    /// Undoes them for a body that is read as it comes.
+    /// Decoder for a body that is read as it arrives.
     var decoder: ContentDecoder?
     var flv = FLVDissector()
     var search = ChunkSearch()
@@ -67,7 +68,7 @@ struct HTTPResponseDissector {
         set { flv.wantsStamps = newValue }
     }
 
-    /// A decoder's window and state, in bytes.
+    /// Size of a decoder's window and state, in bytes.
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
@@ -77,14 +78,14 @@ struct HTTPResponseDissector {
     }
 
     /// - Parameters:
-    ///   - server: keeps equal paths of two servers apart.
-    ///   - table: nil = responses are not attributed.
+    ///   - server: Name that distinguishes equal paths of two servers.
+    ///   - table: Table of the responses; nil = responses are not attributed.
     init(server: String = "", table: HTTPTable? = nil) {
         self.server = server
         self.table = table
     }
 
-    /// - Parameter time: of capture.
+    /// - Parameter time: Capture time of the request.
     mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
         requestBytes += target.utf8.count
@@ -93,29 +94,32 @@ struct HTTPResponseDissector {
                 target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
     }
 
-    /// Attributes a captured packet, after its bytes were received.
+    /// Attributes a captured packet after its bytes were received.
     mutating func account(_ packet: HTTPResponseSpans.Packet) {
         guard let table else { return }
         spans.account(packet, known: position, table)
     }
 
-    /// The server has ended the connection.
+    /// Ends the response because the server has closed the connection.
     mutating func closed() {
         if case .rest = state { endResponse() }
         if let table { spans.settle(table) }
     }
 
-    /// The client has: where it had read all, it would have ended in order.
+    /// Marks the response as incomplete because the client has reset the connection: a client that
+    /// had read everything would have closed it in order.
     mutating func reset() { spans.spoil() }
 
-    /// Nothing more comes, or is followed. What goes on is not whole.
+    /// Ends the dissection, because nothing more arrives or the connection is not followed further.
+    /// A response that has not ended is not whole.
     mutating func finish() {
         spans.end(at: position)
         if case .rest = state { endResponse() }
         if let table { spans.finish(table) }
     }
 
-    /// Takes the next bytes in order. False where an FLV body is none, and nothing else can follow.
+    /// Reads the next bytes in order. Returns false if a body is not FLV although it should be, and
+    /// nothing else can follow.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer, time: Int64, emit: (MediaMessage) -> Void
     ) -> Bool {
@@ -138,7 +142,7 @@ struct HTTPResponseDissector {
                 guard line.last == 0x0A else { continue }
                 let isFLV = if case .flv = body { true } else { false }
                 finishLine(time)
-                // Framing that makes no sense ends what can be told of the stream.
+                // After framing that makes no sense, nothing more of the stream can be read.
                 if isFLV, case .lost = state { return false }
             case .length(let left):
                 let part = bytes.from(offset).upTo(left)
@@ -188,7 +192,8 @@ struct HTTPResponseDissector {
         return isGood
     }
 
-    /// The body's coding is not understood, or its bytes are not of it.
+    /// Leaves the body unread, because its coding is not understood or its bytes are not of the
+    /// coding.
     mutating func leaveUnread() {
         table?.countUnread(codings)
         decoder = nil
@@ -200,7 +205,7 @@ struct HTTPResponseDissector {
         _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
     ) -> Bool {
         if case .undecided = body, let first = part.first {
-            // `F` begins an FLV file.
+            // An FLV file begins with `F`.
             body = first == 0x46 ? .flv : .other
             if case .flv = body { spans.disown() }
         }
@@ -227,7 +232,7 @@ struct HTTPResponseDissector {
             entry: isFLV ? nil : table.entry(target: current?.target, server: server), table)
     }
 
-    /// Whether the request asks for HTTP-FLV.
+    /// Whether the request is for HTTP-FLV.
     private var isFLV: Bool { current?.isFLV ?? false }
 
     mutating func endResponse() {
@@ -251,7 +256,8 @@ struct HTTPResponseDissector {
             seconds: current.flatMap { table?.map.duration(of: $0.target, server: server) } ?? 0)
     }
 
-    /// The framing is not understood; what follows belongs to nobody until a response is found.
+    /// Marks the framing as not understood: the following bytes belong to no response until one is
+    /// found.
     mutating func lose() {
         state = .lost
         line = []
@@ -262,8 +268,8 @@ struct HTTPResponseDissector {
         spans.end(at: position)
     }
 
-    /// After a loss a response is found again where a packet begins with one; it answers the latest
-    /// request.
+    /// Finds a response again after a loss, if a packet begins with one; the response belongs to
+    /// the latest request.
     private mutating func resume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.starts(with: "HTTP/1.".utf8), !requests.isEmpty else { return false }
         requests.removeFirst(requests.count - 1)
@@ -275,7 +281,7 @@ struct HTTPResponseDissector {
     private mutating func finishLine(_ time: Int64) {
         switch state {
         case .header:
-            // RFC 9112, 2.2: a line may end without its CR.
+            // A line may end without its CR (RFC 9112, 2.2).
             guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
             else { return }
             if !beginBody(time) { lose() }
@@ -305,7 +311,7 @@ struct HTTPResponseDissector {
             status[0].hasPrefix("HTTP/1"), let code = Int(status[1])
         else { return false }
         if code / 100 == 1 {
-            // The answer itself is still to come.
+            // This is an interim response, and the final one is still to come.
             if let current {
                 requests.insert(current, at: 0)
                 requestBytes += current.target.utf8.count
@@ -326,7 +332,7 @@ struct HTTPResponseDissector {
         } else if HTTPHead.names(fields["transfer-encoding"]).last == "chunked" {
             state = .chunkSize
         } else if let length = fields["content-length"] {
-            // RFC 9112, 6.3: one that comes again must say the same.
+            // A length that occurs again must have the same value (RFC 9112, 6.3).
             guard let length = HTTPHead.length(length) else { return false }
             if length == 0 { endResponse() } else { state = .length(length) }
         } else {
@@ -338,7 +344,7 @@ struct HTTPResponseDissector {
     /// Decides whether and how the body is read.
     private mutating func beginContents(_ code: Int, _ fields: [String: String]) {
         var names = HTTPHead.names(fields["content-encoding"])
-        // Transfer codings come on top of content codings.
+        // Transfer codings are applied after content codings.
         names += HTTPHead.names(fields["transfer-encoding"]).filter { $0 != "chunked" }
         names.removeAll { ContentDecoder.isIdentity($0) }
         codings = names.joined(separator: ", ")
@@ -349,7 +355,7 @@ struct HTTPResponseDissector {
         flv = FLVDissector()
         flv.wantsStamps = wantsStamps
         guard !names.isEmpty else { return }
-        // Pages are coded, too: only what is asked for as HTTP-FLV is decoded, or counted.
+        // Pages are coded too: only the bodies of HTTP-FLV requests are decoded or counted.
         if !isFLV {
             body = .other
         } else if names.count == 1,

@@ -1,31 +1,32 @@
-/// Which bytes of a connection's downstream belong to which response, so that packets can be
+/// Attribution of the bytes of a connection's downstream to responses, so that packets can be
 /// attributed, late and repeated ones too.
 struct HTTPResponseSpans {
     private struct Span {
         var start: Int
-        /// nil = goes on.
+        /// End of the span; nil while the response continues.
         var end: Int?
-        /// An entry of the table; nil = HTTP-FLV, which has rows of its own.
+        /// Entry of the table; nil for HTTP-FLV, which has rows of its own.
         var entry: Int?
-        /// Asked for in the window, and successful.
+        /// Whether the response was requested in the window and successful.
         var counts = false
-        /// It ended as it should; no byte of it was missed, nor refused by the client.
+        /// Whether the response ended in order, the capture missed no byte of it and the client
+        /// refused none.
         var isWhole = false
         var whole = Whole()
     }
 
-    /// All of a response, whenever its packets came.
+    /// A whole response, whenever its packets came.
     struct Whole {
         var payload = 0
         var wire = 0
         var retransmitted = 0
         var isRange = false
-        /// Of media; 0 = not known.
+        /// Seconds of media; 0 = unknown.
         var seconds = 0.0
     }
 
     struct Packet {
-        /// Of its first payload byte in the stream.
+        /// Offset of the packet's first payload byte in the stream.
         var offset: Int
         var length: Int
         var linkBytes: Int
@@ -33,9 +34,9 @@ struct HTTPResponseSpans {
         var isInWindow: Bool
     }
 
-    /// Responses remembered for retransmissions.
+    /// Number of responses remembered for retransmissions.
     static let limit = 64
-    /// Packets that wait for one before them.
+    /// Largest number of packets that wait for an earlier one.
     static let pendingLimit = 1_024
 
     private var spans: [Span] = []
@@ -47,14 +48,14 @@ struct HTTPResponseSpans {
         spans.append(Span(start: offset, end: nil, entry: entry))
     }
 
-    /// The response that goes on is one to count, once it is whole.
+    /// Marks the current response as one to count once it is whole.
     mutating func count(isRange: Bool) {
         guard let last = spans.indices.last, spans[last].end == nil else { return }
         spans[last].counts = true
         spans[last].whole.isRange = isRange
     }
 
-    /// The response that goes on has come to its end.
+    /// Marks the current response as complete.
     mutating func complete(at offset: Int, seconds: Double) {
         guard let last = spans.indices.last, spans[last].end == nil else { return }
         spans[last].isWhole = true
@@ -62,7 +63,7 @@ struct HTTPResponseSpans {
         end(at: offset)
     }
 
-    /// Of the latest response the capture or the client has missed something.
+    /// Marks the latest response as incomplete: the capture or the client has missed some of it.
     mutating func spoil() {
         guard let last = spans.indices.last else { return }
         spans[last].counts = false
@@ -73,13 +74,13 @@ struct HTTPResponseSpans {
         spans[last].end = offset
     }
 
-    /// The response that goes on turned out to be HTTP-FLV.
+    /// Marks the current response as HTTP-FLV.
     mutating func disown() {
         guard let last = spans.indices.last else { return }
         spans[last].entry = nil
     }
 
-    /// - Parameter known: stream position up to which responses are known.
+    /// - Parameter known: Stream position up to which responses are known.
     mutating func account(_ packet: Packet, known: Int, _ table: HTTPTable) {
         if packet.offset + packet.length > known, pending.count < Self.pendingLimit {
             pending.append(packet)
@@ -93,20 +94,20 @@ struct HTTPResponseSpans {
         for packet in ready { settle(packet, table) }
     }
 
-    /// What waits is settled by what is known.
+    /// Settles the waiting packets with the responses known so far.
     mutating func settle(_ table: HTTPTable) {
         for packet in pending { settle(packet, table) }
         pending = []
     }
 
-    /// No more comes.
+    /// Ends the connection: no more packets come.
     mutating func finish(_ table: HTTPTable) {
         settle(table)
         for span in spans { book(span, table) }
         spans = []
     }
 
-    /// `part` of `whole` parts of a number, whatever its size.
+    /// Computes `part` of `whole` parts of a number, whatever its size.
     private static func share(of number: Int, _ part: Int, _ whole: Int) -> Int {
         guard whole > 0, number > 0, part > 0 else { return 0 }
         guard part < whole else { return number }
@@ -146,7 +147,7 @@ struct HTTPResponseSpans {
             let stop = min(end, span.end ?? end)
             guard stop > cursor, span.start < end else { continue }
             if span.start > cursor {
-                // Older than what is remembered, or between two responses.
+                // The bytes are older than the remembered responses, or lie between two responses.
                 _ = take(span.start - cursor, table.entry(target: nil, server: ""), isLast: false)
                 cursor = span.start
             }

@@ -1,8 +1,21 @@
-/// The rows of HTTP traffic, and which one a response belongs to.
+// How bytes of HTTP responses are attributed to renditions.
+//
+// A response's bytes belong to the request that they answer, by position in the stream, so that
+// keep-alive, pipelining, late and repeated packets are distinguished. The request's path belongs
+// to the captured playlist that lists it (`HTTPResourceMap`), or else to a pattern, or else to no
+// rendition. Every captured byte is in one row.
+//
+// Rates, mux overhead and the reconciliation are those of responses, not of packets: of responses
+// that were requested in the window and came whole, wherever their packets fall. A client that
+// resets its connection has not read the last response. Bytes that edges send have a table of their
+// own (vantage `edge`), because the edges' own requests arrive at the server's port.
+
+/// The rows of HTTP traffic, and the attribution of responses to rows.
 final class HTTPTable {
-    /// Paths that no playlist has listed so far: one may come later.
+    /// Largest number of paths kept that no playlist has listed yet; a later playlist may list
+    /// them.
     static let unresolvedLimit = 20_000
-    /// Rows of renditions.
+    /// Largest number of rows of renditions.
     static let rowLimit = 4_096
 
     private enum Owner: Hashable {
@@ -14,27 +27,28 @@ final class HTTPTable {
     private struct Entry {
         var owner: Owner
         var row: HTTPTrafficRow
-        /// Responses in `mediaPayloadBytes` whose duration is looked up at the end.
+        /// Number of responses in `mediaPayloadBytes` for which the duration is looked up at the
+        /// end.
         var untimed = 0
     }
 
     let map = HTTPResourceMap()
-    /// As of the analyzer's options.
+    /// Window of the analyzer's options.
     var window: Range<Int64>?
     private let patterns: [HTTPPathPattern]
     private var entries: [Entry] = []
     private var indices: [Owner: Int] = [:]
     private var unresolved = 0
-    /// Bodies that could not be decoded, by their coding; 32 codings at most.
+    /// Bodies that could not be decoded, by their coding; at most 32 codings.
     private(set) var unreadBodies: [String: Int] = [:]
 
     init(_ options: CaptureOptions) { patterns = Array(options.httpPatterns.prefix(1_024)) }
 
-    /// The entry for a response to `target`; nil = no request was seen.
+    /// Returns the entry for a response to `target`; nil means that no request was seen.
     func entry(target: String?, server: String) -> Int {
         guard let target else { return entry(.nobody(.other)) }
         let place = map.place(of: target, server: server)
-        // Of a part that is only hinted, a playlist tells the duration later.
+        // A playlist states the duration of a part that is only hinted later.
         let isHinted =
             place?.kind == .part && map.duration(of: target, server: server) == 0
         if let place, !isHinted { return entry(.place(place)) }
@@ -72,7 +86,7 @@ final class HTTPTable {
         return entries.count - 1
     }
 
-    /// Where a path belongs by what is known now: playlists first, then patterns.
+    /// Owner of a path by what is known now: playlists count first, then patterns.
     private func owner(_ target: String, _ server: String) -> Owner {
         if let place = map.place(of: target, server: server) { return .place(place) }
         let path = target.prefix { $0 != "?" && $0 != "#" }
@@ -84,18 +98,18 @@ final class HTTPTable {
         return .nobody(kind ?? .other)
     }
 
-    /// A response's header came at `time`.
+    /// Counts a response with a header that came at `time`.
     func began(_ index: Int, status: Int, time: Int64) {
         guard isInWindow(time) else { return }
         entries[index].row.responses += 1
         if status >= 400 { entries[index].row.failures += 1 }
     }
 
-    /// A response that counts came whole.
+    /// Counts a response that came whole.
     func add(whole response: HTTPResponseSpans.Whole, to index: Int) {
         let payload = response.payload - response.retransmitted
         entries[index].row.wholePayloadBytes.add(clamping: payload)
-        // A range holds who knows how much.
+        // A partial response (206) says nothing about the segment's duration.
         guard !response.isRange else { return }
         if case .path = entries[index].owner {
             entries[index].untimed += 1
@@ -113,7 +127,7 @@ final class HTTPTable {
         entries[index].row.retransmittedBytes.add(clamping: retransmitted)
     }
 
-    /// In the order of renditions and kinds.
+    /// Rows in the order of renditions and kinds.
     var rows: [HTTPTrafficRow] {
         var rows: [HTTPResourceMap.Place: HTTPTrafficRow] = [:]
         for entry in entries {

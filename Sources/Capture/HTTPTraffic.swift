@@ -1,4 +1,4 @@
-/// What an HTTP response carried.
+/// Kind of resource that an HTTP response carried.
 public enum HTTPResourceKind: String, Codable, Hashable, Sendable, CaseIterable {
     case playlist
     /// Initialization section (EXT-X-MAP).
@@ -8,33 +8,34 @@ public enum HTTPResourceKind: String, Codable, Hashable, Sendable, CaseIterable 
     case other
 }
 
-/// Server-to-client bytes of HTTP responses, HTTP-FLV aside: of one rendition and one kind.
+/// Server-to-client bytes of HTTP responses of one rendition and one kind, except HTTP-FLV.
 public struct HTTPTrafficRow: Codable, Hashable, Sendable {
-    /// Name of the row of what no playlist lists and no pattern takes.
+    /// Name of the row of responses that no playlist lists and no pattern matches.
     public static let unattributed = "unattributed"
 
     /// Path of the media playlist that lists the resource, or the name that a pattern gives.
     public var rendition: String
     public var kind: HTTPResourceKind
-    /// Responses that began.
+    /// Number of responses that began.
     public var responses = 0
-    /// Of these, with a status of 400 or more.
+    /// Number of responses with a status of 400 or more.
     public var failures = 0
-    /// TCP payload: headers, bodies and chunk framing, retransmissions included.
+    /// TCP payload in bytes: headers, bodies and chunk framing, retransmissions included.
     public var payloadBytes = 0
-    /// The same with TCP, IP and link headers. A packet of two responses counts for both, by bytes.
+    /// Bytes with TCP, IP and link headers. A packet of two responses counts for both, in
+    /// proportion to their bytes.
     public var wireBytes = 0
     /// Payload bytes that the capture had seen before.
     public var retransmittedBytes = 0
-    /// Of successful responses that were asked for in the window and that the client took whole:
-    /// all their payload, wherever their packets fall, each byte once.
+    /// Payload of successful responses that were requested in the window and that the client took
+    /// whole, wherever their packets fall; each byte counts once.
     public var wholePayloadBytes = 0
-    /// Media that those of status 200 hold, as the captured playlists state it; what these do not
-    /// tell is not in, nor in the bytes below.
+    /// Duration of the media in the responses of status 200, as the captured playlists state it.
+    /// Responses without a duration in the playlists are left out here and in the bytes below.
     public var mediaSeconds = 0.0
-    /// Payload of these responses, each byte once.
+    /// Payload of these responses; each byte counts once.
     public var mediaPayloadBytes = 0
-    /// The same with headers as in `wireBytes`, and what was sent again.
+    /// Bytes of these responses with headers as in `wireBytes`, and with retransmissions.
     public var mediaWireBytes = 0
 
     public init(rendition: String, kind: HTTPResourceKind) {
@@ -55,12 +56,13 @@ public struct HTTPTrafficRow: Codable, Hashable, Sendable {
     }
 }
 
-/// Whose responses have paths of one form; for captures without their playlists.
+/// A pattern that attributes the responses to paths of one form, for captures without their
+/// playlists.
 public struct HTTPPathPattern: Codable, Hashable, Sendable {
-    /// Of the path without query; `*` stands for any run of characters.
+    /// Pattern of the path without its query; `*` stands for any run of characters.
     public var path: String
     public var rendition: String
-    /// nil = by the path's suffix.
+    /// Kind of the resources; nil = the path's suffix decides.
     public var kind: HTTPResourceKind?
 
     public init(path: String, rendition: String, kind: HTTPResourceKind? = nil) {
@@ -84,7 +86,7 @@ public struct HTTPPathPattern: Codable, Hashable, Sendable {
 }
 
 extension HTTPResourceKind {
-    /// By the suffix of a path without query; nil where it says nothing.
+    /// Kind by the suffix of a path without its query; nil if the suffix does not determine it.
     init?(path: Substring) {
         guard let dot = path.lastIndex(of: "."), path.distance(from: dot, to: path.endIndex) <= 6
         else { return nil }

@@ -1,31 +1,31 @@
-/// The last messages that a publisher sent to the server, by content.
+/// The latest messages that a publisher sent to the server, by content.
 struct IngressWindow {
     struct Entry {
         var hash: UInt64
         var time: Int64
         var isVideo: Bool
-        /// Counts the messages of its kind, from 0.
+        /// Number of the message among those of its kind, from 0.
         var ordinal: Int
         /// Index of the next message of the same kind, once there is one.
         var nextOfKind: Int?
     }
 
-    /// A content that comes again later than this is one that loops: its latest copy is taken for
-    /// the one relayed, in nanoseconds.
+    /// Time in nanoseconds after which a content that occurs again is taken for a loop of the
+    /// source: its latest copy then counts as the one relayed.
     static let loopLimit: Int64 = 5_000_000_000
 
     private struct Occurrence {
         var count = 1
         var last: Int
         var lastTime: Int64
-        /// The one before came more than `loopLimit` earlier, or there was none.
+        /// Whether the previous copy came more than `loopLimit` earlier, or there was none.
         var isApart = true
     }
 
     private let limit: Int
     private var entries: [Entry] = []
     private var byHash: [UInt64: Occurrence] = [:]
-    /// Indices count all messages ever added; the window holds the latest.
+    /// Number of messages ever added; indices count all of them, and the window holds the latest.
     private(set) var end = 0
     private var lastOfKind: [Int?] = [nil, nil]
     private var counts = [0, 0]
@@ -41,8 +41,8 @@ struct IngressWindow {
         index >= start && index < end ? entries[index % limit] : nil
     }
 
-    /// The index of a content that is in the window once, or whose latest copy is far from the
-    /// one before (`isLooped`).
+    /// Index of a content that is in the window once, or that has its latest copy far from the one
+    /// before (`isLooped`).
     func anchor(of hash: UInt64) -> (index: Int, isLooped: Bool)? {
         guard let occurrence = byHash[hash], occurrence.isApart else { return nil }
         return (occurrence.last, occurrence.count > 1)

@@ -1,9 +1,11 @@
-/// Tells the messages that waited for a player's join from those that were relayed to it.
+/// Separates the messages that waited for a player's join from those that were relayed to the
+/// player.
 ///
-/// Some came in before the play request: a cache's. Others came in after it, but before the server
-/// first sent the player media: they waited until it was ready to (its set-up, or Nagle's algorithm
-/// with the answer to the request not yet acknowledged). The first message that came in after the
-/// server had begun says how long relaying takes; what took longer before it is join burst.
+/// Some messages came in before the play request: a cache held them. Others came in after it, but
+/// before the server first sent media to the player. They waited until the server was ready to send
+/// (its set-up, or Nagle's algorithm while the response to the request was not acknowledged). The
+/// first message that came in after the server had begun shows how long relaying takes; earlier
+/// messages that took longer are join burst.
 struct JoinBurst {
     struct Held {
         var ingress: Int64
@@ -11,18 +13,18 @@ struct JoinBurst {
         var frame: RelayedFrame?
     }
 
-    /// Messages that wait for the verdict at most.
+    /// Largest number of messages that wait for the decision.
     static let limit = 256
-    /// How much longer than relaying a message takes that was held up, in nanoseconds.
+    /// Time in nanoseconds beyond the relay delay from which on a message counts as held up.
     static let slack: Int64 = 1_000_000
 
     private var firstEgress: Int64?
     private(set) var held: [Held] = []
     private(set) var isOver = false
 
-    /// Takes the next message that came in after the play request. Returns those that are decided
-    /// on now, in order, each with whether it is of the burst; the message itself is held while
-    /// nothing can be told.
+    /// Processes the next message that came in after the play request. Returns the messages that
+    /// are now decided on, in order, each with whether it belongs to the burst; the message itself
+    /// is held while no decision is possible.
     mutating func receive(
         ingress: Int64, egress: Int64
     ) -> (decided: [(Held, isBurst: Bool)], isHeld: Bool) {
@@ -42,7 +44,7 @@ struct JoinBurst {
         return (decided, false)
     }
 
-    /// Keeps a stamped frame with its message, which was held just now.
+    /// Keeps a stamped frame with its message, which was just held.
     mutating func attach(_ frame: RelayedFrame) {
         guard let last = held.indices.last else { return }
         held[last].frame = frame

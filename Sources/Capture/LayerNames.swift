@@ -1,4 +1,4 @@
-/// Names of layers that are passed over, for reports. The numbers are those of tcpdump.org's list
+/// Names of layers that are not dissected, for reports. The numbers are those of tcpdump.org's list
 /// of link types and of IANA's registries.
 enum LayerNames {
     static func linkType(_ number: Int) -> String? { linkTypes[number] }
@@ -9,7 +9,7 @@ enum LayerNames {
     static func ipProtocol(_ number: Int) -> String? { ipProtocols[number] }
     static func udpPort(_ number: Int) -> String? { udpPorts[number] }
 
-    /// Numbers above 255 are UDP ports, those below are IP protocols.
+    /// Name of a tunnel. Numbers above 255 are UDP ports, numbers below are IP protocols.
     static func tunnel(_ number: Int) -> String {
         let name = number > 255 ? tunnelPorts[number] : ipProtocols[number]
         return name ?? (number > 255 ? "on UDP port \(number)" : "of IP protocol \(number)")
@@ -28,7 +28,7 @@ enum LayerNames {
     }
 
     static func isHarmless(etherType: Int) -> Bool { etherTypes[etherType]?.carriesIP == false }
-    /// Control protocols: LCP, IPCP and the like.
+    /// Whether this is a control protocol such as LCP or IPCP.
     static func isHarmless(pppProtocol: Int) -> Bool { pppProtocol >= 0x8000 }
 
     private static let linkTypes: [Int: String] = [
@@ -97,7 +97,7 @@ enum LayerNames {
         547: "DHCPv6", 1900: "SSDP", 3478: "STUN", 5353: "mDNS", 5355: "LLMNR",
     ]
 
-    /// The well-known UDP port that a packet is named by, 0 where it has none.
+    /// Well-known UDP port that names a packet; 0 if there is none.
     static func namedPort(_ source: UInt16, _ destination: UInt16) -> Int {
         for port in [Int(destination), Int(source)] where udpPorts[port] != nil { return port }
         return 0

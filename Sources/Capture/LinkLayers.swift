@@ -1,4 +1,4 @@
-/// Link headers and what stands between them and IP: tags, labels, PPP.
+/// Link headers and the headers between them and IP: tags, labels, PPP.
 enum LinkLayers {
     static func link(_ walk: inout PacketWalk, _ type: LinkType) -> PacketWalk.Layer {
         switch type {
@@ -8,7 +8,8 @@ enum LinkLayers {
         case .linuxSLL2: return cooked2(&walk)
         case .raw, .ipv4, .ipv6, LinkType(rawValue: 12), LinkType(rawValue: 14):
             return nominal(&walk, 0, .ip)
-        // PPP, with HDLC's address or without; with a direction byte; as pppd has it.
+        // These are PPP with or without HDLC's address, with a direction byte, and as pppd captures
+        // it.
         case LinkType(rawValue: 9), LinkType(rawValue: 50): return pppOrHDLC(&walk)
         case LinkType(rawValue: 166), LinkType(rawValue: 204):
             return nominal(&walk, 1, .ppp)
@@ -18,12 +19,12 @@ enum LinkLayers {
         case LinkType(rawValue: 127), LinkType(rawValue: 119), LinkType(rawValue: 163),
             LinkType(rawValue: 192):
             return WirelessLayers.radio(&walk, type)
-        // OpenBSD's enc and pflog interfaces.
+        // These are the enc and pflog interfaces of OpenBSD.
         case LinkType(rawValue: 109): return nominal(&walk, 12, .ip)
         case LinkType(rawValue: 117):
             guard let length = walk.bytes.first else { return walk.short }
             return nominal(&walk, (Int(length) + 3) & ~3, .ip)
-        // IP over FireWire.
+        // This is IP over FireWire.
         case LinkType(rawValue: 138):
             guard let type = walk.bytes.read(UInt16.self, at: 16) else { return walk.short }
             return nominal(&walk, 18, .etherType(type))
@@ -31,14 +32,14 @@ enum LinkLayers {
         case LinkType(rawValue: 100): return nominal(&walk, 0, .llc)
         case LinkType(rawValue: 239): return firewallLog(&walk)
         case LinkType(rawValue: 258): return packetTap(&walk)
-        // A number for private use, under which Apple's tcpdump wrote PKTAP, too.
+        // This number is for private use, and Apple's tcpdump wrote PKTAP under it too.
         case LinkType(rawValue: 149):
             guard let length = walk.bytes.read(UInt32.self, at: 0, bigEndian: false),
                 let inner = walk.bytes.read(UInt32.self, at: 8, bigEndian: false),
                 (36...512).contains(length), [0, 1, 12, 101, 108].contains(inner)
             else { return walk.passed(.linkType, 149) }
             return packetTap(&walk)
-        // IP over InfiniBand.
+        // This is IP over InfiniBand.
         case LinkType(rawValue: 242):
             guard let type = walk.bytes.read(UInt16.self, at: 40) else { return walk.short }
             return nominal(&walk, 44, .etherType(type))
@@ -46,7 +47,7 @@ enum LinkLayers {
         }
     }
 
-    /// A link header of another kind than Ethernet's, which counts as Ethernet's.
+    /// Reads a link header of another kind than Ethernet's; it is counted as long as Ethernet's.
     private static func nominal(_ walk: inout PacketWalk, _ length: Int, _ next: PacketWalk.Layer)
         -> PacketWalk.Layer
     {
@@ -58,7 +59,8 @@ enum LinkLayers {
 
     private static func loopback(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(4) else { return walk.short }
-        // In the byte order of the host that captured; 2 is IPv4 everywhere, IPv6 is not.
+        // The family is in the byte order of the capturing host. IPv4 is 2 everywhere, and IPv6
+        // differs between systems.
         let family = [true, false].map { walk.bytes.integer(UInt32.self, at: 0, bigEndian: $0) }
             .min()
         switch family {
@@ -95,7 +97,7 @@ enum LinkLayers {
         _ length: Int, _ hardware: UInt16, _ type: UInt16
     ) -> PacketWalk.Layer {
         switch hardware {
-        // Netlink, and radio interfaces in monitor mode.
+        // These are netlink, and radio interfaces in monitor mode.
         case 824: return walk.passed(.linkType, 253)
         case 803: return nominal(&walk, length, .link(LinkType(rawValue: 127)))
         // ARPHRD_NONE, tunnels and PPP may leave the protocol at 0.
@@ -104,7 +106,8 @@ enum LinkLayers {
         }
     }
 
-    /// ARPHRD_LOOPBACK and PACKET_OUTGOING: the same packet is captured again as it comes in.
+    /// Whether this is the outgoing copy on a loopback interface (ARPHRD_LOOPBACK and
+    /// PACKET_OUTGOING); the same packet is captured again as it comes in.
     private static func isLoopbackCopy(packetType: UInt16, hardware: UInt16) -> Bool {
         packetType == 4 && hardware == 772
     }
@@ -115,13 +118,14 @@ enum LinkLayers {
         return nominal(&walk, 0, .ppp)
     }
 
-    /// Cisco HDLC: address, control, EtherType.
+    /// Reads Cisco HDLC: address, control, EtherType.
     private static func cisco(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard let type = walk.bytes.read(UInt16.self, at: 2) else { return walk.short }
         return nominal(&walk, 4, .etherType(type))
     }
 
-    /// The Linux firewall's log (NFLOG): attributes in the host's byte order, one is the packet.
+    /// Reads the Linux firewall's log (NFLOG): attributes in the host's byte order, one of which is
+    /// the packet.
     private static func firewallLog(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(4) else { return walk.short }
         guard walk.bytes[0] == 2 || walk.bytes[0] == 10 else {
@@ -138,7 +142,7 @@ enum LinkLayers {
         return walk.short
     }
 
-    /// Apple's PKTAP: a header that names the interface, then the packet of its link type.
+    /// Reads Apple's PKTAP: a header that names the interface, then the packet of its link type.
     private static func packetTap(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(36) else { return walk.short }
         let length = Int(walk.bytes.integer(UInt32.self, at: 0, bigEndian: false))
@@ -176,10 +180,10 @@ enum LinkLayers {
         case 0x8864: return pppoe(&walk)
         case 0x8847, 0x8848: return .mpls
         case 0x880B: return .ppp
-        // Transparent Ethernet bridging, and provider backbone bridging behind its tag.
+        // These are transparent Ethernet bridging, and provider backbone bridging behind its tag.
         case 0x6558: return .ethernet
         case 0x88E7: return walk.pass(4, then: .ethernet)
-        // VN-Tag and E-Tag.
+        // These are VN-Tag and E-Tag.
         case 0x8926:
             guard let next = walk.bytes.read(UInt16.self, at: 4) else { return walk.short }
             return walk.pass(6, then: .etherType(next))
@@ -204,7 +208,8 @@ enum LinkLayers {
         return .ppp
     }
 
-    /// Protocol numbers of one byte are odd; address and control may be left out (RFC 1661, 1662).
+    /// Reads PPP. Protocol numbers of one byte are odd; address and control may be left out (RFC
+    /// 1661, 1662).
     static func ppp(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         if let start = walk.bytes.read(UInt16.self, at: 0), start == 0xFF03 || start == 0x0003 {
             walk.skip(2)
@@ -222,7 +227,7 @@ enum LinkLayers {
         case 0x21, 0x57: return .ip
         case 0x0281, 0x0283: return .mpls
         case 0x3D:
-            // A multilink fragment that is a whole packet: both its begin and its end.
+            // The multilink fragment is a whole packet if it is both a beginning and an end.
             guard let flags = walk.bytes.first else { return walk.short }
             return flags & 0xC0 == 0xC0
                 ? walk.pass(4, then: .ppp) : walk.passed(.pppProtocol, number)
@@ -230,7 +235,7 @@ enum LinkLayers {
         }
     }
 
-    /// IEEE 802.2: SNAP carries an EtherType.
+    /// Reads IEEE 802.2; SNAP carries an EtherType.
     static func llc(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard let head = walk.bytes.read(UInt16.self, at: 0) else { return walk.short }
         if head == 0x0606 { return walk.pass(3, then: .ip) }
@@ -251,7 +256,7 @@ enum LinkLayers {
         guard let first = walk.bytes.first else { return walk.short }
         switch first >> 4 {
         case 4, 6: return .ip
-        // A pseudowire with its control word, or without one.
+        // This is a pseudowire with its control word, or without one.
         case 0
         where walk.bytes.read(UInt32.self, at: 0).map { $0 >> 28 == 0 } ?? false
             && Self.isLikelyEthernet(walk.bytes.from(4)):

@@ -1,4 +1,4 @@
-/// What the bytes of a captured packet begin with (LINKTYPE values, tcpdump.org/linktypes.html).
+/// Kind of header that captured packets begin with (LINKTYPE values, tcpdump.org/linktypes.html).
 public struct LinkType: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     public var rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }

@@ -1,6 +1,6 @@
-/// Adds up how much media time has gone by, from timestamps in milliseconds that may wrap or jump.
+/// Adds up the media time that has passed, from timestamps in milliseconds that may wrap or jump.
 struct MediaClock {
-    /// A longer step is a jump and adds nothing, in milliseconds.
+    /// Longest step in milliseconds; a longer one is a jump and adds nothing.
     static let jumpLimit: Int32 = 10_000
 
     private var last: UInt32?
@@ -16,7 +16,7 @@ struct MediaClock {
         count += 1
     }
 
-    /// Duration of the messages in seconds, the last one's estimated as the mean.
+    /// Duration of the messages in seconds; the last message's duration is estimated as the mean.
     var seconds: Double? {
         count < 2 || elapsed == 0
             ? nil : Double(elapsed) / 1000 * Double(count) / Double(count - 1)
@@ -44,6 +44,6 @@ struct MediaAccount {
 
     var messages: Int { audioMessages + videoMessages }
 
-    /// Media time of what was added, in seconds; of the video where there is some.
+    /// Media time of the messages added, in seconds; the video's if there is video.
     var mediaSeconds: Double? { video.seconds ?? audio.seconds }
 }

@@ -3,27 +3,28 @@ import Media
 /// One audio or video message as seen on the wire.
 struct MediaMessage {
     var isVideo: Bool
-    /// Milliseconds, wrapping.
+    /// Timestamp in milliseconds, which wraps.
     var timestamp: UInt32
     var messageStreamID: UInt32 = 0
     var length: Int
-    /// Of the whole payload, timestamps not included: a server may rebase those.
+    /// Hash of the whole payload without timestamps, because a server may rebase those.
     var hash: UInt64
-    /// Carries no coded frame: a sequence header or end, which servers repeat as they like.
+    /// Whether the message carries no coded frame: it is a sequence header or end, which servers
+    /// repeat at will.
     var isConfiguration: Bool
-    /// Capture time of the last byte, ns since 1970.
+    /// Capture time of the last byte, in ns since 1970.
     var time: Int64 = 0
     var stamp: FrameStamp?
 }
 
-/// Gathers one message from pieces of its payload, and keeps only the beginning.
+/// Collects one message from pieces of its payload, and keeps only the beginning.
 struct MessageAssembly {
-    /// Enough to hold the tag header and the NAL units before the first slice.
+    /// Number of bytes that hold the tag header and the NAL units before the first slice.
     static let mediaPrefixLimit = 1024
 
     private(set) var prefix: [UInt8] = []
     private(set) var length = 0
-    /// A part is missing: neither hash nor contents mean anything.
+    /// Whether a part is missing, so that neither hash nor contents mean anything.
     var isSpoiled = false
     private var hash = ContentHash()
     private var prefixLimit = 0
@@ -44,11 +45,11 @@ struct MessageAssembly {
         hash.update(bytes)
     }
 
-    /// Everything was kept: the contents can be parsed.
+    /// Whether everything was kept, so that the contents can be parsed.
     var isWhole: Bool { prefix.count == length && !isSpoiled }
 
-    /// The finished message; nil where a part of it is missing.
-    /// - Parameter nalUnitLengthSize: updated by an AVC sequence header.
+    /// Returns the finished message; nil if a part of it is missing.
+    /// - Parameter nalUnitLengthSize: Length size, which an AVC sequence header updates.
     func message(
         isVideo: Bool, timestamp: UInt32, nalUnitLengthSize: inout Int, wantsStamp: Bool
     ) -> MediaMessage? {

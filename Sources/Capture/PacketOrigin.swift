@@ -1,27 +1,27 @@
-/// Where a packet was captured, as far as the capture tells: what differs between two copies of one
-/// packet that went through several interfaces of a host.
+/// Place at which a packet was captured, as far as the capture states it: the fields that differ
+/// between two copies of one packet that went through several interfaces of a host.
 struct PacketOrigin: Hashable {
-    /// The number of the capture's interface: pcapng's, or PKTAP's name as a number; nil where the
-    /// capture does not tell interfaces apart.
+    /// Number of the capture's interface: pcapng's, or PKTAP's name as a number; nil if the capture
+    /// does not distinguish interfaces.
     var interface: UInt32?
-    /// The interface index of a cooked capture, version 2.
+    /// Interface index of a cooked capture, version 2.
     var index: UInt32?
-    /// PACKET_HOST (0), PACKET_OUTGOING (4) and others, in cooked captures.
+    /// Packet type of a cooked capture, such as PACKET_HOST (0) and PACKET_OUTGOING (4).
     var packetType: UInt8?
-    /// Link addresses, mixed: those of Ethernet, or the sender's of a cooked capture.
+    /// Hash of the link addresses: both of Ethernet, or the sender's of a cooked capture.
     var address: UInt64 = 0
-    /// The innermost VLAN.
+    /// Number of the innermost VLAN.
     var vlan: UInt16?
     /// Kind and number of the innermost tunnel around the packet.
     var tunnel: UInt16 = 0
     var tunnelNumber: UInt32 = 0
 
-    /// The capture says over which of several ways a packet came.
+    /// Whether the capture states over which of several ways a packet came.
     var isTold: Bool {
         index != nil || interface != nil || packetType != nil || vlan != nil || tunnel != 0
     }
 
-    /// A number that differs where origins do.
+    /// A number that differs if the origins do.
     var hash: UInt32 {
         var state = ContentMix()
         state.add(UInt64(interface ?? .max) << 32 | UInt64(index ?? .max))
@@ -31,7 +31,7 @@ struct PacketOrigin: Hashable {
         return UInt32(truncatingIfNeeded: state.value ^ state.value >> 32)
     }
 
-    /// For a report: what tells this origin from others.
+    /// Name for a report, which distinguishes this origin from others.
     func name(interfaces: [UInt32: String]) -> String {
         var parts: [String] = []
         if let index {
@@ -55,7 +55,7 @@ struct PacketOrigin: Hashable {
     }
 }
 
-/// Mixes numbers into one of 64 bits; not cryptographic.
+/// Mixes numbers into one of 64 bits; the mix is not cryptographic.
 struct ContentMix {
     private(set) var value: UInt64 = 0x9E37_79B9_7F4A_7C15
 
@@ -67,7 +67,7 @@ struct ContentMix {
     }
 }
 
-/// What makes an IP packet the same packet on every interface: its bytes without those that
+/// Fields that make an IP packet the same packet on every interface: its bytes without those that
 /// routers, switches and offloading change (TTL, service class, checksums).
 struct PacketIdentity: Hashable {
     var key: UInt64 = 0

@@ -1,11 +1,12 @@
 /// Accounts for each captured packet exactly once: its segment is counted with a connection, it is
 /// passed over with a reason, or it was captured before.
 final class PacketSorter {
-    /// What becomes of a segment that was handed on.
+    /// Outcome of a segment that was handed on.
     enum Verdict {
         case understood
         case passedOver(PassedOver.Reason)
-        /// It was captured before, in other pieces or under other addresses, at these origins.
+        /// The segment was captured before, in other pieces or under other addresses, at these
+        /// origins.
         case copy([UInt32])
     }
 
@@ -19,8 +20,8 @@ final class PacketSorter {
     private var translations = TranslationTable()
     private var lostFragments = 0
 
-    /// Takes the next packet and hands its segment on, or that of the fragments it completes. False
-    /// where it was captured before.
+    /// Reads the next packet and hands on its segment, or the segment of the fragments that it
+    /// completes. Returns false if the packet was captured before.
     func sort(
         _ parsed: ParsedPacket, time: Int64, length: Int, use: (TCPSegment) -> Verdict
     ) -> Bool {
@@ -30,13 +31,13 @@ final class PacketSorter {
         return duplicates == before
     }
 
-    /// Says that no more packets come.
+    /// Ends the capture: no more packets come.
     func finish() {
         fragments.finish()
         countLostFragments()
     }
 
-    /// - Parameter count: captured packets that it came in.
+    /// - Parameter count: Number of captured packets that the segment came in.
     private func take(
         _ parsed: ParsedPacket, packets count: Int, _ time: Int64, _ length: Int,
         _ use: (TCPSegment) -> Verdict
@@ -83,7 +84,7 @@ final class PacketSorter {
         copies.add(copies: count, bytes: length)
     }
 
-    /// Puts a piece to its packet, and goes on with the packet once it is whole.
+    /// Adds a fragment to its packet, and continues with the packet once it is complete.
     private func put(
         _ fragment: IPFragment, packets count: Int, _ time: Int64, _ length: Int,
         _ use: (TCPSegment) -> Verdict
@@ -108,10 +109,10 @@ final class PacketSorter {
         passedOver.add(.init(.fragments, packets: lost))
     }
 
-    /// Where a segment was captured before in other pieces, or its connection under other addresses;
-    /// nil where it is new.
+    /// Origins at which a segment was captured before in other pieces, or at which its connection
+    /// was captured under other addresses; nil if the segment is new.
     func otherSights(of segment: TCPSegment, _ flow: Flow, time: Int64) -> [UInt32]? {
-        // Only what tells interfaces apart can show a packet twice in another form.
+        // Only a capture that distinguishes interfaces can show a packet twice in another form.
         guard segment.origin.isTold else { return nil }
         let origin = segment.origin.hash
         if let mark = segment.openingMark,

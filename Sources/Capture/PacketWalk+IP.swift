@@ -1,4 +1,4 @@
-/// IPv4, IPv6 and what they carry.
+/// IPv4, IPv6 and their payloads.
 extension PacketWalk {
     mutating func ip() -> Layer {
         guard let first = bytes.first else { return short }
@@ -17,7 +17,8 @@ extension PacketWalk {
         let total = Int(bytes.integer(UInt16.self, at: 2))
         let number = bytes[9]
         let flags = bytes.integer(UInt16.self, at: 6)
-        // 0: a super-segment of more than 64 KiB, or one not filled in yet.
+        // A length of 0 means a super-segment of more than 64 KiB, or one that is not filled in
+        // yet.
         guard total == 0 || total >= header else { return passed(.malformed) }
         guard has(header) else { return short }
         context.source = Endpoint(ipv4: bytes.integer(UInt32.self, at: 12), port: 0)
@@ -25,7 +26,7 @@ extension PacketWalk {
         context.identification = bytes.integer(UInt16.self, at: 4)
         if total > 0 { end(at: total) }
         skip(header)
-        // More Fragments, or an offset.
+        // The packet is a fragment if More Fragments is set or its offset is not 0.
         guard flags & 0x3FFF == 0 else {
             return fragment(
                 number, UInt32(context.identification), at: Int(flags & 0x1FFF) * 8,
@@ -41,14 +42,15 @@ extension PacketWalk {
         context.source = address(at: 8)
         context.destination = address(at: 24)
         context.identification = 0
-        // 0: a jumbogram or a super-segment.
+        // A length of 0 means a jumbogram or a super-segment.
         if payload > 0 { end(at: payload + 40) }
         skip(40)
         return .transport(number)
     }
 
-    /// The packet ends there: what follows is padding. Where it says more than the packet had on
-    /// the wire, a tool has cut it and written the cut length for the original one.
+    /// Ends the packet at `length`: the bytes behind it are padding. If the length exceeds the
+    /// packet's length on the wire, a tool has cut the packet and written the cut length as the
+    /// original one.
     private mutating func end(at length: Int) {
         if length > wire { restore(wire: length) }
         truncate(to: length)
@@ -89,7 +91,7 @@ extension PacketWalk {
         return mix
     }
 
-    /// What lies behind an IP header or an extension header.
+    /// Reads the header behind an IP header or an extension header.
     mutating func transport(_ number: UInt8) -> Layer {
         switch number {
         case 6: return tcp()
@@ -112,7 +114,7 @@ extension PacketWalk {
             let identification = bytes.integer(UInt32.self, at: 4)
             let next = bytes[0]
             skip(8)
-            // A fragment header with no offset and nothing to follow changes nothing.
+            // A fragment header with offset 0 and no fragments to follow changes nothing.
             guard word & 0xFFF9 != 0 else { return .transport(next) }
             return fragment(
                 next, identification, at: Int(word & 0xFFF8), isLast: word & 1 == 0)
@@ -129,21 +131,22 @@ extension PacketWalk {
         enter(UInt16(number), 0, .ip)
     }
 
-    /// Passes over a header of so many bytes.
+    /// Skips a header of `count` bytes.
     mutating func pass(_ count: Int, then next: Layer) -> Layer {
         guard has(count) else { return short }
         skip(count)
         return next
     }
 
-    /// What follows is in a tunnel of this kind and number.
+    /// Enters a tunnel of this kind and number.
     mutating func enter(_ kind: UInt16, _ number: UInt32, _ next: Layer) -> Layer {
         context.origin.tunnel = kind
         context.origin.tunnelNumber = number
         return next
     }
 
-    /// Overlay networks may use any port: a VXLAN header has nothing set but its flag and number.
+    /// Whether the payload looks like VXLAN, for overlay networks may use any port: a VXLAN header
+    /// has nothing set but its flag and number.
     private func isLikelyVXLAN(_ payload: UnsafeRawBufferPointer) -> Bool {
         guard let head = payload.read(UInt32.self, at: 0),
             let tail = payload.read(UInt8.self, at: 7),
@@ -215,8 +218,8 @@ extension PacketWalk {
         return .done(.tcp(segment))
     }
 
-    /// What a server's SYN has alike before and after address translation, and no other SYN has:
-    /// both sequence numbers and both timestamps (RFC 7323).
+    /// Mark that a server's SYN has before and after address translation, and that no other SYN
+    /// has: it is made of both sequence numbers and both timestamps (RFC 7323).
     private func openingMark(_ segment: TCPSegment, _ options: UnsafeRawBufferPointer) -> UInt64? {
         guard segment.flags & TCPSegment.ack != 0,
             let times = Self.option(8, length: 10, in: options)?.read(UInt64.self, at: 2)
@@ -227,7 +230,7 @@ extension PacketWalk {
         return mix.value
     }
 
-    /// The first TCP option of this kind, if it has this length.
+    /// Returns the first TCP option of this kind, if it has this length.
     private static func option(
         _ kind: UInt8, length: Int, in options: UnsafeRawBufferPointer
     ) -> UnsafeRawBufferPointer? {

@@ -1,24 +1,25 @@
 /// Walks through the headers of one captured packet, from the link's to TCP's, through tunnels.
 ///
-/// Every step reads within what was captured, and there are `layerLimit` steps at most: no bytes
-/// can trap it or hold it up. What it cannot follow it names.
+/// Every step reads within the captured bytes, and there are at most `layerLimit` steps, so no
+/// bytes can trap the walk or hold it up. The walk names the layers that it cannot follow.
 struct PacketWalk {
-    /// Layers of one packet: tunnels in tunnels, tags and labels.
+    /// Largest number of layers of one packet: tunnels in tunnels, tags and labels.
     static let layerLimit = 24
-    /// Ethernet's header, which stands in where a capture has another kind of link header.
+    /// Length of Ethernet's header, which is counted if a capture has another kind of link header.
     static let nominalLinkHeaderLength = 14
 
-    /// What outer layers tell inner ones.
+    /// Facts that outer layers pass to inner ones.
     struct Context {
         /// Bytes of link header counted instead of the captured ones.
         var linkAdjustment = 0
         var origin = PacketOrigin()
-        /// Of the IP header that the walk is in, and the bytes before it.
+        /// Source of the IP header that the walk is in. The next three fields belong to that header
+        /// too; `networkOffset` is the number of bytes before it.
         var source = Endpoint(ipv4: 0, port: 0)
         var destination = Endpoint(ipv4: 0, port: 0)
         var identification: UInt16 = 0
         var networkOffset = 0
-        /// Layers passed so far.
+        /// Number of layers passed so far.
         var depth = 0
     }
 
@@ -26,7 +27,7 @@ struct PacketWalk {
         case link(LinkType)
         case ethernet
         case etherType(UInt16)
-        /// IPv4 or IPv6, as its first bits say.
+        /// IPv4 or IPv6, as the first bits of the bytes say.
         case ip
         case ppp
         case transport(UInt8)
@@ -35,19 +36,19 @@ struct PacketWalk {
         case nsh
         case llc
         case udpTunnel(UInt16)
-        /// The end of the walk.
+        /// The walk has ended.
         case done(ParsedPacket)
     }
 
-    /// What is left of the captured packet.
+    /// Rest of the captured packet.
     private(set) var bytes: UnsafeRawBufferPointer
-    /// What is left of the packet on the wire.
+    /// Length of the rest of the packet on the wire.
     private(set) var wire: Int
-    /// Bytes passed so far.
+    /// Number of bytes passed so far.
     private(set) var offset = 0
     var context: Context
 
-    /// - Parameter offset: bytes passed already.
+    /// - Parameter offset: Number of bytes passed already.
     init(_ bytes: UnsafeRawBufferPointer, wire: Int, context: Context, offset: Int = 0) {
         self.bytes = bytes
         self.wire = max(wire, bytes.count)
@@ -79,23 +80,24 @@ struct PacketWalk {
         return .passedOver(.init(.nesting))
     }
 
-    /// Passes over a header.
+    /// Skips a header.
     mutating func skip(_ count: Int) {
         bytes = bytes.from(count)
         wire = max(0, wire - max(0, count))
         offset += max(0, count)
     }
 
-    /// Ends what follows: bytes beyond it are padding.
+    /// Ends the packet: bytes beyond `length` are padding.
     mutating func truncate(to length: Int) {
         bytes = bytes.upTo(length)
         wire = min(wire, max(0, length))
     }
 
-    /// There was more on the wire than the capture says.
+    /// Corrects the packet's length on the wire, which was more than the capture states.
     mutating func restore(wire length: Int) { wire = max(wire, length) }
 
-    /// The next header is not there as a whole: the snap length cut it, or it never was.
+    /// Result for a header that is not complete, because the snap length has cut it or it was never
+    /// complete.
     var short: Layer {
         .done(.passedOver(.init(bytes.count < wire ? .cutHeaders : .malformed)))
     }
@@ -110,8 +112,8 @@ struct PacketWalk {
 /// Reads link, tunnel, IP and TCP headers of one captured packet.
 enum PacketParser {
     /// - Parameters:
-    ///   - originalLength: bytes on the wire.
-    ///   - interface: the number that the capture gives to the interface.
+    ///   - originalLength: Bytes on the wire.
+    ///   - interface: The number that the capture gives to the interface.
     static func parse(
         _ bytes: UnsafeRawBufferPointer, linkType: LinkType, originalLength: Int,
         interface: UInt32? = nil

@@ -1,6 +1,6 @@
-/// Captured packets of one kind that were not looked into, and what would mend it.
+/// Captured packets of one kind that were not dissected, and the remedy.
 public struct PassedOver: Codable, Hashable, Sendable {
-    /// Why a packet is passed over; the number says which of the kind it is.
+    /// Reason why a packet is not dissected; `number` gives the exact kind.
     public enum Reason: String, Codable, Hashable, Sendable, CaseIterable {
         case linkType = "link-type"
         case addressFamily = "address-family"
@@ -9,23 +9,23 @@ public struct PassedOver: Codable, Hashable, Sendable {
         case pppProtocol = "ppp-protocol"
         case ipProtocol = "ip-protocol"
         case udp
-        /// A tunnel whose contents this kind of it does not show, by IP protocol or UDP port.
+        /// A tunnel of a kind that cannot be read, by IP protocol or UDP port.
         case tunnel
         case encrypted
-        /// More layers than are followed.
+        /// The packet has more layers than are followed.
         case nesting
-        /// The snap length cut it inside its headers.
+        /// The snap length cut the packet inside its headers.
         case cutHeaders = "cut-headers"
         case fragments = "ip-fragments"
         case malformed
         case otherPorts = "other-ports"
         case connectionLimit = "connection-limit"
-        /// More reasons than are told apart.
+        /// There are more reasons than are counted separately.
         case others
     }
 
     public var reason: Reason
-    /// Of the link type, EtherType, protocol or port; nil where the reason has none.
+    /// Number of the link type, EtherType, protocol or port; nil if the reason has none.
     public var number: Int?
     public var packets: Int
 
@@ -35,7 +35,7 @@ public struct PassedOver: Codable, Hashable, Sendable {
         self.packets = packets
     }
 
-    /// What was passed over, by number and name.
+    /// Name of the packets, with their number.
     public var name: String {
         let number = number ?? 0
         switch reason {
@@ -66,7 +66,7 @@ public struct PassedOver: Codable, Hashable, Sendable {
         }
     }
 
-    /// What would let these packets be understood, or why nothing need.
+    /// Remedy by which these packets would be understood, or the reason why none is needed.
     public var mend: String {
         switch reason {
         case .linkType, .addressFamily:
@@ -96,13 +96,14 @@ public struct PassedOver: Codable, Hashable, Sendable {
         }
     }
 
-    /// What was passed over was a media packet, as far as can be told: the figures may lack it.
+    /// Whether the packets may have carried media, so that the figures may lack them.
     public var mayMatter: Bool { !mend.hasPrefix("none is needed") && reason != .otherPorts }
 
     private static func bracketed(_ name: String?) -> String { name.map { " (\($0))" } ?? "" }
 }
 
-/// Counts of packets by why they were passed over, with a bound on how many reasons are told apart.
+/// Counts of packets by the reason why they were not dissected, with a limit on the number of
+/// reasons.
 struct PassedOverCounts {
     static let limit = 128
 
@@ -123,7 +124,7 @@ struct PassedOverCounts {
         counts.reduce(0) { $0 + ($1.key.reason == reason ? $1.value : 0) }
     }
 
-    /// The most frequent first.
+    /// Rows with the most frequent first.
     var rows: [PassedOver] {
         counts.map { PassedOver($0.key.reason, number: $0.key.number, packets: $0.value) }.sorted {
             ($1.packets, $0.reason.rawValue, $0.number ?? 0)

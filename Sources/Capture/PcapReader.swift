@@ -1,26 +1,29 @@
-/// An incremental reader of capture files: bytes in, packets out, however the bytes are split.
+/// An incremental reader of capture files: it takes bytes and returns packets, however the bytes
+/// are split.
 ///
-/// Reads classic pcap (µs and ns, both byte orders) and pcapng (draft-ietf-opsawg-pcapng).
-/// Holds at most one packet and what was last appended. After an error it stays failed.
+/// The reader understands classic pcap (µs and ns, both byte orders) and pcapng
+/// (draft-ietf-opsawg-pcapng). It holds at most one packet and the latest appended bytes. After an
+/// error every call fails.
 public struct PcapReader: Sendable {
-    /// What a file says about one packet.
+    /// Description of one packet in a file.
     public struct Packet: Hashable, Sendable {
-        /// Since 1970; of the packet before where a block has no time.
+        /// Time since 1970; if a block has no time, that of the packet before.
         public var timestampNanoseconds: Int64
         public var linkType: LinkType
-        /// Bytes on the wire; the captured ones may be fewer.
+        /// Bytes on the wire; the captured bytes may be fewer.
         public var originalLength: Int
-        /// Which of the file's interfaces it came over; nil in a classic file, which has one.
+        /// Number of the file's interface that the packet came over; nil in a classic file, which
+        /// has one interface.
         public var interface: UInt32?
     }
 
-    /// A packet that claims more captured bytes is taken for garbage.
+    /// Largest number of captured bytes in a packet; a packet that claims more is garbage.
     public static let capturedLengthLimit = 16 << 20
 
     private struct Classic {
         var bigEndian: Bool
         var nanoseconds: Bool
-        /// Of the header of each packet: 24 bytes where the interface is in it, too.
+        /// Length of the header of each packet: 24 bytes if it includes the interface.
         var recordHeader = 16
         var linkType = LinkType.ethernet
     }
@@ -31,28 +34,28 @@ public struct PcapReader: Sendable {
         case pcapng(bigEndian: Bool)
     }
 
-    /// Where the next unread byte lies in the file.
+    /// Offset of the next unread byte in the file.
     public private(set) var offset = 0
-    /// Packets that the capturing program says it dropped (pcapng statistics blocks).
+    /// Number of packets that the capturing program reports as dropped (pcapng statistics blocks).
     public var droppedPackets: Int? {
         guard !drops.isEmpty else { return nil }
         var sum = 0
         for count in drops.values { sum.add(clamping: count) }
         return sum
     }
-    /// By interface: each block says what was dropped since the capture began, so that the latest
-    /// counts. 1,024 interfaces at most.
+    /// Dropped packets by interface, at most 1,024 interfaces. Each block states the number since
+    /// the capture began, so the latest one counts.
     private var drops: [UInt32: Int] = [:]
     private var buffer: [UInt8] = []
     private var start = 0
     private var format = Format.unknown
     private var failure: CaptureError?
-    /// Bytes of an uninteresting block still to pass over.
+    /// Number of bytes still to skip of a block that is not needed.
     private var skipping = 0
     private var interfaces: [PcapngInterface] = []
-    /// Interfaces of the sections before.
+    /// Number of interfaces in the sections before.
     private var interfaceBase = 0
-    /// What the file calls its interfaces, by number over all sections; 1,024 at most.
+    /// Names of interfaces in the file, by number over all sections; at most 1,024.
     public private(set) var interfaceNames: [UInt32: String] = [:]
     private var lastTimestamp: Int64 = 0
 
@@ -75,7 +78,8 @@ public struct PcapReader: Sendable {
         buffer.append(contentsOf: bytes)
     }
 
-    /// Hands the next packet to `body`, the bytes valid only there. False until more is appended.
+    /// Hands the next packet to `body`; its bytes are valid only during the call. Returns false if
+    /// more bytes are needed.
     /// - Throws: `.format` with the offset of the bytes that make no sense.
     public mutating func next(
         _ body: (Packet, UnsafeRawBufferPointer) -> Void
@@ -104,8 +108,8 @@ public struct PcapReader: Sendable {
         }
     }
 
-    /// Says that no more bytes follow.
-    /// - Throws: `.truncated` inside a packet, `.format` where no file header came.
+    /// Ends the file.
+    /// - Throws: `.truncated` inside a packet, `.format` if no file header came.
     public mutating func finish() throws(CaptureError) {
         if let failure { throw failure }
         if case .unknown = format {
@@ -161,7 +165,7 @@ public struct PcapReader: Sendable {
         case 0xA1B2_3C4D: classic = Classic(bigEndian: true, nanoseconds: true)
         case 0xD4C3_B2A1: classic = Classic(bigEndian: false, nanoseconds: false)
         case 0x4D3C_B2A1: classic = Classic(bigEndian: false, nanoseconds: true)
-        // The "modified" pcap of old Linux distributions.
+        // This is the "modified" pcap of old Linux distributions.
         case 0xA1B2_CD34:
             classic = Classic(bigEndian: true, nanoseconds: false, recordHeader: 24)
         case 0x34CD_B2A1:
@@ -184,13 +188,14 @@ public struct PcapReader: Sendable {
         [0x0A, 0x0D, 0x0D, 0x0A],
     ]
 
-    /// The few bytes there are begin as a capture file does.
+    /// Whether the few bytes so far begin as a capture file does.
     private var isMagicBegun: Bool {
         let head = buffer.dropFirst(start).prefix(4)
         return Self.magics.contains { $0.starts(with: head) }
     }
 
-    /// What a file of another format is, with the mend; nil while too few bytes are there to tell.
+    /// Description of a file of another format, with the remedy; nil while the bytes are too few to
+    /// determine it.
     private func foreign(isWhole: Bool) -> String? {
         guard isWhole || available >= CaptureFileKind.headLength else { return nil }
         return buffer.withUnsafeBytes {
@@ -330,7 +335,7 @@ extension PcapReader {
         return .packet
     }
 
-    /// Interfaces are numbered through all sections of a file.
+    /// Returns the number of an interface over all sections of a file.
     private func number(ofInterface index: Int) -> UInt32 {
         UInt32(truncatingIfNeeded: interfaceBase + index)
     }

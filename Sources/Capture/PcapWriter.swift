@@ -1,6 +1,6 @@
 /// Writes classic pcap files with nanosecond times, little-endian.
 public enum PcapWriter {
-    /// The 24 bytes a file begins with.
+    /// Makes the 24 bytes that a file begins with.
     public static func fileHeader(linkType: LinkType, snapLength: UInt32 = 262_144) -> [UInt8] {
         var bytes: [UInt8] = []
         append(0xA1B2_3C4D, to: &bytes)
@@ -12,7 +12,7 @@ public enum PcapWriter {
         return bytes
     }
 
-    /// Appends one packet record. Times before 1970 become 1970, after 2106 wrap.
+    /// Appends one packet record. Times before 1970 become 1970; times after 2106 wrap.
     public static func append(
         timestampNanoseconds: Int64, captured: UnsafeRawBufferPointer, originalLength: Int,
         to bytes: inout [UInt8]

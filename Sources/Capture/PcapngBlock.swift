@@ -14,7 +14,7 @@ enum PcapngBlock {
         }
     }
 
-    /// Hands each option from `offset` on to `body`; a cut-off list ends silently.
+    /// Hands each option from `offset` on to `body`; an incomplete list ends without an error.
     static func options(
         _ block: UnsafeRawBufferPointer, from offset: Int, bigEndian: Bool,
         _ body: (UInt16, UnsafeRawBufferPointer) -> Void
@@ -29,7 +29,7 @@ enum PcapngBlock {
         }
     }
 
-    /// isb_ifdrop and isb_osdrop of an interface statistics block.
+    /// Reads isb_ifdrop and isb_osdrop of an interface statistics block.
     static func drops(_ block: UnsafeRawBufferPointer, bigEndian: Bool) -> Int? {
         var sum: Int?
         options(block, from: 20, bigEndian: bigEndian) { code, value in
@@ -44,11 +44,11 @@ enum PcapngBlock {
 /// An interface description block.
 struct PcapngInterface: Hashable, Sendable {
     var linkType: LinkType
-    /// 0 = no limit.
+    /// Snap length of the interface; 0 = no limit.
     var snapLength: Int
-    /// if_tsresol: ticks are 10^-n s, or 2^-n s with the top bit set.
+    /// if_tsresol: a tick is 10^-n s, or 2^-n s if the top bit is set.
     private var resolution: UInt8 = 6
-    /// if_tsoffset: seconds to add.
+    /// if_tsoffset: the seconds to add.
     private var offsetSeconds: Int64 = 0
     /// if_name, or if_description.
     private(set) var name: String?
@@ -75,7 +75,7 @@ struct PcapngInterface: Hashable, Sendable {
         self.name = name
     }
 
-    /// Since 1970; a time that does not fit in 63 bits becomes the largest that does.
+    /// Nanoseconds since 1970; a time that does not fit in 63 bits becomes the largest that does.
     func nanoseconds(_ ticks: UInt64) -> Int64 {
         let exponent = Int(resolution & 0x7F)
         let time: UInt64

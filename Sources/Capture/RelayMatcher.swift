@@ -1,45 +1,47 @@
-/// Finds, for each message that a server sends to one subscriber, the one that came in.
+/// Finds the incoming message of each message that a server sends to one subscriber.
 ///
-/// Anchored on contents that are in the ingress window once (or come again only when a file starts
-/// over: then the relay must take less than a loop). A repeated content (silence, skipped
-/// frames) is matched only where it directly follows, in both sequences, a matched message, and
-/// counts only once the next anchor shows that nothing was left out in between.
+/// The matching is anchored on contents that are in the ingress window once (or that occur again
+/// only when a file starts over: then the relay must take less than a loop). A repeated content
+/// (silence, skipped frames) is matched only if it directly follows a matched message in both
+/// sequences, and it counts only once the next anchor shows that nothing was left out in between.
 struct RelayMatcher {
-    /// What is now known of some message.
+    /// Outcome of some message.
     enum Outcome {
-        /// It came in at the first time and went out at the second, ns since 1970.
+        /// The message came in at the first time and went out at the second, in ns since 1970.
         case matched(ingress: Int64, egress: Int64)
-        /// Nothing in the window has its content, or it cannot be told which one it is.
+        /// No message in the window has this content, or several have it and the right one cannot
+        /// be determined.
         case unmatched(egress: Int64)
-        /// So many messages that came in were left out before this time.
+        /// This number of messages that came in were left out before this time.
         case missing(Int, egress: Int64)
     }
 
-    /// Repeated contents in a row that wait for an anchor; beyond it they are believed.
+    /// Largest number of successive repeated contents that wait for an anchor; beyond it they are
+    /// accepted.
     static let tentativeLimit = 1024
 
     private struct Chain {
         /// Index and ordinal of the last matched message of the kind.
         var last: Int?
         var ordinal = 0
-        /// Each message of the kind since then has matched.
+        /// Whether each message of the kind has matched since then.
         var isIntact = false
         var unmatchedSince = 0
         var tentative: [(ingress: Int64, egress: Int64)] = []
     }
 
     private var chains = [Chain(), Chain()]
-    /// The last message of any kind matched this one.
+    /// Index of the incoming message that the last message of any kind matched.
     private var lastMatched: Int?
     private var highest = -1
-    /// The server mixes audio and video in another order than they came.
+    /// Whether the server sends audio and video in another order than they came in.
     private var reorders = false
 
-    /// Matched, but with no anchor after them yet.
+    /// Matched messages with no anchor after them yet.
     var tentative: [(ingress: Int64, egress: Int64)] { chains.flatMap(\.tentative) }
 
-    /// Takes the next message of the subscriber. Returns when the message came in, if known now
-    /// for sure.
+    /// Processes the next message to the subscriber. Returns the time at which the message came in,
+    /// if it is certain now.
     mutating func receive(
         hash: UInt64, isVideo: Bool, time: Int64, in window: IngressWindow,
         emit: (Outcome) -> Void
@@ -47,7 +49,7 @@ struct RelayMatcher {
         let kind = isVideo ? 1 : 0
         let candidate = follower(hash, kind, window)
         if let anchor = window.anchor(of: hash),
-            // Of a content that loops, the copy that directly follows is the better guess.
+            // If the content loops, the copy that directly follows is the better choice.
             case let index = anchor.isLooped ? candidate ?? anchor.index : anchor.index,
             let entry = window[index], index > chains[kind].last ?? -1
         {
@@ -74,7 +76,7 @@ struct RelayMatcher {
         return nil
     }
 
-    /// The ingress message that would directly follow, where it has this content.
+    /// Incoming message that would directly follow, if it has this content.
     private func follower(_ hash: UInt64, _ kind: Int, _ window: IngressWindow) -> Int? {
         let chain = chains[kind]
         if !reorders, let lastMatched, lastMatched + 1 > chain.last ?? -1,

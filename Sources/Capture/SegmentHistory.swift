@@ -1,5 +1,5 @@
-/// The last segments of one direction of a connection, for copies that offloading has cut up or
-/// merged on the way from one interface to another.
+/// The latest segments of one direction of a connection. They show copies that offloading has cut
+/// up or merged on the way from one interface to another.
 struct SegmentHistory {
     private struct Entry {
         var start: UInt32
@@ -10,7 +10,7 @@ struct SegmentHistory {
     }
 
     static let limit = 32
-    /// A segment that offloading makes has more bytes, but for the last.
+    /// Least length of a segment that offloading makes, except the last one.
     static let smallestSegment = 256
 
     private var entries: [Entry] = []
@@ -30,8 +30,8 @@ struct SegmentHistory {
         }
     }
 
-    /// The origins whose segments, just before, hold all bytes of this one; nil where some are new,
-    /// or it was sent again.
+    /// Origins at which the latest segments hold all bytes of this segment; nil if some bytes are
+    /// new, or the segment was sent again.
     func cover(_ segment: TCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
         guard segment.payloadLength > 0 else { return nil }
         let identification = segment.identity.identification
@@ -42,14 +42,14 @@ struct SegmentHistory {
             isProgressing = false
             for entry in entries {
                 guard (time &- entry.time).magnitude <= UInt64(CopyFilter.window) else { continue }
-                // Where its first wanted byte lies in the entry.
+                // This is the offset in the entry of the first byte that is wanted.
                 let ahead = Int(
                     Int32(
                         bitPattern: segment.sequence &+ UInt32(truncatingIfNeeded: covered)
                             &- entry.start))
                 guard ahead >= 0, ahead < entry.length else { continue }
                 if entry.origin == origin {
-                    // This interface has had these bytes: they are sent again.
+                    // This interface has seen these bytes before, so they are sent again.
                     if identification == 0 { return nil }
                     continue
                 }
@@ -66,7 +66,8 @@ struct SegmentHistory {
         return covered >= segment.payloadLength ? origins : nil
     }
 
-    /// Segments that offloading makes of one have identifications that follow one another.
+    /// Whether the identifications agree: the segments that offloading makes of one have
+    /// consecutive identifications.
     private static func agrees(
         _ own: UInt16, _ other: UInt16, ahead: Int, covered: Int
     ) -> Bool {

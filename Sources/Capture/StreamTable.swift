@@ -1,15 +1,15 @@
-/// The streams seen, and what flows tell about them.
+/// The streams seen, and the facts about them that flows bring.
 final class StreamTable {
     struct Key: Hashable {
         var app: String
         var name: String
     }
 
-    /// A longer name is cut, in bytes.
+    /// Longest name in bytes; a longer one is cut.
     static let nameLimit = 1024
 
     private(set) var streams: [Key: CapturedStream] = [:]
-    /// RTMP and HTTP-FLV connections that named a stream.
+    /// Number of RTMP and HTTP-FLV connections that named a stream.
     private(set) var rtmpFlows = 0
     private(set) var httpFLVFlows = 0
     private var subscribers = 0
@@ -101,8 +101,8 @@ final class StreamTable {
         flow.roles.append(Flow.Role(messageStreamID: id, stream: stream, subscriber: subscriber))
     }
 
-    /// - Parameter matchesAnyApp: the application is a guess from a path: a stream of this name
-    ///   that alone has it will do.
+    /// - Parameter matchesAnyApp: Whether the application is only a guess from a path, so that a
+    ///   stream of this name matches if it is the only one.
     private func stream(
         _ app: String, _ name: String, matchesAnyApp: Bool = false
     ) -> CapturedStream? {

@@ -1,14 +1,15 @@
 /// Puts one direction of a TCP connection back in order (RFC 9293), with bounded memory.
 ///
-/// A stretch that was never captured becomes a gap once it is plain that it will not come: the
-/// receiver acknowledged what lies beyond it, or too much or too long was waited for.
+/// A stretch that was never captured becomes a gap once it is certain that it will not come: the
+/// receiver has acknowledged bytes beyond it, or the reassembler has held too many bytes or waited
+/// too long.
 struct TCPReassembler {
     enum Event {
         /// The next bytes in order.
         case data(UnsafeRawBufferPointer)
-        /// So many bytes in a row are missing: lost by the capture.
+        /// A run of this many bytes is missing: the capture lost them.
         case gap(Int)
-        /// So many bytes in a row were sent in a captured packet that the snap length has cut.
+        /// A run of this many bytes was sent in a captured packet that the snap length has cut.
         case cut(Int)
     }
 
@@ -22,17 +23,17 @@ struct TCPReassembler {
 
     static let pendingBytesLimit = 1 << 20
     static let pendingCountLimit = 512
-    /// A hole that lasts longer is a gap, in nanoseconds.
+    /// Time in nanoseconds after which a hole is a gap.
     static let waitLimit: Int64 = 3_000_000_000
-    /// How long a hole may last once what follows it is acknowledged: capture threads may swap
-    /// packets of the two directions.
+    /// Time in nanoseconds that a hole may last once the bytes after it are acknowledged: capture
+    /// threads may swap packets of the two directions.
     static let acknowledgedWaitLimit: Int64 = 20_000_000
-    /// A segment further ahead than this starts the sequence anew, in bytes.
+    /// Distance in bytes ahead of the sequence beyond which a segment starts the sequence anew.
     static let jumpLimit = 64 << 20
 
     private(set) var pendingBytes = 0
     var isWaiting: Bool { !pending.isEmpty }
-    /// Segments that came before one they follow.
+    /// Number of segments that were captured before a segment that precedes them.
     private(set) var outOfOrderSegments = 0
     private var pending: [Pending] = []
     /// Sequence number and stream position of the next byte to deliver.
@@ -44,13 +45,13 @@ struct TCPReassembler {
         if nextSequence == nil { nextSequence = sequence &+ 1 }
     }
 
-    /// Where in the stream a segment begins, before or after it was accepted.
+    /// Stream offset at which a segment begins, before or after it was accepted.
     func offset(of sequence: UInt32) -> Int {
         position + Int(Int32(bitPattern: sequence &- (nextSequence ?? sequence)))
     }
 
-    /// Takes a segment's payload, of which `payload` was captured and `length` was sent.
-    /// Returns how many of its bytes had been seen before.
+    /// Accepts a segment's payload, of which `payload` was captured and `length` was sent. Returns
+    /// the number of its bytes that had been seen before.
     mutating func accept(
         sequence: UInt32, payload: UnsafeRawBufferPointer, length: Int, time: Int64,
         deliver: (Event, Int64) -> Void
@@ -72,7 +73,8 @@ struct TCPReassembler {
         return seen + drain(time, deliver)
     }
 
-    /// Gives up waiting where that is due. `acknowledged` is the receiver's latest number.
+    /// Stops waiting for bytes that will not come. `acknowledged` is the receiver's latest
+    /// acknowledgement number.
     mutating func expire(
         time: Int64, acknowledged: UInt32?, force: Bool = false, deliver: (Event, Int64) -> Void
     ) {
@@ -88,7 +90,7 @@ struct TCPReassembler {
             guard overdue else { return }
             deliver(.gap(first.start - position), first.time)
             advance(to: first.start)
-            // Captured in time, though what lies before was not.
+            // These bytes were captured in time, although the bytes before them were not.
             _ = drain(nil, deliver)
             holeSince = time
         }
@@ -109,8 +111,8 @@ struct TCPReassembler {
         position = new
     }
 
-    /// Delivers what has become contiguous. `time` is when the hole was filled: until then the
-    /// later bytes were of no use to the receiver. Returns the bytes seen twice.
+    /// Delivers the bytes that have become contiguous. `time` is when the hole was filled: until
+    /// then the receiver could not use the later bytes. Returns the number of bytes seen twice.
     private mutating func drain(_ time: Int64?, _ deliver: (Event, Int64) -> Void) -> Int {
         var seen = 0
         var used = 0

@@ -10,33 +10,33 @@ struct TCPSegment {
     var sequence: UInt32
     var acknowledgement: UInt32
     var flags: UInt8
-    /// Link header, as captured, with what tunnels put before the innermost IP header; Ethernet's
-    /// 14 in the place of another kind of link header.
+    /// Length of the link header, as captured, with the headers that tunnels put before the
+    /// innermost IP header; another kind of link header counts as Ethernet's 14 bytes.
     var linkHeaderLength: Int
-    /// IP with options and extension headers.
+    /// Length of the IP header with options and extension headers.
     var networkHeaderLength: Int
-    /// TCP with options.
+    /// Length of the TCP header with options.
     var transportHeaderLength: Int
-    /// On the wire.
+    /// Length of the payload on the wire.
     var payloadLength: Int
-    /// The captured part of the payload.
+    /// Captured part of the payload.
     var payload: UnsafeRawBufferPointer
-    /// The MSS option, bytes; only on SYN segments.
+    /// MSS option in bytes; only SYN segments have it.
     var maximumSegmentSize: Int?
-    /// Tells the opening of a connection from all others, whatever its addresses; only on a server's
-    /// SYN with timestamps.
+    /// Mark that distinguishes the opening of a connection from all others, whatever its addresses
+    /// are; only a server's SYN with timestamps has it.
     var openingMark: UInt64?
     var origin = PacketOrigin()
     var identity = PacketIdentity()
 
-    /// Bytes of TCP options, which the MSS does not count.
+    /// Length of the TCP options, which the MSS does not include.
     var optionsLength: Int { transportHeaderLength - 20 }
 
-    /// The snap length cut its payload.
+    /// Whether the snap length cut the payload.
     var isCut: Bool { payload.count < payloadLength }
 }
 
-/// A piece of an IP packet.
+/// A fragment of an IP packet.
 struct IPFragment {
     struct Key: Hashable {
         var source: Endpoint
@@ -46,27 +46,27 @@ struct IPFragment {
     }
 
     var key: Key
-    /// Where its payload lies in the whole one, in bytes.
+    /// Offset of the fragment's payload in the whole payload, in bytes.
     var offset: Int
     var isLast: Bool
-    /// On the wire.
+    /// Length of the fragment's payload on the wire.
     var payloadLength: Int
     var payload: UnsafeRawBufferPointer
-    /// How the walk goes on once the packet is whole.
+    /// Context in which the walk continues once the packet is complete.
     var context: PacketWalk.Context
-    /// Bytes before its payload.
+    /// Number of bytes before the fragment's payload.
     var headersLength: Int
     var origin: PacketOrigin { context.origin }
     var identity = PacketIdentity()
 }
 
-/// What a captured packet turned out to be.
+/// Result of reading a captured packet.
 enum ParsedPacket {
     case tcp(TCPSegment)
-    /// A piece of an IP packet: it is used once all pieces are there.
+    /// A fragment of an IP packet, which is used once all fragments are there.
     case fragment(IPFragment)
     /// The outgoing copy of a loopback packet that comes in as well.
     case duplicate
-    /// Not looked into.
+    /// A packet that is not dissected.
     case passedOver(PassedOver)
 }

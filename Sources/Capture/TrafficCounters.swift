@@ -1,29 +1,31 @@
-/// What one direction of one or more TCP connections carried.
+/// Traffic of one direction of one or more TCP connections.
 public struct TrafficCounters: Codable, Hashable, Sendable {
-    /// Captured TCP packets with payload; a super-segment is one.
+    /// Number of captured TCP packets with payload; a super-segment counts as one.
     public var packets = 0
-    /// TCP segments with payload on the wire: what offloading makes of the packets.
+    /// Number of TCP segments with payload on the wire, after offloading has cut up the packets.
     public var segments = 0
     /// TCP payload, retransmissions included.
     public var payloadBytes = 0
     /// Payload, TCP and IP headers of `segments`.
     public var networkBytes = 0
-    /// And link headers: as captured with Ethernet, 14 bytes a segment (nominal) elsewhere.
+    /// Bytes of `segments` with link headers: as captured with Ethernet, 14 bytes for each segment
+    /// (nominal) elsewhere.
     public var linkBytes = 0
     /// Payload bytes that the capture had seen before.
     public var retransmittedBytes = 0
-    /// Captured TCP packets without payload, which count nowhere else.
+    /// Number of captured TCP packets without payload, which no other figure counts.
     public var bareAcknowledgements = 0
-    /// Some segments were counted with an assumed MSS of 1,460 bytes, for no SYN was seen.
+    /// Whether some segments were counted with an assumed MSS of 1,460 bytes, because no SYN was
+    /// seen.
     public var mssAssumed = false
-    /// Capture time of the first and last packet with payload, ns since 1970.
+    /// Capture time of the first and the last packet with payload, in ns since 1970.
     public var firstNanoseconds: Int64?
     public var lastNanoseconds: Int64?
 
     public init() {}
 
-    /// - Parameter maximumSegmentSize: of the SYN segments, options not yet taken off.
-    /// - Returns: segments and link bytes of this packet.
+    /// - Parameter maximumSegmentSize: MSS of the SYN segments, without deduction of options.
+    /// - Returns: Segments and link bytes of this packet.
     mutating func add(
         _ segment: TCPSegment, time: Int64, maximumSegmentSize: Int?
     ) -> (segments: Int, linkBytes: Int) {

@@ -1,4 +1,4 @@
-/// Traffic by second of real time, bounded to a day's worth of seconds.
+/// Traffic by second of real time, limited to the seconds of one day.
 struct TrafficSeries {
     static let limit = 86_400
 
@@ -16,13 +16,13 @@ struct TrafficSeries {
 
 /// One second of one direction of a stream.
 public struct TrafficSecond: Codable, Hashable, Sendable {
-    /// Since 1970.
+    /// Time in seconds since 1970.
     public var second: Int64
-    /// L2, segments with payload only.
+    /// L2 bytes of segments with payload.
     public var bytes = 0
-    /// TCP segments with payload.
+    /// Number of TCP segments with payload.
     public var packets = 0
-    /// Payload bytes seen before.
+    /// Payload bytes that were seen before.
     public var retransmittedBytes = 0
 
     mutating func add(linkBytes: Int, segments: Int, retransmittedBytes: Int) {

@@ -1,5 +1,5 @@
-/// Finds connections that a capture holds before and after address translation, as hosts with
-/// containers have them.
+/// Finds connections that a capture holds before and after address translation, as on hosts with
+/// containers.
 struct TranslationTable {
     struct Opening {
         var flow: FlowKey
@@ -7,9 +7,9 @@ struct TranslationTable {
         var time: Int64
     }
 
-    /// Openings remembered; the oldest half goes.
+    /// Number of openings remembered; the oldest half goes.
     static let limit = 4_096
-    /// How far apart both are at most, in nanoseconds.
+    /// Largest distance between both, in nanoseconds.
     static let window: Int64 = 20_000_000
 
     private var openings: [UInt64: Opening] = [:]
@@ -17,8 +17,8 @@ struct TranslationTable {
 
     var rememberedOpenings: Int { openings.count }
 
-    /// The opening that this one is another sight of: of other addresses, one end aside, and on
-    /// another interface.
+    /// Returns the opening that is another sight of this one: one of its ends has other addresses,
+    /// and it was captured on another interface.
     mutating func original(
         of mark: UInt64, flow: FlowKey, origin: UInt32, time: Int64
     ) -> Opening? {

@@ -7,7 +7,7 @@ enum TunnelLayers {
         }
     }
 
-    /// RFC 2784, 2890; version 1 is PPTP's (RFC 2637).
+    /// Reads GRE (RFC 2784, 2890); version 1 is PPTP's (RFC 2637).
     static func gre(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(4) else { return walk.short }
         let flags = walk.bytes.integer(UInt16.self, at: 0)
@@ -33,11 +33,11 @@ enum TunnelLayers {
         switch type {
         case 0x88BE: return erspan(&walk, hasSequence ? 8 : 0)
         case 0x22EB:
-            // Type III has a subheader of 8 bytes where its last bit says so.
+            // Type III has a subheader of 8 bytes if its last bit says so.
             guard let last = walk.bytes.read(UInt8.self, at: 11) else { return walk.short }
             return erspan(&walk, last & 1 == 1 ? 20 : 12)
         case 0x883E:
-            // WCCP: version 2 puts a header of four bytes before the packet.
+            // This is WCCP; version 2 puts a header of four bytes before the packet.
             guard let first = walk.bytes.first else { return walk.short }
             return first >> 4 == 4 ? .ip : walk.pass(4, then: .ip)
         default: return .etherType(type)
@@ -73,7 +73,7 @@ enum TunnelLayers {
         }
     }
 
-    /// RFC 7348.
+    /// Reads VXLAN (RFC 7348).
     private static func vxlan(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(8) else { return walk.short }
         guard walk.bytes[0] & 0x08 != 0 else { return walk.passed(.udp, 0) }
@@ -90,7 +90,7 @@ enum TunnelLayers {
         return hasType ? nextProtocol(walk, type) : .ethernet
     }
 
-    /// As VXLAN-GPE and NSH number them.
+    /// Reads a protocol number of VXLAN-GPE and NSH.
     private static func nextProtocol(_ walk: PacketWalk, _ number: UInt8) -> PacketWalk.Layer {
         switch number {
         case 1, 2: .ip
@@ -101,7 +101,7 @@ enum TunnelLayers {
         }
     }
 
-    /// RFC 8300.
+    /// Reads NSH (RFC 8300).
     static func nsh(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(8) else { return walk.short }
         let length = Int(walk.bytes[1] & 0x3F) * 4
@@ -112,7 +112,7 @@ enum TunnelLayers {
         return walk.pass(length, then: next)
     }
 
-    /// RFC 8926.
+    /// Reads Geneve (RFC 8926).
     private static func geneve(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(8) else { return walk.short }
         guard walk.bytes[0] >> 6 == 0 else { return walk.passed(.tunnel, 6081) }
@@ -122,7 +122,7 @@ enum TunnelLayers {
         return walk.pass(length, then: .etherType(type))
     }
 
-    /// 3GPP TS 29.281: user data of version 1.
+    /// Reads GTP (3GPP TS 29.281): user data of version 1.
     private static func gtp(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(8) else { return walk.short }
         guard walk.bytes[0] >> 4 == 3, walk.bytes[1] == 255 else {
@@ -144,7 +144,8 @@ enum TunnelLayers {
         return next == 0 ? .ip : walk.passed(.nesting)
     }
 
-    /// RFC 2661: data messages of version 2. Version 3's cookie has a length that no packet tells.
+    /// Reads L2TP (RFC 2661): data messages of version 2. Version 3's cookie has a length that no
+    /// packet states.
     private static func l2tp(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard let flags = walk.bytes.read(UInt16.self, at: 0) else { return walk.short }
         guard flags & 0x0F == 2, flags & 0x8000 == 0 else { return walk.passed(.tunnel, 1701) }
@@ -160,7 +161,7 @@ enum TunnelLayers {
         return walk.pass(length, then: .ppp)
     }
 
-    /// RFC 4380: indications may stand before the IPv6 packet.
+    /// Reads Teredo (RFC 4380); indications may stand before the IPv6 packet.
     private static func teredo(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         for _ in 0..<3 {
             guard let word = walk.bytes.read(UInt16.self, at: 0) else { return walk.short }
@@ -180,7 +181,7 @@ enum TunnelLayers {
         return first >> 4 == 6 ? .ip : walk.passed(.tunnel, 3544)
     }
 
-    /// TaZmen Sniffer Protocol, as RouterOS streams captures.
+    /// Reads the TaZmen Sniffer Protocol, in which RouterOS streams captures.
     private static func tzsp(_ walk: inout PacketWalk) -> PacketWalk.Layer {
         guard walk.has(4) else { return walk.short }
         guard walk.bytes[0] == 1 else { return walk.passed(.tunnel, 37008) }

@@ -1,4 +1,4 @@
-/// Wi-Fi as monitor mode captures it (IEEE 802.11), behind the headers that drivers put before it.
+/// Wi-Fi as monitor mode captures it (IEEE 802.11), behind the headers that drivers add.
 enum WirelessLayers {
     static func radio(_ walk: inout PacketWalk, _ type: LinkType) -> PacketWalk.Layer {
         let length: Int?
@@ -10,7 +10,8 @@ enum WirelessLayers {
             }
             length = walk.bytes.read(UInt16.self, at: 2, bigEndian: false).map(Int.init)
         default:
-            // Prism in the host's byte order, AVS in network order; Prism's has 144 bytes.
+            // The header is Prism in the host's byte order or AVS in network order; Prism's has 144
+            // bytes.
             let big = walk.bytes.read(UInt32.self, at: 4).map(Int.init)
             let little = walk.bytes.read(UInt32.self, at: 4, bigEndian: false).map(Int.init)
             length = zip([big].compactMap { $0 }, [little].compactMap { $0 }).map(min).first
@@ -27,7 +28,7 @@ enum WirelessLayers {
         guard walk.has(24) else { return walk.bytes.count < 10 ? walk.short : walk.passed(.llc) }
         let control = walk.bytes.integer(UInt16.self, at: 0)
         let kind = control >> 8
-        // Data frames, of those with data.
+        // Only data frames that carry data are read.
         guard kind & 0x0C == 0x08, kind & 0x40 == 0 else { return walk.passed(.llc) }
         guard control & 0x40 == 0 else { return walk.passed(.encrypted, 105) }
         var length = 24
@@ -40,11 +41,11 @@ enum WirelessLayers {
             if control & 0x80 != 0 { length += 4 }
         }
         guard !isAggregate else { return walk.passed(.linkType, 105) }
-        // More Fragments, or a fragment number.
+        // The frame is a fragment if More Fragments is set or it has a fragment number.
         guard control & 4 == 0, walk.bytes[22] & 0x0F == 0 else { return walk.passed(.fragments) }
         guard walk.has(length) else { return walk.short }
         walk.skip(length)
-        // With the eight bytes of LLC and SNAP it stands where Ethernet's header would.
+        // With the eight bytes of LLC and SNAP, the header counts as Ethernet's.
         walk.context.linkAdjustment += PacketWalk.nominalLinkHeaderLength - length - 8
         return .llc
     }

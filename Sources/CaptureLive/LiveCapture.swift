@@ -3,32 +3,32 @@ import CPcap
 public import Capture
 import Glibc
 
-/// Captures on an interface, on a thread of its own, and analyses as it goes.
+/// Captures on an interface, on a thread of its own, and analyses the packets as they arrive.
 ///
-/// Uses libpcap's normal mode (TPACKET_V3) with a large ring. Needs root or CAP_NET_RAW. Where
-/// only some subscribers are to be dissected, set `CaptureOptions.dissectedClientPorts` or
-/// `dissectedSubscribersPerStream`: the others are counted by their headers, in user space, for
-/// the length captured cannot differ from packet to packet.
+/// The capture uses libpcap's normal mode (TPACKET_V3) with a large ring. It needs root or
+/// CAP_NET_RAW. `CaptureOptions.dissectedClientPorts` and `dissectedSubscribersPerStream` restrict
+/// dissection to some subscribers. The others are counted by their headers, in user space, because
+/// the captured length cannot differ from packet to packet.
 public final class LiveCapture: @unchecked Sendable {
-    /// What has been captured so far.
+    /// State of the capture at one moment.
     public struct Snapshot: Sendable {
         public var report: CaptureReport
         public var statistics: CaptureStatistics
-        /// Timestamps have nanoseconds, not microseconds.
+        /// Whether timestamps have nanoseconds, not microseconds.
         public var hasNanoseconds: Bool
-        /// Why the dump file is not complete, or the capture ended.
+        /// Reason why the dump file is not complete, or why the capture ended.
         public var problem: String?
-        /// The capture itself ended before it was stopped.
+        /// Whether the capture itself ended before it was stopped.
         public var isCutOff: Bool
     }
 
     private static let pollMilliseconds: Int32 = 50
-    /// Packets handled before the lock is let go.
+    /// Number of packets handled before the lock is released.
     private static let batch: Int32 = 2048
 
     private let handle: PcapHandle
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    // All below under the lock.
+    // The lock guards all properties below.
     private var analyzer: CaptureAnalyzer
     private var dump: PcapDump?
     private var statistics = CaptureStatistics()
@@ -37,12 +37,12 @@ public final class LiveCapture: @unchecked Sendable {
     private var isStopping = false
     private var thread: pthread_t?
 
-    /// Opens the interface; packets are captured from now on and handled after `start`.
+    /// Opens the interface. Packets are captured from now on and handled after `start`.
     /// - Parameters:
-    ///   - filter: in the language of pcap-filter(7); see `filter(serverPorts:)`.
-    ///   - snapLength: bytes captured of a packet at most. Dissection needs all of them.
-    ///   - ringBytes: of the kernel's ring, 16 MiB or more.
-    ///   - dumpPath: also write what is captured to this file.
+    ///   - filter: Filter in the language of pcap-filter(7); see `filter(serverPorts:)`.
+    ///   - snapLength: Largest number of bytes captured of a packet. Dissection needs all of them.
+    ///   - ringBytes: Size of the kernel's ring, 16 MiB or more.
+    ///   - dumpPath: File to which the captured packets are written too.
     /// - Throws: `CaptureError`: `.permission`, `.device` or `.filter`.
     public init(
         interface: String, filter: String, snapLength: Int = 262_144, ringBytes: Int = 32 << 20,
@@ -75,13 +75,13 @@ public final class LiveCapture: @unchecked Sendable {
         lock.deallocate()
     }
 
-    /// A filter for the TCP connections to these ports; all TCP where there are none.
+    /// Makes a filter for the TCP connections to these ports, or for all TCP if there are none.
     public static func filter(serverPorts: some Sequence<UInt16>) -> String {
         let ports = Set(serverPorts).sorted().map { "port \($0)" }
         return ports.isEmpty ? "tcp" : "tcp and (\(ports.joined(separator: " or ")))"
     }
 
-    /// Starts the thread; once.
+    /// Starts the thread; the caller calls this once.
     public func start() {
         withLock {
             guard thread == nil, !isStopping else { return }
@@ -104,12 +104,13 @@ public final class LiveCapture: @unchecked Sendable {
         }
     }
 
-    /// Confines counts and delays to this span, ns since 1970; set it before it begins.
+    /// Confines counts and delays to this span, in ns since 1970; the caller sets it before it
+    /// begins.
     public func setWindow(_ window: Range<Int64>?) {
         withLock { analyzer.options.window = window }
     }
 
-    /// Dissects the downstream of this client port; effective for play requests still to come.
+    /// Dissects the downstream of this client port; this takes effect for later play requests.
     public func dissect(clientPort: UInt16) {
         withLock {
             var ports = analyzer.options.dissectedClientPorts ?? []
@@ -127,7 +128,7 @@ public final class LiveCapture: @unchecked Sendable {
         withLock { currentSnapshot() }
     }
 
-    /// Packets received and lost so far: cheaper than a snapshot.
+    /// Number of packets received and lost so far; this is cheaper than a snapshot.
     public func counts() -> CaptureStatistics {
         withLock {
             if let counts = handle.statistics() { statistics = counts }
@@ -135,7 +136,7 @@ public final class LiveCapture: @unchecked Sendable {
         }
     }
 
-    /// Handles what the ring still holds, ends the thread and the dump file.
+    /// Handles the packets that the ring still holds, and ends the thread and the dump file.
     public func stop() -> Snapshot {
         let running: pthread_t? = withLock {
             isStopping = true
@@ -170,8 +171,8 @@ public final class LiveCapture: @unchecked Sendable {
 
     private func run() {
         _ = millrace_set_thread_name("capture")
-        // After the stop, what was captured before it is waited for: a block that is not full is
-        // handed over only when its timeout ends.
+        // After the stop, the thread waits for packets that were captured before it: the kernel
+        // hands over a block that is not full only when its timeout ends.
         var roundsLeft = 4
         while roundsLeft > 0 {
             var descriptor = pollfd(
@@ -183,7 +184,7 @@ public final class LiveCapture: @unchecked Sendable {
         }
     }
 
-    /// Handles all that is ready. False where the device has failed.
+    /// Handles all packets that are ready. Returns false if the device has failed.
     private func drain() -> Bool {
         while true {
             let count = withLock { () -> Int32 in
@@ -207,7 +208,7 @@ public final class LiveCapture: @unchecked Sendable {
             header.pointee, bytes)
     }
 
-    /// Called under the lock.
+    /// Handles one packet; the caller holds the lock.
     private func receive(_ header: pcap_pkthdr, _ bytes: UnsafePointer<UInt8>) {
         let fraction = Int64(header.ts.tv_usec) * (handle.hasNanoseconds ? 1 : 1000)
         let time = Int64(header.ts.tv_sec) * 1_000_000_000 + fraction

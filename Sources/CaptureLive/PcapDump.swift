@@ -9,7 +9,7 @@ struct PcapDump {
     private let limitBytes: Int
     private var pending: [UInt8]
     private var written = 0
-    /// Why the file holds less than was captured.
+    /// Reason why the file holds less than was captured.
     private(set) var failure: String?
 
     init(path: String, linkType: LinkType, limitBytes: Int) throws(CaptureError) {

@@ -1,11 +1,12 @@
 import CPcap
 import Capture
 
-/// An open libpcap device. Owned by one thread at a time.
+/// An open libpcap device, owned by one thread at a time.
 struct PcapHandle {
-    /// A smaller ring loses packets when the reading thread is held up, in bytes.
+    /// Least size of the ring in bytes; a smaller ring loses packets when the reading thread is
+    /// held up.
     static let minimumRingBytes = 16 << 20
-    /// How long the kernel fills a block of the ring before it hands it over, in milliseconds.
+    /// Time in milliseconds for which the kernel fills a block of the ring before it hands it over.
     static let blockTimeout: Int32 = 20
 
     let device: OpaquePointer
@@ -28,8 +29,8 @@ struct PcapHandle {
                 device, Int32(clamping: max(Self.minimumRingBytes, min(ringBytes, 1 << 30))))
             pcap_set_tstamp_precision(device, PCAP_TSTAMP_PRECISION_NANO)
             try Self.activate(device, interface)
-            // Of 'any', the second version of cooked headers tells the interfaces apart; what cannot
-            // have it stays as it is.
+            // On the interface 'any', the second version of cooked headers distinguishes the
+            // interfaces; a device without it stays as it is.
             if pcap_datalink(device) == Int32(LinkType.linuxSLL.rawValue) {
                 pcap_set_datalink(device, Int32(LinkType.linuxSLL2.rawValue))
             }
@@ -85,7 +86,7 @@ struct PcapHandle {
         }
     }
 
-    /// What the kernel has counted so far; nil where it does not say.
+    /// Counts of the kernel so far; nil if the kernel does not state them.
     func statistics() -> CaptureStatistics? {
         var counts = pcap_stat()
         guard pcap_stats(device, &counts) == 0 else { return nil }
@@ -100,11 +101,12 @@ struct PcapHandle {
     }
 }
 
-/// The kernel's counts since a capture began (`pcap_stats`).
+/// Counts of the kernel since a capture began (`pcap_stats`).
 public struct CaptureStatistics: Codable, Hashable, Sendable {
-    /// On a loopback interface twice the packets seen: the outgoing copies count as well.
+    /// Number of packets received. On a loopback interface this is twice the packets seen, because
+    /// the outgoing copies count as well.
     public var received = 0
-    /// The ring was full.
+    /// Number of packets dropped because the ring was full.
     public var dropped = 0
     public var droppedByInterface = 0
 }

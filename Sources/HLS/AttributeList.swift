@@ -2,7 +2,7 @@
 public struct AttributeList: Sendable, Hashable {
     public struct Attribute: Sendable, Hashable {
         public var name: String
-        /// Without the quotes.
+        /// Value without the quotes.
         public var value: String
         public var isQuoted: Bool
     }
@@ -11,9 +11,9 @@ public struct AttributeList: Sendable, Hashable {
 
     public init() {}
 
-    /// Reads a list; blanks around names and values are passed over. A name that comes twice
-    /// keeps its first value.
-    /// - Parameter line: for the error.
+    /// Reads a list; blanks around names and values are skipped. A name that occurs twice keeps its
+    /// first value.
+    /// - Parameter line: Line number for the error.
     /// - Throws: `PlaylistError`: `.malformed` or `.tooLarge`.
     public init(
         _ text: Substring, line: Int = 0, limits: PlaylistLimits = PlaylistLimits()
@@ -101,7 +101,7 @@ public struct AttributeList: Sendable, Hashable {
         if value { add(name, "YES") }
     }
 
-    /// The list as a tag carries it. A quote or a line break, which no quoted value can hold,
+    /// The list as a tag carries it. A quote or a line break, which no quoted value can contain,
     /// becomes `'` or a blank.
     public var text: String {
         attributes.map { attribute in
@@ -142,7 +142,7 @@ struct TagAttributes {
         return value
     }
 
-    /// A value that is written without quotes: no blanks, no commas.
+    /// Reads a value that is written without quotes: it has no blanks and no commas.
     func token(_ name: String) throws(PlaylistError) -> String? {
         guard let value = list[name] else { return nil }
         guard !value.isEmpty, value.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x2C })
@@ -162,7 +162,7 @@ struct TagAttributes {
         return value
     }
 
-    /// A media sequence number, as its bit pattern.
+    /// Reads a media sequence number as its bit pattern.
     func sequence(_ name: String) throws(PlaylistError) -> Int? {
         guard let text = list[name] else { return nil }
         guard let value = PlaylistNumber.wide(text[...]) else {
@@ -180,7 +180,7 @@ struct TagAttributes {
         return value
     }
 
-    /// A number that must not be negative.
+    /// Reads a number that must not be negative.
     func length(_ name: String) throws(PlaylistError) -> Double? {
         guard let value = try decimal(name) else { return nil }
         guard value >= 0 else {

@@ -1,14 +1,15 @@
 /// Peak and average segment bit rate (rfc8216bis, 4.4.6.2).
 ///
-/// The peak is that of any run of segments of 0.5 to 1.5 target durations together.
+/// The peak is the largest rate of any run of segments that together last 0.5 to 1.5 target
+/// durations.
 struct BandwidthMeter: Sendable {
     private var recent: [(bytes: Int, ticks: Int64)] = []
     private var bytes = 0
     private var ticks: Int64 = 0
-    /// bit/s; 0 before the first segment.
+    /// Peak in bit/s; 0 before the first segment.
     private(set) var peak = 0
 
-    /// bit/s; 0 before the first segment.
+    /// Average in bit/s; 0 before the first segment.
     var average: Int { Self.rate(bytes, ticks) }
 
     mutating func add(bytes count: Int, ticks duration: Int64, targetDuration: Int) {
@@ -26,7 +27,7 @@ struct BandwidthMeter: Sendable {
             if 2 * run.ticks >= target { peak = max(peak, Self.rate(run.bytes, run.ticks)) }
         }
         recent.removeFirst(recent.count - used)
-        // Before anything is long enough, what there is counts.
+        // Until a run is long enough, the average counts as the peak.
         if peak == 0 { peak = average }
     }
 

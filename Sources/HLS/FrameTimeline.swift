@@ -1,19 +1,19 @@
 public import Media
 import NIOCore
 
-/// Keeps one stray timestamp from moving a stream's timeline; no clock, no I/O.
+/// Prevents one stray timestamp from moving a stream's timeline; it has no clock and no I/O.
 ///
-/// A frame whose time does not go on where its track stopped is held until the next ones tell what
-/// it was. Where they go on without it, it was astray: it gets the time that it should have had. A
-/// jump counts only where the next frames follow it; then what was held is released as it came,
-/// and the segmenter sees the jump. A track that stays away from the other one is dropped, for
-/// both cannot be right and the other goes on.
+/// A frame is held if its time does not continue its track, until the next frames show what its
+/// time means. If they continue the track without it, its time was stray, and the frame gets the
+/// time that it should have had. A jump counts only if the next frames follow it; then the held
+/// frames are released as they came, and the segmenter sees the jump. A track that stays away from
+/// the other one is dropped, because both cannot be right and the other one continues.
 public struct FrameTimeline: Sendable {
-    /// What became of frames that did not go on, in numbers.
+    /// Numbers of frames that did not continue their track, by outcome.
     public struct Counts: Sendable, Hashable {
-        /// Given the time that they should have had.
+        /// Frames that got the time that they should have had.
         public var restamped = 0
-        /// Frames of a track that stayed away, and those of jumps that nothing followed.
+        /// Frames of a track that stayed away, and frames of jumps that no frame followed.
         public var dropped = 0
         /// Jumps that the next frames followed.
         public var jumps = 0
@@ -23,44 +23,44 @@ public struct FrameTimeline: Sendable {
 
     public private(set) var counts = Counts()
 
-    /// Where each track stands; empty before two frames agree.
+    /// Latest time of each track; empty before two frames agree.
     private var line: [CodedFrame.Kind: Int64] = [:]
-    /// The last usual step of each track.
+    /// Latest usual step of each track.
     private var steps: [CodedFrame.Kind: Int64] = [:]
-    /// In the order of arrival.
+    /// Held frames in the order of arrival.
     private var held: [CodedFrame] = []
     private var heldBytes = 0
-    /// The line that the held frames would make.
+    /// Timeline that the held frames would make.
     private var candidate = Candidate()
 
     private struct Candidate {
         var times: [CodedFrame.Kind: Int64] = [:]
         var count = 0
-        /// Where it stood when the line was last kept to.
+        /// Time of the main timeline when a frame last continued it.
         var since: Int64?
-        /// How often it began anew and nothing followed.
+        /// Number of times that the candidate began anew and no frame followed.
         var beginnings = 0
     }
 
-    /// Ticks by which a frame may come before the last one of its track: jitter.
+    /// Ticks by which a frame may come before the last one of its track because of jitter.
     private static let jitter: Int64 = 4_500
-    /// Ticks of a step that is usual whatever the frame rate.
+    /// Ticks of a step that is usual at any frame rate.
     private static let shortStep: Int64 = 9_000
-    /// Ticks that two tracks may be apart.
+    /// Largest distance between two tracks in ticks.
     private static let skew = Segmenter.forwardLimit
-    /// A track that was away is back where it comes so near to the other one.
+    /// Distance in ticks from the other track at which a track that was away is back.
     private static let meeting: Int64 = 45_000
-    /// Ticks for which a jump must go on that only the picture makes, or only the sound.
+    /// Ticks for which a jump must continue if only video makes it, or only audio.
     private static let lonelySpan: (video: Int64, audio: Int64) = (180_000, 900_000)
     private static let frameLimit = 512
-    /// Frames that wait for the first two that agree.
+    /// Largest number of frames that wait for the first two that agree.
     private static let beginningLimit = 64
-    /// Bytes of the frames that may be held.
+    /// Largest number of bytes of the held frames.
     public static let longestHeld = 2 << 20
 
     public init() {}
 
-    /// Bytes of frames that may wait, `longestHeld` at most; what waits beyond that is dropped.
+    /// Bytes of frames that may wait, `longestHeld` at most; frames beyond that are dropped.
     public var byteLimit = Self.longestHeld {
         didSet {
             guard heldBytes > byteLimit else { return }
@@ -69,14 +69,16 @@ public struct FrameTimeline: Sendable {
         }
     }
 
-    /// Takes the next frame, in the order of arrival; returns those whose place is known now.
+    /// Processes the next frame, in the order of arrival. Returns the frames that have a certain
+    /// time now.
     public mutating func admit(_ frame: CodedFrame) -> [CodedFrame] {
         if line.isEmpty { return begin(frame) }
         if isOnLine(frame) { return goOn(frame) }
         return hold(frame)
     }
 
-    /// Gives up waiting: nothing more comes of this line.
+    /// Stops waiting, because no more frames of this timeline come. Returns the frames that were
+    /// held.
     public mutating func flush() -> [CodedFrame] {
         defer {
             (line, held, heldBytes) = ([:], [], 0)
@@ -121,7 +123,7 @@ public struct FrameTimeline: Sendable {
         if time - last < -Self.jitter { return false }
         let usual = max(Self.shortStep, 3 * (steps[frame.kind] ?? 0))
         if time - last <= usual { return true }
-        // After a pause it is back where the other track is.
+        // After a pause the track is back if its time is close to the other track's.
         return other.map { time - last <= Self.skew && abs(time - $0) <= Self.meeting } ?? false
     }
 
@@ -132,8 +134,8 @@ public struct FrameTimeline: Sendable {
             candidate = Candidate()
         } else {
             candidate.beginnings = 0
-            // Sound that is away while the picture goes on has not jumped. The other way round the
-            // picture leads.
+            // Audio that is away while video continues has not jumped. In the opposite case video
+            // leads.
             if frame.kind == .video { candidate.since = nil }
         }
         return released + [frame]
@@ -146,8 +148,8 @@ public struct FrameTimeline: Sendable {
         line[frame.kind] = frame.decodeTime
     }
 
-    /// The frames of a track that were held, now that it goes on without them: one or two are put
-    /// where they belong, more are a track astray.
+    /// Settles the held frames of a track that now continues without them: one or two get the times
+    /// that they should have had; more mean that the track is astray.
     private mutating func settle(
         _ kind: CodedFrame.Kind, before time: Int64
     ) -> [CodedFrame] {
@@ -176,7 +178,8 @@ public struct FrameTimeline: Sendable {
 
     // MARK: Beginnings
 
-    /// Before there is a line: two frames that agree make one; of the picture, where there is any.
+    /// Handles frames before there is a timeline: two frames that agree make one; two of video if
+    /// there is video.
     private mutating func begin(_ frame: CodedFrame) -> [CodedFrame] {
         let hasPicture = frame.kind == .video || held.contains { $0.kind == .video }
         let isAgreed = held.contains {
@@ -189,7 +192,7 @@ public struct FrameTimeline: Sendable {
             while held.count > Self.beginningLimit || heldBytes > byteLimit {
                 let first = held.removeFirst()
                 heldBytes -= first.payload.readableBytes
-                // One that is larger than all that may wait does not wait.
+                // A frame that is larger than the limit for all held frames does not wait.
                 if held.isEmpty {
                     note(first)
                     return [first]
@@ -229,7 +232,8 @@ public struct FrameTimeline: Sendable {
         } else {
             let beginnings = candidate.beginnings + 1
             candidate = Candidate(count: 1, beginnings: beginnings)
-            // Every frame is somewhere else: the line is lost, and the newest one begins another.
+            // Every frame has a different time: the timeline is lost, and the newest frame begins
+            // another.
             if beginnings >= 4 { return restart(at: frame) }
         }
         candidate.times[kind] = time
@@ -249,7 +253,7 @@ public struct FrameTimeline: Sendable {
         } ?? false
     }
 
-    /// Whether enough frames followed the first one that was held.
+    /// Whether enough frames followed the first held one.
     private func isFollowed(by frame: CodedFrame) -> Bool {
         let other = Self.other(frame.kind)
         if candidate.count >= 2, let last = line[frame.kind] ?? line[other],
@@ -264,7 +268,7 @@ public struct FrameTimeline: Sendable {
         return frame.decodeTime - (candidate.since ?? frame.decodeTime) >= span
     }
 
-    /// The held frames are the line from now on.
+    /// Makes the held frames the timeline.
     private mutating func accept() -> [CodedFrame] {
         let wasFar = held.contains { frame in
             (line[frame.kind] ?? line[Self.other(frame.kind)]).map {

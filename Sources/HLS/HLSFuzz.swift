@@ -1,13 +1,13 @@
 import Media
 import NIOCore
 
-/// Entry points for a fuzzer: each traps only if a parser contradicts itself.
+/// Entry points for a fuzzer; each traps only if a parser contradicts itself.
 public enum HLSFuzz {
-    /// Frames with any timestamps, sizes and kinds: memory, target duration and listed segments keep
-    /// their bounds, sequence numbers never go back.
+    /// Feeds frames with any timestamps, sizes and kinds, and checks that memory, target duration
+    /// and listed segments keep their limits and that sequence numbers never go back.
     ///
-    /// The first byte chooses the settings; each frame has six bytes of time, one of flags and one of
-    /// size.
+    /// The first byte chooses the settings; each frame has six bytes of time, one of flags and one
+    /// of size.
     public static func fuzzSegmenter(_ bytes: UnsafeRawBufferPointer) {
         guard let first = bytes.first else { return }
         var configuration = SegmenterConfiguration(
@@ -64,15 +64,15 @@ public enum HLSFuzz {
         }
     }
 
-    /// A playlist: what is read can be written and read again to the same value; a delta update
-    /// merges back to the whole.
+    /// Checks that a playlist that was read can be written and read again to the same value, and
+    /// that a delta update merges back to the whole.
     public static func fuzzPlaylist(_ bytes: UnsafeRawBufferPointer) {
         let text = String(decoding: bytes, as: UTF8.self)
         guard let playlist = try? HLSPlaylist.parse(text) else { return }
         if case .multivariant(let own) = playlist, own.variants.isEmpty, own.renditions.isEmpty,
             own.iFrameStreams.isEmpty
         {
-            // It had nothing but renditions of unknown types: what is left has no kind.
+            // The playlist had only renditions of unknown types; the rest of it has no kind.
             return
         }
         let written = playlist.text

@@ -3,11 +3,11 @@ public enum HLSPlaylist: Sendable, Hashable {
     case multivariant(MultivariantPlaylist)
     case media(MediaPlaylist)
 
-    /// Reads a playlist and says which kind it is (RFC 8216, 4).
+    /// Reads a playlist of either kind (RFC 8216, 4).
     ///
-    /// Unknown tags and attributes are passed over, as RFC 8216, 6.3.1 asks; lines may end with
-    /// CR LF. Tags of both kinds in one text are an error.
-    /// - Throws: `PlaylistError` with the line: the first of `read`'s faults.
+    /// Unknown tags and attributes are skipped, as RFC 8216, 6.3.1 asks; lines may end with CR LF.
+    /// Tags of both kinds in one text are an error.
+    /// - Throws: `PlaylistError` with the line: the first of the faults that `read` reports.
     public static func parse(
         _ text: String, limits: PlaylistLimits = PlaylistLimits(),
         variables: PlaylistVariables = PlaylistVariables()
@@ -17,11 +17,13 @@ public enum HLSPlaylist: Sendable, Hashable {
         return playlist
     }
 
-    /// Reads as much of a playlist as can be read: one bad line does not hide the others.
+    /// Reads as much of a playlist as possible: one bad line does not hide the others.
     ///
-    /// - Parameter variables: what EXT-X-DEFINE may import, and from which URL.
-    /// - Returns: the playlist without the lines that break a rule, and what those break.
-    /// - Throws: `PlaylistError` for a text that is no playlist of one kind, or beyond a limit.
+    /// - Parameter variables: Variables that EXT-X-DEFINE may import, and the URL's parameters.
+    /// - Returns: The playlist without the lines that break a rule, and the rules that these lines
+    ///   break.
+    /// - Throws: `PlaylistError` for a text that is not a playlist of one kind, or that exceeds a
+    ///   limit.
     public static func read(
         _ text: String, limits: PlaylistLimits = PlaylistLimits(),
         variables: PlaylistVariables = PlaylistVariables()

@@ -1,6 +1,7 @@
 extension MediaPlaylist {
-    /// A delta update: this playlist with its first `count` segments skipped (EXT-X-SKIP).
-    /// - Parameter count: as many of the whole segments at most; 0 gives the playlist itself.
+    /// Makes a delta update: this playlist with its first `count` segments skipped (EXT-X-SKIP).
+    /// - Parameter count: Number of segments to skip, limited to the number of whole segments; 0
+    ///   gives the playlist itself.
     public func skipping(_ count: Int) -> MediaPlaylist {
         let count = min(max(0, count), segments.count)
         guard count > 0, skippedSegments == nil else { return self }
@@ -11,8 +12,8 @@ extension MediaPlaylist {
         return delta
     }
 
-    /// How many segments a delta update may skip: those further from the playlist's end than
-    /// CAN-SKIP-UNTIL. 0 where the server does not skip.
+    /// Number of segments that a delta update may skip: those further from the playlist's end than
+    /// CAN-SKIP-UNTIL; 0 if the server does not skip.
     public var skippableSegments: Int {
         guard let limit = serverControl?.canSkipUntil else { return 0 }
         var distance = partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
@@ -25,12 +26,12 @@ extension MediaPlaylist {
         return index
     }
 
-    /// The whole playlist that `delta` updates this one to; a playlist that skips nothing is
-    /// returned as it is.
+    /// Merges a delta update into this playlist and returns the whole playlist; a playlist that
+    /// skips nothing is returned unchanged.
     ///
-    /// EXT-X-MAP and EXT-X-KEY that were in force at the end of the skipped segments stay so.
-    /// - Throws: `PlaylistError.cannotMerge` where this playlist lacks a skipped segment: the
-    ///   client then asks for the whole playlist (rfc8216bis, 6.3.7).
+    /// EXT-X-MAP and EXT-X-KEY that were in force at the end of the skipped segments stay in force.
+    /// - Throws: `PlaylistError.cannotMerge` if this playlist lacks a skipped segment: the client
+    ///   then requests the whole playlist (rfc8216bis, 6.3.7).
     public func merging(delta: MediaPlaylist) throws(PlaylistError) -> MediaPlaylist {
         guard let skipped = delta.skippedSegments else { return delta }
         guard skippedSegments == nil else {
@@ -52,8 +53,8 @@ extension MediaPlaylist {
         for var segment in delta.segments {
             let previous = merged.segments.last
             segment.map = segment.map ?? previous?.map
-            // A section that comes first in the update has the key of the skipped segments, unless
-            // one came before it.
+            // An initialization section that comes first in the update has the key of the skipped
+            // segments, unless a key came before it.
             if segment.map?.key == nil, segment.key == nil { segment.map?.key = previous?.key }
             segment.key = segment.key ?? previous?.key
             segment.bitrateKilobits = segment.bitrateKilobits ?? previous?.bitrateKilobits

@@ -1,7 +1,7 @@
 extension MediaPlaylist {
     /// The playlist as UTF-8 lines that end with LF.
     ///
-    /// URIs are written as they are: they must not hold line breaks.
+    /// URIs are written unchanged: they must not contain line breaks.
     public var text: String {
         var writer = Writer()
         writer.line("#EXTM3U")
@@ -43,7 +43,7 @@ extension MediaPlaylist {
         return writer.text
     }
 
-    /// Writes lines, and tags that stay in force only where they change.
+    /// Writes lines; it writes a tag that stays in force only when the tag changes.
     private struct Writer {
         var text = ""
         private var map: InitializationSection?
@@ -70,7 +70,7 @@ extension MediaPlaylist {
             programDateTime: ProgramDateTime?
         ) {
             if isDiscontinuity { line("#EXT-X-DISCONTINUITY") }
-            // The key that is in force where EXT-X-MAP stands applies to its section.
+            // The key that is in force at an EXT-X-MAP tag applies to its section.
             if let map, map != self.map, map.key == self.key { write(map) }
             if let key, key != self.key {
                 var list = AttributeList()
@@ -140,7 +140,7 @@ extension MediaPlaylist {
 }
 
 extension MediaPlaylist.ByteRange {
-    /// `length@offset`.
+    /// Range as `length@offset`.
     var text: String { offset.map { "\(length)@\($0)" } ?? "\(length)" }
 
     init(_ text: Substring, _ line: PlaylistLine) throws(PlaylistError) {

@@ -1,26 +1,26 @@
 /// A media playlist (RFC 8216, 4.3.3; low-latency tags of draft-pantos-hls-rfc8216bis).
 ///
-/// Durations are seconds, kept to the microsecond.
+/// Durations are in seconds, exact to the microsecond.
 public struct MediaPlaylist: Sendable, Hashable {
     public enum PlaylistType: String, Sendable, Hashable {
         case event = "EVENT"
         case vod = "VOD"
     }
 
-    /// EXT-X-VERSION; 1 where the tag is missing.
+    /// EXT-X-VERSION; 1 if the tag is missing.
     public var version: Int
     /// EXT-X-TARGETDURATION in seconds: no segment's duration, rounded, is longer.
     public var targetDuration: Int
-    /// Media sequence number of the first segment, also where it is skipped.
+    /// Media sequence number of the first segment, even if that segment is skipped.
     ///
-    /// A decimal-integer goes to 2^64 − 1 (RFC 8216, 4.2): this is its bit pattern, so that numbers
-    /// are compared by their difference (`&-`) and written with `sequenceText`.
+    /// A decimal-integer goes up to 2^64 − 1 (RFC 8216, 4.2). This property is its bit pattern, so
+    /// that numbers are compared by their difference (`&-`) and written with `sequenceText`.
     public var mediaSequence: Int
-    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist; a bit pattern, as
-    /// the media sequence number is.
+    /// EXT-X-DISCONTINUITY-SEQUENCE: the number of discontinuities that have left the playlist, as
+    /// a bit pattern like the media sequence number.
     public var discontinuitySequence: Int
     public var type: PlaylistType?
-    /// EXT-X-ENDLIST: nothing will be added.
+    /// EXT-X-ENDLIST: whether the playlist is final.
     public var hasEndList: Bool
     /// EXT-X-INDEPENDENT-SEGMENTS.
     public var hasIndependentSegments: Bool
@@ -30,10 +30,10 @@ public struct MediaPlaylist: Sendable, Hashable {
     public var serverControl: ServerControl?
     /// PART-TARGET of EXT-X-PART-INF in seconds.
     public var partTarget: Double?
-    /// SKIPPED-SEGMENTS of EXT-X-SKIP: this is a delta update and `segments` lacks its first ones.
+    /// SKIPPED-SEGMENTS of EXT-X-SKIP: this is a delta update, and `segments` lacks its first ones.
     public var skippedSegments: Int?
     public var segments: [Segment]
-    /// The segment that is being made, as far as its parts exist.
+    /// Unfinished segment, as far as its parts exist.
     public var partialSegment: PartialSegment?
     public var preloadHints: [PreloadHint]
     public var renditionReports: [RenditionReport]
@@ -71,16 +71,16 @@ public struct MediaPlaylist: Sendable, Hashable {
     /// Media sequence number of the segment after the last whole one.
     public var nextSequence: Int { firstListedSequence &+ segments.count }
 
-    /// A media sequence number as a playlist writes it.
+    /// Text of a media sequence number in a playlist.
     public static func sequenceText(_ sequence: Int) -> String {
         String(UInt(bitPattern: sequence))
     }
 
-    /// Seconds of the whole segments listed; skipped ones are not counted.
+    /// Duration of the whole segments listed, in seconds; skipped ones are not counted.
     public var duration: Double { segments.reduce(0) { $0 + $1.duration } }
 
-    /// Seconds from the end of a live playlist at which a player starts at the latest
-    /// (HOLD-BACK, else three target durations; RFC 8216, 6.3.3).
+    /// Least distance in seconds from the end of a live playlist at which a player starts
+    /// (HOLD-BACK, or else three target durations; RFC 8216, 6.3.3).
     public var holdBack: Double {
         serverControl?.holdBack ?? 3 * Double(targetDuration)
     }
@@ -89,18 +89,18 @@ public struct MediaPlaylist: Sendable, Hashable {
 extension MediaPlaylist {
     /// EXTINF with the tags that apply to its segment.
     public struct Segment: Sendable, Hashable {
-        /// Relative or absolute.
+        /// URI, relative or absolute.
         public var uri: String
-        /// Seconds.
+        /// Duration in seconds.
         public var duration: Double
-        /// What follows EXTINF's comma.
+        /// Text after EXTINF's comma.
         public var title: String
         public var byteRange: ByteRange?
-        /// EXT-X-DISCONTINUITY comes before it.
+        /// Whether EXT-X-DISCONTINUITY comes before the segment.
         public var isDiscontinuity: Bool
-        /// EXT-X-GAP: it is not to be loaded.
+        /// EXT-X-GAP: whether the segment must not be loaded.
         public var isGap: Bool
-        /// Of its first sample; only where the tag stands, never extrapolated.
+        /// Date of the first sample; only if the tag is present, never extrapolated.
         public var programDateTime: ProgramDateTime?
         /// The EXT-X-MAP in force.
         public var map: InitializationSection?
@@ -130,11 +130,11 @@ extension MediaPlaylist {
         }
     }
 
-    /// Parts at the playlist's end whose segment is not finished.
+    /// Parts of the unfinished segment at the playlist's end.
     public struct PartialSegment: Sendable, Hashable {
         public var parts: [Part]
         public var isDiscontinuity: Bool
-        /// EXT-X-GAP stands before its parts: none of it is to be loaded.
+        /// Whether EXT-X-GAP comes before the parts, so that none of the segment is to be loaded.
         public var isGap: Bool
         public var programDateTime: ProgramDateTime?
         public var map: InitializationSection?
@@ -156,10 +156,10 @@ extension MediaPlaylist {
 
     /// A piece of a resource (EXT-X-BYTERANGE).
     public struct ByteRange: Sendable, Hashable {
-        /// Bytes.
+        /// Length in bytes.
         public var length: Int
-        /// Of the first byte. The reader resolves ranges that go on where the one before them
-        /// ended; nil only where that one was skipped by a delta update.
+        /// Offset of the first byte. The reader resolves ranges that continue at the end of the
+        /// range before them; the offset is nil only if a delta update skipped that range.
         public var offset: Int?
 
         public init(length: Int, offset: Int?) {
@@ -172,7 +172,7 @@ extension MediaPlaylist {
     public struct InitializationSection: Sendable, Hashable {
         public var uri: String
         public var byteRange: ByteRange?
-        /// The EXT-X-KEY in force where the tag stands: it applies to the section (RFC 8216, 4.3.2.4).
+        /// EXT-X-KEY in force at the tag's position: it applies to the section (RFC 8216, 4.3.2.4).
         public var key: EncryptionKey?
 
         public init(uri: String, byteRange: ByteRange? = nil, key: EncryptionKey? = nil) {
@@ -190,7 +190,7 @@ extension MediaPlaylist {
         public var initializationVector: String?
         public var keyFormat: String?
 
-        /// Whether something is encrypted at all.
+        /// Whether the key encrypts anything.
         public var isInForce: Bool { method != "NONE" }
 
         public init(
@@ -207,9 +207,9 @@ extension MediaPlaylist {
     /// EXT-X-PART.
     public struct Part: Sendable, Hashable {
         public var uri: String
-        /// Seconds.
+        /// Duration in seconds.
         public var duration: Double
-        /// It begins with a key frame.
+        /// Whether the part begins with a key frame.
         public var isIndependent: Bool
         public var isGap: Bool
         public var byteRange: ByteRange?
@@ -228,7 +228,7 @@ extension MediaPlaylist {
 
     /// EXT-X-START.
     public struct StartPoint: Sendable, Hashable {
-        /// Seconds from the start, or from the end where negative.
+        /// Offset in seconds from the start, or from the end if negative.
         public var timeOffset: Double
         public var isPrecise: Bool
 
@@ -241,7 +241,7 @@ extension MediaPlaylist {
     /// EXT-X-SERVER-CONTROL; times are seconds.
     public struct ServerControl: Sendable, Hashable {
         public var canBlockReload: Bool
-        /// Segments further from the end than this may be skipped in delta updates.
+        /// Distance from the end, in seconds, beyond which delta updates may skip segments.
         public var canSkipUntil: Double?
         public var canSkipDateRanges: Bool
         public var holdBack: Double?
@@ -270,7 +270,7 @@ extension MediaPlaylist {
         public var uri: String
         /// BYTERANGE-START.
         public var byteRangeStart: Int
-        /// BYTERANGE-LENGTH; nil = to the resource's end.
+        /// BYTERANGE-LENGTH; nil = up to the resource's end.
         public var byteRangeLength: Int?
 
         public init(
@@ -285,7 +285,7 @@ extension MediaPlaylist {
 
     /// EXT-X-RENDITION-REPORT.
     public struct RenditionReport: Sendable, Hashable {
-        /// Relative to the playlist.
+        /// URI relative to the playlist.
         public var uri: String
         public var lastSequence: Int?
         /// Index of the last part within that segment.

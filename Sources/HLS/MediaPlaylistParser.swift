@@ -3,14 +3,14 @@ struct MediaPlaylistParser {
     private let limits: PlaylistLimits
     private var playlist = MediaPlaylist(version: 1, targetDuration: 0)
     private var hasTargetDuration = false
-    /// The segment whose URI has not come yet.
+    /// The segment that has no URI yet.
     private var next = MediaPlaylist.Segment(uri: "", duration: 0)
     private var hasDuration = false
     private var previousPart: MediaPlaylist.Part?
 
     init(limits: PlaylistLimits) { self.limits = limits }
 
-    /// Reads what can be read; a line that breaks a rule is passed over and told in `faults`.
+    /// Reads as much as possible; a line that breaks a rule is skipped and reported in `faults`.
     static func parse(
         _ lines: [PlaylistLine], limits: PlaylistLimits, faults: inout PlaylistFaults
     ) -> MediaPlaylist {
@@ -20,7 +20,7 @@ struct MediaPlaylistParser {
                 try parser.read(line, &faults)
             } catch {
                 faults.add(error)
-                // A segment whose duration cannot be read still has its media sequence number.
+                // A segment with an unreadable duration still has its media sequence number.
                 if line.name == "EXTINF" { parser.hasDuration = true }
             }
         }
@@ -58,7 +58,7 @@ struct MediaPlaylistParser {
         switch line.name {
         case "EXT-X-VERSION": playlist.version = max(1, try line.integer())
         case "EXT-X-TARGETDURATION":
-            // Some servers write a fraction: the tag rounds up.
+            // Some servers write a fraction, and the tag is rounded up.
             guard let seconds = PlaylistNumber.decimal(line.value), seconds >= 0, seconds < 1e9
             else { throw line.malformed("is not a number of seconds") }
             playlist.targetDuration = Int(seconds.rounded(.up))
@@ -151,7 +151,7 @@ struct MediaPlaylistParser {
         case "EXT-X-PRELOAD-HINT":
             let attributes = try TagAttributes(line, limits: limits)
             let type = try attributes.required("TYPE")
-            // A client passes over types that it does not know (rfc8216bis, 4.4.5.3).
+            // A client skips types that it does not know (rfc8216bis, 4.4.5.3).
             guard let kind = MediaPlaylist.PreloadHint.Kind(rawValue: type) else { return }
             playlist.preloadHints.append(
                 .init(

@@ -1,14 +1,14 @@
 /// A multivariant ("master") playlist (RFC 8216, 4.3.4).
 public struct MultivariantPlaylist: Sendable, Hashable {
-    /// EXT-X-VERSION; 1 where the tag is missing.
+    /// EXT-X-VERSION; 1 if the tag is missing.
     public var version: Int
-    /// EXT-X-INDEPENDENT-SEGMENTS: holds for every media playlist.
+    /// EXT-X-INDEPENDENT-SEGMENTS, which holds for every media playlist.
     public var hasIndependentSegments: Bool
     public var start: MediaPlaylist.StartPoint?
     public var renditions: [Rendition]
     public var variants: [Variant]
     public var iFrameStreams: [IFrameStream]
-    /// EXT-X-DEFINE: what its media playlists may import, by name.
+    /// EXT-X-DEFINE: the variables that its media playlists may import, by name.
     public var variables: [String: String]
 
     public init(
@@ -49,7 +49,7 @@ public struct MultivariantPlaylist: Sendable, Hashable {
         /// CODECS, as RFC 6381 writes them: `avc1.64001f`, `mp4a.40.2`.
         public var codecs: [String]
         public var resolution: Resolution?
-        /// FRAME-RATE, frames a second.
+        /// FRAME-RATE, frames per second.
         public var frameRate: Double?
         /// AUDIO: a group of `renditions`.
         public var audioGroup: String?
@@ -79,7 +79,7 @@ public struct MultivariantPlaylist: Sendable, Hashable {
     /// EXT-X-I-FRAME-STREAM-INF.
     public struct IFrameStream: Sendable, Hashable {
         public var uri: String
-        /// bit/s.
+        /// Bandwidth in bit/s.
         public var bandwidth: Int
         public var averageBandwidth: Int?
         public var codecs: [String]
@@ -109,7 +109,7 @@ public struct MultivariantPlaylist: Sendable, Hashable {
         public var kind: Kind
         public var groupID: String
         public var name: String
-        /// nil = the rendition is in the variant's own segments.
+        /// URI of the media playlist; nil = the rendition is in the variant's own segments.
         public var uri: String?
         public var language: String?
         public var isDefault: Bool

@@ -1,6 +1,6 @@
 /// Reads the lines of a multivariant playlist.
 enum MultivariantPlaylistParser {
-    /// Reads what can be read; a line that breaks a rule is passed over and told in `faults`.
+    /// Reads as much as possible; a line that breaks a rule is skipped and reported in `faults`.
     static func parse(
         _ lines: [PlaylistLine], limits: PlaylistLimits, faults: inout PlaylistFaults
     ) -> MultivariantPlaylist {
@@ -31,7 +31,7 @@ enum MultivariantPlaylistParser {
                     .missing, line: line.number, "the URI '\(line.value)' has no EXT-X-STREAM-INF")
             }
             pending = nil
-            // The tag before could not be read, which has been told.
+            // The tag before could not be read, which has been reported.
             guard variant.bandwidth >= 0 else { return }
             variant.uri = String(line.value)
             playlist.variants.append(variant)
@@ -74,8 +74,8 @@ enum MultivariantPlaylistParser {
     private static func variant(
         _ attributes: TagAttributes, _ faults: inout PlaylistFaults
     ) -> MultivariantPlaylist.Variant {
-        /// Players play a variant of which they cannot read one attribute: it is told, and as if it
-        /// were not there.
+        /// Reports an attribute that cannot be read, and treats it as absent, because players play
+        /// such a variant.
         func told<Value>(
             _ read: () throws(PlaylistError) -> Value?, _ faults: inout PlaylistFaults
         ) -> Value? {
@@ -109,7 +109,7 @@ enum MultivariantPlaylistParser {
             closedCaptions: attributes.string("CLOSED-CAPTIONS"))
     }
 
-    /// nil for a type that this version of the protocol does not have.
+    /// Reads a rendition; nil for a type that this version of the protocol does not have.
     private static func rendition(
         _ attributes: TagAttributes
     ) throws(PlaylistError) -> MultivariantPlaylist.Rendition? {

@@ -1,25 +1,26 @@
 import Media
 import NIOCore
 
-/// The segment that is being made.
+/// The unfinished segment.
 struct OpenSegment: Sendable {
     /// Decode time of its first frame.
     let start: Int64
     let isDiscontinuity: Bool
     let isIndependent: Bool
-    /// Where the part that is being made begins.
+    /// Time at which the unfinished part begins.
     private(set) var partStart: Int64
-    /// Frames of that part.
+    /// Frames of the unfinished part.
     private(set) var pending: [CodedFrame] = []
     private(set) var byteCount = 0
     private var frameCount = 0
-    /// What the container adds to the frames.
+    /// Number of bytes that the container adds to the frames.
     private var addedBytes = 0
-    /// Bytes of memory that a frame takes beside its own: ever so many of one byte are not free.
+    /// Bytes of memory that a frame takes besides its own, so that very many frames of one byte
+    /// have a cost.
     static let frameOverhead = 256
-    /// What the segment costs.
+    /// Cost of the segment for a limit, in bytes.
     var cost: Int { byteCount + addedBytes + frameCount * Self.frameOverhead }
-    /// Finished pieces; each is a part where parts are offered.
+    /// Finished pieces; each one is a part if parts are offered.
     private(set) var pieces: [ByteBuffer] = []
     var parts: [MediaPlaylist.Part] = []
     private var lastIndex: [CodedFrame.Kind: Int] = [:]
@@ -31,13 +32,13 @@ struct OpenSegment: Sendable {
         partStart = start
     }
 
-    /// The part that is being made begins with a key frame of the track that cuts.
+    /// Whether the unfinished part begins with a key frame of the track that cuts.
     func isPartIndependent(_ kind: CodedFrame.Kind) -> Bool {
         pending.first { $0.kind == kind }?.isKeyFrame ?? false
     }
 
-    /// Adds a frame, whose time tells how long the one before it lasts.
-    /// - Parameter added: bytes that the container puts before it.
+    /// Adds a frame; its time determines the duration of the frame before it.
+    /// - Parameter added: Bytes that the container puts before the frame.
     mutating func append(_ frame: CodedFrame, added: Int = 0) {
         endLast(frame.kind, at: frame.decodeTime)
         lastIndex[frame.kind] = pending.count
@@ -52,7 +53,7 @@ struct OpenSegment: Sendable {
         pending[index].duration = max(0, time - pending[index].decodeTime)
     }
 
-    /// Ends the part: its piece is `bytes`.
+    /// Ends the part; `bytes` is its piece.
     mutating func endPart(_ bytes: ByteBuffer, at end: Int64) {
         pieces.append(bytes)
         pending.removeAll(keepingCapacity: true)
@@ -61,7 +62,7 @@ struct OpenSegment: Sendable {
     }
 }
 
-/// How long a frame lasts, from the last few: the longest of those that are usual.
+/// Duration of a frame, from the last few frames: the longest of the usual durations.
 struct FrameCadence: Sendable {
     private var recent: [Int64] = []
 
@@ -71,14 +72,14 @@ struct FrameCadence: Sendable {
         recent.append(duration)
     }
 
-    /// The mean of those that are usual, in ticks.
+    /// Mean of the usual durations, in ticks.
     var meanTicks: Double {
         guard let least = recent.min() else { return 3600 }
         let usual = recent.filter { 2 * $0 <= 3 * least }
         return Double(usual.reduce(0, +)) / Double(usual.count)
     }
 
-    /// Ticks; 1/25 s before the second frame.
+    /// Duration in ticks; 1/25 s before the second frame.
     var ticks: Int64 {
         guard let least = recent.min() else { return 3600 }
         return recent.filter { 2 * $0 <= 3 * least }.max() ?? least

@@ -1,4 +1,4 @@
-/// Why a text is not a playlist, or a delta update does not fit.
+/// Reason why a text is not a playlist, or a delta update does not fit.
 public struct PlaylistError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure; stable across releases.
     public enum Code: String, Sendable, Hashable, Codable {
@@ -12,14 +12,14 @@ public struct PlaylistError: Error, Sendable, Hashable, CustomStringConvertible 
         case mixed
         /// A limit of `PlaylistLimits` is exceeded.
         case tooLarge
-        /// A variable is used or imported that nothing defines (rfc8216bis, 4.3 and 4.4.2.3).
+        /// A variable is used or imported that is not defined (rfc8216bis, 4.3 and 4.4.2.3).
         case undefinedVariable
-        /// A delta update that the playlist at hand cannot be merged with.
+        /// A delta update cannot be merged with the playlist at hand.
         case cannotMerge
     }
 
     public var code: Code
-    /// Counted from 1; 0 where no single line is to blame.
+    /// Line number from 1; 0 if the error does not belong to a single line.
     public var line: Int
     public var message: String
 
@@ -32,15 +32,15 @@ public struct PlaylistError: Error, Sendable, Hashable, CustomStringConvertible 
     public var description: String { line > 0 ? "line \(line): \(message)" : message }
 }
 
-/// What a playlist from a stranger may cost.
+/// Limits for a playlist from an unknown server.
 public struct PlaylistLimits: Sendable, Hashable {
-    /// UTF-8 bytes of the whole text.
+    /// Largest number of UTF-8 bytes of the whole text.
     public var bytes = 8 << 20
-    /// Lines, empty ones included.
+    /// Largest number of lines, empty ones included.
     public var lines = 200_000
-    /// UTF-8 bytes of one line.
+    /// Largest number of UTF-8 bytes of one line.
     public var lineBytes = 16 << 10
-    /// Attributes of one tag.
+    /// Largest number of attributes of one tag.
     public var attributes = 64
 
     public init() {}

@@ -1,26 +1,29 @@
-/// Tells an older copy of a live playlist from news, and both from a stream that began anew.
+/// Distinguishes an older copy of a live playlist from a new version, and both from a stream that
+/// began anew.
 ///
-/// Two servers behind a balancer, or a cache with an old entry, answer a reload with what was there
-/// seconds ago. Such a copy lists the same segments under the same media sequence numbers, but ends
-/// earlier. A stream that began anew has other segments, or goes on from there for good.
+/// Two servers behind a balancer, or a cache with an old entry, may answer a reload with a version
+/// of some seconds ago. Such a copy lists the same segments under the same media sequence numbers,
+/// but ends earlier. A stream that began anew has other segments, or continues from there for good.
 public struct PlaylistHistory: Sendable {
     public enum Verdict: Sendable, Hashable {
         /// Something was added, or the list has ended.
         case news
         case unchanged
-        /// What was known before: it is kept out.
+        /// The playlist has only known contents, so it is kept out.
         case olderCopy
-        /// The numbers went back, to some that were never seen: the next answer tells which it is.
+        /// The numbers went back, to some that were never seen; the next response determines what
+        /// that means.
         case doubtful
-        /// The numbers went back, and what they name is no older copy.
+        /// The numbers went back, and the segments are not those of an older copy.
         case newStream
     }
 
-    /// Segments remembered.
+    /// Number of segments remembered.
     static let memory = 1_000
-    /// Older copies alone for so many target durations are no copies: the stream began anew.
+    /// Number of target durations after which a series of older copies alone counts as a stream
+    /// that began anew.
     static let patience = 3.0
-    /// Seconds, at least.
+    /// Least duration of that series in seconds.
     static let leastPatience = 6.0
 
     private var latest: MediaPlaylist?
@@ -29,13 +32,14 @@ public struct PlaylistHistory: Sendable {
     private var order: [Int] = []
     private var oldest = 0
     private var olderSince: Double?
-    /// The latest doubtful one.
+    /// Latest doubtful playlist.
     private var doubtful: MediaPlaylist?
 
     public init() {}
 
-    /// Judges the next whole playlist; one that is no older copy is what later ones are held against.
-    /// - Parameter seconds: when it came, of any clock that goes forward.
+    /// Judges the next whole playlist. Later playlists are compared with the latest one that is not
+    /// an older copy.
+    /// - Parameter seconds: Time of arrival, on any clock that goes forward.
     public mutating func judge(_ playlist: MediaPlaylist, atSeconds seconds: Double) -> Verdict {
         guard let latest else {
             accept(playlist)
@@ -50,7 +54,8 @@ public struct PlaylistHistory: Sendable {
             case .copy: if seconds - since <= limit { verdict = .olderCopy }
             case .foreign: break
             case .unknown:
-                // A stream that began anew goes on from there; a copy is followed by what is newer.
+                // A stream that began anew continues from there; a copy is followed by newer
+                // playlists.
                 let goesOn =
                     doubtful.map {
                         let step = playlist.nextSequence &- $0.nextSequence
@@ -75,7 +80,7 @@ public struct PlaylistHistory: Sendable {
         return verdict
     }
 
-    /// `.newStream` stands for all that ends earlier.
+    /// Compares two playlists; `.newStream` stands for everything that ends earlier.
     private static func compare(_ playlist: MediaPlaylist, _ latest: MediaPlaylist) -> Verdict {
         let ahead = playlist.nextSequence &- latest.nextSequence
         if ahead > 0 { return .news }
@@ -107,7 +112,8 @@ public struct PlaylistHistory: Sendable {
     }
 
     private mutating func accept(_ playlist: MediaPlaylist) {
-        // Only what is new: a long playlist that grows is not walked through each time.
+        // Only new segments are examined, so that a long playlist that grows is not walked through
+        // each time.
         var first = 0
         if let latest, playlist.nextSequence &- latest.nextSequence >= 0 {
             let added = playlist.nextSequence &- latest.nextSequence

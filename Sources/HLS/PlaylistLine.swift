@@ -1,18 +1,18 @@
-/// One line of a playlist that means something: a tag or a URI.
+/// One line of a playlist that has a meaning: a tag or a URI.
 struct PlaylistLine {
-    /// Counted from 1.
+    /// Line number from 1.
     let number: Int
     /// The tag's name without `#`, such as `EXTINF`; empty for a URI.
     let name: Substring
-    /// What follows the tag's colon, or the URI.
+    /// Text after the tag's colon, or the URI.
     let value: Substring
 
     var isURI: Bool { name.isEmpty }
 
-    /// The lines of `text` after `#EXTM3U`; comments and empty lines are passed over. Lines end
+    /// Splits `text` after `#EXTM3U` into lines; comments and empty lines are skipped. Lines end
     /// with LF or CR LF (RFC 8216, 4.1).
     ///
-    /// A byte order mark and text behind `#EXTM3U` are told in `faults`: players pass over them.
+    /// A byte order mark, and text behind `#EXTM3U`, are reported in `faults`: players skip them.
     static func all(
         of text: String, limits: PlaylistLimits, faults: inout PlaylistFaults
     ) throws(PlaylistError) -> [PlaylistLine] {
@@ -101,7 +101,7 @@ struct PlaylistLine {
         return number
     }
 
-    /// A media sequence number, as its bit pattern.
+    /// Reads a media sequence number as its bit pattern.
     func sequence() throws(PlaylistError) -> Int {
         guard let number = PlaylistNumber.wide(value) else {
             throw malformed("is not a whole number from 0 to 2^64 - 1")

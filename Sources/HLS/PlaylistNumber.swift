@@ -1,15 +1,17 @@
 /// Numbers as playlists write them (RFC 8216, 4.2).
 ///
-/// Decimal numbers are kept to the microsecond: what is read and written again stays the same.
+/// Decimal numbers are kept to the microsecond: a number that is read and written again stays the
+/// same.
 enum PlaylistNumber {
-    /// decimal-integer that counts something: bytes, bits, segments. What goes beyond 2^62 is no
-    /// such number, so that a sum of two never overflows.
+    /// Reads a decimal-integer that counts something: bytes, bits, segments. A number beyond 2^62
+    /// is refused, so that a sum of two never overflows.
     static func integer(_ text: Substring) -> Int? {
         guard let value = wide(text), value <= 1 << 62 else { return nil }
         return Int(value)
     }
 
-    /// decimal-integer from 0 to 2^64 − 1 (RFC 8216, 4.2), as media sequence numbers may be.
+    /// Reads a decimal-integer from 0 to 2^64 − 1 (RFC 8216, 4.2), the range of media sequence
+    /// numbers.
     static func wide(_ text: Substring) -> UInt64? {
         guard (1...20).contains(text.utf8.count) else { return nil }
         var value: UInt64 = 0
@@ -23,7 +25,8 @@ enum PlaylistNumber {
         return value
     }
 
-    /// decimal-floating-point or, with a minus sign, signed-decimal-floating-point; below 10^9.
+    /// Reads a decimal-floating-point or, with a minus sign, a signed-decimal-floating-point; below
+    /// 10^9.
     static func decimal(_ text: Substring) -> Double? {
         var rest = text.utf8[...]
         let isNegative = rest.first == UInt8(ascii: "-")
@@ -59,7 +62,8 @@ enum PlaylistNumber {
         return isNegative ? -value : value
     }
 
-    /// Fixed notation with three to six decimals; what is no such number becomes 0.
+    /// Writes a number in fixed notation with three to six decimals; a number that cannot be
+    /// written so becomes 0.
     static func text(_ value: Double) -> String {
         guard value.isFinite, value.magnitude < 1e9 else { return "0.000" }
         let micros = Int64((value.magnitude * 1_000_000).rounded())

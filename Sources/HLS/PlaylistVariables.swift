@@ -1,31 +1,33 @@
-/// What EXT-X-DEFINE of a playlist may draw on, and what it has defined (rfc8216bis, 4.3 and 4.4.2.3).
+/// Variables that EXT-X-DEFINE of a playlist may import, and those that it has defined (rfc8216bis,
+/// 4.3 and 4.4.2.3).
 public struct PlaylistVariables: Sendable, Hashable {
     /// Values by name.
     public private(set) var defined: [String: String] = [:]
-    /// Of the multivariant playlist: what IMPORT may name.
+    /// Variables of the multivariant playlist, which IMPORT may name.
     private var importable: [String: String] = [:]
-    /// Of the playlist's URL: what QUERYPARAM may name, percent-decoded.
+    /// Parameters of the playlist's URL, percent-decoded, which QUERYPARAM may name.
     private var parameters: [String: String] = [:]
 
-    /// Definitions of one playlist at the most.
+    /// Largest number of definitions of one playlist.
     static let limit = 1_000
 
     public init() {}
 
     /// - Parameters:
-    ///   - imported: what the multivariant playlist defines.
-    ///   - query: parameters of the URL from which the playlist came, percent-decoded.
+    ///   - imported: Variables that the multivariant playlist defines.
+    ///   - query: Parameters of the URL from which the playlist came, percent-decoded.
     public init(imported: [String: String], query: [String: String] = [:]) {
         importable = imported
         parameters = query
     }
 
-    /// Whether nothing can come from outside of the playlist's text.
+    /// Whether no value can come from outside the playlist's text.
     public var isEmpty: Bool { importable.isEmpty && parameters.isEmpty }
 
-    /// The lines with the values in place of `{$name}`; the lines of EXT-X-DEFINE stay out.
+    /// Returns the lines with the values in place of `{$name}` and without the lines of
+    /// EXT-X-DEFINE.
     ///
-    /// A reference stands for the values defined in lines before it.
+    /// A reference stands for the value that a line before it defines.
     mutating func substituted(
         _ lines: [PlaylistLine], limits: PlaylistLimits, faults: inout PlaylistFaults
     ) -> [PlaylistLine] {
@@ -43,7 +45,7 @@ public struct PlaylistVariables: Sendable, Hashable {
                 }
             } catch {
                 faults.add(error)
-                // Dropping a segment would give those after it other numbers.
+                // If a segment were dropped, the segments after it would get other numbers.
                 if line.name != "EXT-X-DEFINE" { result.append(line) }
             }
         }
@@ -139,9 +141,9 @@ public struct PlaylistVariables: Sendable, Hashable {
     }
 }
 
-/// What is wrong with a playlist's lines, as far as it is kept.
+/// Faults of a playlist's lines, up to a limit.
 struct PlaylistFaults {
-    /// Faults kept; a text of another kind breaks a rule in each line.
+    /// Largest number of faults kept; a text of another kind breaks a rule in each line.
     static let limit = 100
     private(set) var errors: [PlaylistError] = []
 

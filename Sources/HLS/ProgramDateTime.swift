@@ -1,6 +1,6 @@
 /// A point of wall-clock time as `EXT-X-PROGRAM-DATE-TIME` gives it (RFC 8216, 4.3.2.6).
 public struct ProgramDateTime: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// UTC, without leap seconds.
+    /// Milliseconds in UTC, without leap seconds.
     public var millisecondsSince1970: Int64
 
     public init(millisecondsSince1970: Int64) {
@@ -34,7 +34,8 @@ public struct ProgramDateTime: Sendable, Hashable, Comparable, CustomStringConve
     }
 
     /// Reads `YYYY-MM-DDThh:mm:ss` with any fraction (rounded down to milliseconds) and a zone of
-    /// `Z`, `+hh:mm`, `+hhmm` or `+hh`; without a zone UTC is meant. nil for anything else.
+    /// `Z`, `+hh:mm`, `+hhmm` or `+hh`; without a zone UTC is meant. The result is nil for any
+    /// other text.
     public init?(_ text: Substring) {
         let bytes = Array(text.utf8.prefix(64))
         guard bytes.count >= 19, bytes[4] == 0x2D, bytes[7] == 0x2D,
@@ -82,7 +83,8 @@ public struct ProgramDateTime: Sendable, Hashable, Comparable, CustomStringConve
         millisecondsSince1970 = seconds * 1000 + milliseconds
     }
 
-    /// Days of the proleptic Gregorian calendar; years start in March so that leap days are last.
+    /// Returns days of the proleptic Gregorian calendar; years start in March, so that leap days
+    /// are last.
     private static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month > 2 ? year : year - 1
         let monthFromMarch = (month + 9) % 12
@@ -93,7 +95,7 @@ public struct ProgramDateTime: Sendable, Hashable, Comparable, CustomStringConve
     }
 
     private static func civil(daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        // 400 years have 146,097 days, whatever year they begin with.
+        // Any 400 years have 146,097 days.
         let days = daysSince1970 + 719_468
         let era = days.flooredQuotient(146_097)
         let dayOfEra = days - era * 146_097

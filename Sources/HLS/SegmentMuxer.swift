@@ -1,7 +1,7 @@
 import Media
 import NIOCore
 
-/// Writes the segments of one epoch: a run without a discontinuity.
+/// Writes the segments of one epoch, which is a run without a discontinuity.
 struct SegmentMuxer: Sendable {
     private enum Form: Sendable {
         case ts(TransportStreamMuxer)
@@ -10,7 +10,7 @@ struct SegmentMuxer: Sendable {
 
     private var form: Form
     let tracks: MediaTracks
-    /// Frames that could not be written.
+    /// Number of frames that could not be written.
     private(set) var brokenFrames = 0
 
     init(_ container: SegmenterConfiguration.Container, tracks: MediaTracks) throws {
@@ -21,7 +21,7 @@ struct SegmentMuxer: Sendable {
         }
     }
 
-    /// nil for transport streams.
+    /// Initialization segment; nil for transport streams.
     var initializationSegment: ByteBuffer? {
         switch form {
         case .ts: nil
@@ -29,8 +29,8 @@ struct SegmentMuxer: Sendable {
         }
     }
 
-    /// The bytes of frames that stand together: a part, or a whole segment.
-    /// - Parameter isStart: they begin a segment.
+    /// Makes the bytes of consecutive frames: a part, or a whole segment.
+    /// - Parameter isStart: Whether the frames begin a segment.
     mutating func piece(_ frames: [CodedFrame], isStart: Bool) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.reserveCapacity(frames.reduce(2048) { $0 + $1.payload.readableBytes * 17 / 16 + 200 })

@@ -10,29 +10,30 @@ public struct HLSResource: Sendable, Hashable {
 
     public var kind: Kind
     public var contentType: String
-    /// Shared by all that ask for it.
+    /// Bytes of the file, shared by all requests for it.
     public var bytes: ByteBuffer
-    /// When it could be asked for first, by the segmenter's clock; nil without one.
+    /// Time at which it could first be requested, on the segmenter's clock; nil without a clock.
     public var publishedNanoseconds: Int64?
 }
 
-/// One finished segment, with what the playlist says of it.
+/// One finished segment, with the facts that the playlist states about it.
 struct StoredSegment: Sendable {
     var number: Int
     var entry: MediaPlaylist.Segment
-    /// Ticks of 90 kHz.
+    /// Duration in ticks of 90 kHz.
     var duration: Int64
     var byteCount: Int
-    /// Whether it can be decoded without those before it.
+    /// Whether the segment can be decoded without earlier segments.
     var isIndependent: Bool
-    /// Names of its parts, also after the playlist has ceased to list them.
+    /// Names of its parts, even after the playlist has ceased to list them.
     var partNames: [String]
-    /// Bytes of its initialization section where the segment before it has another one.
+    /// Length of its initialization section if the segment before it has another one.
     var mapBytes = 0
 
-    /// Bytes of memory that a segment takes beside its own: ever so many short ones are not free.
+    /// Bytes of memory that a segment takes besides its own, so that very many short segments have
+    /// a cost.
     static let overhead = 1024
-    /// What it costs a budget.
+    /// Cost of the segment for a limit, in bytes.
     var cost: Int { byteCount + mapBytes + Self.overhead }
 }
 
@@ -41,7 +42,7 @@ struct StoredSegment: Sendable {
 struct SegmentStore: Sendable {
     private struct Retired: Sendable {
         var segment: StoredSegment
-        /// Media time, in ticks, at which it may go.
+        /// Media time in ticks at which the segment may be forgotten.
         var expiry: Int64
     }
 
@@ -49,21 +50,22 @@ struct SegmentStore: Sendable {
     private(set) var segments: [StoredSegment] = []
     private(set) var byteCount = 0
     private var retired: [Retired] = []
-    /// Ticks of media added so far: the clock by which retired segments expire.
+    /// Ticks of media added so far. Retired segments expire by this clock.
     private var mediaClock: Int64 = 0
-    /// Ticks of the longest playlist so far.
+    /// Longest playlist so far, in ticks.
     private var longestPlaylist: Int64 = 0
 
     /// Ticks of the segments listed.
     private(set) var listedDuration: Int64 = 0
 
-    /// Bytes of all resources but parts, which share their segment's.
+    /// Adds a resource. The bytes of all resources count except those of parts, which share their
+    /// segment's bytes.
     mutating func add(_ resource: HLSResource, named name: String) {
         resources[name] = resource
         if resource.kind != .part { byteCount += resource.bytes.readableBytes }
     }
 
-    /// A part's bytes lie in those of its segment from now on.
+    /// Lets a part share the bytes of its segment.
     mutating func share(_ bytes: ByteBuffer, named name: String) {
         resources[name]?.bytes = bytes
     }
@@ -75,8 +77,8 @@ struct SegmentStore: Sendable {
         listedCost += segment.cost
     }
 
-    /// Takes the oldest segments out of the playlist until no more than `window` ticks, `byteLimit`
-    /// bytes and `limit` segments remain; returns them. At least `least` stay.
+    /// Takes the oldest segments out of the playlist until at most `window` ticks, `byteLimit`
+    /// bytes and `limit` segments remain, and returns them. At least `least` stay.
     mutating func slide(
         window: Int64, byteLimit: Int, limit: Int, least: Int = 3
     ) -> [StoredSegment] {
@@ -100,7 +102,7 @@ struct SegmentStore: Sendable {
         return removed
     }
 
-    /// What the segments listed cost.
+    /// Cost of the segments listed.
     private var listedCost = 0
 
     private mutating func retireFirst() -> StoredSegment {
@@ -112,13 +114,13 @@ struct SegmentStore: Sendable {
         return segment
     }
 
-    /// Bytes of all that can be fetched, and of what it takes to know of it.
+    /// Bytes of everything that can be fetched, with the memory for its bookkeeping.
     private var cost: Int {
         byteCount + (segments.count + retired.count) * StoredSegment.overhead
     }
 
-    /// Forgets segments that have been out of the playlist for long enough, and more where there are
-    /// more bytes or segments than may be.
+    /// Forgets segments that have been out of the playlist for long enough, and more of them if a
+    /// limit on bytes or segments is exceeded.
     mutating func expire(byteLimit: Int, limit: Int) {
         var count = 0
         for old in retired {

@@ -1,14 +1,15 @@
 import Media
 
-/// Where segments and parts end.
+/// Decision on the ends of segments and parts.
 extension Segmenter {
-    /// Ends the segment or the part before `frame` where it is time.
+    /// Ends the segment or the part before `frame` if it is time.
     mutating func cut(before frame: CodedFrame) throws -> Bool {
         guard let segment = open else { return false }
         let time = frame.decodeTime
         let elapsed = time - segment.start
         guard frame.kind == clockKind else {
-            // Sound goes on without pictures: segments must not wait for them, nor for their bytes.
+            // Audio continues without pictures: segments must not wait for pictures, nor for their
+            // bytes.
             let isLate = time - (lastTime[clockKind] ?? time) > 90_000
             guard isLate || segment.cost > segmentByteLimit, elapsed > 0,
                 mustCut(elapsed, segment)
@@ -32,7 +33,7 @@ extension Segmenter {
         return try closePart(at: time)
     }
 
-    /// A key frame may come so many ticks early.
+    /// Ticks by which a key frame may come early.
     private var tolerance: Int64 { min(9_000, segmentTicks / 20) }
 
     private func isDue(_ elapsed: Int64, _ time: Int64, _ segment: OpenSegment) -> Bool {
@@ -52,14 +53,14 @@ extension Segmenter {
         return elapsed + cadence.ticks >= longest
     }
 
-    /// Ticks that the segment being made must stay below. Before the first one is whole, a gap may
-    /// come on top of its limit.
+    /// Ticks below which the unfinished segment must stay. Before the first segment is whole, a gap
+    /// may extend it beyond its limit.
     var longest: Int64 {
         targetDuration.map(Self.longestSegment)
             ?? Int64(configuration.firstSegmentLimit * 90_000) + Self.forwardLimit
     }
 
-    /// Ticks that a segment must stay below, so that its duration, rounded, is the target.
+    /// Ticks below which a segment must stay, so that its duration, rounded, is the target.
     static func longestSegment(_ targetDuration: Int) -> Int64 {
         Int64(targetDuration) * 90_000 + 45_000
     }
@@ -67,7 +68,7 @@ extension Segmenter {
     private mutating func cutSegment(at time: Int64, isIndependent: Bool) throws -> Bool {
         if !isIndependent { counts.forcedCuts += 1 }
         if let segment = open, time - segment.start >= longest {
-            // A gap that no segment can span: the playlist says that time goes on behind it.
+            // No segment can span this gap, so the playlist shows that time continues behind it.
             let last = (lastTime[clockKind] ?? segment.start) + cadence.ticks
             try closeSegment(at: min(last, segment.start + longest - 1))
             nextIsDiscontinuity = true
@@ -84,18 +85,19 @@ extension Segmenter {
     /// Chooses EXT-X-TARGETDURATION and PART-TARGET by the first segment.
     mutating func chooseTargets(first ticks: Int64) {
         guard targetDuration == nil else { return }
-        // The first segment may be short; those that follow hold whole groups of pictures.
+        // The first segment may be short; the following segments hold whole groups of pictures.
         let groups = longestGroup > 0 ? (segmentTicks - tolerance - 1) / longestGroup + 1 : 0
         let longest = max(ticks, groups * longestGroup)
         let rounded = Int((Double(longest) / 90_000).rounded())
         let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
         targetDuration = target
         guard let wanted = configuration.partDuration else { return }
-        // Whole frames that fit, with a millisecond for the rounding of timestamps.
+        // The part target is a number of whole frames that fit, with a millisecond for the rounding
+        // of timestamps.
         let part = Int64(wanted * 90_000)
         let frames = max(1, (Double(part) / cadence.meanTicks + 0.05).rounded(.down))
         let fitting = (Int64(frames * cadence.meanTicks) + 90 + 89) / 90 * 90
-        // Where many fit, a part that lacks one is long enough anyhow.
+        // If many frames fit, a part that lacks one is still long enough.
         let isRoomy = 100 * (part - cadence.ticks) >= 85 * part
         partTarget = min(isRoomy ? max(part, fitting) : fitting, Int64(target) * 90_000)
     }

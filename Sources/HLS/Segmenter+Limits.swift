@@ -1,9 +1,9 @@
 import Media
 import NIOCore
 
-/// What segments may cost.
+/// Limits on the cost of segments.
 extension Segmenter {
-    /// Takes segments out of the playlist that are too old, or too many; `least` stay.
+    /// Takes segments out of the playlist that are too old or too many; `least` segments stay.
     mutating func slide(least: Int) {
         let window = max(
             Int64(configuration.window * 90_000), 3 * Int64(targetDuration ?? 1) * 90_000)
@@ -15,9 +15,10 @@ extension Segmenter {
         }
     }
 
-    /// Changes what all segments may cost, at once: whoever sends nothing more would else keep what
-    /// was allowed before. What an ended playlist lists stays.
-    /// - Returns: whether the playlist has changed.
+    /// Changes the limit on all segments, and applies it at once: otherwise a stream that sends
+    /// nothing more would keep the memory that was allowed before. The segments that an ended
+    /// playlist lists stay.
+    /// - Returns: Whether the playlist has changed.
     public mutating func setTotalByteLimit(_ bytes: Int) -> Bool {
         totalByteLimit = bytes
         guard !isFinished else {
@@ -27,7 +28,7 @@ extension Segmenter {
         let listed = store.segments.first?.number
         let isHuge = (open?.cost ?? 0) > 2 * segmentByteLimit
         if isHuge { interrupt() }
-        // Fewer than three only where three would be more than all may be.
+        // Fewer than three segments stay only if three would exceed the limit.
         slide(least: 1)
         return isHuge || store.segments.first?.number != listed
     }

@@ -1,17 +1,17 @@
 import Media
 
 extension Segmenter {
-    /// One for every half of the segment duration since 2026: segments would have to be shorter than
-    /// that on average for their numbers to overtake this.
+    /// First media sequence number: one for every half of the segment duration since 2026. Segments
+    /// would have to be shorter than that on average for their numbers to overtake this one.
     func firstSequence(_ date: ProgramDateTime) -> Int {
         let milliseconds = Double(date.millisecondsSince1970 - Self.numberingBegin)
         return max(0, Int(milliseconds / (500 * configuration.segmentDuration)))
     }
 
-    /// From when sequence numbers are counted: 2026-01-01T00:00:00Z, ms.
+    /// Time from which sequence numbers are counted: 2026-01-01T00:00:00Z, in ms.
     public static let numberingBegin: Int64 = 1_767_225_600_000
 
-    /// The media playlist as it is now; nil before the first segment is whole.
+    /// Current media playlist; nil before the first segment is whole.
     public var playlist: MediaPlaylist? {
         guard let target = targetDuration, let first = store.segments.first else { return nil }
         var playlist = MediaPlaylist(
@@ -21,7 +21,7 @@ extension Segmenter {
             hasIndependentSegments: store.segments.allSatisfy(\.isIndependent)
                 && open?.isIndependent != false)
         playlist.segments = store.segments.map(\.entry)
-        // Parts are listed near the end only (rfc8216bis, 6.2.2): three target durations.
+        // Parts are listed only within three target durations of the end (rfc8216bis, 6.2.2).
         var distance = 0.0
         for index in playlist.segments.indices.reversed() {
             if isFinished || distance > 3 * Double(target) { playlist.segments[index].parts = [] }
@@ -45,24 +45,23 @@ extension Segmenter {
         return playlist
     }
 
-    /// The name of the part that comes next.
+    /// Name of the next part.
     public var hintedPart: String { partName(nextSequence, open?.parts.count ?? 0) }
 
-    /// Where the playlist ends: the number of the segment being made and how many of its parts
-    /// are there.
+    /// End of the playlist: the number of the unfinished segment and the number of its parts.
     public var position: (sequence: Int, parts: Int) { (nextSequence, open?.parts.count ?? 0) }
 
-    /// How a blocking reload stands (rfc8216bis, 6.2.5.2).
+    /// State of a blocking reload (rfc8216bis, 6.2.5.2).
     public enum Availability: Sendable, Hashable {
         case available
         case notYet
-        /// The request is wrong: answer 400.
+        /// The request is wrong and is answered with status 400.
         case tooFarAhead
     }
 
-    /// Whether the playlist has segment `sequence`, or its part `part`.
+    /// Determines whether the playlist has segment `sequence`, or its part `part`.
     ///
-    /// A part that its segment turned out not to have means the first of the next segment.
+    /// A part that its segment turned out not to have means the first part of the next segment.
     public func availability(sequence: Int, part: Int?) -> Availability {
         if isFinished { return .available }
         var (sequence, part) = (sequence, part)
@@ -88,18 +87,18 @@ extension Segmenter {
         return .init(uri: uri, lastSequence: nextSequence, lastPart: parts - 1)
     }
 
-    /// A segment, part or initialization section by its name, as long as it is kept: at least
-    /// for the playlist's and its own duration after it has left the playlist.
+    /// Returns a segment, part or initialization section by its name, as long as it is kept: after
+    /// it has left the playlist, for at least the playlist's duration and its own.
     public func resource(_ name: String) -> HLSResource? { store.resources[name] }
 
-    /// Bytes of all that is kept.
+    /// Bytes of everything that is kept.
     public var byteCount: Int { store.byteCount }
 
     /// Seconds of the segments that the playlist lists.
     public var listedDuration: Double { Self.seconds(store.listedDuration) }
 
-    /// This stream as a variant of a multivariant playlist, its bit rates as measured so far; nil
-    /// before the first segment is whole.
+    /// Describes this stream as a variant of a multivariant playlist, with the bit rates measured
+    /// so far; nil before the first segment is whole.
     public func variant(uri: String) -> MultivariantPlaylist.Variant? {
         guard targetDuration != nil, bandwidth.peak > 0 else { return nil }
         let sps = tracks.sps

@@ -1,53 +1,58 @@
 public import Media
 import NIOCore
 
-/// Cuts coded frames into the segments and parts of one media playlist; no clock, no I/O.
+/// Cuts coded frames into the segments and parts of one media playlist; it has no clock and no I/O.
 ///
-/// - A segment begins with the first key frame at or after the segment duration; the first one of
-///   an epoch ends on the grid of that duration, so that renditions whose key frames agree cut
-///   alike. Audio without video is cut at any frame.
-/// - EXT-X-TARGETDURATION is chosen when the first segment is whole: the configured duration, or
-///   that of the whole groups of pictures that a segment needs. It does not change then (RFC 8216, 6.2.1): a group
-///   of pictures that would make a segment too long is cut within, and the playlist does not claim
-///   EXT-X-INDEPENDENT-SEGMENTS while it lists such a segment.
-/// - PART-TARGET is the configured one, or nearby what whole frames can keep to: no part is longer, and none but a segment's last is below 85 % (rfc8216bis, 4.4.4.9). The first segment
-///   is offered without parts: the frame rate is not known before.
+/// - A segment begins with the first key frame at or after the segment duration. The first segment
+///   of an epoch ends on the grid of that duration, so that renditions with equal key frames are
+///   cut alike. Audio without video is cut at any frame.
+/// - EXT-X-TARGETDURATION is chosen when the first segment is whole: it is the configured duration,
+///   or that of the whole groups of pictures that a segment needs. It does not change afterwards
+///   (RFC 8216, 6.2.1). A group of pictures that would make a segment too long is cut within, and
+///   the playlist does not claim EXT-X-INDEPENDENT-SEGMENTS while it lists such a segment.
+/// - PART-TARGET is the configured one, or a close value that whole frames can meet: no part is
+///   longer, and only a segment's last part is below 85 % of it (rfc8216bis, 4.4.4.9). The first
+///   segment is offered without parts, because the frame rate is not known before.
 /// - A discontinuity follows from new tracks, from timestamps that jump and from `interrupt()`.
-/// - After `finish()` the playlist is over; frames that come still begin a new one, whose media
-///   sequence goes on (RFC 8216, 6.2.2).
-/// - The first media sequence number is taken from the date, so that numbers also go on where a server
-///   begins anew that knows nothing of the one before.
+/// - After `finish()` the playlist is over. Frames that still come begin a new one, and its media
+///   sequence continues (RFC 8216, 6.2.2).
+/// - The first media sequence number is taken from the date, so that numbers also continue after a
+///   restart of the server, which knows nothing of the earlier run.
+/// - Names contain a token per start of a stream, so a cache never serves an old segment as a new
+///   one. Segments that left the playlist stay available for its longest length and their own.
+///   Renditions with clocks that agree to a second get equal dates.
 public struct Segmenter: Sendable {
-    /// What happened, in numbers.
+    /// Numbers of events.
     public struct Counts: Sendable, Hashable {
         public var segments = 0
         public var parts = 0
         public var discontinuities = 0
-        /// Segments cut elsewhere than at a key frame.
+        /// Segments that were cut elsewhere than at a key frame.
         public var forcedCuts = 0
-        /// Frames before the first key frame, or broken ones.
+        /// Frames before the first key frame, and broken frames.
         public var droppedFrames = 0
         /// Parts longer than PART-TARGET, because a frame came late.
         public var longParts = 0
-        /// Segments given up: too short to be listed, or over the byte limit without a duration.
+        /// Segments that were given up: too short to be listed, or over the byte limit without a
+        /// duration.
         public var droppedSegments = 0
 
         public init() {}
     }
 
     public let configuration: SegmenterConfiguration
-    /// Part of every name, so that a name never means two things.
+    /// Part of every name, so that a name never has two meanings.
     public let token: String
-    /// Dates what is published; nil = it has no date.
+    /// Clock that dates published resources; nil = they have no date.
     private let clock: (@Sendable () -> Int64)?
     public private(set) var tracks = MediaTracks()
-    /// Media sequence number of the segment that is being made.
+    /// Media sequence number of the unfinished segment.
     public private(set) var nextSequence = 0
     public private(set) var isFinished = false
     public internal(set) var counts = Counts()
     /// EXT-X-TARGETDURATION; nil before the first segment.
     public internal(set) var targetDuration: Int?
-    /// Ticks; nil before the first segment, and always without low-latency HLS.
+    /// PART-TARGET in ticks; nil before the first segment, and always without low-latency HLS.
     var partTarget: Int64?
     /// Whether the playlist has parts and blocking reloads.
     public var isLowLatency: Bool { partTarget != nil }
@@ -62,10 +67,10 @@ public struct Segmenter: Sendable {
     var nextIsDiscontinuity = false
     private var hasBegun = false
     private var isFinishing = false
-    /// Bytes that all segments may have; less than configured where many streams share a memory.
+    /// Bytes that all segments may have; less than configured if many streams share the memory.
     public internal(set) var totalByteLimit: Int
     var isFirstOfEpoch = true
-    /// Wall-clock milliseconds less media milliseconds of this epoch.
+    /// Wall-clock milliseconds minus media milliseconds of this epoch.
     private var dateOffset: Int64?
     private var lastDate: Int64 = .min
     var lastTime: [CodedFrame.Kind: Int64] = [:]
@@ -74,17 +79,20 @@ public struct Segmenter: Sendable {
     var longestGroup: Int64 = 0
     var cadence = FrameCadence()
 
-    /// Timestamps that go back further, or forward further, are a discontinuity; ticks.
+    /// Ticks: timestamps that go back further than the first limit, or forward further than the
+    /// second, are a discontinuity.
     static let backwardLimit: Int64 = 90_000
     static let forwardLimit: Int64 = 10 * 90_000
-    /// Ticks that a segment before a discontinuity must have to be listed.
+    /// Least duration, in ticks, of a segment before a discontinuity that is listed.
     static let shortestSegment: Int64 = 9_000
 
     /// - Parameters:
-    ///   - token: letters, digits and `_`; another one for each start of a server.
-    ///   - configuration: durations are positive.
-    ///   - firstDiscontinuity: the same for all renditions of a server, larger at each of its starts.
-    ///   - clock: nanoseconds; asked once for each segment, part and initialization section.
+    ///   - token: Letters, digits and `_`; a different one for each start of a server.
+    ///   - configuration: Configuration with positive durations.
+    ///   - firstDiscontinuity: Number that is the same for all renditions of a server, and larger
+    ///     at each start.
+    ///   - clock: Clock in nanoseconds, which is read once for each segment, part and
+    ///     initialization section.
     public init(
         configuration: SegmenterConfiguration, token: String, firstDiscontinuity: Int = 0,
         clock: (@Sendable () -> Int64)? = nil
@@ -96,7 +104,7 @@ public struct Segmenter: Sendable {
         self.clock = clock
     }
 
-    /// What one segment may cost: a part of what all of them may, where that is little.
+    /// Cost that one segment may have: a part of the limit on all segments, if that limit is low.
     var segmentByteLimit: Int {
         min(configuration.segmentByteLimit, max(256 << 10, totalByteLimit / 4))
     }
@@ -107,23 +115,24 @@ public struct Segmenter: Sendable {
     /// Whether the next frame begins an epoch, which takes its date from `append`'s argument.
     public var needsDate: Bool { dateOffset == nil }
 
-    /// The configurations of what comes next. Other ones than before are a discontinuity.
+    /// Sets the configurations of the following frames. Configurations that differ from the earlier
+    /// ones are a discontinuity.
     ///
-    /// A track that the container cannot say is left out, and `trackProblem` says why.
+    /// A track that the container cannot express is left out, and `trackProblem` says why.
     public mutating func setTracks(_ offered: MediaTracks) {
         let new = usable(offered)
         guard new != tracks, !new.isEmpty else { return }
         if muxer != nil {
             interrupt()
         } else if tracks.video != new.video {
-            // Nothing of it has been offered yet.
+            // No part of the segment has been offered yet.
             giveUpOpen()
         }
         tracks = new
         keyFrameBytes = Self.keyFrameBytes(new, configuration.container)
     }
 
-    /// Why a track is left out; nil where none is.
+    /// Reason why a track is left out; nil if none is.
     public private(set) var trackProblem: String?
 
     private mutating func usable(_ offered: MediaTracks) -> MediaTracks {
@@ -144,9 +153,10 @@ public struct Segmenter: Sendable {
         kind == .video ? tracks.video != nil : tracks.audio != nil
     }
 
-    /// Takes the next frame, in the order of arrival.
-    /// - Parameter date: when media time `frame.decodeTime` was; looked at where `needsDate`.
-    /// - Returns: whether the playlist has changed.
+    /// Processes the next frame, in the order of arrival.
+    /// - Parameter date: Date of media time `frame.decodeTime`; it is used only if `needsDate` is
+    ///   true.
+    /// - Returns: Whether the playlist has changed.
     /// - Throws: `MediaError` if the tracks cannot be written into the container.
     public mutating func append(
         _ frame: CodedFrame, date: ProgramDateTime
@@ -166,7 +176,8 @@ public struct Segmenter: Sendable {
                 frame.decodeTime = last
             }
         }
-        // Only frames of one moment can fill it so far: a segment needs a duration.
+        // Only frames of one moment can have filled the segment so far, and a segment needs a
+        // duration.
         if let segment = open, segment.cost > segmentByteLimit,
             frame.decodeTime <= segment.start, segment.parts.isEmpty
         {
@@ -212,7 +223,7 @@ public struct Segmenter: Sendable {
         nextIsDiscontinuity = false
     }
 
-    /// A new playlist at the old address: what was listed goes, numbers go on.
+    /// Begins a new playlist at the old address: the listed segments go, and the numbers continue.
     private mutating func restart() {
         isFinished = false
         for segment in store.retireAll() where segment.entry.isDiscontinuity {
@@ -223,7 +234,7 @@ public struct Segmenter: Sendable {
         nextIsDiscontinuity = true
     }
 
-    /// Writes what the open part holds. True if the playlist names it.
+    /// Writes the frames of the open part. Returns whether the playlist names it.
     mutating func closePart(at end: Int64) throws -> Bool {
         guard var segment = open, !segment.pending.isEmpty else { return false }
         segment.endLast(clockKind, at: end)
@@ -298,7 +309,7 @@ public struct Segmenter: Sendable {
                 publishedNanoseconds: clock?()), named: name)
     }
 
-    /// One buffer for the segment, of which its parts become slices.
+    /// Makes one buffer for the segment; its parts become slices of it.
     private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
         guard segment.pieces.count > 1 else { return segment.pieces[0] }
         var bytes = ByteBuffer()
@@ -314,10 +325,11 @@ public struct Segmenter: Sendable {
         return bytes
     }
 
-    /// Ends the segment here, because what follows does not follow on: another publisher, or the
-    /// same one after a break.
+    /// Ends the segment here, because the next frames do not continue it: they come from another
+    /// publisher, or from the same one after a break.
     public mutating func interrupt() {
-        // Whoever jumps all the time would have one listed for every few frames.
+        // Otherwise a publisher that jumps all the time would get a listed segment for every few
+        // frames.
         if let segment = open, segment.pieces.isEmpty, let last = lastTime[clockKind],
             last + cadence.ticks - segment.start < Self.shortestSegment, !isFinishing
         {
@@ -336,7 +348,7 @@ public struct Segmenter: Sendable {
         longestGroup = 0
     }
 
-    /// Ends the playlist: EXT-X-ENDLIST.
+    /// Ends the playlist with EXT-X-ENDLIST.
     public mutating func finish() {
         guard !isFinished else { return }
         isFinishing = true
@@ -345,8 +357,8 @@ public struct Segmenter: Sendable {
         isFinished = true
     }
 
-    /// Drops what has been gathered for the segment being made. Parts that were offered were a
-    /// promise: they end in a segment, so they are never given up.
+    /// Drops the frames of the unfinished segment. If parts of it were offered, it is never
+    /// dropped, because clients may rely on them: such parts end in a segment.
     private mutating func giveUpOpen() {
         guard let segment = open else { return }
         open = nil
@@ -358,7 +370,7 @@ public struct Segmenter: Sendable {
     private mutating func closeOpen() {
         guard let segment = open, let last = lastTime[clockKind] else { return }
         let end = max(min(last + cadence.ticks, segment.start + longest - 1), segment.partStart)
-        // Only a container that cannot hold the tracks makes this fail: nothing was offered then.
+        // This fails only if the container cannot hold the tracks, and then nothing was offered.
         if (try? closeSegment(at: end)) == nil { giveUpOpen() }
     }
 

@@ -1,4 +1,4 @@
-/// How a live stream is cut and offered.
+/// Settings for the segments and the playlist of a live stream.
 public struct SegmenterConfiguration: Sendable, Hashable {
     public enum Container: String, Sendable, Hashable, Codable, CaseIterable {
         /// MPEG-2 transport stream.
@@ -14,10 +14,10 @@ public struct SegmenterConfiguration: Sendable, Hashable {
     public var partDuration: Double?
     /// Seconds of whole segments that the playlist lists; never less than three target durations.
     public var window: Double
-    /// Bytes of one segment with `OpenSegment.frameOverhead` a frame, beyond which it is cut wherever
-    /// it is.
+    /// Largest cost of one segment in bytes, with `OpenSegment.frameOverhead` for each frame;
+    /// beyond it the segment is cut at any frame.
     public var segmentByteLimit = 32 << 20
-    /// Segments that a playlist lists at most, however short they are.
+    /// Largest number of segments that a playlist lists, however short they are.
     public var segmentLimit = 1_000
     /// Bytes that all segments of a stream may have; the oldest go first.
     public var totalByteLimit = 512 << 20

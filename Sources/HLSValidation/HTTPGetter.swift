@@ -6,10 +6,11 @@ import NIOSSL
 import Sockets
 import Synchronization
 
-/// Why a resource cannot be had at all; a status other than 200 is an answer.
+/// Reason why a resource cannot be fetched at all; a response with a status other than 200 is not
+/// such an error.
 public struct FetchError: Error, Sendable, CustomStringConvertible {
     public var description: String
-    /// A limit of this program's, and no fault of the server's.
+    /// Whether a limit of this program is the reason, and not a fault of the server.
     var isOwnLimit = false
 
     public init(_ description: String) { self.description = description }
@@ -21,35 +22,37 @@ public struct FetchError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a fetch brought.
+/// Result of a fetch.
 struct FetchedResource: Sendable {
-    /// `url` is where the answer came from, after redirects.
+    /// Response; its `url` is the one that sent it, after redirects.
     var response: ResponseValidator.Response
     var body: ByteBuffer
-    /// From the request to the answer's end.
+    /// Seconds from the request to the response's end.
     var seconds: Double
 }
 
-/// Fetches over HTTP/1.1 as a player does: redirects, cookies, codings; one connection each.
+/// Fetches over HTTP/1.1 as a player does, with redirects, cookies and codings; each fetch has a
+/// connection of its own.
 final class HTTPGetter: Sendable {
-    /// Bytes of a body; a larger one is an error.
+    /// Largest body in bytes; a larger one is an error.
     static let bodyLimit = 256 << 20
 
     private let group: any EventLoopGroup
     private let tls: NIOSSLContext?
     private let cookies = Mutex(CookieJar())
-    /// The URL that the user named: its credentials are for all of its server (RFC 9110, 11.5), and
-    /// stand in no message.
+    /// The URL that the user named. Its credentials hold for all of its server (RFC 9110, 11.5),
+    /// and no message shows them.
     private let entry: HTTPURL
 
-    /// - Parameter trust: for https.
-    /// - Throws: `FetchError` for authorities that cannot be read.
+    /// - Parameter trust: Authorities for https.
+    /// - Throws: `FetchError` if authorities cannot be read.
     init(_ entry: HTTPURL, group: any EventLoopGroup, trust: TLSTrust) throws(FetchError) {
         self.entry = entry
         self.group = group
         let isSecure = entry.isSecure
         do {
-            // Redirects may lead to https; the system's authorities cost too much to read for nothing.
+            // Redirects may lead to https. The system's authorities are read only if TLS is needed,
+            // because reading them takes long.
             tls = isSecure || trust != TLSTrust() ? try trust.context() : nil
         } catch {
             throw FetchError("\(error)")
@@ -57,9 +60,9 @@ final class HTTPGetter: Sendable {
     }
 
     /// - Parameters:
-    ///   - range: bytes, for a Range header.
-    ///   - timeout: for the whole answer.
-    /// - Throws: `FetchError` where no answer comes.
+    ///   - range: Bytes for a Range header.
+    ///   - timeout: Time for the whole response.
+    /// - Throws: `FetchError` if no response comes.
     func get(
         _ url: String, range: Range<Int>? = nil, timeout: Duration = .seconds(15)
     ) async throws(FetchError) -> FetchedResource {
@@ -93,7 +96,7 @@ final class HTTPGetter: Sendable {
         }
     }
 
-    /// The part of a body that was asked for: a server may send the whole (RFC 9110, 14.2).
+    /// Returns the requested part of a body: a server may send the whole resource (RFC 9110, 14.2).
     private static func requested(
         _ range: Range<Int>?, of body: [UInt8], _ head: HTTPResponseHead, _ url: HTTPURL
     ) throws -> [UInt8] {
@@ -109,7 +112,7 @@ final class HTTPGetter: Sendable {
         return Array(body.dropFirst(range.lowerBound).prefix(range.count))
     }
 
-    /// One request and its answer, whatever it is; the body decoded.
+    /// Sends one request and returns its response, whatever its status is, with the body decoded.
     private func once(
         _ url: HTTPURL, _ range: Range<Int>?, _ timeout: Duration
     ) async throws -> (HTTPResponseHead, [UInt8]) {
@@ -220,7 +223,8 @@ private final class ResponseCollector: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Servers that close without TLS's own good-bye have sent all the same (RFC 9112, 9.8).
+        // A server that closes without TLS's close_notify has sent everything all the same (RFC
+        // 9112, 9.8).
         if case NIOSSLError.uncleanShutdown = error { return }
         promise.fail(error)
         context.close(promise: nil)

@@ -1,6 +1,6 @@
 import HLS
 
-/// One media playlist under inspection: its reloads and what is known of its segments.
+/// One media playlist under inspection: its reloads and the facts about its segments.
 struct InspectedPlaylist: Sendable {
     struct Fact: Sendable {
         var duration: Double
@@ -10,31 +10,33 @@ struct InspectedPlaylist: Sendable {
 
     struct Removed: Sendable {
         var location: String
-        /// When it was still listed: it has left at some time after that.
+        /// Time at which the segment was still listed; it has left the playlist at some time after
+        /// that.
         var listedAtSeconds: Double
-        /// How long it must stay fetchable (RFC 8216, 6.2.2): its own and the playlist's duration.
+        /// Time for which the segment must stay available (RFC 8216, 6.2.2): its own duration and
+        /// the playlist's.
         var keepSeconds: Double
     }
 
     let location: String
-    /// Where the latest answer came from, after redirects: what its URIs are relative to
-    /// (RFC 3986, 5.1.3).
+    /// URL of the latest response, after redirects; the playlist's URIs are relative to it (RFC
+    /// 3986, 5.1.3).
     var base: String
     var variant: MultivariantPlaylist.Variant?
-    /// Of EXT-X-MEDIA.
+    /// Rendition of an EXT-X-MEDIA tag.
     var rendition: MultivariantPlaylist.Rendition?
     var reloads: ReloadValidator
-    /// By media sequence number.
+    /// Facts about segments, by media sequence number.
     var facts: [Int: Fact] = [:]
-    /// Segments fetched or given up, by media sequence number.
+    /// Segments that were fetched or given up, by media sequence number.
     var handled: Set<Int> = []
     var tracks: [MediaPlaylist.InitializationSection: InitializationTracks?] = [:]
     var removed: [Removed] = []
     var checkedResponses = 0
-    /// When the latest playlist came.
+    /// Time at which the latest playlist came.
     private var loadedAtSeconds = 0.0
 
-    /// Removed segments remembered.
+    /// Largest number of removed segments remembered.
     static let removedLimit = 50
 
     init(_ location: String) {
@@ -43,7 +45,7 @@ struct InspectedPlaylist: Sendable {
         reloads = ReloadValidator(location: location)
     }
 
-    /// Takes a whole playlist.
+    /// Processes a whole playlist.
     mutating func receive(
         _ playlist: MediaPlaylist, from source: ResourceSource, atSeconds seconds: Double
     ) -> [Violation] {
@@ -79,7 +81,8 @@ struct InspectedPlaylist: Sendable {
         return runs
     }
 
-    /// Where the media's own times contradict EXTINF by more than a tenth of a second.
+    /// Violations of segments with media times that contradict EXTINF by more than a tenth of a
+    /// second.
     var durationViolations: [Violation] {
         for sequence in facts.keys.sorted() {
             guard let fact = facts[sequence], let start = fact.startSeconds,
@@ -91,7 +94,7 @@ struct InspectedPlaylist: Sendable {
                 playlist.segments.indices.contains(index)
                 && playlist.segments[index].isDiscontinuity
             let difference = (next - start) - fact.duration
-            // Across a discontinuity or a wrap nothing can be told.
+            // Times cannot be compared across a discontinuity or a wrap.
             guard !isCut, abs(difference) > 0.1, next - start < 3 * fact.duration + 10 else {
                 continue
             }

@@ -3,7 +3,7 @@ import HTTPWire
 import NIOCore
 
 extension PresentationInspector {
-    /// Blocking reloads and delta updates (rfc8216bis, 6.2.5).
+    /// Checks blocking reloads and delta updates (rfc8216bis, 6.2.5).
     mutating func checkLowLatency(_ index: Int) async {
         guard isLive(members[index]), let control = members[index].reloads.playlist?.serverControl
         else { return }
@@ -40,7 +40,7 @@ extension PresentationInspector {
         }
     }
 
-    /// Asks for what comes next: the answer must have it.
+    /// Requests the playlist with the next segment or part: the response must contain it.
     private mutating func checkBlocking(_ index: Int) async {
         await load(index)
         guard let playlist = members[index].reloads.playlist, !playlist.hasEndList else { return }

@@ -2,7 +2,7 @@ import HLS
 import NIOCore
 
 extension PresentationInspector {
-    /// Fetches and looks at segments that were not there before.
+    /// Fetches and inspects segments that were not listed before.
     mutating func fetchSegments() async {
         guard options.segmentLimit > 0 else { return }
         for index in members.indices {
@@ -73,7 +73,7 @@ extension PresentationInspector {
         members[index].facts[sequence] = fact
     }
 
-    /// What is encrypted shows nothing; that is told once for each playlist.
+    /// Notes that an encrypted segment cannot be inspected; each playlist gets this note once.
     private mutating func noteEncryption(
         _ key: MediaPlaylist.EncryptionKey?, _ location: String
     ) {
@@ -126,7 +126,8 @@ extension PresentationInspector {
                     isOwn ? .notLookedInto : .initUnfetchable, at: location, "EXT-X-MAP: \(error)")
             ])
         }
-        // A playlist has a few; one that names thousands gets no room.
+        // A playlist has a few sections; of a playlist that names thousands, only the first ones
+        // are kept.
         if members[index].tracks.count < 256 { members[index].tracks[section] = .some(tracks) }
         return tracks
     }

@@ -1,38 +1,46 @@
+// How the validator is built.
+//
+// Every rule is a `ValidationRule` with its section and severity. The checks in `HLS/Validator` are
+// pure: one playlist, successive reloads, playlists of one presentation, measured rates, response
+// headers, and a shallow look into TS and fMP4. `PresentationInspector` only fetches what they
+// judge.
+
 public import HLS
 import HTTPWire
 import NIOCore
 import NIOPosix
 public import Sockets
 
-/// What `PresentationInspector` is to look at.
+/// Options of an inspection.
 public struct InspectionOptions: Sendable {
-    /// How long live playlists are followed, seconds, 0…86 400; what does not change is read once.
+    /// Seconds for which live playlists are followed, 0…86 400; a playlist that does not change is
+    /// read once.
     public var seconds = 30.0
-    /// Segments fetched of each playlist, 0…100 000; 0 = none, and nothing is said about media.
+    /// Number of segments fetched of each playlist, 0…100 000; with 0 the media are not judged.
     public var segmentLimit = 200
-    /// Seconds for one answer, apart from blocking reloads.
+    /// Seconds for one response, except that of a blocking reload.
     public var timeoutSeconds = 15.0
-    /// Whom https trusts.
+    /// Authorities that https trusts.
     public var trust = TLSTrust()
 
     public init() {}
 }
 
-/// What was found.
+/// Findings of an inspection.
 public struct InspectionReport: Sendable, Encodable {
     public var location: String
-    /// Media playlists.
+    /// Number of media playlists.
     public var playlists = 0
     public var reloads = 0
     public var segments = 0
     public var isLive = false
-    /// Whether the task was cancelled; it is what was found until then.
+    /// Whether the task was cancelled; the report then has the findings until that moment.
     public var isInterrupted = false
     public var errors = 0
     public var warnings = 0
-    /// Findings of what was not looked into; no fault of the server's.
+    /// Number of findings about things that were not inspected; these are not faults of the server.
     public var notChecked = 0
-    /// Violations beyond the limits of `ViolationList`.
+    /// Number of violations beyond the limits of `ViolationList`.
     public var omitted = 0
     public var violations: [Violation] = []
 }
@@ -40,13 +48,13 @@ public struct InspectionReport: Sendable, Encodable {
 /// Reads a presentation from its server or from files, follows it while it is live, and reports
 /// every rule that it breaks.
 public struct PresentationInspector {
-    /// Media playlists of one presentation.
+    /// Largest number of media playlists of one presentation.
     static let playlistLimit = 64
 
     let source: ResourceSource
     let options: InspectionOptions
     let location: String
-    /// Where the first answer came from, after redirects.
+    /// URL of the first response, after redirects.
     private var base = ""
     var list = ViolationList()
     var members: [InspectedPlaylist] = []
@@ -56,9 +64,9 @@ public struct PresentationInspector {
     private var differences: Set<String> = []
     private let start = ContinuousClock.now
 
-    /// Whether a target can be looked at, without asking its server.
+    /// Checks whether a target can be inspected, without a request to its server.
     ///
-    /// - Throws: `FetchError` for a URL of something else, and for paths without a playlist.
+    /// - Throws: `FetchError` for a URL of another scheme, and for paths without a playlist.
     public static func check(_ target: String) throws(FetchError) {
         if target.contains("://") {
             _ = try url(target)
@@ -75,11 +83,13 @@ public struct PresentationInspector {
         }
     }
 
-    /// Looks at everything; live playlists are followed for `options.seconds`, or until the task is
-    /// cancelled.
+    /// Inspects the whole presentation; live playlists are followed for `options.seconds`, or until
+    /// the task is cancelled.
     ///
-    /// - Parameter target: an `http://` or `https://` URL, a playlist file, or a directory with one.
-    /// - Throws: `FetchError` where the target names nothing, or the playlist itself cannot be had.
+    /// - Parameter target: An `http://` or `https://` URL, a playlist file, or a directory with
+    ///   one.
+    /// - Throws: `FetchError` if the target names nothing, or the playlist itself cannot be
+    ///   fetched.
     public static func inspect(
         _ target: String, options: InspectionOptions = .init()
     ) async throws(FetchError) -> InspectionReport {
@@ -102,7 +112,7 @@ public struct PresentationInspector {
         if target.contains("://") {
             let url = try Self.url(target)
             source = .http(try HTTPGetter(url, group: group, trust: options.trust))
-            // Without credentials, which no report shows.
+            // The URL is without credentials, because no report shows them.
             location = url.description
         } else {
             source = .files
@@ -198,7 +208,7 @@ public struct PresentationInspector {
         do {
             var resource = try await source.load(members[index].base, timeout: timeout)
             if resource.response.status != 200, members[index].base != location {
-                // What a redirect led to may have been for a time only (RFC 9110, 15.4.3).
+                // The target of a redirect may have been temporary (RFC 9110, 15.4.3).
                 members[index].base = location
                 resource = try await source.load(location, timeout: timeout)
             }
@@ -230,7 +240,7 @@ public struct PresentationInspector {
         }
     }
 
-    /// What EXT-X-DEFINE of a member's playlist may draw on.
+    /// Variables that EXT-X-DEFINE of a member's playlist may import.
     func variables(_ index: Int) -> PlaylistVariables {
         PlaylistVariables(
             imported: root?.variables ?? [:], query: Self.parameters(members[index].base))
@@ -240,7 +250,7 @@ public struct PresentationInspector {
         (try? HTTPURL(location))?.parameters ?? [:]
     }
 
-    /// Takes a whole playlist that was checked by itself.
+    /// Processes a whole playlist that was checked by itself.
     mutating func take(_ media: MediaPlaylist, _ resource: FetchedResource?, of index: Int) {
         if members[index].reloads.playlist != nil { reloads += 1 }
         let isFirst = members[index].reloads.playlist == nil
@@ -283,7 +293,8 @@ public struct PresentationInspector {
         }
     }
 
-    /// A difference between two playlists shows in every segment: it is told once.
+    /// Compares playlists. A difference between two playlists occurs in every segment, so it is
+    /// reported once.
     private mutating func compare() {
         list.add(
             VariantValidator.check(variantMembers()).filter {
@@ -311,7 +322,7 @@ public struct PresentationInspector {
         }
     }
 
-    /// Segments that left a playlist must still be there for a while.
+    /// Checks that segments that left a playlist are still available for a while.
     private mutating func checkRemovedSegments() async {
         for member in members where !Task.isCancelled {
             for gone in member.removed where seconds - gone.listedAtSeconds < 0.8 * gone.keepSeconds

@@ -4,7 +4,7 @@ import HLS
 import HTTPWire
 import NIOCore
 
-/// Where playlists and segments come from.
+/// Source of playlists and segments: a server or files.
 enum ResourceSource: Sendable {
     case http(HTTPGetter)
     case files
@@ -13,21 +13,21 @@ enum ResourceSource: Sendable {
         if case .http = self { true } else { false }
     }
 
-    /// What a URI in the playlist at `base` means. Names of files stand in playlists percent-encoded,
-    /// or (wrongly) as they are: the one that is there is taken.
+    /// Resolves a URI in the playlist at `base`. File names in a playlist may be percent-encoded or
+    /// (wrongly) not: the file that exists is taken.
     func reference(_ uri: String, against base: String) -> String {
         let written = URIReference.resolve(uri, against: base)
-        // A playlist that was saved may name what is on a server.
+        // A playlist that was saved to a file may name segments on a server.
         guard !isHTTP, !isElsewhere(written) else { return written }
         let path = String(written.prefix { $0 != "?" && $0 != "#" })
         let decoded = URIReference.percentDecoded(path)
         return [written, path].first { access($0, F_OK) == 0 } ?? decoded
     }
 
-    /// Whether a location is a URL, and this program reads files.
+    /// Whether a location is a URL although this program reads files.
     func isElsewhere(_ location: String) -> Bool { !isHTTP && location.contains("://") }
 
-    /// - Throws: `FetchError` where nothing answers; a missing file is an answer of 404.
+    /// - Throws: `FetchError` if nothing responds; a missing file counts as a response of 404.
     func load(
         _ location: String, range: Range<Int>? = nil, timeout: Duration = .seconds(15)
     ) async throws(FetchError) -> FetchedResource {
@@ -69,7 +69,7 @@ enum ResourceSource: Sendable {
             body: try read(wanted, of: path), seconds: 0)
     }
 
-    /// Only the bytes that are wanted: a title may be one file of many gigabytes.
+    /// Reads only the bytes that are requested: a title may be one file of many gigabytes.
     private static func read(
         _ range: Range<Int>, of path: String
     ) throws(FetchError) -> ByteBuffer {
@@ -84,15 +84,15 @@ enum ResourceSource: Sendable {
             let count = body.writeWithUnsafeMutableBytes(minimumWritableBytes: left) { room in
                 max(0, pread(descriptor, room.baseAddress, min(left, room.count), off_t(place)))
             }
-            // It has become shorter meanwhile.
+            // The file has become shorter in the meantime.
             guard count > 0 else { throw FetchError("\(path) cannot be read to its end") }
         }
         return body
     }
 
-    /// The playlist that a path names.
+    /// Finds the playlist that a path names.
     ///
-    /// - Throws: `FetchError` where there is none.
+    /// - Throws: `FetchError` if there is none.
     static func path(_ target: String) throws(FetchError) -> String {
         var information = stat()
         guard stat(target, &information) == 0 else {
@@ -106,7 +106,7 @@ enum ResourceSource: Sendable {
         return try playlist(inDirectory: String(directory))
     }
 
-    /// The playlist that a directory is about: its only one, or the only multivariant one.
+    /// Finds the main playlist of a directory: its only one, or its only multivariant one.
     ///
     /// - Throws: `FetchError` that names the candidates.
     static func playlist(inDirectory directory: String) throws(FetchError) -> String {

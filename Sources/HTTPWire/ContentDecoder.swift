@@ -1,17 +1,17 @@
 import CZlib
 
-/// Undoes an HTTP content coding (RFC 9110, 8.4.1) or a compressed file, a piece at a time.
+/// Undoes an HTTP content coding (RFC 9110, 8.4.1), or decompresses a file, one piece at a time.
 ///
-/// `gzip`, `x-gzip` and `deflate` are understood; `deflate` in both its forms (RFC 1950, and the
-/// bare RFC 1951 that many servers send). Members of a gzip stream may follow one another.
+/// The decoder understands `gzip`, `x-gzip` and `deflate`, the last in both its forms (RFC 1950,
+/// and the bare RFC 1951 that many servers send). Members of a gzip stream may follow one another.
 /// The decoder never holds more than one piece of output, and stops at `outputLimit`.
 public final class ContentDecoder {
-    /// Why a coded body cannot be read.
+    /// Reason why a coded body cannot be read.
     public struct Fault: Error, Hashable, CustomStringConvertible {
         public var description: String
     }
 
-    /// The codings that a client may offer in Accept-Encoding.
+    /// Codings that a client may offer in Accept-Encoding.
     public static let acceptEncoding = "gzip, deflate"
 
     /// Whether a value of Content-Encoding says that nothing is coded.
@@ -28,12 +28,12 @@ public final class ContentDecoder {
     private var hasEnded = false
     private var hasBegun = false
 
-    /// Whether the coded stream has come to its own end.
+    /// Whether the coded stream has reached its own end.
     public var isComplete: Bool { hasEnded }
 
     /// - Parameters:
-    ///   - coding: a value of Content-Encoding, in any case.
-    ///   - outputLimit: bytes of output at most.
+    ///   - coding: A value of Content-Encoding, in any case.
+    ///   - outputLimit: Largest output in bytes.
     /// - Throws: `Fault` that names a coding which is not understood.
     public init(coding: String, outputLimit: Int) throws(Fault) {
         let name = coding.lowercased()
@@ -47,7 +47,8 @@ public final class ContentDecoder {
         mayBeRaw = name == "deflate"
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        // 15 bits of window; 32 more: zlib or gzip, whichever the bytes say.
+        // The window has 15 bits; 32 more let zlib determine from the bytes whether they are zlib
+        // or gzip.
         guard Self.begin(stream, windowBits: 15 + 32) else {
             throw Fault(description: "zlib has no memory for a decoder")
         }
@@ -63,10 +64,10 @@ public final class ContentDecoder {
         inflateInit2_(stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
     }
 
-    /// Decodes `bytes` and hands on what comes out, in pieces of 64 KiB at most.
+    /// Decodes `bytes` and hands on the output, in pieces of at most 64 KiB.
     ///
-    /// - Throws: `Fault` for bytes that are not of the coding, and beyond `outputLimit`; nothing
-    ///   can be decoded afterwards. What `take` throws is passed on.
+    /// - Throws: `Fault` if the bytes are not of the coding or the output exceeds `outputLimit`;
+    ///   nothing can be decoded afterwards. An error that `take` throws is passed on.
     public func decode(
         _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
@@ -82,7 +83,8 @@ public final class ContentDecoder {
         try withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 1) { room in
             while true {
                 if hasEnded {
-                    // Another member may follow; bytes that are none (padding) are passed over.
+                    // Another member may follow; bytes that are not a member are padding and are
+                    // skipped.
                     guard !isRaw, stream.pointee.avail_in > 0,
                         stream.pointee.next_in.pointee == 0x1F
                     else { return }
@@ -115,7 +117,7 @@ public final class ContentDecoder {
         }
     }
 
-    /// The bytes of a 'deflate' body are not zlib's: they are read once more without its header.
+    /// Reads the bytes of a 'deflate' body once more without zlib's header, because they have none.
     private func beginRaw(_ start: UnsafeRawPointer, _ count: Int) throws -> Int32 {
         let room = (stream.pointee.next_out, stream.pointee.avail_out)
         inflateEnd(stream)
@@ -132,9 +134,10 @@ public final class ContentDecoder {
         return inflate(stream, Z_NO_FLUSH)
     }
 
-    /// A whole body decoded.
-    /// - Parameter codings: the value of Content-Encoding; several are undone from the last.
-    /// - Throws: `Fault` also for a body that ends early.
+    /// Decodes a whole body.
+    /// - Parameter codings: The value of Content-Encoding; several codings are undone from the last
+    ///   one.
+    /// - Throws: `Fault`, also if the body ends early.
     public static func whole(
         _ body: [UInt8], codings: String, limit: Int
     ) throws -> [UInt8] {

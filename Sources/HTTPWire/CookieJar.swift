@@ -1,21 +1,22 @@
-/// The cookies of one viewer (RFC 6265): kept as browsers and players keep them, within bounds.
+/// The cookies of one viewer (RFC 6265), kept as browsers and players keep them, with limits.
 ///
-/// CDNs sign sessions and pin them to servers by cookies that come with the playlist; every later
-/// request must bring them back.
+/// CDNs sign sessions, and tie them to servers, by cookies that come with the playlist; every later
+/// request must send them back.
 public struct CookieJar: Sendable {
     struct Cookie: Hashable {
         var name: String
         var value: String
-        /// Lower case, without a leading dot.
+        /// Domain in lower case, without a leading dot.
         var domain: String
         var isHostOnly: Bool
         var path: String
         var isSecure: Bool
-        /// Seconds since 1970; nil = as long as the viewer.
+        /// Time in seconds since 1970; nil if the cookie lasts as long as the viewer.
         var expires: Double?
     }
 
-    /// RFC 6265, 6.1, asks for 50 a domain and 4096 bytes each at the least.
+    /// Largest number of cookies. RFC 6265, 6.1, asks for at least 50 in a domain and 4096 bytes
+    /// each.
     static let mostCookies = 200
     static let mostBytes = 4096
 
@@ -25,10 +26,10 @@ public struct CookieJar: Sendable {
 
     public var isEmpty: Bool { cookies.isEmpty }
 
-    /// Takes the Set-Cookie fields of a response.
+    /// Reads the Set-Cookie fields of a response.
     /// - Parameters:
-    ///   - url: of the request.
-    ///   - now: seconds since 1970.
+    ///   - url: URL of the request.
+    ///   - now: Time in seconds since 1970.
     public mutating func take(_ head: HTTPResponseHead, from url: HTTPURL, now: Double) {
         for field in head.fields where field.name == "set-cookie" {
             guard let cookie = Self.parse(field.value, url, now) else { continue }
@@ -40,7 +41,7 @@ public struct CookieJar: Sendable {
         }
     }
 
-    /// The Cookie field of a request; nil where there is none.
+    /// Returns the Cookie field of a request; nil if there is none.
     public func header(for url: HTTPURL, now: Double) -> String? {
         guard !cookies.isEmpty else { return nil }
         let path = String(url.path)
@@ -51,7 +52,8 @@ public struct CookieJar: Sendable {
                 && (cookie.expires.map { $0 > now } ?? true)
         }
         guard !matching.isEmpty else { return nil }
-        // Longer paths come first (RFC 6265, 5.4); the order is else that of arrival.
+        // Longer paths come first (RFC 6265, 5.4); cookies with equally long paths keep their order
+        // of arrival.
         let ordered = matching.enumerated().sorted {
             ($1.element.path.utf8.count, $0.offset) < ($0.element.path.utf8.count, $1.offset)
         }
@@ -77,7 +79,7 @@ public struct CookieJar: Sendable {
             case "domain":
                 let domain = String(value.lowercased().drop { $0 == "." })
                 if domain.isEmpty { break }
-                // A server may speak for its own domain, and for no top-level one.
+                // A server may set cookies for its own domain, and not for a top-level domain.
                 guard isWithin(url.host, domain), domain.contains(".") || domain == url.host
                 else { return nil }
                 cookie.domain = domain
@@ -90,7 +92,7 @@ public struct CookieJar: Sendable {
             default: break
             }
         }
-        // Max-Age goes before Expires (RFC 6265, 5.3).
+        // Max-Age overrides Expires (RFC 6265, 5.3).
         cookie.expires = maxAge ?? cookie.expires
         return cookie
     }

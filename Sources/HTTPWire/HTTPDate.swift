@@ -1,10 +1,11 @@
-/// Dates of HTTP fields (RFC 9110, 5.6.7): all three forms.
+/// Dates of HTTP fields (RFC 9110, 5.6.7) in all three forms.
 public enum HTTPDate {
     private static let months = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ]
 
-    /// Seconds since 1970; nil for what is no date. Dates of cookies (RFC 6265, 5.1.1) are read, too.
+    /// Reads a date as seconds since 1970; nil if the text is not a date. Dates of cookies (RFC
+    /// 6265, 5.1.1) are read too.
     public static func seconds(_ text: some StringProtocol) -> Int64? {
         var clock: [Int]?
         var day: Int?
@@ -37,7 +38,7 @@ public enum HTTPDate {
             + Int64(clock[0] * 3600 + clock[1] * 60 + clock[2])
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar.
+    /// Returns the days since 1970-01-01 in the Gregorian calendar.
     private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let y = month <= 2 ? year - 1 : year
         let era = y / 400

@@ -1,4 +1,4 @@
-/// Entry point for a fuzzer: traps only if a parser contradicts itself.
+/// Entry point for a fuzzer, which traps only if a parser contradicts itself.
 public enum HTTPFuzz {
     private struct Seen: Equatable {
         var statuses: [Int] = []
@@ -7,8 +7,8 @@ public enum HTTPFuzz {
         var hasFailed = false
     }
 
-    /// Responses: whole and byte by byte they are the same. URLs: what is read is written so that it
-    /// reads the same. Codings: whatever the bytes, decoding ends.
+    /// Checks three properties: a response has the same result whole and byte by byte; a URL that
+    /// was read is written so that it reads the same; decoding a content coding ends for any bytes.
     public static func fuzzHTTP(_ bytes: UnsafeRawBufferPointer) {
         let whole = read([bytes])
         let split = read(

@@ -1,10 +1,11 @@
-/// A client's request (GET), as bytes.
+/// A client's request (GET) and its bytes.
 public struct HTTPRequest: Sendable {
     public var url: HTTPURL
     public var agent: String
-    /// Bytes of the resource; nil = all.
+    /// Range of bytes of the resource; nil = all.
     public var range: Range<Int>?
-    /// Whether the body may come compressed (playlists); media is asked for as it is.
+    /// Whether the body may arrive compressed, as playlists may. Media is requested without a
+    /// coding.
     public var acceptsCoding = false
     public var closesAfterwards = false
     public var cookies: String?
@@ -16,7 +17,7 @@ public struct HTTPRequest: Sendable {
         self.range = range
     }
 
-    /// The request line and the fields.
+    /// The request line and the fields, encoded.
     public var bytes: [UInt8] {
         var text = "GET \(url.target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
         text += "User-Agent: \(agent)\r\nAccept: */*\r\n"
@@ -56,21 +57,21 @@ enum Base64 {
     }
 }
 
-/// What all clients do about an answer that leads elsewhere (RFC 9110, 15.4).
+/// The rules by which all clients follow redirects (RFC 9110, 15.4).
 public struct HTTPRedirects: Sendable {
-    /// Why a redirect is not followed.
+    /// Reason why a redirect is not followed.
     public struct Fault: Error, Hashable, CustomStringConvertible {
         public var description: String
     }
 
-    /// Redirects followed before a client gives up, as browsers do with 20 and curl with 50.
+    /// Number of redirects after which a client gives up; browsers stop at 20 and curl at 50.
     public static let most = 20
 
     public private(set) var count = 0
 
     public init() {}
 
-    /// Where to ask next; nil where the answer is to be taken as it is.
+    /// Returns the URL to request next; nil if the response is not a redirect to follow.
     /// - Throws: `Fault` after too many redirects, and for a Location that cannot be followed.
     public mutating func next(
         _ head: HTTPResponseHead, from url: HTTPURL

@@ -1,32 +1,33 @@
-/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as clients of media need it.
+/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as media clients need it.
 public struct HTTPResponseHead: Hashable, Sendable {
-    /// A 206's Content-Range of bytes.
+    /// Content-Range of a partial response (206), in bytes.
     public struct ContentRange: Hashable, Sendable {
         public var bytes: Range<Int>
-        /// Of the whole resource; nil where the server does not tell ('*').
+        /// Length of the whole resource; nil if the server does not state it ('*').
         public var total: Int?
     }
 
     public var status = 0
-    /// What follows the status in the first line.
+    /// Text after the status in the first line.
     public var reason = ""
-    /// nil where the length is not told, or where Transfer-Encoding overrules it.
+    /// Length of the body; nil if it is not stated or Transfer-Encoding overrides it.
     public var contentLength: Int?
     public var isChunked = false
-    /// The connection takes another request afterwards.
+    /// Whether the connection accepts another request afterwards.
     public var keepsAlive = true
-    /// Names in lower case, in the order they came; a name may come several times.
+    /// Fields with names in lower case, in the order of arrival; a name may occur several times.
     public var fields: [(name: String, value: String)] = []
-    /// Bytes of the head itself.
+    /// Length of the head itself, in bytes.
     public var byteCount = 0
 
     public init(status: Int = 0) { self.status = status }
 
     public var isSuccess: Bool { (200..<300).contains(status) }
-    /// A response that leads elsewhere, where it has a Location.
+    /// Whether the response redirects the client, if it has a Location.
     public var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
 
-    /// The values of a field, joined by commas where it came several times; nil where it did not.
+    /// Values of a field, joined by commas if the field occurs several times; nil if it does not
+    /// occur.
     public subscript(_ name: String) -> String? {
         var value: String?
         for field in fields where field.name == name {
@@ -39,21 +40,21 @@ public struct HTTPResponseHead: Hashable, Sendable {
         fields.compactMap { $0.name == name ? $0.value : nil }
     }
 
-    /// The first value: of fields that may stand only once.
+    /// First value of a field that may occur only once.
     public func first(_ name: String) -> String? {
         fields.first { $0.name == name }?.value
     }
 
     public var location: String? { first("location") }
-    /// Of the body; "" where it is not coded.
+    /// Coding of the body; "" if the body is not coded.
     public var contentCoding: String {
         guard let value = self["content-encoding"] else { return "" }
         return ContentDecoder.isIdentity(value) ? "" : value
     }
     public var contentRange: ContentRange? { first("content-range").flatMap(ContentRange.init) }
 
-    /// Seconds to wait (Retry-After; RFC 9110, 10.2.3).
-    /// - Parameter now: seconds since 1970, for servers that give a date.
+    /// Returns the seconds to wait (Retry-After; RFC 9110, 10.2.3).
+    /// - Parameter now: Time in seconds since 1970, for servers that send a date.
     public func retryAfter(now: Double) -> Int? {
         guard let value = first("retry-after") else { return nil }
         if let seconds = Int(value) { return max(0, min(seconds, 86_400)) }
@@ -67,7 +68,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
         return text.isEmpty ? "\(status)" : "\(status) \(text)"
     }
 
-    /// The reason phrases of RFC 9110, 15, that media servers send.
+    /// Returns the reason phrase of a status that media servers send (RFC 9110, 15).
     public static func standardReason(_ status: Int) -> String {
         switch status {
         case 200: "OK"
@@ -110,7 +111,8 @@ public struct HTTPResponseHead: Hashable, Sendable {
 }
 
 extension HTTPResponseHead.ContentRange {
-    /// `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for what makes no sense.
+    /// Reads `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for values that
+    /// contradict themselves.
     init?(_ text: String) {
         let words = text.split(separator: " ", maxSplits: 1)
         guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
@@ -128,9 +130,9 @@ extension HTTPResponseHead.ContentRange {
     }
 }
 
-/// The end of an HTTP head, read once: first line and fields.
+/// Parsing of a complete HTTP head: its first line and its fields.
 extension HTTPResponseHead {
-    /// - Parameter bytes: up to and with the empty line.
+    /// - Parameter bytes: Bytes of the head, up to and including the empty line.
     init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
         byteCount = bytes.count
         let text = String(decoding: bytes, as: UTF8.self)
@@ -152,11 +154,11 @@ extension HTTPResponseHead {
         while let line = lines.next() {
             if line.isEmpty { break }
             if line.first == " " || line.first == "\t" {
-                // A folded line (RFC 9112, 5.2): it goes on with the value before.
+                // This is a folded line (RFC 9112, 5.2), which continues the value before it.
                 if !fields.isEmpty { fields[fields.count - 1].value += " " + line.trimmed }
                 continue
             }
-            // A line without a colon is no field; servers that write such are read all the same.
+            // A line without a colon is not a field; heads with such lines are read nevertheless.
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields.append(
                 (
@@ -169,12 +171,12 @@ extension HTTPResponseHead {
 
     private mutating func readFraming() throws(HTTPResponseReader.Fault) {
         if let last = transferCodings.last {
-            // Whatever else it says, the length is then not Content-Length's (RFC 9112, 6.3).
+            // With any transfer coding, Content-Length does not state the length (RFC 9112, 6.3).
             isChunked = last == "chunked"
             if !isChunked { keepsAlive = false }
         } else {
             for value in all("content-length").flatMap({ $0.split(separator: ",") }) {
-                // The same length written twice is one (RFC 9112, 6.3).
+                // The same length written twice counts as one (RFC 9112, 6.3).
                 guard let length = Self.length(value.trimmed),
                     contentLength == nil || contentLength == length
                 else {
@@ -196,7 +198,8 @@ extension HTTPResponseHead {
 
     private var isCloseDelimited: Bool { !transferCodings.isEmpty && !isChunked }
 
-    /// Without 'identity', by which servers of RFC 2616 (3.6) say that there is none.
+    /// Transfer codings without 'identity', which servers of RFC 2616 (3.6) send to say that there
+    /// is none.
     private var transferCodings: [String] {
         (self["transfer-encoding"] ?? "").split(separator: ",").map { $0.trimmed.lowercased() }
             .filter { !$0.isEmpty && $0 != "identity" }
@@ -211,7 +214,7 @@ extension HTTPResponseHead {
 }
 
 extension Substring {
-    /// Without blanks and tabs at its ends.
+    /// Text without blanks and tabs at its ends.
     var trimmed: Substring {
         var text = drop { $0 == " " || $0 == "\t" || $0 == "\r" }
         while let last = text.last, last == " " || last == "\t" || last == "\r" {

@@ -1,11 +1,11 @@
 /// Reads the responses of one HTTP/1.1 connection from its bytes (RFC 9112), sans-IO.
 ///
-/// Bodies by Content-Length, chunked (with extensions and trailers) or up to the connection's end
-/// are handed on as they come and never kept; heads are kept up to `headLimit`.
+/// Bodies by Content-Length, chunked bodies (with extensions and trailers) and bodies up to the
+/// connection's end are handed on as they arrive and never kept; heads are kept up to `headLimit`.
 public struct HTTPResponseReader: Sendable {
     public enum Event {
         case head(HTTPResponseHead)
-        /// Offsets into the bytes that were given.
+        /// Part of a body; the offsets refer to the bytes that the caller passed.
         case body(Range<Int>)
         case end
     }
@@ -28,7 +28,7 @@ public struct HTTPResponseReader: Sendable {
         case body(left: Int)
         case untilClose
         case chunkSize, chunk(left: Int), chunkEnd, trailer
-        /// Another protocol follows (101, or an answer to CONNECT): nothing is read any more.
+        /// Another protocol follows (101, or an answer to CONNECT), and the reader reads no more.
         case foreign
     }
 
@@ -39,20 +39,20 @@ public struct HTTPResponseReader: Sendable {
     /// Whether a response has begun and not ended.
     public private(set) var isInside = false
 
-    /// Whether nothing has come since the last response's end.
+    /// Whether nothing has arrived since the last response's end.
     public var isBetweenResponses: Bool {
         if case .head = state { line.isEmpty } else { false }
     }
 
     public init() {}
 
-    /// Bytes of the body that may be thrown away unread; 0 where they must be looked at.
+    /// Number of bytes of the body that may be discarded unread; 0 if the bytes must be read.
     public var discardable: Int {
         if case .body(let left) = state { left } else { 0 }
     }
 
-    /// `count` bytes of the body were thrown away; at most `discardable`.
-    /// - Returns: whether the response has ended.
+    /// Counts `count` bytes of the body that were discarded, at most `discardable`.
+    /// - Returns: Whether the response has ended.
     public mutating func discarded(_ count: Int) -> Bool {
         guard case .body(let left) = state else { return false }
         guard left > count else {
@@ -74,16 +74,16 @@ public struct HTTPResponseReader: Sendable {
         line.removeAll(keepingCapacity: true)
     }
 
-    /// The peer has closed the connection.
-    /// - Returns: true where that ends a response whose length was not told.
+    /// Ends the reading because the peer has closed the connection.
+    /// - Returns: True if the close ends a response without a stated length.
     public mutating func closed() -> Bool {
         guard case .untilClose = state else { return false }
         finish()
         return true
     }
 
-    /// Reads on; events come in order.
-    /// - Throws: `Fault`, or what `take` throws; nothing can be read afterwards.
+    /// Reads more bytes; events come in order.
+    /// - Throws: `Fault`, or the error that `take` throws; nothing can be read afterwards.
     public mutating func receive(
         _ bytes: UnsafeRawBufferPointer, _ take: (Event) throws -> Void
     ) throws {
@@ -98,7 +98,7 @@ public struct HTTPResponseReader: Sendable {
                     state = .foreign
                     throw Fault(reason: "the server answers 101 and changes the protocol")
                 }
-                // Other 1xx come before the response proper (RFC 9110, 15.2).
+                // Other 1xx responses come before the final response (RFC 9110, 15.2).
                 guard head.status >= 200 else { continue }
                 isInside = true
                 begin(head)
@@ -164,11 +164,11 @@ public struct HTTPResponseReader: Sendable {
         }
     }
 
-    /// Appends to `line` up to and with the empty line.
+    /// Appends to `line` up to and including the empty line.
     private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
     {
         while at < bytes.count {
-            // Empty lines before a response are passed over (RFC 9112, 2.2).
+            // Empty lines before a response are skipped (RFC 9112, 2.2).
             if line.isEmpty, bytes[at] == 0x0D || bytes[at] == 0x0A {
                 at += 1
                 continue
@@ -183,7 +183,8 @@ public struct HTTPResponseReader: Sendable {
                     return true
                 }
             }
-            // What is no HTTP is told at once, not after a whole head's worth of it.
+            // Bytes that are not HTTP are refused at once, and not only after the length of a whole
+            // head.
             if line.count == 5, !line.elementsEqual("HTTP/".utf8) {
                 let shown = String(
                     decoding: line + bytes[at..<min(bytes.count, at + 30)], as: UTF8.self)
@@ -197,7 +198,7 @@ public struct HTTPResponseReader: Sendable {
         return false
     }
 
-    /// Fills `line` with the next line, without its end.
+    /// Fills `line` with the next line, without its line end.
     private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
     {
         while at < bytes.count {

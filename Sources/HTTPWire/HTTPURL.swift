@@ -1,23 +1,24 @@
-/// An absolute URL of `http` or `https` (RFC 3986, RFC 9110, 4.2), as it goes on the wire.
+/// An absolute URL of `http` or `https` (RFC 3986, RFC 9110, 4.2), in the form that goes on the
+/// wire.
 ///
-/// Path and query are percent-encoded where they were written with characters that no URI may
-/// hold (blanks, letters beyond ASCII, quotes): browsers and players do that, and servers decode it.
+/// Characters of path and query that a URI must not contain (blanks, letters beyond ASCII, quotes)
+/// are percent-encoded: browsers and players do that, and servers decode it.
 public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
-    /// Why a text is no such URL.
+    /// Reason why a text is not such a URL.
     public struct Fault: Error, Hashable, CustomStringConvertible {
         public var description: String
     }
 
     public var isSecure: Bool
-    /// Lower case, an IPv6 address without its brackets.
+    /// Host in lower case; an IPv6 address is without its brackets.
     public var host: String
     public var port: Int
-    /// Path and query; never empty, without a fragment.
+    /// Path and query without a fragment; never empty.
     public var target: String
-    /// `user:password` as written (percent-decoded); nil where there is none.
+    /// Percent-decoded `user:password`; nil if the URL has none.
     public var credentials: String?
 
-    /// The longest URL that is taken, bytes.
+    /// Longest URL that is accepted, in bytes.
     public static let lengthLimit = 8192
 
     /// - Throws: `Fault` that says what is missing.
@@ -55,7 +56,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         let tail = Substring(rest[end...].prefix { $0 != 0x23 })
         let encoded = URIReference.percentEncoded(tail)
         target = encoded.hasPrefix("/") ? encoded : "/" + encoded
-        // Encoding makes three bytes of one: what goes on the wire has the same limit.
+        // Encoding makes three bytes of one, so the encoded URL has the same limit.
         guard description.utf8.count <= Self.lengthLimit else {
             throw Fault(
                 description:
@@ -75,7 +76,8 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return text
     }
 
-    /// Letters, digits and what names and addresses hold (RFC 3986, 3.2.2; '_' is met in the field).
+    /// Whether a host may contain the byte: letters, digits and the signs of names and addresses
+    /// (RFC 3986, 3.2.2; '_' occurs in practice).
     private static func mayStandInHost(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E, 0x3A, 0x25: true
@@ -86,12 +88,12 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     private static func split(_ authority: Substring) -> (name: Substring, port: Substring) {
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
             let rest = authority[authority.index(after: end)...]
-            // Anything but a colon behind the bracket is no port.
+            // Only a colon and a port may follow the bracket.
             let port = rest.isEmpty || rest.hasPrefix(":") ? rest.dropFirst() : "?"
             return (authority[..<end].dropFirst(), port)
         }
         guard let colon = authority.lastIndex(of: ":") else { return (authority, "") }
-        // Several colons are an address that lacks its brackets.
+        // Several colons mean an IPv6 address that lacks its brackets.
         guard authority.firstIndex(of: ":") == colon else { return ("", "") }
         return (authority[..<colon], authority[authority.index(after: colon)...])
     }
@@ -99,7 +101,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     public var scheme: String { isSecure ? "https" : "http" }
     private var isDefaultPort: Bool { port == (isSecure ? 443 : 80) }
 
-    /// Host and port as the Host field has them: the scheme's own port is left out (RFC 9110, 7.2).
+    /// Host and port as the Host field has them, without the scheme's default port (RFC 9110, 7.2).
     public var authority: String {
         let name = host.utf8.contains(0x3A) ? "[\(host)]" : host
         return isDefaultPort ? name : "\(name):\(port)"
@@ -113,7 +115,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     /// The path without its query.
     public var path: Substring { target.prefix { $0 != "?" } }
 
-    /// The parameters of the query, percent-decoded; of those that come twice the first.
+    /// Parameters of the query, percent-decoded; of a repeated parameter the first value counts.
     public var parameters: [String: String] {
         guard let mark = target.firstIndex(of: "?") else { return [:] }
         var result: [String: String] = [:]
@@ -130,8 +132,8 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         host == other.host && port == other.port && isSecure == other.isSecure
     }
 
-    /// What a reference in a resource at this URL means (RFC 3986, 5.2).
-    /// - Throws: `Fault` where it is of another scheme, or none that can be read.
+    /// Resolves a reference in a resource at this URL (RFC 3986, 5.2).
+    /// - Throws: `Fault` if the reference has another scheme or cannot be read.
     public func resolving(_ reference: some StringProtocol) throws(Fault) -> HTTPURL {
         let reference = Self.trimmed(reference)
         // Most references are plain names next to the playlist.
@@ -146,12 +148,12 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
             }
         }
         var url = try HTTPURL(URIReference.resolve(String(reference), against: description))
-        // Credentials of a URL are for its own server (RFC 9110, 4.2.4).
+        // Credentials of a URL belong to its own server (RFC 9110, 4.2.4).
         if url.credentials == nil, url.origin == origin { url.credentials = credentials }
         return url
     }
 
-    /// The same without the query parameters whose names begin so.
+    /// Returns the URL without the query parameters that have names beginning with `prefix`.
     public func removing(parametersNamed prefix: String) -> HTTPURL {
         guard let mark = target.firstIndex(of: "?"), target.contains(prefix) else { return self }
         let kept = target[target.index(after: mark)...].split(separator: "&").filter {
@@ -162,7 +164,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return url
     }
 
-    /// The same with query parameters added, as blocking reloads need them.
+    /// Returns the URL with query parameters added, as blocking reloads need them.
     public func adding(_ parameters: [(String, String)]) -> HTTPURL {
         guard !parameters.isEmpty else { return self }
         var url = self

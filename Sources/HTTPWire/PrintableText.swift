@@ -1,6 +1,7 @@
 extension Unicode.Scalar {
-    /// Whether a terminal or a log would obey it instead of showing it: it begins a line, colours,
-    /// clears, turns the direction of writing, or is nothing to be seen.
+    /// Whether a terminal or a log would obey the character instead of showing it: the character
+    /// begins a line, sets colours, clears the screen, changes the direction of writing, or is
+    /// invisible.
     public var isControl: Bool {
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
@@ -10,8 +11,8 @@ extension Unicode.Scalar {
 }
 
 extension StringProtocol {
-    /// A stranger's text for a message, a log or a page: controls become `\u{…}`, and what goes beyond
-    /// `limit` characters is left out.
+    /// Returns a peer's text in a form that is safe for a message, a log or a page: controls become
+    /// `\u{…}`, and characters beyond `limit` are left out.
     public func printable(limit: Int = 1024) -> String {
         let isPlain = utf8.count <= limit && utf8.allSatisfy { (0x20..<0x7F).contains($0) }
         guard !isPlain else { return String(self) }

@@ -1,6 +1,6 @@
 /// Relative URIs (RFC 3986, 5.2), for URLs and for paths of files.
 public enum URIReference {
-    /// What `reference` means in a resource at `base`.
+    /// Resolves `reference` in a resource at `base`.
     public static func resolve(_ reference: String, against base: String) -> String {
         if hasScheme(reference) || reference.isEmpty {
             return reference.isEmpty ? base : reference
@@ -28,7 +28,7 @@ public enum URIReference {
             && text[text.startIndex].isLetter
     }
 
-    /// Scheme and authority, then the rest; a path of a file has no root.
+    /// Splits off scheme and authority from the rest; the path of a file has no root.
     private static func split(_ base: String) -> (root: String, path: Substring) {
         guard hasScheme(base), let slashes = base.range(of: "://") else { return ("", base[...]) }
         let rest = base[slashes.upperBound...]
@@ -61,7 +61,7 @@ public enum URIReference {
         return kept.joined(separator: "/")
     }
 
-    /// `url` with query parameters added, as blocking reloads need them.
+    /// Returns `url` with query parameters added, as blocking reloads need them.
     public static func adding(_ parameters: [(String, String)], to url: String) -> String {
         guard !parameters.isEmpty else { return url }
         let query = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
@@ -71,16 +71,17 @@ public enum URIReference {
 
     // MARK: Characters
 
-    /// A letter, a digit, '.', '_' or '-'.
+    /// Whether the byte is a letter, a digit, '.', '_' or '-'.
     static func isPlain(_ byte: UInt8) -> Bool {
         (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)
             || (0x30...0x39).contains(byte) || byte == 0x2E || byte == 0x5F || byte == 0x2D
     }
 
-    /// Whether a URI may hold the byte as it is (RFC 3986, 2): unreserved, reserved, or '%'.
+    /// Whether a URI may contain the byte unencoded (RFC 3986, 2): unreserved, reserved, or '%'.
     private static func mayStand(_ byte: UInt8) -> Bool {
         switch byte {
-        // Controls, blank, quote, '<', '>', '\\', '^', '`', braces and bar; what is not ASCII.
+        // These are controls, blank, quote, '<', '>', '\\', '^', '`', braces and bar, and bytes
+        // beyond ASCII.
         case 0...0x20, 0x22, 0x3C, 0x3E, 0x5C, 0x5E, 0x60, 0x7B...0x7D, 0x7F...0xFF: false
         default: true
         }
@@ -91,7 +92,7 @@ public enum URIReference {
             || (0x61...0x66).contains(byte)
     }
 
-    /// Whether a reference holds nothing that must be percent-encoded.
+    /// Whether a reference contains no character that must be percent-encoded.
     public static func isEncoded(_ reference: some StringProtocol) -> Bool {
         var bytes = reference.utf8[...]
         while let byte = bytes.popFirst() {
@@ -103,7 +104,7 @@ public enum URIReference {
         return true
     }
 
-    /// The text with what no URI may hold percent-encoded; what is encoded already stays.
+    /// Percent-encodes the characters that a URI must not contain; existing encodings stay.
     public static func percentEncoded(_ text: some StringProtocol) -> String {
         guard !isEncoded(text) else { return String(text) }
         var result: [UInt8] = []
@@ -124,7 +125,7 @@ public enum URIReference {
 
     private static let hexadecimal = Array("0123456789ABCDEF".utf8)
 
-    /// The text with `%41` and the like decoded; what is no such triple stays.
+    /// Decodes `%41` and the like; an invalid triple stays as it is.
     public static func percentDecoded(_ text: some StringProtocol) -> String {
         guard text.utf8.contains(0x25) else { return String(text) }
         var result: [UInt8] = []
@@ -145,7 +146,7 @@ public enum URIReference {
 }
 
 extension String {
-    /// Foundation's would do; this target does without.
+    /// Finds `text`. Foundation has such a function, but this target does not import Foundation.
     fileprivate func range(of text: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

@@ -10,14 +10,14 @@ public struct ADTSHeader: Hashable, Sendable {
     public var channelConfiguration: Int
     /// Bytes of the header and its frame, 7…8191.
     public var frameLength: Int
-    /// 9 with a CRC, else 7 bytes.
+    /// Length of the header: 9 bytes with a CRC, else 7.
     public var headerLength: Int
 
-    /// Hz.
+    /// Sampling rate in Hz.
     public var sampleRate: Int { AudioSpecificConfig.sampleRates[samplingFrequencyIndex] }
 
-    /// The header of a frame without CRC. SBR and PS have no place in it: it says what the frames are
-    /// without them, as decoders expect (implicit signalling).
+    /// Makes the header of a frame without CRC. The header has no fields for SBR and PS: it
+    /// describes the frames without them, as decoders expect (implicit signalling).
     /// - Throws: `MediaError`: `.unsupported` if ADTS has no code for the configuration,
     ///   `.tooLarge` if the frame does not fit.
     public init(config: AudioSpecificConfig, payloadLength: Int) throws {
@@ -41,8 +41,8 @@ public struct ADTSHeader: Hashable, Sendable {
         headerLength = 7
     }
 
-    /// Reads the header at the reader index without consuming it; `nil` if it is cut off, has no
-    /// syncword or holds a reserved value.
+    /// Reads the header at the reader index without consuming it. Returns `nil` if the header is
+    /// cut off, has no syncword or holds a reserved value.
     public static func parse(_ bytes: ByteBuffer) -> ADTSHeader? {
         guard let b = bytes.getBytes(at: bytes.readerIndex, length: 7),
             b[0] == 0xFF, b[1] & 0xF6 == 0xF0
@@ -69,7 +69,7 @@ public struct ADTSHeader: Hashable, Sendable {
         self.headerLength = headerLength
     }
 
-    /// The seven bytes of a header without CRC, MPEG-4 and variable buffer fullness.
+    /// Seven bytes of a header without CRC, for MPEG-4 and with variable buffer fullness.
     public func encoded() -> ByteBuffer {
         var writer = BitWriter()
         writer.bits(0xFFF1, 16)

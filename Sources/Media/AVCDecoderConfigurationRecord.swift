@@ -15,12 +15,12 @@ public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
     public let sps: [ByteBuffer]
     /// Picture parameter sets, NAL header included; at most 255.
     public let pps: [ByteBuffer]
-    /// What follows the parameter sets (chroma format, bit depths, SPS extensions in High
-    /// profiles), kept as it came.
+    /// Bytes after the parameter sets (chroma format, bit depths, SPS extensions in High profiles),
+    /// unchanged.
     public let trailer: ByteBuffer
 
-    /// The record as it came. It goes into containers like that, and is never made anew of what was
-    /// understood of it.
+    /// Bytes of the record as it arrived. Containers get these bytes; the record is never written
+    /// anew from the fields that were understood.
     public let bytes: ByteBuffer
 
     public init(
@@ -85,11 +85,11 @@ public struct AVCDecoderConfigurationRecord: Hashable, Sendable {
         return sets
     }
 
-    /// The record's bytes, as they came.
+    /// Bytes of the record, as it arrived.
     public func encoded() -> ByteBuffer { bytes }
 
     private static func write(_ set: ByteBuffer, into record: inout ByteBuffer) {
-        // A parameter set's length has 16 bits.
+        // The length of a parameter set has 16 bits.
         let set = set.getSlice(at: set.readerIndex, length: min(set.readableBytes, 0xFFFF)) ?? set
         record.writeInteger(UInt16(truncatingIfNeeded: set.readableBytes))
         record.writeImmutableBuffer(set)

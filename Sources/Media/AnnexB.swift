@@ -2,8 +2,8 @@ public import NIOCore
 
 /// The byte stream format of H.264 annex B: NAL units behind start codes.
 public enum AnnexB {
-    /// The NAL units of a byte stream as slices, without start codes and trailing zeros; bytes
-    /// before the first start code are not part of any unit.
+    /// Returns the NAL units of a byte stream as slices, without start codes and trailing zeros.
+    /// Bytes before the first start code belong to no unit.
     public static func units(_ stream: ByteBuffer) -> [ByteBuffer] {
         let ranges = stream.withUnsafeReadableBytes { unitRanges($0) }
         return ranges.compactMap {
@@ -24,7 +24,7 @@ public enum AnnexB {
         return ranges
     }
 
-    /// The offset of the next `00 00 01` at or after `from`.
+    /// Returns the offset of the next `00 00 01` at or after `from`.
     static func firstStartCode(_ bytes: UnsafeRawBufferPointer, from: Int) -> Int? {
         var i = from + 2
         while i < bytes.count {
@@ -40,7 +40,7 @@ public enum AnnexB {
         return nil
     }
 
-    /// A byte stream with four-byte start codes from length-prefixed NAL units.
+    /// Makes a byte stream with four-byte start codes from length-prefixed NAL units.
     /// - Throws: `MediaError` as `NALUnitReader` does.
     public static func fromLengthPrefixed(
         _ accessUnit: ByteBuffer, lengthSize: Int
@@ -55,8 +55,8 @@ public enum AnnexB {
         return stream
     }
 
-    /// Length-prefixed NAL units from a byte stream.
-    /// - Parameter lengthSize: 1…4 bytes.
+    /// Makes length-prefixed NAL units from a byte stream.
+    /// - Parameter lengthSize: Bytes of each length, 1…4.
     /// - Throws: `MediaError.invalidValue` for another length size, `.tooLarge` if a NAL unit's
     ///   length does not fit into it.
     public static func toLengthPrefixed(

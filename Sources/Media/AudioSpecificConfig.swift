@@ -7,20 +7,22 @@ public struct AudioSpecificConfig: Hashable, Sendable {
         96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
     ]
 
-    /// audioObjectType, 1…95; 2 is AAC-LC, 5 is SBR and 29 PS where they are signalled explicitly.
+    /// audioObjectType, 1…95; 2 is AAC-LC, and 5 (SBR) and 29 (PS) appear if they are signalled
+    /// explicitly.
     public let objectType: Int
-    /// What the frames are without SBR and PS: what a container says that knows nothing of them.
+    /// Object type of the frames without SBR and PS. A container that does not know SBR and PS
+    /// states this type.
     public let coreObjectType: Int
-    /// Hz, without SBR.
+    /// Sampling rate in Hz, without SBR.
     public let sampleRate: Int
-    /// channelConfiguration, 0…15; 0 means that the stream says it itself.
+    /// channelConfiguration, 0…15; 0 means that the stream itself states the channels.
     public let channelConfiguration: Int
-    /// Samples a frame: 1024, or 960 with frameLengthFlag.
+    /// Samples in a frame: 1024, or 960 with frameLengthFlag.
     public let samplesPerFrame: Int
-    /// dependsOnCoreCoder or extensionFlag is set.
+    /// Whether dependsOnCoreCoder or extensionFlag is set.
     public let isScalable: Bool
-    /// The configuration as it came. It goes into containers like that, and is never made anew of
-    /// what was understood of it.
+    /// Bytes of the configuration as it arrived. Containers get these bytes; the configuration is
+    /// never written anew from the fields that were understood.
     public let bytes: ByteBuffer
 
     public init(
@@ -38,7 +40,7 @@ public struct AudioSpecificConfig: Hashable, Sendable {
             channelConfiguration: channelConfiguration, samplesPerFrame: samplesPerFrame)
     }
 
-    /// Reads the first fields; what follows them is kept in `bytes`.
+    /// Reads the first fields; `bytes` keeps the rest too.
     /// - Throws: `MediaError`: `.truncated` or `.invalidValue`.
     public init(parsing config: ByteBuffer) throws {
         bytes = config.slice()
@@ -52,7 +54,8 @@ public struct AudioSpecificConfig: Hashable, Sendable {
         channelConfiguration = Int(try reader.bits(4))
         var core = signalled
         if signalled == 5 || signalled == 29 {
-            // Explicit signalling: the rate with SBR, then what the frames are without it.
+            // The signalling is explicit: the rate with SBR comes first, then the object type
+            // without it.
             _ = try Self.rate(&reader)
             core = try Self.objectType(&reader)
             if core == 22 { try reader.skip(4) }
@@ -82,7 +85,8 @@ public struct AudioSpecificConfig: Hashable, Sendable {
         return rate
     }
 
-    /// The bytes of a configuration of our own: two for rates of the table, five for others.
+    /// Encodes a configuration that is made here: two bytes for rates of the table, five for
+    /// others.
     private static func encoded(
         objectType: Int, sampleRate: Int, channelConfiguration: Int, samplesPerFrame: Int
     ) -> ByteBuffer {
@@ -106,6 +110,6 @@ public struct AudioSpecificConfig: Hashable, Sendable {
         return ByteBuffer(bytes: writer.bytes)
     }
 
-    /// The configuration's bytes, as they came.
+    /// Bytes of the configuration, as it arrived.
     public func encoded() -> ByteBuffer { bytes }
 }

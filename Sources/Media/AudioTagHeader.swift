@@ -11,43 +11,44 @@ public struct AudioTagHeader: Hashable, Sendable {
         public var isAAC: Bool { self == .legacy(10) || self == .fourCC(.aac) }
     }
 
-    /// AudioPacketType; the legacy AACPacketType 0 and 1 mean the same as here.
+    /// AudioPacketType; the legacy AACPacketType values 0 and 1 have the same meaning.
     public enum PacketType: UInt8, Hashable, Sendable {
         case sequenceStart = 0
         case codedFrames = 1
         case sequenceEnd = 2
         case multichannelConfig = 4
-        /// Several tracks in one message; what follows `headerLength` is their list.
+        /// The message holds several tracks; their list follows `headerLength`.
         case multitrack = 5
     }
 
     public var codec: Codec
     public var packetType: PacketType
-    /// Bytes before the codec's own data.
+    /// Number of bytes before the codec's own data.
     public var headerLength: Int
     public var isEnhanced: Bool
-    /// SoundRate: 0…3 for 5.5, 11, 22 and 44.1 kHz; always 3 for AAC; 0 if enhanced.
+    /// SoundRate: 0…3 for 5.5, 11, 22 and 44.1 kHz; always 3 for AAC; 0 for an enhanced header.
     public var soundRate: UInt8
-    /// SoundSize: 16-bit samples; meaningless for compressed formats.
+    /// SoundSize: whether samples have 16 bits; it means nothing for compressed formats.
     public var is16Bit: Bool
-    /// SoundType: stereo; always set for AAC.
+    /// SoundType: whether the sound is stereo; always set for AAC.
     public var isStereo: Bool
-    /// Which of several tracks it is of; 0 is the main one, of which messages say nothing.
+    /// Number of the track that the message belongs to. The main track has number 0, and messages
+    /// do not name it.
     public var trackID: UInt8 = 0
-    /// What the parts of a message with several tracks are; nil where it has one track.
+    /// Packet type of the parts of a message with several tracks; nil if the message has one track.
     public var partType: PacketType?
 
     public var isSequenceHeader: Bool { (partType ?? packetType) == .sequenceStart }
 
     public var hasCodedFrames: Bool { (partType ?? packetType) == .codedFrames }
 
-    /// Reads the header at the reader index without consuming it; `nil` if it is cut off or holds
-    /// a reserved value.
+    /// Reads the header at the reader index without consuming it. Returns `nil` if the header is
+    /// cut off or holds a reserved value.
     public static func parse(_ payload: ByteBuffer) -> AudioTagHeader? {
         payload.withUnsafeReadableBytes { parse($0) }
     }
 
-    /// The same over raw bytes.
+    /// Does the same on raw bytes.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> AudioTagHeader? {
         guard let first = bytes.first else { return nil }
         let format = first >> 4

@@ -1,4 +1,5 @@
-/// Reads bits, most significant first, and Exp-Golomb codes (H.264 9.1); never beyond the end.
+/// Reads bits, most significant first, and Exp-Golomb codes (H.264 9.1); it never reads beyond the
+/// end.
 struct BitReader {
     private let bytes: [UInt8]
     private(set) var position = 0
@@ -11,7 +12,7 @@ struct BitReader {
 
     var remainingBits: Int { bitCount - position }
 
-    /// `count` bits, 0…32, as an unsigned number.
+    /// Reads `count` bits, 0…32, as an unsigned number.
     mutating func bits(_ count: Int) throws -> UInt32 {
         guard count <= remainingBits else {
             throw MediaError(.truncated, "the bit string ends at bit \(bitCount)")
@@ -33,7 +34,7 @@ struct BitReader {
         position += count
     }
 
-    /// ue(v), at most 2^32 − 2.
+    /// Reads ue(v), which is at most 2^32 − 2.
     mutating func unsignedExpGolomb() throws -> UInt32 {
         var zeros = 0
         while try !flag() {
@@ -45,7 +46,7 @@ struct BitReader {
         return try (UInt32(1) << UInt32(zeros)) - 1 + bits(zeros)
     }
 
-    /// ue(v), refused above `limit`.
+    /// Reads ue(v) and refuses a value above `limit`.
     mutating func unsignedExpGolomb(limit: UInt32, _ name: String) throws -> Int {
         let value = try unsignedExpGolomb()
         guard value <= limit else {
@@ -54,7 +55,7 @@ struct BitReader {
         return Int(value)
     }
 
-    /// se(v).
+    /// Reads se(v).
     mutating func signedExpGolomb() throws -> Int {
         let code = Int(try unsignedExpGolomb())
         return code & 1 == 1 ? (code + 1) / 2 : -(code / 2)

@@ -6,7 +6,7 @@ struct BitWriter {
 
     var bitCount: Int { bytes.count * 8 + pendingBits }
 
-    /// The low `count` bits of `value`, 0…32 of them.
+    /// Writes the low `count` bits of `value`; `count` is 0…32.
     mutating func bits(_ value: UInt32, _ count: Int) {
         guard count > 0 else { return }
         let mask = (UInt64(1) << UInt64(count)) - 1
@@ -21,7 +21,7 @@ struct BitWriter {
 
     mutating func flag(_ value: Bool) { bits(value ? 1 : 0, 1) }
 
-    /// ue(v) of a value below 2^31.
+    /// Writes ue(v) of a value below 2^31.
     mutating func unsignedExpGolomb(_ value: Int) {
         let code = UInt32(value + 1)
         let length = 32 - code.leadingZeroBitCount
@@ -29,18 +29,18 @@ struct BitWriter {
         bits(code, length)
     }
 
-    /// Zero bits up to the next byte boundary.
+    /// Writes zero bits up to the next byte boundary.
     mutating func align() {
         if pendingBits > 0 { bits(0, 8 - pendingBits) }
     }
 
-    /// Whole bytes at a byte boundary.
+    /// Appends whole bytes at a byte boundary.
     mutating func append(_ more: some Sequence<UInt8>) {
         precondition(pendingBits == 0, "bytes are appended at a byte boundary")
         bytes.append(contentsOf: more)
     }
 
-    /// rbsp_trailing_bits (H.264 7.3.2.11).
+    /// Writes rbsp_trailing_bits (H.264 7.3.2.11).
     mutating func trailingBits() {
         bits(1, 1)
         align()

@@ -1,23 +1,23 @@
 public import NIOCore
 
-/// One coded frame with its times, on a clock of 90 kHz: what a muxer takes.
+/// One coded frame with its times, on a clock of 90 kHz: the input of a muxer.
 public struct CodedFrame: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
-        /// H.264: length-prefixed NAL units.
+        /// An H.264 frame; its payload is length-prefixed NAL units.
         case video
-        /// AAC: one raw frame, without ADTS.
+        /// An AAC frame; its payload is one raw frame without ADTS.
         case audio
     }
 
-    /// Ticks a second of all times here.
+    /// Ticks per second of all times here.
     public static let timescale: Int64 = 90_000
 
     public var kind: Kind
-    /// Ticks; not wrapped.
+    /// Decode time in ticks; it does not wrap.
     public var decodeTime: Int64
     /// Presentation minus decode time in ticks; 0 for audio.
     public var compositionOffset: Int32
-    /// Ticks to the next frame of its kind; 0 while that is not known.
+    /// Ticks to the next frame of the same kind; 0 while the duration is unknown.
     public var duration: Int64
     public var isKeyFrame: Bool
     public var payload: ByteBuffer
@@ -34,11 +34,11 @@ public struct CodedFrame: Hashable, Sendable {
         self.payload = payload
     }
 
-    /// Ticks.
+    /// Presentation time in ticks.
     public var presentationTime: Int64 { decodeTime + Int64(compositionOffset) }
 }
 
-/// What a stream consists of: the configurations of its tracks.
+/// Tracks of a stream: the configurations of its video and audio.
 public struct MediaTracks: Hashable, Sendable {
     public var video: AVCDecoderConfigurationRecord?
     public var audio: AudioSpecificConfig?
@@ -52,7 +52,7 @@ public struct MediaTracks: Hashable, Sendable {
 
     public var isEmpty: Bool { video == nil && audio == nil }
 
-    /// The codecs as RFC 6381 writes them: `avc1.64001F`, `mp4a.40.2`.
+    /// Codecs as RFC 6381 writes them: `avc1.64001F`, `mp4a.40.2`.
     public var codecs: [String] {
         var codecs: [String] = []
         if let video {
@@ -65,6 +65,6 @@ public struct MediaTracks: Hashable, Sendable {
         return codecs
     }
 
-    /// What the first sequence parameter set says; nil without video or if it cannot be read.
+    /// First sequence parameter set; nil if there is no video or the set cannot be read.
     public var sps: SPS? { video?.sps.first.flatMap { try? SPS(parsing: $0) } }
 }

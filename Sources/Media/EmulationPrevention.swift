@@ -1,7 +1,7 @@
-/// emulation_prevention_three_byte (H.264 7.4.1): keeps start codes out of a NAL unit.
+/// emulation_prevention_three_byte (H.264 7.4.1), which keeps start codes out of a NAL unit.
 public enum EmulationPrevention {
-    /// The NAL unit bytes of a raw byte sequence payload: `03` before any byte 0…3 that follows
-    /// two zeros, and after two final zeros (cabac_zero_words).
+    /// Makes NAL unit bytes from a raw byte sequence payload. A `03` is put before any byte 0…3
+    /// that follows two zeros, and after two final zeros (cabac_zero_words).
     public static func added(to payload: some Collection<UInt8>) -> [UInt8] {
         var unit: [UInt8] = []
         unit.reserveCapacity(payload.count + 16)
@@ -18,7 +18,7 @@ public enum EmulationPrevention {
         return unit
     }
 
-    /// The raw byte sequence payload of NAL unit bytes.
+    /// Makes a raw byte sequence payload from NAL unit bytes.
     public static func removed(from unit: some Collection<UInt8>) -> [UInt8] {
         var payload: [UInt8] = []
         payload.reserveCapacity(unit.count)

@@ -1,7 +1,7 @@
 /// Reads the fields that Enhanced RTMP's audio and video headers share (Enhanced RTMP v2).
 struct EnhancedHeaderCursor {
     let bytes: UnsafeRawBufferPointer
-    /// The first unread byte; the flags byte has been read.
+    /// Offset of the first unread byte; the flags byte has been read.
     var offset = 1
     var packetType: UInt8
 
@@ -24,7 +24,7 @@ struct EnhancedHeaderCursor {
         return FourCC(rawValue: value)
     }
 
-    /// Passes over ModEx prefixes; each consumes at least three bytes, so the loop is bounded.
+    /// Skips ModEx prefixes. Each prefix takes at least three bytes, so the loop is bounded.
     mutating func skipModifiers(marker: UInt8) -> Bool {
         while packetType == marker {
             guard let shortSize = byte() else { return false }
@@ -41,7 +41,8 @@ struct EnhancedHeaderCursor {
         return true
     }
 
-    /// AvMultitrackType: 0 one track, 1 many tracks of one codec, 2 many tracks of many codecs.
+    /// Reads AvMultitrackType: 0 is one track, 1 many tracks of one codec, 2 many tracks of many
+    /// codecs.
     mutating func multitrack() -> (isSingle: Bool, hasFourCC: Bool)? {
         guard let field = byte(), field >> 4 <= 2 else { return nil }
         packetType = field & 0x0F

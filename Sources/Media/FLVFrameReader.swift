@@ -2,35 +2,38 @@ public import NIOCore
 
 /// Turns RTMP messages or FLV tags into coded frames: H.264 and AAC, one track each.
 ///
-/// Timestamps (32 bits of milliseconds) are unwrapped into one timeline that both tracks share.
-/// Audio whose timestamps are whole frames apart but for rounding gets exact times.
+/// Timestamps (32 bits of milliseconds) are unwrapped into one timeline that both tracks share. If
+/// audio timestamps are whole frames apart except for rounding, the frames get exact times.
 public struct FLVFrameReader: Sendable {
-    /// The configurations that came last.
+    /// Latest configurations.
     public private(set) var tracks = MediaTracks()
-    /// A codec that came and cannot be packaged; its frames are passed over.
+    /// Latest codec that cannot be packaged; the reader skips its frames.
     public private(set) var unsupportedCodec: String?
-    /// Messages whose header is cut off or holds a value that is reserved: they are passed over, as
-    /// the format says.
+    /// Number of messages that the reader skipped because their header is cut off or holds a
+    /// reserved value; the format asks readers to skip these.
     public private(set) var skippedMessages = 0
-    /// The last timestamp of the line, as it came and unwrapped.
+    /// Latest timestamp of the timeline, as it arrived and unwrapped.
     private var reference: (raw: UInt32, time: Int64)?
-    /// A timestamp far from the line, until the next ones tell whether it begins another.
+    /// Timestamp far from the timeline. The next timestamps determine whether it begins another
+    /// timeline.
     private var candidate: UInt32?
     private var missedAnchor = false
-    /// Where exact audio time was last tied to a timestamp, and samples since then.
+    /// Ticks at which exact audio time was last tied to a timestamp, and the samples since then.
     private var audioAnchor: (ticks: Int64, samples: Int64)?
 
-    /// Milliseconds; 36 years.
+    /// Longest timeline in milliseconds: 36 years.
     private static let longestLine: Int64 = 1 << 40
-    /// Milliseconds that a timestamp may be from the last one without a doubt.
+    /// Largest distance from the latest timestamp, in milliseconds, at which a timestamp is
+    /// accepted without a doubt.
     private static let nearStep: Int64 = 10_000
 
     public init() {}
 
-    /// The frame that a tag body holds; nil for configurations, metadata and what is not supported.
+    /// Reads the frame of a tag body. Returns nil for configurations, metadata and unsupported
+    /// codecs.
     /// - Parameters:
-    ///   - timestamp: decode time in milliseconds; wraps.
-    ///   - payload: the whole tag body.
+    ///   - timestamp: Decode time in milliseconds; it wraps.
+    ///   - payload: The whole tag body.
     /// - Throws: `MediaError` if a configuration cannot be read.
     public mutating func read(
         _ type: FLVTagType, timestamp: UInt32, payload: ByteBuffer
@@ -53,7 +56,7 @@ public struct FLVFrameReader: Sendable {
                 header.packetType == .multitrack ? "multitrack video" : Self.name(header.codec)
             return nil
         }
-        // One picture is packaged: another track's would be mixed up with it.
+        // Only one video track is packaged: another track's pictures would be mixed up with it.
         guard header.trackID == 0 else { return nil }
         var body = payload
         body.moveReaderIndex(forwardBy: min(header.headerLength, body.readableBytes))
@@ -105,14 +108,14 @@ public struct FLVFrameReader: Sendable {
         return (samples * CodedFrame.timescale + rate / 2) / rate
     }
 
-    /// `ticks`, or the exact time if that is a rounding error away. One frame elsewhere does not move
-    /// the anchor; a second one does.
+    /// Returns the exact time if it differs from `ticks` only by a rounding error, else `ticks`.
+    /// One frame far from the exact time does not move the anchor; a second one does.
     private mutating func audioTime(_ ticks: Int64, _ config: AudioSpecificConfig) -> Int64 {
         let frame = Int64(config.samplesPerFrame)
         if let (start, samples) = audioAnchor {
             let exact = start + Self.ticks(samples: samples, config)
-            // 1.5 ms: rounding to milliseconds on both sides. The anchor moves along now and
-            // then, so that the products stay small.
+            // The limit is 1.5 ms, for rounding to milliseconds on both sides. The anchor moves now
+            // and then, so that the products stay small.
             let isNear = abs(exact - ticks) <= 135
             if isNear || !missedAnchor {
                 missedAnchor = !isNear
@@ -129,7 +132,8 @@ public struct FLVFrameReader: Sendable {
         return ticks
     }
 
-    /// The time nearest to the line, which one timestamp far from it does not move.
+    /// Unwraps `timestamp` to the time nearest to the timeline. One timestamp far from the timeline
+    /// does not move it.
     private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
         guard let last = reference else {
             reference = (timestamp, Int64(timestamp))
@@ -137,9 +141,10 @@ public struct FLVFrameReader: Sendable {
         }
         let step = Int32(bitPattern: timestamp &- last.raw)
         let sum = last.time + Int64(step)
-        // Jitter about the beginning.
+        // This is jitter around the beginning.
         if sum < 0, sum > -1_000 { return 0 }
-        // fMP4 has no negative decode time, and ticks have an end: the line begins anew there.
+        // fMP4 has no negative decode time, and ticks have a largest value, so the timeline begins
+        // anew there.
         let isOff = sum < 0 || sum > Self.longestLine
         let time = isOff ? Int64(timestamp) : sum
         let isNear = !isOff && abs(Int64(step)) <= Self.nearStep

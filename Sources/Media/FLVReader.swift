@@ -1,10 +1,12 @@
 public import NIOCore
 
-/// An incremental FLV decoder: bytes in, tags out, however the bytes are split (FLV 10.1, annex E).
+/// An incremental FLV decoder: it takes bytes and returns tags, however the bytes are split (FLV
+/// 10.1, annex E).
 ///
-/// What the format tells readers to skip is skipped: tags of reserved types, reserved bits and
-/// whatever a longer file header holds. Payloads are slices of the appended buffers where possible. After an error the reader stays
-/// failed and throws the same error again, for FLV has no means to find the next tag.
+/// The decoder skips what the format tells readers to skip: tags of reserved types, reserved bits
+/// and everything that a longer file header holds. Payloads are slices of the appended buffers if
+/// possible. After an error the reader throws the same error on every call, because FLV has no
+/// means to find the next tag.
 public struct FLVReader: Sendable {
     /// The largest DataOffset accepted in the file header; version 1 files have 9.
     public static let maximumHeaderSize = 1 << 20
@@ -22,17 +24,17 @@ public struct FLVReader: Sendable {
     public private(set) var hasAudio: Bool?
     /// The header's TypeFlagsVideo; `nil` until the header has been read.
     public private(set) var hasVideo: Bool?
-    /// Tags of reserved types, which were skipped.
+    /// Number of tags of reserved types, which were skipped.
     public private(set) var skippedTags = 0
     private var state = State.fileHeader
     private var buffer = ByteBuffer()
 
-    /// - Parameter maximumTagSize: bytes; the format's own limit is 16 MiB − 1.
+    /// - Parameter maximumTagSize: Largest tag body in bytes; the format's own limit is 16 MiB − 1.
     public init(maximumTagSize: Int = 0xFF_FFFF) {
         self.maximumTagSize = maximumTagSize
     }
 
-    /// Bytes held that do not make up a whole tag yet.
+    /// Number of bytes held that do not make up a whole tag yet.
     public var bufferedBytes: Int { buffer.readableBytes }
 
     /// Adds the next bytes of the stream.
@@ -45,7 +47,7 @@ public struct FLVReader: Sendable {
         }
     }
 
-    /// The next whole tag, or `nil` until more bytes are appended.
+    /// Returns the next whole tag, or `nil` if more bytes are needed.
     /// - Throws: `MediaError`: `.notFLV` or `.tooLarge`.
     public mutating func next() throws -> FLVTag? {
         do {
@@ -92,12 +94,12 @@ public struct FLVReader: Sendable {
         }
         hasAudio = header[4] & 0x04 != 0
         hasVideo = header[4] & 0x01 != 0
-        // PreviousTagSize0 follows the header.
+        // PreviousTagSize0 follows the file header.
         state = .skipping(bytes: offset + 4)
         return true
     }
 
-    /// The tag that comes next; nil with the state changed where it is to be skipped.
+    /// Reads the next tag. Returns nil, with the state changed, if the tag is to be skipped.
     private mutating func readTag() throws -> FLVTag? {
         let start = buffer.readerIndex
         guard let flags: UInt8 = buffer.getInteger(at: start) else { return nil }
@@ -116,7 +118,7 @@ public struct FLVReader: Sendable {
         }
         guard let payload = buffer.getSlice(at: start + 11, length: size) else { return nil }
         buffer.moveReaderIndex(forwardBy: 11 + size)
-        // PreviousTagSize repeats what is known; writers get it wrong, so it is not checked.
+        // PreviousTagSize repeats a known length; some writers get it wrong, so it is not checked.
         state = .skipping(bytes: 4)
         return FLVTag(
             type: type, timestamp: timeWord >> 8 | timeWord << 24, payload: payload,

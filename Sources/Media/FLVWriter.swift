@@ -5,7 +5,7 @@ public enum FLVWriter {
     /// The largest tag body the format can carry, in bytes.
     public static let maximumTagSize = 0xFF_FFFF
 
-    /// The 9-byte file header followed by PreviousTagSize0.
+    /// Makes the 9-byte file header followed by PreviousTagSize0.
     public static func fileHeader(hasAudio: Bool, hasVideo: Bool) -> ByteBuffer {
         let flags: UInt8 = (hasAudio ? 0x04 : 0) | (hasVideo ? 0x01 : 0)
         return ByteBuffer(bytes: [0x46, 0x4C, 0x56, 1, flags, 0, 0, 0, 9, 0, 0, 0, 0])

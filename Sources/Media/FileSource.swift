@@ -2,11 +2,11 @@ public import NIOCore
 
 /// Plays an FLV file over and over without a jump at the loop point.
 ///
-/// The whole file is held in memory; copies of a source share it. Times start at 0 whatever the
-/// file's first timestamp; one repetition takes as long as the longer of the two tracks, for both
-/// alike, so they stay in step, and each track goes on right where it ended: what B-frames delay
-/// audio against decode times does not become a pause. Sequence headers, end marks, commands,
-/// script data and what precedes the first key frame are not frames.
+/// The whole file is held in memory; copies of a source share it. Times start at 0, whatever the
+/// file's first timestamp is. One repetition takes as long as the longer of the two tracks, for
+/// both alike, so the tracks stay in step. Each track continues exactly at its end: the delay that
+/// B-frames give audio against decode times does not become a pause. Sequence headers, end marks,
+/// commands, script data and everything before the first key frame are not frames.
 public struct FileSource: MediaSource {
     /// The largest file accepted by default: 1 GiB.
     public static let defaultMaximumSize = 1 << 30
@@ -15,7 +15,7 @@ public struct FileSource: MediaSource {
     public let videoSequenceHeader: ByteBuffer?
     public let audioSequenceHeader: ByteBuffer?
     public let nalUnitLengthSize: Int
-    /// How long one repetition of the file lasts.
+    /// Duration of one repetition of the file, in nanoseconds.
     public let loopNanoseconds: Int64
     /// Frames of one repetition, at least 1.
     public var frameCount: Int { video.frames.count + audio.frames.count }
@@ -24,7 +24,7 @@ public struct FileSource: MediaSource {
     private var audio: Cursor
 
     /// Reads the file at `path`.
-    /// - Parameter maximumSize: bytes.
+    /// - Parameter maximumSize: Largest size in bytes.
     /// - Throws: `MediaError`: `.fileUnreadable`, `.tooLarge`, `.notFLV`, `.invalidTag`,
     ///   `.invalidValue`, `.unsupported` (encrypted, or a codec configuration that changes midway)
     ///   or `.empty`.
@@ -45,7 +45,7 @@ public struct FileSource: MediaSource {
     }
 
     /// Plays an FLV file that is in memory already.
-    /// - Throws: as `init(path:maximumSize:)` does, but for files.
+    /// - Throws: The errors of `init(path:maximumSize:)`, except those about files.
     public init(flv: ByteBuffer) throws {
         var loader = FileSourceLoader()
         try loader.append(flv)
@@ -63,7 +63,7 @@ public struct FileSource: MediaSource {
         metadata = loaded.metadata
     }
 
-    /// The frame with the lowest decode time; video first where both fall together.
+    /// Returns the frame with the lowest decode time; video comes first if both times are equal.
     public mutating func next() -> SourceFrame? {
         let videoTime = video.nextNanoseconds(loop: loopNanoseconds)
         let audioTime = audio.nextNanoseconds(loop: loopNanoseconds)
@@ -82,7 +82,7 @@ public struct FileSource: MediaSource {
             payload: frame.payload, isKeyFrame: frame.isKeyFrame)
     }
 
-    /// A place in one endlessly repeated track.
+    /// A position in one endlessly repeated track.
     private struct Cursor: Sendable {
         let frames: [FileSourceLoader.Frame]
         private var position = 0

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// Turns an FLV file into what `FileSource` repeats.
+/// Turns an FLV file into the frames that `FileSource` repeats.
 struct FileSourceLoader {
     struct Frame: Sendable {
-        /// Since the first frame of the file.
+        /// Time since the first frame of the file.
         var milliseconds: Int64
         var payload: ByteBuffer
         var isKeyFrame: Bool
@@ -15,7 +15,8 @@ struct FileSourceLoader {
         var sequenceHeader: ByteBuffer?
         var bytes = 0
 
-        /// Mean time from frame to frame, at least 1 ms; `fallback` if there is only one.
+        /// Mean time from frame to frame in nanoseconds, at least 1 ms; `fallback` if there is only
+        /// one frame.
         func frameNanoseconds(fallback: Int64) -> Int64 {
             guard let first = frames.first, let last = frames.last, frames.count > 1 else {
                 return fallback
@@ -24,7 +25,7 @@ struct FileSourceLoader {
             return max(1_000_000, span / Int64(frames.count - 1))
         }
 
-        /// From the first frame to the end of the last one, in nanoseconds.
+        /// Time from the first frame to the end of the last one, in nanoseconds.
         func span(lastFrame: Int64) -> Int64 {
             guard let first = frames.first, let last = frames.last else { return 0 }
             return (last.milliseconds - first.milliseconds) * 1_000_000 + lastFrame
@@ -40,7 +41,7 @@ struct FileSourceLoader {
     }
 
     struct Loaded {
-        /// Both in file order, with times from the start of the earlier track.
+        /// Frames of both tracks in file order, with times from the start of the earlier track.
         var video: [Frame]
         var audio: [Frame]
         var loopNanoseconds: Int64
@@ -55,12 +56,13 @@ struct FileSourceLoader {
     private var audio = Track()
     private var videoHeader: VideoTagHeader?
     private var audioHeader: AudioTagHeader?
-    /// The last timestamp, unwrapped.
+    /// Latest timestamp, unwrapped.
     private var clock: Int64?
     private var isEmpty = true
-    /// Tags that are encrypted, which nobody can play here.
+    /// Number of encrypted tags, which cannot be played here.
     private var filteredTags = 0
-    /// Milliseconds from 0 that a timestamp may lie; what lies further is put there.
+    /// Largest distance of a timestamp from 0, in milliseconds; a timestamp farther away is moved
+    /// to this limit.
     private static let timeLimit: Int64 = 1 << 38
 
     mutating func append(_ bytes: ByteBuffer) throws {
@@ -78,7 +80,7 @@ struct FileSourceLoader {
 
     private mutating func addVideo(_ tag: FLVTag) throws {
         guard let header = VideoTagHeader.parse(tag.payload) else {
-            // A reserved value, which readers skip.
+            // The header holds a reserved value, and readers skip such a tag.
             return
         }
         if header.isSequenceHeader {
@@ -118,7 +120,8 @@ struct FileSourceLoader {
         kept = header
     }
 
-    /// Decode times of one track rise strictly: what does not is put 1 ms after its predecessor.
+    /// Adds a frame. Decode times of one track rise strictly: a time that does not is set 1 ms
+    /// after its predecessor.
     private static func add(
         _ tag: FLVTag, to track: inout Track, isKey: Bool, time: Int64
     ) {
@@ -129,19 +132,21 @@ struct FileSourceLoader {
             Frame(milliseconds: time, payload: tag.payload, isKeyFrame: isKey))
     }
 
-    /// The timestamp continued beyond 32 bits.
+    /// Continues the timestamp beyond 32 bits.
     private mutating func unwrapped(_ tag: FLVTag) -> Int64 {
         guard let last = clock else {
             clock = Int64(tag.timestamp)
             return Int64(tag.timestamp)
         }
         let step = Int32(bitPattern: tag.timestamp &- UInt32(truncatingIfNeeded: last))
-        // Whatever the timestamps are, the line stays where nanoseconds can tell it.
+        // Whatever the timestamps are, the timeline stays within the range of nanoseconds in 64
+        // bits.
         let time = min(max(last + Int64(step), -Self.timeLimit), Self.timeLimit)
         clock = time
         return time
     }
 
+    /// Returns the loaded file.
     /// - Throws: `MediaError`: `.empty`, `.notFLV`, `.invalidValue`.
     mutating func finish() throws -> Loaded {
         guard !isEmpty else { throw MediaError(.empty, "the file is empty") }

@@ -23,7 +23,7 @@ public struct FourCC: Hashable, Sendable, CustomStringConvertible {
     public static let mp3 = FourCC(".mp3")
     public static let flac = FourCC("fLaC")
 
-    /// The four characters; what is not printable ASCII becomes `?`.
+    /// The four characters; a character that is not printable ASCII becomes `?`.
     public var description: String {
         let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: rawValue >> $0) }
         return String(

@@ -14,7 +14,7 @@ public struct FrameRate: Hashable, Sendable, Codable, ExpressibleByIntegerLitera
 
     public var doubleValue: Double { Double(numerator) / Double(denominator) }
 
-    /// `30` or `30000/1001`.
+    /// Text such as `30` or `30000/1001`.
     public var description: String {
         denominator == 1 ? "\(numerator)" : "\(numerator)/\(denominator)"
     }

@@ -1,23 +1,24 @@
 public import NIOCore
 
 extension FrameStamp {
-    /// Where an access unit holds its stamp, or where one would go.
+    /// Position of an access unit's stamp, or the position at which a stamp would be inserted.
     enum Place: Equatable {
-        /// The offset of an existing stamp's fields.
+        /// The access unit has a stamp; `fieldsOffset` is the offset of its fields.
         case existing(fieldsOffset: Int)
-        /// The offset of the first slice's NAL unit length.
+        /// The access unit has no stamp; `offset` is that of the first slice's NAL unit length.
         case beforeSlice(offset: Int)
-        /// No slice was found, or the NAL unit lengths are broken before it.
+        /// No slice was found, or the NAL unit lengths before it are broken.
         case none
     }
 
-    /// `payload` with this stamp before its first slice, or in the place of the one it has.
+    /// Returns `payload` with this stamp before its first slice, or instead of the stamp that it
+    /// has.
     ///
-    /// Other SEI messages pass untouched. A payload that is not a coded AVC frame, or whose NAL
-    /// units are broken, comes back unchanged.
+    /// Other SEI messages stay unchanged. A payload that is not a coded AVC frame, or that has
+    /// broken NAL units, is returned unchanged.
     /// - Parameters:
-    ///   - payload: a whole FLV video tag body, legacy AVC or enhanced `avc1`.
-    ///   - nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    ///   - payload: A whole FLV video tag body, legacy AVC or enhanced `avc1`.
+    ///   - nalUnitLengthSize: Bytes of each NAL unit length, 1…4.
     public func inserted(into payload: ByteBuffer, nalUnitLengthSize: Int) -> ByteBuffer {
         let place = payload.withUnsafeReadableBytes {
             Self.place(inVideoPayload: $0, nalUnitLengthSize: nalUnitLengthSize)
@@ -46,8 +47,8 @@ extension FrameStamp {
         }
     }
 
-    /// The stamp of a whole FLV video tag body, or `nil`.
-    /// - Parameter nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    /// Finds the stamp of a whole FLV video tag body; `nil` if it has none.
+    /// - Parameter nalUnitLengthSize: Bytes of each NAL unit length, 1…4.
     public static func find(
         inVideoPayload payload: ByteBuffer, nalUnitLengthSize: Int
     ) -> FrameStamp? {
@@ -56,7 +57,7 @@ extension FrameStamp {
         }
     }
 
-    /// The same over raw bytes; looks only at the NAL units before the first slice.
+    /// Does the same on raw bytes; it reads only the NAL units before the first slice.
     public static func find(
         inVideoPayload bytes: UnsafeRawBufferPointer, nalUnitLengthSize: Int
     ) -> FrameStamp? {
@@ -67,12 +68,13 @@ extension FrameStamp {
         return fields(bytes, at: offset)
     }
 
-    /// The first stamp of a byte stream (H.264 annex B), or `nil`; stops at the first slice.
+    /// Finds the first stamp of a byte stream (H.264 annex B); the search stops at the first slice
+    /// and returns `nil` if there is no stamp.
     public static func find(inAnnexB stream: ByteBuffer) -> FrameStamp? {
         stream.withUnsafeReadableBytes { find(inAnnexB: $0) }
     }
 
-    /// The same over raw bytes.
+    /// Does the same on raw bytes.
     public static func find(inAnnexB bytes: UnsafeRawBufferPointer) -> FrameStamp? {
         var start = AnnexB.firstStartCode(bytes, from: 0)
         while let code = start, code + 3 < bytes.count {
@@ -99,8 +101,9 @@ extension FrameStamp {
             inAccessUnit: bytes, from: header.headerLength, nalUnitLengthSize: nalUnitLengthSize)
     }
 
-    /// The stamp of a length-prefixed access unit, such as an fMP4 sample, or `nil`.
-    /// - Parameter nalUnitLengthSize: bytes of each NAL unit length, 1…4.
+    /// Finds the stamp of a length-prefixed access unit, such as an fMP4 sample; `nil` if it has
+    /// none.
+    /// - Parameter nalUnitLengthSize: Bytes of each NAL unit length, 1…4.
     public static func find(
         inAccessUnit unit: ByteBuffer, nalUnitLengthSize: Int
     ) -> FrameStamp? {
@@ -137,10 +140,11 @@ extension FrameStamp {
         return .none
     }
 
-    /// The offset of a stamp's fields in one SEI NAL unit, which may hold other messages too.
+    /// Returns the offset of a stamp's fields in one SEI NAL unit, which may hold other messages
+    /// too.
     ///
-    /// The signature and the fields have no zero byte, so emulation prevention, which may shift
-    /// them, never alters them and a plain search finds them.
+    /// The signature and the fields have no zero byte, so emulation prevention may shift them but
+    /// never alters them, and a plain search finds them.
     private static func fieldsOffset(
         _ bytes: UnsafeRawBufferPointer, inUnit unit: Range<Int>
     ) -> Int? {

@@ -2,18 +2,19 @@ public import NIOCore
 
 /// A frame's identity and intended send time, carried through a server inside the video itself.
 ///
-/// It travels in one SEI NAL unit, user_data_unregistered (H.264 D.1.7), under a UUID of our own.
-/// The fields are base-128 with every top bit set: no byte is zero, so the unit never needs
-/// emulation prevention, always has the same length and can be overwritten in place.
+/// The stamp travels in one SEI NAL unit, user_data_unregistered (H.264 D.1.7), under a UUID of
+/// Millrace. The fields are base-128 with every top bit set. No byte is zero, so the unit never
+/// needs emulation prevention, always has the same length and can be overwritten in place.
 public struct FrameStamp: Hashable, Sendable {
-    /// Which stream of the run the frame belongs to.
+    /// Number of the stream of the run that the frame belongs to.
     public var streamID: UInt32
     /// Counts the video frames of the stream in decode order, from 0.
     public var frameNumber: UInt64
-    /// When the pacing schedule meant to send the frame, in nanoseconds of the run's clock.
+    /// Time at which the pacing schedule meant to send the frame, in nanoseconds of the run's
+    /// clock.
     public var intendedNanoseconds: Int64
-    /// How much later the sender really handed the frame to its socket: what separates the
-    /// corrected delay from the uncorrected one.
+    /// Time by which the sender handed the frame to its socket later than intended. The difference
+    /// between corrected and uncorrected delay is this time.
     public var latenessMicroseconds: UInt32
 
     public init(
@@ -26,21 +27,21 @@ public struct FrameStamp: Hashable, Sendable {
         self.latenessMicroseconds = latenessMicroseconds
     }
 
-    /// uuid_iso_iec_11578 of our stamps: random bytes, none of them zero.
+    /// uuid_iso_iec_11578 of Millrace's stamps: random bytes, none of them zero.
     public static let uuid: [UInt8] = [
         0x8B, 0x3F, 0xD1, 0x74, 0xA6, 0x5C, 0x4E, 0x92,
         0xB7, 0x19, 0xE3, 0x6D, 0x2A, 0xF8, 0xC5, 0x47,
     ]
 
-    /// Bytes of the encoded fields: 5 of the stream ID, 10 of the frame number, 10 of the intended
-    /// time, 5 of the lateness.
+    /// Length of the encoded fields in bytes: 5 of the stream ID, 10 of the frame number, 10 of the
+    /// intended time, 5 of the lateness.
     public static let fieldsLength = 30
     /// Bytes before the fields in the NAL unit: header, payload type, payload size, UUID.
     public static let fieldsOffset = 3 + 16
     /// Bytes of the whole NAL unit, without a length or start code.
     public static let nalUnitLength = fieldsOffset + fieldsLength + 1
 
-    /// payloadType 5, payloadSize, then the UUID: what a stamp is recognised by.
+    /// Bytes by which a stamp is recognised: payloadType 5, payloadSize, then the UUID.
     static let signature: [UInt8] = [5, UInt8(16 + fieldsLength)] + uuid
 
     /// The SEI NAL unit without a length or start code.
@@ -56,7 +57,7 @@ public struct FrameStamp: Hashable, Sendable {
     }
 
     /// Overwrites the fields of a stamp that is already in `buffer`.
-    /// - Parameter offset: of the fields (after the UUID), counted from the reader index.
+    /// - Parameter offset: Offset of the fields (after the UUID), counted from the reader index.
     /// - Precondition: `fieldsLength` bytes are readable there.
     public func patch(_ buffer: inout ByteBuffer, at offset: Int) {
         precondition(
@@ -81,8 +82,8 @@ public struct FrameStamp: Hashable, Sendable {
         }
     }
 
-    /// Decodes the fields at `offset`; `nil` if a top bit is clear, a value overflows or the bytes
-    /// end.
+    /// Decodes the fields at `offset`. Returns `nil` if a top bit is clear, a value overflows or
+    /// the bytes end.
     static func fields(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> FrameStamp? {
         guard offset >= 0, bytes.count - offset >= fieldsLength,
             let streamID = decode(bytes, at: offset, count: 5), streamID <= UInt64(UInt32.max),

@@ -1,10 +1,11 @@
 import NIOCore
 import SimulationKernel
 
-/// Entry points for a fuzzer: each runs decoders over arbitrary bytes and traps only if one of
-/// them contradicts itself.
+/// Entry points for a fuzzer. Each entry point runs decoders over arbitrary bytes and traps only if
+/// a decoder contradicts itself.
 public enum FuzzEntry {
-    /// FLV in one go, byte by byte and in random pieces: the same tags and the same error.
+    /// Reads FLV in one go, byte by byte and in random pieces, and expects the same tags and the
+    /// same error.
     public static func fuzzFLV(_ bytes: UnsafeRawBufferPointer) {
         let stream = ByteBuffer(bytes: bytes)
         let whole = read(stream) { stream.readableBytes }
@@ -24,7 +25,7 @@ public enum FuzzEntry {
         if var source = try? FileSource(flv: stream) { playTwice(&source) }
     }
 
-    /// Every header decoder, NAL unit iteration, emulation prevention and stamps.
+    /// Runs every header decoder, NAL unit iteration, emulation prevention and stamps.
     public static func fuzzH264Headers(_ bytes: UnsafeRawBufferPointer) {
         let buffer = ByteBuffer(bytes: bytes)
         _ = VideoTagHeader.parse(bytes)
@@ -58,7 +59,8 @@ public enum FuzzEntry {
         checkStamp(buffer)
     }
 
-    /// A transport stream: whole and in pieces, the same access units and the same error.
+    /// Reads a transport stream whole and in pieces, and expects the same access units and the same
+    /// error.
     public static func fuzzTransportStream(_ bytes: UnsafeRawBufferPointer) {
         let stream = ByteBuffer(bytes: bytes)
         func units(pieceSize: Int) -> ([TransportStreamDemuxer.AccessUnit], MediaError?) {
@@ -86,7 +88,7 @@ public enum FuzzEntry {
         }
     }
 
-    /// An initialization segment with a media segment behind it.
+    /// Reads an initialization segment with a media segment behind it.
     public static func fuzzMP4(_ bytes: UnsafeRawBufferPointer) {
         let file = ByteBuffer(bytes: bytes)
         guard let reader = try? FragmentedMP4Reader(initializationSegment: file) else { return }

@@ -1,4 +1,4 @@
-/// What a decoder or a source of this module refuses.
+/// Error of a decoder or a source of this module.
 public struct MediaError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure; stable across releases.
     public enum Code: String, Hashable, Sendable {
@@ -12,18 +12,18 @@ public struct MediaError: Error, Hashable, Sendable, CustomStringConvertible {
         case truncated
         /// A field holds a value that its specification forbids.
         case invalidValue
-        /// The bytes are well formed but ask for what this module does not do.
+        /// The bytes are well formed but ask for a feature that this module does not have.
         case unsupported
         /// A file holds no audio or video frame.
         case empty
         /// The file cannot be opened or read.
         case fileUnreadable
-        /// A synthetic source cannot keep what its specification asks for.
+        /// A synthetic source cannot meet its specification.
         case impossibleSpec
     }
 
     public var code: Code
-    /// What went wrong and, where it helps, how to mend it.
+    /// Text that says what went wrong and, if it helps, how to mend it.
     public var message: String
 
     public init(_ code: Code, _ message: String) {

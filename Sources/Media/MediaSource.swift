@@ -7,9 +7,9 @@ public enum MetadataValue: Hashable, Sendable {
     case boolean(Bool)
 }
 
-/// An endless, clockless supply of frames: what a publisher sends and when.
+/// An endless supply of frames without a clock: a publisher asks it what to send and when.
 public protocol MediaSource: Sendable {
-    /// The properties of `onMetaData` in order; data rates in kbit/s as FLV has them.
+    /// Properties of `onMetaData` in order; data rates are in kbit/s, as FLV has them.
     var metadata: [(name: String, value: MetadataValue)] { get }
     /// A whole FLV video tag body with the decoder configuration; `nil` without video.
     var videoSequenceHeader: ByteBuffer? { get }
@@ -17,7 +17,7 @@ public protocol MediaSource: Sendable {
     var audioSequenceHeader: ByteBuffer? { get }
     /// Bytes of each NAL unit length in AVC payloads: 1, 2 or 4.
     var nalUnitLengthSize: Int { get }
-    /// The next frame in decode order; `nil` only if the source has no frame at all.
+    /// Returns the next frame in decode order; `nil` only if the source has no frame at all.
     mutating func next() throws -> SourceFrame?
 }
 
@@ -29,13 +29,13 @@ public struct SourceFrame: Hashable, Sendable {
     }
 
     public var kind: Kind
-    /// The frame's place in the schedule, from the start of the stream; computed from the frame's
-    /// index, so that no rounding adds up.
+    /// Time of the frame in the schedule, from the start of the stream. The time is computed from
+    /// the frame's index, so that no rounding adds up.
     public var dtsNanoseconds: Int64
-    /// Decode time in milliseconds: `dtsNanoseconds` rounded, on the source's first timestamp;
+    /// Decode time in milliseconds: `dtsNanoseconds` rounded, plus the source's first timestamp; it
     /// wraps.
     public var timestamp: UInt32
-    /// The whole FLV tag body, which is the RTMP message payload too.
+    /// Whole FLV tag body, which is also the RTMP message payload.
     public var payload: ByteBuffer
     public var isKeyFrame: Bool
     /// The offset of a stamp's fields from the payload's reader index; `nil` if it has no stamp.
@@ -53,8 +53,8 @@ public struct SourceFrame: Hashable, Sendable {
         self.stampOffset = stampOffset
     }
 
-    /// Gives a video frame `stamp`: overwrites the stamp it has, else inserts one. Audio frames
-    /// and codecs other than AVC are left alone.
+    /// Gives a video frame `stamp`: overwrites the stamp that the frame has, or inserts one. Audio
+    /// frames and codecs other than AVC stay unchanged.
     public mutating func stamp(_ stamp: FrameStamp, nalUnitLengthSize: Int) {
         guard kind == .video else { return }
         if let stampOffset {
@@ -65,12 +65,12 @@ public struct SourceFrame: Hashable, Sendable {
     }
 }
 
-/// Milliseconds nearest to `nanoseconds`, on top of `start`, modulo 2^32.
+/// Rounds `nanoseconds` to milliseconds, adds `start` and takes the sum modulo 2^32.
 func timestamp(ofNanoseconds nanoseconds: Int64, start: UInt32) -> UInt32 {
     start &+ UInt32(truncatingIfNeeded: (nanoseconds + 500_000) / 1_000_000)
 }
 
-/// `a · b / c` rounded down, without overflow of the product.
+/// Computes `a · b / c`, rounded down, without overflow of the product.
 func scaled(_ a: UInt64, by b: UInt64, over c: UInt64) -> UInt64 {
     c.dividingFullWidth(a.multipliedFullWidth(by: b)).quotient
 }

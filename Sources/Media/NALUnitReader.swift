@@ -7,8 +7,8 @@ public struct NALUnitReader: Sendable {
     private let lengthSize: Int
 
     /// - Parameters:
-    ///   - accessUnit: what follows the video tag's header.
-    ///   - lengthSize: bytes of each length, 1…4 (`nalUnitLengthSize` of the configuration).
+    ///   - accessUnit: The bytes after the video tag's header.
+    ///   - lengthSize: Bytes of each length, 1…4 (`nalUnitLengthSize` of the configuration).
     /// - Throws: `MediaError.invalidValue` for another length size.
     public init(_ accessUnit: ByteBuffer, lengthSize: Int) throws {
         guard (1...4).contains(lengthSize) else {
@@ -18,7 +18,7 @@ public struct NALUnitReader: Sendable {
         self.lengthSize = lengthSize
     }
 
-    /// The next NAL unit, never empty (empty ones are passed over); `nil` at the end.
+    /// Returns the next NAL unit, which is never empty (empty units are skipped); `nil` at the end.
     /// - Throws: `MediaError.truncated` if a length runs past the end.
     public mutating func next() throws -> ByteBuffer? {
         while buffer.readableBytes > 0 {
@@ -36,7 +36,7 @@ public struct NALUnitReader: Sendable {
         return nil
     }
 
-    /// All NAL units of `accessUnit`.
+    /// Returns all NAL units of `accessUnit`.
     public static func units(_ accessUnit: ByteBuffer, lengthSize: Int) throws -> [ByteBuffer] {
         var reader = try NALUnitReader(accessUnit, lengthSize: lengthSize)
         var units: [ByteBuffer] = []

@@ -1,11 +1,11 @@
-/// nal_unit_type (H.264, table 7-1); reserved and unspecified values keep their number.
+/// nal_unit_type (H.264, table 7-1). Reserved and unspecified values keep their number.
 public struct NALUnitType: RawRepresentable, Hashable, Sendable {
-    /// 0…31.
+    /// Number of the type, 0…31.
     public var rawValue: UInt8
 
     public init(rawValue: UInt8) { self.rawValue = rawValue & 0x1F }
 
-    /// The type of the NAL unit whose first byte is `header`.
+    /// Reads the type of the NAL unit that begins with the byte `header`.
     public init(header: UInt8) { rawValue = header & 0x1F }
 
     public static let slice = NALUnitType(rawValue: 1)
@@ -19,9 +19,10 @@ public struct NALUnitType: RawRepresentable, Hashable, Sendable {
     public static let endOfStream = NALUnitType(rawValue: 11)
     public static let fillerData = NALUnitType(rawValue: 12)
 
-    /// A NAL unit of a coded picture: a slice or a slice data partition, types 1…5.
+    /// Whether the NAL unit belongs to a coded picture: a slice or a slice data partition, types
+    /// 1…5.
     public var isVCL: Bool { (1...5).contains(rawValue) }
 
-    /// Other pictures may refer to this NAL unit: its nal_ref_idc is not 0.
+    /// Whether other pictures may refer to this NAL unit: its nal_ref_idc is not 0.
     public static func isReference(header: UInt8) -> Bool { header & 0x60 != 0 }
 }

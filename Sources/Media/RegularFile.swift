@@ -1,16 +1,17 @@
 import Glibc
 import NIOCore
 
-/// A file opened for reading from start to end; closed with the value.
+/// A file that is opened for reading from start to end, and closed with this value.
 struct RegularFile: ~Copyable {
     private static let chunkBytes = 1 << 20
 
     private let descriptor: CInt
     private let path: String
-    /// Bytes, when the file was opened.
+    /// Size in bytes when the file was opened.
     let size: Int
 
-    /// - Throws: `MediaError.fileUnreadable`; pipes and devices are refused, they have no end.
+    /// - Throws: `MediaError.fileUnreadable`; pipes and devices are refused because they have no
+    ///   end.
     init(path: String) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -28,7 +29,7 @@ struct RegularFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// The next bytes, or `nil` at the end.
+    /// Reads the next bytes; returns `nil` at the end.
     /// - Throws: `MediaError.fileUnreadable`.
     mutating func read() throws -> ByteBuffer? {
         var chunk = ByteBuffer()

@@ -1,26 +1,28 @@
 public import NIOCore
 
-/// What a load tester needs from an H.264 sequence parameter set (H.264 7.3.2.1.1 and E.1.1).
+/// The fields of an H.264 sequence parameter set that a load tester needs (H.264 7.3.2.1.1 and
+/// E.1.1).
 public struct SPS: Hashable, Sendable {
     /// profile_idc.
     public private(set) var profile: UInt8 = 0
-    /// The constraint_set flags, set0 in the top bit.
+    /// Constraint_set flags, set0 in the top bit.
     public private(set) var constraintFlags: UInt8 = 0
     /// level_idc: ten times the level.
     public private(set) var level: UInt8 = 0
-    /// Luma samples a row after cropping.
+    /// Luma samples in a row after cropping.
     public private(set) var width = 0
     /// Luma rows after cropping.
     public private(set) var height = 0
-    /// Frames a second as the VUI's timing states them; `nil` if it does not.
+    /// Frames per second as the VUI's timing states them; `nil` if the VUI does not state them.
     public private(set) var framesPerSecond: Double?
     public private(set) var isInterlaced = false
     private var chromaFormat = 1
 
-    /// The largest side accepted, in macroblocks; level 6.2 allows 16,384 samples.
+    /// Largest side accepted, in macroblocks; level 6.2 allows 16,384 samples.
     private static let maximumSideMacroblocks: UInt32 = 1055
 
-    /// - Parameter unit: a NAL unit of type 7, header byte included, emulation prevention in place.
+    /// - Parameter unit: A NAL unit of type 7, with its header byte and its emulation prevention
+    ///   bytes.
     /// - Throws: `MediaError`: `.truncated` or `.invalidValue`.
     public init(parsing unit: ByteBuffer) throws {
         guard let header = unit.readableBytesView.first, NALUnitType(header: header) == .sps else {

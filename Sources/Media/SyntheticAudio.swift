@@ -1,18 +1,19 @@
 import NIOCore
 import SimulationKernel
 
-/// Silent AAC-LC stereo of an exact rate: each frame is a channel pair without spectrum, then
-/// data stream elements up to its size, the first of which carries the frame's number.
+/// Silent AAC-LC stereo of an exact rate. Each frame is a channel pair without spectrum, followed
+/// by data stream elements up to the frame's size; the first of these elements carries the frame's
+/// number.
 struct SyntheticAudio: Sendable {
     static let samplesPerFrame: UInt64 = 1024
     /// AudioTagHeader: AAC, 44 kHz (as the format demands), 16 bits, stereo.
     private static let tagFlags: UInt8 = 0xAF
     private static let headerLength = 2
-    /// Channel pair and the head of the first data stream element.
+    /// Length of the channel pair and the head of the first data stream element, in bytes.
     private static let elementsLength = 8
     private static let counterOffset = headerLength + elementsLength
     private static let minimumSize = headerLength + elementsLength + 8 + 1
-    /// 6144 bits for each of the two channels (ISO/IEC 14496-3, 4.5.3.1).
+    /// Largest frame: 6144 bits for each of the two channels (ISO/IEC 14496-3, 4.5.3.1).
     private static let maximumSize = headerLength + 1536
 
     let sequenceHeader: ByteBuffer
@@ -21,7 +22,7 @@ struct SyntheticAudio: Sendable {
     private let sampleRate: UInt64
     private let bitsPerSecond: UInt64
 
-    /// - Throws: `MediaError.impossibleSpec` with the least or greatest rate.
+    /// - Throws: `MediaError.impossibleSpec`, naming the least or greatest possible rate.
     init(spec: SyntheticSpec, bitrate: Bitrate) throws {
         guard AudioSpecificConfig.sampleRates.contains(spec.sampleRate) else {
             throw MediaError(
@@ -66,7 +67,7 @@ struct SyntheticAudio: Sendable {
             writer.bits(0, 4)
             writer.flag(true)  // data_byte_align_flag
             let room = left - (writer.bitCount + 8 + 7) / 8
-            // A rest of one byte could not hold another element's head.
+            // A rest of one byte could not hold the head of another element.
             let count = room <= 254 ? room : min(254, room - 2)
             writer.bits(UInt32(count), 8)
             writer.align()
@@ -83,7 +84,7 @@ struct SyntheticAudio: Sendable {
         Int64(scaled(index, by: Self.samplesPerFrame * 1_000_000_000, over: sampleRate))
     }
 
-    /// The payload of frame `index`, with the index in its first data stream element.
+    /// Makes the payload of frame `index`, with the index in its first data stream element.
     func frame(_ index: UInt64) -> ByteBuffer {
         let bits = bitsPerSecond * Self.samplesPerFrame
         let size =

@@ -1,10 +1,10 @@
 import SimulationKernel
 
-/// Writes the H.264 syntax of a synthetic stream: Constrained Baseline, CAVLC, one slice a frame,
+/// Writes the H.264 syntax of a synthetic stream: Constrained Baseline, CAVLC, one slice per frame,
 /// no deblocking.
 ///
-/// Key frames are flat Intra 16x16 macroblocks around a mosaic of I_PCM macroblocks; other frames
-/// skip everything but a mosaic that moves from frame to frame.
+/// Key frames are flat Intra 16x16 macroblocks around a mosaic of I_PCM macroblocks. Other frames
+/// skip everything but a mosaic, which moves from frame to frame.
 struct SyntheticBitstream {
     /// A rectangle of I_PCM macroblocks.
     struct Mosaic {
@@ -18,7 +18,7 @@ struct SyntheticBitstream {
         }
     }
 
-    /// Bytes of an I_PCM macroblock's samples, 4:2:0 at 8 bits.
+    /// Size of an I_PCM macroblock's samples in bytes, 4:2:0 at 8 bits.
     static let pcmBytes = 384
 
     let width: Int
@@ -30,7 +30,7 @@ struct SyntheticBitstream {
     var rows: Int { (height + 15) / 16 }
     var macroblocks: Int { columns * rows }
 
-    /// MaxMBPS, MaxFS and MaxBR (H.264, table A-1).
+    /// MaxMBPS, MaxFS and MaxBR of each level (H.264, table A-1).
     private static let levels: [(level: UInt8, perSecond: Int, frame: Int, kilobits: Int)] = [
         (11, 3000, 396, 192), (12, 6000, 396, 384), (13, 11880, 396, 768),
         (20, 11880, 396, 2000), (21, 19800, 792, 4000), (22, 20250, 1620, 4000),
@@ -69,7 +69,7 @@ struct SyntheticBitstream {
         framesPerSecond = rate
     }
 
-    /// The sequence parameter set's NAL unit.
+    /// Makes the sequence parameter set's NAL unit.
     func sps() -> [UInt8] {
         var writer = BitWriter()
         writer.bits(66, 8)
@@ -104,7 +104,7 @@ struct SyntheticBitstream {
         return [0x67] + EmulationPrevention.added(to: writer.bytes)
     }
 
-    /// The picture parameter set's NAL unit.
+    /// Makes the picture parameter set's NAL unit.
     func pps() -> [UInt8] {
         var writer = BitWriter()
         writer.unsignedExpGolomb(0)
@@ -120,8 +120,8 @@ struct SyntheticBitstream {
         return [0x68] + EmulationPrevention.added(to: writer.bytes)
     }
 
-    /// The slice NAL unit of a key frame.
-    /// - Parameter idrPictureID: differs between successive key frames.
+    /// Makes the slice NAL unit of a key frame.
+    /// - Parameter idrPictureID: Number that differs between successive key frames.
     func keySlice(
         idrPictureID: Int, mosaic: Mosaic, generator: inout SeededGenerator
     ) -> [UInt8] {
@@ -144,8 +144,8 @@ struct SyntheticBitstream {
                 writer.unsignedExpGolomb(3)  // I_16x16_2_0_0: DC prediction
                 writer.unsignedExpGolomb(0)  // intra_chroma_pred_mode
                 writer.unsignedExpGolomb(0)  // mb_qp_delta
-                // coeff_token of no coefficients; an I_PCM neighbour counts as 16 (9.2.1), which
-                // puts nC at 8 or more.
+                // This is the coeff_token of no coefficients. An I_PCM neighbour counts as 16
+                // (9.2.1), which makes nC 8 or more.
                 let byPCM =
                     mosaic.contains(column: column - 1, row: row)
                     || mosaic.contains(column: column, row: row - 1)
@@ -156,8 +156,8 @@ struct SyntheticBitstream {
         return [0x65] + EmulationPrevention.added(to: writer.bytes)
     }
 
-    /// The slice NAL unit of a P frame.
-    /// - Parameter frameNumber: frames since the key frame.
+    /// Makes the slice NAL unit of a P frame.
+    /// - Parameter frameNumber: Number of frames since the key frame.
     func interSlice(
         frameNumber: Int, mosaic: Mosaic, generator: inout SeededGenerator
     ) -> [UInt8] {
@@ -187,7 +187,8 @@ struct SyntheticBitstream {
         return [0x41] + EmulationPrevention.added(to: writer.bytes)
     }
 
-    /// Samples of a shaded square; none is zero, so emulation prevention never grows them.
+    /// Appends the samples of a shaded square. No sample is zero, so emulation prevention never
+    /// adds a byte.
     private func appendPCM(to writer: inout BitWriter, generator: inout SeededGenerator) {
         writer.align()
         let random = generator.next()

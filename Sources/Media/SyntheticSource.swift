@@ -5,8 +5,8 @@ import SimulationKernel
 ///
 /// Message payloads meet the spec's rate exactly: video over each GOP, audio over each frame, with
 /// rounded-off bytes carried over. Making a source builds one GOP of templates; `next()` then
-/// copies one and patches its counter. Copies of a fresh source share the templates, so make one
-/// per spec and copy it for each stream.
+/// copies one template and patches its counter. Copies of a fresh source share the templates, so a
+/// caller should make one source per spec and copy it for each stream.
 public struct SyntheticSource: MediaSource {
     public let spec: SyntheticSpec
     private let video: SyntheticVideo?
@@ -18,8 +18,8 @@ public struct SyntheticSource: MediaSource {
 
     public let nalUnitLengthSize = 4
 
-    /// - Throws: `MediaError.impossibleSpec`, with the least rate if the rates are too low for the
-    ///   frames' structure.
+    /// - Throws: `MediaError.impossibleSpec`, naming the least rate, if the rates are too low for
+    ///   the frames' structure.
     public init(spec: SyntheticSpec) throws {
         let rates = try spec.rates()
         self.spec = spec
@@ -56,7 +56,7 @@ public struct SyntheticSource: MediaSource {
         return properties + [("encoder", .string("millrace synthetic"))]
     }
 
-    /// The frame with the lowest decode time; video first where both fall together.
+    /// Returns the frame with the lowest decode time; video comes first if both times are equal.
     public mutating func next() -> SourceFrame? {
         let videoTime = video?.dtsNanoseconds(ofFrame: nextVideo)
         let audioTime = audio?.dtsNanoseconds(ofFrame: nextAudio)

@@ -1,22 +1,23 @@
 public import SimulationKernel
 
-/// What a synthetic stream looks like; the same spec always gives the same bytes.
+/// Parameters of a synthetic stream; the same spec always gives the same bytes.
 public struct SyntheticSpec: Codable, Hashable, Sendable {
-    /// Luma samples a row, even; 0 with `height` 0 for a stream without video.
+    /// Luma samples in a row, even; 0 with `height` 0 for a stream without video.
     public var width: Int
     /// Luma rows, even.
     public var height: Int
     public var framesPerSecond: FrameRate
     /// Frames from one key frame to the next, 1…3600.
     public var gopFrames: Int
-    /// Video and audio together: message payload bytes, tag headers included.
+    /// Bit rate of video and audio together: message payload bytes, tag headers included.
     public var totalBitrate: Bitrate?
-    /// If absent, what audio leaves of `totalBitrate`.
+    /// Bit rate of video; if absent, the part of `totalBitrate` that audio leaves.
     public var videoBitrate: Bitrate?
-    /// `nil` or 0 for a stream without audio; a stream without video takes `totalBitrate` if absent.
+    /// Bit rate of audio; `nil` or 0 for a stream without audio. In a stream without video an
+    /// absent value means `totalBitrate`.
     public var audioBitrate: Bitrate?
     public var seed: UInt64
-    /// Hz; one of `AudioSpecificConfig.sampleRates`.
+    /// Sampling rate in Hz; one of `AudioSpecificConfig.sampleRates`.
     public var sampleRate: Int
     /// The first timestamp in milliseconds.
     public var startTimestamp: UInt32
@@ -82,7 +83,7 @@ public struct SyntheticSpec: Codable, Hashable, Sendable {
 
     var hasVideo: Bool { width != 0 || height != 0 }
 
-    /// The rates of both tracks; `nil` for a track the stream does not have.
+    /// Returns the rates of both tracks; `nil` for a track that the stream does not have.
     /// - Throws: `MediaError.impossibleSpec` if a rate is missing or the three contradict.
     func rates() throws -> (video: Bitrate?, audio: Bitrate?) {
         let audio = audioBitrate?.bitsPerSecond == 0 ? nil : audioBitrate

@@ -1,24 +1,24 @@
 import NIOCore
 import SimulationKernel
 
-/// The frames of one GOP, made once per spec and then only copied and patched.
+/// The frames of one GOP, which are made once per spec and then only copied and patched.
 struct SyntheticVideo: Sendable {
     private struct Template {
         var payload: ByteBuffer
-        /// The same frame one byte longer, for GOPs that carry a rounded-off byte.
+        /// The same frame with one more byte, for GOPs that carry a rounded-off byte.
         var longer: ByteBuffer?
     }
 
-    /// A key frame is this many times as large as another frame, if the rate allows.
+    /// Size of a key frame in multiples of another frame's size, if the rate allows it.
     private static let keyFrameWeight = 6
-    /// The most memory that the templates of one spec may take, in bytes.
+    /// Largest memory that the templates of one spec may take, in bytes.
     private static let maximumTemplateBytes = 256 << 20
-    /// VideoTagHeader, then a stamp with its length.
+    /// Length of the VideoTagHeader in bytes; a stamp with its length follows.
     private static let headerLength = 5
     private static let lengthSize = 4
-    /// A filler data NAL unit without fill bytes: length, header, rbsp_trailing_bits.
+    /// Length of a filler data NAL unit without fill bytes: length, header, rbsp_trailing_bits.
     private static let minimumFiller = lengthSize + 2
-    /// Everything in a payload but the slice NAL unit and the fill bytes.
+    /// Length of a payload without the slice NAL unit and the fill bytes.
     private static let overhead =
         headerLength + lengthSize + FrameStamp.nalUnitLength + lengthSize + minimumFiller
     static let stampOffset = headerLength + lengthSize + FrameStamp.fieldsOffset
@@ -31,7 +31,7 @@ struct SyntheticVideo: Sendable {
     private let gopBytesDenominator: UInt64
     private let frameRate: FrameRate
 
-    /// - Throws: `MediaError.impossibleSpec` with the least rate if the frames do not fit.
+    /// - Throws: `MediaError.impossibleSpec`, naming the least rate, if the frames do not fit.
     init(spec: SyntheticSpec, bitrate: Bitrate) throws {
         guard (1...3600).contains(spec.gopFrames) else {
             throw MediaError(.impossibleSpec, "gopFrames \(spec.gopFrames) is not in 1…3600")
@@ -65,8 +65,8 @@ struct SyntheticVideo: Sendable {
         let sizes = try Self.frameSizes(
             spec: spec, gopBytes: gopBytes, leastKey: leastKey, leastInter: leastInter,
             generator: &generator)
-        // Successive key frames need different idr_pic_id: with GOPs of one frame the cycle has
-        // two of them.
+        // Successive key frames need different idr_pic_id values, so with GOPs of one frame the
+        // cycle has two.
         let count = spec.gopFrames == 1 ? 2 : spec.gopFrames
         var templates: [Template] = []
         for index in 0..<count {
@@ -85,7 +85,7 @@ struct SyntheticVideo: Sendable {
         self.templates = templates
     }
 
-    /// The sizes of a GOP's payloads; their sum is `gopBytes`.
+    /// Returns the sizes of a GOP's payloads; their sum is `gopBytes`.
     private static func frameSizes(
         spec: SyntheticSpec, gopBytes: Int, leastKey: Int, leastInter: Int,
         generator: inout SeededGenerator
@@ -106,7 +106,8 @@ struct SyntheticVideo: Sendable {
         if gopBytes - inter * others < leastKey { inter = (gopBytes - leastKey) / others }
         inter = max(inter, leastInter)
         var sizes = [gopBytes - inter * others] + Array(repeating: inter, count: others)
-        // Neighbours trade up to an eighth of their size, so that frames differ as encoders' do.
+        // Neighbours exchange up to an eighth of their size, so that frame sizes differ as an
+        // encoder's do.
         let spread = min(inter / 8, inter - leastInter)
         for index in stride(from: 1, to: others, by: 2) {
             let moved = Int.random(in: -spread...spread, using: &generator)
@@ -116,7 +117,7 @@ struct SyntheticVideo: Sendable {
         return sizes
     }
 
-    /// A slice of at most `room` bytes, up to three quarters of them I_PCM macroblocks.
+    /// Makes a slice of at most `room` bytes; up to three quarters of them are I_PCM macroblocks.
     private static func slice(
         _ stream: SyntheticBitstream, index: Int, isKey: Bool, room: Int,
         generator: inout SeededGenerator
@@ -133,7 +134,7 @@ struct SyntheticVideo: Sendable {
                 while side * side * 2 <= count { side += 1 }
                 mosaic.columns = min(stream.columns, side)
                 mosaic.rows = min(stream.rows, max(1, count / mosaic.columns))
-                // A billiard path over the picture.
+                // The mosaic moves over the picture on the path of a billiard ball.
                 mosaic.column = bounce(index * 2, within: stream.columns - mosaic.columns)
                 mosaic.row = bounce(index, within: stream.rows - mosaic.rows)
             }
@@ -153,7 +154,7 @@ struct SyntheticVideo: Sendable {
         return phase <= span ? phase : 2 * span - phase
     }
 
-    /// Tag header, stamp, slice, and filler data up to `size` bytes.
+    /// Makes a payload: tag header, stamp, slice, and filler data up to `size` bytes.
     private static func payload(slice: [UInt8], isKey: Bool, size: Int) -> ByteBuffer {
         let fill = size - overhead - slice.count
         precondition(fill >= 0, "the slice fits its frame")
@@ -179,7 +180,7 @@ struct SyntheticVideo: Sendable {
                 over: UInt64(frameRate.numerator)))
     }
 
-    /// The payload of frame `index`, stamped with its number and schedule position.
+    /// Returns the payload of frame `index`, stamped with its number and schedule position.
     func frame(_ index: UInt64) -> (payload: ByteBuffer, isKeyFrame: Bool) {
         let position = index % gopFrames
         let template = templates[Int(index % UInt64(templates.count))]

@@ -8,7 +8,7 @@ public struct VideoTagHeader: Hashable, Sendable {
         case inter = 2
         case disposableInter = 3
         case generatedKey = 4
-        /// A seek or other command for the player; no coded data.
+        /// A seek or another command for the player; there is no coded data.
         case command = 5
     }
 
@@ -21,16 +21,16 @@ public struct VideoTagHeader: Hashable, Sendable {
         public var isHEVC: Bool { self == .legacy(12) || self == .fourCC(.hevc) }
     }
 
-    /// VideoPacketType; the legacy AVCPacketType 0, 1 and 2 mean the same as here.
+    /// VideoPacketType; the legacy AVCPacketType values 0, 1 and 2 have the same meaning.
     public enum PacketType: UInt8, Hashable, Sendable {
         case sequenceStart = 0
         case codedFrames = 1
         case sequenceEnd = 2
-        /// Coded frames whose composition time is zero and not written.
+        /// Coded frames with a composition time of zero, which is not written.
         case codedFramesX = 3
         case metadata = 4
         case mpeg2TSSequenceStart = 5
-        /// Several tracks in one message; what follows `headerLength` is their list.
+        /// The message holds several tracks; their list follows `headerLength`.
         case multitrack = 6
     }
 
@@ -39,12 +39,13 @@ public struct VideoTagHeader: Hashable, Sendable {
     public var packetType: PacketType
     /// Presentation minus decode time in milliseconds, −2^23…2^23−1.
     public var compositionTime: Int32
-    /// Bytes before the codec's own data.
+    /// Number of bytes before the codec's own data.
     public var headerLength: Int
     public var isEnhanced: Bool
-    /// Which of several tracks it is of; 0 is the main one, of which messages say nothing.
+    /// Number of the track that the message belongs to. The main track has number 0, and messages
+    /// do not name it.
     public var trackID: UInt8 = 0
-    /// What the parts of a message with several tracks are; nil where it has one track.
+    /// Packet type of the parts of a message with several tracks; nil if the message has one track.
     public var partType: PacketType?
 
     public var isKeyFrame: Bool {
@@ -58,7 +59,8 @@ public struct VideoTagHeader: Hashable, Sendable {
 
     public var isDisposable: Bool { frameType == .disposableInter }
 
-    /// The message carries a coded frame, not a configuration, an end mark or a command.
+    /// Whether the message carries a coded frame, and not a configuration, an end mark or a
+    /// command.
     public var hasCodedFrames: Bool {
         guard frameType != .command else { return false }
         switch partType ?? packetType {
@@ -67,13 +69,13 @@ public struct VideoTagHeader: Hashable, Sendable {
         }
     }
 
-    /// Reads the header at the reader index without consuming it; `nil` if it is cut off or holds
-    /// a reserved value.
+    /// Reads the header at the reader index without consuming it. Returns `nil` if the header is
+    /// cut off or holds a reserved value.
     public static func parse(_ payload: ByteBuffer) -> VideoTagHeader? {
         payload.withUnsafeReadableBytes { parse($0) }
     }
 
-    /// The same over raw bytes.
+    /// Does the same on raw bytes.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> VideoTagHeader? {
         guard let first = bytes.first, let frameType = FrameType(rawValue: first >> 4 & 0x7)
         else { return nil }

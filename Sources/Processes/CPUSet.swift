@@ -1,11 +1,12 @@
-/// The CPUs a process may run on, 0 to 63.
+/// The CPUs on which a process may run, 0 to 63.
 public struct CPUSet: Hashable, Codable, Sendable, CustomStringConvertible {
     /// Bit i stands for CPU i.
     public var mask: UInt64
 
     public init(mask: UInt64) { self.mask = mask }
 
-    /// Reads the kernel's list format, such as `0-1,3`; nil where it is malformed or beyond 63.
+    /// Reads the kernel's list format, such as `0-1,3`; nil if the text is malformed or names a CPU
+    /// beyond 63.
     public init?(list: String) {
         mask = 0
         for part in list.split(separator: ",", omittingEmptySubsequences: false) {

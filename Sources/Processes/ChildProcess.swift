@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// How a child ended; its words go on from the child's name.
+/// End of a child; its description continues a sentence that begins with the child's name.
 public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     case exited(Int32)
     case signaled(Int32)
@@ -18,10 +18,10 @@ public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A child that cannot be started or spoken to.
+/// Error for a child that cannot be started or cannot be written to.
 public struct ProcessError: Error, Sendable, CustomStringConvertible {
     public var name: String
-    /// What went wrong and how to mend it.
+    /// Text that says what went wrong and how to mend it.
     public var message: String
 
     public init(name: String, message: String) {
@@ -33,25 +33,26 @@ public struct ProcessError: Error, Sendable, CustomStringConvertible {
 }
 
 /// A child process in a group of its own, with a pipe to its standard input and one from its
-/// standard output; standard error goes to a file. It dies with this process.
+/// standard output; its standard error goes to a file. The child dies with this process.
 public final class ChildProcess: Sendable {
     public struct Options: Sendable {
         public var path: String
         public var arguments: [String]
         public var environment: [String: String]
-        /// Where standard error is appended; nil = /dev/null.
+        /// File to which standard error is appended; nil = /dev/null.
         public var logPath: String?
         public var cpus: CPUSet?
-        /// Descriptor of the network namespace that it enters; nil = this process's.
+        /// Descriptor of the network namespace that the child enters; nil = this process's
+        /// namespace.
         public var networkNamespace: Int32?
-        /// Whether it becomes the run's worker user, where one was given.
+        /// Whether the child becomes the run's worker user, if there is one.
         public var isWorker = false
-        /// For programs with children of their own: a guard in the group kills the group when this
-        /// process dies, since a parent-death signal reaches only the leader. Takes the child's
-        /// standard input.
+        /// Whether a guard in the child's group kills the group when this process dies. Programs
+        /// with children of their own need it, because a parent-death signal reaches only the
+        /// leader. The guard takes the child's standard input.
         public var guardsGroup = false
 
-        /// - Parameter environment: nil = this process's own.
+        /// - Parameter environment: Environment of the child; nil = this process's own.
         public init(
             path: String, arguments: [String] = [],
             environment: [String: String]? = nil,
@@ -81,7 +82,7 @@ public final class ChildProcess: Sendable {
 
     /// Starts the child.
     ///
-    /// - Throws: `ProcessError` where the program is missing or cannot be executed.
+    /// - Throws: `ProcessError` if the program is missing or cannot be executed.
     public init(name: String, _ options: Options) throws(ProcessError) {
         signal(SIGPIPE, SIG_IGN)
         self.name = name
@@ -132,8 +133,8 @@ public final class ChildProcess: Sendable {
 
     private func reapInBackground() {
         let thread = Thread { [self] in
-            // Wait without reaping, so that the process group's number cannot be reused before the
-            // members that outlived their leader (nginx's workers) are killed.
+            // The wait does not reap the child, so that the process group's number cannot be reused
+            // before the members that outlived their leader (nginx's workers) are killed.
             var info = siginfo_t()
             while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
             kill(-pid, SIGKILL)
@@ -152,7 +153,7 @@ public final class ChildProcess: Sendable {
         thread.start()
     }
 
-    /// How it ended; nil while it runs.
+    /// Exit status of the child; nil while it runs.
     public var exitStatus: ExitStatus? { status.withLock { $0 } }
 
     /// Waits until the child has ended and been reaped.
@@ -167,13 +168,14 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Sends a signal to the child's whole process group; nothing once it has been reaped.
+    /// Sends a signal to the child's whole process group; after the child has been reaped, nothing
+    /// is sent.
     public func send(signal: Int32) {
         guard exitStatus == nil else { return }
         if kill(-pid, signal) != 0 { kill(pid, signal) }
     }
 
-    /// SIGTERM, then SIGKILL to the group after `grace`; returns how the child ended.
+    /// Sends SIGTERM to the group, and SIGKILL after `grace`; returns the exit status of the child.
     public func terminate(grace: Duration = .seconds(2)) async -> ExitStatus {
         if exitStatus == nil { send(signal: SIGTERM) }
         let killer = Task {
@@ -202,7 +204,7 @@ public final class ChildProcess: Sendable {
         if let code { throw Self.failure(name, "does not take input any more", code) }
     }
 
-    /// Closes the child's standard input: for a worker, the sign to exit.
+    /// Closes the child's standard input; for a worker this is the sign to exit.
     public func closeInput() {
         input.withLock { descriptor in
             if let descriptor { close(descriptor) }
@@ -210,7 +212,8 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Lines of the child's standard output until it closes. Can be taken once.
+    /// Returns the lines of the child's standard output until it closes. The stream can be taken
+    /// once.
     public func lines() -> AsyncStream<LineReader.Event> {
         let descriptor = output.withLock { taken in
             defer { taken = nil }

@@ -1,5 +1,6 @@
-/// Pipes that no child inherits by accident.
+/// Makes pipes that no child inherits by accident.
 public enum ClosedPipe {
-    /// Both ends close on exec; nil where the process has no descriptor left (errno tells).
+    /// Makes a pipe with ends that close on exec; nil if the process has no descriptor left
+    /// (`errno` has the reason).
     public static func make() -> (read: Int32, write: Int32)? { ProcessSpawner.shared.pipe() }
 }

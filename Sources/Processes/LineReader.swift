@@ -1,9 +1,9 @@
 import Glibc
 
-/// Splits what a descriptor delivers into lines of bounded length; blocks its thread.
+/// Splits the bytes of a descriptor into lines of bounded length; it blocks its thread.
 public struct LineReader {
     public enum Event: Sendable, Hashable {
-        /// Without its line end.
+        /// A line without its line end.
         case line([UInt8])
         /// A line longer than the limit; the rest of the stream is not read.
         case tooLong

@@ -1,23 +1,23 @@
 import CLinux
 import Glibc
 
-/// Gives up root's rights once they are not needed any more.
+/// Gives up root's rights when they are no longer needed.
 public enum Privileges {
     public struct Fault: Error, CustomStringConvertible {
         public var description: String
     }
 
-    /// The environment variable by which a run tells its workers which user they become.
+    /// Environment variable in which a run names the user that its workers become.
     public static let workerVariable = "MILLRACE_WORKER_USER"
 
-    /// The user that this run's workers become; nil where they keep their rights.
+    /// User that this run's workers become; nil if they keep their rights.
     public static var workerUser: String? {
         getenv(workerVariable).map { String(cString: $0) }
     }
 
-    /// Looks for the user with that name, before anything is opened for it.
+    /// Looks up the user with that name, before anything is opened for it.
     ///
-    /// - Throws: `Fault` where there is none, or this process may not become another user.
+    /// - Throws: `Fault` if there is no such user, or this process must not become another user.
     public static func check(_ name: String) throws(Fault) { _ = try find(name) }
 
     /// A user and its main group, by number.
@@ -25,13 +25,13 @@ public enum Privileges {
         var user: uid_t
         var group: gid_t
 
-        /// The group's name; nil where it has none.
+        /// Name of the group; nil if the group has none.
         public var groupName: String? {
             getgrgid(group).map { String(cString: $0.pointee.gr_name) }
         }
     }
 
-    /// Whom this run's workers become; nil where they keep their rights.
+    /// Identity that this run's workers become; nil if they keep their rights.
     public static func workerIdentity() throws(Fault) -> Identity? {
         guard let name = workerUser else { return nil }
         return try find(name)
@@ -51,7 +51,7 @@ public enum Privileges {
         return Identity(user: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
     }
 
-    /// Becomes that user, with all threads and for good.
+    /// Makes all threads of this process run as that user, for good.
     public static func drop(to name: String) throws(Fault) {
         let who = try find(name)
         guard initgroups(name, who.group) == 0, setgid(who.group) == 0, setuid(who.user) == 0
@@ -64,13 +64,13 @@ public enum Privileges {
         }
     }
 
-    /// What a worker does once its ports, captures and namespaces are open: it becomes the run's
-    /// user, where one was given.
+    /// Gives up root's rights in a worker: once its ports, captures and namespaces are open, the
+    /// worker becomes the run's user, if there is one.
     public static func dropInWorker() throws(Fault) {
         guard let name = workerUser else { return }
         let parent = getppid()
         try drop(to: name)
-        // The kernel forgets the parent-death signal when a process changes its user.
+        // The kernel clears the parent-death signal when a process changes its user.
         guard millrace_set_parent_death_signal(SIGKILL, parent) == 0 else {
             throw Fault(description: "the runner is gone")
         }
@@ -78,7 +78,8 @@ public enum Privileges {
 
     /// Gives a file or directory of a run to its workers' user.
     ///
-    /// - Parameter onlyGroup: the owner stays, and the user's group may do what the mode says.
+    /// - Parameter onlyGroup: Whether the owner stays, and the user's group gets the rights that
+    ///   the mode gives to a group.
     public static func giveToWorkers(_ path: String, onlyGroup: Bool = false) throws(Fault) {
         guard let who = try workerIdentity(), let name = workerUser else { return }
         guard chown(path, onlyGroup ? uid_t.max : who.user, who.group) == 0 else {

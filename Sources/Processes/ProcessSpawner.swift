@@ -5,14 +5,14 @@ import Synchronization
 
 /// Starts children from one thread that lives as long as the process.
 ///
-/// A child's parent-death signal fires when the thread that forked it exits, so forking from a
-/// pool's thread would kill children at random.
+/// A child's parent-death signal fires when the thread that forked the child exits, so forking from
+/// a pool's thread would kill children at random.
 final class ProcessSpawner: Sendable {
     static let shared = ProcessSpawner()
 
     private typealias Job = @Sendable () -> Void
     private let jobs = Mutex<[Job]>([])
-    /// Held while forking, and while a descriptor is not yet marked close-on-exec.
+    /// Lock that is held during a fork, and while a descriptor is not yet marked close-on-exec.
     private let forking = Mutex(())
     private let wakeUp = DispatchSemaphore(value: 0)
 
@@ -27,7 +27,7 @@ final class ProcessSpawner: Sendable {
         thread.start()
     }
 
-    /// What `millrace_spawn` takes, as values.
+    /// Arguments of `millrace_spawn`, as values.
     struct Request: Sendable {
         var path: String
         var arguments: [String]
@@ -36,14 +36,15 @@ final class ProcessSpawner: Sendable {
         var output: Int32
         var error: Int32
         var cpus: CPUSet?
-        /// Descriptor of the network namespace that it enters; nil = this process's.
+        /// Descriptor of the network namespace that the child enters; nil = this process's
+        /// namespace.
         var networkNamespace: Int32?
-        /// Whom it becomes; nil = it stays who this process is.
+        /// User that the child becomes; nil = the child keeps this process's user.
         var identity: Privileges.Identity?
     }
 
-    /// The new process, or -errno. The child leads its own process group and is killed when this
-    /// process dies.
+    /// Starts a process and returns its number, or -errno. The child leads its own process group
+    /// and is killed when this process dies.
     func spawn(_ request: Request) -> Int32 {
         let done = DispatchSemaphore(value: 0)
         let result = Mutex<Int32>(0)
@@ -59,7 +60,7 @@ final class ProcessSpawner: Sendable {
         return result.withLock { $0 }
     }
 
-    /// A pipe that no child inherits by accident; nil where none can be made.
+    /// Makes a pipe that no child inherits by accident; nil if none can be made.
     func pipe() -> (read: Int32, write: Int32)? {
         forking.withLock { _ in
             var ends: [Int32] = [-1, -1]

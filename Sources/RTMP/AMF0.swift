@@ -21,7 +21,7 @@ public enum AMF0 {
         case avmPlus = 17
     }
 
-    /// Every value up to the end of `buffer`.
+    /// Reads every value up to the end of `buffer`.
     public static func readAll(_ buffer: inout ByteBuffer) throws(RTMPError) -> [AMFValue] {
         var reader = Reader(buffer: buffer)
         defer { buffer = reader.buffer }
@@ -30,9 +30,10 @@ public enum AMF0 {
         return values
     }
 
-    /// Every value up to the first that has no known form. AMF has no lengths, so what follows such a
-    /// value cannot be read; an object that holds one has the properties before it.
-    /// - Throws: `RTMPError` for what is broken, or over a limit.
+    /// Reads every value up to the first one of an unknown form. AMF has no lengths, so the bytes
+    /// after such a value cannot be read; an object that holds such a value has only the properties
+    /// before it.
+    /// - Throws: `RTMPError` if the bytes are broken or exceed a limit.
     public static func readKnown(_ buffer: inout ByteBuffer) throws(RTMPError) -> [AMFValue] {
         var reader = Reader(buffer: buffer, stopsAtUnknown: true)
         defer { buffer = reader.buffer }
@@ -44,7 +45,7 @@ public enum AMF0 {
         return values
     }
 
-    /// One value; the buffer moves past it.
+    /// Reads one value; the buffer moves past it.
     public static func read(_ buffer: inout ByteBuffer) throws(RTMPError) -> AMFValue {
         var reader = Reader(buffer: buffer)
         defer { buffer = reader.buffer }
@@ -126,11 +127,11 @@ public enum AMF0 {
 
     private struct Reader {
         var buffer: ByteBuffer
-        /// Whether a value of no known form ends the reading instead of being an error.
+        /// Whether a value of an unknown form ends the reading instead of being an error.
         var stopsAtUnknown = false
         var hasStopped = false
         private var budget: AMFBudget
-        /// Objects and arrays so far, for `reference`.
+        /// Objects and arrays read so far; a `reference` marker points into this list.
         private var complex: [AMFValue] = []
 
         init(buffer: ByteBuffer, stopsAtUnknown: Bool = false) {
@@ -175,7 +176,7 @@ public enum AMF0 {
             }
         }
 
-        /// A value of the other version, within what is left of the message's budget.
+        /// Reads a value of the other AMF version, within what is left of the message's budget.
         private mutating func other() throws(RTMPError) -> AMFValue {
             var reader = AMF3Reader(
                 buffer: buffer, budget: budget, stopsAtUnknown: stopsAtUnknown)
@@ -204,7 +205,7 @@ public enum AMF0 {
                 }
                 result = .strictArray(values)
             case .ecmaArray:
-                // The count is a hint: senders get it wrong, the end marker decides.
+                // The count is only a hint: some senders get it wrong, and the end marker decides.
                 _ = try integer(as: UInt32.self)
                 result = .ecmaArray(try properties(depth))
             default:

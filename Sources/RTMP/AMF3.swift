@@ -23,14 +23,14 @@ public enum AMF3 {
         case dictionary = 17
     }
 
-    /// One value with reference tables of its own; the buffer moves past it.
+    /// Reads one value with reference tables of its own; the buffer moves past it.
     public static func read(_ buffer: inout ByteBuffer) throws(RTMPError) -> AMFValue {
         var reader = AMF3Reader(buffer: buffer)
         defer { buffer = reader.buffer }
         return try reader.value(depth: 0)
     }
 
-    /// Writes without references: longer than need be, and valid everywhere.
+    /// Writes `value` without references. The result is longer than necessary and valid everywhere.
     public static func write(_ value: AMFValue, into buffer: inout ByteBuffer) {
         switch value {
         case .undefined: buffer.writeInteger(Marker.undefined.rawValue)
@@ -65,7 +65,8 @@ public enum AMF3 {
             writeProperties(properties, into: &buffer)
         case .object(let properties, let className):
             buffer.writeInteger(Marker.object.rawValue)
-            // Not a reference, traits inline, not externalizable, dynamic, no sealed members.
+            // The bits mean: not a reference, traits inline, not externalizable, dynamic, no sealed
+            // members.
             writeU29(0b1011, into: &buffer)
             writeText(className, into: &buffer)
             writeProperties(properties, into: &buffer)
@@ -73,7 +74,7 @@ public enum AMF3 {
     }
 
     static func writeU29(_ value: UInt32, into buffer: inout ByteBuffer) {
-        // Lengths of what a message holds stay below 2^24; a longer one loses its upper bits.
+        // Lengths inside a message stay below 2^24; a longer length loses its upper bits.
         switch value & 0x1FFF_FFFF {
         case 0..<0x80:
             buffer.writeInteger(UInt8(truncatingIfNeeded: value))

@@ -3,7 +3,7 @@ import NIOCore
 struct AMF3Reader {
     var buffer: ByteBuffer
     private(set) var budget: AMFBudget
-    /// Whether a value of no known form ends the reading instead of being an error.
+    /// Whether a value of an unknown form ends the reading instead of being an error.
     private let stopsAtUnknown: Bool
     private(set) var hasStopped = false
     private var strings: [String] = []
@@ -22,7 +22,8 @@ struct AMF3Reader {
         self.stopsAtUnknown = stopsAtUnknown
     }
 
-    /// What follows a value of no known form cannot be found, for AMF has no lengths.
+    /// Stops the reading: AMF has no lengths, so the end of a value of an unknown form cannot be
+    /// found.
     private mutating func stop(_ why: String) throws(RTMPError) -> AMFValue {
         guard stopsAtUnknown else { throw RTMPError(.amf, why) }
         hasStopped = true
@@ -51,7 +52,8 @@ struct AMF3Reader {
         }
     }
 
-    /// The kinds that stand in the object table. The first U29 is a reference or a length.
+    /// Reads a value of a kind that is kept in the object table. Its first U29 is a reference or a
+    /// length.
     private mutating func referable(
         _ marker: AMF3.Marker, _ depth: Int
     ) throws(RTMPError) -> AMFValue {
@@ -136,8 +138,8 @@ struct AMF3Reader {
         return .ecmaArray(properties)
     }
 
-    /// Our properties have names only: nil for a key that is none. A description of an object as a
-    /// name would double its escapes with each level.
+    /// Name of a property, from a string, a number or a Boolean; nil for any other key. A textual
+    /// description of an object as a name would double its escapes with each level.
     private static func keyName(_ key: AMFValue) -> String? {
         switch key {
         case .string(let text): return text
@@ -177,7 +179,8 @@ struct AMF3Reader {
         return properties
     }
 
-    /// Every element takes a byte at least.
+    /// Refuses a claimed number of elements that exceeds the bytes left: every element takes at
+    /// least one byte.
     private func checkClaim(_ elements: Int) throws(RTMPError) {
         guard elements <= buffer.readableBytes else {
             throw RTMPError(
@@ -196,7 +199,7 @@ struct AMF3Reader {
             return strings[index]
         }
         let value = try text(Int(head >> 1))
-        // The empty string is never put into the table.
+        // The empty string is never put into the string table.
         if !value.isEmpty { strings.append(value) }
         return value
     }
@@ -209,7 +212,7 @@ struct AMF3Reader {
         return string
     }
 
-    /// Up to four bytes, seven bits each and eight in the fourth.
+    /// Reads up to four bytes: seven bits from each of the first three and eight from the fourth.
     private mutating func u29() throws(RTMPError) -> UInt32 {
         var result: UInt32 = 0
         for _ in 0..<3 {

@@ -24,7 +24,7 @@ public enum AMFValue: Hashable, Sendable {
         }
     }
 
-    /// The property `name` of an object or an ECMA array: senders use either.
+    /// The property `name` of an object or of an ECMA array: senders use either form.
     public subscript(name: String) -> AMFValue? {
         switch self {
         case .object(let properties, _), .ecmaArray(let properties):
@@ -50,24 +50,25 @@ public enum AMFValue: Hashable, Sendable {
     }
 }
 
-/// Limits that hold for both versions, so that a claimed length never costs memory.
+/// Limits that hold for both AMF versions, so that a claimed length never costs memory.
 enum AMFLimits {
     static let depth = 32
-    /// Values in one message.
+    /// Largest number of values in one message.
     static let values = 16_384
-    /// Bytes of text that references repeat.
+    /// Largest number of bytes of text that references may repeat.
     static let repeatedBytes = 1 << 20
 }
 
-/// What a message has used of the limits. A value that is referred to counts each time as if it
-/// stood there: a few bytes of references to references would expand to more than any memory.
+/// Counts what a message has used of the limits. A value that a reference points to counts each
+/// time as if it were written out: otherwise a few bytes of references to references would expand
+/// to more than any memory.
 struct AMFBudget {
     private var values = 0
     private var repeatedBytes = 0
     private let valueLimit: Int
 
-    /// - Parameter bytes: of the message. Every value that stands in it takes one at least, so that
-    ///   references cannot make much more of it than there is: what they expand to costs time.
+    /// - Parameter bytes: Length of the message. Every written value takes at least one byte, so
+    ///   this length bounds what references may expand to, and with it the time that reading takes.
     init(bytes: Int) {
         valueLimit = min(AMFLimits.values, 64 + bytes)
     }

@@ -12,7 +12,8 @@ public struct AcknowledgementWindow: Sendable {
         acknowledged = received
     }
 
-    /// Returns the sequence number to acknowledge, where one is due.
+    /// Counts `bytes`. Returns the sequence number to acknowledge, or nil if no acknowledgement is
+    /// due.
     public mutating func receive(_ bytes: Int) -> UInt32? {
         received &+= UInt64(bytes)
         guard size > 0, received &- acknowledged >= UInt64(size) else { return nil }

@@ -1,11 +1,12 @@
 import NIOCore
 
 extension Message {
-    /// Parts of one aggregate message; servers that send them put a second or two into one.
+    /// Largest number of parts of one aggregate message; servers that send aggregates put a second
+    /// or two of media into one.
     static let partLimit = 4096
 
-    /// The parts of an aggregate message (section 7.1.6): FLV-like tags whose timestamps are
-    /// moved so that the first one falls on the aggregate's own.
+    /// The parts of an aggregate message (section 7.1.6): FLV-like tags, with timestamps moved so
+    /// that the first one falls on the aggregate's own.
     public func split() throws(RTMPError) -> [Message] {
         var rest = payload
         var parts: [Message] = []
@@ -19,7 +20,7 @@ extension Message {
                 let low = rest.readInteger24(), let high: UInt8 = rest.readInteger(),
                 rest.readInteger24() != nil, let body = rest.readSlice(length: Int(size))
             else { throw RTMPError(.aggregate, "an aggregate message ends inside a part") }
-            // The back pointer: its value is not trusted, and the last one may be missing.
+            // The value of the back pointer is not trusted, and the last one may be missing.
             _ = rest.readInteger(as: UInt32.self)
             let time = UInt32(high) << 24 | low
             let shift = offset ?? (timestamp &- time)

@@ -1,23 +1,26 @@
 import NIOCore
 
-/// Reads a chunk stream without keeping media: counts audio, video and data payload, and returns
-/// only protocol control and command messages. What a load viewer needs, at a few bytes of state.
+/// Reads a chunk stream without keeping media: it counts audio, video and data payload, and returns
+/// only protocol control and command messages. A load viewer needs no more than that, and the state
+/// takes a few bytes.
 public struct ChunkCounter: Sendable {
     public private(set) var videoBytes = 0
     public private(set) var audioBytes = 0
     public private(set) var videoMessages = 0
     public private(set) var audioMessages = 0
-    /// Control and command messages may be this long; a longer one ends the session.
+    /// Longest control or command message; a longer one ends the session.
     public static let messageLimit = 64 << 10
 
     private var decoder = ChunkDecoder()
-    /// The control or command message under way, by stream index. Senders do not interleave them.
+    /// The unfinished control or command message and its stream index. Senders do not interleave
+    /// such messages.
     private var partial: (stream: Int, payload: ByteBuffer)?
 
     public init() {}
 
-    /// Reads on in `bytes`; hands each message that is not media to `body`. Returns how many
-    /// bytes were used: the rest (fewer than 18) must come again in front of the next ones.
+    /// Reads on in `bytes` and hands each message that is not media to `body`. Returns the number
+    /// of bytes used: the caller must pass the rest (fewer than 18 bytes) again, in front of the
+    /// next bytes.
     public mutating func consume(
         _ bytes: UnsafeRawBufferPointer, _ body: (Message) throws -> Void
     ) throws -> Int {
@@ -41,7 +44,7 @@ public struct ChunkCounter: Sendable {
                 {
                     try body(message)
                 }
-            // Data, aggregates, shared objects and types that nobody knows are read past.
+            // Data, aggregates, shared objects and messages of unknown types are skipped.
             default: break
             }
             offset += step.consumed

@@ -9,7 +9,7 @@ public struct ChunkDecoder: Sendable {
         public var consumed: Int
         /// Index of the chunk stream (see `header(at:)`).
         public var stream: Int
-        /// Where the payload bytes of this step lie in the input.
+        /// Offset in the input at which the payload bytes of this step begin.
         public var payloadOffset: Int
         public var payloadLength: Int
         public var messageBegins: Bool
@@ -27,20 +27,21 @@ public struct ChunkDecoder: Sendable {
         var timestampField: UInt32 = 0
         var isExtended = false
         var isAbsolute = true
-        /// Payload bytes still to come of the message under way.
+        /// Payload bytes still to come of the unfinished message.
         var remaining = 0
         var isComplete = true
         var hasHeader = false
     }
 
-    /// A peer that opens more chunk streams than this is cut: real ones use fewer than ten.
+    /// Largest number of chunk streams; a peer that opens more is disconnected. Real peers use
+    /// fewer than ten.
     public static let chunkStreamLimit = 128
 
     /// The peer's chunk size, 1…0x7FFFFFFF (section 5.4.1); 128 at the start.
     public private(set) var chunkSize = 128
     private var streams: [Header] = []
     private var current = 0
-    /// Bytes left of the chunk payload under way; 0 = a basic header comes next.
+    /// Bytes left of the current chunk's payload; 0 means that a basic header comes next.
     private var chunkRemaining = 0
 
     public init() {}
@@ -56,7 +57,7 @@ public struct ChunkDecoder: Sendable {
     }
 
     /// Applies an Abort message: the partly received message of that chunk stream is dropped.
-    /// Returns the stream's index where there was one.
+    /// Returns the stream's index, or nil if there was no such message.
     public mutating func abort(chunkStreamID: UInt32) -> Int? {
         guard let index = streams.firstIndex(where: { $0.chunkStreamID == chunkStreamID }),
             !streams[index].isComplete
@@ -66,8 +67,8 @@ public struct ChunkDecoder: Sendable {
         return index
     }
 
-    /// Reads on from the start of `bytes`; nil where a header is cut off and more is needed.
-    /// The caller drops `consumed` bytes, whatever came back.
+    /// Reads one step from the start of `bytes`; returns nil if a header is cut off and more bytes
+    /// are needed. The caller drops `consumed` bytes after every step.
     public mutating func step(_ bytes: UnsafeRawBufferPointer) throws(RTMPError) -> Step? {
         var headerLength = 0
         var begins = false
@@ -105,7 +106,7 @@ public struct ChunkDecoder: Sendable {
             chunkStreamID = 64 + UInt32(bytes[1]) + UInt32(bytes[2]) << 8
             offset = 3
         }
-        // Mostly it is the one before.
+        // In most cases the chunk belongs to the same stream as the one before it.
         let isCurrent = current < streams.count && streams[current].chunkStreamID == chunkStreamID
         let known =
             isCurrent ? current : streams.firstIndex { $0.chunkStreamID == chunkStreamID }
@@ -147,7 +148,8 @@ public struct ChunkDecoder: Sendable {
         return (offset, begins)
     }
 
-    /// Types 0, 1 and 2: 11, 7 and 3 bytes, then the extended timestamp if the field says so.
+    /// Reads the header of a type 0, 1 or 2 chunk: 11, 7 or 3 bytes, then the extended timestamp if
+    /// the timestamp field announces it.
     private func fullHeader(
         _ header: inout Header, _ format: UInt8, _ bytes: UnsafeRawBufferPointer, _ start: Int
     ) -> Int? {
@@ -176,9 +178,10 @@ public struct ChunkDecoder: Sendable {
         return offset
     }
 
-    /// Type 3. Where the header in force has an extended timestamp, most senders (Adobe's,
-    /// FFmpeg, OBS) repeat it in every type 3 chunk and some (rtmpdump) do not, so the four bytes
-    /// are taken as the timestamp only where they carry its value.
+    /// Reads the header of a type 3 chunk. If the header in force has an extended timestamp, most
+    /// senders (Adobe's, FFmpeg, OBS) repeat that timestamp in every type 3 chunk and some
+    /// (rtmpdump) do not. The four bytes are therefore taken as the timestamp only if they carry
+    /// its value.
     private func continueHeader(
         _ header: inout Header, _ bytes: UnsafeRawBufferPointer, _ start: Int, _ begins: Bool
     ) -> Int? {
@@ -187,7 +190,8 @@ public struct ChunkDecoder: Sendable {
             guard bytes.count >= start + 4 else { return nil }
             let value = bytes.bigEndian32(at: start)
             if begins && header.isAbsolute {
-                // A new message after a type 0 header: the field is its absolute time.
+                // This chunk begins a new message after a type 0 header, so the field holds the
+                // absolute time.
                 if value >= header.timestampField, value &- header.timestampField < 0x100_0000 {
                     header.timestampField = value
                     header.timestamp = value

@@ -1,20 +1,22 @@
 public import NIOCore
 
-/// Assembles messages from a chunk stream, fed with bytes in any portions.
+/// Assembles messages from a chunk stream that arrives in portions of any size.
 ///
-/// Set Chunk Size and Abort act here, at once, and are also returned. Memory is bounded by what
-/// has really arrived, never by a length that a peer claims.
+/// The reader applies Set Chunk Size and Abort at once, and returns them too. Memory is bounded by
+/// the bytes that have really arrived, never by a length that a peer claims.
 public struct ChunkReader: Sendable {
-    /// Partly received messages of all chunk streams together may hold this many bytes.
+    /// Largest number of bytes that the partly received messages of all chunk streams may hold
+    /// together.
     public static let partialBytesLimit = 32 << 20
 
-    /// A longer message is refused where it begins.
+    /// Longest message; the reader refuses a longer one at its first chunk.
     public var messageLimit = Int.max
-    /// Bytes of the messages that have begun and not ended, and of what was appended and not taken.
+    /// Bytes of the messages that have begun and not ended, plus the bytes that were appended and
+    /// not yet read.
     public var unfinishedBytes: Int { partialBytes + input.readableBytes }
 
     private var decoder = ChunkDecoder()
-    /// Payload so far, by stream index.
+    /// Payload received so far of each unfinished message, by stream index.
     private var partial: [ByteBuffer] = []
     private var partialBytes = 0
     private var input = ByteBuffer()
@@ -32,7 +34,7 @@ public struct ChunkReader: Sendable {
         }
     }
 
-    /// The next whole message, or nil where more bytes are needed.
+    /// Returns the next whole message, or nil if more bytes are needed.
     public mutating func next() throws(RTMPError) -> Message? {
         while input.readableBytes > 0 {
             let step: ChunkDecoder.Step?
@@ -53,7 +55,8 @@ public struct ChunkReader: Sendable {
         return nil
     }
 
-    /// What is left is the beginning of a header: it does not keep the memory that it was read into.
+    /// Copies the rest of the input, which is the beginning of a header, so that it does not keep
+    /// the large buffer alive that it was read into.
     private mutating func release() {
         guard input.readableBytes < 32, input.storageCapacity > 1024 else { return }
         input = ByteBuffer(bytes: input.readableBytesView)
@@ -70,12 +73,13 @@ public struct ChunkReader: Sendable {
             )
         }
         if step.messageBegins && step.messageEnds {
-            // Whole in one chunk: a slice of what was read, nothing is copied.
+            // The whole payload lies in one chunk: the message is a slice of the input, and nothing
+            // is copied.
             return try finish(step.stream, try part(at: start, step.payloadLength))
         }
         if step.messageBegins {
-            // Nothing is reserved: a byte each on many chunk streams would cost as much as whole
-            // messages, and count for nothing.
+            // No capacity is reserved: otherwise one byte on each of many chunk streams would cost
+            // as much memory as whole messages, and the limit would not count it.
             partial[step.stream] = ByteBuffer()
         }
         partialBytes += step.payloadLength

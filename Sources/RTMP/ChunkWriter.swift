@@ -1,14 +1,15 @@
 public import NIOCore
 
 /// Writes messages as chunks. Every message starts with a type 0 header, so its bytes depend on
-/// nothing sent before: subscribers with the same chunk size share them.
+/// nothing that was sent before, and subscribers with the same chunk size share them.
 public struct ChunkWriter: Sendable {
-    /// A size outside of this range is moved to its nearer end.
+    /// Chunk sizes that can be used; a size outside this range is moved to the nearer end.
     public static let chunkSizes = 1...0x7FFF_FFFF
-    /// The most bytes that a message's length field can state.
+    /// Largest payload, in bytes, that a message's length field can state.
     public static let payloadLimit = 0xFF_FFFF
 
-    /// The peer must have been told by Set Chunk Size first.
+    /// Chunk size of what is written. The peer must have received it in a Set Chunk Size message
+    /// first.
     public var chunkSize: Int {
         didSet { chunkSize = Self.clamped(chunkSize) }
     }
@@ -19,7 +20,7 @@ public struct ChunkWriter: Sendable {
         min(max(size, chunkSizes.lowerBound), chunkSizes.upperBound)
     }
 
-    /// Bytes that `write` will add for a payload of `length` bytes.
+    /// Number of bytes that `write` will append for `message`.
     public func encodedLength(_ message: Message) -> Int {
         let length = message.payload.readableBytes
         let basic = message.chunkStreamID < 64 ? 1 : message.chunkStreamID < 320 ? 2 : 3
@@ -31,8 +32,9 @@ public struct ChunkWriter: Sendable {
     /// Appends `message`. An extended timestamp is repeated in every type 3 chunk, as the
     /// specification of 2012 says.
     ///
-    /// - Throws: `RTMPError.limitExceeded` for more than `payloadLimit` bytes, `.chunkStream` for a
-    ///   chunk stream ID that has no form; nothing has been written then.
+    /// - Throws: `RTMPError.limitExceeded` if the payload exceeds `payloadLimit` bytes,
+    ///   `.chunkStream` if the chunk stream ID has no encoding; in both cases nothing has been
+    ///   written.
     public func write(_ message: Message, into buffer: inout ByteBuffer) throws(RTMPError) {
         guard message.payload.readableBytes <= Self.payloadLimit else {
             throw RTMPError(

@@ -1,19 +1,20 @@
 public import NIOCore
 
-/// The client's side of an RTMP session after the handshake: one stream published or played.
+/// The client's side of an RTMP session after the handshake: it publishes or plays one stream.
 /// Media messages do not pass through it.
 public struct ClientSessionStateMachine: Sendable {
     public enum Purpose: Hashable, Sendable {
         case publish
-        /// The player's buffer in milliseconds, told to the server.
+        /// The value is the player's buffer in milliseconds, which the client announces to the
+        /// server.
         case play(bufferMilliseconds: UInt32)
     }
 
     public enum Action: Hashable, Sendable {
         case write(ByteBuffer)
-        /// Media may be sent, or will come.
+        /// A publisher may send media now; a player will receive it.
         case started(messageStreamID: UInt32)
-        /// The server refused; `code` as in its onStatus or _error.
+        /// The server refused; `code` is the code of its onStatus or _error.
         case refused(code: String, description: String)
         /// The server says that the stream is over.
         case ended(code: String)
@@ -45,8 +46,9 @@ public struct ClientSessionStateMachine: Sendable {
     private var acknowledgements = AcknowledgementWindow()
 
     /// - Parameters:
-    ///   - chunkSize: of what we send; announced at once.
-    ///   - agent: added to flashVer, so that logs and captures can tell clients apart.
+    ///   - chunkSize: Chunk size of what this client sends; the client announces it at once.
+    ///   - agent: Text that is added to flashVer, so that logs and captures can distinguish
+    ///     clients.
     public init(
         url: RTMPURL, purpose: Purpose, chunkSize: Int = 4096, agent: String = "millrace"
     ) {
@@ -56,10 +58,11 @@ public struct ClientSessionStateMachine: Sendable {
         self.chunkSize = chunkSize
     }
 
-    /// Bytes of a refusal's text that are kept.
+    /// Longest text of a refusal that is kept, in bytes.
     public static let reasonLimit = 1024
 
-    /// Set Chunk Size (where it is not the default) and `connect`, to be sent after the handshake.
+    /// Returns Set Chunk Size (unless the size is the default) and `connect`, to be sent after the
+    /// handshake.
     public mutating func start() throws(RTMPError) -> ByteBuffer {
         state = .connecting
         var bytes = ByteBuffer()
@@ -88,7 +91,7 @@ public struct ClientSessionStateMachine: Sendable {
         acknowledgements.receive(bytes).map { encode(.acknowledgement($0)) }
     }
 
-    /// Feeds any message that is not media.
+    /// Processes one message that is not media.
     public mutating func receive(_ message: Message) throws(RTMPError) -> [Action] {
         if let control = try ControlMessage(message) {
             switch control {
@@ -105,7 +108,7 @@ public struct ClientSessionStateMachine: Sendable {
         switch command.name {
         case "_result": return try result(command)
         case "_error":
-            // releaseStream and FCPublish may be refused by servers that do not know them.
+            // Servers that do not know releaseStream and FCPublish may refuse them.
             let fatal = [Transaction.connect, Transaction.createStream, Transaction.start]
             guard fatal.contains(command.transactionID) else { return [] }
             return [refusal(command)]
@@ -183,7 +186,7 @@ public struct ClientSessionStateMachine: Sendable {
         state = .closed
         let information = command.arguments.first { $0["code"] != nil } ?? .null
         func cut(_ text: String) -> String {
-            // The reason goes into reports: a server's text must not fill them.
+            // The reason goes into reports, and a server's text must not fill them.
             text.utf8.count <= Self.reasonLimit
                 ? text : String(decoding: text.utf8.prefix(Self.reasonLimit), as: UTF8.self) + "…"
         }
@@ -193,7 +196,7 @@ public struct ClientSessionStateMachine: Sendable {
                 information["description"]?.string ?? "the server gave no reason"))
     }
 
-    /// What ends a publication or a playback in good order.
+    /// Returns the messages that end a publication or a playback in good order.
     public mutating func close() throws(RTMPError) -> ByteBuffer {
         var bytes = ByteBuffer()
         switch state {
@@ -211,7 +214,7 @@ public struct ClientSessionStateMachine: Sendable {
         return bytes
     }
 
-    /// A media or data message on the running stream, as chunks.
+    /// Encodes a media or data message on the running stream as chunks.
     public func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
         var bytes = ByteBuffer()
         try writer.write(message, into: &bytes)

@@ -3,7 +3,7 @@ import NIOCore
 /// A command message (section 7.1.1), or a data message, which has no transaction ID.
 public struct Command: Hashable, Sendable {
     public var name: String
-    /// 0 where no answer is expected.
+    /// Number of the transaction; 0 if no answer is expected.
     public var transactionID: Double
     /// The command object and what follows it.
     public var arguments: [AMFValue]
@@ -14,8 +14,8 @@ public struct Command: Hashable, Sendable {
         self.arguments = arguments
     }
 
-    /// Reads a message of type 20, or of type 17 (AMF3: one byte, usually 0, then AMF0 values).
-    /// Arguments of a form that we do not know, and what follows them, are left out.
+    /// Reads a message of type 20, or of type 17 (AMF3: one byte, usually 0, then AMF0 values). An
+    /// argument of an unknown form and all arguments after it are left out.
     public init(_ message: Message) throws(RTMPError) {
         var payload = message.payload
         if message.type == .commandAMF3, payload.getInteger(at: payload.readerIndex) == UInt8(0) {
@@ -29,7 +29,7 @@ public struct Command: Hashable, Sendable {
             name, transactionID: values.dropFirst().first?.number ?? 0, Array(values.dropFirst(2)))
     }
 
-    /// As a message on `chunkStreamID`, type 20.
+    /// Encodes the command as a message of type 20 on `chunkStreamID`.
     public func message(chunkStreamID: UInt32 = 3, messageStreamID: UInt32 = 0) -> Message {
         var payload = ByteBuffer()
         AMF0.write(.string(name), into: &payload)

@@ -11,15 +11,15 @@ public enum ControlMessage: Hashable, Sendable {
     case streamBegin(UInt32)
     case streamEOF(UInt32)
     case streamDry(UInt32)
-    /// Milliseconds that the player buffers.
+    /// The number of milliseconds that the player buffers.
     case setBufferLength(streamID: UInt32, milliseconds: UInt32)
     case streamIsRecorded(UInt32)
     case pingRequest(UInt32)
     case pingResponse(UInt32)
-    /// A user control event of a type that we do not know; never an error.
+    /// A user control event of an unknown type; it is never an error.
     case unknownEvent(UInt16)
 
-    /// Reads a message of types 1 to 6; nil for any other type.
+    /// Reads a message of types 1 to 6; the result is nil for any other type.
     public init?(_ message: Message) throws(RTMPError) {
         var payload = message.payload
         func cut() -> RTMPError {
@@ -65,7 +65,7 @@ public enum ControlMessage: Hashable, Sendable {
         }
     }
 
-    /// As a message on chunk stream 2, message stream 0.
+    /// The message that carries this control message, on chunk stream 2 and message stream 0.
     public var message: Message {
         var payload = ByteBuffer()
         let type: MessageType

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// The server's side of the handshake (RTMP specification 1.0, section 5.2): complex where the
+/// The server's side of the handshake (RTMP specification 1.0, section 5.2): complex if the
 /// client's C1 carries a valid digest, simple otherwise.
 public struct ServerHandshake: Sendable {
     private enum State {
@@ -11,15 +11,15 @@ public struct ServerHandshake: Sendable {
 
     private var state = State.awaitingC0C1
     private var input = ByteBuffer()
-    /// Whether the client's digest was valid; known once C1 is in.
+    /// Whether the client's digest was valid; the value is final once C1 has arrived.
     public private(set) var isComplex = false
 
     public init() {}
 
     public enum Progress: Hashable, Sendable {
-        /// More bytes are needed; send `reply` (may be empty).
+        /// More bytes are needed; the caller sends `reply`, which may be empty.
         case pending(reply: ByteBuffer)
-        /// Done; `rest` belongs to the chunk stream.
+        /// The handshake is done; `rest` belongs to the chunk stream.
         case done(reply: ByteBuffer, rest: ByteBuffer)
     }
 
@@ -44,7 +44,7 @@ public struct ServerHandshake: Sendable {
             guard input.readableBytes >= HandshakeDigest.packetLength else {
                 return .pending(reply: reply)
             }
-            // C2 is not checked: clients differ, and nothing depends on it.
+            // C2 is not checked: clients differ, and nothing depends on its contents.
             input.moveReaderIndex(forwardBy: HandshakeDigest.packetLength)
             state = .done
         }
@@ -78,7 +78,7 @@ public struct ServerHandshake: Sendable {
 
 /// The client's side of the handshake.
 public struct ClientHandshake: Sendable {
-    /// `complex` signs C1 and C2 as encoders do; `simple` is cheaper and enough for most servers.
+    /// `complex` signs C1 and C2 as encoders do; `simple` is cheaper, and most servers accept it.
     public enum Mode: String, Hashable, Sendable, Codable {
         case simple
         case complex
@@ -102,7 +102,7 @@ public struct ClientHandshake: Sendable {
         }
     }
 
-    /// C0 and C1, to be sent first.
+    /// C0 and C1, which are sent first.
     public var opening: ByteBuffer {
         var buffer = ByteBuffer()
         buffer.writeInteger(UInt8(3))
@@ -110,7 +110,8 @@ public struct ClientHandshake: Sendable {
         return buffer
     }
 
-    /// Feeds bytes; returns C2 and what follows the handshake once S0, S1 and S2 are in.
+    /// Processes received bytes; once S0, S1 and S2 have arrived, returns C2 and the bytes that
+    /// follow the handshake.
     public mutating func receive(
         _ bytes: ByteBuffer, using generator: inout some RandomNumberGenerator
     ) throws(RTMPError) -> (c2: ByteBuffer, rest: ByteBuffer)? {

@@ -7,7 +7,7 @@ enum HandshakeDigest {
     static let packetLength = 1536
     static let length = 32
 
-    /// Where the digest block lies: after the key block (schema 0) or before it (schema 1).
+    /// Position of the digest block: after the key block (schema 0) or before it (schema 1).
     enum Schema: CaseIterable {
         case keyFirst
         case digestFirst
@@ -38,7 +38,8 @@ enum HandshakeDigest {
         hmac(packet[..<position] + packet[(position + length)...], key: key)
     }
 
-    /// The digest of C1 or S1 and its schema, where the packet carries a valid one.
+    /// Finds the digest of C1 or S1 and its schema; returns nil if the packet carries no valid
+    /// digest.
     static func find(in packet: [UInt8], key: [UInt8]) -> (digest: [UInt8], schema: Schema)? {
         for schema in Schema.allCases {
             let position = position(in: packet, schema)
@@ -57,7 +58,7 @@ enum HandshakeDigest {
         packet.replaceSubrange(position..<position + length, with: value)
     }
 
-    /// C2 or S2: random bytes whose last 32 answer the peer's digest.
+    /// Makes C2 or S2: random bytes, the last 32 of which answer the peer's digest.
     static func answer(_ random: [UInt8], to digest: [UInt8], key: [UInt8]) -> [UInt8] {
         let body = random[..<(packetLength - length)]
         return Array(body) + hmac(body, key: hmac(digest, key: key))

@@ -21,7 +21,7 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let commandAMF0 = MessageType(rawValue: 20)
     public static let aggregate = MessageType(rawValue: 22)
 
-    /// Audio, video or data: what a relay passes on.
+    /// Whether this is audio, video or data, which a relay passes on.
     public var isMedia: Bool {
         switch self {
         case .audio, .video, .dataAMF0, .dataAMF3, .aggregate: true
@@ -32,11 +32,11 @@ public struct MessageType: RawRepresentable, Hashable, Sendable, CustomStringCon
     public var description: String { "message type \(rawValue)" }
 }
 
-/// One whole RTMP message, as the chunk stream carries it.
+/// One whole RTMP message, with the header fields of the chunk stream.
 public struct Message: Hashable, Sendable {
-    /// 2…65599; 2 is kept for protocol control.
+    /// Chunk stream ID, 2…65599; 2 is reserved for protocol control.
     public var chunkStreamID: UInt32
-    /// Milliseconds, wrapping at 2^32.
+    /// Timestamp in milliseconds, which wraps at 2^32.
     public var timestamp: UInt32
     public var type: MessageType
     public var messageStreamID: UInt32

@@ -1,4 +1,4 @@
-/// Why a peer's bytes or a session cannot go on, and how to mend it.
+/// Reason why a peer's bytes or a session cannot be processed further, and the remedy.
 public struct RTMPError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         case handshake
@@ -12,7 +12,7 @@ public struct RTMPError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var code: Code
-    /// What went wrong and what would mend it.
+    /// Text that says what went wrong and how to mend it.
     public var message: String
 
     public init(_ code: Code, _ message: String) {

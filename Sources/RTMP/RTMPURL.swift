@@ -1,14 +1,14 @@
 /// `rtmp://host[:port]/app/streamKey[?query]`, or `rtmps://…` over TLS. The application is the first path component; the
 /// rest, slashes included, is the stream key. The query stays with the stream key.
 public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
-    /// Over TLS.
+    /// Whether the connection uses TLS (`rtmps`).
     public var isSecure = false
     public var host: String
-    /// Where the URL names none 1935, over TLS 443.
+    /// Port; if the URL names none, 1935, or 443 over TLS.
     public var port: Int
     public var application: String
     public var streamKey: String
-    /// Without the question mark; empty where there is none.
+    /// Query without the question mark; empty if there is none.
     public var query: String
 
     public init(
@@ -64,7 +64,7 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
         (streamKey, query) = Self.splitQuery(parts.count > 1 ? String(parts[1]) : "")
     }
 
-    /// Stream key and query of a publish or play name.
+    /// Splits the name of a publish or play command into stream key and query.
     public static func splitQuery(_ name: String) -> (key: String, query: String) {
         guard let mark = name.firstIndex(of: "?") else { return (name, "") }
         return (String(name[..<mark]), String(name[name.index(after: mark)...]))
@@ -75,9 +75,9 @@ public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
         return port == (isSecure ? 443 : 1935) ? name : "\(name):\(port)"
     }
 
-    /// What `connect` sends: the URL without the stream.
+    /// Value that `connect` sends: the URL without the stream.
     public var tcURL: String { "\(isSecure ? "rtmps" : "rtmp")://\(authority)/\(application)" }
-    /// What `publish` and `play` send: the stream key with its query.
+    /// Value that `publish` and `play` send: the stream key with its query.
     public var streamName: String { query.isEmpty ? streamKey : "\(streamKey)?\(query)" }
     public var description: String { "\(tcURL)/\(streamName)" }
 }

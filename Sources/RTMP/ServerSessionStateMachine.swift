@@ -1,10 +1,11 @@
 public import NIOCore
 
-/// The server's side of an RTMP session after the handshake: commands in, decisions out. Media
-/// messages do not pass through it.
+/// The server's side of an RTMP session after the handshake: it takes commands and returns
+/// decisions. Media messages do not pass through it.
 public struct ServerSessionStateMachine: Sendable {
     public struct Configuration: Sendable {
-        /// Chunk size of what we send; big, since every chunk costs the reader a header.
+        /// Chunk size of what the server sends. It is large because every chunk costs the reader a
+        /// header.
         public var chunkSize: Int
         public var windowAcknowledgementSize: UInt32
 
@@ -24,14 +25,14 @@ public struct ServerSessionStateMachine: Sendable {
 
     public enum Action: Hashable, Sendable {
         case write(ByteBuffer)
-        /// Answer with `accept` or `reject`.
+        /// The caller answers with `accept` or `reject`.
         case publishRequested(StreamRequest)
         case playRequested(StreamRequest)
         case pause(Bool)
-        /// The message stream ended by deleteStream, closeStream or FCUnpublish.
+        /// The peer ended the message stream by deleteStream, closeStream or FCUnpublish.
         case streamEnded(messageStreamID: UInt32)
         case peerIsAlive
-        /// Wait for the writes, then close.
+        /// The caller waits until everything is written, and then closes the connection.
         case close(reason: String)
     }
 
@@ -51,22 +52,22 @@ public struct ServerSessionStateMachine: Sendable {
     private var acknowledgements = AcknowledgementWindow()
     private var nextMessageStreamID: UInt32 = 1
     private var roles: [UInt32: Role] = [:]
-    /// Streams one connection may create; encoders and players use one.
+    /// Largest number of streams that one connection may create; encoders and players use one.
     static let messageStreamLimit: UInt32 = 64
-    /// Bytes of the application's name, of a stream's name with its query, and of each value that a
-    /// reply repeats.
+    /// Longest application name, longest stream name with its query, and longest value that a reply
+    /// repeats; in bytes.
     public static let nameLimit = 1024
 
     public init(configuration: Configuration = .init()) {
         self.configuration = configuration
     }
 
-    /// Counts received bytes; returns an Acknowledgement to write where one is due.
+    /// Counts received bytes; returns the Acknowledgement to write, or nil if none is due.
     public mutating func received(bytes: Int) -> ByteBuffer? {
         acknowledgements.receive(bytes).map { encode(.acknowledgement($0)) }
     }
 
-    /// Feeds any message that is not media.
+    /// Processes one message that is not media.
     public mutating func receive(_ message: Message) throws(RTMPError) -> [Action] {
         if let control = try ControlMessage(message) { return receive(control) }
         guard message.type == .commandAMF0 || message.type == .commandAMF3 else { return [] }
@@ -110,7 +111,8 @@ public struct ServerSessionStateMachine: Sendable {
         case "seek", "receiveAudio", "receiveVideo", "_result", "_error", "onStatus":
             return []
         default:
-            // Unknown commands are answered so that a peer that waits goes on, never fatal.
+            // Unknown commands are answered, so that a peer that waits for a reply goes on; they
+            // are never fatal.
             return command.transactionID > 0 ? [try result(command, .undefined)] : []
         }
     }
@@ -147,14 +149,14 @@ public struct ServerSessionStateMachine: Sendable {
         "\(what) has \(bytes) bytes; at most \(nameLimit) are taken"
     }
 
-    /// The answer to a `connect` that is not let in.
+    /// Returns the answer to a `connect` that the server does not accept.
     public func rejectConnection(
         _ command: Command, _ why: String
     ) throws(RTMPError) -> ByteBuffer {
         try connectionError(command, why)
     }
 
-    /// Refuses to connect; nothing that the peer sent is repeated.
+    /// Refuses to connect; the answer repeats nothing that the peer sent.
     private func refuseConnection(
         _ command: Command, _ why: String
     ) throws(RTMPError) -> [Action] {
@@ -189,7 +191,8 @@ public struct ServerSessionStateMachine: Sendable {
             .init("description", .string("Connection succeeded.")),
             .init("objectEncoding", .number(object["objectEncoding"]?.number ?? 0)),
         ]
-        // Enhanced RTMP v2: the codecs offered are relayed as they are, so all are accepted.
+        // The codecs that Enhanced RTMP v2 offers are relayed as they are, so all of them are
+        // accepted.
         for name in ["fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap"] {
             guard let offered = object[name] else { continue }
             var encoded = ByteBuffer()
@@ -253,7 +256,7 @@ public struct ServerSessionStateMachine: Sendable {
         return actions
     }
 
-    /// The answer that lets a publisher send or a player receive.
+    /// Returns the answer that lets a publisher send or a player receive.
     public mutating func acceptPublish(_ request: StreamRequest) throws(RTMPError) -> ByteBuffer {
         roles[request.messageStreamID] = .publishing
         var bytes = ByteBuffer()
@@ -279,7 +282,8 @@ public struct ServerSessionStateMachine: Sendable {
         return bytes
     }
 
-    /// A refusal, for example `NetStream.Publish.BadName`. The caller closes afterwards.
+    /// Returns a refusal, for example `NetStream.Publish.BadName`. The caller closes the connection
+    /// afterwards.
     public func reject(
         _ request: StreamRequest, code: String, _ description: String
     ) throws(RTMPError) -> ByteBuffer {
@@ -287,7 +291,7 @@ public struct ServerSessionStateMachine: Sendable {
             statusMessage(request.messageStreamID, level: "error", code: code, description))
     }
 
-    /// The publisher is gone: what a player is told.
+    /// Returns the message that announces to a player that the publisher is gone.
     public func playEnded(messageStreamID: UInt32) throws(RTMPError) -> ByteBuffer {
         var bytes = ByteBuffer()
         writer.write(.streamEOF(messageStreamID), into: &bytes)

@@ -1,9 +1,9 @@
 import Results
 import Statistics
 
-/// Adaptive viewers of a trial, by group: from viewers.csv alone.
+/// Table of a trial's adaptive viewers by group, from viewers.csv alone.
 struct AdaptiveReport {
-    /// One group's figures. Times in seconds, rates in kbit/s.
+    /// Figures of one group. Times are in seconds, rates in kbit/s.
     struct Group {
         var number: Int
         var name: String
@@ -23,7 +23,7 @@ struct AdaptiveReport {
         let adaptive = rows.filter { $0.playProtocol == "hls" }
         groups = Dictionary(grouping: adaptive) { $0.group ?? 0 }.sorted { $0.key < $1.key }
             .map { number, rows in
-                // As the metric stall_ratio has it: sessions that never began count for nothing.
+                // Sessions that never began do not count, as in the metric stall_ratio.
                 let played = rows.filter { $0.playSeconds != nil }
                 let stalled = played.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
                 let wanted = played.reduce(stalled) { $0 + ($1.playSeconds ?? 0) }
@@ -51,7 +51,7 @@ struct AdaptiveReport {
         "whole sessions; bytes in the steady window; stalled is the share of playing "
         + "and stalled time; start-up and latency are medians"
 
-    /// A row of figures for each group.
+    /// Cells with a row of figures for each group.
     var cells: [[String]] {
         groups.map { group in
             [

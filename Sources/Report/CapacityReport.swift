@@ -1,12 +1,12 @@
 import Results
 
-/// How many viewers a limited uplink carried, by way.
+/// Table of the number of viewers that a limited uplink carried, by way.
 struct CapacityReport {
     private let figures: [CapacityFigure]
 
     init(_ figures: [CapacityFigure]) { self.figures = figures }
 
-    /// Empty unless the server's uplink was limited.
+    /// Text of the table; empty unless the server's uplink was limited.
     var text: String {
         let lines = figures.map { figure -> String in
             let held = "  via \(figure.via): held with \(figure.sustainedViewers) viewers"

@@ -1,6 +1,6 @@
 import Results
 
-/// Edges of a trial: what they spared the origin.
+/// Table of a trial's edges and the load that they kept from the origin.
 struct EdgeReport {
     private let rows: [EdgeRow]
     private let summary: EdgeSummary?
@@ -15,7 +15,7 @@ struct EdgeReport {
         "origin requests", "from origin", "evicted",
     ]
 
-    /// A row of figures for each edge and kind.
+    /// Cells with a row of figures for each edge and kind.
     var cells: [[String]] {
         rows.map { row in
             [
@@ -36,7 +36,7 @@ struct EdgeReport {
             + table.text + words
     }
 
-    /// What the figures mean, in lines.
+    /// Lines that explain the figures.
     var words: String {
         guard let summary else { return "" }
         var lines: [String] = []

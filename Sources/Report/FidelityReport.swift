@@ -1,6 +1,6 @@
 public import Results
 
-/// Adaptive viewers on sockets beside the same viewers simulated.
+/// Table of adaptive viewers on sockets beside the same viewers simulated.
 public struct FidelityReport: Sendable {
     private let rows: [FidelityRow]
 
@@ -9,7 +9,7 @@ public struct FidelityReport: Sendable {
     /// Whether every difference is within its limit.
     public var agrees: Bool { rows.allSatisfy { $0.within == 1 } }
 
-    /// Empty where nothing was compared.
+    /// Text of the table; empty if nothing was compared.
     public var text: String {
         guard !rows.isEmpty else { return "" }
         var table = TextTable(

@@ -1,8 +1,8 @@
 import Results
 import Statistics
 
-/// Viewers of one rendition, by group, where groups differ by their links: from viewers.csv and
-/// probe_frames.csv alone.
+/// Table of viewers of one rendition by group, for groups that differ in their links; from
+/// viewers.csv and probe_frames.csv alone.
 struct GroupReport {
     let results: RunResults
 

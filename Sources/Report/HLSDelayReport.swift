@@ -1,6 +1,6 @@
 import Results
 
-/// Frame delay over HLS, hop by hop: from renditions.csv alone.
+/// Table of frame delay over HLS, hop by hop, from renditions.csv alone.
 struct HLSDelayReport {
     static let header = [
         "rendition", "ingest p50", "encoder p50", "packager p50", "p99", "viewer p50", "p99",
@@ -32,7 +32,7 @@ struct HLSDelayReport {
         }
     }
 
-    /// Empty where no probe had HLS.
+    /// Text of the table; empty if no probe played HLS.
     var text: String {
         guard !cells.isEmpty else { return "" }
         var table = TextTable(header: Self.header, leftColumns: [0])

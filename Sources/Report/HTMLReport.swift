@@ -108,7 +108,8 @@ public struct HTMLReport: Sendable {
             + "<p class=\"muted\">\(Markup.escaped(AdaptiveReport.words))</p>"
     }
 
-    /// A section of the text report without its heading; what that has in brackets goes below.
+    /// Returns a section of the text report without its heading; the heading's text in brackets
+    /// goes below.
     private func plain(_ text: String) -> String {
         guard let end = text.firstIndex(of: "\n") else { return "" }
         let words = text[..<end].drop { $0 != "(" }.dropFirst().dropLast()
@@ -195,7 +196,7 @@ public struct HTMLReport: Sendable {
 
     /// Megabits per second out of the server, per rendition.
     private var bandwidth: LineChart {
-        // What goes to the encoders is no viewer's.
+        // Streams that go to the encoders have no viewers.
         let encodes = results.renditions.contains { $0.stampsExpected != nil }
         let rows = results.wire.filter {
             $0.direction == "out" && !(encodes && $0.rendition == "source")
@@ -219,7 +220,8 @@ public struct HTMLReport: Sendable {
             yLabel: "Mbit/s", series: series, band: window)
     }
 
-    /// Seconds, where the others are milliseconds: a chart of its own.
+    /// Chart of HLS delays; it has an axis of its own in seconds, because the other charts have
+    /// milliseconds.
     private var hlsDelayChart: LineChart {
         delay(
             vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers over HLS",
@@ -231,7 +233,8 @@ public struct HTMLReport: Sendable {
     ) -> LineChart {
         var names: [String] = []
         var points: [String: [(x: Double, y: Double)]] = [:]
-        // The viewers' corrected delay; the wire has no intended times. Both are in delay.csv.
+        // The chart shows the viewers' corrected delay; the wire has no intended times. Both are in
+        // delay.csv.
         for row in results.delay
         where row.vantage == vantage && (row.playProtocol == "hls") == isHLS
             && (row.hop.isEmpty ? hop != "encoder" : row.hop == hop)
@@ -253,7 +256,7 @@ public struct HTMLReport: Sendable {
             title: title, xLabel: "percentile", yLabel: "ms", axis: .percentile, series: series)
     }
 
-    /// CPU per role over time, 100 = one core.
+    /// Chart of the CPU of each role over time; 100 = one core.
     private var processor: LineChart {
         var roles: [String] = []
         var sums: [String: [Double: Double]] = [:]

@@ -2,7 +2,7 @@ public import Results
 
 /// The run as one JSON document: manifest, summary and the rows per rendition.
 public struct JSONReport: Encodable, Sendable {
-    /// The figures of one row of `renditions.csv`, with its column names.
+    /// Figures of one row of `renditions.csv`, with its column names.
     private struct Rendition: Encodable {
         var stream: String
         var rendition: String
@@ -71,8 +71,8 @@ public struct JSONReport: Encodable, Sendable {
         resultsDirectory = results.path
     }
 
-    /// Snake-case keys, sorted.
+    /// Encodes the run with snake-case keys, sorted.
     ///
-    /// - Throws: only where a figure is not finite.
+    /// - Throws: Only if a figure is not finite.
     public func text() throws -> String { try ResultsJSON.text(self) }
 }

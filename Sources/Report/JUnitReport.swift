@@ -10,7 +10,7 @@ public struct JUnitReport: Sendable {
         let manifest = results.manifest
         let thresholds = results.summary.thresholds
         let isValid = manifest.validity.valid
-        // The server's end is its failure, whatever was asked of it.
+        // The server's end is a failure of the server, whatever the thresholds say.
         let ended = results.summary.outcome == .failed ? results.summary.earlyEnd : nil
         let failures =
             isValid ? thresholds.count { !$0.passed } + (ended == nil ? 0 : 1) : 0

@@ -7,10 +7,10 @@ struct LineChart {
         var points: [(x: Double, y: Double)]
     }
 
-    /// How the horizontal axis is laid out.
+    /// Scale of the horizontal axis.
     enum Axis {
         case linear
-        /// 1/(1−p): each nine takes the same width, as in HdrHistogram plots.
+        /// Scale 1/(1−p): each nine takes the same width, as in HdrHistogram plots.
         case percentile
     }
 
@@ -85,7 +85,7 @@ struct LineChart {
             + "\(Markup.escaped(title))\">\(parts.joined(separator: "\n"))</svg>"
     }
 
-    /// The names of the lines with their colours.
+    /// Names of the lines with their colours.
     var legend: String {
         series.filter { !$0.points.isEmpty }.enumerated().map { index, line in
             "<span class=\"key\"><i class=\"b\(index % 8)\(index >= 8 ? " dashed" : "")\"></i>"
@@ -105,7 +105,7 @@ struct LineChart {
 
     private func f(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 
-    /// Round values from 0 to at least `high`.
+    /// Returns round values from 0 to at least `high`.
     static func ticks(to high: Double) -> [Double] {
         guard high > 0, high.isFinite else { return [0, 1] }
         let rough = high / 5

@@ -1,14 +1,14 @@
 import Results
 
-/// Which renditions an audience uses and what each costs: from renditions.csv alone.
+/// Table of the renditions that an audience uses and the cost of each, from renditions.csv alone.
 struct RenditionNeeds {
     struct Rung {
         var stream: String
         var name: String
         var nominal: Double?
-        /// Of the adaptive viewers' segments in the steady window.
+        /// Share of the adaptive viewers' segments in the steady window.
         var share: Double?
-        /// Whether anybody has it over RTMP or HTTP-FLV.
+        /// Whether anybody plays the rendition over RTMP or HTTP-FLV.
         var isSubscribed = false
         var rtmpKilobits: Double?
         var hlsKilobits: Double?
@@ -57,7 +57,7 @@ struct RenditionNeeds {
         }
     }
 
-    /// Empty where neither adaptive viewers nor encoders tell anything.
+    /// Text of the table; empty if there are neither adaptive viewers nor encoders.
     var text: String {
         guard
             rungs.contains(where: {
@@ -110,6 +110,6 @@ struct RenditionNeeds {
 }
 
 extension RenditionRow {
-    /// What nobody's playlist lists belongs to no stream.
+    /// A rendition that no playlist lists belongs to no stream.
     var label: String { stream.isEmpty ? rendition : "\(stream)_\(rendition)" }
 }

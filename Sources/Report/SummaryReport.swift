@@ -18,7 +18,7 @@ public struct SummaryReport: Sendable {
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
-    /// The one line that says how the run ended.
+    /// The line that says how the run ended.
     public var verdictLine: String {
         let manifest = results.manifest
         switch results.summary.outcome {
@@ -80,7 +80,7 @@ public struct SummaryReport: Sendable {
             + "wire: through the server)\n" + table.text
     }
 
-    /// What is compared of HLS.
+    /// Description of the quantity that is compared for HLS.
     static let reconciliationWords =
         "hls: segments and parts asked for in the window and fetched whole; the wire's with HTTP "
         + "headers"
@@ -154,7 +154,7 @@ public struct SummaryReport: Sendable {
 }
 
 extension RunResults {
-    /// Whether thresholds were judged: a run that was interrupted or is void says nothing of them.
+    /// Whether thresholds were judged: an interrupted or void run gives no verdict on them.
     var judges: Bool {
         manifest.validity.valid && summary.outcome != .interrupted && summary.outcome != .void
     }

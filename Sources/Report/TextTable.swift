@@ -2,7 +2,7 @@
 struct TextTable {
     var header: [String]
     var rows: [[String]] = []
-    /// Columns set flush left; the others are flush right.
+    /// Columns that are flush left; the others are flush right.
     var leftColumns: Set<Int> = [0]
 
     var text: String {
@@ -23,7 +23,7 @@ struct TextTable {
     }
 }
 
-/// Figures as people read them.
+/// Formats figures for human readers.
 enum Figure {
     static func number(_ value: Double?, digits: Int = 1) -> String {
         guard let value, value.isFinite else { return "–" }

@@ -1,11 +1,11 @@
-/// One column of a results file: how it is written, read and explained.
+/// One column of a results file, with the functions that write and read it and its description.
 public struct CSVColumn<Row>: Sendable {
-    /// Snake case, the unit as suffix.
+    /// Name in snake case, with the unit as suffix.
     public var name: String
-    /// Empty for names and identifiers.
+    /// Unit; empty for names and identifiers.
     public var unit: String
     public var about: String
-    /// `string`, `integer` or `number`.
+    /// Type: `string`, `integer` or `number`.
     public var type: String
     let get: @Sendable (Row) -> String
     let set: @Sendable (inout Row, String) -> Void
@@ -37,9 +37,10 @@ public struct CSVColumn<Row>: Sendable {
     }
 }
 
-/// How numbers are printed in results.
+/// The form of numbers in results.
 public enum CSVNumber {
-    /// At most six decimals, no exponent where it can be avoided; empty for what is not finite.
+    /// Writes a number with at most six decimals, and without an exponent if possible; the text is
+    /// empty if the number is not finite.
     public static func text(_ value: Double) -> String {
         guard value.isFinite else { return "" }
         if value == value.rounded(), abs(value) < 1e15 { return "\(Int64(value))" }

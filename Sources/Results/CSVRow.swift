@@ -1,4 +1,4 @@
-/// A row of a results file; its columns are the file's data dictionary too.
+/// A row of a results file. Its columns also serve as the file's data dictionary.
 public protocol CSVRow: Sendable {
     static var fileName: String { get }
     static var about: String { get }
@@ -7,8 +7,8 @@ public protocol CSVRow: Sendable {
 }
 
 extension CSVRow {
-    /// The header line and the rows as RFC 4180 text with LF line ends (which the RFC's readers
-    /// accept, and line tools expect).
+    /// Writes the header line and the rows as RFC 4180 text with LF line ends, which the RFC's
+    /// readers accept and line tools expect.
     public static func csv(_ rows: [Self]) -> String {
         var text = headerLine
         for row in rows { text += row.csvLine }
@@ -47,8 +47,8 @@ public enum CSVText {
         return special ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
     }
 
-    /// The records of `text`; LF and CRLF both end a line, blank lines and a lacking last line end
-    /// are tolerated.
+    /// Returns the records of `text`. LF and CRLF both end a line; blank lines and a missing last
+    /// line end are tolerated.
     public static func records(_ text: String) -> [[String]] {
         var records: [[String]] = []
         var record: [String] = []

@@ -1,8 +1,8 @@
 import Foundation
 
-/// A results file that grows row by row, in a directory that has its temporary name yet.
+/// A results file that grows row by row, in a directory that still has its temporary name.
 public final class CSVStream<Row: CSVRow> {
-    /// Bytes gathered before they are written.
+    /// Number of bytes collected before they are written.
     private static var bufferBytes: Int { 1 << 20 }
 
     private let path: String

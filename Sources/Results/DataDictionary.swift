@@ -1,4 +1,4 @@
-/// `schema.json`: what each file and column means.
+/// `schema.json`: the meaning of each file and column.
 public struct DataDictionary: Codable, Sendable {
     public struct Column: Codable, Sendable {
         public var name: String

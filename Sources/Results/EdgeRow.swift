@@ -15,7 +15,7 @@ public struct EdgeRow: CSVRow, Equatable {
 
     public init() {}
 
-    /// The name under which viewers without an edge stand.
+    /// Name in the column `edge` for viewers without an edge.
     public static let direct = "direct"
 
     public static let fileName = "edges.csv"

@@ -24,11 +24,11 @@ public struct LadderSummary: Codable, Sendable, Equatable {
         public var objective = 0.0
         public var objectiveLow: Double?
         public var objectiveHigh: Double?
-        /// Less that of the chosen ladder, paired by seed.
+        /// Objective of this ladder minus that of the chosen one, paired by seed.
         public var difference = 0.0
         public var differenceLow: Double?
         public var differenceHigh: Double?
-        /// With the seeds of the search.
+        /// Objective with the seeds of the search.
         public var searchedObjective = 0.0
         public var egressKbps = 0.0
         public var stallRatio = 0.0
@@ -40,16 +40,17 @@ public struct LadderSummary: Codable, Sendable, Equatable {
 
     public struct Contribution: Codable, Sendable, Equatable {
         public var rung: Rung
-        /// Of all segments requested.
+        /// Share of all segments requested.
         public var share = 0.0
         public var mainAudience = ""
         public var mainAudienceShare = 0.0
         /// Objective lost without the rung; nil for the only one.
         public var loss: Double?
         public var stallRatioWithout: Double?
-        /// kbit/s per viewer that the rung adds (negative: saves).
+        /// Egress in kbit/s per viewer that the rung adds; a negative value means that it saves
+        /// egress.
         public var egressKbps = 0.0
-        /// The reason in words.
+        /// Reason in words.
         public var why = ""
 
         public init(rung: Rung) { self.rung = rung }
@@ -59,17 +60,17 @@ public struct LadderSummary: Codable, Sendable, Equatable {
     public var schemaVersion = 1
     public var scenario: String
     public var runID: String
-    /// exact or heuristic.
+    /// Method of the search: exact or heuristic.
     public var method = ""
     public var setsEvaluated = 0
     public var setsPossible = 0
-    /// linear, log or quality.
+    /// QoE of the objective: linear, log or quality.
     public var qoe = ""
-    /// mean or pN.
+    /// Statistic of the objective: mean or pN.
     public var statistic = ""
     public var viewers = 0
     public var seeds = 0
-    /// The chosen one first, then runners-up, then the ladders it is compared with.
+    /// Ladders: the chosen one first, then the runners-up, then those for comparison.
     public var ladders: [Ladder] = []
     public var contributions: [Contribution] = []
     /// Combinations on the Pareto front of QoE against CPU and egress.
@@ -79,7 +80,7 @@ public struct LadderSummary: Codable, Sendable, Equatable {
         (self.scenario, self.runID) = (scenario, runID)
     }
 
-    /// The summary of a results directory; nil where it is not a ladder choice's.
+    /// Reads the summary of a results directory; nil if it is not a ladder choice's.
     public static func read(directory: String) -> LadderSummary? {
         guard let data = FileManager.default.contents(atPath: "\(directory)/summary.json"),
             let summary = try? ResultsJSON.decoder().decode(Self.self, from: data),

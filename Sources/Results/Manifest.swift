@@ -1,4 +1,4 @@
-/// `manifest.json`: what ran, where, and whether the figures count.
+/// `manifest.json`: facts about the run and its machine, and whether the figures are valid.
 public struct Manifest: Codable, Sendable, Equatable {
     public struct Host: Codable, Sendable, Equatable {
         public var name = ""
@@ -10,7 +10,7 @@ public struct Manifest: Codable, Sendable, Equatable {
     }
 
     public struct Capture: Codable, Sendable, Equatable {
-        /// False where no packets were captured; `reason` says why.
+        /// Whether packets were captured; if not, `reason` says why.
         public var ran = false
         public var reason = ""
         public var received = 0
@@ -29,7 +29,7 @@ public struct Manifest: Codable, Sendable, Equatable {
 
     public struct Validity: Codable, Sendable, Equatable {
         public var valid = true
-        /// Why the trial is void; empty where it is valid.
+        /// Reasons why the trial is void; empty if it is valid.
         public var reasons: [String] = []
 
         public init() {}
@@ -65,14 +65,14 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var host = Host()
     public var stack = ""
     public var congestionControl = ""
-    /// ISO 8601, UTC.
+    /// Start in ISO 8601, UTC.
     public var start = ""
     public var end = ""
     public var window = Window()
     public var capture = Capture()
     public var clockOffset = ClockOffset()
     public var validity = Validity()
-    /// Traces and titles; nil where the run takes none.
+    /// Traces and titles; nil if the run uses none.
     public var inputs: [Input]?
 
     public init() {}

@@ -1,9 +1,9 @@
-/// What results do not tell: passwords in URLs, the values of their queries, and stream keys.
+/// Hides secrets in results: passwords in URLs, the values of their queries, and stream keys.
 public enum Redaction {
     static let mask = "***"
 
-    /// The text with what is secret in each URL of it hidden. A comma is part of a URL: cells of a
-    /// table are given one by one.
+    /// Hides the secrets in each URL of the text. A comma is part of a URL, so the caller passes
+    /// the cells of a table one by one.
     public static func urls(in text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "/")), text.contains("://") else { return text }
         var result: [UInt8] = []
@@ -24,20 +24,20 @@ public enum Redaction {
         return String(decoding: result + rest, as: UTF8.self)
     }
 
-    /// Blanks, double quotes and brackets do not stand in a URL.
+    /// Whether the byte cannot be part of a URL: blanks, double quotes and brackets.
     private static func isOutside(_ byte: UInt8) -> Bool {
         byte <= 0x20 || "\"<>`\\".utf8.contains(byte)
     }
 
-    /// Whether the scheme and the `://` at the end of `text` stand behind an apostrophe.
+    /// Whether an apostrophe stands before the scheme and the `://` at the end of `text`.
     private static func isAfterQuote(_ text: [UInt8]) -> Bool {
         let scheme = text.dropLast(3).reversed().prefix(32)
         return scheme.first { !isLetterOrDigit($0) && !"+-.".utf8.contains($0) }
             == UInt8(ascii: "'")
     }
 
-    /// An apostrophe may stand in a URL (RFC 3986, 2.2): it closes a quote where no more of a URL
-    /// follows.
+    /// Whether an apostrophe closes a quote. It may also be part of a URL (RFC 3986, 2.2), and it
+    /// closes a quote if nothing of the URL follows.
     private static func isClosingQuote(_ place: Int, of text: ArraySlice<UInt8>) -> Bool {
         guard text[place] == UInt8(ascii: "'") else { return false }
         guard place + 1 < text.endIndex else { return true }
@@ -52,7 +52,7 @@ public enum Redaction {
         }
     }
 
-    /// What follows `://`, with the secrets hidden.
+    /// Hides the secrets in the text after `://`.
     private static func hidden(_ tail: ArraySlice<UInt8>) -> [UInt8] {
         var tail = tail
         var result: [UInt8] = []
@@ -75,7 +75,7 @@ public enum Redaction {
         return result
     }
 
-    /// A scenario with the secrets of its `keys:` hidden: `NAME:SECRET` is `NAME:***`.
+    /// Hides the secrets of a scenario's `keys:`: `NAME:SECRET` becomes `NAME:***`.
     public static func keys(in scenario: String) -> String {
         var depth: Int?
         let lines = scenario.split(separator: "\n", omittingEmptySubsequences: false).map {

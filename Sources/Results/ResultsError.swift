@@ -1,7 +1,7 @@
-/// A results directory that cannot be written or read.
+/// Error for a results directory that cannot be written or read.
 public struct ResultsError: Error, Sendable, CustomStringConvertible {
     public var path: String
-    /// What went wrong and how to mend it.
+    /// Text that says what went wrong and how to mend it.
     public var message: String
 
     public init(path: String, message: String) {

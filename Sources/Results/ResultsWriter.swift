@@ -2,15 +2,15 @@ import Foundation
 
 /// Writes a results directory: every file appears whole or not at all.
 ///
-/// The directory itself stands under a temporary name (`.<run-id>.partial`) until `commit()`.
+/// The directory itself has a temporary name (`.<run-id>.partial`) until `commit()`.
 public struct ResultsWriter: Sendable {
     public let runID: RunID
-    /// `DIR/<run-id>`, once committed.
+    /// Path after the commit: `DIR/<run-id>`.
     public let finalPath: String
-    /// Where files stand until then.
+    /// Path of the files until then.
     public let partialPath: String
 
-    /// - Throws: `ResultsError` where the directory cannot be made.
+    /// - Throws: `ResultsError` if the directory cannot be made.
     public init(parent: String, runID: RunID) throws(ResultsError) {
         self.runID = runID
         finalPath = "\(parent)/\(runID)"
@@ -56,7 +56,7 @@ public struct ResultsWriter: Sendable {
         try put(Row.csv(rows), to: Row.fileName)
     }
 
-    /// A file that is written row by row.
+    /// Opens a file that is written row by row.
     public func stream<Row: CSVRow>(_ row: Row.Type) throws(ResultsError) -> CSVStream<Row> {
         try CSVStream(path: "\(partialPath)/\(Row.fileName)")
     }
@@ -81,7 +81,7 @@ public struct ResultsWriter: Sendable {
         try write(json: DataDictionary.all, to: "schema.json")
     }
 
-    /// Files are for their owner and the owner's group, whoever wrote them.
+    /// Restricts files to their owner and the owner's group, whoever wrote them.
     private func protectFiles() {
         let files = FileManager.default
         for case let name as String in files.enumerator(atPath: partialPath) ?? .init() {
@@ -125,7 +125,7 @@ public enum ResultsJSON {
         return decoder
     }
 
-    /// `run_id` is `runID`: the acronyms of this module keep their case.
+    /// Turns `run_id` into `runID`: the acronyms of this module keep their case.
     static func camelCase(_ snake: String) -> String {
         let acronyms: Set<Substring> = ["id", "sha256", "cpu", "rss"]
         let parts = snake.split(separator: "_")

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Names a run: sorts by start time, and does not collide.
+/// Name of a run; names sort by start time and do not collide.
 public struct RunID: Hashable, Sendable, CustomStringConvertible {
     public var description: String
 
     /// - Parameters:
-    ///   - secondsSince1970: start of the run, real time.
-    ///   - entropy: random bits, of which 24 are kept.
+    ///   - secondsSince1970: Start of the run, real time.
+    ///   - entropy: Random bits, of which 24 are kept.
     public init(secondsSince1970: Double, entropy: UInt64) {
         let date = Date(timeIntervalSince1970: secondsSince1970)
         let stamp = ISO8601Format.text(date).filter { $0 != "-" && $0 != ":" }
@@ -15,7 +15,7 @@ public struct RunID: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// ISO 8601 in UTC, whole seconds.
+/// Times in ISO 8601, in UTC and whole seconds.
 public enum ISO8601Format {
     static func text(_ date: Date) -> String { date.formatted(.iso8601) }
 

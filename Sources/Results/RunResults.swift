@@ -13,11 +13,11 @@ public struct RunResults: Sendable {
     public var probeFrames: [ProbeFrameRow]
     /// Requests of adaptive viewers.
     public var segments: [SegmentRow]
-    /// The comparison with a simulation, where one was made.
+    /// Comparison with a simulation, if one was made.
     public var fidelity: [FidelityRow]
     public var edges: [EdgeRow] = []
 
-    /// - Throws: `ResultsError` where the directory has no readable manifest.
+    /// - Throws: `ResultsError` if the directory has no readable manifest.
     public init(path: String) throws(ResultsError) {
         self.path = path
         manifest = try Self.json(path, "manifest.json")

@@ -2,7 +2,7 @@ import Foundation
 
 /// `summary.json` of a simulation: each cell, and each algorithm over all traces.
 public struct SimulationSummary: Codable, Sendable, Equatable {
-    /// Figures over the viewers of a cell or a group of cells; nil where nobody played.
+    /// Figures over the viewers of a cell or a group of cells; nil if nobody played.
     public struct Figures: Codable, Sendable, Equatable {
         public var viewers = 0
         public var requests = 0
@@ -14,10 +14,10 @@ public struct SimulationSummary: Codable, Sendable, Equatable {
         public var liveLatencyS: Double?
         /// Yin/Pensieve linear QoE per segment, mean over viewers.
         public var qoeLin: Double?
-        /// 95 % bootstrap interval of that mean.
+        /// Low end of the 95 % bootstrap interval of that mean.
         public var qoeLinLow: Double?
         public var qoeLinHigh: Double?
-        /// 10th percentile over viewers.
+        /// 10th percentile of the same QoE over viewers.
         public var qoeLinP10: Double?
         public var scoreSabre: Double?
         public var scoreLolPlus: Double?
@@ -58,18 +58,18 @@ public struct SimulationSummary: Codable, Sendable, Equatable {
     public var schemaVersion = 1
     public var scenario: String
     public var runID: String
-    /// `complete` or `interrupted`.
+    /// Outcome: `complete` or `interrupted`.
     public var outcome = "complete"
     public var cellsPlanned: Int
     public var cells: [Cell] = []
-    /// Over traces.
+    /// Figures over traces.
     public var groups: [Group] = []
 
     public init(scenario: String, runID: String, cellsPlanned: Int) {
         (self.scenario, self.runID, self.cellsPlanned) = (scenario, runID, cellsPlanned)
     }
 
-    /// The summary of a results directory; nil where it is not a simulation's.
+    /// Reads the summary of a results directory; nil if it is not a simulation's.
     public static func read(directory: String) -> SimulationSummary? {
         guard let data = FileManager.default.contents(atPath: "\(directory)/summary.json"),
             let summary = try? ResultsJSON.decoder().decode(Self.self, from: data),

@@ -3,7 +3,7 @@ public struct ThresholdResult: Codable, Sendable, Equatable {
     /// The selector as written in the scenario.
     public var metric: String
     public var expression: String
-    /// In the metric's unit; nil where nothing matched.
+    /// Observed figure in the metric's unit; nil if nothing matched.
     public var observed: Double?
     public var limit: Double
     public var passed: Bool
@@ -19,18 +19,19 @@ public struct ThresholdResult: Codable, Sendable, Equatable {
     }
 }
 
-/// Two vantage points on the same quantity.
+/// One quantity as two vantage points measured it.
 public struct Reconciliation: Codable, Sendable, Equatable {
     public var stream: String
     public var rendition: String
-    /// Message payload bytes of the same viewers in the same window; HLS: of segments and parts that
-    /// were asked for in it and came whole, at the wire with their HTTP headers.
+    /// Message payload bytes of the same viewers in the same window. For HLS: bytes of segments and
+    /// parts that were requested in the window and came whole; the wire's bytes include their HTTP
+    /// headers.
     public var viewerBytes: Int
     public var wireBytes: Int
-    /// nil = RTMP and HTTP-FLV together.
+    /// Protocol; nil = RTMP and HTTP-FLV together.
     public var playProtocol: String?
 
-    /// Viewer over wire minus 1, in percent; nil where the wire saw nothing.
+    /// Viewers' bytes over the wire's minus 1, in percent; nil if the wire saw nothing.
     public var differencePercent: Double? {
         wireBytes == 0 ? nil : (Double(viewerBytes) / Double(wireBytes) - 1) * 100
     }
@@ -51,7 +52,7 @@ public struct Reconciliation: Codable, Sendable, Equatable {
 public struct RoleUsage: Codable, Sendable, Equatable {
     public var role: String
     public var processes: Int
-    /// 100 = one core.
+    /// CPU in percent; 100 = one core.
     public var cpuPercent: Double
     public var peakRSSBytes: Int
     public var runDelayMilliseconds: Double
@@ -68,13 +69,13 @@ public struct RoleUsage: Codable, Sendable, Equatable {
     }
 }
 
-/// How well the generators kept to their own schedule.
+/// Punctuality of the generators against their own schedule.
 public struct GeneratorHealth: Codable, Sendable, Equatable {
     public var publisherLagP99Milliseconds: Double?
     public var probeLagP99Milliseconds: Double?
-    /// Of the load viewers' loops.
+    /// Lag of the load viewers' loops.
     public var viewerLagP99Milliseconds: Double?
-    /// How late the packet shell released packets; nil without one.
+    /// Lateness of the packets that the packet shell released; nil without one.
     public var linkLatenessP99Milliseconds: Double?
     /// Share of CPU time taken by the hypervisor, 0…1.
     public var steal: Double?
@@ -84,26 +85,27 @@ public struct GeneratorHealth: Codable, Sendable, Equatable {
     public init() {}
 }
 
-/// What the edges of a run spared the origin; whole run, segments only.
+/// Load that the edges of a run kept from the origin; whole run, segments only.
 public struct EdgeSummary: Codable, Sendable, Equatable {
     public var edges = 0
-    /// That viewers of any edge asked for, and their bytes; 0 where they fetched parts.
+    /// Number of segments that viewers of any edge requested, and their bytes; 0 if they fetched
+    /// parts.
     public var distinctSegments = 0
     public var distinctBytes = 0
-    /// That the edges read from the origin, and how often they asked.
+    /// Bytes that the edges read from the origin, and the number of their requests.
     public var wanBytes = 0
     public var originRequests = 0
-    /// Medians of the time to fetch a segment in the steady window; nil where nobody did so.
+    /// Medians of the time to fetch a segment in the steady window; nil if nobody did so.
     public var edgeFetchMilliseconds: Double?
     public var originFetchMilliseconds: Double?
-    /// Their difference between groups that are alike but for their way.
+    /// Difference of these medians between groups that differ only in their way.
     public var fetchSavedMilliseconds: Double?
-    /// Why figures are not given.
+    /// Reasons why figures are withheld.
     public var withheld: [String]?
 
     public init() {}
 
-    /// WAN bytes over what would be ideal: each distinct segment once for each edge.
+    /// WAN bytes over the ideal number: each distinct segment once for each edge.
     public var wanRatio: Double? {
         distinctBytes == 0 || edges == 0
             ? nil : Double(wanBytes) / (Double(distinctBytes) * Double(edges))
@@ -114,25 +116,25 @@ public struct EdgeSummary: Codable, Sendable, Equatable {
     }
 }
 
-/// How far a growing load was carried.
+/// Number of viewers up to which a growing load was carried.
 public struct CapacityFigure: Codable, Sendable, Equatable {
-    /// `edge` or `origin`.
+    /// Way of the viewers: `edge` or `origin`.
     public var via: String
-    /// In the last five seconds in which four of five segments due were fetched, half of them
-    /// within their own duration.
+    /// Viewers in the last five seconds in which four of five segments due were fetched, half of
+    /// them within their own duration.
     public var sustainedViewers = 0
-    /// In the first in which it did not; nil = that never happened.
+    /// Viewers in the first five seconds in which that was not so; nil = this never happened.
     public var brokenViewers: Int?
     public var brokenSeconds: Double?
-    /// The median then, of those that came at all; nil where none did.
+    /// Median fetch time then, over the segments that came at all; nil if none did.
     public var brokenFetchMilliseconds: Double?
-    /// Of the segments that were due.
+    /// Share of the segments due that came then.
     public var brokenShare: Double?
 
     public init(via: String) { self.via = via }
 }
 
-/// A reason for which viewers failed, and how many.
+/// Reason why viewers failed, and their number.
 public struct ViewerFailure: Codable, Sendable, Equatable {
     public var reason: String
     public var count: Int
@@ -150,7 +152,7 @@ public struct Summary: Codable, Sendable, Equatable {
     }
 
     public var outcome: Outcome = .passed
-    /// Why the run ended before its time; nil where it did not.
+    /// Reason why the run ended early; nil if it did not.
     public var earlyEnd: String?
     public var thresholds: [ThresholdResult] = []
     public var reconciliation: [Reconciliation] = []
@@ -158,14 +160,14 @@ public struct Summary: Codable, Sendable, Equatable {
     public var health = GeneratorHealth()
     public var viewersPlanned = 0
     public var viewersJoined = 0
-    /// Why the others did not join, the most frequent reason first; nil where all did.
+    /// Reasons why viewers did not join, the most frequent first; nil if all did.
     public var joinFailures: [ViewerFailure]?
     public var framesMissing = 0
-    /// By way; nil unless the server's uplink was limited.
+    /// Capacity by way; nil unless the server's uplink was limited.
     public var capacity: [CapacityFigure]?
-    /// nil where the run had no edges.
+    /// Summary of the edges; nil if the run had none.
     public var edges: EdgeSummary?
-    /// Anything a reader should know, such as a capture that was not permitted.
+    /// Facts that a reader should know, such as a capture that was not permitted.
     public var notes: [String] = []
 
     public init() {}

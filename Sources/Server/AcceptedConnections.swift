@@ -5,7 +5,7 @@ import NIOCore
 import NIOHTTP1
 import Sockets
 
-/// What the connections of a server share, whichever port they came in by.
+/// State that the connections of a server share, whichever port they came in by.
 struct AcceptedConnections: Sendable {
     let hubs: [StreamHub]
     let directory: StreamDirectory
@@ -13,7 +13,7 @@ struct AcceptedConnections: Sendable {
     let access: AccessPolicy
     let origin: HLSOrigin?
     let ladders: LadderController?
-    /// nil where nothing speaks TLS.
+    /// Certificate and key; nil if no port uses TLS.
     let identity: TLSIdentity?
     let logger: Logger
 
@@ -62,7 +62,7 @@ struct AcceptedConnections: Sendable {
         hubs.first { $0.eventLoop === channel.eventLoop } ?? hubs[0]
     }
 
-    /// Ends connections; returns how many.
+    /// Ends connections and returns their number.
     func kick(_ target: KickTarget) async throws -> Int {
         var count = 0
         for hub in hubs { count += try await hub.eventLoop.submit { hub.kick(target) }.get() }

@@ -2,9 +2,12 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Who is let in, over all event loops: counts what is there, and what was refused and why.
+/// Admission of peers over all event loops. It counts the resources in use, and the refusals by
+/// reason.
+///
+/// A place is given back when its holder is gone from memory, so that a leak shows in the count.
 final class Admissions: Sendable {
-    /// What a limit is on.
+    /// Resource that has a limit.
     enum Limit: String, Sendable, CaseIterable {
         case connections, publishers, players
         case connectionsPerAddress = "connections_per_address"
@@ -14,7 +17,7 @@ final class Admissions: Sendable {
         case addresses = "denied_addresses"
         case callBacks = "call_backs"
 
-        /// What the log says where it bites, and how to mend it.
+        /// Text for the log when the limit is reached, with the remedy.
         var words: String {
             switch self {
             case .connections: "too many connections (--max-connections)"
@@ -35,7 +38,7 @@ final class Admissions: Sendable {
         var counts: [Limit: Int] = [:]
         var byAddress: [String: Int] = [:]
         var refused: [Limit: Int] = [:]
-        /// When a limit was in the log last, and what was refused by then.
+        /// Time of the latest log line about a limit, and the number of refusals by then.
         var logged: [Limit: (at: NIODeadline, count: Int)] = [:]
     }
 
@@ -45,11 +48,12 @@ final class Admissions: Sendable {
     private let unfinished = Atomic<Int>(0)
     private let leftOut = Atomic<Int>(0)
 
-    /// Media messages left out: nothing is published on their message stream, or they are too long to be kept for players.
+    /// Number of media messages that were left out, because nothing is published on their message
+    /// stream or they are too long to be kept for players.
     var leftOutMessages: Int { leftOut.load(ordering: .relaxed) }
     func countLeftOut() { leftOut.wrappingAdd(1, ordering: .relaxed) }
 
-    /// Between two lines of the log about one limit.
+    /// Time between two log lines about one limit.
     private static let logInterval = TimeAmount.seconds(10)
 
     init(_ limits: ServerLimits = .init(), logger: Logger = Logger(label: "admissions")) {
@@ -57,7 +61,8 @@ final class Admissions: Sendable {
         self.logger = logger
     }
 
-    /// Connections whose handlers live: one that has closed and is kept alive by something counts.
+    /// Number of connections with a living handler; a closed connection that something keeps in
+    /// memory counts.
     var connections: Int { count(.connections) }
 
     func count(_ limit: Limit) -> Int { state.withLock { $0.counts[limit] ?? 0 } }
@@ -66,9 +71,9 @@ final class Admissions: Sendable {
 
     var unfinishedBytes: Int { unfinished.load(ordering: .relaxed) }
 
-    /// A connection's place; nil where there is none.
+    /// Takes a connection's place; nil if there is none left.
     ///
-    /// - Parameter address: of the peer, without its port; nil = it has none.
+    /// - Parameter address: Address of the peer, without its port; nil = it has none.
     func admit(from address: String?) -> Place? {
         let counted = address.flatMap { Self.isOwn($0) ? nil : AddressRange.site(of: $0) }
         let isFull: Limit? = state.withLock { state in
@@ -87,9 +92,9 @@ final class Admissions: Sendable {
         return nil
     }
 
-    /// A new channel's place.
+    /// Takes a new channel's place.
     ///
-    /// - Throws: where there is none; the channel is closed then.
+    /// - Throws: An error if there is none left; the channel is closed then.
     func place(for channel: any Channel) throws -> Place {
         guard let place = admit(from: channel.remoteAddress?.ipAddress) else {
             throw ChannelError.eof
@@ -97,7 +102,7 @@ final class Admissions: Sendable {
         return place
     }
 
-    /// What there is of each thing that has a limit.
+    /// Use of each resource that has a limit.
     func usage(
         publishers: Int, streams: Int, hlsBytes: Int, gopCacheBytes: Int
     ) -> [ServerStatus.Usage] {
@@ -116,7 +121,7 @@ final class Admissions: Sendable {
         ]
     }
 
-    /// A player's place; nil where there is none.
+    /// Takes a player's place; nil if there is none left.
     func admitPlayer() -> Place? {
         let isAdmitted = state.withLock { state in
             guard !Self.isOver(state.counts[.players], limits.players) else { return false }
@@ -138,8 +143,9 @@ final class Admissions: Sendable {
         address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
     }
 
-    /// A connection's unfinished messages hold `bytes`, after `before`. False where it is to be cut,
-    /// for all of them hold too much and it does not hold little.
+    /// Counts the `bytes` of a connection's unfinished messages, which had `before`. Returns false
+    /// if the connection is to be cut, because all of them together hold too much and this one does
+    /// not hold little.
     func hold(_ bytes: Int, before: Int) -> Bool {
         guard bytes != before else { return true }
         let total = unfinished.wrappingAdd(bytes - before, ordering: .relaxed).newValue
@@ -150,7 +156,7 @@ final class Admissions: Sendable {
         return false
     }
 
-    /// Counts a refusal, and says it now and then.
+    /// Counts a refusal, and logs it from time to time.
     func refuse(_ limit: Limit) {
         let count: Int? = state.withLock { state in
             state.refused[limit, default: 0] += 1
@@ -173,7 +179,7 @@ final class Admissions: Sendable {
         }
     }
 
-    /// A place among those of a kind; given back when whoever holds it is gone from memory.
+    /// A place among those of a kind; it is given back when its holder is gone from memory.
     final class Place: Sendable {
         private let admissions: Admissions
         private let limit: Limit

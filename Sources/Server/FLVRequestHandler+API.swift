@@ -2,11 +2,11 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// What is for the operator, and how anything is answered.
+/// Responses for the operator, and the writing of responses.
 extension FLVRequestHandler {
-    /// Answers below `/api/` and `/metrics`, to those who may know.
+    /// Answers below `/api/` and `/metrics`, for peers with access.
     func answerAPI(_ request: HTTPRequestHead, _ path: String, _ query: String) {
-        // What pages of other sites may read is streams.
+        // Pages of other sites may read streams, but not the API.
         isShared = false
         let isKick = path == "/api/v1/kick"
         guard isKick || path == "/metrics" || path == "/api/v1/status" else {

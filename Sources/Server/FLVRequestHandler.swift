@@ -6,11 +6,12 @@ import NIOSSL
 import RTMP
 import Sockets
 
-/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, the same
+/// One HTTP connection: HTTP-FLV at `/<app>/<stream>.flv`, the status at `/api/v1/status`, metrics
 /// for Prometheus at `/metrics`, HLS below `/hls/`.
 ///
-/// HLS keeps the connection (`HLSConnection`). Other responses are written as plain bytes and end with the connection: every player takes that,
-/// not every one takes chunked framing, and all players of a stream can share the same bytes.
+/// HLS keeps the connection (`HLSConnection`). Other responses are written as plain bytes and end
+/// with the connection: every player accepts that, not every player accepts chunked framing, and
+/// all players of a stream can share the same bytes.
 final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
@@ -28,9 +29,9 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     var context: ChannelHandlerContext?
     var outlet: Outlet?
     private var subscription: (subscriber: Subscriber, name: String)?
-    /// What a call-back has let it play.
+    /// Playback that a call-back has allowed.
     private var played: CallBack?
-    /// Whether pages of other sites may read the answer.
+    /// Whether pages of other sites may read the response.
     var isShared = true
     private let openedAt = NIODeadline.now()
     var answered = false
@@ -75,7 +76,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case NIOSSLError.uncleanShutdown = error { return }
-        // An answer that is under way would be mixed up with another one.
+        // A response in progress would be mixed up with another one.
         if let fault = error as? HTTPRequestFault, !answered, hls?.isIdle ?? true {
             hls?.end()
             answered = true
@@ -106,7 +107,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             hls = connection
             return connection.receive(head)
         }
-        // Whatever else is asked ends a connection of HLS.
+        // Any other request ends a connection of HLS.
         hls?.end()
         answered = true
         let parts = head.uri.split(separator: "?", maxSplits: 1)
@@ -164,7 +165,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         }
     }
 
-    /// - Parameter verdict: another than `accepted`.
+    /// - Parameter verdict: A verdict other than `accepted`.
     func refuse(_ verdict: AccessPolicy.Verdict, headers: [String] = []) {
         switch verdict {
         case .accepted: break
@@ -251,7 +252,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             hls.sweep(
                 now: now, stalledMilliseconds: configuration.stalledSubscriberMilliseconds)
         } else if let (subscriber, _) = subscription {
-            // Nothing is sent to one that waits, so nothing would tell that it is gone.
+            // Nothing is sent to a player that waits, so a failed write cannot show that it is
+            // gone.
             if subscriber.isWaiting,
                 Int((now - openedAt).nanoseconds / 1_000_000)
                     > configuration.waitingPlayerMilliseconds

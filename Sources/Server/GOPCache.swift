@@ -1,23 +1,24 @@
 import NIOCore
 
-/// What a joining player is given: headers, metadata and the last groups of pictures.
+/// The media that a joining player gets first: headers, metadata and the last groups of pictures.
 struct GOPCache {
     private let gopLimit: Int
-    /// Bytes that all may cost; less than configured where many streams share a memory. What is more
-    /// goes at once: whoever sends nothing more would else keep it.
+    /// Bytes that the whole cache may cost; less than configured if many streams share the memory.
+    /// The excess goes at once, because a stream that sends nothing more would otherwise keep it.
     var byteLimit: Int {
         didSet { trim() }
     }
     private(set) var metadata: MediaUnit?
-    /// The codecs' configurations, one for each track: pictures first, the main track before others.
+    /// Configurations of the codecs, one for each track: video comes first, and the main track
+    /// before others.
     private(set) var headers: [MediaUnit] = []
-    /// In the order received, from a key frame on.
+    /// Units in the order received, from a key frame on.
     private(set) var units: [MediaUnit] = []
     private(set) var byteCount = 0
-    /// Bytes of memory that the units take, and those of metadata and configurations.
+    /// Bytes of memory that the units take, and bytes that metadata and configurations take.
     private var cost = 0
     private var headerCost = 0
-    /// What joining players are sent, made once for all of them.
+    /// Buffers for joining players, made once for all of them.
     private let burst = JoinBurst()
     private var gopStarts: [Int] = []
 
@@ -55,8 +56,8 @@ struct GOPCache {
         trimUnits()
     }
 
-    /// Keeps a codec's configuration in the place of the one before. Frames of the old one do not
-    /// decode with another.
+    /// Keeps a codec's configuration instead of the earlier one. Frames of the old configuration do
+    /// not decode with another.
     private mutating func keep(_ header: MediaUnit) {
         func order(_ unit: MediaUnit) -> Int { (unit.kind == .video ? 0 : 1000) + unit.track }
         if let place = headers.firstIndex(where: { order($0) == order(header) }) {
@@ -69,13 +70,13 @@ struct GOPCache {
         trim()
     }
 
-    /// What metadata and configurations may cost each, however many share the memory.
+    /// Cost that metadata and configurations may have each, however many streams share the memory.
     static let headerLimit = 64 << 10
-    /// What they may cost together without taking from what the frames may.
+    /// Cost that they may have together without a deduction from the frames' share.
     private static let freeHeaders = 8 << 10
 
-    /// Keeps to the limit. Metadata and configurations count, too; those that would take more than
-    /// their part are not kept, for there is no memory for so many of them.
+    /// Enforces the limit. Metadata and configurations count too; those that would take more than
+    /// their part are not kept, because there is no memory for so many of them.
     private mutating func trim() {
         let most = max(Self.headerLimit, byteLimit / 4)
         if let unit = metadata, unit.cost > most { metadata = nil }
@@ -111,12 +112,12 @@ struct GOPCache {
         burst.clear()
     }
 
-    /// All units in few buffers: as chunks on message stream 1, or as FLV tags.
+    /// Returns all units in few buffers: as chunks on message stream 1, or as FLV tags.
     func joined(asTags: Bool) -> [ByteBuffer] { burst.buffers(of: units, asTags: asTags) }
 }
 
-/// The units of a cache in few buffers, shared by all players that join. What came since the last
-/// one joined is added as one buffer more.
+/// The units of a cache in few buffers, shared by all players that join. Units that came since the
+/// last join are added as one more buffer.
 private final class JoinBurst {
     private struct Blocks {
         var buffers: [ByteBuffer] = []
@@ -125,7 +126,7 @@ private final class JoinBurst {
 
     private var chunks = Blocks()
     private var tags = Blocks()
-    /// More buffers than this are made one.
+    /// Number of buffers beyond which they are merged into one.
     private static let bufferLimit = 16
 
     func clear() {

@@ -1,13 +1,13 @@
 import NIOCore
 import NIOHTTP1
 
-/// Why a request is not worked on; the connection ends behind the answer (RFC 9112, 2.2 and 3).
+/// Reason why a request is refused; the connection ends after the response (RFC 9112, 2.2 and 3).
 struct HTTPRequestFault: Error, CustomStringConvertible {
     var status: HTTPResponseStatus
-    /// For the client, in words.
+    /// Text for the client.
     var description: String
 
-    /// A whole answer.
+    /// The whole response.
     var answer: ByteBuffer {
         let body = description + "\n"
         return ByteBuffer(
@@ -21,7 +21,7 @@ struct HTTPRequestFault: Error, CustomStringConvertible {
         self.description = description
     }
 
-    /// What the parser has met.
+    /// Makes a fault from the parser's error.
     init(_ error: HTTPParserError) {
         self =
             switch error {
@@ -42,11 +42,11 @@ struct HTTPRequestFault: Error, CustomStringConvertible {
     }
 }
 
-/// Between the parser and whoever answers: requests as RFC 9112 has them go on, one `head` and one
-/// `end` each; what is none becomes an `HTTPRequestFault`, after which nothing is heard.
+/// Stands between the parser and the handler. Requests that RFC 9112 allows pass, as one `head` and
+/// one `end` each; any other one becomes an `HTTPRequestFault`, after which no more is read.
 ///
-/// A body means nothing to any of our resources. It is read and dropped before its request goes on,
-/// so that what follows it is the next request.
+/// A body means nothing to any of our resources. It is read and dropped before its request passes,
+/// so that the bytes after it are the next request.
 final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -61,7 +61,7 @@ final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     private var isDone = false
 
-    /// The parser with our limits.
+    /// Makes the parser with our limits.
     static func decoder() -> ByteToMessageHandler<HTTPRequestDecoder> {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = fieldLimit
@@ -107,7 +107,7 @@ final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
         guard let error = error as? HTTPParserError else {
             return context.fireErrorCaught(error)
         }
-        // A peer that leaves in the middle of a request hears no answer.
+        // A peer that leaves in the middle of a request gets no response.
         guard error != .invalidEOFState, error != .closedConnection else {
             return context.fireErrorCaught(error)
         }
@@ -126,7 +126,7 @@ final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
         "A request's body means nothing here; at most \(bodyLimit) bytes are read."
     )
 
-    /// The request with its target in origin form.
+    /// Returns the request with its target in origin form.
     static func checked(_ head: HTTPRequestHead) throws(HTTPRequestFault) -> HTTPRequestHead {
         guard head.version.major == 1 else {
             throw HTTPRequestFault(
@@ -158,7 +158,8 @@ final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
         return head
     }
 
-    /// Letters, digits and what names, addresses and ports hold (RFC 3986, 3.2.2).
+    /// Whether a host may contain the byte: letters, digits and the signs of names, addresses and
+    /// ports (RFC 3986, 3.2.2).
     private static func mayStandInHost(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
@@ -166,7 +167,8 @@ final class HTTPRequestGuard: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// RFC 9112, 3.2: a server takes absolute form, too, and the Host field means nothing then.
+    /// Converts a target to origin form. A server accepts absolute form too, and the Host field
+    /// then means nothing (RFC 9112, 3.2).
     private static func originForm(
         _ target: String, _ method: HTTPMethod
     ) throws(HTTPRequestFault) -> String {

@@ -2,7 +2,7 @@ import Media
 import NIOCore
 import RTMP
 
-/// A publisher's side of a stream: takes its messages, feeds the hub of every event loop.
+/// The publisher's side of a stream: takes its messages and feeds the hub of every event loop.
 final class Ingest {
     let name: String
     private let id: UInt64
@@ -13,10 +13,12 @@ final class Ingest {
     private let writer: ChunkWriter
     private var units: [MediaUnit] = []
     private var bytes = 0
-    /// Added to every timestamp, so that a publisher that returns goes on in the same timeline.
+    /// Offset added to every timestamp, so that a publisher that returns continues in the same
+    /// timeline.
     private var timestampOffset: UInt32?
     private let resumesAfter: UInt32?
-    /// Set where timestamps are the source's and stay so: what was sent before is left out.
+    /// Timeline of the frames sent before, which are left out; it is set if timestamps are the
+    /// source's and stay unchanged.
     private var overlap: ResumedTimeline?
 
     init(
@@ -57,7 +59,7 @@ final class Ingest {
         var message = message
         bytes += message.payload.readableBytes
         if let resumesAfter {
-            // Metadata and headers may have time 0 wherever the frames begin.
+            // Metadata and headers may have time 0, wherever the frames begin.
             if timestampOffset == nil, Self.isFrame(message) {
                 timestampOffset = resumesAfter &+ 40 &- message.timestamp
             }
@@ -76,21 +78,22 @@ final class Ingest {
         }
     }
 
-    /// What one read brought goes out together.
+    /// Sends the messages of one read together.
     func deliver() {
         guard !units.isEmpty else { return }
         let batch = units
         units.removeAll(keepingCapacity: true)
         let isCurrent = directory.record(name, id: id, bytes: bytes, units: batch)
         bytes = 0
-        // Another publisher has taken over: what is still under way from this one is late.
+        // Another publisher has taken over: the messages that still arrive from this one are too
+        // late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
         let cost = batch.reduce(0) { $0 + max($1.cost, Backlog.leastCost) }
         onEachLoop(cost: cost) { $0.deliver(batch, to: name, from: id) }
     }
 
-    /// The publisher said goodbye (`clean`) or its connection broke.
+    /// Ends the publication: the publisher closed it (`clean`), or its connection broke.
     func end(clean: Bool, grace: TimeAmount) {
         let (name, id, directory, hubs, backlog) = (name, id, directory, hubs, backlog)
         @Sendable func finish(onlyIfAway: Bool) {

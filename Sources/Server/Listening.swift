@@ -3,11 +3,11 @@ import NIOPosix
 import Sockets
 
 extension ServerBootstrap {
-    /// What every listener of the stack has: descriptors that children do not inherit, Nagle's
-    /// algorithm off, and the congestion control that was asked for.
+    /// Makes a listener as every listener of the stack is made: with descriptors that children do
+    /// not inherit, without Nagle's algorithm, and with the requested congestion control.
     /// - Parameters:
-    ///   - congestionControl: nil = the system's.
-    ///   - writeBuffer: bytes unsent at which a connection counts as writable again, and as full.
+    ///   - congestionControl: Algorithm; nil = the system's.
+    ///   - writeBuffer: Unsent bytes at which a connection counts as writable again, and as full.
     static func listening(
         on group: any EventLoopGroup, congestionControl: String?,
         writeBuffer: (low: Int, high: Int)

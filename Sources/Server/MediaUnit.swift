@@ -3,7 +3,7 @@ import NIOCore
 import RTMP
 
 extension Message {
-    /// Whether each player that joins gets it: metadata, or a codec's configuration.
+    /// Whether each joining player gets the unit: it is metadata, or a codec's configuration.
     var isKeptForPlayers: Bool {
         switch type {
         case .audio: AudioTagHeader.parse(payload)?.isSequenceHeader ?? false
@@ -26,26 +26,28 @@ struct MediaUnit: Sendable {
     var isKeyFrame = false
     var isSequenceHeader = false
     var isDisposable = false
-    /// Which of several tracks of its kind it is of; 0 is the main one, -1 several at once.
+    /// Number of the track among those of its kind; 0 is the main one, -1 means several at once.
     var track = 0
     var timestamp: UInt32
-    /// Shares storage with `chunks` where the message fits into one chunk.
+    /// Payload; it shares storage with `chunks` if the message fits into one chunk.
     var payload: ByteBuffer
-    /// As chunks on message stream 1.
+    /// The message as chunks on message stream 1.
     var chunks: ByteBuffer
 
     static let messageStreamID: UInt32 = 1
 
-    /// Bytes of memory that a unit takes beside its own bytes: ever so many of one byte are not free.
+    /// Bytes of memory that a unit takes besides its own bytes, so that very many units of one byte
+    /// have a cost.
     static let overhead = 256
-    /// What a unit costs a budget. A payload of several chunks has storage of its own.
+    /// Cost of the unit for a limit. A payload of several chunks has storage of its own.
     var cost: Int {
         let own = payload.readableBytes <= 65536 ? 0 : payload.readableBytes
         return chunks.readableBytes + own + Self.overhead
     }
 
-    /// nil for what is not relayed. AMF3 data becomes AMF0, `@setDataFrame` is taken off.
-    /// - Throws: `RTMPError` where the message cannot be written again.
+    /// Makes a unit; nil for a message that is not relayed. AMF3 data becomes AMF0, and
+    /// `@setDataFrame` is removed.
+    /// - Throws: `RTMPError` if the message cannot be written again.
     init?(_ message: Message, writer: ChunkWriter) throws(RTMPError) {
         timestamp = message.timestamp
         payload = message.payload
@@ -61,7 +63,7 @@ struct MediaUnit: Sendable {
             if let header = VideoTagHeader.parse(payload) {
                 isSequenceHeader = header.isSequenceHeader
                 track = header.partType == nil ? Int(header.trackID) : -1
-                // A player that joins begins where the main picture does.
+                // A joining player begins at a key frame of the main video track.
                 isKeyFrame = header.isKeyFrame && !header.isSequenceHeader && track <= 0
                 isDisposable = header.isDisposable
             }
@@ -80,7 +82,7 @@ struct MediaUnit: Sendable {
             payload =
                 chunks.getSlice(at: start + header, length: payload.readableBytes) ?? payload
         } else if payload.storageCapacity > 2 * payload.readableBytes {
-            // A part of an aggregate message would keep all of it in memory.
+            // A slice of an aggregate message would keep all of the message in memory.
             payload = ByteBuffer(bytes: payload.readableBytesView)
         }
     }

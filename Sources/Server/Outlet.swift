@@ -2,36 +2,36 @@ import Glibc
 import NIOCore
 import NIOSSL
 
-/// The way out of one connection: straight into the socket where nothing waits, through the
-/// channel otherwise.
+/// The way out of one connection: straight into the socket if nothing waits, and otherwise through
+/// the channel.
 ///
-/// At thousands of subscribers the send itself is what costs. A direct `send` of the bytes that
-/// all of them share saves the channel's bookkeeping; what the socket does not take at once, and
-/// everything after that, goes through the channel until it has drained; with TLS, everything goes
-/// through the channel. Bound to the channel's
-/// event loop; every write of the connection must pass here, or bytes would overtake each other.
+/// With thousands of subscribers the send itself is the cost. A direct `send` of the bytes that all
+/// of them share saves the channel's bookkeeping. Bytes that the socket does not take at once, and
+/// everything after them, go through the channel until it has drained; with TLS, everything goes
+/// through the channel. The outlet is bound to the channel's event loop. Every write of the
+/// connection must pass through it, or bytes would overtake each other.
 ///
 /// The context holds the handler, which holds its outlet: `invalidate()` breaks that circle.
 final class Outlet {
-    /// nil once the channel is gone.
+    /// Context; nil once the channel is gone.
     private var context: ChannelHandlerContext?
     let eventLoop: any EventLoop
     private let socket: NIOBSDSocket.Handle?
-    /// Writes handed to the channel and not yet done.
+    /// Number of writes handed to the channel and not finished.
     private var pending = 0
-    /// Bytes of replies among them: everything but media.
+    /// Bytes of replies among them, that is of everything but media.
     private var pendingReplyBytes = 0
     private var isClosed = false
-    /// Closes what does not read its last bytes.
+    /// Task that closes the connection if the peer does not read the last bytes.
     private var closing: Scheduled<Void>?
 
-    /// Bytes of replies that may wait for a peer: one that reads has none waiting.
+    /// Bytes of replies that may wait for a peer; a peer that reads has none waiting.
     static let replyByteLimit = 64 << 10
 
     init(_ context: ChannelHandlerContext) {
         self.context = context
         eventLoop = context.eventLoop
-        // What a direct send would put between TLS's records would not be encrypted.
+        // A direct send between TLS's records would not be encrypted.
         let isSecure = Self.isSecure(context)
         socket =
             isSecure
@@ -46,7 +46,8 @@ final class Outlet {
         (try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
     }
 
-    /// Bytes of memory that a write takes beside its own bytes, and how many may wait.
+    /// Bytes of memory that a write takes besides its own bytes, and the number of writes that may
+    /// wait.
     private static let writeOverhead = 256
     private static let pendingLimit = 4096
 
@@ -55,14 +56,14 @@ final class Outlet {
         pending == 0 || pending < Self.pendingLimit && context?.channel.isWritable ?? true
     }
 
-    /// Bytes that wait in the channel, and what it costs to keep them there.
+    /// Bytes that wait in the channel, with the memory that it takes to keep them.
     var queuedBytes: Int {
         guard pending > 0, let context else { return 0 }
         let bytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         return bytes + pending * Self.writeOverhead
     }
 
-    /// Queues without flushing.
+    /// Queues bytes without flushing.
     func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0, !isClosed, let context else { return }
         pending += 1
@@ -72,8 +73,8 @@ final class Outlet {
         context.write(NIOAny(bytes), promise: promise)
     }
 
-    /// Queues a reply without flushing. False where the peer has left too many unread: it is to be
-    /// cut, for it could go on to ask.
+    /// Queues a reply without flushing. Returns false if the peer has left too many replies unread
+    /// and is to be cut, because it could otherwise go on to send requests.
     func writeReply(_ bytes: ByteBuffer) -> Bool {
         guard bytes.readableBytes > 0, !isClosed, let context else { return true }
         pending += 1
@@ -87,12 +88,14 @@ final class Outlet {
         }
         context.write(NIOAny(bytes), promise: promise)
         guard pendingReplyBytes > Self.replyByteLimit else { return true }
-        // Many requests may have come in one read: what counts is what the socket does not take.
+        // Many requests may have come in one read, so only the bytes that the socket does not take
+        // count.
         flush()
         return pendingReplyBytes <= Self.replyByteLimit
     }
 
-    /// Queues a response's head and body and flushes; done when the socket has taken them.
+    /// Queues a response's head and body and flushes; the future succeeds when the socket has taken
+    /// them.
     func writeResponse(_ head: ByteBuffer, _ body: ByteBuffer) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
         guard !isClosed, let context else {
@@ -108,7 +111,7 @@ final class Outlet {
         return promise.futureResult
     }
 
-    /// Closes at once, whatever is queued.
+    /// Closes the connection at once, whatever is queued.
     func cut() {
         isClosed = true
         context?.close(promise: nil)
@@ -116,7 +119,7 @@ final class Outlet {
 
     func flush() { context?.flush() }
 
-    /// Sends at once. `raw` are the readable bytes of `bytes`.
+    /// Sends bytes at once. `raw` are the readable bytes of `bytes`.
     func send(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
         var sent = 0
         if pending == 0, !isClosed, let socket {
@@ -130,7 +133,7 @@ final class Outlet {
         flush()
     }
 
-    /// Closes once everything is out; at the latest after a second.
+    /// Closes the connection when everything is sent, at the latest after a second.
     func close() {
         guard !isClosed, let context else { return }
         isClosed = true
@@ -141,7 +144,7 @@ final class Outlet {
         closing = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }
 
-    /// The channel is gone: its descriptor may be another's by now.
+    /// Releases the channel, which is gone: its descriptor may belong to another connection by now.
     func invalidate() {
         isClosed = true
         context = nil

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// How a peer is called in logs and in the status: `address:port`, IPv6 in brackets.
+/// Name of a peer in logs and in the status: `address:port`, IPv6 in brackets.
 enum PeerAddress {
     static func text(_ channel: any Channel) -> String {
         guard let address = channel.remoteAddress, let host = address.ipAddress else { return "?" }

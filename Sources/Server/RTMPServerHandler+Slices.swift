@@ -1,13 +1,14 @@
 import NIOCore
 import RTMP
 
-/// What a peer has sent, worked on in slices of time (`LoopTurns`).
+/// Work on a peer's messages in slices of time (`LoopTurns`).
 extension RTMPServerHandler {
-    /// Media messages that go out together where many have come.
+    /// Number of media messages that are sent together if many have come.
     private static let messagesAtOnce = 16
 
-    /// Works on what has come until a slice is over. A read may bring ten thousand messages, and an
-    /// aggregate message thousands of parts, each of which costs as much as a frame.
+    /// Works on the received messages until a slice is over. A read may bring ten thousand
+    /// messages, and an aggregate message thousands of parts, each of which costs as much as a
+    /// frame.
     func work() throws {
         let end = sliceEnd ?? .now() + LoopTurns.slice
         sliceEnd = end
@@ -22,13 +23,14 @@ extension RTMPServerHandler {
         }
     }
 
-    /// Hands on what the peer has published so far. Where other loops have enough of it, the peer waits.
+    /// Hands on the messages that the peer has published so far. The peer waits if other loops have
+    /// enough of them.
     func deliver() {
         if case .publishing(let ingest, _) = role { ingest.deliver() }
         if backlog.isFull { rest() }
     }
 
-    /// Lets others have the loop. What the peer sends meanwhile stays in its socket.
+    /// Lets others use the loop. The peer's next bytes stay in its socket in the meantime.
     private func rest() {
         guard !isResting else { return }
         isResting = true
@@ -36,7 +38,7 @@ extension RTMPServerHandler {
         hub.turns.rest(self)
     }
 
-    /// Goes on where it began to rest. False where it has to wait for another loop still.
+    /// Continues the work. Returns false if the connection still has to wait for another loop.
     func goOn() -> Bool {
         if backlog.isFull, isOpen {
             hub.turns.rest(self)
@@ -44,7 +46,7 @@ extension RTMPServerHandler {
         }
         isResting = false
         sliceEnd = nil
-        // What is worked on now came while it rested.
+        // The messages worked on now came while the connection rested.
         lastHeard = .now()
         unansweredPing = nil
         guard isOpen else {
@@ -66,7 +68,7 @@ extension RTMPServerHandler {
         return true
     }
 
-    /// Reads from the socket again, unless something still has to wait.
+    /// Reads from the socket again, unless the connection still has to wait.
     func readAgain() {
         guard !isHeld, !isResting else { return }
         try? context?.channel.syncOptions?.setOption(.autoRead, value: true)

@@ -3,13 +3,13 @@ import Logging
 import NIOCore
 import RTMP
 
-/// Who may connect, publish and play, and what happens then.
+/// Decisions on connecting, publishing and playing, and their execution.
 extension RTMPServerHandler {
     var isOpen: Bool {
         if case .closed = phase { false } else { true }
     }
 
-    /// `<app>/<stream>` of what it publishes or plays.
+    /// Name of the stream that the peer publishes or plays, `<app>/<stream>`.
     var streamName: String? {
         switch role {
         case .none: nil
@@ -20,8 +20,8 @@ extension RTMPServerHandler {
 
     // MARK: Call-backs
 
-    /// Asks whether the peer may connect, where the message is what it connects with. True where
-    /// it waits for the answer; the message is worked on then.
+    /// Asks whether the peer may connect, if the message is its `connect`. Returns true if the
+    /// message waits for the answer; it is worked on afterwards.
     func askToConnect(_ message: Message) throws -> Bool {
         guard message.type == .commandAMF0 || message.type == .commandAMF3,
             let callBacks = access.callBacks,
@@ -48,7 +48,7 @@ extension RTMPServerHandler {
         return true
     }
 
-    /// Goes on with `then` once the answer is there; what the peer sends meanwhile waits.
+    /// Continues with `then` once the answer is there; the peer's messages wait in the meantime.
     private func wait(
         for answer: EventLoopFuture<CallBacks.Refusal>,
         _ then: @escaping (RTMPServerHandler, CallBacks.Refusal) throws -> Void
@@ -76,15 +76,15 @@ extension RTMPServerHandler {
         }
     }
 
-    /// Judges by address and key, then asks the call-back; goes on with `then` where both agree.
+    /// Judges by address and key, then asks the call-back; continues with `then` if both agree.
     private func ask(
         _ action: AccessPolicy.Action, _ request: ServerSessionStateMachine.StreamRequest,
         _ code: String, _ then: @escaping (RTMPServerHandler) -> Void
     ) {
         guard let context else { return }
         let channel = context.channel
-        // Where the name is cut in two is the client's choice: `live` and `vip/cam` are the same
-        // stream as `live/vip` and `cam`, and what is said of the one holds for the other.
+        // The client chooses at which slash the name is split: `live` and `vip/cam` are the same
+        // stream as `live/vip` and `cam`, and a rule about one holds for the other.
         let (application, stream) = EncoderCommand.split(
             "\(request.application)/\(request.streamKey)")
         if access.mayRefuse(action), isEncoder(request) { return then(self) }
@@ -121,7 +121,7 @@ extension RTMPServerHandler {
             context.channel, "\(request.application)/\(request.streamKey)")
     }
 
-    /// Tells the call-back that what it let begin has ended.
+    /// Notifies the call-back that the action which it allowed has ended.
     func tellEnd() {
         guard tellsEnd, let callBacks = access.callBacks, let name = streamName else { return }
         tellsEnd = false
@@ -195,7 +195,7 @@ extension RTMPServerHandler {
             reply { try session.playEnded(messageStreamID: id) }
             close("the stream has ended", level: .debug)
         }
-        // The answer goes first: subscribing may send the join burst at once.
+        // The answer goes first, because subscribing may send the join burst at once.
         if configuration.earlyPlay == .wait || directory.publications[name] != nil {
             reply { try session.acceptPlay(request) }
             if case .closed = phase { return }

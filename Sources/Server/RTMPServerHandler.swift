@@ -30,7 +30,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     let access: AccessPolicy
     private let place: Admissions.Place
     private var hasToldLeftOut = false
-    /// Bytes of its unfinished messages, as they were counted last.
+    /// Bytes of its unfinished messages at the last count.
     private var heldBytes = 0
     let logger: Logger
     private var random = SystemRandomNumberGenerator()
@@ -39,32 +39,33 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     var session: ServerSessionStateMachine
     var role = Role.none
     var context: ChannelHandlerContext?
-    /// Address and port.
+    /// Address and port of the peer.
     private(set) var peer = ""
     var outlet: Outlet?
-    /// Since when it neither publishes nor plays.
+    /// Time since which the peer neither publishes nor plays.
     private var idleSince = NIODeadline.now()
     var lastHeard = NIODeadline.now()
     private var lastPing = NIODeadline.now()
     var hasAskedToConnect = false
-    /// A call-back has let it publish or play.
+    /// Whether a call-back has allowed the peer to publish or play.
     var tellsEnd = false
-    /// A call-back is asked: what comes meanwhile waits.
+    /// Whether a call-back is being asked, so that received bytes wait.
     var isHeld = false
-    /// It has used its slice of time up: what has come waits until the loop has served others.
+    /// Whether the connection has used up its slice of time, so that received bytes wait until the
+    /// loop has served others.
     var isResting = false
-    /// Until when it is worked for in this turn; nil where the turn has not begun.
+    /// Time until which the connection is worked for in this turn; nil if the turn has not begun.
     var sliceEnd: NIODeadline?
-    /// What it has been worked for since the clock was looked at, in messages of 4 KiB.
+    /// Work since the clock was last read, in messages of 4 KiB.
     var sinceLook = 0
-    /// The parts of an aggregate message that are still to be taken, and that message's bytes.
+    /// Parts of an aggregate message that are still to be processed, and that message's length.
     var parts: (rest: ArraySlice<Message>, bytes: Int) = ([], 0)
-    /// What it has published and other loops have not worked on.
+    /// Media that the peer has published and other loops have not worked on.
     let backlog = Backlog()
-    /// The connection is closed.
+    /// Whether the connection is closed.
     private(set) var isGone = false
 
-    /// The first ping since the player was last heard.
+    /// Time of the first ping since the player was last heard.
     var unansweredPing: NIODeadline?
 
     init(
@@ -101,16 +102,16 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     func channelInactive(context: ChannelHandlerContext) {
         outlet?.invalidate()
         isGone = true
-        // What had been published before the peer went is still worked on; nothing else is.
+        // Media that the peer had published before it left is still worked on; nothing else is.
         if isResting, case .publishing = role {} else { finish() }
         context.fireChannelInactive()
     }
 
-    /// The peer is gone, and nothing is left of what it sent.
+    /// Ends the work for a peer that is gone, when nothing is left of its messages.
     func finish() {
         leave(clean: false)
         phase = .closed
-        // What had come of an unfinished message is nobody's.
+        // The received part of an unfinished message belongs to no stream.
         reader = ChunkReader()
         parts = ([], 0)
         _ = admissions.hold(0, before: heldBytes)
@@ -120,7 +121,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard Outlet.isSecure(context) else { return close("\(error)") }
-        // A peer that is gone without TLS's own good-bye is gone all the same.
+        // A peer that closes without TLS's close_notify is gone all the same.
         if case NIOSSLError.uncleanShutdown = error { return }
         close(TLSError.explanation(ofAccepted: error))
     }
@@ -180,7 +181,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             leaveOut(because: why)
         } else if case .publishing(let ingest, _) = role {
             guard message.type == .aggregate else { return try ingest.receive(message) }
-            // No specification has aggregates in aggregates.
+            // No specification has aggregates inside aggregates.
             parts = (
                 try message.split().filter { $0.type.isMedia && $0.type != .aggregate }[...],
                 message.payload.readableBytes
@@ -188,7 +189,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         }
     }
 
-    /// Why a media message is left out; nil where it is taken.
+    /// Reason why a media message is left out; nil if it is accepted.
     private func objection(to message: Message) -> String? {
         guard case .publishing(let ingest, let id) = role else {
             return "media come, but nothing is published"
@@ -203,7 +204,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             "metadata or a codec's configuration has \(message.payload.readableBytes) bytes; at most \(ServerLimits.headerBytes) are kept for each player that joins"
     }
 
-    /// Counts a media message that is left out; the log has it once a connection.
+    /// Counts a media message that is left out; the log has it once for each connection.
     private func leaveOut(because why: String) {
         admissions.countLeftOut()
         if case .publishing(let ingest, _) = role { directory.recordLeftOut(ingest.name) }
@@ -248,7 +249,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         idleSince = .now()
     }
 
-    /// Writes what `make` returns; what cannot be written ends the connection.
+    /// Writes the bytes that `make` returns; bytes that cannot be written end the connection.
     func reply(_ make: () throws -> ByteBuffer) {
         do {
             write(try make())
@@ -259,7 +260,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     private func write(_ bytes: ByteBuffer) {
         guard let outlet else { return }
-        // Media of a player has a limit of its own, but each play request brings a join burst.
+        // A player's media has a limit of its own, but each play request brings a join burst.
         let mediaLimit = 2 * (configuration.queueByteLimit + configuration.gopCacheByteLimit)
         if !outlet.writeReply(bytes) || outlet.queuedBytes > mediaLimit {
             guard context != nil, case .session = phase else { return }
@@ -285,7 +286,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         guard context != nil, isOpen else { return false }
         guard target.matches(stream: streamName, connection: peer)
         else { return false }
-        // For good: nobody is waited for.
+        // The publisher has left for good: the server does not wait for it.
         leave(clean: true)
         close("kicked")
         return true

@@ -4,9 +4,9 @@ import NIOCore
 import NIOPosix
 import Sockets
 
-/// The embedded stack: RTMP in, RTMP, HTTP-FLV and HLS out.
+/// The embedded stack: it takes RTMP, and serves RTMP, HTTP-FLV and HLS.
 public final class RelayServer: Sendable {
-    /// Ports really bound.
+    /// Ports that are really bound.
     public let rtmpPort: Int
     public let httpPort: Int?
     public let rtmpsPort: Int?
@@ -34,8 +34,9 @@ public final class RelayServer: Sendable {
 
     /// Listens, and returns when peers may connect.
     ///
-    /// - Throws: `ServerError` for a port that cannot be had, `LadderError` for a ladder that cannot
-    ///   be made, `HLSConfigurationError`, `ServerConfigurationError` for files of keys, `TLSError` for a certificate or key that cannot be used.
+    /// - Throws: `ServerError` for a port that cannot be bound, `LadderError` for a ladder that
+    ///   cannot be made, `HLSConfigurationError`, `ServerConfigurationError` for files of keys,
+    ///   `TLSError` for a certificate or key that cannot be used.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
@@ -79,8 +80,8 @@ public final class RelayServer: Sendable {
     /// Whether `reload` reads anything.
     public var canReload: Bool { connections.identity != nil || connections.access.canReload }
 
-    /// Reads again what may change while the server serves: certificate, key and files of stream
-    /// keys. What cannot be used is logged, and what was in use stays.
+    /// Reads the files again that may change while the server serves: certificate, key and files of
+    /// stream keys. A file that cannot be used is logged, and the contents in use stay.
     public func reload() {
         connections.access.reload(connections.logger)
         do {
@@ -93,7 +94,7 @@ public final class RelayServer: Sendable {
         }
     }
 
-    /// - Throws: for settings with which the server cannot run.
+    /// - Throws: An error for settings with which the server cannot run.
     private static func check(_ configuration: ServerConfiguration) throws {
         if let problem = configuration.problem {
             throw ServerConfigurationError(description: problem)
@@ -110,7 +111,7 @@ public final class RelayServer: Sendable {
         return try LadderController(configuration.ladders, directory: directory, logger: logger)
     }
 
-    /// The loop that packages a stream: always the same for a name (FNV-1a).
+    /// Returns the loop that packages a stream, which is always the same for a name (FNV-1a).
     private static func owner(of name: String, among count: Int) -> Int {
         let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
@@ -146,7 +147,8 @@ public final class RelayServer: Sendable {
 
     public func status() async throws -> ServerStatus { try await connections.status() }
 
-    /// Stops listening, tells every peer, closes and returns when all is down.
+    /// Stops listening, notifies every peer, closes the connections and returns when everything has
+    /// ended.
     public func stop() async throws {
         await ladders?.stop()
         for channel in channels { try? await channel.close() }

@@ -1,76 +1,78 @@
 public import Sockets
 
-/// How the embedded stack ingests, relays and protects itself.
+/// Settings of the embedded stack's ingest, relay and limits.
 public struct ServerConfiguration: Sendable, Codable, Hashable {
-    /// What a second publisher of the same stream meets.
+    /// Treatment of a second publisher of the same stream.
     public enum TakeoverPolicy: String, Sendable, Codable, CaseIterable {
         /// The newcomer is refused with NetStream.Publish.BadName.
         case reject
-        /// The first publisher is cut and the newcomer goes on with the stream.
+        /// The first publisher is cut and the newcomer continues the stream.
         case takeover
     }
 
-    /// What a player meets where nobody publishes.
+    /// Treatment of a player of a stream that nobody publishes.
     public enum EarlyPlayPolicy: String, Sendable, Codable, CaseIterable {
         case wait
         case refuse
     }
 
     public var host = "127.0.0.1"
-    /// 0 = any free port.
+    /// RTMP port; 0 = any free port.
     public var rtmpPort = 1935
-    /// nil = no HTTP-FLV and no status API.
+    /// HTTP port; nil = no HTTP-FLV and no status API.
     public var httpPort: Int? = 8080
-    /// nil = no RTMP over TLS; 0 = any free port.
+    /// Port of RTMP over TLS; nil = none, 0 = any free port.
     public var rtmpsPort: Int?
-    /// nil = no HTTP over TLS; 0 = any free port.
+    /// Port of HTTP over TLS; nil = none, 0 = any free port.
     public var httpsPort: Int?
-    /// Who the server is where it speaks TLS.
+    /// Certificate and key for TLS.
     public var tls: TLSFiles?
     public var threads = 1
     public var takeover = TakeoverPolicy.reject
     public var earlyPlay = EarlyPlayPolicy.wait
-    /// Names that may be published: `name`, or `name:secret` where the publisher must also give
+    /// Names that may be published: `name`, or `name:secret` if the publisher must also send
     /// `?key=secret`. Empty = any name.
     ///
     /// The name may have its application before it (`live/name`), and the secret may be hashed.
     public var streamKeys: [String] = []
-    /// Who may do what beyond that.
+    /// Further rules of access.
     public var access = AccessConfiguration()
     /// Groups of pictures kept for joining players, 0…8; 0 = players wait for a key frame.
     public var gopCache = 1
     public var gopCacheByteLimit = 16 << 20
     /// Bytes that may wait for one subscriber before its frames are dropped.
     public var queueByteLimit = 2 << 20
-    /// Milliseconds for which audio and data wait for the next video frame, to leave with it in
-    /// one write; 0 = each message goes out at once. Video never waits.
+    /// Milliseconds for which audio and data wait for the next video frame, to leave with it in one
+    /// write; 0 = each message is sent at once. Video never waits.
     public var flushIntervalMilliseconds = 0
-    /// Chunk size of what is sent, 128…0xFFFFFF.
+    /// Chunk size of sent messages, 128…0xFFFFFF.
     public var chunkSize = 65536
-    /// A publisher whose connection broke may come back within this time and go on.
+    /// Milliseconds in which a publisher may come back and continue after its connection broke.
     public var publisherGraceMilliseconds = 5_000
-    /// A connection that neither publishes nor plays by then is cut.
+    /// Milliseconds after which a connection that neither publishes nor plays is cut.
     public var setupTimeoutMilliseconds = 10_000
-    /// A publisher that sends nothing for so long is cut.
+    /// Milliseconds after which a silent publisher is cut.
     public var publisherIdleMilliseconds = 30_000
-    /// Players are pinged so often, and cut where they answer nothing for three times as long.
+    /// Milliseconds between pings to a player, which is cut if it answers nothing for three times
+    /// as long.
     public var pingIntervalMilliseconds = 20_000
-    /// A player whose queue stays full for so long is cut.
+    /// Milliseconds for which a player's queue may stay full before it is cut.
     public var stalledSubscriberMilliseconds = 30_000
-    /// An HTTP-FLV player that waits so long for a stream to begin is cut. (RTMP players are pinged.)
+    /// Milliseconds for which an HTTP-FLV player may wait for a stream to begin. (RTMP players are
+    /// pinged.)
     public var waitingPlayerMilliseconds = 600_000
-    /// nil = no HLS.
+    /// HLS settings; nil = no HLS.
     public var hls: HLSConfiguration?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
-    /// What strangers may take.
+    /// Limits for all peers together.
     public var limits = ServerLimits()
     /// Renditions that ffmpeg makes of published streams and publishes back.
     public var ladders: [LadderConfiguration] = []
 
     public init() {}
 
-    /// What is wrong with the settings, in words; nil if nothing is. HLS has its own.
+    /// Fault of the settings; nil if there is none. HLS has its own faults.
     public var problem: String? {
         for rule in streamKeys {
             if let problem = StreamKeys.problem(of: rule) { return problem }
@@ -90,7 +92,7 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     }
 }
 
-/// Settings with which the server cannot run.
+/// Error for settings with which the server cannot run.
 public struct ServerConfigurationError: Error, Sendable, CustomStringConvertible {
     public var description: String
 }

@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 import Sockets
 
-/// Why the server cannot start, in words that name the address or the setting.
+/// Reason why the server cannot start; the text names the address or the setting.
 public struct ServerError: Error, Sendable, CustomStringConvertible {
-    /// A listening port's use.
+    /// Purpose of a listening port.
     public enum Listener: String, Sendable {
         case rtmp = "RTMP"
         case http = "HTTP"
@@ -14,9 +14,9 @@ public struct ServerError: Error, Sendable, CustomStringConvertible {
         var isSecure: Bool { self == .rtmps || self == .https }
     }
 
-    /// What could not be opened.
+    /// Listener that could not be opened.
     public var listener: Listener
-    /// The port is another program's.
+    /// Whether another program uses the port.
     public var isPortTaken: Bool
     public var description: String
 

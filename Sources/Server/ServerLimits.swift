@@ -1,16 +1,15 @@
-/// How much of the machine strangers may take together. The defaults suit one with 1 GB; 0 means no
-/// limit everywhere.
+/// Limits for all peers together. The defaults suit a machine with 1 GB; 0 always means no limit.
 public struct ServerLimits: Sendable, Codable, Hashable {
-    /// Connections of all kinds.
+    /// Number of connections of all kinds.
     public var connections = 10_000
-    /// Connections from one address. The machine itself is not counted, for everything that runs on
-    /// it has the same one.
+    /// Number of connections from one address. The machine's own address is not counted, because
+    /// everything that runs on it has the same one.
     public var connectionsPerAddress = 1_000
-    /// Streams that are published at once.
+    /// Number of streams that are published at once.
     public var publishers = 500
-    /// RTMP and HTTP-FLV players together.
+    /// Number of RTMP and HTTP-FLV players together.
     public var players = 10_000
-    /// Streams that HLS keeps, those included that have ended and can still be fetched.
+    /// Number of streams that HLS keeps, including those that have ended and can still be fetched.
     public var streams = 1_000
     /// Bytes of messages that have begun and not ended, over all connections.
     public var unfinishedBytes = 64 << 20
@@ -19,16 +18,17 @@ public struct ServerLimits: Sendable, Codable, Hashable {
     /// Bytes of all HLS segments, which the streams share equally.
     public var hlsBytes = 384 << 20
 
-    /// Bytes of one message before a stream is published: commands are short.
+    /// Bytes of one message before a stream is published; commands are short.
     static let commandBytes = 64 << 10
-    /// Bytes of metadata and of a codec's configuration, which each player that joins is sent.
+    /// Bytes of metadata and of a codec's configuration, which each joining player gets.
     static let headerBytes = 256 << 10
-    /// Where all unfinished messages together are over the limit, whoever holds more is cut.
+    /// Bytes of unfinished messages that a connection may hold if all unfinished messages together
+    /// exceed the limit; a connection that holds more is cut.
     static let patience = 256 << 10
 
     public init() {}
 
-    /// For a server whose peers are all known, such as that of a load test.
+    /// No limits, for a server that knows all its peers, such as that of a load test.
     public static var none: ServerLimits {
         var limits = ServerLimits()
         limits.connections = 0
@@ -42,7 +42,7 @@ public struct ServerLimits: Sendable, Codable, Hashable {
         return limits
     }
 
-    /// What each of `count` may take of `total`, at least `least` and at most `most`.
+    /// Share of each of `count` in `total`, at least `least` and at most `most`.
     static func share(_ total: Int, among count: Int, least: Int, most: Int) -> Int {
         total > 0 ? min(most, max(least, total / max(1, count))) : most
     }

@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// The status as Prometheus reads it (text exposition format 0.0.4).
+/// The status in the form that Prometheus reads (text exposition format 0.0.4).
 enum ServerMetrics {
     static func text(_ status: ServerStatus) -> String {
         var text = ""

@@ -1,7 +1,7 @@
-/// What the status API shows.
+/// Contents of the status API.
 public struct ServerStatus: Sendable, Codable, Hashable {
     public struct Stream: Sendable, Codable, Hashable {
-        /// `<app>/<stream>`
+        /// Name of the stream, `<app>/<stream>`.
         public var name: String
         public var isPublished: Bool
         public var publisher: String?
@@ -15,17 +15,18 @@ public struct ServerStatus: Sendable, Codable, Hashable {
         /// Frames not sent to slow subscribers.
         public var droppedFrames: Int
         public var gopCacheBytes: Int
-        /// Media messages left out: on another message stream than publish's, or too long to be kept.
+        /// Media messages left out, because they came on another message stream than the
+        /// publication's or were too long to be kept.
         public var leftOutMessages = 0
-        /// nil where nothing is packaged.
+        /// HLS status; nil if nothing is packaged.
         public var hls: HLS?
     }
 
-    /// One thing that has a limit.
+    /// Use of one resource that has a limit.
     public struct Usage: Sendable, Codable, Hashable {
         public var name: String
         public var used: Int
-        /// 0 = none.
+        /// Limit; 0 = none.
         public var limit: Int
     }
 
@@ -34,16 +35,16 @@ public struct ServerStatus: Sendable, Codable, Hashable {
     /// One entry for each source that has encoders.
     public var ladders: [LadderStatus] = []
     public var usage: [Usage] = []
-    /// The same over all connections, those included that publish nothing.
+    /// Media messages left out over all connections, including those that publish nothing.
     public var leftOutMessages = 0
-    /// What was refused since the start, by the limit that bit.
+    /// Number of refusals since the start, by limit.
     public var refused: [String: Int] = [:]
 }
 
 extension ServerStatus {
-    /// Of a server that tells no more of its streams than this.
+    /// Status of a server that reports only the names of its streams and their frames.
     ///
-    /// - Parameter videoFrames: of each stream that is published, by `<app>/<stream>`.
+    /// - Parameter videoFrames: Video frames of each published stream, by `<app>/<stream>`.
     package init(version: String, videoFrames: [String: Int], ladders: [LadderStatus]) {
         self.init(
             version: version,

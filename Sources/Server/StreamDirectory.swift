@@ -1,34 +1,34 @@
 import NIOCore
 import Synchronization
 
-/// Who publishes what, over all event loops. Asked only when a publication starts or ends, and by
-/// the status API; never per message.
+/// The publications over all event loops. The directory is asked only when a publication starts or
+/// ends, and by the status API; never per message.
 final class StreamDirectory: Sendable {
     struct Publication: Sendable {
         var id: UInt64
         var address: String
         var startedAt: NIODeadline
-        /// Set while a publisher is away and may come back.
+        /// Time since which the publisher is away and may come back; nil if it is there.
         var awaySince: NIODeadline?
         var lastTimestamp: UInt32 = 0
         var receivedBytes = 0
         var videoFrames = 0
         var audioFrames = 0
         var keyFrames = 0
-        /// Media messages on another message stream, or too long.
+        /// Number of media messages that came on another message stream, or were too long.
         var leftOutMessages = 0
-        /// Published by an encoder of a ladder.
+        /// Whether an encoder of a ladder publishes.
         var isEncoder = false
-        /// Cuts the publisher's connection.
+        /// Function that cuts the publisher's connection.
         var cut: @Sendable () -> Void
     }
 
     enum Claim: Sendable {
         case granted(id: UInt64)
-        /// Granted, going on where an earlier publisher of the stream stopped.
+        /// Granted; the publication continues where an earlier publisher of the stream stopped.
         case resumed(id: UInt64, lastTimestamp: UInt32, cut: (@Sendable () -> Void)?)
         case refused(String)
-        /// There are as many publications as may be.
+        /// The limit on publications is reached.
         case full(String)
     }
 
@@ -40,9 +40,9 @@ final class StreamDirectory: Sendable {
     private let state = Mutex(State())
     private let configuration: ServerConfiguration
     private let admissions: Admissions
-    /// Told, on any thread, that a publication began or ended.
+    /// Function that is called, on any thread, when a publication begins or ends.
     private let observer = Mutex(Observer(call: {}))
-    /// By which the ladder's encoders are known.
+    /// Registry by which the ladder's encoders are recognised.
     let encoders = EncoderRegistry()
 
     init(_ configuration: ServerConfiguration, admissions: Admissions = Admissions()) {
@@ -50,8 +50,8 @@ final class StreamDirectory: Sendable {
         self.admissions = admissions
     }
 
-    /// A box around a closure. By itself in a mutex, which is generic, it would be wrapped in one
-    /// more closure each time it is taken out, and each call would go through all of them.
+    /// A box around a closure. A closure by itself in a mutex, which is generic, would be wrapped
+    /// in one more closure each time it is taken out, and each call would go through all of them.
     private struct Observer: Sendable {
         var call: @Sendable () -> Void
     }
@@ -96,7 +96,7 @@ final class StreamDirectory: Sendable {
                 return .granted(id: id)
             }
             guard old.awaySince != nil || configuration.takeover == .takeover else {
-                // By whom is nobody's business who does not know it.
+                // The present publisher's identity is not revealed.
                 return .refused("\(name) is already published")
             }
             var resumed = new
@@ -107,7 +107,8 @@ final class StreamDirectory: Sendable {
         }
     }
 
-    /// False where the publication is another's by now.
+    /// Counts units of a publication. Returns false if the publication belongs to another publisher
+    /// by now.
     func record(
         _ name: String, id: UInt64, bytes: Int, units: [MediaUnit]
     ) -> Bool {
@@ -130,13 +131,13 @@ final class StreamDirectory: Sendable {
         }
     }
 
-    /// A publisher's message is left out.
+    /// Counts a publisher's message that is left out.
     func recordLeftOut(_ name: String) {
         state.withLock { $0.publications[name]?.leftOutMessages += 1 }
     }
 
-    /// The publisher's connection broke: keeps the name for the grace period.
-    /// False where another publisher has taken over.
+    /// Notes that the publisher's connection broke, and keeps the name for the grace period.
+    /// Returns false if another publisher has taken over.
     func leave(_ name: String, id: UInt64) -> Bool {
         state.withLock { state in
             guard state.publications[name]?.id == id else { return false }
@@ -145,7 +146,7 @@ final class StreamDirectory: Sendable {
         }
     }
 
-    /// Ends the publication for good; false where it is another's by now.
+    /// Ends the publication for good. Returns false if it belongs to another publisher by now.
     func end(_ name: String, id: UInt64, onlyIfAway: Bool) -> Bool {
         defer { notify() }
         return state.withLock { state in

@@ -1,17 +1,38 @@
+// How a message is relayed.
+//
+// A message becomes a `MediaUnit` once: all subscribers share its chunk bytes. The chunks have type
+// 0 headers only, so they depend on nothing that was sent before.
+//
+// Each event loop has a replica of every stream: a `StreamHub` with the loop's subscribers and a
+// GOP cache of shared buffers. A message therefore crosses loops once, and there are no locks.
+// `Outlet` sends straight into the socket if nothing waits, and otherwise uses the channel's queue;
+// with TLS everything goes through the channel.
+//
+// A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
+// Messages that another loop received are worked on in slices too, and their publisher waits if
+// this loop is behind (`Backlog`). With a flush interval, audio waits for the next video frame;
+// video never waits.
+//
+// Slow subscribers: above half the queue limit, disposable frames are dropped. At the limit
+// everything is dropped until the queue has drained and the next key frame comes.
+//
+// Peers that do not read: replies have a limit of 64 KiB unsent, for every peer; beyond it the peer
+// is cut.
+
 import Media
 import NIOCore
 import RTMP
 
-/// Something that the hub looks after once a second.
+/// A connection that the hub checks once a second.
 protocol SweptConnection: AnyObject {
     func sweep(now: NIODeadline)
     func shutDown()
-    /// Ends where it is meant; false where it is not.
+    /// Ends the connection if it is meant. Returns false if it is not.
     func kick(_ target: KickTarget) -> Bool
 }
 
-/// One event loop's share of every stream: its subscribers and a replica of the GOP cache, whose
-/// buffers all loops share. No locks: everything happens on the loop.
+/// One event loop's share of every stream: its subscribers and a replica of the GOP cache. All
+/// loops share the cache's buffers. There are no locks, because everything happens on the loop.
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
@@ -19,19 +40,20 @@ final class StreamHub: @unchecked Sendable {
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
     private var sweeper: RepeatedTask?
-    /// Streams with units that wait for the next flush.
+    /// Whether a flush of streams with waiting units is scheduled.
     private var flushScheduled = false
 
     final class LocalStream {
         let name: String
         var cache: GOPCache
         var isPublished = false
-        /// Whose units count; publications are numbered in the order granted.
+        /// Number of the publication that the units must belong to; publications are numbered in
+        /// the order in which they were granted.
         var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
         var droppedFrames = 0
-        /// On the loop that packages this stream.
+        /// HLS packaging, on the loop that packages this stream.
         var packaged: PackagedStream?
 
         init(_ name: String, _ configuration: ServerConfiguration) {
@@ -45,11 +67,11 @@ final class StreamHub: @unchecked Sendable {
         }
     }
 
-    /// Takes the streams of which `packages` says that this loop owns them.
+    /// Origin that gets the streams which this loop owns according to `packages`.
     private let origin: HLSOrigin?
     private let packages: (String) -> Bool
 
-    /// - Parameter packages: whether this loop is the one that packages a stream.
+    /// - Parameter packages: Function that says whether this loop packages a stream.
     init(
         eventLoop: any EventLoop, configuration: ServerConfiguration, origin: HLSOrigin? = nil,
         packages: @escaping @Sendable (String) -> Bool = { _ in false }
@@ -80,7 +102,7 @@ final class StreamHub: @unchecked Sendable {
         connections.removeValue(forKey: ObjectIdentifier(connection))
     }
 
-    /// Ends the connections that are meant; returns how many.
+    /// Ends the connections that are meant, and returns their number.
     func kick(_ target: KickTarget) -> Int {
         Array(connections.values).count { $0.kick(target) }
     }
@@ -97,13 +119,13 @@ final class StreamHub: @unchecked Sendable {
         return new
     }
 
-    /// False where nobody publishes and players are not to wait.
+    /// Adds a subscriber. Returns false if nobody publishes and players are not to wait.
     func subscribe(_ subscriber: Subscriber, to name: String) -> Bool {
         if configuration.earlyPlay == .refuse, streams[name]?.isPublished != true { return false }
         let stream = stream(name)
         subscriber.index = stream.subscribers.count
         stream.subscribers.append(subscriber)
-        // What waits for the next flush is in the cache already: it would be sent twice.
+        // The units that wait for the next flush are in the cache already, and would be sent twice.
         if !stream.pending.isEmpty { flush(stream) }
         subscriber.join(stream.cache, first: nil)
         return true
@@ -122,7 +144,7 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty, !stream.isPublished { streams.removeValue(forKey: name) }
     }
 
-    /// - Parameter isEncoded: an encoder of this server publishes.
+    /// - Parameter isEncoded: Whether an encoder of this server publishes.
     func publisherStarted(_ name: String, id: UInt64, resumes: Bool, isEncoded: Bool = false) {
         let stream = stream(name)
         guard id > stream.publicationID else { return }
@@ -135,7 +157,7 @@ final class StreamHub: @unchecked Sendable {
         }
     }
 
-    /// All caches together have one budget, and every published stream an equal part of it.
+    /// Shares the budget of all caches equally among the published streams.
     private func shareCaches() {
         let limit = ServerLimits.share(
             configuration.limits.gopCacheBytes, among: streams.values.count { $0.isPublished },
@@ -143,7 +165,7 @@ final class StreamHub: @unchecked Sendable {
         for stream in streams.values { stream.cache.byteLimit = limit }
     }
 
-    /// The stream is over: its players are told and go.
+    /// Ends the stream: its players are notified and leave.
     func publisherEnded(_ name: String, id: UInt64) {
         guard let stream = streams[name], stream.publicationID == id else { return }
         flush(stream)
@@ -180,7 +202,8 @@ final class StreamHub: @unchecked Sendable {
         }
     }
 
-    /// Hands what is pending to every subscriber: one buffer, made once, for those that keep up.
+    /// Hands the waiting units to every subscriber: subscribers that keep up get one buffer, which
+    /// is made once.
     private func flush(_ stream: LocalStream) {
         let units = stream.pending
         guard !units.isEmpty else { return }
@@ -220,7 +243,7 @@ final class StreamHub: @unchecked Sendable {
         return bytes
     }
 
-    /// Per stream: subscribers by protocol, dropped frames, cache size.
+    /// State of a stream: subscribers by protocol, dropped frames, cache size.
     struct LocalStatus: Sendable {
         var rtmpSubscribers = 0
         var flvSubscribers = 0

@@ -2,7 +2,7 @@ import Media
 import NIOCore
 import RTMP
 
-/// One player of a stream, RTMP or HTTP-FLV; bound to its channel's event loop.
+/// One player of a stream, RTMP or HTTP-FLV, bound to its channel's event loop.
 final class Subscriber {
     enum Format {
         case rtmp(messageStreamID: UInt32)
@@ -10,12 +10,12 @@ final class Subscriber {
     }
 
     private enum State {
-        /// Nothing sent yet: headers and the GOP cache go first.
+        /// Nothing has been sent yet: headers and the GOP cache go first.
         case joining
         case live
-        /// Everything is dropped until the queue has drained…
+        /// Everything is dropped until the queue has drained.
         case congested(since: NIODeadline)
-        /// …then video until the next key frame.
+        /// Video is dropped until the next key frame.
         case awaitingKeyFrame
         case paused
     }
@@ -29,15 +29,15 @@ final class Subscriber {
     /// Bytes of the join burst, which may exceed the queue's limit until it has drained.
     private var burstAllowance = 0
     private var hasJoined = false
-    /// The headers changed while nothing was sent: they go out before the next key frame.
+    /// Whether the headers changed while nothing was sent: they are sent before the next key frame.
     private var missedHeader = false
     /// Position in its stream's list.
     var index = 0
     private(set) var droppedFrames = 0
-    /// Told when the publisher is gone for good.
+    /// Function that is called when the publisher is gone for good.
     let onStreamEnd: () -> Void
 
-    /// - Parameter place: kept as long as the player is there.
+    /// - Parameter place: Place that is kept as long as the player exists.
     init(
         format: Format, outlet: Outlet, configuration: ServerConfiguration,
         place: Admissions.Place? = nil, onStreamEnd: @escaping () -> Void
@@ -61,7 +61,7 @@ final class Subscriber {
         return true
     }
 
-    /// `raw` are the readable bytes of `bytes`.
+    /// Writes a batch. `raw` are the readable bytes of `bytes`.
     func writeBatch(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
         burstAllowance = 0
         outlet.send(bytes, raw)
@@ -79,12 +79,13 @@ final class Subscriber {
         }
     }
 
-    /// One that has paused before it got the headers joins when it goes on.
+    /// Pauses or resumes the player. A player that was paused before it got the headers joins when
+    /// it resumes.
     func pause(_ paused: Bool) {
         state = paused ? .paused : hasJoined ? .awaitingKeyFrame : .joining
     }
 
-    /// The slow path: joins, full queues, other message stream IDs.
+    /// Writes units one by one: for joins, full queues and other message stream IDs.
     func write(_ units: [MediaUnit], of cache: GOPCache) {
         var wrote = false
         for unit in units {
@@ -123,7 +124,7 @@ final class Subscriber {
             state = .awaitingKeyFrame
             return admits(unit, cache)
         case .awaitingKeyFrame:
-            // Audio goes on meanwhile, within the same limit.
+            // Audio continues in the meantime, within the same limit.
             if !writable, outlet.queuedBytes > queueByteLimit + burstAllowance {
                 state = .congested(since: .now())
                 return false
@@ -137,8 +138,8 @@ final class Subscriber {
     }
 
     /// Sends headers, metadata and the cache. `first` is the unit that is being delivered and
-    /// already part of `cache`; nil where the player joins between two. False while the player
-    /// has to wait for a key frame.
+    /// already part of `cache`; nil if the player joins between two units. Returns false while the
+    /// player has to wait for a key frame.
     @discardableResult
     func join(_ cache: GOPCache, first: MediaUnit?) -> Bool {
         let burst: [MediaUnit]
@@ -158,11 +159,11 @@ final class Subscriber {
         var head = ByteBuffer()
         if case .flv = format {
             let hasVideo =
-                cache.hasVideo || !cache.hasAudio || cache.promises("videocodecid")
+                cache.hasVideo || !cache.hasAudio || cache.declares("videocodecid")
             head = FLVWriter.fileHeader(
-                hasAudio: cache.hasAudio || cache.promises("audiocodecid"), hasVideo: hasVideo)
+                hasAudio: cache.hasAudio || cache.declares("audiocodecid"), hasVideo: hasVideo)
         }
-        // FFmpeg takes a later script tag for a subtitle: metadata go at time 0.
+        // FFmpeg takes a later script tag for a subtitle, so metadata have time 0.
         if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
         for header in cache.headers { append(header, timestamp: time, to: &head) }
         outlet.write(head)
@@ -174,7 +175,8 @@ final class Subscriber {
         return true
     }
 
-    /// The burst in few buffers: a write for each unit would take as long as all of them together.
+    /// Returns the burst in few buffers: a write for each unit would take as long as all of them
+    /// together.
     private func buffers(of burst: [MediaUnit], _ cache: GOPCache) -> [ByteBuffer] {
         switch format {
         case .flv where !cache.units.isEmpty: return cache.joined(asTags: true)
@@ -209,7 +211,8 @@ final class Subscriber {
                 let message = unit.message(timestamp: timestamp, messageStreamID: id)
                 try writer.write(message, into: &bytes)
             } catch {
-                // Its own chunks were written once: only what became longer since would come here.
+                // The unit's own chunks were written once, so only a unit that became longer since
+                // then can fail here.
                 droppedFrames += 1
             }
         case .flv: FLVWriter.write(tag: unit.tag(timestamp: timestamp), into: &bytes)
@@ -219,7 +222,7 @@ final class Subscriber {
 
 extension GOPCache {
     /// Whether the metadata names a property, for example `audiocodecid`.
-    func promises(_ property: String) -> Bool {
+    func declares(_ property: String) -> Bool {
         guard var payload = metadata?.payload else { return false }
         let values = (try? AMF0.readAll(&payload)) ?? []
         return values.dropFirst().first?[property] != nil

@@ -11,7 +11,7 @@ public struct Bitrate: Hashable, Comparable, Codable, Sendable, CustomStringConv
 
     public var kilobitsPerSecond: Double { Double(bitsPerSecond) / 1000 }
 
-    /// Whole bytes that pass in `nanoseconds`, rounded down.
+    /// Number of whole bytes that pass in `nanoseconds`, rounded down.
     public func bytes(inNanoseconds nanoseconds: Int64) -> Int {
         let bits = Int64(bitsPerSecond).multipliedFullWidth(by: nanoseconds)
         return Int(Int64(8_000_000_000).dividingFullWidth(bits).quotient)

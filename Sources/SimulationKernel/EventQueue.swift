@@ -1,4 +1,4 @@
-/// Events in virtual time; those of the same instant come in the order of their insertion.
+/// Events in virtual time; events of the same instant come in the order of their insertion.
 public struct EventQueue<Payload: Sendable>: Sendable {
     private struct Entry {
         var time: Double
@@ -18,10 +18,10 @@ public struct EventQueue<Payload: Sendable>: Sendable {
 
     public var isEmpty: Bool { heap.isEmpty }
     public var count: Int { heap.count }
-    /// Time of the next event; infinite when there is none.
+    /// Time of the next event; infinite if there is none.
     public var nextTime: Double { heap.isEmpty ? .infinity : heap[0].time }
 
-    /// - Parameter time: finite; not a NaN.
+    /// - Parameter time: Finite time; it must not be NaN.
     public mutating func insert(_ payload: Payload, at time: Double) {
         precondition(time.isFinite, "an event has a finite time")
         inserted += 1
@@ -46,7 +46,7 @@ public struct EventQueue<Payload: Sendable>: Sendable {
         return (first.time, first.payload)
     }
 
-    /// Puts `entry` in the place of the root and restores the order.
+    /// Puts `entry` at the root and restores the order.
     private mutating func siftDown(_ entry: Entry) {
         heap.withUnsafeMutableBufferPointer { heap in
             var parent = 0

@@ -1,6 +1,6 @@
-/// Finds the name a writer probably meant.
+/// Finds the name that a writer probably meant.
 public enum NameDistance {
-    /// Levenshtein distance in characters, letter case ignored.
+    /// Levenshtein distance in characters; letter case is ignored.
     public static func between(_ a: String, _ b: String) -> Int {
         let a = Array(a.lowercased())
         let b = Array(b.lowercased())
@@ -18,8 +18,8 @@ public enum NameDistance {
         return row[b.count]
     }
 
-    /// The candidate closest to `name`; nil where none begins with it or differs from it in at most
-    /// half its length.
+    /// The candidate closest to `name`; nil if no candidate begins with `name` or differs from it
+    /// in at most half its length.
     public static func nearest(to name: String, among candidates: [String]) -> String? {
         let ranked = candidates.map {
             (name: $0, distance: $0.hasPrefix(name) && !name.isEmpty ? 1 : between(name, $0))

@@ -17,7 +17,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         state = (next(), next(), next(), next())
     }
 
-    /// The stream of one entity: `seed` mixed with the FNV-1a hash of its name.
+    /// Makes the stream of one entity: `seed` is mixed with the FNV-1a hash of the entity's name.
     public init(seed: UInt64, entity: String) {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in entity.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
@@ -36,7 +36,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         return result
     }
 
-    /// Uniform in [0, 1).
+    /// Draws uniformly from [0, 1).
     public mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     private func rotate(_ x: UInt64, by k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }

@@ -3,13 +3,13 @@ import Glibc
 
 /// The clocks of a run, by name. Pacing and delays are monotonic; captures are real time.
 public enum Clock {
-    /// CLOCK_MONOTONIC.
+    /// Nanoseconds of CLOCK_MONOTONIC.
     public static func monotonicNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
-    /// CLOCK_REALTIME, since 1970.
+    /// Nanoseconds of CLOCK_REALTIME, since 1970.
     public static func realTimeNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
 
-    /// Real time minus monotonic time, read between two monotonic reads. `errorNanoseconds` is
-    /// half of what passed between those.
+    /// Real time minus monotonic time, read between two monotonic reads. `errorNanoseconds` is half
+    /// of the time between those reads.
     public static func offset() -> (nanoseconds: Int64, errorNanoseconds: Int64) {
         var best: (Int64, Int64) = (0, .max)
         for _ in 0..<8 {
@@ -22,10 +22,11 @@ public enum Clock {
         return best
     }
 
-    /// Lets the calling thread's timers come as exactly as the kernel can (the default is 50 us late).
+    /// Makes the calling thread's timers as exact as the kernel can; by default they are 50 us
+    /// late.
     public static func sharpenTimers() { millrace_set_timer_slack(1) }
 
-    /// CPU time of this process, all threads.
+    /// CPU time of all threads of this process.
     public static func processCPUNanoseconds() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 
     private static func read(_ clock: clockid_t) -> Int64 {

@@ -20,21 +20,22 @@ public struct CongestionControl: Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
     }
 
-    /// Sets the algorithm on a TCP socket; false where that is not possible (`errno`).
+    /// Sets the algorithm on a TCP socket. Returns false if that is not possible (`errno` has the
+    /// reason).
     public func apply(toSocket descriptor: Int32) -> Bool {
         setsockopt(
             descriptor, Int32(IPPROTO_TCP), Int32(millrace_TCP_CONGESTION), name,
             socklen_t(name.utf8.count)) == 0
     }
 
-    /// Sets the algorithm on a channel; accepted connections inherit a listening channel's.
-    /// Fails with `CongestionControlError` where the kernel does not know it or this process may
-    /// not use it.
+    /// Sets the algorithm on a channel; accepted connections inherit the listening channel's
+    /// algorithm. The future fails with `CongestionControlError` if the kernel does not know the
+    /// algorithm or this process must not use it.
     public func apply(to channel: any Channel) -> EventLoopFuture<Void> {
         guard let provider = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeSucceededVoidFuture()
         }
-        // The kernel takes up to 15 bytes and stops at a zero.
+        // The kernel reads up to 15 bytes and stops at a zero.
         var value: (UInt64, UInt64) = (0, 0)
         withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: name.utf8.prefix(15)) }
         return provider.unsafeSetSocketOption(
@@ -43,7 +44,7 @@ public struct CongestionControl: Sendable, Hashable {
     }
 }
 
-/// A congestion control that cannot be had.
+/// Error for a congestion control that cannot be used.
 public struct CongestionControlError: Error, Sendable, CustomStringConvertible {
     public var name: String
 

@@ -2,7 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Why a connection attempt failed, in the system's plain words.
+/// Reason why a connection attempt failed, in the system's plain words.
 public func connectFailure(_ error: any Error) -> String {
     if let failure = error as? NIOConnectionError {
         if let first = failure.connectionErrors.first { return connectFailure(first.error) }
@@ -13,7 +13,8 @@ public func connectFailure(_ error: any Error) -> String {
     return "\(error)"
 }
 
-/// Whether it is worth asking if the server runs: it was reached, and did not take the connection.
+/// Whether the host was reached and refused the connection, so that the user should check whether
+/// the server runs.
 public func isRefusal(_ error: any Error) -> Bool {
     if let failure = error as? NIOConnectionError {
         return failure.connectionErrors.first.map { isRefusal($0.error) } ?? false

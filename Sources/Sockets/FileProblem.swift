@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why a regular file cannot be opened for reading, in words; nil where it can.
+/// Reason why a regular file cannot be opened for reading; nil if it can.
 public func fileProblem(_ path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0 else { return String(cString: strerror(errno)) }

@@ -1,11 +1,11 @@
 import Glibc
 
-/// TCP ports of this machine, for servers that cannot pick one themselves.
+/// TCP ports of this machine, for servers that cannot choose a free port themselves.
 public enum LocalPort {
-    /// A port of 127.0.0.1 that is free at this moment; nil where none can be had.
+    /// Returns a port of 127.0.0.1 that is free at this moment; nil if there is none.
     ///
-    /// Below the range that the kernel gives to outgoing connections, one of which might take the
-    /// port before the server does.
+    /// The port lies below the range that the kernel gives to outgoing connections, because such a
+    /// connection might take the port before the server does.
     public static func free() -> Int? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }

@@ -1,9 +1,9 @@
 public import NIOSSL
 import Synchronization
 
-/// The files by which a server shows who it is, in PEM form.
+/// The certificate and key files of a server, in PEM form.
 public struct TLSFiles: Codable, Sendable, Hashable {
-    /// The server's certificate first, then those between it and its authority.
+    /// The server's certificate first, then the certificates between it and its authority.
     public var certificate: String
     public var key: String
 
@@ -24,15 +24,15 @@ public final class TLSIdentity: Sendable {
         context = Mutex(try Self.read(files))
     }
 
-    /// Reads the files again, for connections that come from now on.
+    /// Reads the files again, for new connections.
     ///
-    /// - Throws: `TLSError`; the old certificate stays in use then.
+    /// - Throws: `TLSError`; in this case the old certificate stays in use.
     public func reload() throws(TLSError) {
         let new = try Self.read(files)
         context.withLock { $0 = new }
     }
 
-    /// A handler for one connection that was accepted.
+    /// Makes a handler for one accepted connection.
     public func handler() -> NIOSSLServerHandler {
         NIOSSLServerHandler(context: context.withLock { $0 })
     }
@@ -62,7 +62,7 @@ public final class TLSIdentity: Sendable {
             return try NIOSSLContext(configuration: configuration)
         } catch {
             let text = "\(error)"
-            // A key that can be read is refused for one reason only.
+            // A readable key can be refused only because it does not match the certificate.
             throw TLSError(
                 text.contains("MISMATCH") || text.contains("failedToLoadPrivateKey")
                     ? "the key in '\(files.key)' does not belong to the certificate in '\(files.certificate)'; give the two files that were made together"
@@ -81,7 +81,7 @@ public final class TLSIdentity: Sendable {
 }
 
 extension TLSError {
-    /// What an error of a connection that a server accepted means to whoever runs the server.
+    /// Explains an error of an accepted connection to the person that runs the server.
     public static func explanation(ofAccepted error: any Error) -> String {
         let text = "\(error)"
         if text.contains("HTTP_REQUEST") || text.contains("WRONG_VERSION_NUMBER") {

@@ -2,11 +2,12 @@ import NIOCore
 public import NIOSSL
 import Synchronization
 
-/// Whom a client of TLS trusts.
+/// Authorities that a TLS client trusts.
 public struct TLSTrust: Codable, Sendable, Hashable {
     /// PEM file with the certificates of the authorities that are trusted instead of the system's.
     public var authorities: String?
-    /// Without verification anybody may be the server: for tests with throw-away certificates.
+    /// Whether certificates are verified. Without verification anybody may be the server; this is
+    /// for tests with temporary certificates.
     public var verifies = true
 
     public init(authorities: String? = nil, verifies: Bool = true) {
@@ -14,7 +15,8 @@ public struct TLSTrust: Codable, Sendable, Hashable {
         self.verifies = verifies
     }
 
-    /// Reading the system's authorities takes time and memory: equal ones share a context.
+    /// Contexts by trust: reading the system's authorities takes time and memory, so equal ones
+    /// share a context.
     private static let contexts = Mutex<[TLSTrust: NIOSSLContext]>([:])
 
     /// - Throws: `TLSError` that says what is wrong with the file.
@@ -49,7 +51,8 @@ public struct TLSTrust: Codable, Sendable, Hashable {
         }
     }
 
-    /// A handler for a client's connection to `host`; an address has no name to be told (SNI).
+    /// Makes a handler for a client's connection to `host`. If the host is an address, no server
+    /// name (SNI) is sent.
     public static func handler(
         _ context: NIOSSLContext, host: String
     ) throws -> NIOSSLClientHandler {
@@ -61,13 +64,13 @@ public struct TLSTrust: Codable, Sendable, Hashable {
     }
 }
 
-/// Why a connection has no TLS.
+/// Reason why a connection has no TLS.
 public struct TLSError: Error, Sendable, CustomStringConvertible {
     public var description: String
 
     public init(_ description: String) { self.description = description }
 
-    /// What an error of a TLS connection means to somebody who runs a test.
+    /// Explains an error of a TLS connection to a person that runs a test.
     public static func explanation(_ error: any Error) -> String {
         let text = "\(error)"
         if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("certificate verify failed")

@@ -4,10 +4,10 @@ public import SimulationKernel
 public enum Bootstrap {
     public static let defaultResamples = 2000
 
-    /// The central interval of the means of resampled `values`.
+    /// Returns the central interval of the means of resampled `values`.
     /// - Parameters:
-    ///   - level: coverage, in (0, 1).
-    ///   - generator: the same stream gives the same interval.
+    ///   - level: Coverage, in (0, 1).
+    ///   - generator: Random stream; the same stream gives the same interval.
     /// - Returns: nil for fewer than two values.
     public static func meanInterval(
         _ values: [Double], level: Double = 0.95, resamples: Int = defaultResamples,
@@ -27,11 +27,11 @@ public enum Bootstrap {
         return Quantile.sorted(means, tail)...Quantile.sorted(means, 1 - tail)
     }
 
-    /// The central interval of a statistic over resampled groups, such as a percentile over the
-    /// members of all groups together.
+    /// Returns the central interval of a statistic over resampled groups, such as a percentile over
+    /// the members of all groups together.
     /// - Parameters:
-    ///   - groups: how many there are.
-    ///   - statistic: gets the indices of the groups that were drawn.
+    ///   - groups: Number of groups.
+    ///   - statistic: Function of the indices of the groups that were drawn.
     /// - Returns: nil for fewer than two groups.
     public static func interval(
         groups: Int, level: Double = 0.95, resamples: Int = defaultResamples,
@@ -49,7 +49,7 @@ public enum Bootstrap {
         return Quantile.sorted(values, tail)...Quantile.sorted(values, 1 - tail)
     }
 
-    /// Uniform in 0..<count; the bias of the multiplication is below count / 2^64.
+    /// Draws uniformly from 0..<count; the bias of the multiplication is below count / 2^64.
     private static func index(below count: Int, _ generator: inout SeededGenerator) -> Int {
         Int(UInt64(count).multipliedFullWidth(by: generator.next()).high)
     }
@@ -57,10 +57,10 @@ public enum Bootstrap {
 
 /// Quantiles of small samples.
 public enum Quantile {
-    /// Linear interpolation between order statistics (Hyndman and Fan's type 7).
+    /// Interpolates linearly between order statistics (Hyndman and Fan's type 7).
     /// - Parameters:
-    ///   - values: ascending, at least one.
-    ///   - q: 0 to 1.
+    ///   - values: Values in ascending order, at least one.
+    ///   - q: Quantile, 0 to 1.
     public static func sorted(_ values: [Double], _ q: Double) -> Double {
         precondition(!values.isEmpty && (0...1).contains(q))
         let place = q * Double(values.count - 1)
@@ -69,7 +69,7 @@ public enum Quantile {
         return values[below] + (place - Double(below)) * (values[below + 1] - values[below])
     }
 
-    /// NaN for no values; values that are NaN are left out.
+    /// Returns a quantile of `values`, leaving out those that are NaN; NaN if no values are left.
     public static func of(_ values: [Double], _ q: Double) -> Double {
         let known = values.filter { !$0.isNaN }.sorted()
         return known.isEmpty ? .nan : sorted(known, q)

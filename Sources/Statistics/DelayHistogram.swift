@@ -1,10 +1,11 @@
 public import Histogram
 
-/// Durations in nanoseconds, three significant digits, 1 ns to an hour; constant memory.
+/// A histogram of durations in nanoseconds, with three significant digits from 1 ns to an hour, in
+/// constant memory.
 ///
-/// Negative values (a clock disagreement, not a delay) are counted apart, never clamped in.
-/// Encodes as sparse `[value, count]` pairs, so that a child process can send an interval's
-/// histogram through a pipe and the runner can add them up.
+/// Negative values (a clock disagreement, not a delay) are counted separately, and no percentile
+/// includes them. A histogram encodes as sparse `[value, count]` pairs, so that a child process can
+/// send an interval's histogram through a pipe and the runner can add up the intervals.
 public struct DelayHistogram: Codable, Sendable {
     public private(set) var histogram: Histogram<UInt32>
     public private(set) var negativeCount = 0
@@ -38,14 +39,14 @@ public struct DelayHistogram: Codable, Sendable {
         sum += other.sum
     }
 
-    /// The value at `percentile` (0…100) in milliseconds; nil where nothing was recorded.
+    /// Value at `percentile` (0…100) in milliseconds; nil if nothing was recorded.
     public func milliseconds(atPercentile percentile: Double) -> Double? {
-        // A bucket's upper edge may lie above the largest value seen.
+        // A bucket's upper end may lie above the largest value seen.
         count == 0 ? nil : Double(min(histogram.valueAtPercentile(percentile), maximum)) / 1e6
     }
 
     public var meanMilliseconds: Double? { count == 0 ? nil : sum / Double(count) / 1e6 }
-    /// Exact, not rounded to a bucket.
+    /// Exact maximum, not rounded to a bucket.
     public var maximumMilliseconds: Double? { count == 0 ? nil : Double(maximum) / 1e6 }
 
     private enum CodingKeys: String, CodingKey { case values, negative, max, sum }

@@ -19,7 +19,7 @@ struct CaptureAnalyzerTests {
             script.openRTMP(&player, publishes: false, name: "show")
         }
 
-        /// - Parameter loses: bytes of the egress segment are not captured.
+        /// - Parameter loses: Whether bytes of the egress segment are not captured.
         mutating func relay(
             _ index: Int, isVideo: Bool = true, egressSize: Int? = nil, loses: Bool = false
         ) {
@@ -129,7 +129,7 @@ struct CaptureAnalyzerTests {
             #expect(traffic.networkBytes == payload.count + 11 * (headers - 14))
             #expect(!traffic.mssAssumed)
         }
-        // No SYN: 1,460 less options.
+        // Without a SYN, the MSS is assumed as 1,460 bytes, less options.
         var script = PacketScript()
         var player = PacketScript.Connection(clientPort: 40002)
         script.send([UInt8](repeating: 1, count: 1449), &player, up: false)
@@ -170,7 +170,7 @@ struct CaptureAnalyzerTests {
         #expect(frames.map(\.frameNumber) == [0, 1, 2, 3])
         #expect(frames.allSatisfy { $0.streamID == 7 && $0.relayDelayNanoseconds == 100_000 })
         #expect(session.script.analyzed().streams[0].frames.isEmpty)
-        // On their way in they are kept where that is asked for, up to a limit.
+        // Incoming frames are kept if that is requested, up to a limit.
         options = CaptureOptions()
         #expect(session.script.analyzed(options).streams[0].ingressFrames.isEmpty)
         options.ingressFrameLimit = 3
@@ -184,7 +184,7 @@ struct CaptureAnalyzerTests {
         let again = try JSONDecoder().decode(
             [IngressFrame].self, from: JSONEncoder().encode(incoming))
         #expect(again == incoming)
-        // Nothing counts while the window is not known.
+        // Nothing counts while the window is unknown.
         options.window = 0..<0
         let silent = session.script.analyzed(options).streams[0]
         #expect(silent.ingressFrames.isEmpty && silent.ingress?.payloadBytes == 0)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Capture
 
-/// Files that are compressed, cut, or no captures.
+/// Files that are compressed, cut, or not captures.
 struct CaptureFileTests {
-    /// A gzip file of stored blocks (RFC 1951, 3.2.4).
+    /// Makes a gzip file of stored blocks (RFC 1951, 3.2.4).
     static func gzip(_ bytes: [UInt8]) -> [UInt8] {
         var file: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
         var start = 0
@@ -86,7 +86,7 @@ struct CaptureFileTests {
         #expect(LayerTests.Outcome(report) == LayerTests.plain)
     }
 
-    /// Words of the message, and the first bytes.
+    /// Table of words in the message, and the first bytes.
     static let kinds: [(String, [UInt8])] = [
         ("zstdcat FILE | millrace analyze -", [0x28, 0xB5, 0x2F, 0xFD]),
         ("zstdcat", [0x50, 0x2A, 0x4D, 0x18]),

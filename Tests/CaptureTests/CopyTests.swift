@@ -2,7 +2,7 @@ import Testing
 
 @testable import Capture
 
-/// A packet that several interfaces show counts once; one that is sent again counts again.
+/// A packet that several interfaces show counts once; a packet that is sent again counts again.
 struct CopyTests {
     /// A packet as one interface shows it.
     struct Sight {
@@ -12,7 +12,7 @@ struct CopyTests {
         var interface: UInt32?
     }
 
-    /// IP packets with their times; each with an identification of its own where they are IPv4.
+    /// Makes IP packets with their times; each IPv4 packet has an identification of its own.
     static func packets(
         of script: PacketScript = LayerTests.script, isIPv6: Bool = false
     ) -> [(time: Int64, bytes: [UInt8])] {
@@ -149,7 +149,7 @@ struct CopyTests {
         #expect(report.capture.copies == nil && report.capture.notes.isEmpty)
     }
 
-    /// A segment, and the same sent again within a millisecond.
+    /// Makes a segment, and the same segment sent again within a millisecond.
     private func resent(isIPv6: Bool, interfaces: Int, after: Int64 = 400_000) -> CaptureReport {
         var packets = Self.packets(isIPv6: isIPv6)
         let index = packets.lastIndex { $0.bytes.count > 400 } ?? 0
@@ -209,7 +209,8 @@ struct CopyTests {
         #expect(report.capture.notes[0].contains("mirror one direction"))
     }
 
-    /// A super-segment on one interface and what offloading makes of it on another.
+    /// Makes a super-segment on one interface, and the segments that offloading makes of it on
+    /// another.
     private func offloaded(superFirst: Bool, isIPv6: Bool, resends: Bool) -> CaptureReport {
         var script = PacketScript()
         var player = PacketScript.Connection(clientPort: 40002)
@@ -327,7 +328,7 @@ struct CopyTests {
         ).capture
         #expect(report.flows == 1)
         #expect(report.ports == once.ports)
-        // The client's SYN alone does not tell.
+        // The client's SYN alone does not identify the connection.
         #expect(report.duplicates == packets.count - 1)
         #expect(report.copies?.interfaces == ["interface 2", "interface 7"])
     }

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Capture
 
-/// IP packets that were sent in pieces.
+/// IP packets that were sent in fragments are read.
 struct FragmentTests {
-    /// An IPv4 or IPv6 packet in pieces of `size` bytes of payload.
+    /// Splits an IPv4 or IPv6 packet into fragments of `size` bytes of payload.
     static func pieces(_ packet: [UInt8], size: Int, identification: Int) -> [[UInt8]] {
         let isIPv6 = packet[0] >> 4 == 6
         let header = isIPv6 ? 40 : 20
@@ -78,7 +78,7 @@ struct FragmentTests {
                 let key = IPFragment.Key(
                     source: Endpoint(ipv4: 1, port: 0), destination: Endpoint(ipv4: 2, port: 0),
                     identification: UInt32(index / 2), protocolNumber: 6)
-                // The second overlaps the first.
+                // The second fragment overlaps the first.
                 let fragment = IPFragment(
                     key: key, offset: index % 2 == 0 ? 600 : 632, isLast: false,
                     payloadLength: 64, payload: payload, context: .init(), headersLength: 20)

@@ -9,7 +9,8 @@ struct FuzzTests {
         var session = CaptureAnalyzerTests.Session()
         for i in 0..<10 { session.relay(i, egressSize: 200) }
         var script = session.script
-        // Inside the packets, in their order, in their lengths, then in the file itself.
+        // Bytes are changed inside the packets, then in their order, in their lengths, then in the
+        // file itself.
         for index in script.packets.indices where Bool.random(using: &generator) {
             let count = script.packets[index].bytes.count
             let offset = Int.random(in: 0..<count, using: &generator)

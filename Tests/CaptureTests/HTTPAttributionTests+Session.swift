@@ -47,12 +47,12 @@ extension HTTPAttributionTests {
             answer(response)
         }
 
-        /// Rows by rendition and kind.
+        /// Returns rows by rendition and kind.
         func rows(_ options: CaptureOptions = .init()) -> [String: HTTPTrafficRow] {
             let report = script.analyzed(options)
             let bytes = report.capture.ports.reduce(0) { $0 + $1.downstream.payloadBytes }
             let wire = report.capture.ports.reduce(0) { $0 + $1.downstream.linkBytes }
-            // Every byte is somebody's.
+            // Every byte is in one row.
             #expect(report.http.reduce(0) { $0 + $1.payloadBytes } == bytes)
             #expect(report.http.reduce(0) { $0 + $1.wireBytes } == wire)
             #expect(report.streams.isEmpty)

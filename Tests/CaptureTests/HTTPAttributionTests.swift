@@ -2,7 +2,7 @@ import Testing
 
 @testable import Capture
 
-/// Whose bytes the responses of a web server are.
+/// The bytes of a web server's responses are attributed to renditions.
 struct HTTPAttributionTests {
     static let playlist = Array(
         """
@@ -20,7 +20,7 @@ struct HTTPAttributionTests {
 
     static func media(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0) } }
 
-    /// A cache and the server behind it answer the same path: each has rows of its own.
+    /// A cache and the server behind it answer the same path, and each has rows of its own.
     @Test func edgesAreToldApart() {
         var session = Session()
         let body = Self.media(1500)
@@ -66,14 +66,14 @@ struct HTTPAttributionTests {
         #expect(rows["unattributed segment"]?.payloadBytes == response(Self.media(100)).count)
         #expect(rows["unattributed other"]?.payloadBytes == response(Self.media(10)).count)
         #expect(rows.count == 6)
-        // 31 segments, or 32: headers of Ethernet, IPv4 and TCP with timestamps.
+        // There are 31 or 32 segments, with headers of Ethernet, IPv4 and TCP with timestamps.
         let segment = try #require(rows["\(name) segment"])
         let packets = (segment.payloadBytes + 999) / 1000
         #expect(segment.wireBytes == segment.payloadBytes + packets * 66)
     }
 
-    /// EXT-X-DEFINE (rfc8216bis, 4.4.2.3): what a playlist takes from its URL, and what media
-    /// playlists take from the multivariant one.
+    /// A playlist takes variables from its URL, and media playlists take some from the multivariant
+    /// one (EXT-X-DEFINE, rfc8216bis, 4.4.2.3).
     @Test("segments whose names hold variables")
     func variables() {
         var session = Session()
@@ -161,7 +161,7 @@ struct HTTPAttributionTests {
         let start = session.connection
         session.answer(bytes)
         session.get("/favicon", Session.response(Self.media(10)))
-        // The first segment of the response, again and late.
+        // The first segment of the response is sent again, and late.
         session.script.add(
             PacketScript.tcp(start, up: false, flags: 0x18, payload: Array(bytes[..<1000])))
         let rows = session.rows()
@@ -251,18 +251,18 @@ struct HTTPAttributionTests {
         #expect(rows.values.first?.responses == 1)
     }
 
-    /// Rates are of responses, not of packets: neither the window's edges nor what was given up, left
-    /// behind or sent again show in them.
+    /// Rates are those of responses, not of packets: neither the window's ends nor bytes that were
+    /// given up, left unread or sent again affect them.
     @Test func wholeResponses() throws {
         var session = Session()
         let bytes = Session.response(Self.media(3_000))
         let length = bytes.count
         session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
-        // Asked for before the window, answered in it.
+        // This response was requested before the window, and comes in it.
         session.request("/hls/a/s1.m4s")
         let from = session.script.now
         session.answer(bytes)
-        // Whole, its last packets after the window, one of them twice.
+        // This response is whole, with its last packets after the window, one of them twice.
         session.request("/hls/a/s1.m4s")
         session.answer(Array(bytes[..<2_000]))
         let until = session.script.now
@@ -307,7 +307,7 @@ struct HTTPAttributionTests {
         #expect(row.mediaPayloadBytes == timed * bytes.count)
     }
 
-    /// A part is asked for by its hint; how long it is a playlist says once it is there.
+    /// A part is requested by its hint; a later playlist states its duration.
     @Test func hintedParts() throws {
         var session = Session()
         session.get("/hls/a/index.m3u8", Session.response(Self.playlist))
@@ -322,7 +322,7 @@ struct HTTPAttributionTests {
         #expect(row.mediaSeconds == 1 && row.mediaPayloadBytes == 2 * part.count)
     }
 
-    /// A capture of any server names as many paths as it likes.
+    /// A capture of any server may name any number of paths.
     @Test func tablesAreBounded() {
         let map = HTTPResourceMap()
         for round in 0..<3 {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Capture
 
-/// Bodies in codings and in chunks.
+/// Bodies with content codings and in chunks are read.
 struct HTTPCodingTests {
     static let playlist = Array(
         """
@@ -26,7 +26,7 @@ struct HTTPCodingTests {
         Data(base64Encoded: base64).map(Array.init) ?? []
     }
 
-    /// Content-Encoding and the same playlist in it; zlib made them.
+    /// Table of Content-Encoding and the same playlist in that coding; zlib made the bytes.
     static let coded: [(String, [UInt8])] = [
         ("identity", playlist),
         (
@@ -109,7 +109,7 @@ struct HTTPCodingTests {
         #expect(report.http.contains { $0.rendition == "/hls/720p.m3u8" && $0.kind == .segment })
     }
 
-    /// How a server may write a chunk: its size line.
+    /// Size lines with which a server may begin a chunk.
     static let sizeLines: [@Sendable (Int) -> String] = [
         { String($0, radix: 16) + "\r\n" }, { String($0, radix: 16).uppercased() + "\r\n" },
         { "000" + String($0, radix: 16) + "\r\n" },
@@ -117,7 +117,7 @@ struct HTTPCodingTests {
         { String($0, radix: 16) + " \t; a=b\r\n" }, { String($0, radix: 16) + "\n" },
     ]
 
-    /// A publisher, and a player that gets the same in chunks of `size` bytes.
+    /// Adds a publisher, and a player that gets the same stream in chunks of `size` bytes.
     private func flv(
         chunk size: Int, segment: Int, sizeLine: Int = 0, coding: String? = nil, loses: Int? = nil,
         messages: Int = 8
@@ -191,7 +191,7 @@ struct HTTPCodingTests {
             for lost in [3, 4, 5] {
                 let report = flv(chunk: size, segment: segment, loses: lost, messages: 40)
                 let counts = matched(report)
-                // What the gap hit, and what was looked through for the next tag.
+                // These messages were hit by the gap, or by the search for the next tag.
                 let found = (counts?.matched ?? 0) + (counts?.burst ?? 0)
                 #expect(found >= 26 && found < 40, "chunks of \(size), segment \(lost) lost")
                 #expect(counts?.unmatched == 0)

@@ -2,9 +2,10 @@ import Testing
 
 @testable import Capture
 
-/// Numbers that a capture's file or packets state are believed within bounds, and never trap.
+/// Numbers in a capture's file or packets are accepted only within limits, and never trap.
 struct HostileNumberTests {
-    /// A connection with an MSS of one byte, whose packets claim the longest lengths there are.
+    /// Makes a connection with an MSS of one byte and packets that claim the longest lengths there
+    /// are.
     private func hostile(_ payload: [UInt8], port: UInt16) -> CaptureReport {
         var script = PacketScript()
         var connection = PacketScript.Connection(clientPort: 40002, serverPort: port)
@@ -14,7 +15,7 @@ struct HostileNumberTests {
         )
         for _ in 0..<200 {
             var bytes = PacketScript.tcp(connection, up: false, flags: 0x18, payload: payload)
-            // A total length of 0: the packet is as long as the capture says.
+            // A total length of 0 means that the packet is as long as the capture says.
             bytes.replaceSubrange(16..<18, with: [0, 0])
             script.add(bytes)
             script.packets[script.packets.count - 1].originalLength = .max

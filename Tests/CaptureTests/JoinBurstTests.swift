@@ -5,10 +5,11 @@ import Testing
 
 @testable import Capture
 
-/// What waited for a player's join is no relay delay.
+/// A message that waited for a player's join is in no relay delay.
 struct JoinBurstTests {
-    /// A publisher, and a server without a cache that is ready `ready` ms after the request: what
-    /// comes in until then goes out at once, what comes later `delay` ms after it came.
+    /// Counts the messages of a publisher and of a server without a cache that is ready `ready` ms
+    /// after the request. Messages that came in before then go out at that time; later messages go
+    /// out `delay` ms after they came in.
     private func counts(
         ready: Int64, delay: Int64, isHTTP: Bool = false, interval: Int64 = 20
     ) throws -> (MatchCounts, Double, Int64) {
@@ -18,7 +19,7 @@ struct JoinBurstTests {
         let messages = (0..<60).map {
             PacketScript.media(isVideo: true, time: UInt32($0) * 20, content: UInt32($0))
         }
-        // One message is already there.
+        // One message is there already.
         script.send(messages[0], &publisher, up: true)
         var player = PacketScript.Connection(
             clientPort: 40002, serverPort: isHTTP ? 8080 : 1935)
@@ -66,7 +67,7 @@ struct JoinBurstTests {
     @Test("a server that is ready late", arguments: [false, true])
     func late(isHTTP: Bool) throws {
         let (counts, maximum, own) = try counts(ready: 70, delay: 1, isHTTP: isHTTP)
-        // At 20, 40 and 60 ms.
+        // The messages at 20, 40 and 60 ms are burst.
         #expect(counts.burst == 3 && counts.matched == 56)
         #expect(counts.unmatched == 0 && counts.missing == 0)
         #expect(maximum < 2 && own < 2_000_000)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Capture
 
-/// What links and tunnels carry is the same wherever it was captured.
+/// The contents of links and tunnels give the same figures, wherever they were captured.
 struct LayerTests {
-    /// A publisher and a player, and what the plain capture of them says.
+    /// A publisher and a player, with the report of their plain capture.
     static let script: PacketScript = {
         var session = CaptureAnalyzerTests.Session()
         for i in 0..<12 { session.relay(i, isVideo: i % 3 != 0, egressSize: 400) }
@@ -85,7 +85,7 @@ struct LayerTests {
                 return (Layers.ethernet(bytes, type: type), .ethernet)
             }
             #expect(Outcome(report) == Self.plain, "\(name): \(report.capture.passedOver)")
-            // In cooked captures, too.
+            // The same holds for cooked captures.
             let cooked = Self.analyze {
                 let packet = inner($0)
                 let (type, bytes) = wrap(Layers.type(packet), packet)
@@ -101,7 +101,7 @@ struct LayerTests {
         let state = generator
         var names: [String] = []
         let report = Self.analyze { packet in
-            // One nesting for the whole capture: its layers are what a host has.
+            // The whole capture has one nesting, because a host has one set of layers.
             generator = state
             let isIPv6 = Bool.random(using: &generator)
             let nested = Layers.nest(

@@ -8,7 +8,7 @@ enum Layers {
     static func word(_ value: Int) -> [UInt8] { half(value >> 16) + half(value) }
     static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
-    /// EtherType of an IP packet.
+    /// Returns the EtherType of an IP packet.
     static func type(_ packet: [UInt8]) -> Int { packet[0] >> 4 == 6 ? 0x86DD : 0x0800 }
 
     static func ethernet(_ payload: [UInt8], type: Int, source: UInt8 = 2) -> [UInt8] {
@@ -43,7 +43,7 @@ enum Layers {
             protocolNumber: 17)
     }
 
-    /// An IPv4 packet of TCP as IPv6, its addresses mapped as `Endpoint` maps them.
+    /// Converts an IPv4 packet of TCP to IPv6, with the addresses mapped as `Endpoint` maps them.
     static func asIPv6(_ packet: [UInt8]) -> [UInt8] {
         let header = Int(packet[0] & 15) * 4
         let mapped = zeros(10) + [0xFF, 0xFF]
@@ -52,8 +52,8 @@ enum Layers {
             + packet[16..<20] + payload
     }
 
-    /// How an IP packet can be carried by another one or by Ethernet; each takes an IP packet and
-    /// gives one.
+    /// Ways in which another IP packet or Ethernet can carry an IP packet; each takes an IP packet
+    /// and returns one.
     static let overIP: [(name: String, wrap: @Sendable ([UInt8]) -> [UInt8])] = [
         ("IPIP", { $0[0] >> 4 == 6 ? ipv4($0, protocolNumber: 41) : ipv4($0, protocolNumber: 4) }),
         ("IP in IPv6", { ipv6($0, next: $0[0] >> 4 == 6 ? 41 : 4) }),
@@ -144,7 +144,7 @@ enum Layers {
         ),
     ]
 
-    /// What stands between Ethernet and IP; each gives an EtherType and what follows it.
+    /// Layers between Ethernet and IP; each returns an EtherType and the bytes after it.
     static let overEthernet: [(name: String, wrap: @Sendable (Int, [UInt8]) -> (Int, [UInt8]))] = [
         ("802.1Q", { (0x8100, half(5) + half($0) + $1) }),
         ("802.1ad", { (0x88A8, half(6) + half($0) + $1) }),
@@ -253,7 +253,7 @@ enum Layers {
         ),
     ]
 
-    /// A random nesting of up to six layers around an IP packet, and the link below them.
+    /// Makes a random nesting of up to six layers around an IP packet, and the link below them.
     static func nest(
         _ packet: [UInt8], using generator: inout SeededGenerator
     ) -> (bytes: [UInt8], link: LinkType, names: [String]) {

@@ -2,7 +2,8 @@ import Testing
 
 @testable import Capture
 
-/// Connections and what they play are let go with the analyzer, and before it where they ended.
+/// Connections, and the streams they play, are freed with the analyzer, or earlier if they have
+/// ended.
 struct LeakTests {
     private final class Weak {
         weak var flow: Flow?

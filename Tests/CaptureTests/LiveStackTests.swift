@@ -4,7 +4,7 @@ import Statistics
 import Sockets
 import Testing
 
-/// Bar 5: nginx-rtmp between ffmpeg and three ffmpeg players, captured by tcpdump.
+/// nginx-rtmp stands between ffmpeg and three ffmpeg players, and tcpdump captures them.
 struct LiveStackTests {
     static let missing = ["ffmpeg", "ffprobe", "nginx", "tcpdump"].filter { name in
         !["/usr/bin", "/usr/sbin", "/bin", "/sbin"].contains {
@@ -35,7 +35,7 @@ struct LiveStackTests {
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 
-    /// Waits without `waitUntilExit`, whose run loop can spin for ever on a pool thread.
+    /// Waits without `waitUntilExit`, because its run loop can spin for ever on a pool thread.
     private func exit(of processes: [Process]) async throws {
         for _ in 0..<600 where processes.contains(where: \.isRunning) {
             try await Task.sleep(for: .milliseconds(50))
@@ -94,7 +94,7 @@ struct LiveStackTests {
                 directory)
         }
         try await exit(of: players + [publisher])
-        // A block of the ring that is not full is handed over after a second at the latest.
+        // The ring hands over a block that is not full after a second at the latest.
         try await Task.sleep(for: .milliseconds(1500))
         end(tcpdump)
         try await exit(of: [tcpdump])
@@ -116,7 +116,7 @@ struct LiveStackTests {
         #expect(stream.name == "show" && stream.app == "live")
         #expect(stream.subscribers == 3)
         let ingress = try #require(stream.ingress)
-        // All but the FLV headers of the file: 11 bytes and a back pointer for each tag.
+        // The size excludes the FLV headers of the file: 11 bytes and a back pointer for each tag.
         let size = try Data(contentsOf: URL(fileURLWithPath: source)).count
         let payload = size - 13 - 15 * (ingress.audioMessages + ingress.videoMessages + 1)
         #expect(abs(Double(ingress.payloadBytes) / Double(payload) - 1) < 0.01)

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Capture
 
-/// A mirror port that sends both directions shows each packet twice, with nothing that tells the
-/// two apart; IPv6 has no identification either.
+/// A mirror port that sends both directions shows each packet twice, with nothing that
+/// distinguishes the two; IPv6 has no identification either.
 struct MirrorTests {
     private static func analyze(
         _ packets: [(time: Int64, bytes: [UInt8])], copiesAfter delays: [Int64]
@@ -29,7 +29,7 @@ struct MirrorTests {
         #expect(report.capture.notes.first?.contains("mirror one direction") == true)
     }
 
-    /// Copies that a busy monitor port has queued are known by their number.
+    /// Copies that a busy monitor port has queued are recognised by their number.
     @Test("late copies", arguments: [110_000, 150_000] as [Int64])
     func late(delay: Int64) {
         let packets = CopyTests.packets(isIPv6: true)

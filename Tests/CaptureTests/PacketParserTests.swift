@@ -15,7 +15,7 @@ struct PacketParserTests {
             + extensions + tcp
     }
 
-    /// name, bytes, link type, header lengths of link and network.
+    /// Table of name, bytes, link type, and header lengths of link and network.
     static let good: [(String, [UInt8], LinkType, Int, Int)] = [
         ("Ethernet", frame, .ethernet, 14, 20),
         ("Ethernet with padding", frame + [0, 0, 0, 0, 0], .ethernet, 14, 20),
@@ -63,7 +63,7 @@ struct PacketParserTests {
         #expect(segment.transportHeaderLength == 32, "\(name)")
         #expect(segment.payloadLength == 3, "\(name)")
         #expect(segment.source.port == 50000 && segment.destination.port == 1935, "\(name)")
-        // No prefix of it may trap.
+        // No prefix of the bytes may trap.
         for length in 0..<bytes.count {
             bytes.prefix(length).withUnsafeBytes {
                 _ = PacketParser.parse($0, linkType: linkType, originalLength: bytes.count)
@@ -88,7 +88,7 @@ struct PacketParserTests {
     func others() {
         var fragment = Self.packet
         fragment[6] = 0x20
-        // Pieces that another follows hold a multiple of eight bytes.
+        // A piece that another one follows holds a multiple of eight bytes.
         #expect(kind(fragment, .raw) == "ip-fragments")
         fragment[3] -= 3
         #expect(kind(fragment, .raw) == "fragment")

@@ -17,12 +17,12 @@ struct PacketScript {
         var serverPort: UInt16 = 1935
         var clientSequence: UInt32 = 1000
         var serverSequence: UInt32 = 0xFFFF_F000
-        /// 12 bytes of timestamps in each segment.
+        /// Whether each segment has 12 bytes of timestamps.
         var hasTimestamps = true
     }
 
     var packets: [Packet] = []
-    /// ns since 1970 of the next packet.
+    /// Time of the next packet in ns since 1970.
     var now: Int64 = 1_700_000_000_000_000_000
 
     mutating func handshake(_ connection: inout Connection, maximumSegmentSize: UInt16 = 1460) {
@@ -82,7 +82,7 @@ struct PacketScript {
         return Array(buffer.readableBytesView)
     }
 
-    /// Handshake, connect and a publish or play request.
+    /// Adds the handshake, connect and a publish or play request.
     mutating func openRTMP(_ connection: inout Connection, publishes: Bool, name: String) {
         handshake(&connection)
         let greeting = [3] + [UInt8](repeating: 0x5A, count: 1536)
@@ -110,7 +110,7 @@ struct PacketScript {
         return Array(buffer.readableBytesView)
     }
 
-    /// A video (0x27 …) or audio (0xAF …) message whose contents follow from `content`.
+    /// Makes a video (0x27 …) or audio (0xAF …) message with contents that follow from `content`.
     static func media(
         isVideo: Bool, time: UInt32, content: UInt32, length: Int = 600, streamID: UInt32 = 1
     ) -> Message {
@@ -142,7 +142,7 @@ struct PacketScript {
         return analyzer.report()
     }
 
-    /// As a pcap file.
+    /// The packets as a pcap file.
     var file: [UInt8] {
         var bytes = PcapWriter.fileHeader(linkType: .ethernet)
         for packet in packets {

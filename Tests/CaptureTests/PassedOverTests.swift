@@ -2,7 +2,7 @@ import Testing
 
 @testable import Capture
 
-/// What a capture holds and is not looked into is told with its reason and its mend.
+/// Packets that are not dissected are reported with the reason and the remedy.
 struct PassedOverTests {
     static let packet = Array(LayerTests.script.packets[0].bytes.dropFirst(14))
 
@@ -10,7 +10,7 @@ struct PassedOverTests {
         Layers.ethernet(Layers.zeros(60), type: type)
     }
 
-    /// name in the report, reason, bytes, link type, words of the mend.
+    /// Table of the name in the report, reason, bytes, link type, and words of the remedy.
     static let table: [(String, PassedOver.Reason, [UInt8], LinkType, String)] = [
         ("link type 253 (Linux netlink)", .linkType, packet, LinkType(rawValue: 253), "any"),
         ("link type 4000", .linkType, packet, LinkType(rawValue: 4000), "any"),
@@ -71,7 +71,7 @@ struct PassedOverTests {
         var analyzer = CaptureAnalyzer(options: options)
         for index in 0..<3 {
             var bytes = bytes
-            // Copies would count once: each has an identification of its own.
+            // Copies would count once, so each packet has an identification of its own.
             if link == .raw, bytes.count > 6 { bytes[5] = UInt8(index + 1) }
             bytes.withUnsafeBytes {
                 analyzer.packet(
@@ -152,7 +152,7 @@ struct PassedOverTests {
         for (one, other) in zip(capture.ports, plain.ports) {
             #expect(one.upstream == other.upstream && one.downstream == other.downstream)
         }
-        // A tool that writes the cut length for the original one.
+        // Some tools write the cut length as the original one.
         script.packets = script.packets.map {
             .init(time: $0.time, bytes: $0.bytes, originalLength: $0.bytes.count)
         }

@@ -6,7 +6,7 @@ struct ReadPacket: Hashable {
     var bytes: [UInt8]
 }
 
-/// Reads `file` in pieces of the given sizes, the rest at once.
+/// Reads `file` in pieces of the given sizes, and the rest at once.
 func read(_ file: [UInt8], pieces: [Int] = []) throws -> [ReadPacket] {
     var reader = PcapReader()
     var packets: [ReadPacket] = []
@@ -42,8 +42,8 @@ struct PcapReaderTests {
         withUnsafeBytes(of: big ? value.bigEndian : value.littleEndian) { Array($0) }
     }
 
-    /// A section, an interface with `options`, an unknown block, a packet with `ticks`, a simple
-    /// packet, statistics with 5 drops.
+    /// Makes a file: a section, an interface with `options`, an unknown block, a packet with
+    /// `ticks`, a simple packet, statistics with 5 drops.
     static func pcapng(big: Bool, options: [UInt8], ticks: UInt64) -> [UInt8] {
         let magic = word(0x1A2B_3C4D, big: big) + half(1, big: big) + half(0, big: big)
         var file = block(0x0A0D_0D0A, magic + [UInt8](repeating: 0xFF, count: 8), big: big)
@@ -104,7 +104,7 @@ struct PcapReaderTests {
 
     @Test("binary fractions of a second")
     func binaryResolution() throws {
-        // 2^-20 s: one and a half seconds.
+        // The unit is 2^-20 s, and the time is one and a half seconds.
         let file = Self.pcapng(
             big: false, options: Self.resolution(0x80 | 20, big: false), ticks: 3 << 19)
         #expect(try read(file).first?.packet.timestampNanoseconds == 1_500_000_000)
@@ -118,7 +118,7 @@ struct PcapReaderTests {
         #expect(reader.droppedPackets == 5)
     }
 
-    /// Each block says what its interface has lost since the capture began.
+    /// Each block states the losses of its interface since the capture began.
     @Test("later statistics of an interface take the place of earlier ones")
     func repeatedDrops() throws {
         func statistics(_ interface: UInt32, _ drops: UInt64) -> [UInt8] {

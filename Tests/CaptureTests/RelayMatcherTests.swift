@@ -3,8 +3,9 @@ import Testing
 @testable import Capture
 
 struct RelayMatcherTests {
-    /// Ingress and egress as letters; small ones are audio, "S" and "s" repeat. Ingress message i
-    /// comes at i ms, egress message j at 1000 + j ms. Returns the pairs matched, "?" and "-n".
+    /// Matches ingress and egress, which are written as letters: small letters are audio, and "S"
+    /// and "s" occur repeatedly. Ingress message i comes at i ms, egress message j at 1000 + j ms.
+    /// Returns the pairs matched, "?" and "-n".
     private func match(_ ingress: String, _ egress: String, flushes: Bool = false) -> [String] {
         var window = IngressWindow(limit: 1000)
         for (i, letter) in ingress.enumerated() {
@@ -55,7 +56,7 @@ struct RelayMatcherTests {
     @Test("silence between distinct frames finds its place again")
     func interleaved() {
         #expect(match("AsBsCsD", "AsBsCsD", flushes: true).filter { !$0.hasPrefix("?") }.count == 7)
-        // The first silence was dropped: the second follows B in both.
+        // The first silence was dropped, and the second one follows B in both sequences.
         let results = match("AsBsCsD", "ABsCsD", flushes: true)
         #expect(results.contains("3>2") && results.contains("5>4"))
         #expect(!results.contains("1>2"))

@@ -4,7 +4,7 @@ import Testing
 @testable import Capture
 
 struct TCPReassemblerTests {
-    /// Feeds segments and notes what comes out: bytes as they are, gaps as negative lengths.
+    /// Feeds segments and notes the results: bytes as they are, gaps as negative lengths.
     struct Script {
         var reassembler = TCPReassembler()
         var output: [Int] = []

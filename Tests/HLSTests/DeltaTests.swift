@@ -20,8 +20,8 @@ import Testing
                     map: .init(uri: "init-\((range.upperBound - 1) / 7).mp4")))
     }
 
-    /// Any newer playlist's delta, merged with any older playlist that has what is skipped, is
-    /// the newer playlist.
+    /// The delta of any newer playlist, merged with any older playlist that has the skipped
+    /// segments, is the newer playlist.
     @Test func everyStep() throws {
         let old = Self.playlist(0..<20)
         for shift in 0...16 {
@@ -56,7 +56,7 @@ import Testing
     }
 }
 
-/// Bounded, seeded runs of the fuzz entry point.
+/// Runs the fuzz entry point with seeded inputs of bounded size.
 @Suite struct PlaylistFuzzTests {
     @Test(arguments: 0..<4 as Range<UInt64>) func mutatedPlaylistsNeverTrap(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

@@ -4,23 +4,23 @@ import NIOCore
 import SimulationKernel
 import Testing
 
-/// A made-up stream of frames: times as RTMP has them, in milliseconds.
+/// A made-up stream of frames, with times in milliseconds as RTMP has them.
 struct FrameFeed {
     var framesPerSecond: Double? = 30
-    /// Frames of each group of pictures, in turn.
+    /// Numbers of frames of the groups of pictures, in turn.
     var gops = [60]
     var hasAudio = true
     var bFrames = false
-    /// Milliseconds of the first frame.
+    /// Time of the first frame in milliseconds.
     var start: Int64 = 0
     var payloadBytes = 900
-    /// A number in each payload, so that every frame can be told apart.
+    /// Number in each payload, so that every frame is distinct.
     private var number: UInt32 = 0
 
     init() {}
 
     static let audio = AudioSpecificConfig(sampleRate: 48_000, channelConfiguration: 2)
-    /// 320x240, Baseline: a sequence and a picture parameter set of a real encoder's making.
+    /// Configuration of 320x240, Baseline, with the parameter sets of a real encoder.
     static func video(level: UInt8 = 30) -> AVCDecoderConfigurationRecord {
         let spec = SyntheticSpec(
             width: level == 30 ? 320 : 160, height: 240, framesPerSecond: 10, gopFrames: 10,
@@ -37,7 +37,7 @@ struct FrameFeed {
             video: framesPerSecond == nil ? nil : Self.video(), audio: hasAudio ? Self.audio : nil)
     }
 
-    /// The frames of so many seconds, in the order of decode times.
+    /// Makes the frames of this number of seconds, in the order of decode times.
     mutating func frames(seconds: Double) -> [CodedFrame] {
         var frames: [CodedFrame] = []
         if let rate = framesPerSecond {
@@ -74,7 +74,7 @@ struct FrameFeed {
         if kind == .video {
             payload.writeInteger(UInt32(payloadBytes))
             payload.writeInteger(UInt8(isKey ? 0x65 : 0x41))
-            // No zero byte: a real encoder's bytes never look like a start code.
+            // No byte is zero, because a real encoder's bytes never look like a start code.
             for shift in [21, 14, 7, 0] as [UInt32] {
                 payload.writeInteger(0x80 | UInt8(truncatingIfNeeded: number >> shift & 0x7F))
             }
@@ -89,10 +89,10 @@ struct FrameFeed {
     }
 }
 
-/// Follows a segmenter and checks after every change what RFC 8216 asks of a live playlist.
+/// Follows a segmenter and checks after every change the rules of RFC 8216 for a live playlist.
 struct PlaylistWatcher {
     private var last: MediaPlaylist?
-    /// By media sequence number: name and number of its discontinuity.
+    /// Name and number of discontinuity, by media sequence number.
     private var known: [Int: (uri: String, discontinuity: Int)] = [:]
     private var dates: [Int: ProgramDateTime] = [:]
     private(set) var bytes: [Int: ByteBuffer] = [:]
@@ -162,7 +162,7 @@ struct PlaylistWatcher {
         }
     }
 
-    /// The numbered payloads of all frames in the segments seen, by kind.
+    /// Returns the numbered payloads of all frames in the segments seen, by kind.
     func payloads(
         _ kind: CodedFrame.Kind, _ container: SegmenterConfiguration.Container, map: ByteBuffer?
     ) throws -> [ByteBuffer] {

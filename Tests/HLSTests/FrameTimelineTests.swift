@@ -4,7 +4,7 @@ import NIOCore
 import SimulationKernel
 import Testing
 
-/// Timestamps as strangers and broken encoders send them.
+/// The timeline stays intact with timestamps as strangers and broken encoders send them.
 @Suite struct FrameTimelineTests {
     private struct Outcome: Equatable {
         var durations: [Double] = []
@@ -36,7 +36,7 @@ import Testing
         return (outcome, segmenter)
     }
 
-    /// One frame anywhere, of either kind, at any time: nothing else changes.
+    /// One stray frame anywhere, of either kind, at any time, changes nothing else.
     @Test(arguments: 0..<120 as Range<UInt64>) func aLoneStrayChangesNothingElse(
         seed: UInt64
     ) throws {
@@ -68,7 +68,7 @@ import Testing
         #expect(outcome.discontinuities == control.discontinuities, "seed \(seed)")
         #expect(outcome.durations.count == control.durations.count, "seed \(seed)")
         for (a, b) in zip(outcome.durations, control.durations) {
-            // A stray that opens or ends the stream has a neighbour on one side only.
+            // A stray frame that opens or ends the stream has a neighbour on one side only.
             #expect(abs(a - b) < 0.11, "seed \(seed): \(outcome.durations) \(control.durations)")
         }
         #expect(segmenter.counts.droppedSegments == 0)
@@ -91,7 +91,7 @@ import Testing
         #expect(segmenter.counts.droppedFrames == 0)
     }
 
-    /// A pause of both tracks, or of one, is neither a stray nor a jump.
+    /// A pause of both tracks, or of one, is neither stray nor a jump.
     @Test func pausesAreNoJumps() throws {
         var feed = FrameFeed()
         let frames = feed.frames(seconds: 20)
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    /// Sound that is hours ahead of the picture is given up, the picture goes on.
+    /// Audio that is hours ahead of the video is dropped, and the video continues.
     @Test func soundFarAheadDoesNotStopThePicture() throws {
         var feed = FrameFeed()
         var frames = feed.frames(seconds: 20)
@@ -117,7 +117,7 @@ import Testing
         #expect(outcome.counts.dropped > 800)
     }
 
-    /// Whatever the timestamps: bounded memory, bounded target duration, times that do not go back.
+    /// With any timestamps, memory and target duration are bounded, and times do not go back.
     @Test(arguments: 0..<30 as Range<UInt64>, SegmenterConfiguration.Container.allCases)
     func hostileTimestampsAreBounded(
         seed: UInt64, container: SegmenterConfiguration.Container
@@ -165,7 +165,7 @@ import Testing
         #expect(heldBack - rest.count == timeline.counts.dropped, "seed \(seed)")
     }
 
-    /// Ever so many small frames of one moment after a key frame.
+    /// Very many small frames of one moment follow a key frame.
     @Test func oneMomentForEverIsBounded() throws {
         var configuration = SegmenterConfiguration()
         configuration.segmentByteLimit = 1 << 20
@@ -182,7 +182,7 @@ import Testing
         #expect(segmenter.byteCount == 0)
     }
 
-    /// Sound that a container cannot say is left out; the picture is not.
+    /// Audio that a container cannot express is left out; the video is not.
     @Test(arguments: SegmenterConfiguration.Container.allCases, 0..<40 as Range<UInt64>)
     func anySoundLeavesThePicture(
         container: SegmenterConfiguration.Container, seed: UInt64

@@ -3,9 +3,9 @@ import Testing
 
 @testable import HLS
 
-/// Older copies of a playlist, as servers behind a balancer and caches give them.
+/// Older copies of a playlist come from caches and from servers behind a balancer.
 @Suite struct PlaylistHistoryTests {
-    /// Segments up to `next`, a window of five; names by number.
+    /// Makes a playlist of the segments up to `next`, with a window of five and names by number.
     private func playlist(
         _ next: Int, window: Int = 5, parts: Int = 0, token: String = "s", ended: Bool = false
     ) -> MediaPlaylist {
@@ -30,7 +30,7 @@ import Testing
         #expect(history.judge(playlist(7, ended: true), atSeconds: 3) == .news)
     }
 
-    /// Case 03: every other answer is 6 s old. A window that has moved on altogether counts, too.
+    /// Every other response is 6 s old (case 03). A window that has moved on altogether counts too.
     @Test(arguments: [1, 3, 4, 12])
     func olderCopiesAreKeptOut(_ behind: Int) {
         var history = PlaylistHistory()
@@ -38,7 +38,7 @@ import Testing
             let time = Double(step) * 2
             #expect(history.judge(playlist(20 + step), atSeconds: time) == .news)
             let verdict = history.judge(playlist(20 + step - behind), atSeconds: time + 1)
-            // What was never seen is kept out as well.
+            // A playlist with segments that were never seen is kept out as well.
             #expect(verdict == .olderCopy || (verdict == .doubtful && step < behind))
         }
     }
@@ -56,12 +56,13 @@ import Testing
         #expect(history.judge(playlist(50), atSeconds: 0) == .news)
         #expect(history.judge(playlist(48, token: "other"), atSeconds: 2) == .newStream)
         #expect(history.judge(playlist(49, token: "other"), atSeconds: 4) == .news)
-        // Numbers that were never seen count once they go on.
+        // Numbers that were never seen count once they continue.
         #expect(history.judge(playlist(2, token: "third"), atSeconds: 6) == .doubtful)
         #expect(history.judge(playlist(2, token: "third"), atSeconds: 7) == .newStream)
     }
 
-    /// A server that began anew with the same names: after three target durations of nothing newer.
+    /// A server began anew with the same names: it counts after three target durations without
+    /// anything newer.
     @Test func patienceEnds() {
         var history = PlaylistHistory()
         for next in 1...8 { _ = history.judge(playlist(next), atSeconds: Double(next)) }
@@ -84,8 +85,8 @@ import Testing
         #expect(history.judge(at(Int.max &+ 1), atSeconds: 4) == .news)
     }
 
-    /// Snapshots of one stream in any order: the newest known never goes back, and whatever comes
-    /// the history stays bounded.
+    /// Versions of one stream arrive in any order: the newest known one never goes back, and the
+    /// history stays bounded.
     @Test(arguments: 1...30)
     func anyOrder(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)

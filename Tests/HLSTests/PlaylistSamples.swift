@@ -1,6 +1,6 @@
 import HLS
 
-/// A playlist with its text as the writer gives it: the same table drives reader and writer.
+/// A playlist with its text as the writer makes it: the same table drives reader and writer.
 struct PlaylistSample: Sendable, CustomStringConvertible {
     var name: String
     var text: String

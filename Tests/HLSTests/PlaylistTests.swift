@@ -8,7 +8,8 @@ import Testing
         #expect(try HLSPlaylist.parse(sample.text) == sample.playlist)
     }
 
-    /// CR LF, comments, unknown tags, blanks at line ends and a missing last line break.
+    /// CR LF, comments, unknown tags, blanks at line ends and a missing last line break are
+    /// accepted.
     @Test(arguments: PlaylistSample.all) func tolerated(_ sample: PlaylistSample) throws {
         var lines = sample.text.split(separator: "\n").map(String.init)
         lines.insert("# a comment", at: 1)
@@ -47,7 +48,7 @@ import Testing
         #expect(multivariant.variants[0].codecs == ["avc1.42c01e", "mp4a.40.2"])
     }
 
-    /// Found by fuzzing: version 0 is not written, and read as 1 again.
+    /// A fuzzer found that version 0 was not written, and was read as 1 again.
     @Test func versionZero() {
         let text = Self.head + "#EXT-X-VERSION:0\n"
         Array(text.utf8).withUnsafeBytes { HLSFuzz.fuzzPlaylist($0) }
@@ -109,7 +110,7 @@ import Testing
         #expect(error?.line == bad.line, "\(error?.description ?? "")")
     }
 
-    /// Each bad line is told, and the others are read.
+    /// Each bad line is reported, and the others are read.
     @Test func oneBadLineDoesNotHideTheOthers() throws {
         let text =
             Self.head + """
@@ -131,13 +132,14 @@ import Testing
             return
         }
         #expect(faults.map(\.line) == [6, 8, 11])
-        // A duration that cannot be read still counts as a segment: numbers stay those of the server.
+        // A segment with an unreadable duration still counts, so that numbers stay those of the
+        // server.
         #expect(media.segments.map(\.uri) == ["a.ts", "b.ts", "c.ts", "d.ts"])
         #expect(media.nextSequence == 11)
     }
 
-    /// A byte range whose place cannot be told is a fault; its segment still has its number, and
-    /// begins where players let it begin.
+    /// A byte range at an unknown place is a fault; its segment still has its number, and begins at
+    /// the position from which players read it.
     @Test func segmentsWithoutAPlaceOfTheirRangeKeepTheirNumbers() throws {
         let (playlist, faults) = try HLSPlaylist.read(
             Self.head + "#EXT-X-BYTERANGE:5\n#EXTINF:2,\na.ts\n#EXTINF:2,\nb.ts\n")
@@ -150,7 +152,7 @@ import Testing
         #expect(media.segments.map(\.byteRange) == [.init(length: 5, offset: 0), nil])
     }
 
-    /// One attribute that cannot be read does not take the rendition away.
+    /// One attribute that cannot be read does not remove the rendition.
     @Test(arguments: [
         "FRAME-RATE=30/1", "RESOLUTION=1280X720", "AVERAGE-BANDWIDTH=2.5e6",
     ])
@@ -192,7 +194,7 @@ import Testing
         #expect(faults.map(\.line) == [2, 4])
     }
 
-    /// A decimal-integer goes to 2^64 - 1 (RFC 8216, 4.2): case 10 of the field has nanoseconds.
+    /// A decimal-integer goes up to 2^64 - 1 (RFC 8216, 4.2); case 10 has nanoseconds.
     @Test(arguments: [
         "0", "1700000000000000000", "9223372036854775807", "9223372036854775808",
         "18446744073709551613", "18446744073709551615",
@@ -217,7 +219,7 @@ import Testing
             })
     }
 
-    /// rfc8216bis, 4.3 and 4.4.2.3 (case 22 of the field).
+    /// Variables are substituted as rfc8216bis, 4.3 and 4.4.2.3 say (case 22).
     @Test func variablesAreSubstituted() throws {
         let variables = PlaylistVariables(
             imported: ["host": "http://cdn/x"], query: ["tok": "a b"])
@@ -241,7 +243,7 @@ import Testing
         #expect(try MultivariantPlaylist(parsing: playlist.text) == playlist)
     }
 
-    /// RFC 8216, 4.3.2.4: a key applies to the initialization sections behind it (case 07).
+    /// A key applies to the initialization sections behind it (RFC 8216, 4.3.2.4; case 07).
     @Test func keysApplyToInitializationSections() throws {
         let text =
             Self.head
@@ -307,7 +309,7 @@ import Testing
     ])
     func refused(_ text: String) { #expect(ProgramDateTime(text[...]) == nil) }
 
-    /// Every day of eight centuries, once forward and back.
+    /// Every day of eight centuries is converted once forward and back.
     @Test func everyDay() {
         for day in Int64(-146_097)...146_097 {
             let date = ProgramDateTime(millisecondsSince1970: day * 86_400_000 + 1)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import HLS
 
-/// Reloads, variants, bandwidth and responses with one fault each.
+/// Reloads, variants, bandwidth and responses with one fault each are judged.
 @Suite struct ReloadValidatorTests {
     private func segment(_ number: Int, _ duration: Double = 2) -> MediaPlaylist.Segment {
         .init(uri: "\(number).ts", duration: duration)
@@ -14,7 +14,7 @@ import Testing
             segments: numbers.map { segment($0) })
     }
 
-    /// The rules that the second of two playlists breaks.
+    /// Returns the rules that the second of two playlists breaks.
     private func rules(
         _ first: MediaPlaylist, _ second: MediaPlaylist, after seconds: Double = 2
     ) -> [String] {
@@ -32,8 +32,8 @@ import Testing
         }
     }
 
-    /// What is remembered is bounded, whatever the numbers: a stream that begins anew after a long
-    /// one, and numbers beyond 2^63.
+    /// Memory is bounded, whatever the numbers are: those of a stream that begins anew after a long
+    /// one, and those beyond 2^63.
     @Test(arguments: [0, Int.min, -5])
     func memoryIsBoundedWhereverNumbersBegin(_ second: Int) {
         func long(_ first: Int) -> MediaPlaylist {
@@ -128,7 +128,7 @@ import Testing
         #expect(rules { $0.playlist.segments[4].duration = 1.5 } == ["variant-durations-differ"])
     }
 
-    /// Numbers of two playlists say nothing about each other: by another number, all is the same.
+    /// Numbers of two playlists say nothing about each other: another first number changes nothing.
     @Test(arguments: [10, 11, 20, 1000])
     func numbersOfVariantsMayDiffer(number: Int) {
         for (isDated, isTimed) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -144,7 +144,7 @@ import Testing
     private struct Variants {
         var members: [VariantValidator.Member]
 
-        /// - Parameter number: of the second's first segment; the first's is 10.
+        /// - Parameter number: First number of the second rendition; that of the first is 10.
         init(_ isDated: Bool, _ isTimed: Bool, isLive: Bool = false, number: Int = 57) {
             members = [10, number].map { first in
                 var playlist = MediaPlaylist(
@@ -164,7 +164,8 @@ import Testing
             }
         }
 
-        /// The rules broken once the second is changed; they are found in either direction.
+        /// Returns the rules broken once the second rendition is changed; they are found in either
+        /// direction.
         func rules(_ change: (inout VariantValidator.Member) -> Void) -> [String] {
             var members = members
             change(&members[1])
@@ -179,7 +180,7 @@ import Testing
             }
         }
 
-        /// All timestamps are later.
+        /// Rules broken if all timestamps are later.
         func timestamps(_ seconds: Double) -> [String] {
             rules { $0.startSeconds = $0.startSeconds.mapValues { $0 + seconds } }
         }
@@ -193,7 +194,7 @@ import Testing
             for shift in [200, 1000, 3_600_000] {
                 #expect(both.date(50_000 + Int64(shift)) == dates)
             }
-            // The same date on other media: one of them is wrong.
+            // The media at the same date differ, so one of the dates is wrong.
             #expect(both.date(54_000) == times)
             for shift in [0.1, 1, 2, 6, 3600] {
                 #expect(both.timestamps(shift) == times, "\(shift)")
@@ -208,12 +209,13 @@ import Testing
                 both.rules { $0.playlist.segments[2].duration = 1.9 }.contains(
                     "variant-durations-differ"))
         }
-        // Without timestamps the place in a whole playlist tells, in a live one nothing.
+        // Without timestamps, the place in a whole playlist determines the pairs; in a live one
+        // nothing does.
         #expect(Variants(true, false).date(56_000) == dates)
         #expect(Variants(true, false).date(3_650_000) == dates)
         #expect(Variants(true, false, isLive: true).date(3_650_000) == nothing)
         #expect(Variants(true, false).date(51_000) == ["variant-durations-differ"])
-        // Without dates, too.
+        // The same holds without dates.
         for shift in [0.1, 1, 6, 3600] { #expect(Variants(false, true).timestamps(shift) == times) }
         #expect(Variants(false, true, isLive: true).timestamps(3600) == nothing)
         #expect(Variants(false, false, isLive: true).rules { _ in } == nothing)
@@ -232,7 +234,7 @@ import Testing
         #expect(Variants(false, true, isLive: true).rules { $0.startSeconds[59] = 104.1 } == times)
     }
 
-    /// Windows of live playlists that were not read at the same moment, and segments of other lengths.
+    /// Windows of live playlists were not read at the same moment, and segments have other lengths.
     @Test func conformantVariantsAreNotBlamed() {
         for (isDated, isTimed) in [(true, true), (true, false), (false, true)] {
             let later = Variants(isDated, isTimed, isLive: true).rules { member in
@@ -246,14 +248,14 @@ import Testing
             }
             #expect(later == [])
         }
-        // 2 s against 1.5 s: no error.
+        // Segments of 2 s against 1.5 s are no error.
         let other = Variants(true, true).rules { member in
             member.playlist.segments = (0..<6).map { .init(uri: "\($0)", duration: 1.5) }
             member.playlist.segments[0].programDateTime = .init(millisecondsSince1970: 50_000)
             for index in 0..<6 { member.startSeconds[57 + index] = 100 + Double(index) * 1.5 }
         }
         #expect(other == ["variant-durations-differ"])
-        // Anchored by a discontinuity that both list.
+        // A discontinuity that both list is the anchor.
         var cut = Variants(false, false, isLive: true)
         for index in 0..<2 {
             cut.members[index].playlist.segments[2].isDiscontinuity = true
@@ -280,10 +282,10 @@ import Testing
 
     @Test func peaksAreOfWindows() {
         typealias Segment = BandwidthValidator.Segment
-        // Six seconds a segment: each is a window of its own.
+        // Each segment of six seconds is a window of its own.
         let even = (0..<4).map { Segment(duration: 6, bytes: 750_000 + 75_000 * $0) }
         #expect(BandwidthValidator.peak(even, targetDuration: 6) == 1_300_000)
-        // Of 0.2 s a segment, one large one is not a window.
+        // Among segments of 0.2 s, one large one is not a window.
         var short = [Segment](repeating: Segment(duration: 0.2, bytes: 25_000), count: 50)
         #expect(
             abs((BandwidthValidator.peak(short, targetDuration: 2) ?? 0) - 1_000_000) < 1)
@@ -299,8 +301,8 @@ import Testing
                 variant, [segments], targetDuration: 6, audioPeak: audio, at: "v"
             ).map(\.rule.id)
         }
-        // A tenth more than declared is told apart from what stalls players; before the last segment
-        // is made, a quarter.
+        // A tenth more than declared is distinguished from an excess that stalls players; before
+        // the last segment is made, the limit is a quarter.
         #expect(rules(even) == ["bandwidth-exceeded-slightly"])
         let steep = [Segment(duration: 6, bytes: 1_012_500)]
         #expect(rules(steep) == ["bandwidth-exceeded"])

@@ -3,9 +3,9 @@ import Media
 import NIOCore
 import Testing
 
-/// What a stranger may make a segmenter hold.
+/// Limits on the memory that a stranger can make a segmenter hold.
 @Suite struct SegmenterHostileTests {
-    /// 200 KiB of parameter sets, as a sequence header may have.
+    /// Configuration with 200 KiB of parameter sets, which a sequence header may have.
     private static let longSets: AVCDecoderConfigurationRecord = {
         let video = FrameFeed.video()
         let sets = (0..<4).map { number in
@@ -16,7 +16,7 @@ import Testing
             level: video.level, sps: video.sps, pps: video.pps + sets)
     }()
 
-    /// Each key frame of ten bytes has them before it in a transport stream.
+    /// Each key frame of ten bytes has the parameter sets before it in a transport stream.
     @Test(arguments: [0, 1, 40] as [Int64]) func keyFramesWithLongParameterSets(
         step: Int64
     ) throws {
@@ -44,7 +44,7 @@ import Testing
         #expect(stored <= 20 << 20, "\(stored) bytes are kept")
     }
 
-    /// Another configuration every 3 s, each 100 KB long: what the segments listed need counts.
+    /// Another configuration of 100 KB comes every 3 s: the ones that listed segments need count.
     @Test func initializationSectionsCount() throws {
         var configuration = SegmenterConfiguration(container: .fmp4, window: 3600)
         configuration.totalByteLimit = 4 << 20
@@ -73,7 +73,7 @@ import Testing
         #expect(most <= 6 << 20, "\(most) bytes")
     }
 
-    /// A lower limit acts at once, and what stays is a playlist.
+    /// A lower limit acts at once, and the remaining segments are a playlist.
     @Test func aLowerLimitActsAtOnce() throws {
         var feed = FrameFeed()
         feed.payloadBytes = 20_000
@@ -92,7 +92,7 @@ import Testing
         #expect(!isChangedAgain)
     }
 
-    /// The first frame of all waits for a second one, but not if it is huge.
+    /// The very first frame waits for a second one, unless it is huge.
     @Test func hugeFramesDoNotWait() {
         var timeline = FrameTimeline()
         let huge = CodedFrame(

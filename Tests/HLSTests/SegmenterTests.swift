@@ -9,7 +9,7 @@ import Testing
 
     static let date = ProgramDateTime(millisecondsSince1970: 1_795_268_315_250)
 
-    /// Feeds all frames and looks after each change.
+    /// Feeds all frames and checks after each change.
     @discardableResult
     static func run(
         _ frames: [CodedFrame], _ segmenter: inout Segmenter, _ watcher: inout PlaylistWatcher,
@@ -25,7 +25,8 @@ import Testing
         return changes
     }
 
-    /// Streams of all kinds: every frame comes out once, in order, and the playlist keeps the rules.
+    /// In streams of all kinds, every frame comes out once, in order, and the playlist keeps the
+    /// rules.
     @Test(arguments: 0..<40 as Range<UInt64>) func rulesHold(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         var feed = FrameFeed()
@@ -63,7 +64,7 @@ import Testing
                 return payload.slice()
             }
             let found = try watcher.payloads(kind, container, map: map)
-            // Not `found == sent`, whose failure would print megabytes.
+            // The comparison is not `found == sent`, because its failure would print megabytes.
             let isSame = found == sent
             #expect(
                 isSame,
@@ -84,7 +85,7 @@ import Testing
         var watcher = PlaylistWatcher()
         try Self.run(feed.frames(seconds: 12), &segmenter, &watcher)
         let playlist = try #require(segmenter.playlist)
-        // 41 s is no multiple of 2 s: the first segment is short, so that others cut alike.
+        // 41 s is not a multiple of 2 s: the first segment is short, so that others are cut alike.
         #expect(playlist.segments.map(\.duration) == [1, 2, 2, 2, 2, 2])
         #expect(playlist.targetDuration == 2)
         #expect(playlist.hasIndependentSegments)
@@ -95,7 +96,8 @@ import Testing
         #expect(playlist.version == 3)
     }
 
-    /// Two groups of pictures a segment, though the first segment, cut to the grid, has one.
+    /// A segment holds two groups of pictures, although the first segment, cut to the grid, has
+    /// one.
     @Test func groupsThatDoNotDivideTheSegment() throws {
         var feed = FrameFeed()
         feed.gops = [45]
@@ -163,7 +165,8 @@ import Testing
             gone += Set(listed).subtracting(names).map { ($0, segmenter.nextSequence) }
             listed = names
             for (name, sequence) in gone {
-                // The playlist's longest, 12 s, and its own 2 s: seven segments.
+                // The segment stays for the playlist's longest duration, 12 s, and its own 2 s:
+                // seven segments.
                 let isThere = segmenter.resource(name) != nil
                 let age = segmenter.nextSequence - sequence
                 #expect(isThere == (age < 7), "\(name) after \(age)")
@@ -190,8 +193,8 @@ import Testing
 }
 
 @Suite struct DiscontinuityTests {
-    /// A publisher that comes back, new parameter sets, timestamps that jump: each is one
-    /// discontinuity, whose number stays when it scrolls off.
+    /// A publisher that comes back, new parameter sets, and timestamps that jump are each one
+    /// discontinuity; its number stays when it leaves the playlist.
     @Test(arguments: SegmenterTests.Container.allCases, [nil, 0.5] as [Double?])
     func allCauses(container: SegmenterTests.Container, part: Double?) throws {
         var feed = FrameFeed()
@@ -207,7 +210,7 @@ import Testing
         try watcher.look(at: segmenter)
         feed.start = 7_040
         try SegmenterTests.run(feed.frames(seconds: 7), &segmenter, &watcher)
-        // Another resolution.
+        // The resolution changes.
         segmenter.setTracks(MediaTracks(video: FrameFeed.video(level: 20), audio: FrameFeed.audio))
         feed.start = 14_040
         try SegmenterTests.run(feed.frames(seconds: 7), &segmenter, &watcher)
@@ -225,7 +228,7 @@ import Testing
         if container == .fmp4 { #expect(Set(playlist.segments.compactMap(\.map)).count >= 2) }
     }
 
-    /// After the end of the playlist a new one begins, whose numbers go on.
+    /// After the end of the playlist a new one begins, and its numbers continue.
     @Test func endAndReturn() throws {
         var feed = FrameFeed()
         var segmenter = Segmenter(configuration: .init(segmentDuration: 2), token: "a")
@@ -250,8 +253,8 @@ import Testing
         #expect(segmenter.resource(old.segments[4].uri) != nil)
     }
 
-    /// A server that begins anew at the same address counts on, however many segments the one
-    /// before made; renditions with one date count alike.
+    /// A server that begins anew at the same address continues the numbers, however many segments
+    /// it had made before; renditions with one date have equal numbers.
     @Test func numbersGoOnAfterARestart() throws {
         func played(_ seconds: Double, after: Int64, gops: [Int]) throws -> MediaPlaylist {
             var feed = FrameFeed()
@@ -265,7 +268,7 @@ import Testing
                 date: ProgramDateTime(millisecondsSince1970: begin))
             return try #require(segmenter.playlist)
         }
-        // Segments a frame shorter than 2 s: 57 frames of 30 a second.
+        // Segments are a frame shorter than 2 s: 57 frames of 30 a second.
         let old = try played(400, after: 0, gops: [57])
         let new = try played(10, after: 401_000, gops: [60])
         #expect(new.mediaSequence >= old.nextSequence)
@@ -273,7 +276,7 @@ import Testing
         #expect(try played(10, after: 401_000, gops: [20]).mediaSequence == new.mediaSequence)
     }
 
-    /// Audio that begins a little after the pictures is no reason to break anything.
+    /// Audio that begins a little after the video breaks nothing.
     @Test func audioComesLater() throws {
         var feed = FrameFeed()
         var segmenter = Segmenter(configuration: .init(segmentDuration: 2), token: "a")
@@ -294,7 +297,7 @@ import Testing
         var segmenter = Segmenter(
             configuration: .init(segmentDuration: 2, partDuration: 0.5), token: "a")
         segmenter.setTracks(feed.tracks)
-        // Two segments, and two parts of the third, whose number is `next`.
+        // The frames make two segments, and two parts of the third, which has the number `next`.
         for frame in feed.frames(seconds: 5.2) {
             _ = try segmenter.append(frame, date: SegmenterTests.date)
         }
@@ -323,7 +326,7 @@ import Testing
         #expect(segmenter.availability(sequence: next + 7, part: 9) == .available)
     }
 
-    /// A player may begin with an independent part: it holds the tables too.
+    /// A player may begin with an independent part, because the part holds the tables too.
     @Test func independentPartsStandAlone() throws {
         var feed = FrameFeed()
         feed.gops = [30]
@@ -361,7 +364,7 @@ import Testing
         }
     }
 
-    /// Frames far apart: a part has a whole number of them.
+    /// Of frames far apart, a part has a whole number.
     @Test(arguments: [10, 15, 24, 25, 29.97, 50, 60], [0.1, 0.2, 0.25, 0.5, 1])
     func partTargets(rate: Double, part: Double) throws {
         var feed = FrameFeed()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import HLS
 
-/// One planted violation each, and clean playlists that have none.
+/// Each test plants one violation, and clean playlists have none.
 @Suite struct ValidatorTests {
     private static let clean = """
         #EXTM3U
@@ -50,7 +50,7 @@ import Testing
         #expect(PlaylistValidator.check(Self.multivariant, at: "x").violations == [])
     }
 
-    /// The URIs of gaps are names for nothing: they may be alike, and of any kind.
+    /// The URIs of gaps name nothing: they may be equal, and of any kind.
     @Test func gapsNameNothing() {
         let gap = "#EXT-X-GAP\n#EXTINF:4.000,\ngap.mp4\n"
         let text =

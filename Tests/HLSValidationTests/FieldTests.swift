@@ -7,7 +7,8 @@ import Testing
 
 @testable import HLSValidation
 
-/// What servers of the field do, and is no fault of theirs (cases 06, 07, 10, 16, 21 and 22).
+/// The validator finds no fault in properties of real servers that break no rule (cases 06, 07, 10,
+/// 16, 21 and 22).
 @Suite(.timeLimit(.minutes(1))) struct FieldTests {
     private static let master =
         "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,CODECS=\"avc1.42c00c\",RESOLUTION=2x2,FRAME-RATE=25\nindex.m3u8\n"
@@ -33,7 +34,7 @@ import Testing
         return report.violations.filter { $0.rule.severity != .warning }.map(\.rule.id)
     }
 
-    /// RFC 3986, 5.1.3: URIs are relative to where the playlist was found at last.
+    /// URIs are relative to the URL at which the playlist was found in the end (RFC 3986, 5.1.3).
     @Test(arguments: ["/entry/master.m3u8", "/entry/index.m3u8"])
     func redirectedPlaylistsGiveTheBase(_ path: String) async throws {
         let found = try await rules(path) { uri in
@@ -52,7 +53,7 @@ import Testing
         #expect(found == [])
     }
 
-    /// What a redirect leads to may be for a short time only (RFC 9110, 15.4.3).
+    /// The target of a redirect may be temporary (RFC 9110, 15.4.3).
     @Test func redirectsAreAskedForAgainWhereTheyExpire() async throws {
         let stream = LiveStream(.none)
         let asked = Asked()
@@ -81,7 +82,7 @@ import Testing
         #expect(await asked.uris.count { $0 == "/entry/index.m3u8" } > 1)
     }
 
-    /// Without what makes it of low latency.
+    /// Removes the tags of low latency from a response.
     private static func plain(_ answer: TestOrigin.Answer) -> TestOrigin.Answer {
         var answer = answer
         let lines = String(buffer: answer.body).split(separator: "\n").filter { line in
@@ -91,7 +92,7 @@ import Testing
         return answer
     }
 
-    /// EXT-X-DEFINE in a playlist of low latency: blocking reloads and delta updates have it, too.
+    /// EXT-X-DEFINE in a low-latency playlist also applies to blocking reloads and delta updates.
     @Test func variablesOfLowLatencyPlaylists() async throws {
         let stream = LiveStream(.none)
         let origin = try await TestOrigin { uri in
@@ -113,7 +114,7 @@ import Testing
         #expect(report.reloads >= 3)
     }
 
-    /// User and password of the URL are for all that lies on its server, and stand in no report.
+    /// User and password of the URL hold for everything on its server, and no report shows them.
     @Test func credentialsGoToTheWholeServer() async throws {
         let origin = try await TestOrigin(
             answersHeads: { head in
@@ -135,7 +136,7 @@ import Testing
         #expect(!report.violations.contains { $0.description.contains("secret") })
     }
 
-    /// A segment may have left right after the load before: how long that is ago counts.
+    /// A segment may have left right after the load before, so the time since that load counts.
     @Test func removalIsCountedFromTheLoadBefore() {
         func playlist(_ first: Int) -> MediaPlaylist {
             MediaPlaylist(
@@ -163,7 +164,7 @@ import Testing
         #expect(found == [])
     }
 
-    /// One finding for the playlist, and the segments fetched as players fetch them.
+    /// The playlist has one finding, and the segments are fetched as players fetch them.
     @Test func namesWithBlanksAreOneFinding() async throws {
         let text = Self.media.replacing("0.ts", with: "cam één 0.ts\n#EXTINF:2.0,\ncam één 1.ts")
         let asked = Asked()
@@ -183,7 +184,8 @@ import Testing
         func add(_ uri: String) { uris.append(uri) }
     }
 
-    /// Variables, numbers of 64 bits, encrypted initialization sections, one bad line: files.
+    /// Files may have variables, numbers of 64 bits, encrypted initialization sections and one bad
+    /// line.
     @Test(
         arguments: [
             ("#EXT-X-DEFINE:NAME=\"n\",VALUE=\"0\"\n#EXTINF:2.0,\n{$n}.ts", []),
@@ -207,8 +209,8 @@ import Testing
         #expect(found.sorted() == expected)
     }
 
-    /// A title may be one file of gigabytes, of which a segment is a small part; and a playlist that
-    /// was saved may name what is on its server: no fault of either.
+    /// A title may be one file of gigabytes with small segments in it, and a saved playlist may
+    /// name segments on its server: neither breaks a rule.
     @Test func limitsOfThisProgramAreNoErrors() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import HLSValidation
 
-/// A server that is followed live, with one fault each.
+/// The validator follows a live server that has one fault, and reports that fault.
 @Suite(.timeLimit(.minutes(2))) struct LiveInspectionTests {
     private func inspect(
         _ fault: LiveStream.Fault, seconds: Double
@@ -45,7 +45,8 @@ import Testing
             "\(report.violations)")
     }
 
-    /// What was found until then is there, and the end of waiting is nobody's fault.
+    /// An interrupted inspection reports the findings until then, and blames nobody for the end of
+    /// waiting.
     @Test func interruptedTellsWhatItFound() async throws {
         let stream = LiveStream(.hasNoCORS)
         let (asked, askedNow) = AsyncStream.makeStream(of: Void.self)
@@ -111,11 +112,12 @@ import Testing
     }
 }
 
-/// ffmpeg's own playlists and segments.
+/// The validator inspects ffmpeg's own playlists and segments.
 @Suite(.timeLimit(.minutes(2))) struct FileInspectionTests {
     static let hasFFmpeg = Shell.has("ffmpeg")
 
-    /// Six seconds of a small picture with a key frame every `keyFrames` frames of 25 a second.
+    /// Makes six seconds of a small picture with a key frame every `keyFrames` frames of 25 a
+    /// second.
     private func withHLS(
         _ arguments: [String], keyFrames: Int = 50, _ body: (String) async throws -> Void
     ) async throws {
@@ -154,7 +156,7 @@ import Testing
     func ffmpegBreaksNothing(arguments: [String]) async throws {
         try await withHLS(arguments) { directory in
             let report = try await PresentationInspector.inspect(directory)
-            // For fMP4, ffmpeg writes version 7 where 6 would do.
+            // For fMP4, ffmpeg writes version 7 although 6 would do.
             #expect(report.violations.allSatisfy { $0.rule == .versionTooHigh })
             #expect(report.errors == 0)
             #expect(report.segments == 3)
@@ -170,7 +172,7 @@ import Testing
             ["-hls_flags", "split_by_time", "-hls_segment_type", type],
             keyFrames: 140
         ) { directory in
-            // ffmpeg does not promise what it does not keep.
+            // ffmpeg does not declare independent segments if they are not independent.
             let path = "\(directory)/index.m3u8"
             let text = try String(contentsOfFile: path, encoding: .utf8)
             var report = try await PresentationInspector.inspect(directory)

@@ -10,8 +10,8 @@ import Testing
 
 @testable import HLSValidation
 
-/// The project's own origin and edge break none of the rules that the validator knows: all
-/// containers, young streams and older ones.
+/// The project's own origin and edge break none of the rules that the validator knows, with all
+/// containers, in young and in older streams.
 @Suite(.timeLimit(.minutes(3))) struct OwnStackTests {
 
     struct Kind: Sendable, CustomTestStringConvertible {
@@ -36,7 +36,7 @@ import Testing
         hls.container = kind.container
         hls.segmentSeconds = 1
         hls.partSeconds = kind.partSeconds
-        // Short, so that segments leave the playlist while the test looks.
+        // The window is short, so that segments leave the playlist during the test.
         hls.windowSeconds = 6
         configuration.hls = hls
         let server = try await RelayServer.start(configuration, logger: quiet)
@@ -47,7 +47,7 @@ import Testing
         let publishers = try await publishers(server.rtmpPort)
         try await publishers.connect()
         publishers.start(atNanoseconds: Clock.monotonicNanoseconds() + 50_000_000)
-        // Young: from its first segment on. Old: once segments have left.
+        // The stream is inspected from its first segment on, and again after segments have left.
         for seconds in [4.0, 5.0] {
             async let direct = errors(port: origin, seconds: seconds)
             async let cached = errors(port: edge.port, seconds: seconds)

@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// An HTTP server that answers what a closure says.
+/// An HTTP server with responses that a closure determines.
 struct TestOrigin {
     struct Answer: Sendable {
         var status = 200
@@ -63,7 +63,7 @@ struct TestOrigin {
     }
 }
 
-/// A low-latency stream of one-second segments with four parts each, at the machine's pace.
+/// A low-latency stream of one-second segments with four parts each, in real time.
 struct LiveStream: Sendable {
     enum Fault: String, Sendable, CaseIterable {
         case none, answersEarly, takesAnyNumber, skipsTooMany, forgetsRemoved, losesSegment
@@ -75,7 +75,7 @@ struct LiveStream: Sendable {
 
     init(_ fault: Fault) { self.fault = fault }
 
-    /// Quarters of a second since the stream began, which is 100 s before the test.
+    /// Number of quarters of a second since the stream began, which is 100 s before the test.
     private var parts: Int {
         400 + (fault == .isSlow ? 0 : Int((ContinuousClock.now - start) / .milliseconds(250)))
     }

@@ -3,9 +3,10 @@ import Testing
 
 @testable import HTTPWire
 
-/// Content codings are undone whatever the pieces they come in.
+/// Content codings are undone, however the bytes are split.
 @Suite struct ContentDecoderTests {
-    /// zlib's own compressor is the peer. 31: gzip, 15: zlib, -15: bare deflate.
+    /// Compresses with zlib's own compressor, which is the peer. A window of 31 means gzip, 15
+    /// zlib, -15 bare deflate.
     static func compress(_ bytes: [UInt8], windowBits: Int32) throws -> [UInt8] {
         var stream = z_stream()
         try #require(

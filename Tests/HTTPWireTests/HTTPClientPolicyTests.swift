@@ -2,7 +2,7 @@ import Testing
 
 @testable import HTTPWire
 
-/// Cookies, redirects and dates, as every client of this project deals with them.
+/// Cookies, redirects and dates are handled in the same way by every client of this project.
 @Suite struct HTTPClientPolicyTests {
     private func head(_ fields: String...) throws -> HTTPResponseHead {
         try HTTPResponseHead(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPWire
 
-/// What a reader makes of a whole connection's bytes, fed in the pieces given.
+/// Events that a reader returns for a whole connection's bytes, fed in the given pieces.
 private struct Transcript: Equatable {
     struct Answer: Equatable {
         var status: Int
@@ -37,7 +37,7 @@ private struct Transcript: Equatable {
     }
 }
 
-/// HTTP/1.1 framing, whatever the pieces in which it comes.
+/// The reader understands HTTP/1.1 framing, however the bytes are split.
 @Suite struct HTTPResponseReaderTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
@@ -156,7 +156,7 @@ private struct Transcript: Equatable {
         #expect(HTTPResponseHead.ContentRange("bytes 0-9223372036854775807/*") == nil)
     }
 
-    /// Random bodies in random framings and random pieces come out as they went in.
+    /// Random bodies in random framings and random pieces are read unchanged.
     @Test(arguments: 1...40)
     func randomFramings(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)

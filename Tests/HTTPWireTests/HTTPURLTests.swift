@@ -15,7 +15,7 @@ import Testing
         #expect(url.host == host)
         #expect(url.port == port)
         #expect(url.target == target)
-        // What was read is written so that it reads the same.
+        // A URL that was read is written so that it reads the same.
         var plain = url
         plain.credentials = nil
         #expect(try HTTPURL(url.description) == plain)

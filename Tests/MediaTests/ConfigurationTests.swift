@@ -4,7 +4,7 @@ import Testing
 
 @testable import Media
 
-/// What a publisher sends as configuration goes into containers as it came.
+/// A publisher's configuration goes into containers as it arrived.
 @Suite struct ConfigurationTests {
     private static func record() throws -> AVCDecoderConfigurationRecord {
         let spec = SyntheticSpec(
@@ -35,7 +35,8 @@ import Testing
         #expect(written.objectType == core && written.sampleRate == rate)
     }
 
-    /// xHE-AAC, AAC-LD and ELD, 960 samples a frame, a channel configuration of the stream's own.
+    /// The cases are xHE-AAC, AAC-LD and ELD, 960 samples per frame, and a channel configuration
+    /// that the stream itself states.
     @Test(
         arguments: [
             [0xF9, 0x4E, 0x40], [0xBA, 0x10], [0xF8, 0xE8, 0x50, 0x00], [0x12, 0x14], [0x12, 0x00],
@@ -49,7 +50,7 @@ import Testing
         #expect(reader.tracks.first?.audio == config)
     }
 
-    /// Any bytes that are a configuration at all are in the file, unchanged, however long they are.
+    /// Any bytes that are a valid configuration are in the file, unchanged, however long they are.
     @Test(arguments: 0..<100 as Range<UInt64>) func anyBytesPassUnchanged(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let whole = try Self.record()
@@ -63,7 +64,7 @@ import Testing
             }
             var picture = whole
             if Bool.random(using: &random) {
-                // A record with bytes behind it, and one whose sets nobody can read.
+                // One record has bytes behind it, and the sets of the other cannot be read.
                 var record = picture.bytes
                 record.writeBytes(bytes)
                 if seed % 3 == 0 { record.setInteger(UInt8(0xFF), at: record.readerIndex + 9) }

@@ -4,7 +4,7 @@ import Media
 import NIOCore
 import Testing
 
-/// ffmpeg and ffprobe as independent oracles.
+/// The programs ffmpeg and ffprobe as independent oracles.
 enum FFmpeg {
     static let isInstalled = Shell.has("ffmpeg", "ffprobe")
 
@@ -38,7 +38,7 @@ enum FFmpeg {
             .appendingPathComponent("millrace-\(UUID().uuidString).\(suffix)").path
     }
 
-    /// Decodes all of `path`, with every check the decoders have, and expects not a word about it.
+    /// Decodes all of `path` with every check that the decoders have, and expects no message.
     static func expectCleanDecode(_ path: String, _ comment: Comment) throws {
         let checks = "+crccheck+bitstream+buffer+careful+compliant+aggressive+explode"
         let result = try run([
@@ -49,7 +49,7 @@ enum FFmpeg {
         #expect(result.errors == "", comment)
     }
 
-    /// The key=value pairs that ffprobe prints for one stream.
+    /// Returns the key=value pairs that ffprobe prints for one stream.
     static func probe(_ path: String, stream: String) throws -> [String: String] {
         let result = try run([
             "ffprobe", "-v", "error", "-count_frames", "-select_streams", stream, "-show_entries",
@@ -64,7 +64,7 @@ enum FFmpeg {
         return values
     }
 
-    /// The checksums of the decoded video frames, without the header lines.
+    /// Returns the checksums of the decoded video frames, without the header lines.
     static func frameChecksums(_ path: String) throws -> [String] {
         let result = try run([
             "ffmpeg", "-v", "error", "-i", path, "-map", "0:v", "-f", "framemd5", "-",
@@ -73,7 +73,7 @@ enum FFmpeg {
         return result.output.split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init)
     }
 
-    /// A short H.264 and AAC test pattern.
+    /// Makes a short H.264 and AAC test pattern.
     static func makePattern(_ path: String, bFrames: Int, seconds: Double = 2) throws {
         let result = try run([
             "ffmpeg", "-v", "error", "-f", "lavfi", "-i",

@@ -8,7 +8,7 @@ import Testing
         "01 42C00B FF E1 0019 6742C00BD901016E840000030004000003007800F142AA48"
         + "01 0004 68CA83CB"
 
-    /// A file of 40 ms video frames and 25 ms audio frames from `start` on.
+    /// Makes a file of 40 ms video frames and 25 ms audio frames from `start` on.
     private func file(
         start: UInt32 = 0, video: Int = 5, audio: Int = 8, script: Bool = false
     ) -> ByteBuffer {
@@ -156,7 +156,8 @@ import Testing
         #expect(try FFmpeg.probe(output, stream: "v")["nb_read_frames"] == "\(count)")
         for kind in [SourceFrame.Kind.audio, .video] {
             let times = frames.filter { $0.kind == kind }.map(\.timestamp)
-            // AAC's priming and padding make that track up to two frames longer than the video.
+            // AAC's priming and padding make the audio track up to two frames longer than the
+            // video.
             let steps = zip(times, times.dropFirst()).map { Int($1) - Int($0) }
             #expect(steps.allSatisfy { $0 > 0 && $0 < 40 + 2 * 24 }, "\(steps)")
         }

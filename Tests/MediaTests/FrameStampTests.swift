@@ -12,7 +12,7 @@ import Testing
         + "88 80 80 80 81" + "80 80 80 80 80 80 80 80 82 AC" + "81 FF FF FF FF FF FF FF FF FF"
         + "80 80 80 81 81" + "80"
 
-    /// An access unit of NAL units with four-byte lengths.
+    /// Makes an access unit of NAL units with four-byte lengths.
     private func prefixed(_ units: [ByteBuffer], lengthSize: Int = 4) -> ByteBuffer {
         var buffer = ByteBuffer()
         for unit in units {
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func aStampMergedWithOtherMessagesIsFound() {
-        // pic_timing with emulation prevention, then our message, then another.
+        // The unit holds pic_timing with emulation prevention, then our message, then another one.
         var unit = ByteBuffer(hex: "06 01 04 00 00 03 01 02")
         unit.writeImmutableBuffer(Self.stamp.nalUnit.getSlice(at: 1, length: 48)!)
         unit.writeBytes([0x06, 0x01, 0xC4, 0x80])

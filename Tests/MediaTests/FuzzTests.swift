@@ -4,7 +4,8 @@ import NIOCore
 import SimulationKernel
 import Testing
 
-/// Bounded, seeded runs of the fuzz entry points; real fuzzers call the same functions.
+/// The fuzz entry points run with seeded inputs of bounded size; real fuzzers call the same
+/// functions.
 @Suite struct FuzzTests {
     private func corpus() throws -> [[UInt8]] {
         let spec = SyntheticSpec(

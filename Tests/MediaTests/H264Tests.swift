@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 @Suite struct H264Tests {
-    /// Configuration records as ffmpeg 5.1 with libx264 wrote them.
+    /// Configuration records that ffmpeg 5.1 with libx264 wrote.
     private static let records:
         [(
             name: String, bytes: String, profile: UInt8, level: UInt8, width: Int, height: Int,

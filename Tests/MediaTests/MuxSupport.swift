@@ -9,7 +9,7 @@ struct MuxStream {
     var tracks = MediaTracks()
     var frames: [CodedFrame] = []
 
-    /// What an FLV file holds.
+    /// Reads the frames of an FLV file.
     init(flv: ByteBuffer) throws {
         var reader = FLVReader()
         reader.append(flv)
@@ -60,7 +60,7 @@ struct MuxStream {
         }
     }
 
-    /// Runs of frames that begin with a key frame.
+    /// Returns runs of frames that begin with a key frame.
     func groups(every count: Int) -> [[CodedFrame]] {
         var groups: [[CodedFrame]] = [[]]
         for frame in frames {
@@ -82,7 +82,7 @@ struct MuxStream {
         }
     }
 
-    /// The initialization segment and media segments of `chunk` frames a fragment.
+    /// Returns the initialization segment, and media segments with `chunk` frames in a fragment.
     func fragmentedMP4(chunk: Int) throws -> (ByteBuffer, [ByteBuffer]) {
         var muxer = try FragmentedMP4Muxer(tracks: tracks)
         let segments = groups(every: 20).map { group in

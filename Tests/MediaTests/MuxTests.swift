@@ -10,7 +10,7 @@ import Testing
         totalBitrate: Bitrate(kilobitsPerSecond: 200),
         audioBitrate: Bitrate(kilobitsPerSecond: 64))
 
-    /// What the demuxer finds is what went in: every NAL unit, every time, every stamp.
+    /// The demuxer finds every NAL unit, every time and every stamp that the muxer wrote.
     @Test func transportStreamThereAndBack() throws {
         let stream = try MuxStream(synthetic: Self.spec, frames: 300)
         let units = try stream.transportStream().flatMap(TransportStreamDemuxer.accessUnits)
@@ -35,7 +35,8 @@ import Testing
         #expect(heard == audio)
     }
 
-    /// Every size of an access unit up to three packets: stuffing of 0, 1 and more bytes.
+    /// The test writes every size of an access unit up to three packets: with stuffing of 0, 1 and
+    /// more bytes.
     @Test func everyAmountOfStuffing() throws {
         let tracks = MediaTracks(
             video: .init(profile: 66, profileCompatibility: 0, level: 30, sps: [], pps: []))
@@ -65,7 +66,7 @@ import Testing
         #expect(demuxer.finish().isEmpty)
     }
 
-    /// 33 bits wrap after 26.5 hours; the times go on for those who unwrap them.
+    /// Times of 33 bits wrap after 26.5 hours; a reader that unwraps them sees no jump.
     @Test func timestampsWrap() throws {
         let tracks = MediaTracks(
             video: .init(profile: 66, profileCompatibility: 0, level: 30, sps: [], pps: []))
@@ -102,7 +103,8 @@ import Testing
             #expect(found.map(\.payload) == frames.map(\.payload))
             #expect(found.map(\.isSync) == frames.map(\.isKeyFrame))
             #expect(found.map(\.duration) == frames.map(\.duration))
-            // The tables of a fragment run on from one decode time: exact where frames abut.
+            // The tables of a fragment continue from one decode time, which is exact because the
+            // frames abut.
             #expect(found.map(\.decodeTime) == frames.map(\.decodeTime))
         }
         let stamps = samples.filter { $0.kind == .video }.compactMap {
@@ -112,7 +114,7 @@ import Testing
         #expect(!stamps.isEmpty)
     }
 
-    /// 44.1 kHz in milliseconds: 23, 23, 23, 24 …; the exact times come out again.
+    /// Frames of 44.1 kHz take 23, 23, 23, 24 … ms; the reader restores the exact times.
     @Test func audioTimesAreExact() throws {
         var reader = FLVFrameReader()
         let config = AudioSpecificConfig(sampleRate: 44_100, channelConfiguration: 2)
@@ -169,7 +171,7 @@ import Testing
     }
 }
 
-/// ffmpeg reads what the muxers wrote.
+/// ffmpeg reads the muxers' output.
 @Suite(.enabled(if: FFmpeg.isInstalled, FFmpeg.skipped)) struct MuxPeerTests {
     struct Case: CustomTestStringConvertible, Sendable {
         var name: String
@@ -223,7 +225,8 @@ import Testing
         for kind in (test.hasVideo ? ["v"] : []) + (test.hasAudio ? ["a"] : []) {
             let coded = ["-map", "0:\(kind)", "-c", "copy"]
             #expect(try hashes(mp4, coded) == hashes(source, coded), "fMP4 \(kind)")
-            // Annex B and ADTS hold the same frames in other wrapping: what is decoded counts.
+            // Annex B and ADTS hold the same frames in another form, so the decoded pictures and
+            // samples are compared.
             let decoded = ["-map", "0:\(kind)"]
             #expect(try hashes(ts, decoded) == hashes(source, decoded), "TS \(kind)")
         }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Media
 
-/// What the formats tell readers to skip is skipped, never fatal.
+/// Readers skip what the formats tell them to skip; it is never fatal.
 @Suite struct SkippingTests {
     private static func source() throws -> SyntheticSource {
         try SyntheticSource(
@@ -32,7 +32,7 @@ import Testing
         return tags
     }
 
-    /// The raw bytes of a tag: reserved bits and types that `FLVWriter` does not write.
+    /// Makes the raw bytes of a tag with reserved bits and types that `FLVWriter` does not write.
     private static func raw(_ flags: UInt8, _ payload: [UInt8]) -> ByteBuffer {
         var bytes = ByteBuffer(bytes: [flags])
         let size = UInt32(payload.count)
@@ -46,7 +46,8 @@ import Testing
     @Test func flv() throws {
         let tags = try Self.tags(40)
         var plain = FLVWriter.fileHeader(hasAudio: true, hasVideo: true)
-        // A longer header, tags of reserved types and sizes, reserved bits, frames of reserved types.
+        // The file has a longer header, tags of reserved types and sizes, reserved bits and frames
+        // of reserved types.
         var odd = ByteBuffer(bytes: [0x46, 0x4C, 0x56, 1, 0xFF, 0, 0, 0, 20])
         odd.writeRepeatingByte(0xEE, count: 11 + 4)
         for (index, tag) in tags.enumerated() {
@@ -88,7 +89,7 @@ import Testing
         }
     }
 
-    /// Encrypted tags are passed over; a file of nothing else is refused in words.
+    /// Encrypted tags are skipped; a file that has only such tags is refused with a message.
     @Test func encryptedTags() throws {
         var mixed = FLVWriter.fileHeader(hasAudio: true, hasVideo: true)
         var locked = mixed
@@ -103,7 +104,7 @@ import Testing
         #expect { try FileSource(flv: locked) } throws: { "\($0)".contains("encrypted") }
     }
 
-    /// One timestamp anywhere, wraps included, does not move what comes after it.
+    /// One wrong timestamp at any place, wraps included, does not move the timestamps after it.
     @Test(arguments: [3_000, 0xFFFF_FF00, 0x8000_0000] as [UInt32])
     func oneTimestampDoesNotMoveTheLine(start: UInt32) throws {
         let tags = try Self.tags(60)
@@ -171,7 +172,7 @@ import Testing
                 }
             odd.writeBytes((other + filler).prefix(188))
             odd.writeImmutableBuffer(packet)
-            // Any packet may be sent twice.
+            // A sender may send any packet twice.
             if index % 5 == 2 { odd.writeImmutableBuffer(packet) }
             index += 1
         }
@@ -209,7 +210,7 @@ import Testing
         segment.writeImmutableBuffer(box("zzzz", [0, 1]))
         segment.writeBytes([0, 0, 0, 0, 0])
         #expect(try reader.samples(segment).count == frames.count)
-        // A fragment of a track that the initialization segment does not have.
+        // This is a fragment of a track that the initialization segment does not have.
         let alone = try FragmentedMP4Muxer(tracks: MediaTracks(audio: tracks.audio))
         let other = try FragmentedMP4Reader(initializationSegment: alone.initializationSegment)
         let sound = frames.count { $0.kind == .audio }

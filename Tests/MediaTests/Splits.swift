@@ -1,12 +1,12 @@
 import NIOCore
 import SimulationKernel
 
-/// Lists of piece sizes: all bytes at once, one by one, and every split into two.
+/// Returns lists of piece sizes: all bytes at once, one by one, and every split into two.
 func everySplit(of count: Int) -> [[Int]] {
     [[count], Array(repeating: 1, count: count)] + (0...count).map { [$0, count - $0] }
 }
 
-/// Piece sizes of 1…`limit` drawn from `seed`.
+/// Returns piece sizes of 1…`limit`, drawn from `seed`.
 func randomSplit(of count: Int, limit: Int, seed: UInt64) -> [Int] {
     var generator = SeededGenerator(seed: seed)
     var sizes: [Int] = []
@@ -20,7 +20,7 @@ func randomSplit(of count: Int, limit: Int, seed: UInt64) -> [Int] {
 }
 
 extension ByteBuffer {
-    /// The readable bytes, cut into pieces of the given sizes.
+    /// Returns the readable bytes, cut into pieces of the given sizes.
     func pieces(_ sizes: [Int]) -> [ByteBuffer] {
         var rest = self
         return sizes.compactMap { rest.readSlice(length: $0) }

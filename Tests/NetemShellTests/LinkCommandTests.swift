@@ -37,7 +37,7 @@ struct LinkUsageTests {
     }
 }
 
-/// Programs behind real links. They need root, for the way to this machine.
+/// Programs run behind real links. The tests need root, for the way to this machine.
 @Suite(
     .enabled(
         if: Programs.millrace != nil && isShellAvailable, "needs millrace, root and /dev/net/tun"),
@@ -54,7 +54,7 @@ struct LinkCommandTests {
         #expect(result.code == code, "\(result.errors)")
     }
 
-    /// The first signal goes on to the program, which may handle it.
+    /// The first signal is passed on to the program, which may handle it.
     @Test func signalsReachTheProgram() throws {
         let link = try LinkProgram([
             "--down", "10Mbps", "-q", "--", "sh", "-c",
@@ -66,7 +66,7 @@ struct LinkCommandTests {
         #expect(try link.finish().code == 9)
     }
 
-    /// The second one kills a program that does not listen.
+    /// The second signal kills a program that ignores the first.
     @Test func secondSignalKills() throws {
         let link = try LinkProgram([
             "--down", "10Mbps", "-q", "--", "sh", "-c",
@@ -79,7 +79,7 @@ struct LinkCommandTests {
         #expect(try link.finish().code == 128 + SIGKILL)
     }
 
-    /// `timeout` sends its signal to the program and then to the group: that is one signal.
+    /// `timeout` sends its signal to the program and then to the group: that counts as one signal.
     @Test func repeatedSignalIsOne() throws {
         let link = try LinkProgram([
             "--down", "10Mbps", "-q", "--", "sh", "-c",
@@ -114,7 +114,7 @@ struct LinkCommandTests {
         #expect(!notes(of: device).isEmpty)
         kill(link.process.processIdentifier, SIGKILL)
         link.process.waitUntilExit()
-        // The kernel takes processes and device; the rest is the next link's.
+        // The kernel removes processes and device; the next link undoes the other changes.
         #expect(LinkProgram.eventually { !LinkProgram.isRunning(marker) })
         #expect(LinkProgram.eventually { access("/sys/class/net/\(device)", F_OK) != 0 })
         #expect(try LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
@@ -124,11 +124,11 @@ struct LinkCommandTests {
         }
     }
 
-    /// The note of a link whose namespace went with it is swept, too; one of a living owner stays.
+    /// The note of a link without a namespace is removed too; the note of a living owner stays.
     @Test func notesOfGoneNamespacesAreSwept() throws {
         try #require(LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
         let directory = "/run/millrace/links"
-        // No namespace has this number; no process this start time.
+        // No namespace has this number, and no process this start time.
         let gone = "\(directory)/1-millrace63"
         let owned = "\(directory)/1-millrace62"
         let stat = try #require(SystemFiles.read("/proc/self/stat"))
@@ -142,7 +142,7 @@ struct LinkCommandTests {
         #expect(access(gone, F_OK) != 0 && access(owned, F_OK) == 0)
     }
 
-    /// The interface with this address.
+    /// Returns the interface with this address.
     private func deviceName(at gateway: String) -> String? {
         (0..<64).map { "millrace\($0)" }.first { name in
             let k = UInt32(name.dropFirst("millrace".count)) ?? 0
@@ -155,7 +155,8 @@ struct LinkCommandTests {
         SystemFiles.list("/run/millrace/links").filter { $0.hasSuffix("-\(device)") }
     }
 
-    /// A web server on this machine with a file of `bytes` bytes, at a port that the kernel picks.
+    /// Runs a web server on this machine with a file of `bytes` bytes, at a port that the kernel
+    /// picks.
     private func serving(
         _ make: (String) throws -> Void,
         _ body: (_ directory: String, _ port: String) throws -> Void
@@ -178,7 +179,7 @@ struct LinkCommandTests {
             kill(server.processIdentifier, SIGKILL)
             server.waitUntilExit()
         }
-        // "Serving HTTP on 0.0.0.0 port 12345 (http://…) ..."
+        // The server prints "Serving HTTP on 0.0.0.0 port 12345 (http://…) ...".
         let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         let words = said.split(separator: " ")
         let place = try #require(words.firstIndex(of: "port"), "\(said)")
@@ -210,7 +211,7 @@ struct LinkCommandTests {
             let other = try LinkProgram.run(
                 "--replay", "\(directory)/run.down.csv", "--delay", "11ms")
             #expect(other.code == 99)
-            // A failure of the program is its own.
+            // A failure of the program is not a failure of the link.
             let failed = try LinkProgram.run(
                 "--profile", "cable", "-q", "--", "sh", "-c",
                 "curl -sf -o missing http://$MILLRACE_GATEWAY:\(port)/none")

@@ -3,10 +3,10 @@ import Foundation
 import Glibc
 import Testing
 
-/// `millrace link`, as a user runs it.
+/// A run of `millrace link`, as a user runs it.
 struct LinkProgram {
     struct Result {
-        /// Minus the signal, where one ended it.
+        /// Exit code; if a signal ended the program, minus the signal's number.
         var code: Int32
         var output: String
         var errors: String
@@ -16,7 +16,7 @@ struct LinkProgram {
     private let output = Pipe()
     private let errors = Pipe()
 
-    /// Starts it.
+    /// Starts the program.
     init(_ arguments: [String], in directory: String? = nil) throws {
         process.executableURL = URL(fileURLWithPath: try #require(Programs.millrace))
         process.arguments = ["link"] + arguments
@@ -27,7 +27,7 @@ struct LinkProgram {
         try process.run()
     }
 
-    /// Waits for its end. Programs here say less than a pipe holds on stderr.
+    /// Waits for its end. The programs in these tests print less than a pipe holds on stderr.
     func finish() throws -> Result {
         let out = try output.fileHandleForReading.readToEnd() ?? Data()
         let err = try errors.fileHandleForReading.readToEnd() ?? Data()
@@ -43,7 +43,7 @@ struct LinkProgram {
         try LinkProgram(arguments, in: directory).finish()
     }
 
-    /// The next line that the program behind the link says; nil at its end.
+    /// Returns the next line that the program behind the link prints; nil at its end.
     func line() -> String? {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
@@ -54,7 +54,7 @@ struct LinkProgram {
         return nil
     }
 
-    /// Whether a process with this argument is there, a zombie aside.
+    /// Whether a process with this argument exists, except as a zombie.
     static func isRunning(_ argument: String) -> Bool {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.contains { name in

@@ -6,16 +6,16 @@ import Testing
 
 @testable import NetemShell
 
-/// Whether this machine lets the tests make namespaces and devices.
+/// Whether the tests can make namespaces and devices on this machine.
 let isShellAvailable = geteuid() == 0 && ShellPrivilege.obstacle(asRoot: true) == nil
 
-/// Real datagrams through the links. Nothing here depends on how fast the machine is: what counts is
-/// who gets what, and that the books balance.
+/// Real datagrams pass the links. Nothing here depends on the machine's speed: the tests check
+/// which packets each party gets, and that all packets are accounted for.
 @Suite(
     .enabled(if: isShellAvailable, "needs root and /dev/net/tun"), .serialized,
     .timeLimit(.minutes(2)))
 struct ShellNetworkTests {
-    /// A datagram socket at `address`, which gives up waiting after five seconds.
+    /// Makes a datagram socket at `address`, which stops waiting after five seconds.
     private func socket(
         at address: IPv4Address, in namespace: NetworkNamespace
     ) throws -> (descriptor: Int32, port: UInt16) {
@@ -69,7 +69,8 @@ struct ShellNetworkTests {
         return count < 0 ? nil : Array(bytes[..<count])
     }
 
-    /// Each of 100 viewers gets what is sent to it, on its own link, and answers on its own.
+    /// Each of 100 viewers gets the packets that are sent to it, on its own link, and answers on
+    /// its own.
     @Test func viewersAreKeptApart() throws {
         let count = 100
         let spec = LinkSpec(delay: DelayModel(nanoseconds: 1_000_000))
@@ -100,7 +101,7 @@ struct ShellNetworkTests {
         var heard = Set<UInt8>()
         for _ in 0..<count { heard.formUnion(receive(server.descriptor) ?? []) }
         #expect(heard.count == count)
-        // A neighbour that is nobody's viewer gets nothing.
+        // A neighbour that is no viewer gets nothing.
         send(server.descriptor, [1], to: ShellNetwork.viewer(count), 9)
         send(server.descriptor, [1], to: ShellNetwork.viewer(0), viewers[0].port)
         #expect(receive(viewers[0].descriptor) == [1])
@@ -115,8 +116,8 @@ struct ShellNetworkTests {
         }
     }
 
-    /// Losses, drops, copies and reordering: what the model says leaves is what arrives, and the log
-    /// replays to the same.
+    /// With losses, drops, copies and reordering, the packets that leave by the model are the
+    /// packets that arrive, and the log replays to the same.
     @Test func realPacketsFollowTheModel() throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("millrace-shell-\(UUID().uuidString)").path
@@ -150,7 +151,8 @@ struct ShellNetworkTests {
         for _ in 0..<packets {
             send(server.descriptor, payload, to: ShellNetwork.viewer(0), viewer.port)
         }
-        // The last one again and again until one gets through: then all before it have left.
+        // The last packet is sent again and again until one gets through: then all packets before
+        // it have left.
         var arrived = 0
         var last = false
         while !last {
@@ -185,8 +187,8 @@ struct ShellNetworkTests {
         #expect(other.mismatches > 0)
     }
 
-    /// A burst beyond anything that the link carries: each packet is the model's to drop, or the
-    /// kernel's, and then it is told.
+    /// In a burst beyond anything that the link carries, each packet is dropped by the model, or by
+    /// the kernel, and then it is reported.
     @Test func burstsDoNotVanish() throws {
         let down = LinkSpec(
             rate: .constant(Bitrate(kilobitsPerSecond: 2000)), queue: .dropTail(.packets(10)))
@@ -218,7 +220,7 @@ struct ShellNetworkTests {
         #expect(counters.dropped.packets > 1000)
     }
 
-    /// A link that cannot be built, and memory that runs out.
+    /// The network refuses a link that cannot be built, and reports memory that runs out.
     @Test func refusals() throws {
         let network = try ShellNetwork(
             viewers: [

@@ -27,7 +27,7 @@ import Testing
         #expect(report.voidReasons.count == 3)
     }
 
-    /// The kernel shell refuses what it cannot honour, and says what can.
+    /// The kernel shell refuses settings that it cannot honour, and says which shell can.
     @Test func kernelShellRefuses() throws {
         let rate = RateModel.constant(Bitrate(kilobitsPerSecond: 2000))
         let queue = QueueDiscipline.dropTail(.bytes(64_000))

@@ -39,7 +39,8 @@ import Testing
         }
     }
 
-    /// Vectors written from the specification's layout; the reading side also meets references.
+    /// Vectors written from the specification's layout; the vectors for reading also have
+    /// references.
     static let amf3: [(String, [UInt8], AMFValue)] = [
         ("integer", [4, 0x7F], .number(127)),
         ("two-byte integer", [4, 0x81, 0x00], .number(128)),
@@ -128,19 +129,20 @@ import Testing
         #expect(throws: RTMPError.self) { try AMF0.readAll(&input) }
     }
 
-    /// Dictionaries as the keys of dictionaries (found by fuzzing: names grew without bound).
+    /// Dictionaries as the keys of dictionaries. A fuzzer found that the names grew without bound.
     @Test func dictionariesAsKeys() throws {
         var bytes = ByteBuffer()
         for _ in 0..<25 { bytes.writeBytes([0x11, 0x03, 0x00]) }
         bytes.writeBytes([0x06, 0x03, 0x22])
         bytes.writeBytes([UInt8](repeating: 0x01, count: 25))
-        // Such keys are legal; our properties have names only, so that nothing is left of it.
+        // Such keys are legal, but our properties have only names, so nothing of the dictionary
+        // remains.
         #expect(try AMF3.read(&bytes) == .ecmaArray([]))
         #expect(bytes.readableBytes == 0)
     }
 
-    /// Many values of the other version in one message: they have one budget, and references do not
-    /// make ten thousand values of a hundred bytes.
+    /// Many values of the other AMF version in one message share one budget, so references cannot
+    /// turn a hundred bytes into ten thousand values.
     @Test func valuesOfBothVersionsHaveOneBudget() {
         var one = ByteBuffer(bytes: [0x11, 0x09, 0x81, 0x01, 0x01, 0x09, 0x65, 0x01])
         one.writeRepeatingByte(0x01, count: 50)
@@ -154,7 +156,7 @@ import Testing
         #expect(input.readableBytes > all.readableBytes / 2)
     }
 
-    /// One long string and thousands of references to it.
+    /// Encodes one long string and thousands of references to it.
     @Test func repeatedStrings() throws {
         func array(_ length: Int, references: UInt8) -> ByteBuffer {
             var bytes = ByteBuffer(bytes: [0x09, (references + 1) * 2 + 1, 0x01, 0x06])

@@ -67,7 +67,7 @@ import Testing
         #expect(try Self.readAll(bytes, piece: 1) == whole)
     }
 
-    /// {name, bytes, messages}: compressed headers as other senders write them.
+    /// Table of {name, bytes, messages}: compressed headers as other senders write them.
     static let table: [(String, [UInt8], [(UInt32, Int)])] = [
         (
             "type 1 after type 0: delta",
@@ -93,8 +93,8 @@ import Testing
         #expect(messages.map(\.payload.readableBytes) == expected.map(\.1), "\(name)")
     }
 
-    /// Adobe's and FFmpeg's senders repeat the extended timestamp in type 3 chunks, rtmpdump's
-    /// does not (R2).
+    /// The senders of Adobe and FFmpeg repeat the extended timestamp in type 3 chunks; rtmpdump
+    /// does not.
     @Test(arguments: [true, false])
     func extendedTimestampInTypeThree(repeated: Bool) throws {
         let time: [UInt8] = [0x01, 0x00, 0x00, 0x05]
@@ -117,7 +117,8 @@ import Testing
     }
 
     @Test func interleavedChunkStreamsAndAbort() throws {
-        // 200 bytes of video on 6, interrupted by audio on 4; then a message that is aborted.
+        // Chunk stream 6 carries 200 bytes of video, interrupted by audio on 4; then a message is
+        // aborted.
         var bytes: [UInt8] =
             [0x06, 0, 0, 0, 0, 0, 200, 9, 1, 0, 0, 0] + [UInt8](repeating: 1, count: 128)
         bytes += [0x04, 0, 0, 7, 0, 0, 2, 8, 1, 0, 0, 0, 0xAF, 0x01]
@@ -132,7 +133,7 @@ import Testing
     }
 
     @Test func attacksAreBounded() throws {
-        // Thousands of chunk streams that each begin a message of 16 MiB.
+        // Thousands of chunk streams each begin a message of 16 MiB.
         var reader = ChunkReader()
         #expect(throws: RTMPError.self) {
             for i in 0..<5000 {
@@ -144,7 +145,7 @@ import Testing
                 while try reader.next() != nil {}
             }
         }
-        // Few streams, much data: unfinished messages are bounded together.
+        // Few chunk streams carry much data: the unfinished messages are bounded together.
         var second = ChunkReader()
         #expect(throws: RTMPError.self) {
             second.append(ByteBuffer(bytes: [2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0x10, 0, 0]))
@@ -209,7 +210,7 @@ import Testing
         #expect(throws: RTMPError.self) { try cut.split() }
     }
 
-    /// A byte of a message each on many chunk streams: what is kept is what has come.
+    /// Many chunk streams each carry one byte of a message: the reader keeps only what has arrived.
     @Test func beginningsOfMessagesAreCheap() throws {
         func residentBytes() throws -> Int {
             let text = try String(contentsOfFile: "/proc/self/statm", encoding: .ascii)

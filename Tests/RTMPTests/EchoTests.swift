@@ -4,7 +4,7 @@ import Testing
 
 @testable import RTMP
 
-/// Replies that repeat what a peer sent: bounded, and never an end of the process.
+/// Replies that repeat what a peer sent are bounded, and never end the process.
 @Suite struct EchoTests {
     private let limit = ServerSessionStateMachine.nameLimit
 
@@ -85,7 +85,7 @@ import Testing
         #expect(try commands(actions, chunkSize: 128).last?.arguments.last?["fourCcList"] == list)
     }
 
-    /// What is no UTF-8 would become three bytes a byte.
+    /// Bytes that are not UTF-8 would become three bytes each.
     @Test func textNeverGrows() throws {
         for bytes in [[0xFF, 0x41, 0xFE], [0xC3, 0xBC], [0xE2, 0x98], [0x80, 0x80, 0x80]]
             as [[UInt8]]
@@ -117,7 +117,7 @@ import Testing
         #expect(bytes.readableBytes == 0)
     }
 
-    /// Any command with any values: each reply stays small.
+    /// Any command with any values gets a small reply.
     @Test func repliesToAnythingAreSmall() throws {
         let names = [
             "connect", "createStream", "publish", "play", "pause", "deleteStream", "FCPublish",

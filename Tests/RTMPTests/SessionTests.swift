@@ -3,7 +3,7 @@ import Testing
 
 @testable import RTMP
 
-/// A client and a server session joined without a socket.
+/// A client session and a server session that are joined without a socket.
 private struct Pair {
     var client: ClientSessionStateMachine
     var server = ServerSessionStateMachine()
@@ -107,7 +107,7 @@ private struct Pair {
         #expect(reply.transactionID == 9)
     }
 
-    /// Types that AMF0 keeps for later, and message types that nobody knows, end nothing.
+    /// Neither types that AMF0 reserves nor message types that nobody knows end the session.
     @Test func whatIsUnknownIsSkipped() throws {
         var payload = ByteBuffer()
         AMF0.write(.string("connect"), into: &payload)
@@ -130,8 +130,8 @@ private struct Pair {
                 Message(chunkStreamID: 3, type: .commandAMF0, payload: bytes))
             #expect(publish.arguments == [.null, .string("a")])
         }
-        // In AMF3: a marker of the future, and objects whose classes write themselves, alone and
-        // within others.
+        // These are AMF3 values: a marker that is not assigned, and objects with a serialization of
+        // their own, alone and within other values.
         let unknown: [[UInt8]] = [
             [0x12], [0xFE, 1, 2], [0x0A, 0x07, 3, 0x43, 9, 9],
             [0x09, 0x03, 0x01, 0x0A, 0x07, 3, 0x43, 9], [0x11, 0x03, 0, 0x06, 3, 0x61, 0x20],
@@ -160,7 +160,7 @@ private struct Pair {
         }
     }
 
-    /// A load viewer reads past long messages of types that nobody knows.
+    /// A load viewer skips long messages of unknown types.
     @Test func theCounterSkipsUnknownTypes() throws {
         var bytes = ByteBuffer()
         let writer = ChunkWriter()

@@ -118,7 +118,7 @@ import Testing
     }
 }
 
-/// What results do not tell.
+/// Results contain no secrets.
 @Suite struct RedactionTests {
     @Test(arguments: [
         ("rtmp://h/live/a", "rtmp://h/live/a"),
@@ -134,7 +134,7 @@ import Testing
         #expect(Redaction.urls(in: text) == told)
     }
 
-    /// A table has commas of its own: its cells are looked at one by one.
+    /// A table has commas of its own, so its cells are examined one by one.
     @Test func cellsOfTables() {
         var row = RenditionRow()
         (row.runID, row.stream, row.viewers) = ("r", "rtmp://h/live/a?key=s,2", 10)

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Server
 
-/// Who may do what: keys, addresses, call-backs, the API.
+/// Keys, addresses, call-backs and the token of the API decide who may connect, publish and play.
 @Suite(.timeLimit(.minutes(1))) struct AccessTests {
     static let hash = SHA256.hash(data: Data("s3cret".utf8)).map { String(format: "%02x", $0) }
         .joined()
@@ -44,7 +44,7 @@ import Testing
         ] {
             #expect(StreamKeys.problem(of: rule)?.contains(words) == true, "\(rule)")
         }
-        // A player's key is one for the renditions of its stream.
+        // A player's key also opens the renditions of its stream.
         let play = try StreamKeys(["cam:s3cret"], coversRenditions: true)
         #expect(play.judge("cam_720p", query: key, address: "a") == .accepted)
         #expect(play.judge("camera", query: key, address: "a") == .denied)
@@ -242,13 +242,13 @@ import Testing
         }
         #expect(accepts(closed, "127.0.0.1") && accepts(closed, "::1"))
         #expect(!accepts(closed, "192.0.2.1"))
-        // Another server on this machine passes it on.
+        // Another server on this machine passes the request on.
         #expect(!accepts(closed, "127.0.0.1", [("Via", "1.1 edge")]))
         #expect(!accepts(closed, "127.0.0.1", [("X-Forwarded-For", "192.0.2.1")]))
         #expect(accepts(policy, "192.0.2.1", [("Authorization", "Bearer t0ken")]))
         #expect(!accepts(policy, "192.0.2.1", [("Authorization", "Bearer t0ke")]))
         #expect(!accepts(policy, "192.0.2.1", [("Authorization", "Basic t0ken")]))
-        // A page in a browser on this machine may not change anything.
+        // A page in a browser on this machine must not change anything.
         let page = head([("Origin", "http://evil.example")])
         #expect(closed.api.judge(page, address: "127.0.0.1", changes: true) != .accepted)
         for _ in 0..<StreamKeys.patience {
@@ -285,7 +285,7 @@ import Testing
         }
     }
 
-    /// Whoever is refused learns nothing of who publishes.
+    /// A refused peer learns nothing about publishers.
     @Test func refusalsNameNoAddress() async throws {
         try await withServer { server in
             let first = try await RTMPPeer(server)

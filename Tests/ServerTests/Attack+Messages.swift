@@ -51,7 +51,7 @@ extension Attack {
             },
         ]
 
-    /// One stream needs a key, and the one beside the attack needs none.
+    /// Keys by which one stream needs a key, and the one beside the attack needs none.
     private static let keys = ["--stream-key", "cam:secret", "--stream-key", "bystander"]
 
     static func commands(_ command: Command, count: Int, _ peer: RTMPPeer) throws -> ByteBuffer {
@@ -63,7 +63,7 @@ extension Attack {
         return block
     }
 
-    /// Text that a reply would repeat, with and without a key that is asked for.
+    /// Attacks with text that a reply would repeat, with and without a required key.
     private static let repliesThatEcho: [Attack] = [
         ("connect", [], 5_700_000), ("connect", keys, 16_000_000),
         ("publish", [], 5_700_000), ("publish", keys, 5_700_000),
@@ -151,7 +151,7 @@ extension Attack {
                 }
             }
         } + [
-            // The stacks are small, so that what grows by each publication shows early.
+            // The stacks are small, so that memory that grows with each publication shows early.
             Attack("thousands of publications of one stream", stackKiB: 256) { target in
                 try await repeating(seconds: 4) {
                     let peer = try await RTMPPeer(port: target.rtmp)

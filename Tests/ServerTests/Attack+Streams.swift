@@ -8,7 +8,7 @@ import Testing
 
 /// Attacks by publishers: on caches, names and the packaging of HLS.
 extension Attack {
-    /// A sequence parameter set that parsers take, of 320x240.
+    /// A sequence parameter set of 320x240 that parsers accept.
     static let configuration: [UInt8] = {
         let sps: [UInt8] = [
             0x67, 0x64, 0x00, 0x15, 0xAC, 0xD9, 0x41, 0xE0, 0x8F, 0xEB, 0x01, 0x10, 0x00, 0x00,
@@ -35,7 +35,8 @@ extension Attack {
 
     static let audioHeader: [UInt8] = [0xAF, 0, 0x12, 0x10]
 
-    /// A peer that publishes `name`, has told its tracks, and writes each message as one chunk.
+    /// Returns a peer that publishes `name`, has announced its tracks, and writes each message as
+    /// one chunk.
     static func publisher(_ name: String, _ target: Target) async throws -> RTMPPeer {
         let peer = try await RTMPPeer(port: target.rtmp)
         try await peer.publish(name)
@@ -143,7 +144,7 @@ extension Attack {
         },
     ]
 
-    /// Attacks on what cuts a stream into segments.
+    /// Attacks on the code that cuts a stream into segments.
     static let packaging: [Attack] =
         [segments, parts].flatMap { options in
             [
@@ -225,7 +226,7 @@ extension Attack {
             },
         ]
 
-    /// A message that may be anything.
+    /// Makes a message with any contents.
     private static func anything(_ number: Int, using random: inout SeededGenerator) -> Message {
         let times: [UInt32] = [
             0, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF, 0xFF_FFFF, 0x100_0000,

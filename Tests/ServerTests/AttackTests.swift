@@ -4,14 +4,15 @@ import NIOCore
 import RTMP
 import Testing
 
-/// What strangers did to servers: each attack ends with the server alive, its memory where it was,
-/// and the stream beside it complete.
+/// Attacks of strangers: after each one the server is alive, its memory is back, and the stream
+/// beside it is complete.
 @Suite(.serialized, .timeLimit(.minutes(3)), .enabled(if: Shell.millrace != nil, "not built"))
 struct AttackTests {
-    /// Memory that an attack may leave behind: what the allocator keeps of it, and its own caches.
+    /// Bytes of memory that an attack may leave behind: memory that the allocator keeps, and its
+    /// own caches.
     private static let keptBytes = 64 << 20
-    /// Whether the delays of the stream beside an attack are judged, too: on a quiet machine, never
-    /// in a test run of CI.
+    /// Whether the delays of the stream beside an attack are judged too: only on a quiet machine,
+    /// never in a test run of CI.
     private static let judgesDelays =
         ProcessInfo.processInfo.environment["MILLRACE_MEASURE"] != nil
 
@@ -50,7 +51,7 @@ struct AttackTests {
     }
 }
 
-/// One attack: what it sends, and to what kind of server.
+/// One attack: the messages that it sends, and the kind of server.
 struct Attack: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     struct Target: Sendable {
         var rtmp: Int
@@ -58,7 +59,7 @@ struct Attack: Sendable, CustomTestStringConvertible, CustomStringConvertible {
     }
 
     var name: String
-    /// Options of the server beside its ports.
+    /// Options of the server besides its ports.
     var options: [String] = []
     var stackKiB: Int?
     var run: @Sendable (Target) async throws -> Void
@@ -81,7 +82,7 @@ struct Attack: Sendable, CustomTestStringConvertible, CustomStringConvertible {
 }
 
 extension Attack {
-    /// Repeats `body` for so many seconds, or until it says that the server has closed.
+    /// Repeats `body` for this number of seconds, or until it reports that the server has closed.
     static func repeating(
         seconds: Double, _ body: () async throws -> Bool
     ) async throws {

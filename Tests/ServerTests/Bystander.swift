@@ -12,7 +12,7 @@ final class Bystander: Sendable {
 
     var receivedFrames: Int { received.load(ordering: .relaxed) }
 
-    /// Milliseconds from the writing of a frame to its reading, in order.
+    /// Delays in milliseconds from the writing of a frame to its reading, in order.
     struct Delays {
         var before: [Double] = []
         var beside: [Double] = []
@@ -25,8 +25,8 @@ final class Bystander: Sendable {
     func attackBegins() { isAttacked.withLock { $0 = true } }
     func end() { isOver.withLock { $0 = true } }
 
-    /// Publishes 50 frames a second until `end`, and then waits for the last one. Fails where a
-    /// frame is missing.
+    /// Publishes 50 frames a second until `end`, and then waits for the last one. Fails if a frame
+    /// is missing.
     func run(port: Int) async throws -> Delays {
         let publisher = try await RTMPPeer(port: port)
         let code = try await publisher.publish("bystander").code

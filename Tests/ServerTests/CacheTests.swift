@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-/// What the cache for joining players costs and holds.
+/// The cache for joining players has a bounded cost and holds what players need.
 @Suite struct CacheTests {
     private let frames = TestFrames()
     private let writer = ChunkWriter(chunkSize: 65536)
@@ -26,7 +26,7 @@ import Testing
         #expect(cache.byteCount == 0)
     }
 
-    /// Metadata and configurations are kept for players, too.
+    /// Metadata and configurations are kept for players too.
     @Test func headersCost() throws {
         var cache = GOPCache(gopLimit: 1, byteLimit: 1 << 20)
         let long = [UInt8](repeating: 1, count: 240_000)
@@ -44,10 +44,12 @@ import Testing
         #expect(cache.byteCount <= 196 << 10, "\(cache.byteCount)")
     }
 
-    /// Several tracks: each has its configuration, and players join where the main picture begins.
+    /// With several tracks, each has its configuration, and players join at a key frame of the main
+    /// video.
     @Test func tracksHaveConfigurationsOfTheirOwn() throws {
         func video(_ track: UInt8, _ type: UInt8, key: Bool = true) throws -> MediaUnit {
-            // Frame type, multitrack; one track, packet type; avc1; the track.
+            // The head has frame type and multitrack, one track and packet type, avc1, and the
+            // track.
             let head: [UInt8] = [(key ? 0x90 : 0xA0) | 6, type] + Array("avc1".utf8) + [track]
             return try unit(.video, head + (type == 1 ? [0, 0, 0] : []) + [track, 7])
         }
@@ -61,12 +63,12 @@ import Testing
         cache.append(try video(1, 1))
         cache.append(try #require(try MediaUnit(frames.video(1), writer: writer)))
         #expect(cache.units.count == 3)
-        // Sent again, as encoders do: nothing is lost.
+        // The headers are sent again, as encoders do: nothing is lost.
         for header in [main, second] { cache.append(header) }
         #expect(cache.units.count == 3 && cache.headers.count == 3)
     }
 
-    /// A part of an aggregate message does not keep the whole of it.
+    /// A part of an aggregate message does not keep the whole message in memory.
     @Test func partsOfAggregatesStandAlone() throws {
         var payload = ByteBuffer()
         func part(_ type: UInt8, _ count: Int) {

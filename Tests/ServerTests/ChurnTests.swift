@@ -14,7 +14,8 @@ import Testing
 /// A connection counts as long as its handler lives, so a circle of references shows as a count
 /// that does not fall.
 @Suite(.serialized, .timeLimit(.minutes(4))) struct ChurnTests {
-    /// Connections of a kind, in as many tasks at once; a round trip of a test's peer is a wait.
+    /// Number of connections of a kind, and of tasks at once; a round trip of a test's peer is a
+    /// wait.
     private static let (rounds, tasks) = (1000, 40)
 
     private func many(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
@@ -46,7 +47,7 @@ import Testing
         let peer = try await RTMPPeer(server)
         switch kind {
         case "unfinished message":
-            // A megabyte is claimed, and a chunk of it comes.
+            // The peer claims a megabyte, and sends one chunk of it.
             let chunk = [3, 0, 0, 0, 0x10, 0, 0, 9, 0, 0, 0, 0] as [UInt8]
             try await peer.socket.send(
                 ByteBuffer(bytes: chunk + [UInt8](repeating: 1, count: 128)))
@@ -81,7 +82,7 @@ import Testing
                 if !path.isEmpty {
                     try await socket.send(
                         ByteBuffer(string: "GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n"))
-                    // Some leave before the answer, others after it.
+                    // Some leave before the response, others after it.
                     if round % 2 == 0, !path.contains("index") {
                         _ = try await socket.receive()
                     }
@@ -137,12 +138,12 @@ import Testing
         try await group.shutdownGracefully()
     }
 
-    /// Each publication once made all later ones slower, until the stack was full.
+    /// Earlier, each publication made all later ones slower, until the stack was full.
     @Test func theObserverIsCalledDirectly() {
         let directory = StreamDirectory(.init())
         nonisolated(unsafe) var depths: [Int] = []
         directory.observe {
-            // Frames between here and the test show as the distance of two addresses.
+            // Stack frames between here and the test show as the distance of two addresses.
             var here = 0
             withUnsafePointer(to: &here) { depths.append(Int(bitPattern: $0)) }
         }
@@ -159,7 +160,7 @@ import Testing
     }
 }
 
-/// Counts how many of the objects shown to it are still in memory.
+/// Counts how many of the registered objects are still in memory.
 final class WeakRegister: Sendable {
     private struct Weak: @unchecked Sendable {
         weak var object: AnyObject?

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Server
 
-/// Who may do what at an edge.
+/// Access to an edge's status and contents.
 @Suite(.timeLimit(.minutes(1))) struct EdgeAccessTests {
-    /// The status is its operator's: here, or with the token.
+    /// The status is for the edge's operator: on this machine, or with the token.
     @Test func theStatusIsForTheOperator() async throws {
         let origin = try ScriptedOrigin()
         for token in [nil, "t0ken"] {
@@ -15,7 +15,7 @@ import Testing
                 let here = try await client.get(path)
                 #expect(here.status == 200)
                 #expect(here.headers["access-control-allow-origin"] == nil)
-                // Another server on this machine passes it on.
+                // Another server on this machine passes the request on.
                 let elsewhere = "X-Forwarded-For: 192.0.2.1"
                 let refused = try await client.get(path, headers: [elsewhere])
                 #expect(refused.status == 401 && refused.text.contains("oken"))

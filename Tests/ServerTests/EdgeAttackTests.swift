@@ -4,11 +4,11 @@ import NIOCore
 import NIOPosix
 import Testing
 
-/// Origins and clients that mean an edge harm: it lives, answers honest clients, and keeps to the
+/// Hostile origins and clients attack an edge: it lives, answers honest clients, and keeps to the
 /// memory that it states.
 @Suite(.serialized, .timeLimit(.minutes(3)), .enabled(if: Shell.millrace != nil, "not built"))
 struct EdgeAttackTests {
-    /// What the cache may hold, and what the process may have beside it.
+    /// Memory that the cache may hold, and memory that the process may have besides.
     private static let (cacheMiB, besideMiB) = (32, 64)
 
     private func withEdge(_ body: (Victim, Int) async throws -> Void) async throws {
@@ -19,7 +19,7 @@ struct EdgeAttackTests {
         ])
         let port = try victim.port("http")
         try await body(victim, port)
-        // Whatever was done, an honest client is answered.
+        // After any attack, an honest client gets a response.
         #expect(try await fetch("/echo.ts?honest", port).hasPrefix("HTTP/1.1 200"))
         try await eventually("the memory stays in its limit") {
             try victim.grownBytes() <= (Self.cacheMiB + Self.besideMiB) << 20
@@ -28,7 +28,7 @@ struct EdgeAttackTests {
         try await origin.stop()
     }
 
-    /// The beginning of an answer, of which at most 8 MiB are read; empty where none came.
+    /// Returns the beginning of a response, of which at most 8 MiB are read; empty if none came.
     private func fetch(
         _ path: String, _ port: Int, headers: String = "", seconds: Int = 5
     ) async throws -> String {
@@ -86,7 +86,7 @@ struct EdgeAttackTests {
         }
     }
 
-    /// More distinct objects than the cache holds.
+    /// Clients request more distinct objects than the cache holds.
     @Test func keysWithoutEnd() async throws {
         try await withEdge { victim, port in
             for number in 0..<600 {
@@ -96,7 +96,7 @@ struct EdgeAttackTests {
         }
     }
 
-    /// Clients that hold every connection to the origin, and some that then leave.
+    /// Clients hold every connection to the origin, and some of them then leave.
     @Test func connectionsThatAreHeld() async throws {
         try await withEdge { victim, port in
             var clients: [TCPSocket] = []
@@ -112,7 +112,7 @@ struct EdgeAttackTests {
     }
 }
 
-/// An origin that answers by the path's first word, on as many connections as come.
+/// An origin that answers by the path's first word, on any number of connections.
 final class HostileOrigin: Sendable {
     enum Answer: String, CaseIterable {
         case endless, nolength, gig, short, long, redirect, error, garbage, headers, early, status
@@ -145,7 +145,7 @@ final class HostileOrigin: Sendable {
         typealias OutboundOut = ByteBuffer
 
         private static let ok = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
-        /// Bytes of a body that has no end; no more are sent than this.
+        /// Number of bytes after which a body without an end is stopped.
         private static let most = 64 << 20
         private var head = ""
         private var sent = 0
@@ -204,7 +204,7 @@ final class HostileOrigin: Sendable {
             if closes { context.close(promise: nil) }
         }
 
-        /// Sends as long as the edge reads. The chunks are of the right form where there are any.
+        /// Sends as long as the edge reads. If there are chunks, they have the right form.
         private func pour(_ context: ChannelHandlerContext) {
             pours = true
             let block = ByteBuffer(

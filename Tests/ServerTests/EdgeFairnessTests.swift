@@ -4,9 +4,10 @@ import Testing
 
 @testable import Server
 
-/// What clients and origins that hold an edge's connections leave to others.
+/// Clients and origins that hold an edge's connections leave some to others.
 @Suite(.timeLimit(.minutes(1))) struct EdgeFairnessTests {
-    /// Reloads that the origin holds back leave connections to others, and none of them is lost.
+    /// Reloads that the origin holds back leave connections to others, and none of the reloads is
+    /// lost.
     @Test func heldReloadsLeaveRoom() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port, { $0.originConnections = 4 }) { edge in
@@ -38,7 +39,7 @@ import Testing
         }
     }
 
-    /// Clients that stay and wait for answers that hardly come do not keep others out.
+    /// Clients that stay and wait for slow responses do not keep others out.
     @Test func slowFetchesMakeRoom() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(
@@ -62,7 +63,7 @@ import Testing
             try await next.answer("here")
             #expect(try await honest.answer()?.text == "here")
             #expect(try await edge.status().givenUpFetches == 1)
-            // One that waits for news is not slow.
+            // A reload that waits for a new version is not slow.
             try await news.answer("#EXTM3U")
             #expect(try await blocked.answer()?.text == "#EXTM3U")
         }

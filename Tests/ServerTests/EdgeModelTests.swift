@@ -4,7 +4,7 @@ import Testing
 
 @testable import Server
 
-/// The edge's decisions, without sockets.
+/// The edge's decisions are tested without sockets.
 @Suite struct EdgeModelTests {
     @Test(arguments: [
         ("index.m3u8", EdgeKind.playlist), ("LIVE.M3U8", .playlist),
@@ -17,7 +17,7 @@ import Testing
 
     @Test func keys() throws {
         func key(_ uri: String) throws -> String { try EdgeTarget(uri).key }
-        // Directives in another order are the same playlist; other parameters keep their order.
+        // Directives in another order mean the same playlist; other parameters keep their order.
         #expect(
             try key("/a.m3u8?_HLS_part=1&t=2&_HLS_msn=7&s=1")
                 == key("/a.m3u8?t=2&s=1&_HLS_msn=7&_HLS_part=1"))
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// RFC 9111, 4.2 and 5.2.
+    /// Freshness follows RFC 9111, 4.2 and 5.2.
     @Test(
         arguments: [
             (200, ["Cache-Control: max-age=60"], 60.0, false),
@@ -72,7 +72,7 @@ import Testing
         #expect(freshness.isPrivate == isPrivate)
     }
 
-    /// rfc8216bis, B.1, for origins without Cache-Control.
+    /// Origins without Cache-Control are treated by rfc8216bis, B.1.
     @Test func standardFreshness() {
         let playlist = ByteBuffer(string: "#EXTM3U\n#EXT-X-TARGETDURATION:4\n")
         func seconds(
@@ -109,17 +109,17 @@ import Testing
         #expect(cache.value(for: "a", at: 0) == 0)
         #expect(cache.insert(3, for: "d", bytes: 1000, expiry: 100) == [1])
         #expect(cache.value(for: "b", at: 0) == nil && cache.byteCount == 3 * cost)
-        // The same key again replaces; what has expired is gone.
+        // A value with the same key replaces the old one, and an expired value is gone.
         #expect(cache.insert(4, for: "a", bytes: 1000, expiry: 10).isEmpty)
         #expect(cache.count == 3 && cache.value(for: "a", at: 9) == 4)
         #expect(cache.value(for: "a", at: 10) == nil && cache.byteCount == 2 * cost)
-        // One that is too large leaves the others alone; a large one drives out several.
+        // A value that is too large leaves the others alone; a large one removes several.
         #expect(cache.insert(5, for: "e", bytes: 4 * cost, expiry: 100).isEmpty && cache.count == 2)
         #expect(cache.insert(6, for: "f", bytes: 2 * cost, expiry: 100).sorted() == [2, 3])
         #expect(cache.value(for: "f", at: 0) == 6 && cache.count == 1)
     }
 
-    /// Many inserts and look-ups against a plain model.
+    /// Many inserts and look-ups are compared with a plain model.
     @Test func cacheAgainstModel() {
         var cache = EdgeCache<Int>(byteLimit: 20_000)
         var model: [(key: String, value: Int)] = []
@@ -171,7 +171,8 @@ import Testing
             return
         }
         #expect(object.age(at: 5_500_000_000) == 4)
-        // Stale: fetched again. What may not be kept is not joined once that is known.
+        // The object is stale, so it is fetched again. An object that must not be kept is not
+        // joined once that is known.
         guard case .fetch(let second) = store.look(target, at: 11_000_000_000) else {
             Issue.record("kept for too long")
             return
@@ -193,7 +194,7 @@ import Testing
         #expect(counts.collapsed == 1 && counts.originBytes == 11 && counts.hitRatio == 2.0 / 6)
     }
 
-    /// A playlist as far as segment `next` and some parts of it.
+    /// Makes a playlist up to segment `next` and some of its parts.
     private func playlist(_ next: Int, parts: Int = 0) -> ByteBuffer {
         var text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:\(next - 3)\n"
         for number in next - 3..<next { text += "#EXTINF:2,\n\(number).ts\n" }
@@ -211,8 +212,8 @@ import Testing
         store.finished(object, at: now)
     }
 
-    /// A plain playlist that was kept is not served once a newer one has come, whatever its
-    /// directives; nor is one that was overtaken on its way.
+    /// A kept plain playlist is not served once a newer one has come, with whatever directives; nor
+    /// is a playlist that was overtaken on its way.
     @Test func playlistsNeverGoBack() throws {
         let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20)
         let plain = try EdgeTarget("/a.m3u8")
@@ -227,7 +228,7 @@ import Testing
             Issue.record("an older playlist is served")
             return
         }
-        // It is under way when news come: those who ask from then on do not join it.
+        // A newer version comes while it is being fetched: later clients do not join it.
         answer(
             store.look(try EdgeTarget("/a.m3u8?_HLS_msn=11"), at: 5).object, playlist(12),
             from: store, at: 6)
@@ -242,7 +243,7 @@ import Testing
             return
         }
         #expect(kept === own)
-        // Another playlist is another matter; and the origin's own later word counts.
+        // Another playlist is independent, and a later response of the origin counts.
         answer(
             store.look(try EdgeTarget("/b.m3u8"), at: 10).object, playlist(4), from: store, at: 11)
         guard case .hit = store.look(try EdgeTarget("/b.m3u8"), at: 12) else {
@@ -257,7 +258,7 @@ import Testing
         }
     }
 
-    /// An edge that is only a way keeps nothing, whatever the origin allows.
+    /// An edge without a cache keeps nothing, whatever the origin allows.
     @Test func aWayKeepsNothing() throws {
         let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20, keeps: false)
         let target = try EdgeTarget("/a-1.m4s")
@@ -286,17 +287,17 @@ import Testing
         #expect(store.received(ByteBuffer(string: "0"), of: object)?.status == .badGateway)
     }
 
-    /// 1448 bytes of payload cost 1500 on the link; late callers lose and win nothing.
+    /// 1448 bytes of payload cost 1500 on the link; a late caller loses and gains nothing.
     @Test func wanIsAVirtualClock() {
         var link = WANLink(.init(bitsPerSecond: 12_000_000, delayNanoseconds: 5_000_000))
         #expect(link.carry(1448, at: 0) == 6_000_000)
         #expect(link.carry(1448, at: 0) == 7_000_000)
         #expect(link.carry(0, at: 100) == 7_000_000)
-        // It has idled since 2 ms.
+        // The link has been idle since 2 ms.
         #expect(link.carry(1448, at: 3_000_000) == 9_000_000)
         #expect(link.pause(at: 3_000_000, onTheWay: 0) == nil)
         for _ in 0..<1000 { _ = link.carry(1, at: 3_000_000) }
-        // 1448 + 1000 bytes: 2448/1448 ms, rounded once.
+        // 1448 + 1000 bytes take 2448/1448 ms, rounded once.
         #expect(link.carry(0, at: 3_000_000) == 8_000_000 + 1_690_607)
         _ = link.carry(1448 * 30, at: 3_000_000)
         #expect(link.pause(at: 3_000_000, onTheWay: 0) != nil)

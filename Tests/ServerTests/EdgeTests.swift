@@ -6,7 +6,7 @@ import Testing
 
 @testable import Server
 
-/// Runs an edge before `port` for the time of `body`.
+/// Runs an edge in front of `port` for the time of `body`.
 func withEdge(
     before port: Int, _ configure: (inout EdgeConfiguration) -> Void = { _ in },
     _ body: (EdgeServer) async throws -> Void
@@ -31,7 +31,7 @@ extension EdgeServer {
     }
 }
 
-/// An edge before an origin that does what the test says.
+/// An edge in front of an origin that the test controls.
 @Suite(.timeLimit(.minutes(1))) struct EdgeTests {
     /// Clients that leave free the origin's connections for others.
     @Test func abandonedFetchesAreGivenUp() async throws {
@@ -44,7 +44,7 @@ extension EdgeServer {
             try await eventually("all have asked") {
                 try await edge.counts(.segment).requests == 5
             }
-            // Both connections are held by answers that never come.
+            // Both connections are held by responses that never come.
             for _ in 0..<2 { _ = try await origin.next() }
             leaving = nil
             let honest = try HLSPeer(port: edge.port)
@@ -80,7 +80,7 @@ extension EdgeServer {
             let request = try #require(try await peer.request())
             #expect(request.hasPrefix("GET /a/s-1.m4s HTTP/1.1\r\n"))
             #expect(request.contains("Via: 1.1 millrace-edge"))
-            // Everybody gets the first bytes before the last ones exist.
+            // Every client gets the first bytes before the last ones exist.
             try await peer.send(
                 "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-Own: 1\r\n"
                     + "Content-Length: 10\r\n\r\nfirst")
@@ -127,7 +127,7 @@ extension EdgeServer {
         }
     }
 
-    /// A blocked reload holds its own query and nobody else's; who asks the same waits with it.
+    /// A blocked reload holds only its own query; clients that send the same query wait with it.
     @Test func blockedReloads() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port) { edge in
@@ -161,7 +161,7 @@ extension EdgeServer {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
             )
             #expect(try await client.answer()?.text == "bc")
-            // Without a length yet, the client gets chunks as well.
+            // While the length is unknown, the client gets chunks too.
             let raw = try TCPSocket(port: edge.port)
             try await raw.send(ByteBuffer(string: "GET /t.ts HTTP/1.1\r\nHost: x\r\n\r\n"))
             _ = try await peer.request()
@@ -196,7 +196,7 @@ extension EdgeServer {
             #expect(try await second.request()?.hasPrefix("GET /2.ts") == true)
             try await second.answer("two")
             #expect(try await client.answer()?.text == "two")
-            // One that breaks in mid-answer is not repeated: the client must see it.
+            // A response that breaks off in the middle is not repeated: the client must see it.
             try await client.ask("/3.ts")
             _ = try await second.request()
             try await second.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -243,7 +243,8 @@ extension EdgeServer {
             _ = try await first.request()
             try await first.answer("A", headers: ["Cache-Control: private"])
             #expect(try await clients[0].answer()?.text == "A")
-            // The second asks for its own as soon as the head says so: the first is busy still.
+            // The second client's own fetch begins as soon as the head shows that the response is
+            // private, while the first is still in progress.
             let second = try await origin.accept()
             _ = try await second.request()
             try await second.answer("B", headers: ["Cache-Control: private"])
@@ -254,8 +255,8 @@ extension EdgeServer {
         }
     }
 
-    /// One that does not read holds nobody up, gets no more into memory than its socket's share,
-    /// and is cut.
+    /// A client that does not read delays no other client, gets no more into memory than its
+    /// socket's share, and is cut.
     @Test func slowClient() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port, { $0.stalledClientSeconds = 2 }) { edge in
@@ -269,7 +270,7 @@ extension EdgeServer {
             try await peer.answer(body)
             #expect(try await fast.answer()?.body.readableBytes == body.utf8.count)
             let sent = try await edge.counts(.segment).clientBytes
-            // The sender's kernel takes some megabytes on loopback; the edge hands on no more.
+            // The sender's kernel takes some megabytes on loopback, and the edge hands on no more.
             #expect(sent < 2 * body.utf8.count)
             try await eventually("the slow client is cut") {
                 try await edge.status().clients == 1
@@ -326,7 +327,7 @@ extension EdgeServer {
         }
     }
 
-    /// Requests sent ahead are answered in their order; one who sends ever more is cut.
+    /// Requests sent ahead are answered in their order; a client that sends too many is cut.
     @Test func pipelining() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port) { edge in
@@ -345,7 +346,7 @@ extension EdgeServer {
             try await client.socket.send(ByteBuffer(string: flood))
             try await client.socket.waitForClose()
             try await eventually("it is gone") { try await edge.status().clients == 0 }
-            // What it asked for comes all the same, for others.
+            // The object that it requested comes all the same, for others.
             try await peer.answer("held")
             try await eventually("it is kept") { try await edge.status().cachedObjects == 4 }
             let other = try HLSPeer(port: edge.port)
@@ -353,7 +354,7 @@ extension EdgeServer {
         }
     }
 
-    /// Objects that no longer fit go, the oldest first; the counts tell.
+    /// Objects that no longer fit are removed, the oldest first, and the counts show it.
     @Test func evictions() async throws {
         let origin = try ScriptedOrigin()
         try await withEdge(before: origin.port, { $0.cacheBytes = 1 << 20 }) { edge in
@@ -364,7 +365,7 @@ extension EdgeServer {
                 try await origin.next().peer.answer(body)
                 #expect(try await client.answer()?.body.readableBytes == body.utf8.count)
             }
-            // The last byte goes out before the object is known to be whole.
+            // The last byte is sent before the object is known to be whole.
             try await eventually("all are whole") { try await edge.status().fetches == 0 }
             let counts = try await edge.counts(.segment)
             #expect(counts.evictions == 1)

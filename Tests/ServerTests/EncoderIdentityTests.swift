@@ -7,7 +7,7 @@ import Testing
 
 @testable import Server
 
-/// Encoders need no secret: the server looks whose process is at the other end.
+/// Encoders need no secret: the server checks which process is at the other end.
 @Suite(.timeLimit(.minutes(1))) struct EncoderIdentityTests {
     @Test(arguments: ["127.0.0.1", "::1"]) func socketsOfProcesses(host: String) async throws {
         try await withServer({ $0.host = host }) { server in
@@ -35,7 +35,7 @@ import Testing
         #expect(!command.arguments.contains { $0.contains("?") && !$0.hasPrefix("0:a") })
     }
 
-    /// Somebody on this machine who takes an encoder's name is nobody's child.
+    /// A stranger on this machine who uses an encoder's name is not a child of the server.
     @Test func othersAreNoEncoders() async throws {
         try await withServer({
             $0.streamKeys = ["cam"]

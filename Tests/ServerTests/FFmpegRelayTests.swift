@@ -40,7 +40,7 @@ struct FFmpegRelayTests {
         Case(name: "audio only", hasVideo: false), Case(name: "video only", hasAudio: false),
     ]
 
-    /// The packets' hashes of each kind of stream, in order.
+    /// Returns the packets' hashes of each kind of stream, in order.
     private func hashes(_ framemd5: String) -> [String: [String]] {
         var kinds: [String: String] = [:]
         var hashes: [String: [String]] = [:]
@@ -119,7 +119,8 @@ struct FFmpegRelayTests {
         }
     }
 
-    /// ffprobe finds the streams that were sent, and reads all packets without a word.
+    /// Expects that ffprobe finds the streams that were sent, and reads all packets without a
+    /// message.
     private func expectGood(_ path: String, _ test: Case) async throws {
         let probe = try await Shell.run([
             "ffprobe", "-v", "warning", "-count_packets", "-show_entries",

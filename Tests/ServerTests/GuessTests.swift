@@ -6,11 +6,11 @@ import Testing
 
 @testable import Server
 
-/// Keys under attack: nobody guesses for free, and nobody keeps others out by guessing.
+/// Guesses of a key are limited, and guessing keeps nobody else out.
 @Suite(.timeLimit(.minutes(1))) struct GuessTests {
     private var start: NIODeadline { .uptimeNanoseconds(1_000_000_000) }
 
-    /// Whoever has a key of their own does not get rid of their wrong guesses by it.
+    /// A peer with a key of its own does not cancel its wrong guesses by using it.
     @Test func aRightKeyForgivesNothing() throws {
         let keys = try StreamKeys(["cam:s3cret", "mine:own"])
         var now = start
@@ -26,7 +26,7 @@ import Testing
         #expect(guesses < 25, "\(guesses) guesses in five minutes")
     }
 
-    /// Behind a proxy or an edge strangers and viewers have one address.
+    /// Behind a proxy or an edge, strangers and viewers have one address.
     @Test func aStrangerKeepsNobodyOut() throws {
         let keys = try StreamKeys(["cam:s3cret", "open"], coversRenditions: true)
         var now = start
@@ -40,7 +40,8 @@ import Testing
             #expect(keys.judge("cam", query: "key=s3cret", address: "edge", now: now) == .accepted)
             #expect(keys.judge("open", query: "", address: "edge", now: now) == .accepted)
         }
-        // What is right is still no secret's measure: another stream's key has not been used here.
+        // A right key is accepted only for the stream for which it was used before: this stream's
+        // key has not been used here.
         #expect(keys.judge("cam_720p", query: "key=s3cret", address: "edge", now: now) != .accepted)
         now = now + .seconds(31)
         #expect(keys.judge("cam_720p", query: "key=s3cret", address: "edge", now: now) == .accepted)
@@ -56,7 +57,7 @@ import Testing
         }
     }
 
-    /// Whoever has one IPv6 address of a network has them all.
+    /// A peer with one IPv6 address of a network can use all of them, so they count as one.
     @Test func networksAreOneAddress() throws {
         for (address, site) in [
             ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
@@ -77,7 +78,7 @@ import Testing
         #expect(verdicts.count { $0 == .denied } == StreamKeys.patience)
     }
 
-    /// `live` and `vip/cam` are the stream `live/vip/cam`, as `live/vip` and `cam` are.
+    /// `live` and `vip/cam` are the stream `live/vip/cam`, just as `live/vip` and `cam` are.
     @Test func aNameIsOneHoweverItIsCut() async throws {
         try await withServer({
             $0.streamKeys = ["live/*", "live/vip/*:s3cret"]
@@ -105,7 +106,8 @@ import Testing
         }
     }
 
-    /// A call-back that has let one viewer in by a token has not let in another of the same address.
+    /// A call-back that has admitted one viewer by a token has not admitted another one of the same
+    /// address.
     @Test func callBacksAreAskedAboutEachToken() async throws {
         let hook = try ScriptedOrigin()
         try await withServer({
@@ -123,7 +125,7 @@ import Testing
             #expect(right == 404)
             #expect(try await status("?token=wrong", "403 Forbidden") == 403)
             #expect(try await status("", "403 Forbidden") == 403)
-            // A reload is the same viewer's.
+            // A reload belongs to the same viewer.
             #expect(
                 try await HLSPeer(server).get("/hls/live/a/index.m3u8?token=right&_HLS_msn=7")
                     .status

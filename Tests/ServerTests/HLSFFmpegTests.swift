@@ -6,14 +6,14 @@ import NIOCore
 import Server
 import Testing
 
-/// ffmpeg publishes, ffmpeg plays the HLS that comes of it.
+/// ffmpeg publishes, and ffmpeg plays the resulting HLS.
 @Suite(
     .enabled(if: Shell.has("ffmpeg", "ffprobe"), "apt-get install ffmpeg"), .timeLimit(.minutes(3)))
 struct HLSFFmpegTests {
     typealias Container = SegmenterConfiguration.Container
 
-    /// Hashes per kind of stream: of coded frames, or, where transport streams wrap pictures
-    /// otherwise than FLV, of the decoded ones.
+    /// Returns hashes per kind of stream: of coded frames, or of decoded ones if transport streams
+    /// wrap pictures differently from FLV.
     private func hashes(_ input: [String], copies: Bool) async throws -> [String: [String]] {
         let output =
             (copies ? ["-c:v", "copy"] : []) + [
@@ -22,7 +22,7 @@ struct HLSFFmpegTests {
         let result = try await Shell.run(
             ["ffmpeg", "-nostdin", "-v", "warning", "-xerror"] + input + output)
         #expect(result.status == 0)
-        // FFmpeg reads EXT-X-MAP again whenever it has reloaded the playlist, and says so.
+        // FFmpeg reads EXT-X-MAP again after each reload of the playlist, and prints that.
         let errors = result.errors.split(separator: "\n").filter {
             !$0.contains("Found duplicated MOOV Atom") && !$0.contains("Last message repeated")
         }
@@ -65,7 +65,7 @@ struct HLSFFmpegTests {
             #expect(Set(played.keys) == Set(reference.keys))
             for (kind, expected) in reference {
                 let received = played[kind] ?? []
-                // Sound before the first picture is left out.
+                // Audio before the first picture is left out.
                 #expect(
                     received == expected.suffix(received.count),
                     "\(kind): \(received.count) of \(expected.count)")
@@ -101,7 +101,7 @@ struct HLSFFmpegTests {
         }
     }
 
-    /// ffmpeg plays a live stream through an edge whose origin is 20 ms away.
+    /// ffmpeg plays a live stream through an edge with an origin that is 20 ms away.
     @Test(arguments: Container.allCases) func throughAnEdge(_ container: Container) async throws {
         try await withServer({ $0.packageHLS(container) }) { server in
             let port = try #require(server.httpPort)
@@ -129,9 +129,9 @@ struct HLSFFmpegTests {
         }
     }
 
-    /// A publisher is cut off and returns with larger pictures: one discontinuity, and a player shows
-    /// both sizes, every picture. ffmpeg's HLS demuxer leaves out a second EXT-X-MAP, so fMP4 is
-    /// given to it in two halves, each behind its own.
+    /// A publisher is cut off and returns with larger pictures: there is one discontinuity, and a
+    /// player shows both sizes, every picture. ffmpeg's HLS demuxer leaves out a second EXT-X-MAP,
+    /// so it gets fMP4 in two halves, each behind its own section.
     @Test(arguments: Container.allCases)
     func aPublisherReturnsWithOtherPictures(_ container: Container) async throws {
         try await withServer({
@@ -192,7 +192,8 @@ struct HLSFFmpegTests {
         }
     }
 
-    /// - Parameter seconds: after which it is killed: its connection breaks off.
+    /// - Parameter seconds: Seconds after which the program is killed, so that its connection
+    ///   breaks off.
     private func push(
         _ size: String, _ limits: [String], killedAfter seconds: String, _ server: RelayServer
     ) async throws {

@@ -6,11 +6,11 @@ import NIOCore
 import Server
 import Testing
 
-/// Blocking reloads, delta updates, preload hints and rendition reports.
+/// Blocking reloads, delta updates, preload hints and rendition reports work as rfc8216bis says.
 @Suite(.timeLimit(.minutes(2))) struct HLSLowLatencyTests {
     static let path = "/hls/live/a/index.m3u8"
 
-    /// Requests really wait, and are answered when what they ask for is there, not before.
+    /// Requests really wait, and are answered when the requested part is there, not before.
     @Test(arguments: [1, 2]) func blockingReload(threads: Int) async throws {
         try await withServer({
             $0.packageHLS(.fmp4, part: 0.2)
@@ -59,7 +59,7 @@ import Testing
             for query in ["_HLS_msn=\(next + 2)", "_HLS_part=1", "_HLS_msn=x", "_HLS_msn=-1"] {
                 #expect(try await peer.get(Self.path + "?" + query).status == 400, "\(query)")
             }
-            // Nothing more comes: three target durations later there is an answer.
+            // Nothing more comes: the response comes three target durations later.
             let query = "?_HLS_msn=\(next + 1)&_HLS_part=0"
             #expect(try await peer.get(Self.path + query).status == 503)
         }
@@ -81,12 +81,12 @@ import Testing
             let playlist = try await peer.playlist(Self.path)
             #expect(playlist.partialSegment?.parts.first?.uri == hint.uri)
             #expect(playlist.partialSegment?.parts.first?.isIndependent == true)
-            // A hint that the publisher's end makes untrue.
+            // The publisher's end makes a hint untrue.
             let next = try #require(playlist.preloadHints.first)
             try await peer.ask("/hls/live/a/\(next.uri)")
             try await server.blocked(1)
             try await feed.peer.unpublish("a")
-            // What there was of it becomes the last part.
+            // The frames of the hinted part so far become the last part.
             let last = try #require(try await peer.answer())
             #expect([200, 404].contains(last.status))
             #expect(try await peer.playlist(Self.path).hasEndList)
@@ -107,7 +107,7 @@ import Testing
             #expect(delta.version == 9)
             var merged = try old.merging(delta: delta)
             merged.version = 6
-            // Parts that have left the old playlist's end are still in what the client kept.
+            // Parts that have left the end of the old playlist are still in the client's copy.
             let whole = try await peer.playlist(Self.path)
             #expect(merged.segments.map(\.uri) == whole.segments.map(\.uri))
             #expect(merged.partialSegment == whole.partialSegment)

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Server
 
-/// What ended and shrunken streams keep of the memory that HLS may have.
+/// Ended and shrunken streams give back the memory of HLS.
 @Suite(.timeLimit(.minutes(1))) struct HLSMemoryTests {
     private let loop = EmbeddedEventLoop()
 
@@ -21,7 +21,7 @@ import Testing
         return HLSOrigin(configuration, limits: limits, logger: quiet)
     }
 
-    /// Configurations and ten seconds of a stream of a megabyte a second.
+    /// Configurations, and ten seconds of a stream of a megabyte a second.
     private static let units: [MediaUnit] = {
         let spec = SyntheticSpec(
             width: 160, height: 96, framesPerSecond: 10, gopFrames: 10,
@@ -47,7 +47,7 @@ import Testing
         origin.streams.values.reduce(0) { $0 + $1.byteCount }
     }
 
-    /// A stream after the other, each of which ends: together they keep to the limit.
+    /// One stream after the other ends: together they keep to the limit.
     @Test func endedStreamsKeepToTheLimit() {
         let origin = origin { $0.hlsBytes = 16 << 20 }
         var most = 0
@@ -61,7 +61,8 @@ import Testing
         #expect(most <= 24 << 20, "\(most >> 20) MiB")
     }
 
-    /// Nobody keeps what was allowed when there were fewer streams, be they silent.
+    /// No stream keeps the memory that was allowed when there were fewer streams, not even a silent
+    /// one.
     @Test func silentStreamsGiveMemoryBack() {
         let origin = origin { $0.hlsBytes = 16 << 20 }
         var most = 0
@@ -73,7 +74,7 @@ import Testing
         #expect(most <= 24 << 20, "\(most >> 20) MiB")
     }
 
-    /// One that had to go before its time frees its memory, though its time has yet to come.
+    /// A stream that was forgotten early frees its memory before its time.
     @Test func whatHasToGoIsGone() {
         let origin = origin { $0.streams = 1 }
         weak var first: PackagedStream?
@@ -86,7 +87,7 @@ import Testing
         #expect(first != nil)
         let second = origin.publisherStarted("live/b")
         #expect(first == nil)
-        // Nor does its time end another stream of the same name.
+        // The end of its time does not end another stream of the same name.
         origin.publisherEnded(second, on: loop)
         let again = origin.publisherStarted("live/a")
         loop.advanceTime(by: .seconds(1_000))
@@ -95,7 +96,7 @@ import Testing
         #expect(origin.stream("live/a")?.facts.playlist != nil)
     }
 
-    /// Whoever comes back is not forgotten before the first frame.
+    /// A stream is not forgotten before the first frame if its publisher comes back.
     @Test func returningStreamsStay() {
         let origin = origin { $0.streams = 1 }
         let stream = origin.publisherStarted("live/a")

@@ -8,7 +8,7 @@ import RTMP
 import Server
 import Testing
 
-/// The origin as a client of its HTTP sees it.
+/// The origin, as a client of its HTTP sees it.
 @Suite(.timeLimit(.minutes(2))) struct HLSOriginTests {
     @Test(arguments: SegmenterConfiguration.Container.allCases)
     func playlistAndSegments(_ container: SegmenterConfiguration.Container) async throws {
@@ -38,7 +38,7 @@ import Testing
                 let answer = try await peer.get("/hls/live/a/\(segment.uri)")
                 #expect(answer.status == 200)
                 #expect(answer.headers["cache-control"] == "max-age=86400, immutable")
-                // When it was published: one after the other, and not after now.
+                // Publication times rise, and none is later than now.
                 let time = try #require(answer.headers["millrace-published"].flatMap { Int64($0) })
                 #expect(time > published && time <= NIODeadline.now().uptimeNanoseconds)
                 published = time
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    /// A playlist that is asked for before the first segment is whole.
+    /// A playlist is requested before the first segment is whole.
     @Test func earlyRequestsWait() async throws {
         try await withServer({ $0.packageHLS(.ts) }) { server in
             let feed = try await MediaFeed(server, "a")
@@ -196,7 +196,7 @@ import Testing
         }
     }
 
-    /// A publisher that goes for good ends the playlist; one that returns goes on in it.
+    /// A publisher that leaves for good ends the playlist; one that returns continues it.
     @Test func endAndReturn() async throws {
         try await withServer({
             $0.packageHLS(.ts)
@@ -272,7 +272,7 @@ import Testing
         }
     }
 
-    /// Gone before the first frame: nothing will come, so nobody waits.
+    /// If the publisher leaves before the first frame, nothing will come, so no request waits.
     @Test func endedBeforeItBegan() async throws {
         try await withServer({ $0.packageHLS(.ts) }) { server in
             let publisher = try await RTMPPeer(server)
@@ -290,7 +290,7 @@ import Testing
         }
     }
 
-    /// What one request waited for in vain does not disturb the next.
+    /// A request that waited in vain does not disturb the next one.
     @Test func timeOutsOnOneConnection() async throws {
         try await withServer({
             $0.packageHLS(.fmp4, part: 0.2)
@@ -338,7 +338,7 @@ import Testing
                 try await HLSPeer(server).playlist("/hls/live/a/index.m3u8").segments.first?.uri)
             let slow = try HLSPeer(server, receiveBuffer: 4096)
             for _ in 0..<60 { try await slow.ask("/hls/live/a/\(name)") }
-            // Not reading, it notices by what it sends: half a request, byte by byte.
+            // A client that does not read notices the cut by sending: half a request, byte by byte.
             try await eventually("it is cut") {
                 try await !slow.socket.send(ByteBuffer(string: "G"))
             }

@@ -35,7 +35,7 @@ final class HLSPeer {
             ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n"))
     }
 
-    /// Reads one answer; nil where the server has closed.
+    /// Reads one response; nil if the server has closed.
     func answer(toHead: Bool = false) async throws -> Answer? {
         var end: Range<Int>?
         while true {
@@ -77,7 +77,7 @@ final class HLSPeer {
     }
 }
 
-/// A publisher of a synthetic stream that sends as fast as it is told: timestamps are the clock.
+/// A publisher of a synthetic stream that sends as fast as the test asks: timestamps are the clock.
 final class MediaFeed {
     let peer: RTMPPeer
     private var source: SyntheticSource
@@ -114,7 +114,7 @@ final class MediaFeed {
             messageStreamID: peer.messageStreamID, payload: payload)
     }
 
-    /// Sends everything before `seconds` of media.
+    /// Sends all frames before `seconds` of media.
     func send(upTo seconds: Double) async throws {
         var messages: [Message] = []
         while let frame = pending ?? source.next() {
@@ -130,14 +130,14 @@ final class MediaFeed {
 }
 
 extension RelayServer {
-    /// Waits until a stream has so many segments.
+    /// Waits until a stream has this number of segments.
     func segments(_ count: Int, of name: String = "live/a") async throws {
         try await eventually("\(count) segments of \(name)") {
             try await self.stream(name)?.hls?.segments == count
         }
     }
 
-    /// Waits until so many requests are blocked.
+    /// Waits until this number of requests is blocked.
     func blocked(_ count: Int, on name: String = "live/a") async throws {
         try await eventually("\(count) blocked requests") {
             try await self.stream(name)?.hls?.blockedRequests == count
@@ -146,7 +146,7 @@ extension RelayServer {
 }
 
 extension ServerConfiguration {
-    /// Segments of a second; `part` seconds a part.
+    /// Packages HLS with segments of a second, and parts of `part` seconds.
     mutating func packageHLS(
         _ container: SegmenterConfiguration.Container, part: Double? = nil, window: Double = 30
     ) {

@@ -4,7 +4,7 @@ import RTMP
 import Server
 import Testing
 
-/// An HTTP client that asks one thing and reads the answer.
+/// An HTTP client that sends one request and reads the response.
 final class HTTPPeer {
     let socket: TCPSocket
     private(set) var statusLine = ""
@@ -38,13 +38,13 @@ final class HTTPPeer {
 
     var status: Int { Int(statusLine.split(separator: " ")[1]) ?? 0 }
 
-    /// The whole body, up to the server's close.
+    /// Returns the whole body, up to the server's close.
     func text() async throws -> String {
         while let bytes = try await socket.receive() { body.writeImmutableBuffer(bytes) }
         return String(buffer: body)
     }
 
-    /// The next FLV tag as an RTMP message; nil where the server has closed.
+    /// Returns the next FLV tag as an RTMP message; nil if the server has closed.
     func tag() async throws -> Message? {
         while true {
             if body.readableBytes > 0 {
@@ -57,7 +57,7 @@ final class HTTPPeer {
         }
     }
 
-    /// Tags that are there without waiting.
+    /// Returns the tags that are there without waiting.
     func available() throws -> [Message] {
         var all: [Message] = []
         while true {
@@ -75,7 +75,7 @@ final class HTTPPeer {
             type: MessageType(rawValue: tag.type.rawValue), payload: tag.payload)
     }
 
-    /// Tags up to the video frame `number`.
+    /// Returns the tags up to the video frame `number`.
     func tags(upToVideo number: Int) async throws -> [Message] {
         var all: [Message] = []
         while let message = try await tag() {
@@ -86,6 +86,6 @@ final class HTTPPeer {
         return all
     }
 
-    /// The file header's flags, once it is in.
+    /// The file header's flags, once it has arrived.
     var flags: (audio: Bool?, video: Bool?) { (tags.hasAudio, tags.hasVideo) }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Server
 
-/// Requests as RFC 9112 has them, and what is none.
+/// The server accepts requests that RFC 9112 allows, and refuses all others.
 @Suite(.timeLimit(.minutes(1))) struct HTTPRequestTests {
     struct Case: CustomTestStringConvertible {
         var name: String
@@ -74,7 +74,7 @@ import Testing
             name: "options of all", request: "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", status: 204),
     ]
 
-    /// The first answer's status; the connection's end is waited for.
+    /// Returns the first response's status, after the connection's end.
     private func status(_ port: Int, _ request: String) async throws -> Int? {
         let socket = try TCPSocket(port: port)
         try await socket.send(ByteBuffer(string: request))
@@ -88,7 +88,7 @@ import Testing
         try await withServer { server in
             let port = try #require(server.httpPort)
             #expect(try await status(port, test.request) == test.status)
-            // Cut anywhere, it means the same.
+            // A request that is cut anywhere means the same.
             let middle = test.request.index(
                 test.request.startIndex, offsetBy: test.request.count / 2)
             let socket = try TCPSocket(port: port)
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    /// A body is read and dropped: what follows it is the next request.
+    /// A body is read and dropped, and the bytes after it are the next request.
     @Test func bodiesAreDrained() async throws {
         try await withServer({ $0.packageHLS(.ts) }) { server in
             let peer = try HLSPeer(server)
@@ -129,7 +129,7 @@ import Testing
                 try await peer.socket.send(ByteBuffer(string: request))
                 #expect(try await peer.answer()?.status == 404)
             }
-            // Two in one write have two answers.
+            // Two requests in one write get two responses.
             let one = "GET /hls/live/a/index.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n"
             try await peer.socket.send(ByteBuffer(string: one + one))
             #expect(try await peer.answer()?.status == 404)

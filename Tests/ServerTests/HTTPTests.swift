@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// Audio may come first; metadata that promise video are believed.
+    /// Audio may come first; metadata that declare video are believed.
     @Test func audioBeforeVideo() async throws {
         try await withServer { server in
             let publisher = try await RTMPPeer(server)

@@ -7,11 +7,11 @@ import Testing
 
 @testable import Server
 
-/// Peers that attack: they are cut, and the streams of others do not notice.
+/// Attacking peers are cut, and the streams of other peers are not affected.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HostileInputTests {
     private let frames = TestFrames()
 
-    /// Runs `attack` beside a stream, which must go on.
+    /// Runs `attack` beside a stream, which must continue.
     private func withBystander(_ attack: (RelayServer) async throws -> Void) async throws {
         try await withServer { server in
             let publisher = try await RTMPPeer(server)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    /// Few chunk streams, but each with most of a 16 MiB message.
+    /// Few chunk streams each carry most of a 16 MiB message.
     @Test func unfinishedMessagesAreBounded() async throws {
         try await withBystander { server in
             let peer = try await RTMPPeer(server)
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// From the first byte on, after the version, and after a good handshake.
+    /// Garbage comes from the first byte on, after the version, and after a good handshake.
     @Test func garbage() async throws {
         try await withBystander { server in
             for seed in UInt64(0)..<40 {
@@ -138,7 +138,8 @@ import Testing
                     socket = try await RTMPPeer(server).socket
                 }
                 try await socket.send(ByteBuffer(bytes: bytes))
-                // What is by chance no error is cut by the setup timeout; the test need not wait.
+                // Garbage that happens to be valid is cut by the setup timeout; the test need not
+                // wait for it.
                 socket.close()
             }
             for seed in UInt64(0)..<10 {
@@ -151,7 +152,7 @@ import Testing
         }
     }
 
-    /// A first byte that is no RTMP version, and the encrypted variants.
+    /// The first byte is not an RTMP version, or it is that of an encrypted variant.
     @Test(arguments: [0, 6, 8, 0x16, 0x47] as [UInt8])
     func wrongVersion(byte: UInt8) async throws {
         try await withBystander { server in
@@ -161,7 +162,7 @@ import Testing
         }
     }
 
-    /// Text that a reply would repeat, longer than a reply can be.
+    /// The peer sends text that a reply would repeat, longer than a reply can be.
     @Test(arguments: ["connect", "publish", "play"], [5_700_000, 16_000_000])
     func repliesThatRepeatThePeersText(command: String, length: Int) async throws {
         try await withBystander { server in

@@ -6,11 +6,11 @@ import Testing
 
 @testable import Server
 
-/// What a player gets when it joins.
+/// A joining player gets headers, metadata and whole groups of pictures.
 @Suite(.timeLimit(.minutes(2))) struct JoinTests {
     private let frames = TestFrames()
 
-    /// Headers first, then a key frame, then everything once.
+    /// Expects headers first, then a key frame, then every frame once.
     private func expectGapless(_ media: [Message], from first: Int, to last: Int) {
         let isMedia = { (message: Message) in
             message.videoNumber != nil || message.audioNumber != nil
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// A cache that would outgrow its limit gives up old groups, and keeps no torn one.
+    /// A cache that would outgrow its limit drops old groups, and keeps no incomplete one.
     @Test func cacheByteLimit() async throws {
         try await withServer {
             $0.gopCache = 8
@@ -82,7 +82,7 @@ import Testing
             let publisher = try await RTMPPeer(server)
             try await publisher.publish("a")
             try await publisher.send(frames.headers)
-            // Begins inside a group of pictures: nothing can be decoded before frame 10.
+            // The player joins inside a group of pictures: nothing can be decoded before frame 10.
             try await publisher.send(frames, 3..<15)
             expectGapless(try await player.media(upToVideo: 14), from: 10, to: 14)
             expectGapless(try await viewer.tags(upToVideo: 14), from: 10, to: 14)
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// A player that pauses gets nothing, then goes on at a key frame.
+    /// A player that pauses gets nothing, and then continues at a key frame.
     @Test func pauseAndResume() async throws {
         try await withServer { server in
             let publisher = try await RTMPPeer(server)

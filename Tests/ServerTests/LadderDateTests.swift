@@ -11,7 +11,8 @@ import Testing
 
 @testable import Server
 
-/// What encoders make of a stream has the stream's dates, however long they take.
+/// Renditions that encoders make of a stream have the stream's dates, however long the encoders
+/// take.
 @Suite(.timeLimit(.minutes(2))) struct LadderDateTests {
     @Test func renditionsShareTheSourcesAnchor() {
         let origin = HLSOrigin(HLSConfiguration(), logger: Logger(label: "test"))
@@ -23,7 +24,7 @@ import Testing
             origin.date(of: 90_000, in: name, now: now).millisecondsSince1970
         }
         #expect(date("live/my_cam", at: 100_000) == 100_000)
-        // Of the same application's name up to `_`, with another clock.
+        // This stream has the same name up to `_`, and another clock.
         #expect(date("live/my_dog", at: 500_000) == 500_000)
         #expect(date("live/my_cam_hi", at: 101_300) == 100_000)
         #expect(date("live/my_cam_lo", at: 104_000) == 100_000)
@@ -31,7 +32,7 @@ import Testing
         _ = origin.publisherStarted("live/my_cam")
         #expect(date("live/my_cam", at: 200_000) == 200_000)
         #expect(date("live/my_cam_lo", at: 203_000) == 200_000)
-        // One that is published, and not made here, has a clock of its own.
+        // A rendition that is published, and not made here, has a clock of its own.
         _ = origin.publisherStarted("live/my_cam_lo")
         #expect(date("live/my_cam_lo", at: 208_000) == 208_000)
     }

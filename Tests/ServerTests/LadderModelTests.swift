@@ -6,7 +6,7 @@ import Testing
 
 @testable import Server
 
-/// What decides about encoders, without any.
+/// Decisions about encoders are tested without any encoder.
 @Suite struct LadderModelTests {
     @Test func edgeLadderHasTheTotalsOfThePublishersPreset() throws {
         let ladder = LadderConfiguration.edgeLadder
@@ -114,7 +114,7 @@ import Testing
         #expect(machine.state == .backingOff)
         #expect(machine.pid == nil)
         #expect(!machine.isStalled(forMilliseconds: 1, atMilliseconds: 9_999))
-        // A long run begins a new row.
+        // A long run begins a new row of failures.
         machine.launched(pid: 8, atMilliseconds: 1_000)
         #expect(machine.restarts == 1)
         next = machine.ended("b", atMilliseconds: 20_000, jitter: 0)
@@ -159,7 +159,7 @@ import Testing
         #expect(tail.lastLine?.utf8.count == ErrorTail.lineLimit)
     }
 
-    /// An encoder that was started again sends the end of what went out already.
+    /// An encoder that was started again sends the end of the earlier output again.
     @Test func aResumedEncoderOverlapsNothing() throws {
         let frames = TestFrames(gop: 5)
         var timeline = ResumedTimeline(after: 400)
@@ -167,7 +167,7 @@ import Testing
             timeline.admits(try #require(try MediaUnit(message, writer: ChunkWriter())))
         }
         for header in frames.headers { #expect(try admits(header)) }
-        // Frames are 40 ms apart: 10 is the last that went out, 15 the next key frame.
+        // Frames are 40 ms apart: 10 is the last one sent, 15 the next key frame.
         for number in 5...10 {
             #expect(try !admits(frames.video(number)))
             #expect(try !admits(frames.audio(number)))

@@ -12,7 +12,7 @@ import Testing
 
 @testable import Server
 
-/// Real encoders on a real relay; small pictures, so that a busy machine keeps up.
+/// Real encoders run on a real relay, with small pictures, so that a busy machine keeps up.
 @Suite(
     .enabled(if: Shell.has("ffmpeg", "ffprobe"), "apt-get install ffmpeg"), .serialized,
     .timeLimit(.minutes(3)))
@@ -32,7 +32,7 @@ struct LadderTests {
             audioBitsPerSecond: 32_000),
     ]
 
-    /// A relay with encoders and a source `live/s` whose key frames are not where theirs are.
+    /// Runs a relay with encoders and a source `live/s` with key frames at other times than theirs.
     private func withLadder(
         _ mode: LadderConfiguration.Mode = .perRendition, stopsPublisher: Bool = true,
         _ change: (inout LadderConfiguration) -> Void = { _ in },
@@ -46,7 +46,7 @@ struct LadderTests {
             ladder.gopMilliseconds = 1_000
             change(&ladder)
             $0.ladders = [ladder]
-            // Encoders are let in all the same.
+            // Encoders are admitted although they have no key.
             $0.streamKeys = ["s"]
         } _: { server in
             let spec = SyntheticSpec(
@@ -77,7 +77,7 @@ struct LadderTests {
         var stamp: FrameStamp?
     }
 
-    /// Video frames of a stream up to its `count`th key frame.
+    /// Returns the video frames of a stream up to its `count`th key frame.
     private func frames(
         _ server: RelayServer, _ name: String, keys count: Int
     ) async throws -> [Frame] {
@@ -116,7 +116,8 @@ struct LadderTests {
                 }
                 let all = try await group.reduce(into: [Int: [Frame]]()) { $0[$1.0] = $1.1 }
                 for (index, frames) in all { check(frames, of: Self.renditions[index]) }
-                // The first key frame is where an encoder joined; then all cut at the same.
+                // The first key frame is at the time when an encoder joined; afterwards all
+                // encoders cut at the same times.
                 let cuts = all.mapValues { frames in
                     Set(frames.filter(\.isKey).dropFirst().compactMap { $0.stamp?.frameNumber })
                 }
@@ -142,7 +143,7 @@ struct LadderTests {
         }
     }
 
-    /// Every frame has its stamp, in order, at the source's time.
+    /// Expects that every frame has its stamp, in order, at the source's time.
     private func check(_ frames: [Frame], of rendition: LadderRendition) {
         let numbers = frames.compactMap { $0.stamp?.frameNumber }
         #expect(numbers.count == frames.count, "\(rendition.name): stamps lost")
@@ -189,7 +190,7 @@ struct LadderTests {
                 #expect(after[index].pid == before[index].pid)
                 #expect(after[index].restarts == 0)
             }
-            // Its players see a gap, in the source's time, with a key frame behind it.
+            // Its players see a gap in the source's time, and a key frame after it.
             var last: (timestamp: UInt32, number: UInt64)?
             var hasSeenGap = false
             var laterKeys = 0
@@ -206,7 +207,7 @@ struct LadderTests {
                         #expect(header.isKeyFrame)
                     }
                 }
-                // It cuts where the others do, wherever it joined.
+                // It cuts at the same times as the others, whenever it joined.
                 if hasSeenGap, header.isKeyFrame {
                     laterKeys += 1
                     #expect(stamp.frameNumber % 30 == 0, "\(stamp.frameNumber)")
@@ -233,7 +234,7 @@ struct LadderTests {
         }
     }
 
-    /// A server that is killed cannot tell its encoders anything.
+    /// A killed server cannot notify its encoders, and they end nevertheless.
     @Test(.enabled(if: Shell.millrace != nil, "millrace is not built"))
     func noEncoderOutlivesAKilledServer() async throws {
         let server = Process()
@@ -272,7 +273,7 @@ struct LadderTests {
         try await pool.stop()
     }
 
-    /// Fields of /proc/PID/stat after the name: state, parent (proc(5)).
+    /// Returns the fields of /proc/PID/stat after the name: state, parent (proc(5)).
     private static func stat(_ pid: pid_t) -> [Substring] {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
         return text.split(separator: ")").last?.split(separator: " ") ?? []

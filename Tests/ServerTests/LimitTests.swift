@@ -8,7 +8,7 @@ import Testing
 
 @testable import Server
 
-/// What strangers may take together, and what they are told.
+/// All peers together have limits, and a refused peer learns why.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct LimitTests {
     private let frames = TestFrames()
 
@@ -43,7 +43,7 @@ import Testing
         #expect(admissions.admit(from: "192.0.2.2") != nil)
         places.removeLast()
         #expect(admissions.admit(from: "192.0.2.1") != nil)
-        // What runs on the same machine has one address.
+        // All peers on the same machine have one address.
         let own = (0..<10).map { _ in admissions.admit(from: "127.0.0.1") }
         #expect(own.allSatisfy { $0 != nil })
         #expect(admissions.refused == [.connectionsPerAddress: 1])
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    /// Who has not published sends commands, which are short.
+    /// A peer that has not published may send only commands, which are short.
     @Test func longMessagesBeforePublishing() async throws {
         try await withServer { server in
             let peer = try await RTMPPeer(server)
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// Publishers too have one budget for what they begin and do not end.
+    /// Publishers together have one budget for unfinished messages.
     @Test func unfinishedMessagesOfAllTogether() async throws {
         try await withServer {
             $0.limits.unfinishedBytes = 2 << 20
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    /// A million frames of one byte cost more than a megabyte, and a join is a few buffers.
+    /// A million frames of one byte cost more than a megabyte, and a join takes a few buffers.
     @Test func smallFramesCostMemoryToo() throws {
         var cache = GOPCache(gopLimit: 1, byteLimit: 1 << 20)
         let writer = ChunkWriter(chunkSize: 65536)
@@ -196,7 +196,7 @@ import Testing
             #expect(
                 keys.judge("cam", query: "key=\(number)", address: "a", now: now) == .denied)
         }
-        // Not even the right one is looked at now; another address is not concerned.
+        // Even the right key is not compared now; another address is not affected.
         #expect(
             keys.judge("cam", query: "key=s3cret", address: "a", now: now) == .wait(seconds: 2))
         #expect(keys.judge("cam", query: "x=1&key=s3cret", address: "b", now: now) == .accepted)
@@ -242,7 +242,8 @@ import Testing
         }
     }
 
-    /// A name that would write a line of its own into the log, or colour the terminal.
+    /// A name that would begin a line of its own in the log, or colour the terminal, is made
+    /// harmless.
     @Test func controlCharactersAreEscapedInLogs() async throws {
         let lines = Lines()
         var configuration = ServerConfiguration()
@@ -266,7 +267,7 @@ import Testing
         try await server.stop()
     }
 
-    /// Media on another message stream are left out, counted and told once.
+    /// Media on another message stream is left out, counted, and logged once.
     @Test func mediaElsewhereAreCounted() async throws {
         let lines = Lines()
         var configuration = ServerConfiguration()
@@ -291,7 +292,7 @@ import Testing
         try await server.stop()
     }
 
-    /// What each joining player is sent has a limit of its own.
+    /// The messages that each joining player gets have a limit of their own.
     @Test func hugeMetadataAreLeftOut() async throws {
         try await withServer { server in
             let peer = try await RTMPPeer(server)
@@ -316,7 +317,7 @@ import Testing
         }
     }
 
-    /// Who does not know a stream's name does not learn it.
+    /// A peer that does not know a stream's name does not learn it.
     @Test func missingStreamsNameNoOthers() async throws {
         try await withServer {
             $0.hls = HLSConfiguration()

@@ -6,11 +6,11 @@ import Testing
 
 @testable import Server
 
-/// The less usual parts of the protocol, through the whole server.
+/// The less usual parts of the protocol work through the whole server.
 @Suite(.timeLimit(.minutes(1))) struct ProtocolTests {
     private let frames = TestFrames()
 
-    /// Commands and data of type 17 and 15: a zero byte, then AMF0.
+    /// Converts commands and data to types 17 and 15: a zero byte, then AMF0.
     @Test func amf3Commands() async throws {
         func amf3(_ message: Message) -> Message {
             var message = message
@@ -51,7 +51,7 @@ import Testing
             try await publisher.send(frames.headers)
             let player = try await RTMPPeer(server)
             try await player.play("a")
-            // The parts' own times begin elsewhere: they are moved to the aggregate's.
+            // The parts' own times begin elsewhere, and are moved to the aggregate's.
             let parts = (0..<4).flatMap { [frames.video($0), frames.audio($0)] }
             try await publisher.send(Message(aggregate: parts, timestamp: 1000, shift: 90_000))
             let media = try await player.media(upToVideo: 3)
@@ -63,7 +63,8 @@ import Testing
         }
     }
 
-    /// Enhanced RTMP: FourCC payloads pass untouched; a player joins at their key frames.
+    /// Enhanced RTMP payloads with a FourCC are relayed unchanged, and a player joins at their key
+    /// frames.
     @Test(arguments: ["hvc1", "av01", "vp09"]) func enhancedVideo(fourCC: String) async throws {
         func video(key: Bool, packet: UInt8, _ number: UInt32) -> Message {
             var payload = ByteBuffer(bytes: [0x80 | (key ? 0x10 : 0x20) | packet])
@@ -93,7 +94,7 @@ import Testing
         }
     }
 
-    /// Publisher and players on different event loops.
+    /// The publisher and the players are on different event loops.
     @Test func severalEventLoops() async throws {
         try await withServer {
             $0.threads = 2
@@ -120,7 +121,7 @@ import Testing
         }
     }
 
-    /// With a flush interval, audio rides with video; nothing is lost or reordered.
+    /// With a flush interval, audio leaves with video; nothing is lost or reordered.
     @Test func flushInterval() async throws {
         try await withServer {
             $0.flushIntervalMilliseconds = 20

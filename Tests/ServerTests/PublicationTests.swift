@@ -6,7 +6,7 @@ import Testing
 
 @testable import Server
 
-/// Who may publish, and what happens when publishers come and go.
+/// The server decides who may publish, and handles publishers that come and go.
 @Suite(.timeLimit(.minutes(2))) struct PublicationTests {
     private let frames = TestFrames()
 
@@ -71,7 +71,7 @@ import Testing
             try await player.play("a")
             var media = try await player.media(upToVideo: 14)
             let second = try await RTMPPeer(server)
-            // Its metadata have time 0, its frames begin far from there.
+            // Its metadata have time 0, and its frames begin at a much later time.
             var late = frames
             late.start = 7_000_000
             #expect(try await second.publish("a").code == "NetStream.Publish.Start")
@@ -85,7 +85,7 @@ import Testing
             #expect(times == times.sorted())
             let steps = zip(times, times.dropFirst()).map { $1 - $0 }
             #expect(steps.allSatisfy { $0 <= 1000 }, "a jump in \(times)")
-            // The player's loop may have had the group of pictures before, when the player came.
+            // The player's loop may have had the earlier group of pictures when the player came.
             let numbers = media.compactMap(\.videoNumber).drop { $0 < 10 }
             #expect(numbers == (Array(10..<15) + Array(100..<115))[...])
             let stream = try #require(try await server.stream())

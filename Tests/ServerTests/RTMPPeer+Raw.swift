@@ -1,22 +1,23 @@
 import NIOCore
 import RTMP
 
-/// What no writer writes.
+/// Sending of bytes that no writer writes.
 extension RTMPPeer {
-    /// What is not a message of any writer goes out as it is. False where the server has closed.
+    /// Sends bytes unchanged, even if they are not a message of any writer. Returns false if the
+    /// server has closed.
     @discardableResult
     func send(raw bytes: [UInt8]) async throws -> Bool {
         try await socket.send(ByteBuffer(bytes: bytes))
     }
 
-    /// Tells the server of a chunk size, and writes with it.
+    /// Announces a chunk size to the server, and writes with it.
     func useChunkSize(_ size: Int) async throws {
         try await send(ControlMessage.setChunkSize(UInt32(size)).message)
         writer.chunkSize = size
     }
 
-    /// Sends a command whose reply would repeat `length` bytes of text: text that is not UTF-8 grows
-    /// threefold on the way.
+    /// Sends a command with `length` bytes of text that the reply would repeat; text that is not
+    /// UTF-8 grows threefold on the way.
     func sendTextToRepeat(in command: String, length: Int) async throws {
         try await useChunkSize(1 << 24)
         var payload = ByteBuffer()
@@ -39,7 +40,7 @@ extension RTMPPeer {
                 payload: payload))
     }
 
-    /// A header of type 0 that announces `claims` bytes, and `payload` behind it.
+    /// Makes a header of type 0 that announces `claims` bytes, with `payload` behind it.
     static func chunk(
         _ stream: Int, type: UInt8 = 9, claims length: Int, _ payload: [UInt8]
     ) -> [UInt8] {
@@ -57,7 +58,8 @@ extension RTMPPeer {
 }
 
 extension Message {
-    /// An aggregate message (section 7.1.6), whose parts' own times are `shift` later than theirs.
+    /// Makes an aggregate message (section 7.1.6) with parts that have own times `shift` later than
+    /// their timestamps.
     init(aggregate parts: [Message], timestamp: UInt32 = 0, shift: UInt32 = 0) {
         var payload = ByteBuffer()
         for part in parts {

@@ -3,7 +3,7 @@ import Glibc
 import NIOCore
 import Testing
 
-/// An origin whose every byte a test decides.
+/// An origin; the test determines its every byte.
 final class ScriptedOrigin {
     /// One accepted connection.
     final class Peer {
@@ -12,7 +12,7 @@ final class ScriptedOrigin {
 
         init(_ descriptor: Int32) { socket = TCPSocket(descriptor: descriptor) }
 
-        /// The next request's head; nil where the edge has closed.
+        /// Returns the next request's head; nil if the edge has closed.
         func request() async throws -> String? {
             while true {
                 if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
@@ -25,7 +25,7 @@ final class ScriptedOrigin {
             }
         }
 
-        /// A request's head that has come; nil where none has.
+        /// Returns a request's head that has arrived; nil if none has.
         func poll() -> String? {
             if case .bytes(let more) = socket.poll() { bytes += more.readableBytesView }
             guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
@@ -34,7 +34,7 @@ final class ScriptedOrigin {
             return head
         }
 
-        /// What has come behind the last head.
+        /// Returns the bytes that have arrived behind the last head.
         func rest() -> String {
             defer { bytes = [] }
             return String(decoding: bytes, as: UTF8.self)
@@ -80,14 +80,15 @@ final class ScriptedOrigin {
 
     deinit { close(descriptor) }
 
-    /// Whether nobody has connected.
+    /// Whether no client has connected.
     var isUnasked: Bool {
         let fd = Glibc.accept(descriptor, nil, nil)
         if fd >= 0 { close(fd) }
         return fd < 0
     }
 
-    /// The next request on any connection, those already accepted by this method included.
+    /// Returns the next request on any connection, including those that this method has accepted
+    /// before.
     func next() async throws -> (peer: Peer, request: String) {
         var found: (Peer, String)?
         try await eventually("the edge asks") {

@@ -8,10 +8,10 @@ import Testing
 
 @testable import Server
 
-/// Call-backs over TLS: the service that decides must be the one that was meant.
+/// Call-backs use TLS, and the service that decides must be the intended one.
 @Suite(.enabled(if: Shell.has("openssl"), "apt-get install openssl"), .timeLimit(.minutes(1)))
 struct SecureCallBackTests {
-    /// Lets everybody do everything.
+    /// A service that allows everything.
     private final class Service: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer

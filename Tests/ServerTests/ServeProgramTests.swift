@@ -5,7 +5,7 @@ import NIOCore
 import RTMP
 import Testing
 
-/// `millrace serve` as the process that an operator has: its signals and its user.
+/// Tests of `millrace serve` as an operator's process, with its signals and its user.
 @Suite(.timeLimit(.minutes(1)), .enabled(if: Shell.millrace != nil, "millrace is not built"))
 struct ServeProgramTests {
     private func answer(_ victim: Victim, key: String) async throws -> String {
@@ -28,7 +28,7 @@ struct ServeProgramTests {
         try await eventually("the file is read again") { victim.log.contains("read again") }
         #expect(try await answer(victim, key: "second") == "NetStream.Publish.Start")
         #expect(try await answer(victim, key: "first") != "NetStream.Publish.Start")
-        // What cannot be used is told, and what was in use stays.
+        // A file that cannot be used is reported, and the keys in use stay.
         try "cam:\n".write(toFile: file, atomically: true, encoding: .utf8)
         #expect(kill(victim.process.processIdentifier, SIGHUP) == 0)
         try await eventually("the fault is told") { victim.log.contains("stay in use") }

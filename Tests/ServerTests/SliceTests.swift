@@ -6,9 +6,9 @@ import Testing
 
 @testable import Server
 
-/// What one connection sends at once is worked on in slices, and nothing of it is lost.
+/// Messages that one connection sends at once are worked on in slices, and none of them is lost.
 @Suite(.timeLimit(.minutes(1))) struct SliceTests {
-    /// The parts of aggregate messages are messages: thousands of them take turns, too.
+    /// The parts of aggregate messages are messages: thousands of them take turns too.
     @Test(arguments: [false, true]) func aLongBatchOfFramesArrivesWhole(
         isAggregated: Bool
     ) async throws {
@@ -31,7 +31,7 @@ import Testing
                     let parts = Array(batch[start..<min(start + 4000, batch.count - 1)])
                     return Message(aggregate: parts, timestamp: parts[0].timestamp)
                 }
-                // What comes behind an aggregate message waits for its parts.
+                // Messages behind an aggregate message wait for its parts.
                 batch = aggregates + batch.suffix(1)
             }
             let messages = batch
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// A publisher that sends all it has and goes is not cut short.
+    /// A publisher that sends everything and leaves is not cut short.
     @Test func whatCameBeforeTheEndIsWorkedOn() async throws {
         try await withServer {
             $0.gopCache = 8
@@ -61,7 +61,8 @@ import Testing
         }
     }
 
-    /// Commands are answered in order, and the last of them ends the connection's work as alone.
+    /// Commands are answered in order, and the last of them ends the connection's work as it does
+    /// alone.
     @Test func aLongBatchOfCommandsIsAnsweredWhole() async throws {
         try await withServer { server in
             let peer = try await RTMPPeer(server)

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Server
 
-/// Players that do not read as fast as frames come.
+/// Players read more slowly than frames come.
 @Suite(.timeLimit(.minutes(2))) struct SlowReaderTests {
-    /// Everything that one who has stopped reading is sent in the end: what the kernel buffers
-    /// and what the server queues. Far less than what was published.
+    /// Largest number of bytes that a player which has stopped reading gets in the end: bytes that
+    /// the kernel buffers and the server queues. It is far less than the bytes published.
     private static let bufferedLimit = 16 << 20
 
     private func publish(_ server: RelayServer, _ frames: TestFrames) async throws -> RTMPPeer {
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    /// Gaps are whole: what follows one begins with a key frame, and nothing comes twice.
+    /// Expects whole gaps: the first frame after one is a key frame, and no frame comes twice.
     private func expectDecodable(_ numbers: [Int], _ frames: TestFrames) {
         #expect(numbers == Array(Set(numbers)).sorted())
         for (a, b) in zip(numbers, numbers.dropFirst()) where b != a + 1 {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// The quick player beside the slow one gets everything.
+    /// The fast player beside the slow one gets every frame.
     @Test(arguments: [1, 2]) func rtmp(threads: Int) async throws {
         let frames = TestFrames(size: 40_000)
         try await withServer {
@@ -64,7 +64,7 @@ import Testing
             #expect(quickNumbers == Array(0..<1000))
             let dropped = try #require(try await server.stream()).droppedFrames
             #expect(dropped > 400, "\(dropped) frames dropped")
-            // Now it reads: what was queued, then the stream goes on at a key frame.
+            // The player now reads the queued frames, and then the stream continues at a key frame.
             var numbers: [Int] = []
             var bytes = 0
             var next = 1000
@@ -83,7 +83,8 @@ import Testing
         }
     }
 
-    /// Takes what is there. False where nothing is, nil where the server has closed.
+    /// Reads the frames that are there. Returns false if there are none, nil if the server has
+    /// closed.
     private func readAvailable(
         _ peer: RTMPPeer, _ numbers: inout [Int], _ bytes: inout Int
     ) async throws -> Bool? {
@@ -117,7 +118,7 @@ import Testing
         }
     }
 
-    /// Before a queue is full, only frames go that no other frame needs.
+    /// Before a queue is full, only frames that no other frame needs are dropped.
     @Test func disposableFramesGoFirst() async throws {
         let frames = TestFrames(gop: 1000, size: 20_000, hasDisposables: true)
         try await withServer {

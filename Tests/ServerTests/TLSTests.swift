@@ -9,7 +9,7 @@ import Testing
 
 @testable import Server
 
-/// The server over TLS, with other people's programs and our own as clients.
+/// The server runs over TLS, with programs of other projects and our own as clients.
 @Suite(
     .enabled(if: Shell.has("openssl", "curl"), "apt-get install openssl curl"),
     .timeLimit(.minutes(2)))
@@ -29,7 +29,8 @@ struct TLSTests {
             }, body)
     }
 
-    /// The status of an answer that curl had, 0 where it had none; and curl's own exit code.
+    /// Returns the status of the response that curl got (0 if it got none), and curl's own exit
+    /// code.
     private func curl(_ url: String, _ arguments: String...) async throws -> (
         status: Int, code: Int32, text: String
     ) {
@@ -42,7 +43,7 @@ struct TLSTests {
         )
     }
 
-    /// Publishes a synthetic stream for the time of `body`, over TLS by ffmpeg.
+    /// Publishes a synthetic stream over TLS by ffmpeg, for the time of `body`.
     private func withFFmpeg(
         _ url: String, _ arguments: [String], _ body: () async throws -> Void
     ) async throws {
@@ -90,7 +91,7 @@ struct TLSTests {
                 #expect(status.status == 200 && status.text.contains("isPublished"))
                 let unknown = try await curl("\(https)/api/v1/status")
                 #expect(unknown.code == 60, "\(unknown)")
-                // The plain ports are there as they were.
+                // The plain ports work as before.
                 let plain = try await curl(
                     "http://127.0.0.1:\(try #require(server.httpPort))/api/v1/status")
                 #expect(plain.status == 200)
@@ -98,7 +99,8 @@ struct TLSTests {
         }
     }
 
-    /// publish, view and validate-hls accept a private authority, and refuse one that they do not know.
+    /// The commands publish, view and validate-hls accept a private authority, and refuse one that
+    /// they do not know.
     @Test(.enabled(if: Shell.millrace != nil, "millrace is not built"))
     func ownClientsTrustAPrivateAuthority() async throws {
         let authority = try await TestAuthority()

@@ -4,11 +4,11 @@ import Testing
 
 @testable import Server
 
-/// A private authority and certificates of it, made by openssl in a folder of its own.
+/// A private authority and its certificates, made by openssl in a folder of its own.
 final class TestAuthority {
     let directory: String
 
-    /// The authority's own certificate, for clients.
+    /// Path of the authority's own certificate, for clients.
     var authority: String { "\(directory)/ca.pem" }
 
     init() async throws {
@@ -29,7 +29,7 @@ final class TestAuthority {
         try #require(result.status == 0, "\(result.errors)")
     }
 
-    /// A certificate for 127.0.0.1 and localhost.
+    /// Makes a certificate for 127.0.0.1 and localhost.
     func issue(_ name: String = "server") async throws -> TLSFilesOfTest {
         let base = "\(directory)/\(name)"
         try "subjectAltName=IP:127.0.0.1,DNS:localhost\n".write(
@@ -52,7 +52,7 @@ struct TLSFilesOfTest {
 }
 
 extension Shell {
-    /// The program itself, built beside the tests.
+    /// Path of the program itself, built beside the tests.
     static let millrace: String? = {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         for directory in [bundle, Bundle.main.bundleURL].flatMap({

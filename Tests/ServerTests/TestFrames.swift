@@ -1,13 +1,13 @@
 import NIOCore
 import RTMP
 
-/// Messages whose payloads say which frame they are.
+/// Messages with the number of their frame in the payload.
 struct TestFrames {
-    /// A key frame every so many frames.
+    /// Number of frames from one key frame to the next.
     var gop = 10
-    /// Bytes of a video frame.
+    /// Size of a video frame in bytes.
     var size = 200
-    /// Every second frame that is not a key frame is disposable.
+    /// Whether every second frame that is not a key frame is disposable.
     var hasDisposables = false
     var messageStreamID: UInt32 = 1
     /// Timestamp of frame 0; frames are 40 ms apart.
@@ -71,7 +71,7 @@ extension Message {
             && !isSequenceHeader
     }
 
-    /// The frame's number, if this is a video frame of `TestFrames`.
+    /// Number of the frame, if this is a video frame of `TestFrames`.
     var videoNumber: Int? {
         guard type == .video, !isSequenceHeader else { return nil }
         return payload.getInteger(at: payload.readerIndex + 5, as: UInt32.self).map(Int.init)
@@ -90,7 +90,7 @@ extension RTMPPeer {
         try await socket.send(bytes)
     }
 
-    /// Sends video frames with an audio frame each.
+    /// Sends video frames, each with an audio frame.
     func send(_ frames: TestFrames, _ numbers: Range<Int>) async throws {
         try await send(numbers.flatMap { [frames.video($0), frames.audio($0)] })
     }

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Server
 
-/// Peers that say nothing, too little, or stop.
+/// Peers that send nothing, send too little, or stop are cut after their timeouts.
 @Suite(.timeLimit(.minutes(1))) struct TimeoutTests {
     private func hurry(_ configuration: inout ServerConfiguration) {
-        // Long enough to set up what a test needs on a busy machine.
+        // The timeout is long enough to set up a test on a busy machine.
         configuration.setupTimeoutMilliseconds = 2500
         configuration.publisherIdleMilliseconds = 300
         configuration.pingIntervalMilliseconds = 300
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    /// A byte now and then does not keep a connection that leads nowhere.
+    /// One byte now and then does not keep an unused connection alive.
     @Test func dripsForever() async throws {
         try await withServer(hurry) { server in
             let socket = try TCPSocket(port: server.rtmpPort)
@@ -74,9 +74,10 @@ import Testing
         }
     }
 
-    /// A player that answers no ping goes, one that does stays.
+    /// A player that answers no ping is cut, one that answers stays.
     @Test func pings() async throws {
-        // Only the pings hurry, and leave a busy machine time to answer: sweeps are a second apart.
+        // Only the pings are faster, and leave a busy machine time to answer: sweeps are a second
+        // apart.
         try await withServer {
             $0.pingIntervalMilliseconds = 1000
         } _: { server in

@@ -6,9 +6,10 @@ import Testing
 
 @testable import Server
 
-/// Peers that ask and do not read the answers.
+/// Peers send requests and do not read the responses.
 @Suite(.timeLimit(.minutes(1))) struct UnreadTests {
-    /// More than the kernel buffers and the server queues; the server must cut long before.
+    /// More bytes than the kernel buffers and the server queues; the server must cut the peer long
+    /// before.
     private static let enough = 64 << 20
 
     private func pings(_ peer: RTMPPeer, _ count: Int) -> ByteBuffer {
@@ -27,7 +28,7 @@ import Testing
             case "play": try await peer.play("a")
             default: try await peer.open()
             }
-            // What asks for the longest answers fills the kernel's buffers soonest.
+            // The request with the longest response fills the kernel's buffers soonest.
             var flood = pings(peer, 10)
             for _ in 0..<200 {
                 let nameless = Command("play", transactionID: 9, [.null])
@@ -45,7 +46,7 @@ import Testing
         }
     }
 
-    /// Many requests in one read are no offence, where the answers are read.
+    /// Many requests in one read are allowed if the responses are read.
     @Test func pingsThatAreRead() async throws {
         try await withServer { server in
             let peer = try await RTMPPeer(server)
@@ -61,8 +62,9 @@ import Testing
         }
     }
 
-    /// A player that has paused and goes on waits for a key frame; audio goes on meanwhile, and an
-    /// audio-only stream has no key frame at all: its queue has a limit all the same.
+    /// A player that has paused and continues waits for a key frame; audio continues in the
+    /// meantime. An audio-only stream has no key frame at all, and its queue has a limit all the
+    /// same.
     @Test func audioOnlyAfterAPause() async throws {
         try await withServer {
             $0.queueByteLimit = 128 << 10
@@ -100,7 +102,8 @@ import Testing
         }
     }
 
-    /// Nothing is sent to a player that waits for a stream, so nothing tells that it is gone.
+    /// Nothing is sent to a player that waits for a stream, so no failed write shows that it is
+    /// gone.
     @Test func httpPlayerThatWaits() async throws {
         try await withServer {
             $0.waitingPlayerMilliseconds = 100
@@ -120,7 +123,7 @@ import Testing
         }
     }
 
-    /// The error names the port that is taken, and whose it was to be.
+    /// The error names the port that is taken, and its purpose.
     @Test func takenPorts() async throws {
         try await withServer { server in
             var configuration = ServerConfiguration()

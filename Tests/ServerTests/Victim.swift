@@ -5,7 +5,8 @@ import Testing
 
 /// The program in a process of its own, which a test attacks.
 ///
-/// Its memory is its own, so that what an attack leaves there is not mixed with the attacker's.
+/// Its memory is separate, so that memory that an attack leaves there is not mixed with the
+/// attacker's.
 final class Victim: Sendable {
     let process: Process
     let errors: String
@@ -13,16 +14,16 @@ final class Victim: Sendable {
     let ports: [String: Int]
     let residentBytesAtStart: Int
 
-    /// Starts `millrace` and waits until it has said where it listens.
+    /// Starts `millrace` and waits until it has printed its addresses.
     ///
-    /// - Parameter stackKiB: size of the threads' stacks; the system's where it is nil.
+    /// - Parameter stackKiB: Size of the threads' stacks in KiB; nil = the system's size.
     init(_ arguments: [String], stackKiB: Int? = nil) async throws {
         let program = try #require(Shell.millrace)
         let limit = stackKiB.map { "ulimit -s \($0); " } ?? ""
         process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", "\(limit)exec \"$0\" \"$@\"", program] + arguments
-        // A crash is to end at once.
+        // A crash must end the process at once.
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["SWIFT_BACKTRACE": "enable=no"]
         ) { $1 }
@@ -52,7 +53,7 @@ final class Victim: Sendable {
         residentBytesAtStart = try Self.residentBytes(of: process.processIdentifier)
     }
 
-    /// A test that fails leaves nothing behind.
+    /// Ends the process, so that a failed test leaves nothing behind.
     deinit {
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         try? FileManager.default.removeItem(atPath: errors)
@@ -78,7 +79,7 @@ final class Victim: Sendable {
         return try Self.residentBytes(of: process.processIdentifier) - residentBytesAtStart
     }
 
-    /// Ends it as an operator does, and expects it to end by itself.
+    /// Ends the process as an operator does, and expects it to end by itself.
     func stop() async throws {
         process.terminate()
         defer { kill(process.processIdentifier, SIGKILL) }

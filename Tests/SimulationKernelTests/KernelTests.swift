@@ -42,7 +42,8 @@ import Testing
         #expect(draws(.init(seed: 1, entity: "a")) != draws(.init(seed: 2, entity: "a")))
     }
 
-    /// SplitMix64 of 0 begins with these (Vigna's reference), and xoshiro256** starts from them.
+    /// SplitMix64 of 0 begins with these numbers (Vigna's reference), and xoshiro256** starts from
+    /// them.
     @Test func referenceValues() {
         let state: [UInt64] = [
             0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F,
@@ -61,7 +62,7 @@ import Testing
             #expect(value >= 0 && value < 1)
             buckets[Int(value * 10)] += 1
         }
-        // Ten standard deviations.
+        // The limit is ten standard deviations.
         #expect(buckets.allSatisfy { abs($0 - 10_000) < 950 })
     }
 }

@@ -4,8 +4,8 @@ import Testing
 @testable import Statistics
 
 @Suite struct BootstrapTests {
-    /// Of means over groups of one, it is the interval of the mean; of a pooled percentile, it
-    /// holds that percentile.
+    /// For means over groups of one, the interval is that of the mean; for a pooled percentile, it
+    /// contains that percentile.
     @Test func groups() throws {
         let values = (0..<40).map { Double($0 * $0 % 37) }
         var (one, other) = (
@@ -16,7 +16,7 @@ import Testing
             drawn.reduce(0) { $0 + values[$1] } / 40
         }
         #expect(actual == expected && expected != nil)
-        // Groups of two: the mean of their 5th percentiles is far above the pooled one.
+        // In groups of two, the mean of the 5th percentiles is far above the pooled one.
         let groups = (0..<20).map { [Double($0), 1000] }
         let pooled = Quantile.of(groups.flatMap { $0 }, 0.05)
         let interval = try #require(
@@ -47,7 +47,7 @@ import Testing
         #expect(Bootstrap.meanInterval([2, 2, 2], using: &random) == 2...2)
     }
 
-    /// R's quantile(c(1, 2, 4, 8), type = 7).
+    /// R's quantile(c(1, 2, 4, 8), type = 7) gives the same values.
     @Test func quantiles() {
         let values = [1.0, 2, 4, 8]
         #expect(Quantile.sorted(values, 0) == 1)

@@ -19,7 +19,7 @@ import Testing
         #expect(histogram.maximumMilliseconds == 1000)
     }
 
-    /// A clock disagreement is no delay: counted apart.
+    /// A clock disagreement is not a delay, and is counted separately.
     @Test func negativeValues() {
         var histogram = DelayHistogram()
         histogram.record(nanoseconds: -1)
@@ -36,7 +36,7 @@ import Testing
         #expect(histogram.maximumMilliseconds == 3_600_000)
     }
 
-    /// Through a pipe in parts and added up: the same as in one.
+    /// A histogram that goes through a pipe in parts and is added up equals the whole one.
     @Test func partsAddUp() throws {
         var random = SeededGenerator(seed: 11)
         var whole = DelayHistogram()
@@ -61,7 +61,7 @@ import Testing
             )
             #expect(a == b)
         }
-        // The extremes are exact before the pipe, a bucket's edge after it.
+        // The extremes are exact before the pipe; after it they are the end of a bucket.
         for percentile in [0.0, 100] {
             let a = try #require(sum.milliseconds(atPercentile: percentile))
             let b = try #require(whole.milliseconds(atPercentile: percentile))

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Other people's programs as oracles. Waiting for a program never blocks a thread of the test runner.
+/// Programs of other projects as oracles. Waiting for a program never blocks a thread of the test runner.
 package enum Shell {
     /// Whether every one of these programs is in the PATH.
     package static func has(_ names: String...) -> Bool {

@@ -1,3 +1,9 @@
+// How other simulators are reproduced.
+//
+// `SabreSession` and `PensieveSession` have the loops and the defects of those programs, and the
+// algorithms of this module. Floating-point operations keep the order of the originals, and `pow`
+// is kept from becoming `exp2`, because the last bit counts.
+
 /// Sabre's player, with its defects: reproduces what it prints, to the digit.
 ///
 /// The adaptation algorithms are those of this module; only the loop, the network and the book-

@@ -1,3 +1,8 @@
+// How ladders are compared.
+//
+// The same viewers, links and segment sizes meet every ladder (common random numbers). The
+// finalists are judged with other seeds, so that luck in the search does not appear as quality.
+
 import SimulationKernel
 
 /// Finds the set of rungs with the best score: by looking at all of them, or by local search.

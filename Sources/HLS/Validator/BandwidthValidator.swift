@@ -1,7 +1,7 @@
-/// Measured bit rates against those declared (RFC 8216, 4.1 and 4.3.4.2).
+/// Comparison of measured bit rates with the declared ones (RFC 8216, 4.1 and 4.3.4.2).
 public enum BandwidthValidator {
     public struct Segment: Sendable, Hashable {
-        /// Seconds, by EXTINF.
+        /// Duration in seconds, by EXTINF.
         public var duration: Double
         public var bytes: Int
 
@@ -11,11 +11,11 @@ public enum BandwidthValidator {
         }
     }
 
-    /// The peak: the largest rate of any run of segments that lasts between 0.5 and 1.5 target
-    /// durations (RFC 8216, 4.1), bit/s; where no run does, of any single segment. nil without
+    /// Returns the peak in bit/s: the largest rate of any run of segments that lasts between 0.5
+    /// and 1.5 target durations (RFC 8216, 4.1); if no run does, of any single segment; nil without
     /// segments.
     ///
-    /// - Parameter segments: one after the other, without gaps.
+    /// - Parameter segments: Consecutive segments without gaps.
     public static func peak(_ segments: [Segment], targetDuration: Double) -> Double? {
         var peak: Double?
         for start in segments.indices {
@@ -34,7 +34,7 @@ public enum BandwidthValidator {
             ?? segments.filter { $0.duration > 0 }.map { Double($0.bytes) * 8 / $0.duration }.max()
     }
 
-    /// Bit/s over all; nil where nothing lasts.
+    /// Returns the average in bit/s; nil if the segments have no duration.
     public static func average(_ segments: [Segment]) -> Double? {
         let duration = segments.reduce(0) { $0 + $1.duration }
         guard duration > 0 else { return nil }
@@ -42,9 +42,9 @@ public enum BandwidthValidator {
     }
 
     /// - Parameters:
-    ///   - runs: runs of consecutive segments of the variant's playlist.
-    ///   - isComplete: whether all segments have been made, so that BANDWIDTH could be exact.
-    ///   - audioPeak: the largest peak of the variant's audio group, bit/s; 0 without one.
+    ///   - runs: Runs of consecutive segments of the variant's playlist.
+    ///   - isComplete: Whether all segments have been made, so that BANDWIDTH could be exact.
+    ///   - audioPeak: Largest peak of the variant's audio group in bit/s; 0 without one.
     public static func check(
         _ variant: MultivariantPlaylist.Variant, _ runs: [[Segment]], targetDuration: Double,
         isComplete: Bool = true, audioPeak: Double = 0, at location: String
@@ -56,7 +56,7 @@ public enum BandwidthValidator {
             "\(PlaylistValidator.seconds(((value / Double(max(1, declared)) - 1) * 1000).rounded() / 10)) %"
         }
         if variant.bandwidth > 0, peak.rounded(.down) > Double(variant.bandwidth) {
-            // The peak of segments that are still to come is an estimate, and EXTINF is rounded.
+            // The peak of future segments is an estimate, and EXTINF is rounded.
             let allowed = Double(variant.bandwidth) * (isComplete ? 1.1 : 1.25)
             violations.append(
                 Violation(
@@ -65,7 +65,7 @@ public enum BandwidthValidator {
                 ))
         }
         let all = runs.flatMap { $0 }
-        // A minute at least, or the average is chance.
+        // Below a minute the average is too uncertain.
         if let declared = variant.averageBandwidth, let average = average(all),
             all.reduce(0, { $0 + $1.duration }) >= 60, average + audioPeak > 1.1 * Double(declared)
         {
@@ -80,7 +80,8 @@ public enum BandwidthValidator {
 }
 
 extension Int {
-    /// The nearest whole number; beyond what an `Int` holds the largest or smallest one.
+    /// Rounds to the nearest whole number, or to the largest or smallest `Int` if the value is
+    /// beyond.
     fileprivate init(clamping value: Double) {
         self = value.isNaN ? 0 : Int(Swift.max(-9e18, Swift.min(value, 9e18)))
     }

@@ -10,7 +10,7 @@ public struct InitializationTracks: Sendable, Hashable {
     var tracks: [UInt32: Track] = [:]
     public var hasVideo: Bool { tracks.values.contains { $0.isVideo } }
 
-    /// nil where the bytes hold no `moov` with a track.
+    /// Reads the section; nil if the bytes have no `moov` with a track.
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard let movie = Boxes(bytes).first("moov") else { return nil }
         for track in Boxes(movie).all("trak") {
@@ -41,7 +41,7 @@ public struct InitializationTracks: Sendable, Hashable {
 
 /// The first fragment of a segment.
 enum FragmentInspector {
-    /// nil where the bytes are not boxes with a `moof`.
+    /// Reads the fragment; nil if the bytes are not boxes with a `moof`.
     static func inspect(
         _ bytes: UnsafeRawBufferPointer, tracks: InitializationTracks?
     ) -> SegmentInspection? {
@@ -81,7 +81,7 @@ enum FragmentInspector {
         if flags & 0x100 != 0 { at += 4 }
         if flags & 0x200 != 0 { at += 4 }
         if flags & 0x400 != 0 {
-            // Those of the first sample come first in the box, and take precedence.
+            // The flags of the first sample come first in the box, and take precedence.
             if flags & 0x4 == 0 { sampleFlags = samples.integer(at: at) ?? sampleFlags }
             at += 4
         }
@@ -98,7 +98,7 @@ enum FragmentInspector {
                 } : time.integer(at: 4).map { Double($0) }
             seconds = base.map { ($0 + offset) / Double(track.timescale) }
         }
-        // sample_is_non_sync_sample (14496-12, 8.8.3.1).
+        // This is sample_is_non_sync_sample (14496-12, 8.8.3.1).
         return (sampleFlags & 0x0001_0000 == 0, seconds)
     }
 
@@ -113,7 +113,7 @@ enum FragmentInspector {
     }
 }
 
-/// Boxes one after the other; broken ones end the list.
+/// Consecutive boxes; a broken one ends the list.
 struct Boxes {
     private let bytes: UnsafeRawBufferPointer
 
@@ -121,7 +121,7 @@ struct Boxes {
 
     func first(_ type: String) -> UnsafeRawBufferPointer? { all(type, limit: 1).first }
 
-    /// Bodies of the boxes of one type.
+    /// Returns the bodies of the boxes of one type.
     func all(_ type: String, limit: Int = 64) -> [UnsafeRawBufferPointer] {
         var found: [UnsafeRawBufferPointer] = []
         var at = 0
@@ -148,7 +148,7 @@ struct Boxes {
 }
 
 extension UnsafeRawBufferPointer {
-    /// 32 bits in network order; nil beyond the end.
+    /// Reads 32 bits in network order; nil beyond the end.
     fileprivate func integer(at offset: Int) -> UInt32? {
         guard offset >= 0, offset + 4 <= count else { return nil }
         return self[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }

@@ -2,7 +2,7 @@ extension PlaylistValidator {
     /// Seconds by which a part may exceed the part target: rounding of one decimal place.
     private static let partTolerance = 0.0005
 
-    /// The rules of low-latency playlists (rfc8216bis, 4.4.3.7 to 4.4.5.4).
+    /// Checks the rules of low-latency playlists (rfc8216bis, 4.4.3.7 to 4.4.5.4).
     static func lowLatency(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var violations = serverControl(playlist, at: location)
         let hasParts =
@@ -87,8 +87,8 @@ extension PlaylistValidator {
         return violations
     }
 
-    /// Shorter parts are allowed at a segment's end, where they stand before or at an independent
-    /// one, and as gaps.
+    /// Checks the durations of parts. Shorter parts are allowed at a segment's end, before or at an
+    /// independent part, and as gaps.
     private static func parts(
         _ parts: [MediaPlaylist.Part], target: Double, at place: String
     ) -> [Violation] {
@@ -116,12 +116,13 @@ extension PlaylistValidator {
         return violations
     }
 
-    /// Parts are of use at the live edge alone.
+    /// Checks for parts that are far from the live edge, where they have no use.
     private static func oldParts(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var distance = partialDuration(playlist)
         let limit = 3 * Double(playlist.targetDuration)
         for (index, segment) in playlist.segments.enumerated().reversed() {
-            // One segment more than the rule: it may just have crossed the line.
+            // The limit is one segment more than the rule's, because the part may just have crossed
+            // the line.
             if distance > limit + Double(playlist.targetDuration), !segment.parts.isEmpty {
                 return [
                     Violation(

@@ -1,8 +1,8 @@
 extension PlaylistValidator {
-    /// Seconds by which a date may differ from what durations say.
+    /// Seconds by which a date may differ from the sum of the durations.
     public static let dateTolerance = 0.1
 
-    /// Checks a media playlist, a delta update included.
+    /// Checks a media playlist, or a delta update.
     public static func check(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var violations = durations(playlist, at: location)
         violations += dates(playlist, at: location)
@@ -57,7 +57,7 @@ extension PlaylistValidator {
 
     private static func dates(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var violations: [Violation] = []
-        /// The last date, and seconds of media since.
+        /// The last date, and the seconds of media since then.
         var last: (date: ProgramDateTime, elapsed: Double)?
         for (index, segment) in playlist.segments.enumerated() {
             if let date = segment.programDateTime {
@@ -110,7 +110,7 @@ extension PlaylistValidator {
         "\(location) segment \(MediaPlaylist.sequenceText(playlist.firstListedSequence &+ index))"
     }
 
-    /// With up to three decimals.
+    /// Formats seconds with up to three decimals.
     static func seconds(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
         var text = PlaylistNumber.text((value * 1000).rounded() / 1000)

@@ -4,8 +4,8 @@ import HTTPWire
 public enum PlaylistValidator {
     /// Reads a playlist of either kind and checks it; one bad line does not end the check.
     ///
-    /// - Parameter variables: what EXT-X-DEFINE may import.
-    /// - Returns: the playlist, nil where it cannot be read; what it breaks.
+    /// - Parameter variables: Variables that EXT-X-DEFINE may import.
+    /// - Returns: The playlist, or nil if it cannot be read, and its violations.
     public static func check(
         _ text: String, at location: String, variables: PlaylistVariables = PlaylistVariables()
     ) -> (playlist: HLSPlaylist?, violations: [Violation]) {
@@ -14,7 +14,7 @@ public enum PlaylistValidator {
         let lines: [PlaylistLine]
         do {
             (playlist, faults) = try HLSPlaylist.read(text, variables: variables)
-            // What is wrong with lines has been told.
+            // The faults of lines have been reported.
             var told = PlaylistFaults()
             lines = try PlaylistLine.all(of: text, limits: PlaylistLimits(), faults: &told)
         } catch {
@@ -38,7 +38,7 @@ public enum PlaylistValidator {
         return (playlist, violations)
     }
 
-    /// URIs with blanks and other characters that no URI may hold (RFC 3986, 2).
+    /// Checks for URIs with blanks and other characters that a URI must not contain (RFC 3986, 2).
     private static func encoding(of playlist: HLSPlaylist, at location: String) -> [Violation] {
         let uris: [String]
         switch playlist {
@@ -52,7 +52,7 @@ public enum PlaylistValidator {
             uris =
                 multivariant.variants.map(\.uri) + multivariant.renditions.compactMap(\.uri)
         }
-        // A reference to a variable that is not defined has been told.
+        // A reference to a variable that is not defined has been reported.
         let isWrong = { (uri: String) in !URIReference.isEncoded(uri) && !uri.contains("{$") }
         guard let first = uris.first(where: isWrong) else { return [] }
         return [
@@ -63,7 +63,7 @@ public enum PlaylistValidator {
         ]
     }
 
-    /// Tags that may stand once, and those that must stand before the first segment.
+    /// Checks tags that may occur only once, and tags that must come before the first segment.
     private static func tags(_ lines: [PlaylistLine], at location: String) -> [Violation] {
         let once: Set<Substring> = [
             "EXT-X-VERSION", "EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE",
@@ -103,7 +103,7 @@ public enum PlaylistValidator {
         return violations
     }
 
-    /// The versions that features need (RFC 8216, 7; rfc8216bis, 8).
+    /// Checks the versions that features need (RFC 8216, 7; rfc8216bis, 8).
     private static func version(
         _ playlist: MediaPlaylist, _ lines: [PlaylistLine], at location: String
     ) -> [Violation] {
@@ -153,7 +153,7 @@ public enum PlaylistValidator {
         }
         if services { needs.append((7, "a SERVICE of INSTREAM-ID")) }
         needs += variables(lines)
-        // Its media playlists may be of low latency, and one version serves all.
+        // The media playlists may be low-latency ones, and one version may serve all.
         return version(playlist.version, needs, allowed: 10, at: location)
     }
 

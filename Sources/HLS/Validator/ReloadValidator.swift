@@ -3,18 +3,17 @@ public struct ReloadValidator: Sendable {
     /// A segment as it was first listed.
     private struct Known: Sendable {
         var segment: MediaPlaylist.Segment
-        /// Discontinuities up to and including it.
+        /// Number of discontinuities up to and including this segment.
         var discontinuities: Int
     }
 
-    /// Segments remembered of a playlist; older ones are forgotten.
+    /// Number of segments remembered of a playlist; older ones are forgotten.
     static let memory = 10_000
 
     private let location: String
     private var previous: MediaPlaylist?
     private var known: [Int: Known] = [:]
-    /// Numbers in the order in which they were first listed, whatever they are; those before
-    /// `oldest` are forgotten.
+    /// Numbers in the order in which they were first listed; those before `oldest` are forgotten.
     private var order: [Int] = []
     private var oldest = 0
     var rememberedSegments: Int { known.count }
@@ -25,11 +24,11 @@ public struct ReloadValidator: Sendable {
     /// The latest whole playlist.
     public var playlist: MediaPlaylist? { previous }
 
-    /// Takes the next whole playlist.
+    /// Checks the next whole playlist.
     ///
     /// - Parameters:
-    ///   - playlist: a delta update must be merged before.
-    ///   - seconds: when it was received, of any clock that goes forward.
+    ///   - playlist: Whole playlist; a delta update must be merged before.
+    ///   - seconds: Time of arrival, on any clock that goes forward.
     public mutating func receive(_ playlist: MediaPlaylist, atSeconds seconds: Double)
         -> [Violation]
     {
@@ -55,7 +54,8 @@ public struct ReloadValidator: Sendable {
     }
 
     private func staleness(_ playlist: MediaPlaylist, _ seconds: Double) -> [Violation] {
-        // Half a target duration more: that is how far apart two reloads of ours may be.
+        // The limit is half a target duration more than the rule's, because two of our reloads may
+        // be that far apart.
         let limit = 2 * Double(playlist.targetDuration)
         guard seconds - lastChange > limit else { return [] }
         return [
@@ -108,8 +108,9 @@ public struct ReloadValidator: Sendable {
 
     private static func text(_ sequence: Int) -> String { MediaPlaylist.sequenceText(sequence) }
 
-    /// What was removed between two loads, and whether enough is left (RFC 8216, 6.2.2). A young
-    /// stream is short because little was made, whatever its numbers begin with.
+    /// Checks the segments that were removed between two loads, and whether enough segments are
+    /// left (RFC 8216, 6.2.2). A young stream is short because few segments were made, whatever its
+    /// first number is.
     private static func shortness(
         _ old: MediaPlaylist, _ new: MediaPlaylist, at location: String
     ) -> [Violation] {
@@ -127,7 +128,7 @@ public struct ReloadValidator: Sendable {
         ]
     }
 
-    /// A segment keeps its URI, duration, date and place among discontinuities for ever.
+    /// Checks that a segment keeps its URI, duration, date and place among discontinuities.
     private mutating func identity(_ playlist: MediaPlaylist) -> [Violation] {
         var violations: [Violation] = []
         var discontinuities = playlist.discontinuitySequence
@@ -186,7 +187,7 @@ public struct ReloadValidator: Sendable {
         return violations
     }
 
-    /// Parts of the segment that was being made keep their URIs.
+    /// Checks that parts of the unfinished segment keep their URIs.
     private func parts(_ old: MediaPlaylist, _ new: MediaPlaylist) -> [Violation] {
         guard let before = old.partialSegment?.parts, !before.isEmpty else { return [] }
         let sequence = old.nextSequence

@@ -1,11 +1,11 @@
 import HTTPWire
 
-/// Answers of the HTTP server (RFC 8216, 4; rfc8216bis, appendix B).
+/// Checks of the HTTP server's responses (RFC 8216, 4; rfc8216bis, appendix B).
 public enum ResponseValidator {
     public struct Response: Sendable {
         public var url: String
         public var status: Int
-        /// By lower-case name.
+        /// Fields by lower-case name.
         public var headers: [String: String]
 
         public init(url: String, status: Int, headers: [String: String]) {
@@ -28,7 +28,7 @@ public enum ResponseValidator {
             }
         }
 
-        /// The value of a Cache-Control directive; empty for one without a value.
+        /// Returns the value of a Cache-Control directive; empty for a directive without a value.
         func cacheControl(_ name: String) -> String? {
             for directive in (headers["cache-control"] ?? "").lowercased().split(separator: ",") {
                 let parts = directive.filter { $0 != " " }.split(
@@ -40,7 +40,8 @@ public enum ResponseValidator {
             return nil
         }
 
-        /// Seconds for which a shared cache may keep it; 0 = not at all, nil = the server does not say.
+        /// Seconds for which a shared cache may keep the response; 0 = not at all, nil = the server
+        /// does not say.
         var freshSeconds: Int? {
             if cacheControl("no-store") != nil || cacheControl("no-cache") != nil
                 || cacheControl("private") != nil
@@ -57,8 +58,8 @@ public enum ResponseValidator {
     ]
 
     /// - Parameters:
-    ///   - isLive: a playlist that changes.
-    ///   - targetDuration: seconds.
+    ///   - isLive: Whether the playlist changes.
+    ///   - targetDuration: Target duration in seconds.
     public static func playlist(
         _ response: Response, isLive: Bool, targetDuration: Int
     ) -> [Violation] {
@@ -66,7 +67,7 @@ public enum ResponseValidator {
         let type = response.contentType ?? ""
         let hasSuffix = response.path.hasSuffix(".m3u8") || response.path.hasSuffix(".m3u")
         if !playlistTypes.contains(type) {
-            // RFC 8216, 4: the suffix or the type must tell.
+            // By RFC 8216, 4, the suffix or the type must show that the resource is a playlist.
             violations.append(
                 Violation(
                     hasSuffix && !type.isEmpty ? .segmentContentType : .playlistContentType,
@@ -75,7 +76,7 @@ public enum ResponseValidator {
         }
         guard isLive else { return violations }
         if let fresh = response.freshSeconds {
-            // Half a target duration by appendix B; a whole one still does no harm.
+            // Appendix B allows half a target duration; a whole one does no harm yet.
             if fresh > max(1, targetDuration) {
                 violations.append(
                     Violation(
@@ -93,7 +94,7 @@ public enum ResponseValidator {
         return violations
     }
 
-    /// - Parameter targetDuration: seconds.
+    /// - Parameter targetDuration: Target duration in seconds.
     public static func segment(_ response: Response, targetDuration: Int) -> [Violation] {
         var violations = cors(response)
         let type = response.contentType ?? ""

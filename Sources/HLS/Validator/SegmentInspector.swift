@@ -1,4 +1,5 @@
-/// A shallow look into a segment: its container, whether it begins with a key frame, and when.
+/// A shallow look into a segment: its container, its first presentation time, and whether it begins
+/// with a key frame.
 public struct SegmentInspection: Sendable, Hashable {
     public enum Container: String, Sendable, Hashable, Codable {
         case transportStream = "ts"
@@ -11,26 +12,26 @@ public struct SegmentInspection: Sendable, Hashable {
 
     public var container: Container
     public var hasVideo = false
-    /// Whether the first video frame is a key frame; nil where that cannot be told.
+    /// Whether the first video frame is a key frame; nil if that cannot be determined.
     public var beginsWithKeyFrame: Bool?
-    /// Presentation time of the first video frame, or of the first frame of all without video;
-    /// seconds.
+    /// Presentation time in seconds of the first video frame, or of the first frame if there is no
+    /// video.
     public var startSeconds: Double?
-    /// A transport stream has its PAT and PMT.
+    /// Whether a transport stream has its PAT and PMT.
     public var hasTables = true
 
     public init(container: Container) { self.container = container }
 
     /// - Parameters:
-    ///   - bytes: a whole segment or part.
-    ///   - tracks: of its initialization section; fMP4 needs them.
+    ///   - bytes: A whole segment or part.
+    ///   - tracks: Tracks of its initialization section; fMP4 needs them.
     public static func inspect(
         _ bytes: UnsafeRawBufferPointer, tracks: InitializationTracks? = nil
     ) -> SegmentInspection {
         if bytes.count >= 188, bytes[0] == 0x47, bytes.count < 376 || bytes[188] == 0x47 {
             return TransportStreamInspector.inspect(bytes)
         }
-        // A byte order mark may stand before it (WebVTT, 4.1).
+        // A byte order mark may come first (WebVTT, 4.1).
         if bytes.starts(with: "WEBVTT".utf8) || bytes.starts(with: "\u{FEFF}WEBVTT".utf8) {
             return SegmentInspection(container: .webVTT)
         }
@@ -45,11 +46,11 @@ public struct SegmentInspection: Sendable, Hashable {
         bytes.count >= 2 && bytes[0] == 0xFF && bytes[1] & 0xF6 == 0xF0
     }
 
-    /// What it breaks.
+    /// Returns the rules that the segment breaks.
     ///
     /// - Parameters:
     ///   - promisesIndependence: EXT-X-INDEPENDENT-SEGMENTS, or INDEPENDENT=YES of a part.
-    ///   - hasMap: an EXT-X-MAP is in force.
+    ///   - hasMap: Whether an EXT-X-MAP is in force.
     public func violations(
         promisesIndependence: Bool, hasMap: Bool, at location: String
     ) -> [Violation] {

@@ -1,4 +1,4 @@
-/// Reads as much of a transport stream (ISO/IEC 13818-1) as tells what its segment begins with.
+/// Reads the part of a transport stream (ISO/IEC 13818-1) that shows how its segment begins.
 enum TransportStreamInspector {
     static func inspect(_ bytes: UnsafeRawBufferPointer) -> SegmentInspection {
         var result = SegmentInspection(container: .transportStream)
@@ -8,7 +8,7 @@ enum TransportStreamInspector {
         var audio: Int?
         var hasMap = false
         var audioStart: Double?
-        /// The first video PES packet, as far as it has come.
+        /// First video PES packet, as far as it has come.
         var picture: [UInt8] = []
         var isInPicture = false
         var offset = 0
@@ -45,7 +45,7 @@ enum TransportStreamInspector {
         return result
     }
 
-    /// What follows a packet's header and adaptation field.
+    /// Returns the bytes after a packet's header and adaptation field.
     private static func payload(_ packet: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let control = packet[3] >> 4 & 3
         guard control & 1 != 0 else { return nil }
@@ -54,7 +54,7 @@ enum TransportStreamInspector {
         return UnsafeRawBufferPointer(rebasing: packet[start...])
     }
 
-    /// The section behind a pointer field.
+    /// Returns the section behind a pointer field.
     private static func section(_ payload: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let start = 1 + Int(payload[0])
         guard payload.count >= start + 3 else { return nil }
@@ -96,7 +96,7 @@ enum TransportStreamInspector {
         return (video, audio)
     }
 
-    /// PTS of a PES packet's header; its 33 bits wrap after 26.5 hours.
+    /// Reads the PTS of a PES packet's header; its 33 bits wrap after 26.5 hours.
     private static func presentationSeconds(_ pes: UnsafeRawBufferPointer) -> Double? {
         guard pes.count >= 14, pes[0] == 0, pes[1] == 0, pes[2] == 1, pes[7] & 0x80 != 0 else {
             return nil
@@ -107,7 +107,8 @@ enum TransportStreamInspector {
         return Double(high | middle | low) / 90_000
     }
 
-    /// By the first slice's NAL unit type; nil where none is found.
+    /// Determines from the first slice's NAL unit type whether the picture is a key picture; nil if
+    /// there is no slice.
     private static func isKeyPicture(_ bytes: [UInt8], isHEVC: Bool) -> Bool? {
         var at = 0
         while at + 3 < bytes.count {

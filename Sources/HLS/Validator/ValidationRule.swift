@@ -1,19 +1,19 @@
 import HTTPWire
 
-/// One rule that a playlist, its segments or the server's answers may break.
+/// One rule that a playlist, its segments or the server's responses may break.
 public struct ValidationRule: Sendable, Hashable {
     public enum Severity: String, Sendable, Hashable, Codable {
-        /// What the specification forbids; players fail or differ.
+        /// The specification forbids it; players fail or differ.
         case error
-        /// What it advises against, or what many players and caches need.
+        /// The specification advises against it, or many players and caches need it otherwise.
         case warning
-        /// What this validator does not look into: no fault of the server's.
+        /// This validator does not inspect it; it is not a fault of the server.
         case notChecked = "not-checked"
     }
 
-    /// Stable across releases.
+    /// Name of the rule; stable across releases.
     public let id: String
-    /// Section of RFC 8216, or of draft-pantos-hls-rfc8216bis where it says `bis`.
+    /// Section of RFC 8216, or of draft-pantos-hls-rfc8216bis if it begins with `bis`.
     public let section: String
     public let severity: Severity
 
@@ -129,9 +129,9 @@ public struct ValidationRule: Sendable, Hashable {
 /// One breach of a rule.
 public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible {
     public var rule: ValidationRule
-    /// URL or path of the playlist, with the segment where one is to blame.
+    /// URL or path of the playlist, with the segment if one is at fault.
     public var location: String
-    /// What was found and what the rule asks for.
+    /// Text that says what was found and what the rule asks for.
     public var message: String
 
     /// The location without the segment.
@@ -147,7 +147,7 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
 
     public var description: String {
         let document = rule.section.hasPrefix("bis") ? "rfc8216" : "RFC 8216 "
-        // URIs and names are the server's: what they hold does not act on a terminal.
+        // URIs and names come from the server: their characters must not act on a terminal.
         return
             "\(rule.severity.rawValue) \(rule.id) [\(document)\(rule.section)] \(location.printable(limit: 4096)): \(message.printable(limit: 4096))"
     }
@@ -166,15 +166,15 @@ public struct Violation: Sendable, Hashable, Encodable, CustomStringConvertible 
     }
 }
 
-/// Violations in the order found; one that comes again is counted once.
+/// Violations in the order found; a repeated one is counted once.
 public struct ViolationList: Sendable {
-    /// Beyond it nothing is added: a broken server would break the same rules for hours.
+    /// Largest number of violations; a broken server would break the same rules for hours.
     public static let limit = 2_000
-    /// Of one rule in one playlist: the first tell enough.
+    /// Largest number of violations of one rule in one playlist: the first ones show the problem.
     public static let limitPerRule = 10
 
     public private(set) var violations: [Violation] = []
-    /// Different ones that found no room.
+    /// Number of different violations beyond the limits.
     public private(set) var omitted = 0
     private var known: Set<Violation> = []
     private var counts: [String: Int] = [:]

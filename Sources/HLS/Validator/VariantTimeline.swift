@@ -1,24 +1,25 @@
-/// A media playlist's segments by time. Numbers of two playlists say nothing about each other
-/// (RFC 8216, 6.3.2): only time and discontinuity sequence numbers tell which media are the same.
+/// A media playlist's segments by time. The numbers of two playlists say nothing about each other
+/// (RFC 8216, 6.3.2): only time and discontinuity sequence numbers show which media are the same.
 struct VariantTimeline {
     struct Entry {
         /// Media sequence number.
         var sequence: Int
         var duration: Double
         var discontinuities: Int
-        /// Seconds since 1970; carried on from the last tag.
+        /// Date in seconds since 1970; carried on from the last tag.
         var date: Double?
-        /// Presentation time of the first frame, seconds.
+        /// Presentation time of the first frame in seconds.
         var start: Double?
-        /// Seconds of the segments listed before it.
+        /// Seconds of the segments listed before this one.
         var elapsed: Double
-        /// Whether nothing was removed before it.
+        /// Whether no segment was removed before this one.
         var isWhole: Bool
     }
 
-    /// A segment and one of another playlist that was on at its start.
+    /// A segment of this playlist, and the segment of another playlist that was current at its
+    /// start.
     struct Pair {
-        /// By what they were found to belong together.
+        /// Kind of time by which the two were paired.
         enum Key {
             case date, position, timestamp
         }
@@ -28,7 +29,7 @@ struct VariantTimeline {
         var key: Key
         /// Seconds by which `own` begins later, by the key.
         var offset: Double
-        /// Whether they begin together.
+        /// Whether the two segments begin together.
         var isAligned: Bool
     }
 
@@ -37,7 +38,7 @@ struct VariantTimeline {
     private let byElapsed: Order
     private let byStart: [Int: Order]
     private let byAnyStart: Order
-    /// Where each listed discontinuity is.
+    /// Position of each listed discontinuity.
     private let discontinuities: [Int: Double]
 
     var isEmpty: Bool { entries.isEmpty }
@@ -59,7 +60,7 @@ struct VariantTimeline {
 
     private static func entries(_ member: VariantValidator.Member) -> [Entry] {
         let playlist = member.playlist
-        // Numbers are never below 0: none was removed where they begin there.
+        // Numbers are never below 0, so no segment was removed if they begin there.
         let isWhole =
             playlist.skippedSegments == nil
             && (playlist.type != nil || playlist.hasEndList && playlist.mediaSequence == 0)
@@ -84,9 +85,10 @@ struct VariantTimeline {
         }
     }
 
-    /// Each segment with the other playlist's of the same time, as far as there is one.
+    /// Pairs each segment with the other playlist's segment of the same time, if there is one.
     ///
-    /// - Parameter slack: seconds by which whole playlists' beginnings may differ: a target duration.
+    /// - Parameter slack: Seconds by which the beginnings of whole playlists may differ: a target
+    ///   duration.
     func pairs(in other: VariantTimeline, slack: Double) -> [Pair] {
         let dated = entries.compactMap { other.byDate.match($0, at: $0.date, as: .date) }
         let rest = dated.isEmpty ? entries : entries.filter { $0.date == nil }
@@ -121,11 +123,13 @@ struct VariantTimeline {
 }
 
 extension VariantTimeline.Pair {
-    /// Seconds by which it lies later in its playlist; nil unless both are whole.
+    /// Seconds by which the segment lies later in its playlist; nil unless both playlists are
+    /// whole.
     var shift: Double? {
         own.isWhole && other.isWhole ? own.elapsed - other.elapsed : nil
     }
-    /// Seconds by which its timestamps are later. Across a discontinuity they are not related.
+    /// Seconds by which its timestamps are later. Timestamps across a discontinuity are not
+    /// related.
     var timestampOffset: Double? {
         isAligned || own.discontinuities == other.discontinuities
             ? Self.difference(own.start, other.start) : nil
@@ -149,10 +153,10 @@ private struct Order {
         items.sort { $0.seconds < $1.seconds }
     }
 
-    /// The nearest, where it begins together with `own`; else the one during which `own` begins, or
-    /// that begins during `own`.
+    /// Returns the nearest segment if it begins together with `own`, or else the segment during
+    /// which `own` begins, or that begins during `own`.
     ///
-    /// - Parameter seconds: where `own` begins, in this order's time.
+    /// - Parameter seconds: Start of `own` in this order's time.
     func match(
         _ own: VariantTimeline.Entry, at seconds: Double?, as key: VariantTimeline.Pair.Key
     ) -> VariantTimeline.Pair? {

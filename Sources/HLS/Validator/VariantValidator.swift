@@ -1,11 +1,11 @@
-/// What media playlists of one presentation owe each other (RFC 8216, 6.2.4).
+/// Rules between the media playlists of one presentation (RFC 8216, 6.2.4).
 public enum VariantValidator {
-    /// A variant's or rendition's playlist, and what is known of its segments.
+    /// A variant's or rendition's playlist, and the known facts about its segments.
     public struct Member: Sendable {
         public var location: String
         public var playlist: MediaPlaylist
-        /// Presentation time of the first video frame (or the first frame, without video), seconds,
-        /// by the playlist's own media sequence numbers.
+        /// Presentation time in seconds of the first video frame (or of the first frame if there is
+        /// no video), by the playlist's own media sequence numbers.
         public var startSeconds: [Int: Double]
 
         public init(location: String, playlist: MediaPlaylist, startSeconds: [Int: Double] = [:]) {
@@ -18,7 +18,7 @@ public enum VariantValidator {
     /// Seconds by which starts of the same media may differ: a frame at 25 per second.
     public static let tolerance = 0.04
 
-    /// Compares each member with the first. Segments belong together by their dates, else by
+    /// Compares each member with the first one. Segments belong together by their dates, or else by
     /// timestamps and discontinuity sequence numbers or by their place in the playlist, never by
     /// media sequence numbers (6.3.2).
     public static func check(_ members: [Member]) -> [Violation] {
@@ -56,7 +56,7 @@ public enum VariantValidator {
                 "no segment could be compared with \(first.location): neither dates nor timestamps nor a common beginning tell which belong together"
             )
         }
-        // One report of each kind: a shift shows on every segment.
+        // Each kind is reported once, because a shift occurs in every segment.
         @discardableResult func addFirst(
             _ rule: ValidationRule, of pairs: [VariantTimeline.Pair],
             _ message: (VariantTimeline.Pair) -> String?
@@ -71,7 +71,7 @@ public enum VariantValidator {
         addFirst(.variantDiscontinuity, of: pairs) { discontinuity($0, first.location) }
         let areDated = addFirst(.variantDates, of: pairs) { date($0, first.location, slack: slack) }
         let areTimed = addFirst(.variantTimestamps, of: pairs) { timestamp($0, first.location) }
-        // Wrong times tell nothing of where segments begin.
+        // Wrong times do not show at which positions segments begin.
         let known = areDated || areTimed ? pairs.filter(\.isAligned) : pairs
         addFirst(.variantDurations, of: known) { alignment($0, first.location) }
         return violations
@@ -86,8 +86,8 @@ public enum VariantValidator {
             : "its discontinuity sequence number is \(MediaPlaylist.sequenceText(own)), at the same time in \(location) \(MediaPlaylist.sequenceText(other))"
     }
 
-    /// Where the dates of the same media differ. Of segments with the same date it is said of the
-    /// timestamps.
+    /// Checks whether the dates of the same media differ. For segments with the same date, the
+    /// timestamps are compared.
     private static func date(
         _ pair: VariantTimeline.Pair, _ location: String, slack: Double
     ) -> String? {
@@ -130,7 +130,7 @@ public enum VariantValidator {
             "it lasts \(PlaylistValidator.seconds(own.duration)) s, in \(location) \(PlaylistValidator.seconds(other.duration)) s: the segments are not aligned"
     }
 
-    /// Low-latency playlists tell where their siblings are (rfc8216bis, 4.4.5.4).
+    /// Checks that low-latency playlists report the state of their siblings (rfc8216bis, 4.4.5.4).
     private static func reports(_ members: [Member]) -> [Violation] {
         var violations: [Violation] = []
         for own in members where own.playlist.partTarget != nil && !own.playlist.hasEndList {

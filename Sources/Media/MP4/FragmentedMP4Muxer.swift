@@ -1,10 +1,10 @@
 public import NIOCore
 
 /// Writes H.264 and AAC as fragmented MP4 (ISO/IEC 14496-12; RFC 8216, 3.3; with one track also
-/// CMAF, ISO/IEC 23000-19): an initialization segment, then `moof` and `mdat` pairs.
+/// CMAF, ISO/IEC 23000-19): an initialization segment, then pairs of `moof` and `mdat`.
 ///
 /// All tracks have the timescale of `CodedFrame`, so that tracks and playlists share one clock.
-/// Samples are copied as they are: NAL unit lengths keep their size.
+/// Samples are copied unchanged: NAL unit lengths keep their size.
 public struct FragmentedMP4Muxer: Sendable {
     static let videoTrackID: UInt32 = 1
     static let audioTrackID: UInt32 = 2
@@ -16,8 +16,9 @@ public struct FragmentedMP4Muxer: Sendable {
     private let height: Int
     private var sequenceNumber: UInt32 = 1
 
-    /// A parameter set that cannot be read leaves the picture's size at 0; decoders have their own.
-    /// - Throws: `MediaError.unsupported` without tracks.
+    /// Makes a muxer. If a parameter set cannot be read, the picture's size stays 0; decoders read
+    /// it from their own copy of the parameter set.
+    /// - Throws: `MediaError.unsupported` if there are no tracks.
     public init(tracks: MediaTracks) throws {
         guard !tracks.isEmpty else {
             throw MediaError(.unsupported, "an MP4 file needs a track")
@@ -28,7 +29,7 @@ public struct FragmentedMP4Muxer: Sendable {
         height = sps?.height ?? 0
     }
 
-    /// `ftyp` and `moov`.
+    /// Initialization segment: `ftyp` and `moov`.
     public var initializationSegment: ByteBuffer {
         var writer = MP4BoxWriter()
         writer.box("ftyp") { box in
@@ -67,7 +68,7 @@ public struct FragmentedMP4Muxer: Sendable {
             + (tracks.audio == nil ? [] : [Self.audioTrackID])
     }
 
-    /// Writes `styp`: what a media segment begins with.
+    /// Writes `styp`, which begins a media segment.
     public func beginSegment(into stream: inout ByteBuffer) {
         var writer = MP4BoxWriter()
         writer.box("styp") { box in
@@ -78,8 +79,9 @@ public struct FragmentedMP4Muxer: Sendable {
         stream.writeImmutableBuffer(writer.bytes)
     }
 
-    /// Writes one `moof` and its `mdat` with the frames, each track's in the order given; frames
-    /// of a track that the file does not have are left out. Without frames nothing is written.
+    /// Writes one `moof` and its `mdat` with the frames, each track's frames in the order given.
+    /// Frames of a track that the file does not have are left out. Without frames nothing is
+    /// written.
     /// - Precondition: `duration` of every frame is set and not negative, decode times are not
     ///   negative and the frames have less than 2 GiB.
     public mutating func writeFragment(_ frames: [CodedFrame], into stream: inout ByteBuffer) {
@@ -96,7 +98,7 @@ public struct FragmentedMP4Muxer: Sendable {
             }
         }
         sequenceNumber &+= 1
-        // Offsets count from the moof box; the mdat's header has 8 bytes.
+        // Offsets count from the moof box, and the header of the mdat has 8 bytes.
         var offset = writer.bytes.writerIndex + 8
         for (place, samples) in zip(offsetPlaces, [video, audio].filter { !$0.isEmpty }) {
             writer.bytes.setInteger(Int32(clamping: offset), at: place)
@@ -110,14 +112,14 @@ public struct FragmentedMP4Muxer: Sendable {
         for frame in audio { stream.writeImmutableBuffer(frame.payload) }
     }
 
-    /// Returns where the data offset is to be put.
+    /// Writes a track fragment. Returns the position at which the data offset is to be written.
     private static func writeTrackFragment(
         _ id: UInt32, _ samples: [CodedFrame], into moof: inout MP4BoxWriter
     ) -> Int {
         let isVideo = id == videoTrackID
         var place = 0
         moof.box("traf") { traf in
-            // default-base-is-moof, default-sample-flags
+            // The flags are default-base-is-moof and default-sample-flags.
             traf.fullBox("tfhd", flags: 0x02_0020) { box in
                 box.u32(id)
                 box.u32(isVideo ? otherSampleFlags : syncSampleFlags)
@@ -125,7 +127,8 @@ public struct FragmentedMP4Muxer: Sendable {
             traf.fullBox("tfdt", version: 1) {
                 $0.u64(UInt64(max(0, samples.first?.decodeTime ?? 0)))
             }
-            // data-offset, duration, size; for video flags and signed composition offsets too
+            // The flags are data-offset, duration and size; for video also flags and signed
+            // composition offsets.
             traf.fullBox("trun", version: 1, flags: isVideo ? 0xF01 : 0x301) { box in
                 box.u32(UInt32(samples.count))
                 place = box.bytes.writerIndex
@@ -188,7 +191,7 @@ public struct FragmentedMP4Muxer: Sendable {
         }
     }
 
-    /// ES_Descriptor (ISO/IEC 14496-1, 7.2.6.5) around the AudioSpecificConfig.
+    /// Writes the ES_Descriptor (ISO/IEC 14496-1, 7.2.6.5) around the AudioSpecificConfig.
     private static func writeElementaryStream(
         _ config: AudioSpecificConfig, into box: inout MP4BoxWriter
     ) {
@@ -201,7 +204,7 @@ public struct FragmentedMP4Muxer: Sendable {
         box.u8(3)
         box.bytes.writeBytes(wholeLength)
         box.zeros(3)
-        // DecoderConfigDescriptor: MPEG-4 audio, audio stream, rates not stated
+        // The DecoderConfigDescriptor says: MPEG-4 audio, audio stream, rates not stated.
         box.u8(4)
         box.bytes.writeBytes(decoderLength)
         box.u8(0x40)
@@ -213,7 +216,8 @@ public struct FragmentedMP4Muxer: Sendable {
         for value: UInt8 in [6, 1, 2] { box.u8(value) }
     }
 
-    /// A descriptor's length: seven bits a byte, as many as it needs (ISO/IEC 14496-1, 8.3.3).
+    /// Encodes a descriptor's length: seven bits in a byte, in as many bytes as necessary (ISO/IEC
+    /// 14496-1, 8.3.3).
     private static func descriptorLength(_ count: Int) -> [UInt8] {
         var bytes = [UInt8(truncatingIfNeeded: count & 0x7F)]
         var rest = count >> 7

@@ -1,17 +1,17 @@
 public import NIOCore
 
-/// Reads fragmented MP4 as far as probes need it: the tracks of an initialization segment, then
-/// the samples of media segments or parts.
+/// Reads the parts of fragmented MP4 that probes need: the tracks of an initialization segment,
+/// then the samples of media segments or parts.
 public struct FragmentedMP4Reader: Sendable {
     public struct Track: Hashable, Sendable {
         public var id: UInt32
-        /// nil for a handler other than `vide` and `soun`.
+        /// Kind of the track; nil for a handler other than `vide` and `soun`.
         public var kind: CodedFrame.Kind?
-        /// Ticks a second.
+        /// Ticks per second.
         public var timescale: UInt32
-        /// Of an `avc1` or `avc3` sample entry.
+        /// Configuration of an `avc1` or `avc3` sample entry.
         public var video: AVCDecoderConfigurationRecord?
-        /// Of an `mp4a` sample entry.
+        /// Configuration of an `mp4a` sample entry.
         public var audio: AudioSpecificConfig?
         var defaultDuration: UInt32 = 0
         var defaultSize: UInt32 = 0
@@ -21,23 +21,24 @@ public struct FragmentedMP4Reader: Sendable {
     public struct Sample: Hashable, Sendable {
         public var trackID: UInt32
         public var kind: CodedFrame.Kind?
-        /// In ticks of the track.
+        /// Decode time in ticks of the track.
         public var decodeTime: Int64
         /// Presentation minus decode time, in ticks of the track.
         public var compositionOffset: Int64
         public var duration: Int64
-        /// A sync sample: sample_is_non_sync_sample is 0.
+        /// Whether this is a sync sample: sample_is_non_sync_sample is 0.
         public var isSync: Bool
         public var payload: ByteBuffer
-        /// Bytes from the segment's start to the sample's end.
+        /// Number of bytes from the segment's start to the sample's end.
         public var endOffset: Int
     }
 
-    /// More samples in one segment are an error.
+    /// Largest number of samples in one segment; more are an error.
     public static let maximumSamples = 200_000
     public let tracks: [Track]
 
-    /// - Throws: `MediaError` if the `moov` box or what a probe needs of it is missing or broken.
+    /// - Throws: `MediaError` if the `moov` box, or a part of it that a probe needs, is missing or
+    ///   broken.
     public init(initializationSegment: ByteBuffer) throws {
         let moov = try MP4Box.all(in: initializationSegment).first("moov").children()
         var tracks: [Track] = []
@@ -61,7 +62,8 @@ public struct FragmentedMP4Reader: Sendable {
         self.tracks = tracks
     }
 
-    /// nil for a track that is neither picture nor sound and lacks what those have.
+    /// Reads a track. Returns nil for a track that is neither video nor audio and lacks the boxes
+    /// of those.
     private static func track(_ trak: MP4Box) throws -> Track? {
         let children = try trak.children()
         var tkhd = try children.first("tkhd")
@@ -101,7 +103,7 @@ public struct FragmentedMP4Reader: Sendable {
         return track
     }
 
-    /// The DecoderSpecificInfo within an `esds` box (ISO/IEC 14496-1, 7.2.6).
+    /// Reads the DecoderSpecificInfo within an `esds` box (ISO/IEC 14496-1, 7.2.6).
     private static func audioConfig(_ esds: ByteBuffer) throws -> AudioSpecificConfig? {
         var rest = esds
         guard rest.readSlice(length: 4) != nil else { return nil }
@@ -128,12 +130,12 @@ public struct FragmentedMP4Reader: Sendable {
         return nil
     }
 
-    /// The samples of every `moof` in `segment`, in the order of the tables.
+    /// Returns the samples of every `moof` in `segment`, in the order of the tables.
     /// - Throws: `MediaError`.
     public func samples(_ segment: ByteBuffer) throws -> [Sample] {
         var samples: [Sample] = []
         for moof in try MP4Box.all(in: segment) where moof.type == FourCC("moof") {
-            // Without an explicit offset a track fragment's data follow those before it.
+            // Without an explicit offset, a track fragment's data follow the data before them.
             var dataEnd = moof.offset
             for traf in try moof.children() where traf.type == FourCC("traf") {
                 try read(traf, moof: moof.offset, &dataEnd, segment, into: &samples)
@@ -150,7 +152,7 @@ public struct FragmentedMP4Reader: Sendable {
         var tfhd = try children.first("tfhd")
         let flags = try tfhd.versionAndFlags().flags
         let id = try tfhd.u32()
-        // A fragment of a track that nobody declared is none of ours.
+        // A fragment of a track that the initialization segment does not declare is skipped.
         guard var track = tracks.first(where: { $0.id == id }) else { return }
         var base = flags & 0x02_0000 != 0 ? moof : dataEnd
         if flags & 0x1 != 0 { base = Int(clamping: try tfhd.u64()) }

@@ -3,18 +3,18 @@ import NIOCore
 /// One box of an MP4 file.
 struct MP4Box {
     let type: FourCC
-    /// Of the box from the buffer's reader index on.
+    /// Offset of the box from the buffer's reader index.
     let offset: Int
-    /// What follows the header.
+    /// Bytes after the header.
     var body: ByteBuffer
 
-    /// The boxes that `bytes` consist of.
+    /// Returns the boxes that make up `bytes`.
     /// - Throws: `MediaError`: `.truncated`, or `.tooLarge` for more than 10,000 boxes.
     static func all(in bytes: ByteBuffer) throws -> [MP4Box] {
         var rest = bytes
         var boxes: [MP4Box] = []
         while rest.readableBytes > 0 {
-            // Fewer bytes than a box has are padding.
+            // A rest that is shorter than a box header is padding.
             if rest.readableBytes < 8 { break }
             let offset = bytes.readableBytes - rest.readableBytes
             guard let size32: UInt32 = rest.readInteger(), let type: UInt32 = rest.readInteger()
@@ -44,7 +44,7 @@ struct MP4Box {
         return boxes
     }
 
-    /// The boxes within.
+    /// Returns the boxes inside this box.
     func children() throws -> [MP4Box] { try Self.all(in: body) }
 
     /// Reads version and flags.

@@ -4,7 +4,8 @@ import NIOCore
 struct MP4BoxWriter {
     var bytes = ByteBuffer()
 
-    /// A box around what `body` writes; its size is put in afterwards.
+    /// Writes a box around the bytes that `body` writes; the size of the box is filled in
+    /// afterwards.
     mutating func box(_ type: StaticString, _ body: (inout MP4BoxWriter) -> Void) {
         let start = bytes.writerIndex
         bytes.writeInteger(UInt32(0))
@@ -13,7 +14,7 @@ struct MP4BoxWriter {
         bytes.setInteger(UInt32(bytes.writerIndex - start), at: start)
     }
 
-    /// A box with version and flags (4.2.2).
+    /// Writes a box with version and flags (4.2.2).
     mutating func fullBox(
         _ type: StaticString, version: UInt8 = 0, flags: UInt32 = 0,
         _ body: (inout MP4BoxWriter) -> Void = { _ in }
@@ -33,7 +34,7 @@ struct MP4BoxWriter {
         text.withUTF8Buffer { _ = bytes.writeBytes($0) }
     }
 
-    /// The unity transformation matrix.
+    /// Writes the unity transformation matrix.
     mutating func matrix() {
         for value: UInt32 in [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000] { u32(value) }
     }

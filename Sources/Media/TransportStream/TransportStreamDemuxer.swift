@@ -1,21 +1,22 @@
 public import NIOCore
 
-/// Reads access units from an MPEG-2 transport stream, as far as probes need it: one program,
+/// Reads access units from an MPEG-2 transport stream, as far as probes need them: one program,
 /// H.264 and AAC in ADTS, sections that fit one packet.
 public struct TransportStreamDemuxer: Sendable {
-    /// One PES packet's payload.
+    /// Payload of one PES packet.
     public struct AccessUnit: Hashable, Sendable {
         public var kind: CodedFrame.Kind
-        /// Presentation time in ticks of 90 kHz, unwrapped from the first on; nil if the packet
+        /// Presentation time in ticks of 90 kHz, unwrapped from the first one on; nil if the packet
         /// has none.
         public var presentationTime: Int64?
-        /// Decode time; equals the presentation time where the packet has only that.
+        /// Decode time; equals the presentation time if the packet has only that one.
         public var decodeTime: Int64?
         /// random_access_indicator.
         public var isRandomAccess: Bool
-        /// H.264 as annex B, or ADTS frames.
+        /// Payload: H.264 as annex B, or ADTS frames.
         public var payload: ByteBuffer
-        /// Bytes from the start, or from the last `finish()`, to the end of its last packet.
+        /// Number of bytes from the start, or from the last `finish()`, to the end of the unit's
+        /// last packet.
         public var endOffset: Int
     }
 
@@ -29,12 +30,12 @@ public struct TransportStreamDemuxer: Sendable {
         var endOffset = 0
     }
 
-    /// A PES packet that is larger is an error.
+    /// Largest PES packet in bytes; a larger one is an error.
     public let maximumUnitSize: Int
-    /// Packets of the tracks that are missing, judged by continuity_counter.
+    /// Number of times that continuity_counter showed missing packets of a track.
     public private(set) var continuityErrors = 0
-    /// Packets that the standard tells readers to leave alone: marked as damaged or scrambled, with a
-    /// reserved or impossible adaptation field, or sent twice.
+    /// Number of packets that the standard tells readers to skip: packets that are marked as
+    /// damaged or scrambled, have a reserved or impossible adaptation field, or were sent twice.
     public private(set) var skippedPackets = 0
     private var buffer = ByteBuffer()
     private var pmtPID: UInt16?
@@ -42,18 +43,18 @@ public struct TransportStreamDemuxer: Sendable {
     private var ready: [AccessUnit] = []
     private var nextReady = 0
     private var referenceTime: Int64?
-    /// Bytes of the packets read since the last `finish()`.
+    /// Number of bytes in the packets read since the last `finish()`.
     private var position = 0
 
-    /// - Parameter maximumUnitSize: bytes.
+    /// - Parameter maximumUnitSize: Largest PES packet in bytes.
     public init(maximumUnitSize: Int = 8 << 20) { self.maximumUnitSize = maximumUnitSize }
 
     /// Adds the next bytes of the stream.
     public mutating func append(_ bytes: ByteBuffer) { buffer.writeImmutableBuffer(bytes) }
 
-    /// The next access unit, or nil until more is appended. The last one of each track comes with
-    /// `finish()` unless its PES packet says how long it is.
-    /// - Throws: `MediaError`: `.invalidValue` where the stream loses its 188-byte rhythm,
+    /// Returns the next access unit, or nil if more bytes are needed. The last unit of each track
+    /// comes with `finish()`, unless its PES packet states its length.
+    /// - Throws: `MediaError`: `.invalidValue` if the stream loses its 188-byte rhythm,
     ///   `.tooLarge`, `.unsupported`.
     public mutating func next() throws -> AccessUnit? {
         while nextReady >= ready.count {
@@ -71,7 +72,7 @@ public struct TransportStreamDemuxer: Sendable {
         return ready[nextReady - 1]
     }
 
-    /// Ends the stream, as a segment's end does; returns the access units still open.
+    /// Ends the stream, as a segment's end does, and returns the access units still open.
     public mutating func finish() -> [AccessUnit] {
         for pid in pending.keys.sorted() { close(pid) }
         defer {
@@ -83,7 +84,7 @@ public struct TransportStreamDemuxer: Sendable {
         return Array(ready[nextReady...])
     }
 
-    /// All access units of a whole segment.
+    /// Returns all access units of a whole segment.
     public static func accessUnits(_ segment: ByteBuffer) throws -> [AccessUnit] {
         var demuxer = TransportStreamDemuxer()
         demuxer.append(segment)
@@ -103,7 +104,8 @@ public struct TransportStreamDemuxer: Sendable {
         let pid = bits & 0x1FFF
         let isStart = bits & 0x4000 != 0
         var flags: UInt8 = 0
-        // transport_error_indicator, transport_scrambling_control, adaptation_field_control 0.
+        // The bits are transport_error_indicator, transport_scrambling_control and
+        // adaptation_field_control.
         guard bits & 0x8000 == 0, control & 0xC0 == 0, control & 0x30 != 0 else {
             skippedPackets += 1
             return
@@ -126,7 +128,7 @@ public struct TransportStreamDemuxer: Sendable {
         guard var track = pending[pid] else { return }
         let counter = control & 0xF
         if let last = track.counter, !isDiscontinuity {
-            // A packet may be sent twice (2.4.3.3).
+            // The standard allows a packet to be sent twice (2.4.3.3).
             if last == counter, !track.isRepeated {
                 pending[pid]?.isRepeated = true
                 skippedPackets += 1
@@ -235,7 +237,7 @@ public struct TransportStreamDemuxer: Sendable {
             referenceTime = value
             return value
         }
-        // The value nearest to the last one.
+        // Among the times with these 33 bits, the one nearest to the last time is taken.
         let period = TransportStream.timestampMask + 1
         var step = (value - reference) & TransportStream.timestampMask
         if step >= period / 2 { step -= period }
@@ -245,7 +247,8 @@ public struct TransportStreamDemuxer: Sendable {
 }
 
 extension ADTSHeader {
-    /// The raw AAC frames of whole ADTS frames, with their headers; stops at what is not one.
+    /// Returns the raw AAC frames of whole ADTS frames, with their headers; stops at bytes that are
+    /// not an ADTS frame.
     public static func frames(_ stream: ByteBuffer) -> [(header: ADTSHeader, frame: ByteBuffer)] {
         var rest = stream
         var frames: [(ADTSHeader, ByteBuffer)] = []

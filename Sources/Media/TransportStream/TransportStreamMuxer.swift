@@ -1,17 +1,18 @@
 public import NIOCore
 
-/// Writes H.264 and AAC as an MPEG-2 transport stream (ISO/IEC 13818-1) as HLS wants it
-/// (RFC 8216, 3.2): PAT and PMT at each segment's start, one access unit a PES packet.
+/// Writes H.264 and AAC as an MPEG-2 transport stream (ISO/IEC 13818-1) in the form that HLS asks
+/// for (RFC 8216, 3.2): PAT and PMT at each segment's start, one access unit per PES packet.
 ///
-/// Continuity counters go on over segments. Times are shifted by `timeShift`, so that the first
-/// PCR is not negative; 33 bits, wrapping. Audio frames of up to 90 ms share a PES packet, which
-/// saves half of their packets: call `flush` at the end of whatever is to stand alone.
+/// Continuity counters continue over segments. Times are shifted by `timeShift`, so that the first
+/// PCR is not negative; they have 33 bits and wrap. Audio frames of up to 90 ms share a PES packet,
+/// which saves half of the audio packets: the caller must call `flush` at the end of every part of
+/// the stream that has to stand alone.
 public struct TransportStreamMuxer: Sendable {
     /// Ticks of 90 kHz added to all times: 1.4 s.
     public static let timeShift: Int64 = 126_000
-    /// PCR runs so many ticks before the decode times: 0.5 s.
+    /// Ticks by which PCR is behind the decode times: 0.5 s.
     static let clockLead: Int64 = 45_000
-    /// A PES packet of audio ends before it holds more.
+    /// Largest payload of a PES packet of audio, in bytes.
     static let audioByteLimit = 2800
     static let audioTicksLimit: Int64 = 8_100
 
@@ -26,7 +27,8 @@ public struct TransportStreamMuxer: Sendable {
     private var pendingAudioEnd: Int64 = 0
     private var scratch = ByteBuffer()
 
-    /// - Throws: `MediaError.unsupported` without tracks, or for audio that ADTS cannot express.
+    /// - Throws: `MediaError.unsupported` if there are no tracks, or for audio that ADTS cannot
+    ///   express.
     public init(tracks: MediaTracks) throws {
         guard !tracks.isEmpty else {
             throw MediaError(.unsupported, "a transport stream needs a track")
@@ -42,7 +44,7 @@ public struct TransportStreamMuxer: Sendable {
         tables = [Self.programAssociation(), Self.programMap(tracks)]
     }
 
-    /// Writes PAT and PMT: what a segment begins with.
+    /// Writes PAT and PMT, which begin a segment.
     public mutating func beginSegment(into stream: inout ByteBuffer) {
         for (index, pid) in [TransportStream.patPID, TransportStream.pmtPID].enumerated() {
             var section = ByteBuffer(integer: UInt8(0))  // pointer_field
@@ -59,7 +61,7 @@ public struct TransportStreamMuxer: Sendable {
 
     /// Writes a frame; audio may wait for the next `flush`.
     /// - Throws: `MediaError` if the access unit's NAL units are broken or an audio frame is too
-    ///   long for ADTS. Nothing has been written then.
+    ///   long for ADTS. In this case nothing has been written.
     public mutating func write(_ frame: CodedFrame, into stream: inout ByteBuffer) throws {
         switch frame.kind {
         case .video: try writeVideo(frame, into: &stream)
@@ -115,7 +117,8 @@ public struct TransportStreamMuxer: Sendable {
         guard let config = tracks.audio else { return }
         let length = frame.payload.readableBytes
         let header = try ADTSHeader(config: config, payloadLength: length)
-        // A PES packet has one timestamp: what does not follow at once needs another.
+        // A PES packet has one timestamp: a frame that does not follow at once needs another
+        // packet.
         if pendingAudio.readableBytes > 0,
             abs(frame.decodeTime - pendingAudioEnd) > 90
                 || pendingAudio.readableBytes + length + 7 > Self.audioByteLimit
@@ -130,7 +133,8 @@ public struct TransportStreamMuxer: Sendable {
         pendingAudioEnd = frame.decodeTime + samples / Int64(config.sampleRate)
     }
 
-    /// PES packet header (2.4.3.6); a length that does not fit is 0, which video may have.
+    /// Writes a PES packet header (2.4.3.6). A length that does not fit is written as 0, which is
+    /// allowed for video.
     private static func writePESHeader(
         streamID: UInt8, presentation: Int64, decode: Int64?, payloadLength: Int,
         into bytes: inout ByteBuffer
@@ -153,7 +157,7 @@ public struct TransportStreamMuxer: Sendable {
         bytes.writeInteger(UInt16(truncatingIfNeeded: (value & 0x7FFF) << 1 | 1))
     }
 
-    /// Cuts `scratch` into packets; the first has the clock and the random access mark.
+    /// Cuts `scratch` into packets; the first one has the clock and the random access mark.
     private func packetize(
         _ pid: UInt16, counter: inout UInt8, clock: Int64?, isRandomAccess: Bool,
         into stream: inout ByteBuffer
@@ -182,7 +186,7 @@ public struct TransportStreamMuxer: Sendable {
                         stream.writeBytes(field)
                         stream.writeRepeatingByte(0xFF, count: stuffing)
                     } else {
-                        // One byte of stuffing is an adaptation field of length 0.
+                        // One byte of stuffing is written as an adaptation field of length 0.
                         stream.writeInteger(UInt8(stuffing - 1))
                         if stuffing > 1 {
                             stream.writeInteger(UInt8(0))
@@ -199,7 +203,7 @@ public struct TransportStreamMuxer: Sendable {
         }
     }
 
-    /// program_clock_reference: a base of 90 kHz, extension 0.
+    /// Encodes program_clock_reference: a base of 90 kHz, extension 0.
     private static func clockReference(_ decodeTime: Int64) -> [UInt8] {
         let base = UInt64((decodeTime + timeShift - clockLead) & TransportStream.timestampMask)
         return [
@@ -230,7 +234,7 @@ public struct TransportStreamMuxer: Sendable {
         return section(tableID: 2, body: body)
     }
 
-    /// A section of program 1 or transport stream 1, version 0, with its CRC.
+    /// Makes a section of program 1 or transport stream 1, version 0, with its CRC.
     private static func section(tableID: UInt8, body: [UInt8]) -> ByteBuffer {
         var section = ByteBuffer(integer: tableID)
         section.writeInteger(UInt16(0xB000) | UInt16(body.count + 9))

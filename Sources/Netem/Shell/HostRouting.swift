@@ -1,26 +1,26 @@
 import Glibc
 
-/// The way from a link's outer device to the rest of the world: forwarding and address translation
-/// in the machine's own network namespace.
+/// The way from a link's outer device to the outside: forwarding and address translation in the
+/// machine's own network namespace.
 ///
-/// What it changes is noted in a file before it is changed, and undone at the end; where the program
-/// was killed, the next one undoes it (`sweep`).
+/// Each change is noted in a file before it is made, and undone at the end; if the program was
+/// killed, the next one undoes it (`sweep`).
 final class HostRouting {
-    /// Why the outside cannot be reached; nil where it can.
+    /// Reason why the outside cannot be reached; nil if it can.
     private(set) var obstacle: String?
 
     private let note: Note
     private static let directory = "/run/millrace/links"
 
-    /// One link's changes; the file's name holds the namespace and the device.
+    /// Note of one link's changes; the file's name contains the namespace and the device.
     private struct Note {
         var namespace: String
         var device: String
         var owner: pid_t
-        /// Field 22 of /proc/PID/stat, so that a number used again is not taken for the owner.
+        /// Field 22 of /proc/PID/stat, so that a reused process number is not taken for the owner.
         var ownerStart: String
         var prefix: String
-        /// Where the default route leads, and whether forwarding was on there.
+        /// Device of the default route, and whether forwarding was on there.
         var uplink = ""
         var forwarding = ""
 
@@ -59,8 +59,8 @@ final class HostRouting {
     }
 
     /// - Parameters:
-    ///   - device: the link's outer device.
-    ///   - prefix: the addresses to be translated, as `100.64.0.0/30`.
+    ///   - device: The link's outer device.
+    ///   - prefix: The addresses to be translated, such as `100.64.0.0/30`.
     init(device: String, prefix: String) {
         mkdir("/run/millrace", 0o755)
         mkdir(Self.directory, 0o755)
@@ -69,7 +69,7 @@ final class HostRouting {
             ownerStart: Self.startTime(getpid()) ?? "", prefix: prefix)
         note.uplink = Self.uplink ?? ""
         if !note.uplink.isEmpty {
-            // What another link has turned on is not the machine's own setting.
+            // A setting that another link has turned on is not the machine's own setting.
             note.forwarding =
                 Self.notes().first { $0.uplink == note.uplink && !$0.forwarding.isEmpty }?
                 .forwarding ?? SystemFiles.firstLine(SystemFiles.read(Self.forwarding(note.uplink)))
@@ -86,10 +86,10 @@ final class HostRouting {
     /// Undoes the changes.
     func remove() { Self.undo(note) }
 
-    /// Undoes what killed programs have left in this network namespace.
+    /// Undoes the changes that killed programs have left in this network namespace.
     static func sweep() {
         for note in notes() where !note.isOwned { undo(note) }
-        // What was changed in a namespace that is gone went with it; only its note is left.
+        // The changes in a namespace that is gone went with it; only the note is left.
         let strangers = SystemFiles.list(directory).compactMap { Note(file: $0) }
             .filter { $0.namespace != namespace && !$0.isOwned }
         guard !strangers.isEmpty else { return }
@@ -97,7 +97,7 @@ final class HostRouting {
         for note in strangers where !living.contains(note.namespace) { unlink(note.path) }
     }
 
-    /// The numbers of the network namespaces that a process is in, or that a file keeps.
+    /// Numbers of the network namespaces that a process is in, or that a file keeps.
     private static var livingNamespaces: Set<String> {
         let processes = SystemFiles.list("/proc").filter { pid_t($0) != nil }
             .map { "/proc/\($0)/ns/net" }
@@ -164,7 +164,7 @@ final class HostRouting {
         "/proc/sys/net/ipv4/conf/\(device)/forwarding"
     }
 
-    /// The device of the default route.
+    /// Device of the default route.
     private static var uplink: String? {
         for line in (SystemFiles.read("/proc/net/route") ?? "").split(separator: "\n").dropFirst() {
             let fields = line.split(separator: "\t")
@@ -175,7 +175,7 @@ final class HostRouting {
         return nil
     }
 
-    /// The number of this thread's network namespace.
+    /// Number of this thread's network namespace.
     private static var namespace: String {
         number(ofNamespace: "/proc/thread-self/ns/net") ?? "0"
     }

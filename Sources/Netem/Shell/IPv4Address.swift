@@ -8,7 +8,7 @@ public struct IPv4Address: Codable, Hashable, Comparable, Sendable, CustomString
         rawValue = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
     }
 
-    /// The address `offset` further on.
+    /// Returns the address that is `offset` greater.
     public func advanced(by offset: UInt32) -> IPv4Address {
         IPv4Address(rawValue: rawValue &+ offset)
     }

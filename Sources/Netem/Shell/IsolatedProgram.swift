@@ -1,41 +1,42 @@
 import CLinux
 import Glibc
 
-/// A program in network, PID and mount namespaces of its own, whose default route is a TUN device.
+/// A program in network, PID and mount namespaces of its own, with a TUN device as its default
+/// route.
 ///
-/// When the program ends, everything that it started ends; when this process dies, however it does,
-/// all of it is killed by the kernel.
+/// When the program ends, everything that it started ends. When this process dies, in whatever way,
+/// the kernel kills all of it.
 final class IsolatedProgram {
     struct Request {
-        /// The program and its arguments, at least one.
+        /// Program and its arguments, at least one word.
         var command: [String]
         var environment: [String: String]
         var device: String
         var address: IPv4Address
         var prefixLength: Int
-        /// Takes the place of /etc/resolv.conf.
+        /// File that replaces /etc/resolv.conf.
         var resolverFile: String?
     }
 
-    /// What came through the control socket.
+    /// Message from the control socket.
     enum Message {
-        /// The program could not be executed: errno.
+        /// The program could not be executed; the value is errno.
         case notExecuted(Int32)
-        /// Its wait status.
+        /// The program ended; the value is its wait status.
         case ended(Int32)
-        /// The init process is gone without a word.
+        /// The init process is gone without a message.
         case lost
     }
 
-    /// Readable when there is a `message`.
+    /// Descriptor that is readable when there is a `message`.
     let control: Int32
-    /// The program's side of the link.
+    /// The program's end of the link.
     let tun: TunDevice
     private let initProcess: pid_t
     private let deviceName: String
     private var isReaped = false
 
-    /// What the queue of its device had no room for; 0 once the program is gone.
+    /// Number of packets that the queue of its device had no room for; 0 once the program is gone.
     var kernelDrops: Int { TunDevice.drops(of: deviceName, in: String(initProcess)) }
 
     /// Makes the namespaces; the program starts with `start`.
@@ -87,7 +88,7 @@ final class IsolatedProgram {
         }
     }
 
-    /// Kills what is left, and waits until it is gone.
+    /// Kills the remaining processes, and waits until they are gone.
     func end() {
         guard !isReaped else { return }
         isReaped = true
@@ -104,7 +105,7 @@ final class IsolatedProgram {
         }
     }
 
-    /// The executable file that a shell would run.
+    /// Finds the executable file that a shell would run.
     private static func find(_ program: String) throws(ShellError) -> String {
         var found: Int32 = 127
         let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
@@ -115,7 +116,8 @@ final class IsolatedProgram {
             var status = stat()
             guard stat(candidate, &status) == 0 else { continue }
             guard status.st_mode & S_IFMT == S_IFREG else {
-                // As shells have it: a directory is there, but it is nothing to execute.
+                // As in shells, 126 means that the path exists but cannot be executed, as a
+                // directory.
                 if program.contains("/") { found = 126 }
                 continue
             }
@@ -137,7 +139,7 @@ final class IsolatedProgram {
     ) -> Int32 {
         let arguments = request.command.map(copy) + [nil]
         let environment = request.environment.map { copy("\($0.key)=\($0.value)") } + [nil]
-        // Values that must live as long as the call.
+        // These values must live as long as the call.
         let strings = [path, TunDevice.path, request.device].map(copy)
         let resolver = request.resolverFile.flatMap(copy)
         defer { for pointer in arguments + environment + strings + [resolver] { free(pointer) } }

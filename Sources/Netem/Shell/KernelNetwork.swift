@@ -2,9 +2,9 @@ import Glibc
 import Netem
 import SimulationKernel
 
-/// What the kernel's own queueing can do as a link, and whether this machine has it.
+/// Abilities of the kernel's own queueing as a link on this machine.
 public enum KernelShell {
-    /// Why rates cannot be shaped by the kernel here; nil where they can (HTB in a namespace).
+    /// Reason why the kernel cannot shape rates here; nil if it can (HTB in a namespace).
     public static func obstacle() -> String? {
         guard geteuid() == 0 else { return "it needs root" }
         guard SystemFiles.find("tc") != nil, SystemFiles.find("ip") != nil else {
@@ -24,8 +24,8 @@ public enum KernelShell {
         return (try? namespace.perform { SystemFiles.run(tc, arguments) }) ?? false
     }
 
-    /// Refuses what the kernel shell cannot honour.
-    /// - Returns: bit/s and the queue's limit in bytes.
+    /// Refuses settings that the kernel shell cannot honour.
+    /// - Returns: Rate in bit/s, and the queue's limit in bytes.
     /// - Throws: `ShellError`.
     static func check(_ spec: LinkSpec) throws(ShellError) -> (rate: Int, limit: Int) {
         let instead = "use the packet shell"
@@ -45,16 +45,17 @@ public enum KernelShell {
     }
 }
 
-/// As `ShellNetwork`, but shaped by the kernel: a router's namespace stands between viewers and
-/// servers, with one HTB class per viewer on each of its devices. (On a sender's own egress, TCP
-/// would see the qdisc as its own queue.) Rates only.
+/// A network as `ShellNetwork`, but shaped by the kernel: a router's namespace stands between
+/// viewers and servers, with one HTB class per viewer on each of its devices. (On a sender's own
+/// egress, TCP would treat the qdisc as its own queue.) It shapes rates only.
 public final class KernelNetwork: Sendable {
     public let inside: NetworkNamespace
     public let outside: NetworkNamespace
     private let router: NetworkNamespace
 
-    /// - Parameter viewers: 1 to 1000; constant rate, drop-tail in bytes, `PacketOverhead.l2`.
-    /// - Throws: `ShellError` for what the kernel cannot do, or this machine.
+    /// - Parameter viewers: 1 to 1000 viewers with constant rate, drop-tail in bytes,
+    ///   `PacketOverhead.l2`.
+    /// - Throws: `ShellError` for settings that the kernel, or this machine, cannot honour.
     public init(viewers: [PacketShell.Viewer]) throws {
         precondition((1...1000).contains(viewers.count), "1 to 1000 viewers")
         var down = ["qdisc add dev viewers root handle 1: htb"]
@@ -78,7 +79,7 @@ public final class KernelNetwork: Sendable {
                 "addr add 10.76.1.1/30 dev viewers", "addr add 10.76.2.1/30 dev servers",
                 "link set viewers up", "link set servers up",
             ])
-        // Packets of one segment each, as on a wire.
+        // Packets have one segment each, as on a wire.
         let prepare = ["link set dev port gso_max_segs 1", "link set dev port up"]
         try Self.configure(
             inside, "ip",
@@ -109,7 +110,7 @@ public final class KernelNetwork: Sendable {
     ) throws(ShellError) -> [String] {
         let (rate, limit) = try KernelShell.check(spec)
         let id = String(i + 16, radix: 16)
-        // A burst of two packets, or of a timer tick of 1 ms.
+        // The burst is two packets, or a timer tick of 1 ms.
         let burst = max(3028, rate / 8000)
         return [
             "class add dev \(device) parent 1: classid 1:\(id) htb rate \(rate)bit ceil \(rate)bit burst \(burst) cburst \(burst) quantum 1514",

@@ -1,10 +1,10 @@
 import Glibc
 public import Netem
 
-/// The log of one direction of a link, on disk. What cannot be written is counted, never waited for
-/// again.
+/// The log of one direction of a link, on disk. Lines that cannot be written are counted, and the
+/// log does not wait again.
 public final class LinkLogFile {
-    /// Bytes gathered before they are written.
+    /// Number of bytes collected before they are written.
     private static let batch = 1 << 16
 
     private let descriptor: Int32
@@ -13,7 +13,7 @@ public final class LinkLogFile {
     private var isClosed = false
 
     /// Creates the file, or empties it.
-    /// - Throws: `ShellError` where that is not possible.
+    /// - Throws: `ShellError` if that is not possible.
     public init(path: String, title: String, options: [LinkLog.Option]) throws(ShellError) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -38,7 +38,7 @@ public final class LinkLogFile {
         if text.bytes.count >= Self.batch { flush() }
     }
 
-    /// False where something could not be written.
+    /// Closes the file. Returns false if some line could not be written.
     func close() -> Bool {
         guard !isClosed else { return !hasFailed }
         flush()

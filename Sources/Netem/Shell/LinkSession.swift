@@ -1,19 +1,28 @@
+// How `millrace link` runs a program.
+//
+// The program runs in network, PID and mount namespaces under an init process (`Isolation.c`),
+// which dies with millrace and ends everything that the program started; devices disappear with
+// their descriptors. The kernel does not undo two changes by itself: address translation, and
+// forwarding on the default route's device. Each is noted in `/run/millrace/links` before it is
+// made, and undone at the end or, after a kill, by the next link. Logs are in nanoseconds and name
+// the link's options, so `--replay` needs nothing else.
+
 import CLinux
 import Glibc
 public import Netem
 import Sockets
 
-/// Runs one program behind an emulated link, as mm-link does: its default route is a TUN device,
-/// whose packets pass the uplink and come out of a second device on this machine; answers come back
-/// through the downlink. The machine itself is at `gateway`.
+/// Runs one program behind an emulated link, as mm-link does. The program's default route is a TUN
+/// device. Its packets pass the uplink and come out of a second device on this machine; responses
+/// come back through the downlink. The machine itself is at `gateway`.
 public final class LinkSession {
     public struct Request: Sendable {
-        /// The program and its arguments, at least one.
+        /// Program and its arguments, at least one word.
         public var command: [String]
         public var down: LinkSpec
         public var up: LinkSpec
         public var seed: UInt64
-        /// Where each direction is logged.
+        /// Log of each direction.
         public var logs: (down: LogRequest, up: LogRequest)?
 
         public init(command: [String], down: LinkSpec, up: LinkSpec, seed: UInt64 = 0) {
@@ -36,22 +45,22 @@ public final class LinkSession {
         }
     }
 
-    /// What became of it.
+    /// Outcome of a session.
     public struct Outcome {
-        /// The program's exit code; 128 + n where signal n ended it.
+        /// The program's exit code; 128 + n if signal n ended it.
         public var exitCode: Int32
         public var report: ShellReport
     }
 
-    /// The first two addresses of link k's four, from 100.64.0.0 (RFC 6598) on, are the network and
-    /// the gateway; the program has the third.
+    /// Base of the links' addresses, 100.64.0.0 (RFC 6598). Of link k's four addresses the first
+    /// two are the network and the gateway; the program has the third.
     private static let base = IPv4Address(100, 64, 0, 0)
     private static let mostLinks: UInt32 = 1024
 
-    /// The address under which the program finds this machine; also in its environment, as
-    /// `MILLRACE_GATEWAY`.
+    /// Address under which the program finds this machine; it is also in the program's environment,
+    /// as `MILLRACE_GATEWAY`.
     public let gateway: IPv4Address
-    /// Why the program can reach nothing but this machine; nil where it can.
+    /// Reason why the program can reach only this machine; nil if it can reach more.
     public var obstacle: String? { routing.obstacle }
 
     private let outside: TunDevice
@@ -59,13 +68,13 @@ public final class LinkSession {
     private let program: IsolatedProgram
     private let shell: PacketShell
     private let signals: Int32
-    /// The first signal that was passed on.
+    /// First signal that was passed on.
     private var signalled: (signal: Int32, time: Int64)?
-    /// The same signal again within this time is the same signal.
+    /// Time in nanoseconds within which a repeated signal counts as the same one.
     private static let repeatNanoseconds: Int64 = 1_000_000_000
 
-    /// Makes the link; the program starts with `run`. Call from a process's only thread: it takes
-    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT away from it.
+    /// Makes the link; the program starts with `run`. The caller must be the process's only thread:
+    /// the session takes SIGINT, SIGTERM, SIGHUP and SIGQUIT away from it.
     /// - Throws: `LinkError` for an impossible link, `ShellError`.
     public init(_ request: Request) throws {
         if let obstacle = ShellPrivilege.obstacle(asRoot: geteuid() == 0) {
@@ -93,7 +102,7 @@ public final class LinkSession {
             next += 1
         }
         environment["MILLRACE_GATEWAY"] = gateway.description
-        // Before the routing: whatever fails here leaves nothing to be undone.
+        // This comes before the routing, so that a failure here leaves nothing to be undone.
         program = try IsolatedProgram(
             .init(
                 command: request.command, environment: environment, device: "link0",
@@ -112,9 +121,9 @@ public final class LinkSession {
 
     deinit { close(signals) }
 
-    /// Runs the program to its end. A signal sent to this process goes on to the program (the
-    /// terminal's reach it by themselves); the second one kills it.
-    /// - Throws: `ShellError` where the program could not be executed.
+    /// Runs the program to its end. A signal sent to this process is passed on to the program
+    /// (signals of the terminal reach the program directly); the second one kills it.
+    /// - Throws: `ShellError` if the program could not be executed.
     public func run() throws(ShellError) -> Outcome {
         var message = IsolatedProgram.Message.lost
         program.start()
@@ -160,7 +169,8 @@ public final class LinkSession {
         }
     }
 
-    /// The first free device, by its name, whose four addresses no interface here has.
+    /// Makes the first device, by its name, that is free and has four addresses that no interface
+    /// here has.
     private static func makeDevice() throws(ShellError) -> (TunDevice, IPv4Address) {
         let taken = Set(Interface.addresses.map { $0.rawValue & ~3 })
         for k in 0..<mostLinks {
@@ -177,8 +187,8 @@ public final class LinkSession {
         throw ShellError("\(mostLinks) links run already")
     }
 
-    /// A resolver that is reached through the link, where /etc/resolv.conf names only this machine's
-    /// loopback (systemd-resolved).
+    /// Resolver file that names a resolver reachable through the link; it is needed if
+    /// /etc/resolv.conf names only this machine's loopback (systemd-resolved).
     private static var resolverFile: String? {
         let servers = (SystemFiles.read("/etc/resolv.conf") ?? "").split(separator: "\n")
             .filter { $0.hasPrefix("nameserver") }

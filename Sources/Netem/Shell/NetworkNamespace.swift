@@ -3,13 +3,13 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A network namespace with its loopback up. It exists as long as this, or a socket or a process in
-/// it, does.
+/// A network namespace with its loopback up. It exists as long as this object, or a socket or a
+/// process in it.
 public final class NetworkNamespace: Sendable {
-    /// Refers to the namespace.
+    /// Descriptor that refers to the namespace.
     public let descriptor: Int32
 
-    /// - Throws: `ShellError`, without the privilege to make one.
+    /// - Throws: `ShellError` without the privilege to make a namespace.
     public init() throws {
         descriptor = try Self.onThread {
             let code = millrace_enter_network_namespace()
@@ -26,7 +26,7 @@ public final class NetworkNamespace: Sendable {
 
     private init(owning descriptor: Int32) { self.descriptor = descriptor }
 
-    /// The one that the calling thread is in.
+    /// Returns the namespace of the calling thread.
     /// - Throws: `ShellError`.
     public static func current() throws(ShellError) -> NetworkNamespace {
         let descriptor = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
@@ -38,8 +38,8 @@ public final class NetworkNamespace: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Runs `body` on a thread of its own inside the namespace and waits for it. Sockets and devices
-    /// made there stay in the namespace, whoever uses them.
+    /// Runs `body` on a thread of its own inside the namespace and waits for it. Sockets and
+    /// devices made there stay in the namespace, whatever thread uses them.
     public func perform<Result: Sendable>(
         _ body: @escaping @Sendable () throws -> Result
     ) throws -> Result {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Memory for the packets inside the links: slots of one size, given out and taken back. The pages
-/// are touched only as far as packets really wait.
+/// Memory for the packets inside the links, in slots of one size. Its pages are touched only as far
+/// as packets really wait.
 struct PacketPool: ~Copyable {
     static let slotBytes = 2048
 
@@ -9,7 +9,7 @@ struct PacketPool: ~Copyable {
     private let capacity: Int
     private var free: [UInt32]
 
-    /// - Parameter capacity: packets, 1 to 2^22.
+    /// - Parameter capacity: Number of packets, 1 to 2^22.
     init(capacity: Int) throws(ShellError) {
         precondition((1...1 << 22).contains(capacity), "a pool holds 1 to 2^22 packets")
         let memory = mmap(
@@ -27,7 +27,7 @@ struct PacketPool: ~Copyable {
 
     var used: Int { capacity - free.count }
 
-    /// nil where every slot is taken.
+    /// Takes a free slot; nil if every slot is taken.
     mutating func take() -> UInt32? { free.popLast() }
 
     mutating func giveBack(_ slot: UInt32) { free.append(slot) }

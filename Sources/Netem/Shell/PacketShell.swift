@@ -1,3 +1,13 @@
+// How real packets pass a link.
+//
+// One thread serves two TUN devices (viewers inside, servers outside) with `ppoll` in nanoseconds,
+// and with SCHED_FIFO if that is allowed. A packet is stamped when it is read, lies in one slot of
+// a bounded pool while the model has it, and is written at its theoretical time. The lateness is
+// recorded, and a 99th percentile above 5 ms voids the trial.
+//
+// A heap of deadlines holds one current entry per direction. With many viewers, wake-ups are at
+// least 0.5 ms apart. Packets belong to a viewer by address.
+
 import CLinux
 import Glibc
 import HeapModule
@@ -6,18 +16,18 @@ import SimulationKernel
 import Sockets
 import Statistics
 
-/// Drives link models with real packets between two TUN devices: `inside`, where the viewers are,
-/// and `outside`, where the servers are. Many viewers share the pair; an IPv4 packet belongs to the
-/// viewer whose address is its source (from inside, the uplink) or destination (the downlink).
+/// Drives link models with real packets between two TUN devices: `inside` has the viewers,
+/// `outside` the servers. Many viewers share the pair. An IPv4 packet belongs to the viewer that
+/// has its source address (from inside, the uplink) or its destination address (the downlink).
 ///
-/// One thread runs everything: `ppoll` with nanoseconds, packets stamped as they are read,
-/// departures at the model's theoretical times, so that lateness does not add up.
+/// One thread runs everything with `ppoll` in nanoseconds. Packets are stamped as they are read and
+/// leave at the model's theoretical times, so that lateness does not add up.
 public final class PacketShell {
     public struct Viewer: Sendable {
         public var address: IPv4Address
         public var down: LinkSpec
         public var up: LinkSpec
-        /// Of the downlink's randomness; the uplink's is `upSeed`.
+        /// Seed of the downlink's randomness; the uplink's is `upSeed`.
         public var seed: UInt64
 
         public init(address: IPv4Address, down: LinkSpec, up: LinkSpec, seed: UInt64 = 0) {
@@ -34,20 +44,23 @@ public final class PacketShell {
     }
 
     public struct Options: Sendable {
-        /// Packets inside all links together, 1 to 2^22; more are dropped and void the trial.
+        /// Largest number of packets inside all links together, 1 to 2^22; more are dropped and
+        /// void the trial.
         public var largestPackets = 65536
-        /// From one wake-up to the next, at least, nanoseconds; 0 wakes for each packet. What comes
-        /// meanwhile is stamped when the shell wakes.
+        /// Least time between two wake-ups in nanoseconds; 0 wakes for each packet. Packets that
+        /// arrive in between are stamped when the shell wakes.
         public var quantumNanoseconds: Int64 = 0
-        /// The trial is void where the 99th percentile of the release lateness is above it.
+        /// Limit in milliseconds on the 99th percentile of the release lateness, above which the
+        /// trial is void.
         public var lateLimitMilliseconds = 5.0
-        /// Whether to run before all programs that are not real-time, where that is allowed.
+        /// Whether to run before all programs that are not real-time, if that is allowed.
         public var realtime = true
 
         public init() {}
     }
 
-    /// Packets read from one device before the other's turn, and turns before what is due goes on.
+    /// Number of packets read from one device before the other's turn, and number of turns before
+    /// due packets are released.
     private static let batch = 64
     private static let mostTurns = 64
 
@@ -63,9 +76,9 @@ public final class PacketShell {
     private let inside: Int32
     private let outside: Int32
     private var pool: PacketPool
-    /// Viewer i's downlink is 2 i, its uplink 2 i + 1.
+    /// Models; viewer i's downlink is 2 i, its uplink 2 i + 1.
     private var models: [LinkModel] = []
-    /// When each is looked at next, at the latest; `Int64.max` is when something arrives.
+    /// Latest time at which each model is looked at next; `Int64.max` means when a packet arrives.
     private var scheduled: [Int64] = []
     private var deadlines = Heap<Deadline>()
     private var logs: [Int: LinkLogFile] = [:]
@@ -73,8 +86,8 @@ public final class PacketShell {
     private var origin: Int64 = 0
 
     /// - Parameters:
-    ///   - inside: a non-blocking TUN descriptor; the caller keeps it.
-    ///   - outside: likewise.
+    ///   - inside: A non-blocking TUN descriptor; the caller keeps it.
+    ///   - outside: A second one of that kind.
     /// - Throws: `LinkError` for an impossible link, `ShellError`.
     public init(
         viewers: [Viewer], inside: Int32, outside: Int32, options: Options = .init()
@@ -97,14 +110,14 @@ public final class PacketShell {
         report.lateLimitMilliseconds = options.lateLimitMilliseconds
     }
 
-    /// Logs one viewer's links from now on; call before `run`.
+    /// Logs one viewer's links from now on; the caller calls this before `run`.
     public func log(viewer: Int, down: LinkLogFile, up: LinkLogFile) {
         logs[2 * viewer] = down
         logs[2 * viewer + 1] = up
     }
 
-    /// Forwards packets on the calling thread until `ready` says false. It is called with each of
-    /// the descriptors `watched` that can be read.
+    /// Forwards packets on the calling thread until `ready` returns false. The shell calls `ready`
+    /// with each of the descriptors `watched` that can be read.
     public func run(watching watched: [Int32], _ ready: (Int32) -> Bool) -> ShellReport {
         if options.realtime { ShellPrivilege.preferThread() } else { Clock.sharpenTimers() }
         let cpuAtStart = Self.threadSeconds()
@@ -120,7 +133,7 @@ public final class PacketShell {
             asleepUntil = now() + options.quantumNanoseconds
             releaseDue()
             var (up, down) = (entries[0].revents != 0, entries[1].revents != 0)
-            // What waits would be stamped late, and the kernel's queue is finite.
+            // Waiting packets would be stamped late, and the kernel's queue is finite.
             for _ in 0..<Self.mostTurns where up || down {
                 if up { up = receive(from: inside, isUp: true) }
                 if down { down = receive(from: outside, isUp: false) }
@@ -143,7 +156,8 @@ public final class PacketShell {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// The rest of the quantum; packets that come meanwhile wait in the kernel's queue.
+    /// Sleeps for the rest of the quantum; packets that arrive in the meantime wait in the kernel's
+    /// queue.
     private func sleep(until instant: Int64) {
         let absolute = instant + origin
         var time = timespec(
@@ -179,7 +193,7 @@ public final class PacketShell {
         deadlines.insert(Deadline(time: next, direction: direction))
     }
 
-    /// Hands over what has left the link by `instant`.
+    /// Hands over the packets that have left the link by `instant`.
     private func release(_ direction: Int, until instant: Int64) {
         let target = direction % 2 == 0 ? inside : outside
         while let event = models[direction].next(until: instant) {
@@ -192,13 +206,13 @@ public final class PacketShell {
                 if write(target, pool.bytes(slot), Int(event.bytes)) != Int(event.bytes) {
                     report.refused += 1
                 }
-                // A copy leaves before its original, whose slot it shares.
+                // A copy leaves before its original, with which it shares a slot.
                 if event.outcome == .departed { pool.giveBack(slot) }
             }
         }
     }
 
-    /// - Returns: whether more may wait.
+    /// - Returns: Whether more packets may wait.
     private func receive(from device: Int32, isUp: Bool) -> Bool {
         for _ in 0..<Self.batch {
             guard let slot = pool.take() else {
@@ -230,7 +244,7 @@ public final class PacketShell {
 
     private func arrive(_ slot: UInt32, bytes: Int, direction: Int) {
         let instant = now()
-        // What is due goes first, so that a log is in the order of its times.
+        // Due packets go first, so that a log is in the order of its times.
         release(direction, until: instant)
         models[direction].arrive(id: UInt64(slot), bytes: bytes, at: instant)
         logs[direction]?.arrival(at: instant, bytes: bytes)
@@ -238,11 +252,12 @@ public final class PacketShell {
         schedule(direction)
     }
 
-    /// Takes one packet off a device without memory for it, so that `ppoll` does not spin.
+    /// Takes one packet off a device although there is no memory for it, so that `ppoll` does not
+    /// spin.
     private func discard(_ device: Int32) {
         var byte: UInt8 = 0
         guard read(device, &byte, 1) > 0 else { return }
-        // The kernel's own IPv6 is nobody's loss.
+        // The kernel's own IPv6 packets are not losses.
         if byte >> 4 == 4 { report.overflows += 1 } else { report.foreign += 1 }
     }
 

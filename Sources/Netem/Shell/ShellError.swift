@@ -1,11 +1,11 @@
 import Glibc
 
-/// Why real packets cannot pass a link here, and how to mend it.
+/// Reason why real packets cannot pass a link here, and the remedy.
 public struct ShellError: Error, Hashable, Sendable, CustomStringConvertible {
     public var message: String
-    /// Of the program that could not be executed: 127 where there is none, 126 otherwise.
+    /// Exit code for a program that could not be executed: 127 if it does not exist, 126 otherwise.
     public var exitCode: Int32
-    /// Whether another program has what was asked for.
+    /// Whether another program uses the requested name or address.
     var isBusy = false
 
     public init(_ message: String, exitCode: Int32 = 1) {
@@ -13,7 +13,7 @@ public struct ShellError: Error, Hashable, Sendable, CustomStringConvertible {
         self.exitCode = exitCode
     }
 
-    /// A failed system call: what was tried, -errno, and what helps.
+    /// Makes an error for a failed system call: what was tried, -errno, and the remedy.
     static func system(_ what: String, _ code: Int32, _ remedy: String = "") -> ShellError {
         let reason = String(cString: strerror(abs(code)))
         var error = ShellError("\(what): \(reason)" + (remedy.isEmpty ? "" : "; \(remedy)"))

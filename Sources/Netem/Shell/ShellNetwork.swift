@@ -7,27 +7,27 @@ import Synchronization
 public final class ShellNetwork: Sendable {
     public let inside: NetworkNamespace
     public let outside: NetworkNamespace
-    /// The servers' address in `outside`.
+    /// Address of the servers in `outside`.
     public static let server = IPv4Address(10, 78, 0, 1)
-    /// The most viewers.
+    /// Largest number of viewers.
     public static let mostViewers = 65_000
 
     private let stopper: Int32
     private let report = Mutex<Result<ShellReport, any Error>?>(nil)
     private let done = DispatchSemaphore(value: 0)
 
-    /// The address of viewer `i`, 0 to `mostViewers` - 1; all of them are there.
+    /// Returns the address of viewer `i`, 0 to `mostViewers` - 1; all of them exist.
     public static func viewer(_ i: Int) -> IPv4Address {
         IPv4Address(10, 77, 0, 1).advanced(by: UInt32(i))
     }
 
-    /// Of all viewers' addresses.
+    /// Prefix of all viewers' addresses.
     public static let viewers = (prefix: IPv4Address(10, 77, 0, 0), length: 16)
-    /// The servers' device in `outside`.
+    /// Device of the servers in `outside`.
     public static let serverDevice = "servers"
     private static let viewerDevice = "viewers"
 
-    /// The viewer's address that a text spells; nil where it is none.
+    /// Reads a viewer's address; nil if the text is not one.
     public static func viewerAddress(parsing text: String) -> IPv4Address? {
         let bytes = text.split(separator: ".").compactMap { UInt8($0) }
         guard bytes.count == 4 else { return nil }
@@ -37,9 +37,9 @@ public final class ShellNetwork: Sendable {
 
     /// Starts forwarding.
     /// - Parameters:
-    ///   - viewers: their addresses are those of `viewer(_:)`.
-    ///   - outside: where the servers are; nil = in a namespace of their own.
-    ///   - logs: paths of the first viewer's logs.
+    ///   - viewers: Viewers with the addresses of `viewer(_:)`.
+    ///   - outside: Namespace of the servers; nil = a namespace of their own.
+    ///   - logs: Paths of the first viewer's logs.
     /// - Throws: `LinkError` for an impossible link, `ShellError`.
     public init(
         viewers: [PacketShell.Viewer], outside: NetworkNamespace? = nil,
@@ -83,8 +83,8 @@ public final class ShellNetwork: Sendable {
         thread.start()
     }
 
-    /// Ends forwarding; call once.
-    /// - Throws: `LinkError`, where the links were impossible.
+    /// Ends forwarding; the caller calls this once.
+    /// - Throws: `LinkError` if the links were impossible.
     public func stop() throws -> ShellReport {
         close(stopper)
         done.wait()
@@ -95,8 +95,8 @@ public final class ShellNetwork: Sendable {
         return report
     }
 
-    /// In the calling thread's namespace: a device that is the way to the other side, and local
-    /// addresses.
+    /// Makes, in the calling thread's namespace, a device that is the way to the other side, and
+    /// local addresses.
     private static func makeDevice(
         _ name: String, address: IPv4Address, prefixLength: Int,
         towards other: (prefix: IPv4Address, length: Int)

@@ -4,9 +4,10 @@ import Sockets
 
 /// The right to make network namespaces and devices: root's, or that of a user namespace.
 public enum ShellPrivilege {
-    /// Gets that right for this process; nil, or why it cannot be had and what helps. Without root
-    /// the process moves into a user and network namespace of its own, so call it before the
-    /// process has a second thread, and only where the machine's network is not needed.
+    /// Gets that right for this process. Returns nil, or the reason why it cannot be had with the
+    /// remedy. Without root, the process moves into a user and network namespace of its own, so the
+    /// caller calls this before the process has a second thread, and only if the machine's network
+    /// is not needed.
     public static func acquire() -> String? {
         if let obstacle = obstacle(asRoot: geteuid() == 0) { return obstacle }
         guard geteuid() != 0 else { return nil }
@@ -15,14 +16,14 @@ public enum ShellPrivilege {
             ? nil : "no user namespace: \(String(cString: strerror(-code))); run as root"
     }
 
-    /// Lets the calling thread run before all that are not real-time, where that is allowed, with
-    /// timers as exact as the kernel's. Only for threads that mostly sleep.
+    /// Lets the calling thread run before all threads that are not real-time, if that is allowed,
+    /// with timers as exact as the kernel's. This is only for threads that mostly sleep.
     public static func preferThread() {
         Clock.sharpenTimers()
         _ = millrace_set_realtime()
     }
 
-    /// Why the packet shell cannot run here; nil where it can.
+    /// Reason why the packet shell cannot run here; nil if it can.
     public static func obstacle(asRoot: Bool) -> String? {
         guard access(TunDevice.path, F_OK) == 0 else {
             return "there is no \(TunDevice.path); modprobe tun"

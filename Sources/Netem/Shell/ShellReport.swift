@@ -1,14 +1,14 @@
 public import Netem
 public import Statistics
 
-/// What a packet shell did.
+/// Counts and times of a packet shell's run.
 public struct ShellReport: Sendable {
     public struct Direction: Sendable {
         public var counters = LinkCounters()
-        /// Still in the link at the end.
+        /// Packets still in the link at the end.
         public var inside = PacketCount()
 
-        /// Whether what came in is accounted for: bytes in = out + lost + dropped + inside.
+        /// Whether all incoming bytes are accounted for: bytes in = out + lost + dropped + inside.
         public var balances: Bool {
             counters.arrived.bytes + counters.duplicated.bytes
                 == counters.departed.bytes + counters.lost.bytes + counters.dropped.bytes
@@ -23,26 +23,28 @@ public struct ShellReport: Sendable {
     }
 
     public var viewers: [Viewer] = []
-    /// How long after its theoretical time each packet was handed to the kernel.
+    /// Time between each packet's theoretical release and its hand-over to the kernel.
     public var releaseLateness = DelayHistogram()
-    /// IPv4 packets of addresses that are no viewer's; not forwarded.
+    /// IPv4 packets of addresses that belong to no viewer; they are not forwarded.
     public var strays = 0
-    /// Packets of other protocols (IPv6 neighbour discovery, mostly); not forwarded.
+    /// Packets of other protocols (mostly IPv6 neighbour discovery); they are not forwarded.
     public var foreign = 0
-    /// Packets that found no memory: more than `PacketShell.Options.largestPackets` inside.
+    /// Packets that found no memory, because more than `PacketShell.Options.largestPackets` were
+    /// inside.
     public var overflows = 0
-    /// Packets that the kernel did not take.
+    /// Packets that the kernel did not accept.
     public var refused = 0
-    /// Packets that a device's queue in the kernel had no room for: the link never saw them.
+    /// Packets that a device's queue in the kernel had no room for, so that the link never saw
+    /// them.
     public var kernelDrops = 0
-    /// Of the thread that ran the shell.
+    /// CPU time of the thread that ran the shell.
     public var cpuSeconds = 0.0
     public var wallSeconds = 0.0
-    /// Log lines that could not be written.
+    /// Number of log lines that could not be written.
     public var logFailures = 0
     public var lateLimitMilliseconds = 5.0
 
-    /// Why the trial does not count; empty where it does.
+    /// Reasons why the trial is void; empty if it is not.
     public var voidReasons: [String] {
         var reasons: [String] = []
         if let p99 = releaseLateness.milliseconds(atPercentile: 99), p99 > lateLimitMilliseconds {
@@ -53,7 +55,8 @@ public struct ShellReport: Sendable {
         return reasons + lossReasons
     }
 
-    /// Packets that vanished without the model's leave, each kind with how to mend it.
+    /// Reasons for packets that vanished although the model did not drop them, each with its
+    /// remedy.
     public var lossReasons: [String] {
         var reasons: [String] = []
         if overflows > 0 {

@@ -11,7 +11,7 @@ enum SystemFiles {
         return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
     }
 
-    /// Replaces the contents of a file; creates it where `mode` is given.
+    /// Replaces the contents of a file; creates it if `mode` is given.
     @discardableResult
     static func write(_ path: String, _ text: String, creating mode: mode_t? = nil) -> Bool {
         let flags = O_WRONLY | O_TRUNC | O_CLOEXEC | (mode == nil ? 0 : O_CREAT)
@@ -35,7 +35,7 @@ enum SystemFiles {
         return nil
     }
 
-    /// Runs a program to its end without output; true where it ended with 0.
+    /// Runs a program to its end without output; returns whether it ended with 0.
     static func run(_ path: String, _ arguments: [String]) -> Bool {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -52,7 +52,7 @@ enum SystemFiles {
         return status == 0
     }
 
-    /// Names of a directory's entries.
+    /// Returns the names of a directory's entries.
     static func list(_ path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }

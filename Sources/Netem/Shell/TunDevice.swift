@@ -1,16 +1,16 @@
 import CLinux
 import Glibc
 
-/// A TUN device: IP packets as a program reads and writes them. It goes away with its descriptor,
-/// so that a killed program leaves none behind.
+/// A TUN device: a program reads and writes its IP packets. The device goes away with its
+/// descriptor, so a killed program leaves none behind.
 public final class TunDevice: Sendable {
-    /// Where the kernel offers TUN devices; the environment's `MILLRACE_TUN` overrides it, for
-    /// machines where another node is open to everybody.
+    /// Path at which the kernel offers TUN devices; the environment's `MILLRACE_TUN` overrides it,
+    /// for machines on which another node is open to everybody.
     public static var path: String {
         getenv("MILLRACE_TUN").map { String(cString: $0) } ?? "/dev/net/tun"
     }
 
-    /// The largest packet, bytes: the MTU of every device here, so that nothing is merged.
+    /// Largest packet in bytes: the MTU of every device here, so that nothing is merged.
     public static let mtu = 1500
 
     public let descriptor: Int32
@@ -18,7 +18,7 @@ public final class TunDevice: Sendable {
 
     /// Makes the device in the calling thread's network namespace.
     /// - Parameter name: 1 to 15 bytes.
-    /// - Throws: `ShellError`; `isBusy` tells that another program has the name.
+    /// - Throws: `ShellError`; `isBusy` means that another program has the name.
     public init(name: String) throws(ShellError) {
         let code = Self.path.withCString { path in
             name.withCString { millrace_open_tun(path, $0) }
@@ -41,20 +41,21 @@ public final class TunDevice: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Packets that its queue had no room for, as `/proc/PID/net/dev` of a process (or
-    /// `thread-self`) in its namespace tells; 0 where that is gone.
+    /// Number of packets that the device's queue had no room for, as `/proc/PID/net/dev` of a
+    /// process (or `thread-self`) in its namespace states; 0 if that is gone.
     static func drops(of device: String, in process: String = "thread-self") -> Int {
         for line in (SystemFiles.read("/proc/\(process)/net/dev") ?? "").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1)
             guard parts.count == 2, parts[0].drop(while: { $0 == " " }) == device else { continue }
             let fields = parts[1].split(separator: " ")
-            // Eight columns received, then those sent: bytes, packets, errors, drops.
+            // The line has eight columns received, then eight sent: bytes, packets, errors, drops
+            // and so on.
             return fields.count > 11 ? Int(fields[11]) ?? 0 : 0
         }
         return 0
     }
 
-    /// Gives it an address and brings it up.
+    /// Gives the device an address and brings it up.
     /// - Throws: `ShellError`.
     public func configure(address: IPv4Address, prefixLength: Int) throws(ShellError) {
         try Interface.configure(
@@ -68,12 +69,12 @@ public enum Interface {
         prefixLength == 0 ? 0 : ~0 << UInt32(32 - prefixLength)
     }
 
-    /// Gives an interface an address and brings it up. On a loopback device the whole prefix is then
-    /// this machine's.
+    /// Gives an interface an address and brings it up. On a loopback device the whole prefix then
+    /// belongs to this machine.
     /// - Parameters:
-    ///   - name: `lo:1` and such are further addresses of `lo`.
+    ///   - name: Interface; `lo:1` and such are further addresses of `lo`.
     ///   - prefixLength: 0 to 32.
-    ///   - mtu: bytes; 0 leaves it.
+    ///   - mtu: MTU in bytes; 0 leaves it unchanged.
     /// - Throws: `ShellError`.
     public static func configure(
         _ name: String, address: IPv4Address, prefixLength: Int, mtu: Int = 0

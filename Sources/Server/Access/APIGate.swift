@@ -1,11 +1,11 @@
 import NIOCore
 import NIOHTTP1
 
-/// Who may see and do what only the operator should: on this machine everybody, elsewhere whoever
-/// has the token.
+/// Access to the API, which is for the operator: from this machine everybody has it, from elsewhere
+/// only a client with the token.
 final class APIGate: Sendable {
     private let rules: AddressRules.Table
-    /// nil = it is answered on this machine alone.
+    /// Token; nil = requests are answered on this machine alone.
     private let token: [UInt8]?
     private let guesses = GuessLimiter()
 
@@ -19,17 +19,18 @@ final class APIGate: Sendable {
         self.token = given.map { Array($0.utf8) }
     }
 
-    /// What is wrong with a token and its file, and how to mend it; nil if nothing is.
+    /// Fault of a token and its file, with the remedy; nil if there is none.
     static func problem(token: String?, file: String?) -> String? {
         if token?.isEmpty ?? false { return "the API's token is empty; give a long random one" }
         return token != nil && file != nil
             ? "the API's token is given twice; give it or its file" : nil
     }
 
-    /// Requests that another server passes on come from its clients, though the connection is this
-    /// machine's; so do those that a page in somebody's browser makes.
+    /// Judges a request. A request that another server passes on comes from that server's clients
+    /// although the connection is this machine's, and so does a request that a page in a browser
+    /// makes.
     ///
-    /// - Parameter changes: whether the request is to change something.
+    /// - Parameter changes: Whether the request is to change something.
     func judge(
         _ head: HTTPRequestHead, address: String?, changes: Bool
     ) -> AccessPolicy.Verdict {

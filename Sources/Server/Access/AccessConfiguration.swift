@@ -1,32 +1,34 @@
 import HTTPWire
 public import Sockets
 
-/// Who may do what, beside `ServerConfiguration.streamKeys`.
+/// Settings of access, beside `ServerConfiguration.streamKeys`.
 public struct AccessConfiguration: Sendable, Codable, Hashable {
     /// File with more stream keys, one a line.
     public var streamKeyFile: String?
-    /// Keys that players need, in the form of stream keys. Empty = none, unless there is a file.
+    /// Keys that players need, in the form of stream keys. If the list is empty and there is no
+    /// file, players need none.
     public var playKeys: [String] = []
     public var playKeyFile: String?
-    /// From where anything may be done at all.
+    /// Addresses that may connect at all.
     public var connections = AddressRules()
     public var publish = AddressRules()
     public var play = AddressRules()
     public var api = AddressRules()
-    /// URL that is asked whether somebody may connect, publish and play, and told of ends.
+    /// URL of a service that is asked whether a peer may connect, publish and play, and notified of
+    /// ends.
     public var hook: String?
     public var hookTimeoutMilliseconds = 5_000
-    /// Who vouches for the service where the URL is https.
+    /// Authorities to trust if the URL is https.
     public var hookTrust = TLSTrust()
-    /// Bearer token for the API and metrics where they are not asked for on this machine;
-    /// nil = they are answered here alone.
+    /// Bearer token for the API and metrics on other machines; nil = they are answered on this
+    /// machine alone.
     public var apiToken: String?
     /// File with that token.
     public var apiTokenFile: String?
 
     public init() {}
 
-    /// What is wrong with the settings and how to mend it; nil if nothing is.
+    /// Fault of the settings, with the remedy; nil if there is none.
     public var problem: String? {
         for rule in playKeys {
             if let problem = StreamKeys.problem(of: rule) { return problem }

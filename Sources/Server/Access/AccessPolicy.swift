@@ -1,8 +1,20 @@
+// How the server decides who may connect, publish and play.
+//
+// `AccessPolicy` judges addresses and keys at once. `CallBacks` (`--hook`) are asked after it, and
+// the bytes that an RTMP peer sends in the meantime wait unread. A hook that does not answer with a
+// status of 2xx in time refuses.
+//
+// An encoder of this server is recognised by its process, which holds the other end of the
+// connection (`EncoderRegistry`), so no secret stands in its arguments. The API and the metrics are
+// for this machine, or for a client with a token; a request that another server passes on does not
+// count as this machine's. `HTTPRequestGuard` stands between parser and handler, here and in the
+// edge: only requests that RFC 9112 allows pass, and their bodies are dropped.
+
 import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Who may do what on a server.
+/// Decisions on who may connect, publish and play on a server.
 final class AccessPolicy: Sendable {
     enum Action: String, Sendable {
         case publish, play
@@ -10,14 +22,14 @@ final class AccessPolicy: Sendable {
 
     enum Verdict: Sendable, Equatable {
         case accepted
-        /// In words for the peer.
+        /// The peer is refused; the text is for the peer.
         case refused(String)
         case wait(seconds: Int)
     }
 
     let publishKeys: StreamKeys
     let playKeys: StreamKeys
-    /// nil = nobody is asked.
+    /// Call-backs; nil = no service is asked.
     let callBacks: CallBacks?
     private let connections: AddressRules.Table
     private let addresses: [Action: AddressRules.Table]
@@ -47,10 +59,11 @@ final class AccessPolicy: Sendable {
             }
     }
 
-    /// Whether anything is read again by `reload`.
+    /// Whether `reload` reads any file.
     var canReload: Bool { publishKeys.hasFile || playKeys.hasFile }
 
-    /// Reads the files of keys again. What cannot be used is logged, and what was in use stays.
+    /// Reads the files of keys again. A file that cannot be used is logged, and the keys in use
+    /// stay.
     func reload(_ logger: Logger) {
         for (keys, what) in [(publishKeys, "stream keys"), (playKeys, "play keys")]
         where keys.hasFile {
@@ -65,16 +78,16 @@ final class AccessPolicy: Sendable {
 
     func admitsConnection(from address: String?) -> Bool { connections.admits(address) }
 
-    /// Whether anybody could be refused.
+    /// Whether any peer could be refused.
     func mayRefuse(_ action: Action) -> Bool {
         let keys = action == .publish ? publishKeys : playKeys
         return !keys.isOpen || callBacks != nil || addresses[action]?.isOpen == false
     }
 
     /// - Parameters:
-    ///   - stream: without its application.
-    ///   - query: its `key=` counts.
-    ///   - address: of the peer, without its port.
+    ///   - stream: Name without its application.
+    ///   - query: Query; its `key=` counts.
+    ///   - address: Address of the peer, without its port.
     func judge(
         _ action: Action, _ stream: String, of application: String, query: String,
         address: String?

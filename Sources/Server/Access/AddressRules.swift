@@ -1,13 +1,13 @@
 import Glibc
 import HTTPWire
 
-/// Addresses that begin alike: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+/// Addresses with a common beginning: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 struct AddressRange: Sendable, Hashable {
-    /// An IPv4 address as the IPv6 address that it is mapped to.
+    /// Bytes of the address; an IPv4 address is mapped to an IPv6 address.
     private var bytes: [UInt8]
     private var bits: Int
 
-    /// nil where `text` is neither an address nor a range of them.
+    /// Reads an address or a range; nil if `text` is neither.
     init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let bytes = Self.bytes(String(first)) else { return nil }
@@ -30,15 +30,15 @@ struct AddressRange: Sendable, Hashable {
             return [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
                 + withUnsafeBytes(of: &four) { Array($0) }
         }
-        // A scope, as in fe80::1%eth0, is no part of the address.
+        // A scope, as in fe80::1%eth0, is not part of the address.
         var six = in6_addr()
         let plain = String(address.prefix { $0 != "%" })
         guard inet_pton(AF_INET6, plain, &six) == 1 else { return nil }
         return withUnsafeBytes(of: &six) { Array($0) }
     }
 
-    /// What is counted as one address: of IPv6 a whole /64, for whoever has one address there has
-    /// them all.
+    /// Name under which an address is counted. A whole /64 of IPv6 counts as one address, because a
+    /// peer with one address in it can use all of them.
     static func site(of address: String) -> String {
         guard address.contains(":"), let bytes = bytes(address),
             bytes[..<12] != [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
@@ -54,7 +54,7 @@ struct AddressRange: Sendable, Hashable {
         return rest == 0 || (bytes[whole] ^ other[whole]) >> (8 - rest) == 0
     }
 
-    /// This machine's own address, in whatever form.
+    /// Whether this is the machine's own address, in whatever form.
     static func isLoopback(_ address: String) -> Bool {
         loopback.contains { $0.contains(address) }
     }
@@ -62,8 +62,8 @@ struct AddressRange: Sendable, Hashable {
     private static let loopback = ["127.0.0.0/8", "::1"].compactMap { AddressRange($0) }
 }
 
-/// From where something may be done. What is denied is denied; where something is allowed, nothing
-/// else is.
+/// Rules on the addresses from which an action is allowed. A denied address is denied; if any
+/// address is allowed, all others are denied.
 public struct AddressRules: Sendable, Codable, Hashable {
     /// Addresses or ranges (CIDR).
     public var allow: [String]
@@ -74,7 +74,7 @@ public struct AddressRules: Sendable, Codable, Hashable {
         self.deny = deny
     }
 
-    /// What is wrong with them, in words; nil if nothing is.
+    /// Fault of the rules; nil if there is none.
     var problem: String? {
         for text in allow + deny where AddressRange(text) == nil {
             return
@@ -83,7 +83,7 @@ public struct AddressRules: Sendable, Codable, Hashable {
         return nil
     }
 
-    /// The rules in a form that is quick to ask.
+    /// The rules in a form that can be checked fast.
     struct Table: Sendable {
         private let allow: [AddressRange]
         private let deny: [AddressRange]
@@ -95,7 +95,8 @@ public struct AddressRules: Sendable, Codable, Hashable {
 
         var isOpen: Bool { allow.isEmpty && deny.isEmpty }
 
-        /// - Parameter address: nil = the peer has none, such as one that is gone already.
+        /// - Parameter address: Address of the peer; nil if it has none, for example because it is
+        ///   gone already.
         func admits(_ address: String?) -> Bool {
             guard let address else { return allow.isEmpty }
             if deny.contains(where: { $0.contains(address) }) { return false }

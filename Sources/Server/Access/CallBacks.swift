@@ -6,36 +6,37 @@ import NIOSSL
 import Sockets
 import Synchronization
 
-/// What a call-back is about.
+/// Subject of a call-back.
 struct CallBack: Encodable, Sendable {
     enum Event: String, Encodable, Sendable {
         case connect, publish, play, end
     }
 
     var event: Event
-    /// `rtmp`, `http-flv` or `hls`.
+    /// Protocol: `rtmp`, `http-flv` or `hls`.
     var `protocol`: String
     var application: String
-    /// Empty for `connect`.
+    /// Stream; empty for `connect`.
     var stream = ""
-    /// As the peer gave it: keys are in it.
+    /// Query as the peer sent it; it contains keys.
     var query = ""
     /// The peer's `address:port`, by which a connection can be kicked.
     var connection: String
-    /// Of `end`: what has ended.
+    /// The action that has ended; only for `end`.
     var ended: String?
 }
 
-/// Asks a URL whether somebody may go on, with a POST of JSON each: a status of 2xx lets them.
+/// Asks a URL whether a peer may continue, with one POST of JSON for each question. A status of 2xx
+/// lets the peer continue.
 ///
-/// Whatever else comes of it, a time-out and a full queue included, refuses.
+/// Any other outcome refuses, a time-out and a full queue included.
 final class CallBacks: Sendable {
-    /// Why somebody may not go on, for the log; nil = they may.
+    /// Reason why a peer is refused, for the log; nil = it is accepted.
     typealias Refusal = String?
 
     static let concurrency = 16
     static let queueLimit = 1024
-    /// For how long HLS's next requests of the same viewer are not asked about again.
+    /// Seconds for which further HLS requests of the same viewer cause no question.
     static let hlsSeconds: Int64 = 30
     private static let viewerLimit = 10_000
 
@@ -48,7 +49,7 @@ final class CallBacks: Sendable {
     private struct State {
         var running = 0
         var waiting = CircularBuffer<Job>()
-        /// Until when a viewer of HLS is known.
+        /// Time until which an HLS viewer is known.
         var viewers: [String: NIODeadline] = [:]
     }
 
@@ -70,7 +71,7 @@ final class CallBacks: Sendable {
         tls = self.url.isSecure ? try trust.context() : nil
     }
 
-    /// Asks; the answer comes within the time-out.
+    /// Asks the service; the result comes within the time-out.
     func ask(_ call: CallBack) -> EventLoopFuture<Refusal> {
         let loop = group.any()
         let promise = loop.makePromise(of: Refusal.self)
@@ -105,10 +106,10 @@ final class CallBacks: Sendable {
         return promise.futureResult
     }
 
-    /// Tells without waiting for an answer.
+    /// Notifies the service without waiting for an answer.
     func tell(_ call: CallBack) { _ = ask(call) }
 
-    /// Asks about a viewer of HLS, whose requests are many: at most once in `hlsSeconds`.
+    /// Asks about an HLS viewer, who makes many requests: at most once in `hlsSeconds`.
     func askOnce(_ viewer: String, _ call: CallBack) -> EventLoopFuture<Refusal>? {
         let now = NIODeadline.now()
         let isKnown = state.withLock { ($0.viewers[viewer] ?? .distantPast) > now }
@@ -127,7 +128,7 @@ final class CallBacks: Sendable {
         return answer
     }
 
-    /// Waits until all have been told, at most for the time-out.
+    /// Waits until all notifications have been sent, at most for the time-out.
     func drain() async {
         let end = NIODeadline.now() + timeout
         while state.withLock({ $0.running + $0.waiting.count }) > 0, .now() < end {
@@ -138,7 +139,7 @@ final class CallBacks: Sendable {
     private func next() {
         let job = state.withLock { state -> Job? in
             let now = NIODeadline.now()
-            // Whose time is over has its answer already.
+            // A question that has timed out has its answer already.
             while let job = state.waiting.popFirst() {
                 if job.deadline > now { return job }
             }
@@ -190,7 +191,7 @@ final class CallBacks: Sendable {
         return Array(head.utf8) + body
     }
 
-    /// Reads the head of one answer.
+    /// Reads the head of one response.
     private final class Answer: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 

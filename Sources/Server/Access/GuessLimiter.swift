@@ -2,11 +2,12 @@ import Crypto
 import NIOCore
 import Synchronization
 
-/// How often an address may guess a secret.
+/// Limit on how often an address may guess a secret.
 ///
-/// A right guess does not take back the wrong ones, or whoever has a key could guess others' between
-/// two uses of it. What an address has got right before goes on to be taken while it has to wait:
-/// behind a proxy or an edge all have one address, and a stranger there must not keep them out.
+/// A right guess does not cancel the wrong ones; otherwise a peer with one key could guess others
+/// between two uses of it. A secret that an address has guessed right before is accepted even while
+/// the address has to wait: behind a proxy or an edge all peers have one address, and a stranger
+/// there must not keep the others out.
 final class GuessLimiter: Sendable {
     private struct Guesses: Sendable {
         var failures = 0
@@ -16,18 +17,18 @@ final class GuessLimiter: Sendable {
 
     private struct State: Sendable {
         var guesses: [String: Guesses] = [:]
-        /// Hashes of addresses and what they have got right.
+        /// Hashes of addresses with the secrets that they have guessed right.
         var known: Set<[UInt8]> = []
     }
 
     private let state = Mutex(State())
 
-    /// Addresses remembered, and things that they have got right.
+    /// Largest number of addresses remembered, and of right guesses remembered.
     private static let limit = 10_000
     /// Seconds after which one wrong guess is forgotten.
     private static let forgiveness: Int64 = 60
 
-    /// Seconds that an address has to wait before anything is compared; nil = none.
+    /// Seconds that an address has to wait before a guess is compared; nil = it need not wait.
     func wait(_ address: String, now: NIODeadline) -> Int? {
         let address = AddressRange.site(of: address)
         let blockedUntil = state.withLock { $0.guesses[address]?.blockedUntil }
@@ -35,7 +36,7 @@ final class GuessLimiter: Sendable {
         return Int((blockedUntil - now).nanoseconds / 1_000_000_000) + 1
     }
 
-    /// Whether an address has got `guess` right before.
+    /// Whether an address has guessed `guess` right before.
     func knows(_ guess: String, from address: String) -> Bool {
         let hash = Self.hash(guess, address)
         return state.withLock { $0.known.contains(hash) }

@@ -1,13 +1,13 @@
 import HTTPWire
 
-/// Whose connections are to end.
+/// Connections that are to be ended.
 enum KickTarget: Sendable, Equatable {
-    /// Publisher and players of `<app>/<stream>`.
+    /// The publisher and the players of `<app>/<stream>`.
     case stream(String)
-    /// `address:port` of a peer, as log, status and call-backs have it.
+    /// The peer at `address:port`, as log, status and call-backs name it.
     case connection(String)
 
-    /// The target that a query names; nil where it names none, or two.
+    /// Reads the target that a query names; nil if it names none, or two.
     init?(query: String) {
         var targets: [KickTarget] = []
         for field in query.split(separator: "&") {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Sockets
 
-/// Small files with what should not be on a command line.
+/// Reading of small files with secrets, which should not stand on a command line.
 enum SecretFile {
     /// - Throws: `ServerConfigurationError` that names the file.
     static func text(_ path: String, limit: Int) throws(ServerConfigurationError) -> String {
@@ -22,7 +22,7 @@ enum SecretFile {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Without blanks, tabs and carriage returns around it.
+    /// Removes blanks, tabs and carriage returns at both ends.
     static func trimmed(_ line: Substring) -> Substring {
         var line = line
         while let first = line.utf8.first, first <= 0x20 { line = line.dropFirst() }
@@ -30,7 +30,7 @@ enum SecretFile {
         return line
     }
 
-    /// A file's one secret.
+    /// Reads a file with one secret.
     static func secret(_ path: String) throws(ServerConfigurationError) -> String {
         let text = try text(path, limit: 4096)
         let secret = trimmed(text[...])

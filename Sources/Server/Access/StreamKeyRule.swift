@@ -1,11 +1,11 @@
 import Crypto
 import HTTPWire
 
-/// Which streams a key opens: `NAME`, `NAME:SECRET`, `NAME:sha256:HEX` or `sha256:HEX`, where NAME
-/// may have its application before it, and `*` is any name.
+/// The streams that a key opens: `NAME`, `NAME:SECRET`, `NAME:sha256:HEX` or `sha256:HEX`. NAME may
+/// have its application before it, and `*` is any name.
 struct StreamKeyRule: Sendable, Equatable {
     enum Secret: Sendable, Equatable {
-        /// Whoever knows the name may.
+        /// There is no secret: the name suffices.
         case none
         case plain([UInt8])
         /// SHA-256 of the secret.
@@ -16,9 +16,9 @@ struct StreamKeyRule: Sendable, Equatable {
         var description: String
     }
 
-    /// nil = any.
+    /// Application; nil = any.
     var application: String?
-    /// nil = any.
+    /// Name; nil = any.
     var name: String?
     var secret: Secret
 
@@ -81,16 +81,16 @@ struct StreamKeyRule: Sendable, Equatable {
         return bytes
     }
 
-    /// Whether the rule is about a stream.
+    /// Whether the rule applies to a stream.
     ///
-    /// - Parameter coversRenditions: whether `NAME_720p` is NAME's.
+    /// - Parameter coversRenditions: Whether a rule for `NAME` applies to `NAME_720p`.
     func isAbout(_ stream: String, of application: String, coversRenditions: Bool) -> Bool {
         if let own = self.application, own != application { return false }
         guard let name, name != stream else { return true }
         return coversRenditions && HLSOrigin.splitRendition(stream).channel == name
     }
 
-    /// - Parameter given: the key, and its SHA-256.
+    /// - Parameter given: The key, and its SHA-256.
     func accepts(_ given: (key: [UInt8], hash: [UInt8])) -> Bool {
         switch secret {
         case .none: true
@@ -99,13 +99,13 @@ struct StreamKeyRule: Sendable, Equatable {
         }
     }
 
-    /// A key with its hash.
+    /// Returns a key with its hash.
     static func hashed(_ key: [UInt8]) -> (key: [UInt8], hash: [UInt8]) {
         (key, Array(SHA256.hash(data: key)))
     }
 }
 
-/// Rules in a file, one a line.
+/// Reading of a file with one rule in a line.
 enum StreamKeyFile {
     static let byteLimit = 1 << 20
     static let ruleLimit = 10_000

@@ -2,13 +2,14 @@ import HTTPWire
 import NIOCore
 import Synchronization
 
-/// Who may publish or play what: names, with or without a secret, and how often an address may
-/// guess.
+/// Names that may be published or played, with or without a secret, and the limit on an address's
+/// guesses.
 final class StreamKeys: Sendable {
     enum Verdict: Sendable, Equatable {
         case accepted
         case denied
-        /// It has guessed too often: nothing is compared before so many seconds are over.
+        /// The address has guessed too often: nothing is compared before this number of seconds is
+        /// over.
         case wait(seconds: Int)
     }
 
@@ -18,13 +19,14 @@ final class StreamKeys: Sendable {
     private let coversRenditions: Bool
     private let guesses = GuessLimiter()
 
-    /// Wrong keys from one address before it has to wait, and the longest wait in seconds.
+    /// Number of wrong keys from one address before it has to wait, and the longest wait in
+    /// seconds.
     static let patience = 5
     static let longestWait = 30
 
     /// - Parameters:
-    ///   - file: with more rules; nil = none.
-    ///   - coversRenditions: whether a key for `cam` is one for `cam_720p`, too.
+    ///   - file: File with more rules; nil = none.
+    ///   - coversRenditions: Whether a key for `cam` also opens `cam_720p`.
     /// - Throws: `ServerConfigurationError` for a rule that makes no sense.
     init(
         _ texts: [String], file: String? = nil, coversRenditions: Bool = false
@@ -49,7 +51,7 @@ final class StreamKeys: Sendable {
 
     /// Reads the file again.
     ///
-    /// - Throws: for a file that makes no sense; the old keys stay in use then.
+    /// - Throws: An error for a file that makes no sense; the old keys stay in use.
     func reload() throws(ServerConfigurationError) {
         guard let file else { return }
         let new = own + (try StreamKeyFile.read(file))
@@ -58,10 +60,11 @@ final class StreamKeys: Sendable {
 
     var hasFile: Bool { file != nil }
 
-    /// Without any key everything is accepted. A file is one, even if it is empty.
+    /// Whether every name is accepted, because there is no key. A file counts as a key, even if it
+    /// is empty.
     var isOpen: Bool { own.isEmpty && file == nil }
 
-    /// What is wrong with a rule, in words; nil if nothing is.
+    /// Fault of a rule; nil if there is none.
     static func problem(of rule: String) -> String? {
         do throws(StreamKeyRule.Fault) {
             _ = try StreamKeyRule(rule)
@@ -72,9 +75,9 @@ final class StreamKeys: Sendable {
     }
 
     /// - Parameters:
-    ///   - stream: the stream's name without its application.
-    ///   - query: of the stream's name or of the URL; its `key=` counts.
-    ///   - now: an argument, so that tests need not wait.
+    ///   - stream: The stream's name without its application.
+    ///   - query: Query of the stream's name or of the URL; its `key=` counts.
+    ///   - now: Time, which is an argument so that tests need not wait.
     func judge(
         _ stream: String, of application: String = "live", query: String, address: String,
         now: NIODeadline = .now()
@@ -91,7 +94,7 @@ final class StreamKeys: Sendable {
         return isRight ? .accepted : .denied
     }
 
-    /// Looks at every rule, whether one has matched or not.
+    /// Checks every rule, whether an earlier one has matched or not.
     private func isRight(_ stream: String, _ application: String, _ query: String) -> Bool {
         var given: [(key: [UInt8], hash: [UInt8])] = []
         for key in Self.keys(in: query) {
@@ -109,14 +112,14 @@ final class StreamKeys: Sendable {
         return isRight
     }
 
-    /// The values of `key=` in a query, as they are written; two at most.
+    /// Returns the values of `key=` in a query, as they are written; two at most.
     static func keys(in query: String) -> [String] {
         query.split(separator: "&").filter { $0.hasPrefix("key=") }.prefix(2).map {
             String($0.dropFirst(4))
         }
     }
 
-    /// Whether two keys are the same, in a time that depends on the length of `given` alone.
+    /// Whether two keys are equal. The time that this takes depends only on the length of `given`.
     static func areEqual(_ given: [UInt8], _ secret: [UInt8]) -> Bool {
         guard !secret.isEmpty else { return false }
         var difference: UInt8 = given.count == secret.count ? 0 : 1

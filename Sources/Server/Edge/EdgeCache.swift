@@ -1,5 +1,5 @@
-/// Values by key within a number of bytes; the one not used for longest goes first. Pure: times
-/// are nanoseconds of any one clock.
+/// Values by key within a number of bytes; the value that was not used for longest goes first. The
+/// cache is pure: times are nanoseconds of any one clock.
 struct EdgeCache<Value> {
     private struct Node {
         var key: String
@@ -25,7 +25,7 @@ struct EdgeCache<Value> {
 
     var count: Int { places.count }
 
-    /// The value, unless it has expired; it becomes the one used last.
+    /// Returns the value unless it has expired; it becomes the one used last.
     mutating func value(for key: String, at now: Int64) -> Value? {
         guard let place = places[key], let node = nodes[place] else { return nil }
         guard node.expiry > now else {
@@ -37,8 +37,8 @@ struct EdgeCache<Value> {
         return node.value
     }
 
-    /// Keeps a value of `bytes` until `expiry`; returns those that had to go for it. One that is
-    /// larger than the whole cache is not kept.
+    /// Keeps a value of `bytes` until `expiry`, and returns the values that were removed for it. A
+    /// value that is larger than the whole cache is not kept.
     mutating func insert(
         _ value: Value, for key: String, bytes: Int, expiry: Int64
     ) -> [Value] {

@@ -2,7 +2,8 @@ import NIOCore
 import NIOHTTP1
 
 extension EdgeClient {
-    /// What the edge has done, for its operator; pages of other sites may not read it.
+    /// Answers with the edge's statistics, which are for its operator; pages of other sites must
+    /// not read them.
     func answerStatus(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         var status = HTTPResponseStatus.ok
         var headers = ["Content-Type: application/json"]
@@ -23,7 +24,7 @@ extension EdgeClient {
             keepsAlive: head.isKeepAlive, context: context)
     }
 
-    /// Decides what the body is, and makes the head's text.
+    /// Decides on the body, and makes the text of the head.
     static func begin(
         _ response: inout Response, _ head: EdgeObject.Head, now: Int64
     ) -> String {

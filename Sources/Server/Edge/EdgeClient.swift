@@ -1,10 +1,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// One client of an edge: its requests, one after the other.
+/// One client of an edge, with its requests one after the other.
 ///
-/// It reads the shared objects at its own pace, never further ahead than its socket takes: a slow
-/// one holds no memory but the object that it is reading, and nobody waits for it.
+/// A client reads the shared objects at its own pace, never further ahead than its socket takes: a
+/// slow one holds no memory but the object that it is reading, and no other client waits for it.
 final class EdgeClient: ChannelInboundHandler, EdgeListener {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
@@ -12,18 +12,18 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     struct Response {
         var object: EdgeObject
         var disposition: String
-        /// It is the one for whom the object is fetched, so that a private one is its own.
+        /// True for the client that triggered the fetch; only it may receive a private response.
         var isOwner: Bool
         var isHead: Bool
         var range: String?
         var keepsAlive: Bool
         var isHTTP11: Bool
         var via: String
-        // Of the answer, once its head is out.
+        // These properties describe the response once its head has been sent.
         var hasHead = false
         var begunAt: Int64 = 0
         var offset = 0
-        /// nil = until the object ends, in chunks.
+        /// End of the body; nil = the body ends with the object and is sent in chunks.
         var end: Int?
     }
 
@@ -34,20 +34,21 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     private var current: Response?
     private var isClosing = false
     private var isPumping = false
-    /// Asked to go on while it was at it.
+    /// Whether `pump` was called again while it was running.
     private var pumpsAgain = false
     private var idleSince = OriginPool.now
-    /// Bytes that waited at the last change, and since when.
+    /// Number of bytes that waited at the last change, and the time of that change.
     private var progress: (queued: Int, since: Int64)?
 
-    /// Requests that a client may send ahead.
+    /// Largest number of requests that a client may send ahead.
     static let pipelineLimit = 64
-    /// Bytes handed to the channel at once.
+    /// Number of bytes handed to the channel at once.
     static let sliceLimit = 256 << 10
-    /// How often a client whose socket takes all goes on before others have their turn.
+    /// Number of turns that a client may take in a row, if its socket takes everything, before
+    /// others have their turn.
     static let turnLimit = 4
 
-    /// - Parameter place: among the connections, kept as long as the client is there.
+    /// - Parameter place: Place among the connections, kept as long as the client exists.
     init(_ core: EdgeCore, _ place: Admissions.Place? = nil) {
         self.core = core
         self.place = place
@@ -105,16 +106,16 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     func objectChanged() { pump() }
 
-    /// Goes on with everything that can go on.
+    /// Continues everything that can continue.
     private func pump() {
-        // Objects that fail at once, and a socket that takes all, call back.
+        // Objects that fail at once, and a socket that takes everything, call back.
         guard !isPumping else {
             pumpsAgain = true
             return
         }
         isPumping = true
         defer { isPumping = false }
-        // A socket that takes all would else have a long object in one turn of the loop.
+        // Otherwise a socket that takes everything would get a long object in one turn of the loop.
         for turn in 0...Self.turnLimit {
             guard turn < Self.turnLimit else { return goOnLater() }
             pumpsAgain = false
@@ -131,7 +132,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         }
     }
 
-    /// Goes on once the others have had their turn.
+    /// Continues after the others have had their turn.
     private func goOnLater() {
         guard let context else { return }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -157,7 +158,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 body: "An edge answers GET, HEAD and OPTIONS.\n", context: context)
         }
         if path == "/api/v1/edge" { return answerStatus(head, context) }
-        // A stream without an end is nothing to keep.
+        // A stream without an end cannot be cached.
         guard !path.hasSuffix(".flv") else {
             core.store.countRefused(.other)
             return answer(
@@ -215,14 +216,14 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     // MARK: Answers
 
-    /// Goes on with the answer; false where it has to wait.
+    /// Continues the response. Returns false if it has to wait.
     private func advance(_ context: ChannelHandlerContext) -> Bool {
         guard var response = current else { return false }
         let object = response.object
         if case .failed(let failure) = object.state {
             current = nil
             core.store.countFailure(object.target.kind)
-            // What has begun can only be broken off.
+            // A response that has begun can only be broken off.
             guard !response.hasHead else {
                 cut()
                 return false
@@ -248,7 +249,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 core.pool.start(EdgeFetch(own, via: response.via))
                 return true
             }
-            // How long a range is depends on the whole.
+            // The length of a range depends on the length of the whole object.
             if response.range != nil, head.status == .ok, object.length == nil { return false }
             let text = Self.begin(&response, head, now: OriginPool.now)
             response.hasHead = true
@@ -268,7 +269,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         return true
     }
 
-    /// Hands on what is there and fits. True once all is handed on.
+    /// Sends the bytes that have arrived and that the socket takes. Returns true once all are sent.
     private func writeBody(_ response: inout Response, _ context: ChannelHandlerContext) -> Bool {
         let object = response.object
         let isChunked = response.end == nil && response.isHTTP11
@@ -296,7 +297,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         return response.end.map { response.offset >= $0 } ?? false
     }
 
-    /// An answer of the edge's own.
+    /// Sends a response of the edge's own.
     private func answer(
         _ request: HTTPRequestHead, _ status: HTTPResponseStatus, headers: [String] = [],
         body: String = "", context: ChannelHandlerContext
@@ -340,12 +341,12 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     // MARK: Time
 
-    /// Once a second: clients that ask nothing, and those that take nothing.
+    /// Runs once a second: closes clients that request nothing, and clients that take nothing.
     func sweep(at now: Int64, _ configuration: EdgeConfiguration) {
         guard let context else { return }
         let queued = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         if queued > 0 {
-            // Who takes a few bytes now and then keeps a whole object in memory.
+            // A client that takes a few bytes now and then would keep a whole object in memory.
             let begun = current.map { Double(now - $0.begunAt) / 1e9 } ?? 0
             let least = Double(max(0, (current?.offset ?? 0) - queued)) / HLSConnection.leastRate
             if begun > configuration.stalledClientSeconds + least { return cut() }

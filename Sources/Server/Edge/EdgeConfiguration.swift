@@ -1,18 +1,19 @@
 public import Sockets
 
-/// Settings with which an edge cannot run.
+/// Error for settings with which an edge cannot run.
 public struct EdgeConfigurationError: Error, Sendable, CustomStringConvertible {
     public var description: String
 }
 
-/// A pull-through HLS cache: where it listens, what it fetches from, what it may hold.
+/// Settings of a pull-through HLS cache: its address, its origin and its limits.
 public struct EdgeConfiguration: Sendable, Codable, Hashable {
     /// The way from the edge to its origin.
     public struct WAN: Sendable, Codable, Hashable {
-        /// Of what comes from the origin, all connections together, headers of packets included;
-        /// nil = what the machine gives.
+        /// Rate of the bytes from the origin, all connections together, headers of packets
+        /// included; nil = no limit.
         public var bitsPerSecond: Int?
-        /// One way: a request and its answer each take so long, a new connection twice that before.
+        /// Delay one way: a request and its response each take this long, and a new connection
+        /// takes twice this long before.
         public var delayNanoseconds: Int64
 
         public init(bitsPerSecond: Int? = nil, delayNanoseconds: Int64 = 0) {
@@ -22,51 +23,52 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     }
 
     public var host = "127.0.0.1"
-    /// 0 = any free port.
+    /// Port; 0 = any free port.
     public var port = 8090
-    /// What clients connect to is then https.
+    /// Certificate and key; clients then connect by https.
     public var tls: TLSFiles?
-    /// Whom the edge trusts where the origin speaks https.
+    /// Authorities that the edge trusts if the origin speaks https.
     public var trust = TLSTrust()
-    /// `http://host[:port]` or `https://host[:port]`; it is asked for the very paths that clients ask for.
+    /// Origin, `http://host[:port]` or `https://host[:port]`; the edge requests the same paths from
+    /// it that clients request.
     public var origin: String
     /// Bytes of all objects kept, 1 MiB to 64 GiB.
     public var cacheBytes = 256 << 20
-    /// Bytes of one object, at most those of the cache; a longer one is answered with 502.
+    /// Bytes of one object, at most those of the cache; a longer object is answered with 502.
     public var objectBytes = 64 << 20
     /// Connections to the origin, 1…4096. A blocked request holds one.
     public var originConnections = 128
-    /// Fetches that may wait for a connection, 0…1,000,000; beyond it the answer is 503.
+    /// Fetches that may wait for a connection, 0…1,000,000; beyond that the response is 503.
     public var queuedFetches = 4096
-    /// Seconds without a byte from the origin until the answer is 504, 1…600. A blocking playlist
+    /// Seconds without a byte from the origin until the response is 504, 1…600. A blocking playlist
     /// reload may take three target durations.
     public var originTimeoutSeconds = 30.0
-    /// Seconds for a whole fetch until the answer is 504, or breaks off, 1…86,400.
+    /// Seconds for a whole fetch until the response is 504, or breaks off, 1…86,400.
     public var fetchSeconds = 120.0
     /// Seconds after which a fetch that brings less than 1 KiB a second gives its connection to one
-    /// that waits, 1…600. Blocking reloads wait for news and may take longer; so may all over a WAN.
+    /// that waits, 1…600. Blocking reloads, which wait for a new version, may take longer; so may
+    /// all fetches over a WAN.
     public var slowFetchSeconds = 5.0
-    /// Seconds after which a client's connection on which nothing is asked is closed, 1…86,400.
+    /// Seconds without a request after which a client's connection is closed, 1…86,400.
     public var keepAliveSeconds = 75.0
-    /// Seconds after which a client that takes nothing of its answer is cut, 1…86,400.
+    /// Seconds after which a client that takes nothing of its response is cut, 1…86,400.
     public var stalledClientSeconds = 30.0
-    /// What clients may take together; of it their connections count here.
+    /// Limits for all clients together; here only those on connections apply.
     public var limits = ServerLimits()
-    /// Bearer token for the status where it is not asked for on this machine; nil = it is answered
-    /// here alone.
+    /// Bearer token for the status on other machines; nil = it is answered on this machine alone.
     public var apiToken: String?
     /// File with that token.
     public var apiTokenFile: String?
-    /// Whether answers are kept; without, the edge is a way and no cache.
+    /// Whether responses are kept; if not, the edge only passes them on and caches nothing.
     public var keeps = true
-    /// nil = the origin is next door.
+    /// WAN to the origin; nil = the origin is near.
     public var wan: WAN?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
 
     public init(origin: String) { self.origin = origin }
 
-    /// What is wrong with the settings and how to mend it; nil if nothing is.
+    /// Fault of the settings, with the remedy; nil if there is none.
     public var problem: String? {
         if let fault = OriginAddress.fault(of: origin) { return fault }
         if !(1 << 20...64 << 30).contains(cacheBytes) {
@@ -105,6 +107,6 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         return nil
     }
 
-    /// Bytes of the longest object that is taken.
+    /// Largest object that is accepted, in bytes.
     var objectLimit: Int { min(objectBytes, cacheBytes) }
 }

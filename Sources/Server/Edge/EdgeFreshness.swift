@@ -1,17 +1,17 @@
 import NIOCore
 import NIOHTTP1
 
-/// How long an answer of the origin may be kept (RFC 9111, 4.2; rfc8216bis, appendix B.1).
+/// Time for which a response of the origin may be kept (RFC 9111, 4.2; rfc8216bis, appendix B.1).
 struct EdgeFreshness: Equatable {
-    /// Seconds from its arrival; 0 = only for those who wait already; nil = the origin does not
+    /// Seconds from its arrival. 0: serve current waiters, do not cache. nil: the origin does not
     /// say, and `standard` holds.
     var lifetime: Double?
     /// Age on arrival, seconds.
     var age: Double
-    /// For one client alone: nobody else may have it.
+    /// Whether the response is for one client alone.
     var isPrivate: Bool
 
-    /// Kept longer than this is nothing, seconds.
+    /// Longest time for which a response is kept, in seconds.
     static let longest = 86_400.0
 
     init(status: Int, headers: HTTPHeaders) {
@@ -53,8 +53,8 @@ struct EdgeFreshness: Equatable {
         return Double(value)
     }
 
-    /// For origins that do not say: media long, playlists as appendix B.1 has it, what is missing
-    /// for a second.
+    /// Lifetimes for origins that state none: long for media, by appendix B.1 for playlists, one
+    /// second for missing resources.
     static func standard(
         status: Int, kind: EdgeKind, isBlocking: Bool, body: ByteBuffer
     ) -> Double {
@@ -68,7 +68,7 @@ struct EdgeFreshness: Equatable {
         }
     }
 
-    /// EXT-X-TARGETDURATION among a playlist's first lines, seconds.
+    /// EXT-X-TARGETDURATION among a playlist's first lines, in seconds.
     private static func targetDuration(_ body: ByteBuffer) -> Double? {
         let start = String(decoding: body.readableBytesView.prefix(1024), as: UTF8.self)
         let tag = "#EXT-X-TARGETDURATION:"
@@ -90,7 +90,7 @@ enum EdgeHeaders {
         "content-length", "age", "x-cache",
     ]
 
-    /// The lines that go on to clients, each with its line end.
+    /// Returns the header lines that are passed on to clients, each with its line end.
     static func passed(_ headers: HTTPHeaders) -> String {
         let named = Set(headers[canonicalForm: "connection"].map { $0.lowercased() })
         var text = ""

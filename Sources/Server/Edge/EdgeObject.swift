@@ -1,20 +1,20 @@
 import NIOCore
 import NIOHTTP1
 
-/// Why an object did not come, as the client is told.
+/// Reason why an object did not come, for the client.
 struct EdgeFailure: Equatable {
     var status: HTTPResponseStatus
-    /// What went wrong and how to mend it, with its line end.
+    /// Text that says what went wrong and how to mend it, with its line end.
     var reason: String
 }
 
-/// Who waits for an object's bytes.
+/// A party that waits for an object's bytes.
 protocol EdgeListener: AnyObject {
     func objectChanged()
 }
 
-/// One answer of the origin, shared by all who asked for it: first as it arrives, then whole.
-/// Bound to the edge's event loop.
+/// One response of the origin, shared by all clients that requested it, while it arrives and
+/// afterwards. It is bound to the edge's event loop.
 final class EdgeObject {
     enum State: Equatable {
         case waiting, receiving, whole
@@ -23,24 +23,24 @@ final class EdgeObject {
 
     struct Head {
         var status: HTTPResponseStatus
-        /// Lines that go on to clients, each with its line end.
+        /// Header lines that are passed on to clients, each with its line end.
         var lines: String
         var contentLength: Int?
         var freshness: EdgeFreshness
-        /// When it arrived, nanoseconds.
+        /// Time of arrival in nanoseconds.
         var arrivedAt: Int64
     }
 
     let target: EdgeTarget
-    /// When the origin was asked for it, nanoseconds.
+    /// Time of the request to the origin, in nanoseconds.
     let askedAt: Int64
-    /// Of a playlist that is whole.
+    /// Position of a playlist that is whole.
     private(set) var position: EdgeVersions.Position?
-    /// Since when nobody waits for it; nil while somebody does.
+    /// Time since which no client waits for the object; nil while one does.
     private(set) var abandonedAt: Int64?
     private(set) var state = State.waiting
     private(set) var head: Head?
-    /// Bytes of the body that are here.
+    /// Number of bytes of the body that have arrived.
     private(set) var count = 0
     private var chunks: [(start: Int, bytes: ByteBuffer)] = []
     private var listeners: [ObjectIdentifier: any EdgeListener] = [:]
@@ -50,7 +50,7 @@ final class EdgeObject {
         self.askedAt = askedAt
     }
 
-    /// The body's length, once it is known.
+    /// Length of the body, once it is known.
     var length: Int? { state == .whole ? count : head?.contentLength }
 
     var isFinished: Bool {
@@ -76,10 +76,11 @@ final class EdgeObject {
         if listeners.isEmpty, !isFinished { abandonedAt = now }
     }
 
-    /// Bytes from `offset` on, at most `limit`; what is shared is not copied.
+    /// Returns bytes from `offset` on, at most `limit`; shared bytes are not copied.
     func slice(from offset: Int, limit: Int) -> ByteBuffer? {
         guard offset < count, limit > 0 else { return nil }
-        // Few readers are far behind: the newest chunk first, then a search.
+        // Few readers are far behind, so the newest chunk is tried first, and then a search
+        // follows.
         var low = 0
         var high = chunks.count - 1
         while low < high {
@@ -108,8 +109,8 @@ final class EdgeObject {
         tell()
     }
 
-    /// The body is whole. It is copied once, into as much memory as it needs: what was read from
-    /// the socket lies in buffers that are longer.
+    /// Completes the body. It is copied once, into as much memory as it needs, because the buffers
+    /// that were read from the socket are longer.
     func finish() {
         if let first = chunks.first {
             var whole = ByteBufferAllocator().buffer(capacity: count)
@@ -132,10 +133,10 @@ final class EdgeObject {
     }
 
     private func tell() {
-        // Telling may remove listeners.
+        // A notified listener may remove listeners.
         for listener in Array(listeners.values) { listener.objectChanged() }
     }
 
-    /// The whole body, once it is there.
+    /// The whole body, once it has arrived.
     var body: ByteBuffer { chunks.first?.bytes ?? ByteBuffer() }
 }

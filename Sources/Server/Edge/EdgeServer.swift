@@ -6,9 +6,10 @@ import NIOPosix
 import NIOSSL
 import Sockets
 
-/// A pull-through HLS cache before an origin, on one event loop: for more cores run more edges.
+/// A pull-through HLS cache in front of an origin, on one event loop: for more cores, run more
+/// edges.
 public final class EdgeServer: Sendable {
-    /// The port really bound.
+    /// Port that is really bound.
     public let port: Int
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
@@ -31,7 +32,7 @@ public final class EdgeServer: Sendable {
     /// Listens, and returns when clients may connect. The origin need not be there yet.
     ///
     /// - Throws: `EdgeConfigurationError`, `ServerConfigurationError` for the token's file,
-    ///   `TLSError` for files of TLS, or `ServerError` for a port that cannot be had.
+    ///   `TLSError` for files of TLS, or `ServerError` for a port that cannot be bound.
     public static func start(
         _ configuration: EdgeConfiguration, logger: Logger
     ) async throws -> EdgeServer {
@@ -85,8 +86,8 @@ public final class EdgeServer: Sendable {
         }
     }
 
-    /// Reads certificate and key again, for new connections. What cannot be used is logged, and the
-    /// old ones stay.
+    /// Reads certificate and key again, for new connections. Files that cannot be used are logged,
+    /// and the old ones stay.
     public func reload() {
         guard let identity else { return }
         do {
@@ -102,7 +103,7 @@ public final class EdgeServer: Sendable {
         return try await channel.eventLoop.submit { core.value.status }.get()
     }
 
-    /// Stops listening, closes all connections and returns when all is down.
+    /// Stops listening, closes all connections and returns when everything has ended.
     public func stop() async throws {
         try? await channel.close()
         let core = core
@@ -111,14 +112,14 @@ public final class EdgeServer: Sendable {
     }
 }
 
-/// What the parts of an edge share; bound to its event loop.
+/// State that the parts of an edge share; it is bound to the edge's event loop.
 final class EdgeCore {
     let store: EdgeStore
     let pool: OriginPool
-    /// In Via headers: unlike any other edge's.
+    /// Name in Via headers, which differs from any other edge's.
     let name: String
     var clients: [ObjectIdentifier: EdgeClient] = [:]
-    /// Who may ask for the status.
+    /// Access to the status.
     let gate: APIGate
     private let admissions: Admissions
     private let configuration: EdgeConfiguration

@@ -1,17 +1,18 @@
-/// What `/api/v1/edge` shows: everything since the edge began.
+/// Contents of `/api/v1/edge`: counts since the edge began.
 public struct EdgeStatus: Sendable, Codable, Hashable {
-    /// Of one kind of object. Requests = hits + misses + collapsed + refused.
+    /// Counts of one kind of object. Requests = hits + misses + collapsed + refused.
     public struct Counts: Sendable, Codable, Hashable {
         public var requests = 0
-        /// Answered from the cache.
+        /// Requests answered from the cache.
         public var hits = 0
-        /// Fetched for this request.
+        /// Requests for which an object was fetched.
         public var misses = 0
-        /// Joined a fetch that was under way.
+        /// Requests that joined a fetch in progress.
         public var collapsed = 0
-        /// Answered without looking: what makes no sense, or one too many.
+        /// Requests refused without a look into the cache, because they make no sense or exceed a
+        /// limit.
         public var refused = 0
-        /// Answers 502, 503 and 504 of the edge's own.
+        /// Responses 502, 503 and 504 of the edge's own.
         public var failures = 0
         /// Body bytes handed to clients' sockets.
         public var clientBytes = 0
@@ -19,7 +20,7 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
         public var originRequests = 0
         /// Body bytes that came from the origin.
         public var originBytes = 0
-        /// Objects that had to go for others while they were fresh or stale.
+        /// Objects that were removed for others while they were fresh or stale.
         public var evictions = 0
 
         public init() {}
@@ -37,7 +38,7 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
             a.evictions += b.evictions
         }
 
-        /// Share of requests that cost no request of the origin, 0…1; nil without requests.
+        /// Share of requests that cost no request to the origin, 0…1; nil without requests.
         public var hitRatio: Double? {
             let all = hits + misses + collapsed
             return all == 0 ? nil : Double(hits + collapsed) / Double(all)
@@ -46,20 +47,20 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
 
     public var version = "1"
     public var origin: String
-    /// By `EdgeKind`'s raw values.
+    /// Counts by the raw values of `EdgeKind`.
     public var kinds: [String: Counts] = [:]
     public var cachedObjects = 0
     public var cachedBytes = 0
     public var cacheByteLimit = 0
-    /// Connections that are open.
+    /// Number of open connections.
     public var clients = 0
-    /// Connections refused because there were as many as may be, in all or from one address.
+    /// Number of connections refused because a limit, in all or from one address, was reached.
     public var refusedConnections = 0
     public var originConnections = 0
-    /// Fetches under way, and those of them that wait for a connection.
+    /// Number of fetches in progress, and of those that wait for a connection.
     public var fetches = 0
     public var queuedFetches = 0
-    /// Fetches given up because nobody waited for them any more.
+    /// Number of fetches given up because no client waited for them any more.
     public var givenUpFetches = 0
 
     public init(origin: String) { self.origin = origin }

@@ -1,15 +1,35 @@
+// How the edge works.
+//
+// One event loop owns everything. `EdgeStore` decides without I/O (hit, join or fetch), an
+// `EdgeObject` is a response while it arrives and afterwards, and `EdgeClient` reads it at its own
+// pace. A client is never handed more than its socket takes, so a slow client holds no memory but
+// the object that it reads.
+//
+// Keys are path and query with delivery directives sorted. Range and HEAD requests are answered
+// from the whole object. A private response is fetched again for each client that joined; a
+// response that must not be stored goes to the clients that wait, and to no client after them.
+// Objects, cache, connections to the origin and waiting fetches have limits. Freed objects return
+// to the system at once (`LargeBlocks`), because otherwise the gaps between the remaining objects
+// would grow to half the cache.
+//
+// A kept connection that dies before a byte of the response is replaced once. While fetches wait
+// for a connection, fetches that bring less than 1 KiB per second give up theirs after 5 s
+// (blocking reloads and WANs excepted), and blocking reloads may hold three quarters of the
+// connections at most. The WAN is a virtual clock over all connections: it delays requests and
+// responses, and reading pauses while the link is booked ahead.
+
 import NIOCore
 import NIOHTTP1
 
-/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one;
-/// counts. No I/O, no clock: times are nanoseconds of one clock.
+/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one,
+/// and counts. There is no I/O and no clock: times are nanoseconds of one clock.
 final class EdgeStore {
     enum Lookup {
-        /// Whole and fresh.
+        /// The object is whole and fresh.
         case hit(EdgeObject)
-        /// Under way for somebody else.
+        /// The object is being fetched for another client.
         case joined(EdgeObject)
-        /// To be fetched now.
+        /// The object is to be fetched now.
         case fetch(EdgeObject)
 
         var object: EdgeObject {
@@ -24,11 +44,11 @@ final class EdgeStore {
     private var versions = EdgeVersions()
     private let objectLimit: Int
     private let keeps: Bool
-    /// Fetches that nobody waited for any more.
+    /// Number of fetches that no client waited for any more.
     private var givenUp = 0
     private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
 
-    /// - Parameter keeps: whether any answer is kept.
+    /// - Parameter keeps: Whether any response is kept.
     init(byteLimit: Int, objectLimit: Int, keeps: Bool = true) {
         cache = EdgeCache(byteLimit: byteLimit)
         self.keeps = keeps
@@ -55,7 +75,8 @@ final class EdgeStore {
         return .fetch(object)
     }
 
-    /// What somebody joined turned out to be for one client alone: a fetch of one's own.
+    /// Begins a separate fetch for a client, because the response that it joined turned out to be
+    /// private.
     func fetchAlone(_ target: EdgeTarget, at now: Int64) -> EdgeObject {
         counts[target.kind, default: .init()].collapsed -= 1
         counts[target.kind]!.misses += 1
@@ -81,7 +102,7 @@ final class EdgeStore {
         counts[kind, default: .init()].originRequests += 1
     }
 
-    /// - Returns: a failure where the object is longer than may be kept.
+    /// - Returns: A failure if the object is longer than the limit.
     func received(
         _ head: HTTPResponseHead, of object: EdgeObject, at now: Int64
     ) -> EdgeFailure? {
@@ -89,7 +110,8 @@ final class EdgeStore {
         if let length, length > objectLimit { return tooLong(object) }
         var freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
         if !keeps { freshness.lifetime = 0 }
-        // What may not be kept is for those who wait already: who comes from now on fetches anew.
+        // A response that must not be kept is for the clients that wait already; later ones cause a
+        // new fetch.
         if freshness.lifetime == 0 { forget(object) }
         object.begin(
             .init(
@@ -105,7 +127,7 @@ final class EdgeStore {
         return nil
     }
 
-    /// The object is whole: it is kept as long as it may be.
+    /// Keeps a whole object as long as it may be kept.
     func finished(_ object: EdgeObject, at now: Int64) {
         forget(object)
         object.finish()
@@ -134,14 +156,15 @@ final class EdgeStore {
         object.fail(failure)
     }
 
-    /// Something new of a playlist has come: what was asked for before may be older, so that those
-    /// who come from now on do not join it. Reloads that block wait for news anyway.
+    /// Makes later clients not join the fetches of a playlist that were requested before a newer
+    /// version came, because their responses may be older. Blocking reloads wait for a new version
+    /// anyway.
     private func leaveBehind(_ group: String, at now: Int64) {
         for (key, object) in underWay
         where object.target.group == group && !object.target.isBlocking { underWay[key] = nil }
     }
 
-    /// A fetch that nobody waits for any more, or that takes too long.
+    /// Gives up a fetch that no client waits for any more, or that takes too long.
     func forget(_ object: EdgeObject) {
         if underWay[object.target.key] === object { underWay[object.target.key] = nil }
     }

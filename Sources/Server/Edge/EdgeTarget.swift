@@ -1,4 +1,4 @@
-/// What kind of thing is asked for, as names tell.
+/// Kind of resource, by its name.
 public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
     case playlist
     /// An initialization section.
@@ -7,8 +7,8 @@ public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
     case part
     case other
 
-    /// By the last component of a path. Parts are `<segment>.<number>.<extension>` (this origin's)
-    /// or have `part` in their name.
+    /// Determines the kind by the last component of a path. Parts are
+    /// `<segment>.<number>.<extension>` (this origin's) or have `part` in their name.
     package init(file: Substring) {
         let name = file.lowercased()
         let pieces = name.split(separator: ".")
@@ -33,16 +33,16 @@ public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
     }
 }
 
-/// What a client asks the edge for: the origin's path, and the key under which it is kept.
+/// The resource that a client requests from the edge: the origin's path, and the key in the cache.
 struct EdgeTarget: Hashable, Sendable {
-    /// Path and query as the origin gets them; the cache's key. Delivery directives come last and
-    /// sorted: playlists asked for in another order are the same playlist. Directives that rfc8216bis,
-    /// 6.2.5 does not know are left out, for nobody answers to them.
+    /// Path and query for the origin, and also the cache's key. Delivery directives come last and
+    /// sorted, so that playlists requested with another order are the same playlist. Directives
+    /// that rfc8216bis, 6.2.5 does not define are left out, because no server responds to them.
     var key: String
-    /// The same without any directive: one playlist, however it is asked for.
+    /// Key without any directive: one playlist, with whatever directives it is requested.
     var group: String
     var kind: EdgeKind
-    /// `_HLS_msn` is there: the origin may hold the answer back.
+    /// Whether `_HLS_msn` is present, so that the origin may hold back the response.
     var isBlocking: Bool
 
     enum Failure: Error, Hashable {
@@ -50,10 +50,10 @@ struct EdgeTarget: Hashable, Sendable {
         case tooLong
     }
 
-    /// Bytes of path and query.
+    /// Longest path and query, in bytes.
     static let longest = 4096
 
-    /// - Throws: `Failure` where `uri` is no path.
+    /// - Throws: `Failure` if `uri` is not a path.
     init(_ requested: String) throws(Failure) {
         guard requested.utf8.count <= Self.longest else { throw .tooLong }
         let uri = Self.originForm(requested)
@@ -65,7 +65,7 @@ struct EdgeTarget: Hashable, Sendable {
             throw .badRequest("The path holds characters that must be written as %XX.\n")
         }
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        // A fragment is never sent.
+        // A client never sends a fragment.
         let path = parts[0].prefix { $0 != "#" }
         kind = EdgeKind(file: path[(path.lastIndex(of: "/") ?? path.startIndex)...])
         isBlocking = false
@@ -81,7 +81,7 @@ struct EdgeTarget: Hashable, Sendable {
             }
             let halves = field.split(separator: "=", maxSplits: 1)
             let name = String(halves[0])
-            // Of a directive that comes twice the first counts.
+            // Of a repeated directive the first one counts.
             guard Self.directives.contains(name), directives[name] == nil else { continue }
             let value = halves.count == 2 ? Self.plainNumber(halves[1]) : ""
             directives[name] = "\(name)=\(value)"
@@ -92,7 +92,8 @@ struct EdgeTarget: Hashable, Sendable {
         if !all.isEmpty { key += "?" + all.joined(separator: "&") }
     }
 
-    /// A client may name the whole URL, as it would to a proxy (RFC 9112, 3.2.2).
+    /// Converts a whole URL to a path: a client may send one, as it would to a proxy (RFC 9112,
+    /// 3.2.2).
     private static func originForm(_ uri: String) -> String {
         let lower = uri.prefix(8).lowercased()
         guard lower.hasPrefix("http://") || lower.hasPrefix("https://"),
@@ -107,7 +108,7 @@ struct EdgeTarget: Hashable, Sendable {
     /// Delivery directives (rfc8216bis, 6.2.5).
     private static let directives: Set<String> = ["_HLS_msn", "_HLS_part", "_HLS_skip"]
 
-    /// Numbers in one way of writing: 007 asks for what 7 asks for.
+    /// Writes numbers in one form: 007 means the same as 7.
     private static func plainNumber(_ text: Substring) -> Substring {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return text }
         let digits = text.drop { $0 == "0" }

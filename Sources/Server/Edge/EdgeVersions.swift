@@ -1,11 +1,12 @@
 import HLS
 import NIOCore
 
-/// How far each playlist was known to have got, whatever directives it was asked with: what is
-/// older is not served once something newer has been.
+/// Latest known position of each playlist, whatever directives it was requested with: an older
+/// version is not served once a newer one has been.
 ///
-/// Reloads that block, delta updates and plain loads of one playlist are objects of their own; the
-/// plain one that was cached before must not come after a newer one. Pure; times are nanoseconds.
+/// Blocking reloads, delta updates and plain loads of one playlist are separate objects; a plain
+/// one that was cached earlier must not come after a newer one. The type is pure; times are
+/// nanoseconds.
 struct EdgeVersions {
     /// The end of a playlist.
     struct Position: Hashable {
@@ -13,7 +14,7 @@ struct EdgeVersions {
         var sequence: Int
         var parts: Int
 
-        /// nil for what is no media playlist.
+        /// Reads the position; nil if the body is not a media playlist.
         init?(_ body: ByteBuffer) {
             guard body.readableBytes <= EdgeVersions.longestPlaylist,
                 case .media(let playlist)? = try? HLSPlaylist.read(
@@ -32,33 +33,35 @@ struct EdgeVersions {
 
     private struct Known {
         var position: Position
-        /// When it had arrived.
+        /// Time at which that position had arrived.
         var at: Int64
     }
 
-    /// Bytes of a playlist that is looked into.
+    /// Longest playlist that is examined, in bytes.
     static let longestPlaylist = 4 << 20
-    /// Playlists remembered; beyond it all are forgotten, which costs a look at the origin each.
+    /// Largest number of playlists remembered; beyond it all are forgotten, and each then costs one
+    /// request to the origin.
     static let limit = 10_000
 
     private var known: [String: Known] = [:]
 
-    /// Whether an object that was kept is older than what is known.
+    /// Whether a cached object is older than the latest known position.
     func isOutdated(_ position: Position, of group: String) -> Bool {
         known[group].map { position.isOlder(than: $0.position) } ?? false
     }
 
-    /// An answer of the origin has arrived.
+    /// Notes a response of the origin.
     /// - Parameters:
-    ///   - asked: when the origin was asked for it.
-    /// - Returns: whether it may be kept: no when it was overtaken on its way.
+    ///   - asked: Time of the request to the origin.
+    /// - Returns: Whether the response may be kept; it may not if a newer one overtook it on the
+    ///   way.
     mutating func received(
         _ position: Position, of group: String, asked: Int64, at now: Int64
     ) -> Bool {
         if let newest = known[group], position.isOlder(than: newest.position), asked < newest.at {
             return false
         }
-        // The origin's own later word counts, also where its stream began anew.
+        // A later response of the origin counts, even if its stream began anew.
         if known.count >= Self.limit, known[group] == nil { known.removeAll() }
         known[group] = Known(position: position, at: now)
         return true

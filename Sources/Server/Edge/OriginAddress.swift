@@ -1,21 +1,21 @@
 /// Host and port of an origin.
 struct OriginAddress: Hashable {
-    /// IPv6 without brackets.
+    /// Host; an IPv6 address is without brackets.
     var host: String
     var port: Int
-    /// Over TLS.
+    /// Whether the origin uses TLS.
     var isSecure: Bool
 
-    /// `http://host[:port]`, as it is told to people.
+    /// Text for messages: `http://host[:port]`.
     var text: String { (isSecure ? "https://" : "http://") + authority }
 
-    /// What its requests' Host header says.
+    /// Value of the Host header of requests.
     var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
-    /// nil where `text` is no `http://host[:port]`, nor the same with https.
+    /// Reads `http://host[:port]` or `https://host[:port]`; nil for any other text.
     init?(_ text: String) {
         isSecure = text.hasPrefix("https://")
         guard isSecure || text.hasPrefix("http://") else { return nil }

@@ -6,9 +6,9 @@ import Sockets
 /// One fetch of an object.
 final class EdgeFetch {
     let object: EdgeObject
-    /// The Via header of who asked first; empty = none.
+    /// Via header of the first client that requested the object; empty = none.
     let via: String
-    /// A connection that was kept open has died under it.
+    /// Whether a kept connection has died during the fetch.
     var isRetried = false
 
     init(_ object: EdgeObject, via: String) {
@@ -25,19 +25,20 @@ final class OriginConnection: ChannelInboundHandler {
     private let pool: OriginPool
     private var context: ChannelHandlerContext?
     private var fetch: EdgeFetch?
-    /// Parts that are read, but have not come across yet.
+    /// Parts of responses that were read, but have not crossed the WAN yet.
     private var line = CircularBuffer<(time: Int64, part: HTTPClientResponsePart, bytes: Int)>()
     private var isDelivering = false
     private var keepsAlive = true
     private var hasHead = false
-    /// The channel is gone; what is on the line still arrives.
+    /// Whether the channel is gone; parts on the line still arrive.
     private var isClosed = false
-    /// It has carried a request before: the origin may have closed it meanwhile.
+    /// Whether the connection has carried a request before, so that the origin may have closed it
+    /// in the meantime.
     private var isReused = false
     private var isPaused = false
-    /// When anything was sent or came last, nanoseconds.
+    /// Time in nanoseconds when anything was last sent or received.
     private var heardAt: Int64 = 0
-    /// When its fetch began here: it may have waited for a connection before.
+    /// Time when the fetch began on this connection; it may have waited for a connection before.
     private var carriedAt: Int64 = 0
 
     init(_ pool: OriginPool) { self.pool = pool }
@@ -47,7 +48,7 @@ final class OriginConnection: ChannelInboundHandler {
 
     // MARK: Requests
 
-    /// Sends the request once it has come across.
+    /// Sends the request once it has crossed the WAN.
     func carry(_ fetch: EdgeFetch) {
         self.fetch = fetch
         hasHead = false
@@ -102,7 +103,8 @@ final class OriginConnection: ChannelInboundHandler {
         context.fireChannelReadComplete()
     }
 
-    /// What the link does not carry yet stays in the socket, and so in the origin's.
+    /// Pauses reading: bytes that the link does not carry yet stay in the socket, and so at the
+    /// origin.
     private func pauseIfNeeded(_ context: ChannelHandlerContext) {
         let now = OriginPool.now
         guard !isClosed, let time = pool.link.pause(at: now, onTheWay: pool.onTheWay) else {
@@ -163,16 +165,16 @@ final class OriginConnection: ChannelInboundHandler {
 
     // MARK: Ends
 
-    /// Whether it waits for an answer; it may then be asked how long.
+    /// Whether the connection waits for a response.
     var isBusy: Bool { fetch != nil }
 
-    /// Whether the origin may hold its answer back until there is news.
+    /// Whether the origin may hold back the response until there is a new version.
     var carriesHeld: Bool { fetch?.object.target.isBlocking ?? false }
 
     func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
 
-    /// Seconds for which its fetch has brought next to nothing since the origin was asked; nil where
-    /// it moves, or waits for news.
+    /// Seconds for which the fetch has brought next to nothing since the request; nil if it makes
+    /// progress, or waits for a new version.
     func slowness(at now: Int64) -> Double? {
         guard let fetch, !fetch.object.target.isBlocking else { return nil }
         let seconds = Double(now - carriedAt) / 1e9
@@ -180,12 +182,12 @@ final class OriginConnection: ChannelInboundHandler {
             ? seconds : nil
     }
 
-    /// Seconds since the fetch began; 0 where it carries none.
+    /// Seconds since the fetch began; 0 if the connection carries none.
     func fetchAge(at now: Int64) -> Double {
         fetch.map { Double(now - $0.object.askedAt) / 1e9 } ?? 0
     }
 
-    /// Seconds since nobody waits for what it carries; nil while somebody does.
+    /// Seconds since no client waits for the fetch; nil while one does.
     func abandoned(at now: Int64) -> Double? {
         fetch?.object.abandonedAt.map { Double(now - $0) / 1e9 }
     }
@@ -206,8 +208,8 @@ final class OriginConnection: ChannelInboundHandler {
         pool.gone(self)
     }
 
-    /// The connection broke. A request that went out on a kept connection and got no byte of an
-    /// answer is sent again: GET may be (RFC 9110, 9.2.2).
+    /// Handles a broken connection. A request that went out on a kept connection and got no byte of
+    /// a response is sent again, which is allowed for GET (RFC 9110, 9.2.2).
     private func lost(_ error: (any Error)?) {
         isClosed = true
         guard line.isEmpty else { return }
@@ -240,7 +242,8 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Servers that close without TLS's own good-bye have sent all the same (RFC 9112, 9.8).
+        // A server that closes without TLS's close_notify has sent everything all the same (RFC
+        // 9112, 9.8).
         if case NIOSSLError.uncleanShutdown = error { return }
         lost(error)
     }

@@ -1,20 +1,21 @@
-/// The way between an edge and its origin as a virtual clock: when bytes that were read from the
-/// origin's sockets have come across. Pure; times are nanoseconds of one clock.
+/// The way between an edge and its origin as a virtual clock, which computes when bytes that were
+/// read from the origin's sockets have crossed the WAN. The type is pure; times are nanoseconds of
+/// one clock.
 struct WANLink {
-    /// Payload and whole size of a full packet, bytes (MTU 1500, timestamps).
+    /// Payload and whole size of a full packet, in bytes (MTU 1500, timestamps).
     static let payload = 1448
     static let packet = 1500
-    /// How far the link may be booked ahead before reading stops, nanoseconds.
+    /// Time in nanoseconds up to which the link may be booked ahead before reading stops.
     static let longestBacklog: Int64 = 20_000_000
-    /// Bytes that may be on their way before reading stops.
+    /// Number of bytes that may be on the way before reading stops.
     static let lineLimit = 16 << 20
 
     private let bitsPerSecond: Int64?
-    /// One way.
+    /// Delay one way.
     let delay: Int64
-    /// When everything that was read is through the bottleneck.
+    /// Time at which everything that was read is through the bottleneck.
     private var freeAt: Int64 = 0
-    /// What rounding down left out, in units of 1/(rate × payload) ns.
+    /// Remainder of roundings, in units of 1/(rate × payload) ns.
     private var rest: Int128 = 0
 
     init(_ wan: EdgeConfiguration.WAN?) {
@@ -22,8 +23,8 @@ struct WANLink {
         delay = wan?.delayNanoseconds ?? 0
     }
 
-    /// Bytes of payload were read at `now`; returns when they have arrived. Never before those
-    /// read earlier.
+    /// Books `bytes` of payload that were read at `now`, and returns the time of their arrival,
+    /// which is never before that of earlier bytes.
     mutating func carry(_ bytes: Int, at now: Int64) -> Int64 {
         guard let bitsPerSecond else {
             freeAt = max(freeAt, now)
@@ -40,7 +41,8 @@ struct WANLink {
         return freeAt + delay
     }
 
-    /// When more may be read: bytes are to wait in the sender's queue, not here. nil = now.
+    /// Time at which more may be read, because bytes should wait in the sender's queue and not
+    /// here; nil = now.
     func pause(at now: Int64, onTheWay bytes: Int) -> Int64? {
         if freeAt - now > Self.longestBacklog { return freeAt - Self.longestBacklog / 2 }
         return bytes > Self.lineLimit ? now + 5_000_000 : nil

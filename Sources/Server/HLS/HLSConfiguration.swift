@@ -1,15 +1,15 @@
 public import HLS
 
-/// Settings with which HLS cannot be served.
+/// Error for settings with which HLS cannot be served.
 public struct HLSConfigurationError: Error, Sendable, CustomStringConvertible {
     public var description: String
 }
 
-/// How the embedded stack packages and serves HLS.
+/// Settings with which the embedded stack packages and serves HLS.
 public struct HLSConfiguration: Sendable, Codable, Hashable {
     /// Relay streams that one multivariant playlist offers together.
     public struct Channel: Sendable, Codable, Hashable {
-        /// `<app>/<channel>`; a name without an application is of `live`.
+        /// Name, `<app>/<channel>`; a name without an application belongs to `live`.
         public var name: String
         public var renditions: [Rendition]
 
@@ -37,15 +37,15 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
     public var partSeconds: Double?
     /// Seconds that a playlist lists, 1…21,600; never less than three target durations.
     public var windowSeconds = 60.0
-    /// Empty = a stream `cam_720p` is rendition `720p` of channel `cam`, one without `_` is a
-    /// channel of its own.
+    /// Channels. If empty, a stream `cam_720p` is rendition `720p` of channel `cam`, and a stream
+    /// without `_` is a channel of its own.
     public var channels: [Channel] = []
-    /// Seconds for which a playlist that is asked for before its first segment is whole is waited
-    /// for; after that the answer is 404 with Retry-After.
+    /// Seconds for which a request for a playlist waits until its first segment is whole; after
+    /// that the response is 404 with Retry-After.
     public var firstSegmentWaitSeconds = 10.0
     /// Seconds for which the playlist and the segments of a stream that has ended stay.
     public var lingerSeconds = 60.0
-    /// Seconds after which an HTTP connection on which nothing is asked is closed.
+    /// Seconds without a request after which an HTTP connection is closed.
     public var keepAliveSeconds = 75.0
     /// Bytes that all segments of one stream may have.
     public var byteLimit = 512 << 20
@@ -57,7 +57,7 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
         case firstSegmentWaitSeconds, lingerSeconds, keepAliveSeconds, byteLimit
     }
 
-    /// Absent keys take their defaults.
+    /// Reads a configuration; absent keys take their defaults.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value {
@@ -74,15 +74,15 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
         byteLimit = try value(.byteLimit, byteLimit)
     }
 
-    /// What a fault is about.
+    /// Setting that a fault is about.
     public enum Setting: Sendable {
         case segment, part, window, other
     }
 
-    /// What is wrong with the settings, in words; nil if nothing is.
+    /// Fault of the settings; nil if there is none.
     public var problem: String? { fault?.words }
 
-    /// What is wrong, and with which setting; nil if nothing is.
+    /// Fault, and the setting that has it; nil if there is none.
     public var fault: (setting: Setting, words: String)? {
         if !(0.5...60).contains(segmentSeconds) {
             return (

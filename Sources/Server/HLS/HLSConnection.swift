@@ -2,11 +2,12 @@ import HLS
 import NIOCore
 import NIOHTTP1
 
-/// The HLS requests of one HTTP connection, one after the other; bound to its event loop.
+/// The HLS requests of one HTTP connection, one after the other, bound to its event loop.
 ///
-/// A response's body is the shared buffer itself, and the next request is looked at only when the
-/// one before is out: what a slow reader holds is one segment. It is cut when its socket has taken
-/// nothing for `stalledSubscriberMilliseconds`, or less than `leastRate` for longer than that.
+/// A response's body is the shared buffer itself, and the next request is read only when the
+/// response before it has been sent, so a slow reader holds one segment. A connection is cut when
+/// its socket has taken nothing for `stalledSubscriberMilliseconds`, or less than `leastRate` for
+/// longer than that.
 final class HLSConnection {
     private let origin: HLSOrigin
     private let outlet: Outlet
@@ -19,21 +20,23 @@ final class HLSConnection {
     private var isBusy = false
     private var isClosed = false
     private var waiting: (stream: PackagedStream, id: UInt64, timer: Scheduled<Void>)?
-    /// Counts waits: a waker that comes after its time-out must not wake the next wait.
+    /// Number of the current wait, so that a waker that comes after its time-out does not wake the
+    /// next wait.
     private var ticket: UInt64 = 0
     private var idleSince = NIODeadline.now()
-    /// Bytes that waited at the last change, and since when.
+    /// Number of bytes that waited at the last change, and the time of that change.
     private var progress: (queued: Int, since: NIODeadline)?
-    /// The response that is going out, and since when.
+    /// Length of the response that is being sent, and the time when it began.
     private var sending: (bytes: Int, since: NIODeadline)?
 
-    /// Bytes a second: a segment that has left the playlist stays in memory for whoever is slower.
+    /// Least rate in bytes per second: a segment that has left the playlist stays in memory for a
+    /// slower reader.
     static let leastRate = 8192.0
 
-    /// Requests that a client may send ahead.
+    /// Largest number of requests that a client may send ahead.
     static let pipelineLimit = 64
 
-    /// - Parameter close: closes the connection at once.
+    /// - Parameter close: Function that closes the connection at once.
     init(
         origin: HLSOrigin, outlet: Outlet, access: AccessPolicy, peer: String, address: String?,
         close: @escaping () -> Void
@@ -46,7 +49,7 @@ final class HLSConnection {
         self.close = close
     }
 
-    /// Nothing is being answered, and nothing is to be.
+    /// Whether no request is being answered and none waits.
     var isIdle: Bool { !isBusy && queue.isEmpty }
 
     func receive(_ head: HTTPRequestHead) {
@@ -77,14 +80,15 @@ final class HLSConnection {
         }
     }
 
-    /// Judges by address and key; the call-back is asked about playlists, for the names of segments
-    /// are known from them alone.
+    /// Judges by address and key. The call-back is asked about playlists alone, because the names
+    /// of segments are known only from them.
     private func ask(_ request: HLSRequest) {
         let (application, stream) = EncoderCommand.split(request.name)
         let verdict = access.judge(
             .play, stream, of: application, query: request.query, address: address)
         guard verdict == .accepted else { return refuse(request, verdict) }
-        // Whatever the call-back may look at: another viewer of the same address has another token.
+        // Any parameter may matter to the call-back: another viewer of the same address has another
+        // token.
         let asked = request.query.split(separator: "&").filter { !$0.hasPrefix("_HLS_") }
             .joined(separator: "&")
         let call = CallBack(
@@ -121,8 +125,8 @@ final class HLSConnection {
         send(response, isHead: request.isHead, keepsAlive: request.keepsAlive, of: nil)
     }
 
-    /// A playlist's URIs with the key with which it was asked for: players ask for them as they
-    /// stand there.
+    /// Adds the key of the request to a playlist's URIs, because players request the URIs as they
+    /// are written.
     private func carryingKey(_ response: HLSResponse, _ request: HLSRequest) -> HLSResponse {
         guard request.isPlaylist, response.status == .ok,
             !access.playKeys.isOpen || access.callBacks != nil,
@@ -133,7 +137,7 @@ final class HLSConnection {
         return response
     }
 
-    /// - Parameter deadline: of a request that has waited already.
+    /// - Parameter deadline: Deadline of a request that has waited already.
     private func serve(_ request: HLSRequest, deadline: NIODeadline?) {
         guard !isClosed else { return }
         switch origin.answer(request) {
@@ -163,7 +167,8 @@ final class HLSConnection {
                 connection.serve(request, deadline: deadline)
             }
             guard let id = stream.wait(waiter) else {
-                // It has come meanwhile. Another thread may change it again: ask on the next turn.
+                // The segment or part has come in the meantime. Another thread may change that
+                // again, so the request is served on the next turn.
                 outlet.eventLoop.execute { bound.value.serve(request, deadline: deadline) }
                 return
             }
@@ -219,7 +224,7 @@ final class HLSConnection {
         close()
     }
 
-    /// The connection is gone.
+    /// Ends the work on the connection, which is gone.
     func end() {
         isClosed = true
         queue.removeAll()

@@ -4,16 +4,18 @@ import NIOCore
 import NIOHTTP1
 
 extension HLSOrigin {
-    /// What a request gets now.
+    /// Outcome of a request at this moment.
     enum Answer {
         case respond(HLSResponse)
-        /// Ask again when `condition` is met; after `seconds` the answer is `late`.
+        /// The request is judged again when `condition` is met; after `seconds` the response is
+        /// `late`.
         case wait(
             PackagedStream, PackagedStream.Condition, seconds: Double, late: HLSResponse)
     }
 
     static let playlistType = "application/vnd.apple.mpegurl"
-    /// When a segment or part could be asked for first: CLOCK_MONOTONIC of this machine, ns.
+    /// Header with the time when a segment or part could first be requested: CLOCK_MONOTONIC of
+    /// this machine, in ns.
     static let publishedHeader = "Millrace-Published"
     static let masterFile = "master.m3u8"
     static let mediaFile = "index.m3u8"
@@ -26,7 +28,8 @@ extension HLSOrigin {
         }
     }
 
-    /// - Parameter seconds: of target duration; an answer may be kept for one (rfc8216bis, B.1).
+    /// - Parameter seconds: Seconds of the target duration; a response may be kept for one
+    ///   (rfc8216bis, B.1).
     private func notFound(
         _ why: String, keep seconds: Double, retry: Bool = false
     ) -> HLSResponse {
@@ -42,7 +45,7 @@ extension HLSOrigin {
     }
 
     private func noStream(_ name: String) -> HLSResponse {
-        // Which other streams there are is nobody's business who does not know their names.
+        // The names of other streams are not revealed to clients that do not know them.
         notFound("Nobody publishes \(name.printable).", keep: 1, retry: true)
     }
 
@@ -88,7 +91,8 @@ extension HLSOrigin {
                     "Content-Type: \(Self.playlistType)",
                     Self.caching(configuration.segmentSeconds),
                 ], body: body)
-        // A player reads this once: the renditions that are about to begin belong into it.
+        // A player reads this playlist once, so it should contain the renditions that are about to
+        // begin.
         guard let waitsFor else { return .respond(now) }
         return .wait(
             waitsFor, .firstSegment, seconds: configuration.firstSegmentWaitSeconds, late: now)
@@ -113,7 +117,7 @@ extension HLSOrigin {
                 stream, .firstSegment, seconds: configuration.firstSegmentWaitSeconds, late: late)
         }
         let duration = Double(target)
-        // Without CAN-BLOCK-RELOAD directives mean nothing.
+        // Without CAN-BLOCK-RELOAD, directives mean nothing.
         if state.isLowLatency, let sequence = request.sequence,
             let availability = state.availability
         {
@@ -185,7 +189,7 @@ extension HLSOrigin {
         }
         var headers = [
             "Content-Type: \(resource.contentType)",
-            // A name never means anything else.
+            // A name never gets another meaning.
             "Cache-Control: max-age=86400, immutable", "Accept-Ranges: bytes",
         ]
         if let published = resource.publishedNanoseconds {
@@ -209,7 +213,7 @@ extension HLSOrigin {
         }
     }
 
-    /// A path component as a URI has it (RFC 3986, 2.3).
+    /// Percent-encodes a path component (RFC 3986, 2.3).
     static func escaped(_ component: Substring) -> String {
         let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
         var bytes: [UInt8] = []

@@ -5,24 +5,26 @@ import NIOCore
 import Sockets
 import Synchronization
 
-/// All packaged streams of a server, and which of them make up a channel.
+/// All packaged streams of a server, and their grouping into channels.
 final class HLSOrigin: Sendable {
     let configuration: HLSConfiguration
     private let logger: Logger
-    /// Seconds, by the server's start: all renditions have one, the next start has a larger one.
+    /// First discontinuity number, in seconds of the server's start: all renditions have the same
+    /// one, and the next start has a larger one.
     private let firstDiscontinuity: Int
     private struct State {
         var streams: [String: PackagedStream] = [:]
-        /// Wall-clock milliseconds less media milliseconds, by channel: renditions whose
-        /// timestamps come from one clock get equal dates.
+        /// Wall-clock milliseconds minus media milliseconds, by channel: renditions with timestamps
+        /// of one clock get equal dates.
         var dateOffsets: [String: Int64] = [:]
-        /// The same by stream, of those that others are encoded from.
+        /// Offsets by stream, of streams from which others are encoded.
         var sourceOffsets: [String: Int64] = [:]
-        /// What each rendition of an encoder is made of.
+        /// Source of each rendition that an encoder makes.
         var sources: [String: String] = [:]
         var started: UInt64 = 0
 
-        /// Both have the source's timestamps; how long the encoder took is no part of the date.
+        /// Returns the source of a stream. Both have the source's timestamps; the encoder's delay
+        /// is not part of the date.
         func source(of name: String) -> String {
             var rest = name[...]
             while let mark = rest.lastIndex(of: "_") {
@@ -44,12 +46,12 @@ final class HLSOrigin: Sendable {
         firstDiscontinuity = Int(Self.now() / 1000 - Segmenter.numberingBegin / 1000)
     }
 
-    /// Renditions whose clocks seem further apart do not share dates; milliseconds.
+    /// Largest distance in milliseconds between the clocks of renditions that share dates.
     private static let dateTolerance: Int64 = 1000
 
-    /// The stream of a publisher that begins or goes on.
+    /// Returns the packaged stream of a publisher that begins or continues.
     ///
-    /// - Parameter isEncoded: its timestamps are those of the stream that it is made of.
+    /// - Parameter isEncoded: Whether its timestamps are those of the stream that it is made of.
     func publisherStarted(_ name: String, isEncoded: Bool = false) -> PackagedStream {
         let now = Self.now()
         let stream = state.withLock { state in
@@ -59,7 +61,7 @@ final class HLSOrigin: Sendable {
                 return known
             }
             state.started += 1
-            // Where a call-back lets viewers in, the names of segments are all that keeps others out.
+            // If a call-back admits viewers, only the names of segments keep others out.
             let token =
                 String(now, radix: 36) + String(state.started, radix: 36)
                 + String(UInt64.random(in: 0...(.max)), radix: 36)
@@ -74,11 +76,12 @@ final class HLSOrigin: Sendable {
         return stream
     }
 
-    /// The publisher is gone for good: the playlist ends, and goes after a while.
+    /// Ends the playlist of a publisher that is gone for good; the stream is forgotten after a
+    /// while.
     func publisherEnded(_ stream: PackagedStream, on eventLoop: any EventLoop) {
         let generation = stream.end { date(of: $0, in: stream.name) }
         let linger = TimeAmount.nanoseconds(Int64(configuration.lingerSeconds * 1e9))
-        // Where it has to go before its time, its memory goes, too.
+        // If the stream is forgotten before that time, its memory is freed too.
         eventLoop.scheduleTask(in: linger) { [weak self, weak stream] in
             guard let self, let stream, stream.isOver(generation) else { return }
             remove([stream])
@@ -87,8 +90,8 @@ final class HLSOrigin: Sendable {
         makeRoom()
     }
 
-    /// Forgets streams that have ended; one that somebody publishes again meanwhile stays, and so
-    /// does another one of the same name.
+    /// Forgets streams that have ended. A stream that is published again in the meantime stays, and
+    /// so does another one of the same name.
     private func remove(_ ended: [PackagedStream]) {
         state.withLock { state in
             for stream in ended where state.streams[stream.name] === stream && stream.hasEnded {
@@ -105,9 +108,8 @@ final class HLSOrigin: Sendable {
         for stream in ended { stream.wakeAll() }
     }
 
-    /// Keeps to the limits: streams that have ended go before their time where there are too many,
-    /// or where they hold more than what would be theirs; those that stay have equal parts of the
-    /// memory.
+    /// Enforces the limits. Streams that have ended are forgotten early if there are too many, or
+    /// if they hold more than their share; the remaining streams have equal parts of the memory.
     private func makeRoom() {
         var all = Array(streams.values)
         if limits.streams > 0, all.count > limits.streams {
@@ -135,7 +137,7 @@ final class HLSOrigin: Sendable {
 
     private let reported = Mutex<[String: String]>([:])
 
-    /// Says once what is wrong with a stream.
+    /// Logs once the problem of a stream.
     private func report(_ problem: String, of name: String) {
         let isNew = reported.withLock { reported in
             guard reported[name] != problem else { return false }
@@ -150,9 +152,9 @@ final class HLSOrigin: Sendable {
         date(of: ticks, in: stream, now: Self.now())
     }
 
-    /// The wall-clock time of a decode time: the channel's anchor where there is one.
+    /// Wall-clock time of a decode time: the channel's anchor is used if there is one.
     ///
-    /// - Parameter now: milliseconds since 1970.
+    /// - Parameter now: Milliseconds since 1970.
     func date(of ticks: Int64, in stream: String, now: Int64) -> ProgramDateTime {
         let own = now - ticks / 90
         let channel = Self.splitRendition(stream).channel
@@ -179,7 +181,7 @@ final class HLSOrigin: Sendable {
 
     var streams: [String: PackagedStream] { state.withLock { $0.streams } }
 
-    /// `live/cam_720p` is rendition `720p` of `live/cam`.
+    /// Splits a name: `live/cam_720p` is rendition `720p` of `live/cam`.
     static func splitRendition(_ name: String) -> (channel: String, rendition: String?) {
         let start = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
         guard let mark = name[start...].lastIndex(of: "_"), mark > start,
@@ -199,14 +201,14 @@ final class HLSOrigin: Sendable {
             let application = name.lastIndex(of: "/").map { name[...$0] } ?? ""
             return (channel?.renditions ?? []).compactMap { streams["\(application)\($0.stream)"] }
         }
-        // Most of a thousand streams are of other channels: they are not sorted.
+        // Most of a thousand streams belong to other channels: they are not sorted.
         return streams.filter {
             $0.key.hasPrefix(name)
                 && ($0.key == name || Self.splitRendition($0.key).channel == name)
         }.values.sorted { $0.name < $1.name }
     }
 
-    /// The other renditions of the channel that `name` belongs to.
+    /// Returns the other renditions of the channel that `name` belongs to.
     func siblings(of name: String) -> [PackagedStream] {
         guard configuration.partSeconds != nil else { return [] }
         let application = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""

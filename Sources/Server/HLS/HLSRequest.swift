@@ -2,18 +2,18 @@ import HTTPWire
 import NIOCore
 import NIOHTTP1
 
-/// What a client asks of the origin: `/hls/<app>/<stream>/<file>`.
+/// A client's request to the origin: `/hls/<app>/<stream>/<file>`.
 struct HLSRequest: Sendable {
     /// `<app>/<stream>` or `<app>/<channel>`.
     var name: String
     var file: String
-    /// `_HLS_msn`.
+    /// Value of `_HLS_msn`.
     var sequence: Int?
-    /// `_HLS_part`.
+    /// Value of `_HLS_part`.
     var part: Int?
-    /// `_HLS_skip`.
+    /// Whether `_HLS_skip` is present.
     var skips = false
-    /// As it came; empty = none.
+    /// Query as it arrived; empty = none.
     var query = ""
     var range: String?
     var isHead: Bool
@@ -28,7 +28,7 @@ struct HLSRequest: Sendable {
 
     static let prefix = "/hls/"
 
-    /// - Throws: `Failure` where the path or a delivery directive makes no sense.
+    /// - Throws: `Failure` if the path or a delivery directive makes no sense.
     init(_ head: HTTPRequestHead) throws(Failure) {
         let parts = head.uri.split(separator: "?", maxSplits: 1)
         var components = (parts.first ?? "").split(separator: "/").map {
@@ -68,7 +68,7 @@ struct HLSRequest: Sendable {
 
 /// A Range header of one range (RFC 9110, 14.1.2).
 enum ByteRangeRequest: Equatable {
-    /// No range, or one that a server may pass over: several ranges, another unit.
+    /// There is no range, or one that a server may ignore: several ranges, another unit.
     case whole
     case part(Range<Int>)
     case unsatisfiable
@@ -93,7 +93,7 @@ enum ByteRangeRequest: Equatable {
     }
 }
 
-/// An answer of the origin.
+/// A response of the origin.
 struct HLSResponse: Sendable {
     var status: HTTPResponseStatus
     var headers: [String]

@@ -2,17 +2,17 @@ import HLS
 import Media
 
 extension ServerStatus {
-    /// A stream's HLS side.
+    /// HLS status of a stream.
     public struct HLS: Sendable, Codable, Hashable {
         public var container: String
         public var targetDurationSeconds: Int?
         public var partTargetSeconds: Double?
         public var mediaSequence: Int?
         public var discontinuitySequence: Int?
-        /// Segments and seconds that the playlist lists.
+        /// Number of segments that the playlist lists, and their seconds.
         public var listedSegments: Int
         public var listedSeconds: Double
-        /// Made since the stream began.
+        /// Number of segments made since the stream began.
         public var segments: Int
         public var parts: Int
         public var discontinuities: Int
@@ -20,29 +20,30 @@ extension ServerStatus {
         public var forcedCuts: Int
         /// Frames before the first key frame, and broken ones.
         public var droppedFrames: Int
-        /// Frames whose timestamp had nothing to do with the stream: they got the one that they should
+        /// Frames with a timestamp that did not fit the stream; they got the one that they should
         /// have had.
         public var restampedFrames: Int = 0
-        /// Frames of a track that stayed away from the other one, and of jumps that nothing followed.
+        /// Frames of a track that stayed away from the other one, and frames of jumps that no frame
+        /// followed.
         public var strayFrames: Int = 0
-        /// Frames of a track that the container cannot say; `problem` tells why.
+        /// Frames of a track that the container cannot express; `problem` says why.
         public var leftOutFrames: Int = 0
         /// Segments that were too short to be listed, or had too many bytes for their duration.
         public var droppedSegments: Int = 0
         /// Parts longer than PART-TARGET, because a frame came late.
         public var longParts: Int
-        /// Of all that can be fetched.
+        /// Bytes of everything that can be fetched.
         public var storedBytes: Int
-        /// BANDWIDTH as measured, bit/s; 0 before the first segment.
+        /// Measured BANDWIDTH in bit/s; 0 before the first segment.
         public var peakBitsPerSecond: Int
         public var codecs: [String]
         public var requests: Int
         public var sentBytes: Int
-        /// Requests that wait for something that is not there yet.
+        /// Number of requests that wait for a segment or part.
         public var blockedRequests: Int
-        /// EXT-X-ENDLIST is there.
+        /// Whether the playlist has EXT-X-ENDLIST.
         public var hasEnded: Bool
-        /// Why nothing, or not everything, can be packaged.
+        /// Reason why nothing, or not everything, can be packaged.
         public var problem: String?
 
         init(_ facts: PackagedStream.Facts, container: SegmenterConfiguration.Container) {

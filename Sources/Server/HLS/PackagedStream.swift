@@ -1,21 +1,37 @@
+// How a stream is packaged as HLS and served.
+//
+// The event loop that owns a stream (by a hash of the stream's name) feeds its `PackagedStream`
+// where it feeds subscribers. `FrameTimeline` comes first: a frame is held if its time does not
+// continue the timeline, until the next frames determine whether the time was wrong (the frame then
+// gets the time that it should have had) or the stream has jumped. Video leads; audio far from it
+// is left out. `Segmenter` then decides on segments and parts, without a clock. Configurations go
+// into containers byte for byte as they arrived; a track that a container cannot express is left
+// out, and the other track continues.
+//
+// The lock is held while a part is written or a name is looked up. Requests on any loop get the
+// shared buffer, and the playlist's text is made once per change. A blocked request is a `Waiter`
+// on the stream, which is woken with one task per loop and judged again; its one timer is its
+// time-out. A connection answers one request after the other, so a slow reader holds one segment; a
+// reader that takes nothing is disconnected.
+
 import HLS
 import Media
 import NIOCore
 import Sockets
 import Synchronization
 
-/// One relay stream as HLS: fed by the event loop that owns it, asked by all of them.
+/// One relay stream as HLS: the event loop that owns it feeds it, and all loops read from it.
 ///
 /// The lock is held while a segment is written or a name is looked up, never over I/O.
 final class PackagedStream: Sendable {
-    /// What a blocked request waits for.
+    /// Condition for which a blocked request waits.
     enum Condition: Sendable {
         case firstSegment
         case position(sequence: Int, part: Int?)
         case resource(String)
     }
 
-    /// A blocked request; told once, on its loop, to ask again.
+    /// A blocked request; it is woken once, on its loop, to be judged again.
     struct Waiter: Sendable {
         var condition: Condition
         var eventLoop: any EventLoop
@@ -41,17 +57,17 @@ final class PackagedStream: Sendable {
         var segmenter: Segmenter
         var reader = FLVFrameReader()
         var timeline = FrameTimeline()
-        /// The tracks that the publisher has; those that can be packaged are the segmenter's.
+        /// Tracks of the publisher; `segmenter` has those that can be packaged.
         var offered = MediaTracks()
-        /// Frames of tracks that the container cannot say.
+        /// Number of frames of tracks that the container cannot express.
         var leftOutFrames = 0
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
         var requests = 0
         var sentBytes = 0
-        /// What cannot be packaged, and why.
+        /// Text that says what cannot be packaged, and why.
         var warning: String?
-        /// Counts publications, so that an old one's end does not remove a new one's stream.
+        /// Number of the publication, so that an old one's end does not remove a new one's stream.
         var generation = 0
         var whole: ByteBuffer?
         var delta: ByteBuffer?
@@ -66,7 +82,7 @@ final class PackagedStream: Sendable {
             return try segmenter.append(frame, date: wall)
         }
 
-        /// Hands on what waits for the frame after it.
+        /// Hands on the frames that wait for the frame after them.
         @discardableResult
         mutating func flushTimeline(_ date: (Int64) -> ProgramDateTime) -> Bool {
             var changed = false
@@ -83,7 +99,7 @@ final class PackagedStream: Sendable {
 
     let name: String
     private let state: Mutex<State>
-    /// Whether somebody publishes it, or is about to.
+    /// Whether a publisher is there, or about to come.
     private let isLive = Atomic<Bool>(true)
 
     init(
@@ -99,7 +115,7 @@ final class PackagedStream: Sendable {
 
     // MARK: The publisher's side
 
-    /// A publisher begins, or another one goes on.
+    /// Begins a publication, or continues the stream with another publisher.
     func begin(date: (Int64) -> ProgramDateTime) {
         change { state in
             state.generation += 1
@@ -112,7 +128,8 @@ final class PackagedStream: Sendable {
         }
     }
 
-    /// - Parameter date: the wall-clock time of a decode time in ticks of 90 kHz.
+    /// - Parameter date: Function that returns the wall-clock time of a decode time in ticks of 90
+    ///   kHz.
     func receive(_ units: [MediaUnit], date: (Int64) -> ProgramDateTime) {
         change { state in
             var changed = false
@@ -122,7 +139,7 @@ final class PackagedStream: Sendable {
                     let frame = try state.reader.read(
                         tag.type, timestamp: tag.timestamp, payload: tag.payload)
                     if unit.isSequenceHeader, state.reader.tracks != state.offered {
-                        // What is held is of the tracks so far.
+                        // The held frames belong to the earlier tracks.
                         if state.flushTimeline(date) { changed = true }
                         state.offered = state.reader.tracks
                         state.segmenter.setTracks(state.reader.tracks)
@@ -147,7 +164,8 @@ final class PackagedStream: Sendable {
         }
     }
 
-    /// The publisher is gone for good. Returns the generation that has ended.
+    /// Ends the stream of a publisher that is gone for good. Returns the number of the publication
+    /// that has ended.
     func end(date: (Int64) -> ProgramDateTime) -> Int {
         change { state in
             state.flushTimeline(date)
@@ -158,13 +176,14 @@ final class PackagedStream: Sendable {
         return state.withLock { $0.generation }
     }
 
-    /// Nobody publishes it any more. Asked without the lock, under which `date` asks the origin.
+    /// Whether no publisher is there any more. The property does not use the lock, under which
+    /// `date` asks the origin.
     var hasEnded: Bool { !isLive.load(ordering: .acquiring) }
 
-    /// A publisher is found for it: it is not to be forgotten.
+    /// Marks the stream as having a publisher, so that it is not forgotten.
     func claim() { isLive.store(true, ordering: .releasing) }
 
-    /// Bytes that its segments may have from now on; what is more goes at once.
+    /// Sets the number of bytes that the segments may have from now on; the excess goes at once.
     func setByteLimit(_ bytes: Int) {
         change { state in
             state.timeline.byteLimit = min(FrameTimeline.longestHeld, bytes / 4)
@@ -172,15 +191,15 @@ final class PackagedStream: Sendable {
         }
     }
 
-    /// Bytes of all that can be fetched.
+    /// Bytes of everything that can be fetched.
     var byteCount: Int { state.withLock { $0.segmenter.byteCount } }
 
-    /// Whether nothing has begun since `generation` ended.
+    /// Whether no publication has begun since `generation` ended.
     func isOver(_ generation: Int) -> Bool {
         hasEnded && state.withLock { $0.generation == generation }
     }
 
-    /// Wakes everybody: the stream is removed.
+    /// Wakes all waiters, because the stream is removed.
     func wakeAll() {
         let waiters = state.withLock { state in
             let all = Array(state.waiters.values)
@@ -202,7 +221,7 @@ final class PackagedStream: Sendable {
         Self.wake(ready)
     }
 
-    /// One task a loop, however many wait.
+    /// Wakes waiters with one task per loop, however many wait.
     private static func wake(_ waiters: [Waiter]) {
         let loops = Dictionary(grouping: waiters) { ObjectIdentifier($0.eventLoop) }
         for group in loops.values {
@@ -222,7 +241,7 @@ final class PackagedStream: Sendable {
 
     // MARK: The viewers' side
 
-    /// Registers a blocked request; nil if what it waits for is there.
+    /// Registers a blocked request; nil if its condition is met already.
     func wait(_ waiter: Waiter) -> UInt64? {
         state.withLock { state in
             guard !Self.isMet(waiter.condition, state.segmenter) else { return nil }
@@ -241,12 +260,12 @@ final class PackagedStream: Sendable {
         }
     }
 
-    /// A look at the segmenter.
+    /// Reads from the segmenter.
     func read<Value: Sendable>(_ body: (Segmenter) -> Value) -> Value {
         state.withLock { body($0.segmenter) }
     }
 
-    /// The playlist's text, made once per change; nil before the first segment is whole.
+    /// Text of the playlist, made once per change; nil before the first segment is whole.
     func playlistText(
         reports: [MediaPlaylist.RenditionReport], skips: Bool
     ) -> ByteBuffer? {
@@ -267,10 +286,10 @@ final class PackagedStream: Sendable {
         }
     }
 
-    /// Why nothing can be packaged; nil where something is or may be.
+    /// Reason why nothing can be packaged; nil if something is or may be.
     var problem: String? { state.withLock { $0.segmenter.tracks.isEmpty ? $0.warning : nil } }
 
-    /// Why something cannot be packaged.
+    /// Reason why some track cannot be packaged.
     var warning: String? { state.withLock { $0.warning } }
 
     var facts: Facts {

@@ -4,7 +4,7 @@ import NIOCore
 /// Adds a query to every URI of a playlist.
 enum PlaylistKeys {
     static func adding(_ query: String, to playlist: ByteBuffer) -> ByteBuffer {
-        // Quotes and blanks as a client may have sent them would end the URI.
+        // Quotes and blanks in a client's query would end the URI.
         let query = URIReference.percentEncoded(Substring(query))
         var text = ""
         for line in String(buffer: playlist).split(
@@ -25,7 +25,7 @@ enum PlaylistKeys {
         "\(uri)\(uri.contains("?") ? "&" : "?")\(query)"
     }
 
-    /// The line with its `URI="…"`, if it has one, changed.
+    /// Returns the line with its `URI="…"` changed, if it has one.
     private static func attribute(_ line: Substring, _ query: String) -> String {
         let mark = "URI=\""
         guard let start = line.firstRange(of: mark), let before = line[..<start.lowerBound].last,

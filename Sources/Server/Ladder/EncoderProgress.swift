@@ -1,5 +1,5 @@
-/// The latest of the reports that `ffmpeg -progress` writes: blocks of `key=value` lines, each
-/// ended by a line `progress=…` (ffmpeg's documentation, main options).
+/// The latest report of `ffmpeg -progress`. Reports are blocks of `key=value` lines, each ended by
+/// a line `progress=…` (ffmpeg's documentation, main options).
 package struct EncoderProgress: Sendable, Hashable {
     package private(set) var frames: Int?
     package private(set) var duplicatedFrames: Int?
@@ -10,10 +10,11 @@ package struct EncoderProgress: Sendable, Hashable {
 
     package init() {}
 
-    /// Keys of one block; ffmpeg writes about a dozen, and three more for each output.
+    /// Largest number of keys of one block; ffmpeg writes about a dozen, and three more for each
+    /// output.
     private static let keyLimit = 256
 
-    /// Takes one line; true where it completed a block.
+    /// Reads one line. Returns true if it completed a block.
     package mutating func receive(_ line: String) -> Bool {
         guard let equals = line.firstIndex(of: "=") else { return false }
         let key = line[..<equals]
@@ -25,7 +26,7 @@ package struct EncoderProgress: Sendable, Hashable {
         frames = pending["frame"].flatMap { Int($0) }
         duplicatedFrames = pending["dup_frames"].flatMap { Int($0) }
         droppedFrames = pending["drop_frames"].flatMap { Int($0) }
-        // `N/A` until there is something to tell; otherwise `1.02x`.
+        // The value is `N/A` while it is unknown, and otherwise of the form `1.02x`.
         speed = pending["speed"].flatMap { $0.hasSuffix("x") ? Double($0.dropLast()) : nil }
         pending.removeAll(keepingCapacity: true)
         return true

@@ -2,8 +2,8 @@ import Glibc
 import NIOCore
 import Synchronization
 
-/// Which processes are this server's encoders, so that they need no secret that others could read
-/// in their arguments: a connection is an encoder's where its process holds the other end.
+/// Processes that are this server's encoders. They need no secret, which others could read in their
+/// arguments: a connection belongs to an encoder if the encoder's process holds the other end.
 final class EncoderRegistry: Sendable {
     private struct Encoder: Sendable {
         var source: String
@@ -13,16 +13,16 @@ final class EncoderRegistry: Sendable {
     private let encoders = Mutex<[pid_t: Encoder]>([:])
 
     /// - Parameters:
-    ///   - pid: of the process, which leads its group.
-    ///   - source: `<app>/<stream>` that it plays.
-    ///   - outputs: what it publishes.
+    ///   - pid: Number of the process, which leads its group.
+    ///   - source: Stream that it plays, `<app>/<stream>`.
+    ///   - outputs: Streams that it publishes.
     func started(_ pid: pid_t, source: String, outputs: [String]) {
         encoders.withLock { $0[pid] = Encoder(source: source, outputs: Set(outputs)) }
     }
 
     func ended(_ pid: pid_t) { encoders.withLock { $0[pid] = nil } }
 
-    /// Whether an encoder is at the other end of a connection, and asks for what is its own.
+    /// Whether an encoder is at the other end of a connection, and requests one of its own streams.
     func owns(_ channel: any Channel, _ name: String) -> Bool {
         let pids = encoders.withLock { encoders in
             encoders.filter { $0.value.source == name || $0.value.outputs.contains(name) }.map(
@@ -36,15 +36,15 @@ final class EncoderRegistry: Sendable {
 }
 
 extension EncoderRegistry {
-    /// Encoders run beside the server. Only for those who do, too, /proc is read, which takes the
-    /// longer the more connections there are.
+    /// Whether the peer runs on this machine, as encoders do. Only then /proc is read, which takes
+    /// the longer the more connections there are.
     fileprivate static func isOfThisMachine(_ peer: SocketAddress, _ local: SocketAddress) -> Bool {
         guard let address = peer.ipAddress else { return false }
         return address == local.ipAddress || AddressRange.isLoopback(address)
     }
 }
 
-/// Which sockets a process has, out of /proc.
+/// Sockets of a process, from /proc.
 enum ProcessSockets {
     /// Whether the process, or one of its group, has a TCP connection between two addresses.
     static func holds(_ leader: pid_t, from: SocketAddress, to: SocketAddress) -> Bool {
@@ -55,7 +55,7 @@ enum ProcessSockets {
         return group(of: leader).contains { $0 != leader && has($0, inodes) }
     }
 
-    /// Both ends as a line of /proc/net/tcp has them.
+    /// Returns both ends in the form of a line of /proc/net/tcp.
     private static func ends(_ from: SocketAddress, _ to: SocketAddress) -> String? {
         guard let from = end(from), let to = end(to) else { return nil }
         return " \(from) \(to) "
@@ -74,7 +74,8 @@ enum ProcessSockets {
         return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 
-    /// The sockets of that connection; the table is read piece by piece, for it may be long.
+    /// Returns the sockets of that connection. The table is read piece by piece, because it may be
+    /// long.
     private static func inodes(between ends: String, _ table: String) -> Set<Substring> {
         guard let file = fopen("/proc/self/net/\(table)", "re") else { return [] }
         defer { fclose(file) }

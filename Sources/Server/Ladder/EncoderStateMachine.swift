@@ -1,10 +1,11 @@
 import Processes
 
-/// The life of one supervised encoder; decides when it is started again and when it is given up.
+/// The life of one supervised encoder; it decides when the encoder is started again and when it is
+/// given up.
 struct EncoderStateMachine: Sendable {
     enum Next: Sendable, Hashable {
         case restart(afterMilliseconds: Int)
-        /// It failed for good, or it was told to end.
+        /// The encoder failed for good, or it was told to end.
         case finish
     }
 
@@ -33,7 +34,7 @@ struct EncoderStateMachine: Sendable {
         if !isEnding { state = .starting }
     }
 
-    /// Takes a line of the encoder's standard output.
+    /// Processes a line of the encoder's standard output.
     mutating func reported(_ line: String, atMilliseconds now: Int) {
         let before = progress.frames ?? 0
         guard progress.receive(line), let frames = progress.frames, frames > before else { return }
@@ -41,17 +42,17 @@ struct EncoderStateMachine: Sendable {
         if state == .starting { state = .running }
     }
 
-    /// Whether it runs and has made no frame for so long.
+    /// Whether the encoder runs and has made no frame for `limit` milliseconds.
     func isStalled(forMilliseconds limit: Int, atMilliseconds now: Int) -> Bool {
         (state == .starting || state == .running) && pid != nil && now - lastFrameAt > limit
     }
 
-    /// The process ended or could not be started.
+    /// Notes that the process ended or could not be started.
     ///
     /// - Parameters:
-    ///   - reason: how, with the last line of standard error.
-    ///   - isPermanent: starting it again cannot help.
-    ///   - jitter: 0…1.
+    ///   - reason: Reason, with the last line of standard error.
+    ///   - isPermanent: Whether a restart cannot help.
+    ///   - jitter: Random number, 0…1.
     mutating func ended(
         _ reason: String, isPermanent: Bool = false, atMilliseconds now: Int, jitter: Double
     ) -> Next {
@@ -70,7 +71,7 @@ struct EncoderStateMachine: Sendable {
         return .restart(afterMilliseconds: delay)
     }
 
-    /// The source is gone, or the server stops.
+    /// Stops the encoder, because the source is gone or the server stops.
     mutating func stop() {
         switch state {
         case .starting, .running: state = .stopping

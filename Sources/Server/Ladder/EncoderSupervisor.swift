@@ -21,8 +21,8 @@ final class EncoderSupervisor: Sendable {
     private let started = ContinuousClock.now
 
     /// - Parameters:
-    ///   - name: what the log calls it.
-    ///   - registry: told of each process.
+    ///   - name: Name in the log.
+    ///   - registry: Registry that gets each process.
     init(
         name: String, path: String, command: EncoderCommand, registry: EncoderRegistry,
         logger: Logger
@@ -46,7 +46,7 @@ final class EncoderSupervisor: Sendable {
         }
     }
 
-    /// The state of each of its renditions.
+    /// Returns the state of each of its renditions.
     func status(source: String) -> [LadderStatus.Rendition] {
         let machine = machine.withLock { $0 }
         return renditions.enumerated().map { index, rendition in
@@ -61,20 +61,20 @@ final class EncoderSupervisor: Sendable {
         }
     }
 
-    /// Waits for the encoder to end by itself, then ends it.
+    /// Waits until the encoder ends by itself, and otherwise ends it.
     ///
-    /// - Parameter drain: how long it may take by itself.
+    /// - Parameter drain: Time that the encoder has to end by itself.
     func stop(drain: Duration) async {
         machine.withLock { $0.stop() }
         guard let task = task.withLock({ $0 }) else { return }
         task.cancel()
         let deadline = ContinuousClock.now + drain
-        // A process may be under way at this moment: it is ended when it is there.
+        // A process may be starting at this moment: it is ended as soon as it exists.
         while !isFinished.withLock({ $0 }) {
             if ContinuousClock.now >= deadline, let child = child.withLock({ $0 }) {
                 _ = await child.terminate(grace: .milliseconds(ladder.terminationMilliseconds))
             }
-            // Not cut short where the caller is cancelled: the encoder has its time.
+            // A cancelled caller does not shorten the wait: the encoder has its time.
             await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
         }
     }
@@ -103,7 +103,7 @@ final class EncoderSupervisor: Sendable {
         }
     }
 
-    /// Starts ffmpeg and waits for its end; says how it ended.
+    /// Starts ffmpeg and waits for its end; returns how it ended.
     private func runOnce() async -> (reason: String, isPermanent: Bool) {
         guard let (reading, writing) = ClosedPipe.make() else {
             return ("no pipe for its errors (\(String(cString: strerror(errno))))", false)
@@ -137,7 +137,7 @@ final class EncoderSupervisor: Sendable {
         logger.info("ladder \(name.printable): ffmpeg \(process.pid)")
         let status = await follow(process)
         child.withLock { $0 = nil }
-        // All writers are gone: the reader comes to its end at once.
+        // All writers are gone, so the reader reaches its end at once.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 _ = drained.wait(timeout: .now() + 1)
@@ -147,7 +147,7 @@ final class EncoderSupervisor: Sendable {
         return (tail.lastLine.map { "ffmpeg \(status): \($0)" } ?? "ffmpeg \(status)", false)
     }
 
-    /// Reads the reports until the process has ended; kills it where it makes no frames.
+    /// Reads the reports until the process has ended; kills it if it makes no frames.
     private func follow(_ process: ChildProcess) async -> ExitStatus {
         let limit = ladder.stallMilliseconds
         let watchdog = Task {
@@ -163,8 +163,8 @@ final class EncoderSupervisor: Sendable {
                 return
             }
         }
-        // A task of its own: what reads the pipe goes on when the supervisor is cancelled, for a
-        // full pipe would keep ffmpeg from ending.
+        // A task of its own reads the pipe and continues when the supervisor is cancelled, because
+        // a full pipe would keep ffmpeg from ending.
         let reading = Task {
             for await case .line(let bytes) in process.lines() {
                 let now = milliseconds

@@ -1,20 +1,20 @@
 import Glibc
 import Synchronization
 
-/// Reads a descriptor to its end and keeps the last line, whatever comes: a writer never blocks and
-/// memory stays bounded.
+/// Reads a descriptor to its end and keeps the last line. A writer never blocks, and memory stays
+/// bounded, whatever is written.
 final class ErrorTail: Sendable {
     private struct State {
         var line: [UInt8] = []
-        /// The line that is being read, as far as it is kept.
+        /// The part of the current line that is kept.
         var pending: [UInt8] = []
     }
 
-    /// Bytes kept of a line.
+    /// Number of bytes kept of a line.
     static let lineLimit = 512
     private let state = Mutex(State())
 
-    /// The last line that was not blank.
+    /// Last line that was not blank.
     var lastLine: String? {
         state.withLock { $0.line.isEmpty ? nil : String(decoding: $0.line, as: UTF8.self) }
     }

@@ -7,7 +7,8 @@ struct Glob: Sendable {
             .map(Array.init)
     }
 
-    /// In time proportional to the product of both lengths: there is no backtracking.
+    /// Whether the pattern matches `text`. The time is proportional to the product of both lengths,
+    /// because there is no backtracking.
     func matches(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         guard rest.starts(with: parts[0]) else { return false }

@@ -6,41 +6,43 @@ import SimulationKernel
 public struct LadderConfiguration: Sendable, Codable, Hashable {
     /// How renditions share processes.
     public enum Mode: String, Sendable, Codable, CaseIterable {
-        /// One ffmpeg for each rendition: CPU time can be told apart, each decodes the source.
+        /// One ffmpeg for each rendition: CPU time is known for each, and each decodes the source.
         case perRendition = "per-rendition"
-        /// One ffmpeg for all: the source is decoded once, and one failure ends all of them.
+        /// One ffmpeg for all: the source is decoded once, and one failure ends all renditions.
         case single
     }
 
-    /// `<app>/<stream>`; a `*` stands for any run of characters. Renditions are never sources.
+    /// Sources, `<app>/<stream>`; a `*` stands for any run of characters. Renditions are never
+    /// sources.
     public var source: String
     public var renditions: [LadderRendition]
     public var mode = Mode.perRendition
-    /// One of `x264Presets`.
+    /// Preset, one of `x264Presets`.
     public var x264Preset = "veryfast"
     /// x264's `-tune`; nil = none. With `zerolatency` no frame waits for a later one.
     public var x264Tune: String? = "zerolatency"
     /// Threads of each video encoder, 0…64; 0 = x264's choice.
     public var threads = 0
     /// Milliseconds of source time from one key frame to the next, 200…60 000. Every rendition cuts
-    /// at the multiples of it, whenever its encoder joined.
+    /// at its multiples, whenever its encoder joined.
     public var gopMilliseconds = 2_000
     /// Size of the decoder buffer that the encoder keeps to (VBV), in milliseconds of the video's
     /// bit rate, 100…10 000.
     public var bufferMilliseconds = 1_000
-    /// Pads pictures that need less with filler data, so that the bit rate is met whatever they
-    /// show (`nal-hrd=cbr`).
+    /// Whether pictures that need less are padded with filler data, so that the bit rate is met
+    /// whatever they show (`nal-hrd=cbr`).
     public var padsToBitrate = false
     /// CPUs that the encoders may run on; nil = all.
     public var cpus: CPUSet?
     /// Program to run; nil = `ffmpeg` of the PATH.
     public var ffmpegPath: String?
     public var restarts = RestartPolicy()
-    /// An encoder that has made no frame for so long is killed and started again, 1 000 or more.
+    /// Milliseconds without a frame after which an encoder is killed and started again, 1 000 or
+    /// more.
     public var stallMilliseconds = 30_000
-    /// How long an encoder may take to end by itself once its source is gone.
+    /// Milliseconds that an encoder has to end by itself once its source is gone.
     public var drainMilliseconds = 2_000
-    /// How long it may then take to obey SIGTERM before SIGKILL.
+    /// Milliseconds that it then has to obey SIGTERM before SIGKILL.
     public var terminationMilliseconds = 2_000
 
     public init(source: String = "live/*", renditions: [LadderRendition]) {
@@ -49,7 +51,7 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
     }
 
     /// The preset `edge-ladder`: 720p 2500 + 128, 480p 1000 + 128, 360p 750 + 128 and 240p 200 + 64
-    /// kbit/s; sizes and frame rates as `SyntheticSpec.edgeLadder` has them.
+    /// kbit/s, with the sizes and frame rates of `SyntheticSpec.edgeLadder`.
     public static var edgeLadder: LadderConfiguration {
         LadderConfiguration(
             renditions: SyntheticSpec.edgeLadder.map { name, spec in
@@ -68,7 +70,7 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
         "veryslow",
     ]
 
-    /// Rungs that one ladder may have.
+    /// Largest number of renditions of one ladder.
     public static let renditionLimit = 16
 
     /// Whether a published stream is a source of this ladder.
@@ -114,7 +116,7 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
     }
 }
 
-/// Why a ladder cannot be made, and how to mend it.
+/// Reason why a ladder cannot be made, and the remedy.
 public struct LadderError: Error, Sendable, CustomStringConvertible {
     public var description: String
 

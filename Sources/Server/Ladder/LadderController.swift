@@ -1,3 +1,14 @@
+// How encoders are run.
+//
+// `LadderController` compares the published streams with the running encoders; an
+// `EncoderSupervisor` keeps one ffmpeg alive (back-off with jitter, a watchdog, bounded stderr).
+//
+// Timestamps stay the source's (`-copyts`), and key frames are forced at multiples of the GOP in
+// the time of the slowest rendition, so all renditions cut at the same pictures whenever they
+// joined. Frames are selected by slot, not by ffmpeg's `fps` filter, which would wait for the next
+// frame. Stamps are SEI messages, and x264 writes them again. An encoder that comes back sends some
+// frames again: `ResumedTimeline` leaves these out.
+
 import HTTPWire
 import Logging
 import NIOCore
@@ -5,10 +16,10 @@ import Synchronization
 
 /// Starts a ladder's encoders when a source is published and stops them when it is gone.
 ///
-/// It compares what is published with what runs, whenever told that something changed: a change
-/// that is told late or twice does no harm.
+/// The controller compares the published streams with the running encoders whenever it is notified
+/// of a change: a notification that comes late or twice does no harm.
 actor LadderController {
-    /// Sources that may have encoders at one time.
+    /// Largest number of sources that may have encoders at one time.
     static let sourceLimit = 64
 
     /// The encoders of one source and one ladder.
@@ -42,7 +53,7 @@ actor LadderController {
     private var host = "127.0.0.1"
     private var port = 0
     private var runs: [Key: Run] = [:]
-    /// Those that are ending; their source may come back meanwhile.
+    /// Encoders that are ending; their source may come back in the meantime.
     private var stopping: Set<Key> = []
     private var isStopped = false
     private var hasWarned = false
@@ -50,7 +61,7 @@ actor LadderController {
     private let changed: AsyncStream<Void>.Continuation
     private var watcher: Task<Void, Never>?
 
-    /// - Throws: `LadderError` for a setting out of its range, or where ffmpeg is missing.
+    /// - Throws: `LadderError` for a setting out of its range, or if ffmpeg is missing.
     init(
         _ ladders: [LadderConfiguration], directory: StreamDirectory, logger: Logger
     ) throws(LadderError) {
@@ -67,8 +78,8 @@ actor LadderController {
     /// Begins to watch.
     ///
     /// - Parameters:
-    ///   - host: where the relay listens; encoders reach a wildcard address over loopback.
-    ///   - port: the relay's RTMP port.
+    ///   - host: Address of the relay; encoders reach a wildcard address over loopback.
+    ///   - port: RTMP port of the relay.
     func start(host: String, port: Int) {
         self.host = Self.reachable(host)
         self.port = port
@@ -93,7 +104,7 @@ actor LadderController {
             .map(\.value.status)
     }
 
-    /// Ends all encoders; none is left when it returns.
+    /// Ends all encoders; none is left when the function returns.
     func stop() async {
         isStopped = true
         changed.finish()

@@ -1,17 +1,17 @@
 public import Media
 
-/// One rung of a ladder: what ffmpeg makes of the source.
+/// One rendition of a ladder that ffmpeg makes of the source.
 public struct LadderRendition: Sendable, Codable, Hashable {
-    /// Appended to the source's name after a `_`.
+    /// Name, which is appended to the source's name after a `_`.
     public var name: String
-    /// Luma samples, even, 16…8192.
+    /// Luma samples in a row, even, 16…8192.
     public var width: Int
     public var height: Int
-    /// At most: no frame is repeated where the source has fewer.
+    /// Largest frame rate: no frame is repeated if the source has fewer.
     public var framesPerSecond: FrameRate
-    /// 10 000…500 000 000.
+    /// Bit rate of the video, 10 000…500 000 000.
     public var videoBitsPerSecond: Int
-    /// 8 000…512 000; 0 = no audio.
+    /// Bit rate of the audio, 8 000…512 000; 0 = no audio.
     public var audioBitsPerSecond: Int
 
     public init(

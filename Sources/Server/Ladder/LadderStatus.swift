@@ -1,4 +1,4 @@
-/// What became of one source's ladder; part of the status API.
+/// State of one source's ladder, which is part of the status API.
 public struct LadderStatus: Sendable, Codable, Hashable {
     public enum State: String, Sendable, Codable {
         /// ffmpeg has been started and has made no frame yet.
@@ -15,21 +15,23 @@ public struct LadderStatus: Sendable, Codable, Hashable {
 
     public struct Rendition: Sendable, Codable, Hashable {
         public var name: String
-        /// `<app>/<stream>` of the rendition on the relay.
+        /// Name of the rendition on the relay, `<app>/<stream>`.
         public var stream: String
         public var state: State
         /// The encoder's process, which leads a process group of the same number; nil while there is
         /// none. In mode `single` all renditions have the same.
         public var pid: Int32?
-        /// Times that ffmpeg was started again.
+        /// Number of times that ffmpeg was started again.
         public var restarts: Int
-        /// How the last process ended and the last line it wrote to standard error.
+        /// Text that says how the last process ended, with the last line that it wrote to standard
+        /// error.
         public var lastError: String?
-        /// Since the present process began; in mode `single` of the first rendition only.
+        /// Frames since the present process began; in mode `single` only those of the first
+        /// rendition.
         public var encodedFrames: Int?
-        /// Repeated because the source had a gap or a lower frame rate.
+        /// Frames repeated because the source had a gap or a lower frame rate.
         public var duplicatedFrames: Int?
-        /// Dropped because they came too close together.
+        /// Frames dropped because they came too close together.
         public var droppedFrames: Int?
         /// Media seconds made per second; below 1 the encoder does not keep up.
         public var speed: Double?
@@ -52,7 +54,7 @@ public struct LadderStatus: Sendable, Codable, Hashable {
         }
     }
 
-    /// `<app>/<stream>`
+    /// Name of the source, `<app>/<stream>`.
     public var source: String
     public var mode: LadderConfiguration.Mode
     public var renditions: [Rendition]

@@ -1,22 +1,24 @@
-/// How soon a supervised program that ended is started again, and when it is given up.
+/// Delays before a supervised program that ended is started again, and the number of failures after
+/// which it is given up.
 public struct RestartPolicy: Sendable, Codable, Hashable {
     /// Milliseconds before the first restart, 10…60 000.
     public var firstDelayMilliseconds = 250
-    /// The delay doubles with each failure in a row, up to this; `firstDelayMilliseconds`…600 000.
+    /// Longest delay; the delay doubles with each failure in a row up to this;
+    /// `firstDelayMilliseconds`…600 000.
     public var longestDelayMilliseconds = 15_000
     /// Failures in a row after which the program has failed for good, 1…1 000.
     public var limit = 20
-    /// A program that has run for so long begins a new row of failures.
+    /// Running time in milliseconds after which a program begins a new row of failures.
     public var healthyMilliseconds = 10_000
 
     public init() {}
 
-    /// The delay before a restart.
+    /// Returns the delay before a restart.
     ///
     /// - Parameters:
-    ///   - failures: failures in a row, this one included; 1 or more.
-    ///   - jitter: 0…1; takes off up to half, so that programs that fell together do not all
-    ///     come back together.
+    ///   - failures: Failures in a row, this one included; 1 or more.
+    ///   - jitter: Random number, 0…1, that takes off up to half, so that programs that failed
+    ///     together do not all come back together.
     public func delayMilliseconds(failures: Int, jitter: Double) -> Int {
         let doublings = min(max(0, failures - 1), 20)
         let whole = min(longestDelayMilliseconds, firstDelayMilliseconds << doublings)
@@ -35,19 +37,19 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     }
 }
 
-/// The row of failures that one supervised program is in.
+/// The row of failures of one supervised program.
 public struct RestartBackoff: Sendable {
     private let policy: RestartPolicy
     private var failures = 0
 
     public init(_ policy: RestartPolicy = .init()) { self.policy = policy }
 
-    /// The program ended, or could not be started.
+    /// Notes that the program ended, or could not be started.
     ///
     /// - Parameters:
-    ///   - ran: how long it ran, milliseconds; 0 where it never did.
-    ///   - jitter: 0…1, as `RestartPolicy.delayMilliseconds` takes it.
-    /// - Returns: milliseconds until it is to be started again; nil where it is given up.
+    ///   - ran: Running time in milliseconds; 0 if the program never ran.
+    ///   - jitter: Random number, 0…1, as `RestartPolicy.delayMilliseconds` takes it.
+    /// - Returns: Milliseconds until the program is to be started again; nil if it is given up.
     public mutating func ended(afterMilliseconds ran: Int, jitter: Double = 0) -> Int? {
         failures = ran >= policy.healthyMilliseconds ? 1 : failures + 1
         guard failures <= policy.limit else { return nil }
