@@ -64,30 +64,3 @@ extension ProcessStop {
         return "\(name) was stopped \(times) (by a signal such as SIGSTOP, or a debugger)"
     }
 }
-
-extension TrialRecord {
-    /// Says which parts were held and when. A trial with a part that was held in the steady window is
-    /// no verdict on the server, nor is one with a threshold that failed after a part was held before
-    /// or after it: frames of the window are due until the drain's end.
-    func judgeStops(_ summary: inout Summary, _ manifest: inout Manifest) {
-        let hasFailed = summary.thresholds.contains { !$0.passed }
-        var notes: [String] = []
-        // Before the start nothing is measured.
-        for stop in stops where stop.untilNanoseconds > startNanoseconds {
-            let words = stop.words(from: startNanoseconds, window: window)
-            let isInWindow = stop.overlap(window) > 0
-            guard early?.outcome != .failed, !stop.isOnlooker, isInWindow || hasFailed else {
-                notes.append(words)
-                continue
-            }
-            manifest.validity.valid = false
-            manifest.validity.reasons.append(
-                words
-                    + (isInWindow
-                        ? ": the figures are not the server's own"
-                        : ", and a threshold failed: the stop may be why; run it again"))
-        }
-        if uncountedStops > 0 { notes.append("\(uncountedStops) more stops like these") }
-        summary.notes.insert(contentsOf: notes, at: 0)
-    }
-}

@@ -1,6 +1,6 @@
 import Analysis
 import Processes
-package import Results
+import Results
 
 /// A process group and the role it is accounted to.
 package struct AccountedGroup: Hashable, Sendable {

@@ -1,5 +1,5 @@
 import Analysis
-package import Foundation
+import Foundation
 import Glibc
 import NIOCore
 import Processes

@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func likeGroups() throws {
-        let summary = try #require(try Self.record(links: ["20Mbps", "20Mbps"]).edgeSummary)
+        let summary = try #require(EdgeFigures(record: try Self.record(links: ["20Mbps", "20Mbps"])).summary)
         #expect(try abs(#require(summary.fetchSavedMilliseconds) - 40) < 0.5)
         // What all gave up counts whole.
         #expect(summary.wanRatio == 1 && summary.requestsPerSegment == 1)
@@ -64,10 +64,10 @@ import Testing
 
     @Test func unlikeGroups() throws {
         let record = try Self.record(links: ["20Mbps", "3Mbps"])
-        let summary = try #require(record.edgeSummary)
+        let summary = try #require(EdgeFigures(record: record).summary)
         #expect(summary.fetchSavedMilliseconds == nil && summary.originFetchMilliseconds != nil)
         #expect(summary.withheld?.count == 1)
-        #expect(!record.edgeSamples.contains { $0.metric == .fetchSavedMilliseconds })
+        #expect(!EdgeFigures(record: record).samples.contains { $0.metric == .fetchSavedMilliseconds })
     }
 
     @Test func parts() throws {
@@ -75,11 +75,11 @@ import Testing
         for index in record.hls.indices {
             (record.hls[index].requests.parts, record.hls[index].partBytes) = (3, 600)
         }
-        let summary = try #require(record.edgeSummary)
+        let summary = try #require(EdgeFigures(record: record).summary)
         #expect(summary.wanRatio == nil && summary.requestsPerSegment == nil)
         #expect(summary.withheld?.first?.contains("parts") == true)
-        #expect(!record.edgeSamples.contains { $0.metric == .wanSegmentRatio })
-        let direct = record.edgeRows.filter { $0.edge == EdgeRow.direct }
+        #expect(!EdgeFigures(record: record).samples.contains { $0.metric == .wanSegmentRatio })
+        let direct = EdgeFigures(record: record).rows.filter { $0.edge == EdgeRow.direct }
         #expect(direct.map(\.kind) == ["segment", "part"])
         #expect(direct.map(\.originBytes) == [1800, 1200])
     }

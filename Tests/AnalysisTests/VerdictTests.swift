@@ -179,7 +179,7 @@ import Testing
         record.quality["cam_240p"] = RenditionQuality(
             ssim: 0.95, psnrDecibels: 28, frames: 30)
         record.quality["cam_720p"] = RenditionQuality(ssim: 1, psnrDecibels: nil, frames: 30)
-        let samples = MetricSamples(record: record, groups: [], renditions: []).all
+        let samples = EncoderFigures(record).samples
         let observed = Dictionary(
             uniqueKeysWithValues: scenario.thresholds.map {
                 ($0.selector, $0.evaluate(samples).observed)

@@ -187,7 +187,7 @@ struct QualityTests {
         let error = await #expect(throws: QualityError.self) { try await shop.compare(unstamped) }
         #expect(error?.description.hasPrefix("1 of 90 frames have no counterpart") ?? false)
         await #expect(throws: QualityError.self) { try await shop.compare(path, from: .max) }
-        await #expect(throws: QualityError.self) { try await shop.compare("/nonexistent") }
+        #expect(throws: QualityError.self) { try StampedRecording([]) }
         #expect(throws: QualityError.self) { try QualityComparison.figures("nothing", frames: 1) }
     }
 }

@@ -1,21 +1,23 @@
-import SimulationKernel
-import Scenario
 import Results
+import Scenario
+import SimulationKernel
 import Statistics
 import Viewer
 
-/// Under a load that grows: how many viewers the way they take has carried.
-extension TrialRecord {
+/// Largest number of concurrent viewers sustained while the load grows, per delivery path.
+struct CapacityFigures {
+    let record: TrialRecord
+
     /// Length of the intervals that are judged, nanoseconds.
     private static let intervalNanoseconds: Int64 = 5_000_000_000
 
     /// By way; nil unless the server's uplink is limited, for else the viewers' links would be
     /// taken for the server's.
-    var capacity: [CapacityFigure]? {
-        guard setup.limitsUplink, !hls.isEmpty else { return nil }
+    var figures: [CapacityFigure]? {
+        guard record.setup.limitsUplink, !record.hls.isEmpty else { return nil }
         return [
-            capacity(.edge, of: hls.filter { viewerPlan($0.index).edge != nil }),
-            capacity(.origin, of: hls.filter { viewerPlan($0.index).edge == nil }),
+            capacity(.edge, of: record.hls.filter { record.viewerPlan($0.index).edge != nil }),
+            capacity(.origin, of: record.hls.filter { record.viewerPlan($0.index).edge == nil }),
         ].compactMap { $0 }
     }
 
@@ -26,13 +28,13 @@ extension TrialRecord {
     /// that are due in it, half of them in less time than they last. (The median alone would tell
     /// of those whose connections win.)
     private func capacity(_ via: ViewerGroup.Via, of mine: [HLSViewerReport]) -> CapacityFigure? {
-        guard !mine.isEmpty, let segment = setup.segmentNanoseconds else { return nil }
+        guard !mine.isEmpty, let segment = record.setup.segmentNanoseconds else { return nil }
         let length = Self.intervalNanoseconds
         let limit = Double(segment) / 1e6
         var figure = CapacityFigure(via: via.rawValue)
-        let last = Int((window.endNanoseconds - startNanoseconds) / length)
+        let last = Int((record.window.endNanoseconds - record.startNanoseconds) / length)
         for interval in 0..<max(0, last) {
-            let from = startNanoseconds + Int64(interval) * length
+            let from = record.startNanoseconds + Int64(interval) * length
             let present = mine.filter { report in
                 guard let asked = report.askedAtNanoseconds else { return false }
                 return asked + length <= from
@@ -44,7 +46,7 @@ extension TrialRecord {
             let median = times.milliseconds(atPercentile: 50)
             guard let median, median <= limit, Double(times.count) >= due * Self.leastShare else {
                 figure.brokenViewers = present.count
-                figure.brokenSeconds = Double(from - startNanoseconds) / 1e9
+                figure.brokenSeconds = Double(from - record.startNanoseconds) / 1e9
                 figure.brokenFetchMilliseconds = median
                 figure.brokenShare = Double(times.count) / due
                 break
@@ -59,18 +61,18 @@ extension TrialRecord {
     ) -> DelayHistogram {
         var times = DelayHistogram()
         for report in viewers {
-            for record in report.segments where record.isWhole {
-                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
+            for request in report.segments where request.isWhole {
+                let asked = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
                 guard asked >= from, asked < end else { continue }
-                let wait = (record.timeToFirstByte ?? 0) + record.transferTime
+                let wait = (request.timeToFirstByte ?? 0) + request.transferTime
                 times.record(nanoseconds: Int64(wait * 1e6))
             }
         }
         return times
     }
 
-    var capacitySamples: [MetricSample] {
-        (capacity ?? []).map {
+    var samples: [MetricSample] {
+        (figures ?? []).map {
             MetricSample(
                 metric: .sustainedViewers, tags: ["via": $0.via],
                 value: .number(Double($0.sustainedViewers)))

@@ -1,8 +1,6 @@
-import Scenario
 import Capture
 import Results
-import SimulationKernel
-import Viewer
+import Scenario
 
 /// HLS on the wire, by rendition.
 struct HTTPRendition {
@@ -77,63 +75,5 @@ struct HTTPRendition {
             uniquingKeysWith: { a, _ in a })
         return order.sorted { (places[$0] ?? .max, $0) < (places[$1] ?? .max, $1) }
             .compactMap { all[$0] }
-    }
-}
-
-extension TrialRecord {
-    /// HLS on the wire, by rendition: from the server, and from the edges.
-    var httpRenditions: (server: [HTTPRendition], edges: [HTTPRendition]) {
-        (HTTPRendition.all(wire.http, plan), HTTPRendition.all(wire.edgeHTTP, plan))
-    }
-
-    /// - Parameter vantage: `wire`, or `edge` for what edges sent.
-    func httpRows(_ renditions: [HTTPRendition], vantage: String) -> [RenditionRow] {
-        renditions.map { item in
-            var row = RenditionRow()
-            row.runID = runID
-            (row.stream, row.rendition) = (item.stream, item.rendition)
-            (row.vantage, row.playProtocol) = (vantage, "hls")
-            row.retransmittedBytes = item.retransmittedBytes
-            guard !item.stream.isEmpty else {
-                row.wireBytes = item.wireBytes + item.otherWireBytes
-                row.payloadBytes = item.payloadBytes + item.otherPayloadBytes
-                return row
-            }
-            row.wireBytes = item.wireBytes
-            row.payloadBytes = item.payloadBytes
-            row.playlistWireBytes = item.otherWireBytes
-            row.wireKilobits = kilobits(item.mediaWireBytes, seconds: item.mediaSeconds)
-            row.payloadKilobits = kilobits(item.mediaPayloadBytes, seconds: item.mediaSeconds)
-            let key = "\(item.stream)_\(item.rendition)"
-            row.nominalKilobits =
-                plan.publishers.first { $0.streamKey == key }?.bitrate?.kilobitsPerSecond
-            if let media = wire.ingressKilobits[key], media > 0, let packaged = row.payloadKilobits
-            {
-                row.muxOverhead = packaged / media - 1
-            }
-            return row
-        }
-    }
-
-    /// Segments and parts that were asked for in the window and came whole: bodies that the viewers
-    /// had against what the wire carried of them, HTTP headers included and each byte once.
-    /// Where there are edges, of their viewers: to the server's port the edges come as well.
-    func httpReconciliation(
-        _ http: (server: [HTTPRendition], edges: [HTTPRendition])
-    ) -> [Reconciliation] {
-        let hasEdges = setup.edgeDriver != nil
-        let viewers = adaptiveRenditionRows(
-            of: hasEdges ? hls.filter { viewerPlan($0.index).edge != nil } : hls)
-        return (hasEdges ? http.edges : http.server).compactMap { item in
-            guard !item.stream.isEmpty, item.wholePayloadBytes > 0,
-                let seen = viewers.first(where: {
-                    $0.stream == item.stream && $0.rendition == item.rendition
-                        && $0.playProtocol == "hls" && $0.vantage == "viewer"
-                })?.payloadBytes
-            else { return nil }
-            return Reconciliation(
-                stream: item.stream, rendition: item.rendition, viewerBytes: seen,
-                wireBytes: item.wholePayloadBytes, playProtocol: "hls")
-        }
     }
 }

@@ -1,20 +1,22 @@
-import SimulationKernel
-import Scenario
 import Results
+import Scenario
+import SimulationKernel
 import Server
 import Statistics
 import Viewer
 
 /// What edges did, as they and the viewers counted it.
-extension TrialRecord {
-    var edgeRows: [EdgeRow] {
+struct EdgeFigures {
+    let record: TrialRecord
+
+    var rows: [EdgeRow] {
         var rows: [EdgeRow] = []
-        let isNginx = setup.edgeDriver == .nginx
-        for edge in edges {
+        let isNginx = record.setup.edgeDriver == .nginx
+        for edge in record.edges {
             for kind in EdgeKind.allCases {
                 guard let counts = edge.status.kinds[kind.rawValue] else { continue }
                 var row = EdgeRow()
-                (row.runID, row.edge, row.kind) = (runID, edge.name, kind.rawValue)
+                (row.runID, row.edge, row.kind) = (record.runID, edge.name, kind.rawValue)
                 row.requests = counts.requests
                 row.hits = counts.hits
                 row.misses = counts.misses
@@ -34,13 +36,13 @@ extension TrialRecord {
     /// The viewers that go straight to the origin: each request and each byte of theirs crosses
     /// the WAN.
     private var directRows: [EdgeRow] {
-        let direct = hls.filter { viewerPlan($0.index).edge == nil }
+        let direct = record.hls.filter { record.viewerPlan($0.index).edge == nil }
         guard !direct.isEmpty else { return [] }
         func row(_ kind: EdgeKind, _ requests: (HLSRequestCounts) -> Int) -> EdgeRow? {
             let count = direct.reduce(0) { $0 + requests($1.requests) }
             guard count > 0 else { return nil }
             var row = EdgeRow()
-            (row.runID, row.edge, row.kind) = (runID, EdgeRow.direct, kind.rawValue)
+            (row.runID, row.edge, row.kind) = (record.runID, EdgeRow.direct, kind.rawValue)
             (row.requests, row.originRequests) = (count, count)
             return row
         }
@@ -61,8 +63,8 @@ extension TrialRecord {
     }
 
     /// What a reader should know of viewers that changed edges.
-    var failoverNotes: [String] {
-        let moved = hls.filter { $0.requests.failovers > 0 }
+    var notes: [String] {
+        let moved = record.hls.filter { $0.requests.failovers > 0 }
         guard !moved.isEmpty else { return [] }
         let moves = moved.reduce(0) { $0 + $1.requests.failovers }
         return [
@@ -70,11 +72,11 @@ extension TrialRecord {
         ]
     }
 
-    var edgeSummary: EdgeSummary? {
-        guard !edges.isEmpty else { return nil }
+    var summary: EdgeSummary? {
+        guard !record.edges.isEmpty else { return nil }
         var summary = EdgeSummary()
-        summary.edges = edges.count
-        for edge in edges {
+        summary.edges = record.edges.count
+        for edge in record.edges {
             let counts = edge.status.kinds[EdgeKind.segment.rawValue] ?? .init()
             summary.wanBytes += counts.originBytes
             summary.originRequests += counts.originRequests
@@ -82,7 +84,8 @@ extension TrialRecord {
         var withheld: [String] = []
         if hasPartsThroughEdges {
             withheld.append(
-                "viewers at edges fetched parts: no ratio of WAN bytes or requests to segments")
+                "viewers at edges fetched parts: no ratio of WAN bytes or requests to segments"
+            )
         } else {
             let distinct = distinctSegments
             summary.distinctSegments = distinct.count
@@ -104,13 +107,15 @@ extension TrialRecord {
     }
 
     private var hasPartsThroughEdges: Bool {
-        edges.contains { ($0.status.kinds[EdgeKind.part.rawValue]?.requests ?? 0) > 0 }
-            || hls.contains { viewerPlan($0.index).edge != nil && $0.requests.parts > 0 }
+        record.edges.contains { ($0.status.kinds[EdgeKind.part.rawValue]?.requests ?? 0) > 0 }
+            || record.hls.contains {
+                record.viewerPlan($0.index).edge != nil && $0.requests.parts > 0
+            }
     }
 
     /// The mean over pairs of groups; nil where none can be compared.
     private var fetchSavedMilliseconds: Double? {
-        let saved = setup.pairedGroups.compactMap { pair -> Double? in
+        let saved = record.setup.pairedGroups.compactMap { pair -> Double? in
             let near = fetchTimes { pair.edge.contains($0.group) }.milliseconds(atPercentile: 50)
             let far = fetchTimes { pair.origin.contains($0.group) }.milliseconds(atPercentile: 50)
             guard let near, let far else { return nil }
@@ -130,12 +135,13 @@ extension TrialRecord {
     /// server said how long it is, else as much as one of them had.
     private var distinctSegments: [SegmentName: Int] {
         var distinct: [SegmentName: Int] = [:]
-        for report in hls where viewerPlan(report.index).edge != nil {
-            let stream = viewerPlan(report.index).stream
-            for record in report.segments {
+        for report in record.hls where record.viewerPlan(report.index).edge != nil {
+            let stream = record.viewerPlan(report.index).stream
+            for request in report.segments {
                 let name = SegmentName(
-                    stream: stream, rung: report.rungNames[record.rung], sequence: record.sequence)
-                distinct[name] = max(distinct[name] ?? 0, record.size ?? record.bytes)
+                    stream: stream, rung: report.rungNames[request.rung], sequence: request.sequence
+                )
+                distinct[name] = max(distinct[name] ?? 0, request.size ?? request.bytes)
             }
         }
         return distinct
@@ -145,23 +151,26 @@ extension TrialRecord {
     /// held back and those given up say nothing of the way.
     private func fetchTimes(_ belongs: (ViewerPlan) -> Bool) -> DelayHistogram {
         var times = DelayHistogram()
-        for report in hls where belongs(viewerPlan(report.index)) {
-            for record in report.segments where record.isWhole {
-                let asked = (report.askedAtNanoseconds ?? 0) + Int64(record.requested * 1e6)
-                guard window.contains(asked), let wait = record.timeToFirstByte else { continue }
-                times.record(nanoseconds: Int64((wait + record.transferTime) * 1e6))
+        for report in record.hls where belongs(record.viewerPlan(report.index)) {
+            for request in report.segments where request.isWhole {
+                let asked = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
+                guard record.window.contains(asked), let wait = request.timeToFirstByte else {
+                    continue
+                }
+                times.record(nanoseconds: Int64((wait + request.transferTime) * 1e6))
             }
         }
         return times
     }
 
-    var edgeSamples: [MetricSample] { fetchSamples + originSamples }
+    var samples: [MetricSample] { fetchSamples + originSamples }
 
     private var fetchSamples: [MetricSample] {
-        plan.adaptive.indices.filter { plan.adaptive[$0] != nil }.compactMap { group in
+        record.plan.adaptive.indices.filter { record.plan.adaptive[$0] != nil }.compactMap {
+            group in
             let times = fetchTimes { $0.group == group }
             guard times.count > 0,
-                let viewer = plan.viewers.first(where: { $0.group == group })
+                let viewer = record.plan.viewers.first(where: { $0.group == group })
             else { return nil }
             let via: ViewerGroup.Via = viewer.edge == nil ? .origin : .edge
             return MetricSample(
@@ -172,13 +181,13 @@ extension TrialRecord {
     }
 
     private var originSamples: [MetricSample] {
-        guard let summary = edgeSummary else { return [] }
+        guard let summary else { return [] }
         var samples: [MetricSample] = []
         func add(_ metric: Metric, _ value: Double?, _ tags: [String: String] = [:]) {
             guard let value else { return }
             samples.append(MetricSample(metric: metric, tags: tags, value: .number(value)))
         }
-        for row in edgeRows {
+        for row in rows {
             let via: ViewerGroup.Via = row.edge == EdgeRow.direct ? .origin : .edge
             let tags = ["kind": row.kind, "via": via.rawValue]
             add(.originRequests, row.originRequests.map(Double.init), tags)
@@ -186,7 +195,7 @@ extension TrialRecord {
         }
         for kind in EdgeKind.allCases {
             var all = EdgeStatus.Counts()
-            for edge in edges { all += edge.status.kinds[kind.rawValue] ?? .init() }
+            for edge in record.edges { all += edge.status.kinds[kind.rawValue] ?? .init() }
             add(.edgeHitRatio, all.hitRatio, ["kind": kind.rawValue])
         }
         add(.wanSegmentRatio, summary.wanRatio)

@@ -1,27 +1,38 @@
-import Scenario
 import Results
+import Scenario
 import Viewer
 
-/// What went wrong with viewers, for the summary: by reason and count, so that nobody has to look
-/// for it in viewers.csv.
-extension TrialRecord {
+/// Which viewers joined and what went wrong with them, by reason and count, so that nobody has to
+/// look for it in viewers.csv.
+struct ViewerFigures {
+    let record: TrialRecord
     /// Viewers (not sessions) to which media came.
-    var joinedViewers: Set<Int> {
+    let joined: Set<Int>
+    /// Why viewers did not join, the most frequent reason first; one reason for each viewer.
+    let joinFailures: [ViewerFailure]
+
+    init(_ record: TrialRecord) {
+        self.record = record
+        joined = Self.joined(record)
+        joinFailures = Self.joinFailures(record, joined: joined)
+    }
+
+    private static func joined(_ record: TrialRecord) -> Set<Int> {
         let indices =
-            load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
-            + probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
-            + hls.filter { $0.startupNanoseconds != nil }.map(\.index)
+            record.load.filter { $0.firstMediaNanoseconds != nil }.map(\.index)
+            + record.probes.filter { $0.firstFrameNanoseconds != nil }.map(\.index)
+            + record.hls.filter { $0.startupNanoseconds != nil }.map(\.index)
         return Set(indices.map { $0 % Plan.sessionStride })
     }
 
-    /// Why viewers did not join, the most frequent reason first; one reason for each viewer.
-    var joinFailures: [ViewerFailure] {
-        let joined = joinedViewers
+    private static func joinFailures(
+        _ record: TrialRecord, joined: Set<Int>
+    ) -> [ViewerFailure] {
         var reasons: [Int: String] = [:]
         let reports =
-            load.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
-            + probes.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
-            + hls.map { ($0.index, $0.askedAtNanoseconds, $0.failure ?? $0.trouble) }
+            record.load.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+            + record.probes.map { ($0.index, $0.askedAtNanoseconds, $0.failure) }
+            + record.hls.map { ($0.index, $0.askedAtNanoseconds, $0.failure ?? $0.trouble) }
         for (index, asked, failure) in reports {
             let viewer = index % Plan.sessionStride
             guard !joined.contains(viewer) else { continue }
@@ -32,32 +43,32 @@ extension TrialRecord {
             reasons[viewer] = failure ?? reasons[viewer] ?? plain
         }
         let silence =
-            hasLostReports
+            record.hasLostReports
             ? "not known, for its process ended without its last report"
             : "nothing was heard of it"
-        let silent = plan.viewers.count - joined.count - reasons.count
+        let silent = record.plan.viewers.count - joined.count - reasons.count
         return FailureReasons.ranked(
             Array(reasons.values)
                 + [String](repeating: silence, count: max(0, silent))
         ).map { ViewerFailure(reason: $0.reason, count: $0.count) }
     }
 
-    var joinFailureNotes: [String] {
+    var joinNotes: [String] {
         let failures = joinFailures
         let count = failures.reduce(0) { $0 + $1.count }
         guard count > 0 else { return [] }
         let text = failures.prefix(5).map { "\($0.count): \($0.reason)" }.joined(separator: "; ")
         let rest = failures.count > 5 ? "; and \(failures.count - 5) more reasons" : ""
-        let words = hasLostReports ? "did not join, as far as is known" : "did not join"
+        let words = record.hasLostReports ? "did not join, as far as is known" : "did not join"
         return ["\(count) viewers \(words): \(text)\(rest)"]
     }
 
     /// Viewers that had media and then failed.
     var breakNotes: [String] {
         let failures =
-            load.compactMap { $0.firstMediaNanoseconds == nil ? nil : $0.failure }
-            + probes.compactMap { $0.firstFrameNanoseconds == nil ? nil : $0.failure }
-            + hls.compactMap { $0.startupNanoseconds == nil ? nil : $0.failure }
+            record.load.compactMap { $0.firstMediaNanoseconds == nil ? nil : $0.failure }
+            + record.probes.compactMap { $0.firstFrameNanoseconds == nil ? nil : $0.failure }
+            + record.hls.compactMap { $0.startupNanoseconds == nil ? nil : $0.failure }
         guard !failures.isEmpty else { return [] }
         let text = FailureReasons.ranked(failures).prefix(5)
             .map { "\($0.count): \($0.reason)" }.joined(separator: "; ")
@@ -67,9 +78,9 @@ extension TrialRecord {
     /// What HLS viewers passed over or made good.
     var playlistNotes: [String] {
         func sum(_ value: (HLSRequestCounts) -> Int) -> Int {
-            hls.reduce(0) { $0 + value($1.requests) }
+            record.hls.reduce(0) { $0 + value($1.requests) }
         }
-        let missing = hls.reduce(0) { $0 + $1.playback.missing }
+        let missing = record.hls.reduce(0) { $0 + $1.playback.missing }
         let text = (missing * 10).rounded() / 10
         return [
             sum(\.missingSegments) > 0
