@@ -20,7 +20,10 @@ struct TrialFigures {
     /// Rows of renditions.csv.
     let rows: [RenditionRow]
 
-    init(_ record: TrialRecord) {
+    init(_ observed: TrialRecord) {
+        var record = observed
+        let recorders = Set(record.recorderPeers ?? [])
+        record.wire.subscribers.removeAll { recorders.contains($0.peer) }
         self.record = record
         encoders = EncoderFigures(record)
         renditions = RenditionFigures(record, encoders)

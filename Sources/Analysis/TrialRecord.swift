@@ -44,6 +44,8 @@ package struct TrialRecord: Codable, Sendable {
     /// not ask for a comparison.
     package var quality: [String: RenditionQuality] = [:]
     package var qualityNotes: [String] = []
+    /// Ends of the connections that recorded pictures, which belong to no viewer of the scenario.
+    package var recorderPeers: [ViewerPeer]?
     /// CPU and memory of every process; nil if the run ended before its start.
     package var usage: AccountedUsage?
     /// Times in which processes were held, in the order of their beginnings.

@@ -1,5 +1,5 @@
 import Scenario
-package import Stacks
+import Stacks
 import Results
 import Foundation
 import Glibc

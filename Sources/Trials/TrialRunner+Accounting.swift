@@ -15,24 +15,11 @@ extension TrialRunner {
     func makeAccounting() async -> ProcessAccounting {
         var groups: [AccountedGroup] = []
         groups += await accountedServer()
-        groups += publishers.map {
-            AccountedGroup(role: "publishers", processGroup: $0.pid, name: $0.name)
-        }
-        groups += load.map {
-            AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name)
-        }
-        groups += hls.map { AccountedGroup(role: "viewers", processGroup: $0.pid, name: $0.name) }
-        groups += probes.map { AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name) }
-        groups += hlsProbes.map {
-            AccountedGroup(role: "probes", processGroup: $0.pid, name: $0.name)
+        groups += members.map {
+            AccountedGroup(role: $0.accountedRole, processGroup: $0.pid, name: $0.name)
         }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
         groups += accountedEdges
-        groups += ways.map { AccountedGroup(role: "wan", processGroup: $0.pid, name: $0.name) }
-        if let recorder {
-            groups.append(AccountedGroup(role: "recorder", processGroup: recorder.pid))
-        }
-        if let links { groups.append(AccountedGroup(role: "links", processGroup: links.pid)) }
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
         }
@@ -86,32 +73,9 @@ extension TrialRunner {
             return EarlyEnd(outcome: .failed, reason: "the server ended in mid-run: it \(status)")
         }
         if let reason = lostEdge { return EarlyEnd(outcome: .failed, reason: reason) }
-        if let failure = links?.failure {
-            return EarlyEnd(outcome: .void, reason: "links-0: \(failure)")
-        }
-        for way in ways {
-            if let failure = way.failure {
-                return EarlyEnd(outcome: .void, reason: "\(way.name): \(failure)")
-            }
-        }
-        for handle in publishers {
-            if let failure = handle.failure {
-                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
-            }
-        }
-        for handle in load {
-            if let failure = handle.failure {
-                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
-            }
-        }
-        for handle in hls + hlsProbes {
-            if let failure = handle.failure {
-                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
-            }
-        }
-        for handle in probes {
-            if let failure = handle.failure {
-                return EarlyEnd(outcome: .void, reason: "\(handle.name): \(failure)")
+        for member in members where member.stage.isEssential {
+            if let failure = member.failure {
+                return EarlyEnd(outcome: .void, reason: "\(member.name): \(failure)")
             }
         }
         return nil

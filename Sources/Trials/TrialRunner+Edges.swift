@@ -28,8 +28,8 @@ extension TrialRunner {
         }
         let origin = "http://\(host):\(port)"
         for process in plan.processes where process.role == .edge {
-            let way = try await startWay(process, spec, origin: origin)
-            let edge = edgeStart(process, spec, origin: way ?? origin, congestionControl)
+            let proxy = try await startWANProxy(process, spec, origin: origin)
+            let edge = edgeStart(process, spec, origin: proxy ?? origin, congestionControl)
             edges.append(TrialEdge(name: process.name, start: edge))
         }
         let edges = edges
@@ -48,7 +48,7 @@ extension TrialRunner {
     private func edgeStart(
         _ process: ProcessPlan, _ spec: EdgeSpec, origin: String, _ congestionControl: String?
     ) -> @Sendable (Int) async throws -> any EdgeProcess {
-        let host = links == nil ? "127.0.0.1" : "0.0.0.0"
+        let host = linkNamespace == nil ? "127.0.0.1" : "0.0.0.0"
         let (name, cpus, directory) = (process.name, process.cpus, writer.partialPath)
         switch spec.driver {
         case .embedded:
@@ -80,7 +80,7 @@ extension TrialRunner {
     /// nginx knows no WAN: its way to the origin is a process of ours that keeps nothing.
     ///
     /// - Returns: the URL that it has for the origin; nil where there is no such way.
-    private func startWay(
+    private func startWANProxy(
         _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
     ) async throws -> String? {
         guard spec.driver == .nginx, let wan = spec.wan else { return nil }
@@ -89,11 +89,14 @@ extension TrialRunner {
         config.port = 0
         config.keeps = false
         config.wan = .init(wan)
-        let way = try RoleHandle<EdgeRole>(
+        let proxy = try RoleHandle<EdgeRole>(
             name: process.name.replacing("edge", with: "wan"), logDirectory: writer.partialPath,
             cpus: process.cpus, config: config)
-        ways.append(way)
-        return "http://127.0.0.1:\(try await way.waitUntilReady().port)"
+        members.append(
+            RoleMember(
+                stage: .wanProxies, accountedRole: "wan", handle: proxy, patience: .seconds(5)
+            ) { _, _, _ in nil })
+        return "http://127.0.0.1:\(try await proxy.waitUntilReady().port)"
     }
 
     /// An edge that would not come back: the server side's failure, as the server's end is.
@@ -126,7 +129,6 @@ extension TrialRunner {
         }
         // Only now all ends are known.
         notes += edgeNotes + losses
-        for way in ways { _ = await way.finish(timeout: .seconds(5)) }
     }
 }
 

@@ -38,7 +38,8 @@ extension TrialRunner {
     func startEncoders() async throws(StackError) {
         guard plan.hasEncoders else { return }
         let start = Clock.monotonicNanoseconds() + 100_000_000
-        for handle in publishers { handle.send(.start(monotonicNanoseconds: start)) }
+        let publishers = members.filter { $0.stage == .publishers }
+        for publisher in publishers { publisher.start(atNanoseconds: start) }
         let expected = plan.publishers.filter { !$0.isPublished }.map(\.streamKey)
         progress.say("waiting for \(expected.count) encoded renditions")
         let deadline = ContinuousClock.now + Self.encoderTimeout
@@ -46,9 +47,9 @@ extension TrialRunner {
             let status = observations.snapshot.server
             let waiting = Self.waiting(for: expected, status)
             if waiting.isEmpty { return }
-            for handle in publishers {
-                if let failure = handle.failure {
-                    throw StackError(driver: driverName, message: "\(handle.name): \(failure)")
+            for publisher in publishers {
+                if let failure = publisher.failure {
+                    throw StackError(driver: driverName, message: "\(publisher.name): \(failure)")
                 }
             }
             if let ended = await driver?.exitStatus {

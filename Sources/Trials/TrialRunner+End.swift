@@ -70,25 +70,6 @@ extension TrialRunner {
         return other.finalPath
     }
 
-    private static func lostReport(_ name: String, _ failure: String?) -> String {
-        "\(name): its report is lost: \(failure ?? "it ended without one")"
-    }
-
-    /// Ends children, one after the other; those without a report are noted in `lost`.
-    private func finalReports<Role>(
-        of handles: [RoleHandle<Role>], _ lost: inout [String]
-    ) async -> [Role.Final] {
-        var reports: [Role.Final] = []
-        for handle in handles {
-            if let report = await handle.finish() {
-                reports.append(report)
-            } else {
-                lost.append(Self.lostReport(handle.name, handle.failure))
-            }
-        }
-        return reports
-    }
-
     /// Takes the final reports, stops every child and hands all over. A generator whose report
     /// does not come voids the trial: what is left of its figures is no verdict on the server.
     func collect() async -> TrialRecord {
@@ -96,45 +77,22 @@ extension TrialRunner {
             setup: TrialSetup(scenario), plan: plan, manifest: baseManifest, window: window,
             startNanoseconds: startNanoseconds)
         await releaseStopped()
-        let live = observations.snapshot
         followEncoders(isSteady: false)
         encoders.close()
         var lost: [String] = []
-        for report in await finalReports(of: probes, &lost) {
-            record.probes += report.viewers
-            record.probeLag.add(report.windowLag)
+        let ordered = members.sorted { $0.stage < $1.stage }
+        for member in ordered where member.stage < .wanProxies {
+            if let reason = await member.finish(into: &record) { lost.append(reason) }
         }
-        for report in await finalReports(of: hls, &lost) {
-            record.hls += report.viewers
-            record.viewerLag.add(report.windowLag)
-        }
-        for report in await finalReports(of: hlsProbes, &lost) {
-            record.hls += report.viewers
-            record.probeLag.add(report.windowLag)
-        }
-        for report in await finalReports(of: load, &lost) {
-            record.load += report.viewers
-            record.viewerLag.add(report.windowLag)
-        }
-        for handle in publishers {
-            if let report = await handle.finish() {
-                record.streams += report.streams
-                record.publisherLateness.add(report.windowLateness)
-            } else {
-                lost.append(Self.lostReport(handle.name, handle.failure))
-                record.streams += live.publishers[handle.name]?.streams ?? []
-                record.publisherLateness.add(
-                    live.publishers[handle.name]?.windowLateness ?? .init())
-            }
-        }
-        let recorders = await finishRecorder(into: &record)
-        if let reason = await finishLinks(into: &record) { lost.append(reason) }
+        closeLinkNamespace()
         await finishEdges(into: &record)
+        for member in ordered where member.stage == .wanProxies {
+            _ = await member.finish(into: &record)
+        }
         if let capture {
             record.wire = await capture.finish(
                 runID: writer.runID.description,
                 startNanoseconds: startNanoseconds + clock.offset.minimumNanoseconds)
-            record.wire.subscribers.removeAll { recorders.contains($0.peer) }
             if scenario.capture.mode == .on, !record.wire.isWhole {
                 lost.append("capture-0: \(record.wire.capture.reason)")
             }

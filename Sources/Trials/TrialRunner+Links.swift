@@ -23,7 +23,17 @@ extension TrialRunner {
         let cpus = scenario.cpus.links
         let handle = try RoleHandle<LinkRole>(
             name: "links-0", logDirectory: writer.partialPath, cpus: cpus, config: config)
-        links = handle
+        members.append(
+            RoleMember(stage: .links, accountedRole: "links", handle: handle) {
+                report, loss, record in
+                guard let report else { return loss }
+                record.links = LinkFigures(
+                    viewers: report.viewers.map {
+                        LinkFigures.Losses(index: $0.index, lost: $0.lost, dropped: $0.dropped)
+                    }, releaseLateness: report.releaseLateness)
+                return report.voidReasons.isEmpty
+                    ? nil : "links-0: " + report.voidReasons.joined(separator: "; ")
+            })
         let path = try await handle.waitUntilReady().namespacePath
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -39,19 +49,8 @@ extension TrialRunner {
         process.isBehindPackets ? linkNamespace : nil
     }
 
-    /// Ends the forwarding. Its report goes into `record`; the reason is returned where it is lost.
-    func finishLinks(into record: inout TrialRecord) async -> String? {
+    func closeLinkNamespace() {
         if let linkNamespace { close(linkNamespace) }
         linkNamespace = nil
-        guard let links else { return nil }
-        guard let report = await links.finish() else {
-            return "links-0: its report is lost: \(links.failure ?? "it ended without one")"
-        }
-        record.links = LinkFigures(
-            viewers: report.viewers.map {
-                LinkFigures.Losses(index: $0.index, lost: $0.lost, dropped: $0.dropped)
-            }, releaseLateness: report.releaseLateness)
-        return report.voidReasons.isEmpty
-            ? nil : "links-0: " + report.voidReasons.joined(separator: "; ")
     }
 }

@@ -54,26 +54,25 @@ extension TrialRunner {
             config: .init(
                 specs: specs, congestionControl: congestionControl, links: [],
                 trust: endpoints.trust))
-        recorder = handle
-        _ = try await handle.waitUntilReady()
-    }
-
-    /// Ends the recording.
-    /// - Returns: the ends of its connections, which belong to no viewer of the scenario.
-    func finishRecorder(into record: inout TrialRecord) async -> Set<ViewerPeer> {
-        guard let recorder else { return [] }
-        guard let report = await recorder.finish() else {
-            record.qualityNotes.append(
-                "quality: the recorder's report is lost: \(recorder.failure ?? "it ended")")
-            return []
+        let plan = plan
+        let member = RoleMember(
+            stage: .recorder, accountedRole: "recorder", handle: handle
+        ) { report, loss, record in
+            guard let report else {
+                record.qualityNotes.append("quality: \(loss)")
+                return nil
+            }
+            record.recorderPeers = report.viewers.map { ViewerPeer(port: $0.localPort) }
+            for viewer in report.viewers {
+                guard let failure = viewer.failure else { continue }
+                record.qualityNotes.append(
+                    "quality: \(plan.publishers[viewer.index].streamKey) was not recorded whole: "
+                        + failure)
+            }
+            return nil
         }
-        for viewer in report.viewers {
-            guard let failure = viewer.failure else { continue }
-            record.qualityNotes.append(
-                "quality: \(plan.publishers[viewer.index].streamKey) was not recorded whole: "
-                    + failure)
-        }
-        return Set(report.viewers.map { ViewerPeer(port: $0.localPort) })
+        members.append(member)
+        try await member.waitUntilReady()
     }
 
     /// Compares what was recorded; what cannot be compared has a note and no figures.
@@ -83,7 +82,7 @@ extension TrialRunner {
                 try? FileManager.default.removeItem(atPath: path)
             }
         }
-        guard recorder != nil, early == nil else { return }
+        guard comparesQuality, early == nil else { return }
         do {
             // The recordings' folder is the workers': what this process writes goes elsewhere.
             try FileManager.default.createDirectory(

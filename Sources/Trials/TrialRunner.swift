@@ -49,20 +49,12 @@ package actor TrialRunner {
     private var usedCongestionControl: String
 
     var driver: (any StackDriver)?
-    var publishers: [RoleHandle<PublisherRole>] = []
-    var load: [RoleHandle<LoadViewerRole>] = []
-    var probes: [RoleHandle<ProbeRole>] = []
-    var hls: [RoleHandle<HLSViewerRole>] = []
-    var hlsProbes: [RoleHandle<HLSViewerRole>] = []
-    /// Of streams whose renditions are compared with their source.
-    var recorder: RoleHandle<ProbeRole>?
+    /// Every child but server, edges and capture, in the order in which they were started.
+    var members: [any TrialMember] = []
     var edges: [TrialEdge] = []
-    /// The WAN before edges that have none of their own.
-    var ways: [RoleHandle<EdgeRole>] = []
     var capture: CaptureStage?
     var encoders = EncoderWatch()
-    /// The packet shell, and the namespace of the viewers behind it.
-    var links: RoleHandle<LinkRole>?
+    /// The namespace of the viewers behind the packet shell.
     var linkNamespace: Int32?
     /// Everything that was seen, once the run is over.
     private var measured: TrialRecord?
@@ -178,7 +170,8 @@ package actor TrialRunner {
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath,
-            host: links == nil ? "127.0.0.1" : "0.0.0.0", congestionControl: congestionControl,
+            host: linkNamespace == nil ? "127.0.0.1" : "0.0.0.0",
+            congestionControl: congestionControl,
             streams: scenario.streams
         ) { observations.server($0) }
         self.driver = driver
@@ -205,9 +198,7 @@ package actor TrialRunner {
         try await startEncoders()
         try startViewers(endpoints, clients)
         try await startRecorder(endpoints, clients)
-        for handle in load { _ = try await handle.waitUntilReady() }
-        for handle in probes { _ = try await handle.waitUntilReady() }
-        for handle in hls + hlsProbes { _ = try await handle.waitUntilReady() }
+        for member in members { try await member.waitUntilReady() }
         startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
         // From here on the runner's own gaps count, too.
         lookForStops()
@@ -215,16 +206,9 @@ package actor TrialRunner {
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
         sendWindow()
-        if !plan.hasEncoders {
-            for handle in publishers {
-                handle.send(.start(monotonicNanoseconds: startNanoseconds))
-            }
-        }
-        for handle in load { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
-        for handle in probes { handle.send(.start(monotonicNanoseconds: startNanoseconds)) }
-        recorder?.send(.start(monotonicNanoseconds: startNanoseconds))
-        for handle in hls + hlsProbes {
-            handle.send(.start(monotonicNanoseconds: startNanoseconds))
+        // With encoders the publishers have begun already.
+        for member in members where !(plan.hasEncoders && member.stage == .publishers) {
+            member.start(atNanoseconds: startNanoseconds)
         }
         capture?.start(atNanoseconds: startNanoseconds)
         accounting = await makeAccounting()
@@ -258,10 +242,7 @@ package actor TrialRunner {
     }
 
     func sendWindow() {
-        for handle in publishers { handle.send(.window(window)) }
-        for handle in load { handle.send(.window(window)) }
-        for handle in probes { handle.send(.window(window)) }
-        for handle in hls + hlsProbes { handle.send(.window(window)) }
+        for member in members { member.setWindow(window) }
         capture?.setWindow(window)
     }
 
