@@ -68,6 +68,8 @@ let package = Package(
                 name: "TestServer",
                 dependencies: ["Server", .product(name: "Logging", package: "swift-log")],
                 path: "Tests/TestServer", swiftSettings: strict),
+            .testTarget(
+                name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: strict),
         ],
         // Tier 0
         module("SimulationKernel", []),

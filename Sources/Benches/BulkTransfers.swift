@@ -19,26 +19,26 @@ final class BulkTransfers: Sendable {
         inside: NetworkNamespace, outside: NetworkNamespace, viewers: Int,
         congestionControl: String
     ) throws {
-        let listener = try BenchSocket.make(SOCK_STREAM, at: ShellNetwork.server, in: outside)
+        let listener = try LinkBenchSocket.make(SOCK_STREAM, at: ShellNetwork.server, in: outside)
         defer { close(listener) }
-        try BenchSocket.setCongestionControl(listener, congestionControl)
-        guard listen(listener, 1024) == 0 else { throw BenchSocket.failure("cannot listen") }
-        let target = BenchSocket.address(
-            ShellNetwork.server, port: BenchSocket.port(of: listener))
+        try LinkBenchSocket.setCongestionControl(listener, congestionControl)
+        guard listen(listener, 1024) == 0 else { throw LinkBenchSocket.failure("cannot listen") }
+        let target = LinkBenchSocket.address(
+            ShellNetwork.server, port: LinkBenchSocket.port(of: listener))
         var receivers: [Int32] = []
         var senders: [Int32] = []
         for i in 0..<viewers {
-            let receiver = try BenchSocket.make(
+            let receiver = try LinkBenchSocket.make(
                 SOCK_STREAM, at: ShellNetwork.viewer(i), in: inside)
             receivers.append(receiver)
-            guard BenchSocket.withAddress(target, { connect(receiver, $0, $1) }) == 0 else {
-                throw BenchSocket.failure("viewer \(i) cannot connect")
+            guard LinkBenchSocket.withAddress(target, { connect(receiver, $0, $1) }) == 0 else {
+                throw LinkBenchSocket.failure("viewer \(i) cannot connect")
             }
             let sender = accept(listener, nil, nil)
-            guard sender >= 0 else { throw BenchSocket.failure("cannot accept viewer \(i)") }
+            guard sender >= 0 else { throw LinkBenchSocket.failure("cannot accept viewer \(i)") }
             senders.append(sender)
-            BenchSocket.setNonBlocking(sender)
-            BenchSocket.setNonBlocking(receiver)
+            LinkBenchSocket.setNonBlocking(sender)
+            LinkBenchSocket.setNonBlocking(receiver)
         }
         self.senders = senders
         self.receivers = receivers

@@ -20,10 +20,10 @@ final class DelayProbes: Sendable {
     private let done = DispatchSemaphore(value: 0)
 
     init(_ network: ShellNetwork, kilobits: Int, delayMilliseconds: Int) throws {
-        sender = try BenchSocket.make(SOCK_DGRAM, at: ShellNetwork.server, in: network.outside)
-        receiver = try BenchSocket.make(SOCK_DGRAM, at: ShellNetwork.viewer(0), in: network.inside)
-        target = BenchSocket.address(
-            ShellNetwork.viewer(0), port: BenchSocket.port(of: receiver))
+        sender = try LinkBenchSocket.make(SOCK_DGRAM, at: ShellNetwork.server, in: network.outside)
+        receiver = try LinkBenchSocket.make(SOCK_DGRAM, at: ShellNetwork.viewer(0), in: network.inside)
+        target = LinkBenchSocket.address(
+            ShellNetwork.viewer(0), port: LinkBenchSocket.port(of: receiver))
         let bits = Int64(Self.payloadBytes + Self.headerBytes) * 8
         ideal = Int64(delayMilliseconds) * 1_000_000 + bits * 1_000_000 / Int64(kilobits)
         // The receiver ends by itself.
@@ -69,7 +69,7 @@ final class DelayProbes: Sendable {
         payload.withUnsafeMutableBytes {
             $0.storeBytes(of: Clock.monotonicNanoseconds(), as: Int64.self)
         }
-        _ = BenchSocket.withAddress(target) {
+        _ = LinkBenchSocket.withAddress(target) {
             sendto(sender, payload, payload.count, 0, $0, $1)
         }
     }

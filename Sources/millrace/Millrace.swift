@@ -21,7 +21,7 @@ struct Millrace: AsyncParsableCommand {
             LadderCommand.self, Link.self,
             Bench.self,
             DoctorCommand.self,
-            WorkerCommand.self,
+            WorkerProgram.self,
         ])
 
     /// Runs the command; ArgumentParser's own usage code (64) becomes 2.

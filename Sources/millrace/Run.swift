@@ -259,7 +259,7 @@ struct Schema: ParsableCommand {
 }
 
 /// The children of a run; not for people.
-struct WorkerCommand: AsyncParsableCommand {
+struct WorkerProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "worker", shouldDisplay: false)
 
     @Argument

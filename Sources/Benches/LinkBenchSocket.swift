@@ -3,7 +3,7 @@ import NetemShell
 import Sockets
 
 /// Blocking and non-blocking sockets of the link bench, in a namespace of choice.
-enum BenchSocket {
+enum LinkBenchSocket {
     static func address(_ address: IPv4Address, port: UInt16) -> sockaddr_in {
         var value = sockaddr_in()
         value.sin_family = sa_family_t(AF_INET)

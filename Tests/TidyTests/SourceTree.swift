@@ -1,0 +1,138 @@
+import Foundation
+import TestSupport
+
+/// The Swift files of the package's targets, with what a text scan can find in them.
+struct SourceTree {
+    struct File {
+        /// The name of the target that holds the file.
+        var target: String
+        /// The folder below the target's own; empty for the target's root.
+        var folder: String
+        /// The path from the repository's root.
+        var path: String
+        /// Without comments and without the contents of string literals.
+        var lines: [String]
+        var imports: [String]
+        var declarations: [Declaration]
+    }
+
+    /// A type or an extension at the top level of a file.
+    struct Declaration {
+        var name: String
+        var isExtension: Bool
+        var isPrivate: Bool
+        /// Lines from its first to its closing brace.
+        var length: Int
+    }
+
+    var files: [File]
+
+    /// Reads every file below `Sources`.
+    ///
+    /// - Parameter root: the repository's root, or a copy of it.
+    init(root: String = Programs.repository) throws {
+        files = []
+        let sources = URL(fileURLWithPath: root).appending(path: "Sources")
+            .resolvingSymlinksInPath()
+        let enumerator = FileManager.default.enumerator(atPath: sources.path)
+        while let name = enumerator?.nextObject() as? String {
+            guard name.hasSuffix(".swift") else { continue }
+            let text = try String(contentsOf: sources.appending(path: name), encoding: .utf8)
+            files.append(File(name, text))
+        }
+        files.sort { $0.path < $1.path }
+    }
+
+    init(files: [File]) { self.files = files }
+}
+
+extension SourceTree.File {
+    /// Targets that are not folders of their own name.
+    private static let nested = ["Netem/Model": "Netem", "Netem/Shell": "NetemShell"]
+
+    /// - Parameter name: the path below `Sources`.
+    init(_ name: String, _ text: String) {
+        path = "Sources/\(name)"
+        var parts = name.split(separator: "/").map(String.init).dropLast()
+        if let target = Self.nested[parts.prefix(2).joined(separator: "/")] {
+            self.target = target
+            parts = parts.dropFirst(2)
+        } else {
+            target = parts.first ?? ""
+            parts = parts.dropFirst()
+        }
+        folder = parts.joined(separator: "/")
+        lines = Self.code(of: text)
+        imports = lines.compactMap { line in
+            let words = line.split(separator: " ")
+            guard let place = words.firstIndex(of: "import"), place < 2, place + 1 < words.count
+            else { return nil }
+            return String(words[place + 1])
+        }
+        declarations = Self.declarations(in: lines)
+    }
+
+    /// The text without comments and with empty string literals, line by line.
+    static func code(of text: String) -> [String] {
+        var isInLongString = false
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            if line.contains("\"\"\"") {
+                isInLongString.toggle()
+                return String(line.prefix { $0 != "\"" })
+            }
+            guard !isInLongString else { return "" }
+            var result = ""
+            var isInString = false
+            var last: Character = " "
+            for character in line {
+                if character == "\"", last != "\\" {
+                    isInString.toggle()
+                    result.append(character)
+                } else if !isInString {
+                    if character == "/", last == "/" { return String(result.dropLast()) }
+                    result.append(character)
+                }
+                last = last == "\\" && character == "\\" ? " " : character
+            }
+            return result
+        }
+    }
+
+    private static let kinds: Set<Substring> = [
+        "struct", "class", "enum", "actor", "protocol", "extension",
+    ]
+
+    private static func declarations(in lines: [String]) -> [SourceTree.Declaration] {
+        lines.indices.compactMap { index in
+            let line = lines[index]
+            guard let first = line.first, first.isLetter || first == "@" else { return nil }
+            let words = line.split { !($0.isLetter || $0.isNumber || "_@.".contains($0)) }
+            guard let place = words.firstIndex(where: { kinds.contains($0) }),
+                place + 1 < words.count,
+                words[..<place].allSatisfy({ $0.first?.isUppercase == false })
+            else { return nil }
+            return SourceTree.Declaration(
+                name: String(words[place + 1].prefix { $0 != "." }),
+                isExtension: words[place] == "extension",
+                isPrivate: words[..<place].contains { $0 == "private" || $0 == "fileprivate" },
+                length: length(of: lines, from: index))
+        }
+    }
+
+    private static func length(of lines: [String], from start: Int) -> Int {
+        var depth = 0
+        var hasBegun = false
+        for index in start..<lines.count {
+            for character in lines[index] {
+                if character == "{" {
+                    depth += 1
+                    hasBegun = true
+                } else if character == "}" {
+                    depth -= 1
+                }
+            }
+            if hasBegun, depth <= 0 { return index - start + 1 }
+        }
+        return lines.count - start
+    }
+}
