@@ -82,17 +82,22 @@ extension SourceTree {
     /// Folders of one target whose files use each other's types in a circle.
     var folderCircles: [String] {
         Dictionary(grouping: files, by: \.target).sorted { $0.key < $1.key }.flatMap {
-            target, files in
+            target, files -> [String] in
             let uses = Self.uses(among: files)
-            return uses.keys.sorted().flatMap { folder in
-                (uses[folder] ?? [:]).sorted { $0.key < $1.key }.compactMap { other, names in
-                    guard Self.reaches(folder, from: other, uses) else { return nil }
-                    return "\(target): \(folder.isEmpty ? "the root" : folder) uses "
-                        + "\(other.isEmpty ? "the root" : other) (\(names.sorted().joined(separator: ", "))) and the other way round"
+            var circles: [String] = []
+            for folder in uses.keys.sorted() {
+                for (other, names) in (uses[folder] ?? [:]).sorted(by: { $0.key < $1.key })
+                where Self.reaches(folder, from: other, uses) {
+                    let (here, there) = (Self.label(folder), Self.label(other))
+                    let words = names.sorted().joined(separator: ", ")
+                    circles.append("\(target): \(here) uses \(there) (\(words)), and back")
                 }
             }
+            return circles
         }
     }
+
+    private static func label(_ folder: String) -> String { folder.isEmpty ? "the root" : folder }
 
     /// By folder and folder used: the names that are used.
     private static func uses(among files: [File]) -> [String: [String: Set<String>]] {

@@ -68,7 +68,7 @@ import Testing
         let circle = Self.tree(one, ("Server/Two/B.swift", "struct B { var a: [A] }\n"))
         #expect(circle.folderCircles.count == 2)
         let line = Self.tree(
-            one, ("Server/Two/B.swift", "struct B { /* A */ } // A\nlet b = \"A\"\n"))
+            one, ("Server/Two/B.swift", "struct B {}  // A\nlet b = \"A\"\n"))
         #expect(line.folderCircles == [])
     }
 }
