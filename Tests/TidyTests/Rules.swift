@@ -50,7 +50,7 @@ extension SourceTree {
     ]
 
     /// Modules that open sockets or read clocks: no file of tiers 0 and 1 imports them.
-    private static let impure: Set<String> = ["NIOPosix", "NIOSSL", "Dispatch", "Synchronization"]
+    private static let impure: Set<String> = ["NIOPosix", "NIOSSL", "Dispatch"]
     /// Roles meet on sockets and never import one another.
     private static let roles: Set<String> = ["Publisher", "Viewer", "Server"]
 

@@ -2,24 +2,32 @@ import Testing
 
 /// The limits of the source tree. They only ever go down.
 @Suite struct SourceTreeTests {
+    private func expectNone(
+        _ problems: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(
+            problems.isEmpty, "\(problems.joined(separator: "\n"))",
+            sourceLocation: sourceLocation)
+    }
+
     @Test func `no source file is too long`() throws {
-        #expect(try SourceTree().longFiles == [])
+        expectNone(try SourceTree().longFiles)
     }
 
     @Test func `no type is too long with its extensions`() throws {
-        #expect(try SourceTree().longTypes == [])
+        expectNone(try SourceTree().longTypes)
     }
 
     @Test func `no name is declared twice at the top level`() throws {
-        #expect(try SourceTree().sharedNames == [])
+        expectNone(try SourceTree().sharedNames)
     }
 
     @Test func `no import goes against the tiers`() throws {
-        #expect(try SourceTree().forbiddenImports == [])
+        expectNone(try SourceTree().forbiddenImports)
     }
 
     @Test func `no folders of a target use each other in a circle`() throws {
-        #expect(try SourceTree().folderCircles == [])
+        expectNone(try SourceTree().folderCircles)
     }
 }
 
