@@ -76,7 +76,7 @@ let package = Package(
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
         module("Results", ["Statistics"]),
-        module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
+        module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
             "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
             tests: ["Sockets"]),
@@ -95,7 +95,7 @@ let package = Package(
         ],
         module(
             "Sockets", ["CLinux", nioCore, nioPosix, nioEmbedded, nioSSL], tests: nil),
-        module("Processes", ["CLinux"], tests: nil),
+        module("Processes", ["CLinux"]),
         module(
             "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
             tests: [
@@ -113,8 +113,9 @@ let package = Package(
         module(
             "Publisher",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
-                nioPosix, nioSSL, .product(name: "HeapModule", package: "swift-collections"),
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "Processes", "CLinux",
+                nioCore, nioPosix, nioSSL,
+                .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server"]),
         module(
             "Viewer",
