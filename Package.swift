@@ -76,7 +76,7 @@ let package = Package(
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
         module("Results", ["Statistics"]),
-        module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
+        module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
             "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
             tests: ["Sockets"]),

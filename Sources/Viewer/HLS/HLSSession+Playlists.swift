@@ -4,16 +4,28 @@ import HTTPWire
 
 /// Playlists: when they are loaded, and what they say.
 extension HLSSession {
+    /// The shortest time from the start of a load that brought news to the next (ms). A target
+    /// duration is a rounded number: one of 0 stands for less than half a second, and is no leave to
+    /// ask a server without end.
+    static let shortestReloadInterval = 500.0
+
+    static func schedule(renditions: Int) -> ReloadSchedule {
+        ReloadSchedule(renditions: renditions, shortestInterval: shortestReloadInterval)
+    }
+
+    /// Whether a playlist is being loaded, or will be loaded again after a failure.
+    private var isLoadingPlaylist: Bool {
+        let slot = HLSRequest.Slot.playlist.rawValue
+        return inFlight[slot] != nil || waiting[slot] != nil
+    }
+
     mutating func reload(at time: Double) {
-        guard !isEnded, inFlight[HLSRequest.Slot.playlist.rawValue] == nil,
-            waiting[HLSRequest.Slot.playlist.rawValue] == nil
-        else { return }
-        let rung = rungs[reloadRung]
+        guard !isEnded, !isLoadingPlaylist else { return }
+        let rendition = reloads.followed
+        let rung = rungs[rendition]
         if rung.playlist?.hasEndList ?? false { return }
-        let blocks = blocking(rung)
-        let earliest = rung.loadStarted + rung.reloadInterval
-        if !blocks, !mustLoadWhole, time < earliest {
-            reloadTimer = min(reloadTimer, earliest)
+        let blocks = blocking(rendition)
+        guard blocks || mustLoadWhole || reloads.mayStart(at: time, isLoading: false) else {
             return
         }
         var query: [(String, String)] = []
@@ -25,20 +37,21 @@ extension HLSSession {
         }
         isLoadingWhole = mustLoadWhole
         if let limit = rung.playlist?.serverControl?.canSkipUntil, !mustLoadWhole,
-            time - rung.loadStarted < limit * 500
+            time - reloads.started(rendition) < limit * 500
         {
             query.append(("_HLS_skip", "YES"))
         }
         mustLoadWhole = false
         send(
             HLSRequest(
-                purpose: .playlist(rung: reloadRung, isBlocking: blocks),
+                purpose: .playlist(rung: rendition, isBlocking: blocks),
                 url: rung.url.adding(query)), at: time)
     }
 
-    /// Whether the next reload of a rung's playlist waits at the server for news.
-    func blocking(_ rung: HLSRung) -> Bool {
-        guard spec.usesParts, let playlist = rung.playlist, rung.hasChanged else { return false }
+    /// Whether the next reload of a rendition's playlist waits at the server for news.
+    func blocking(_ rendition: Int) -> Bool {
+        guard spec.usesParts, let playlist = rungs[rendition].playlist, reloads.isNews(rendition)
+        else { return false }
         return playlist.serverControl?.canBlockReload ?? false
     }
 
@@ -82,8 +95,11 @@ extension HLSSession {
                     return end(
                         "\(request.url) names no rendition that can be played: \(why)", at: time)
                 }
+                reloads = Self.schedule(renditions: rungs.count)
                 guard findsRendition(request, at: time) else { return }
-                if case .fixed(let rung) = algorithm { reloadRung = min(rung, rungs.count - 1) }
+                if case .fixed(let rung) = algorithm {
+                    reloads.follow(min(rung, rungs.count - 1))
+                }
                 reload(at: time)
             case (.entry, .media(let playlist)):
                 let seconds = playlist.segments.isEmpty ? 0 : playlist.duration
@@ -95,7 +111,8 @@ extension HLSSession {
                         url: request.url, bitrate: max(1, bits / max(seconds, 1)),
                         isBitrateKnown: bits > 0, height: 0)
                 ]
-                rungs[0].loadStarted = startedAt[HLSRequest.Slot.playlist.rawValue]
+                reloads = Self.schedule(renditions: 1)
+                reloads.start(0, at: startedAt[HLSRequest.Slot.playlist.rawValue])
                 try take(playlist, rung: 0, url: response.url, at: time)
             case (.playlist(let rung, _), .media(let playlist)):
                 playlistBytes = response.body.count
@@ -124,9 +141,12 @@ extension HLSSession {
         if old == nil { (known.segments, known.skippedSegments) = ([], nil) }
         let whole = try known.merging(delta: playlist)
         let verdict = rungs[rung].history.judge(whole, atSeconds: time / 1000)
-        rungs[rung].hasChanged = verdict == .news || verdict == .newStream
-        guard verdict != .olderCopy, verdict != .doubtful else { return keepOut(rung, at: time) }
-        rungs[rung].playlist = whole
+        let isOlder = verdict == .olderCopy || verdict == .doubtful
+        if !isOlder { rungs[rung].playlist = whole }
+        reloads.receive(
+            rung, isNews: verdict == .news || verdict == .newStream,
+            interval: rungs[rung].playlist?.targetMilliseconds ?? 0)
+        guard !isOlder else { return keepOut(rung, at: time) }
         // Redirects are followed once: the next load goes to where the playlist is.
         let place = url.removing(parametersNamed: "_HLS_")
         if place != rungs[rung].url { rungs[rung].url = place }
@@ -139,24 +159,19 @@ extension HLSSession {
             try begin(whole, rung: rung, at: time)
         }
         guard isLive, !whole.hasEndList else { return }
-        if rung == reloadRung {
-            let blocks = blocking(rungs[rung])
-            reloadTimer = blocks ? time : rungs[rung].loadStarted + rungs[rung].reloadInterval
+        if rung == reloads.followed, blocking(rung) {
+            reloads.plan(at: time)
             // Not from within: the driver's next call does it, after what is wanted.
-            if blocks, inFlight[HLSRequest.Slot.playlist.rawValue] == nil { reload(at: time) }
+            if inFlight[HLSRequest.Slot.playlist.rawValue] == nil { reload(at: time) }
         } else {
-            reloadTimer = min(reloadTimer, max(time, earliestReload))
+            reloads.planNext(after: rung, at: time)
         }
     }
 
     /// A playlist that is older than the one known is no news; it is asked for again soon.
     private mutating func keepOut(_ rung: Int, at time: Double) {
         counts.olderCopies += 1
-        reloadTimer = min(reloadTimer, max(time, earliestReload))
-    }
-
-    var earliestReload: Double {
-        rungs[reloadRung].loadStarted + rungs[reloadRung].reloadInterval
+        reloads.planNext(after: rung, at: time)
     }
 
     /// The first media playlist is there.
@@ -165,7 +180,7 @@ extension HLSSession {
             // A live stream that has only just begun.
             isLive = !playlist.hasEndList
             guard isLive else { return end("the playlist has no segment", at: time) }
-            rungs[reloadRung].hasChanged = false
+            reloads.receiveNothing(reloads.followed)
             return
         }
         isLive = !playlist.hasEndList
@@ -246,7 +261,7 @@ extension HLSSession {
         if newest >= player.state.segment {
             isAwaiting = false
             act(self.player?.available(latest: newest, at: time), at: time)
-        } else if rungs[reloadRung].playlist?.hasEndList ?? false {
+        } else if rungs[reloads.followed].playlist?.hasEndList ?? false {
             // A live stream that has ended: what is buffered plays, then the viewer leaves.
             isLive = false
             end(nil, at: time)

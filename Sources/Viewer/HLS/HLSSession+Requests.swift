@@ -23,7 +23,7 @@ extension HLSSession {
         case .part: counts.parts += 1
         }
         if request.purpose == .segment, player?.checksAbandonment ?? false {
-            nextJudgement = time + Self.abandonInterval
+            nextJudgement = time + Player.judgementInterval
         }
         // A segment's time counts from here: playlists fetched for it before are no part of it.
         if request.purpose.isMedia, !isRetry, nextPart == 0 { requestedAt = time }
@@ -31,14 +31,14 @@ extension HLSSession {
     }
 
     mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
-        let interval = rungs[rung].reloadInterval
+        let interval = reloads.interval(rung)
         if isBlocking {
             counts.blocked += 1
-        } else if !isRetry, !isLoadingWhole, interval > 0, rungs[rung].loadStarted > -.infinity {
-            let share = (time - rungs[rung].loadStarted) / interval
+        } else if !isRetry, !isLoadingWhole, interval > 0, reloads.started(rung) > -.infinity {
+            let share = (time - reloads.started(rung)) / interval
             counts.tightestReload = min(counts.tightestReload ?? share, share)
         }
-        rungs[rung].loadStarted = time
+        reloads.start(rung, at: time)
     }
 
     mutating func redirected() { counts.redirects += 1 }
@@ -60,8 +60,8 @@ extension HLSSession {
         else { return }
         let started = startedAt[slot.rawValue]
         // Rounded, for the moment itself counts as passed.
-        let passed = ((time - started) / Self.abandonInterval + 1e-3).rounded(.down)
-        let later = started + (passed + 1) * Self.abandonInterval
+        let passed = ((time - started) / Player.judgementInterval + 1e-3).rounded(.down)
+        let later = started + (passed + 1) * Player.judgementInterval
         guard let total else {
             nextJudgement = later
             return
@@ -181,7 +181,7 @@ extension HLSSession {
         switch request.purpose {
         case .entry: break
         case .playlist(let rung, _):
-            rungs[rung].hasChanged = false
+            reloads.receiveNothing(rung)
             if returnsToSource(rung) {
                 let again = HLSRequest(
                     purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
@@ -194,10 +194,10 @@ extension HLSSession {
             if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
                 waiting[media] == nil
             {
-                reloadRung = rung - 1
+                reloads.follow(rung - 1)
                 askElsewhere(at: time)
             }
-            reloadTimer = time + max(1000, rungs[rung].reloadInterval)
+            reloads.plan(at: time + max(1000, reloads.interval(rung)))
         case .initialization, .segment, .part:
             // The playlist may have moved on while the request was under way.
             askElsewhere(at: time)

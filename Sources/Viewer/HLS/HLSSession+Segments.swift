@@ -91,8 +91,8 @@ extension HLSSession {
 
     /// News are heard from this rung's playlist from now on.
     mutating func follow(_ rung: Int) {
-        guard reloadRung != rung else { return }
-        reloadRung = rung
+        guard reloads.followed != rung else { return }
+        reloads.follow(rung)
         // A reload that the server holds back would hold up the switch.
         let slot = HLSRequest.Slot.playlist
         if case .playlist? = waiting[slot.rawValue]?.request.purpose {

@@ -25,8 +25,8 @@ struct HLSSession {
     var anchor: Anchor?
     var alignedRung: Int?
     var isLive = false
-    /// Where the playlists' news are heard first.
-    var reloadRung = 0
+    /// When the renditions' playlists are reloaded.
+    var reloads = Self.schedule(renditions: 0)
     /// What the player wants to have.
     var wanted: (segment: Int, rung: Int)?
     /// The next part of the wanted segment, once it is fetched by parts.
@@ -55,7 +55,6 @@ struct HLSSession {
     /// A request that is tried again later.
     var waiting: [(request: HLSRequest, time: Double)?] = [nil, nil]
     var playerTimer = Double.infinity
-    var reloadTimer = Double.infinity
     var isEnded = false
     var mustLoadWhole = false
     /// The playlist under way was asked for whole because a delta update was of no use.
@@ -84,7 +83,6 @@ struct HLSSession {
     static let mostFailures = 8
     /// How far the live edge may be from where it was thought before that is corrected, ms.
     static let epochTolerance = 20.0
-    static let abandonInterval = 100.0
     var nextJudgement = Double.infinity
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
@@ -107,11 +105,12 @@ struct HLSSession {
     /// nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
         guard let player, let live = player.configuration.live else { return nil }
-        let interval = rungs.lazy.compactMap { $0.playlist?.reloadMilliseconds }.first ?? 0
+        let interval = rungs.lazy.compactMap { $0.playlist?.targetMilliseconds }.first
         return HLSLiveFacts(
             segmentDuration: player.title.segmentDuration,
             epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
-            targetLatency: live.targetLatency, reloadInterval: interval,
+            targetLatency: live.targetLatency,
+            reloadInterval: interval.map { max(Self.shortestReloadInterval, $0) } ?? 0,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
             headBytes: headBytes, playerStart: playerStart)
     }
@@ -126,7 +125,7 @@ struct HLSSession {
 
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
-        var time = min(playerTimer, reloadTimer, nextJudgement)
+        var time = min(playerTimer, reloads.next, nextJudgement)
         for slot in HLSRequest.Slot.allCases {
             if let waiting = waiting[slot.rawValue] { time = min(time, waiting.time) }
             time = min(time, deadline(slot))
@@ -180,10 +179,7 @@ struct HLSSession {
                 act(player?.timer(at: time), at: time)
             }
         }
-        if time >= reloadTimer {
-            reloadTimer = .infinity
-            reload(at: time)
-        }
+        if reloads.takeDue(at: time) { reload(at: time) }
     }
 
     /// Carries out what the player wants, one action after the other: what an action leads to (a
