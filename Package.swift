@@ -131,7 +131,7 @@ let package = Package(
             [
                 "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
                 nioPosix,
-                nioHTTP1, nioSSL, "HTTPWire", crypto,
+                nioHTTP1, nioSSL, "HTTPWire", "Netem", crypto,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher"]),
         // Tier 3

@@ -36,7 +36,7 @@ final class LoadLoop: @unchecked Sendable {
 
     init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
         self.options = options
-        links = try options.links.map { try SocketLink.Shared($0) }
+        links = options.links.map { SocketLink.Shared($0) }
         if options.trust != TLSTrust() { _ = try options.trust.context() }
         var viewers: [LoadViewer] = []
         var connectors: [String: SocketConnector] = [:]

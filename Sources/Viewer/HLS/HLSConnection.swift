@@ -1,5 +1,6 @@
 import Glibc
 import HTTPWire
+import Netem
 import Sockets
 
 /// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
@@ -107,7 +108,7 @@ struct HLSConnection {
     /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.
     var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
     static let lazyRead = 16_384
-    private static let smallRead = 1448
+    private static let smallRead = TCPSegment.payloadBytes
 }
 
 /// How much of a body has arrived at which time, where reads are ahead of the link's delay.

@@ -48,7 +48,7 @@ extension HLSLoop {
                 viewers[index].connections[slot].isReadable
             else { continue }
             let wanted = viewers[index].connections[slot].wantedBytes
-            guard let due = viewers[index].link?.when(wanted) else { continue }
+            guard let due = viewers[index].link?.time(toReceive: wanted) else { continue }
             time = min(time, due, now + Self.longestReadInterval)
         }
         return time

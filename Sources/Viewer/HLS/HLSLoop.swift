@@ -41,7 +41,7 @@ final class HLSLoop: @unchecked Sendable {
 
     init(_ specs: [HLSViewerSpec], _ options: HLSViewerPool.Options) throws {
         self.options = options
-        links = try options.links.map { try SocketLink.Shared($0) }
+        links = options.links.map { SocketLink.Shared($0) }
         if options.trust != TLSTrust() { _ = try options.trust.context() }
         let limit = max(1, HLSViewerPool.mostRecords / max(1, specs.count))
         viewers = []
