@@ -58,7 +58,7 @@ final class HLSLoop: @unchecked Sendable {
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
         for viewer in viewers {
-            for url in viewer.session.entries { _ = try host(of: url) }
+            for url in viewer.session.edges.entries { _ = try host(of: url) }
         }
     }
 

@@ -13,14 +13,8 @@ extension HLSSession {
         ReloadSchedule(renditions: renditions, shortestInterval: shortestReloadInterval)
     }
 
-    /// Whether a playlist is being loaded, or will be loaded again after a failure.
-    private var isLoadingPlaylist: Bool {
-        let slot = HLSRequest.Slot.playlist.rawValue
-        return inFlight[slot] != nil || waiting[slot] != nil
-    }
-
     mutating func reload(at time: Double) {
-        guard !isEnded, !isLoadingPlaylist else { return }
+        guard !isEnded, slots[.playlist].isIdle else { return }
         let rendition = reloads.followed
         let rung = rungs[rendition]
         if rung.playlist?.hasEndList ?? false { return }
@@ -64,7 +58,7 @@ extension HLSSession {
         }
         failures += 1
         if failures < Self.mostFailures {
-            waiting[request.slot.rawValue] = (request, time + 1000)
+            slots[request.slot].wait(request, until: time + 1000)
         } else {
             let names = rungs.map(\.name).joined(separator: ", ")
             end(
@@ -75,7 +69,7 @@ extension HLSSession {
     }
 
     mutating func receivePlaylist(
-        _ request: HLSRequest, _ response: HLSResponse, at time: Double
+        _ request: HLSRequest, _ response: HLSResponse, sentAt: Double, at time: Double
     ) {
         do {
             let text = String(decoding: response.body, as: UTF8.self)
@@ -112,7 +106,7 @@ extension HLSSession {
                         isBitrateKnown: bits > 0, height: 0)
                 ]
                 reloads = Self.schedule(renditions: 1)
-                reloads.start(0, at: startedAt[HLSRequest.Slot.playlist.rawValue])
+                reloads.start(0, at: sentAt)
                 try take(playlist, rung: 0, url: response.url, at: time)
             case (.playlist(let rung, _), .media(let playlist)):
                 playlistBytes = response.body.count
@@ -162,7 +156,7 @@ extension HLSSession {
         if rung == reloads.followed, blocking(rung) {
             reloads.plan(at: time)
             // Not from within: the driver's next call does it, after what is wanted.
-            if inFlight[HLSRequest.Slot.playlist.rawValue] == nil { reload(at: time) }
+            if slots[.playlist].inFlight == nil { reload(at: time) }
         } else {
             reloads.planNext(after: rung, at: time)
         }

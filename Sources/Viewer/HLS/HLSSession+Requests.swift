@@ -5,14 +5,10 @@ import HTTPWire
 /// Requests of a session: how they go out, what answers and failures lead to.
 extension HLSSession {
     mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
-        let slot = request.slot.rawValue
         var request = request
-        request.url = atPresentEdge(request.url)
-        precondition(inFlight[slot] == nil, "a slot carries one request")
-        inFlight[slot] = request
-        startedAt[slot] = time
-        hasFirstByte[slot] = false
-        if isRetry { counts.retries += 1 } else { retries[slot] = 0 }
+        request.url = edges.atPresentEdge(request.url)
+        slots[request.slot].send(request, at: time, isRetry: isRetry)
+        if isRetry { counts.retries += 1 }
         switch request.purpose {
         case .entry: counts.playlists += 1
         case .playlist(let rung, let isBlocking):
@@ -45,7 +41,7 @@ extension HLSSession {
 
     /// The answer's first byte is there.
     mutating func responded(_ slot: HLSRequest.Slot, at time: Double) {
-        hasFirstByte[slot.rawValue] = true
+        slots[slot].receiveFirstByte()
     }
 
     /// So much of the answer's body has arrived.
@@ -55,10 +51,9 @@ extension HLSSession {
     ) {
         guard slot == .media, time >= nextJudgement else { return }
         nextJudgement = .infinity
-        guard let request = inFlight[slot.rawValue], request.purpose == .segment,
+        guard let started = slots[slot].sentAt, slots[slot].inFlight?.purpose == .segment,
             let (segment, rung) = wanted, player?.checksAbandonment ?? false
         else { return }
-        let started = startedAt[slot.rawValue]
         // Rounded, for the moment itself counts as passed.
         let passed = ((time - started) / Player.judgementInterval + 1e-3).rounded(.down)
         let later = started + (passed + 1) * Player.judgementInterval
@@ -79,7 +74,7 @@ extension HLSSession {
         record(
             rung, firstByte: firstByte, transfer: time - firstByte, bytes: received, size: total,
             abandonedFor: lower)
-        inFlight[slot.rawValue] = nil
+        slots[slot].clear()
         wanted = nil
         commands.append(.cancel(slot))
         act(player?.abandoned(progress, for: lower, at: time), at: time)
@@ -89,8 +84,7 @@ extension HLSSession {
     var judgement: Double { nextJudgement }
 
     mutating func finished(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
-        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
-        inFlight[slot.rawValue] = nil
+        guard !isEnded, let (request, sentAt) = slots[slot].finish() else { return }
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
         case 200..<300 where request.purpose.isMedia && response.bytes == 0:
@@ -98,14 +92,14 @@ extension HLSSession {
             counts.broken += 1
             return refused(
                 request, "the server answers \(response.statusText) with an empty body", at: time)
-        case 200..<300: movesInVain[slot.rawValue] = 0
+        case 200..<300: slots[slot].answered()
         case 400..<500:
             counts.refused += 1
             if response.status == 404, request.purpose == .entry,
                 time + 1000 < spec.patienceMilliseconds
             {
                 trouble = "the server answers \(response.statusText) for \(request.url)"
-                waiting[slot.rawValue] = (request, time + 1000)
+                slots[slot].wait(request, until: time + 1000)
                 return
             }
             return refused(
@@ -117,7 +111,8 @@ extension HLSSession {
                 request, afterTimeout: false, "the server answers \(response.statusText)", at: time)
         }
         switch request.purpose {
-        case .entry, .playlist: receivePlaylist(request, response, at: time)
+        case .entry, .playlist:
+            receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
             initializationBytes = response.bytes
             if let (_, rung) = wanted { rungs[rung].initialization = map(of: rung) }
@@ -135,8 +130,7 @@ extension HLSSession {
     }
 
     mutating func failed(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
-        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
-        inFlight[slot.rawValue] = nil
+        guard !isEnded, let (request, _) = slots[slot].finish() else { return }
         if slot == .media { nextJudgement = .infinity }
         switch fault {
         case .timeout:
@@ -151,15 +145,15 @@ extension HLSSession {
     mutating func retry(
         _ request: HLSRequest, afterTimeout: Bool, _ reason: String, at time: Double
     ) {
-        let slot = request.slot.rawValue
         let policy = HLSRetryPolicy.policy(for: request.purpose)
         let most = afterTimeout ? policy.retriesAfterTimeout : policy.retriesAfterError
-        retries[slot] += 1
+        slots[request.slot].countFailure()
         if movesOn(request, at: time) { return }
-        guard retries[slot] <= most else { return refused(request, reason, at: time) }
+        let failures = slots[request.slot].failures
+        guard failures <= most else { return refused(request, reason, at: time) }
         trouble = "\(reason) for \(request.url)"
-        let delay = HLSRetryPolicy.delay(retries[slot], afterTimeout: afterTimeout)
-        waiting[slot] = (request, time + delay)
+        let delay = HLSRetryPolicy.delay(failures, afterTimeout: afterTimeout)
+        slots[request.slot].wait(request, until: time + delay)
     }
 
     /// A request that is not tried again as it is.
@@ -170,9 +164,8 @@ extension HLSSession {
         if let retryAfter, failures < Self.mostFailures {
             // The server says that it is only too early (a stream that has just begun).
             trouble = "\(reason) for \(request.url)"
-            waiting[request.slot.rawValue] = (
-                request, time + 1000 * Double(min(max(retryAfter, 1), 10))
-            )
+            slots[request.slot].wait(
+                request, until: time + 1000 * Double(min(max(retryAfter, 1), 10)))
             return
         }
         guard failures < Self.mostFailures, request.purpose != .entry else {
@@ -185,15 +178,12 @@ extension HLSSession {
             if returnsToSource(rung) {
                 let again = HLSRequest(
                     purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
-                waiting[request.slot.rawValue] = (again, time)
+                slots[request.slot].wait(again, until: time)
                 return
             }
             // Another rendition may still be there; this one is asked again no sooner than allowed.
-            let media = HLSRequest.Slot.media.rawValue
             // What is being fetched of it may still arrive.
-            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
-                waiting[media] == nil
-            {
+            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, slots[.media].isIdle {
                 reloads.follow(rung - 1)
                 askElsewhere(at: time)
             }
@@ -208,7 +198,7 @@ extension HLSSession {
     /// for a time only (RFC 9110, 15.4.3). False where it is there already.
     private mutating func returnsToSource(_ rung: Int) -> Bool {
         guard let source = rungs[rung].source,
-            atPresentEdge(source) != atPresentEdge(rungs[rung].url)
+            edges.atPresentEdge(source) != edges.atPresentEdge(rungs[rung].url)
         else { return false }
         rungs[rung].url = source
         return true

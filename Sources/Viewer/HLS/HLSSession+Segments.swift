@@ -24,10 +24,7 @@ extension HLSSession {
 
     /// Goes on with what the player wants, as far as the playlists are there.
     mutating func advance(at time: Double) {
-        guard !isEnded, let (segment, rung) = wanted,
-            inFlight[HLSRequest.Slot.media.rawValue] == nil,
-            waiting[HLSRequest.Slot.media.rawValue] == nil
-        else { return }
+        guard !isEnded, let (segment, rung) = wanted, slots[.media].isIdle else { return }
         follow(rung)
         guard let playlist = rungs[rung].playlist else { return reload(at: time) }
         let place = segment &- firstListed(playlist, rung: rung)
@@ -94,13 +91,10 @@ extension HLSSession {
         guard reloads.followed != rung else { return }
         reloads.follow(rung)
         // A reload that the server holds back would hold up the switch.
-        let slot = HLSRequest.Slot.playlist
-        if case .playlist? = waiting[slot.rawValue]?.request.purpose {
-            waiting[slot.rawValue] = nil
-        }
-        if case .playlist(_, isBlocking: true)? = inFlight[slot.rawValue]?.purpose {
-            inFlight[slot.rawValue] = nil
-            commands.append(.cancel(slot))
+        if case .playlist? = slots[.playlist].waiting?.purpose { slots[.playlist].clear() }
+        if case .playlist(_, isBlocking: true)? = slots[.playlist].inFlight?.purpose {
+            slots[.playlist].clear()
+            commands.append(.cancel(.playlist))
         }
     }
 
@@ -169,7 +163,7 @@ extension HLSSession {
     /// The segment that is under way at the end, of which parts may be there.
     mutating func recordCut(received: Int, total: Int?, firstByte: Double, at time: Double) {
         guard let (_, rung) = wanted else { return }
-        let purpose = inFlight[HLSRequest.Slot.media.rawValue]?.purpose
+        let purpose = slots[.media].inFlight?.purpose
         guard purpose?.isMedia ?? false || nextPart > 0 else { return }
         record(
             rung, firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,

@@ -6,8 +6,7 @@ import HTTPWire
 /// decisions are `Player`'s. Times are ms from the viewer's join.
 struct HLSSession {
     let spec: HLSViewerSpec
-    /// `spec.url` and its alternatives, in the order in which they are tried.
-    let entries: [HTTPURL]
+    var edges: HLSEdges
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
@@ -48,12 +47,7 @@ struct HLSSession {
     /// An action that goes on when the player's timer ends.
     private var postponed: Player.Action?
 
-    var inFlight: [HLSRequest?] = [nil, nil]
-    var startedAt = [0.0, 0.0]
-    var hasFirstByte = [false, false]
-    var retries = [0, 0]
-    /// A request that is tried again later.
-    var waiting: [(request: HLSRequest, time: Double)?] = [nil, nil]
+    var slots = HLSSlots()
     var playerTimer = Double.infinity
     var isEnded = false
     var mustLoadWhole = false
@@ -62,9 +56,6 @@ struct HLSSession {
     var failures = 0
     /// What went wrong last and is tried again.
     var trouble: String?
-    /// Which of its edges the viewer is at, and how often it has moved since one answered.
-    var edge = 0
-    var movesInVain = [0, 0]
 
     var counts = HLSRequestCounts()
     var records: [HLSSegmentRecord] = []
@@ -92,7 +83,7 @@ struct HLSSession {
                     + AlgorithmName.allNames.joined(separator: ", "))
         }
         do {
-            entries = try ([spec.url] + spec.alternatives).map { try HTTPURL($0) }
+            edges = HLSEdges(try ([spec.url] + spec.alternatives).map { try HTTPURL($0) })
         } catch {
             throw ViewerError(description: "\(error); a playlist's URL is meant")
         }
@@ -125,25 +116,13 @@ struct HLSSession {
 
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
-        var time = min(playerTimer, reloads.next, nextJudgement)
-        for slot in HLSRequest.Slot.allCases {
-            if let waiting = waiting[slot.rawValue] { time = min(time, waiting.time) }
-            time = min(time, deadline(slot))
-        }
-        return time
-    }
-
-    func deadline(_ slot: HLSRequest.Slot) -> Double {
-        guard let request = inFlight[slot.rawValue] else { return .infinity }
-        let policy = HLSRetryPolicy.policy(for: request.purpose)
-        let limit = hasFirstByte[slot.rawValue] ? policy.loadLimit : policy.firstByteLimit
-        return startedAt[slot.rawValue] + min(limit, policy.loadLimit)
+        min(playerTimer, reloads.next, nextJudgement, slots.nextTime)
     }
 
     // MARK: Course
 
     mutating func start(at time: Double) {
-        send(HLSRequest(purpose: .entry, url: entries[0]), at: time)
+        send(HLSRequest(purpose: .entry, url: edges.entries[0]), at: time)
     }
 
     /// The viewer leaves, or the observation ends.
@@ -160,13 +139,12 @@ struct HLSSession {
     }
 
     mutating func timer(at time: Double) {
-        for slot in HLSRequest.Slot.allCases where time >= deadline(slot) {
+        for slot in HLSRequest.Slot.allCases where time >= slots[slot].deadline {
             commands.append(.cancel(slot))
             failed(slot, .timeout, at: time)
         }
         for slot in HLSRequest.Slot.allCases {
-            if let (request, due) = waiting[slot.rawValue], time >= due {
-                waiting[slot.rawValue] = nil
+            if let request = slots[slot].takeDue(at: time) {
                 send(request, at: time, isRetry: true)
             }
         }
