@@ -51,7 +51,8 @@ final class HLSLoop: @unchecked Sendable {
             let joinedAt = Double(Clock.offset().nanoseconds) / 1e6
             viewers.append(
                 HLSLoopViewer(
-                    session: try HLSSession(spec, joinedAt: joinedAt, recordLimit: limit)))
+                    session: try HLSSessionStateMachine(
+                        spec, joinedAt: joinedAt, recordLimit: limit)))
         }
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
@@ -174,7 +175,7 @@ final class HLSLoop: @unchecked Sendable {
             return leave(index, "\(error)", now)
         }
         viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].session.start(at: 0)
+        viewers[index].tell { $0.start(at: 0) }
         serve(index, now)
     }
 

@@ -3,7 +3,7 @@ import HLS
 /// Where the renditions' playlists lie against each other. Media sequence numbers are a
 /// rendition's own (RFC 8216, 6.2.4): an encoder that was away, or a server that began anew, counts
 /// on from elsewhere; the dates tell what belongs together.
-extension HLSSession {
+extension HLSSessionStateMachine {
     /// A segment of the player and its date, ms since 1970.
     struct Anchor {
         var segment: Int

@@ -4,7 +4,30 @@ import HTTPWire
 
 /// One HLS viewer without clock or I/O: playlists, segments and parts in, requests out; the
 /// decisions are `Player`'s. Times are ms from the viewer's join.
-struct HLSSession {
+struct HLSSessionStateMachine {
+    enum Phase {
+        /// The session has not ended, and the player does not wait for news.
+        case playing
+        /// The player waits until a playlist lists its next segment.
+        case awaitingNews
+        case ended
+    }
+
+    /// Whether a playlist is loaded whole because a delta update was of no use.
+    enum WholePlaylist {
+        case notNeeded
+        /// The next load is one.
+        case isNext
+        /// The load that is under way, or was the last, is one.
+        case loading
+    }
+
+    /// Whether an action of the player is being carried out; one that comes meanwhile is next.
+    private enum Turn: Hashable {
+        case none
+        case acting(next: Player.Action?)
+    }
+
     let spec: HLSViewerSpec
     var edges: HLSEdges
     var algorithm: AlgorithmName
@@ -13,7 +36,8 @@ struct HLSSession {
     /// How many segment requests are recorded.
     let recordLimit: Int
 
-    var commands: [HLSCommand] = []
+    /// What the driver is to do, gathered until a verb returns it.
+    var actions: [HLSAction] = []
     var rungs: [HLSRung] = []
     /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
     var variables: [String: String] = [:]
@@ -28,31 +52,22 @@ struct HLSSession {
     var reloads = Self.schedule(renditions: 0)
     /// What the player wants to have.
     var wanted: (segment: Int, rung: Int)?
-    /// The next part of the wanted segment, once it is fetched by parts.
-    var nextPart = 0
-    var isByParts = false
-    var partial = PartialSegment()
-    /// Whether the next request goes on with the segment whose parts are partly there.
-    var keepsParts = false
+    /// What is there of the wanted segment, once it is fetched by parts.
+    var partial: PartialSegment?
     var requestedAt = 0.0
     var bufferBefore = 0.0
     var estimateBefore = Double.nan
-    var isAwaiting = false
     var newest = -1
     /// A segment that renditions lack (EXT-X-GAP), and which ones.
     var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
-    /// The player's action is being carried out; one that comes meanwhile is next.
-    private var isActing = false
-    private var nextAction: Player.Action?
+    private var turn = Turn.none
     /// An action that goes on when the player's timer ends.
     private var postponed: Player.Action?
 
     var slots = HLSSlots()
     var playerTimer = Double.infinity
-    var isEnded = false
-    var mustLoadWhole = false
-    /// The playlist under way was asked for whole because a delta update was of no use.
-    var isLoadingWhole = false
+    var phase = Phase.playing
+    var wholePlaylist = WholePlaylist.notNeeded
     var failures = 0
     /// What went wrong last and is tried again.
     var trouble: String?
@@ -108,22 +123,57 @@ struct HLSSession {
 
     var isPlaying: Bool { player?.isPlaying ?? false }
 
-    /// What is to be done since the last call.
-    mutating func takeCommands() -> [HLSCommand] {
-        defer { commands.removeAll(keepingCapacity: true) }
-        return commands
-    }
-
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
         min(playerTimer, reloads.next, nextJudgement, slots.nextTime)
     }
 
-    // MARK: Course
+    // MARK: Verbs
 
-    mutating func start(at time: Double) {
-        send(HLSRequest(purpose: .entry, url: edges.entries[0]), at: time)
+    /// Each verb returns what the driver is to do, in this order.
+    private mutating func gathering(
+        _ event: (inout HLSSessionStateMachine) -> Void
+    ) -> [HLSAction] {
+        event(&self)
+        defer { actions = [] }
+        return actions
     }
+
+    mutating func start(at time: Double) -> [HLSAction] {
+        gathering { $0.send(HLSRequest(purpose: .entry, url: $0.edges.entries[0]), at: time) }
+    }
+
+    /// The time of `nextTimer` has come.
+    mutating func timer(at time: Double) -> [HLSAction] { gathering { $0.runTimers(at: time) } }
+
+    /// So much of the answer's body has arrived; to be called once `judgement` has come.
+    /// - Parameter total: of the whole body, where it is known.
+    mutating func progress(
+        _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+    ) -> [HLSAction] {
+        gathering {
+            $0.judge(slot, received: received, total: total, firstByte: firstByte, at: time)
+        }
+    }
+
+    /// The whole answer has arrived.
+    mutating func finished(
+        _ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double
+    ) -> [HLSAction] {
+        gathering { $0.receive(slot, response, at: time) }
+    }
+
+    /// No answer came.
+    mutating func failed(
+        _ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double
+    ) -> [HLSAction] {
+        gathering { $0.fail(slot, fault, at: time) }
+    }
+
+    /// The answer's first byte is there.
+    mutating func responded(_ slot: HLSRequest.Slot) { slots[slot].receiveFirstByte() }
+
+    mutating func redirected() { counts.redirects += 1 }
 
     /// The viewer leaves, or the observation ends.
     /// - Parameters:
@@ -134,14 +184,16 @@ struct HLSSession {
         at time: Double, received: Int = 0, total: Int? = nil, firstByte: Double = .nan
     ) {
         player?.stop(at: time)
-        isEnded = true
+        phase = .ended
         recordCut(received: received, total: total, firstByte: firstByte, at: time)
     }
 
-    mutating func timer(at time: Double) {
+    // MARK: Course
+
+    private mutating func runTimers(at time: Double) {
         for slot in HLSRequest.Slot.allCases where time >= slots[slot].deadline {
-            commands.append(.cancel(slot))
-            failed(slot, .timeout, at: time)
+            actions.append(.cancel(slot))
+            fail(slot, .timeout, at: time)
         }
         for slot in HLSRequest.Slot.allCases {
             if let request = slots[slot].takeDue(at: time) {
@@ -164,14 +216,14 @@ struct HLSSession {
     /// segment that is missing, one that has left the playlist) never calls this from within.
     mutating func act(_ action: Player.Action?, at time: Double) {
         noteStartup(time)
-        guard let action, !isEnded else { return }
-        nextAction = action
-        guard !isActing else { return }
-        isActing = true
-        defer { isActing = false }
+        guard let action, phase != .ended else { return }
+        let isWithin = turn != .none
+        turn = .acting(next: action)
+        guard !isWithin else { return }
+        defer { turn = .none }
         var count = 0
-        while let action = nextAction, !isEnded {
-            nextAction = nil
+        while case .acting(let action?) = turn, phase != .ended {
+            turn = .acting(next: nil)
             count += 1
             guard count <= Self.mostActions else {
                 postponed = action
@@ -184,30 +236,28 @@ struct HLSSession {
     }
 
     private mutating func carryOut(_ action: Player.Action, at time: Double) {
-        let keepsParts = keepsParts
-        self.keepsParts = false
+        let keepsParts = partial?.isKept ?? false
+        partial?.isKept = false
         switch action {
         case .request(let segment, let rung):
             wanted = (segment, rung)
-            if !keepsParts { dropParts() }
+            if !keepsParts { partial = nil }
             requestedAt = time
             bufferBefore = player?.bufferLevel ?? 0
             estimateBefore = player?.state.throughput ?? .nan
             advance(at: time)
         case .wait(let until): playerTimer = until
         case .awaitSegment:
-            isAwaiting = true
+            phase = .awaitingNews
             tellNewest(at: time)
         case .finished:
-            if isEndOfTitle { end(nil, at: time) } else { isAwaiting = true }
+            // A title that is over ends when its last segment has been played.
+            if isLive { phase = .awaitingNews } else { end(nil, at: time) }
         }
     }
 
-    /// A title that is over ends when its last segment has been played.
-    var isEndOfTitle: Bool { !isLive }
-
     mutating func end(_ reason: String?, at time: Double) {
-        guard !isEnded else { return }
+        guard phase != .ended else { return }
         // Less than that is a rounding of the sums, and no time to wait.
         if reason == nil, let player, player.bufferLevel > 1e-3, playerTimer == .infinity, !isLive {
             playerTimer = time + player.bufferLevel / player.playbackRate
@@ -218,8 +268,8 @@ struct HLSSession {
             reason = "all segments are marked as missing (EXT-X-GAP)"
         }
         player?.stop(at: time)
-        isEnded = true
-        commands.append(.end(reason))
+        phase = .ended
+        actions.append(.end(reason))
     }
 
     mutating func noteStartup(_ time: Double) {

@@ -3,7 +3,7 @@ import HLS
 import HTTPWire
 
 /// Playlists: when they are loaded, and what they say.
-extension HLSSession {
+extension HLSSessionStateMachine {
     /// The shortest time from the start of a load that brought news to the next (ms). A target
     /// duration is a rounded number: one of 0 stands for less than half a second, and is no leave to
     /// ask a server without end.
@@ -14,12 +14,13 @@ extension HLSSession {
     }
 
     mutating func reload(at time: Double) {
-        guard !isEnded, slots[.playlist].isIdle else { return }
+        guard phase != .ended, slots[.playlist].isIdle else { return }
         let rendition = reloads.followed
         let rung = rungs[rendition]
         if rung.playlist?.hasEndList ?? false { return }
         let blocks = blocking(rendition)
-        guard blocks || mustLoadWhole || reloads.mayStart(at: time, isLoading: false) else {
+        guard blocks || wholePlaylist == .isNext || reloads.mayStart(at: time, isLoading: false)
+        else {
             return
         }
         var query: [(String, String)] = []
@@ -29,13 +30,12 @@ extension HLSSession {
                 query.append(("_HLS_part", String(playlist.partialSegment?.parts.count ?? 0)))
             }
         }
-        isLoadingWhole = mustLoadWhole
-        if let limit = rung.playlist?.serverControl?.canSkipUntil, !mustLoadWhole,
+        if let limit = rung.playlist?.serverControl?.canSkipUntil, wholePlaylist != .isNext,
             time - reloads.started(rendition) < limit * 500
         {
             query.append(("_HLS_skip", "YES"))
         }
-        mustLoadWhole = false
+        wholePlaylist = wholePlaylist == .isNext ? .loading : .notNeeded
         send(
             HLSRequest(
                 purpose: .playlist(rung: rendition, isBlocking: blocks),
@@ -119,7 +119,7 @@ extension HLSSession {
             where error.code == .cannotMerge && request.url.target.contains("_HLS_skip")
         {
             // A delta update of no use: the whole one is loaded at once, and only that one.
-            mustLoadWhole = true
+            wholePlaylist = .isNext
             reload(at: time)
         } catch {
             counts.broken += 1
@@ -147,7 +147,7 @@ extension HLSSession {
         if let player {
             align(whole, rung: rung, old: old, duration: player.title.segmentDuration)
             follow(whole, rung: rung, at: time)
-            if isAwaiting { tellNewest(at: time) }
+            if phase == .awaitingNews { tellNewest(at: time) }
             advance(at: time)
         } else {
             try begin(whole, rung: rung, at: time)
@@ -251,9 +251,9 @@ extension HLSSession {
     }
 
     mutating func tellNewest(at time: Double) {
-        guard isAwaiting, let player else { return }
+        guard phase == .awaitingNews, let player else { return }
         if newest >= player.state.segment {
-            isAwaiting = false
+            phase = .playing
             act(self.player?.available(latest: newest, at: time), at: time)
         } else if rungs[reloads.followed].playlist?.hasEndList ?? false {
             // A live stream that has ended: what is buffered plays, then the viewer leaves.

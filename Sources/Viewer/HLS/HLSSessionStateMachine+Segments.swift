@@ -4,6 +4,10 @@ import HTTPWire
 
 /// What is there of a segment that is fetched by its parts.
 struct PartialSegment {
+    /// Parts that are there, which is the index of the next one.
+    var nextPart = 0
+    /// Whether the player's next request goes on with the segment.
+    var isKept = false
     /// First byte to last of each part, summed (ms).
     var transfer = 0.0
     var bits = 0.0
@@ -14,7 +18,7 @@ struct PartialSegment {
 }
 
 /// Segments and parts: what the player wants, fetched as far as the playlists are there.
-extension HLSSession {
+extension HLSSessionStateMachine {
     func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
         guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
         let place = segment &- firstListed(playlist, rung: rung)
@@ -24,20 +28,21 @@ extension HLSSession {
 
     /// Goes on with what the player wants, as far as the playlists are there.
     mutating func advance(at time: Double) {
-        guard !isEnded, let (segment, rung) = wanted, slots[.media].isIdle else { return }
+        guard phase != .ended, let (segment, rung) = wanted, slots[.media].isIdle else { return }
         follow(rung)
         guard let playlist = rungs[rung].playlist else { return reload(at: time) }
         let place = segment &- firstListed(playlist, rung: rung)
         guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         let isCurrent = place == playlist.segments.count
+        let nextPart = partial?.nextPart ?? 0
         let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
         guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else {
             return reload(at: time)
         }
         if whole?.isGap ?? playlist.partialSegment?.isGap ?? false
             || (parts.indices.contains(nextPart) && parts[nextPart].isGap
-                && (isByParts || whole == nil))
+                && (partial != nil || whole == nil))
         {
             return passGap(segment, rung, at: time)
         }
@@ -46,10 +51,10 @@ extension HLSSession {
             return fetch(
                 .initialization, map.uri, map.byteRange, rung: rung, at: time)
         }
-        if let whole, !isByParts {
+        if let whole, partial == nil {
             return fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
         }
-        isByParts = true
+        if partial == nil { partial = PartialSegment() }
         if nextPart < parts.count {
             let part = parts[nextPart]
             fetch(
@@ -67,24 +72,19 @@ extension HLSSession {
     private mutating func endParts(
         of whole: MediaPlaylist.Segment, rung: Int, at time: Double
     ) {
+        guard let partial else { return }
         guard partial.media < whole.duration * 1000 - Self.partTolerance else {
             return complete(
                 bits: partial.bits, transfer: partial.transfer, firstByte: partial.firstByte,
                 bytes: Int(partial.bits / 8), at: time)
         }
         counts.wastedBytes += Int(partial.bits / 8)
-        dropParts()
+        self.partial = nil
         fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
     }
 
     /// What a segment's duration may be more than its parts' in all (ms): half a frame at 10 per second.
     private static let partTolerance = 50.0
-
-    mutating func dropParts() {
-        nextPart = 0
-        isByParts = false
-        partial = PartialSegment()
-    }
 
     /// News are heard from this rung's playlist from now on.
     mutating func follow(_ rung: Int) {
@@ -94,7 +94,7 @@ extension HLSSession {
         if case .playlist? = slots[.playlist].waiting?.purpose { slots[.playlist].clear() }
         if case .playlist(_, isBlocking: true)? = slots[.playlist].inFlight?.purpose {
             slots[.playlist].clear()
-            commands.append(.cancel(.playlist))
+            actions.append(.cancel(.playlist))
         }
     }
 
@@ -132,11 +132,13 @@ extension HLSSession {
     }
 
     mutating func receivePart(_ duration: Double, _ response: HLSResponse, at time: Double) {
+        var partial = partial ?? PartialSegment()
         partial.transfer += time - response.firstByte
         partial.bits += Double(response.bytes) * 8
         if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
         partial.media += duration
-        nextPart += 1
+        partial.nextPart += 1
+        self.partial = partial
         guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
         let place = segment &- firstListed(playlist, rung: rung)
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
@@ -164,7 +166,8 @@ extension HLSSession {
     mutating func recordCut(received: Int, total: Int?, firstByte: Double, at time: Double) {
         guard let (_, rung) = wanted else { return }
         let purpose = slots[.media].inFlight?.purpose
-        guard purpose?.isMedia ?? false || nextPart > 0 else { return }
+        let partial = partial ?? PartialSegment()
+        guard purpose?.isMedia ?? false || partial.nextPart > 0 else { return }
         record(
             rung, firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,
             transfer: partial.transfer + (firstByte.isNaN ? 0 : time - firstByte),

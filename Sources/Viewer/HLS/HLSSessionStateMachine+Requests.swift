@@ -3,7 +3,7 @@ import HLS
 import HTTPWire
 
 /// Requests of a session: how they go out, what answers and failures lead to.
-extension HLSSession {
+extension HLSSessionStateMachine {
     mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
         var request = request
         request.url = edges.atPresentEdge(request.url)
@@ -22,31 +22,25 @@ extension HLSSession {
             nextJudgement = time + Player.judgementInterval
         }
         // A segment's time counts from here: playlists fetched for it before are no part of it.
-        if request.purpose.isMedia, !isRetry, nextPart == 0 { requestedAt = time }
-        commands.append(.fetch(request))
+        if request.purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 { requestedAt = time }
+        actions.append(.fetch(request))
     }
 
     mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
         let interval = reloads.interval(rung)
         if isBlocking {
             counts.blocked += 1
-        } else if !isRetry, !isLoadingWhole, interval > 0, reloads.started(rung) > -.infinity {
+        } else if !isRetry, wholePlaylist != .loading, interval > 0,
+            reloads.started(rung) > -.infinity
+        {
             let share = (time - reloads.started(rung)) / interval
             counts.tightestReload = min(counts.tightestReload ?? share, share)
         }
         reloads.start(rung, at: time)
     }
 
-    mutating func redirected() { counts.redirects += 1 }
-
-    /// The answer's first byte is there.
-    mutating func responded(_ slot: HLSRequest.Slot, at time: Double) {
-        slots[slot].receiveFirstByte()
-    }
-
-    /// So much of the answer's body has arrived.
-    /// - Parameter total: of the whole body, where it is known.
-    mutating func progress(
+    /// Asks the player whether to give up the segment that is under way.
+    mutating func judge(
         _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
     ) {
         guard slot == .media, time >= nextJudgement else { return }
@@ -76,15 +70,15 @@ extension HLSSession {
             abandonedFor: lower)
         slots[slot].clear()
         wanted = nil
-        commands.append(.cancel(slot))
+        actions.append(.cancel(slot))
         act(player?.abandoned(progress, for: lower, at: time), at: time)
     }
 
     /// When `progress` is worth calling next; infinity where it is not.
     var judgement: Double { nextJudgement }
 
-    mutating func finished(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
-        guard !isEnded, let (request, sentAt) = slots[slot].finish() else { return }
+    mutating func receive(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
+        guard phase != .ended, let (request, sentAt) = slots[slot].finish() else { return }
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
         case 200..<300 where request.purpose.isMedia && response.bytes == 0:
@@ -129,8 +123,8 @@ extension HLSSession {
         }
     }
 
-    mutating func failed(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
-        guard !isEnded, let (request, _) = slots[slot].finish() else { return }
+    mutating func fail(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
+        guard phase != .ended, let (request, _) = slots[slot].finish() else { return }
         if slot == .media { nextJudgement = .infinity }
         switch fault {
         case .timeout:
@@ -207,7 +201,7 @@ extension HLSSession {
     /// What is wanted cannot be had here. Parts that are there stay.
     private mutating func askElsewhere(at time: Double) {
         wanted = nil
-        keepsParts = isByParts
+        partial?.isKept = true
         act(player?.failed(at: time), at: time)
     }
 }

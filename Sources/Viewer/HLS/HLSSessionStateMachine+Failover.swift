@@ -1,5 +1,5 @@
 /// Moving to another edge where one does not answer, as hls.js goes on with a redundant stream.
-extension HLSSession {
+extension HLSSessionStateMachine {
     /// After a failed request: whether it goes to another edge at once, which is then noted.
     mutating func movesOn(_ request: HLSRequest, at time: Double) -> Bool {
         let slot = slots[request.slot]
