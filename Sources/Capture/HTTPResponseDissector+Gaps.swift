@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Stretches of a response that were not captured.
 extension HTTPResponseDissector {
     /// Passes over missing bytes. False where an FLV body cannot be followed any more.
@@ -17,22 +19,23 @@ extension HTTPResponseDissector {
             return false
         default: break
         }
+        var isAmongChunks = false
         switch state {
-        case .length(let left) where length <= left:
-            if length == left { endResponse() } else { state = .length(left - length) }
-            return flvGoesOn()
-        case .rest: return flvGoesOn()
-        case .chunk(let left) where length < left:
-            state = .chunk(left: left - length)
-            return flvGoesOn()
-        case .chunk, .chunkSize, .chunkEnd, .seekingChunk:
-            guard case .flv = body else { break }
+        case .body(var framing):
+            if framing.skip(length) {
+                state = .body(framing)
+                if framing.remaining == 0 { endResponse() }
+                return flvGoesOn()
+            }
+            isAmongChunks = framing.expectsChunks
+        case .seekingChunk: isAmongChunks = true
+        case .header, .lost: break
+        }
+        if isAmongChunks, case .flv = body {
             guard decoder == nil, flv.beginSearch() else { return false }
-            line = []
             search = ChunkSearch()
             state = .seekingChunk
             return true
-        default: break
         }
         if case .flv = body { return false }
         lose()
@@ -50,7 +53,7 @@ extension HTTPResponseDissector {
             let rest = Array(search.bytes[offset...])
             search = ChunkSearch()
             position -= rest.count
-            state = .chunk(left: size)
+            state = .body(HTTPBodyFraming(insideChunk: size))
             // When these bytes came is not known any more: no message of them counts.
             return rest.withUnsafeBytes { receive($0, time: time) { _ in } }
         }

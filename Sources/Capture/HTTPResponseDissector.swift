@@ -18,13 +18,7 @@ struct HTTPResponseDissector {
 
     enum State {
         case header
-        case length(Int)
-        /// To the connection's end.
-        case rest
-        case chunkSize
-        case chunk(left: Int)
-        case chunkEnd
-        case trailer
+        case body(HTTPBodyFraming)
         /// Looks for chunks of an FLV body after a gap.
         case seekingChunk
         /// Waits for bytes that look like a response.
@@ -44,6 +38,7 @@ struct HTTPResponseDissector {
 
     var state = State.header
     var body = Body.other
+    /// The head so far.
     var line: [UInt8] = []
     var text: [UInt8] = []
     var requests: [Request] = []
@@ -71,9 +66,13 @@ struct HTTPResponseDissector {
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
-        line.count + text.count + search.bytes.count + flv.retainedBytes + requestBytes
-            + spans.retainedBytes
+        line.count + framingBytes + text.count + search.bytes.count + flv.retainedBytes
+            + requestBytes + spans.retainedBytes
             + (decoder == nil ? 0 : Self.decoderBytes)
+    }
+
+    private var framingBytes: Int {
+        if case .body(let framing) = state { framing.retainedBytes } else { 0 }
     }
 
     /// - Parameters:
@@ -101,7 +100,7 @@ struct HTTPResponseDissector {
 
     /// The server has ended the connection.
     mutating func closed() {
-        if case .rest = state { endResponse() }
+        endWithConnection()
         if let table { spans.settle(table) }
     }
 
@@ -111,8 +110,12 @@ struct HTTPResponseDissector {
     /// Nothing more comes, or is followed. What goes on is not whole.
     mutating func finish() {
         spans.end(at: position)
-        if case .rest = state { endResponse() }
+        endWithConnection()
         if let table { spans.finish(table) }
+    }
+
+    private mutating func endWithConnection() {
+        if case .body(let framing) = state, framing.endsWithConnection { endResponse() }
     }
 
     /// Takes the next bytes in order. False where an FLV body is none, and nothing else can follow.
@@ -126,8 +129,8 @@ struct HTTPResponseDissector {
         }
         while offset < bytes.count {
             switch state {
-            case .header, .chunkSize, .chunkEnd, .trailer:
-                if case .header = state, line.isEmpty { beginResponse() }
+            case .header:
+                if line.isEmpty { beginResponse() }
                 line.append(bytes[offset])
                 offset += 1
                 position += 1
@@ -135,30 +138,12 @@ struct HTTPResponseDissector {
                     lose()
                     continue
                 }
-                guard line.last == 0x0A else { continue }
-                let isFLV = if case .flv = body { true } else { false }
-                finishLine(time)
-                // Framing that makes no sense ends what can be told of the stream.
-                if isFLV, case .lost = state { return false }
-            case .length(let left):
-                let part = bytes.from(offset).upTo(left)
-                offset += part.count
-                position += part.count
-                guard take(part, time, emit) else { return false }
-                if part.count == left {
-                    endResponse()
-                } else {
-                    state = .length(left - part.count)
-                }
-            case .rest:
-                position += bytes.count - offset
-                return take(bytes.from(offset), time, emit)
-            case .chunk(let left):
-                let part = bytes.from(offset).upTo(left)
-                offset += part.count
-                position += part.count
-                guard take(part, time, emit) else { return false }
-                state = part.count == left ? .chunkEnd : .chunk(left: left - part.count)
+                // RFC 9112, 2.2: a line may end without its CR.
+                guard
+                    line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
+                else { continue }
+                if !beginBody(time) { lose() }
+            case .body: guard receiveBody(bytes, &offset, time, emit) else { return false }
             case .seekingChunk:
                 let rest = bytes.from(offset)
                 position += rest.count
@@ -169,6 +154,41 @@ struct HTTPResponseDissector {
             }
         }
         return true
+    }
+
+    /// Reads on in a body, as far as there are bytes or to its end. False where an FLV body is none,
+    /// and nothing else can follow.
+    private mutating func receiveBody(
+        _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ time: Int64,
+        _ emit: (MediaMessage) -> Void
+    ) -> Bool {
+        guard case .body(var framing) = state else { return true }
+        while true {
+            let start = offset
+            let event: HTTPBodyFraming.Event?
+            do {
+                event = try framing.next(bytes, &offset)
+                position += offset - start
+            } catch {
+                // Framing that makes no sense ends what can be told of the stream.
+                position += offset - start
+                let isFLV = if case .flv = body { true } else { false }
+                lose()
+                return !isFLV
+            }
+            switch event {
+            case .body(let range):
+                guard take(UnsafeRawBufferPointer(rebasing: bytes[range]), time, emit) else {
+                    return false
+                }
+            case .end:
+                endResponse()
+                return true
+            case nil:
+                state = .body(framing)
+                return true
+            }
+        }
     }
 
     private mutating func take(
@@ -272,38 +292,12 @@ struct HTTPResponseDissector {
         return true
     }
 
-    private mutating func finishLine(_ time: Int64) {
-        switch state {
-        case .header:
-            // RFC 9112, 2.2: a line may end without its CR.
-            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
-            else { return }
-            if !beginBody(time) { lose() }
-        case .chunkSize:
-            let size = HTTPHead.chunkSize(line)
-            line.removeAll(keepingCapacity: true)
-            guard let size else { return lose() }
-            state = size == 0 ? .trailer : .chunk(left: size)
-        case .chunkEnd:
-            let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
-            line.removeAll(keepingCapacity: true)
-            if isEmpty { state = .chunkSize } else { lose() }
-        case .trailer:
-            let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
-            line.removeAll(keepingCapacity: true)
-            if isEmpty { endResponse() }
-        case .length, .rest, .chunk, .seekingChunk, .lost: break
-        }
-    }
-
     private mutating func beginBody(_ time: Int64) -> Bool {
-        let lines = String(decoding: line, as: UTF8.self).split {
-            $0 == "\r\n" || $0 == "\n"
-        }
-        line.removeAll(keepingCapacity: true)
-        guard let status = lines.first?.split(separator: " "), status.count >= 2,
-            status[0].hasPrefix("HTTP/1"), let code = Int(status[1])
+        defer { line.removeAll(keepingCapacity: true) }
+        guard
+            let head = try? HTTPResponseHead(parsing: line.drop { $0 == 0x0D || $0 == 0x0A })
         else { return false }
+        let code = head.status
         if code / 100 == 1 {
             // The answer itself is still to come.
             if let current {
@@ -319,31 +313,18 @@ struct HTTPResponseDissector {
                 spans.count(isRange: code == 206)
             }
         }
-        let fields = HTTPHead.fields(lines.dropFirst())
-        beginContents(code, fields)
-        if code == 204 || code == 304 || current?.isHead == true {
-            endResponse()
-        } else if HTTPHead.names(fields["transfer-encoding"]).last == "chunked" {
-            state = .chunkSize
-        } else if let length = fields["content-length"] {
-            // RFC 9112, 6.3: one that comes again must say the same.
-            guard let length = HTTPHead.length(length) else { return false }
-            if length == 0 { endResponse() } else { state = .length(length) }
-        } else {
-            state = .rest
-        }
+        beginContents(head)
+        let length = current?.isHead == true ? .bytes(0) : head.bodyLength
+        if length == .bytes(0) { endResponse() } else { state = .body(HTTPBodyFraming(length)) }
         return true
     }
 
     /// Decides whether and how the body is read.
-    private mutating func beginContents(_ code: Int, _ fields: [String: String]) {
-        var names = HTTPHead.names(fields["content-encoding"])
-        // Transfer codings come on top of content codings.
-        names += HTTPHead.names(fields["transfer-encoding"]).filter { $0 != "chunked" }
-        names.removeAll { ContentDecoder.isIdentity($0) }
+    private mutating func beginContents(_ head: HTTPResponseHead) {
+        let names = head.bodyCodings
         codings = names.joined(separator: ", ")
         decoder = nil
-        body = Self.body(code, current?.target ?? "", fields)
+        body = Self.body(head, current?.target ?? "")
         guard case .undecided = body else { return }
         let wantsStamps = flv.wantsStamps
         flv = FLVDissector()
@@ -361,10 +342,10 @@ struct HTTPResponseDissector {
         }
     }
 
-    private static func body(_ code: Int, _ target: String, _ fields: [String: String]) -> Body {
-        guard code == 200 else { return .other }
+    private static func body(_ head: HTTPResponseHead, _ target: String) -> Body {
+        guard head.status == 200 else { return .other }
         let kind = HTTPResourceKind(path: HTTPResourceMap.path(target)[...])
-        if kind == .playlist || fields["content-type"]?.contains("mpegurl") ?? false {
+        if kind == .playlist || head["content-type"]?.lowercased().contains("mpegurl") ?? false {
             return .playlist
         }
         return kind == nil ? .undecided : .other

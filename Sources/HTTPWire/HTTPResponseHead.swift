@@ -44,6 +44,13 @@ public struct HTTPResponseHead: Hashable, Sendable {
         fields.first { $0.name == name }?.value
     }
 
+    /// Where the body ends (RFC 9112, 6.3), if the request was not HEAD.
+    public var bodyLength: HTTPBodyFraming.Length {
+        if status == 204 || status == 304 { return .bytes(0) }
+        if isChunked { return .chunked }
+        return contentLength.map { .bytes($0) } ?? .untilClose
+    }
+
     public var location: String? { first("location") }
     /// Of the body; "" where it is not coded.
     public var contentCoding: String {
@@ -131,7 +138,8 @@ extension HTTPResponseHead.ContentRange {
 /// The end of an HTTP head, read once: first line and fields.
 extension HTTPResponseHead {
     /// - Parameter bytes: up to and with the empty line.
-    init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
+    /// - Throws: where they are no head of HTTP/1, or their framing makes no sense.
+    public init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
         byteCount = bytes.count
         let text = String(decoding: bytes, as: UTF8.self)
         var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
@@ -194,6 +202,14 @@ extension HTTPResponseHead {
         }
     }
 
+    /// What was done to the body, in the order of application, chunks apart: transfer codings come on
+    /// top of content codings. In lower case; empty where nothing was done.
+    public var bodyCodings: [String] {
+        let content = (self["content-encoding"] ?? "").split(separator: ",")
+            .map { $0.trimmed.lowercased() }.filter { !ContentDecoder.isIdentity($0) }
+        return content + transferCodings.filter { $0 != "chunked" }
+    }
+
     private var isCloseDelimited: Bool { !transferCodings.isEmpty && !isChunked }
 
     /// Without 'identity', by which servers of RFC 2616 (3.6) say that there is none.
@@ -204,7 +220,7 @@ extension HTTPResponseHead {
 
     private static func length(_ text: Substring) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let length = Int(text), length <= HTTPResponseReader.mostBodyBytes
+            let length = Int(text), length <= HTTPBodyFraming.sizeLimit
         else { return nil }
         return length
     }

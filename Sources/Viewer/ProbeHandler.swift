@@ -60,14 +60,14 @@ final class ProbeHandler: ChannelInboundHandler {
             let connection = RTMPClientConnection(
                 url: url,
                 purpose: .play(bufferMilliseconds: UInt32(spec.playoutBufferMilliseconds)),
-                mode: .complex, agent: ViewerEndpoint.probeAgent, using: &random)
+                mode: .complex, agent: ViewerSpec.probeAgent, using: &random)
             self.connection = connection
             phase = .rtmp
             context.writeAndFlush(wrapOutboundOut(connection.opening), promise: nil)
         case .http(let url):
             phase = .http(url)
             let request = ByteBuffer(
-                bytes: itinerary.request(url, agent: ViewerEndpoint.probeAgent))
+                bytes: itinerary.request(url, agent: ViewerSpec.probeAgent))
             context.writeAndFlush(wrapOutboundOut(request), promise: nil)
         }
     }

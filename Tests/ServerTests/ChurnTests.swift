@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -99,7 +100,7 @@ import Testing
         let origin = try ScriptedOrigin()
         var configuration = EdgeConfiguration(origin: "http://127.0.0.1:\(origin.port)")
         configuration.originConnections = 4
-        let address = try #require(OriginAddress(configuration.origin))
+        let address = try #require(HTTPURL(origin: configuration.origin))
         let settled = configuration
         let gate = try APIGate(token: nil, file: nil)
         let core = try await loop.submit {

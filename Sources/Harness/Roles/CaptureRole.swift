@@ -2,6 +2,7 @@ public import Capture
 import CaptureLive
 import Sockets
 import Synchronization
+import Viewer
 
 /// Packet capture and its analysis as a child process.
 public final class CaptureRole: WorkerRole {
@@ -38,8 +39,6 @@ public final class CaptureRole: WorkerRole {
     }
 
     public static let name = "capture"
-    /// What probes write into flashVer and User-Agent.
-    static let probeAgent = "millrace-probe"
     /// An hour of one source and four renditions.
     static let mostIngressFrames = 500_000
     private let capture: LiveCapture
@@ -50,7 +49,7 @@ public final class CaptureRole: WorkerRole {
         options.serverPorts = Set(config.serverPorts)
         options.edgePorts = Set(config.edgePorts)
         options.dissectedSubscribersPerStream = config.dissectedSubscribersPerStream
-        options.frameAgent = Self.probeAgent
+        options.frameAgent = ViewerSpec.probeAgent
         options.httpPatterns = config.httpPatterns
         options.ingressFrameLimit = config.ingressFrameLimit
         // Encoders begin before the window is known: nothing counts until then.

@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 public import Sockets
 
 /// Settings with which an edge cannot run.
@@ -68,7 +69,7 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
 
     /// What is wrong with the settings and how to mend it; nil if nothing is.
     public var problem: String? {
-        if let fault = OriginAddress.fault(of: origin) { return fault }
+        if let fault = HTTPURL.originFault(of: origin) { return fault }
         if !(1 << 20...64 << 30).contains(cacheBytes) {
             return "the cache is \(cacheBytes) bytes; give 1MiB to 64GiB"
         }

@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -9,7 +10,7 @@ import Sockets
 final class OriginPool {
     let eventLoop: any EventLoop
     let store: EdgeStore
-    let origin: OriginAddress
+    let origin: HTTPURL
     /// In Via headers, so that an edge notices that it asks itself.
     let name: String
     var link: WANLink
@@ -38,7 +39,7 @@ final class OriginPool {
     static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
     init(
-        _ configuration: EdgeConfiguration, origin: OriginAddress, store: EdgeStore, name: String,
+        _ configuration: EdgeConfiguration, origin: HTTPURL, store: EdgeStore, name: String,
         tls: NIOSSLContext?, eventLoop: any EventLoop
     ) {
         self.tls = tls
@@ -137,7 +138,7 @@ final class OriginPool {
             EdgeFailure(
                 status: timedOut ? .gatewayTimeout : .badGateway,
                 reason:
-                    "The edge cannot reach its origin \(origin.text): \(why). Is it "
+                    "The edge cannot reach its origin \(origin.origin): \(why). Is it "
                     + "running, and is --origin right?\n"))
     }
 
@@ -186,7 +187,7 @@ final class OriginPool {
                     EdgeFailure(
                         status: .gatewayTimeout,
                         reason:
-                            "The origin \(origin.text) has not sent the whole within "
+                            "The origin \(origin.origin) has not sent the whole within "
                             + "\(Int(configuration.fetchSeconds)) s; look at its load, or give a "
                             + "longer --fetch-timeout.\n"))
             } else if connection.isBusy {
@@ -194,7 +195,7 @@ final class OriginPool {
                 connection.fail(
                     EdgeFailure(
                         status: .gatewayTimeout,
-                        reason: "The origin \(origin.text) has sent nothing for "
+                        reason: "The origin \(origin.origin) has sent nothing for "
                             + "\(Int(configuration.originTimeoutSeconds)) s; look at its load, or "
                             + "give a longer --origin-timeout.\n"))
             } else if silence > Self.idleSeconds {
