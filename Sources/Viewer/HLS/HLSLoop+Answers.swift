@@ -67,7 +67,7 @@ extension HLSLoop {
             viewers[index].probe?.initialization(of: rung)
             return
         }
-        let sequence = viewers[index].session.sequence(segment, rung: rung)
+        let sequence = viewers[index].session.alignment.sequence(segment, rendition: rung)
         viewers[index].probe?.media(
             .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
             window: window)

@@ -19,8 +19,6 @@ struct HLSRung {
     var playlist: MediaPlaylist?
     /// Tells older copies of its playlist.
     var history = PlaylistHistory()
-    /// Media sequence number of the player's segment 0 here; nil = as in the first rendition heard.
-    var firstSequence: Int?
     /// The EXT-X-MAP that the player has.
     var initialization: MediaPlaylist.InitializationSection?
 

@@ -178,7 +178,8 @@ extension HLSSessionStateMachine {
             return
         }
         isLive = !playlist.hasEndList
-        baseSequence = playlist.mediaSequence
+        alignment = HLSAlignment(
+            renditions: rungs.count, baseSequence: playlist.mediaSequence)
         let duration = playlist.duration / Double(playlist.segments.count) * 1000
         let title = try Title(
             name: spec.url, segmentDuration: duration, bitrates: rungs.map(\.bitrate),
@@ -197,14 +198,24 @@ extension HLSSessionStateMachine {
         var player = try Player(
             title: title, configuration: configuration, algorithm: algorithm)
         align(playlist, rung: rung, old: nil, duration: duration)
-        newest = newestSegment(playlist, rung: rung)
+        alignment.note(newest: newestSegment(playlist, rung: rung))
         playerStart = time
         let action = player.start(
             at: time,
             epoch: isLive ? epoch(playlist, rung: rung, duration: duration, at: time) : 0,
-            latest: max(0, newest))
+            latest: max(0, alignment.newest))
         self.player = player
         act(action, at: time)
+    }
+
+    private mutating func align(
+        _ playlist: MediaPlaylist, rung: Int, old: MediaPlaylist?, duration: Double
+    ) {
+        if isLive, !playlist.segments.isEmpty {
+            alignment.alignLive(playlist, rendition: rung, old: old, duration: duration)
+        } else if !isLive, old == nil {
+            alignment.alignTitle(playlist, rendition: rung)
+        }
     }
 
     func usesParts(_ playlist: MediaPlaylist) -> Bool {
@@ -214,7 +225,7 @@ extension HLSSessionStateMachine {
 
     /// The newest segment that can be requested, if only by its first parts.
     func newestSegment(_ playlist: MediaPlaylist, rung: Int) -> Int {
-        let whole = firstListed(playlist, rung: rung) &+ playlist.segments.count &- 1
+        let whole = alignment.firstListed(playlist, rendition: rung) &+ playlist.segments.count &- 1
         let hasParts = usesParts(playlist) && !(playlist.partialSegment?.parts.isEmpty ?? true)
         return hasParts ? whole + 1 : whole
     }
@@ -224,7 +235,7 @@ extension HLSSessionStateMachine {
         _ playlist: MediaPlaylist, rung: Int, duration: Double, at time: Double
     ) -> Double {
         let count = playlist.segments.count
-        let first = firstListed(playlist, rung: rung)
+        let first = alignment.firstListed(playlist, rendition: rung)
         let parts = playlist.partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
         let latest = time - duration * Double(first &+ count) - parts * 1000
         guard
@@ -239,7 +250,7 @@ extension HLSSessionStateMachine {
     /// News of a live playlist after the first.
     mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
         guard isLive, let player, !playlist.segments.isEmpty else { return }
-        newest = max(newest, newestSegment(playlist, rung: rung))
+        alignment.note(newest: newestSegment(playlist, rung: rung))
         let epoch = epoch(
             playlist, rung: rung, duration: player.title.segmentDuration, at: time)
         let hasDates = playlist.segments.contains { $0.programDateTime != nil }
@@ -252,9 +263,9 @@ extension HLSSessionStateMachine {
 
     mutating func tellNewest(at time: Double) {
         guard phase == .awaitingNews, let player else { return }
-        if newest >= player.state.segment {
+        if alignment.newest >= player.state.segment {
             phase = .playing
-            act(self.player?.available(latest: newest, at: time), at: time)
+            act(self.player?.available(latest: alignment.newest, at: time), at: time)
         } else if rungs[reloads.followed].playlist?.hasEndList ?? false {
             // A live stream that has ended: what is buffered plays, then the viewer leaves.
             isLive = false

@@ -21,7 +21,7 @@ struct PartialSegment {
 extension HLSSessionStateMachine {
     func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
         guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
-        let place = segment &- firstListed(playlist, rung: rung)
+        let place = segment &- alignment.firstListed(playlist, rendition: rung)
         if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
         return playlist.partialSegment?.map
     }
@@ -31,7 +31,7 @@ extension HLSSessionStateMachine {
         guard phase != .ended, let (segment, rung) = wanted, slots[.media].isIdle else { return }
         follow(rung)
         guard let playlist = rungs[rung].playlist else { return reload(at: time) }
-        let place = segment &- firstListed(playlist, rung: rung)
+        let place = segment &- alignment.firstListed(playlist, rendition: rung)
         guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         let isCurrent = place == playlist.segments.count
@@ -106,10 +106,11 @@ extension HLSSessionStateMachine {
         let duration = player.title.segmentDuration
         let behind = (time - player.epoch - live.targetLatency) / duration
         let edge = Int(max(-1e9, min(behind, 1e9)))
-        let oldest = firstListed(playlist, rung: rung)
+        let oldest = alignment.firstListed(playlist, rendition: rung)
         wanted = nil
         act(
-            self.player?.jump(to: max(oldest, min(edge, max(newest, oldest))), at: time), at: time)
+            self.player?.jump(to: max(oldest, min(edge, max(alignment.newest, oldest))), at: time),
+            at: time)
     }
 
     mutating func fetch(
@@ -140,7 +141,7 @@ extension HLSSessionStateMachine {
         partial.nextPart += 1
         self.partial = partial
         guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
-        let place = segment &- firstListed(playlist, rung: rung)
+        let place = segment &- alignment.firstListed(playlist, rendition: rung)
         let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
         // The last part's media is what the player lacks of the segment.
         if whole.map({ partial.media < $0.duration * 1000 - Self.partTolerance }) ?? true {
@@ -185,7 +186,8 @@ extension HLSSessionStateMachine {
             player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
         records.append(
             HLSSegmentRecord(
-                sequence: sequence(segment, rung: rung), mediaTime: mediaTime, rung: rung,
+                sequence: alignment.sequence(segment, rendition: rung), mediaTime: mediaTime,
+                rung: rung,
                 requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
                 transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,

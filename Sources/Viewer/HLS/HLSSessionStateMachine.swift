@@ -42,11 +42,8 @@ struct HLSSessionStateMachine {
     /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
     var variables: [String: String] = [:]
     var player: Player?
-    /// Media sequence number of the player's segment 0 in the first rendition heard.
-    var baseSequence = 0
-    /// What the renditions' places are told by, and whose playlist gave it.
-    var anchor: Anchor?
-    var alignedRung: Int?
+    /// How the renditions' numbers of segments go with the player's.
+    var alignment = HLSAlignment(renditions: 0, baseSequence: 0)
     var isLive = false
     /// When the renditions' playlists are reloaded.
     var reloads = Self.schedule(renditions: 0)
@@ -57,7 +54,6 @@ struct HLSSessionStateMachine {
     var requestedAt = 0.0
     var bufferBefore = 0.0
     var estimateBefore = Double.nan
-    var newest = -1
     /// A segment that renditions lack (EXT-X-GAP), and which ones.
     var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
     private var turn = Turn.none
