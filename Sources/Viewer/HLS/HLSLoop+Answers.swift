@@ -67,7 +67,8 @@ extension HLSLoop {
             viewers[index].probe?.initialization(of: rung)
             return
         }
-        let sequence = viewers[index].session.alignment.sequence(segment, rendition: rung)
+        let sequence = viewers[index].session.presentation.alignment.sequence(
+            segment, rendition: rung)
         viewers[index].probe?.media(
             .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
             window: window)

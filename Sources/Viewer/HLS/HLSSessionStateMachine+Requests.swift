@@ -22,21 +22,24 @@ extension HLSSessionStateMachine {
             nextJudgement = time + Player.judgementInterval
         }
         // A segment's time counts from here: playlists fetched for it before are no part of it.
-        if request.purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 { requestedAt = time }
+        if request.purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 {
+            log.requested(at: time)
+        }
         actions.append(.fetch(request))
     }
 
     mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
+        let reloads = presentation.reloads
         let interval = reloads.interval(rung)
         if isBlocking {
             counts.blocked += 1
-        } else if !isRetry, wholePlaylist != .loading, interval > 0,
+        } else if !isRetry, !presentation.isLoadingWhole, interval > 0,
             reloads.started(rung) > -.infinity
         {
             let share = (time - reloads.started(rung)) / interval
             counts.tightestReload = min(counts.tightestReload ?? share, share)
         }
-        reloads.start(rung, at: time)
+        presentation.reloads.start(rung, at: time)
     }
 
     /// Asks the player whether to give up the segment that is under way.
@@ -109,7 +112,9 @@ extension HLSSessionStateMachine {
             receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
             initializationBytes = response.bytes
-            if let (_, rung) = wanted { rungs[rung].initialization = map(of: rung) }
+            if let (segment, rung) = wanted {
+                presentation.receiveInitialization(for: segment, rendition: rung)
+            }
             advance(at: time)
         case .segment:
             failures = 0
@@ -168,8 +173,8 @@ extension HLSSessionStateMachine {
         switch request.purpose {
         case .entry: break
         case .playlist(let rung, _):
-            reloads.receiveNothing(rung)
-            if returnsToSource(rung) {
+            presentation.reloads.receiveNothing(rung)
+            if presentation.returnToSource(rung, edges) {
                 let again = HLSRequest(
                     purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
                 slots[request.slot].wait(again, until: time)
@@ -178,24 +183,15 @@ extension HLSSessionStateMachine {
             // Another rendition may still be there; this one is asked again no sooner than allowed.
             // What is being fetched of it may still arrive.
             if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, slots[.media].isIdle {
-                reloads.follow(rung - 1)
+                presentation.reloads.follow(rung - 1)
                 askElsewhere(at: time)
             }
-            reloads.plan(at: time + max(1000, reloads.interval(rung)))
+            presentation.reloads.plan(
+                at: time + max(1000, presentation.reloads.interval(rung)))
         case .initialization, .segment, .part:
             // The playlist may have moved on while the request was under way.
             askElsewhere(at: time)
         }
-    }
-
-    /// Goes back to where a rung's playlist was asked for first: what a redirect led to may have been
-    /// for a time only (RFC 9110, 15.4.3). False where it is there already.
-    private mutating func returnsToSource(_ rung: Int) -> Bool {
-        guard let source = rungs[rung].source,
-            edges.atPresentEdge(source) != edges.atPresentEdge(rungs[rung].url)
-        else { return false }
-        rungs[rung].url = source
-        return true
     }
 
     /// What is wanted cannot be had here. Parts that are there stay.

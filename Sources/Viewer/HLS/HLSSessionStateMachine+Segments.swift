@@ -19,51 +19,24 @@ struct PartialSegment {
 
 /// Segments and parts: what the player wants, fetched as far as the playlists are there.
 extension HLSSessionStateMachine {
-    func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
-        guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
-        let place = segment &- alignment.firstListed(playlist, rendition: rung)
-        if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
-        return playlist.partialSegment?.map
-    }
-
     /// Goes on with what the player wants, as far as the playlists are there.
     mutating func advance(at time: Double) {
         guard phase != .ended, let (segment, rung) = wanted, slots[.media].isIdle else { return }
         follow(rung)
-        guard let playlist = rungs[rung].playlist else { return reload(at: time) }
-        let place = segment &- alignment.firstListed(playlist, rendition: rung)
-        guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
-        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
-        let isCurrent = place == playlist.segments.count
-        let nextPart = partial?.nextPart ?? 0
-        let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
-        guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else {
-            return reload(at: time)
-        }
-        if whole?.isGap ?? playlist.partialSegment?.isGap ?? false
-            || (parts.indices.contains(nextPart) && parts[nextPart].isGap
-                && (partial != nil || whole == nil))
-        {
-            return passGap(segment, rung, at: time)
-        }
-        let map = map(of: rung)
-        if let map, rungs[rung].initialization != map {
-            return fetch(
-                .initialization, map.uri, map.byteRange, rung: rung, at: time)
-        }
-        if let whole, partial == nil {
-            return fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
-        }
-        if partial == nil { partial = PartialSegment() }
-        if nextPart < parts.count {
-            let part = parts[nextPart]
+        switch presentation.step(segment, rendition: rung, after: partial) {
+        case .notListed: reload(at: time)
+        case .gone(let oldest): leaveBehind(oldest: oldest, at: time)
+        case .gap: passGap(segment, rung, at: time)
+        case .initialization(let map):
+            fetch(.initialization, map.uri, map.byteRange, rung: rung, at: time)
+        case .segment(let whole):
+            fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
+        case .part(let part):
+            if partial == nil { partial = PartialSegment() }
             fetch(
                 .part(duration: part.duration * 1000), part.uri, part.byteRange, rung: rung,
                 at: time)
-        } else if let whole {
-            endParts(of: whole, rung: rung, at: time)
-        } else {
-            reload(at: time)
+        case .partsEnd(let whole): endParts(of: whole, rung: rung, at: time)
         }
     }
 
@@ -88,8 +61,8 @@ extension HLSSessionStateMachine {
 
     /// News are heard from this rung's playlist from now on.
     mutating func follow(_ rung: Int) {
-        guard reloads.followed != rung else { return }
-        reloads.follow(rung)
+        guard presentation.reloads.followed != rung else { return }
+        presentation.reloads.follow(rung)
         // A reload that the server holds back would hold up the switch.
         if case .playlist? = slots[.playlist].waiting?.purpose { slots[.playlist].clear() }
         if case .playlist(_, isBlocking: true)? = slots[.playlist].inFlight?.purpose {
@@ -99,18 +72,16 @@ extension HLSSessionStateMachine {
     }
 
     /// The wanted segment has left the playlist.
-    mutating func leaveBehind(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
+    private mutating func leaveBehind(oldest: Int, at time: Double) {
         guard isLive, let player, let live = player.configuration.live else {
             return end("segment \(wanted?.segment ?? 0) has left the playlist", at: time)
         }
         let duration = player.title.segmentDuration
         let behind = (time - player.epoch - live.targetLatency) / duration
         let edge = Int(max(-1e9, min(behind, 1e9)))
-        let oldest = alignment.firstListed(playlist, rendition: rung)
+        let newest = max(presentation.alignment.newest, oldest)
         wanted = nil
-        act(
-            self.player?.jump(to: max(oldest, min(edge, max(alignment.newest, oldest))), at: time),
-            at: time)
+        act(self.player?.jump(to: max(oldest, min(edge, newest)), at: time), at: time)
     }
 
     mutating func fetch(
@@ -140,9 +111,8 @@ extension HLSSessionStateMachine {
         partial.media += duration
         partial.nextPart += 1
         self.partial = partial
-        guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
-        let place = segment &- alignment.firstListed(playlist, rendition: rung)
-        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
+        guard let (segment, rung) = wanted, rungs[rung].playlist != nil else { return }
+        let whole = presentation.whole(segment, rendition: rung)
         // The last part's media is what the player lacks of the segment.
         if whole.map({ partial.media < $0.duration * 1000 - Self.partTolerance }) ?? true {
             player?.receive(duration, at: time)
@@ -156,8 +126,8 @@ extension HLSSessionStateMachine {
     ) {
         guard let (_, rung) = wanted else { return }
         let action = player?.completed(
-            bits: bits, transferTime: transfer, timeToFirstByte: firstByte - requestedAt,
-            elapsed: time - requestedAt, at: time)
+            bits: bits, transferTime: transfer, timeToFirstByte: firstByte - log.requestedAt,
+            elapsed: time - log.requestedAt, at: time)
         record(rung, firstByte: firstByte, transfer: transfer, bytes: bytes, size: bytes)
         wanted = nil
         act(action, at: time)
@@ -181,18 +151,11 @@ extension HLSSessionStateMachine {
         _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, size: Int?,
         abandonedFor: Int? = nil, isCut: Bool = false
     ) {
-        guard records.count < recordLimit, let (segment, _) = wanted else { return }
-        let mediaTime =
-            player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
-        records.append(
-            HLSSegmentRecord(
-                sequence: alignment.sequence(segment, rendition: rung), mediaTime: mediaTime,
-                rung: rung,
-                requested: requestedAt,
-                timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
-                transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
-                bufferAfter: player?.bufferLevel ?? 0,
-                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor,
-                isCut: isCut))
+        guard let (segment, _) = wanted else { return }
+        log.add(
+            segment, rendition: rung,
+            sequence: presentation.alignment.sequence(segment, rendition: rung), player,
+            firstByte: firstByte, transfer: transfer, bytes: bytes, size: size,
+            abandonedFor: abandonedFor, isCut: isCut)
     }
 }

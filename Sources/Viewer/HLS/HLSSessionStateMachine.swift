@@ -13,15 +13,6 @@ struct HLSSessionStateMachine {
         case ended
     }
 
-    /// Whether a playlist is loaded whole because a delta update was of no use.
-    enum WholePlaylist {
-        case notNeeded
-        /// The next load is one.
-        case isNext
-        /// The load that is under way, or was the last, is one.
-        case loading
-    }
-
     /// Whether an action of the player is being carried out; one that comes meanwhile is next.
     private enum Turn: Hashable {
         case none
@@ -33,27 +24,15 @@ struct HLSSessionStateMachine {
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
-    /// How many segment requests are recorded.
-    let recordLimit: Int
-
     /// What the driver is to do, gathered until a verb returns it.
     var actions: [HLSAction] = []
-    var rungs: [HLSRung] = []
-    /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
-    var variables: [String: String] = [:]
+    var presentation: HLSPresentation
+    var log: HLSSegmentLog
     var player: Player?
-    /// How the renditions' numbers of segments go with the player's.
-    var alignment = HLSAlignment(renditions: 0, baseSequence: 0)
-    var isLive = false
-    /// When the renditions' playlists are reloaded.
-    var reloads = Self.schedule(renditions: 0)
     /// What the player wants to have.
     var wanted: (segment: Int, rung: Int)?
     /// What is there of the wanted segment, once it is fetched by parts.
     var partial: PartialSegment?
-    var requestedAt = 0.0
-    var bufferBefore = 0.0
-    var estimateBefore = Double.nan
     /// A segment that renditions lack (EXT-X-GAP), and which ones.
     var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
     private var turn = Turn.none
@@ -63,13 +42,11 @@ struct HLSSessionStateMachine {
     var slots = HLSSlots()
     var playerTimer = Double.infinity
     var phase = Phase.playing
-    var wholePlaylist = WholePlaylist.notNeeded
     var failures = 0
     /// What went wrong last and is tried again.
     var trouble: String?
 
     var counts = HLSRequestCounts()
-    var records: [HLSSegmentRecord] = []
     /// Bytes of the latest media playlist.
     var playlistBytes = 0
     /// Bytes of the latest segment's response head.
@@ -101,7 +78,8 @@ struct HLSSessionStateMachine {
         self.spec = spec
         self.algorithm = algorithm
         self.joinedAt = joinedAt
-        self.recordLimit = recordLimit
+        log = HLSSegmentLog(limit: recordLimit)
+        presentation = HLSPresentation(fetchesParts: spec.usesParts)
     }
 
     /// nil before a live stream is played.
@@ -112,16 +90,19 @@ struct HLSSessionStateMachine {
             segmentDuration: player.title.segmentDuration,
             epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
             targetLatency: live.targetLatency,
-            reloadInterval: interval.map { max(Self.shortestReloadInterval, $0) } ?? 0,
+            reloadInterval: interval.map { max(HLSPresentation.shortestReloadInterval, $0) } ?? 0,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
             headBytes: headBytes, playerStart: playerStart)
     }
 
     var isPlaying: Bool { player?.isPlaying ?? false }
+    var isLive: Bool { presentation.isLive }
+    var rungs: [HLSRung] { presentation.renditions }
+    var records: [HLSSegmentRecord] { log.records }
 
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
-        min(playerTimer, reloads.next, nextJudgement, slots.nextTime)
+        min(playerTimer, presentation.reloads.next, nextJudgement, slots.nextTime)
     }
 
     // MARK: Verbs
@@ -205,7 +186,7 @@ struct HLSSessionStateMachine {
                 act(player?.timer(at: time), at: time)
             }
         }
-        if reloads.takeDue(at: time) { reload(at: time) }
+        if presentation.reloads.takeDue(at: time) { reload(at: time) }
     }
 
     /// Carries out what the player wants, one action after the other: what an action leads to (a
@@ -238,9 +219,7 @@ struct HLSSessionStateMachine {
         case .request(let segment, let rung):
             wanted = (segment, rung)
             if !keepsParts { partial = nil }
-            requestedAt = time
-            bufferBefore = player?.bufferLevel ?? 0
-            estimateBefore = player?.state.throughput ?? .nan
+            log.decided(player, at: time)
             advance(at: time)
         case .wait(let until): playerTimer = until
         case .awaitSegment:
