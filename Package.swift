@@ -86,7 +86,7 @@ let package = Package(
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
         module("Results", ["Statistics", crypto]),
-        module("ABR", ["SimulationKernel", "Statistics", "Netem"], tests: []),
+        module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
             "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
             tests: ["Sockets"]),
@@ -123,8 +123,9 @@ let package = Package(
         module(
             "Publisher",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
-                nioPosix, nioSSL, .product(name: "HeapModule", package: "swift-collections"),
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "Processes", "CLinux",
+                nioCore, nioPosix, nioSSL,
+                .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server", "TestServer"]),
         module(
             "Viewer",
@@ -140,7 +141,7 @@ let package = Package(
             [
                 "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
                 nioPosix,
-                nioHTTP1, nioSSL, "HTTPWire", crypto,
+                nioHTTP1, nioSSL, "HTTPWire", "Netem", crypto,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),
         // Tier 3
@@ -180,8 +181,8 @@ let package = Package(
         module(
             "Simulations",
             [
-                "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "Netem", "Viewer",
-                .product(name: "Yams", package: "Yams"),
+                "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "HLS", "Netem",
+                "Viewer", .product(name: "Yams", package: "Yams"),
             ]),
         module(
             "Benches",

@@ -126,9 +126,8 @@ package struct LinkBench: Sendable {
         return Report(congestionControl: options.congestionControl, measurements: measurements)
     }
 
-    /// The payload of a full packet, and its size: TCP with timestamps at an MTU of 1500.
-    private static let payloadBytes = 1448.0
-    private static let packetBytes = 1500.0
+    private static let payloadBytes = Double(TCPSegment.payloadBytes)
+    private static let packetBytes = Double(TCPSegment.packetBytes)
 
     private func network(viewers: Int, kilobits: Int, quantum: Int64) throws -> ShellNetwork {
         let rate = Bitrate(kilobitsPerSecond: kilobits)

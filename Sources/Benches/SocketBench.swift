@@ -85,7 +85,8 @@ package struct SocketBench: Sendable {
         report.rateKbps = Double(rate.bitsPerSecond) / 1000
         report.mode = mode.rawValue
         report.windowS = Double(seconds)
-        report.expectedKbps = report.rateKbps * 1448 / 1500
+        report.expectedKbps =
+            report.rateKbps * Double(TCPSegment.payloadBytes) / Double(TCPSegment.packetBytes)
         let errors = load.viewers.map { viewer in
             let kbps = Double(viewer.window.receivedBytes) * 8 / 1000 / Double(seconds)
             return (kbps / report.expectedKbps - 1) * 100

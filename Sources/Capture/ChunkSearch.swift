@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// Finds HTTP/1.1 chunk framing again after bytes that were not captured.
 ///
 /// A size line is accepted only if the next size line follows at the end of its chunk.
@@ -47,7 +49,7 @@ struct ChunkSearch {
             return isText && line.count < 64 ? .waiting : .failed
         }
         guard end > start + 2, bytes[end - 1] == 0x0D,
-            let size = HTTPHead.chunkSize(Array(line[...end])), size > 0, size <= Self.limit
+            let size = HTTPBodyFraming.chunkSize(line[..<(end - 1)]), size > 0, size <= Self.limit
         else { return .failed }
         return .found(offset: end + 1, size: size)
     }

@@ -1,15 +1,14 @@
 import HTTPWire
 
-/// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): it finds
-/// FLV bodies, reads playlists, and determines which bytes belong to which request.
+/// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): finds FLV
+/// bodies, reads playlists, and tells which bytes belong to which request.
 struct HTTPResponseDissector {
     struct Request {
         var target: String
         var isHead: Bool
         var isInWindow: Bool
 
-        /// Whether the request is for HTTP-FLV, by its path or in the form of
-        /// nginx-http-flv-module.
+        /// Whether it asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
         var isFLV: Bool {
             HTTPResourceMap.path(target).hasSuffix(".flv")
                 || target.split(separator: "?", maxSplits: 1).dropFirst().first?
@@ -19,16 +18,10 @@ struct HTTPResponseDissector {
 
     enum State {
         case header
-        case length(Int)
-        /// The body extends to the connection's end.
-        case rest
-        case chunkSize
-        case chunk(left: Int)
-        case chunkEnd
-        case trailer
-        /// The dissector looks for chunks of an FLV body after a gap.
+        case body(HTTPBodyFraming)
+        /// Looks for chunks of an FLV body after a gap.
         case seekingChunk
-        /// The dissector waits for bytes that look like a response.
+        /// Waits for bytes that look like a response.
         case lost
     }
 
@@ -39,21 +32,22 @@ struct HTTPResponseDissector {
         case other
     }
 
-    /// Largest number of requests without a response; a server would not let more wait.
+    /// Requests without a response so far; more than a server would let wait.
     static let requestLimit = 1_024
     static let playlistLimit = 1 << 20
 
     var state = State.header
     var body = Body.other
+    /// The head so far.
     var line: [UInt8] = []
     var text: [UInt8] = []
     var requests: [Request] = []
-    /// Length of the targets of these requests, in bytes.
+    /// Bytes of their targets.
     private var requestBytes = 0
     var current: Request?
-    /// Codings of the body in Content-Encoding and Transfer-Encoding, except chunks.
+    /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
     private var codings = ""
-    /// Decoder for a body that is read as it arrives.
+    /// Undoes them for a body that is read as it comes.
     var decoder: ContentDecoder?
     var flv = FLVDissector()
     var search = ChunkSearch()
@@ -68,24 +62,28 @@ struct HTTPResponseDissector {
         set { flv.wantsStamps = newValue }
     }
 
-    /// Size of a decoder's window and state, in bytes.
+    /// A decoder's window and state, in bytes.
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
-        line.count + text.count + search.bytes.count + flv.retainedBytes + requestBytes
-            + spans.retainedBytes
+        line.count + framingBytes + text.count + search.bytes.count + flv.retainedBytes
+            + requestBytes + spans.retainedBytes
             + (decoder == nil ? 0 : Self.decoderBytes)
     }
 
+    private var framingBytes: Int {
+        if case .body(let framing) = state { framing.retainedBytes } else { 0 }
+    }
+
     /// - Parameters:
-    ///   - server: Name that distinguishes equal paths of two servers.
-    ///   - table: Table of the responses; nil = responses are not attributed.
+    ///   - server: keeps equal paths of two servers apart.
+    ///   - table: nil = responses are not attributed.
     init(server: String = "", table: HTTPTable? = nil) {
         self.server = server
         self.table = table
     }
 
-    /// - Parameter time: Capture time of the request.
+    /// - Parameter time: of capture.
     mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
         requestBytes += target.utf8.count
@@ -94,32 +92,33 @@ struct HTTPResponseDissector {
                 target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
     }
 
-    /// Attributes a captured packet after its bytes were received.
+    /// Attributes a captured packet, after its bytes were received.
     mutating func account(_ packet: HTTPResponseSpans.Packet) {
         guard let table else { return }
         spans.account(packet, known: position, table)
     }
 
-    /// Ends the response because the server has closed the connection.
+    /// The server has ended the connection.
     mutating func closed() {
-        if case .rest = state { endResponse() }
+        endWithConnection()
         if let table { spans.settle(table) }
     }
 
-    /// Marks the response as incomplete because the client has reset the connection: a client that
-    /// had read everything would have closed it in order.
+    /// The client has: where it had read all, it would have ended in order.
     mutating func reset() { spans.spoil() }
 
-    /// Ends the dissection, because nothing more arrives or the connection is not followed further.
-    /// A response that has not ended is not whole.
+    /// Nothing more comes, or is followed. What goes on is not whole.
     mutating func finish() {
         spans.end(at: position)
-        if case .rest = state { endResponse() }
+        endWithConnection()
         if let table { spans.finish(table) }
     }
 
-    /// Reads the next bytes in order. Returns false if a body is not FLV although it should be, and
-    /// nothing else can follow.
+    private mutating func endWithConnection() {
+        if case .body(let framing) = state, framing.endsWithConnection { endResponse() }
+    }
+
+    /// Takes the next bytes in order. False where an FLV body is none, and nothing else can follow.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer, time: Int64, emit: (MediaMessage) -> Void
     ) -> Bool {
@@ -130,8 +129,8 @@ struct HTTPResponseDissector {
         }
         while offset < bytes.count {
             switch state {
-            case .header, .chunkSize, .chunkEnd, .trailer:
-                if case .header = state, line.isEmpty { beginResponse() }
+            case .header:
+                if line.isEmpty { beginResponse() }
                 line.append(bytes[offset])
                 offset += 1
                 position += 1
@@ -139,30 +138,12 @@ struct HTTPResponseDissector {
                     lose()
                     continue
                 }
-                guard line.last == 0x0A else { continue }
-                let isFLV = if case .flv = body { true } else { false }
-                finishLine(time)
-                // After framing that makes no sense, nothing more of the stream can be read.
-                if isFLV, case .lost = state { return false }
-            case .length(let left):
-                let part = bytes.from(offset).upTo(left)
-                offset += part.count
-                position += part.count
-                guard take(part, time, emit) else { return false }
-                if part.count == left {
-                    endResponse()
-                } else {
-                    state = .length(left - part.count)
-                }
-            case .rest:
-                position += bytes.count - offset
-                return take(bytes.from(offset), time, emit)
-            case .chunk(let left):
-                let part = bytes.from(offset).upTo(left)
-                offset += part.count
-                position += part.count
-                guard take(part, time, emit) else { return false }
-                state = part.count == left ? .chunkEnd : .chunk(left: left - part.count)
+                // RFC 9112, 2.2: a line may end without its CR.
+                guard
+                    line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
+                else { continue }
+                if !beginBody(time) { lose() }
+            case .body: guard receiveBody(bytes, &offset, time, emit) else { return false }
             case .seekingChunk:
                 let rest = bytes.from(offset)
                 position += rest.count
@@ -173,6 +154,41 @@ struct HTTPResponseDissector {
             }
         }
         return true
+    }
+
+    /// Reads on in a body, as far as there are bytes or to its end. False where an FLV body is none,
+    /// and nothing else can follow.
+    private mutating func receiveBody(
+        _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ time: Int64,
+        _ emit: (MediaMessage) -> Void
+    ) -> Bool {
+        guard case .body(var framing) = state else { return true }
+        while true {
+            let start = offset
+            let event: HTTPBodyFraming.Event?
+            do {
+                event = try framing.next(bytes, &offset)
+                position += offset - start
+            } catch {
+                // Framing that makes no sense ends what can be told of the stream.
+                position += offset - start
+                let isFLV = if case .flv = body { true } else { false }
+                lose()
+                return !isFLV
+            }
+            switch event {
+            case .body(let range):
+                guard take(UnsafeRawBufferPointer(rebasing: bytes[range]), time, emit) else {
+                    return false
+                }
+            case .end:
+                endResponse()
+                return true
+            case nil:
+                state = .body(framing)
+                return true
+            }
+        }
     }
 
     private mutating func take(
@@ -192,8 +208,7 @@ struct HTTPResponseDissector {
         return isGood
     }
 
-    /// Leaves the body unread, because its coding is not understood or its bytes are not of the
-    /// coding.
+    /// The body's coding is not understood, or its bytes are not of it.
     mutating func leaveUnread() {
         table?.countUnread(codings)
         decoder = nil
@@ -205,7 +220,7 @@ struct HTTPResponseDissector {
         _ part: UnsafeRawBufferPointer, _ time: Int64, _ emit: (MediaMessage) -> Void
     ) -> Bool {
         if case .undecided = body, let first = part.first {
-            // An FLV file begins with `F`.
+            // `F` begins an FLV file.
             body = first == 0x46 ? .flv : .other
             if case .flv = body { spans.disown() }
         }
@@ -232,7 +247,7 @@ struct HTTPResponseDissector {
             entry: isFLV ? nil : table.entry(target: current?.target, server: server), table)
     }
 
-    /// Whether the request is for HTTP-FLV.
+    /// Whether the request asks for HTTP-FLV.
     private var isFLV: Bool { current?.isFLV ?? false }
 
     mutating func endResponse() {
@@ -256,8 +271,7 @@ struct HTTPResponseDissector {
             seconds: current.flatMap { table?.map.duration(of: $0.target, server: server) } ?? 0)
     }
 
-    /// Marks the framing as not understood: the following bytes belong to no response until one is
-    /// found.
+    /// The framing is not understood; what follows belongs to nobody until a response is found.
     mutating func lose() {
         state = .lost
         line = []
@@ -268,8 +282,8 @@ struct HTTPResponseDissector {
         spans.end(at: position)
     }
 
-    /// Finds a response again after a loss, if a packet begins with one; the response belongs to
-    /// the latest request.
+    /// After a loss a response is found again where a packet begins with one; it answers the latest
+    /// request.
     private mutating func resume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.starts(with: "HTTP/1.".utf8), !requests.isEmpty else { return false }
         requests.removeFirst(requests.count - 1)
@@ -278,40 +292,14 @@ struct HTTPResponseDissector {
         return true
     }
 
-    private mutating func finishLine(_ time: Int64) {
-        switch state {
-        case .header:
-            // A line may end without its CR (RFC 9112, 2.2).
-            guard line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
-            else { return }
-            if !beginBody(time) { lose() }
-        case .chunkSize:
-            let size = HTTPHead.chunkSize(line)
-            line.removeAll(keepingCapacity: true)
-            guard let size else { return lose() }
-            state = size == 0 ? .trailer : .chunk(left: size)
-        case .chunkEnd:
-            let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
-            line.removeAll(keepingCapacity: true)
-            if isEmpty { state = .chunkSize } else { lose() }
-        case .trailer:
-            let isEmpty = line.allSatisfy { $0 == 0x0D || $0 == 0x0A }
-            line.removeAll(keepingCapacity: true)
-            if isEmpty { endResponse() }
-        case .length, .rest, .chunk, .seekingChunk, .lost: break
-        }
-    }
-
     private mutating func beginBody(_ time: Int64) -> Bool {
-        let lines = String(decoding: line, as: UTF8.self).split {
-            $0 == "\r\n" || $0 == "\n"
-        }
-        line.removeAll(keepingCapacity: true)
-        guard let status = lines.first?.split(separator: " "), status.count >= 2,
-            status[0].hasPrefix("HTTP/1"), let code = Int(status[1])
+        defer { line.removeAll(keepingCapacity: true) }
+        guard
+            let head = try? HTTPResponseHead(parsing: line.drop { $0 == 0x0D || $0 == 0x0A })
         else { return false }
+        let code = head.status
         if code / 100 == 1 {
-            // This is an interim response, and the final one is still to come.
+            // The answer itself is still to come.
             if let current {
                 requests.insert(current, at: 0)
                 requestBytes += current.target.utf8.count
@@ -325,37 +313,24 @@ struct HTTPResponseDissector {
                 spans.count(isRange: code == 206)
             }
         }
-        let fields = HTTPHead.fields(lines.dropFirst())
-        beginContents(code, fields)
-        if code == 204 || code == 304 || current?.isHead == true {
-            endResponse()
-        } else if HTTPHead.names(fields["transfer-encoding"]).last == "chunked" {
-            state = .chunkSize
-        } else if let length = fields["content-length"] {
-            // A length that occurs again must have the same value (RFC 9112, 6.3).
-            guard let length = HTTPHead.length(length) else { return false }
-            if length == 0 { endResponse() } else { state = .length(length) }
-        } else {
-            state = .rest
-        }
+        beginContents(head)
+        let length = current?.isHead == true ? .bytes(0) : head.bodyLength
+        if length == .bytes(0) { endResponse() } else { state = .body(HTTPBodyFraming(length)) }
         return true
     }
 
     /// Decides whether and how the body is read.
-    private mutating func beginContents(_ code: Int, _ fields: [String: String]) {
-        var names = HTTPHead.names(fields["content-encoding"])
-        // Transfer codings are applied after content codings.
-        names += HTTPHead.names(fields["transfer-encoding"]).filter { $0 != "chunked" }
-        names.removeAll { ContentDecoder.isIdentity($0) }
+    private mutating func beginContents(_ head: HTTPResponseHead) {
+        let names = head.bodyCodings
         codings = names.joined(separator: ", ")
         decoder = nil
-        body = Self.body(code, current?.target ?? "", fields)
+        body = Self.body(head, current?.target ?? "")
         guard case .undecided = body else { return }
         let wantsStamps = flv.wantsStamps
         flv = FLVDissector()
         flv.wantsStamps = wantsStamps
         guard !names.isEmpty else { return }
-        // Pages are coded too: only the bodies of HTTP-FLV requests are decoded or counted.
+        // Pages are coded, too: only what is asked for as HTTP-FLV is decoded, or counted.
         if !isFLV {
             body = .other
         } else if names.count == 1,
@@ -367,10 +342,10 @@ struct HTTPResponseDissector {
         }
     }
 
-    private static func body(_ code: Int, _ target: String, _ fields: [String: String]) -> Body {
-        guard code == 200 else { return .other }
+    private static func body(_ head: HTTPResponseHead, _ target: String) -> Body {
+        guard head.status == 200 else { return .other }
         let kind = HTTPResourceKind(path: HTTPResourceMap.path(target)[...])
-        if kind == .playlist || fields["content-type"]?.contains("mpegurl") ?? false {
+        if kind == .playlist || head["content-type"]?.lowercased().contains("mpegurl") ?? false {
             return .playlist
         }
         return kind == nil ? .undecided : .other

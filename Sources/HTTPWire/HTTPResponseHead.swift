@@ -1,33 +1,32 @@
-/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as media clients need it.
+/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as clients of media need it.
 public struct HTTPResponseHead: Hashable, Sendable {
-    /// Content-Range of a partial response (206), in bytes.
+    /// A 206's Content-Range of bytes.
     public struct ContentRange: Hashable, Sendable {
         public var bytes: Range<Int>
-        /// Length of the whole resource; nil if the server does not state it ('*').
+        /// Of the whole resource; nil where the server does not tell ('*').
         public var total: Int?
     }
 
     public var status = 0
-    /// Text after the status in the first line.
+    /// What follows the status in the first line.
     public var reason = ""
-    /// Length of the body; nil if it is not stated or Transfer-Encoding overrides it.
+    /// nil where the length is not told, or where Transfer-Encoding overrules it.
     public var contentLength: Int?
     public var isChunked = false
-    /// Whether the connection accepts another request afterwards.
+    /// The connection takes another request afterwards.
     public var keepsAlive = true
-    /// Fields with names in lower case, in the order of arrival; a name may occur several times.
+    /// Names in lower case, in the order they came; a name may come several times.
     public var fields: [(name: String, value: String)] = []
-    /// Length of the head itself, in bytes.
+    /// Bytes of the head itself.
     public var byteCount = 0
 
     public init(status: Int = 0) { self.status = status }
 
     public var isSuccess: Bool { (200..<300).contains(status) }
-    /// Whether the response redirects the client, if it has a Location.
+    /// A response that leads elsewhere, where it has a Location.
     public var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
 
-    /// Values of a field, joined by commas if the field occurs several times; nil if it does not
-    /// occur.
+    /// The values of a field, joined by commas where it came several times; nil where it did not.
     public subscript(_ name: String) -> String? {
         var value: String?
         for field in fields where field.name == name {
@@ -40,21 +39,28 @@ public struct HTTPResponseHead: Hashable, Sendable {
         fields.compactMap { $0.name == name ? $0.value : nil }
     }
 
-    /// First value of a field that may occur only once.
+    /// The first value: of fields that may stand only once.
     public func first(_ name: String) -> String? {
         fields.first { $0.name == name }?.value
     }
 
+    /// Where the body ends (RFC 9112, 6.3), if the request was not HEAD.
+    public var bodyLength: HTTPBodyFraming.Length {
+        if status == 204 || status == 304 { return .bytes(0) }
+        if isChunked { return .chunked }
+        return contentLength.map { .bytes($0) } ?? .untilClose
+    }
+
     public var location: String? { first("location") }
-    /// Coding of the body; "" if the body is not coded.
+    /// Of the body; "" where it is not coded.
     public var contentCoding: String {
         guard let value = self["content-encoding"] else { return "" }
         return ContentDecoder.isIdentity(value) ? "" : value
     }
     public var contentRange: ContentRange? { first("content-range").flatMap(ContentRange.init) }
 
-    /// Returns the seconds to wait (Retry-After; RFC 9110, 10.2.3).
-    /// - Parameter now: Time in seconds since 1970, for servers that send a date.
+    /// Seconds to wait (Retry-After; RFC 9110, 10.2.3).
+    /// - Parameter now: seconds since 1970, for servers that give a date.
     public func retryAfter(now: Double) -> Int? {
         guard let value = first("retry-after") else { return nil }
         if let seconds = Int(value) { return max(0, min(seconds, 86_400)) }
@@ -68,7 +74,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
         return text.isEmpty ? "\(status)" : "\(status) \(text)"
     }
 
-    /// Returns the reason phrase of a status that media servers send (RFC 9110, 15).
+    /// The reason phrases of RFC 9110, 15, that media servers send.
     public static func standardReason(_ status: Int) -> String {
         switch status {
         case 200: "OK"
@@ -111,8 +117,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
 }
 
 extension HTTPResponseHead.ContentRange {
-    /// Reads `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for values that
-    /// contradict themselves.
+    /// `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for what makes no sense.
     init?(_ text: String) {
         let words = text.split(separator: " ", maxSplits: 1)
         guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
@@ -130,10 +135,11 @@ extension HTTPResponseHead.ContentRange {
     }
 }
 
-/// Parsing of a complete HTTP head: its first line and its fields.
+/// The end of an HTTP head, read once: first line and fields.
 extension HTTPResponseHead {
-    /// - Parameter bytes: Bytes of the head, up to and including the empty line.
-    init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
+    /// - Parameter bytes: up to and with the empty line.
+    /// - Throws: where they are no head of HTTP/1, or their framing makes no sense.
+    public init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
         byteCount = bytes.count
         let text = String(decoding: bytes, as: UTF8.self)
         var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
@@ -154,11 +160,11 @@ extension HTTPResponseHead {
         while let line = lines.next() {
             if line.isEmpty { break }
             if line.first == " " || line.first == "\t" {
-                // This is a folded line (RFC 9112, 5.2), which continues the value before it.
+                // A folded line (RFC 9112, 5.2): it goes on with the value before.
                 if !fields.isEmpty { fields[fields.count - 1].value += " " + line.trimmed }
                 continue
             }
-            // A line without a colon is not a field; heads with such lines are read nevertheless.
+            // A line without a colon is no field; servers that write such are read all the same.
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields.append(
                 (
@@ -171,12 +177,12 @@ extension HTTPResponseHead {
 
     private mutating func readFraming() throws(HTTPResponseReader.Fault) {
         if let last = transferCodings.last {
-            // With any transfer coding, Content-Length does not state the length (RFC 9112, 6.3).
+            // Whatever else it says, the length is then not Content-Length's (RFC 9112, 6.3).
             isChunked = last == "chunked"
             if !isChunked { keepsAlive = false }
         } else {
             for value in all("content-length").flatMap({ $0.split(separator: ",") }) {
-                // The same length written twice counts as one (RFC 9112, 6.3).
+                // The same length written twice is one (RFC 9112, 6.3).
                 guard let length = Self.length(value.trimmed),
                     contentLength == nil || contentLength == length
                 else {
@@ -196,10 +202,17 @@ extension HTTPResponseHead {
         }
     }
 
+    /// What was done to the body, in the order of application, chunks apart: transfer codings come on
+    /// top of content codings. In lower case; empty where nothing was done.
+    public var bodyCodings: [String] {
+        let content = (self["content-encoding"] ?? "").split(separator: ",")
+            .map { $0.trimmed.lowercased() }.filter { !ContentDecoder.isIdentity($0) }
+        return content + transferCodings.filter { $0 != "chunked" }
+    }
+
     private var isCloseDelimited: Bool { !transferCodings.isEmpty && !isChunked }
 
-    /// Transfer codings without 'identity', which servers of RFC 2616 (3.6) send to say that there
-    /// is none.
+    /// Without 'identity', by which servers of RFC 2616 (3.6) say that there is none.
     private var transferCodings: [String] {
         (self["transfer-encoding"] ?? "").split(separator: ",").map { $0.trimmed.lowercased() }
             .filter { !$0.isEmpty && $0 != "identity" }
@@ -207,14 +220,14 @@ extension HTTPResponseHead {
 
     private static func length(_ text: Substring) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let length = Int(text), length <= HTTPResponseReader.mostBodyBytes
+            let length = Int(text), length <= HTTPBodyFraming.sizeLimit
         else { return nil }
         return length
     }
 }
 
 extension Substring {
-    /// Text without blanks and tabs at its ends.
+    /// Without blanks and tabs at its ends.
     var trimmed: Substring {
         var text = drop { $0 == " " || $0 == "\t" || $0 == "\r" }
         while let last = text.last, last == " " || last == "\t" || last == "\r" {

@@ -1,11 +1,11 @@
 /// Reads the responses of one HTTP/1.1 connection from its bytes (RFC 9112), sans-IO.
 ///
-/// Bodies by Content-Length, chunked bodies (with extensions and trailers) and bodies up to the
-/// connection's end are handed on as they arrive and never kept; heads are kept up to `headLimit`.
+/// Bodies by Content-Length, chunked (with extensions and trailers) or up to the connection's end
+/// are handed on as they come and never kept; heads are kept up to `headLimit`.
 public struct HTTPResponseReader: Sendable {
     public enum Event {
         case head(HTTPResponseHead)
-        /// Part of a body; the offsets refer to the bytes that the caller passed.
+        /// Offsets into the bytes that were given.
         case body(Range<Int>)
         case end
     }
@@ -19,71 +19,60 @@ public struct HTTPResponseReader: Sendable {
     }
 
     public static let headLimit = 32_768
-    private static let chunkLineLimit = 4096
-    private static let trailerLimit = 16_384
-    static let mostBodyBytes = 1 << 60
 
     private enum State {
         case head
-        case body(left: Int)
-        case untilClose
-        case chunkSize, chunk(left: Int), chunkEnd, trailer
-        /// Another protocol follows (101, or an answer to CONNECT), and the reader reads no more.
+        case body(HTTPBodyFraming)
+        /// Another protocol follows (101, or an answer to CONNECT): nothing is read any more.
         case foreign
     }
 
     private var state = State.head
+    /// The head so far.
     private var line: [UInt8] = []
-    private var trailerBytes = 0
 
     /// Whether a response has begun and not ended.
-    public private(set) var isInside = false
+    public var isInside: Bool {
+        if case .body = state { true } else { false }
+    }
 
-    /// Whether nothing has arrived since the last response's end.
+    /// Whether nothing has come since the last response's end.
     public var isBetweenResponses: Bool {
         if case .head = state { line.isEmpty } else { false }
     }
 
     public init() {}
 
-    /// Number of bytes of the body that may be discarded unread; 0 if the bytes must be read.
-    public var discardable: Int {
-        if case .body(let left) = state { left } else { 0 }
-    }
+    /// Bytes of the body that may be thrown away unread; 0 where they must be looked at.
+    public var discardable: Int { remaining ?? 0 }
 
-    /// Counts `count` bytes of the body that were discarded, at most `discardable`.
-    /// - Returns: Whether the response has ended.
+    /// `count` bytes of the body were thrown away; at most `discardable`.
+    /// - Returns: whether the response has ended.
     public mutating func discarded(_ count: Int) -> Bool {
-        guard case .body(let left) = state else { return false }
-        guard left > count else {
-            finish()
+        guard case .body(var framing) = state, let left = framing.remaining else { return false }
+        guard left > count, framing.skip(count) else {
+            state = .head
             return true
         }
-        state = .body(left: left - count)
+        state = .body(framing)
         return false
     }
 
     /// Bytes until the response ends, if that is known.
     public var remaining: Int? {
-        if case .body(let left) = state { left } else { nil }
+        if case .body(let framing) = state { framing.remaining } else { nil }
     }
 
-    private mutating func finish() {
-        state = .head
-        isInside = false
-        line.removeAll(keepingCapacity: true)
-    }
-
-    /// Ends the reading because the peer has closed the connection.
-    /// - Returns: True if the close ends a response without a stated length.
+    /// The peer has closed the connection.
+    /// - Returns: true where that ends a response whose length was not told.
     public mutating func closed() -> Bool {
-        guard case .untilClose = state else { return false }
-        finish()
+        guard case .body(let framing) = state, framing.endsWithConnection else { return false }
+        state = .head
         return true
     }
 
-    /// Reads more bytes; events come in order.
-    /// - Throws: `Fault`, or the error that `take` throws; nothing can be read afterwards.
+    /// Reads on; events come in order.
+    /// - Throws: `Fault`, or what `take` throws; nothing can be read afterwards.
     public mutating func receive(
         _ bytes: UnsafeRawBufferPointer, _ take: (Event) throws -> Void
     ) throws {
@@ -98,77 +87,38 @@ public struct HTTPResponseReader: Sendable {
                     state = .foreign
                     throw Fault(reason: "the server answers 101 and changes the protocol")
                 }
-                // Other 1xx responses come before the final response (RFC 9110, 15.2).
+                // Other 1xx come before the response proper (RFC 9110, 15.2).
                 guard head.status >= 200 else { continue }
-                isInside = true
-                begin(head)
+                state = .body(HTTPBodyFraming(head.bodyLength))
                 try take(.head(head))
-                if case .body(0) = state {
-                    finish()
-                    try take(.end)
-                }
-            case .body(let left):
-                let count = min(left, bytes.count - at)
-                try take(.body(at..<at + count))
-                at += count
-                if count == left {
-                    finish()
-                    try take(.end)
-                } else {
-                    state = .body(left: left - count)
-                }
-            case .untilClose:
-                try take(.body(at..<bytes.count))
-                at = bytes.count
-            case .chunkSize:
-                guard try readLine(bytes, &at) else { return }
-                let size = try chunkSize()
-                trailerBytes = 0
-                state = size == 0 ? .trailer : .chunk(left: size)
-            case .chunk(let left):
-                let count = min(left, bytes.count - at)
-                try take(.body(at..<at + count))
-                at += count
-                state = count == left ? .chunkEnd : .chunk(left: left - count)
-            case .chunkEnd:
-                guard try readLine(bytes, &at) else { return }
-                guard line.isEmpty else { throw Fault(reason: "a chunk is longer than it says") }
-                state = .chunkSize
-            case .trailer:
-                guard try readLine(bytes, &at) else { return }
-                guard line.isEmpty else {
-                    trailerBytes += line.count
-                    guard trailerBytes <= Self.trailerLimit else {
-                        throw Fault(
-                            reason: "the trailer is longer than \(Self.trailerLimit) bytes")
-                    }
-                    line.removeAll(keepingCapacity: true)
-                    continue
-                }
-                finish()
-                try take(.end)
+                try receiveBody(bytes, &at, take)
+            case .body: try receiveBody(bytes, &at, take)
             case .foreign: return
             }
         }
     }
 
-    private mutating func begin(_ head: HTTPResponseHead) {
-        if head.status == 204 || head.status == 304 {
-            state = .body(left: 0)
-        } else if head.isChunked {
-            state = .chunkSize
-        } else if let length = head.contentLength {
-            state = .body(left: length)
-        } else {
-            state = .untilClose
+    /// Reads on in a body, as far as there are bytes or to its end.
+    private mutating func receiveBody(
+        _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ take: (Event) throws -> Void
+    ) throws {
+        guard case .body(var framing) = state else { return }
+        while let event = try framing.next(bytes, &at) {
+            switch event {
+            case .body(let range): try take(.body(range))
+            case .end:
+                state = .head
+                return try take(.end)
+            }
         }
+        state = .body(framing)
     }
 
-    /// Appends to `line` up to and including the empty line.
+    /// Appends to `line` up to and with the empty line.
     private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
     {
         while at < bytes.count {
-            // Empty lines before a response are skipped (RFC 9112, 2.2).
+            // Empty lines before a response are passed over (RFC 9112, 2.2).
             if line.isEmpty, bytes[at] == 0x0D || bytes[at] == 0x0A {
                 at += 1
                 continue
@@ -183,8 +133,7 @@ public struct HTTPResponseReader: Sendable {
                     return true
                 }
             }
-            // Bytes that are not HTTP are refused at once, and not only after the length of a whole
-            // head.
+            // What is no HTTP is told at once, not after a whole head's worth of it.
             if line.count == 5, !line.elementsEqual("HTTP/".utf8) {
                 let shown = String(
                     decoding: line + bytes[at..<min(bytes.count, at + 30)], as: UTF8.self)
@@ -196,37 +145,5 @@ public struct HTTPResponseReader: Sendable {
             }
         }
         return false
-    }
-
-    /// Fills `line` with the next line, without its line end.
-    private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
-    {
-        while at < bytes.count {
-            let byte = bytes[at]
-            at += 1
-            if byte == 0x0A {
-                if line.last == 0x0D { line.removeLast() }
-                return true
-            }
-            line.append(byte)
-            guard line.count <= Self.chunkLineLimit else {
-                throw Fault(reason: "a chunk's head is longer than \(Self.chunkLineLimit) bytes")
-            }
-        }
-        return false
-    }
-
-    private mutating func chunkSize() throws -> Int {
-        // An extension may follow the size, with blanks before it (RFC 9112, 7.1.1).
-        let digits = line.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 }
-        defer { line.removeAll(keepingCapacity: true) }
-        guard !digits.isEmpty,
-            let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
-            (0...Self.mostBodyBytes).contains(size), digits.first != 0x2B, digits.first != 0x2D
-        else {
-            let shown = String(decoding: line.prefix(40), as: UTF8.self).printable
-            throw Fault(reason: "the size of a chunk cannot be read: '\(shown)'")
-        }
-        return size
     }
 }

@@ -9,16 +9,14 @@ final class PublishHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
-        case handshake(ClientHandshake)
-        case session
+        case starting
         case running(messageStreamID: UInt32)
         case closed
     }
 
     private var random = SystemRandomNumberGenerator()
-    private var phase: Phase
-    private var session: ClientSessionStateMachine
-    private var reader = ChunkReader()
+    private var phase = Phase.starting
+    private var connection: RTMPClientConnection
     private var context: ChannelHandlerContext?
     /// Completed when the server lets media in; fails where it refuses or the connection ends.
     private let started: EventLoopPromise<Void>
@@ -32,8 +30,8 @@ final class PublishHandler: ChannelInboundHandler {
         url: RTMPURL, chunkSize: Int, started: EventLoopPromise<Void>,
         onClose: @escaping (PublisherError) -> Void
     ) {
-        session = ClientSessionStateMachine(url: url, purpose: .publish, chunkSize: chunkSize)
-        phase = .handshake(ClientHandshake(mode: .complex, using: &random))
+        connection = RTMPClientConnection(
+            url: url, purpose: .publish, mode: .complex, chunkSize: chunkSize, using: &random)
         self.started = started
         self.onClose = onClose
     }
@@ -42,16 +40,13 @@ final class PublishHandler: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
-        if case .handshake(let handshake) = phase {
-            context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
-        }
+        context.writeAndFlush(wrapOutboundOut(connection.opening), promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
         deadline?.cancel()
         deadline = nil
-        reader = ChunkReader()
         started.fail(reason)
         onClose(reason)
     }
@@ -67,51 +62,35 @@ final class PublishHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
         do {
-            if case .handshake(var handshake) = phase {
-                guard let (c2, rest) = try handshake.receive(bytes, using: &random) else {
-                    phase = .handshake(handshake)
-                    return
-                }
-                phase = .session
-                var hello = c2
-                hello.writeImmutableBuffer(try session.start())
-                context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
-                try receive(rest)
-            } else {
-                try receive(bytes)
-            }
+            try connection.append(unwrapInboundIn(data), using: &random)
+            // What comes after the end of the connection is of no account.
+            while isOpen, let event = try connection.next() { perform(event) }
         } catch {
             fail(PublisherError(description: "\(error)", isFinal: false))
         }
     }
 
-    private func receive(_ bytes: ByteBuffer) throws {
-        guard let context, bytes.readableBytes > 0 else { return }
-        if let acknowledgement = session.received(bytes: bytes.readableBytes) {
-            context.writeAndFlush(wrapOutboundOut(acknowledgement), promise: nil)
-        }
-        reader.append(bytes)
-        while let message = try reader.next() {
-            guard !message.type.isMedia else { continue }
-            for action in try session.receive(message) {
-                switch action {
-                case .write(let bytes):
-                    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-                case .started(let id):
-                    phase = .running(messageStreamID: id)
-                    deadline?.cancel()
-                    deadline = nil
-                    started.succeed()
-                case .refused(let code, let description):
-                    fail(PublisherError(description: "\(code): \(description)", isFinal: true))
-                case .ended(let code):
-                    fail(
-                        PublisherError(
-                            description: "the server ended the stream (\(code))", isFinal: false))
-                }
-            }
+    private var isOpen: Bool {
+        if case .closed = phase { false } else { true }
+    }
+
+    private func perform(_ event: RTMPClientConnection.Event) {
+        switch event {
+        case .write(let bytes): context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        case .started(let id):
+            phase = .running(messageStreamID: id)
+            deadline?.cancel()
+            deadline = nil
+            started.succeed()
+        // Nobody sends media to a publisher.
+        case .media: break
+        case .refused(let code, let description):
+            fail(PublisherError(description: "\(code): \(description)", isFinal: true))
+        case .ended(let code):
+            fail(
+                PublisherError(
+                    description: "the server ended the stream (\(code))", isFinal: false))
         }
     }
 
@@ -122,7 +101,7 @@ final class PublishHandler: ChannelInboundHandler {
         deadline = loop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
             let handler = bound.value
             switch handler.phase {
-            case .handshake, .session:
+            case .starting:
                 handler.fail(
                     PublisherError(
                         description: "the server did not let us publish in \(milliseconds) ms",
@@ -151,7 +130,7 @@ final class PublishHandler: ChannelInboundHandler {
         let message = Message(
             chunkStreamID: chunkStream, timestamp: timestamp, type: type, messageStreamID: id,
             payload: payload)
-        guard let bytes = try? session.encode(message) else { return false }
+        guard let bytes = try? connection.encode(message) else { return false }
         context.write(wrapOutboundOut(bytes), promise: nil)
         return true
     }
@@ -164,7 +143,7 @@ final class PublishHandler: ChannelInboundHandler {
         let channel = context.channel
         phase = .closed
         reason = PublisherError(description: "finished", isFinal: true)
-        let goodbye = (try? session.close()) ?? ByteBuffer()
+        let goodbye = (try? connection.close()) ?? ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(goodbye)).whenComplete { _ in
             channel.close(promise: nil)
         }

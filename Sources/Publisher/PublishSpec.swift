@@ -33,6 +33,14 @@ public struct PublishSpec: Codable, Sendable, Hashable {
         self.source = source
         self.phaseNanoseconds = phaseNanoseconds
     }
+
+    /// The `phaseNanoseconds` of the stream at `index` of a run: 0 ..< 33 ms, which is a frame at
+    /// 30 frames per second. Streams that start together would send each frame together as well;
+    /// 7,919 is prime to 33,000, so the phases of 33,000 streams in a row all differ.
+    public static func phase(ofStream index: Int) -> Int64 {
+        let frameMicroseconds = 33_000
+        return Int64(index % frameMicroseconds * 7_919 % frameMicroseconds) * 1000
+    }
 }
 
 public struct PublisherOptions: Codable, Sendable, Hashable {

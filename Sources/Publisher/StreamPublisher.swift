@@ -2,12 +2,21 @@ import Media
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Processes
 import RTMP
 import SimulationKernel
 import Sockets
 
 /// One stream: its source, its connection and its account. Bound to one event loop.
 final class StreamPublisher {
+    /// The back-off of reconnections: 250 ms, doubled with each failure in a row up to 8 s.
+    static let reconnection = {
+        var policy = RestartPolicy()
+        policy.firstDelayMilliseconds = 250
+        policy.longestDelayMilliseconds = 8000
+        return policy
+    }()
+
     private let spec: PublishSpec
     private let url: RTMPURL
     private let options: PublisherOptions
@@ -113,7 +122,7 @@ final class StreamPublisher {
         }
         attempts += 1
         report.reconnects += 1
-        let delay = min(8000, 250 << min(attempts - 1, 5))
+        let delay = Self.reconnection.delayMilliseconds(failures: attempts, jitter: 0)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
             let publisher = bound.value

@@ -159,13 +159,12 @@ extension GroupLink {
             link = socket
             name = own.name + "+wan"
             if let rate = wan.rate {
-                for i in link.periods.indices {
-                    link.periods[i].bitsPerSecond = min(
-                        link.periods[i].bitsPerSecond, Int64(rate.bitsPerSecond))
+                link.rate = try link.rate.changingPeriods {
+                    $0.bitsPerSecond = min($0.bitsPerSecond, Int64(rate.bitsPerSecond))
                 }
             }
         }
         link.delay.nanoseconds += wan.delay.nanoseconds
-        return try GroupLink(name: name, link)
+        return GroupLink(name: name, link)
     }
 }

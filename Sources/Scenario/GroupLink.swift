@@ -31,22 +31,20 @@ package struct GroupLink: Codable, Sendable, Hashable {
 
     private init(
         name: String, rate: RateSchedule, delay: DelayModel, loss: LossModel,
-        headerBytes: Int = ViewerLink.tcpHeaderBytes
+        headerBytes: Int = TCPSegment.headerBytes
     ) {
         self.name = name
         shell = .socket(
             ViewerLink(rate: rate, delay: delay, loss: loss, headerBytes: headerBytes))
-        let share = 1448.0 / Double(1448 + headerBytes)
+        let share = TCPSegment(overheadBytes: headerBytes).payloadShare
         payloadRate = Bitrate(bitsPerSecond: Int(rate.averageBitsPerSecond * share))
         cycleNanoseconds = rate.periods.count > 1 ? rate.cycleNanoseconds : 0
     }
 
     /// A link of a socket as it is.
-    /// - Throws: `RateScheduleError` where its periods are no schedule.
-    init(name: String, _ link: ViewerLink) throws {
-        let rate = try link.schedule()
+    init(name: String, _ link: ViewerLink) {
         self.init(
-            name: name, rate: rate, delay: link.delay, loss: link.loss,
+            name: name, rate: link.rate, delay: link.delay, loss: link.loss,
             headerBytes: link.headerBytes)
     }
 
@@ -56,9 +54,10 @@ package struct GroupLink: Codable, Sendable, Hashable {
         _ = try link.spec(.up, seed: seed)
         self.name = "\(name) packets"
         shell = .packet(link)
-        let size = 1500 + spec.overhead.bytes
+        let size = TCPSegment.packetBytes + spec.overhead.bytes
         let rate = spec.rate.averageBitsPerSecond ?? Double(1 << 50)
-        payloadRate = Bitrate(bitsPerSecond: Int(rate * 1448 / Double(size)))
+        payloadRate = Bitrate(
+            bitsPerSecond: Int(rate * Double(TCPSegment.payloadBytes) / Double(size)))
         cycleNanoseconds = spec.rate.cycleNanoseconds
     }
 
@@ -155,14 +154,13 @@ package struct GroupLink: Codable, Sendable, Hashable {
         let base = try read(down: object.text("down") ?? "", seed: seed, folder: folder)
         guard let socket = base.socket else { return base }
         let loss = try object.text("loss").map { try LossModel(parsing: $0) }
-        let schedule = try socket.schedule()
         guard let text = object.text("delay") else {
             return GroupLink(
-                name: base.name, rate: schedule, delay: socket.delay, loss: loss ?? socket.loss)
+                name: base.name, rate: socket.rate, delay: socket.delay, loss: loss ?? socket.loss)
         }
         // A delay of its own replaces the trace's.
         return GroupLink(
-            name: base.name, rate: try schedule.withoutDelays(),
+            name: base.name, rate: try socket.rate.withoutDelays(),
             delay: try DelayModel(parsing: text), loss: loss ?? socket.loss)
     }
 

@@ -201,20 +201,7 @@ package struct FidelityJob {
                 description: "group \(viewer.group) is behind real packets, which flows do not "
                     + "model; take the socket shell")
         }
-        let share = 1448.0 / Double(1448 + socket.headerBytes)
-        // What arrives now passed the bottleneck a one-way delay ago.
-        let way = socket.delay.nanoseconds + (socket.periods.first?.delayNanoseconds ?? 0)
-        let cycle = socket.periods.reduce(0) { $0 + $1.durationNanoseconds }
-        let offset = place.offsetNanoseconds - way
-        let start = socket.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)
-        return try RateSchedule(
-            periods: socket.periods.map { period in
-                var period = period
-                period.bitsPerSecond = Int64((Double(period.bitsPerSecond) * share).rounded())
-                period.delayNanoseconds += socket.delay.nanoseconds
-                period.loss = 0
-                return period
-            }, startOffsetNanoseconds: start, wraps: socket.wraps)
+        return try socket.payloadSchedule(offsetNanoseconds: place.offsetNanoseconds)
     }
 
     // MARK: Comparison

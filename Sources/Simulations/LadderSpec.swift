@@ -1,5 +1,5 @@
 import Scenario
-package import ABR
+import ABR
 import Netem
 
 /// The language of ladder problems, version 1: `millrace ladder`.

@@ -1,5 +1,5 @@
 import Scenario
-package import ABR
+import ABR
 import Foundation
 import Netem
 import Results

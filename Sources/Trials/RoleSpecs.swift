@@ -28,11 +28,9 @@ extension Plan {
             case .file(let path): source = .file(path: path)
             case .ffmpeg(let clip): source = .file(path: ClipStore.path(of: clip))
             }
-            // Streams of one encoder would start together; these are spread over a frame.
-            let phase = Int64(index) * 7_919_000 % 33_000_000
             return PublishSpec(
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
-                phaseNanoseconds: phase)
+                phaseNanoseconds: PublishSpec.phase(ofStream: index))
         }
     }
 

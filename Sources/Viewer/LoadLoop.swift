@@ -30,13 +30,11 @@ final class LoadLoop: @unchecked Sendable {
     /// Room in front of the read buffer for what was left over: a chunk's header cut in two.
     static let room = 1 << 10
     static let readSize = 65536
-    /// Housekeeping; also how the loop's own lag is measured.
-    private static let tickNanoseconds: Int64 = 50_000_000
     static let shapedTickNanoseconds: Int64 = 5_000_000
 
     init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
         self.options = options
-        links = try options.links.map { try SocketLink.Shared($0) }
+        links = options.links.map { SocketLink.Shared($0) }
         if options.trust != TLSTrust() { _ = try options.trust.context() }
         var viewers: [LoadViewer] = []
         var connectors: [String: SocketConnector] = [:]
@@ -65,54 +63,36 @@ final class LoadLoop: @unchecked Sendable {
 
     func run(from start: Int64, pool: LoadViewerPool) {
         origin = start
-        var nextJoin = 0
-        let leaves = viewers.indices.filter { viewers[$0].spec.leaveNanoseconds != nil }
-            .sorted { viewers[$0].spec.leaveNanoseconds! < viewers[$1].spec.leaveNanoseconds! }
-        var nextLeave = 0
-        var nextTick = max(Clock.monotonicNanoseconds(), start)
-        var nextShaped = nextTick
-        var boundaries = [false, false]
+        var agenda = ViewerAgenda(
+            from: start,
+            plans: viewers.map { ($0.spec.joinNanoseconds, $0.spec.leaveNanoseconds) },
+            now: Clock.monotonicNanoseconds())
+        var nextShaped = agenda.nextTick
         var events = [epoll_event](repeating: epoll_event(), count: 512)
-        while true {
+        turns: while true {
             var now = Clock.monotonicNanoseconds()
-            while nextJoin < viewers.count, start + viewers[nextJoin].spec.joinNanoseconds <= now {
-                join(nextJoin)
-                nextJoin += 1
-            }
-            while nextLeave < leaves.count,
-                start + viewers[leaves[nextLeave]].spec.leaveNanoseconds! <= now
-            {
-                leave(leaves[nextLeave])
-                nextLeave += 1
-            }
-            if now >= nextTick {
-                lag.record(nanoseconds: now - nextTick)
-                if pool.withShared({ $0.window })?.contains(nextTick) ?? false {
-                    windowLag.record(nanoseconds: now - nextTick)
+            agenda.window = pool.withShared { $0.window }
+            while let event = agenda.next(at: now) {
+                switch event {
+                case .join(let index): join(index)
+                case .leave(let index): leave(index)
+                case .tick(let planned):
+                    lag.record(nanoseconds: now - planned)
+                    if agenda.window?.contains(planned) ?? false {
+                        windowLag.record(nanoseconds: now - planned)
+                    }
+                    if publish(pool) { break turns }
+                case .windowStart: count(into: \.atWindowStart)
+                case .windowEnd: count(into: \.atWindowEnd)
                 }
-                nextTick += ((now - nextTick) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
-                if publish(pool) { break }
             }
-            let window = pool.withShared { $0.window }
-            if let window { crossBoundaries(window, now, &boundaries) }
             if !shaped.isEmpty, now >= nextShaped {
                 nextShaped +=
                     ((now - nextShaped) / Self.shapedTickNanoseconds + 1)
                     * Self.shapedTickNanoseconds
                 serveShaped(now)
             }
-            var deadline = nextTick
-            if nextJoin < viewers.count {
-                deadline = min(deadline, start + viewers[nextJoin].spec.joinNanoseconds)
-            }
-            if nextLeave < leaves.count {
-                deadline = min(deadline, start + viewers[leaves[nextLeave]].spec.leaveNanoseconds!)
-            }
-            if !shaped.isEmpty { deadline = min(deadline, nextShaped) }
-            if let window {
-                for (i, moment) in [window.startNanoseconds, window.endNanoseconds].enumerated()
-                where !boundaries[i] { deadline = min(deadline, moment) }
-            }
+            let deadline = shaped.isEmpty ? agenda.deadline : min(agenda.deadline, nextShaped)
             now = Clock.monotonicNanoseconds()
             var timeout = timespec(
                 tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
@@ -151,23 +131,13 @@ final class LoadLoop: @unchecked Sendable {
         return pool.withShared { $0.stop }
     }
 
-    /// At either edge of the steady window every socket is drained, so that what lazy viewers
-    /// have not yet read does not blur the count.
-    private func crossBoundaries(_ window: SteadyWindow, _ now: Int64, _ done: inout [Bool]) {
-        if !done[0], now >= window.startNanoseconds {
-            done[0] = true
-            // Those that have left count nothing in the window, those still to come all.
-            for index in viewers.indices {
-                if viewers[index].isOpen { drain(index) }
-                viewers[index].atWindowStart = viewers[index].counters
-            }
-        }
-        if !done[1], now >= window.endNanoseconds {
-            done[1] = true
-            for index in viewers.indices {
-                if viewers[index].isOpen { drain(index) }
-                viewers[index].atWindowEnd = viewers[index].counters
-            }
+    /// At either end of the steady window every socket is drained, so that what lazy viewers have
+    /// not yet read does not blur the count. Viewers that have left by the window's start count
+    /// nothing in the window; those that join later count everything.
+    private func count(into place: WritableKeyPath<LoadViewer, ViewerCounters?>) {
+        for index in viewers.indices {
+            if viewers[index].isOpen { drain(index) }
+            viewers[index][keyPath: place] = viewers[index].counters
         }
     }
 

@@ -11,8 +11,7 @@ struct LoadViewer {
     enum State {
         case waiting
         case connecting
-        case handshake(ClientHandshake, ClientSessionStateMachine)
-        case session(ClientSessionStateMachine)
+        case rtmp
         case http(HTTPURL)
         case closed
     }
@@ -26,6 +25,8 @@ struct LoadViewer {
     var state = State.waiting
     var fd: Int32 = -1
     var localPort = 0
+    /// Of a viewer over RTMP, once it is connected.
+    private var connection: RTMPClientConnection?
     private var chunks = ChunkCounter()
     private var tags = FLVTagCounter()
     /// Of a connection over TLS; it is made on the loop's thread.
@@ -33,7 +34,6 @@ struct LoadViewer {
     /// Bytes that a header cut in two left over: fewer than 18.
     private var carry: [UInt8] = []
     private var receivedBytes = 0
-    private var acknowledgements = AcknowledgementWindow()
     /// When it set out to connect, CLOCK_MONOTONIC.
     var askedAt: Int64?
     private(set) var firstMediaAt: Int64?
@@ -98,11 +98,11 @@ struct LoadViewer {
     private mutating func sayHello(_ random: inout SystemRandomNumberGenerator) throws {
         switch endpoint {
         case .rtmp(let url):
-            let handshake = ClientHandshake(mode: .simple, using: &random)
-            let session = ClientSessionStateMachine(
-                url: url, purpose: .play(bufferMilliseconds: 1000))
-            try sendNow(handshake.opening)
-            state = .handshake(handshake, session)
+            let connection = RTMPClientConnection(
+                url: url, purpose: .play(bufferMilliseconds: 1000), mode: .simple, using: &random)
+            try sendNow(connection.opening)
+            self.connection = connection
+            state = .rtmp
         case .http(let url):
             try sendNow(ByteBuffer(bytes: itinerary.request(url)))
             state = .http(url)
@@ -125,26 +125,22 @@ struct LoadViewer {
         }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<room + count])
         let wasPlaying = isPlaying
+        var acknowledgement: ByteBuffer?
         switch state {
-        case .handshake(var handshake, var session):
+        case .rtmp where connection?.isInHandshake ?? false:
             carry = []
-            let input = ByteBuffer(bytes: bytes)
-            guard let (c2, rest) = try handshake.receive(input, using: &random) else {
-                state = .handshake(handshake, session)
-                return false
-            }
-            var hello = c2
-            hello.writeImmutableBuffer(try session.start())
-            try send(hello)
-            state = .session(session)
+            guard
+                let (reply, rest) = try connection?.receiveHandshake(
+                    ByteBuffer(bytes: bytes), using: &random)
+            else { return false }
+            try send(reply)
             if rest.readableBytes > 0 {
+                acknowledgement = connection?.acknowledge(rest.readableBytes)
                 try rest.withUnsafeReadableBytes { try consumeChunks($0) }
             }
-        case .session:
+        case .rtmp:
+            acknowledgement = connection?.acknowledge(count)
             try consumeChunks(bytes)
-            if let number = acknowledgements.receive(count) {
-                try send(ChunkWriter().bytes(.acknowledgement(number)))
-            }
         case .http(let url):
             switch try response.take(bytes, { try tags.consume($0) }) {
             case .goesOn: isPlaying = response.head != nil
@@ -152,6 +148,7 @@ struct LoadViewer {
             }
         case .waiting, .connecting, .closed: break
         }
+        if let acknowledgement { try send(acknowledgement) }
         if firstMediaAt == nil, counters.videoMessages + counters.audioMessages > 0 {
             firstMediaAt = now
         }
@@ -207,24 +204,19 @@ struct LoadViewer {
         var messages: [Message] = []
         let used = try chunks.consume(bytes) { messages.append($0) }
         carry = used < bytes.count ? Array(bytes[used...]) : []
-        guard !messages.isEmpty, case .session(var session) = state else { return }
         for message in messages {
-            for action in try session.receive(message) {
-                switch action {
+            for event in try connection?.receive(message) ?? [] {
+                switch event {
                 case .write(let bytes): try send(bytes)
                 case .started: isPlaying = true
+                // Media are counted, and never come as messages.
+                case .media: break
                 case .refused(let code, let description):
                     throw ViewerError(description: "refused: \(code) \(description)")
                 case .ended(let code): throw ViewerError(description: "the stream ended: \(code)")
                 }
             }
-            if let control = try ControlMessage(message),
-                case .windowAcknowledgementSize(let size) = control
-            {
-                acknowledgements.size = size
-            }
         }
-        state = .session(session)
     }
 
     private mutating func send(_ bytes: ByteBuffer) throws {
@@ -281,13 +273,5 @@ struct LoadViewer {
             endedAtNanoseconds: endedAt,
             window: window ?? ViewerCounters(), total: counters, failure: failure,
             modelledStalls: link?.stalls, modelledStallNanoseconds: link?.stalledNanoseconds)
-    }
-}
-
-extension ChunkWriter {
-    func bytes(_ control: ControlMessage) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        write(control, into: &buffer)
-        return buffer
     }
 }

@@ -12,8 +12,7 @@ final class ProbeHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
-        case handshake(ClientHandshake)
-        case session
+        case rtmp
         case http(HTTPURL)
         case closed
     }
@@ -27,8 +26,7 @@ final class ProbeHandler: ChannelInboundHandler {
     var onRedirect: ((HTTPURL) -> Void)?
     private var random = SystemRandomNumberGenerator()
     private var phase = Phase.closed
-    private var session: ClientSessionStateMachine?
-    private var chunks = ChunkReader()
+    private var connection: RTMPClientConnection?
     private var tags = FLVReader()
     private var context: ChannelHandlerContext?
     private(set) var account: ProbeAccount
@@ -59,17 +57,17 @@ final class ProbeHandler: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         switch endpoint {
         case .rtmp(let url):
-            let handshake = ClientHandshake(mode: .complex, using: &random)
-            session = ClientSessionStateMachine(
+            let connection = RTMPClientConnection(
                 url: url,
                 purpose: .play(bufferMilliseconds: UInt32(spec.playoutBufferMilliseconds)),
-                agent: ViewerEndpoint.probeAgent)
-            phase = .handshake(handshake)
-            context.writeAndFlush(wrapOutboundOut(handshake.opening), promise: nil)
+                mode: .complex, agent: ViewerSpec.probeAgent, using: &random)
+            self.connection = connection
+            phase = .rtmp
+            context.writeAndFlush(wrapOutboundOut(connection.opening), promise: nil)
         case .http(let url):
             phase = .http(url)
             let request = ByteBuffer(
-                bytes: itinerary.request(url, agent: ViewerEndpoint.probeAgent))
+                bytes: itinerary.request(url, agent: ViewerSpec.probeAgent))
             context.writeAndFlush(wrapOutboundOut(request), promise: nil)
         }
     }
@@ -94,17 +92,9 @@ final class ProbeHandler: ChannelInboundHandler {
         account.receive(bytes: bytes.readableBytes, now: now)
         do {
             switch phase {
-            case .handshake(var handshake):
-                guard let (c2, rest) = try handshake.receive(bytes, using: &random) else {
-                    phase = .handshake(handshake)
-                    return
-                }
-                phase = .session
-                var hello = c2
-                if let opening = try session?.start() { hello.writeImmutableBuffer(opening) }
-                write(hello)
-                try receiveChunks(rest, now)
-            case .session: try receiveChunks(bytes, now)
+            case .rtmp:
+                try connection?.append(bytes, using: &random)
+                while let event = try connection?.next() { try perform(event, now) }
             case .http(let url): try receiveResponse(bytes, url, now)
             case .closed: break
             }
@@ -113,31 +103,17 @@ final class ProbeHandler: ChannelInboundHandler {
         }
     }
 
-    private func receiveChunks(_ bytes: ByteBuffer, _ now: Int64) throws {
-        if let acknowledgement = session?.received(bytes: bytes.readableBytes) {
-            write(acknowledgement)
-        }
-        chunks.append(bytes)
-        while let message = try chunks.next() {
-            switch message.type {
-            case .video, .audio:
-                media(message.type == .video, message.timestamp, message.payload, now)
-            case .aggregate:
-                for part in try message.split() where part.type == .video || part.type == .audio {
-                    media(part.type == .video, part.timestamp, part.payload, now)
-                }
-            case .dataAMF0, .dataAMF3: break
-            default:
-                for action in try session?.receive(message) ?? [] {
-                    switch action {
-                    case .write(let bytes): write(bytes)
-                    case .started: isPlaying = true
-                    case .refused(let code, let description):
-                        fail("refused: \(code) \(description)")
-                    case .ended(let code): fail("the stream ended: \(code)")
-                    }
-                }
+    private func perform(_ event: RTMPClientConnection.Event, _ now: Int64) throws {
+        switch event {
+        case .write(let bytes): write(bytes)
+        case .started: isPlaying = true
+        case .media(let message):
+            for part in message.type == .aggregate ? try message.split() : [message]
+            where part.type == .video || part.type == .audio {
+                media(part.type == .video, part.timestamp, part.payload, now)
             }
+        case .refused(let code, let description): fail("refused: \(code) \(description)")
+        case .ended(let code): fail("the stream ended: \(code)")
         }
     }
 

@@ -52,7 +52,7 @@ public final class ProbePool: Sendable {
                 throw ViewerError(description: "viewer \(spec.index) names no link of the pool")
             }
         }
-        self.links = try links.map { try SocketLink.Shared($0) }
+        self.links = links.map { SocketLink.Shared($0) }
         self.specs = specs
         self.congestionControl = congestionControl
         framesEach = Self.frameLimit / max(1, specs.count)

@@ -43,9 +43,6 @@ enum ViewerEndpoint {
 
     /// Host and port: what one connector leads to.
     var place: String { "\(host) \(port)" }
-
-    /// How probes call themselves, so that a capture keeps their frames.
-    static let probeAgent = "millrace-probe"
 }
 
 /// Where an HTTP-FLV viewer is on its way to a stream: what redirects and cookies have told it.

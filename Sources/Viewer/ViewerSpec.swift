@@ -6,6 +6,9 @@ public enum ViewerProtocol: String, Codable, Sendable, CaseIterable {
 
 /// One simulated viewer.
 public struct ViewerSpec: Codable, Sendable, Hashable {
+    /// How probes call themselves in flashVer and User-Agent, so that a capture keeps their frames.
+    public static let probeAgent = "millrace-probe"
+
     /// Unique in the run.
     public var index: Int
     public var transport: ViewerProtocol

@@ -3,6 +3,7 @@ package import Capture
 import CaptureLive
 import Sockets
 import Synchronization
+import Viewer
 
 /// Packet capture and its analysis as a child process.
 package final class CaptureRole: WorkerRole {
@@ -54,8 +55,6 @@ package final class CaptureRole: WorkerRole {
     }
 
     package static let name = "capture"
-    /// What probes write into flashVer and User-Agent.
-    static let probeAgent = "millrace-probe"
     /// An hour of one source and four renditions.
     package static let mostIngressFrames = 500_000
     private let capture: LiveCapture
@@ -66,7 +65,7 @@ package final class CaptureRole: WorkerRole {
         options.serverPorts = Set(config.serverPorts)
         options.edgePorts = Set(config.edgePorts)
         options.dissectedSubscribersPerStream = config.dissectedSubscribersPerStream
-        options.frameAgent = Self.probeAgent
+        options.frameAgent = ViewerSpec.probeAgent
         options.httpPatterns = config.httpPatterns
         options.ingressFrameLimit = config.ingressFrameLimit
         // Encoders begin before the window is known: nothing counts until then.

@@ -106,7 +106,7 @@ struct Publish: AsyncParsableCommand {
                 return PublishSpec(
                     url: "\(parts[0])\(entry.suffix)\(query)", streamID: UInt32(id),
                     source: entry.source,
-                    phaseNanoseconds: Int64(id) * 7_919_000 % 33_000_000)
+                    phaseNanoseconds: PublishSpec.phase(ofStream: id))
             }
         }
     }

@@ -157,13 +157,12 @@ import Testing
                 constant: Bitrate(kilobitsPerSecond: 10_000), delayNanoseconds: 50_000_000))
         var client = PlaylistClient(
             PlaylistReloads(interval: 2000, bits: 0), LiveTimeline(), viewer, at: 20_500)
-        client.begin(with: 0)
         let end = 100_000.0
-        #expect(client.lists(9, rung: 0, from: 20_500, until: end) == 20_500)
-        #expect(client.lists(9, rung: 1, from: 20_600, until: end) == 20_700)
-        #expect(client.lists(9, rung: 0, from: 20_800, until: end) == 20_800)
+        #expect(client.lists(9, rendition: 0, from: 20_500, until: end) == 20_500)
+        #expect(client.lists(9, rendition: 1, from: 20_600, until: end) == 20_700)
+        #expect(client.lists(9, rendition: 0, from: 20_800, until: end) == 20_800)
         // 2 s after rung 1's load began, as that was the latest.
-        #expect(client.heard(of: 10, from: 20_900, until: end) == 22_700)
+        #expect(client.timeListed(10, from: 20_900, until: end) == 22_700)
     }
 
     /// A link that dies for good: the session ends where the viewer leaves, with the algorithms that

@@ -52,7 +52,7 @@ import Viewer
         #expect(plan.links[3].payloadRate.bitsPerSecond == 2_000_000)
         let hspa = try #require(plan.links[2].socket)
         #expect(hspa.delay.nanoseconds == 40_000_000)
-        #expect(hspa.periods.allSatisfy { $0.delayNanoseconds == 0 })
+        #expect(hspa.rate.periods.allSatisfy { $0.delayNanoseconds == 0 })
         #expect(hspa.loss == .gilbertElliott(p: 0.01, r: 0.2))
         for viewer in plan.viewers { #expect(viewer.link?.link == viewer.group) }
         let offsets = plan.viewers.filter { $0.group == 0 }.map { $0.link?.offsetNanoseconds }

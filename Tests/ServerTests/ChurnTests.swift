@@ -1,5 +1,6 @@
 import TestSupport
 import TestServer
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -102,7 +103,7 @@ import Testing
         let origin = try ScriptedOrigin()
         var configuration = EdgeConfiguration(origin: "http://127.0.0.1:\(origin.port)")
         configuration.originConnections = 4
-        let address = try #require(OriginAddress(configuration.origin))
+        let address = try #require(HTTPURL(origin: configuration.origin))
         let settled = configuration
         let gate = try APIGate(token: nil, file: nil)
         let core = try await loop.submit {

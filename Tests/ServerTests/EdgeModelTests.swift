@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -310,7 +311,7 @@ import Testing
         ("http://a", "a", 80), ("http://a:81/", "a", 81), ("http://[::1]:8080", "::1", 8080),
     ])
     func origins(text: String, host: String, port: Int) throws {
-        let address = try #require(OriginAddress(text))
+        let address = try #require(HTTPURL(origin: text))
         #expect(address.host == host && address.port == port)
     }
 
@@ -320,7 +321,7 @@ import Testing
         "http://a/hls",
     ])
     func badOrigins(text: String) {
-        #expect(OriginAddress(text) == nil)
+        #expect(HTTPURL(origin: text) == nil)
         #expect(EdgeConfiguration(origin: text).problem?.contains("http") == true)
     }
 

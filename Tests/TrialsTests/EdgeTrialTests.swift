@@ -33,10 +33,10 @@ import Viewer
         let far = try #require(plan.links[1].socket)
         let bare = try #require(plan.links[2].socket)
         #expect(near.delay.nanoseconds == 2_000_000 && far.delay.nanoseconds == 22_000_000)
-        #expect(near.periods[0].bitsPerSecond == 20_000_000)
-        #expect(far.periods[0].bitsPerSecond == 10_000_000)
+        #expect(near.rate.periods[0].bitsPerSecond == 20_000_000)
+        #expect(far.rate.periods[0].bitsPerSecond == 10_000_000)
         #expect(bare.delay.nanoseconds == 20_000_000)
-        #expect(bare.periods[0].bitsPerSecond == 10_000_000 && plan.links[2].name == "wan")
+        #expect(bare.rate.periods[0].bitsPerSecond == 10_000_000 && plan.links[2].name == "wan")
         var endpoints = StackEndpoints(
             rtmpHost: "127.0.0.1", rtmpPort: 1, application: "live",
             hlsURL: "http://127.0.0.1:9/hls/live/{stream}/master.m3u8")

@@ -21,6 +21,9 @@ public struct Player: Sendable {
     /// Stalls shorter than this are rounding (ms).
     static let tolerance = 1e-6
 
+    /// How often a driver asks `progress` whether to give up a download (ms).
+    public static let judgementInterval = 100.0
+
     /// Shared by players that are set alike.
     let settings: PlayerSettings
     public internal(set) var account = QoEAccount()

@@ -1,23 +1,15 @@
+import HLS
 import Netem
 
-/// The playlists of a simulated HLS viewer: when each rung's is loaded, and what it lists by then.
-/// The rules are those of the viewers on sockets: a load says what the server had when the request
-/// came to it; the next of that rung starts one target duration after the last began, or half of
-/// one where that brought no news (RFC 8216bis, 6.3.4); one load at a time; a rung that lacks the
-/// wanted segment is asked first of all. Loads take the whole link while they last.
+/// The playlists of a simulated HLS viewer: when each rendition's is loaded (`ReloadSchedule`, as for
+/// viewers on sockets), and what it lists by then. A playlist lists what the server had when the
+/// request came to it. Loads take the whole link while they last.
 ///
 /// Events happen when they are asked for: each verb runs the loads up to its answer. Times are ms
 /// and never go back.
 struct PlaylistClient: Sendable {
-    private struct Rung {
-        var loadStarted = -Double.infinity
-        /// From the start of the last load to the earliest start of the next.
-        var interval = 0.0
-        /// The newest segment listed.
-        var newest = -1
-    }
     private struct Load {
-        var rung: Int
+        var rendition: Int
         /// What the server listed.
         var newest: Int
         /// First bit to last.
@@ -29,10 +21,9 @@ struct PlaylistClient: Sendable {
     private let timeline: LiveTimeline
     private let duration: Double
     private let link: RateSchedule
-    private var rungs: [Rung]
-    /// Whose news are heard.
-    private var current = 0
-    private var timer = Double.infinity
+    private var schedule: ReloadSchedule
+    /// The newest segment that each rendition's playlist lists; negative before the first load.
+    private var listed: [Int]
     private var underWay: Load?
     /// Loads that are over, and were not yet forgotten.
     private var loads: [Load] = []
@@ -41,51 +32,54 @@ struct PlaylistClient: Sendable {
     private var cursor = RateSchedule.Cursor()
     private var bits: Double { settings.bits + settings.headBits }
 
-    /// The shortest interval that the settings may say (ms): each load takes some time.
+    /// The shortest interval that the settings may say (ms). No server has to be spared here, as on
+    /// sockets: 100 ms only keep a simulation short, as each load takes some time.
     private static let shortestInterval = 100.0
 
-    /// A viewer has its first playlist at `time`, of rung 0 until `begin` says another.
+    /// A viewer has its first playlist, which is that of `rendition`, at `time`.
     init(
         _ settings: PlaylistReloads, _ timeline: LiveTimeline, _ viewer: SimulatedViewer,
-        at time: Double
+        rendition: Int = 0, at time: Double
     ) {
         self.settings = settings
         self.timeline = timeline
         duration = viewer.title.segmentDuration
         link = viewer.link
-        rungs = Array(repeating: Rung(), count: viewer.title.rungs)
+        schedule = ReloadSchedule(
+            renditions: viewer.title.rungs, shortestInterval: Self.shortestInterval)
+        listed = Array(repeating: -1, count: viewer.title.rungs)
         let way = 1000 * cursor.delaySeconds(at: time / 1000, in: link)
         let rate = cursor.rate(at: time / 1000, in: link)
         let asked = time - 2 * way - (rate > 0 ? bits / rate * 1000 : 0)
-        rungs[0].loadStarted = asked
+        schedule.follow(rendition)
+        schedule.start(rendition, at: asked)
         take(
             Load(
-                rung: 0, newest: timeline.latest(at: asked + way, duration: duration),
-                from: time, until: time))
+                rendition: rendition,
+                newest: timeline.latest(at: asked + way, duration: duration), from: time,
+                until: time))
         loads = []
     }
 
-    /// The first playlist was this rung's: the viewer plays no other.
-    mutating func begin(with rung: Int) {
-        rungs.swapAt(0, rung)
-        current = rung
-    }
-
-    /// When a viewer that waits from `now` on hears of `segment`; no later than it has to know.
-    mutating func heard(of segment: Int, from now: Double, until end: Double) -> Double {
+    /// The time from `now` on at which any playlist lists `segment`; at `end` or later the answer does
+    /// not matter.
+    mutating func timeListed(_ segment: Int, from now: Double, until end: Double) -> Double {
         run(to: now)
         var time = now
         while newest < segment, time < end { time = step() }
         return time
     }
 
-    /// When the playlist of `rung` lists `segment`, if that is wanted from `now` on.
-    mutating func lists(_ segment: Int, rung: Int, from now: Double, until end: Double) -> Double {
+    /// The time from `now` on at which the playlist of `rendition`, which is followed from then on,
+    /// lists `segment`.
+    mutating func lists(
+        _ segment: Int, rendition: Int, from now: Double, until end: Double
+    ) -> Double {
         // What is wanted comes before a reload that is due at the same moment.
         while nextEvent < now { _ = step() }
-        current = rung
+        schedule.follow(rendition)
         var time = now
-        while rungs[rung].newest < segment, time < end {
+        while listed[rendition] < segment, time < end {
             reload(at: time)
             time = step()
         }
@@ -122,7 +116,7 @@ struct PlaylistClient: Sendable {
     /// Loads before `time` are of no more interest.
     mutating func forget(before time: Double) { loads.removeAll { $0.until <= time } }
 
-    private var nextEvent: Double { underWay?.until ?? timer }
+    private var nextEvent: Double { underWay?.until ?? schedule.next }
 
     /// The next event; its time.
     private mutating func step() -> Double {
@@ -131,38 +125,30 @@ struct PlaylistClient: Sendable {
             take(load)
             return load.until
         }
-        let time = timer
-        timer = .infinity
-        if time < .infinity { reload(at: time) }
+        let time = schedule.next
+        if time < .infinity, schedule.takeDue(at: time) { reload(at: time) }
         return time
     }
 
     /// Starts a load, now or when that is allowed.
     private mutating func reload(at time: Double) {
-        guard underWay == nil else { return }
-        let earliest = rungs[current].loadStarted + rungs[current].interval
-        guard time >= earliest else {
-            timer = min(timer, earliest)
-            return
-        }
-        rungs[current].loadStarted = time
+        guard schedule.mayStart(at: time, isLoading: underWay != nil) else { return }
+        schedule.start(schedule.followed, at: time)
         let way = 1000 * cursor.delaySeconds(at: time / 1000, in: link)
         let from = time + 2 * way
         underWay = Load(
-            rung: current, newest: timeline.latest(at: time + way, duration: duration),
-            from: from,
+            rendition: schedule.followed,
+            newest: timeline.latest(at: time + way, duration: duration), from: from,
             until: cursor.seconds(toMove: bits, from: from / 1000, in: link) * 1000)
     }
 
     private mutating func take(_ load: Load) {
         loads.append(load)
-        let isNews = load.newest > rungs[load.rung].newest
-        rungs[load.rung].interval =
-            max(Self.shortestInterval, settings.interval) * (isNews ? 1 : 0.5)
-        rungs[load.rung].newest = max(load.newest, rungs[load.rung].newest)
+        schedule.receive(
+            load.rendition, isNews: load.newest > listed[load.rendition],
+            interval: settings.interval)
+        listed[load.rendition] = max(load.newest, listed[load.rendition])
         newest = max(newest, load.newest)
-        let earliest = rungs[current].loadStarted + rungs[current].interval
-        let next = max(load.until, earliest)
-        timer = load.rung == current ? next : min(timer, next)
+        schedule.planNext(after: load.rendition, at: load.until)
     }
 }

@@ -64,7 +64,9 @@ public struct SharedSimulation: Sendable {
     /// - Parameters:
     ///   - viewers: all of one title; their `link` is not used. With their audience's index.
     ///   - origin: limit of all of them together; nil is none.
-    ///   - progressInterval: how often a download is judged for abandonment (ms).
+    ///   - progressInterval: how often a download is judged for abandonment (ms). The default is
+    ///     longer than `Player.judgementInterval`: each judgement is an event of its own here, and
+    ///     another interval would change the results of every scenario with shared links.
     public init(
         _ viewers: [(viewer: SimulatedViewer, audience: Int)], audiences: [Audience],
         origin: RateSchedule?, timeline: LiveTimeline? = nil, tcp: TCPModel? = nil,

@@ -140,7 +140,7 @@ public struct PlaylistReloads: Hashable, Sendable {
 /// until it fills the link, and starts again after an idle time. Losses are not modelled.
 public struct TCPModel: Hashable, Sendable {
     /// Bits; RFC 6928: ten segments.
-    public var initialWindow = 10 * 1448 * 8.0
+    public var initialWindow = Double(10 * TCPSegment.payloadBytes * 8)
     /// RFC 5681, section 4.1: an idle connection starts again.
     public var slowStartAfterIdle = true
     /// Idle time after which it does (ms), at least two round trips.

@@ -5,8 +5,6 @@ public struct SoloSimulation: Sendable {
     public let viewer: SimulatedViewer
     public let timeline: LiveTimeline?
     public let tcp: TCPModel?
-    /// How often a download is judged for abandonment (ms).
-    public static let progressInterval = 100.0
 
     private var player: Player
     private var session = SimulatedSession(account: QoEAccount())
@@ -63,8 +61,11 @@ public struct SoloSimulation: Sendable {
                 at: now, epoch: timeline.epoch,
                 latest: playlists?.newest
                     ?? timeline.latest(at: now, duration: viewer.title.segmentDuration))
+            // A viewer of one rendition loads no other rendition's playlist first.
             if case .fixed = viewer.algorithm, case .request(_, let rung) = action {
-                playlists?.begin(with: rung)
+                playlists = timeline.playlists.map {
+                    PlaylistClient($0, timeline, viewer, rendition: rung, at: now)
+                }
             }
         } else {
             action = player.start(at: now)
@@ -131,7 +132,7 @@ public struct SoloSimulation: Sendable {
         } else {
             let done = transferBesidePlaylists(
                 bits + headBits, from: now, roundTrip, until: end)
-            if player.checksAbandonment, done - start > Self.progressInterval,
+            if player.checksAbandonment, done - start > Player.judgementInterval,
                 let given = judge(
                     segment, rung, bits, from: start, first: now, done: done, until: end)
             {
@@ -168,7 +169,7 @@ public struct SoloSimulation: Sendable {
     /// When a viewer that waits from `now` on knows that `segment` is there.
     private mutating func heard(of segment: Int, from now: Double, until end: Double) -> Double {
         if playlists != nil {
-            return playlists?.heard(of: segment, from: now, until: end) ?? now
+            return playlists?.timeListed(segment, from: now, until: end) ?? now
         }
         let duration = viewer.title.segmentDuration
         return max(now, timeline?.requestable(segment, duration: duration) ?? now)
@@ -180,7 +181,8 @@ public struct SoloSimulation: Sendable {
         _ segment: Int, _ rung: Int, from start: Double, until end: Double
     ) -> Double {
         guard
-            let time = playlists?.lists(segment, rung: rung, from: start, until: end), time < end
+            let time = playlists?.lists(segment, rendition: rung, from: start, until: end),
+            time < end
         else { return playlists == nil ? start : end }
         playlists?.forget(before: time)
         guard let bits = playlists?.settings.initializationBits,
@@ -241,12 +243,12 @@ public struct SoloSimulation: Sendable {
                 abandonedFor: abandonedFor))
     }
 
-    /// Asks the player every `progressInterval` whether to go on.
+    /// Asks the player every `Player.judgementInterval` whether to go on.
     private mutating func judge(
         _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
         done: Double, until end: Double
     ) -> (rung: Int, time: Double, bits: Double)? {
-        var time = start + Self.progressInterval
+        var time = start + Player.judgementInterval
         // A download that nobody gave up in an hour, over a link that died, is not given up any more.
         let last = min(done, end, start + 3_600_000)
         // The whole transfer is known; what is left in between follows from the capacity.
@@ -257,7 +259,7 @@ public struct SoloSimulation: Sendable {
             : cursor.capacity(at: first / 1000, in: viewer.link) + bits + headBits
         while time < last {
             guard time >= first else {
-                time += Self.progressInterval
+                time += Player.judgementInterval
                 continue
             }
             let left =
@@ -269,7 +271,7 @@ public struct SoloSimulation: Sendable {
             if let lower = player.judge(progress, at: time) {
                 return (lower, time, progress.downloaded)
             }
-            time += Self.progressInterval
+            time += Player.judgementInterval
         }
         return nil
     }

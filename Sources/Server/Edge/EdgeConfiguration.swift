@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 public import Sockets
 
 /// Error for settings with which an edge cannot run.
@@ -70,7 +71,7 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
 
     /// Fault of the settings, with the remedy; nil if there is none.
     public var problem: String? {
-        if let fault = OriginAddress.fault(of: origin) { return fault }
+        if let fault = HTTPURL.originFault(of: origin) { return fault }
         if !(1 << 20...64 << 30).contains(cacheBytes) {
             return "the cache is \(cacheBytes) bytes; give 1MiB to 64GiB"
         }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import struct HTTPWire.HTTPURL
 public import Logging
 import NIOCore
 import NIOHTTP1
@@ -39,7 +40,7 @@ public final class EdgeServer: Sendable {
         if let problem = configuration.problem {
             throw EdgeConfigurationError(description: problem)
         }
-        guard let origin = OriginAddress(configuration.origin) else {
+        guard let origin = HTTPURL(origin: configuration.origin) else {
             throw EdgeConfigurationError(description: "the origin is no http URL")
         }
         let identity = try configuration.tls.map { try TLSIdentity($0) }
@@ -127,7 +128,7 @@ final class EdgeCore {
     private var sweeper: RepeatedTask?
 
     init(
-        _ configuration: EdgeConfiguration, origin: OriginAddress, trust: NIOSSLContext? = nil,
+        _ configuration: EdgeConfiguration, origin: HTTPURL, trust: NIOSSLContext? = nil,
         gate: APIGate, admissions: Admissions = Admissions(.none), eventLoop: any EventLoop
     ) {
         self.gate = gate

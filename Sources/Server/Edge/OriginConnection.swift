@@ -1,3 +1,4 @@
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -228,7 +229,7 @@ final class OriginConnection: ChannelInboundHandler {
 
     private func reason(_ error: (any Error)?) -> String {
         if let error, error is NIOSSLError || error is NIOSSLExtraError {
-            return "The edge has no connection to its origin \(pool.origin.text): "
+            return "The edge has no connection to its origin \(pool.origin.origin): "
                 + "\(TLSError.explanation(error)).\n"
         }
         let why = error.map { ": \($0)" } ?? ""

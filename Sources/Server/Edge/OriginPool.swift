@@ -1,45 +1,45 @@
+import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import Sockets
 
-/// The edge's connections to its origin: kept open, limited in number, with one request at a time
-/// on each. The pool is bound to the edge's event loop.
+/// The edge's connections to its origin: kept open, bounded, one request at a time on each. Bound
+/// to the edge's event loop.
 final class OriginPool {
     let eventLoop: any EventLoop
     let store: EdgeStore
-    let origin: OriginAddress
-    /// Name in Via headers, by which an edge notices that it requests from itself.
+    let origin: HTTPURL
+    /// In Via headers, so that an edge notices that it asks itself.
     let name: String
     var link: WANLink
-    /// Number of bytes that were read and have not crossed the WAN yet.
+    /// Bytes read that have not come across the WAN yet.
     var onTheWay = 0
     private let configuration: EdgeConfiguration
-    /// TLS context; nil if the origin speaks plain HTTP.
+    /// nil where the origin speaks plain HTTP.
     private let tls: NIOSSLContext?
-    /// Idle connections; the one used last is taken first.
+    /// The one used last is taken first.
     private var idle: [OriginConnection] = []
     private var all: [ObjectIdentifier: OriginConnection] = [:]
-    /// Number of connections that are being made.
+    /// Connections that are being made.
     private var connecting = 0
     private var queue = CircularBuffer<EdgeFetch>()
     private var isStopped = false
 
-    /// Seconds after which a connection without a request is closed.
+    /// Seconds after which a connection that carries nothing is closed.
     private static let idleSeconds = 60.0
     private static let connectSeconds: Int64 = 5
-    /// Seconds for which a fetch continues although no client waits for it, because a player may
-    /// come back to it.
+    /// Seconds for which a fetch goes on that nobody waits for: a player may come back to it.
     private static let abandonedSeconds = 1.0
 
-    /// Rate in bytes per second below which a fetch makes room for others.
+    /// A fetch that brings less makes room for others.
     static let slowBytesPerSecond = 1024
 
     static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
     init(
-        _ configuration: EdgeConfiguration, origin: OriginAddress, store: EdgeStore, name: String,
+        _ configuration: EdgeConfiguration, origin: HTTPURL, store: EdgeStore, name: String,
         tls: NIOSSLContext?, eventLoop: any EventLoop
     ) {
         self.tls = tls
@@ -54,8 +54,8 @@ final class OriginPool {
     var connections: Int { all.count + connecting }
     var queued: Int { queue.count }
 
-    /// Largest number of connections for requests that the origin holds back until there is a new
-    /// version. It is a part of all connections, so that other requests find one.
+    /// Connections for requests that the origin holds back until there is news: a part of all, so
+    /// that whoever asks for something else finds one.
     private var heldLimit: Int { max(1, configuration.originConnections * 3 / 4) }
     private var connectingHeld = 0
 
@@ -81,7 +81,7 @@ final class OriginPool {
         queue.append(fetch)
     }
 
-    /// Carries a fetch on a new connection, after its kept connection had died.
+    /// A fetch whose kept connection had died: on a new one.
     func again(_ fetch: EdgeFetch) { connect(for: fetch) }
 
     private func connect(for fetch: EdgeFetch) {
@@ -138,7 +138,7 @@ final class OriginPool {
             EdgeFailure(
                 status: timedOut ? .gatewayTimeout : .badGateway,
                 reason:
-                    "The edge cannot reach its origin \(origin.text): \(why). Is it "
+                    "The edge cannot reach its origin \(origin.origin): \(why). Is it "
                     + "running, and is --origin right?\n"))
     }
 
@@ -149,7 +149,7 @@ final class OriginPool {
         idle.append(connection)
     }
 
-    /// Returns the first fetch in the queue that a client still waits for and that may begin.
+    /// The first fetch in the queue that somebody still waits for and that may begin.
     private func nextQueued() -> EdgeFetch? {
         while let place = queue.firstIndex(where: { $0.object.abandonedAt != nil }) {
             store.failed(queue.remove(at: place).object, Self.abandoned)
@@ -175,7 +175,7 @@ final class OriginPool {
         }
     }
 
-    /// Runs once a second: handles time-outs, and closes connections that are not needed.
+    /// Once a second: time-outs, and connections that nobody needs.
     func sweep(at now: Int64) {
         for connection in Array(all.values) {
             let silence = connection.silence(at: now)
@@ -187,7 +187,7 @@ final class OriginPool {
                     EdgeFailure(
                         status: .gatewayTimeout,
                         reason:
-                            "The origin \(origin.text) has not sent the whole within "
+                            "The origin \(origin.origin) has not sent the whole within "
                             + "\(Int(configuration.fetchSeconds)) s; look at its load, or give a "
                             + "longer --fetch-timeout.\n"))
             } else if connection.isBusy {
@@ -195,7 +195,7 @@ final class OriginPool {
                 connection.fail(
                     EdgeFailure(
                         status: .gatewayTimeout,
-                        reason: "The origin \(origin.text) has sent nothing for "
+                        reason: "The origin \(origin.origin) has sent nothing for "
                             + "\(Int(configuration.originTimeoutSeconds)) s; look at its load, or "
                             + "give a longer --origin-timeout.\n"))
             } else if silence > Self.idleSeconds {
@@ -205,8 +205,8 @@ final class OriginPool {
         makeRoom(at: now)
     }
 
-    /// Takes the connections of fetches that make hardly any progress while others wait, the oldest
-    /// first: a hundred of them must not keep all others out.
+    /// While others wait, fetches that hardly move give up their connections, the oldest first: a
+    /// hundred of them must not keep everybody else out.
     private func makeRoom(at now: Int64) {
         guard !queue.isEmpty, configuration.wan == nil else { return }
         let slow = all.values.compactMap { connection in

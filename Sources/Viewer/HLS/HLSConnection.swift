@@ -1,5 +1,6 @@
 import Glibc
 import HTTPWire
+import Netem
 import Sockets
 
 /// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
@@ -107,7 +108,7 @@ struct HLSConnection {
     /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.
     var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
     static let lazyRead = 16_384
-    private static let smallRead = 1448
+    private static let smallRead = TCPSegment.payloadBytes
 }
 
 /// How much of a body has arrived at which time, where reads are ahead of the link's delay.
@@ -139,7 +140,11 @@ struct ArrivalLine {
 
 /// One HLS viewer as its loop keeps it.
 struct HLSLoopViewer {
-    var session: HLSSession
+    init(session: HLSSessionStateMachine) { self.session = session }
+
+    var session: HLSSessionStateMachine
+    /// What the session has asked for and the loop has yet to do.
+    private var pending: [HLSAction] = []
     var connections = [HLSConnection(), HLSConnection()]
     /// As a browser has them: each viewer its own.
     var cookies = CookieJar()
@@ -165,6 +170,17 @@ struct HLSLoopViewer {
 
     /// Whether a connection holds bytes that the link has yet to carry.
     var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
+
+    /// Tells the session of an event; the loop does later, in `obey`, what the session then asks for.
+    mutating func tell(_ event: (inout HLSSessionStateMachine) -> [HLSAction]) {
+        pending += event(&session)
+    }
+
+    /// What the session has asked for since the last call.
+    mutating func takePending() -> [HLSAction] {
+        defer { pending = [] }
+        return pending
+    }
 
     var isPresent: Bool { joinedAt != nil && endedAt == nil }
 

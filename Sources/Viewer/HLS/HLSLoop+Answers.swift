@@ -42,8 +42,8 @@ extension HLSLoop {
                 return fetch(request, target, index, now, redirects: redirects)
             }
         } catch {
-            return viewers[index].session.failed(
-                slot, .broken("\(error)"), at: viewers[index].milliseconds(time))
+            let time = viewers[index].milliseconds(time)
+            return viewers[index].tell { $0.failed(slot, .broken("\(error)"), at: time) }
         }
         if connection.ignoresRange { viewers[index].session.counts.ignoredRanges += 1 }
         if connection.isProbed, head.isSuccess { probe(request, head, index) }
@@ -55,7 +55,7 @@ extension HLSLoop {
             requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt),
             retryAfter: head.retryAfter(now: Self.realSeconds()))
-        viewers[index].session.finished(slot, response, at: viewer.milliseconds(time))
+        viewers[index].tell { $0.finished(slot, response, at: viewer.milliseconds(time)) }
     }
 
     /// A probe has a whole body: of what its session wants.
@@ -67,7 +67,8 @@ extension HLSLoop {
             viewers[index].probe?.initialization(of: rung)
             return
         }
-        let sequence = viewers[index].session.sequence(segment, rung: rung)
+        let sequence = viewers[index].session.presentation.alignment.sequence(
+            segment, rendition: rung)
         viewers[index].probe?.media(
             .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
             window: window)
@@ -96,11 +97,13 @@ extension HLSLoop {
         guard connection.state != .idle || connection.lastByteAt > now else { return }
         // Bytes on their way are not there yet.
         let arrived = viewers[index].connections[slot].line.bytes(at: now)
-        viewers[index].session.progress(
-            .media, received: min(arrived, connection.received),
-            total: connection.head.flatMap(\.contentLength),
-            firstByte: viewer.milliseconds(connection.firstByteAt),
-            at: viewer.milliseconds(now))
+        viewers[index].tell {
+            $0.progress(
+                .media, received: min(arrived, connection.received),
+                total: connection.head.flatMap(\.contentLength),
+                firstByte: viewer.milliseconds(connection.firstByteAt),
+                at: viewer.milliseconds(now))
+        }
     }
 
     func closedByPeer(_ index: Int, _ slot: Int, _ code: Int32, _ now: Int64) {
@@ -135,8 +138,10 @@ extension HLSLoop {
 
     func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
         viewers[index].connections[slot].close()
-        viewers[index].session.failed(
-            HLSRequest.Slot.allCases[slot], .broken(reason), at: viewers[index].milliseconds(now))
+        let time = viewers[index].milliseconds(now)
+        viewers[index].tell {
+            $0.failed(HLSRequest.Slot.allCases[slot], .broken(reason), at: time)
+        }
         schedule(index, at: now + 1)
     }
 }

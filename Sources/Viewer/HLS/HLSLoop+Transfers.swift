@@ -12,7 +12,9 @@ extension HLSLoop {
         for _ in 0..<16 {
             deliver(index, now)
             let time = viewers[index].milliseconds(now)
-            if viewers[index].session.nextTimer <= time { viewers[index].session.timer(at: time) }
+            if viewers[index].session.nextTimer <= time {
+                viewers[index].tell { $0.timer(at: time) }
+            }
             if viewers[index].session.judgement <= time {
                 // What has come due counts.
                 transfer(index, HLSRequest.Slot.media.rawValue, now)
@@ -30,9 +32,9 @@ extension HLSLoop {
 
     /// Does what the session has asked for since the last time; whether that was anything.
     func obey(_ index: Int, _ now: Int64) -> Bool {
-        let commands = viewers[index].session.takeCommands()
-        for command in commands where viewers[index].isPresent { carryOut(command, index, now) }
-        return !commands.isEmpty
+        let actions = viewers[index].takePending()
+        for action in actions where viewers[index].isPresent { perform(action, index, now) }
+        return !actions.isEmpty
     }
 
     private func nextWake(_ index: Int, _ now: Int64) -> Int64 {
@@ -48,14 +50,14 @@ extension HLSLoop {
                 viewers[index].connections[slot].isReadable
             else { continue }
             let wanted = viewers[index].connections[slot].wantedBytes
-            guard let due = viewers[index].link?.when(wanted) else { continue }
+            guard let due = viewers[index].link?.time(toReceive: wanted) else { continue }
             time = min(time, due, now + Self.longestReadInterval)
         }
         return time
     }
 
-    private func carryOut(_ command: HLSCommand, _ index: Int, _ now: Int64) {
-        switch command {
+    private func perform(_ action: HLSAction, _ index: Int, _ now: Int64) {
+        switch action {
         case .fetch(let request): fetch(request, request.url, index, now)
         case .cancel(let slot):
             viewers[index].connections[slot.rawValue].close()
@@ -96,8 +98,8 @@ extension HLSLoop {
                 try connect(index, slot, host)
             }
         } catch {
-            viewers[index].session.failed(
-                request.slot, .broken("\(error)"), at: viewers[index].milliseconds(now))
+            let time = viewers[index].milliseconds(now)
+            viewers[index].tell { $0.failed(request.slot, .broken("\(error)"), at: time) }
             schedule(index, at: now + 1)
         }
     }
@@ -269,7 +271,7 @@ extension HLSLoop {
             connection.firstByteAt = arrival - (carried.last - carried.first)
             if isJudged { connection.line.note(0, at: connection.firstByteAt) }
             let slot = HLSRequest.Slot.allCases[slot]
-            viewers[index].session.responded(slot, at: viewers[index].milliseconds(now))
+            viewers[index].session.responded(slot)
         }
         connection.lastByteAt = arrival
         var media = 0

@@ -27,13 +27,12 @@ final class HLSLoop: @unchecked Sendable {
     private var origin: Int64 = 0
     private var lag = DelayHistogram()
     private var windowLag = DelayHistogram()
-    private(set) var window: SteadyWindow?
+    private var agenda = ViewerAgenda(from: 0, plans: [], now: 0)
     private var ticks = 0
 
     /// Reports are taken once a second.
     private static let ticksPerCount = 10
     static let readSize = 65536
-    private static let tickNanoseconds: Int64 = 50_000_000
     /// A link's bytes are read so often at least.
     static let longestReadInterval: Int64 = 50_000_000
     /// Idle time that a link makes up for.
@@ -41,7 +40,7 @@ final class HLSLoop: @unchecked Sendable {
 
     init(_ specs: [HLSViewerSpec], _ options: HLSViewerPool.Options) throws {
         self.options = options
-        links = try options.links.map { try SocketLink.Shared($0) }
+        links = options.links.map { SocketLink.Shared($0) }
         if options.trust != TLSTrust() { _ = try options.trust.context() }
         let limit = max(1, HLSViewerPool.mostRecords / max(1, specs.count))
         viewers = []
@@ -52,14 +51,15 @@ final class HLSLoop: @unchecked Sendable {
             let joinedAt = Double(Clock.offset().nanoseconds) / 1e6
             viewers.append(
                 HLSLoopViewer(
-                    session: try HLSSession(spec, joinedAt: joinedAt, recordLimit: limit)))
+                    session: try HLSSessionStateMachine(
+                        spec, joinedAt: joinedAt, recordLimit: limit)))
         }
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
         for viewer in viewers {
-            for url in viewer.session.entries { _ = try host(of: url) }
+            for url in viewer.session.edges.entries { _ = try host(of: url) }
         }
     }
 
@@ -95,36 +95,31 @@ final class HLSLoop: @unchecked Sendable {
 
     func run(from start: Int64, pool: HLSViewerPool) {
         origin = start
-        var nextJoin = 0
-        let leaves = viewers.indices.filter { viewers[$0].session.spec.leaveNanoseconds != nil }
-            .sorted { leaveTime($0) < leaveTime($1) }
-        var nextLeave = 0
-        var nextTick = max(Clock.monotonicNanoseconds(), start)
-        var edges = [false, false]
+        agenda = ViewerAgenda(
+            from: start,
+            plans: viewers.map {
+                ($0.session.spec.joinNanoseconds, $0.session.spec.leaveNanoseconds)
+            }, now: Clock.monotonicNanoseconds())
         var events = [epoll_event](repeating: epoll_event(), count: 512)
-        while true {
+        turns: while true {
             var now = Clock.monotonicNanoseconds()
-            while nextJoin < viewers.count, joinTime(nextJoin) <= now {
-                join(nextJoin, now)
-                nextJoin += 1
+            while let event = agenda.next(at: now) {
+                switch event {
+                case .join(let index): join(index, now)
+                case .leave(let index): leave(index, nil, now)
+                case .tick(let planned):
+                    note(now - planned, at: planned)
+                    agenda.window = pool.withShared { $0.window }
+                    if publish(pool) { break turns }
+                // Bytes are counted where they are read, so that the window's ends are sharp.
+                case .windowStart:
+                    for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
+                case .windowEnd:
+                    for i in viewers.indices { viewers[i].atWindowEnd = viewers[i].mediaBytes }
+                }
             }
-            while nextLeave < leaves.count, leaveTime(leaves[nextLeave]) <= now {
-                leave(leaves[nextLeave], nil, now)
-                nextLeave += 1
-            }
-            if now >= nextTick {
-                note(now - nextTick, at: nextTick)
-                nextTick += ((now - nextTick) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
-                window = pool.withShared { $0.window }
-                if publish(pool) { break }
-            }
-            crossEdges(now, &edges)
             serveDue(now)
-            var deadline = min(nextTick, wakes.min?.time ?? .max)
-            if nextJoin < viewers.count { deadline = min(deadline, joinTime(nextJoin)) }
-            if nextLeave < leaves.count {
-                deadline = min(deadline, leaveTime(leaves[nextLeave]))
-            }
+            let deadline = min(agenda.deadline, wakes.min?.time ?? .max)
             now = Clock.monotonicNanoseconds()
             var timeout = timespec(
                 tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
@@ -138,12 +133,7 @@ final class HLSLoop: @unchecked Sendable {
         finish(pool)
     }
 
-    private func joinTime(_ index: Int) -> Int64 {
-        origin + viewers[index].session.spec.joinNanoseconds
-    }
-    private func leaveTime(_ index: Int) -> Int64 {
-        origin + (viewers[index].session.spec.leaveNanoseconds ?? .max / 2)
-    }
+    var window: SteadyWindow? { agenda.window }
 
     /// Serves those whose time has come; each at most once a round.
     private func serveDue(_ now: Int64) {
@@ -160,19 +150,6 @@ final class HLSLoop: @unchecked Sendable {
     private func note(_ late: Int64, at time: Int64) {
         lag.record(nanoseconds: late)
         if window?.contains(time) ?? false { windowLag.record(nanoseconds: late) }
-    }
-
-    /// Bytes are counted where they are read, so that the edges of the window are sharp.
-    private func crossEdges(_ now: Int64, _ done: inout [Bool]) {
-        guard let window else { return }
-        if !done[0], now >= window.startNanoseconds {
-            done[0] = true
-            for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
-        }
-        if !done[1], now >= window.endNanoseconds {
-            done[1] = true
-            for i in viewers.indices { viewers[i].atWindowEnd = viewers[i].mediaBytes }
-        }
     }
 
     func schedule(_ index: Int, at time: Int64) {
@@ -198,7 +175,7 @@ final class HLSLoop: @unchecked Sendable {
             return leave(index, "\(error)", now)
         }
         viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].session.start(at: 0)
+        viewers[index].tell { $0.start(at: 0) }
         serve(index, now)
     }
 
@@ -280,7 +257,8 @@ extension HLSLoopViewer {
         report.mediaBytes = mediaBytes
         report.partBytes = partBytes
         report.receivedBytes = receivedBytes
-        // Who came later counts all, who was not there any more nothing.
+        // A viewer that joined after the window began counts from its join; one that left before it
+        // counts 0.
         if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {
             report.windowMediaBytes = end - (atWindowStart ?? 0)
         }

@@ -43,8 +43,8 @@ struct HLSRequest: Hashable {
     }
 }
 
-/// What a driver is to do, in this order.
-enum HLSCommand: Hashable {
+/// What a driver is to do for its session.
+enum HLSAction: Hashable {
     case fetch(HLSRequest)
     /// Give up what the slot fetches; its connection cannot be used again.
     case cancel(HLSRequest.Slot)

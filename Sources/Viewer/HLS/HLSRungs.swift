@@ -19,11 +19,6 @@ struct HLSRung {
     var playlist: MediaPlaylist?
     /// Tells older copies of its playlist.
     var history = PlaylistHistory()
-    /// Media sequence number of the player's segment 0 here; nil = as in the first rendition heard.
-    var firstSequence: Int?
-    /// When its latest load began, and whether that brought news (ms of the session).
-    var loadStarted = -Double.infinity
-    var hasChanged = true
     /// The EXT-X-MAP that the player has.
     var initialization: MediaPlaylist.InitializationSection?
 
@@ -43,13 +38,6 @@ struct HLSRung {
         "index", "playlist", "chunklist", "media", "prog_index", "mono", "stream", "live", "main",
         "video", "master", "manifest", "out", "output", "rendition",
     ]
-
-    /// How long after the start of the last load the next may start at the earliest
-    /// (RFC 8216bis, 6.3.4), ms.
-    var reloadInterval: Double {
-        guard let playlist else { return 0 }
-        return playlist.reloadMilliseconds * (hasChanged ? 1 : 0.5)
-    }
 
     /// The rungs that a player may use, ascending.
     ///
@@ -84,7 +72,6 @@ struct HLSRung {
 }
 
 extension MediaPlaylist {
-    /// From the start of a load that brought news to the next, ms. A target duration is a rounded
-    /// number: one of 0 stands for less than half a second, and is no leave to ask without end.
-    var reloadMilliseconds: Double { max(500, Double(targetDuration) * 1000) }
+    /// The target duration, which is the time from one reload to the next, ms.
+    var targetMilliseconds: Double { Double(targetDuration) * 1000 }
 }

@@ -4,44 +4,34 @@ import SimulationKernel
 /// The running form of a link on a socket: how many bytes may be read at a moment, and when they
 /// count as arrived. Pure; times are CLOCK_MONOTONIC nanoseconds.
 ///
-/// A virtual clock follows what has been read: everything before `spentUntil` is spent. Bytes are
-/// read when they have come due, and the clock then moves by what they cost, so that late ticks and
-/// odd sizes lose nothing. A link that idles keeps the credit of one tick at most.
+/// `FlowClock` says when bytes have come due; delay and loss come on top. A link that idles keeps the
+/// credit of one tick at most.
 struct SocketLink {
     /// What schedules and models many viewers share.
     final class Shared: Sendable {
         let schedule: RateSchedule
         let delay: DelayModel
         let loss: LossModel
-        let payloadShare: Double
+        let headerBytes: Int
         /// Whether bytes count as arrived only after the read.
         let delays: Bool
 
-        init(_ link: ViewerLink) throws {
-            (schedule, delay, loss) = (try link.schedule(), link.delay, link.loss)
-            payloadShare =
-                Double(SocketLink.packetPayload)
-                / Double(SocketLink.packetPayload + link.headerBytes)
+        init(_ link: ViewerLink) {
+            (schedule, delay, loss) = (link.rate, link.delay, link.loss)
+            headerBytes = link.headerBytes
             delays =
                 delay.nanoseconds > 0 || delay.jitterNanoseconds > 0 || loss != .none
                 || schedule.periods.contains { $0.delayNanoseconds > 0 }
         }
     }
 
-    /// Payload of a full packet, bytes (MTU 1500, timestamps).
-    static let packetPayload = 1448
     /// Bytes that may wait for their delay; nothing is read beyond.
     static let lineLimit = 1 << 20
     /// A lost packet costs at least this (a retransmission is not free on a link without delay).
     static let shortestRecovery: Int64 = 10_000_000
 
     let shared: Shared
-    /// Seconds on the schedule's axis less seconds of CLOCK_MONOTONIC.
-    private let shift: Double
-    private let creditSeconds: Double
-    private var spentUntil: Double
-    private var spentCursor = RateSchedule.Cursor()
-    private var nowCursor = RateSchedule.Cursor()
+    private var clock: FlowClock
     private var delayProcess: DelayProcess
     private var lossProcess: LossProcess
     /// Payload read since the last whole packet.
@@ -58,9 +48,9 @@ struct SocketLink {
         _ shared: Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64, credit: Int64
     ) throws {
         self.shared = shared
-        shift = Double(place.offsetNanoseconds - origin) / 1e9
-        creditSeconds = Double(credit) / 1e9
-        spentUntil = Double(now) / 1e9 + shift
+        clock = FlowClock(
+            shared.schedule, overheadBytes: shared.headerBytes,
+            shift: place.offsetNanoseconds &- origin, creditNanoseconds: credit, now: now)
         delayProcess = DelayProcess(
             shared.delay, random: SeededGenerator(seed: place.seed, entity: "socket delay"))
         lossProcess = try LossProcess(
@@ -70,68 +60,39 @@ struct SocketLink {
     // MARK: Rate
 
     /// Bytes of payload that may be read at `now`.
-    mutating func due(at now: Int64) -> Int {
-        let seconds = Double(now) / 1e9 + shift
-        guard seconds > spentUntil else { return 0 }
-        let bits =
-            nowCursor.capacity(at: seconds, in: shared.schedule)
-            - spentCursor.capacity(at: spentUntil, in: shared.schedule)
-        // A rate of many Gbit/s after a long sleep is still an Int.
-        return Int(min(bits * shared.payloadShare / 8, 1e15))
-    }
+    func due(at now: Int64) -> Int { clock.due(at: now) }
 
     /// When `bytes` of payload may be read, in whole; `Int64.max` is never.
-    mutating func when(_ bytes: Int) -> Int64 {
-        let bits = Double(bytes) * 8 / shared.payloadShare
-        let seconds = spentCursor.seconds(toMove: bits, from: spentUntil, in: shared.schedule)
-        let time = (seconds - shift) * 1e9
-        // Rounded up: at that moment they are due.
-        return time < 9e18 ? Int64(time.rounded(.up)) + 1 : .max
-    }
+    func time(toReceive bytes: Int) -> Int64 { clock.time(toReceive: bytes) }
 
     /// `bytes` of `due` were read; what was due besides is gone, but for the credit.
     mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
-        spend(bytes, at: now)
-        if bytes < due { idle(at: now) }
+        clock.spend(bytes)
+        if bytes < due { clock.idle(at: now) }
     }
 
     /// `bytes` were read at `now`.
     /// - Returns: when the link had carried the first of them and when the last: no later than that.
-    @discardableResult
     mutating func spend(_ bytes: Int, at now: Int64) -> (first: Int64, last: Int64) {
-        var first = spentUntil
-        if bytes > 0 {
-            let bits = Double(bytes) * 8 / shared.payloadShare
-            first = spentCursor.seconds(
-                toMove: bits / Double(bytes), from: spentUntil, in: shared.schedule)
-            spentUntil = spentCursor.seconds(
-                toMove: bits, from: spentUntil, in: shared.schedule)
-        }
-        // What is due is all carried; but by rounding, the last bit of a link that dies may never be.
-        return (
-            Int64(min((first - shift) * 1e9, Double(now))),
-            Int64(min((spentUntil - shift) * 1e9, Double(now)))
-        )
+        let first = bytes > 0 ? clock.nextByteTime : clock.spentTime
+        clock.spend(bytes)
+        // A driver may read more than a link that dies can ever carry.
+        return (min(first, now), min(clock.spentTime, now))
     }
 
     /// Nothing waits to be read at `now`: what the link could have carried is not made up for.
     /// - Parameter keepsCredit: false where nothing was there to be carried until now.
     mutating func idle(at now: Int64, keepsCredit: Bool = true) {
-        let credit = keepsCredit ? creditSeconds : 0
-        spentUntil = max(spentUntil, Double(now) / 1e9 + shift - credit)
+        clock.idle(at: now, keepsCredit: keepsCredit)
     }
 
     // MARK: Delay and loss
 
     /// One-way delay of the link at `now`, without jitter (nanoseconds).
-    mutating func delay(at now: Int64) -> Int64 {
-        shared.delay.nanoseconds + latency(at: now)
-    }
+    func delay(at now: Int64) -> Int64 { shared.delay.nanoseconds + latency(at: now) }
 
-    private mutating func latency(at now: Int64) -> Int64 {
-        Int64(
-            nowCursor.delaySeconds(at: max(0, Double(now) / 1e9 + shift), in: shared.schedule)
-                * 1e9)
+    private func latency(at now: Int64) -> Int64 {
+        shared.schedule.period(at: clock.instant(of: now)).delayNanoseconds
     }
 
     /// When bytes that were read at `now` have arrived. Never before those read earlier. A packet
@@ -141,8 +102,8 @@ struct SocketLink {
         let latency = latency(at: now)
         var time = now + delayProcess.next(extra: latency)
         partialPacket += bytes
-        while partialPacket >= Self.packetPayload {
-            partialPacket -= Self.packetPayload
+        while partialPacket >= TCPSegment.payloadBytes {
+            partialPacket -= TCPSegment.payloadBytes
             guard lossProcess.loses() else { continue }
             let recovery = max(
                 2 * (shared.delay.nanoseconds + latency), Self.shortestRecovery)

@@ -5,35 +5,45 @@ public import Netem
 /// The socket shell honours rate, delay, jitter and loss of the downlink, and the delay of requests.
 /// It cannot change what the server's own TCP sees (round-trip time, lost packets).
 public struct ViewerLink: Codable, Sendable, Hashable {
-    /// Of the downlink's rate; with their latencies.
-    public var periods: [RateSchedule.Period]
-    /// Whether the periods repeat; otherwise the last one lasts for ever.
-    public var wraps: Bool
+    /// Rate of the downlink, with the latencies of its periods.
+    public var rate: RateSchedule
     /// One way, besides the periods' latencies.
     public var delay: DelayModel
     /// Packets that it takes show as stalls of a round trip.
     public var loss: LossModel
-    /// Bytes that each packet of at most 1448 bytes of payload costs besides.
+    /// Bytes that each full `TCPSegment` costs besides its payload.
     public var headerBytes: Int
-
-    /// IP and TCP headers with timestamps.
-    public static let tcpHeaderBytes = 52
 
     /// - Parameter headerBytes: 0 where the rate is that of the payload.
     public init(
         rate: RateSchedule, delay: DelayModel = .init(), loss: LossModel = .none,
-        headerBytes: Int = tcpHeaderBytes
+        headerBytes: Int = TCPSegment.headerBytes
     ) {
-        periods = rate.periods
-        wraps = rate.wraps
+        self.rate = rate
         self.delay = delay
         self.loss = loss
         self.headerBytes = headerBytes
     }
 
-    /// - Throws: `RateScheduleError` where the periods are no schedule.
-    public func schedule() throws -> RateSchedule {
-        try RateSchedule(periods: periods, wraps: wraps)
+    /// The link as flows see it, which pay no headers and wait for no packet: the rate of the
+    /// payload, and one latency. Time 0 is the moment at which `offsetNanoseconds` of the rate's
+    /// schedule holds.
+    /// - Throws: `RateScheduleError` where rounding leaves no period with a rate.
+    public func payloadSchedule(
+        offsetNanoseconds: Int64
+    ) throws(RateScheduleError) -> RateSchedule {
+        let share = TCPSegment(overheadBytes: headerBytes).payloadShare
+        // What arrives now passed the bottleneck a one-way delay ago.
+        let way = delay.nanoseconds + rate.periods[0].delayNanoseconds
+        let cycle = rate.cycleNanoseconds
+        let offset = offsetNanoseconds - way
+        let start = rate.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)
+        return try rate.changingPeriods(startOffsetNanoseconds: start) { period in
+            let bits = (Double(period.bitsPerSecond) * share).rounded()
+            period.bitsPerSecond = Int64(min(bits, 0x1p62))
+            period.delayNanoseconds += delay.nanoseconds
+            period.loss = 0
+        }
     }
 }
 

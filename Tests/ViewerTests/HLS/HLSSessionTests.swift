@@ -47,11 +47,11 @@ import Testing
     static func session(
         _ algorithm: String = "throughput", joinedAt: Double = 0,
         _ change: (inout HLSViewerSpec) -> Void = { _ in }
-    ) throws -> HLSSession {
+    ) throws -> HLSSessionStateMachine {
         var spec = HLSViewerSpec(index: 0, url: "http://h/a/master.m3u8")
         spec.algorithm = algorithm
         change(&spec)
-        return try HLSSession(spec, joinedAt: joinedAt, recordLimit: 1000)
+        return try HLSSessionStateMachine(spec, joinedAt: joinedAt, recordLimit: 1000)
     }
 
     private static func vodOrigin(_ count: Int) -> VirtualOrigin {

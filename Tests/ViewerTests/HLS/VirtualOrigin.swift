@@ -44,13 +44,13 @@ struct VirtualOrigin {
     }
 
     /// Plays a session from its join until `end` (ms); it is stopped then.
-    mutating func play(_ session: inout HLSSession, until end: Double) {
+    mutating func play(_ session: inout HLSSessionStateMachine, until end: Double) {
         var transfers: [Transfer?] = [nil, nil]
         var now = 0.0
-        session.start(at: 0)
+        var actions = session.start(at: 0)
         for _ in 0..<200_000 {
-            for command in session.takeCommands() {
-                switch command {
+            for action in actions {
+                switch action {
                 case .cancel(let slot): transfers[slot.rawValue] = nil
                 case .end(let reason):
                     ended = (now, reason)
@@ -65,16 +65,17 @@ struct VirtualOrigin {
                         done: first + Double(size) * 8 / rate, size: size)
                 }
             }
+            actions = []
             var next = min(session.nextTimer, end)
             for transfer in transfers { next = min(next, transfer?.done ?? .infinity) }
             now = max(now, next)
             guard now < end else { break }
             for slot in HLSRequest.Slot.allCases {
                 guard let transfer = transfers[slot.rawValue] else { continue }
-                if transfer.firstByte <= now { session.responded(slot, at: now) }
+                if transfer.firstByte <= now { session.responded(slot) }
                 if slot == .media, transfer.done > now, session.judgement <= now {
                     let left = Int((transfer.done - now) * rate / 8)
-                    session.progress(
+                    actions += session.progress(
                         slot, received: max(0, transfer.size - left),
                         total: transfer.firstByte <= now ? transfer.size : nil,
                         firstByte: transfer.firstByte, at: now)
@@ -82,9 +83,9 @@ struct VirtualOrigin {
                 guard transfer.done <= now else { continue }
                 transfers[slot.rawValue] = nil
                 if transfer.answer.isBroken {
-                    session.failed(slot, .broken("reset"), at: now)
+                    actions += session.failed(slot, .broken("reset"), at: now)
                 } else {
-                    session.finished(
+                    actions += session.finished(
                         slot,
                         HLSResponse(
                             status: transfer.answer.status, body: Array(transfer.answer.body.utf8),
@@ -95,7 +96,7 @@ struct VirtualOrigin {
                             retryAfter: transfer.answer.retryAfter), at: now)
                 }
             }
-            if session.nextTimer <= now { session.timer(at: now) }
+            if session.nextTimer <= now { actions += session.timer(at: now) }
         }
         guard let cut = transfers[HLSRequest.Slot.media.rawValue], cut.firstByte <= end else {
             return session.stop(at: end)

@@ -145,16 +145,6 @@ extension LinkSpec {
     }
 }
 
-extension RateSchedule {
-    /// The same rates and losses, with no latency.
-    public func withoutDelays() throws(RateScheduleError) -> RateSchedule {
-        var periods = periods
-        for i in periods.indices { periods[i].delayNanoseconds = 0 }
-        return try RateSchedule(
-            periods: periods, startOffsetNanoseconds: startOffsetNanoseconds, wraps: wraps)
-    }
-}
-
 extension RateModel {
     /// nil where unlimited.
     public var averageBitsPerSecond: Double? {

@@ -4,6 +4,10 @@ import HTTPWire
 
 /// What is there of a segment that is fetched by its parts.
 struct PartialSegment {
+    /// Parts that are there, which is the index of the next one.
+    var nextPart = 0
+    /// Whether the player's next request goes on with the segment.
+    var isKept = false
     /// First byte to last of each part, summed (ms).
     var transfer = 0.0
     var bits = 0.0
@@ -14,54 +18,25 @@ struct PartialSegment {
 }
 
 /// Segments and parts: what the player wants, fetched as far as the playlists are there.
-extension HLSSession {
-    func map(of rung: Int) -> MediaPlaylist.InitializationSection? {
-        guard let playlist = rungs[rung].playlist, let (segment, _) = wanted else { return nil }
-        let place = segment &- firstListed(playlist, rung: rung)
-        if playlist.segments.indices.contains(place) { return playlist.segments[place].map }
-        return playlist.partialSegment?.map
-    }
-
+extension HLSSessionStateMachine {
     /// Goes on with what the player wants, as far as the playlists are there.
     mutating func advance(at time: Double) {
-        guard !isEnded, let (segment, rung) = wanted,
-            inFlight[HLSRequest.Slot.media.rawValue] == nil,
-            waiting[HLSRequest.Slot.media.rawValue] == nil
-        else { return }
+        guard phase != .ended, let (segment, rung) = wanted, slots[.media].isIdle else { return }
         follow(rung)
-        guard let playlist = rungs[rung].playlist else { return reload(at: time) }
-        let place = segment &- firstListed(playlist, rung: rung)
-        guard place >= 0 else { return leaveBehind(playlist, rung: rung, at: time) }
-        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
-        let isCurrent = place == playlist.segments.count
-        let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
-        guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else {
-            return reload(at: time)
-        }
-        if whole?.isGap ?? playlist.partialSegment?.isGap ?? false
-            || (parts.indices.contains(nextPart) && parts[nextPart].isGap
-                && (isByParts || whole == nil))
-        {
-            return passGap(segment, rung, at: time)
-        }
-        let map = map(of: rung)
-        if let map, rungs[rung].initialization != map {
-            return fetch(
-                .initialization, map.uri, map.byteRange, rung: rung, at: time)
-        }
-        if let whole, !isByParts {
-            return fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
-        }
-        isByParts = true
-        if nextPart < parts.count {
-            let part = parts[nextPart]
+        switch presentation.step(segment, rendition: rung, after: partial) {
+        case .notListed: reload(at: time)
+        case .gone(let oldest): leaveBehind(oldest: oldest, at: time)
+        case .gap: passGap(segment, rung, at: time)
+        case .initialization(let map):
+            fetch(.initialization, map.uri, map.byteRange, rung: rung, at: time)
+        case .segment(let whole):
+            fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
+        case .part(let part):
+            if partial == nil { partial = PartialSegment() }
             fetch(
                 .part(duration: part.duration * 1000), part.uri, part.byteRange, rung: rung,
                 at: time)
-        } else if let whole {
-            endParts(of: whole, rung: rung, at: time)
-        } else {
-            reload(at: time)
+        case .partsEnd(let whole): endParts(of: whole, rung: rung, at: time)
         }
     }
 
@@ -70,52 +45,43 @@ extension HLSSession {
     private mutating func endParts(
         of whole: MediaPlaylist.Segment, rung: Int, at time: Double
     ) {
+        guard let partial else { return }
         guard partial.media < whole.duration * 1000 - Self.partTolerance else {
             return complete(
                 bits: partial.bits, transfer: partial.transfer, firstByte: partial.firstByte,
                 bytes: Int(partial.bits / 8), at: time)
         }
         counts.wastedBytes += Int(partial.bits / 8)
-        dropParts()
+        self.partial = nil
         fetch(.segment, whole.uri, whole.byteRange, rung: rung, at: time)
     }
 
     /// What a segment's duration may be more than its parts' in all (ms): half a frame at 10 per second.
     private static let partTolerance = 50.0
 
-    mutating func dropParts() {
-        nextPart = 0
-        isByParts = false
-        partial = PartialSegment()
-    }
-
     /// News are heard from this rung's playlist from now on.
     mutating func follow(_ rung: Int) {
-        guard reloadRung != rung else { return }
-        reloadRung = rung
+        guard presentation.reloads.followed != rung else { return }
+        presentation.reloads.follow(rung)
         // A reload that the server holds back would hold up the switch.
-        let slot = HLSRequest.Slot.playlist
-        if case .playlist? = waiting[slot.rawValue]?.request.purpose {
-            waiting[slot.rawValue] = nil
-        }
-        if case .playlist(_, isBlocking: true)? = inFlight[slot.rawValue]?.purpose {
-            inFlight[slot.rawValue] = nil
-            commands.append(.cancel(slot))
+        if case .playlist? = slots[.playlist].waiting?.purpose { slots[.playlist].clear() }
+        if case .playlist(_, isBlocking: true)? = slots[.playlist].inFlight?.purpose {
+            slots[.playlist].clear()
+            actions.append(.cancel(.playlist))
         }
     }
 
     /// The wanted segment has left the playlist.
-    mutating func leaveBehind(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
+    private mutating func leaveBehind(oldest: Int, at time: Double) {
         guard isLive, let player, let live = player.configuration.live else {
             return end("segment \(wanted?.segment ?? 0) has left the playlist", at: time)
         }
         let duration = player.title.segmentDuration
         let behind = (time - player.epoch - live.targetLatency) / duration
         let edge = Int(max(-1e9, min(behind, 1e9)))
-        let oldest = firstListed(playlist, rung: rung)
+        let newest = max(presentation.alignment.newest, oldest)
         wanted = nil
-        act(
-            self.player?.jump(to: max(oldest, min(edge, max(newest, oldest))), at: time), at: time)
+        act(self.player?.jump(to: max(oldest, min(edge, newest)), at: time), at: time)
     }
 
     mutating func fetch(
@@ -138,14 +104,15 @@ extension HLSSession {
     }
 
     mutating func receivePart(_ duration: Double, _ response: HLSResponse, at time: Double) {
+        var partial = partial ?? PartialSegment()
         partial.transfer += time - response.firstByte
         partial.bits += Double(response.bytes) * 8
         if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
         partial.media += duration
-        nextPart += 1
-        guard let (segment, rung) = wanted, let playlist = rungs[rung].playlist else { return }
-        let place = segment &- firstListed(playlist, rung: rung)
-        let whole = playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
+        partial.nextPart += 1
+        self.partial = partial
+        guard let (segment, rung) = wanted, rungs[rung].playlist != nil else { return }
+        let whole = presentation.whole(segment, rendition: rung)
         // The last part's media is what the player lacks of the segment.
         if whole.map({ partial.media < $0.duration * 1000 - Self.partTolerance }) ?? true {
             player?.receive(duration, at: time)
@@ -159,8 +126,8 @@ extension HLSSession {
     ) {
         guard let (_, rung) = wanted else { return }
         let action = player?.completed(
-            bits: bits, transferTime: transfer, timeToFirstByte: firstByte - requestedAt,
-            elapsed: time - requestedAt, at: time)
+            bits: bits, transferTime: transfer, timeToFirstByte: firstByte - log.requestedAt,
+            elapsed: time - log.requestedAt, at: time)
         record(rung, firstByte: firstByte, transfer: transfer, bytes: bytes, size: bytes)
         wanted = nil
         act(action, at: time)
@@ -169,8 +136,9 @@ extension HLSSession {
     /// The segment that is under way at the end, of which parts may be there.
     mutating func recordCut(received: Int, total: Int?, firstByte: Double, at time: Double) {
         guard let (_, rung) = wanted else { return }
-        let purpose = inFlight[HLSRequest.Slot.media.rawValue]?.purpose
-        guard purpose?.isMedia ?? false || nextPart > 0 else { return }
+        let purpose = slots[.media].inFlight?.purpose
+        let partial = partial ?? PartialSegment()
+        guard purpose?.isMedia ?? false || partial.nextPart > 0 else { return }
         record(
             rung, firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,
             transfer: partial.transfer + (firstByte.isNaN ? 0 : time - firstByte),
@@ -183,17 +151,11 @@ extension HLSSession {
         _ rung: Int, firstByte: Double, transfer: Double, bytes: Int, size: Int?,
         abandonedFor: Int? = nil, isCut: Bool = false
     ) {
-        guard records.count < recordLimit, let (segment, _) = wanted else { return }
-        let mediaTime =
-            player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
-        records.append(
-            HLSSegmentRecord(
-                sequence: sequence(segment, rung: rung), mediaTime: mediaTime, rung: rung,
-                requested: requestedAt,
-                timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
-                transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
-                bufferAfter: player?.bufferLevel ?? 0,
-                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor,
-                isCut: isCut))
+        guard let (segment, _) = wanted else { return }
+        log.add(
+            segment, rendition: rung,
+            sequence: presentation.alignment.sequence(segment, rendition: rung), player,
+            firstByte: firstByte, transfer: transfer, bytes: bytes, size: size,
+            abandonedFor: abandonedFor, isCut: isCut)
     }
 }

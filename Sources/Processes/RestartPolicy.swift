@@ -25,16 +25,34 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
         return whole - Int(Double(whole) / 2 * min(max(jitter, 0), 1))
     }
 
-    func check() throws(LadderError) {
-        try LadderConfiguration.check(
+    /// - Throws: `RestartPolicyError` that names the first setting out of its range.
+    public func check() throws(RestartPolicyError) {
+        try Self.check(
             firstDelayMilliseconds, 10...60_000, "milliseconds before the first restart")
-        try LadderConfiguration.check(
+        try Self.check(
             longestDelayMilliseconds, firstDelayMilliseconds...600_000,
             "milliseconds before a later restart")
-        try LadderConfiguration.check(limit, 1...1_000, "restarts in a row")
-        try LadderConfiguration.check(
-            healthyMilliseconds, 0...3_600_000, "milliseconds of good running")
+        try Self.check(limit, 1...1_000, "restarts in a row")
+        try Self.check(healthyMilliseconds, 0...3_600_000, "milliseconds of good running")
     }
+
+    private static func check(
+        _ value: Int, _ range: ClosedRange<Int>, _ unit: String
+    ) throws(RestartPolicyError) {
+        guard range.contains(value) else {
+            throw RestartPolicyError(
+                setting:
+                    "\(value) \(unit); it takes \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+}
+
+/// A setting of a `RestartPolicy` is out of its range.
+public struct RestartPolicyError: Error, Sendable, CustomStringConvertible {
+    /// The setting with its value, and the range that the setting takes.
+    public var setting: String
+
+    public var description: String { "the restart policy has \(setting)" }
 }
 
 /// The row of failures of one supervised program.

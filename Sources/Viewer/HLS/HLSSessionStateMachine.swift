@@ -4,71 +4,49 @@ import HTTPWire
 
 /// One HLS viewer without clock or I/O: playlists, segments and parts in, requests out; the
 /// decisions are `Player`'s. Times are ms from the viewer's join.
-struct HLSSession {
+struct HLSSessionStateMachine {
+    enum Phase {
+        /// The session has not ended, and the player does not wait for news.
+        case playing
+        /// The player waits until a playlist lists its next segment.
+        case awaitingNews
+        case ended
+    }
+
+    /// Whether an action of the player is being carried out; one that comes meanwhile is next.
+    private enum Turn: Hashable {
+        case none
+        case acting(next: Player.Action?)
+    }
+
     let spec: HLSViewerSpec
-    /// `spec.url` and its alternatives, in the order in which they are tried.
-    let entries: [HTTPURL]
+    var edges: HLSEdges
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
-    /// How many segment requests are recorded.
-    let recordLimit: Int
-
-    var commands: [HLSCommand] = []
-    var rungs: [HLSRung] = []
-    /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
-    var variables: [String: String] = [:]
+    /// What the driver is to do, gathered until a verb returns it.
+    var actions: [HLSAction] = []
+    var presentation: HLSPresentation
+    var log: HLSSegmentLog
     var player: Player?
-    /// Media sequence number of the player's segment 0 in the first rendition heard.
-    var baseSequence = 0
-    /// What the renditions' places are told by, and whose playlist gave it.
-    var anchor: Anchor?
-    var alignedRung: Int?
-    var isLive = false
-    /// Where the playlists' news are heard first.
-    var reloadRung = 0
     /// What the player wants to have.
     var wanted: (segment: Int, rung: Int)?
-    /// The next part of the wanted segment, once it is fetched by parts.
-    var nextPart = 0
-    var isByParts = false
-    var partial = PartialSegment()
-    /// Whether the next request goes on with the segment whose parts are partly there.
-    var keepsParts = false
-    var requestedAt = 0.0
-    var bufferBefore = 0.0
-    var estimateBefore = Double.nan
-    var isAwaiting = false
-    var newest = -1
+    /// What is there of the wanted segment, once it is fetched by parts.
+    var partial: PartialSegment?
     /// A segment that renditions lack (EXT-X-GAP), and which ones.
     var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
-    /// The player's action is being carried out; one that comes meanwhile is next.
-    private var isActing = false
-    private var nextAction: Player.Action?
+    private var turn = Turn.none
     /// An action that goes on when the player's timer ends.
     private var postponed: Player.Action?
 
-    var inFlight: [HLSRequest?] = [nil, nil]
-    var startedAt = [0.0, 0.0]
-    var hasFirstByte = [false, false]
-    var retries = [0, 0]
-    /// A request that is tried again later.
-    var waiting: [(request: HLSRequest, time: Double)?] = [nil, nil]
+    var slots = HLSSlots()
     var playerTimer = Double.infinity
-    var reloadTimer = Double.infinity
-    var isEnded = false
-    var mustLoadWhole = false
-    /// The playlist under way was asked for whole because a delta update was of no use.
-    var isLoadingWhole = false
+    var phase = Phase.playing
     var failures = 0
     /// What went wrong last and is tried again.
     var trouble: String?
-    /// Which of its edges the viewer is at, and how often it has moved since one answered.
-    var edge = 0
-    var movesInVain = [0, 0]
 
     var counts = HLSRequestCounts()
-    var records: [HLSSegmentRecord] = []
     /// Bytes of the latest media playlist.
     var playlistBytes = 0
     /// Bytes of the latest segment's response head.
@@ -84,7 +62,6 @@ struct HLSSession {
     static let mostFailures = 8
     /// How far the live edge may be from where it was thought before that is corrected, ms.
     static let epochTolerance = 20.0
-    static let abandonInterval = 100.0
     var nextJudgement = Double.infinity
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
@@ -94,58 +71,86 @@ struct HLSSession {
                     + AlgorithmName.allNames.joined(separator: ", "))
         }
         do {
-            entries = try ([spec.url] + spec.alternatives).map { try HTTPURL($0) }
+            edges = HLSEdges(try ([spec.url] + spec.alternatives).map { try HTTPURL($0) })
         } catch {
             throw ViewerError(description: "\(error); a playlist's URL is meant")
         }
         self.spec = spec
         self.algorithm = algorithm
         self.joinedAt = joinedAt
-        self.recordLimit = recordLimit
+        log = HLSSegmentLog(limit: recordLimit)
+        presentation = HLSPresentation(fetchesParts: spec.usesParts)
     }
 
     /// nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
         guard let player, let live = player.configuration.live else { return nil }
-        let interval = rungs.lazy.compactMap { $0.playlist?.reloadMilliseconds }.first ?? 0
+        let interval = rungs.lazy.compactMap { $0.playlist?.targetMilliseconds }.first
         return HLSLiveFacts(
             segmentDuration: player.title.segmentDuration,
             epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
-            targetLatency: live.targetLatency, reloadInterval: interval,
+            targetLatency: live.targetLatency,
+            reloadInterval: interval.map { max(HLSPresentation.shortestReloadInterval, $0) } ?? 0,
             playlistBytes: playlistBytes, initializationBytes: initializationBytes,
             headBytes: headBytes, playerStart: playerStart)
     }
 
     var isPlaying: Bool { player?.isPlaying ?? false }
-
-    /// What is to be done since the last call.
-    mutating func takeCommands() -> [HLSCommand] {
-        defer { commands.removeAll(keepingCapacity: true) }
-        return commands
-    }
+    var isLive: Bool { presentation.isLive }
+    var rungs: [HLSRung] { presentation.renditions }
+    var records: [HLSSegmentRecord] { log.records }
 
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
-        var time = min(playerTimer, reloadTimer, nextJudgement)
-        for slot in HLSRequest.Slot.allCases {
-            if let waiting = waiting[slot.rawValue] { time = min(time, waiting.time) }
-            time = min(time, deadline(slot))
+        min(playerTimer, presentation.reloads.next, nextJudgement, slots.nextTime)
+    }
+
+    // MARK: Verbs
+
+    /// Each verb returns what the driver is to do, in this order.
+    private mutating func gathering(
+        _ event: (inout HLSSessionStateMachine) -> Void
+    ) -> [HLSAction] {
+        event(&self)
+        defer { actions = [] }
+        return actions
+    }
+
+    mutating func start(at time: Double) -> [HLSAction] {
+        gathering { $0.send(HLSRequest(purpose: .entry, url: $0.edges.entries[0]), at: time) }
+    }
+
+    /// The time of `nextTimer` has come.
+    mutating func timer(at time: Double) -> [HLSAction] { gathering { $0.runTimers(at: time) } }
+
+    /// So much of the answer's body has arrived; to be called once `judgement` has come.
+    /// - Parameter total: of the whole body, where it is known.
+    mutating func progress(
+        _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+    ) -> [HLSAction] {
+        gathering {
+            $0.judge(slot, received: received, total: total, firstByte: firstByte, at: time)
         }
-        return time
     }
 
-    func deadline(_ slot: HLSRequest.Slot) -> Double {
-        guard let request = inFlight[slot.rawValue] else { return .infinity }
-        let policy = HLSRetryPolicy.policy(for: request.purpose)
-        let limit = hasFirstByte[slot.rawValue] ? policy.loadLimit : policy.firstByteLimit
-        return startedAt[slot.rawValue] + min(limit, policy.loadLimit)
+    /// The whole answer has arrived.
+    mutating func finished(
+        _ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double
+    ) -> [HLSAction] {
+        gathering { $0.receive(slot, response, at: time) }
     }
 
-    // MARK: Course
-
-    mutating func start(at time: Double) {
-        send(HLSRequest(purpose: .entry, url: entries[0]), at: time)
+    /// No answer came.
+    mutating func failed(
+        _ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double
+    ) -> [HLSAction] {
+        gathering { $0.fail(slot, fault, at: time) }
     }
+
+    /// The answer's first byte is there.
+    mutating func responded(_ slot: HLSRequest.Slot) { slots[slot].receiveFirstByte() }
+
+    mutating func redirected() { counts.redirects += 1 }
 
     /// The viewer leaves, or the observation ends.
     /// - Parameters:
@@ -156,18 +161,19 @@ struct HLSSession {
         at time: Double, received: Int = 0, total: Int? = nil, firstByte: Double = .nan
     ) {
         player?.stop(at: time)
-        isEnded = true
+        phase = .ended
         recordCut(received: received, total: total, firstByte: firstByte, at: time)
     }
 
-    mutating func timer(at time: Double) {
-        for slot in HLSRequest.Slot.allCases where time >= deadline(slot) {
-            commands.append(.cancel(slot))
-            failed(slot, .timeout, at: time)
+    // MARK: Course
+
+    private mutating func runTimers(at time: Double) {
+        for slot in HLSRequest.Slot.allCases where time >= slots[slot].deadline {
+            actions.append(.cancel(slot))
+            fail(slot, .timeout, at: time)
         }
         for slot in HLSRequest.Slot.allCases {
-            if let (request, due) = waiting[slot.rawValue], time >= due {
-                waiting[slot.rawValue] = nil
+            if let request = slots[slot].takeDue(at: time) {
                 send(request, at: time, isRetry: true)
             }
         }
@@ -180,24 +186,21 @@ struct HLSSession {
                 act(player?.timer(at: time), at: time)
             }
         }
-        if time >= reloadTimer {
-            reloadTimer = .infinity
-            reload(at: time)
-        }
+        if presentation.reloads.takeDue(at: time) { reload(at: time) }
     }
 
     /// Carries out what the player wants, one action after the other: what an action leads to (a
     /// segment that is missing, one that has left the playlist) never calls this from within.
     mutating func act(_ action: Player.Action?, at time: Double) {
         noteStartup(time)
-        guard let action, !isEnded else { return }
-        nextAction = action
-        guard !isActing else { return }
-        isActing = true
-        defer { isActing = false }
+        guard let action, phase != .ended else { return }
+        let isWithin = turn != .none
+        turn = .acting(next: action)
+        guard !isWithin else { return }
+        defer { turn = .none }
         var count = 0
-        while let action = nextAction, !isEnded {
-            nextAction = nil
+        while case .acting(let action?) = turn, phase != .ended {
+            turn = .acting(next: nil)
             count += 1
             guard count <= Self.mostActions else {
                 postponed = action
@@ -210,30 +213,26 @@ struct HLSSession {
     }
 
     private mutating func carryOut(_ action: Player.Action, at time: Double) {
-        let keepsParts = keepsParts
-        self.keepsParts = false
+        let keepsParts = partial?.isKept ?? false
+        partial?.isKept = false
         switch action {
         case .request(let segment, let rung):
             wanted = (segment, rung)
-            if !keepsParts { dropParts() }
-            requestedAt = time
-            bufferBefore = player?.bufferLevel ?? 0
-            estimateBefore = player?.state.throughput ?? .nan
+            if !keepsParts { partial = nil }
+            log.decided(player, at: time)
             advance(at: time)
         case .wait(let until): playerTimer = until
         case .awaitSegment:
-            isAwaiting = true
+            phase = .awaitingNews
             tellNewest(at: time)
         case .finished:
-            if isEndOfTitle { end(nil, at: time) } else { isAwaiting = true }
+            // A title that is over ends when its last segment has been played.
+            if isLive { phase = .awaitingNews } else { end(nil, at: time) }
         }
     }
 
-    /// A title that is over ends when its last segment has been played.
-    var isEndOfTitle: Bool { !isLive }
-
     mutating func end(_ reason: String?, at time: Double) {
-        guard !isEnded else { return }
+        guard phase != .ended else { return }
         // Less than that is a rounding of the sums, and no time to wait.
         if reason == nil, let player, player.bufferLevel > 1e-3, playerTimer == .infinity, !isLive {
             playerTimer = time + player.bufferLevel / player.playbackRate
@@ -244,8 +243,8 @@ struct HLSSession {
             reason = "all segments are marked as missing (EXT-X-GAP)"
         }
         player?.stop(at: time)
-        isEnded = true
-        commands.append(.end(reason))
+        phase = .ended
+        actions.append(.end(reason))
     }
 
     mutating func noteStartup(_ time: Double) {

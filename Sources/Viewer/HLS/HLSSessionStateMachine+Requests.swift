@@ -3,16 +3,12 @@ import HLS
 import HTTPWire
 
 /// Requests of a session: how they go out, what answers and failures lead to.
-extension HLSSession {
+extension HLSSessionStateMachine {
     mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
-        let slot = request.slot.rawValue
         var request = request
-        request.url = atPresentEdge(request.url)
-        precondition(inFlight[slot] == nil, "a slot carries one request")
-        inFlight[slot] = request
-        startedAt[slot] = time
-        hasFirstByte[slot] = false
-        if isRetry { counts.retries += 1 } else { retries[slot] = 0 }
+        request.url = edges.atPresentEdge(request.url)
+        slots[request.slot].send(request, at: time, isRetry: isRetry)
+        if isRetry { counts.retries += 1 }
         switch request.purpose {
         case .entry: counts.playlists += 1
         case .playlist(let rung, let isBlocking):
@@ -23,45 +19,41 @@ extension HLSSession {
         case .part: counts.parts += 1
         }
         if request.purpose == .segment, player?.checksAbandonment ?? false {
-            nextJudgement = time + Self.abandonInterval
+            nextJudgement = time + Player.judgementInterval
         }
         // A segment's time counts from here: playlists fetched for it before are no part of it.
-        if request.purpose.isMedia, !isRetry, nextPart == 0 { requestedAt = time }
-        commands.append(.fetch(request))
+        if request.purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 {
+            log.requested(at: time)
+        }
+        actions.append(.fetch(request))
     }
 
     mutating func noteReload(_ rung: Int, _ isBlocking: Bool, isRetry: Bool, at time: Double) {
-        let interval = rungs[rung].reloadInterval
+        let reloads = presentation.reloads
+        let interval = reloads.interval(rung)
         if isBlocking {
             counts.blocked += 1
-        } else if !isRetry, !isLoadingWhole, interval > 0, rungs[rung].loadStarted > -.infinity {
-            let share = (time - rungs[rung].loadStarted) / interval
+        } else if !isRetry, !presentation.isLoadingWhole, interval > 0,
+            reloads.started(rung) > -.infinity
+        {
+            let share = (time - reloads.started(rung)) / interval
             counts.tightestReload = min(counts.tightestReload ?? share, share)
         }
-        rungs[rung].loadStarted = time
+        presentation.reloads.start(rung, at: time)
     }
 
-    mutating func redirected() { counts.redirects += 1 }
-
-    /// The answer's first byte is there.
-    mutating func responded(_ slot: HLSRequest.Slot, at time: Double) {
-        hasFirstByte[slot.rawValue] = true
-    }
-
-    /// So much of the answer's body has arrived.
-    /// - Parameter total: of the whole body, where it is known.
-    mutating func progress(
+    /// Asks the player whether to give up the segment that is under way.
+    mutating func judge(
         _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
     ) {
         guard slot == .media, time >= nextJudgement else { return }
         nextJudgement = .infinity
-        guard let request = inFlight[slot.rawValue], request.purpose == .segment,
+        guard let started = slots[slot].sentAt, slots[slot].inFlight?.purpose == .segment,
             let (segment, rung) = wanted, player?.checksAbandonment ?? false
         else { return }
-        let started = startedAt[slot.rawValue]
         // Rounded, for the moment itself counts as passed.
-        let passed = ((time - started) / Self.abandonInterval + 1e-3).rounded(.down)
-        let later = started + (passed + 1) * Self.abandonInterval
+        let passed = ((time - started) / Player.judgementInterval + 1e-3).rounded(.down)
+        let later = started + (passed + 1) * Player.judgementInterval
         guard let total else {
             nextJudgement = later
             return
@@ -79,18 +71,17 @@ extension HLSSession {
         record(
             rung, firstByte: firstByte, transfer: time - firstByte, bytes: received, size: total,
             abandonedFor: lower)
-        inFlight[slot.rawValue] = nil
+        slots[slot].clear()
         wanted = nil
-        commands.append(.cancel(slot))
+        actions.append(.cancel(slot))
         act(player?.abandoned(progress, for: lower, at: time), at: time)
     }
 
     /// When `progress` is worth calling next; infinity where it is not.
     var judgement: Double { nextJudgement }
 
-    mutating func finished(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
-        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
-        inFlight[slot.rawValue] = nil
+    mutating func receive(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
+        guard phase != .ended, let (request, sentAt) = slots[slot].finish() else { return }
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
         case 200..<300 where request.purpose.isMedia && response.bytes == 0:
@@ -98,14 +89,14 @@ extension HLSSession {
             counts.broken += 1
             return refused(
                 request, "the server answers \(response.statusText) with an empty body", at: time)
-        case 200..<300: movesInVain[slot.rawValue] = 0
+        case 200..<300: slots[slot].answered()
         case 400..<500:
             counts.refused += 1
             if response.status == 404, request.purpose == .entry,
                 time + 1000 < spec.patienceMilliseconds
             {
                 trouble = "the server answers \(response.statusText) for \(request.url)"
-                waiting[slot.rawValue] = (request, time + 1000)
+                slots[slot].wait(request, until: time + 1000)
                 return
             }
             return refused(
@@ -117,10 +108,13 @@ extension HLSSession {
                 request, afterTimeout: false, "the server answers \(response.statusText)", at: time)
         }
         switch request.purpose {
-        case .entry, .playlist: receivePlaylist(request, response, at: time)
+        case .entry, .playlist:
+            receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
             initializationBytes = response.bytes
-            if let (_, rung) = wanted { rungs[rung].initialization = map(of: rung) }
+            if let (segment, rung) = wanted {
+                presentation.receiveInitialization(for: segment, rendition: rung)
+            }
             advance(at: time)
         case .segment:
             failures = 0
@@ -134,9 +128,8 @@ extension HLSSession {
         }
     }
 
-    mutating func failed(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
-        guard !isEnded, let request = inFlight[slot.rawValue] else { return }
-        inFlight[slot.rawValue] = nil
+    mutating func fail(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
+        guard phase != .ended, let (request, _) = slots[slot].finish() else { return }
         if slot == .media { nextJudgement = .infinity }
         switch fault {
         case .timeout:
@@ -151,15 +144,15 @@ extension HLSSession {
     mutating func retry(
         _ request: HLSRequest, afterTimeout: Bool, _ reason: String, at time: Double
     ) {
-        let slot = request.slot.rawValue
         let policy = HLSRetryPolicy.policy(for: request.purpose)
         let most = afterTimeout ? policy.retriesAfterTimeout : policy.retriesAfterError
-        retries[slot] += 1
+        slots[request.slot].countFailure()
         if movesOn(request, at: time) { return }
-        guard retries[slot] <= most else { return refused(request, reason, at: time) }
+        let failures = slots[request.slot].failures
+        guard failures <= most else { return refused(request, reason, at: time) }
         trouble = "\(reason) for \(request.url)"
-        let delay = HLSRetryPolicy.delay(retries[slot], afterTimeout: afterTimeout)
-        waiting[slot] = (request, time + delay)
+        let delay = HLSRetryPolicy.delay(failures, afterTimeout: afterTimeout)
+        slots[request.slot].wait(request, until: time + delay)
     }
 
     /// A request that is not tried again as it is.
@@ -170,9 +163,8 @@ extension HLSSession {
         if let retryAfter, failures < Self.mostFailures {
             // The server says that it is only too early (a stream that has just begun).
             trouble = "\(reason) for \(request.url)"
-            waiting[request.slot.rawValue] = (
-                request, time + 1000 * Double(min(max(retryAfter, 1), 10))
-            )
+            slots[request.slot].wait(
+                request, until: time + 1000 * Double(min(max(retryAfter, 1), 10)))
             return
         }
         guard failures < Self.mostFailures, request.purpose != .entry else {
@@ -181,43 +173,31 @@ extension HLSSession {
         switch request.purpose {
         case .entry: break
         case .playlist(let rung, _):
-            rungs[rung].hasChanged = false
-            if returnsToSource(rung) {
+            presentation.reloads.receiveNothing(rung)
+            if presentation.returnToSource(rung, edges) {
                 let again = HLSRequest(
                     purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
-                waiting[request.slot.rawValue] = (again, time)
+                slots[request.slot].wait(again, until: time)
                 return
             }
             // Another rendition may still be there; this one is asked again no sooner than allowed.
-            let media = HLSRequest.Slot.media.rawValue
             // What is being fetched of it may still arrive.
-            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, inFlight[media] == nil,
-                waiting[media] == nil
-            {
-                reloadRung = rung - 1
+            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, slots[.media].isIdle {
+                presentation.reloads.follow(rung - 1)
                 askElsewhere(at: time)
             }
-            reloadTimer = time + max(1000, rungs[rung].reloadInterval)
+            presentation.reloads.plan(
+                at: time + max(1000, presentation.reloads.interval(rung)))
         case .initialization, .segment, .part:
             // The playlist may have moved on while the request was under way.
             askElsewhere(at: time)
         }
     }
 
-    /// Goes back to where a rung's playlist was asked for first: what a redirect led to may have been
-    /// for a time only (RFC 9110, 15.4.3). False where it is there already.
-    private mutating func returnsToSource(_ rung: Int) -> Bool {
-        guard let source = rungs[rung].source,
-            atPresentEdge(source) != atPresentEdge(rungs[rung].url)
-        else { return false }
-        rungs[rung].url = source
-        return true
-    }
-
     /// What is wanted cannot be had here. Parts that are there stay.
     private mutating func askElsewhere(at time: Double) {
         wanted = nil
-        keepsParts = isByParts
+        partial?.isKept = true
         act(player?.failed(at: time), at: time)
     }
 }

@@ -3,69 +3,88 @@ import HLS
 /// Where the renditions' playlists lie against each other. Media sequence numbers are a
 /// rendition's own (RFC 8216, 6.2.4): an encoder that was away, or a server that began anew, counts
 /// on from elsewhere; the dates tell what belongs together.
-extension HLSSession {
+struct HLSAlignment {
     /// A segment of the player and its date, ms since 1970.
-    struct Anchor {
+    private struct Anchor {
         var segment: Int
         var date: Double
     }
 
+    /// By rendition: media sequence number of the player's segment 0; nil = `baseSequence`.
+    private var firstSequences: [Int?]
+    /// Media sequence number of the player's segment 0 in the first rendition that was loaded.
+    private let baseSequence: Int
+    /// Reference by which renditions are aligned, and whose playlist gave it.
+    private var anchor: Anchor?
+    private var alignedRendition: Int?
+    /// The newest segment of the player that any playlist listed; negative before the first.
+    private(set) var newest = -1
+
+    init(renditions: Int, baseSequence: Int) {
+        firstSequences = Array(repeating: nil, count: renditions)
+        self.baseSequence = baseSequence
+    }
+
+    mutating func note(newest segment: Int) { newest = max(newest, segment) }
+
     /// Media sequence number of the player's `segment` in a rendition.
-    func sequence(_ segment: Int, rung: Int) -> Int {
-        segment &+ (rungs[rung].firstSequence ?? baseSequence)
+    func sequence(_ segment: Int, rendition: Int) -> Int {
+        segment &+ (firstSequences[rendition] ?? baseSequence)
     }
 
     /// The player's number for a rendition's first listed segment.
-    func firstListed(_ playlist: MediaPlaylist, rung: Int) -> Int {
-        playlist.firstListedSequence &- (rungs[rung].firstSequence ?? baseSequence)
+    func firstListed(_ playlist: MediaPlaylist, rendition: Int) -> Int {
+        playlist.firstListedSequence &- (firstSequences[rendition] ?? baseSequence)
     }
 
     /// Segments between what is known and a playlist's window that are still one stream: years of
     /// them. Numbers further away (a server may begin anew with any) say nothing of time.
-    static let farthestWindow = 1 << 30
+    private static let farthestWindow = 1 << 30
 
-    /// Finds a rendition's place from its newly loaded playlist.
+    /// Finds a rendition's place from its newly loaded playlist of a title, whose renditions begin
+    /// together, whatever their numbers.
+    mutating func alignTitle(_ playlist: MediaPlaylist, rendition: Int) {
+        firstSequences[rendition] = playlist.firstListedSequence
+    }
+
+    /// Finds a rendition's place from its newly loaded live playlist, which lists a segment.
     ///
-    /// A playlist that goes on from the one before, of the rendition last heard, keeps its place;
+    /// A playlist that goes on from the one before, of the rendition last loaded, keeps its place;
     /// another one is placed by its dates, and without dates only where its numbers went back.
     /// - Parameters:
     ///   - old: of the same rendition.
     ///   - duration: of a segment, ms.
-    mutating func align(
-        _ playlist: MediaPlaylist, rung: Int, old: MediaPlaylist?, duration: Double
+    mutating func alignLive(
+        _ playlist: MediaPlaylist, rendition: Int, old: MediaPlaylist?, duration: Double
     ) {
-        guard isLive, !playlist.segments.isEmpty else {
-            // Renditions of a title begin together, whatever their numbers.
-            if !isLive, old == nil { rungs[rung].firstSequence = playlist.firstListedSequence }
-            return
-        }
-        defer { anchored(playlist, rung: rung, duration: duration) }
+        defer { setAnchor(playlist, rendition: rendition) }
         let goesOn =
             old.map {
                 playlist.nextSequence &- $0.nextSequence >= 0
                     && playlist.firstListedSequence &- $0.nextSequence <= 0
             } ?? false
-        if goesOn, rung == alignedRung { return }
+        if goesOn, rendition == alignedRendition { return }
         if let anchor, let (place, date) = playlist.date(nearest: anchor.date) {
             let distance = ((date - anchor.date) / duration).rounded()
             let limit = Double(Self.farthestWindow)
             if distance.magnitude < limit {
                 let segment = anchor.segment + Int(distance)
-                rungs[rung].firstSequence = playlist.firstListedSequence &+ place &- segment
+                firstSequences[rendition] = playlist.firstListedSequence &+ place &- segment
             }
         } else if let old, playlist.nextSequence &- old.nextSequence < 0 {
-            rungs[rung].firstSequence = playlist.firstListedSequence &- newest &- 1
+            firstSequences[rendition] = playlist.firstListedSequence &- newest &- 1
         }
-        let first = firstListed(playlist, rung: rung)
+        let first = firstListed(playlist, rendition: rendition)
         if !(-Self.farthestWindow...Self.farthestWindow).contains(first &- newest) {
-            rungs[rung].firstSequence = playlist.firstListedSequence &- newest &- 1
+            firstSequences[rendition] = playlist.firstListedSequence &- newest &- 1
         }
     }
 
-    private mutating func anchored(_ playlist: MediaPlaylist, rung: Int, duration: Double) {
-        alignedRung = rung
+    private mutating func setAnchor(_ playlist: MediaPlaylist, rendition: Int) {
+        alignedRendition = rendition
         guard let (place, date) = playlist.date(nearest: .infinity) else { return }
-        anchor = Anchor(segment: firstListed(playlist, rung: rung) &+ place, date: date)
+        anchor = Anchor(
+            segment: firstListed(playlist, rendition: rendition) &+ place, date: date)
     }
 }
 

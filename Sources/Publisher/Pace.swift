@@ -1,0 +1,60 @@
+import HeapModule
+
+/// Decides when frames go out: one heap of the streams' absolute deadlines.
+///
+/// A pure value that never reads a clock. All times are nanoseconds of one clock, which the caller
+/// reads; that caller wakes at `nextWake`, says so with `wake(at:)`, and sends each frame that is
+/// then `due`. A wake-up comes at the earliest deadline, but no sooner than a quantum after the last
+/// wake-up, and everything that is due by then goes out: wake-ups cost more than frames.
+struct Pace: Sendable {
+    /// 250 µs: a quarter of the CPU of exact wake-ups at 100 streams, for 0.1 ms of lateness.
+    static let quantumNanoseconds: Int64 = 250_000
+
+    /// The next frame of one stream.
+    struct Frame: Comparable, Sendable {
+        /// The time at which the schedule means to send the frame.
+        var deadline: Int64
+        /// Index of the stream, which also orders frames of one deadline.
+        var stream: Int
+
+        static func < (a: Self, b: Self) -> Bool {
+            (a.deadline, a.stream) < (b.deadline, b.stream)
+        }
+    }
+
+    private var frames: Heap<Frame>
+    /// nil before the first wake-up.
+    private var lastWake: Int64?
+
+    /// - Parameter firstDeadlines: the intended time of each stream's first frame.
+    init(firstDeadlines: [Int64]) {
+        frames = Heap(
+            firstDeadlines.enumerated().map { Frame(deadline: $0.element, stream: $0.offset) })
+    }
+
+    /// The earliest time of the next wake-up; nil once every stream has ended.
+    var nextWake: Int64? {
+        guard let first = frames.min else { return nil }
+        guard let lastWake else { return first.deadline }
+        return max(first.deadline, lastWake + Self.quantumNanoseconds)
+    }
+
+    mutating func wake(at now: Int64) { lastWake = now }
+
+    /// The frame to send next; nil when nothing is left that was due at the last wake-up.
+    var due: Frame? {
+        guard let lastWake, let first = frames.min, first.deadline <= lastWake else { return nil }
+        return first
+    }
+
+    /// The frame that was `due` has been sent, or left out.
+    /// - Parameter next: the intended time of the same stream's next frame; nil where there is none.
+    mutating func sent(next: Int64?) {
+        guard let frame = due else { return }
+        if let next {
+            frames.replaceMin(with: Frame(deadline: next, stream: frame.stream))
+        } else {
+            frames.removeMin()
+        }
+    }
+}

@@ -1,0 +1,267 @@
+import HLS
+import HTTPWire
+
+/// What a viewer knows of a presentation: its renditions, what their playlists list, and when the
+/// playlists are loaded again. Decides nothing that the player decides. Times are ms of the session.
+struct HLSPresentation {
+    /// Whether a playlist is loaded whole because a delta update was of no use.
+    private enum WholePlaylist {
+        case notNeeded
+        /// The next load is one.
+        case isNext
+        /// The load that is under way, or was the last, is one.
+        case loading
+    }
+
+    /// What is to be fetched next of a segment.
+    enum Step {
+        /// The segment, or its next part, is not listed yet.
+        case notListed
+        /// The segment has left the playlist, whose oldest segment is given.
+        case gone(oldest: Int)
+        /// The rendition lacks the segment, or its next part (EXT-X-GAP).
+        case gap
+        case initialization(MediaPlaylist.InitializationSection)
+        case segment(MediaPlaylist.Segment)
+        case part(MediaPlaylist.Part)
+        /// No further part is listed of a segment that is whole.
+        case partsEnd(MediaPlaylist.Segment)
+    }
+
+    /// The shortest time from the start of a load that brought news to the next (ms). A target
+    /// duration is a rounded number: one of 0 stands for less than half a second, and is no leave to
+    /// ask a server without end.
+    static let shortestReloadInterval = 500.0
+
+    /// Whether parts are fetched where a server offers them.
+    private let fetchesParts: Bool
+    private(set) var renditions: [HLSRung] = []
+    /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
+    private(set) var variables: [String: String] = [:]
+    /// How the renditions' numbers of segments go with the player's.
+    private(set) var alignment = HLSAlignment(renditions: 0, baseSequence: 0)
+    /// When the renditions' playlists are reloaded.
+    var reloads = Self.schedule(renditions: 0)
+    var isLive = false
+    private var wholePlaylist = WholePlaylist.notNeeded
+
+    init(fetchesParts: Bool) { self.fetchesParts = fetchesParts }
+
+    private static func schedule(renditions: Int) -> ReloadSchedule {
+        ReloadSchedule(renditions: renditions, shortestInterval: shortestReloadInterval)
+    }
+
+    // MARK: What was loaded
+
+    /// The multivariant playlist, which may name no rendition that can be played.
+    mutating func receive(
+        _ playlist: MultivariantPlaylist, from url: HTTPURL, maximumHeight: Int?
+    ) {
+        variables = playlist.variables
+        renditions = HLSRung.all(of: playlist, base: url, maximumHeight: maximumHeight)
+        reloads = Self.schedule(renditions: renditions.count)
+    }
+
+    /// A media playlist stands where the multivariant one was expected: it is the only rendition.
+    mutating func receive(only playlist: MediaPlaylist, from url: HTTPURL, sentAt: Double) {
+        let seconds = playlist.segments.isEmpty ? 0 : playlist.duration
+        let bits = playlist.segments.reduce(0.0) {
+            $0 + $1.duration * Double($1.bitrateKilobits ?? 0)
+        }
+        renditions = [
+            HLSRung(
+                url: url, bitrate: max(1, bits / max(seconds, 1)), isBitrateKnown: bits > 0,
+                height: 0)
+        ]
+        reloads = Self.schedule(renditions: 1)
+        reloads.start(0, at: sentAt)
+    }
+
+    /// A rendition's media playlist, or an update of it.
+    /// - Parameter url: where it came from, after redirects.
+    /// - Returns: the whole playlist, and the one before; nil for one that is older than that.
+    /// - Throws: `PlaylistError` for an update that cannot be merged.
+    mutating func receive(
+        _ playlist: MediaPlaylist, rendition: Int, from url: HTTPURL, at time: Double
+    ) throws -> (whole: MediaPlaylist, old: MediaPlaylist?)? {
+        let old = renditions[rendition].playlist
+        var known = old ?? playlist
+        if old == nil { (known.segments, known.skippedSegments) = ([], nil) }
+        let whole = try known.merging(delta: playlist)
+        let verdict = renditions[rendition].history.judge(whole, atSeconds: time / 1000)
+        let isOlder = verdict == .olderCopy || verdict == .doubtful
+        if !isOlder { renditions[rendition].playlist = whole }
+        reloads.receive(
+            rendition, isNews: verdict == .news || verdict == .newStream,
+            interval: renditions[rendition].playlist?.targetMilliseconds ?? 0)
+        guard !isOlder else { return nil }
+        // Redirects are followed once: the next load goes to where the playlist is.
+        let place = url.removing(parametersNamed: "_HLS_")
+        if place != renditions[rendition].url { renditions[rendition].url = place }
+        return (whole, old)
+    }
+
+    /// The player begins with a playlist, which lists a segment.
+    /// - Parameter duration: of a segment, ms.
+    mutating func begin(with playlist: MediaPlaylist, rendition: Int, duration: Double) {
+        alignment = HLSAlignment(
+            renditions: renditions.count, baseSequence: playlist.mediaSequence)
+        align(playlist, rendition: rendition, old: nil, duration: duration)
+        noteNewest(playlist, rendition: rendition)
+    }
+
+    mutating func align(
+        _ playlist: MediaPlaylist, rendition: Int, old: MediaPlaylist?, duration: Double
+    ) {
+        if isLive, !playlist.segments.isEmpty {
+            alignment.alignLive(playlist, rendition: rendition, old: old, duration: duration)
+        } else if !isLive, old == nil {
+            alignment.alignTitle(playlist, rendition: rendition)
+        }
+    }
+
+    /// Notes the newest segment that can be requested, if only by its first parts.
+    mutating func noteNewest(_ playlist: MediaPlaylist, rendition: Int) {
+        let whole =
+            alignment.firstListed(playlist, rendition: rendition) &+ playlist.segments.count &- 1
+        let hasParts = usesParts(playlist) && !(playlist.partialSegment?.parts.isEmpty ?? true)
+        alignment.note(newest: hasParts ? whole + 1 : whole)
+    }
+
+    /// The initialization section of the wanted segment is there.
+    mutating func receiveInitialization(for segment: Int, rendition: Int) {
+        renditions[rendition].initialization = map(for: segment, rendition: rendition)
+    }
+
+    /// Goes back to where a rendition's playlist was asked for first: what a redirect led to may have
+    /// been for a time only (RFC 9110, 15.4.3). False where it is there already.
+    mutating func returnToSource(_ rendition: Int, _ edges: HLSEdges) -> Bool {
+        guard let source = renditions[rendition].source,
+            edges.atPresentEdge(source) != edges.atPresentEdge(renditions[rendition].url)
+        else { return false }
+        renditions[rendition].url = source
+        return true
+    }
+
+    // MARK: Reloads
+
+    /// A delta update was of no use.
+    mutating func loadWholeNext() { wholePlaylist = .isNext }
+
+    var isLoadingWhole: Bool { wholePlaylist == .loading }
+
+    /// The request for the followed rendition's playlist, if that may be loaded now.
+    mutating func reloadRequest(at time: Double) -> HLSRequest? {
+        let rendition = reloads.followed
+        let known = renditions[rendition]
+        if known.playlist?.hasEndList ?? false { return nil }
+        let blocks = blocks(rendition)
+        guard blocks || wholePlaylist == .isNext || reloads.mayStart(at: time, isLoading: false)
+        else { return nil }
+        var query: [(String, String)] = []
+        if blocks, let playlist = known.playlist {
+            query.append(("_HLS_msn", MediaPlaylist.sequenceText(playlist.nextSequence)))
+            if playlist.partTarget != nil {
+                query.append(("_HLS_part", String(playlist.partialSegment?.parts.count ?? 0)))
+            }
+        }
+        if let limit = known.playlist?.serverControl?.canSkipUntil, wholePlaylist != .isNext,
+            time - reloads.started(rendition) < limit * 500
+        {
+            query.append(("_HLS_skip", "YES"))
+        }
+        wholePlaylist = wholePlaylist == .isNext ? .loading : .notNeeded
+        return HLSRequest(
+            purpose: .playlist(rung: rendition, isBlocking: blocks), url: known.url.adding(query))
+    }
+
+    /// Plans the load after one of `rendition` that brought `playlist`.
+    /// - Returns: whether it may start at once, because the server holds it back until there is news.
+    mutating func planReload(
+        after playlist: MediaPlaylist, rendition: Int, at time: Double
+    ) -> Bool {
+        guard isLive, !playlist.hasEndList else { return false }
+        guard rendition == reloads.followed, blocks(rendition) else {
+            reloads.planNext(after: rendition, at: time)
+            return false
+        }
+        reloads.plan(at: time)
+        return true
+    }
+
+    /// Whether the next reload of a rendition's playlist waits at the server for news.
+    private func blocks(_ rendition: Int) -> Bool {
+        guard fetchesParts, let playlist = renditions[rendition].playlist, reloads.isNews(rendition)
+        else { return false }
+        return playlist.serverControl?.canBlockReload ?? false
+    }
+
+    // MARK: What is listed
+
+    func usesParts(_ playlist: MediaPlaylist) -> Bool {
+        fetchesParts && playlist.partTarget != nil
+            && playlist.serverControl?.canBlockReload ?? false
+    }
+
+    /// Whether the followed rendition's playlist says that nothing more comes.
+    var hasEnded: Bool { renditions[reloads.followed].playlist?.hasEndList ?? false }
+
+    /// A segment that a rendition's playlist lists whole.
+    func whole(_ segment: Int, rendition: Int) -> MediaPlaylist.Segment? {
+        guard let playlist = renditions[rendition].playlist else { return nil }
+        let place = segment &- alignment.firstListed(playlist, rendition: rendition)
+        return playlist.segments.indices.contains(place) ? playlist.segments[place] : nil
+    }
+
+    private func map(
+        for segment: Int, rendition: Int
+    ) -> MediaPlaylist.InitializationSection? {
+        if let whole = whole(segment, rendition: rendition) { return whole.map }
+        return renditions[rendition].playlist?.partialSegment?.map
+    }
+
+    /// - Parameter partial: what is there of the segment; nil where it is not fetched by parts yet.
+    func step(_ segment: Int, rendition: Int, after partial: PartialSegment?) -> Step {
+        guard let playlist = renditions[rendition].playlist else { return .notListed }
+        let oldest = alignment.firstListed(playlist, rendition: rendition)
+        let place = segment &- oldest
+        guard place >= 0 else { return .gone(oldest: oldest) }
+        let whole = whole(segment, rendition: rendition)
+        let isCurrent = place == playlist.segments.count
+        let nextPart = partial?.nextPart ?? 0
+        let parts = whole?.parts ?? (isCurrent ? playlist.partialSegment?.parts : nil) ?? []
+        guard whole != nil || (usesParts(playlist) && !parts.isEmpty) else { return .notListed }
+        if whole?.isGap ?? playlist.partialSegment?.isGap ?? false
+            || (parts.indices.contains(nextPart) && parts[nextPart].isGap
+                && (partial != nil || whole == nil))
+        {
+            return .gap
+        }
+        let map = map(for: segment, rendition: rendition)
+        if let map, renditions[rendition].initialization != map { return .initialization(map) }
+        if let whole, partial == nil { return .segment(whole) }
+        if nextPart < parts.count { return .part(parts[nextPart]) }
+        return whole.map { .partsEnd($0) } ?? .notListed
+    }
+
+    /// When media time 0 was at the encoder: by the playlist's dates, else by what it lists now.
+    /// - Parameters:
+    ///   - duration: of a segment, ms.
+    ///   - joinedAt: real time of the session's time 0, ms since 1970.
+    func epoch(
+        _ playlist: MediaPlaylist, rendition: Int, duration: Double, joinedAt: Double,
+        at time: Double
+    ) -> Double {
+        let count = playlist.segments.count
+        let first = alignment.firstListed(playlist, rendition: rendition)
+        let parts = playlist.partialSegment?.parts.reduce(0) { $0 + $1.duration } ?? 0
+        let latest = time - duration * Double(first &+ count) - parts * 1000
+        guard
+            let dated = playlist.segments.lastIndex(where: { $0.programDateTime != nil }),
+            let date = playlist.segments[dated].programDateTime
+        else { return latest }
+        let shown = Double(date.millisecondsSince1970) - joinedAt
+        // What is listed has been made, whatever the server's clock says.
+        return min(shown - duration * Double(first &+ dated), latest)
+    }
+}

@@ -1,0 +1,43 @@
+import ABR
+
+/// The record of a session's segment requests, and what the player saw when it decided on the latest.
+struct HLSSegmentLog {
+    private let limit: Int
+    private(set) var records: [HLSSegmentRecord] = []
+    /// When the latest segment, or its first part, was requested (ms of the session).
+    private(set) var requestedAt = 0.0
+    private var bufferBefore = 0.0
+    private var estimateBefore = Double.nan
+
+    init(limit: Int) { self.limit = limit }
+
+    /// The player has decided on a segment.
+    mutating func decided(_ player: Player?, at time: Double) {
+        requestedAt = time
+        bufferBefore = player?.bufferLevel ?? 0
+        estimateBefore = player?.state.throughput ?? .nan
+    }
+
+    /// The request goes out: what was fetched for it before is no part of the segment's time.
+    mutating func requested(at time: Double) { requestedAt = time }
+
+    /// - Parameters:
+    ///   - firstByte: NaN where there was none.
+    ///   - transfer: first byte to last, ms.
+    mutating func add(
+        _ segment: Int, rendition: Int, sequence: Int, _ player: Player?, firstByte: Double,
+        transfer: Double, bytes: Int, size: Int?, abandonedFor: Int? = nil, isCut: Bool = false
+    ) {
+        guard records.count < limit else { return }
+        let mediaTime =
+            player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
+        records.append(
+            HLSSegmentRecord(
+                sequence: sequence, mediaTime: mediaTime, rung: rendition, requested: requestedAt,
+                timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
+                transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
+                bufferAfter: player?.bufferLevel ?? 0,
+                estimate: estimateBefore.isNaN ? nil : estimateBefore, abandonedFor: abandonedFor,
+                isCut: isCut))
+    }
+}

@@ -1,0 +1,108 @@
+/// What one of a viewer's two connections does for its session: nothing, a request that waits to be
+/// tried again, or a request that is under way. Times are ms of the session.
+struct HLSSlot {
+    private enum State {
+        case idle
+        case waiting(HLSRequest, until: Double)
+        case inFlight(HLSRequest, since: Double, hasFirstByte: Bool)
+    }
+
+    private var state = State.idle
+    /// How often the latest request has failed at the server that it goes to.
+    private(set) var failures = 0
+    /// How often the viewer has moved to another edge since one answered.
+    private(set) var failoversWithoutResponse = 0
+
+    var isIdle: Bool {
+        if case .idle = state { true } else { false }
+    }
+
+    /// The request that is under way.
+    var inFlight: HLSRequest? {
+        if case .inFlight(let request, _, _) = state { request } else { nil }
+    }
+
+    /// When the request that is under way was sent; nil without one.
+    var sentAt: Double? {
+        if case .inFlight(_, let time, _) = state { time } else { nil }
+    }
+
+    /// The request that is to be tried again.
+    var waiting: HLSRequest? {
+        if case .waiting(let request, _) = state { request } else { nil }
+    }
+
+    /// When the request that is under way counts as failed; infinity without one.
+    var deadline: Double {
+        guard case .inFlight(let request, let since, let hasFirstByte) = state else {
+            return .infinity
+        }
+        let policy = HLSRetryPolicy.policy(for: request.purpose)
+        let limit = hasFirstByte ? policy.loadLimit : policy.firstByteLimit
+        return since + min(limit, policy.loadLimit)
+    }
+
+    /// When something is to be done: a request is tried again, or has taken too long.
+    var nextTime: Double {
+        if case .waiting(_, let time) = state { time } else { deadline }
+    }
+
+    // MARK: Events
+
+    mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool) {
+        precondition(inFlight == nil, "a slot carries one request")
+        state = .inFlight(request, since: time, hasFirstByte: false)
+        if !isRetry { failures = 0 }
+    }
+
+    mutating func receiveFirstByte() {
+        guard case .inFlight(let request, let since, _) = state else { return }
+        state = .inFlight(request, since: since, hasFirstByte: true)
+    }
+
+    /// The request that is under way is over, and is returned with the time at which it was sent.
+    mutating func finish() -> (request: HLSRequest, sentAt: Double)? {
+        guard case .inFlight(let request, let since, _) = state else { return nil }
+        state = .idle
+        return (request, since)
+    }
+
+    /// An edge has answered.
+    mutating func answered() { failoversWithoutResponse = 0 }
+
+    /// What the slot did is of no use any more.
+    mutating func clear() { state = .idle }
+
+    mutating func wait(_ request: HLSRequest, until time: Double) {
+        state = .waiting(request, until: time)
+    }
+
+    /// The request that is due to be tried again, which waits no longer.
+    mutating func takeDue(at time: Double) -> HLSRequest? {
+        guard case .waiting(let request, let until) = state, time >= until else { return nil }
+        state = .idle
+        return request
+    }
+
+    mutating func countFailure() { failures += 1 }
+
+    /// The request goes to another server, where nothing has failed yet.
+    /// - Parameter isFailover: false where another slot has found out that the viewer has to move.
+    mutating func move(isFailover: Bool) {
+        failures = 0
+        if isFailover { failoversWithoutResponse += 1 }
+    }
+}
+
+/// The two slots of a viewer.
+struct HLSSlots {
+    private var media = HLSSlot()
+    private var playlist = HLSSlot()
+
+    subscript(slot: HLSRequest.Slot) -> HLSSlot {
+        get { slot == .media ? media : playlist }
+        _modify { if slot == .media { yield &media } else { yield &playlist } }
+    }
+
+    var nextTime: Double { min(media.nextTime, playlist.nextTime) }
+}

@@ -1,0 +1,95 @@
+/// What a loop of viewers has to do at which time, apart from its sockets: viewers join and leave,
+/// ticks come, the steady window begins and ends.
+///
+/// A pure value that never reads a clock. All times are nanoseconds of one clock of the caller's.
+struct ViewerAgenda: Sendable {
+    enum Event: Hashable, Sendable {
+        /// Index of the viewer.
+        case join(Int)
+        case leave(Int)
+        /// The time at which the tick was planned.
+        case tick(Int64)
+        case windowStart
+        case windowEnd
+    }
+
+    /// Housekeeping; also how a loop's own lag is measured.
+    static let tickNanoseconds: Int64 = 50_000_000
+
+    private struct Entry {
+        var time: Int64
+        var viewer: Int
+    }
+
+    /// Ascending.
+    private let joins: [Entry]
+    private let leaves: [Entry]
+    private var nextJoin = 0
+    private var nextLeave = 0
+    private(set) var nextTick: Int64
+    private var hasWindowStarted = false
+    private var hasWindowEnded = false
+    /// nil until it is known.
+    var window: SteadyWindow?
+
+    /// - Parameters:
+    ///   - start: the time from which `plans` count.
+    ///   - plans: when each viewer joins, and when it leaves; nil = at the end of the run.
+    ///   - now: the first tick is at `now` or at `start`, whichever is later.
+    init(from start: Int64, plans: [(join: Int64, leave: Int64?)], now: Int64) {
+        func entries(_ times: [Int64?]) -> [Entry] {
+            let entries = times.enumerated().compactMap { viewer, offset in
+                offset.map { Entry(time: Self.sum(start, $0), viewer: viewer) }
+            }
+            return entries.sorted { ($0.time, $0.viewer) < ($1.time, $1.viewer) }
+        }
+        joins = entries(plans.map(\.join))
+        leaves = entries(plans.map(\.leave))
+        nextTick = max(now, start)
+    }
+
+    private static func sum(_ a: Int64, _ b: Int64) -> Int64 {
+        let (sum, isOverflow) = a.addingReportingOverflow(b)
+        return isOverflow ? (b > 0 ? .max : .min) : sum
+    }
+
+    /// The next event that is due at `now`; nil when nothing is left to do. Ticks that were missed
+    /// are left out, so the next one is always later than `now`.
+    mutating func next(at now: Int64) -> Event? {
+        if nextJoin < joins.count, joins[nextJoin].time <= now {
+            nextJoin += 1
+            return .join(joins[nextJoin - 1].viewer)
+        }
+        if nextLeave < leaves.count, leaves[nextLeave].time <= now {
+            nextLeave += 1
+            return .leave(leaves[nextLeave - 1].viewer)
+        }
+        if now >= nextTick {
+            let planned = nextTick
+            nextTick += ((now - planned) / Self.tickNanoseconds + 1) * Self.tickNanoseconds
+            return .tick(planned)
+        }
+        guard let window else { return nil }
+        if !hasWindowStarted, now >= window.startNanoseconds {
+            hasWindowStarted = true
+            return .windowStart
+        }
+        if !hasWindowEnded, now >= window.endNanoseconds {
+            hasWindowEnded = true
+            return .windowEnd
+        }
+        return nil
+    }
+
+    /// When `next` is to be asked at the latest.
+    var deadline: Int64 {
+        var time = nextTick
+        if nextJoin < joins.count { time = min(time, joins[nextJoin].time) }
+        if nextLeave < leaves.count { time = min(time, leaves[nextLeave].time) }
+        if let window {
+            if !hasWindowStarted { time = min(time, window.startNanoseconds) }
+            if !hasWindowEnded { time = min(time, window.endNanoseconds) }
+        }
+        return time
+    }
+}
