@@ -121,8 +121,9 @@ let package = Package(
         module(
             "Publisher",
             [
-                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "CLinux", nioCore,
-                nioPosix, nioSSL, .product(name: "HeapModule", package: "swift-collections"),
+                "RTMP", "Media", "Statistics", "SimulationKernel", "Sockets", "Processes", "CLinux",
+                nioCore, nioPosix, nioSSL,
+                .product(name: "HeapModule", package: "swift-collections"),
             ], tests: ["Server", "TestServer"]),
         module(
             "Viewer",
