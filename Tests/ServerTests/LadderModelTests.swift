@@ -1,6 +1,7 @@
 import TestServer
 import Media
 import NIOCore
+import Processes
 import RTMP
 import Testing
 
@@ -86,12 +87,12 @@ import Testing
         #expect(error?.description.contains("apt-get install ffmpeg") == true)
     }
 
-    @Test func delaysDoubleUpToALimit() {
-        let policy = RestartPolicy()
-        let whole = (1...9).map { policy.delayMilliseconds(failures: $0, jitter: 0) }
-        #expect(whole == [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
-        #expect(policy.delayMilliseconds(failures: 3, jitter: 1) == 500)
-        #expect(policy.delayMilliseconds(failures: .max, jitter: 0) == 15_000)
+    @Test func aRestartPolicyOutOfItsRangeIsALadderError() {
+        var configuration = LadderConfiguration.edgeLadder
+        configuration.restarts.limit = 0
+        let error = #expect(throws: LadderError.self) { try configuration.check() }
+        #expect(
+            error?.description == "the ladder has 0 restarts in a row; it takes 1 to 1000")
     }
 
     @Test func anEncoderIsStartedAgainAndGivenUp() {

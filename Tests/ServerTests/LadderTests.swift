@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import Media
 import NIOCore
+import Processes
 import Publisher
 import RTMP
 import SimulationKernel

@@ -104,7 +104,11 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
         try Self.check(stallMilliseconds, 1_000...3_600_000, "milliseconds without a frame")
         try Self.check(drainMilliseconds, 0...60_000, "milliseconds to end by itself")
         try Self.check(terminationMilliseconds, 0...60_000, "milliseconds to obey SIGTERM")
-        try restarts.check()
+        do throws(RestartPolicyError) {
+            try restarts.check()
+        } catch {
+            throw LadderError("the ladder has \(error.setting)")
+        }
     }
 
     static func check(_ value: Int, _ range: ClosedRange<Int>, _ what: String) throws(LadderError) {
