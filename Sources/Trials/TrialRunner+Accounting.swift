@@ -19,7 +19,7 @@ extension TrialRunner {
             AccountedGroup(role: $0.accountedRole, processGroup: $0.pid, name: $0.name)
         }
         if let status = observations.snapshot.server { groups += Self.accounted(status) }
-        groups += accountedEdges
+        groups += edges.accountedGroups
         if let pid = capture?.pid {
             groups.append(AccountedGroup(role: "capture", processGroup: pid))
         }
@@ -72,30 +72,15 @@ extension TrialRunner {
         if let status = await driver?.exitStatus {
             return EarlyEnd(outcome: .failed, reason: "the server ended in mid-run: it \(status)")
         }
-        if let reason = lostEdge { return EarlyEnd(outcome: .failed, reason: reason) }
+        let hasFailover = scenario.stack.edges?.failover != 0
+        if let reason = edges.lossReason(hasFailover: hasFailover) {
+            return EarlyEnd(outcome: .failed, reason: reason)
+        }
         for member in members where member.stage.isEssential {
             if let failure = member.failure {
                 return EarlyEnd(outcome: .void, reason: "\(member.name): \(failure)")
             }
         }
         return nil
-    }
-
-    /// What a reader of the results should know.
-    func serverNotes() async -> [String] {
-        await (driver?.restarts ?? []).map { restart in
-            func seconds(_ nanoseconds: Int64) -> String {
-                "\((Double(nanoseconds - startNanoseconds) / 1e8).rounded() / 10) s"
-            }
-            let place =
-                restart.endedNanoseconds >= window.startNanoseconds
-                    && restart.endedNanoseconds < window.endNanoseconds
-                ? ", in the steady window" : ""
-            let back =
-                restart.backNanoseconds.map { "started again at \(seconds($0))" }
-                ?? "not started again" + (restart.failure.map { ": \($0)" } ?? "")
-            return "the server ended at \(seconds(restart.endedNanoseconds))\(place) "
-                + "(\(restart.status)); \(back)"
-        }
     }
 }

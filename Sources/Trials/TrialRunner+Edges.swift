@@ -98,38 +98,6 @@ extension TrialRunner {
             ) { _, _, _ in nil })
         return "http://127.0.0.1:\(try await proxy.waitUntilReady().port)"
     }
-
-    /// An edge that would not come back: the server side's failure, as the server's end is.
-    var lostEdge: String? {
-        let isAlone = edges.count == 1 || scenario.stack.edges?.failover == 0
-        return edges.first { $0.state == .failed }.map {
-            "\($0.name) was given up in mid-run\(isAlone ? ", and its viewers with it" : ""): it "
-                + $0.lastFailure
-        }
-    }
-
-    /// The edges' processes as they are now.
-    var accountedEdges: [AccountedGroup] {
-        edges.compactMap { edge in
-            edge.pid.map {
-                AccountedGroup(
-                    role: AccountedGroup.edgeRole, processGroup: $0, ignoredCommands: ["sh"],
-                    name: edge.name)
-            }
-        }
-    }
-
-    /// Ends the edges. One whose report is lost leaves what its last interval brought.
-    func finishEdges(into record: inout TrialRecord) async {
-        var losses: [String] = []
-        for edge in edges {
-            let (status, lost) = await edge.finish()
-            losses += lost.map { "\(edge.name): \($0)" }
-            record.edges.append(EdgeObservation(name: edge.name, status: status))
-        }
-        // Only now all ends are known.
-        notes += edgeNotes + losses
-    }
 }
 
 extension EdgeConfiguration.WAN {

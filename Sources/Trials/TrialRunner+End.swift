@@ -23,7 +23,8 @@ extension TrialRunner {
         record.usage = accounting?.usage
         (record.stops, record.uncountedStops) = (stops.stops, stops.uncounted)
         record.clockOffset = clock.offset
-        record.notes = notes + encoders.notes + edgeNotes
+        record.notes =
+            notes + encoders.notes + edges.notes(start: startNanoseconds, window: window)
         let seconds = CSVNumber.text((elapsed * 10).rounded() / 10)
         record.early = EarlyEnd(
             outcome: .interrupted,
@@ -85,7 +86,9 @@ extension TrialRunner {
             if let reason = await member.finish(into: &record) { lost.append(reason) }
         }
         closeLinkNamespace()
-        await finishEdges(into: &record)
+        let losses = await edges.finish(into: &record)
+        // Only now all ends are known.
+        notes += edges.notes(start: startNanoseconds, window: window) + losses
         for member in ordered where member.stage == .wanProxies {
             _ = await member.finish(into: &record)
         }
@@ -97,9 +100,9 @@ extension TrialRunner {
                 lost.append("capture-0: \(record.wire.capture.reason)")
             }
         }
-        notes += await serverNotes()
-        record.hasRestarted =
-            await driver?.restarts.contains { $0.backNanoseconds != nil } ?? false
+        let restarts = await driver?.restarts ?? []
+        notes += restarts.map { $0.note(start: startNanoseconds, window: window) }
+        record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
         record.live = LiveFigures(observations.snapshot)
         clock.sample()

@@ -280,7 +280,7 @@ package actor TrialRunner {
             accounting?.sample(time: elapsed, isSteady: isSteady)
             await followServer()
             followEncoders(isSteady: isSteady)
-            accounting?.replace(AccountedGroup.edgeRole, with: accountedEdges)
+            accounting?.replace(AccountedGroup.edgeRole, with: self.edges.accountedGroups)
             if next == edges.first { edges.removeFirst() }
             clock.sample()
             progress.show(
