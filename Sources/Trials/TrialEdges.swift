@@ -11,8 +11,8 @@ extension [TrialEdge] {
     ///   - start: The shared start time on the monotonic clock.
     ///   - window: The steady window.
     func notes(start: Int64, window: Window) -> [String] {
-        var notes = flatMap { edge in
-            edge.events.map { event in
+        var notes: [String] = flatMap { edge -> [String] in
+            edge.events.map { event -> String in
                 let moment = RunMoment(event.moment, start: start, window: window)
                 return "\(edge.name) \(event.words) (at \(moment))"
             }
