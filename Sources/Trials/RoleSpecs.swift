@@ -8,7 +8,7 @@ import SimulationKernel
 import Publisher
 import Viewer
 
-/// The plan's roles in the terms of the modules that play them.
+/// The plan's roles as the modules that play them take them.
 extension Plan {
     func publishSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
@@ -28,7 +28,7 @@ extension Plan {
             case .file(let path): source = .file(path: path)
             case .ffmpeg(let clip): source = .file(path: ClipStore.path(of: clip))
             }
-            // Streams of one encoder would start together; these are spread over a frame.
+            // Real encoders do not start together: the streams' starts are spread over a frame.
             let phase = Int64(index) * 7_919_000 % 33_000_000
             return PublishSpec(
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
@@ -36,7 +36,7 @@ extension Plan {
         }
     }
 
-    /// What the packet shell has to do; nil where no viewer is behind it.
+    /// The configuration of the packet shell; nil if no viewer is behind it.
     func linkConfig(_ congestionControl: String?, seed: UInt64) -> LinkRole.Config? {
         guard let process = processes.first(where: { $0.role == .links }) else { return nil }
         return LinkRole.Config(
@@ -77,7 +77,8 @@ extension Plan {
         }
     }
 
-    /// A viewer's sessions, one after the other: their indices, and when they join and leave.
+    /// Returns a viewer's sessions, one after the other, with their indices and the nanoseconds at
+    /// which they join and leave.
     private func sessions(
         of viewer: ViewerPlan
     ) -> [(index: Int, join: Int64, leave: Int64?)] {
@@ -91,14 +92,14 @@ extension Plan {
 }
 
 extension Plan {
-    /// The adaptive viewers of a process.
+    /// Returns the adaptive viewers of a process.
     func hlsSpecs(_ process: ProcessPlan, _ endpoints: StackEndpoints) -> [HLSViewerSpec] {
         let endpoints =
             process.isBehindPackets
             ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
-            // Its own edge, and the others in their order after it.
+            // The viewer's own edge comes first, and the others follow in their order.
             let urls = plan.edge.map { edge in
                 Array(endpoints.edgeURLs[edge...] + endpoints.edgeURLs[..<edge])
             }
@@ -123,14 +124,15 @@ extension StackEndpoints {
     /// `rtmp://host:port/application`
     package var rtmpBase: String { base(application) }
 
-    /// Where a stream is published, and may be played; sources of ladders may have another application.
+    /// Returns the URL at which a stream is published and may be played. Sources of ladders may have
+    /// an application of their own.
     func url(of publisher: PublisherPlan) -> String {
         let isElsewhere = publisher.isLadderSource
         return base(isElsewhere ? sourceApplication ?? application : application)
             + "/\(publisher.streamKey)"
     }
 
-    /// What of the stack the capture cannot look into.
+    /// Names of the stack's protocols that are encrypted, so that the capture cannot look into them.
     var encryptedParts: [String] {
         [
             isSecure ? "RTMP" : nil, httpFLVBase?.hasPrefix("https://") ?? false ? "HTTP-FLV" : nil,
