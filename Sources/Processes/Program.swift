@@ -7,7 +7,7 @@ import Glibc
 /// `ChildProcess` is for programs that run beside this one. A program that is run here blocks the
 /// calling thread and is in that thread's network namespace.
 public enum Program {
-    /// Where the words go that a program writes to its standard output and standard error.
+    /// What becomes of the output of a program.
     public enum Output: Sendable, Hashable {
         case discarded
         /// Both go to the standard error of this process.
@@ -86,8 +86,8 @@ public enum Program {
         return result
     }
 
-    /// Runs a program to its end and blocks the calling thread until then. The program reads nothing
-    /// from its standard input.
+    /// Runs a program to its end and blocks the calling thread until then. The program reads
+    /// nothing from its standard input.
     ///
     /// - Parameters:
     ///   - path: Path of the program, as `find` returns it.

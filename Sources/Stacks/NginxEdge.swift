@@ -4,8 +4,8 @@ package import Processes
 package import Server
 import Synchronization
 
-/// nginx with `proxy_cache` as an edge. nginx writes its access log line by line, so the log says what
-/// the cache did even if nginx was killed.
+/// nginx with `proxy_cache` as an edge. nginx writes its access log line by line, so the log says
+/// what the cache did even if nginx was killed.
 package final class NginxEdge: EdgeProcess {
     package struct Options: Sendable {
         /// Address on which nginx listens.
@@ -62,8 +62,8 @@ package final class NginxEdge: EdgeProcess {
     }
 
     /// Returns the configuration. The origin's own words on an object's lifetime hold. If it says
-    /// nothing, media stay for ten minutes and playlists for a second. Requests for an object that is
-    /// being fetched wait for it.
+    /// nothing, media stay for ten minutes and playlists for a second. Requests for an object that
+    /// is being fetched wait for it.
     private static func configuration(_ options: Options, port: Int, directory: String) -> String {
         """
         daemon off;
@@ -146,8 +146,8 @@ struct NginxEdgeLog: Sendable {
     }
 
     /// Counts a line of the form
-    /// `<cache status>|<status>|<body bytes>|<upstream statuses>|<upstream lengths>|<path>`. Several
-    /// values of an upstream are separated by commas; `-` means that there is none.
+    /// `<cache status>|<status>|<body bytes>|<upstream statuses>|<upstream lengths>|<path>`.
+    /// Several values of an upstream are separated by commas; `-` means that there is none.
     private mutating func count(_ line: String) {
         let fields = line.split(separator: "|", maxSplits: 5, omittingEmptySubsequences: false)
         guard fields.count == 6 else { return }
@@ -157,7 +157,7 @@ struct NginxEdgeLog: Sendable {
         let kind = EdgeKind(file: fields[5].split(separator: "/").last ?? "")
         var counts = status.kinds[kind.rawValue] ?? .init()
         counts.requests += 1
-        // The log does not tell a request that waited for another's fetch from any other hit. A
+        // In the log, a request that waited for another's fetch looks like any other hit. A
         // client that left while it waited is a MISS in the log, but the origin was not asked.
         switch fields[0] {
         case "HIT", "STALE", "UPDATING": counts.hits += 1

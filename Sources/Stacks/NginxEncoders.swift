@@ -120,8 +120,8 @@ struct NginxEncoders: Sendable {
         ProcFile.members(ofGroup: group).filter { !outputs(ofProcess: $0).isEmpty }
     }
 
-    /// Returns the stream keys that an ffmpeg publishes: the arguments of every `-rtmp_playpath` but
-    /// the first, which is the source's.
+    /// Returns the stream keys that an ffmpeg publishes: the arguments of every `-rtmp_playpath`
+    /// but the first, which is the source's.
     private static func outputs(ofProcess pid: Int32) -> [String] {
         let words = (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
         let keys = words.indices.dropLast().filter { words[$0] == "-rtmp_playpath" }

@@ -3,8 +3,8 @@ import Glibc
 import Processes
 import Sockets
 
-/// Directories of the nginx processes that runs start. The prefix of a name is followed by the number
-/// of the process that made the directory.
+/// Directories of the nginx processes that runs start. The prefix of a name is followed by the
+/// number of the process that made the directory.
 package enum NginxDirectory {
     private static let prefix = "millrace-nginx-"
 
@@ -21,13 +21,13 @@ package enum NginxDirectory {
         "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    /// Returns the folder in `directory` in which nginx's workers and their children write. All other
-    /// files belong to the runner: a user who could change the configuration would have the rights of
-    /// nginx's master.
+    /// Returns the folder in `directory` in which nginx's workers and their children write. All
+    /// other files belong to the runner: a user who could change the configuration would have the
+    /// rights of nginx's master.
     static func work(_ directory: String) -> String { "\(directory)/work" }
 
-    /// Directive for the user that nginx's workers become: the run's user with its group; root if there
-    /// is none and the runner is root.
+    /// Directive for the user that nginx's workers become: the run's user with its group; root if
+    /// there is none and the runner is root.
     static var userDirective: String {
         guard getuid() == 0 else { return "" }
         let group = (try? Privileges.workerIdentity())?.groupName
@@ -42,8 +42,8 @@ package enum NginxDirectory {
             "nginx takes the $ or line end in '\(directory)' for its own; give another folder for temporary files (TMPDIR)"
     }
 
-    /// Returns the directives with which each `http {}` of a run begins: connections stay open, and no
-    /// file is written outside `directory`.
+    /// Returns the directives with which each `http {}` of a run begins: connections stay open, and
+    /// no file is written outside `directory`.
     static func http(_ directory: String) -> String {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
             "\($0)_temp_path \(quoted("\(directory)/\($0)"));"
@@ -90,8 +90,8 @@ struct NginxProcess: Sendable {
 
     /// Starts nginx and waits until it listens.
     ///
-    /// - Parameter configuration: Function that returns the text of the configuration for ports and a
-    ///   directory.
+    /// - Parameter configuration: Function that returns the text of the configuration for ports and
+    ///   a directory.
     /// - Throws: `ProcessError` with nginx's own words if nginx is missing or does not come up.
     init(
         _ options: Options, configuration: ([Int], String) -> String

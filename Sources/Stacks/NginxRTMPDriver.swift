@@ -57,8 +57,8 @@ package actor NginxRTMPDriver: StackDriver {
     private let onStatus: @Sendable (ServerStatus) -> Void
     private var watching: Task<Void, Never>?
 
-    /// - Parameter onStatus: Function that gets the state of the encoders once a second, if there are
-    ///   any.
+    /// - Parameter onStatus: Function that gets the state of the encoders once a second, if there
+    ///   are any.
     package init(
         _ options: Options = Options(),
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }

@@ -54,8 +54,8 @@ extension StackSpec {
 }
 
 extension ServerConfiguration {
-    /// Adds the streams' encoders. A multivariant playlist then offers what they make. It leaves out
-    /// the source, because the source's key frames are at other times.
+    /// Adds the streams' encoders. A multivariant playlist then offers what they make. It leaves
+    /// out the source, because the source's key frames are at other times.
     fileprivate mutating func add(ladders streams: [StreamSpec], cpus: CPUSet?) {
         guard streams.contains(where: { $0.ladder != nil }) else { return }
         ladders = streams.flatMap { spec in
@@ -78,8 +78,8 @@ extension ServerConfiguration {
 }
 
 extension NginxRTMPDriver.Options {
-    /// Adds nginx's own HLS, and encoders of the streams that have a ladder. `NginxRules` has checked
-    /// that all streams are alike.
+    /// Adds nginx's own HLS, and encoders of the streams that have a ladder. `NginxRules` has
+    /// checked that all streams are alike.
     fileprivate mutating func add(
         _ spec: HLSSpec?, streams: [StreamSpec], encoderCPUs: CPUSet?
     ) {

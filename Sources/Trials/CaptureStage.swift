@@ -65,7 +65,7 @@ final class CaptureStage: Sendable {
         return CaptureStage(handle, plan, last)
     }
 
-    /// Returns the port of a URL. `{stream}` is not valid in a URL, so a name takes its place first.
+    /// Returns the port of a URL. `{stream}` is not valid in a URL, so a name takes its place.
     private static func port(of base: String) -> UInt16 {
         let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
         return UInt16(clamping: url?.port ?? (url?.scheme == "https" ? 443 : 80))

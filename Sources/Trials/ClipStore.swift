@@ -14,8 +14,8 @@ enum ClipStore {
     static let limit = 16
     /// How long ffmpeg may take for one clip.
     static let timeout = Duration.seconds(300)
-    /// Length of a clip: a whole number of AAC frames and of groups of pictures, so that repetitions
-    /// join.
+    /// Length of a clip: a whole number of AAC frames and of groups of pictures, so that
+    /// repetitions join.
     static let seconds = 16
 
     /// `$XDG_CACHE_HOME/millrace/clips`; if the variable is not set, `~/.cache/millrace/clips`.

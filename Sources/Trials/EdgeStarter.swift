@@ -102,8 +102,8 @@ struct EdgeStarter: Sendable {
         }
     }
 
-    /// Starts the WAN in front of an nginx edge, which cannot delay what it reads itself: an edge of
-    /// Millrace's own that caches nothing. nil if the edge needs no such proxy.
+    /// Starts the WAN in front of an nginx edge, which cannot delay what it reads itself: an edge
+    /// of Millrace's own that caches nothing. nil if the edge needs no such proxy.
     private func wanProxy(
         _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
     ) throws(ProcessError) -> (handle: RoleHandle<EdgeRole>, member: RoleMember<EdgeRole>)? {

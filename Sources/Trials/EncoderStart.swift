@@ -18,7 +18,8 @@ struct EncoderStart: Sendable {
         StackError(driver: driverName, message: message)
     }
 
-    /// Checks that ffmpeg is installed, if the stack encodes, and makes the clips of the publishers.
+    /// Checks that ffmpeg is installed, if the stack encodes, and makes the clips of the
+    /// publishers.
     ///
     /// - Parameter say: Function that gets the words of the progress.
     /// - Throws: `StackError` if ffmpeg is missing or cannot make a clip.

@@ -33,8 +33,8 @@ struct LostChild {
 }
 
 extension StackDriver {
-    /// How the server ended before the start of a trial, if it did. The children that connect to the
-    /// server notice its end first, so it is given a moment to be reaped.
+    /// How the server ended before the start of a trial, if it did. The children that connect to
+    /// the server notice its end first, so it is given a moment to be reaped.
     func lossBeforeStart() async -> String? {
         try? await Task.sleep(for: .milliseconds(100))
         return await exitStatus.map { "the server ended before the start: it \($0)" }

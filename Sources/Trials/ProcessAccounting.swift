@@ -7,8 +7,8 @@ package struct AccountedGroup: Hashable, Sendable {
     package var role: String
     /// The group's leader; its other members (nginx's workers) are found as they appear.
     package var processGroup: Int32
-    /// Whether `processGroup` is one process, whatever group that process is in. Encoders that nginx
-    /// starts are in nginx's group.
+    /// Whether `processGroup` is one process, whatever group that process is in. Encoders that
+    /// nginx starts are in nginx's group.
     package var isAlone: Bool
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     package var ignoredCommands: Set<String>
@@ -33,7 +33,8 @@ package struct AccountedGroup: Hashable, Sendable {
 /// Turns samples of `/proc` into rows of `processes.csv`.
 ///
 /// The caller decides when to sample and passes the time. CPU time is the sum over threads of
-/// `schedstat` (nanoseconds); the time of threads that ended is taken from the process's clock ticks.
+/// `schedstat` (nanoseconds); the time of threads that ended is taken from the process's clock
+/// ticks.
 package struct ProcessAccounting: Sendable {
     private let runID: String
     private var groups: [AccountedGroup]

@@ -124,15 +124,16 @@ extension StackEndpoints {
     /// `rtmp://host:port/application`
     package var rtmpBase: String { base(application) }
 
-    /// Returns the URL at which a stream is published and may be played. Sources of ladders may have
-    /// an application of their own.
+    /// Returns the URL at which a stream is published and may be played. Sources of ladders may
+    /// have an application of their own.
     func url(of publisher: PublisherPlan) -> String {
         let isElsewhere = publisher.isLadderSource
         return base(isElsewhere ? sourceApplication ?? application : application)
             + "/\(publisher.streamKey)"
     }
 
-    /// Names of the stack's protocols that are encrypted, so that the capture cannot look into them.
+    /// Names of the stack's protocols that are encrypted, so that the capture cannot look into
+    /// them.
     var encryptedParts: [String] {
         [
             isSecure ? "RTMP" : nil, httpFLVBase?.hasPrefix("https://") ?? false ? "HTTP-FLV" : nil,

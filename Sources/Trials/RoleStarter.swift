@@ -130,7 +130,7 @@ struct RoleStarter: Sendable {
         process.isBehindPackets ? linkNamespace : nil
     }
 
-    /// Makes the member of a child without whose report the trial is void.
+    /// Makes the member of a child; without the child's report the trial is void.
     private func member<Role: WorkerRole>(
         _ handle: RoleHandle<Role>, _ stage: TrialStage, accountedRole: String,
         take: @escaping @Sendable (Role.Final, inout TrialRecord) -> Void

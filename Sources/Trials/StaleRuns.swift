@@ -9,8 +9,8 @@ enum StaleRuns {
     /// Name of the directory for the temporary files of the comparison.
     static let comparisonDirectory = "comparison"
 
-    /// Gives such directories their final names. They hold a manifest which says that the run was cut
-    /// off, and what was measured until then. Directories of runs that go on are left alone.
+    /// Gives such directories their final names. They hold a manifest which says that the run was
+    /// cut off, and what was measured until then. Directories of runs that go on are left alone.
     static func sweep(_ parent: String) {
         let files = FileManager.default
         for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []

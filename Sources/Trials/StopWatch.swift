@@ -1,11 +1,11 @@
 import Analysis
 import Results
 
-/// Times in which a process of the trial was held by a signal (SIGSTOP, Ctrl-Z) or by a debugger, and
-/// times in which the runner itself did not run.
+/// Times in which a process of the trial was held by a signal (SIGSTOP, Ctrl-Z) or by a debugger,
+/// and times in which the runner itself did not run.
 ///
-/// The runner looks ten times a second, so a stop that begins and ends between two looks is not seen.
-/// This type is pure: the states and the time are arguments.
+/// The runner looks ten times a second, so a stop that begins and ends between two looks is not
+/// seen. This type is pure: the states and the time are arguments.
 struct StopWatch: Sendable {
     /// Number of stops that are kept; later ones are counted.
     static let limit = 100

@@ -38,9 +38,9 @@ struct TrialCongestionControl: Sendable {
             "the server's sockets use \(standard), not \(permitted): run as root, so that the run gets a network namespace of its own"
     }
 
-    /// The congestion control that publishers and viewers ask for. If they become a user who may not
-    /// ask for the permitted one, they ask for none (nil): the routes of the run's own namespace set
-    /// it for them.
+    /// The congestion control that publishers and viewers ask for. If they become a user who may
+    /// not ask for the permitted one, they ask for none (nil): the routes of the run's own
+    /// namespace set it for them.
     var ofClients: String? {
         guard let permitted, Privileges.workerUser != nil,
             !Sockets.CongestionControl.available.contains(permitted)

@@ -17,7 +17,7 @@ final class TrialEdge: Sendable {
         var past = EdgeStatus(origin: "")
         /// Events with their times on the monotonic clock.
         var log = SupervisionLog<Int64>(limit: TrialEdge.eventLimit)
-        /// Number of runs without a report of their own whose ends found no room in the log.
+        /// Number of runs that left no report of their own and have no event in the log.
         var unreportedLosses = 0
 
         /// Notes that the program ended or could not be started.
@@ -67,10 +67,10 @@ final class TrialEdge: Sendable {
     /// Number of the process that leads the process group of the present run; nil between two runs.
     var pid: Int32? { lifecycle.withLock { $0.process?.pid } }
 
-    /// Ends the program and returns what all its runs counted, as far as that is known.
+    /// Ends the program.
     ///
-    /// - Returns: Besides, what is to be reported about runs whose own report is lost, apart from
-    ///   the events.
+    /// - Returns: What all runs of the program counted, as far as that is known, and notes about
+    ///   lost reports that no event has named.
     func finish() async -> (status: EdgeStatus, lost: [String]) {
         let task = watching.withLock { $0 }
         task?.cancel()

@@ -49,8 +49,8 @@ package enum TrialFiles {
         ]
     }
 
-    /// Computes the figures of a results directory again from its record, and replaces the files that
-    /// this version computes with other contents.
+    /// Computes the figures of a results directory again from its record, and replaces the files
+    /// that this version computes with other contents.
     ///
     /// - Returns: the results and the names of the files that were replaced; nil if the directory
     ///   holds no record.

@@ -13,8 +13,8 @@ extension TrialRunner {
     /// Seconds since the shared start time.
     var elapsed: Double { Double(Clock.monotonicNanoseconds() - startNanoseconds) / 1e9 }
 
-    /// Samples every second and at both ends of the window, until the drain is over, a child is lost
-    /// or the run is interrupted.
+    /// Samples every second and at both ends of the window, until the drain is over, a child is
+    /// lost or the run is interrupted.
     func runUntilDrained() async {
         var windowEnds = [window.startNanoseconds, window.endNanoseconds]
         let end = window.endNanoseconds + scenario.drain.nanoseconds
@@ -143,9 +143,9 @@ extension TrialRunner {
 
     // MARK: End
 
-    /// Takes the final reports, ends every child and returns all that was observed. If a generator's
-    /// report does not come, the trial is void: what is left of its figures is no verdict on the
-    /// server.
+    /// Takes the final reports, ends every child and returns all that was observed. If a
+    /// generator's report does not come, the trial is void: what is left of its figures is no
+    /// verdict on the server.
     func collect() async -> TrialRecord {
         var record = newRecord
         await releaseStopped()

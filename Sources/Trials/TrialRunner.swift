@@ -116,7 +116,7 @@ package actor TrialRunner {
         return results
     }
 
-    /// Writes what was measured where it was meant to be or, if there is no room, among temporary
+    /// Writes what was measured into the results directory or, if there is no room, among temporary
     /// files.
     ///
     /// - Returns: The directory's path.
