@@ -78,7 +78,7 @@ package struct StampedRecording {
 }
 
 /// A rendition and its source with times that pair the frames of equal stamps.
-package struct PairedRecordings {
+package struct PairedRecordings: Sendable {
     /// Fragmented MP4.
     package let source: ByteBuffer
     package let rendition: ByteBuffer

@@ -139,7 +139,7 @@ package struct HLSBench: Sendable {
 
     /// wrk on one segment of the same origin.
     private func measurePeer(_ report: inout Report) async throws {
-        guard let wrk = Self.find("wrk"), let curl = Self.find("curl") else { return }
+        guard let wrk = Program.find("wrk"), let curl = Program.find("curl") else { return }
         var configuration = ServerConfiguration()
         // A load test is no stranger.
         configuration.limits = .none
@@ -192,7 +192,7 @@ package struct HLSBench: Sendable {
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline {
             // The origin answers when the first segment is whole.
-            let playlist = Self.output(curl, ["-s", "-m", "15", base + "index.m3u8"]).text
+            let playlist = Self.output(curl, ["-s", "-m", "15", base + "index.m3u8"])
             if playlist.hasPrefix("#EXTM3U"),
                 let name = playlist.split(separator: "\n").first(where: { !$0.hasPrefix("#") })
             {
@@ -206,7 +206,7 @@ package struct HLSBench: Sendable {
     private func fetch(_ url: String, _ wrk: String, _ report: inout Report) {
         let before = Self.childrenSeconds()
         let connections = min(1000, options.viewers)
-        let text = Self.output(wrk, ["-t1", "-c\(connections)", "-d5s", url]).text
+        let text = Self.output(wrk, ["-t1", "-c\(connections)", "-d5s", url])
         let seconds = Self.childrenSeconds() - before
         guard let gigabits = Self.gigabits(text), gigabits > 0 else { return }
         report.wrkGigabits = gigabits
@@ -225,25 +225,15 @@ package struct HLSBench: Sendable {
         return nil
     }
 
-    private static func find(_ program: String) -> String? {
-        ["/usr/local/bin", "/usr/bin", "/bin"].map { "\($0)/\(program)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    /// Runs a program to its end and returns what it wrote to its standard output.
+    private static func output(_ path: String, _ arguments: [String]) -> String {
+        let outcome = try? Program.run(
+            path, arguments, output: .text(limit: outputLimit), endsWithCaller: true)
+        return outcome?.text ?? ""
     }
 
-    private static func output(
-        _ path: String, _ arguments: [String]
-    ) -> (text: String, code: Int32) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return ("", -1) }
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (String(decoding: data, as: UTF8.self), process.terminationStatus)
-    }
+    /// Bytes kept of a program's output: a playlist, or a page of wrk's figures.
+    private static let outputLimit = 1 << 20
 
     /// CPU seconds of the children that have ended.
     private static func childrenSeconds() -> Double {

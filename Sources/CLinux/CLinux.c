@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 const int millrace_TCP_MAXSEG = TCP_MAXSEG;
@@ -138,7 +139,10 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
     do n = read(status[0], &failed, sizeof failed);
     while (n < 0 && errno == EINTR);
     close(status[0]);
-    return n == sizeof failed ? -failed : pid;
+    if (n != sizeof failed) return pid;
+    // The child has told its failure and ends at once.
+    while (waitpid(pid, 0, 0) < 0 && errno == EINTR) {}
+    return -failed;
 }
 
 int millrace_outq(int fd, int *bytes) {

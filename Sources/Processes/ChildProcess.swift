@@ -10,6 +10,20 @@ public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
 
     public var isSuccess: Bool { self == .exited(0) }
 
+    /// Reads a status as waitpid(2) returns it for a process that has ended.
+    init(waitStatus raw: Int32) {
+        let signal = raw & 0x7F
+        self = signal == 0 ? .exited((raw >> 8) & 0xFF) : .signaled(signal)
+    }
+
+    /// Exit code as shells give it: 128 + n if signal n ended the process.
+    public var shellCode: Int32 {
+        switch self {
+        case .exited(let code): code
+        case .signaled(let signal): 128 + signal
+        }
+    }
+
     public var description: String {
         switch self {
         case .exited(let code): "exited with status \(code)"
@@ -121,7 +135,7 @@ public final class ChildProcess: Sendable {
     }
 
     private static func pipe(_ name: String) throws(ProcessError) -> (read: Int32, write: Int32) {
-        guard let ends = ProcessSpawner.shared.pipe() else {
+        guard let ends = ProcessSpawner.pipe() else {
             throw failure(name, "cannot make a pipe", errno)
         }
         return ends
@@ -140,8 +154,7 @@ public final class ChildProcess: Sendable {
             kill(-pid, SIGKILL)
             var raw: Int32 = 0
             while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
-            let signal = raw & 0x7F
-            let ended: ExitStatus = signal == 0 ? .exited((raw >> 8) & 0xFF) : .signaled(signal)
+            let ended = ExitStatus(waitStatus: raw)
             let waiting = waiters.withLock { list in
                 status.withLock { $0 = ended }
                 defer { list = [] }

@@ -2,5 +2,5 @@
 public enum ClosedPipe {
     /// Makes a pipe with ends that close on exec; nil if the process has no descriptor left
     /// (`errno` has the reason).
-    public static func make() -> (read: Int32, write: Int32)? { ProcessSpawner.shared.pipe() }
+    public static func make() -> (read: Int32, write: Int32)? { ProcessSpawner.pipe() }
 }

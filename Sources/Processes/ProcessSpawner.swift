@@ -13,7 +13,7 @@ final class ProcessSpawner: Sendable {
     private typealias Job = @Sendable () -> Void
     private let jobs = Mutex<[Job]>([])
     /// Lock that is held during a fork, and while a descriptor is not yet marked close-on-exec.
-    private let forking = Mutex(())
+    private static let forking = Mutex(())
     private let wakeUp = DispatchSemaphore(value: 0)
 
     private init() {
@@ -31,26 +31,31 @@ final class ProcessSpawner: Sendable {
     struct Request: Sendable {
         var path: String
         var arguments: [String]
-        var environment: [String: String]
-        var input: Int32
-        var output: Int32
-        var error: Int32
+        var environment = ProcessInfo.processInfo.environment
+        /// Descriptors of the child's standard input, output and error; -1 = /dev/null.
+        var input: Int32 = -1
+        var output: Int32 = -1
+        var error: Int32 = -1
         var cpus: CPUSet?
         /// Descriptor of the network namespace that the child enters; nil = this process's
         /// namespace.
         var networkNamespace: Int32?
         /// User that the child becomes; nil = the child keeps this process's user.
         var identity: Privileges.Identity?
+        /// Whether the child leads a process group of its own.
+        var leadsGroup = true
+        /// Whether the child is killed when the thread that forked it ends.
+        var endsWithParent = true
     }
 
-    /// Starts a process and returns its number, or -errno. The child leads its own process group
-    /// and is killed when this process dies.
+    /// Starts a process from the thread that lives as long as this process; returns the process's
+    /// number, or -errno.
     func spawn(_ request: Request) -> Int32 {
         let done = DispatchSemaphore(value: 0)
         let result = Mutex<Int32>(0)
         jobs.withLock {
-            $0.append { [self] in
-                let pid = forking.withLock { _ in Self.fork(request) }
+            $0.append {
+                let pid = Self.fork(request)
                 result.withLock { $0 = pid }
                 done.signal()
             }
@@ -61,7 +66,7 @@ final class ProcessSpawner: Sendable {
     }
 
     /// Makes a pipe that no child inherits by accident; nil if none can be made.
-    func pipe() -> (read: Int32, write: Int32)? {
+    static func pipe() -> (read: Int32, write: Int32)? {
         forking.withLock { _ in
             var ends: [Int32] = [-1, -1]
             guard Glibc.pipe(&ends) == 0 else { return nil }
@@ -70,7 +75,12 @@ final class ProcessSpawner: Sendable {
         }
     }
 
-    private static func fork(_ request: Request) -> Int32 {
+    /// Starts a process from the calling thread; returns the process's number, or -errno.
+    static func fork(_ request: Request) -> Int32 {
+        forking.withLock { _ in execute(request) }
+    }
+
+    private static func execute(_ request: Request) -> Int32 {
         let arguments = ([request.path] + request.arguments).map { strdup($0) } + [nil]
         let environment = request.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in arguments + environment { free(pointer) } }
@@ -85,8 +95,8 @@ final class ProcessSpawner: Sendable {
                     options.stdout_fd = request.output
                     options.stderr_fd = request.error
                     options.cpu_mask = request.cpus?.mask ?? 0
-                    options.parent_death_signal = SIGKILL
-                    options.new_process_group = 1
+                    options.parent_death_signal = request.endsWithParent ? SIGKILL : 0
+                    options.new_process_group = request.leadsGroup ? 1 : 0
                     options.network_namespace_fd = request.networkNamespace ?? -1
                     options.user = request.identity?.user ?? 0
                     options.group = request.identity?.group ?? 0

@@ -1,6 +1,6 @@
-import CLinux
 import Glibc
 import Media
+import Processes
 import Sockets
 
 /// Turns any container into FLV, once, with the ffmpeg that is installed. Nothing is re-encoded.
@@ -40,7 +40,7 @@ enum Remux {
         if count == 3, magic == Array("FLV".utf8) { return path }
         let target = try temporaryPath()
         let arguments = [
-            "ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-map", "0:v:0?", "-map",
+            "-nostdin", "-v", "error", "-y", "-i", path, "-map", "0:v:0?", "-map",
             "0:a:0?", "-c", "copy", "-f", "flv", target,
         ]
         let code = try run(arguments)
@@ -69,38 +69,18 @@ enum Remux {
         return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static func run(_ arguments: [String]) throws -> Int32 {
-        guard let program = which("ffmpeg") else {
+    private static func run(_ arguments: [String]) throws(PublisherError) -> Int32 {
+        guard let program = Program.find("ffmpeg") else {
             throw PublisherError(
                 description: "ffmpeg is not installed: apt-get install ffmpeg, or give an FLV file",
                 isFinal: true)
         }
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { for argument in argv { free(argument) } }
-        let pid = program.withCString { path in
-            argv.withUnsafeMutableBufferPointer { argv in
-                var options = millrace_spawn_options()
-                options.path = path
-                options.argv = UnsafePointer(argv.baseAddress!)
-                options.envp = UnsafePointer(environ)
-                options.stdin_fd = -1
-                options.stdout_fd = 2
-                options.stderr_fd = 2
-                return millrace_spawn(&options)
-            }
+        do {
+            return try Program.run(
+                program, arguments, output: .standardError, endsWithCaller: true
+            ).status.shellCode
+        } catch {
+            throw PublisherError(description: "cannot start ffmpeg: \(error)", isFinal: true)
         }
-        guard pid > 0 else {
-            throw PublisherError(
-                description: "cannot start ffmpeg: \(String(cString: strerror(-pid)))",
-                isFinal: true)
-        }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
-    }
-
-    private static func which(_ name: String) -> String? {
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 }

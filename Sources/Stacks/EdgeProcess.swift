@@ -5,15 +5,16 @@ import Synchronization
 
 /// One run of an edge's program.
 package protocol EdgeProcess: Sendable {
-    /// Leads its process group.
+    /// Number of the process that leads the program's process group.
     var pid: Int32 { get }
-    /// Where its clients come.
+    /// Port at which clients connect.
     var port: Int { get }
-    /// How it ended before it was told to; nil while it runs.
+    /// How the program ended before it was told to; nil while it runs.
     var failure: String? { get }
-    /// What it has counted, as of the last second.
+    /// What the program has counted until the last second.
     var latest: EdgeStatus { get }
-    /// Ends it, where it has not ended; what it counted until its end, nil where that is lost.
+    /// Ends the program if it still runs; returns what it counted until its end, or nil if that is
+    /// lost.
     func finish() async -> EdgeStatus?
 }
 
@@ -27,10 +28,10 @@ package final class EmbeddedEdge: EdgeProcess {
         let status = Mutex<EdgeStatus?>(nil)
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the edge and waits until it listens.
     ///
-    /// - Parameter config: its port may be 0.
-    /// - Throws: `ProcessError` with its own words.
+    /// - Parameter config: Configuration; port 0 means any port.
+    /// - Throws: `ProcessError` with the edge's own words.
     package init(
         name: String, _ config: EdgeConfiguration, cpus: CPUSet?, logDirectory: String
     ) async throws(ProcessError) {
@@ -43,7 +44,7 @@ package final class EmbeddedEdge: EdgeProcess {
             await handle.kill()
             throw error
         }
-        // Reports every second begin with the start.
+        // The edge reports every second once it has been told to start.
         handle.send(.start(monotonicNanoseconds: 0))
     }
 

@@ -3,26 +3,25 @@ import Sockets
 package import Processes
 package import Server
 
-/// Our own relay, as a child process of this binary.
+/// Millrace's own relay, as a child process of this binary.
 package actor EmbeddedDriver: StackDriver {
     package nonisolated let name = "embedded"
     private var configuration: ServerConfiguration
     private let cpus: CPUSet?
     private let logDirectory: String
-    private let restartLimit: Int
     private var handle: RoleHandle<ServerRole>?
     private var watch: Task<Void, Never>?
-    private var backoff: RestartBackoff
-    private var attempts = 0
-    private var launchedNanoseconds: Int64 = 0
+    private var supervisor: SupervisorStateMachine
     private let onStatus: @Sendable (ServerStatus) -> Void
     package private(set) var restarts: [StackRestart] = []
-    /// How the server ended that is not started again.
+    /// How the server ended; nil while it runs, and while it is being started again.
     package private(set) var exitStatus: ExitStatus?
 
     /// - Parameters:
-    ///   - restarts: how often a server that ends in mid-run is started again, on its old ports.
-    ///   - onStatus: called with the server's status, once a second where it has encoders.
+    ///   - restarts: Number of times that a server that ends in mid-run is started again, on its
+    ///     old ports.
+    ///   - onStatus: Function that gets the server's status once a second, if the server has
+    ///     encoders.
     package init(
         _ configuration: ServerConfiguration, cpus: CPUSet?, logDirectory: String,
         restarts: Int = 0, onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
@@ -34,10 +33,9 @@ package actor EmbeddedDriver: StackDriver {
         self.configuration = configuration
         self.cpus = cpus
         self.logDirectory = logDirectory
-        restartLimit = restarts
         var policy = RestartPolicy()
         policy.limit = max(1, restarts)
-        backoff = RestartBackoff(policy)
+        supervisor = SupervisorStateMachine(policy: policy, attemptLimit: restarts)
     }
 
     package func start() async throws(StackError) -> StackEndpoints {
@@ -55,14 +53,16 @@ package actor EmbeddedDriver: StackDriver {
 
     private func launch() async throws(StackError) -> ServerRole.Ready {
         do {
+            let attempts = supervisor.attempts
             let suffix = attempts == 0 ? "" : "-again-\(attempts)"
             let handle = try RoleHandle<ServerRole>(
                 name: "server-0\(suffix)", logDirectory: logDirectory, cpus: cpus,
                 config: configuration, onInterval: onStatus)
             self.handle = handle
             let ready = try await handle.waitUntilReady()
-            launchedNanoseconds = Clock.monotonicNanoseconds()
-            // Reports every second begin with the start.
+            supervisor.launched(atMilliseconds: Self.milliseconds(Clock.monotonicNanoseconds()))
+            supervisor.becameReady()
+            // The server reports every second once it has been told to start.
             if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
             return ready
         } catch {
@@ -71,7 +71,9 @@ package actor EmbeddedDriver: StackDriver {
         }
     }
 
-    /// Waits for the server's end, and starts it again as often as it may be.
+    private static func milliseconds(_ nanoseconds: Int64) -> Int { Int(nanoseconds / 1_000_000) }
+
+    /// Waits for the server's end, and starts the server again as often as is permitted.
     private func supervise() async {
         while !Task.isCancelled {
             guard let status = handle?.exitStatus else {
@@ -85,24 +87,25 @@ package actor EmbeddedDriver: StackDriver {
         }
     }
 
-    /// - Returns: false where it is not to be, or cannot be, started again.
+    /// - Returns: Whether the server runs again.
     private func startAgain(after status: ExitStatus) async -> Bool {
-        guard attempts < restartLimit else { return false }
         let now = Clock.monotonicNanoseconds()
-        var ran = Int((now - launchedNanoseconds) / 1_000_000)
-        restarts.append(StackRestart(status: status, endedNanoseconds: now))
-        while attempts < restartLimit, let delay = backoff.ended(afterMilliseconds: ran) {
-            attempts += 1
-            ran = 0
+        var next = supervisor.ended("it \(status)", atMilliseconds: Self.milliseconds(now))
+        if next != .giveUp {
+            restarts.append(StackRestart(status: status, endedNanoseconds: now))
+        }
+        while case .restart(let delay) = next {
             try? await Task.sleep(for: .milliseconds(delay))
             guard !Task.isCancelled else { return false }
             do {
                 _ = try await launch()
-                let back = Clock.monotonicNanoseconds()
-                restarts[restarts.count - 1].backNanoseconds = back
+                restarts[restarts.count - 1].backNanoseconds = Clock.monotonicNanoseconds()
                 return true
             } catch {
                 restarts[restarts.count - 1].failure = error.message
+                next = supervisor.ended(
+                    error.message,
+                    atMilliseconds: Self.milliseconds(Clock.monotonicNanoseconds()))
             }
         }
         return false

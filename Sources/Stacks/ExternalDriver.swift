@@ -8,10 +8,10 @@ package struct ExternalDriver: StackDriver {
     package let endpoints: StackEndpoints
 
     /// - Parameters:
-    ///   - url: `rtmp://host[:port]/application`, or `rtmps://…`; port 1935 or 443 where none is given.
-    ///   - httpURL: base URL of the HTTP-FLV streams.
-    ///   - hlsURL: of multivariant playlists, with `{stream}`.
-    ///   - trust: for https and rtmps.
+    ///   - url: `rtmp://host[:port]/application`, or `rtmps://…`; without a port, 1935 or 443.
+    ///   - httpURL: Base URL of the HTTP-FLV streams.
+    ///   - hlsURL: URL of multivariant playlists, in which `{stream}` stands for the stream.
+    ///   - trust: Certificates that are trusted with https and rtmps.
     package init(
         url: String, httpURL: String?, hlsURL: String? = nil, trust: TLSTrust = TLSTrust()
     ) throws(StackError) {

@@ -2,7 +2,7 @@ import Glibc
 import Sockets
 
 extension LocalPort {
-    /// Whether something accepts a TCP connection there; waits for the kernel's own timeout.
+    /// Whether something accepts a TCP connection at an address; waits up to 3 s for an answer.
     static func accepts(host: String, port: Int) -> Bool {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -5,44 +5,44 @@ import Media
 import Processes
 import Server
 
-/// What nginx with the RTMP module does in a run, and its configuration.
+/// Settings of an nginx with the RTMP module, and the text of its configuration file.
 struct NginxConfiguration: Sendable, Hashable {
-    /// HLS by nginx-rtmp's own packager, served by nginx.
+    /// Settings of nginx-rtmp's own HLS packager.
     struct HLS: Sendable, Hashable {
-        /// Seconds.
         var segmentSeconds: Double
-        /// What a playlist lists, seconds.
+        /// Seconds of media that a playlist lists.
         var windowSeconds: Double
-        /// In the order of the multivariant playlist.
+        /// Renditions in the order of the multivariant playlist.
         var variants: [NginxVariant]
     }
 
-    /// Applications: viewers', and that of the sources of encoders.
+    /// Application of the viewers, and application of the encoders' sources.
     static let application = "live"
     static let sourceApplication = "src"
 
     var host = "127.0.0.1"
     var workers = 1
-    /// Bytes.
+    /// Size of outgoing chunks in bytes.
     var outChunkSize = 4096
     var modulePath: String
     var hls: HLS?
-    /// Made of every stream of the application `src`.
+    /// Ladder that is made of every stream of the application `src`; nil if nothing is encoded.
     var ladder: LadderConfiguration?
     var ffmpegPath = "ffmpeg"
 
-    /// HLS files are removed by the cache manager, which only a master starts.
+    /// Whether nginx has a master process. The cache manager, which removes HLS files, is started
+    /// only by a master.
     var hasMaster: Bool { workers > 1 || hls != nil }
-    /// Whether it starts processes of its own, which must not outlive it.
+    /// Whether nginx starts processes of its own, which must not outlive it.
     var hasChildren: Bool { hasMaster || ladder != nil }
 
-    /// Where `hls` keeps its files, in the folder of nginx's workers.
+    /// Name of the folder for HLS files, in the folder of nginx's workers.
     static let hlsFolder = "hls"
 
     /// - Parameters:
-    ///   - port: RTMP.
-    ///   - httpPort: of the HLS files; unused without.
-    ///   - directory: absolute; without `$`, see `NginxDirectory.problem`.
+    ///   - port: Port for RTMP.
+    ///   - httpPort: Port for HLS files; unused if nothing is packaged.
+    ///   - directory: Absolute path without `$`, see `NginxDirectory.problem`.
     func text(port: Int, httpPort: Int, directory: String) -> String {
         let work = NginxDirectory.work(directory)
         // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
@@ -75,8 +75,8 @@ struct NginxConfiguration: Sendable, Hashable {
             """
     }
 
-    /// The module's multivariant playlist is `<stream>.m3u8`, written for the streams that end in
-    /// one of the suffixes.
+    /// Directives for HLS. The module writes the multivariant playlist `<stream>.m3u8` for streams
+    /// that end in one of the suffixes of `hls_variant`.
     private func hlsDirectives(_ work: String) -> String {
         guard let hls else { return "" }
         var lines = [
@@ -86,8 +86,8 @@ struct NginxConfiguration: Sendable, Hashable {
             "hls_playlist_length \(Self.time(hls.windowSeconds));",
         ]
         for variant in hls.variants {
-            // The container adds its part, more where audio is much of it, and segments swing about
-            // the mean by what the encoders' decoder buffer allows.
+            // The container adds its part, which is larger the more of it is audio. Segments
+            // deviate from the mean as far as the encoders' decoder buffer allows.
             let mean = variant.bitsPerSecond * 23 / 20
             lines.append(
                 "hls_variant _\(variant.rendition) BANDWIDTH=\(variant.bitsPerSecond * 3 / 2) "
@@ -98,11 +98,11 @@ struct NginxConfiguration: Sendable, Hashable {
         return lines.map { "            \($0)\n" }.joined()
     }
 
-    /// nginx takes whole milliseconds.
+    /// Returns a time as nginx takes it, in whole milliseconds.
     private static func time(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded()))ms" }
 
-    /// `exec_push` starts an encoder when a source is published, and again 5 s after it ended
-    /// (`respawn`, on by default).
+    /// The application of the encoders' sources. `exec_push` starts an encoder when a source is
+    /// published, and again 5 s after the encoder ended (`respawn`, on by default).
     private func sources(port: Int, work: String) -> String {
         guard let ladder else { return "" }
         let groups = ladder.mode == .single ? [ladder.renditions] : ladder.renditions.map { [$0] }
@@ -112,7 +112,7 @@ struct NginxConfiguration: Sendable, Hashable {
                 source: "\(Self.sourceApplication)/${name}", outputApplication: Self.application,
                 ladder: ladder, renditions: renditions)
             let name = Self.encoder(of: "${name}", ladder.mode, renditions[0].name)
-            // Standard output is the progress of this start, standard error goes on.
+            // Each start writes a new file of progress; complaints of all starts go into one log.
             let pinning = ladder.cpus.map { ["/usr/bin/taskset", "-c", $0.description] } ?? []
             let words =
                 pinning + [ffmpegPath] + command.arguments + [
@@ -133,8 +133,8 @@ struct NginxConfiguration: Sendable, Hashable {
             """
     }
 
-    /// What an encoder's files are called: the stream key of its rendition, or the stream where it
-    /// makes all.
+    /// Returns the name of an encoder's files: the stream key of its rendition, or the stream if
+    /// one encoder makes all renditions.
     static func encoder(
         of stream: String, _ mode: LadderConfiguration.Mode, _ rendition: String
     ) -> String {

@@ -4,15 +4,15 @@ package import Processes
 package import Server
 import Synchronization
 
-/// nginx with `proxy_cache` as an edge. Its access log, which it writes line by line, says what the
-/// cache did; whole even where nginx was killed.
+/// nginx with `proxy_cache` as an edge. nginx writes its access log line by line, so the log says
+/// what the cache did even if nginx was killed.
 package final class NginxEdge: EdgeProcess {
     package struct Options: Sendable {
-        /// The address that it listens on.
+        /// Address on which nginx listens.
         var host = "127.0.0.1"
-        /// 0 = any.
+        /// Port on which nginx listens; 0 = any.
         package var port = 0
-        /// `host:port`
+        /// Address of the origin, `host:port`.
         var origin: String
         var cacheBytes: Int
         var cpus: CPUSet?
@@ -34,9 +34,9 @@ package final class NginxEdge: EdgeProcess {
     private let nginx: NginxProcess
     private let log: Mutex<NginxEdgeLog>
 
-    /// Starts it and waits until it listens.
+    /// Starts nginx and waits until it listens.
     ///
-    /// - Throws: `ProcessError` where nginx is missing or does not come up.
+    /// - Throws: `ProcessError` if nginx is missing or does not come up.
     package init(name: String, _ options: Options) async throws(ProcessError) {
         nginx = try await NginxProcess(
             .init(
@@ -61,8 +61,9 @@ package final class NginxEdge: EdgeProcess {
         return latest
     }
 
-    /// What the origin says of an object's lifetime holds; where it says nothing, media stay long
-    /// and playlists a second. Requests for what is being fetched wait for it.
+    /// Returns the configuration. The origin's own words on an object's lifetime hold. If it says
+    /// nothing, media stay for ten minutes and playlists for a second. Requests for an object that
+    /// is being fetched wait for it.
     private static func configuration(_ options: Options, port: Int, directory: String) -> String {
         """
         daemon off;
@@ -108,20 +109,20 @@ package final class NginxEdge: EdgeProcess {
     }
 }
 
-/// What nginx's cache did, out of its access log.
+/// What nginx's cache did, read from its access log.
 struct NginxEdgeLog: Sendable {
     private let path: String
     private var offset: UInt64 = 0
-    /// A line that is not whole yet.
+    /// Bytes of a line that is not whole yet.
     private var rest: [UInt8] = []
     private(set) var status = EdgeStatus(origin: "")
 
     init(path: String) { self.path = path }
 
-    /// Bytes of one line that are kept.
+    /// Number of bytes of one line that are kept.
     private static let lineLimit = 8192
 
-    /// Takes what was added since the last call.
+    /// Reads what was added since the last call, and returns all counts.
     mutating func read() -> EdgeStatus {
         guard let file = FileHandle(forReadingAtPath: path) else { return status }
         defer { try? file.close() }
@@ -144,8 +145,9 @@ struct NginxEdgeLog: Sendable {
         }
     }
 
-    /// `<cache status>|<status>|<body bytes>|<upstream statuses>|<upstream lengths>|<path>`: several
-    /// values of an upstream are separated by commas, `-` is none.
+    /// Counts a line of the form
+    /// `<cache status>|<status>|<body bytes>|<upstream statuses>|<upstream lengths>|<path>`.
+    /// Several values of an upstream are separated by commas; `-` means that there is none.
     private mutating func count(_ line: String) {
         let fields = line.split(separator: "|", maxSplits: 5, omittingEmptySubsequences: false)
         guard fields.count == 6 else { return }
@@ -155,8 +157,8 @@ struct NginxEdgeLog: Sendable {
         let kind = EdgeKind(file: fields[5].split(separator: "/").last ?? "")
         var counts = status.kinds[kind.rawValue] ?? .init()
         counts.requests += 1
-        // Who waited for another's fetch is a hit like any: the log does not tell them apart. One
-        // that left while it waited is a MISS there, but nobody was asked for it.
+        // In the log, a request that waited for another's fetch looks like any other hit. A
+        // client that left while it waited is a MISS in the log, but the origin was not asked.
         switch fields[0] {
         case "HIT", "STALE", "UPDATING": counts.hits += 1
         case "-": counts.refused += 1

@@ -3,12 +3,12 @@ import Foundation
 import Glibc
 import Server
 
-/// The encoders that nginx-rtmp starts: found among its children, with the progress and the
-/// complaints that each writes into a file. nginx itself tells nothing of them.
+/// The encoders that nginx-rtmp starts. nginx itself does not report on them: they are found among
+/// its children, and each writes its progress and its complaints into files.
 struct NginxEncoders: Sendable {
-    /// One ffmpeg, across its restarts.
+    /// One encoder across the restarts of its ffmpeg.
     private struct Encoder: Sendable {
-        /// What its files are called.
+        /// Name of the encoder's files.
         var name: String
         var renditions: [LadderRendition]
         private(set) var pid: Int32?
@@ -20,7 +20,7 @@ struct NginxEncoders: Sendable {
             self.renditions = renditions
         }
 
-        /// Whether it ran, and nginx has not started it again yet.
+        /// Whether the encoder ran and nginx has not started it again yet.
         var isGone: Bool { pid == nil && latest != nil }
 
         mutating func see(_ pid: Int32?) {
@@ -37,8 +37,8 @@ struct NginxEncoders: Sendable {
     private var sources: [(stream: String, encoders: [Encoder])]
 
     /// - Parameters:
-    ///   - streams: names of the sources.
-    ///   - packages: whether a rendition is there only once its first segment is listed.
+    ///   - streams: Names of the sources.
+    ///   - packages: Whether a rendition counts as published only once its first segment is listed.
     init(_ ladder: LadderConfiguration, streams: [String], packages: Bool, work: String) {
         self.ladder = ladder
         self.packages = packages
@@ -56,9 +56,9 @@ struct NginxEncoders: Sendable {
         }
     }
 
-    /// What they do now, in the terms of the embedded stack.
+    /// Returns what the encoders do now, in the form in which the embedded stack reports it.
     ///
-    /// - Parameter processGroup: nginx's, which its children are in.
+    /// - Parameter processGroup: Process group of nginx and its children.
     mutating func status(processGroup: Int32) -> ServerStatus {
         var running: [String: Int32] = [:]
         for pid in ProcFile.members(ofGroup: processGroup) {
@@ -115,12 +115,13 @@ struct NginxEncoders: Sendable {
         )
     }
 
-    /// The encoders among nginx's children.
+    /// Returns the encoders among nginx's children.
     static func processes(ofGroup group: Int32) -> [Int32] {
         ProcFile.members(ofGroup: group).filter { !outputs(ofProcess: $0).isEmpty }
     }
 
-    /// Stream keys that an ffmpeg publishes: what follows its first `-rtmp_playpath`, the source's.
+    /// Returns the stream keys that an ffmpeg publishes: the arguments of every `-rtmp_playpath`
+    /// but the first, which is the source's.
     private static func outputs(ofProcess pid: Int32) -> [String] {
         let words = (ProcFile.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
         let keys = words.indices.dropLast().filter { words[$0] == "-rtmp_playpath" }
@@ -128,7 +129,7 @@ struct NginxEncoders: Sendable {
         return Array(keys.dropFirst())
     }
 
-    /// Bytes read at the end of a file: several reports of an encoder.
+    /// Number of bytes that are read at the end of a file: several reports of an encoder.
     private static let tailLength = 4096
 
     private static func tail(_ path: String) -> String {

@@ -3,27 +3,31 @@ import Glibc
 import Processes
 import Sockets
 
-/// Directories of nginx processes that runs start; the name goes on with the process that made it.
+/// Directories of the nginx processes that runs start. The prefix of a name is followed by the
+/// number of the process that made the directory.
 package enum NginxDirectory {
     private static let prefix = "millrace-nginx-"
 
-    /// A new one; it is not made yet.
+    /// Returns the path of a new directory, which does not exist yet.
     static func path() -> String {
         NSTemporaryDirectory() + "\(prefix)\(getpid())-\(UUID().uuidString)"
     }
 
-    /// A word of nginx's configuration: blanks, quotes and semicolons are its own.
+    /// Returns a word of nginx's configuration in quotes, so that blanks, quotes and semicolons are
+    /// part of the word.
     ///
-    /// A `$` stays what begins a variable, and has no other form: `problem` refuses it in paths.
+    /// A `$` cannot be quoted and always begins a variable, so `problem` refuses it in paths.
     static func quoted(_ word: String) -> String {
         "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    /// The folder in `directory` that nginx's workers and their children write in. All else is the
-    /// runner's: who could change the configuration would be who nginx's master is.
+    /// Returns the folder in `directory` in which nginx's workers and their children write. All
+    /// other files belong to the runner: a user who could change the configuration would have the
+    /// rights of nginx's master.
     static func work(_ directory: String) -> String { "\(directory)/work" }
 
-    /// Who nginx's workers are: the run's user with its group, else root where the runner is root.
+    /// Directive for the user that nginx's workers become: the run's user with its group; root if
+    /// there is none and the runner is root.
     static var userDirective: String {
         guard getuid() == 0 else { return "" }
         let group = (try? Privileges.workerIdentity())?.groupName
@@ -31,14 +35,15 @@ package enum NginxDirectory {
         return "user \(names.map(quoted).joined(separator: " "));"
     }
 
-    /// Why nginx cannot have its files in a directory, and how to mend it; nil if it can.
+    /// Returns why nginx cannot have its files in a directory, and the remedy; nil if it can.
     static func problem(_ directory: String) -> String? {
         guard directory.contains(where: { $0 == "$" || $0.isNewline }) else { return nil }
         return
             "nginx takes the $ or line end in '\(directory)' for its own; give another folder for temporary files (TMPDIR)"
     }
 
-    /// What every `http {}` of ours begins with: connections that stay, and nothing outside `directory`.
+    /// Returns the directives with which each `http {}` of a run begins: connections stay open, and
+    /// no file is written outside `directory`.
     static func http(_ directory: String) -> String {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
             "\($0)_temp_path \(quoted("\(directory)/\($0)"));"
@@ -47,7 +52,7 @@ package enum NginxDirectory {
             .joined(separator: " ")
     }
 
-    /// Removes those of runs that were killed: their owner is gone.
+    /// Removes the directories of runs that were killed: the process that made them is gone.
     package static func sweep(in parent: String = NSTemporaryDirectory()) {
         let files = FileManager.default
         for name in (try? files.contentsOfDirectory(atPath: parent)) ?? []
@@ -63,15 +68,16 @@ package enum NginxDirectory {
 /// A running nginx that has a directory and a configuration of its own.
 struct NginxProcess: Sendable {
     struct Options: Sendable {
-        /// What its messages call it.
+        /// Name of the process in messages.
         var name: String
         var path = "/usr/sbin/nginx"
-        /// What must be installed, and how.
+        /// Files that must be installed.
         var files: [String] = []
+        /// Text that says how to install nginx and the files.
         var hint: String
-        /// One that it listens on; nil = a free one.
+        /// Ports on which nginx listens; nil = a free port.
         var ports: [Int?]
-        /// Whether it has children, which must not outlive it.
+        /// Whether nginx has children, which must not outlive it.
         var guardsGroup = true
         var cpus: CPUSet?
         var logPath: String?
@@ -79,13 +85,14 @@ struct NginxProcess: Sendable {
 
     let process: ChildProcess
     let directory: String
-    /// Where it listens, in the order of the options.
+    /// Ports on which nginx listens, in the order of the options.
     let ports: [Int]
 
-    /// Starts it and waits until it listens.
+    /// Starts nginx and waits until it listens.
     ///
-    /// - Parameter configuration: its text, for ports and directory.
-    /// - Throws: `ProcessError` where it is missing or does not come up, with its own words.
+    /// - Parameter configuration: Function that returns the text of the configuration for ports and
+    ///   a directory.
+    /// - Throws: `ProcessError` with nginx's own words if nginx is missing or does not come up.
     init(
         _ options: Options, configuration: ([Int], String) -> String
     ) async throws(ProcessError) {
@@ -151,7 +158,7 @@ struct NginxProcess: Sendable {
         return try ChildProcess(name: options.name, child)
     }
 
-    /// Ends it; its files are still there.
+    /// Ends nginx and keeps its files.
     func end() async { _ = await process.terminate() }
 
     func removeFiles() { try? FileManager.default.removeItem(atPath: directory) }

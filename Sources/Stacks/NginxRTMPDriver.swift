@@ -2,25 +2,25 @@ package import Processes
 package import Server
 import Glibc
 
-/// nginx with the RTMP module, with a configuration of its own in a temporary directory: relay, and
-/// where asked for its own ffmpeg ladder (`exec_push`) and its own HLS.
+/// nginx with the RTMP module and a configuration of its own in a temporary directory. nginx is the
+/// relay and, if the scenario asks for it, starts ffmpeg encoders (`exec_push`) and packages HLS.
 package actor NginxRTMPDriver: StackDriver {
     package nonisolated let name = "nginx-rtmp"
 
-    /// What the scenario says about the server.
+    /// Settings of the scenario for the server.
     package struct Options: Sendable {
-        /// The address that it listens on.
+        /// Address on which nginx listens.
         package var host: String
         package var workers: Int
-        /// Bytes.
+        /// Size of outgoing chunks in bytes.
         package var outChunkSize: Int
         package var cpus: CPUSet?
         package var logPath: String?
         package var nginxPath: String
         package var modulePath: String
-        /// nil = it packages nothing.
+        /// nil if nginx packages nothing.
         var hls: NginxConfiguration.HLS?
-        /// What its encoders make, and of which streams.
+        /// Ladder of the encoders, and the streams that are encoded.
         var ladder: LadderConfiguration?
         var sources: [String] = []
 
@@ -57,7 +57,8 @@ package actor NginxRTMPDriver: StackDriver {
     private let onStatus: @Sendable (ServerStatus) -> Void
     private var watching: Task<Void, Never>?
 
-    /// - Parameter onStatus: called once a second with what the encoders do, where there are any.
+    /// - Parameter onStatus: Function that gets the state of the encoders once a second, if there
+    ///   are any.
     package init(
         _ options: Options = Options(),
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
@@ -129,11 +130,11 @@ package actor NginxRTMPDriver: StackDriver {
         nginx?.removeFiles()
     }
 
-    /// How long encoders may take to end once told to.
+    /// How long encoders may take to end once they have been told to.
     private static let encoderGrace = Duration.seconds(2)
 
-    /// Ends the encoders while their parent is there to reap them; nginx would start them again only
-    /// later.
+    /// Ends the encoders while their parent still runs and reaps them. nginx would start them again
+    /// only later.
     private func stopEncoders() async {
         guard options.ladder != nil, let process = nginx?.process, process.exitStatus == nil else {
             return

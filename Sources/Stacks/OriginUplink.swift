@@ -1,13 +1,11 @@
 import NetemShell
-import Foundation
-import Glibc
 package import Processes
 package import SimulationKernel
 
-/// What a server's HTTP port may send at most, all its connections together: a class of the
-/// kernel's HTB on the loopback of the run's own namespace. It goes with the namespace.
+/// A limit on the bytes that a server's HTTP port sends, all its connections together: a class of
+/// the kernel's HTB on the loopback of the run's own namespace. The class goes with the namespace.
 package enum OriginUplink {
-    /// - Throws: `ProcessError`, with what is missing.
+    /// - Throws: `ProcessError` that says what is missing.
     package static func limit(port: Int, to rate: Bitrate) throws(ProcessError) {
         func fault(_ message: String) -> ProcessError {
             ProcessError(name: "stack.uplink", message: message)
@@ -17,7 +15,7 @@ package enum OriginUplink {
                 "it needs a network namespace of the run's own: run as root, or leave uplink out")
         }
         let bits = rate.bitsPerSecond
-        // Loopback sends packets of 64 KiB; a tenth of a second may queue.
+        // Loopback sends packets of 64 KiB; the queue holds a tenth of a second.
         let burst = max(262_144, bits / 8 / 1000)
         let queue = max(1 << 20, bits / 80)
         for line in [
@@ -27,21 +25,17 @@ package enum OriginUplink {
             "qdisc add dev lo parent 1:1 bfifo limit \(queue)",
             "filter add dev lo parent 1: protocol ip prio 1 u32 match ip sport \(port) 0xffff "
                 + "flowid 1:1",
-        ] where !run(["tc"] + line.split(separator: " ").map(String.init)) {
+        ] where !changeQueues(line) {
             throw fault(
                 "tc refuses '\(line)'; it needs iproute2 (apt-get install iproute2) and a kernel "
                     + "with HTB ('millrace doctor' tells)")
         }
     }
 
-    /// Runs a program to its end.
-    private static func run(_ arguments: [String]) -> Bool {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
+    /// Runs `tc` with a line of its arguments; returns whether `tc` is installed and succeeded.
+    private static func changeQueues(_ line: String) -> Bool {
+        guard let tc = Program.find("tc") else { return false }
+        return Program.succeeds(
+            tc, line.split(separator: " ").map(String.init), output: .standardError)
     }
 }

@@ -1,24 +1,26 @@
 package import Processes
 package import Sockets
 
-/// Where a running stack takes and gives streams.
+/// Addresses at which a running stack takes and serves streams.
 package struct StackEndpoints: Codable, Sendable, Hashable {
-    /// Host name or address, IPv6 without brackets.
+    /// Host name or address; an IPv6 address has no brackets.
     package var rtmpHost: String
     package var rtmpPort: Int
     /// The RTMP application.
     package var application: String
-    /// Where sources of ladders are published; nil = `application`.
+    /// Application into which sources of ladders are published; nil = `application`.
     package var sourceApplication: String?
-    /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil = no HTTP-FLV.
+    /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil if the stack serves no
+    /// HTTP-FLV.
     package var httpFLVBase: String?
-    /// Multivariant playlists; `{stream}` stands for the stream. nil = no HLS.
+    /// URL of multivariant playlists, in which `{stream}` stands for the stream; nil if the stack
+    /// serves no HLS.
     package var hlsURL: String?
-    /// RTMP goes over TLS.
+    /// Whether RTMP goes over TLS.
     package var isSecure = false
-    /// Whom generators trust with https and rtmps.
+    /// Certificates that generators trust with https and rtmps.
     package var trust = TLSTrust()
-    /// The same through each edge.
+    /// The HLS URL through each edge, in the order of the edges.
     package var edgeURLs: [String] = []
 
     package init(
@@ -32,7 +34,7 @@ package struct StackEndpoints: Codable, Sendable, Hashable {
         self.httpFLVBase = httpFLVBase
     }
 
-    /// The same server, reached at another address.
+    /// Returns the endpoints of the same server at another address.
     package func reached(at host: String) -> StackEndpoints {
         var other = self
         other.rtmpHost = host
@@ -43,10 +45,10 @@ package struct StackEndpoints: Codable, Sendable, Hashable {
     }
 }
 
-/// A stack that cannot be started or reached.
+/// Error for a stack that cannot be started or reached.
 package struct StackError: Error, Sendable, CustomStringConvertible {
     package var driver: String
-    /// What went wrong and how to mend it.
+    /// Text that says what went wrong and how to mend it.
     package var message: String
 
     package init(
@@ -59,17 +61,6 @@ package struct StackError: Error, Sendable, CustomStringConvertible {
     package var description: String { "\(driver): \(message)" }
 }
 
-/// A server that ended on its own and was started again.
-package struct StackRestart: Sendable, Hashable {
-    package var status: ExitStatus
-    /// Monotonic clock: seen to have ended.
-    package var endedNanoseconds: Int64
-    /// Monotonic clock: it accepts connections again; nil = not yet.
-    package var backNanoseconds: Int64?
-    /// Why the latest attempt to start it again failed.
-    package var failure: String?
-}
-
 /// Starts and stops a server under test.
 package protocol StackDriver: Sendable {
     var name: String { get }
@@ -77,17 +68,18 @@ package protocol StackDriver: Sendable {
     /// Starts the stack and waits until it accepts connections.
     func start() async throws(StackError) -> StackEndpoints
 
-    /// Process groups to account the server's CPU to; empty where it runs elsewhere.
+    /// Process groups of the server, which use its CPU time; empty if this run did not start the
+    /// server.
     var processGroups: [Int32] { get async }
 
-    /// How the server ended, if it has: a crash in mid-run ends the trial. One that is being started
-    /// again has not.
+    /// How the server ended: a crash in mid-run ends the trial. nil while the server runs, and
+    /// while it is being started again.
     var exitStatus: ExitStatus? { get async }
 
-    /// The server's ends in mid-run after which it was started again.
+    /// The server's ends in mid-run after which it was, or is being, started again.
     var restarts: [StackRestart] { get async }
 
-    /// Stops the stack and removes its files; returns once no process of it is left.
+    /// Stops the stack and removes its files; returns once all its processes are gone.
     func stop() async
 }
 

@@ -9,13 +9,13 @@ extension StackSpec {
     /// The driver that starts this stack.
     ///
     /// - Parameters:
-    ///   - encoderCPUs: of its encoders; nil = the server's.
-    ///   - logDirectory: where the server's own messages go.
-    ///   - host: the address that it listens on.
-    ///   - congestionControl: of the server's sockets, where the driver can set it; nil = the
-    ///     system's.
-    ///   - streams: whose ladders the server's encoders make.
-    ///   - onStatus: called with the status of a server that has encoders, once a second.
+    ///   - encoderCPUs: CPUs of the encoders; nil = the server's CPUs.
+    ///   - logDirectory: Directory for the server's own messages.
+    ///   - host: Address on which the server listens.
+    ///   - congestionControl: Congestion control of the server's sockets, if the driver can set it;
+    ///     nil = the system's.
+    ///   - streams: Streams of the scenario; the server's encoders make their ladders.
+    ///   - onStatus: Function that gets the status of a server with encoders once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
@@ -25,7 +25,7 @@ extension StackSpec {
         switch driver {
         case .embedded:
             var configuration = ServerConfiguration()
-            // A load test is no stranger.
+            // The limits are for strangers, and a load test is none.
             configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
@@ -54,8 +54,8 @@ extension StackSpec {
 }
 
 extension ServerConfiguration {
-    /// The streams' encoders. A multivariant playlist then offers what they make, without the
-    /// source, whose key frames are where the publisher has them.
+    /// Adds the streams' encoders. A multivariant playlist then offers what they make. It leaves
+    /// out the source, because the source's key frames are at other times.
     fileprivate mutating func add(ladders streams: [StreamSpec], cpus: CPUSet?) {
         guard streams.contains(where: { $0.ladder != nil }) else { return }
         ladders = streams.flatMap { spec in
@@ -78,8 +78,8 @@ extension ServerConfiguration {
 }
 
 extension NginxRTMPDriver.Options {
-    /// Its own HLS, and its own encoders of the streams that have a ladder; `NginxRules` has seen to
-    /// it that all streams are alike.
+    /// Adds nginx's own HLS, and encoders of the streams that have a ladder. `NginxRules` has
+    /// checked that all streams are alike.
     fileprivate mutating func add(
         _ spec: HLSSpec?, streams: [StreamSpec], encoderCPUs: CPUSet?
     ) {
@@ -92,7 +92,7 @@ extension NginxRTMPDriver.Options {
         sources = encoded.flatMap(\.names)
         ladder = encoded.first?.ladder?.configuration(
             source: "\(NginxConfiguration.sourceApplication)/*")
-        // Without, they have nginx's.
+        // Without CPUs of their own, encoders have nginx's.
         ladder?.cpus = encoderCPUs
     }
 }

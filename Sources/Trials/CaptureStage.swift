@@ -10,7 +10,7 @@ import Results
 import Statistics
 import Synchronization
 
-/// The capture process of a trial, and what it saw in the trial's terms.
+/// The capture process of a trial, and what the process saw in terms of the trial's plan.
 final class CaptureStage: Sendable {
     private let handle: RoleHandle<CaptureRole>
     private let plan: Plan
@@ -29,7 +29,7 @@ final class CaptureStage: Sendable {
     var pid: Int32? { handle.pid }
     var failure: String? { handle.failure }
 
-    /// - Throws: `ProcessError` with the capture's own words where it is not permitted.
+    /// - Throws: `ProcessError` with the capture's own words if this process may not capture.
     static func start(
         _ spec: CaptureSpec, plan: Plan, endpoints: StackEndpoints, cpus: CPUSet?,
         directory: String
@@ -44,7 +44,7 @@ final class CaptureStage: Sendable {
         let limit = min(
             spec.fullPayloadPortsLimit / streams,
             Int((spec.sample * Double(plan.sessionCount) / Double(streams)).rounded(.up)))
-        // Links of real packets have a device of their own beside the loopback.
+        // Links of real packets have a device of their own besides the loopback.
         let isSpread = plan.processes.contains(where: \.isBehindPackets)
         let config = CaptureRole.Config(
             interface: isSpread && spec.interface == "lo" ? "any" : spec.interface,
@@ -65,14 +65,14 @@ final class CaptureStage: Sendable {
         return CaptureStage(handle, plan, last)
     }
 
-    /// What stands for the stream is no part of a URL.
+    /// Returns the port of a URL. `{stream}` is not valid in a URL, so a name takes its place.
     private static func port(of base: String) -> UInt16 {
         let url = URLComponents(string: base.replacing("{stream}", with: "stream"))
         return UInt16(clamping: url?.port ?? (url?.scheme == "https" ? 443 : 80))
     }
 
-    /// By the folder that holds a rendition's files, for what is asked for before its playlist lists
-    /// it.
+    /// Patterns that find the rendition of a file by the folder that holds the file. They are for
+    /// files that are requested before a playlist lists them.
     private static func patterns(_ plan: Plan) -> [HTTPPathPattern] {
         guard plan.adaptive.contains(where: { $0 != nil }) else { return [] }
         return plan.publishers.filter { !$0.isLadderSource }.map {
@@ -87,8 +87,8 @@ final class CaptureStage: Sendable {
     func setWindow(_ window: Window) { handle.send(.window(window)) }
 
     /// - Parameters:
-    ///   - runID: for the rows.
-    ///   - start: the shared start time in real time, ns since 1970.
+    ///   - runID: Identifier for the rows.
+    ///   - start: The shared start time in real time, nanoseconds since 1970.
     func finish(runID: String, startNanoseconds start: Int64) async -> WireObservation {
         var wire = WireObservation()
         wire.capture.ran = true

@@ -7,16 +7,18 @@ import Processes
 import Server
 import SimulationKernel
 
-/// Clips that ffmpeg makes for sources of kind `ffmpeg`: made once, kept in the user's cache.
+/// Clips that ffmpeg makes for sources of kind `ffmpeg`. Each is made once and kept in the user's
+/// cache.
 enum ClipStore {
-    /// Clips kept; the ones longest unused go.
+    /// Number of clips that are kept; those that were not used for the longest time are removed.
     static let limit = 16
     /// How long ffmpeg may take for one clip.
     static let timeout = Duration.seconds(300)
-    /// A whole number of AAC frames and of groups of pictures, so that repetitions join.
+    /// Length of a clip: a whole number of AAC frames and of groups of pictures, so that
+    /// repetitions join.
     static let seconds = 16
 
-    /// `$XDG_CACHE_HOME/millrace/clips`, or below `~/.cache`.
+    /// `$XDG_CACHE_HOME/millrace/clips`; if the variable is not set, `~/.cache/millrace/clips`.
     static var directory: String {
         let environment = ProcessInfo.processInfo.environment
         let base =
@@ -25,15 +27,15 @@ enum ClipStore {
         return base + "/millrace/clips"
     }
 
-    /// Where a clip is, once it is made: the same for the same clip.
+    /// Returns the path that a clip has once it is made. Equal clips have equal paths.
     static func path(of clip: ClipSource) -> String {
         let hash = ContentDigest.sha256(arguments(clip, target: "").joined(separator: "\n"))
         return "\(directory)/\(hash.prefix(32)).flv"
     }
 
-    /// Makes the clip where it is not there yet.
+    /// Makes the clip if it does not exist yet.
     ///
-    /// - Throws: `StackError` where ffmpeg is missing or fails, with the last line it wrote.
+    /// - Throws: `StackError` if ffmpeg is missing or fails, with the last line that ffmpeg wrote.
     static func prepare(_ clip: ClipSource) async throws(StackError) {
         let target = path(of: clip)
         let files = FileManager.default
@@ -49,7 +51,8 @@ enum ClipStore {
             throw failure("cannot make \(directory): \(error.localizedDescription)")
         }
         tidy()
-        // Under a name of our own until it is whole: another run may make the same.
+        // The clip has a name of this process's own until it is whole: another run may make the
+        // same clip.
         let partial = "\(target).\(getpid())"
         let log = partial + ".log"
         defer { for path in [partial, log] { unlink(path) } }
@@ -95,7 +98,8 @@ enum ClipStore {
         for clip in clips.dropFirst(limit - 1) { unlink(clip.path) }
     }
 
-    /// Closed groups of pictures of 2 s without B-frames; the audio ends with the video.
+    /// Returns ffmpeg's arguments for closed groups of pictures of 2 s without B-frames, with audio
+    /// that ends with the video.
     static func arguments(_ clip: ClipSource, target: String) -> [String] {
         let (rate, size) = (clip.framesPerSecond, "\(clip.size.width)x\(clip.size.height)")
         let video = clip.bitrate.bitsPerSecond - clip.audioBitrate.bitsPerSecond
@@ -103,7 +107,7 @@ enum ClipStore {
         let hasAudio = clip.audioBitrate.bitsPerSecond > 0
         if hasAudio {
             // Noise fills the encoders' audio rates, as music does. The AAC encoder begins with a
-            // frame of its own: so many as the video lasts come out.
+            // frame of its own, so the input is one frame shorter than the video.
             let samples = (seconds * 48_000 / 1024 - 1) * 1024
             let noise = "anoisesrc=color=pink:amplitude=0.4:sample_rate=48000:seed=7"
             let microseconds = (samples * 1_000_000 + 24_000) / 48_000
@@ -126,8 +130,8 @@ enum ClipStore {
         switch pattern {
         case .testsrc: return test + ",format=yuv420p[v]"
         case .texture:
-            // One picture of smoothed noise that scrolls, so that it can be predicted as a moving
-            // picture can; what is new in each frame is a little noise on top.
+            // A picture of smoothed noise scrolls, so that encoders can predict it as they predict
+            // a moving camera's pictures. Only a little noise on top is new in each frame.
             return test + ",format=yuv420p[test];"
                 + "color=c=gray:size=\(size):rate=\(rate):duration=\(seconds),format=yuv420p,"
                 + "noise=alls=90:all_seed=11,gblur=sigma=1.5,"

@@ -13,7 +13,7 @@ package struct Doctor: Sendable {
         package var level: Level
         package var subject: String
         package var detail: String
-        /// A command that mends it; empty where nothing is to be done.
+        /// A command that mends the fault; empty if there is nothing to do.
         package var remedy: String
     }
 
@@ -67,7 +67,7 @@ package struct Doctor: Sendable {
                 "modprobe tcp_cubic, or set congestion_control in the scenario")
     }
 
-    /// Which drivers of the link model can run.
+    /// The drivers of the link model, and whether each can run here.
     private var shells: [Finding] {
         let isRoot = geteuid() == 0
         let packet =
@@ -105,10 +105,7 @@ package struct Doctor: Sendable {
             ("tcpdump", "tcpdump", "tests"),
         ]
         return wanted.map { program, package, purpose in
-            let path = (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/sbin:/sbin"
-            let found = path.split(separator: ":").map { "\($0)/\(program)" }
-                .first { (path: String) in access(path, X_OK) == 0 }
-            guard let found else {
+            guard let found = Program.find(program) else {
                 return finding(
                     .missing, program, "not installed; needed for \(purpose)",
                     "apt-get install \(package)")

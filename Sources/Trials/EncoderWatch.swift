@@ -1,37 +1,30 @@
 import Server
+import Stacks
 
-/// What became of the encoders in the course of a trial, out of the server's reports.
+/// What the encoders did in the course of a trial, taken from the server's reports.
 struct EncoderWatch {
-    struct Event: Hashable, Sendable {
-        /// From the shared start time.
-        var seconds: Double
-        /// `<stream>_<rendition>`
-        var stream: String
-        var words: String
-        var isInWindow: Bool
-    }
-
-    /// Events kept; later ones are counted.
+    /// Number of events that are kept.
     static let eventLimit = 100
 
-    private(set) var events: [Event] = []
-    private(set) var uncounted = 0
+    /// Events with the stream key of the rendition and the moment at which they were seen.
+    private var log = SupervisionLog<RunMoment>(limit: eventLimit)
     /// The latest state of each rendition, by stream key.
     private(set) var latest: [String: LadderStatus.Rendition] = [:]
-    /// Of all encoders in all.
+    /// Number of restarts of all encoders together.
     private var restarts = 0
-    private var isTakenDown = false
+    private var isClosed = false
 
-    /// What comes from now on is the run's own end.
-    mutating func close() { isTakenDown = true }
+    /// Ignores all later reports: the run itself ends the encoders from now on.
+    mutating func close() { isClosed = true }
 
     /// Takes a report of the server.
     ///
     /// - Parameters:
-    ///   - seconds: from the shared start time.
-    ///   - isInWindow: whether that moment lies in the steady window.
+    ///   - seconds: Seconds since the shared start time.
+    ///   - isInWindow: Whether that moment lies in the steady window.
     mutating func receive(_ status: ServerStatus, seconds: Double, isInWindow: Bool) {
-        guard !isTakenDown else { return }
+        guard !isClosed else { return }
+        let moment = RunMoment(seconds: seconds, isInSteadyWindow: isInWindow)
         for rendition in status.ladders.flatMap(\.renditions) {
             let key = Self.key(rendition.stream)
             let before = latest[key]
@@ -39,30 +32,25 @@ struct EncoderWatch {
             // A server that was started again counts anew.
             let earlier = before?.restarts ?? 0
             restarts += rendition.restarts - (rendition.restarts < earlier ? 0 : earlier)
-            func tell(_ words: String) {
-                let event = Event(
-                    seconds: seconds, stream: key, words: words, isInWindow: isInWindow)
-                if events.count < Self.eventLimit { events.append(event) } else { uncounted += 1 }
-            }
             let reason = rendition.lastError.map { ": \($0)" } ?? ""
             if rendition.restarts > before?.restarts ?? 0 {
-                tell("was started again\(reason)")
+                log.add("\(key) was started again\(reason)", at: moment)
             } else if rendition.state == .backingOff, before?.state != .backingOff {
-                tell("ended\(reason)")
+                log.add("\(key) ended\(reason)", at: moment)
             }
             if rendition.state == .failed, before?.state != .failed {
-                tell("was given up\(reason)")
+                log.add("\(key) was given up\(reason)", at: moment)
             }
         }
     }
 
-    /// `cam_720p` of `live/cam_720p`.
+    /// Returns the stream key of a stream's name: `cam_720p` of `live/cam_720p`.
     static func key(_ stream: String) -> String {
         String(stream.split(separator: "/").last ?? "")
     }
 
-    /// Processes by name, as accounted: `encoder-<stream>_<rendition>`, or `encoder-<stream>` where
-    /// one makes all.
+    /// Returns the encoders' processes by their names in the accounting:
+    /// `encoder-<stream>_<rendition>`, or `encoder-<stream>` if one process makes all renditions.
     static func processes(_ status: ServerStatus) -> [(name: String, pid: Int32)] {
         status.ladders.flatMap { ladder -> [(String, Int32)] in
             if ladder.mode == .single {
@@ -76,30 +64,25 @@ struct EncoderWatch {
         }
     }
 
-    /// What a reader of the results should know.
+    /// Notes for the readers of the results.
     var notes: [String] {
-        var notes = events.map { event in
-            "encoder \(event.stream) \(event.words) (seen at \(Self.tenths(event.seconds)) s"
-                + (event.isInWindow ? ", in the steady window)" : ")")
+        var notes = log.events.map { "encoder \($0.words) (seen at \($0.moment))" }
+        if log.uncounted > 0 {
+            notes.append("encoders: \(log.uncounted) more events like these")
         }
-        if uncounted > 0 { notes.append("encoders: \(uncounted) more events like these") }
         let all = latest.sorted { $0.key < $1.key }
-        let slow = all.filter { ($0.value.speed ?? 1) < 0.95 && $0.value.state == .running }
-        let degraded = all.filter { $0.value.state != .running }
         if !all.isEmpty {
             notes.append(
-                degraded.isEmpty
-                    ? "encoders: \(all.count) running at the end, \(restarts) restarts"
-                    : "encoders DEGRADED at the end: "
-                        + degraded.map { "\($0.key) \($0.value.state.rawValue)" }
-                        .joined(separator: ", "))
+                SupervisionSummary(
+                    kind: "encoders", programs: all.map { ($0.key, $0.value.state.rawValue) },
+                    restarts: restarts
+                ).note)
         }
-        for (key, rendition) in slow {
+        for (key, rendition) in all
+        where (rendition.speed ?? 1) < 0.95 && rendition.state == .running {
             notes.append(
                 "encoder \(key) does not keep up: \(rendition.speed ?? 0) s of media a second")
         }
         return notes
     }
-
-    private static func tenths(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 }

@@ -7,13 +7,12 @@ package struct AccountedGroup: Hashable, Sendable {
     package var role: String
     /// The group's leader; its other members (nginx's workers) are found as they appear.
     package var processGroup: Int32
-    /// Whether it is that one process, whatever group it is in: encoders that nginx starts are in
-    /// nginx's.
+    /// Whether `processGroup` is one process, whatever group that process is in. Encoders that
+    /// nginx starts are in nginx's group.
     package var isAlone: Bool
-
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     package var ignoredCommands: Set<String>
-    /// `viewers-0`, `encoder-cam_720p`; empty = none.
+    /// Name such as `viewers-0` or `encoder-cam_720p`; empty if the group has no name.
     package var name: String
 
     package static let encoderRole = AccountedUsage.encoderRole
@@ -33,24 +32,25 @@ package struct AccountedGroup: Hashable, Sendable {
 
 /// Turns samples of `/proc` into rows of `processes.csv`.
 ///
-/// The caller decides when to sample and says what time it is. CPU time is the sum over threads of
-/// `schedstat` (nanoseconds); what an ended thread used is taken from the process's clock ticks.
+/// The caller decides when to sample and passes the time. CPU time is the sum over threads of
+/// `schedstat` (nanoseconds); the time of threads that ended is taken from the process's clock
+/// ticks.
 package struct ProcessAccounting: Sendable {
     private let runID: String
     private var groups: [AccountedGroup]
     private var lastTime: Double
     private var last: [Int32: ProcessSnapshot] = [:]
-    /// Whose the processes of the last sample are.
+    /// The processes of the last sample, with the group that each belongs to.
     private var present: [Int32: AccountedGroup] = [:]
     private let firstTicks: MachineTicks
     private var steadyTicks: MachineTicks?
     private var endTicks: MachineTicks?
-    /// What was accounted so far.
+    /// The usage that was accounted so far.
     private(set) var usage = AccountedUsage()
 
     /// Takes the first sample.
     ///
-    /// - Parameter time: seconds from the shared start time; may be negative.
+    /// - Parameter time: Seconds since the shared start time; may be negative.
     package init(runID: String, groups: [AccountedGroup], time: Double) {
         self.runID = runID
         self.groups = groups
@@ -62,8 +62,8 @@ package struct ProcessAccounting: Sendable {
         }
     }
 
-    /// Takes these groups of a role for those there were, where its processes come and go. What one
-    /// used between the last sample and its end is lost; one that is new is accounted from its start.
+    /// Replaces the groups of a role with its present ones. What a process used between the last
+    /// sample and its end is lost; a new process is accounted from its start.
     package mutating func replace(_ role: String, with present: [AccountedGroup]) {
         groups.removeAll { $0.role == role }
         groups += present
@@ -71,7 +71,7 @@ package struct ProcessAccounting: Sendable {
 
     /// Accounts what was used since the previous sample.
     ///
-    /// - Parameter isSteady: whether that whole interval lies in the steady window.
+    /// - Parameter isSteady: Whether that whole interval lies in the steady window.
     package mutating func sample(time: Double, isSteady: Bool) {
         let interval = time - lastTime
         guard interval > 0 else { return }
@@ -95,7 +95,7 @@ package struct ProcessAccounting: Sendable {
         lastTime = time
     }
 
-    /// Those of the last sample's processes that a signal or a tracer holds now.
+    /// Processes of the last sample that a signal or a tracer holds now.
     var stopped: [Int32: AccountedGroup] {
         present.filter { pid, _ in
             let state = ProcFile.statFields(pid: pid)?.first
@@ -130,7 +130,7 @@ package struct ProcessAccounting: Sendable {
             )
         }
         var whole = groups.values.reduce(UsageCounters()) { $0 + $1.counters }
-        // Threads that ended in the interval show only in the process's ticks (10 ms coarse).
+        // Threads that ended in the interval are counted only in the process's ticks of 10 ms.
         let ended = before.map { !Set($0.threads.keys).isSubset(of: now.threads.keys) } ?? false
         if ended {
             let ticks = now.tickNanoseconds - (before?.tickNanoseconds ?? 0)

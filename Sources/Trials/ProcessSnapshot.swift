@@ -19,8 +19,8 @@ struct UsageCounters: Hashable, Sendable {
             involuntarySwitches: a.involuntarySwitches + b.involuntarySwitches)
     }
 
-    /// What was added since `earlier`; a thread that ended takes its counters along, so never
-    /// below 0.
+    /// Returns what was added since `earlier`. A thread that ended takes its counters along, so no
+    /// difference is below 0.
     func since(_ earlier: Self) -> Self {
         UsageCounters(
             cpuNanoseconds: max(0, cpuNanoseconds - earlier.cpuNanoseconds),
@@ -35,7 +35,7 @@ struct ThreadSnapshot: Hashable, Sendable {
     var name: String
     var counters: UsageCounters
 
-    /// The name without its trailing number: `NIO-ELT-0-#1` is of the group `NIO-ELT`.
+    /// The name without its trailing number: `NIO-ELT-0-#1` belongs to the group `NIO-ELT`.
     var group: String {
         let base = name.reversed().drop { $0.isNumber || "-#_/:".contains($0) }.reversed()
         return base.isEmpty ? name : String(base)
@@ -51,7 +51,7 @@ struct ProcessSnapshot: Hashable, Sendable {
     /// By thread ID.
     var threads: [Int32: ThreadSnapshot]
 
-    /// Nil where the process is gone or a zombie.
+    /// nil if the process is gone or is a zombie.
     init?(pid: Int32) {
         guard let stat = ProcFile.statFields(pid: pid), stat.count > 21, stat[0] != "Z" else {
             return nil

@@ -8,15 +8,15 @@ import Server
 /// Has ffmpeg compare a rendition with its source, frames paired by their stamps.
 struct QualityComparison {
     let pair: PairedRecordings
-    /// A directory for what is made on the way; it is there.
+    /// An existing directory for temporary files.
     let directory: String
-    /// Distinguishes files in it.
+    /// Name that distinguishes this comparison's files in the directory.
     let name: String
 
     /// How long one comparison may take.
     static let timeout = Duration.seconds(300)
 
-    /// - Throws: `QualityError` with ffmpeg's last line where it fails.
+    /// - Throws: `QualityError` with ffmpeg's last line if ffmpeg fails.
     func run() async throws -> RenditionQuality {
         let paths = ["source", "rendition", "log"].map { "\(directory)/\(name).\($0)" }
         defer { for path in paths { unlink(path) } }
@@ -26,14 +26,14 @@ struct QualityComparison {
         var options = ChildProcess.Options(
             path: try FFmpegProgram.path(nil),
             arguments: arguments(source: paths[0], rendition: paths[1]), logPath: paths[2])
-        // It decodes what strangers may have sent.
+        // ffmpeg decodes what strangers may have sent.
         options.isWorker = true
         let child = try ChildProcess(name: "ffmpeg", options)
         let killer = Task {
             try await Task.sleep(for: Self.timeout)
             child.send(signal: SIGKILL)
         }
-        // SSIM's figures of each frame, one a line.
+        // The filter for SSIM writes a line for each frame.
         var count = 0
         let status = await withTaskCancellationHandler {
             for await case .line(let line) in child.lines() where line.starts(with: "n:".utf8) {
@@ -56,8 +56,8 @@ struct QualityComparison {
         return try Self.figures(log, frames: count)
     }
 
-    /// The rendition leads: each of its frames meets the source's latest one that is not later,
-    /// which is the one with the same time.
+    /// Returns ffmpeg's arguments. The rendition is the first input: each of its frames is compared
+    /// with the source's latest frame that is not later, which is the one with the same time.
     func arguments(source: String, rendition: String) -> [String] {
         let (from, to) = (pair.span.lowerBound, pair.span.upperBound + 1)
         let filter =
@@ -72,7 +72,7 @@ struct QualityComparison {
             + ["-map", "[p]", "-fps_mode", "passthrough", "-f", "null", "-"]
     }
 
-    /// From the lines that the filters write at their end.
+    /// Reads the figures from the lines that the filters write at their end.
     static func figures(_ log: String, frames: Int) throws -> RenditionQuality {
         func value(_ filter: String, _ key: String) -> Double? {
             for line in log.split(separator: "\n").reversed() where line.contains(" \(filter) ") {

@@ -8,7 +8,7 @@ import SimulationKernel
 import Publisher
 import Viewer
 
-/// The plan's roles in the terms of the modules that play them.
+/// The plan's roles as the modules that play them take them.
 extension Plan {
     func publishSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
@@ -34,7 +34,7 @@ extension Plan {
         }
     }
 
-    /// What the packet shell has to do; nil where no viewer is behind it.
+    /// The configuration of the packet shell; nil if no viewer is behind it.
     func linkConfig(_ congestionControl: String?, seed: UInt64) -> LinkRole.Config? {
         guard let process = processes.first(where: { $0.role == .links }) else { return nil }
         return LinkRole.Config(
@@ -75,7 +75,8 @@ extension Plan {
         }
     }
 
-    /// A viewer's sessions, one after the other: their indices, and when they join and leave.
+    /// Returns a viewer's sessions, one after the other, with their indices and the nanoseconds at
+    /// which they join and leave.
     private func sessions(
         of viewer: ViewerPlan
     ) -> [(index: Int, join: Int64, leave: Int64?)] {
@@ -89,14 +90,14 @@ extension Plan {
 }
 
 extension Plan {
-    /// The adaptive viewers of a process.
+    /// Returns the adaptive viewers of a process.
     func hlsSpecs(_ process: ProcessPlan, _ endpoints: StackEndpoints) -> [HLSViewerSpec] {
         let endpoints =
             process.isBehindPackets
             ? endpoints.reached(at: ShellNetwork.server.description) : endpoints
         return process.viewers.flatMap { index -> [HLSViewerSpec] in
             let plan = viewers[index]
-            // Its own edge, and the others in their order after it.
+            // The viewer's own edge comes first, and the others follow in their order.
             let urls = plan.edge.map { edge in
                 Array(endpoints.edgeURLs[edge...] + endpoints.edgeURLs[..<edge])
             }
@@ -121,14 +122,16 @@ extension StackEndpoints {
     /// `rtmp://host:port/application`
     package var rtmpBase: String { base(application) }
 
-    /// Where a stream is published, and may be played; sources of ladders may have another application.
+    /// Returns the URL at which a stream is published and may be played. Sources of ladders may
+    /// have an application of their own.
     func url(of publisher: PublisherPlan) -> String {
         let isElsewhere = publisher.isLadderSource
         return base(isElsewhere ? sourceApplication ?? application : application)
             + "/\(publisher.streamKey)"
     }
 
-    /// What of the stack the capture cannot look into.
+    /// Names of the stack's protocols that are encrypted, so that the capture cannot look into
+    /// them.
     var encryptedParts: [String] {
         [
             isSecure ? "RTMP" : nil, httpFLVBase?.hasPrefix("https://") ?? false ? "HTTP-FLV" : nil,

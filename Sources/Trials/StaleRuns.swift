@@ -1,15 +1,15 @@
 import Foundation
 import Glibc
 
-/// Runs whose runner was killed: their directories still have the temporary name.
+/// Directories of runs that were killed. They still have their temporary names.
 enum StaleRuns {
     static let ownerFile = ".owner"
-    /// Holds recordings until they have been compared.
+    /// Name of the directory that holds recordings until they have been compared.
     static let recordingsDirectory = "recordings"
-    /// Holds what is made of them for the comparison.
+    /// Name of the directory for the temporary files of the comparison.
     static let comparisonDirectory = "comparison"
 
-    /// Gives such directories their final name. They hold a manifest that says that the run was
+    /// Gives such directories their final names. They hold a manifest which says that the run was
     /// cut off, and what was measured until then. Directories of runs that go on are left alone.
     static func sweep(_ parent: String) {
         let files = FileManager.default

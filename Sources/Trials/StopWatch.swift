@@ -1,17 +1,18 @@
 import Analysis
 import Results
 
-/// Times in which a process of the trial was held by a signal (SIGSTOP, Ctrl-Z) or by a debugger, and
-/// times in which the runner itself did not run.
+/// Times in which a process of the trial was held by a signal (SIGSTOP, Ctrl-Z) or by a debugger,
+/// and times in which the runner itself did not run.
 ///
-/// The runner looks ten times a second; what is shorter than two looks is not seen. Pure: the states
-/// and the time are arguments.
+/// The runner looks ten times a second, so a stop that begins and ends between two looks is not
+/// seen. This type is pure: the states and the time are arguments.
 struct StopWatch: Sendable {
-    /// Stops kept; later ones are counted.
+    /// Number of stops that are kept; later ones are counted.
     static let limit = 100
-    /// Shorter than that nobody was stopped: tracers hold their processes again and again.
+    /// A shorter stop does not count, because tracers hold their processes again and again.
     static let leastNanoseconds: Int64 = 200_000_000
-    /// A busy machine keeps the runner waiting, too.
+    /// A shorter stop of the runner itself does not count, because a busy machine keeps it waiting,
+    /// too.
     static let leastRunnerNanoseconds: Int64 = 2_000_000_000
 
     private var under: [Int32: ProcessStop] = [:]
@@ -19,11 +20,11 @@ struct StopWatch: Sendable {
     private(set) var uncounted = 0
     private var lastLook: Int64?
 
-    /// Takes what one look found.
+    /// Takes the result of one look.
     ///
     /// - Parameters:
-    ///   - stopped: those that are held now, by process ID.
-    ///   - now: the monotonic clock, in nanoseconds.
+    ///   - stopped: The processes that are held now, by process ID.
+    ///   - now: Time on the monotonic clock, in nanoseconds.
     mutating func receive(_ stopped: [Int32: AccountedGroup], at now: Int64) {
         let before = lastLook ?? now
         lastLook = now
@@ -56,7 +57,7 @@ struct StopWatch: Sendable {
         if ended.count < Self.limit { ended.append(stop) } else { uncounted += 1 }
     }
 
-    /// In the order of their beginnings, those that go on included.
+    /// All stops in the order of their beginnings, including those that still go on.
     var stops: [ProcessStop] {
         let going = under.values.filter {
             $0.untilNanoseconds - $0.fromNanoseconds >= Self.leastNanoseconds

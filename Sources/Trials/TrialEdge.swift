@@ -5,96 +5,80 @@ import Processes
 import Server
 import Synchronization
 
-/// One edge of a trial across its restarts: one that ends on its own is started again on the same
-/// port, with back-off.
+/// One edge of a trial across its restarts: if its program ends on its own, the program is started
+/// again on the same port, after a delay that grows with each failure in a row.
 final class TrialEdge: Sendable {
-    enum State: String, Sendable {
-        case starting, running
-        case backingOff = "backing-off"
-        /// Given up after too many failures in a row.
-        case failed
-    }
-
-    struct Event: Sendable, Hashable {
-        /// CLOCK_MONOTONIC.
-        var nanoseconds: Int64
-        var words: String
-    }
-
-    private struct Course: Sendable {
-        var state = State.starting
+    private struct Lifecycle: Sendable {
+        var supervisor: SupervisorStateMachine
+        /// The present run of the program; nil between two runs.
         var process: (any EdgeProcess)?
-        var startedAt: Int64 = 0
         var port = 0
-        /// Of runs that ended.
+        /// Counts of the runs that ended.
         var past = EdgeStatus(origin: "")
-        var restarts = 0
-        var backoff: RestartBackoff
-        /// Until the next start, while there is no process; nil where there will be none.
-        var pauseMilliseconds: Int?
-        var lastFailure = ""
-        var events: [Event] = []
-        /// Runs without their own report whose ends found no room among the events.
-        var untoldLosses = 0
+        /// Events with their times on the monotonic clock.
+        var log = SupervisionLog<Int64>(limit: TrialEdge.eventLimit)
+        /// Number of runs that left no report of their own and have no event in the log.
+        var unreportedLosses = 0
 
-        /// - Returns: false where there is no more room.
-        @discardableResult
-        mutating func tell(
-            _ words: String, at now: Int64 = Clock.monotonicNanoseconds()
-        ) -> Bool {
-            guard events.count < TrialEdge.eventLimit else { return false }
-            events.append(Event(nanoseconds: now, words: words))
-            return true
+        /// Notes that the program ended or could not be started.
+        mutating func failed(_ failure: String, at now: Int64) -> SupervisorStateMachine.Next {
+            let next = supervisor.ended(failure, atMilliseconds: TrialEdge.milliseconds(now))
+            if next == .giveUp { log.add("was given up: it \(failure)", at: now) }
+            return next
         }
     }
 
     private static let loss = "its report is lost, its figures are those of its last second"
 
-    /// Events kept; of later ones only the sums are told.
+    /// Number of events that are kept; of later ones only the sums are reported.
     private static let eventLimit = 50
 
     let name: String
     private let start: @Sendable (_ port: Int) async throws -> any EdgeProcess
-    private let course: Mutex<Course>
+    private let lifecycle: Mutex<Lifecycle>
     private let watching = Mutex<Task<Void, Never>?>(nil)
 
-    /// - Parameter start: starts the program and waits until it listens; port 0 = any.
+    /// - Parameter start: Function that starts the program on a port, of which 0 means any, and
+    ///   waits until the program listens.
     init(
         name: String, policy: RestartPolicy = .init(),
         start: @escaping @Sendable (_ port: Int) async throws -> any EdgeProcess
     ) {
         self.name = name
-        course = Mutex(Course(backoff: RestartBackoff(policy)))
+        lifecycle = Mutex(Lifecycle(supervisor: SupervisorStateMachine(policy: policy)))
         self.start = start
     }
 
-    /// Starts it for the first time; from then on it is kept running.
+    /// Starts the program for the first time; from then on the program is kept running.
     ///
-    /// - Throws: what the program says; it is not tried again.
+    /// - Throws: The program's own words. The first start is not tried again.
     func begin() async throws {
         try await launch(port: 0)
         watching.withLock { $0 = Task { await watch() } }
     }
 
-    var port: Int { course.withLock { $0.port } }
-    var state: State { course.withLock { $0.state } }
-    var restarts: Int { course.withLock { $0.restarts } }
-    var events: [Event] { course.withLock { $0.events } }
-    var lastFailure: String { course.withLock { $0.lastFailure } }
-    /// Leads the process group of the present run; nil while there is none.
-    var pid: Int32? { course.withLock { $0.process?.pid } }
+    var port: Int { lifecycle.withLock { $0.port } }
+    var state: SupervisorStateMachine.State { lifecycle.withLock { $0.supervisor.state } }
+    var restarts: Int { lifecycle.withLock { $0.supervisor.restarts } }
+    /// Events with their times on the monotonic clock.
+    var events: [SupervisionLog<Int64>.Event] { lifecycle.withLock { $0.log.events } }
+    /// How the program failed the last time; empty before that.
+    var lastFailure: String { lifecycle.withLock { $0.supervisor.lastFailure ?? "" } }
+    /// Number of the process that leads the process group of the present run; nil between two runs.
+    var pid: Int32? { lifecycle.withLock { $0.process?.pid } }
 
-    /// Ends it; what all its runs counted, as far as that is known.
+    /// Ends the program.
     ///
-    /// - Returns: with what is to be told of runs whose own report is lost, apart from the events.
+    /// - Returns: What all runs of the program counted, as far as that is known, and notes about
+    ///   lost reports that no event has named.
     func finish() async -> (status: EdgeStatus, lost: [String]) {
         let task = watching.withLock { $0 }
         task?.cancel()
         await task?.value
-        var (status, process, untold) = course.withLock {
-            ($0.past, $0.process, $0.untoldLosses)
+        var (status, process, unreported) = lifecycle.withLock {
+            ($0.past, $0.process, $0.unreportedLosses)
         }
-        var lost = untold > 0 ? ["the reports of \(untold) later runs are lost, too"] : []
+        var lost = unreported > 0 ? ["the reports of \(unreported) later runs are lost, too"] : []
         guard let process else { return (status, lost) }
         let failure = process.failure
         let last = await process.finish()
@@ -103,68 +87,70 @@ final class TrialEdge: Sendable {
         return (status, lost)
     }
 
+    private static func milliseconds(_ nanoseconds: Int64) -> Int { Int(nanoseconds / 1_000_000) }
+
     private func launch(port: Int) async throws {
         let process = try await start(port)
-        course.withLock {
+        let now = Clock.monotonicNanoseconds()
+        lifecycle.withLock {
             $0.process = process
             $0.port = process.port
-            $0.startedAt = Clock.monotonicNanoseconds()
-            $0.state = .running
+            $0.supervisor.launched(atMilliseconds: Self.milliseconds(now))
+            $0.supervisor.becameReady()
+            if $0.supervisor.restarts > 0 { $0.log.add("was started again", at: now) }
         }
     }
 
+    /// Keeps the program running until it is given up or the task is cancelled.
     private func watch() async {
         while !Task.isCancelled {
-            if let process = course.withLock({ $0.process }) {
-                if let failure = process.failure {
-                    await bury(process, failure)
-                } else {
-                    try? await Task.sleep(for: .milliseconds(50))
-                }
+            guard let process = lifecycle.withLock({ $0.process }), let failure = process.failure
+            else {
+                try? await Task.sleep(for: .milliseconds(50))
                 continue
             }
-            guard let pause = course.withLock({ $0.pauseMilliseconds }) else {
-                course.withLock {
-                    $0.tell("was given up: it \($0.lastFailure)")
-                    $0.state = .failed
-                }
-                return
-            }
-            try? await Task.sleep(for: .milliseconds(pause))
-            guard !Task.isCancelled else { return }
-            do {
-                try await launch(port: port)
-                course.withLock {
-                    $0.tell("was started again")
-                    $0.restarts += 1
-                }
-            } catch {
-                let words = (error as? ProcessError)?.message ?? "\(error)"
-                course.withLock {
-                    $0.lastFailure = "could not be started again: \(words)"
-                    $0.pauseMilliseconds = $0.backoff.ended(afterMilliseconds: 0)
-                    $0.tell("could not be started again: \(words)")
-                }
-            }
+            let next = await recordExit(of: process, failure)
+            guard await startAgain(next) else { return }
         }
     }
 
-    /// Takes what a run that ended had counted.
-    private func bury(_ process: any EdgeProcess, _ failure: String) async {
+    /// - Returns: Whether the program runs again.
+    private func startAgain(_ next: SupervisorStateMachine.Next) async -> Bool {
+        var next = next
+        while case .restart(let delay) = next {
+            try? await Task.sleep(for: .milliseconds(delay))
+            guard !Task.isCancelled else { return false }
+            do {
+                try await launch(port: port)
+                return true
+            } catch {
+                let words = (error as? ProcessError)?.message ?? "\(error)"
+                let failure = "could not be started again: \(words)"
+                let now = Clock.monotonicNanoseconds()
+                next = lifecycle.withLock {
+                    $0.log.add(failure, at: now)
+                    return $0.failed(failure, at: now)
+                }
+            }
+        }
+        return false
+    }
+
+    /// Adds the counts of a run that ended to those of the runs before it.
+    private func recordExit(
+        of process: any EdgeProcess, _ failure: String
+    ) async -> SupervisorStateMachine.Next {
         let now = Clock.monotonicNanoseconds()
         let last = await process.finish()
         let counted = last ?? process.latest
         let ended = "ended: it \(failure)"
         let words = last == nil ? "\(ended); \(Self.loss)" : ended
-        course.withLock {
-            let isTold = $0.tell(words, at: now)
-            if last == nil, !isTold { $0.untoldLosses += 1 }
+        return lifecycle.withLock {
+            let isLogged = $0.log.add(words, at: now)
+            if last == nil, !isLogged { $0.unreportedLosses += 1 }
             $0.past += counted
             $0.process = nil
-            $0.state = .backingOff
-            $0.lastFailure = failure
-            $0.pauseMilliseconds = $0.backoff.ended(
-                afterMilliseconds: Int((now - $0.startedAt) / 1_000_000))
+            return $0.failed(failure, at: now)
         }
     }
 }
@@ -173,29 +159,5 @@ extension EdgeStatus {
     /// Adds another run's counts.
     fileprivate static func += (a: inout EdgeStatus, b: EdgeStatus) {
         for (kind, counts) in b.kinds { a.kinds[kind, default: .init()] += counts }
-    }
-}
-
-extension TrialRunner {
-    /// What a reader of the results should know of edges that ended on their own.
-    var edgeNotes: [String] {
-        var notes: [String] = []
-        for edge in edges {
-            for event in edge.events {
-                let seconds = Double(event.nanoseconds - startNanoseconds) / 1e9
-                notes.append(
-                    "\(edge.name) \(event.words) (at \((seconds * 10).rounded() / 10) s"
-                        + (window.contains(event.nanoseconds) ? ", in the steady window)" : ")"))
-            }
-        }
-        let degraded = edges.filter { $0.state != .running }
-        let restarts = edges.reduce(0) { $0 + $1.restarts }
-        if !degraded.isEmpty {
-            let each = degraded.map { "\($0.name) \($0.state.rawValue)" }.joined(separator: ", ")
-            notes.append("edges DEGRADED at the end: \(each)")
-        } else if restarts > 0 {
-            notes.append("edges: \(edges.count) running at the end, \(restarts) restarts")
-        }
-        return notes
     }
 }

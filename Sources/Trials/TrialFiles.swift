@@ -1,5 +1,6 @@
 package import Analysis
 import Foundation
+import Glibc
 package import Results
 
 /// The files of a trial's results directory.
@@ -33,7 +34,7 @@ package enum TrialFiles {
         ]
     }
 
-    /// The secrets of URLs and keys are hidden in all of them.
+    /// The files with the verdict. The secrets of URLs and keys are hidden in all of them.
     private static func verdict(
         _ results: RunResults, of record: TrialRecord
     ) throws -> [(name: String, text: String)] {
@@ -49,7 +50,7 @@ package enum TrialFiles {
     }
 
     /// Computes the figures of a results directory again from its record, and replaces the files
-    /// whose contents are others than this version computes.
+    /// that this version computes with other contents.
     ///
     /// - Returns: the results and the names of the files that were replaced; nil if the directory
     ///   holds no record.
@@ -83,6 +84,21 @@ package enum TrialFiles {
 }
 
 extension ResultsWriter {
+    /// Writes the files of a run that has not begun. They say that the run was cut off, for they
+    /// remain if it is.
+    func writeFirst(
+        _ manifest: Manifest, viewers: Int, resolvedScenario: String
+    ) throws(ResultsError) {
+        var manifest = manifest
+        manifest.validity.valid = false
+        manifest.validity.reasons = ["the run was cut off before its end"]
+        var summary = Summary()
+        summary.outcome = .interrupted
+        summary.viewersPlanned = viewers
+        try write(manifest: manifest, summary: summary, resolvedScenario: resolvedScenario)
+        try write("\(getpid())\n", to: StaleRuns.ownerFile)
+    }
+
     /// Writes every file, and takes away what only a running trial needs.
     func write(_ results: RunResults, of record: TrialRecord) throws(ResultsError) {
         try write { try TrialFiles.all(results, of: record) }
@@ -107,7 +123,8 @@ extension ResultsWriter {
         for (name, text) in made { try write(bytes: text.utf8, to: name) }
     }
 
-    /// Empty logs say nothing, and the owner's mark is for runs that were cut off.
+    /// Removes empty logs, which say nothing, and the owner's mark, which is for runs that were cut
+    /// off.
     private func tidy() {
         let files = FileManager.default
         try? files.removeItem(atPath: "\(partialPath)/\(StaleRuns.ownerFile)")

@@ -8,9 +8,9 @@ protocol TrialMember: Sendable {
     var stage: TrialStage { get }
     var name: String { get }
     var pid: Int32 { get }
-    /// The role that its CPU time is accounted to.
+    /// Role to which the child's CPU time is accounted.
     var accountedRole: String { get }
-    /// How it ended before it was told to, or what it complained of; nil while all is well.
+    /// How the child ended before it was told to, or its complaint; nil while all is well.
     var failure: String? { get }
 
     /// - Throws: `ProcessError` with the child's own words if it cannot begin.

@@ -6,7 +6,7 @@ import Statistics
 import Synchronization
 import Viewer
 
-/// What the children have reported so far, so that one that is killed costs one interval only.
+/// What the children have reported so far. If a child is killed, only its last interval is lost.
 final class TrialObservations: Sendable {
     struct Live: Sendable {
         var publishers: [String: PublisherReport] = [:]
@@ -16,7 +16,7 @@ final class TrialObservations: Sendable {
         var hls: [String: HLSReport] = [:]
         var viewerLag = DelayHistogram()
         var probeLag = DelayHistogram()
-        /// By stream and rendition, as the probes' intervals bring it.
+        /// Delays by stream and rendition, from the probes' interval reports.
         var probeDelay: [String: DelayHistogram] = [:]
         var server: ServerStatus?
     }

@@ -4,7 +4,8 @@ import Publisher
 import Statistics
 import Viewer
 
-/// The live line of a run: rewritten in place on a terminal, every five seconds elsewhere.
+/// The progress of a run on standard error. A terminal has one line that is written again and
+/// again; elsewhere a line is added every five seconds.
 struct TrialProgress {
     private let isTerminal = isatty(2) == 1
     private let isQuiet: Bool
@@ -12,7 +13,7 @@ struct TrialProgress {
 
     init(quiet: Bool) { isQuiet = quiet }
 
-    /// - Parameter elapsed: seconds since the shared start time.
+    /// - Parameter elapsed: Seconds since the shared start time.
     mutating func show(
         _ live: TrialObservations.Live, elapsed: Double, total: Double, phase: String
     ) {
@@ -41,7 +42,7 @@ struct TrialProgress {
         guard !isQuiet else { return }
         if isTerminal, lastLine > -10 { fdWrite("\n") }
         lastLine = -10
-        // Last words of children may quote a server; they may be several lines.
+        // Children's last words may have several lines and may quote a server.
         for line in text.split(separator: "\n") { fdWrite(line.printable(limit: 4096) + "\n") }
     }
 

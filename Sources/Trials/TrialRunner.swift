@@ -1,26 +1,21 @@
 import Analysis
 package import Scenario
 import Stacks
-import Workers
 import SimulationKernel
-import NetemShell
-import Processes
-import Viewer
-import Publisher
 import Foundation
-import Glibc
+import Processes
 package import Results
 import Sockets
-import Statistics
 
-/// Runs one scenario once: starts the children, gives them one start time, watches them, sums up.
+/// Runs one scenario once: starts the children, gives them one start time, watches them, ends them
+/// and hands over what was observed.
 package actor TrialRunner {
     package struct Options: Sendable {
-        /// Where `<run-id>/` is made.
+        /// Directory in which `<run-id>/` is made.
         package var resultsDirectory = "results"
         package var isQuiet = false
         package var argv: [String] = []
-        /// Put into the summary.
+        /// Notes for the summary.
         package var notes: [String] = []
 
         package init() {}
@@ -30,40 +25,41 @@ package actor TrialRunner {
     let plan: Plan
     let options: Options
     let writer: ResultsWriter
-    var observations = TrialObservations()
-    var accounting: ProcessAccounting?
-    var stops = StopWatch()
-    var clock = ClockOffsetSampler()
+    let startedAt = Date()
+    let observations = TrialObservations()
+    /// nil if the scenario compares no pictures.
+    let comparison: PictureComparison?
+
+    var samples = TrialSamples()
     var progress: TrialProgress
     var startNanoseconds: Int64 = 0
     var window = Window(startNanoseconds: 0, endNanoseconds: 0)
-    let startedAt = Date()
-    /// Why the trial ended before its time, and whose fault it was.
+    private(set) var isInterrupted = false
+    /// Why the trial ended before its time; nil while it goes on, and after a whole run.
     var early: EarlyEnd?
     var notes: [String] = []
-    var hasSaidUnwritable = false
-    /// A rendition's quality, as it is found out.
-    var comparing: Task<RenditionQuality, any Error>?
-    private(set) var isInterrupted = false
-    /// What the generators' and the embedded server's sockets really have.
-    private var usedCongestionControl: String
+    /// Seconds from the shared start time to the latest interim results.
+    var lastInterimSeconds = 0.0
+    /// Whether the user has been told that interim results cannot be written.
+    var hasReportedWriteFailure = false
+    /// nil before the start of the children.
+    var congestionControl: TrialCongestionControl?
 
     var driver: (any StackDriver)?
     /// Every child but server, edges and capture, in the order in which they were started.
     var members: [any TrialMember] = []
     var edges: [TrialEdge] = []
     var capture: CaptureStage?
-    var encoders = EncoderWatch()
-    /// The namespace of the viewers behind the packet shell.
+    /// Descriptor of the network namespace of the viewers behind the packet shell.
     var linkNamespace: Int32?
-    /// Everything that was seen, once the run is over.
+    /// Everything that was observed; nil before the end of the run.
     private var measured: TrialRecord?
 
     package init(_ scenario: TrialScenario, options: Options) throws(ResultsError) {
         self.scenario = scenario
         self.options = options
-        plan = Plan(scenario)
-        usedCongestionControl = scenario.congestionControl.rawValue
+        let plan = Plan(scenario)
+        self.plan = plan
         notes = options.notes
         progress = TrialProgress(quiet: options.isQuiet)
         StaleRuns.sweep(options.resultsDirectory)
@@ -71,51 +67,60 @@ package actor TrialRunner {
         let runID = RunID(
             secondsSince1970: startedAt.timeIntervalSince1970,
             entropy: UInt64.random(in: 0 ... .max))
-        writer = try ResultsWriter(parent: options.resultsDirectory, runID: runID)
+        let writer = try ResultsWriter(parent: options.resultsDirectory, runID: runID)
+        self.writer = writer
+        comparison = PictureComparison(plan, directory: writer.partialPath)
     }
 
     /// Ends the run early; what was measured is kept.
     package func interrupt() {
         isInterrupted = true
-        comparing?.cancel()
+        comparison?.interrupt()
     }
 
     /// Runs to the end and writes the results directory.
     ///
-    /// - Returns: the directory's path and what it says.
-    /// - Throws: `ResultsError` where it cannot be written; anything else is in the summary.
+    /// - Returns: The directory's path and its summary.
+    /// - Throws: `ResultsError` if the directory cannot be written; every other failure is in the
+    ///   summary.
     package func run() async throws(ResultsError) -> (path: String, summary: Summary) {
         let results = try await measure()
         return (try save(results), results.summary)
     }
 
-    /// Runs to the end. The verdict and the figures are there whatever the disk says; `save` writes
-    /// them.
-    /// - Throws: `ResultsError` where nothing can be written before the run begins.
+    /// Runs to the end. The verdict and the figures are there even if the disk is full; `save`
+    /// writes them.
+    ///
+    /// - Throws: `ResultsError` if nothing can be written before the run begins.
     package func measure() async throws(ResultsError) -> RunResults {
-        try writeInterim()
+        // A runner that is killed leaves a readable directory.
+        try writer.writeFirst(
+            manifest, viewers: plan.viewers.count, resolvedScenario: scenario.canonicalYAML)
         var record: TrialRecord
         do {
             try await prepare()
-            await steer()
+            await runUntilDrained()
             record = await collect()
-            await compareQuality(into: &record)
+            await comparePictures(into: &record)
         } catch {
-            let words = await lostServer.map { "\($0) (\(error))" } ?? "\(error)"
+            let loss = await driver?.lossBeforeStart()
+            let words = loss.map { "\($0) (\(error))" } ?? "\(error)"
             early =
                 early ?? EarlyEnd(outcome: isInterrupted ? .interrupted : .void, reason: words)
             record = await collect()
         }
         measured = record
         var results = record.results
-        // Where it is meant to be.
+        // The path that the directory is meant to have.
         results.path = writer.finalPath
         return results
     }
 
-    /// Writes what was measured, here or, where there is no room, among temporary files.
-    /// - Returns: the directory's path.
-    /// - Throws: `ResultsError` where it goes nowhere.
+    /// Writes what was measured into the results directory or, if there is no room, among temporary
+    /// files.
+    ///
+    /// - Returns: The directory's path.
+    /// - Throws: `ResultsError` if the results cannot be written anywhere.
     package func save(_ results: RunResults) throws(ResultsError) -> String {
         guard let measured else { return writer.partialPath }
         do throws(ResultsError) {
@@ -123,122 +128,93 @@ package actor TrialRunner {
             try writer.commit()
             return writer.finalPath
         } catch {
-            return try rescue(measured, results, after: error)
+            let path = try writer.rescue(results, of: measured, after: error)
+            progress.say("\(error) The results are in \(path) instead")
+            return path
         }
-    }
-
-    /// The manifest from the first moment on: a runner that is killed leaves a readable directory.
-    private func writeInterim() throws(ResultsError) {
-        var manifest = baseManifest
-        manifest.validity.valid = false
-        manifest.validity.reasons = ["the run was cut off before its end"]
-        var summary = Summary()
-        summary.outcome = .interrupted
-        summary.viewersPlanned = plan.viewers.count
-        try writer.write(
-            manifest: manifest, summary: summary, resolvedScenario: scenario.canonicalYAML)
-        try writer.write("\(getpid())\n", to: StaleRuns.ownerFile)
-    }
-
-    var baseManifest: Manifest {
-        var manifest = Manifest()
-        manifest.millraceVersion = MillraceVersion.current
-        manifest.gitCommit = MillraceVersion.commit
-        manifest.runID = writer.runID.description
-        manifest.scenario = scenario.name
-        manifest.scenarioSHA256 = scenario.sha256
-        manifest.seed = scenario.seed
-        manifest.argv = options.argv
-        manifest.host = .current()
-        manifest.stack = scenario.stack.driver.rawValue
-        manifest.congestionControl = usedCongestionControl
-        manifest.start = ISO8601Format.text(secondsSince1970: startedAt.timeIntervalSince1970)
-        manifest.window.startSeconds = scenario.warmup.seconds
-        manifest.window.endSeconds = scenario.warmup.seconds + scenario.duration.seconds
-        return manifest
     }
 
     // MARK: Start
 
     private func prepare() async throws {
-        clock.sample()
-        try await prepareEncoders()
-        let congestionControl = permittedCongestionControl()
-        try await startLinks(congestionControl)
-        // Viewers behind packets come to another address than the rest.
+        samples.readClocks()
+        let encoderStart = EncoderStart(plan: plan, driverName: scenario.stack.driver.rawValue)
+        try await encoderStart.prepare { progress.say($0) }
+        let control = TrialCongestionControl(scenario)
+        congestionControl = control
+        if let note = control.note { notes.append(note) }
+        linkNamespace = try await LinkStarter(
+            plan: plan, seed: scenario.seed, cpus: scenario.cpus.links,
+            directory: writer.partialPath
+        ).start(congestionControl: control.permitted) { members.append($0) }
+        // Viewers behind the packet shell reach the server at another address than all others.
+        let host = linkNamespace == nil ? "127.0.0.1" : "0.0.0.0"
         let observations = observations
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
-            logDirectory: writer.partialPath,
-            host: linkNamespace == nil ? "127.0.0.1" : "0.0.0.0",
-            congestionControl: congestionControl,
+            logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
             streams: scenario.streams
         ) { observations.server($0) }
         self.driver = driver
-        let endpoints = try await startEdges(before: try await driver.start(), congestionControl)
-        if scenario.stack.driver == .nginxRTMP, let congestionControl,
-            NetworkIsolation.defaultCongestionControl != congestionControl
-        {
-            notes.append(
-                "the server's sockets use \(NetworkIsolation.defaultCongestionControl), not \(congestionControl): run as root, so that the run gets a network namespace of its own"
-            )
-        }
-        notes += GroupLink.notes(plan.links)
-        notes += scenario.unsupportedSettings.map {
-            "\(scenario.stack.driver.rawValue) cannot honour \($0)"
-        }
-        if !endpoints.encryptedParts.isEmpty {
-            notes.append(
-                "\(endpoints.encryptedParts.joined(separator: ", ")) goes over TLS: the capture counts bytes by port, and sees no renditions, frames or delays in it"
-            )
-        }
+        let stackEndpoints = try await driver.start()
+        let endpoints = try await EdgeStarter(
+            stack: scenario.stack, processes: plan.processes.filter { $0.role == .edge },
+            directory: writer.partialPath, host: host, congestionControl: control.permitted
+        ).start(
+            before: stackEndpoints, addMember: { members.append($0) },
+            addEdge: { edges.append($0) })
+        if let note = control.serverNote(scenario.stack.driver) { notes.append(note) }
+        notes += scenario.notes(plan.links, endpoints)
         try await startCapture(endpoints)
-        let clients = clientCongestionControl(congestionControl)
-        try await startPublishers(endpoints, clients)
-        try await startEncoders()
-        try startViewers(endpoints, clients)
-        try await startRecorder(endpoints, clients)
+        if let note = control.clientNote { notes.append(note) }
+        let roles = RoleStarter(
+            plan: plan, observations: observations, directory: writer.partialPath,
+            endpoints: endpoints, congestionControl: control.ofClients,
+            linkNamespace: linkNamespace)
+        try await roles.startPublishers { members.append($0) }
+        try await encoderStart.start(
+            members.filter { $0.stage == .publishers }, driver: driver,
+            observations: observations, isInterrupted: { isInterrupted },
+            say: { progress.say($0) })
+        try roles.startViewers { members.append($0) }
+        if let comparison {
+            let recorder = try comparison.startRecorder(
+                scenario, endpoints, congestionControl: control.ofClients)
+            members.append(recorder)
+            try await recorder.waitUntilReady()
+        }
         for member in members { try await member.waitUntilReady() }
+        startTogether()
+        let accounting = await makeAccounting()
+        samples.begin(accounting)
+    }
+
+    private func startCapture(_ endpoints: StackEndpoints) async throws {
+        guard scenario.capture.mode != .off else { return }
+        do {
+            capture = try await CaptureStage.start(
+                scenario.capture, plan: plan, endpoints: endpoints, cpus: scenario.cpus.capture,
+                directory: writer.partialPath)
+        } catch {
+            guard scenario.capture.mode == .auto else { throw error }
+            notes.append("no capture: \(error.message)")
+        }
+    }
+
+    /// Gives all children the same start time and the same steady window.
+    private func startTogether() {
         startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
-        // From here on the runner's own gaps count, too.
-        lookForStops()
+        // From here on, times in which this process does not run count, too.
+        samples.lookForStops()
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
         sendWindow()
-        // With encoders the publishers have begun already.
+        // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
             member.start(atNanoseconds: startNanoseconds)
         }
         capture?.start(atNanoseconds: startNanoseconds)
-        accounting = await makeAccounting()
-    }
-
-    /// The scenario's congestion control where this process may set it; nil = the system's.
-    private func permittedCongestionControl() -> String? {
-        let wanted = scenario.congestionControl.rawValue
-        guard geteuid() != 0, !Sockets.CongestionControl.available.contains(wanted) else {
-            return wanted
-        }
-        usedCongestionControl = NetworkIsolation.defaultCongestionControl
-        notes.append(
-            "the congestion control is the system's \(usedCongestionControl), not \(wanted): "
-                + "only root may set one that is not in tcp_allowed_congestion_control")
-        return nil
-    }
-
-    /// What sockets ask for that a worker opens when it has become another user: nothing where that
-    /// user may not ask for it, for then the routes of the run's own namespace say it.
-    private func clientCongestionControl(_ permitted: String?) -> String? {
-        guard let permitted, Privileges.workerUser != nil,
-            !Sockets.CongestionControl.available.contains(permitted)
-        else { return permitted }
-        if NetworkIsolation.defaultCongestionControl != permitted {
-            notes.append(
-                "publishers and viewers have the congestion control \(NetworkIsolation.defaultCongestionControl), not \(permitted): the user of --user may not choose it; add it to net.ipv4.tcp_allowed_congestion_control"
-            )
-        }
-        return nil
     }
 
     func sendWindow() {
@@ -246,75 +222,17 @@ package actor TrialRunner {
         capture?.setWindow(window)
     }
 
-    // MARK: Course
-
-    /// Seconds since the shared start time.
-    var elapsed: Double {
-        Double(Clock.monotonicNanoseconds() - startNanoseconds) / 1e9
-    }
-
-    /// Samples every second and at both edges of the window, until the drain is over.
-    private func steer() async {
-        let total =
-            scenario.warmup.seconds + scenario.duration.seconds + scenario.drain.seconds
-        var edges = [window.startNanoseconds, window.endNanoseconds]
-        let end = window.endNanoseconds + scenario.drain.nanoseconds
-        var lastInterim = 0.0
-        while true {
-            let now = Clock.monotonicNanoseconds()
-            guard now < end else { break }
-            let second =
-                startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
-            var next = min(second, end)
-            if let edge = edges.first { next = min(next, edge) }
-            await sleepUnlessInterrupted(until: next)
-            if isInterrupted {
-                early = EarlyEnd(
-                    outcome: .interrupted, reason: "interrupted at \(Int(elapsed)) s")
-                break
-            }
-            // A runner that was held comes too late for the window's edge.
-            let isSteady =
-                next > window.startNanoseconds && next <= window.endNanoseconds
-                && Clock.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
-            accounting?.sample(time: elapsed, isSteady: isSteady)
-            await followServer()
-            followEncoders(isSteady: isSteady)
-            accounting?.replace(AccountedGroup.edgeRole, with: accountedEdges)
-            if next == edges.first { edges.removeFirst() }
-            clock.sample()
-            progress.show(
-                observations.snapshot, elapsed: elapsed, total: total,
-                phase: elapsed < scenario.warmup.seconds
-                    ? "warm-up"
-                    : elapsed < scenario.warmup.seconds + scenario.duration.seconds
-                        ? "running" : "drain  ")
-            // Every second at first; a long run's files are long.
-            if elapsed - lastInterim >= max(0.9, elapsed / 100) {
-                lastInterim = elapsed
-                writeInterimResults()
-            }
-            if let loss = await lostChild() {
-                early = loss
-                progress.say(loss.reason)
-                break
-            }
+    func makeAccounting() async -> ProcessAccounting {
+        var groups = await driver?.accountedGroups ?? []
+        groups += members.map { $0.accountedGroup }
+        if let status = observations.snapshot.server {
+            groups += EncoderWatch.accountedGroups(status)
         }
-        if early != nil, window.endNanoseconds > Clock.monotonicNanoseconds() {
-            // What was measured counts up to now.
-            window.endNanoseconds = max(
-                window.startNanoseconds, Clock.monotonicNanoseconds())
-            sendWindow()
-            try? await Task.sleep(for: .milliseconds(200))
+        groups += edges.accountedGroups
+        if let pid = capture?.pid {
+            groups.append(AccountedGroup(role: "capture", processGroup: pid))
         }
-    }
-
-    private func sleepUnlessInterrupted(until deadline: Int64) async {
-        while !isInterrupted {
-            let left = deadline - Clock.monotonicNanoseconds()
-            lookForStops()
-            guard left > 0 else { return }
-            try? await Task.sleep(for: .nanoseconds(min(left, 100_000_000)))
-        }
+        return ProcessAccounting(
+            runID: writer.runID.description, groups: groups, time: elapsed)
     }
 }

@@ -1,6 +1,7 @@
 import TestSupport
 import Foundation
 import Glibc
+import Processes
 import Sockets
 import Testing
 
@@ -119,8 +120,8 @@ struct LinkCommandTests {
         #expect(LinkProgram.eventually { access("/sys/class/net/\(device)", F_OK) != 0 })
         #expect(try LinkProgram.run("--down", "10Mbps", "-q", "--", "true").code == 0)
         #expect(notes(of: device).isEmpty)
-        if let nft = SystemFiles.find("nft") {
-            #expect(!SystemFiles.run(nft, ["list table ip \(device)"]))
+        if let nft = Program.find("nft") {
+            #expect(!Program.succeeds(nft, ["list table ip \(device)"]))
         }
     }
 
@@ -225,8 +226,8 @@ struct LinkCommandTests {
             "needs ffmpeg and python3"))
     func ffmpegReadsThroughTheLink() throws {
         try serving({ directory in
-            let ffmpeg = try #require(SystemFiles.find("ffmpeg"))
-            let made = SystemFiles.run(
+            let ffmpeg = try #require(Program.find("ffmpeg"))
+            let made = Program.succeeds(
                 ffmpeg,
                 [
                     "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10", "-t", "3",

@@ -225,8 +225,8 @@ struct TrialEncoderTests {
     @Test func saysWhyEncodersDoNotBegin() async throws {
         let status = ServerStatus.self
         #expect(
-            TrialRunner.waiting(for: ["cam_hi"], nil).map(\.key) == ["cam_hi"], "\(status)")
-        let words = TrialRunner.lateEncoders(
+            EncoderStart.waiting(for: ["cam_hi"], nil).map(\.key) == ["cam_hi"], "\(status)")
+        let words = EncoderStart.lateEncoders(
             [
                 .init(
                     key: "cam_hi", state: .failed,

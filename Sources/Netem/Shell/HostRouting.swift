@@ -1,4 +1,5 @@
 import Glibc
+import Processes
 
 /// The way from a link's outer device to the outside: forwarding and address translation in the
 /// machine's own network namespace.
@@ -114,14 +115,14 @@ final class HostRouting {
         guard !note.uplink.isEmpty else { return "this machine has no default route" }
         let table = note.device
         var isTranslated = false
-        if let nft = SystemFiles.find("nft") {
-            isTranslated = SystemFiles.run(
+        if let nft = Program.find("nft") {
+            isTranslated = Program.succeeds(
                 nft,
                 [
                     "add table ip \(table); add chain ip \(table) out { type nat hook postrouting priority 100; }; add rule ip \(table) out ip saddr \(note.prefix) oifname != \"\(table)\" masquerade"
                 ])
-        } else if let iptables = SystemFiles.find("iptables") {
-            isTranslated = SystemFiles.run(iptables, ["-t", "nat", "-A"] + Self.rule(note))
+        } else if let iptables = Program.find("iptables") {
+            isTranslated = Program.succeeds(iptables, ["-t", "nat", "-A"] + Self.rule(note))
         } else {
             return "address translation needs nft or iptables (apt-get install nftables)"
         }
@@ -133,10 +134,10 @@ final class HostRouting {
     }
 
     private static func undo(_ note: Note) {
-        if let nft = SystemFiles.find("nft") {
-            _ = SystemFiles.run(nft, ["delete table ip \(note.device)"])
-        } else if let iptables = SystemFiles.find("iptables") {
-            _ = SystemFiles.run(iptables, ["-t", "nat", "-D"] + rule(note))
+        if let nft = Program.find("nft") {
+            _ = Program.succeeds(nft, ["delete table ip \(note.device)"])
+        } else if let iptables = Program.find("iptables") {
+            _ = Program.succeeds(iptables, ["-t", "nat", "-D"] + rule(note))
         }
         let others = notes().contains {
             $0.device != note.device && $0.uplink == note.uplink && $0.isOwned

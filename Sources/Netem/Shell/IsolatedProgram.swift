@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Processes
 
 /// A program in network, PID and mount namespaces of its own, with a TUN device as its default
 /// route.
@@ -105,31 +106,20 @@ final class IsolatedProgram {
         }
     }
 
-    /// Finds the executable file that a shell would run.
+    /// Finds the program as shells do, with their exit codes: 126 if the file cannot be executed, as
+    /// a directory, and 127 if there is none.
     private static func find(_ program: String) throws(ShellError) -> String {
-        var found: Int32 = 127
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-        let candidates =
-            program.contains("/")
-            ? [program] : path.split(separator: ":").map { "\($0)/\(program)" }
-        for candidate in candidates {
-            var status = stat()
-            guard stat(candidate, &status) == 0 else { continue }
-            guard status.st_mode & S_IFMT == S_IFREG else {
-                // As in shells, 126 means that the path exists but cannot be executed, as a
-                // directory.
-                if program.contains("/") { found = 126 }
-                continue
-            }
-            if access(candidate, X_OK) == 0 { return candidate }
-            found = 126
+        switch Program.search(program) {
+        case .found(let path): return path
+        case .notExecutable:
+            throw ShellError(
+                "cannot run '\(program)': it is no program that may be executed; check its permissions",
+                exitCode: 126)
+        case .missing:
+            throw ShellError(
+                "cannot run '\(program)': there is no such program; check its name and PATH",
+                exitCode: 127)
         }
-        throw ShellError(
-            "cannot run '\(program)': "
-                + (found == 126
-                    ? "it is no program that may be executed; check its permissions"
-                    : "there is no such program; check its name and PATH"),
-            exitCode: found)
     }
 
     private static func copy(_ text: String) -> UnsafeMutablePointer<CChar>? { strdup(text) }

@@ -1,5 +1,6 @@
 import Glibc
 import Netem
+import Processes
 import SimulationKernel
 
 /// Abilities of the kernel's own queueing as a link on this machine.
@@ -7,7 +8,7 @@ public enum KernelShell {
     /// Reason why the kernel cannot shape rates here; nil if it can (HTB in a namespace).
     public static func obstacle() -> String? {
         guard geteuid() == 0 else { return "it needs root" }
-        guard SystemFiles.find("tc") != nil, SystemFiles.find("ip") != nil else {
+        guard Program.find("tc") != nil, Program.find("ip") != nil else {
             return "there is no tc; apt-get install iproute2"
         }
         return accepts(["htb"]) ? nil : "the kernel has no HTB (CONFIG_NET_SCH_HTB)"
@@ -17,11 +18,11 @@ public enum KernelShell {
     public static var hasNetem: Bool { geteuid() == 0 && accepts(["netem", "delay", "1ms"]) }
 
     private static func accepts(_ discipline: [String]) -> Bool {
-        guard let tc = SystemFiles.find("tc"), let namespace = try? NetworkNamespace() else {
+        guard let tc = Program.find("tc"), let namespace = try? NetworkNamespace() else {
             return false
         }
         let arguments = ["qdisc", "add", "dev", "lo", "root"] + discipline
-        return (try? namespace.perform { SystemFiles.run(tc, arguments) }) ?? false
+        return (try? namespace.perform { Program.succeeds(tc, arguments) }) ?? false
     }
 
     /// Refuses settings that the kernel shell cannot honour.
@@ -123,7 +124,7 @@ public final class KernelNetwork: Sendable {
     private static func configure(
         _ namespace: NetworkNamespace, _ program: String, _ lines: [String]
     ) throws {
-        guard let path = SystemFiles.find(program) else {
+        guard let path = Program.find(program) else {
             throw ShellError("there is no \(program); apt-get install iproute2")
         }
         let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
@@ -134,7 +135,7 @@ public final class KernelNetwork: Sendable {
         let file = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(file) }
         guard SystemFiles.write(file, lines.joined(separator: "\n") + "\n"),
-            try namespace.perform({ SystemFiles.run(path, ["-batch", file]) })
+            try namespace.perform({ Program.succeeds(path, ["-batch", file]) })
         else { throw ShellError("\(program) refuses the kernel shell's configuration") }
     }
 }

@@ -56,8 +56,10 @@ public enum NetworkIsolation {
         else { throw ShellError(noRoute) }
     }
 
+    /// `ip` changes the network namespace of the calling thread.
     private static func replaceRoute(_ arguments: [String]) -> Bool {
-        spawn(["ip", "route", "replace"] + arguments) == 0
+        guard let ip = Program.find("ip") else { return false }
+        return Program.succeeds(ip, ["route", "replace"] + arguments, output: .standardError)
     }
 
     /// The congestion control that sockets get here without asking for one.
@@ -65,16 +67,5 @@ public enum NetworkIsolation {
         if let entered = getenv(marker) { return String(cString: entered) }
         return (ProcFile.read("/proc/sys/net/ipv4/tcp_congestion_control") ?? "")
             .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    /// Runs a program to its end on this thread, whose namespace it shares.
-    private static func spawn(_ arguments: [String]) -> Int32 {
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { for argument in argv { free(argument) } }
-        var pid = pid_t()
-        guard posix_spawnp(&pid, arguments[0], nil, nil, &argv, environ) == 0 else { return -1 }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return status
     }
 }

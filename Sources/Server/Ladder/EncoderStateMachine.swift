@@ -1,7 +1,7 @@
 import Processes
 
-/// The life of one supervised encoder; it decides when the encoder is started again and when it is
-/// given up.
+/// The life of one supervised encoder: that of any supervised program, with what ffmpeg reports and
+/// with an end that the server asks for.
 struct EncoderStateMachine: Sendable {
     enum Next: Sendable, Hashable {
         case restart(afterMilliseconds: Int)
@@ -9,29 +9,42 @@ struct EncoderStateMachine: Sendable {
         case finish
     }
 
-    private(set) var state = LadderStatus.State.starting
+    /// How far the encoder is on its way to an end that it was told to come to.
+    private enum Ending {
+        case stopping, stopped
+    }
+
+    private var supervisor: SupervisorStateMachine
+    private var ending: Ending?
     private(set) var pid: Int32?
-    private(set) var restarts = 0
-    private(set) var lastError: String?
     private(set) var progress = EncoderProgress()
-    private var backoff: RestartBackoff
-    private var launches = 0
     /// Milliseconds of the caller's clock.
-    private var launchedAt = 0
     private var lastFrameAt = 0
 
-    init(policy: RestartPolicy) { backoff = RestartBackoff(policy) }
+    init(policy: RestartPolicy) { supervisor = SupervisorStateMachine(policy: policy) }
 
-    private var isEnding: Bool { state == .stopping || state == .stopped }
+    var state: LadderStatus.State {
+        switch ending {
+        case .stopping: return .stopping
+        case .stopped: return .stopped
+        case nil: break
+        }
+        return switch supervisor.state {
+        case .starting: .starting
+        case .running: .running
+        case .backingOff: .backingOff
+        case .failed: .failed
+        }
+    }
+
+    var restarts: Int { supervisor.restarts }
+    var lastError: String? { supervisor.lastFailure }
 
     mutating func launched(pid: Int32, atMilliseconds now: Int) {
         self.pid = pid
-        if launches > 0 { restarts += 1 }
-        launches += 1
-        launchedAt = now
+        supervisor.launched(atMilliseconds: now)
         lastFrameAt = now
         progress = EncoderProgress()
-        if !isEnding { state = .starting }
     }
 
     /// Processes a line of the encoder's standard output.
@@ -39,7 +52,7 @@ struct EncoderStateMachine: Sendable {
         let before = progress.frames ?? 0
         guard progress.receive(line), let frames = progress.frames, frames > before else { return }
         lastFrameAt = now
-        if state == .starting { state = .running }
+        supervisor.becameReady()
     }
 
     /// Whether the encoder runs and has made no frame for `limit` milliseconds.
@@ -56,27 +69,26 @@ struct EncoderStateMachine: Sendable {
     mutating func ended(
         _ reason: String, isPermanent: Bool = false, atMilliseconds now: Int, jitter: Double
     ) -> Next {
-        let ran = pid != nil ? now - launchedAt : 0
         pid = nil
-        guard !isEnding else {
-            state = .stopped
+        guard ending == nil else {
+            ending = .stopped
             return .finish
         }
-        lastError = reason
-        guard !isPermanent, let delay = backoff.ended(afterMilliseconds: ran, jitter: jitter) else {
-            state = .failed
-            return .finish
+        let next = supervisor.ended(
+            reason, isPermanent: isPermanent, atMilliseconds: now, jitter: jitter)
+        return switch next {
+        case .restart(let delay): .restart(afterMilliseconds: delay)
+        case .giveUp: .finish
         }
-        state = .backingOff
-        return .restart(afterMilliseconds: delay)
     }
 
     /// Stops the encoder, because the source is gone or the server stops.
     mutating func stop() {
-        switch state {
-        case .starting, .running: state = .stopping
-        case .backingOff: state = .stopped
-        case .failed, .stopping, .stopped: break
+        guard ending == nil else { return }
+        switch supervisor.state {
+        case .starting, .running: ending = .stopping
+        case .backingOff: ending = .stopped
+        case .failed: break
         }
     }
 }

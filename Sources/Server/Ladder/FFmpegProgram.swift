@@ -1,4 +1,5 @@
 import Glibc
+import Processes
 
 /// The ffmpeg that makes renditions.
 public enum FFmpegProgram {
@@ -14,11 +15,7 @@ public enum FFmpegProgram {
             }
             return configured
         }
-        let directories = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin"
-        for directory in directories.split(separator: ":") {
-            let path = "\(directory)/ffmpeg"
-            if access(path, X_OK) == 0 { return path }
-        }
+        if let path = Program.find("ffmpeg") { return path }
         throw LadderError(
             "a ladder needs ffmpeg with libx264, and there is none in the PATH; install it with: apt-get install ffmpeg"
         )
