@@ -108,7 +108,7 @@ extension SourceTree.File {
             guard let first = line.first, first.isLetter || first == "@" else { return nil }
             let words = line.split { !($0.isLetter || $0.isNumber || "_@.".contains($0)) }
             guard let place = words.firstIndex(where: { kinds.contains($0) }),
-                place + 1 < words.count,
+                place + 1 < words.count, !words[..<place].contains("import"),
                 words[..<place].allSatisfy({ $0.first?.isUppercase == false })
             else { return nil }
             return SourceTree.Declaration(
