@@ -1,3 +1,11 @@
+// How encoders are measured. A plan's streams are published, or made by an encoder of a published
+// one; both have one stream ID, so a stamp finds its schedule. The server reports its encoders
+// once a second; their process groups are followed across restarts, and the use between the last
+// sample and an encoder's death is lost. The capture keeps the stamped frames that come in (a
+// frame of the source and the rendition's frame with the same stamp give the encoder's delay),
+// 500,000 at most. `KeptFrames` says which frames a rendition owes. Publishers begin before the
+// warm-up, and the capture counts nothing until the window is known.
+
 import Capture
 import Results
 import Scenario

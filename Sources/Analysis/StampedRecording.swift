@@ -1,3 +1,11 @@
+// How quality is compared. The recorder is a process with probes that write what they get
+// (`StreamRecorder`), one for the source and one for each rendition. Its connections are taken out
+// of the wire's viewers, and its bytes are in the bandwidth over time. After the run,
+// `PairedRecordings` gives each of a rendition's frames the presentation time of the source's
+// frame with the same stamp, so that ffmpeg's framesync, led by the rendition, meets that frame
+// whatever the timestamps were. A frame without a counterpart, or another number of compared
+// frames than expected, is a note and no figure.
+
 import Media
 package import NIOCore
 

@@ -1,3 +1,8 @@
+// How files of workers are read. With `run --user` the workers, nginx's workers and the ffmpeg
+// that compares pictures become that user. Their files lie in folders of their own (`recordings/`,
+// nginx's `work/`): root writes nothing there, and reads it with `WorkerFile`, which follows no
+// links.
+
 import Glibc
 
 /// Files in folders that workers write to. The runner may read more than the workers may, and a

@@ -1,3 +1,6 @@
+// How publishers are paced. There is one heap of absolute deadlines and one timer per loop, which
+// wakes every 250 µs at most.
+
 import NIOCore
 import Statistics
 

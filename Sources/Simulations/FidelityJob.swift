@@ -1,3 +1,9 @@
+// How fidelity is computed. `FidelityJob` reads a results directory alone: the plan again from the
+// resolved scenario, sizes from segments.csv by the time at which the segments began, the live
+// epoch and the players' start from viewers.csv. In `SoloSimulation` a `PlaylistClient` then loads
+// playlists when the session would, over the same link. Time-outs, retries and segments that leave
+// the playlist are not modelled.
+
 import Scenario
 import ABR
 import Foundation

@@ -1,3 +1,7 @@
+// How clips are made. `ClipStore` has ffmpeg make a clip once, under a hash of its arguments in
+// the user's cache. 16 s is a whole number of AAC frames and of groups of pictures, so repetitions
+// join.
+
 import Scenario
 import Stacks
 import Results

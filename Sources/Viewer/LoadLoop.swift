@@ -1,3 +1,8 @@
+// How load viewers work. One thread has one epoll set and one buffer; `ChunkCounter` walks the
+// chunk layout and keeps no media. Lazy viewers raise SO_RCVLOWAT once media has come. At both
+// ends of the steady window, and before a viewer leaves, sockets are drained, so that the count is
+// exact. The loop's lag is its lateness against its own 50 ms tick.
+
 import CLinux
 import Glibc
 import HTTPWire

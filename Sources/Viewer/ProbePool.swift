@@ -1,3 +1,6 @@
+// Probes have an event loop of their own, which wakes at once; the loop's lag is measured against
+// absolute deadlines and reported.
+
 import CLinux
 import HTTPWire
 import NIOCore

@@ -1,3 +1,7 @@
+// How the player works. `Player` is a state machine: each verb takes the time and returns the next
+// action (request, wait, await a live segment). Start-up, playing, stalled and idle time together
+// are the session's time. The simulators drive it, and so do HLS viewers.
+
 /// The one adaptive player: buffer, decisions, stalls, live edge and QoE accounting, as a state
 /// machine without clock or I/O. The simulator and the viewers on sockets both drive it.
 ///

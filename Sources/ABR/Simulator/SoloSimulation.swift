@@ -1,3 +1,9 @@
+// How the simulator works. A viewer alone on its link needs no events: a download's end follows
+// from the rate schedule, and the player is asked from one request to the next. Viewers that share
+// links have one event queue; inside an audience all flows progress alike per unit of weight, so a
+// flow ends when one clock of service reaches its tag. Cells of a matrix run on several threads
+// and are written in order.
+
 import Netem
 
 /// A viewer alone on its link, in virtual time: no event queue, from one request to the next.

@@ -1,3 +1,8 @@
+// Where a run happens. As root, a run on the embedded or nginx-rtmp stack executes itself again in
+// a network namespace of its own: its loopback carries nothing else, and the congestion control is
+// set on the namespace's loopback routes, which holds for servers that cannot be configured.
+// Without root the run shares the machine's network and says so.
+
 import CLinux
 import Foundation
 import Glibc

@@ -1,3 +1,11 @@
+// How HLS probes work. One viewer of each HLS group is a probe by default, in a process of its
+// own. A probe plays like the others, but keeps the one body that is arriving with the times of
+// its reads. `HLSProbe` demuxes it and finds the stamps, and `HLSProbeAccount` determines which of
+// a rendition's frames were due: those between the first and the last frame of a run of successive
+// segments. The embedded origin's segments and parts state in a header (`Millrace-Published`,
+// CLOCK_MONOTONIC) when they could first be requested, through edges too; other servers do not,
+// and then there is no packager delay.
+
 import Media
 import NIOCore
 

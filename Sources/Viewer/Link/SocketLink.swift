@@ -1,3 +1,12 @@
+// How links on sockets work. `SocketLink` is a virtual clock: bytes are read when they have become
+// due, and the clock moves by their cost, so late ticks lose nothing; an idle link keeps one
+// tick's credit. HLS responses arrive by that clock, so a rate is the link's, whenever the loop
+// came to read; a download in progress is judged by the bytes that have arrived by then
+// (`ArrivalLine`). Load viewers behind links take turns on a 5 ms tick; lazy ones read every 16
+// KiB or 50 ms. Delay is a bounded line after the read and before requests; a lost packet holds
+// the line for a round trip. TCP_MAXSEG and SO_RCVBUF are set before connect, so that the sender's
+// queue grows as on a real link.
+
 import Netem
 import SimulationKernel
 

@@ -1,3 +1,8 @@
+// How the link model works. A packet is decided on when it arrives or when its predecessor has
+// been sent; departures carry their theoretical times, so a late caller changes nothing. Busy
+// periods keep the exact remainder (nanobits), so rates do not drift. There is no existential and
+// no allocation per packet.
+
 import DequeModule
 import SimulationKernel
 
