@@ -62,7 +62,7 @@ struct FrameSchedule {
     let lastIntended: Int64
 
     /// nil where no video frame was meant for the window.
-    init?(_ stream: StreamReport) {
+    init?(_ stream: PublishedStreamReport) {
         guard let first = stream.windowFirstFrame, let last = stream.windowLastFrame,
             let firstIntended = stream.windowFirstIntendedNanoseconds,
             let lastIntended = stream.windowLastIntendedNanoseconds, last >= first
