@@ -48,7 +48,9 @@ public final class RelayServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let access: AccessPolicy
         do {
-            access = try AccessPolicy(configuration, admissions: admissions, group: group)
+            access = try AccessPolicy(
+                configuration.access, streamKeys: configuration.streamKeys,
+                admissions: admissions, group: group)
         } catch {
             try? await group.shutdownGracefully()
             throw error

@@ -191,7 +191,7 @@ import Testing
     }
 
     @Test func renditionsKeepTheSourcesName() {
-        let split = EncoderCommand.split("a/b/c")
+        let split = StreamName.split("a/b/c")
         #expect(split.application == "a/b")
         #expect(split.key == "c")
         #expect(LadderController.reachable("0.0.0.0") == "127.0.0.1")
