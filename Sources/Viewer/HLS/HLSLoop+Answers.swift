@@ -34,7 +34,7 @@ extension HLSLoop {
             let url = connection.url
         else { return }
         if !head.keepsAlive { viewers[index].connections[slot.rawValue].close() }
-        viewers[index].cookies.take(head, from: url, now: Self.realSeconds())
+        viewers[index].cookies.take(head, from: url, now: Clock.realTimeSeconds())
         var redirects = connection.redirects
         do throws(HTTPRedirects.Fault) {
             if let target = try redirects.next(head, from: url) {
@@ -54,7 +54,7 @@ extension HLSLoop {
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt),
-            retryAfter: head.retryAfter(now: Self.realSeconds()))
+            retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
         viewers[index].tell { $0.finished(slot, response, at: viewer.milliseconds(time)) }
     }
 

@@ -88,7 +88,7 @@ extension HLSLoop {
             connection.beginAnswer()
             var text = HTTPRequest(url, agent: options.agent, range: request.range)
             text.acceptsCoding = request.purpose.keepsBody
-            text.cookies = viewers[index].cookies.header(for: url, now: Self.realSeconds())
+            text.cookies = viewers[index].cookies.header(for: url, now: Clock.realTimeSeconds())
             connection.text = text.bytes
             viewers[index].connections[slot] = connection
             if connection.isOpen {
@@ -103,9 +103,6 @@ extension HLSLoop {
             schedule(index, at: now + 1)
         }
     }
-
-    /// Seconds since 1970, for the ends of cookies.
-    static func realSeconds() -> Double { Double(Clock.realTimeNanoseconds()) / 1e9 }
 
     private func connect(_ index: Int, _ slot: Int, _ host: Int) throws {
         let fd = try hosts[host].connector.connect(
