@@ -67,7 +67,9 @@ extension SourceTree.File {
             let words = line.split(separator: " ")
             guard let place = words.firstIndex(of: "import"), place < 2, place + 1 < words.count
             else { return nil }
-            return String(words[place + 1])
+            // One type of a module may be imported: `import struct HTTPWire.HTTPURL`.
+            let module = words[(place + 1)...].first { !Self.kinds.contains($0) }
+            return module.map { String($0.prefix { $0 != "." }) }
         }
         declarations = Self.declarations(in: lines)
     }
@@ -108,7 +110,7 @@ extension SourceTree.File {
             guard let first = line.first, first.isLetter || first == "@" else { return nil }
             let words = line.split { !($0.isLetter || $0.isNumber || "_@.".contains($0)) }
             guard let place = words.firstIndex(where: { kinds.contains($0) }),
-                place + 1 < words.count,
+                place + 1 < words.count, words[0] != "import", words[1] != "import",
                 words[..<place].allSatisfy({ $0.first?.isUppercase == false })
             else { return nil }
             return SourceTree.Declaration(
