@@ -71,8 +71,8 @@ struct FrameSchedule {
         (self.firstIntended, self.lastIntended) = (firstIntended, lastIntended)
     }
 
-    /// The first frame of the window meant for `time` or later; `last + 1` where there is none.
-    /// Exact at the edges, and between them where the frame rate is constant.
+    /// Returns the first frame of the window meant for `time` or later; `last + 1` where there is
+    /// none. It is exact at the window's ends, and between them where the frame rate is constant.
     func frame(at time: Int64) -> UInt64 {
         guard time > firstIntended else { return first }
         guard time <= lastIntended else { return last + 1 }

@@ -253,11 +253,11 @@ package actor TrialRunner {
         Double(Clock.monotonicNanoseconds() - startNanoseconds) / 1e9
     }
 
-    /// Samples every second and at both edges of the window, until the drain is over.
+    /// Samples every second and at both ends of the steady window, until the drain is over.
     private func steer() async {
         let total =
             scenario.warmup.seconds + scenario.duration.seconds + scenario.drain.seconds
-        var edges = [window.startNanoseconds, window.endNanoseconds]
+        var windowEnds = [window.startNanoseconds, window.endNanoseconds]
         let end = window.endNanoseconds + scenario.drain.nanoseconds
         var lastInterim = 0.0
         while true {
@@ -266,14 +266,14 @@ package actor TrialRunner {
             let second =
                 startNanoseconds + ((now - startNanoseconds) / 1_000_000_000 + 1) * 1_000_000_000
             var next = min(second, end)
-            if let edge = edges.first { next = min(next, edge) }
+            if let windowEnd = windowEnds.first { next = min(next, windowEnd) }
             await sleepUnlessInterrupted(until: next)
             if isInterrupted {
                 early = EarlyEnd(
                     outcome: .interrupted, reason: "interrupted at \(Int(elapsed)) s")
                 break
             }
-            // A runner that was held comes too late for the window's edge.
+            // A runner that was held comes too late for the window's end.
             let isSteady =
                 next > window.startNanoseconds && next <= window.endNanoseconds
                 && Clock.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
@@ -281,7 +281,7 @@ package actor TrialRunner {
             await followServer()
             followEncoders(isSteady: isSteady)
             accounting?.replace(AccountedGroup.edgeRole, with: accountedEdges)
-            if next == edges.first { edges.removeFirst() }
+            if next == windowEnds.first { windowEnds.removeFirst() }
             clock.sample()
             progress.show(
                 observations.snapshot, elapsed: elapsed, total: total,

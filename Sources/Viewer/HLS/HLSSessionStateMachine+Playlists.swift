@@ -158,7 +158,7 @@ extension HLSSessionStateMachine {
             playlist, rung: rung, duration: player.title.segmentDuration, at: time)
         let hasDates = playlist.segments.contains { $0.programDateTime != nil }
         let difference = epoch - player.epoch
-        // Without dates what is listed shows only that the edge is no earlier than that.
+        // Without dates what is listed shows only that the live edge is no earlier than that.
         if hasDates ? abs(difference) > Self.epochTolerance : difference < 0 {
             self.player?.correct(epoch: epoch)
         }

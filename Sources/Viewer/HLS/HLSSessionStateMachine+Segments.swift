@@ -78,10 +78,10 @@ extension HLSSessionStateMachine {
         }
         let duration = player.title.segmentDuration
         let behind = (time - player.epoch - live.targetLatency) / duration
-        let edge = Int(max(-1e9, min(behind, 1e9)))
+        let target = Int(max(-1e9, min(behind, 1e9)))
         let newest = max(presentation.alignment.newest, oldest)
         wanted = nil
-        act(self.player?.jump(to: max(oldest, min(edge, newest)), at: time), at: time)
+        act(self.player?.jump(to: max(oldest, min(target, newest)), at: time), at: time)
     }
 
     mutating func fetch(
