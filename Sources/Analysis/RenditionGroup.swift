@@ -10,7 +10,7 @@ struct RenditionGroup {
     let rendition: String
     let playProtocol: String
     let publisher: PublisherPlan
-    var published: StreamReport?
+    var published: PublishedStreamReport?
     var load: [LoadViewerReport] = []
     var probes: [ProbeViewerReport] = []
     var wire: [WireSubscriber] = []

@@ -24,7 +24,7 @@ package struct TrialRecord: Codable, Sendable {
     /// The shared start time.
     package let startNanoseconds: Int64
     /// One report for each published stream.
-    package var streams: [StreamReport] = []
+    package var streams: [PublishedStreamReport] = []
     /// How late the generators were in the steady window.
     package var publisherLateness = DelayHistogram()
     package var probeLag = DelayHistogram()

@@ -189,7 +189,8 @@ struct ViewerRows {
 }
 
 extension ProbeViewerReport {
-    /// Stalled time over session time after the start-up; nil where nothing was played.
+    /// This is stalled time over playing and stalled time together; it is nil where nothing was
+    /// played.
     var stallRatio: Double? {
         let session = stallNanoseconds + playedNanoseconds
         return session > 0 ? Double(stallNanoseconds) / Double(session) : nil
@@ -197,7 +198,8 @@ extension ProbeViewerReport {
 }
 
 extension HLSPlaybackReport {
-    /// Stalled share of the time in which the viewer wanted to watch; nil where it never played.
+    /// This is stalled time over playing and stalled time together; it is nil where the viewer never
+    /// played.
     var stallRatio: Double? {
         playing + stalled > 0 ? stalled / (playing + stalled) : nil
     }

@@ -62,7 +62,7 @@ struct FrameSchedule {
     let lastIntended: Int64
 
     /// nil where no video frame was meant for the window.
-    init?(_ stream: StreamReport) {
+    init?(_ stream: PublishedStreamReport) {
         guard let first = stream.windowFirstFrame, let last = stream.windowLastFrame,
             let firstIntended = stream.windowFirstIntendedNanoseconds,
             let lastIntended = stream.windowLastIntendedNanoseconds, last >= first
@@ -71,8 +71,8 @@ struct FrameSchedule {
         (self.firstIntended, self.lastIntended) = (firstIntended, lastIntended)
     }
 
-    /// The first frame of the window meant for `time` or later; `last + 1` where there is none.
-    /// Exact at the edges, and between them where the frame rate is constant.
+    /// Returns the first frame of the window meant for `time` or later; `last + 1` where there is
+    /// none. It is exact at the window's ends, and between them where the frame rate is constant.
     func frame(at time: Int64) -> UInt64 {
         guard time > firstIntended else { return first }
         guard time <= lastIntended else { return last + 1 }

@@ -38,6 +38,7 @@ package struct HLSBench: Sendable {
         package var viewerCores = 0.0
         package var cpuPerGigabit = 0.0
         package var lagP99Milliseconds = 0.0
+        /// This is stalled time over playing and stalled time together, over all viewers.
         package var stallRatio = 0.0
         /// Segment requests that failed in whatever way, and viewers that gave up.
         package var failed = 0
@@ -128,9 +129,11 @@ package struct HLSBench: Sendable {
         report.serverCores = cores("server")
         report.cpuPerGigabit = report.viewerCores * seconds / (bits / 1e9)
         report.lagP99Milliseconds = summary.health.viewerLagP99Milliseconds ?? .nan
-        let stalled = viewers.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
-        let played = viewers.reduce(0) { $0 + ($1.sessionSeconds ?? 0) }
-        report.stallRatio = played > 0 ? stalled / played : 0
+        // Sessions that never played do not count, as in the column of viewers.csv.
+        let played = viewers.filter { $0.playSeconds != nil }
+        let stalled = played.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
+        let wanted = played.reduce(stalled) { $0 + ($1.playSeconds ?? 0) }
+        report.stallRatio = wanted > 0 ? stalled / wanted : 0
         report.segments = results.segments.count
         report.failed =
             viewers.count { !$0.error.isEmpty }

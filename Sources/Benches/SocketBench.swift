@@ -72,7 +72,7 @@ package struct SocketBench: Sendable {
         try await Self.sleep(until: window.endNanoseconds)
         let cpu = Self.threadCPU("viewers") - before
         let queues = server.queues.sorted()
-        // The window's edge is crossed by the viewers' own loop.
+        // The viewers' own loop has to pass the window's end.
         try await Task.sleep(for: .milliseconds(100))
         let report = await pool.stop()
         await server.stop()

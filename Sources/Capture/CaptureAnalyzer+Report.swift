@@ -44,7 +44,7 @@ extension CaptureAnalyzer {
         options.window.map { Double($0.upperBound &- $0.lowerBound) / 1e9 }
     }
 
-    private func streamReport(_ stream: CapturedStream) -> StreamReport {
+    private func streamReport(_ stream: CapturedStream) -> CapturedStreamReport {
         var delays = stream.delays
         let viewers = stream.subscribers.map { viewer($0, &delays[$0.transport]) }
         let delay = delays.values.reduce(into: DelayHistogram()) { $0.add($1) }
@@ -55,7 +55,7 @@ extension CaptureAnalyzer {
         }
         let wireRates = viewers.compactMap(\.wireKbps)
         let ingress = ingress(stream)
-        return StreamReport(
+        return CapturedStreamReport(
             name: stream.name, app: stream.app, publishers: stream.publishers.count,
             subscribers: viewers.count + stream.uncountedSubscribers,
             subscribersByProtocol: byProtocol,
@@ -86,7 +86,7 @@ extension CaptureAnalyzer {
     }
 
     private func viewer(
-        _ subscriber: Subscriber, _ delay: inout DelayHistogram?
+        _ subscriber: CapturedSubscriber, _ delay: inout DelayHistogram?
     ) -> SubscriberReport {
         var sum = subscriber.delaySum
         var maximum = subscriber.delayMaximum

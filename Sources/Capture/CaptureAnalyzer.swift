@@ -75,7 +75,9 @@ public struct CaptureAnalyzer: ~Copyable {
 
     /// Counts a segment with its connection, unless its port is not analysed or it was captured
     /// before.
-    private mutating func take(_ segment: TCPSegment, _ time: Int64) -> PacketSorter.Verdict {
+    private mutating func take(
+        _ segment: CapturedTCPSegment, _ time: Int64
+    ) -> PacketSorter.Verdict {
         if !options.serverPorts.isEmpty,
             !options.serverPorts.contains(segment.source.port),
             !options.serverPorts.contains(segment.destination.port)
@@ -90,19 +92,21 @@ public struct CaptureAnalyzer: ~Copyable {
         return .understood
     }
 
-    private mutating func take(_ segment: TCPSegment, _ flow: Flow, _ time: Int64) {
+    private mutating func take(_ segment: CapturedTCPSegment, _ flow: Flow, _ time: Int64) {
         let up = segment.source == flow.client
         flow.lastTime = time
         let half = flow.half(up: up)
-        if segment.flags & TCPSegment.syn != 0 {
+        if segment.flags & CapturedTCPSegment.syn != 0 {
             if let size = segment.maximumSegmentSize {
                 flow.maximumSegmentSize = min(flow.maximumSegmentSize ?? size, size)
             }
             half.initialSequence = segment.sequence
             half.reassembler.synchronize(segment.sequence)
         }
-        if segment.flags & TCPSegment.ack != 0 { half.acknowledgement = segment.acknowledgement }
-        if segment.payloadLength > 0 || segment.flags & TCPSegment.syn == 0 {
+        if segment.flags & CapturedTCPSegment.ack != 0 {
+            half.acknowledgement = segment.acknowledgement
+        }
+        if segment.payloadLength > 0 || segment.flags & CapturedTCPSegment.syn == 0 {
             account(segment, up: up, flow, time)
         }
         expire(flow, time, force: false)
@@ -117,11 +121,11 @@ public struct CaptureAnalyzer: ~Copyable {
             retainedBytes += flow.currentRetainedBytes - flow.retainedBytes
             flow.retainedBytes = flow.currentRetainedBytes
         }
-        if segment.flags & TCPSegment.rst != 0 {
+        if segment.flags & CapturedTCPSegment.rst != 0 {
             flow.isReset = true
             if up { flow.response.reset() }
         }
-        if segment.flags & TCPSegment.fin != 0 {
+        if segment.flags & CapturedTCPSegment.fin != 0 {
             half.hasFinished = true
             if !up, !half.reassembler.isWaiting { flow.response.closed() }
         }
@@ -129,11 +133,11 @@ public struct CaptureAnalyzer: ~Copyable {
 
     /// Counts a segment and passes on its payload.
     private mutating func account(
-        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64
+        _ segment: CapturedTCPSegment, up: Bool, _ flow: Flow, _ time: Int64
     ) {
         var segment = segment
         var sequence = segment.sequence
-        if segment.flags & TCPSegment.syn != 0 { sequence &+= 1 }
+        if segment.flags & CapturedTCPSegment.syn != 0 { sequence &+= 1 }
         let half = flow.half(up: up)
         if segment.isCut { half.isCut = true }
         if !half.isFollowed { segment.payload = segment.payload.upTo(0) }
@@ -163,7 +167,7 @@ public struct CaptureAnalyzer: ~Copyable {
     }
 
     private func count(
-        _ segment: TCPSegment, up: Bool, _ flow: Flow, _ time: Int64, offset: Int,
+        _ segment: CapturedTCPSegment, up: Bool, _ flow: Flow, _ time: Int64, offset: Int,
         retransmitted: Int
     ) {
         var traffic = TrafficCounters()
@@ -227,9 +231,11 @@ extension CaptureAnalyzer {
     private static let usualServerPorts: Set<UInt16> = [80, 1935, 8000, 8080]
 
     /// Returns the connection that a segment belongs to; makes a new one if the segment is its SYN.
-    private mutating func flow(of segment: TCPSegment, _ time: Int64) -> Flow? {
+    private mutating func flow(of segment: CapturedTCPSegment, _ time: Int64) -> Flow? {
         let key = FlowKey(segment.source, segment.destination)
-        let isOpening = segment.flags & (TCPSegment.syn | TCPSegment.ack) == TCPSegment.syn
+        let isOpening =
+            segment.flags & (CapturedTCPSegment.syn | CapturedTCPSegment.ack)
+            == CapturedTCPSegment.syn
         if let known = flows[key] {
             let isRepeated =
                 segment.source == known.client
@@ -254,8 +260,10 @@ extension CaptureAnalyzer {
         return flow
     }
 
-    private func isFromClient(_ segment: TCPSegment) -> Bool {
-        if segment.flags & TCPSegment.syn != 0 { return segment.flags & TCPSegment.ack == 0 }
+    private func isFromClient(_ segment: CapturedTCPSegment) -> Bool {
+        if segment.flags & CapturedTCPSegment.syn != 0 {
+            return segment.flags & CapturedTCPSegment.ack == 0
+        }
         for ports in [options.serverPorts, Self.usualServerPorts] {
             let source = ports.contains(segment.source.port)
             if source != ports.contains(segment.destination.port) { return !source }

@@ -22,7 +22,7 @@ public struct MatchCounts: Codable, Hashable, Sendable {
 
 /// Findings of a capture about streams and their relaying.
 public struct CaptureReport: Codable, Sendable {
-    public var streams: [StreamReport] = []
+    public var streams: [CapturedStreamReport] = []
     public var capture = CaptureSummary()
     /// Responses of HTTP servers other than HTTP-FLV.
     public var http: [HTTPTrafficRow] = []
@@ -122,7 +122,8 @@ public struct PortReport: Codable, Hashable, Sendable {
     public var downstream = TrafficCounters()
 }
 
-public struct StreamReport: Codable, Sendable {
+/// This reports what the capture shows of one stream and of those who played it.
+public struct CapturedStreamReport: Codable, Sendable {
     public var name: String
     public var app: String
     public var publishers: Int

@@ -7,7 +7,7 @@ final class CapturedStream {
     let name: String
     /// Publishing directions of the publishers' connections.
     var publishers: [FlowHalf] = []
-    var subscribers: [Subscriber] = []
+    var subscribers: [CapturedSubscriber] = []
     /// Number of subscribers beyond the limit of the report.
     var uncountedSubscribers = 0
     private(set) var ingress = MediaAccount()
@@ -58,7 +58,7 @@ final class CapturedStream {
     /// - Parameter frameLimit: Number of frames that may still be kept one by one.
     /// - Returns: Whether a frame was kept.
     func receiveEgress(
-        _ message: MediaMessage, _ subscriber: Subscriber, options: CaptureOptions,
+        _ message: MediaMessage, _ subscriber: CapturedSubscriber, options: CaptureOptions,
         keepsFrames: Bool
     ) -> Bool {
         let counts = options.window?.contains(message.time) ?? true
@@ -82,7 +82,7 @@ final class CapturedStream {
     }
 
     private func settle(
-        _ outcome: RelayMatcher.Outcome, _ subscriber: Subscriber, _ options: CaptureOptions
+        _ outcome: RelayMatcher.Outcome, _ subscriber: CapturedSubscriber, _ options: CaptureOptions
     ) {
         subscriber.settle(outcome, options.window) { nanoseconds, frame in
             if let frame { frames.append(frame) }
@@ -95,8 +95,8 @@ final class CapturedStream {
     }
 }
 
-/// One play request and the media sent in response.
-final class Subscriber {
+/// A subscriber is one play request with the media that the server sent in response.
+final class CapturedSubscriber {
     /// The direction that plays. The property is not the connection itself, because the connection
     /// holds the subscriber.
     let downstream: FlowHalf

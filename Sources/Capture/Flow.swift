@@ -46,7 +46,7 @@ final class Flow {
         var messageStreamID: UInt32
         var stream: CapturedStream
         /// Subscriber of a playing role; nil for a publishing one.
-        var subscriber: Subscriber?
+        var subscriber: CapturedSubscriber?
     }
 
     /// Length of C0 to C2, and of S0 to S2, in bytes.

@@ -23,7 +23,7 @@ final class PacketSorter {
     /// Reads the next packet and hands on its segment, or the segment of the fragments that it
     /// completes. Returns false if the packet was captured before.
     func sort(
-        _ parsed: ParsedPacket, time: Int64, length: Int, use: (TCPSegment) -> Verdict
+        _ parsed: ParsedPacket, time: Int64, length: Int, use: (CapturedTCPSegment) -> Verdict
     ) -> Bool {
         packets += 1
         let before = duplicates
@@ -40,7 +40,7 @@ final class PacketSorter {
     /// - Parameter count: Number of captured packets that the segment came in.
     private func take(
         _ parsed: ParsedPacket, packets count: Int, _ time: Int64, _ length: Int,
-        _ use: (TCPSegment) -> Verdict
+        _ use: (CapturedTCPSegment) -> Verdict
     ) {
         switch parsed {
         case .tcp(let segment):
@@ -87,7 +87,7 @@ final class PacketSorter {
     /// Adds a fragment to its packet, and continues with the packet once it is complete.
     private func put(
         _ fragment: IPFragment, packets count: Int, _ time: Int64, _ length: Int,
-        _ use: (TCPSegment) -> Verdict
+        _ use: (CapturedTCPSegment) -> Verdict
     ) {
         switch fragments.add(fragment, packets: count, time: time) {
         case .waiting: return
@@ -111,7 +111,7 @@ final class PacketSorter {
 
     /// Origins at which a segment was captured before in other pieces, or at which its connection
     /// was captured under other addresses; nil if the segment is new.
-    func otherSights(of segment: TCPSegment, _ flow: Flow, time: Int64) -> [UInt32]? {
+    func otherSights(of segment: CapturedTCPSegment, _ flow: Flow, time: Int64) -> [UInt32]? {
         // Only a capture that distinguishes interfaces can show a packet twice in another form.
         guard segment.origin.isTold else { return nil }
         let origin = segment.origin.hash

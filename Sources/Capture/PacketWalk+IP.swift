@@ -186,7 +186,7 @@ extension PacketWalk {
         destination.port = bytes.integer(UInt16.self, at: 2)
         let options = bytes.from(20).upTo(header - 20)
         let payloadLength = wire - header
-        var segment = TCPSegment(
+        var segment = CapturedTCPSegment(
             source: source, destination: destination,
             sequence: bytes.integer(UInt32.self, at: 4),
             acknowledgement: bytes.integer(UInt32.self, at: 8), flags: bytes[13],
@@ -202,7 +202,7 @@ extension PacketWalk {
         mix.add(
             UInt64(payloadLength) << 32 | UInt64(context.identification) << 16
                 | UInt64(bytes.integer(UInt16.self, at: 14)))
-        if segment.flags & TCPSegment.syn != 0 {
+        if segment.flags & CapturedTCPSegment.syn != 0 {
             segment.maximumSegmentSize = Self.option(2, length: 4, in: options).flatMap {
                 $0.read(UInt16.self, at: 2).map(Int.init)
             }
@@ -220,8 +220,10 @@ extension PacketWalk {
 
     /// Mark that a server's SYN has before and after address translation, and that no other SYN
     /// has: it is made of both sequence numbers and both timestamps (RFC 7323).
-    private func openingMark(_ segment: TCPSegment, _ options: UnsafeRawBufferPointer) -> UInt64? {
-        guard segment.flags & TCPSegment.ack != 0,
+    private func openingMark(
+        _ segment: CapturedTCPSegment, _ options: UnsafeRawBufferPointer
+    ) -> UInt64? {
+        guard segment.flags & CapturedTCPSegment.ack != 0,
             let times = Self.option(8, length: 10, in: options)?.read(UInt64.self, at: 2)
         else { return nil }
         var mix = ContentMix()

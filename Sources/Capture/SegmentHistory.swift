@@ -18,7 +18,7 @@ struct SegmentHistory {
 
     var retainedBytes: Int { entries.count * MemoryLayout<Entry>.stride }
 
-    mutating func add(_ segment: TCPSegment, origin: UInt32, time: Int64) {
+    mutating func add(_ segment: CapturedTCPSegment, origin: UInt32, time: Int64) {
         let entry = Entry(
             start: segment.sequence, length: segment.payloadLength,
             identification: segment.identity.identification, origin: origin, time: time)
@@ -32,7 +32,7 @@ struct SegmentHistory {
 
     /// Origins at which the latest segments hold all bytes of this segment; nil if some bytes are
     /// new, or the segment was sent again.
-    func cover(_ segment: TCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
+    func cover(_ segment: CapturedTCPSegment, origin: UInt32, time: Int64) -> [UInt32]? {
         guard segment.payloadLength > 0 else { return nil }
         let identification = segment.identity.identification
         var covered = 0

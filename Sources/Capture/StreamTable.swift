@@ -92,7 +92,7 @@ final class StreamTable {
             flow.response.wantsStamps = true
         }
         flow.downstream.isIgnored = !(isProbe || dissects && isWithinSample)
-        let subscriber = Subscriber(
+        let subscriber = CapturedSubscriber(
             flow, transport: isHTTP ? .httpFLV : .rtmp, playNanoseconds: time,
             isDissected: !flow.downstream.isIgnored,
             isProbe: isProbe)

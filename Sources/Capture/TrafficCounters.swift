@@ -27,7 +27,7 @@ public struct TrafficCounters: Codable, Hashable, Sendable {
     /// - Parameter maximumSegmentSize: MSS of the SYN segments, without deduction of options.
     /// - Returns: Segments and link bytes of this packet.
     mutating func add(
-        _ segment: TCPSegment, time: Int64, maximumSegmentSize: Int?
+        _ segment: CapturedTCPSegment, time: Int64, maximumSegmentSize: Int?
     ) -> (segments: Int, linkBytes: Int) {
         guard segment.payloadLength > 0 else {
             bareAcknowledgements += 1

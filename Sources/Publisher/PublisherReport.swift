@@ -1,7 +1,8 @@
 public import Statistics
 
-/// One published stream since its start; the window's share where a window was set.
-public struct StreamReport: Codable, Sendable {
+/// This reports what the publisher sent of one stream since its start, and in the steady window
+/// where one was set.
+public struct PublishedStreamReport: Codable, Sendable {
     public var streamID: UInt32
     public var url: String
     public var isConnected = false
@@ -32,7 +33,7 @@ public struct StreamReport: Codable, Sendable {
 }
 
 public struct PublisherReport: Codable, Sendable {
-    public var streams: [StreamReport]
+    public var streams: [PublishedStreamReport]
     /// How much later than intended frames were handed to the socket, since the last report.
     public var lateness: DelayHistogram
     /// The same over the steady window alone.

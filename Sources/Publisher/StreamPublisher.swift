@@ -24,7 +24,7 @@ final class StreamPublisher {
     /// For rtmps.
     private let tls: NIOSSLContext?
     private var source: any MediaSource
-    private(set) var report: StreamReport
+    private(set) var report: PublishedStreamReport
     private var handler: PublishHandler?
     /// The connection broke and no picture has been sent since.
     private var isAway = false
@@ -48,7 +48,7 @@ final class StreamPublisher {
         url = try RTMPURL(spec.url)
         tls = url.isSecure ? try options.trust.context() : nil
         self.source = source
-        report = StreamReport(spec)
+        report = PublishedStreamReport(spec)
         upcoming = try self.source.next()
         guard upcoming != nil else {
             throw PublisherError(

@@ -87,7 +87,8 @@ public struct ViewerRow: CSVRow, Equatable {
         .init("frames_missing", \.framesMissing, unit: "frames", "Frames missed in the window."),
         .init("stalls", \.stalls, "Interruptions of the play-out buffer."),
         .init("stalled_s", \.stalledSeconds, unit: "s", "Time in interruptions."),
-        .init("stall_ratio", \.stallRatio, "Stalled time over session time."),
+        .init(
+            "stall_ratio", \.stallRatio, "Stalled time over playing and stalled time together."),
         .init("local_port", \.localPort, "TCP port of the viewer's end."),
         .init("error", \.error, "Why it failed; empty = it did not."),
         .init(

@@ -18,7 +18,8 @@ package enum Metric: String, Codable, Sendable, CaseIterable {
     case stalls
     case payloadKilobits = "payload_kbps"
     case wireKilobits = "wire_kbps"
-    /// Stalled time over session time, 0…1; of a probe, or of a group of adaptive viewers.
+    /// This is stalled time over playing and stalled time together, 0…1, of a probe or of a group of
+    /// adaptive viewers.
     case stallRatio = "stall_ratio"
     /// Of a group of adaptive viewers: mean of their mean nominal bit rates.
     case meanBitrateKilobits = "mean_bitrate_kbps"

@@ -143,7 +143,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private func askToPlay(_ path: String, _ query: String, headOnly: Bool) {
         guard let context else { return }
         let name = URIReference.percentDecoded(path)
-        let (application, stream) = EncoderCommand.split(name)
+        let (application, stream) = StreamName.split(name)
         let verdict = access.judge(
             .play, stream, of: application, query: query,
             address: context.channel.remoteAddress?.ipAddress)

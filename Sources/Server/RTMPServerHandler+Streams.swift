@@ -85,7 +85,7 @@ extension RTMPServerHandler {
         let channel = context.channel
         // The client chooses at which slash the name is split: `live` and `vip/cam` are the same
         // stream as `live/vip` and `cam`, and a rule about one holds for the other.
-        let (application, stream) = EncoderCommand.split(
+        let (application, stream) = StreamName.split(
             "\(request.application)/\(request.streamKey)")
         if access.mayRefuse(action), isEncoder(request) { return then(self) }
         let verdict = access.judge(

@@ -34,9 +34,9 @@ public final class RelayServer: Sendable {
 
     /// Listens, and returns when peers may connect.
     ///
-    /// - Throws: `ServerError` for a port that cannot be bound, `LadderError` for a ladder that
-    ///   cannot be made, `HLSConfigurationError`, `ServerConfigurationError` for files of keys,
-    ///   `TLSError` for a certificate or key that cannot be used.
+    /// - Throws: `ServerError` for a port that cannot be bound, `LadderConfigurationError` for a
+    ///   ladder that cannot be made, `HLSConfigurationError`, `ServerConfigurationError` for files
+    ///   of keys, `TLSError` for a certificate or key that cannot be used.
     public static func start(
         _ configuration: ServerConfiguration, logger: Logger
     ) async throws -> RelayServer {
@@ -48,7 +48,9 @@ public final class RelayServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let access: AccessPolicy
         do {
-            access = try AccessPolicy(configuration, admissions: admissions, group: group)
+            access = try AccessPolicy(
+                configuration.access, streamKeys: configuration.streamKeys,
+                admissions: admissions, group: group)
         } catch {
             try? await group.shutdownGracefully()
             throw error

@@ -91,8 +91,3 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
     }
 }
-
-/// Error for settings with which the server cannot run.
-public struct ServerConfigurationError: Error, Sendable, CustomStringConvertible {
-    public var description: String
-}

@@ -22,19 +22,11 @@ public struct ServerStatus: Sendable, Codable, Hashable {
         public var hls: HLS?
     }
 
-    /// Use of one resource that has a limit.
-    public struct Usage: Sendable, Codable, Hashable {
-        public var name: String
-        public var used: Int
-        /// Limit; 0 = none.
-        public var limit: Int
-    }
-
     public var version: String
     public var streams: [Stream]
     /// One entry for each source that has encoders.
     public var ladders: [LadderStatus] = []
-    public var usage: [Usage] = []
+    public var usage: [LimitUsage] = []
     /// Media messages left out over all connections, including those that publish nothing.
     public var leftOutMessages = 0
     /// Number of refusals since the start, by limit.

@@ -7,6 +7,8 @@ public enum Clock {
     public static func monotonicNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
     /// Nanoseconds of CLOCK_REALTIME, since 1970.
     public static func realTimeNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
+    /// Seconds of CLOCK_REALTIME, since 1970.
+    public static func realTimeSeconds() -> Double { Double(realTimeNanoseconds()) / 1e9 }
 
     /// Real time minus monotonic time, read between two monotonic reads. `errorNanoseconds` is half
     /// of the time between those reads.

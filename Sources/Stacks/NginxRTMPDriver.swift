@@ -39,7 +39,7 @@ package actor NginxRTMPDriver: StackDriver {
             self.modulePath = modulePath
         }
 
-        func configuration() throws(LadderError) -> NginxConfiguration {
+        func configuration() throws(LadderConfigurationError) -> NginxConfiguration {
             var configuration = NginxConfiguration(modulePath: modulePath)
             configuration.host = host
             configuration.workers = workers

@@ -132,7 +132,7 @@ final class CaptureStage: Sendable {
         return wire
     }
 
-    private static func subscribers(of stream: StreamReport) -> [WireSubscriber] {
+    private static func subscribers(of stream: CapturedStreamReport) -> [WireSubscriber] {
         let frames = Dictionary(grouping: stream.frames) {
             ViewerPeer(port: Int($0.clientPort), wireAddress: $0.clientAddress)
         }
@@ -157,7 +157,7 @@ final class CaptureStage: Sendable {
     }
 
     private static func rows(
-        of stream: StreamReport, _ publisher: PublisherPlan, runID: String, start: Int64
+        of stream: CapturedStreamReport, _ publisher: PublisherPlan, runID: String, start: Int64
     ) -> [WireRow] {
         func rows(_ seconds: [TrafficSecond], _ direction: String, _ flows: Int) -> [WireRow] {
             seconds.map { second in

@@ -153,7 +153,7 @@ extension AnalysisJSON.Capture {
 }
 
 extension AnalysisJSON.Stream {
-    fileprivate init(_ stream: StreamReport) {
+    fileprivate init(_ stream: CapturedStreamReport) {
         let delay = stream.relayDelay
         let counts = stream.viewers.map(\.messages)
         self.init(

@@ -67,7 +67,7 @@ struct LadderCommand: AsyncParsableCommand {
             let progress = LadderProgress(job.chooser, quiet: quiet)
             outcome = try await job(
                 isCancelled: { isCancelled.isRaised }, progress: { progress.show($0) })
-        } catch let error as LadderError {
+        } catch let error as LadderChoiceError {
             fail("\(self.scenario): \(error)", code: 104)
         } catch {
             fail("\(error)")

@@ -34,7 +34,7 @@ struct LadderOptions: ParsableArguments {
             var configuration = LadderConfiguration.edgeLadder
             if ladder != "edge-ladder" {
                 guard ladder.contains(":") else {
-                    throw LadderError(
+                    throw LadderConfigurationError(
                         "there is no ladder '\(ladder)'; it takes edge-ladder, or renditions as 480p:854x480@30:1000+128,240p:426x240@15:200+64"
                     )
                 }
@@ -53,7 +53,7 @@ struct LadderOptions: ParsableArguments {
             configuration.padsToBitrate = ladderPadding
             try configuration.check()
             return configuration
-        } catch let error as LadderError {
+        } catch let error as LadderConfigurationError {
             throw ValidationError(error.description)
         }
     }

@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: AlgorithmName.all)
     func mayAbandonIsTrue(_ name: AlgorithmName) throws {
         let title = try Make.title([300, 1000, 3000])
-        var algorithm = name.make(title, PlayerConfiguration())
+        var algorithm = name.make(title, maximumBuffer: PlayerConfiguration().maximumBuffer)
         guard !algorithm.mayAbandon else { return }
         let state = Make.state(title, buffer: 100, throughput: 3000, last: 2)
         let hopeless = Make.progress(state, rung: 2, size: 12e6, downloaded: 10, elapsed: 60_000)

@@ -182,10 +182,10 @@ import Testing
         var problem = Self.problem(0)
         problem.maximumEgress = 1
         let chooser = try LadderChooser(problem, method: .exact, threads: 1)
-        await #expect(throws: LadderError.self) { try await chooser.choose() }
+        await #expect(throws: LadderChoiceError.self) { try await chooser.choose() }
         problem.maximumEgress = .infinity
         problem.maximumCores = 0.01
-        #expect(throws: LadderError.self) { try problem.check() }
+        #expect(throws: LadderChoiceError.self) { try problem.check() }
     }
 
     @Test func cancelled() async throws {

@@ -41,7 +41,7 @@ import Testing
         var record = TrialRecord(
             setup: TrialSetup(scenario), plan: Plan(scenario), manifest: Manifest(), window: window,
             startNanoseconds: start)
-        var stream = StreamReport(
+        var stream = PublishedStreamReport(
             PublishSpec(
                 url: "rtmp://h/live/live_a", streamID: 1,
                 source: .synthetic(SyntheticSpec(width: 32, height: 32))))

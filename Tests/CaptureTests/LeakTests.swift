@@ -7,7 +7,7 @@ import Testing
 struct LeakTests {
     private final class Weak {
         weak var flow: Flow?
-        weak var subscriber: Subscriber?
+        weak var subscriber: CapturedSubscriber?
         weak var stream: CapturedStream?
 
         init(_ flow: Flow) {

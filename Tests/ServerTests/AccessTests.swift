@@ -77,13 +77,13 @@ import Testing
         var configuration = ServerConfiguration()
         configuration.access.streamKeyFile = path
         #expect {
-            _ = try AccessPolicy(configuration)
+            _ = try AccessPolicy(configuration.access)
         } throws: {
             "\($0)".hasPrefix("\(path):3: ") && "\($0)".contains("empty secret")
         }
         configuration.access.streamKeyFile = path + ".missing"
         #expect {
-            _ = try AccessPolicy(configuration)
+            _ = try AccessPolicy(configuration.access)
         } throws: { "\($0)".contains("No such file") }
     }
 
@@ -232,9 +232,9 @@ import Testing
 
     @Test func theAPIIsForThisMachineOrWithAToken() throws {
         var configuration = ServerConfiguration()
-        let closed = try AccessPolicy(configuration)
+        let closed = try AccessPolicy(configuration.access)
         configuration.access.apiToken = "t0ken"
-        let policy = try AccessPolicy(configuration)
+        let policy = try AccessPolicy(configuration.access)
         func accepts(_ policy: AccessPolicy, _ address: String, _ fields: [(String, String)] = [])
             -> Bool
         {

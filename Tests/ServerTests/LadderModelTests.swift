@@ -48,7 +48,9 @@ import Testing
         "a:64x64@30:100", "a/b:64x64@30:100+64", "a:64x64@1/2/3:100+64",
     ])
     func wrongRenditionsAreExplained(text: String) {
-        let error = #expect(throws: LadderError.self) { try LadderRendition(notation: text) }
+        let error = #expect(throws: LadderConfigurationError.self) {
+            try LadderRendition(notation: text)
+        }
         #expect(
             error?.description.contains("takes") == true
                 || error?.description.contains("have") == true)
@@ -81,16 +83,16 @@ import Testing
         configuration.httpPort = nil
         configuration.ladders = [.edgeLadder]
         configuration.ladders[0].ffmpegPath = "/no/such/ffmpeg"
-        let error = await #expect(throws: LadderError.self) {
+        let error = await #expect(throws: LadderConfigurationError.self) {
             try await RelayServer.start(configuration, logger: quiet)
         }
         #expect(error?.description.contains("apt-get install ffmpeg") == true)
     }
 
-    @Test func aRestartPolicyOutOfItsRangeIsALadderError() {
+    @Test func aRestartPolicyOutOfItsRangeIsALadderConfigurationError() {
         var configuration = LadderConfiguration.edgeLadder
         configuration.restarts.limit = 0
-        let error = #expect(throws: LadderError.self) { try configuration.check() }
+        let error = #expect(throws: LadderConfigurationError.self) { try configuration.check() }
         #expect(
             error?.description == "the ladder has 0 restarts in a row; it takes 1 to 1000")
     }
@@ -189,7 +191,7 @@ import Testing
     }
 
     @Test func renditionsKeepTheSourcesName() {
-        let split = EncoderCommand.split("a/b/c")
+        let split = StreamName.split("a/b/c")
         #expect(split.application == "a/b")
         #expect(split.key == "c")
         #expect(LadderController.reachable("0.0.0.0") == "127.0.0.1")

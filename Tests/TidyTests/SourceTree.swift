@@ -67,7 +67,9 @@ extension SourceTree.File {
             let words = line.split(separator: " ")
             guard let place = words.firstIndex(of: "import"), place < 2, place + 1 < words.count
             else { return nil }
-            return String(words[place + 1])
+            // One type of a module may be imported: `import struct HTTPWire.HTTPURL`.
+            let module = words[(place + 1)...].first { !Self.kinds.contains($0) }
+            return module.map { String($0.prefix { $0 != "." }) }
         }
         declarations = Self.declarations(in: lines)
     }

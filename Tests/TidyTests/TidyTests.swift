@@ -61,8 +61,17 @@ import Testing
         #expect(tree.sharedNames.first?.hasPrefix("Twice is declared in") == true)
     }
 
+    @Test func `the import of one type of a module declares nothing`() {
+        let tree = Self.tree(
+            ("Server/A.swift", "import struct HTTPWire.HTTPURL\n"),
+            ("Server/B.swift", "public import struct HTTPWire.HTTPURL\n"))
+        #expect(tree.sharedNames == [])
+        #expect(tree.files.map(\.imports) == [["HTTPWire"], ["HTTPWire"]])
+    }
+
     @Test(arguments: [
-        ("HLS/A.swift", "import Server"), ("ABR/A.swift", "public import NIOPosix"),
+        ("HLS/A.swift", "import Server"), ("HLS/A.swift", "import struct Server.RelayServer"),
+        ("ABR/A.swift", "public import NIOPosix"),
         ("Viewer/A.swift", "import Server"), ("Analysis/A.swift", "import Foundation"),
         ("Elsewhere/A.swift", ""),
     ])

@@ -103,7 +103,7 @@ struct TrialEncoderTests {
             let viewer = try #require(
                 rows.first { $0.vantage == "viewer" && $0.playProtocol == "rtmp" })
             #expect(viewer.viewers == 2)
-            // The frame rate keeps all, or every second; the window's edges cut one at most.
+            // The frame rate keeps all, or every second; the window's ends cut one at most.
             let expected = try #require(viewer.framesExpected)
             #expect(abs(expected - frames) <= 2 || expected < frames, "\(rendition): \(expected)")
             #expect(viewer.framesReceived == expected, "\(rendition)")

@@ -16,9 +16,9 @@ public enum AlgorithmName: Hashable, Sendable {
         .bba0, .bba1, .bba2, .mpc, .robustMPC, .l2aLL, .lolPlus, .hlsJS, .media3, .soda,
     ]
 
-    func make(_ title: Title, _ player: PlayerConfiguration) -> any ABRAlgorithm {
-        let buffer = player.maximumBuffer
-        return switch self {
+    /// - Parameter buffer: The player's buffer holds at most so much media (ms).
+    func make(_ title: Title, maximumBuffer buffer: Double) -> any ABRAlgorithm {
+        switch self {
         case .fixed(let rung): FixedRung(rung)
         case .throughput: ThroughputRule()
         case .bolaFinite: BOLA(.finite, title: title, maximumBuffer: buffer)

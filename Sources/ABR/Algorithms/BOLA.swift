@@ -16,8 +16,8 @@ public struct BOLA: ABRAlgorithm {
         case oneAbove
     }
 
-    /// (gamma p) of the paper, in segments.
-    public static let gammaP = 5.0
+    /// This is (gamma p) of the paper, in segments.
+    public static var gammaP: Double { QoEMetrics.gammaP }
 
     public let variant: Variant
     public let oscillationGuard: OscillationGuard

@@ -47,7 +47,7 @@ public struct LadderChooser: Sendable {
     ///   - isCancelled: asked often.
     ///   - progress: sets scored so far; from any thread.
     /// - Returns: nil where it was cancelled.
-    /// - Throws: `LadderError` where no ladder keeps within the limits.
+    /// - Throws: `LadderChoiceError` where no ladder keeps within the limits.
     public func choose(
         references: [(name: String, rungs: [LadderCandidate])] = [],
         isCancelled: @escaping @Sendable () -> Bool = { false },
@@ -77,7 +77,7 @@ public struct LadderChooser: Sendable {
             case .heuristic: try await search.heuristic(starts: [], seed: problem.seed, score)
             }
         guard let found else {
-            throw LadderError(
+            throw LadderChoiceError(
                 "no ladder keeps within the limits: the cheapest candidate alone takes "
                     + "\(problem.candidates[0].bitrate) kbit/s; raise limits.egress or limits.cpu")
         }

@@ -111,24 +111,27 @@ public struct LadderProblem: Sendable {
     }
 
     /// - Throws: what makes the problem impossible.
-    public func check() throws(LadderError) {
+    public func check() throws(LadderChoiceError) {
         guard !candidates.isEmpty, candidates.count <= Self.maximumCandidates else {
-            throw LadderError("a ladder is chosen from 1 to \(Self.maximumCandidates) candidates")
+            throw LadderChoiceError(
+                "a ladder is chosen from 1 to \(Self.maximumCandidates) candidates")
         }
         guard candidates.allSatisfy({ $0.bitrate > 0 && $0.bitrate.isFinite && $0.cores >= 0 })
-        else { throw LadderError("candidates need a positive bit rate and no negative CPU cost") }
+        else {
+            throw LadderChoiceError("candidates need a positive bit rate and no negative CPU cost")
+        }
         guard !audiences.isEmpty, audiences.allSatisfy({ $0.share > 0 }) else {
-            throw LadderError("the population needs an audience, each with a positive share")
+            throw LadderChoiceError("the population needs an audience, each with a positive share")
         }
         guard !settings.isEmpty, maximumRungs > 0, viewers >= audiences.count, seeds > 0 else {
-            throw LadderError(
+            throw LadderChoiceError(
                 "a choice needs settings, rungs, seeds and at least a viewer for each audience")
         }
         if qoe == .quality, candidates.contains(where: { $0.quality == nil }) {
-            throw LadderError("the objective is quality, so every candidate needs one")
+            throw LadderChoiceError("the objective is quality, so every candidate needs one")
         }
         guard candidates.contains(where: { $0.cores <= maximumCores }) else {
-            throw LadderError(
+            throw LadderChoiceError(
                 "no candidate's CPU cost is within the limit of \(maximumCores) cores")
         }
     }
@@ -139,8 +142,8 @@ public struct LadderProblem: Sendable {
     }
 }
 
-/// Why a ladder cannot be chosen.
-public struct LadderError: Error, Hashable, CustomStringConvertible {
+/// An error that says why no ladder can be chosen.
+public struct LadderChoiceError: Error, Hashable, CustomStringConvertible {
     public var description: String
 
     init(_ description: String) { self.description = description }

@@ -25,6 +25,14 @@ public final class Title: Sendable {
     /// Pensieve's HD reward per rung.
     let hdRewards: [Double]
 
+    /// Pensieve's HD reward of a bit rate is that of the nearest rung of its ladder at or below.
+    private static func hdReward(_ bitrate: Double) -> Double {
+        let table: [(Double, Double)] = [
+            (300, 1), (750, 2), (1200, 3), (1850, 12), (2850, 15), (4300, 20),
+        ]
+        return table.last { $0.0 <= bitrate }?.1 ?? 1
+    }
+
     /// The rung as which each rung counts for quality: on a screen that cannot show it, the highest
     /// one that the screen shows. Players decide by what a rung really is.
     let countsAs: [Int]
@@ -97,7 +105,7 @@ public final class Title: Sendable {
         peakBitrates = bitrates.indices.map { rung in
             sizes.reduce(0) { max($0, $1[rung]) } / segmentDuration
         }
-        hdRewards = bitrates.map(QoEMetrics.hdReward)
+        hdRewards = bitrates.map(Self.hdReward)
         utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
     }
 

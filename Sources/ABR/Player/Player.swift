@@ -69,7 +69,7 @@ public struct Player: Sendable {
     ) throws(PlayerConfigurationError) {
         try self.init(
             title: title, configuration: configuration,
-            algorithm: algorithm.make(title, configuration),
+            algorithm: algorithm.make(title, maximumBuffer: configuration.maximumBuffer),
             estimator: algorithm.estimator.make(title))
     }
 

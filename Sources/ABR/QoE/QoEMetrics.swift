@@ -13,6 +13,9 @@ public struct QoEMetrics: Hashable, Sendable {
     /// LoL+'s measure, mean per segment.
     public var lolPlus: Double
 
+    /// This weighs the stalled share against utility, in BOLA and in Sabre's score.
+    static let gammaP = 5.0
+
     public init(_ account: QoEAccount, title: Title) {
         let stall = (account.stalled + account.startup) / 1000
         linear = account.bitrateSum / 1000 - 4.3 * stall - account.bitrateChange / 1000
@@ -23,16 +26,8 @@ public struct QoEMetrics: Hashable, Sendable {
         sabre =
             watched == 0
             ? .nan
-            : (account.utilitySum - BOLA.gammaP * account.stalled / duration)
+            : (account.utilitySum - Self.gammaP * account.stalled / duration)
                 / (watched / duration)
         lolPlus = account.segments == 0 ? .nan : account.lolPlus / Double(account.segments)
-    }
-
-    /// Pensieve's HD reward of a bit rate: that of the nearest rung of its ladder at or below.
-    public static func hdReward(_ bitrate: Double) -> Double {
-        let table: [(Double, Double)] = [
-            (300, 1), (750, 2), (1200, 3), (1850, 12), (2850, 15), (4300, 20),
-        ]
-        return table.last { $0.0 <= bitrate }?.1 ?? 1
     }
 }

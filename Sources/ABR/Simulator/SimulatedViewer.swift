@@ -28,7 +28,7 @@ public struct SimulatedViewer: Sendable {
     func makePlayer(_ settings: PlayerSettings) -> Player {
         Player(
             title: title, settings: settings,
-            algorithm: algorithm.make(title, player),
+            algorithm: algorithm.make(title, maximumBuffer: player.maximumBuffer),
             estimator: (estimator ?? algorithm.estimator).make(title))
     }
 }

@@ -145,14 +145,14 @@ public enum VariantValidator {
                 guard let last = report.lastSequence,
                     let other = members.first(where: { names(report.uri, $0.location) })
                 else { continue }
-                let edge =
+                let newest =
                     other.playlist.nextSequence &- (other.playlist.partialSegment == nil ? 1 : 0)
                 // The playlists were not read at the same moment.
-                if (edge &- last).magnitude > 2 {
+                if (newest &- last).magnitude > 2 {
                     violations.append(
                         Violation(
                             .reportStale, at: own.location,
-                            "EXT-X-RENDITION-REPORT says that \(report.uri) is at segment \(MediaPlaylist.sequenceText(last)); it is at \(MediaPlaylist.sequenceText(edge))"
+                            "EXT-X-RENDITION-REPORT says that \(report.uri) is at segment \(MediaPlaylist.sequenceText(last)); it is at \(MediaPlaylist.sequenceText(newest))"
                         ))
                 }
             }

@@ -35,14 +35,13 @@ final class AccessPolicy: Sendable {
     private let addresses: [Action: AddressRules.Table]
     let api: APIGate
 
+    /// - Parameter streamKeys: The names and keys that may be published; empty means any name.
     /// - Throws: `ServerConfigurationError`, or `TLSError` for a call-back over https.
     init(
-        _ configuration: ServerConfiguration, admissions: Admissions = Admissions(),
-        group: (any EventLoopGroup)? = nil
+        _ access: AccessConfiguration, streamKeys: [String] = [],
+        admissions: Admissions = Admissions(), group: (any EventLoopGroup)? = nil
     ) throws {
-        let access = configuration.access
-        publishKeys = try StreamKeys(
-            configuration.streamKeys, file: access.streamKeyFile)
+        publishKeys = try StreamKeys(streamKeys, file: access.streamKeyFile)
         playKeys = try StreamKeys(
             access.playKeys, file: access.playKeyFile, coversRenditions: true)
         connections = .init(access.connections)

@@ -87,7 +87,7 @@ struct StreamKeyRule: Sendable, Equatable {
     func isAbout(_ stream: String, of application: String, coversRenditions: Bool) -> Bool {
         if let own = self.application, own != application { return false }
         guard let name, name != stream else { return true }
-        return coversRenditions && HLSOrigin.splitRendition(stream).channel == name
+        return coversRenditions && StreamName.splitRendition(stream).channel == name
     }
 
     /// - Parameter given: The key, and its SHA-256.

@@ -83,7 +83,7 @@ final class HLSConnection {
     /// Judges by address and key. The call-back is asked about playlists alone, because the names
     /// of segments are known only from them.
     private func ask(_ request: HLSRequest) {
-        let (application, stream) = EncoderCommand.split(request.name)
+        let (application, stream) = StreamName.split(request.name)
         let verdict = access.judge(
             .play, stream, of: application, query: request.query, address: address)
         guard verdict == .accepted else { return refuse(request, verdict) }

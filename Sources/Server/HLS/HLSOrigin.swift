@@ -31,7 +31,7 @@ final class HLSOrigin: Sendable {
                 rest = rest[..<mark]
                 if streams[String(rest)] != nil { return String(rest) }
             }
-            return HLSOrigin.splitRendition(name).channel
+            return StreamName.splitRendition(name).channel
         }
     }
 
@@ -99,8 +99,8 @@ final class HLSOrigin: Sendable {
                 state.sources.removeValue(forKey: stream.name)
                 state.sourceOffsets.removeValue(forKey: stream.name)
             }
-            let channels = Set(ended.map { Self.splitRendition($0.name).channel })
-            let used = Set(state.streams.keys.map { Self.splitRendition($0).channel })
+            let channels = Set(ended.map { StreamName.splitRendition($0.name).channel })
+            let used = Set(state.streams.keys.map { StreamName.splitRendition($0).channel })
             for channel in channels.subtracting(used) {
                 state.dateOffsets.removeValue(forKey: channel)
             }
@@ -157,7 +157,7 @@ final class HLSOrigin: Sendable {
     /// - Parameter now: Milliseconds since 1970.
     func date(of ticks: Int64, in stream: String, now: Int64) -> ProgramDateTime {
         let own = now - ticks / 90
-        let channel = Self.splitRendition(stream).channel
+        let channel = StreamName.splitRendition(stream).channel
         let offset = state.withLock { state in
             if let source = state.sources[stream] {
                 let offset = state.sourceOffsets[source] ?? own
@@ -181,15 +181,6 @@ final class HLSOrigin: Sendable {
 
     var streams: [String: PackagedStream] { state.withLock { $0.streams } }
 
-    /// Splits a name: `live/cam_720p` is rendition `720p` of `live/cam`.
-    static func splitRendition(_ name: String) -> (channel: String, rendition: String?) {
-        let start = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
-        guard let mark = name[start...].lastIndex(of: "_"), mark > start,
-            name.index(after: mark) < name.endIndex
-        else { return (name, nil) }
-        return (String(name[..<mark]), String(name[name.index(after: mark)...]))
-    }
-
     /// The packaged streams of a channel, `<app>/<channel>`, in the order of their names or of the
     /// configuration.
     func members(ofChannel name: String) -> [PackagedStream] {
@@ -204,7 +195,7 @@ final class HLSOrigin: Sendable {
         // Most of a thousand streams belong to other channels: they are not sorted.
         return streams.filter {
             $0.key.hasPrefix(name)
-                && ($0.key == name || Self.splitRendition($0.key).channel == name)
+                && ($0.key == name || StreamName.splitRendition($0.key).channel == name)
         }.values.sorted { $0.name < $1.name }
     }
 
@@ -213,7 +204,7 @@ final class HLSOrigin: Sendable {
         guard configuration.partSeconds != nil else { return [] }
         let application = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
         let key = name.dropFirst(application.count)
-        var channel = Self.splitRendition(name).channel
+        var channel = StreamName.splitRendition(name).channel
         if !configuration.channels.isEmpty {
             guard
                 let own = configuration.channels.first(where: { channel in

@@ -44,17 +44,11 @@ package struct EncoderCommand: Sendable, Hashable {
     /// Arguments of an output. Without them, ffmpeg would take the application's name from the
     /// URL's path by rules of its own.
     private func target(_ stream: String) -> [String] {
-        let (application, key) = Self.split(stream)
+        let (application, key) = StreamName.split(stream)
         return [
             "-rtmp_app", application, "-rtmp_playpath", key,
             "rtmp://\(host):\(port)/\(application)",
         ]
-    }
-
-    /// Splits a stream's name; the key is the part after the last `/`.
-    static func split(_ stream: String) -> (application: String, key: String) {
-        let slash = stream.lastIndex(of: "/") ?? stream.startIndex
-        return (String(stream[..<slash]), String(stream[slash...].drop { $0 == "/" }))
     }
 
     private func output(_ rendition: LadderRendition) -> [String] {
@@ -91,7 +85,7 @@ package struct EncoderCommand: Sendable, Hashable {
 
     /// Name of a rendition, `<app>/<stream>`.
     private func output(of rendition: LadderRendition) -> String {
-        let (application, key) = Self.split(source)
+        let (application, key) = StreamName.split(source)
         return "\(outputApplication ?? application)/\(key)_\(rendition.name)"
     }
 

@@ -76,25 +76,26 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
     /// Whether a published stream is a source of this ladder.
     public func takes(_ stream: String) -> Bool { Glob(source).matches(stream) }
 
-    /// - Throws: `LadderError` that names the first setting out of its range.
-    public func check() throws(LadderError) {
+    /// - Throws: `LadderConfigurationError` that names the first setting out of its range.
+    public func check() throws(LadderConfigurationError) {
         guard source.contains("/"), !source.hasPrefix("/"), !source.hasSuffix("/") else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "the ladder's source is '\(source)'; it takes <app>/<stream>, for example live/demo or live/*"
             )
         }
         guard (1...Self.renditionLimit).contains(renditions.count) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "a ladder has 1 to \(Self.renditionLimit) renditions; this one has \(renditions.count)"
             )
         }
         for rendition in renditions { try rendition.check() }
         let names = renditions.map(\.name)
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
-            throw LadderError("two renditions are called '\(twice)'; give each its own name")
+            throw LadderConfigurationError(
+                "two renditions are called '\(twice)'; give each its own name")
         }
         guard Self.x264Presets.contains(x264Preset) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "'\(x264Preset)' is no x264 preset; it takes \(Self.x264Presets.joined(separator: ", "))"
             )
         }
@@ -107,21 +108,23 @@ public struct LadderConfiguration: Sendable, Codable, Hashable {
         do throws(RestartPolicyError) {
             try restarts.check()
         } catch {
-            throw LadderError("the ladder has \(error.setting)")
+            throw LadderConfigurationError("the ladder has \(error.setting)")
         }
     }
 
-    static func check(_ value: Int, _ range: ClosedRange<Int>, _ what: String) throws(LadderError) {
+    static func check(
+        _ value: Int, _ range: ClosedRange<Int>, _ what: String
+    ) throws(LadderConfigurationError) {
         guard range.contains(value) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "the ladder has \(value) \(what); it takes \(range.lowerBound) to \(range.upperBound)"
             )
         }
     }
 }
 
-/// Reason why a ladder cannot be made, and the remedy.
-public struct LadderError: Error, Sendable, CustomStringConvertible {
+/// An error that says why a ladder cannot be encoded, and what the remedy is.
+public struct LadderConfigurationError: Error, Sendable, CustomStringConvertible {
     public var description: String
 
     public init(_ description: String) { self.description = description }

@@ -28,9 +28,9 @@ public struct LadderRendition: Sendable, Codable, Hashable {
 
     /// Reads `NAME:WIDTHxHEIGHT@FPS:VIDEO+AUDIO`, rates in kbit/s: `720p:1280x720@30000/1001:2500+128`.
     ///
-    /// - Throws: `LadderError` that shows the notation.
-    public init(notation: String) throws(LadderError) {
-        let wrong = LadderError(
+    /// - Throws: `LadderConfigurationError` that shows the notation.
+    public init(notation: String) throws(LadderConfigurationError) {
+        let wrong = LadderConfigurationError(
             "'\(notation)' is no rendition; it takes NAME:WIDTHxHEIGHT@FPS:VIDEO+AUDIO with rates in "
                 + "kbit/s, for example 720p:1280x720@30:2500+128 (audio 0 = none)")
         let parts = notation.split(separator: ":", omittingEmptySubsequences: false)
@@ -56,8 +56,9 @@ public struct LadderRendition: Sendable, Codable, Hashable {
         try check()
     }
 
-    /// - Throws: `LadderError` that names the rendition and the setting out of its range.
-    public func check() throws(LadderError) {
+    /// - Throws: `LadderConfigurationError` that names the rendition and the setting out of its
+    ///   range.
+    public func check() throws(LadderConfigurationError) {
         let allowed = name.utf8.allSatisfy {
             switch $0 {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -68,13 +69,13 @@ public struct LadderRendition: Sendable, Codable, Hashable {
             }
         }
         guard allowed, (1...64).contains(name.utf8.count) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "a rendition is called '\(name)'; names have 1 to 64 of A-Z, a-z, 0-9, '-', '_', '.'"
             )
         }
         for (side, what) in [(width, "wide"), (height, "high")] {
             guard (16...8192).contains(side), side % 2 == 0 else {
-                throw LadderError(
+                throw LadderConfigurationError(
                     "rendition \(name) is \(side) samples \(what); it takes even numbers from 16 to 8192"
                 )
             }
@@ -83,17 +84,17 @@ public struct LadderRendition: Sendable, Codable, Hashable {
         guard (1...240_000).contains(rate.numerator), (1...10_000).contains(rate.denominator),
             (1.0...240.0).contains(rate.doubleValue)
         else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "rendition \(name) has \(rate) frames per second; it takes 1 to 240, as 30 or 30000/1001"
             )
         }
         guard (10_000...500_000_000).contains(videoBitsPerSecond) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "rendition \(name) has \(videoBitsPerSecond / 1000) kbit/s of video; it takes 10 to 500000"
             )
         }
         guard audioBitsPerSecond == 0 || (8_000...512_000).contains(audioBitsPerSecond) else {
-            throw LadderError(
+            throw LadderConfigurationError(
                 "rendition \(name) has \(audioBitsPerSecond / 1000) kbit/s of audio; it takes 8 to 512, or 0 for none"
             )
         }

@@ -15,7 +15,7 @@ extension HLSLoop {
             viewers[index].windowAnswerBytes[rung, default: 0] += connection.received
         }
         let time = connection.lastByteAt
-        viewers[index].arrivals.append((max(time, now), HLSRequest.Slot.allCases[slot]))
+        viewers[index].arrivals.append((max(time, now), HLSPlayerRequest.Slot.allCases[slot]))
     }
 
     func deliver(_ index: Int, _ now: Int64) {
@@ -28,13 +28,13 @@ extension HLSLoop {
         }
     }
 
-    private func answer(_ index: Int, _ slot: HLSRequest.Slot, _ time: Int64, _ now: Int64) {
+    private func answer(_ index: Int, _ slot: HLSPlayerRequest.Slot, _ time: Int64, _ now: Int64) {
         let connection = viewers[index].connections[slot.rawValue]
         guard let request = connection.request, let head = connection.head,
             let url = connection.url
         else { return }
         if !head.keepsAlive { viewers[index].connections[slot.rawValue].close() }
-        viewers[index].cookies.take(head, from: url, now: Self.realSeconds())
+        viewers[index].cookies.take(head, from: url, now: Clock.realTimeSeconds())
         var redirects = connection.redirects
         do throws(HTTPRedirects.Fault) {
             if let target = try redirects.next(head, from: url) {
@@ -49,18 +49,18 @@ extension HLSLoop {
         if connection.isProbed, head.isSuccess { probe(request, head, index) }
         let firstByteAt = firstByte(index, connection)
         let viewer = viewers[index]
-        let response = HLSResponse(
+        let response = HLSPlayerResponse(
             status: head.status, head: head.statusText, body: connection.kept,
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: viewer.milliseconds(connection.requestedAt),
             firstByte: viewer.milliseconds(firstByteAt),
-            retryAfter: head.retryAfter(now: Self.realSeconds()))
+            retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
         viewers[index].tell { $0.finished(slot, response, at: viewer.milliseconds(time)) }
     }
 
     /// A probe has a whole body: of what its session wants.
     private func probe(
-        _ request: HLSRequest, _ head: HTTPResponseHead, _ index: Int
+        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ index: Int
     ) {
         guard let (segment, rung) = viewers[index].session.wanted else { return }
         guard request.purpose.isMedia else {
@@ -76,7 +76,7 @@ extension HLSLoop {
 
     /// When an answer's first byte came. Where no link tells, one that was read at once took as long
     /// as a fast network would.
-    private func firstByte(_ index: Int, _ connection: HLSConnection) -> Int64 {
+    private func firstByte(_ index: Int, _ connection: HLSPlayerConnection) -> Int64 {
         guard viewers[index].link == nil,
             connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
         else { return connection.firstByteAt }
@@ -91,7 +91,7 @@ extension HLSLoop {
 
     func judge(_ index: Int, _ now: Int64) {
         let viewer = viewers[index]
-        let slot = HLSRequest.Slot.media.rawValue
+        let slot = HLSPlayerRequest.Slot.media.rawValue
         let connection = viewer.connections[slot]
         // All there: it is delivered at once.
         guard connection.state != .idle || connection.lastByteAt > now else { return }
@@ -140,7 +140,7 @@ extension HLSLoop {
         viewers[index].connections[slot].close()
         let time = viewers[index].milliseconds(now)
         viewers[index].tell {
-            $0.failed(HLSRequest.Slot.allCases[slot], .broken(reason), at: time)
+            $0.failed(HLSPlayerRequest.Slot.allCases[slot], .broken(reason), at: time)
         }
         schedule(index, at: now + 1)
     }

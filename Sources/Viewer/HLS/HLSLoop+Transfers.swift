@@ -17,7 +17,7 @@ extension HLSLoop {
             }
             if viewers[index].session.judgement <= time {
                 // What has come due counts.
-                transfer(index, HLSRequest.Slot.media.rawValue, now)
+                transfer(index, HLSPlayerRequest.Slot.media.rawValue, now)
                 guard viewers[index].isPresent else { return }
                 judge(index, now)
             }
@@ -69,7 +69,7 @@ extension HLSLoop {
     // MARK: Requests
 
     func fetch(
-        _ request: HLSRequest, _ url: HTTPURL, _ index: Int, _ now: Int64,
+        _ request: HLSPlayerRequest, _ url: HTTPURL, _ index: Int, _ now: Int64,
         redirects: HTTPRedirects = HTTPRedirects()
     ) {
         let slot = request.slot.rawValue
@@ -88,7 +88,7 @@ extension HLSLoop {
             connection.beginAnswer()
             var text = HTTPRequest(url, agent: options.agent, range: request.range)
             text.acceptsCoding = request.purpose.keepsBody
-            text.cookies = viewers[index].cookies.header(for: url, now: Self.realSeconds())
+            text.cookies = viewers[index].cookies.header(for: url, now: Clock.realTimeSeconds())
             connection.text = text.bytes
             viewers[index].connections[slot] = connection
             if connection.isOpen {
@@ -103,9 +103,6 @@ extension HLSLoop {
             schedule(index, at: now + 1)
         }
     }
-
-    /// Seconds since 1970, for the ends of cookies.
-    static func realSeconds() -> Double { Double(Clock.realTimeNanoseconds()) / 1e9 }
 
     private func connect(_ index: Int, _ slot: Int, _ host: Int) throws {
         let fd = try hosts[host].connector.connect(
@@ -241,7 +238,7 @@ extension HLSLoop {
 
     /// What was in bytes of TLS, and its own answers on their way.
     private func decrypt(
-        _ tls: TLSStream, _ count: Int, _ connection: HLSConnection
+        _ tls: TLSStream, _ count: Int, _ connection: HLSPlayerConnection
     ) throws -> [UInt8] {
         var plain: [UInt8] = []
         try tls.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { plain += $0 }
@@ -265,12 +262,13 @@ extension HLSLoop {
             if plain?.isEmpty ?? false { return }
         }
         let isJudged =
-            slot == HLSRequest.Slot.media.rawValue && viewers[index].session.judgement.isFinite
+            slot == HLSPlayerRequest.Slot.media.rawValue
+            && viewers[index].session.judgement.isFinite
         var connection = viewers[index].connections[slot]
         if connection.firstByteAt == 0 {
             connection.firstByteAt = arrival - (carried.last - carried.first)
             if isJudged { connection.line.note(0, at: connection.firstByteAt) }
-            let slot = HLSRequest.Slot.allCases[slot]
+            let slot = HLSPlayerRequest.Slot.allCases[slot]
             viewers[index].session.responded(slot)
         }
         connection.lastByteAt = arrival

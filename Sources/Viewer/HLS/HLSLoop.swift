@@ -237,7 +237,7 @@ final class HLSLoop: @unchecked Sendable {
 
 extension HLSLoopViewer {
     mutating func stop(_ now: Int64) {
-        let connection = connections[HLSRequest.Slot.media.rawValue]
+        let connection = connections[HLSPlayerRequest.Slot.media.rawValue]
         let isBegun = connection.firstByteAt > 0
         let isAnswer = isBegun && connection.head?.isSuccess ?? false
         session.stop(

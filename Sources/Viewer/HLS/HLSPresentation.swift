@@ -151,7 +151,7 @@ struct HLSPresentation {
     var isLoadingWhole: Bool { wholePlaylist == .loading }
 
     /// The request for the followed rendition's playlist, if that may be loaded now.
-    mutating func reloadRequest(at time: Double) -> HLSRequest? {
+    mutating func reloadRequest(at time: Double) -> HLSPlayerRequest? {
         let rendition = reloads.followed
         let known = renditions[rendition]
         if known.playlist?.hasEndList ?? false { return nil }
@@ -171,7 +171,7 @@ struct HLSPresentation {
             query.append(("_HLS_skip", "YES"))
         }
         wholePlaylist = wholePlaylist == .isNext ? .loading : .notNeeded
-        return HLSRequest(
+        return HLSPlayerRequest(
             purpose: .playlist(rung: rendition, isBlocking: blocks), url: known.url.adding(query))
     }
 

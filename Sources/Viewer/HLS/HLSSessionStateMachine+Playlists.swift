@@ -12,7 +12,7 @@ extension HLSSessionStateMachine {
     }
 
     /// Sets a viewer of one rendition to it. False where it is not offered: it may be yet.
-    private mutating func findsRendition(_ request: HLSRequest, at time: Double) -> Bool {
+    private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
         if let rung = rungs.firstIndex(where: { $0.name == name }) {
             algorithm = .fixed(rung: rung)
@@ -31,7 +31,7 @@ extension HLSSessionStateMachine {
     }
 
     mutating func receivePlaylist(
-        _ request: HLSRequest, _ response: HLSResponse, sentAt: Double, at time: Double
+        _ request: HLSPlayerRequest, _ response: HLSPlayerResponse, sentAt: Double, at time: Double
     ) {
         do {
             let text = String(decoding: response.body, as: UTF8.self)
@@ -158,7 +158,7 @@ extension HLSSessionStateMachine {
             playlist, rung: rung, duration: player.title.segmentDuration, at: time)
         let hasDates = playlist.segments.contains { $0.programDateTime != nil }
         let difference = epoch - player.epoch
-        // Without dates what is listed shows only that the edge is no earlier than that.
+        // Without dates what is listed shows only that the live edge is no earlier than that.
         if hasDates ? abs(difference) > Self.epochTolerance : difference < 0 {
             self.player?.correct(epoch: epoch)
         }

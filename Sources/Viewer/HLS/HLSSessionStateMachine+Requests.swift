@@ -4,7 +4,7 @@ import HTTPWire
 
 /// Requests of a session: how they go out, what answers and failures lead to.
 extension HLSSessionStateMachine {
-    mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool = false) {
+    mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool = false) {
         var request = request
         request.url = edges.atPresentEdge(request.url)
         slots[request.slot].send(request, at: time, isRetry: isRetry)
@@ -44,7 +44,8 @@ extension HLSSessionStateMachine {
 
     /// Asks the player whether to give up the segment that is under way.
     mutating func judge(
-        _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+        _ slot: HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double,
+        at time: Double
     ) {
         guard slot == .media, time >= nextJudgement else { return }
         nextJudgement = .infinity
@@ -80,7 +81,9 @@ extension HLSSessionStateMachine {
     /// When `progress` is worth calling next; infinity where it is not.
     var judgement: Double { nextJudgement }
 
-    mutating func receive(_ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double) {
+    mutating func receive(
+        _ slot: HLSPlayerRequest.Slot, _ response: HLSPlayerResponse, at time: Double
+    ) {
         guard phase != .ended, let (request, sentAt) = slots[slot].finish() else { return }
         nextJudgement = slot == .media ? .infinity : nextJudgement
         switch response.status {
@@ -128,7 +131,7 @@ extension HLSSessionStateMachine {
         }
     }
 
-    mutating func fail(_ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
+    mutating func fail(_ slot: HLSPlayerRequest.Slot, _ fault: HLSFetchFault, at time: Double) {
         guard phase != .ended, let (request, _) = slots[slot].finish() else { return }
         if slot == .media { nextJudgement = .infinity }
         switch fault {
@@ -142,7 +145,7 @@ extension HLSSessionStateMachine {
     }
 
     mutating func retry(
-        _ request: HLSRequest, afterTimeout: Bool, _ reason: String, at time: Double
+        _ request: HLSPlayerRequest, afterTimeout: Bool, _ reason: String, at time: Double
     ) {
         let policy = HLSRetryPolicy.policy(for: request.purpose)
         let most = afterTimeout ? policy.retriesAfterTimeout : policy.retriesAfterError
@@ -157,7 +160,7 @@ extension HLSSessionStateMachine {
 
     /// A request that is not tried again as it is.
     mutating func refused(
-        _ request: HLSRequest, _ reason: String, retryAfter: Int? = nil, at time: Double
+        _ request: HLSPlayerRequest, _ reason: String, retryAfter: Int? = nil, at time: Double
     ) {
         failures += 1
         if let retryAfter, failures < Self.mostFailures {
@@ -175,7 +178,7 @@ extension HLSSessionStateMachine {
         case .playlist(let rung, _):
             presentation.reloads.receiveNothing(rung)
             if presentation.returnToSource(rung, edges) {
-                let again = HLSRequest(
+                let again = HLSPlayerRequest(
                     purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
                 slots[request.slot].wait(again, until: time)
                 return

@@ -78,14 +78,15 @@ extension HLSSessionStateMachine {
         }
         let duration = player.title.segmentDuration
         let behind = (time - player.epoch - live.targetLatency) / duration
-        let edge = Int(max(-1e9, min(behind, 1e9)))
+        let target = Int(max(-1e9, min(behind, 1e9)))
         let newest = max(presentation.alignment.newest, oldest)
         wanted = nil
-        act(self.player?.jump(to: max(oldest, min(edge, newest)), at: time), at: time)
+        act(self.player?.jump(to: max(oldest, min(target, newest)), at: time), at: time)
     }
 
     mutating func fetch(
-        _ purpose: HLSRequest.Purpose, _ uri: String, _ range: MediaPlaylist.ByteRange?, rung: Int,
+        _ purpose: HLSPlayerRequest.Purpose, _ uri: String, _ range: MediaPlaylist.ByteRange?,
+        rung: Int,
         at time: Double
     ) {
         let url: HTTPURL
@@ -94,7 +95,7 @@ extension HLSSessionStateMachine {
         } catch {
             return end("\(rungs[rung].url): \(error)", at: time)
         }
-        var request = HLSRequest(purpose: purpose, url: url)
+        var request = HLSPlayerRequest(purpose: purpose, url: url)
         if let range, let offset = range.offset, range.length > 0,
             !offset.addingReportingOverflow(range.length).overflow
         {
@@ -103,7 +104,7 @@ extension HLSSessionStateMachine {
         send(request, at: time)
     }
 
-    mutating func receivePart(_ duration: Double, _ response: HLSResponse, at time: Double) {
+    mutating func receivePart(_ duration: Double, _ response: HLSPlayerResponse, at time: Double) {
         var partial = partial ?? PartialSegment()
         partial.transfer += time - response.firstByte
         partial.bits += Double(response.bytes) * 8

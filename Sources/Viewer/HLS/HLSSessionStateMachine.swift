@@ -117,7 +117,7 @@ struct HLSSessionStateMachine {
     }
 
     mutating func start(at time: Double) -> [HLSAction] {
-        gathering { $0.send(HLSRequest(purpose: .entry, url: $0.edges.entries[0]), at: time) }
+        gathering { $0.send(HLSPlayerRequest(purpose: .entry, url: $0.edges.entries[0]), at: time) }
     }
 
     /// The time of `nextTimer` has come.
@@ -126,7 +126,8 @@ struct HLSSessionStateMachine {
     /// So much of the answer's body has arrived; to be called once `judgement` has come.
     /// - Parameter total: of the whole body, where it is known.
     mutating func progress(
-        _ slot: HLSRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+        _ slot: HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double,
+        at time: Double
     ) -> [HLSAction] {
         gathering {
             $0.judge(slot, received: received, total: total, firstByte: firstByte, at: time)
@@ -135,20 +136,20 @@ struct HLSSessionStateMachine {
 
     /// The whole answer has arrived.
     mutating func finished(
-        _ slot: HLSRequest.Slot, _ response: HLSResponse, at time: Double
+        _ slot: HLSPlayerRequest.Slot, _ response: HLSPlayerResponse, at time: Double
     ) -> [HLSAction] {
         gathering { $0.receive(slot, response, at: time) }
     }
 
     /// No answer came.
     mutating func failed(
-        _ slot: HLSRequest.Slot, _ fault: HLSFetchFault, at time: Double
+        _ slot: HLSPlayerRequest.Slot, _ fault: HLSFetchFault, at time: Double
     ) -> [HLSAction] {
         gathering { $0.fail(slot, fault, at: time) }
     }
 
     /// The answer's first byte is there.
-    mutating func responded(_ slot: HLSRequest.Slot) { slots[slot].receiveFirstByte() }
+    mutating func responded(_ slot: HLSPlayerRequest.Slot) { slots[slot].receiveFirstByte() }
 
     mutating func redirected() { counts.redirects += 1 }
 
@@ -168,11 +169,11 @@ struct HLSSessionStateMachine {
     // MARK: Course
 
     private mutating func runTimers(at time: Double) {
-        for slot in HLSRequest.Slot.allCases where time >= slots[slot].deadline {
+        for slot in HLSPlayerRequest.Slot.allCases where time >= slots[slot].deadline {
             actions.append(.cancel(slot))
             fail(slot, .timeout, at: time)
         }
-        for slot in HLSRequest.Slot.allCases {
+        for slot in HLSPlayerRequest.Slot.allCases {
             if let request = slots[slot].takeDue(at: time) {
                 send(request, at: time, isRetry: true)
             }

@@ -3,8 +3,8 @@
 struct HLSSlot {
     private enum State {
         case idle
-        case waiting(HLSRequest, until: Double)
-        case inFlight(HLSRequest, since: Double, hasFirstByte: Bool)
+        case waiting(HLSPlayerRequest, until: Double)
+        case inFlight(HLSPlayerRequest, since: Double, hasFirstByte: Bool)
     }
 
     private var state = State.idle
@@ -18,7 +18,7 @@ struct HLSSlot {
     }
 
     /// The request that is under way.
-    var inFlight: HLSRequest? {
+    var inFlight: HLSPlayerRequest? {
         if case .inFlight(let request, _, _) = state { request } else { nil }
     }
 
@@ -28,7 +28,7 @@ struct HLSSlot {
     }
 
     /// The request that is to be tried again.
-    var waiting: HLSRequest? {
+    var waiting: HLSPlayerRequest? {
         if case .waiting(let request, _) = state { request } else { nil }
     }
 
@@ -49,7 +49,7 @@ struct HLSSlot {
 
     // MARK: Events
 
-    mutating func send(_ request: HLSRequest, at time: Double, isRetry: Bool) {
+    mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool) {
         precondition(inFlight == nil, "a slot carries one request")
         state = .inFlight(request, since: time, hasFirstByte: false)
         if !isRetry { failures = 0 }
@@ -61,7 +61,7 @@ struct HLSSlot {
     }
 
     /// The request that is under way is over, and is returned with the time at which it was sent.
-    mutating func finish() -> (request: HLSRequest, sentAt: Double)? {
+    mutating func finish() -> (request: HLSPlayerRequest, sentAt: Double)? {
         guard case .inFlight(let request, let since, _) = state else { return nil }
         state = .idle
         return (request, since)
@@ -73,12 +73,12 @@ struct HLSSlot {
     /// What the slot did is of no use any more.
     mutating func clear() { state = .idle }
 
-    mutating func wait(_ request: HLSRequest, until time: Double) {
+    mutating func wait(_ request: HLSPlayerRequest, until time: Double) {
         state = .waiting(request, until: time)
     }
 
     /// The request that is due to be tried again, which waits no longer.
-    mutating func takeDue(at time: Double) -> HLSRequest? {
+    mutating func takeDue(at time: Double) -> HLSPlayerRequest? {
         guard case .waiting(let request, let until) = state, time >= until else { return nil }
         state = .idle
         return request
@@ -99,7 +99,7 @@ struct HLSSlots {
     private var media = HLSSlot()
     private var playlist = HLSSlot()
 
-    subscript(slot: HLSRequest.Slot) -> HLSSlot {
+    subscript(slot: HLSPlayerRequest.Slot) -> HLSSlot {
         get { slot == .media ? media : playlist }
         _modify { if slot == .media { yield &media } else { yield &playlist } }
     }

@@ -86,8 +86,9 @@ import Testing
         let text = Array(HLSSessionTests.vod(4).utf8)
         let coded = Self.coded
         for count in [coded.count, coded.count - 9, 30] {
-            var connection = HLSConnection()
-            connection.request = HLSRequest(purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
+            var connection = HLSPlayerConnection()
+            connection.request = HLSPlayerRequest(
+                purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
             let bytes =
                 Array("HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n".utf8)
                 + coded.prefix(count)

@@ -16,9 +16,10 @@ import Testing
         let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n#EXTM3U".utf8)
         let bytes = answer + Array(excess.utf8)
         for cut in 0...bytes.count {
-            var connection = HLSConnection()
-            connection.request = HLSRequest(purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
-            var progress = HLSConnection.Progress()
+            var connection = HLSPlayerConnection()
+            connection.request = HLSPlayerRequest(
+                purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
+            var progress = HLSPlayerConnection.Progress()
             for piece in [bytes[..<cut], bytes[cut...]] where !progress.isWhole {
                 progress = try Array(piece).withUnsafeBytes { try connection.take($0) { _ in } }
             }

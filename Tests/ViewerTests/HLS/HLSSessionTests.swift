@@ -18,12 +18,12 @@ import Testing
         """
     static let rates = ["low": 300, "mid": 1000, "high": 3000]
 
-    static func rendition(_ request: HLSRequest) -> String {
+    static func rendition(_ request: HLSPlayerRequest) -> String {
         String(request.address.split(separator: "/").dropLast().last ?? "")
     }
 
     /// kbit/s for 2 s.
-    static func bytes(_ request: HLSRequest) -> Int { (rates[rendition(request)] ?? 0) * 250 }
+    static func bytes(_ request: HLSPlayerRequest) -> Int { (rates[rendition(request)] ?? 0) * 250 }
 
     static func vod(_ count: Int) -> String {
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n"

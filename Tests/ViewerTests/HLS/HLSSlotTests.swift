@@ -4,13 +4,13 @@ import Testing
 @testable import Viewer
 
 @Suite struct HLSSlotTests {
-    private let request: HLSRequest
-    private let segment: HLSRequest
+    private let request: HLSPlayerRequest
+    private let segment: HLSPlayerRequest
 
     init() throws {
         let url = try HTTPURL("http://a/b.m3u8")
-        request = HLSRequest(purpose: .playlist(rung: 0, isBlocking: false), url: url)
-        segment = HLSRequest(purpose: .segment, url: url)
+        request = HLSPlayerRequest(purpose: .playlist(rung: 0, isBlocking: false), url: url)
+        segment = HLSPlayerRequest(purpose: .segment, url: url)
     }
 
     @Test func aRequestIsUnderWayUntilItIsOver() {

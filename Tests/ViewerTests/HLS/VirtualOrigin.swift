@@ -2,7 +2,7 @@ import HTTPWire
 
 @testable import Viewer
 
-extension HLSRequest {
+extension HLSPlayerRequest {
     /// The URL as text.
     var address: String { url.description }
 }
@@ -25,17 +25,17 @@ struct VirtualOrigin {
     }
 
     /// What the server says at a moment (ms).
-    var answer: (HLSRequest, Double) -> Answer
+    var answer: (HLSPlayerRequest, Double) -> Answer
     /// kbit/s, and ms from the request to the first byte.
     var rate = 8000.0
     var latency = 10.0
-    private(set) var log: [(time: Double, request: HLSRequest)] = []
+    private(set) var log: [(time: Double, request: HLSPlayerRequest)] = []
     private(set) var ended: (time: Double, reason: String?)?
 
-    init(_ answer: @escaping (HLSRequest, Double) -> Answer) { self.answer = answer }
+    init(_ answer: @escaping (HLSPlayerRequest, Double) -> Answer) { self.answer = answer }
 
     private struct Transfer {
-        var request: HLSRequest
+        var request: HLSPlayerRequest
         var answer: Answer
         var requested: Double
         var firstByte: Double
@@ -70,7 +70,7 @@ struct VirtualOrigin {
             for transfer in transfers { next = min(next, transfer?.done ?? .infinity) }
             now = max(now, next)
             guard now < end else { break }
-            for slot in HLSRequest.Slot.allCases {
+            for slot in HLSPlayerRequest.Slot.allCases {
                 guard let transfer = transfers[slot.rawValue] else { continue }
                 if transfer.firstByte <= now { session.responded(slot) }
                 if slot == .media, transfer.done > now, session.judgement <= now {
@@ -87,7 +87,7 @@ struct VirtualOrigin {
                 } else {
                     actions += session.finished(
                         slot,
-                        HLSResponse(
+                        HLSPlayerResponse(
                             status: transfer.answer.status, body: Array(transfer.answer.body.utf8),
                             bytes: transfer.size,
                             url: transfer.answer.location.flatMap { try? HTTPURL($0) }
@@ -98,7 +98,7 @@ struct VirtualOrigin {
             }
             if session.nextTimer <= now { actions += session.timer(at: now) }
         }
-        guard let cut = transfers[HLSRequest.Slot.media.rawValue], cut.firstByte <= end else {
+        guard let cut = transfers[HLSPlayerRequest.Slot.media.rawValue], cut.firstByte <= end else {
             return session.stop(at: end)
         }
         session.stop(

@@ -81,3 +81,19 @@ public struct DeliveryTrace: Sendable, Hashable {
         return try RateSchedule(periods: periods, startOffsetNanoseconds: startOffsetNanoseconds)
     }
 }
+
+extension DeliveryTrace {
+    /// The same opportunities, beginning later in the cycle and going on with what came before.
+    /// - Parameter place: 0 or more; taken modulo the cycle, and back to the opportunity at or
+    ///   before it: a cycle ends with an opportunity.
+    func rotated(byMilliseconds place: Int64) throws(TraceError) -> DeliveryTrace {
+        let cycle = cycleMilliseconds
+        let place = place % cycle
+        guard let offset = milliseconds.last(where: { $0 <= place }), offset > 0 else {
+            return self
+        }
+        let later = milliseconds.filter { $0 > offset }.map { $0 - offset }
+        let earlier = milliseconds.filter { $0 <= offset }.map { $0 + cycle - offset }
+        return try DeliveryTrace(milliseconds: later + earlier)
+    }
+}

@@ -18,14 +18,6 @@ public enum LinkTrace: Sendable, Hashable {
         }
     }
 
-    /// For packet-level use.
-    public var rateModel: RateModel {
-        switch self {
-        case .schedule(let schedule): .schedule(schedule)
-        case .delivery(let trace): .trace(trace)
-        }
-    }
-
     public var averageBitsPerSecond: Double {
         switch self {
         case .schedule(let schedule): schedule.averageBitsPerSecond

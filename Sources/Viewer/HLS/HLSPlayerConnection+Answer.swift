@@ -1,7 +1,7 @@
 import HTTPWire
 
 /// What a connection makes of an answer's bytes.
-extension HLSConnection {
+extension HLSPlayerConnection {
     /// Bytes of the body that were taken, and whether the answer is whole.
     struct Progress {
         var media = 0

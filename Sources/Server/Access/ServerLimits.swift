@@ -47,3 +47,11 @@ public struct ServerLimits: Sendable, Codable, Hashable {
         total > 0 ? min(most, max(least, total / max(1, count))) : most
     }
 }
+
+/// Use of one resource that has a limit.
+public struct LimitUsage: Sendable, Codable, Hashable {
+    public var name: String
+    public var used: Int
+    /// This is the limit; 0 means that there is none.
+    public var limit: Int
+}

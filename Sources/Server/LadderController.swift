@@ -61,10 +61,10 @@ actor LadderController {
     private let changed: AsyncStream<Void>.Continuation
     private var watcher: Task<Void, Never>?
 
-    /// - Throws: `LadderError` for a setting out of its range, or if ffmpeg is missing.
+    /// - Throws: `LadderConfigurationError` for a setting out of its range, or if ffmpeg is missing.
     init(
         _ ladders: [LadderConfiguration], directory: StreamDirectory, logger: Logger
-    ) throws(LadderError) {
+    ) throws(LadderConfigurationError) {
         for ladder in ladders { try ladder.check() }
         var paths: [String] = []
         for ladder in ladders { paths.append(try FFmpegProgram.path(ladder.ffmpegPath)) }

@@ -105,7 +105,7 @@ final class Admissions: Sendable {
     /// Use of each resource that has a limit.
     func usage(
         publishers: Int, streams: Int, hlsBytes: Int, gopCacheBytes: Int
-    ) -> [ServerStatus.Usage] {
+    ) -> [LimitUsage] {
         let (connections, players) = state.withLock {
             ($0.counts[.connections] ?? 0, $0.counts[.players] ?? 0)
         }

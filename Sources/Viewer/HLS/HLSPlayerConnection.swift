@@ -3,8 +3,8 @@ import HTTPWire
 import Netem
 import Sockets
 
-/// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
-struct HLSConnection {
+/// This is one of an HLS player's connections with the request that it carries. One thread owns it.
+struct HLSPlayerConnection {
     enum State { case closed, connecting, idle, busy }
 
     var state = State.closed
@@ -14,7 +14,7 @@ struct HLSConnection {
     /// Over TLS; made on the loop's thread.
     var tls: TLSStream?
     var reader = HTTPResponseReader()
-    var request: HLSRequest?
+    var request: HLSPlayerRequest?
     /// Where the request goes, after redirects.
     var url: HTTPURL?
     var redirects = HTTPRedirects()
@@ -145,14 +145,14 @@ struct HLSLoopViewer {
     var session: HLSSessionStateMachine
     /// What the session has asked for and the loop has yet to do.
     private var pending: [HLSAction] = []
-    var connections = [HLSConnection(), HLSConnection()]
+    var connections = [HLSPlayerConnection(), HLSPlayerConnection()]
     /// As a browser has them: each viewer its own.
     var cookies = CookieJar()
     var link: SocketLink?
     /// Of a probe, from its join on.
     var probe: HLSProbe?
     /// Answers that are read, but have not arrived yet; at most one a connection.
-    var arrivals: [(time: Int64, slot: HLSRequest.Slot)] = []
+    var arrivals: [(time: Int64, slot: HLSPlayerRequest.Slot)] = []
     var joinedAt: Int64?
     var endedAt: Int64?
     var failure: String?

@@ -1,5 +1,5 @@
 /// One captured TCP segment, or one super-segment that offloading will cut up.
-struct TCPSegment {
+struct CapturedTCPSegment {
     static let fin: UInt8 = 0x01
     static let syn: UInt8 = 0x02
     static let rst: UInt8 = 0x04
@@ -62,7 +62,7 @@ struct IPFragment {
 
 /// Result of reading a captured packet.
 enum ParsedPacket {
-    case tcp(TCPSegment)
+    case tcp(CapturedTCPSegment)
     /// A fragment of an IP packet, which is used once all fragments are there.
     case fragment(IPFragment)
     /// The outgoing copy of a loopback packet that comes in as well.

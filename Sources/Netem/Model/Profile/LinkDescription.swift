@@ -118,15 +118,6 @@ public struct LinkDescription: Codable, Sendable, Hashable {
 }
 
 extension LinkSpec {
-    /// The same link from a later place in its course on.
-    /// - Parameter nanoseconds: 0 or more.
-    /// - Throws: `RateScheduleError` beyond the largest offset.
-    public func beginning(at nanoseconds: Int64) throws -> LinkSpec {
-        var link = self
-        link.rate = try rate.beginning(at: nanoseconds)
-        return link
-    }
-
     fileprivate mutating func setDelay(
         _ more: DelayModel, _ latency: LinkDescription.Latency, addsToJitter: Bool
     ) throws {
@@ -142,61 +133,5 @@ extension LinkSpec {
             guard case .schedule(let schedule) = rate else { return }
             rate = .schedule(try schedule.withoutDelays())
         }
-    }
-}
-
-extension RateModel {
-    /// nil where unlimited.
-    public var averageBitsPerSecond: Double? {
-        switch self {
-        case .unlimited: nil
-        case .constant(let rate), .tokenBucket(let rate, _): Double(rate.bitsPerSecond)
-        case .schedule(let schedule): schedule.averageBitsPerSecond
-        case .trace(let trace, _): trace.averageBitsPerSecond
-        }
-    }
-
-    /// After which it repeats; 0 where it never changes.
-    public var cycleNanoseconds: Int64 {
-        switch self {
-        case .unlimited, .constant, .tokenBucket: 0
-        case .schedule(let schedule):
-            schedule.periods.count > 1 && schedule.wraps ? schedule.cycleNanoseconds : 0
-        case .trace(let trace, _): trace.cycleMilliseconds * 1_000_000
-        }
-    }
-
-    /// The same course from a later place on; rates without a course stay as they are.
-    /// - Parameter nanoseconds: 0 or more.
-    func beginning(at nanoseconds: Int64) throws -> RateModel {
-        switch self {
-        case .unlimited, .constant, .tokenBucket: return self
-        case .schedule(let schedule):
-            return .schedule(
-                try RateSchedule(
-                    periods: schedule.periods,
-                    startOffsetNanoseconds: schedule.startOffsetNanoseconds + nanoseconds,
-                    wraps: schedule.wraps))
-        case .trace(let trace, let start):
-            return .trace(
-                try trace.rotated(byMilliseconds: nanoseconds / 1_000_000),
-                startOffsetNanoseconds: start)
-        }
-    }
-}
-
-extension DeliveryTrace {
-    /// The same opportunities, beginning later in the cycle and going on with what came before.
-    /// - Parameter place: 0 or more; taken modulo the cycle, and back to the opportunity at or
-    ///   before it: a cycle ends with an opportunity.
-    func rotated(byMilliseconds place: Int64) throws(TraceError) -> DeliveryTrace {
-        let cycle = cycleMilliseconds
-        let place = place % cycle
-        guard let offset = milliseconds.last(where: { $0 <= place }), offset > 0 else {
-            return self
-        }
-        let later = milliseconds.filter { $0 > offset }.map { $0 - offset }
-        let earlier = milliseconds.filter { $0 <= offset }.map { $0 + cycle - offset }
-        return try DeliveryTrace(milliseconds: later + earlier)
     }
 }

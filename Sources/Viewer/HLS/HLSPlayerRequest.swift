@@ -1,7 +1,7 @@
 import HTTPWire
 
-/// What a session asks its driver for.
-struct HLSRequest: Hashable {
+/// A request is what a player's session asks its driver for.
+struct HLSPlayerRequest: Hashable {
     enum Purpose: Hashable {
         /// The URL that the viewer was given: of either kind of playlist.
         case entry
@@ -45,15 +45,15 @@ struct HLSRequest: Hashable {
 
 /// What a driver is to do for its session.
 enum HLSAction: Hashable {
-    case fetch(HLSRequest)
+    case fetch(HLSPlayerRequest)
     /// Give up what the slot fetches; its connection cannot be used again.
-    case cancel(HLSRequest.Slot)
+    case cancel(HLSPlayerRequest.Slot)
     /// The session is over; the reason where that is a failure.
     case end(String?)
 }
 
-/// An answer that has arrived whole. Times are ms of the session.
-struct HLSResponse {
+/// A response is an answer that the player has received whole. Its times are ms of the session.
+struct HLSPlayerResponse {
     var status: Int
     /// Status and reason, for messages.
     var statusText: String { head ?? HTTPResponseHead(status: status).statusText }
@@ -88,7 +88,7 @@ struct HLSRetryPolicy {
     static let fragment = HLSRetryPolicy(
         firstByteLimit: 10_000, loadLimit: 120_000, retriesAfterTimeout: 4, retriesAfterError: 6)
 
-    static func policy(for purpose: HLSRequest.Purpose) -> HLSRetryPolicy {
+    static func policy(for purpose: HLSPlayerRequest.Purpose) -> HLSRetryPolicy {
         switch purpose {
         case .entry: entry
         case .playlist: playlist
