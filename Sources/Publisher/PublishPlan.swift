@@ -43,14 +43,14 @@ package struct PublishPlan: Sendable {
             sources.enumerated().map { place, source in
                 let stream = number * sources.count + place
                 return PublishSpec(
-                    url: url(ofNumber: number, suffix: source.suffix), streamID: UInt32(stream),
+                    url: address(ofNumber: number, suffix: source.suffix), streamID: UInt32(stream),
                     source: source.spec, phaseNanoseconds: PublishSpec.phase(ofStream: stream))
             }
         }
     }
 
     /// The suffix belongs to the name, which ends where the query begins.
-    private func url(ofNumber number: Int, suffix: String) -> String {
+    private func address(ofNumber number: Int, suffix: String) -> String {
         let parts = url.replacing("{i}", with: String(number)).split(
             separator: "?", maxSplits: 1)
         let query = parts.count > 1 ? "?\(parts[1])" : ""

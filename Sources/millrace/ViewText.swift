@@ -90,7 +90,7 @@ struct AdaptiveAudienceText {
         "p50 \(Figure.plain(summary.lagP50)), p99 \(Figure.plain(summary.lagP99)) ms behind the viewers' own deadlines"
     }
 
-    /// A line if the algorithm names a rendition that there is not.
+    /// One line if the algorithm names a rendition that does not exist; otherwise none.
     private var unknownRendition: [String] {
         let count = summary.renditions
         guard case .fixed(let wanted) = AlgorithmName(parsing: algorithm), count > 0,
@@ -132,7 +132,7 @@ struct AdaptiveAudienceText {
             "\(sum.playlists) playlists (\(sum.blocked) held back), \(sum.segments) segments, \(sum.parts) parts; \(sum.refused) refused, \(sum.serverErrors) server errors, \(sum.timeouts) time-outs, \(sum.broken) broken, \(sum.abandoned) given up"
     }
 
-    /// What was passed over or made good, and would show nowhere else.
+    /// Lines about what the viewers passed over or made good, because no other line shows it.
     private var oddities: [String] {
         let sum = summary.requests
         let notes = [
@@ -169,7 +169,7 @@ struct AdaptiveAudienceText {
     }
 }
 
-/// Lines that both kinds of viewers have.
+/// Makes the lines that both kinds of viewers have.
 private enum AudienceText {
     static let noFigures = "no figures: ended before all viewers had joined"
 
@@ -177,7 +177,7 @@ private enum AudienceText {
         Figure.flushLeft(name, 12) + Redaction.urls(in: text)
     }
 
-    /// A line about the CPU time of this process, if enough came to tell.
+    /// One line about the CPU time of this process; none if too little was received.
     static func cost(_ receivedBytes: Int, isSecure: Bool) -> [String] {
         let cost = ViewerCost.secondsPerGigabit(
             receivedBytes: receivedBytes, cpuNanoseconds: Clock.processCPUNanoseconds())
@@ -197,7 +197,7 @@ private enum AudienceText {
     }
 }
 
-/// Why nothing came at all, in the words that help.
+/// Explains to the user why no viewer received anything.
 enum NothingReceived {
     /// - Parameter failures: failure of each viewer; nil = the viewer did not fail.
     static func reason(_ failures: [String?], url: String) -> String {

@@ -69,7 +69,7 @@ import Testing
     @Test func `links begin at seeded places that both kinds of viewers share`() {
         var plan = Self.plan(count: 50, probes: 5)
         let link = ViewerLink(rate: RateSchedule(constant: Bitrate(kilobitsPerSecond: 1000)))
-        plan.link = .init(link, cycleNanoseconds: 60_000_000_000)
+        plan.link = AudiencePlan.Link(link, cycleNanoseconds: 60_000_000_000)
         let places = plan.streamViewers(mode: .lazy).map(\.link)
         #expect(plan.links == [link])
         #expect(places.allSatisfy { $0?.link == 0 })

@@ -8,7 +8,10 @@ package struct AnalysisText {
     package init(_ report: CaptureReport) { self.report = report }
 
     package var lines: [String] {
-        summary + report.streams.flatMap(streamLines) + report.http.map(httpLine) + passedOver
+        var lines = summary
+        for stream in report.streams { lines += streamLines(stream) }
+        lines += report.http.map { httpLine($0) }
+        return lines + passedOver
     }
 
     private var summary: [String] {

@@ -54,7 +54,7 @@ package struct AudiencePlan: Sendable {
         let places = places
         return (0..<count).map { index in
             ViewerSpec(
-                index: index, transport: transport, url: url(ofViewer: index),
+                index: index, transport: transport, url: address(ofViewer: index),
                 joinNanoseconds: joinNanoseconds(ofViewer: index), link: places[index],
                 mode: mode)
         }
@@ -69,7 +69,7 @@ package struct AudiencePlan: Sendable {
         return (0..<count).map { index in
             var spec = player
             spec.index = index
-            spec.url = url(ofViewer: index)
+            spec.url = address(ofViewer: index)
             spec.joinNanoseconds = joinNanoseconds(ofViewer: index)
             spec.isProbe = probed.contains(index)
             spec.link = places[index]
@@ -86,7 +86,7 @@ package struct AudiencePlan: Sendable {
             startNanoseconds: begin, endNanoseconds: begin + Int64(seconds) * 1_000_000_000)
     }
 
-    private func url(ofViewer index: Int) -> String {
+    private func address(ofViewer index: Int) -> String {
         url.replacing("{i}", with: String(index % streams))
     }
 
