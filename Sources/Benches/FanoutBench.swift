@@ -1,9 +1,5 @@
-package import Scenario
-import Stacks
-import Trials
-import Foundation
-import Glibc
 import Results
+package import Scenario
 
 /// One publisher, many viewers: what the server spends per gigabit and how late frames come,
 /// beside a peer in alternating runs under the same viewers.
@@ -134,11 +130,9 @@ package struct FanoutBench: Sendable {
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
-    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws
-        -> TrialScenario
-    {
+    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) -> String {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
-        let text = """
+        return """
             version: 1
             name: bench-fanout
             stack:
@@ -172,30 +166,16 @@ package struct FanoutBench: Sendable {
             cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
             validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
-        return try TrialScenario.parse(text, file: "bench fanout")
     }
 
     private func measure(
         _ server: StackSpec.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
-        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        var runOptions = TrialRunner.Options()
-        runOptions.resultsDirectory = directory
-        runOptions.isQuiet = true
-        let runner = try TrialRunner(try scenario(server, mode), options: runOptions)
-        let (path, summary) = try await runner.run()
-        guard summary.outcome == .passed else {
-            throw StackError(
-                driver: server.rawValue, message: summary.notes.joined(separator: "; "))
-        }
-        let results = try RunResults(path: path)
-        let bytes = results.viewers.reduce(0) { $0 + ($1.playBytes ?? 0) }
-        let gigabits = Double(bytes) * 8 / 1e9
+        let results = try await BenchTrial.run(scenario(server, mode), name: "bench fanout")
+        let summary = results.summary
+        let gigabits = Double(results.playBytes) * 8 / 1e9
         func cpu(_ roles: Set<String>) -> Double {
-            summary.roles.filter { roles.contains($0.role) }.reduce(0) {
-                $0 + $1.cpuPercent / 100 * Double(options.seconds)
-            }
+            results.cores(of: roles) * Double(options.seconds)
         }
         let row = results.renditions.first { $0.vantage == "viewer" }
         return Measurement(

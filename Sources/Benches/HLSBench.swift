@@ -1,8 +1,3 @@
-import Scenario
-import Stacks
-import Trials
-import Workers
-import Sockets
 import Foundation
 import Glibc
 import HLS
@@ -12,6 +7,9 @@ import Publisher
 import Results
 import Server
 import SimulationKernel
+import Sockets
+import Stacks
+import Workers
 
 /// Many adaptive HLS viewers in one process, each behind a link of its own: what they cost, how
 /// punctual they are; beside wrk, which fetches segments as fast as it can and does nothing else.
@@ -74,14 +72,14 @@ package struct HLSBench: Sendable {
         return report
     }
 
-    private static let rungs = [400, 800, 1500, 3000]
+    private static let bitratesKilobits = [400, 800, 1500, 3000]
 
-    private func scenario() throws -> TrialScenario {
-        let renditions = Self.rungs.enumerated().map { i, rate in
+    private var scenario: String {
+        let renditions = Self.bitratesKilobits.enumerated().map { i, rate in
             "      - {name: r\(rate), source: {synthetic: {width: \(320 * (i + 1)), "
                 + "height: \(180 * (i + 1)), fps: 25, gop: 2s, bitrate: \(rate)kbps}}}\n"
         }.joined()
-        let text = """
+        return """
             version: 1
             name: bench-hls
             stack: {hls: {container: fmp4, segment: 2s, window: 20s}}
@@ -101,34 +99,20 @@ package struct HLSBench: Sendable {
             capture: {enabled: false}
             validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
-        return try TrialScenario.parse(text, file: "bench hls")
     }
 
     private func measure(_ report: inout Report) async throws {
-        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        var runOptions = TrialRunner.Options()
-        runOptions.resultsDirectory = directory
-        runOptions.isQuiet = true
-        let runner = try TrialRunner(try scenario(), options: runOptions)
-        let (path, summary) = try await runner.run()
-        guard summary.outcome == .passed else {
-            throw StackError(driver: "embedded", message: summary.notes.joined(separator: "; "))
-        }
-        let results = try RunResults(path: path)
+        let results = try await BenchTrial.run(scenario, name: "bench hls")
         let viewers = results.viewers
         let seconds = Double(options.seconds)
-        let bits = Double(viewers.reduce(0) { $0 + ($1.playBytes ?? 0) }) * 8
-        func cores(_ role: String) -> Double {
-            summary.roles.filter { $0.role == role }.reduce(0) { $0 + $1.cpuPercent / 100 }
-        }
+        let bits = Double(results.playBytes) * 8
         report.mediaKilobits = bits / 1000 / seconds / Double(options.viewers)
         report.meanBitrateKilobits =
             viewers.compactMap(\.meanBitrateKilobits).reduce(0, +) / Double(viewers.count)
-        report.viewerCores = cores("viewers")
-        report.serverCores = cores("server")
+        report.viewerCores = results.cores(of: ["viewers"])
+        report.serverCores = results.cores(of: ["server"])
         report.cpuPerGigabit = report.viewerCores * seconds / (bits / 1e9)
-        report.lagP99Milliseconds = summary.health.viewerLagP99Milliseconds ?? .nan
+        report.lagP99Milliseconds = results.summary.health.viewerLagP99Milliseconds ?? .nan
         // Sessions that never played do not count, as in the column of viewers.csv.
         let played = viewers.filter { $0.playSeconds != nil }
         let stalled = played.reduce(0) { $0 + ($1.stalledSeconds ?? 0) }
@@ -148,21 +132,23 @@ package struct HLSBench: Sendable {
         configuration.limits = .none
         configuration.hls = HLSConfiguration()
         configuration.hls?.container = .fmp4
-        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let driver = EmbeddedDriver(configuration, cpus: nil, logDirectory: directory)
-        let endpoints = try await driver.start()
-        do {
-            let publisher = try await publish(endpoints, directory)
-            if let segment = await firstSegment(endpoints, curl) { fetch(segment, wrk, &report) }
-            _ = await publisher.finish()
-        } catch {
+        try await BenchTrial.withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true)
+            let driver = EmbeddedDriver(configuration, cpus: nil, logDirectory: directory)
+            let endpoints = try await driver.start()
+            do {
+                let publisher = try await publish(endpoints, directory)
+                if let segment = await firstSegment(endpoints, curl) {
+                    fetch(segment, wrk, &report)
+                }
+                _ = await publisher.finish()
+            } catch {
+                await driver.stop()
+                throw error
+            }
             await driver.stop()
-            throw error
         }
-        await driver.stop()
     }
 
     /// A stream of 1.5 Mbit/s to the server, from now on.

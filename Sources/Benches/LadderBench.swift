@@ -13,6 +13,12 @@ package struct LadderBench: Sendable {
         package var gap: Double
         package var exactSets: Int
         package var heuristicSets: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case instance, exact, heuristic, gap
+            case exactSets = "exact_sets"
+            case heuristicSets = "heuristic_sets"
+        }
     }
 
     package struct Report: Codable, Sendable {
@@ -24,6 +30,13 @@ package struct LadderBench: Sendable {
         package var same = 0
         /// Sets scored by the local search over all sets, mean.
         package var setsShare = 0.0
+
+        private enum CodingKeys: String, CodingKey {
+            case benchmark, instances, same
+            case largestGap = "largest_gap"
+            case meanGap = "mean_gap"
+            case setsShare = "sets_share"
+        }
     }
 
     package var instances = 100

@@ -1,8 +1,9 @@
-import Processes
 import ABR
 import Glibc
 import Netem
+import Processes
 import SimulationKernel
+import Statistics
 
 /// Segments decided per CPU second in virtual time, on one core.
 package struct SimulateBench: Sendable {
@@ -62,7 +63,7 @@ package struct SimulateBench: Sendable {
             report.shared.append(shared)
             progress(
                 "\(shared.viewers) live viewers, abandonment \(abandonment.rawValue): "
-                    + "\(rounded(shared.cpuSeconds)) s of CPU, \(Int(shared.bytesPerViewer)) bytes each"
+                    + "\(Figure.short(shared.cpuSeconds, digits: 2)) s of CPU, \(Int(shared.bytesPerViewer)) bytes each"
             )
         }
         let link = try Self.link()
@@ -78,8 +79,6 @@ package struct SimulateBench: Sendable {
         }
         return report
     }
-
-    private func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
     /// A minute of fading around 2.5 Mbit/s, and 40 ms of round trip.
     private static func link() throws -> RateSchedule {

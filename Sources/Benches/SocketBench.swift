@@ -11,24 +11,39 @@ package struct SocketBench: Sendable {
     package struct Report: Codable, Sendable {
         package var benchmark = "socket"
         package var viewers = 0
-        package var rateKbps = 0.0
+        package var rateKilobits = 0.0
         package var mode = ""
-        package var windowS = 0.0
-        /// What each viewer should get: rate × 1448 / 1500 (IP and TCP headers count).
-        package var expectedKbps = 0.0
-        /// Of the viewers' goodput to what is expected, less 1, in percent.
-        package var meanErrorPercent = 0.0
+        package var windowSeconds = 0.0
+        /// Payload rate that each viewer should get: rate × 1448 / 1500, because IP and TCP headers
+        /// count.
+        package var expectedKilobits = 0.0
+        /// Difference of the viewers' goodput from what is expected, in percent of that: the mean
+        /// and the two ends.
+        package var errorPercent = 0.0
         package var lowestErrorPercent = 0.0
         package var highestErrorPercent = 0.0
-        /// Viewers that failed.
+        /// Number of viewers that failed.
         package var failed = 0
-        /// Why the first of them did.
+        /// Reason why the first of them failed.
         package var failure: String?
         /// CPU of the viewers' thread in the window; 1 is a core.
         package var viewerCores = 0.0
-        package var lagP99Ms: Double?
+        package var lagP99Milliseconds: Double?
         /// Median over connections of what the sender has queued (SIOCOUTQ) at the window's end.
         package var senderQueueBytes = 0
+
+        private enum CodingKeys: String, CodingKey {
+            case benchmark, viewers, mode, failed, failure
+            case rateKilobits = "rate_kbps"
+            case windowSeconds = "window_s"
+            case expectedKilobits = "expected_kbps"
+            case errorPercent = "error_pct"
+            case lowestErrorPercent = "error_lowest_pct"
+            case highestErrorPercent = "error_highest_pct"
+            case viewerCores = "viewer_cores"
+            case lagP99Milliseconds = "lag_p99_ms"
+            case senderQueueBytes = "sender_queue_bytes"
+        }
     }
 
     package var viewers = 1000
@@ -82,22 +97,22 @@ package struct SocketBench: Sendable {
     private func sum(_ load: LoadReport, cpu: Double, queue: Int) -> Report {
         var report = Report()
         report.viewers = viewers
-        report.rateKbps = Double(rate.bitsPerSecond) / 1000
+        report.rateKilobits = Double(rate.bitsPerSecond) / 1000
         report.mode = mode.rawValue
-        report.windowS = Double(seconds)
-        report.expectedKbps =
-            report.rateKbps * Double(TCPSegment.payloadBytes) / Double(TCPSegment.packetBytes)
+        report.windowSeconds = Double(seconds)
+        report.expectedKilobits =
+            report.rateKilobits * Double(TCPSegment.payloadBytes) / Double(TCPSegment.packetBytes)
         let errors = load.viewers.map { viewer in
             let kbps = Double(viewer.window.receivedBytes) * 8 / 1000 / Double(seconds)
-            return (kbps / report.expectedKbps - 1) * 100
+            return (kbps / report.expectedKilobits - 1) * 100
         }
-        report.meanErrorPercent = errors.reduce(0, +) / Double(max(1, errors.count))
+        report.errorPercent = errors.reduce(0, +) / Double(max(1, errors.count))
         report.lowestErrorPercent = errors.min() ?? 0
         report.highestErrorPercent = errors.max() ?? 0
         report.failed = load.viewers.count { $0.failure != nil }
         report.failure = load.viewers.compactMap(\.failure).first
         report.viewerCores = cpu / Double(seconds)
-        report.lagP99Ms = load.windowLag.milliseconds(atPercentile: 99)
+        report.lagP99Milliseconds = load.windowLag.milliseconds(atPercentile: 99)
         report.senderQueueBytes = queue
         return report
     }

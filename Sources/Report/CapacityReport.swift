@@ -1,4 +1,5 @@
 import Results
+import Statistics
 
 /// Table of the number of viewers that a limited uplink carried, by way.
 struct CapacityReport {

@@ -1,4 +1,5 @@
 import Results
+import Statistics
 
 /// Table of a trial's edges and the load that they kept from the origin.
 struct EdgeReport {

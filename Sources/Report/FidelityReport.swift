@@ -1,4 +1,5 @@
 public import Results
+import Statistics
 
 /// Table of adaptive viewers on sockets beside the same viewers simulated.
 public struct FidelityReport: Sendable {

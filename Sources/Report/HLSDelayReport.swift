@@ -1,4 +1,5 @@
 import Results
+import Statistics
 
 /// Table of frame delay over HLS, hop by hop, from renditions.csv alone.
 struct HLSDelayReport {

@@ -1,4 +1,5 @@
 public import Results
+import Statistics
 
 /// `report.html`: one page that opens offline and loads nothing from anywhere.
 public struct HTMLReport: Sendable {

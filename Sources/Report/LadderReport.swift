@@ -1,4 +1,5 @@
 public import Results
+import Statistics
 
 /// A ladder choice as text.
 public struct LadderReport {

@@ -1,4 +1,5 @@
 import Foundation
+import Statistics
 
 /// A line chart as inline SVG; its colours come from the page's style sheet.
 struct LineChart {
@@ -103,7 +104,7 @@ struct LineChart {
             + "\(Markup.escaped(text))</text>"
     }
 
-    private func f(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+    private func f(_ value: Double) -> String { Figure.short(value, digits: 1) }
 
     /// Returns round values from 0 to at least `high`.
     static func ticks(to high: Double) -> [Double] {

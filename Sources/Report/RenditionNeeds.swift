@@ -1,8 +1,9 @@
 import Results
+import Statistics
 
 /// Table of the renditions that an audience uses and the cost of each, from renditions.csv alone.
 struct RenditionNeeds {
-    struct Rung {
+    struct Rendition {
         var stream: String
         var name: String
         var nominal: Double?
@@ -24,12 +25,12 @@ struct RenditionNeeds {
         var stampsFound: Int?
     }
 
-    let rungs: [Rung]
+    let renditions: [Rendition]
 
     init(_ rows: [RenditionRow]) {
         let named = rows.filter { !$0.stream.isEmpty && $0.rendition != "all" }
         let groups = Dictionary(grouping: named) { "\($0.stream)/\($0.rendition)" }
-        rungs = groups.values.map { rows in
+        renditions = groups.values.map { rows in
             func row(_ vantage: String, _ transports: [String]) -> RenditionRow? {
                 transports.lazy.compactMap { transport in
                     rows.first { $0.vantage == vantage && $0.playProtocol == transport }
@@ -38,7 +39,7 @@ struct RenditionNeeds {
             let played = row("viewer", ["rtmp", "http-flv"])
             let wire = row("wire", ["rtmp", "http-flv", "all"])
             let encoder = rows.first { $0.stampsExpected != nil }
-            return Rung(
+            return Rendition(
                 stream: rows[0].stream, name: rows[0].rendition,
                 nominal: rows.lazy.compactMap(\.nominalKilobits).first,
                 share: row("viewer", ["hls"])?.viewerShare,
@@ -60,7 +61,7 @@ struct RenditionNeeds {
     /// Text of the table; empty if there are neither adaptive viewers nor encoders.
     var text: String {
         guard
-            rungs.contains(where: {
+            renditions.contains(where: {
                 $0.share != nil || $0.cpu != nil || $0.stampsExpected != nil || $0.ssim != nil
             })
         else { return "" }
@@ -69,19 +70,22 @@ struct RenditionNeeds {
                 "rendition", "share", "RTMP kbps", "HLS kbps", "mux", "p50 ms", "p99 ms",
                 "encoder p50", "p99 ms", "CPU s/s", "stamps found", "SSIM", "PSNR dB",
             ], leftColumns: [0])
-        for rung in rungs {
-            let stamps = rung.stampsExpected.flatMap { expected in
-                rung.stampsFound.map { expected > 0 ? Double($0) / Double(expected) : 0 }
+        for rendition in renditions {
+            let stamps = rendition.stampsExpected.flatMap { expected in
+                rendition.stampsFound.map { expected > 0 ? Double($0) / Double(expected) : 0 }
             }
             table.rows.append([
-                "\(rung.stream)_\(rung.name)", Figure.percent(rung.share),
-                Figure.number(rung.rtmpKilobits), Figure.number(rung.hlsKilobits),
-                rung.muxOverhead.map { Figure.number($0 * 100, digits: 1) + " %" } ?? "–",
-                Figure.number(rung.delayP50, digits: 1), Figure.number(rung.delayP99, digits: 1),
-                Figure.number(rung.encoderP50, digits: 1),
-                Figure.number(rung.encoderP99, digits: 1), Figure.number(rung.cpu, digits: 3),
-                Figure.percent(stamps), Figure.number(rung.ssim, digits: 4),
-                rung.ssim == 1 && rung.psnr == nil ? "∞" : Figure.number(rung.psnr, digits: 2),
+                "\(rendition.stream)_\(rendition.name)", Figure.percent(rendition.share),
+                Figure.number(rendition.rtmpKilobits), Figure.number(rendition.hlsKilobits),
+                rendition.muxOverhead.map { Figure.number($0 * 100, digits: 1) + " %" } ?? "–",
+                Figure.number(rendition.delayP50, digits: 1),
+                Figure.number(rendition.delayP99, digits: 1),
+                Figure.number(rendition.encoderP50, digits: 1),
+                Figure.number(rendition.encoderP99, digits: 1),
+                Figure.number(rendition.cpu, digits: 3),
+                Figure.percent(stamps), Figure.number(rendition.ssim, digits: 4),
+                rendition.ssim == 1 && rendition.psnr == nil
+                    ? "∞" : Figure.number(rendition.psnr, digits: 2),
             ])
         }
         return
@@ -90,7 +94,7 @@ struct RenditionNeeds {
     }
 
     private var reading: String {
-        let shared = rungs.filter { $0.share != nil }
+        let shared = renditions.filter { $0.share != nil }
         guard !shared.isEmpty else {
             return "  no adaptive viewers: what an audience needs is not known\n"
         }

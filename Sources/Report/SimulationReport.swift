@@ -1,4 +1,5 @@
 public import Results
+import Statistics
 
 /// A simulation's summary as text: a line per algorithm, buffer and ladder, over all traces.
 public struct SimulationReport {

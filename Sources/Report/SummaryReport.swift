@@ -1,4 +1,5 @@
 public import Results
+import Statistics
 
 /// The summary of a run as text: thresholds first, then figures per rendition.
 public struct SummaryReport: Sendable {

@@ -1,9 +1,8 @@
 import ArgumentParser
 import Capture
 import CaptureLive
-import Foundation
 import Glibc
-import Statistics
+import Results
 
 struct Analyze: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -72,24 +71,30 @@ struct Analyze: ParsableCommand {
         }
         let file = file ?? "-"
         var analyzer = CaptureAnalyzer(options: options)
-        let error = try read(file, into: &analyzer)
+        let problem: CaptureError?
+        do throws(CaptureFile.Fault) {
+            problem = try CaptureFile(path: file).read(into: &analyzer)
+        } catch {
+            fail(error.description, code: error.isWrongPath ? 2 : 1)
+        }
         analyzer.finish()
         let report = analyzer.report()
-        if let error, error.code != .truncated, report.capture.packets == 0 {
-            fail("\(file): \(error)")
+        if let problem, problem.code != .truncated, report.capture.packets == 0 {
+            fail("\(file): \(problem)")
         }
-        try show(report, problem: error)
-        if let error {
-            fail("\(file): \(error); \(report.capture.packets) packets before it were analysed")
+        try show(report, problem: problem)
+        if let problem {
+            fail("\(file): \(problem); \(report.capture.packets) packets before it were analysed")
         }
     }
 
-    /// - Parameter problem: why the report is of a part of the capture only.
+    /// - Parameter problem: reason why the report is of a part of the capture only.
     private func show(_ report: CaptureReport, problem: CaptureError? = nil) throws {
         if json {
-            try printJSON(AnalysisJSON(report, problem: problem?.message))
+            let analysis = AnalysisJSON(report, problem: problem?.message)
+            print(try ResultsJSON.text(analysis), isJSON: true, terminator: "")
         } else {
-            AnalysisText(report: report).show()
+            for line in AnalysisText(report).lines { print(line) }
         }
     }
 
@@ -106,43 +111,5 @@ struct Analyze: ParsableCommand {
         } catch {
             fail("\(error)")
         }
-    }
-
-    /// Feeds the file in pieces of 1 MiB. Returns what is wrong with its contents.
-    private func read(_ file: String, into analyzer: inout CaptureAnalyzer) throws -> CaptureError?
-    {
-        let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            fail("cannot open \(file): \(String(cString: strerror(errno)))", code: 2)
-        }
-        defer { close(descriptor) }
-        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        defer { piece.deallocate() }
-        let reader = CaptureFileReader()
-        do {
-            while true {
-                let count = Glibc.read(descriptor, piece.baseAddress!, piece.count)
-                if count < 0, errno == EINTR { continue }
-                guard count >= 0 else {
-                    fail(
-                        "cannot read \(file): \(String(cString: strerror(errno)))",
-                        code: errno == EISDIR ? 2 : 1)
-                }
-                guard count > 0 else { break }
-                try analyzer.read(
-                    UnsafeRawBufferPointer(rebasing: piece[..<count]), from: reader)
-            }
-            try reader.finish()
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    private func printJSON(_ analysis: AnalysisJSON) throws {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(analysis), as: UTF8.self), isJSON: true)
     }
 }

@@ -1,9 +1,9 @@
-import Scenario
-import Benches
-import NetemShell
 import ArgumentParser
+import Benches
 import Foundation
-import Glibc
+import NetemShell
+import Scenario
+import Statistics
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -97,25 +97,18 @@ struct BenchFanout: AsyncParsableCommand {
         for measurement in report.measurements { print(Self.line(measurement)) }
         for ratio in report.ratios {
             print(
-                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(rounded(ratio.cpuPerGigabit)), delay p99 \(rounded(ratio.delayP99)), p50 \(rounded(ratio.delayP50))"
+                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(Figure.plain(ratio.cpuPerGigabit)), delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50))"
             )
         }
     }
 
     private static func line(_ m: FanoutBench.Measurement) -> String {
-        func pad(_ text: String, _ width: Int) -> String {
-            text + String(repeating: " ", count: max(0, width - text.count))
-        }
-        return pad(m.server, 13) + pad(m.mode, 9) + pad("\(m.pair)", 6)
-            + pad(thousandths(m.serverCPUPerGigabit), 15)
-            + pad(thousandths(m.viewerCPUPerGigabit), 16) + pad(rounded(m.delayP50Milliseconds), 8)
-            + pad(rounded(m.delayP99Milliseconds), 8) + "\(m.framesMissing)"
-    }
-
-    private static func thousandths(_ value: Double) -> String {
-        guard value.isFinite else { return "–" }
-        let scaled = Int((value * 1000).rounded())
-        let fraction = String(scaled % 1000)
-        return "\(scaled / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        let cells = [
+            (m.server, 13), (m.mode, 9), ("\(m.pair)", 6),
+            (Figure.plain(m.serverCPUPerGigabit, digits: 3), 15),
+            (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 16),
+            (Figure.plain(m.delayP50Milliseconds), 8), (Figure.plain(m.delayP99Milliseconds), 8),
+        ]
+        return cells.map { Figure.flushLeft($0.0, $0.1) }.joined() + "\(m.framesMissing)"
     }
 }

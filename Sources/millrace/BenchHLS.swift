@@ -1,8 +1,7 @@
-import Benches
 import ABR
 import ArgumentParser
-import Foundation
-import Glibc
+import Benches
+import Statistics
 
 struct BenchHLS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -63,15 +62,15 @@ struct BenchHLS: AsyncParsableCommand {
     private func text(_ report: HLSBench.Report) -> String {
         let perViewer = report.viewerCores / Double(report.viewers) * 1000
         var lines = [
-            "\(report.viewers) viewers (\(report.algorithm)), each at \(rounded(report.mediaKilobits)) kbit/s of media, rungs of \(rounded(report.meanBitrateKilobits)) kbit/s on average",
-            "viewers   \(rounded(report.viewerCores)) cores, \(rounded(perViewer)) ms of CPU a second each, \(rounded(report.cpuPerGigabit)) s/Gbit; lag p99 \(rounded(report.lagP99Milliseconds)) ms",
-            "requests  \(report.segments) segments, \(report.failed) failed; stalled \(rounded(report.stallRatio * 100)) %",
-            "server    \(rounded(report.serverCores)) cores",
+            "\(report.viewers) viewers (\(report.algorithm)), each at \(Figure.plain(report.mediaKilobits)) kbit/s of media, renditions of \(Figure.plain(report.meanBitrateKilobits)) kbit/s on average",
+            "viewers   \(Figure.plain(report.viewerCores)) cores, \(Figure.plain(perViewer)) ms of CPU a second each, \(Figure.plain(report.cpuPerGigabit)) s/Gbit; lag p99 \(Figure.plain(report.lagP99Milliseconds)) ms",
+            "requests  \(report.segments) segments, \(report.failed) failed; stalled \(Figure.plain(report.stallRatio * 100)) %",
+            "server    \(Figure.plain(report.serverCores)) cores",
         ]
         if let wrk = report.wrkCPUPerGigabit {
             let share = wrk * report.mediaKilobits / 1e6 * 1000
             lines.append(
-                "wrk       \(rounded(wrk)) s/Gbit unpaced, which is \(rounded(share)) ms of CPU a second for each viewer's rate; ours over wrk's: \(rounded(report.cpuPerGigabit / wrk))"
+                "wrk       \(Figure.plain(wrk)) s/Gbit unpaced, which is \(Figure.plain(share)) ms of CPU a second for each viewer's rate; ours over wrk's: \(Figure.plain(report.cpuPerGigabit / wrk))"
             )
         } else if !noPeer {
             lines.append("wrk       not installed (apt-get install wrk)")

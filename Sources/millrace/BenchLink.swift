@@ -1,8 +1,7 @@
-import Benches
 import ArgumentParser
-import Foundation
-
+import Benches
 import NetemShell
+import Statistics
 
 struct BenchLink: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -81,36 +80,31 @@ struct BenchLink: ParsableCommand {
         options.quantumNanoseconds = Int64(quantum) * 1000
         let report: LinkBench.Report
         do {
-            report = try LinkBench(options).run { if !json { Self.print($0) } }
+            report = try LinkBench(options).run { if !json { Self.show($0) } }
         } catch {
             fail("\(error)")
         }
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
-        }
+        if json { try printJSON(report) }
         if report.measurements.contains(where: { !$0.voidReasons.isEmpty }) { throw ExitCode(97) }
     }
 
-    private static func print(_ m: LinkBench.Measurement) {
+    private static func show(_ m: LinkBench.Measurement) {
         var line = "\(m.name) \(m.viewers) × \(m.rateKilobits) kbit/s: "
         if let goodput = m.goodputKilobits, let error = m.errorPercent,
             let low = m.lowestErrorPercent, let high = m.highestErrorPercent
         {
-            line += "\(rounded(goodput)) kbit/s of payload, \(rounded(error)) %"
-            if m.viewers > 1 { line += " (each \(rounded(low)) to \(rounded(high)) %)" }
+            line += "\(Figure.plain(goodput)) kbit/s of payload, \(Figure.plain(error)) %"
+            if m.viewers > 1 { line += " (each \(Figure.plain(low)) to \(Figure.plain(high)) %)" }
         }
-        func milliseconds(_ value: Double?) -> String { value.map { rounded($0) } ?? "–" }
         if let probes = m.probes {
             line +=
-                "delay error p50 \(milliseconds(m.delayErrorP50)), p99 \(milliseconds(m.delayErrorP99)), max \(milliseconds(m.delayErrorMaximum)) ms (\(probes) probes)"
+                "delay error p50 \(Figure.plain(m.delayErrorP50)), p99 \(Figure.plain(m.delayErrorP99)), max \(Figure.plain(m.delayErrorMaximum)) ms (\(probes) probes)"
         }
-        Swift.print(
+        print(
             m.cpuCores == nil
                 ? line
-                : "\(line); released late p50 \(milliseconds(m.releaseP50)), p99 \(milliseconds(m.releaseP99)), max \(milliseconds(m.releaseMaximum)) ms; \(rounded(m.cpuCores ?? 0)) core"
+                : "\(line); released late p50 \(Figure.plain(m.releaseP50)), p99 \(Figure.plain(m.releaseP99)), max \(Figure.plain(m.releaseMaximum)) ms; \(Figure.plain(m.cpuCores ?? 0)) core"
         )
-        for reason in m.voidReasons { Swift.print("  void: \(reason)") }
+        for reason in m.voidReasons { print("  void: \(reason)") }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benches
+import Statistics
 
 struct BenchNetem: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,17 +34,19 @@ struct BenchNetem: ParsableCommand {
     }
 
     private static func show(_ loss: NetemBench.Loss) {
-        func percent(_ a: Double, _ b: Double) -> Double { ((a / b - 1) * 1e5).rounded() / 1000 }
+        func percent(_ value: Double, _ expected: Double) -> String {
+            Figure.short((value / expected - 1) * 100, digits: 3) + " %"
+        }
         print(
             "\(loss.model), seed \(loss.seed), 10^8 packets: loss rate "
-                + "\(percent(loss.share, loss.expectedShare)) %, mean burst "
-                + "\(percent(loss.meanBurst, loss.expectedBurst)) % off the closed form")
+                + "\(percent(loss.share, loss.expectedShare)), mean burst "
+                + "\(percent(loss.meanBurst, loss.expectedBurst)) off the closed form")
     }
 
     private static func show(_ m: NetemBench.Measurement) {
-        let name = m.link + String(repeating: " ", count: max(1, 20 - m.link.count))
+        let name = Figure.flushLeft(m.link, 20)
         print(
-            "\(name)\(rounded(m.packetsPerCPUSecond / 1e6)) million packets per CPU second "
+            "\(name)\(Figure.plain(m.packetsPerCPUSecond / 1e6)) million packets per CPU second "
                 + "(\(m.packets) packets, \(m.dropped) dropped)")
     }
 }

@@ -1,7 +1,7 @@
-import Benches
 import ArgumentParser
-
+import Benches
 import SimulationKernel
+import Statistics
 import Viewer
 
 struct BenchSocket: AsyncParsableCommand {
@@ -12,9 +12,9 @@ struct BenchSocket: AsyncParsableCommand {
         discussion: """
             A sender in this process that always has more to send, over loopback, to load viewers \
             behind constant links; one CPU is the sender's, one the viewers'.
-            Keys of --json: benchmark, viewers, rateKbps, mode, windowS, expectedKbps (rate × \
-            1448/1500), meanErrorPercent, lowestErrorPercent, highestErrorPercent, failed, failure, \
-            viewerCores, lagP99Ms, senderQueueBytes (median SIOCOUTQ).
+            Keys of --json: benchmark, viewers, rate_kbps, mode, window_s, expected_kbps (rate × \
+            1448/1500), error_pct (mean), error_lowest_pct, error_highest_pct, failed, failure, \
+            viewer_cores, lag_p99_ms, sender_queue_bytes (median SIOCOUTQ).
             """)
 
     @Option(help: "Viewers.")
@@ -58,16 +58,16 @@ struct BenchSocket: AsyncParsableCommand {
             fail("\(error)")
         }
         if json { return try printJSON(report) }
-        func percent(_ value: Double) -> String { "\((value * 1000).rounded() / 1000) %" }
+        func percent(_ value: Double) -> String { Figure.short(value, digits: 3) + " %" }
         print(
             """
-            \(report.viewers) \(report.mode) viewers at \(report.rateKbps) kbit/s, \(duration) s: \
-            goodput mean \(percent(report.meanErrorPercent)), from \
+            \(report.viewers) \(report.mode) viewers at \(report.rateKilobits) kbit/s, \(duration) s: \
+            goodput mean \(percent(report.errorPercent)), from \
             \(percent(report.lowestErrorPercent)) to \(percent(report.highestErrorPercent)) off \
-            \((report.expectedKbps * 10).rounded() / 10) kbit/s; \(report.failed) failed\
+            \(Figure.short(report.expectedKilobits, digits: 1)) kbit/s; \(report.failed) failed\
             \(report.failure.map { " (\($0))" } ?? "")
-            viewers' CPU \((report.viewerCores * 1000).rounded() / 1000) cores, loop lag p99 \
-            \(report.lagP99Ms.map { "\(rounded($0))" } ?? "–") ms; the sender has a median of \
+            viewers' CPU \(Figure.short(report.viewerCores, digits: 3)) cores, loop lag p99 \
+            \(Figure.plain(report.lagP99Milliseconds)) ms; the sender has a median of \
             \(report.senderQueueBytes) bytes queued per viewer
             """)
     }

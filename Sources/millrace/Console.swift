@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Glibc
 import HTTPWire
 import Logging
@@ -18,6 +19,14 @@ func print(_ line: String, isJSON: Bool = false, terminator: String = "\n") {
 
 func print(_ value: some CustomStringConvertible, terminator: String = "\n") {
     print(value.description, isJSON: false, terminator: terminator)
+}
+
+/// Prints a value as JSON with sorted keys, which are the names of its coding keys.
+func printJSON(_ value: some Encodable, escapesSlashes: Bool = true) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    if !escapesSlashes { encoder.outputFormatting.insert(.withoutEscapingSlashes) }
+    print(String(decoding: try encoder.encode(value), as: UTF8.self), isJSON: true)
 }
 
 /// Names come from captures, servers and playlists, and may hold anything.

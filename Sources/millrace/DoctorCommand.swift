@@ -1,6 +1,5 @@
-import Trials
 import ArgumentParser
-import Foundation
+import Trials
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,10 +11,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let findings = Doctor().examine()
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(findings), as: UTF8.self))
-            return
+            return try printJSON(findings, escapesSlashes: false)
         }
         for finding in findings {
             let mark = finding.level == .ok ? "✓" : finding.level == .warning ? "!" : "✗"

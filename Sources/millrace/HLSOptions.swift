@@ -45,25 +45,3 @@ struct HLSOptions: ParsableArguments {
 enum HLSContainer: String, ExpressibleByArgument, CaseIterable {
     case ts, fmp4
 }
-
-/// `500ms`, `2s`, `1m`, `1h`; a number alone is seconds.
-struct HLSDuration: ExpressibleByArgument {
-    var seconds: Double
-
-    init(seconds: Double) { self.seconds = seconds }
-
-    init?(argument: String) {
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1)]
-        for (unit, factor) in units where argument.hasSuffix(unit) {
-            let digits = argument.dropLast(unit.count)
-            guard let first = digits.first, first.isNumber, let value = Double(digits),
-                value.isFinite
-            else { return nil }
-            seconds = value * factor
-            return
-        }
-        return nil
-    }
-
-    var defaultValueDescription: String { "\(seconds)s" }
-}

@@ -140,7 +140,7 @@ struct Link: ParsableCommand {
                 "\(name) \(counters.departed.packets) packets, \(counters.departed.bytes) bytes, \(counters.dropped.packets) dropped, \(counters.lost.packets) lost"
         }
         func late(_ percentile: Double) -> String {
-            report.releaseLateness.milliseconds(atPercentile: percentile).map { rounded($0) } ?? "–"
+            Figure.plain(report.releaseLateness.milliseconds(atPercentile: percentile))
         }
         return
             "millrace: \(direction("down", report.viewers.first?.down)); \(direction("up", report.viewers.first?.up)); released late by p50 \(late(50)), p99 \(late(99)) ms"

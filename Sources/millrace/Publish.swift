@@ -1,4 +1,3 @@
-import Scenario
 import ArgumentParser
 import Glibc
 import Media
@@ -69,7 +68,7 @@ struct Publish: AsyncParsableCommand {
         }
         if file == nil, !edgeLadder {
             do {
-                for spec in try specs().prefix(1) { _ = try spec.source.makeSource() }
+                for source in sources { _ = try source.spec.makeSource() }
             } catch let error as MediaError {
                 throw ValidationError(
                     "these streams cannot be made: \(error.message); see --bitrate, "
@@ -78,37 +77,20 @@ struct Publish: AsyncParsableCommand {
         }
     }
 
-    private func specs() throws -> [PublishSpec] {
-        let dimensions = size.split(separator: "x").compactMap { Int($0) }
-        var sources: [(suffix: String, source: SourceSpec)] = []
-        if let file {
-            sources = [("", .file(path: file))]
-        } else if edgeLadder {
-            for (name, spec) in SyntheticSpec.edgeLadder {
-                var spec = spec
-                spec.startTimestamp = startTimestamp
-                sources.append(("_\(name)", .synthetic(spec)))
-            }
-        } else {
-            var spec = SyntheticSpec(
-                width: dimensions[0], height: dimensions[1], framesPerSecond: FrameRate(fps),
-                gopFrames: gop * fps, totalBitrate: Bitrate(kilobitsPerSecond: bitrate),
-                audioBitrate: Bitrate(kilobitsPerSecond: audioBitrate))
-            spec.startTimestamp = startTimestamp
-            sources = [("", .synthetic(spec))]
-        }
-        return (0..<count).flatMap { i in
-            sources.enumerated().map { j, entry in
-                let id = i * sources.count + j
-                let parts = url.replacing("{i}", with: String(i)).split(
-                    separator: "?", maxSplits: 1)
-                let query = parts.count > 1 ? "?\(parts[1])" : ""
-                return PublishSpec(
-                    url: "\(parts[0])\(entry.suffix)\(query)", streamID: UInt32(id),
-                    source: entry.source,
-                    phaseNanoseconds: PublishSpec.phase(ofStream: id))
-            }
-        }
+    private var plan: PublishPlan {
+        PublishPlan(url: url, count: count, sources: sources)
+    }
+
+    private var sources: [PublishPlan.Source] {
+        if let file { return [.init(.file(path: file))] }
+        if edgeLadder { return PublishPlan.edgeLadder(startTimestamp: startTimestamp) }
+        let sides = size.split(separator: "x").compactMap { Int($0) }
+        var spec = SyntheticSpec(
+            width: sides[0], height: sides[1], framesPerSecond: FrameRate(fps),
+            gopFrames: gop * fps, totalBitrate: Bitrate(kilobitsPerSecond: bitrate),
+            audioBitrate: Bitrate(kilobitsPerSecond: audioBitrate))
+        spec.startTimestamp = startTimestamp
+        return [.init(.synthetic(spec))]
     }
 
     func run() async throws {
@@ -118,7 +100,7 @@ struct Publish: AsyncParsableCommand {
         options.congestionControl = congestionControl
         let pool: PublisherPool
         do {
-            pool = try await PublisherPool(try specs(), options: options)
+            pool = try await PublisherPool(plan.specs, options: options)
             try await pool.connect()
         } catch {
             fail("\(error)")
@@ -161,19 +143,7 @@ struct Publish: AsyncParsableCommand {
         let frames = report.streams.reduce(0) { $0 + $1.framesSent }
         let late = report.lateness.milliseconds(atPercentile: 99) ?? 0
         say(
-            "\(connected)/\(report.streams.count) streams, \(frames) frames, lateness p99 \(rounded(late)) ms"
+            "\(connected)/\(report.streams.count) streams, \(frames) frames, lateness p99 \(Figure.plain(late)) ms"
         )
     }
-}
-
-/// `value` with two decimals.
-func rounded(_ value: Double) -> String {
-    guard value.isFinite else { return "–" }
-    // Numbers of a hostile capture may be of any size.
-    guard value.magnitude < 1e15 else { return "\(value)" }
-    let hundredths = Int((value * 100).rounded())
-    let fraction = String(abs(hundredths) % 100)
-    // -0.05 has no whole part to carry its sign.
-    return (hundredths < 0 ? "-" : "")
-        + "\(abs(hundredths) / 100).\(fraction.count == 1 ? "0" : "")\(fraction)"
 }

@@ -61,6 +61,15 @@ enum Interruption {
         }
     }
 
+    /// Returns when the first of the signals comes, or when the task is cancelled.
+    static func waitUntilCancelled() async {
+        await withTaskCancellationHandler {
+            _ = await wait()
+        } onCancel: {
+            release()
+        }
+    }
+
     /// Ends `wait`, once the work is done without a signal.
     static func release() { resume(nil) }
 

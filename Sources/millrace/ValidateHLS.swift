@@ -4,6 +4,7 @@ import Glibc
 import HLS
 import HLSValidation
 import Results
+import Statistics
 
 struct ValidateHLS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -74,7 +75,7 @@ struct ValidateHLS: AsyncParsableCommand {
             }
             if report.omitted > 0 { print("… and \(report.omitted) more of the same kinds") }
             print(
-                "\(report.errors) errors, \(report.warnings) warnings\(unchecked(report)) in \(report.playlists) media playlists, \(report.segments) segments, \(report.reloads) reloads"
+                "\(Figure.count(report.errors, "error")), \(Figure.count(report.warnings, "warning"))\(unchecked(report)) in \(Figure.count(report.playlists, "media playlist")), \(Figure.count(report.segments, "segment")), \(Figure.count(report.reloads, "reload"))"
             )
         }
         fflush(nil)

@@ -1,10 +1,10 @@
-import Capture
 import Statistics
 
-/// What `analyze --json` prints; the keys are fixed, more may come.
-struct AnalysisJSON: Encodable {
-    /// A figure that is null, not left out, where there is none.
-    struct Figure: Encodable {
+/// The document that `analyze --json` prints. The encoder writes the names of the properties in snake
+/// case. The keys are fixed, and keys may be added.
+package struct AnalysisJSON: Encodable, Sendable {
+    /// A number that is written as null, and not left out, if there is none.
+    struct Nullable: Encodable, Sendable {
         var value: Double?
 
         init(_ value: Double?) { self.value = value }
@@ -15,24 +15,24 @@ struct AnalysisJSON: Encodable {
         }
     }
 
-    struct Delay: Encodable {
+    struct Delay: Encodable, Sendable {
         var count: Int
-        var mean, p50, p90, p99, max: Figure
+        var mean, p50, p90, p99, max: Nullable
     }
 
-    struct Viewer: Encodable {
+    struct Viewer: Encodable, Sendable {
         var client, `protocol`: String
         var clientPort, payloadBytes, wireBytes, networkBytes, tcpPayloadBytes: Int
         var segments, retransmittedBytes, matched, unmatched, burst, missing: Int
         var dissected, mssAssumed: Bool
-        var wireKbps: Figure
+        var wireKbps: Nullable
     }
 
-    struct Stream: Encodable {
+    struct Stream: Encodable, Sendable {
         var name, app: String
         var publishers, subscribers: Int
         var subscribersByProtocol: [String: Int]
-        var payloadKbps, wireKbps: Figure
+        var payloadKbps, wireKbps: Nullable
         var retransmittedBytes: Int
         var relayDelayMs: Delay
         var ingressPayloadBytes, ingressMessages: Int?
@@ -40,25 +40,25 @@ struct AnalysisJSON: Encodable {
         var viewers: [Viewer]
     }
 
-    struct Capture: Encodable {
+    struct Packets: Encodable, Sendable {
         var packets, bytes: Int
         var durationS: Double
         var flows, undissectedFlows, encryptedFlows, ignoredFlows, gaps, gapBytes: Int
         var outOfOrderSegments, ipFragments, duplicates, malformedPackets: Int
         var droppedPackets: Int?
-        /// All packets are understood or passed over; duplicates are neither.
+        /// Every packet is understood or passed over, except duplicates.
         var understoodPackets: Int
         var passedOver: [PassedOver]
-        /// Captured with a part of their bytes only, because of the snap length.
+        /// Packets that the snap length has cut.
         var cut: Cut?
         var copies: Copies?
         var unreadBodies: [Unread]
-        /// Why the report is of a part of the file only.
+        /// Reason why the report is of a part of the file only.
         var problem: String?
         var ports: [Port]
     }
 
-    struct PassedOver: Encodable {
+    struct PassedOver: Encodable, Sendable {
         var reason: String
         var number: Int?
         var name: String
@@ -66,40 +66,40 @@ struct AnalysisJSON: Encodable {
         var mend: String
     }
 
-    struct Cut: Encodable {
+    struct Cut: Encodable, Sendable {
         var packets, ofPackets, atBytes, payloadBytes, connections: Int
         var mend: String
     }
 
-    struct Copies: Encodable {
+    struct Copies: Encodable, Sendable {
         var packets, bytes: Int
         var interfaces: [String]
         var mend: String
     }
 
-    struct Unread: Encodable {
+    struct Unread: Encodable, Sendable {
         var contentCoding: String
         var bodies: Int
         var mend: String
     }
 
-    struct Port: Encodable {
+    struct Port: Encodable, Sendable {
         var port, flows, undissectedFlows: Int
         var upstreamTcpPayloadBytes, upstreamWireBytes: Int
         var downstreamTcpPayloadBytes, downstreamWireBytes: Int
     }
 
-    struct HTTPRow: Encodable {
+    struct HTTPRow: Encodable, Sendable {
         var rendition, kind: String
         var responses, failures, tcpPayloadBytes, wireBytes, retransmittedBytes: Int
     }
 
     var streams: [Stream]
     var http: [HTTPRow]
-    var capture: Capture
+    var capture: Packets
 
-    /// - Parameter problem: why the report is of a part of the file only.
-    init(_ report: CaptureReport, problem: String? = nil) {
+    /// - Parameter problem: reason why the report is of a part of the file only.
+    package init(_ report: CaptureReport, problem: String? = nil) {
         streams = report.streams.map(Stream.init)
         http = report.http.map {
             HTTPRow(
@@ -107,11 +107,11 @@ struct AnalysisJSON: Encodable {
                 failures: $0.failures, tcpPayloadBytes: $0.payloadBytes, wireBytes: $0.wireBytes,
                 retransmittedBytes: $0.retransmittedBytes)
         }
-        capture = Capture(report.capture, problem: problem)
+        capture = Packets(report.capture, problem: problem)
     }
 }
 
-extension AnalysisJSON.Capture {
+extension AnalysisJSON.Packets {
     fileprivate init(_ summary: CaptureSummary, problem: String?) {
         self.init(
             packets: summary.packets, bytes: summary.bytes, durationS: summary.durationSeconds,

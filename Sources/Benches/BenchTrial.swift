@@ -1,0 +1,50 @@
+import Foundation
+import Results
+import Scenario
+import Stacks
+import Trials
+
+/// One run of a scenario in a temporary folder that goes away with the run.
+enum BenchTrial {
+    /// Runs a scenario to its end and reads its results.
+    ///
+    /// - Parameters:
+    ///   - yaml: the scenario.
+    ///   - name: what faults of the scenario are reported under.
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not pass.
+    static func run(_ yaml: String, name: String) async throws -> RunResults {
+        let scenario = try TrialScenario.parse(yaml, file: name)
+        return try await withTemporaryDirectory { directory in
+            var options = TrialRunner.Options()
+            options.resultsDirectory = directory
+            options.isQuiet = true
+            let (path, summary) = try await TrialRunner(scenario, options: options).run()
+            guard summary.outcome == .passed else {
+                throw StackError(
+                    driver: scenario.stack.driver.rawValue,
+                    message: summary.notes.joined(separator: "; "))
+            }
+            return try RunResults(path: path)
+        }
+    }
+
+    /// Hands a path to `body` that no other bench uses. The folder is made by who needs it, and is
+    /// removed at the end.
+    static func withTemporaryDirectory<Result>(
+        _ body: (String) async throws -> Result
+    ) async throws -> Result {
+        let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        return try await body(directory)
+    }
+}
+
+extension RunResults {
+    /// CPU seconds per second that the processes of these roles took in the steady window.
+    func cores(of roles: Set<String>) -> Double {
+        summary.roles.filter { roles.contains($0.role) }.reduce(0) { $0 + $1.cpuPercent / 100 }
+    }
+
+    /// Media bytes that all viewers took in the steady window.
+    var playBytes: Int { viewers.reduce(0) { $0 + ($1.playBytes ?? 0) } }
+}
