@@ -8,6 +8,9 @@ public enum Clock {
     /// Nanoseconds of CLOCK_REALTIME, since 1970.
     public static func realTimeNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
 
+    /// Seconds since 1970, in which cookies state their ends.
+    public static func realTimeSeconds() -> Double { Double(realTimeNanoseconds()) / 1e9 }
+
     /// Real time minus monotonic time, read between two monotonic reads. `errorNanoseconds` is half
     /// of the time between those reads.
     public static func offset() -> (nanoseconds: Int64, errorNanoseconds: Int64) {

@@ -1,5 +1,6 @@
 import HTTPWire
 import RTMP
+import Sockets
 
 /// A viewer's URL taken apart.
 enum ViewerEndpoint {
@@ -54,14 +55,14 @@ struct HTTPItinerary {
     func request(_ url: HTTPURL, agent: String = "millrace") -> [UInt8] {
         var request = HTTPRequest(url, agent: agent)
         request.closesAfterwards = true
-        request.cookies = cookies.header(for: url, now: HLSLoop.realSeconds())
+        request.cookies = cookies.header(for: url, now: Clock.realTimeSeconds())
         return request.bytes
     }
 
     /// Takes an answer that leads elsewhere.
     /// - Throws: `HTTPRedirects.Fault` after too many.
     mutating func follow(_ head: HTTPResponseHead, from url: HTTPURL) throws -> HTTPURL {
-        cookies.take(head, from: url, now: HLSLoop.realSeconds())
+        cookies.take(head, from: url, now: Clock.realTimeSeconds())
         guard let next = try redirects.next(head, from: url) else {
             throw ViewerError(description: "the server answered \(head.statusText)")
         }
