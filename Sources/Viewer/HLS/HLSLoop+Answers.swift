@@ -49,9 +49,7 @@ extension HLSLoop {
     func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
         viewers[index].connections[slot].close()
         let time = viewers[index].milliseconds(now)
-        viewers[index].tell {
-            $0.failed(HLSRequest.Slot.allCases[slot], .broken(reason), at: time)
-        }
+        viewers[index].tell(.failed(HLSRequest.Slot.allCases[slot], .broken(reason)), at: time)
         schedule(index, at: now + 1)
     }
 }

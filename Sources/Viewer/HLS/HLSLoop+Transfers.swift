@@ -13,7 +13,7 @@ extension HLSLoop {
             deliver(index, now)
             let time = viewers[index].milliseconds(now)
             if viewers[index].session.nextTimer <= time {
-                viewers[index].tell { $0.timer(at: time) }
+                viewers[index].tell(.timer, at: time)
             }
             if viewers[index].session.judgement <= time {
                 // What has come due counts.
@@ -65,7 +65,7 @@ extension HLSLoop {
             }
         } catch {
             let time = viewers[index].milliseconds(now)
-            viewers[index].tell { $0.failed(request.slot, .broken("\(error)"), at: time) }
+            viewers[index].tell(.failed(request.slot, .broken("\(error)")), at: time)
             schedule(index, at: now + 1)
         }
     }

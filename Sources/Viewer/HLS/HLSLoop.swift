@@ -54,7 +54,7 @@ final class HLSLoop: @unchecked Sendable {
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
         for viewer in viewers {
-            for url in viewer.session.edges.entries { _ = try hosts.place(of: url) }
+            for url in viewer.session.requests.edges.entries { _ = try hosts.place(of: url) }
         }
     }
 
@@ -147,7 +147,7 @@ final class HLSLoop: @unchecked Sendable {
             return leave(index, "\(error)", now)
         }
         viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].tell { $0.start(at: 0) }
+        viewers[index].tell(.start, at: 0)
         serve(index, now)
     }
 

@@ -42,9 +42,9 @@ struct HLSLoopViewer {
     /// Whether a connection holds bytes that the link has yet to carry.
     var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
 
-    /// Tells the session of an event; the loop does later, in `obey`, what the session then asks for.
-    mutating func tell(_ event: (inout HLSSessionStateMachine) -> [HLSAction]) {
-        pending += event(&session)
+    /// Tells the session of an event. What the session then asks for the loop does later, in `obey`.
+    mutating func tell(_ event: HLSEvent, at time: Double) {
+        pending += session.handle(event, at: time)
     }
 
     /// What the session has asked for since the last call.
@@ -206,12 +206,11 @@ extension HLSLoopViewer {
         guard connection.state != .idle || connection.lastByteAt > now else { return }
         // Bytes on their way are not there yet.
         let arrived = connections[slot].line.bytes(at: now)
-        let (firstByte, time) = (milliseconds(connection.firstByteAt), milliseconds(now))
-        tell {
-            $0.progress(
+        tell(
+            .progress(
                 .media, received: min(arrived, connection.received),
-                total: connection.head.flatMap(\.contentLength), firstByte: firstByte, at: time)
-        }
+                total: connection.head.flatMap(\.contentLength),
+                firstByte: milliseconds(connection.firstByteAt)), at: milliseconds(now))
     }
 }
 
@@ -254,7 +253,7 @@ extension HLSLoopViewer {
                 return (request, target, redirects)
             }
         } catch {
-            tell { $0.failed(slot, .broken("\(error)"), at: moment) }
+            tell(.failed(slot, .broken("\(error)")), at: moment)
             return nil
         }
         if connection.ignoresRange { session.counts.ignoredRanges += 1 }
@@ -265,7 +264,7 @@ extension HLSLoopViewer {
             requested: milliseconds(connection.requestedAt),
             firstByte: milliseconds(firstByte(connection)),
             retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
-        tell { $0.finished(slot, response, at: moment) }
+        tell(.finished(slot, response), at: moment)
         return nil
     }
 
