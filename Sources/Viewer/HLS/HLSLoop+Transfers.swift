@@ -40,8 +40,7 @@ extension HLSLoop {
     private func perform(_ action: HLSAction, _ index: Int, _ now: Int64) {
         switch action {
         case .fetch(let request): fetch(request, request.url, index, now)
-        case .cancel(let slot):
-            viewers[index].cancel(slot)
+        case .cancel(let slot): viewers[index].cancel(slot)
         case .end(let reason): leave(index, reason, now)
         }
     }
@@ -191,7 +190,7 @@ extension HLSLoop {
                 break
             }
             left -= count
-            let bytes =
+            let bytes: UnsafeRawBufferPointer? =
                 discardable > 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
             switch viewers[index].take(bytes, count, slot, now) {
             case .more: break

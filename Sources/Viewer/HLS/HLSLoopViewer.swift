@@ -11,12 +11,12 @@ struct HLSLoopViewer {
     /// What the session has asked for and the loop has yet to do.
     private var pending: [HLSAction] = []
     var connections = [HLSConnection(), HLSConnection()]
-    /// As a browser has them: each viewer its own.
+    /// Each viewer has cookies of its own, as a browser has.
     private var cookies = CookieJar()
     var link: SocketLink?
-    /// Of a probe, from its join on.
+    /// What a probe keeps; nil before the join, and for a viewer that is no probe.
     var probe: HLSProbe?
-    /// Answers that are read, but have not arrived yet; at most one a connection.
+    /// Answers that are read but have not arrived yet; each connection has at most one.
     private var arrivals: [(time: Int64, slot: HLSRequest.Slot)] = []
     var joinedAt: Int64?
     var endedAt: Int64?
@@ -24,18 +24,19 @@ struct HLSLoopViewer {
     var localPort = 0
     private(set) var receivedBytes = 0
     private(set) var mediaBytes = 0
-    /// Of these, in parts.
+    /// The share of `mediaBytes` that came in parts.
     private var partBytes = 0
     var atWindowStart: Int?
     var atWindowEnd: Int?
-    /// By rung: bodies of segments and parts asked for within the window and read whole.
+    /// By rung, the bytes of segments and parts that were asked for within the window and read
+    /// whole.
     private var windowAnswerBytes: [Int: Int] = [:]
     /// When it is served next at the latest.
     var wakeAt = Int64.max
 
-    /// A link's bytes are read so often at least.
+    /// The longest time between two reads of a link's bytes, ns.
     private static let longestReadInterval: Int64 = 50_000_000
-    /// Transfers shorter than this say little of the rate, ns.
+    /// Transfers that are shorter than this, in ns, say little of the rate.
     private static let shortTransfer: Int64 = 5_000_000
     private static let fastestBitsPerSecond: Int64 = 10_000_000_000
 
@@ -138,7 +139,7 @@ extension HLSLoopViewer {
         _ bytes: UnsafeRawBufferPointer?, _ count: Int, _ slot: Int, _ now: Int64
     ) -> Intake {
         receivedBytes += count
-        // The link's own clock says when the bytes came: when they were read is of no account.
+        // The link's own clock says when the bytes came; the time of the read does not count.
         let carried = link?.spend(count, at: now) ?? (first: now, last: now)
         let arrival = link?.release(count, at: carried.last) ?? now
         var plain: [UInt8]?
@@ -268,7 +269,7 @@ extension HLSLoopViewer {
         return nil
     }
 
-    /// The probe has a whole body: of what its session wants.
+    /// The probe has the whole body of what its session wants.
     private mutating func probed(
         _ request: HLSRequest, _ head: HTTPResponseHead, _ window: SteadyWindow?
     ) {
@@ -283,8 +284,8 @@ extension HLSLoopViewer {
             window: window)
     }
 
-    /// When an answer's first byte came. Where no link tells, one that was read at once took as long
-    /// as a fast network would.
+    /// When an answer's first byte came. Where no link says so, an answer that was read at once is
+    /// taken to have lasted as long as on a fast network.
     private func firstByte(_ connection: HLSConnection) -> Int64 {
         guard link == nil,
             connection.lastByteAt - connection.firstByteAt < Self.shortTransfer

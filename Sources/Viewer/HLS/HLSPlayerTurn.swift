@@ -3,21 +3,21 @@ import ABR
 /// The actions of a session's player in their order, and the player's timer. What an action leads to
 /// is carried out after that action, and never within it. Times are ms of the session.
 struct HLSPlayerTurn {
-    /// Whether an action of the player is being carried out; one that comes meanwhile is next.
+    /// Whether an action of the player is being carried out. An action that comes meanwhile is next.
     private enum State: Hashable {
         case none
         case acting(next: Player.Action?)
     }
 
-    /// Actions of the player at one moment; more go on a moment later.
+    /// The most actions of one turn. Further actions follow a moment later.
     private static let mostActions = 1_000
 
     private var state = State.none
-    /// Actions of the present turn.
+    /// The number of actions in the present turn.
     private var count = 0
-    /// An action that goes on when the player's timer ends.
+    /// An action that follows when the player's timer ends.
     private var postponed: Player.Action?
-    /// Until when the player waits; infinity = it does not.
+    /// Until when the player waits; infinity where the player does not wait.
     private(set) var timer = Double.infinity
 
     /// The player wants an action.

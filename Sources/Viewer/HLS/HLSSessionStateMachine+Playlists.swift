@@ -33,16 +33,16 @@ extension HLSSessionStateMachine {
                 response, to: request, sentAt: sentAt, maximumHeight: spec.maximumHeight)
             requests.counts.badLines += badLines
             switch news {
-            case .renditions:
+            case .renditions?:
                 guard findsRendition(request, at: time) else { return }
                 if case .fixed(let rung) = algorithm {
                     presentation.reloads.follow(min(rung, rungs.count - 1))
                 }
                 reload(at: time)
-            case .media(let playlist, let rung):
+            case .media(let playlist, let rung)?:
                 sizes.note(response, to: request.purpose)
                 try take(playlist, rung: rung, url: response.url, at: time)
-            case .unusable(let reason): end(reason, at: time)
+            case .unusable(let reason)?: end(reason, at: time)
             case nil: break
             }
         } catch let error as PlaylistError
