@@ -1,13 +1,10 @@
-import Media
-import NIOCore
-
 /// Limits on the cost of segments.
 extension Segmenter {
     /// Takes segments out of the playlist that are too old or too many; `least` segments stay.
     mutating func slide(least: Int) {
         let window = max(
             Int64(configuration.window * 90_000), 3 * Int64(targetDuration ?? 1) * 90_000)
-        for gone in store.slide(
+        for gone in writer.store.slide(
             window: window, byteLimit: totalByteLimit, limit: configuration.segmentLimit,
             least: least)
         where gone.entry.isDiscontinuity {
@@ -22,21 +19,14 @@ extension Segmenter {
     public mutating func setTotalByteLimit(_ bytes: Int) -> Bool {
         totalByteLimit = bytes
         guard !isFinished else {
-            store.expire(byteLimit: bytes, limit: 2 * configuration.segmentLimit)
+            writer.store.expire(byteLimit: bytes, limit: 2 * configuration.segmentLimit)
             return false
         }
-        let listed = store.segments.first?.number
+        let listed = writer.store.segments.first?.number
         let isHuge = (open?.cost ?? 0) > 2 * segmentByteLimit
         if isHuge { interrupt() }
         // Fewer than three segments stay only if three would exceed the limit.
         slide(least: 1)
-        return isHuge || store.segments.first?.number != listed
-    }
-
-    static func keyFrameBytes(
-        _ tracks: MediaTracks, _ container: SegmenterConfiguration.Container
-    ) -> Int {
-        guard container == .ts, let video = tracks.video else { return 0 }
-        return (video.sps + video.pps).reduce(0) { $0 + $1.readableBytes + 4 }
+        return isHuge || writer.store.segments.first?.number != listed
     }
 }

@@ -13,21 +13,23 @@ extension Segmenter {
 
     /// Current media playlist; nil before the first segment is whole.
     public var playlist: MediaPlaylist? {
-        guard let target = targetDuration, let first = store.segments.first else { return nil }
+        guard let target = targetDuration, let first = writer.store.segments.first else {
+            return nil
+        }
         var playlist = MediaPlaylist(
             version: configuration.container == .fmp4 ? 6 : 3, targetDuration: target,
             mediaSequence: first.number, discontinuitySequence: discontinuitySequence,
             hasEndList: isFinished,
-            hasIndependentSegments: store.segments.allSatisfy(\.isIndependent)
+            hasIndependentSegments: writer.store.segments.allSatisfy(\.isIndependent)
                 && open?.isIndependent != false)
-        playlist.segments = store.segments.map(\.entry)
+        playlist.segments = writer.store.segments.map(\.entry)
         // Parts are listed only within three target durations of the end (rfc8216bis, 6.2.2).
         var distance = 0.0
         for index in playlist.segments.indices.reversed() {
             if isFinished || distance > 3 * Double(target) { playlist.segments[index].parts = [] }
             distance += playlist.segments[index].duration
         }
-        if let partTarget {
+        if let partTarget = cutter.partTarget {
             let part = Self.seconds(partTarget)
             playlist.partTarget = part
             playlist.serverControl = .init(
@@ -37,7 +39,7 @@ extension Segmenter {
                 if !open.parts.isEmpty || open.isDiscontinuity {
                     playlist.partialSegment = .init(
                         parts: open.parts, isDiscontinuity: open.isDiscontinuity,
-                        map: map)
+                        map: writer.map)
                 }
                 playlist.preloadHints = [.init(uri: hintedPart)]
             }
@@ -46,7 +48,9 @@ extension Segmenter {
     }
 
     /// Name of the next part.
-    public var hintedPart: String { partName(nextSequence, open?.parts.count ?? 0) }
+    public var hintedPart: String {
+        writer.partName(nextSequence, open?.parts.count ?? 0)
+    }
 
     /// End of the playlist: the number of the unfinished segment and the number of its parts.
     public var position: (sequence: Int, parts: Int) { (nextSequence, open?.parts.count ?? 0) }
@@ -63,46 +67,36 @@ extension Segmenter {
     ///
     /// A part that its segment turned out not to have means the first part of the next segment.
     public func availability(sequence: Int, part: Int?) -> Availability {
-        if isFinished { return .available }
-        var (sequence, part) = (sequence, part)
-        if let wanted = part, sequence == nextSequence - 1,
-            wanted >= store.segments.last?.entry.parts.count ?? 0
-        {
-            (sequence, part) = (nextSequence, 0)
-        }
-        if sequence < nextSequence { return .available }
-        guard sequence <= nextSequence + 1 else { return .tooFarAhead }
-        if let part, sequence == nextSequence, part < open?.parts.count ?? 0 { return .available }
-        return .notYet
+        end.availability(sequence: sequence, part: part)
+    }
+
+    private var end: PlaylistEnd {
+        PlaylistEnd(
+            isFinished: isFinished, nextSequence: nextSequence, parts: open?.parts.count ?? 0,
+            partsBefore: writer.store.segments.last?.entry.parts.count ?? 0)
     }
 
     /// The last segment and part, as EXT-X-RENDITION-REPORT gives them.
     public func report(uri: String) -> MediaPlaylist.RenditionReport? {
-        guard targetDuration != nil else { return nil }
-        guard let parts = open?.parts.count, parts > 0 else {
-            let lastPart = (store.segments.last?.entry.parts.count ?? 0) - 1
-            return .init(
-                uri: uri, lastSequence: nextSequence - 1, lastPart: lastPart >= 0 ? lastPart : nil)
-        }
-        return .init(uri: uri, lastSequence: nextSequence, lastPart: parts - 1)
+        targetDuration == nil ? nil : end.report(uri: uri)
     }
 
     /// Returns a segment, part or initialization section by its name, as long as it is kept: after
     /// it has left the playlist, for at least the playlist's duration and its own.
-    public func resource(_ name: String) -> HLSResource? { store.resources[name] }
+    public func resource(_ name: String) -> HLSResource? { writer.store.resources[name] }
 
     /// Bytes of everything that is kept.
-    public var byteCount: Int { store.byteCount }
+    public var byteCount: Int { writer.store.byteCount }
 
     /// Seconds of the segments that the playlist lists.
-    public var listedDuration: Double { Self.seconds(store.listedDuration) }
+    public var listedDuration: Double { Self.seconds(writer.store.listedDuration) }
 
     /// Describes this stream as a variant of a multivariant playlist, with the bit rates measured
     /// so far; nil before the first segment is whole.
     public func variant(uri: String) -> MultivariantPlaylist.Variant? {
         guard targetDuration != nil, bandwidth.peak > 0 else { return nil }
         let sps = tracks.sps
-        let measured = 90_000 / cadence.meanTicks
+        let measured = 90_000 / cutter.cadence.meanTicks
         return .init(
             uri: uri, bandwidth: bandwidth.peak, averageBandwidth: bandwidth.average,
             codecs: tracks.codecs,

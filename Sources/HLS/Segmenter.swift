@@ -41,43 +41,26 @@ public struct Segmenter: Sendable {
     }
 
     public let configuration: SegmenterConfiguration
-    /// Part of every name, so that a name never has two meanings.
-    public let token: String
-    /// Clock that dates published resources; nil = they have no date.
-    private let clock: (@Sendable () -> Int64)?
     public private(set) var tracks = MediaTracks()
     /// Media sequence number of the unfinished segment.
     public private(set) var nextSequence = 0
     public private(set) var isFinished = false
     public internal(set) var counts = Counts()
-    /// EXT-X-TARGETDURATION; nil before the first segment.
-    public internal(set) var targetDuration: Int?
-    /// PART-TARGET in ticks; nil before the first segment, and always without low-latency HLS.
-    var partTarget: Int64?
-    /// Whether the playlist has parts and blocking reloads.
-    public var isLowLatency: Bool { partTarget != nil }
-    var store = SegmentStore()
+    var cutter: SegmentCutter
+    var writer: SegmentWriter
     var discontinuitySequence: Int
     var open: OpenSegment?
-    var bandwidth = BandwidthMeter()
+    private(set) var bandwidth = BandwidthMeter()
 
-    private var muxer: SegmentMuxer?
-    private(set) var map: MediaPlaylist.InitializationSection?
-    private var mapCount = 0
     var nextIsDiscontinuity = false
     private var hasBegun = false
     private var isFinishing = false
     /// Bytes that all segments may have; less than configured if many streams share the memory.
     public internal(set) var totalByteLimit: Int
-    var isFirstOfEpoch = true
     /// Wall-clock milliseconds minus media milliseconds of this epoch.
     private var dateOffset: Int64?
     private var lastDate: Int64 = .min
-    var lastTime: [CodedFrame.Kind: Int64] = [:]
-    var lastKeyTime: Int64?
-    /// Ticks of the longest group of pictures of this epoch.
-    var longestGroup: Int64 = 0
-    var cadence = FrameCadence()
+    private(set) var lastTime: [CodedFrame.Kind: Int64] = [:]
 
     /// Ticks: timestamps that go back further than the first limit, or forward further than the
     /// second, are a discontinuity.
@@ -100,16 +83,24 @@ public struct Segmenter: Sendable {
         discontinuitySequence = firstDiscontinuity
         self.configuration = configuration
         totalByteLimit = configuration.totalByteLimit
-        self.token = token
-        self.clock = clock
+        cutter = SegmentCutter(configuration)
+        writer = SegmentWriter(configuration.container, token: token, clock: clock)
     }
+
+    /// Part of every name, so that a name never has two meanings.
+    public var token: String { writer.token }
+
+    /// EXT-X-TARGETDURATION; nil before the first segment.
+    public var targetDuration: Int? { cutter.targetDuration }
+
+    /// Whether the playlist has parts and blocking reloads.
+    public var isLowLatency: Bool { cutter.partTarget != nil }
 
     /// Cost that one segment may have: a part of the limit on all segments, if that limit is low.
     var segmentByteLimit: Int {
         min(configuration.segmentByteLimit, max(256 << 10, totalByteLimit / 4))
     }
 
-    var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
     var clockKind: CodedFrame.Kind { tracks.video == nil ? .audio : .video }
 
     /// Whether the next frame begins an epoch, which takes its date from `append`'s argument.
@@ -120,33 +111,21 @@ public struct Segmenter: Sendable {
     ///
     /// A track that the container cannot express is left out, and `trackProblem` says why.
     public mutating func setTracks(_ offered: MediaTracks) {
-        let new = usable(offered)
+        let (new, problem) = configuration.container.usable(offered)
+        trackProblem = problem
         guard new != tracks, !new.isEmpty else { return }
-        if muxer != nil {
+        if writer.hasBegunEpoch {
             interrupt()
         } else if tracks.video != new.video {
             // No part of the segment has been offered yet.
             giveUpOpen()
         }
         tracks = new
-        keyFrameBytes = Self.keyFrameBytes(new, configuration.container)
+        keyFrameBytes = configuration.container.keyFrameBytes(new)
     }
 
     /// Reason why a track is left out; nil if none is.
     public private(set) var trackProblem: String?
-
-    private mutating func usable(_ offered: MediaTracks) -> MediaTracks {
-        var tracks = offered
-        trackProblem = nil
-        guard configuration.container == .ts, let audio = tracks.audio else { return tracks }
-        do {
-            _ = try ADTSHeader(config: audio, payloadLength: 0)
-        } catch {
-            tracks.audio = nil
-            trackProblem = "the sound is left out: \((error as? MediaError)?.message ?? "\(error)")"
-        }
-        return tracks
-    }
 
     /// Whether frames of a kind have a track here.
     public func takes(_ kind: CodedFrame.Kind) -> Bool {
@@ -182,7 +161,7 @@ public struct Segmenter: Sendable {
             frame.decodeTime <= segment.start, segment.parts.isEmpty
         {
             giveUpOpen()
-            nextIsDiscontinuity = nextIsDiscontinuity || !store.segments.isEmpty
+            nextIsDiscontinuity = nextIsDiscontinuity || !writer.store.segments.isEmpty
         }
         guard open != nil || frame.kind == clockKind && frame.isKeyFrame else {
             counts.droppedFrames += 1
@@ -194,7 +173,7 @@ public struct Segmenter: Sendable {
             changed = try cut(before: frame) || changed
         }
         if frame.kind == clockKind, let last = lastTime[frame.kind] {
-            cadence.add(frame.decodeTime - last)
+            cutter.noteFrame(lasting: frame.decodeTime - last)
         }
         lastTime[frame.kind] = frame.decodeTime
         open?.append(
@@ -202,8 +181,7 @@ public struct Segmenter: Sendable {
         return changed
     }
 
-    /// Bytes that a transport stream writes before each key frame: its parameter sets, which may be
-    /// thousands of times as long as the frame.
+    /// Bytes that the container writes before each key frame.
     private var keyFrameBytes = 0
 
     private mutating func begin(_ frame: CodedFrame, _ date: ProgramDateTime) throws {
@@ -212,12 +190,12 @@ public struct Segmenter: Sendable {
             hasBegun = true
             nextSequence = firstSequence(date)
         }
-        if dateOffset == nil {
+        let isNewEpoch = dateOffset == nil
+        if isNewEpoch {
             let milliseconds = max(date.millisecondsSince1970, lastDate)
             dateOffset = milliseconds - frame.decodeTime / 90
-            isFirstOfEpoch = true
         }
-        lastKeyTime = frame.decodeTime
+        cutter.begin(at: frame.decodeTime, isNewEpoch: isNewEpoch)
         open = OpenSegment(
             start: frame.decodeTime, isDiscontinuity: nextIsDiscontinuity, isIndependent: true)
         nextIsDiscontinuity = false
@@ -226,11 +204,10 @@ public struct Segmenter: Sendable {
     /// Begins a new playlist at the old address: the listed segments go, and the numbers continue.
     private mutating func restart() {
         isFinished = false
-        for segment in store.retireAll() where segment.entry.isDiscontinuity {
+        for segment in writer.store.retireAll() where segment.entry.isDiscontinuity {
             discontinuitySequence += 1
         }
-        targetDuration = nil
-        partTarget = nil
+        cutter.beginPlaylist()
         nextIsDiscontinuity = true
     }
 
@@ -238,33 +215,23 @@ public struct Segmenter: Sendable {
     mutating func closePart(at end: Int64) throws -> Bool {
         guard var segment = open, !segment.pending.isEmpty else { return false }
         segment.endLast(clockKind, at: end)
-        if muxer == nil { try makeMuxer() }
-        guard let bytes = muxer?.piece(segment.pending, isStart: segment.pieces.isEmpty) else {
-            return false
-        }
+        guard
+            let bytes = try writer.piece(
+                segment.pending, of: tracks, isStart: segment.pieces.isEmpty)
+        else { return false }
         let isIndependent = segment.isPartIndependent(clockKind)
         let ticks = end - segment.partStart
         segment.endPart(bytes, at: end)
         defer { open = segment }
-        guard let partTarget, segment.parts.count == segment.pieces.count - 1 else { return false }
-        let name = partName(nextSequence, segment.parts.count)
-        publish(.part, bytes, named: name)
+        guard let partTarget = cutter.partTarget,
+            segment.parts.count == segment.pieces.count - 1
+        else { return false }
+        let name = writer.publishPart(bytes, nextSequence, segment.parts.count, of: tracks)
         segment.parts.append(
             .init(uri: name, duration: Self.seconds(ticks), isIndependent: isIndependent))
         counts.parts += 1
         if ticks > partTarget { counts.longParts += 1 }
         return true
-    }
-
-    private mutating func makeMuxer() throws {
-        let new = try SegmentMuxer(configuration.container, tracks: tracks)
-        muxer = new
-        guard let bytes = new.initializationSegment else { return }
-        if let map, store.resources[map.uri]?.bytes == bytes { return }
-        mapCount += 1
-        let name = "\(token)-init-\(mapCount).mp4"
-        publish(.initialization, bytes, named: name)
-        map = .init(uri: name)
     }
 
     mutating func closeSegment(at end: Int64) throws {
@@ -274,55 +241,25 @@ public struct Segmenter: Sendable {
             return
         }
         open = nil
-        isFirstOfEpoch = false
-        let bytes = join(segment)
         let ticks = end - segment.start
-        let name = "\(token)-\(nextSequence).\(fileExtension)"
-        publish(.segment, bytes, named: name)
+        let (name, bytes) = writer.publishSegment(segment, nextSequence, of: tracks)
         let date = (dateOffset ?? 0) + segment.start / 90
         lastDate = date + ticks / 90
         let entry = MediaPlaylist.Segment(
             uri: name, duration: Self.seconds(ticks), isDiscontinuity: segment.isDiscontinuity,
-            programDateTime: .init(millisecondsSince1970: date), map: map, parts: segment.parts)
-        let isNewMap = map != nil && store.segments.last?.entry.map != map
-        store.append(
+            programDateTime: .init(millisecondsSince1970: date), map: writer.map,
+            parts: segment.parts)
+        writer.store.append(
             StoredSegment(
                 number: nextSequence, entry: entry, duration: ticks,
                 byteCount: bytes.readableBytes, isIndependent: segment.isIndependent,
-                partNames: segment.parts.map(\.uri),
-                mapBytes: isNewMap
-                    ? map.flatMap { store.resources[$0.uri]?.bytes.readableBytes } ?? 0 : 0))
+                partNames: segment.parts.map(\.uri), mapBytes: writer.newMapBytes))
         nextSequence += 1
         counts.segments += 1
-        chooseTargets(first: ticks)
+        cutter.endSegment(lasting: ticks)
         bandwidth.add(
             bytes: bytes.readableBytes, ticks: ticks, targetDuration: targetDuration ?? 1)
         slide(least: 3)
-    }
-
-    private mutating func publish(
-        _ kind: HLSResource.Kind, _ bytes: ByteBuffer, named name: String
-    ) {
-        store.add(
-            HLSResource(
-                kind: kind, contentType: contentType, bytes: bytes,
-                publishedNanoseconds: clock?()), named: name)
-    }
-
-    /// Makes one buffer for the segment; its parts become slices of it.
-    private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
-        guard segment.pieces.count > 1 else { return segment.pieces[0] }
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(segment.pieces.reduce(0) { $0 + $1.readableBytes })
-        for piece in segment.pieces { bytes.writeImmutableBuffer(piece) }
-        var offset = 0
-        for (part, piece) in zip(segment.parts, segment.pieces) {
-            if let slice = bytes.getSlice(at: offset, length: piece.readableBytes) {
-                store.share(slice, named: part.uri)
-            }
-            offset += piece.readableBytes
-        }
-        return bytes
     }
 
     /// Ends the segment here, because the next frames do not continue it: they come from another
@@ -331,21 +268,20 @@ public struct Segmenter: Sendable {
         // Otherwise a publisher that jumps all the time would get a listed segment for every few
         // frames.
         if let segment = open, segment.pieces.isEmpty, let last = lastTime[clockKind],
-            last + cadence.ticks - segment.start < Self.shortestSegment, !isFinishing
+            last + cutter.cadence.ticks - segment.start < Self.shortestSegment, !isFinishing
         {
             giveUpOpen()
         }
-        let hadMedia = open != nil || !store.segments.isEmpty
+        let hadMedia = open != nil || !writer.store.segments.isEmpty
         closeOpen()
         if hadMedia, !nextIsDiscontinuity {
             nextIsDiscontinuity = true
             counts.discontinuities += 1
         }
-        counts.droppedFrames += muxer?.brokenFrames ?? 0
-        muxer = nil
+        counts.droppedFrames += writer.endEpoch()
         dateOffset = nil
         lastTime.removeAll()
-        longestGroup = 0
+        cutter.endEpoch()
     }
 
     /// Ends the playlist with EXT-X-ENDLIST.
@@ -369,25 +305,13 @@ public struct Segmenter: Sendable {
 
     private mutating func closeOpen() {
         guard let segment = open, let last = lastTime[clockKind] else { return }
-        let end = max(min(last + cadence.ticks, segment.start + longest - 1), segment.partStart)
+        let end = max(
+            min(last + cutter.cadence.ticks, segment.start + cutter.longest - 1), segment.partStart)
         // This fails only if the container cannot hold the tracks, and then nothing was offered.
         if (try? closeSegment(at: end)) == nil { giveUpOpen() }
     }
 
     static func seconds(_ ticks: Int64) -> Double {
         (Double(ticks) / 90_000 * 1_000_000).rounded() / 1_000_000
-    }
-
-    var fileExtension: String { configuration.container == .ts ? "ts" : "m4s" }
-
-    func partName(_ number: Int, _ index: Int) -> String {
-        "\(token)-\(number).\(index).\(fileExtension)"
-    }
-
-    private var contentType: String {
-        switch configuration.container {
-        case .ts: "video/mp2t"
-        case .fmp4: tracks.video == nil ? "audio/mp4" : "video/mp4"
-        }
     }
 }

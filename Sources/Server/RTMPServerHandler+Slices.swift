@@ -3,21 +3,15 @@ import RTMP
 
 /// Work on a peer's messages in slices of time (`LoopTurns`).
 extension RTMPServerHandler {
-    /// Number of media messages that are sent together if many have come.
-    private static let messagesAtOnce = 16
-
     /// Works on the received messages until a slice is over. A read may bring ten thousand
     /// messages, and an aggregate message thousands of parts, each of which costs as much as a
     /// frame.
     func work() throws {
-        let end = sliceEnd ?? .now() + LoopTurns.slice
-        sliceEnd = end
-        while !isHeld, !isResting, let message = try parts.rest.popFirst() ?? reader.next() {
+        let end = slice.begin()
+        while !isHeld, !isResting, let message = try input.next() {
             try take(message)
             guard isOpen else { return }
-            sinceLook += 1 + message.payload.readableBytes >> 12
-            guard sinceLook >= Self.messagesAtOnce || !message.type.isMedia else { continue }
-            sinceLook = 0
+            guard slice.count(message) else { continue }
             deliver()
             if .now() > end { rest() }
         }
@@ -45,10 +39,9 @@ extension RTMPServerHandler {
             return false
         }
         isResting = false
-        sliceEnd = nil
+        slice.finish()
         // The messages worked on now came while the connection rested.
-        lastHeard = .now()
-        unansweredPing = nil
+        liveness.hear()
         guard isOpen else {
             if isGone { finish() }
             return true

@@ -9,34 +9,15 @@ extension RTMPServerHandler {
         if case .closed = phase { false } else { true }
     }
 
-    /// Name of the stream that the peer publishes or plays, `<app>/<stream>`.
-    var streamName: String? {
-        switch role {
-        case .none: nil
-        case .publishing(let ingest, _): ingest.name
-        case .playing(_, let name, _): name
-        }
-    }
-
     // MARK: Call-backs
 
     /// Asks whether the peer may connect, if the message is its `connect`. Returns true if the
     /// message waits for the answer; it is worked on afterwards.
     func askToConnect(_ message: Message) throws -> Bool {
-        guard message.type == .commandAMF0 || message.type == .commandAMF3,
-            let callBacks = access.callBacks,
-            context != nil
-        else { return false }
-        let command = try Command(message)
-        guard command.name == "connect" else { return false }
+        guard context != nil, let command = try gate.connectCommand(message) else { return false }
         hasAskedToConnect = true
-        let name = command.arguments.first?["app"]?.string ?? ""
-        guard name.utf8.count <= ServerSessionStateMachine.nameLimit else { return false }
-        let (application, query) = RTMPURL.splitQuery(name)
-        let call = CallBack(
-            event: .connect, protocol: "rtmp", application: application, query: query,
-            connection: peer)
-        wait(for: callBacks.ask(call)) { handler, refusal in
+        guard let answer = gate.ask(toConnect: command, peer) else { return false }
+        wait(for: answer) { handler, refusal in
             if let refusal {
                 handler.reply {
                     try handler.session.rejectConnection(command, "this server does not let you in")
@@ -82,30 +63,13 @@ extension RTMPServerHandler {
         _ code: String, _ then: @escaping (RTMPServerHandler) -> Void
     ) {
         guard let context else { return }
-        let channel = context.channel
-        // The client chooses at which slash the name is split: `live` and `vip/cam` are the same
-        // stream as `live/vip` and `cam`, and a rule about one holds for the other.
-        let (application, stream) = StreamName.split(
-            "\(request.application)/\(request.streamKey)")
-        if access.mayRefuse(action), isEncoder(request) { return then(self) }
-        let verdict = access.judge(
-            action, stream, of: application, query: request.query,
-            address: channel.remoteAddress?.ipAddress)
-        switch verdict {
-        case .accepted: break
+        let answer: EventLoopFuture<CallBacks.Refusal>
+        switch gate.judge(action, request, context.channel, peer) {
+        case .accepted: return then(self)
         case .refused(let why): return refuse(request, code, why)
-        case .wait(let seconds):
-            admissions.refuse(.wrongKeys)
-            return refuse(
-                request, code,
-                "this address has sent too many wrong stream keys; try again in \(seconds) s")
+        case .asked(let future): answer = future
         }
-        guard let callBacks = access.callBacks else { return then(self) }
-        let call = CallBack(
-            event: action == .publish ? .publish : .play, protocol: "rtmp",
-            application: application, stream: stream, query: request.query,
-            connection: peer)
-        wait(for: callBacks.ask(call)) { handler, refusal in
+        wait(for: answer) { handler, refusal in
             guard let refusal else {
                 handler.tellsEnd = true
                 return then(handler)
@@ -115,22 +79,11 @@ extension RTMPServerHandler {
         }
     }
 
-    func isEncoder(_ request: ServerSessionStateMachine.StreamRequest) -> Bool {
-        guard let context, !configuration.ladders.isEmpty else { return false }
-        return directory.encoders.owns(
-            context.channel, "\(request.application)/\(request.streamKey)")
-    }
-
     /// Notifies the call-back that the action which it allowed has ended.
     func tellEnd() {
-        guard tellsEnd, let callBacks = access.callBacks, let name = streamName else { return }
+        guard tellsEnd, role.streamName != nil else { return }
         tellsEnd = false
-        let slash = name.lastIndex(of: "/") ?? name.startIndex
-        var call = CallBack(
-            event: .end, protocol: "rtmp", application: String(name[..<slash]),
-            stream: String(name[slash...].dropFirst()), connection: peer)
-        if case .publishing = role { call.ended = "publish" } else { call.ended = "play" }
-        callBacks.tell(call)
+        gate.tellEnd(of: role, peer)
     }
 
     // MARK: Streams
@@ -156,7 +109,7 @@ extension RTMPServerHandler {
         let name = "\(request.application)/\(request.streamKey)"
         let channel = context.channel
         let address = PeerAddress.text(channel)
-        let isEncoder = isEncoder(request)
+        let isEncoder = gate.isEncoder(request, channel)
         let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
             channel.close(promise: nil)
         }
@@ -169,7 +122,7 @@ extension RTMPServerHandler {
         case .refused(let why), .full(let why):
             return refuse(request, "NetStream.Publish.BadName", why)
         }
-        reader.messageLimit = .max
+        input.beginStream()
         let ingest = Ingest(
             name: name, claim: granted, directory: directory, hubs: hubs,
             backlog: backlog, eventLoop: context.eventLoop, configuration: configuration,

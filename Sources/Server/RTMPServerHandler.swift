@@ -16,36 +16,25 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         case closed
     }
 
-    enum Role {
-        case none
-        case publishing(Ingest, messageStreamID: UInt32)
-        case playing(Subscriber, name: String, messageStreamID: UInt32)
-    }
-
     let hub: StreamHub
     let hubs: [StreamHub]
     let directory: StreamDirectory
     let configuration: ServerConfiguration
     let admissions: Admissions
-    let access: AccessPolicy
+    let gate: RTMPGate
     private let place: Admissions.Place
     private var hasToldLeftOut = false
-    /// Bytes of its unfinished messages at the last count.
-    private var heldBytes = 0
     let logger: Logger
     private var random = SystemRandomNumberGenerator()
     var phase = Phase.handshake(ServerHandshake())
-    var reader = ChunkReader()
+    var input = RTMPInput()
     var session: ServerSessionStateMachine
-    var role = Role.none
+    var role = RTMPRole.none
     var context: ChannelHandlerContext?
     /// Address and port of the peer.
     private(set) var peer = ""
     var outlet: Outlet?
-    /// Time since which the peer neither publishes nor plays.
-    private var idleSince = NIODeadline.now()
-    var lastHeard = NIODeadline.now()
-    private var lastPing = NIODeadline.now()
+    var liveness = RTMPLiveness()
     var hasAskedToConnect = false
     /// Whether a call-back has allowed the peer to publish or play.
     var tellsEnd = false
@@ -54,33 +43,26 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     /// Whether the connection has used up its slice of time, so that received bytes wait until the
     /// loop has served others.
     var isResting = false
-    /// Time until which the connection is worked for in this turn; nil if the turn has not begun.
-    var sliceEnd: NIODeadline?
-    /// Work since the clock was last read, in messages of 4 KiB.
-    var sinceLook = 0
-    /// Parts of an aggregate message that are still to be processed, and that message's length.
-    var parts: (rest: ArraySlice<Message>, bytes: Int) = ([], 0)
+    var slice = WorkSlice()
     /// Media that the peer has published and other loops have not worked on.
     let backlog = Backlog()
     /// Whether the connection is closed.
     private(set) var isGone = false
-
-    /// Time of the first ping since the player was last heard.
-    var unansweredPing: NIODeadline?
 
     init(
         hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, admissions: Admissions,
         access: AccessPolicy, place: Admissions.Place, logger: Logger
     ) {
         self.admissions = admissions
-        self.access = access
         self.place = place
-        reader.messageLimit = ServerLimits.commandBytes
         self.hub = hub
         self.hubs = hubs
         self.directory = directory
         self.logger = logger
         configuration = hub.configuration
+        gate = RTMPGate(
+            access: access, admissions: admissions, encoders: directory.encoders,
+            hasLadders: !hub.configuration.ladders.isEmpty)
         session = ServerSessionStateMachine(
             configuration: .init(chunkSize: configuration.chunkSize))
     }
@@ -111,11 +93,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     func finish() {
         leave(clean: false)
         phase = .closed
-        // The received part of an unfinished message belongs to no stream.
-        reader = ChunkReader()
-        parts = ([], 0)
-        _ = admissions.hold(0, before: heldBytes)
-        heldBytes = 0
+        input.clear()
+        _ = input.count(in: admissions)
         hub.remove(self)
     }
 
@@ -128,8 +107,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        lastHeard = .now()
-        unansweredPing = nil
+        liveness.hear()
         do {
             switch phase {
             case .handshake(var handshake):
@@ -154,7 +132,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         deliver()
-        sliceEnd = nil
+        slice.finish()
         context.flush()
     }
 
@@ -162,46 +140,26 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         if let acknowledgement = session.received(bytes: bytes.readableBytes) {
             write(acknowledgement)
         }
-        reader.append(bytes)
+        input.append(bytes)
         try work()
         guard isOpen else { return }
-        let held = reader.unfinishedBytes + (parts.rest.isEmpty ? 0 : parts.bytes)
-        let isFair = admissions.hold(held, before: heldBytes)
-        heldBytes = held
-        if !isFair { close("unfinished messages of all connections hold too much memory") }
+        if !input.count(in: admissions) {
+            close("unfinished messages of all connections hold too much memory")
+        }
     }
 
     func take(_ message: Message) throws {
         guard message.type.isMedia else {
-            if !hasAskedToConnect, access.callBacks != nil, try askToConnect(message) { return }
+            if !hasAskedToConnect, try askToConnect(message) { return }
             for action in try session.receive(message) { perform(action) }
             return
         }
-        if let why = objection(to: message) {
+        if let why = role.objection(to: message) {
             leaveOut(because: why)
         } else if case .publishing(let ingest, _) = role {
             guard message.type == .aggregate else { return try ingest.receive(message) }
-            // No specification has aggregates inside aggregates.
-            parts = (
-                try message.split().filter { $0.type.isMedia && $0.type != .aggregate }[...],
-                message.payload.readableBytes
-            )
+            try input.split(message)
         }
-    }
-
-    /// Reason why a media message is left out; nil if it is accepted.
-    private func objection(to message: Message) -> String? {
-        guard case .publishing(let ingest, let id) = role else {
-            return "media come, but nothing is published"
-        }
-        if id != message.messageStreamID {
-            return
-                "media come on message stream \(message.messageStreamID), but \(ingest.name.printable) is published on \(id)"
-        }
-        guard message.payload.readableBytes > ServerLimits.headerBytes, message.isKeptForPlayers
-        else { return nil }
-        return
-            "metadata or a codec's configuration has \(message.payload.readableBytes) bytes; at most \(ServerLimits.headerBytes) are kept for each player that joins"
     }
 
     /// Counts a media message that is left out; the log has it once for each connection.
@@ -221,11 +179,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         case .pause(let paused):
             if case .playing(let subscriber, _, _) = role { subscriber.pause(paused) }
         case .streamEnded(let id):
-            switch role {
-            case .publishing(_, let own) where own == id: leave(clean: true)
-            case .playing(_, _, let own) where own == id: leave(clean: true)
-            default: break
-            }
+            if role.messageStreamID == id { leave(clean: true) }
         case .peerIsAlive: break
         case .close(let reason): close(reason)
         }
@@ -233,20 +187,10 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func leave(clean: Bool) {
         tellEnd()
-        switch role {
-        case .none: break
-        case .publishing(let ingest, _):
-            ingest.deliver()
-            ingest.end(
-                clean: clean,
-                grace: .milliseconds(Int64(configuration.publisherGraceMilliseconds)))
-            logger.info("unpublish \(ingest.name.printable)\(clean ? "" : " (connection lost)")")
-        case .playing(let subscriber, let name, _): hub.unsubscribe(subscriber, from: name)
-        }
+        role.end(clean: clean, at: hub, logger)
         role = .none
-        parts = ([], 0)
-        reader.messageLimit = ServerLimits.commandBytes
-        idleSince = .now()
+        input.endStream()
+        liveness.beginIdling()
     }
 
     /// Writes the bytes that `make` returns; bytes that cannot be written end the connection.
@@ -284,7 +228,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func kick(_ target: KickTarget) -> Bool {
         guard context != nil, isOpen else { return false }
-        guard target.matches(stream: streamName, connection: peer)
+        guard target.matches(stream: role.streamName, connection: peer)
         else { return false }
         // The publisher has left for good: the server does not wait for it.
         leave(clean: true)
@@ -300,31 +244,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func sweep(now: NIODeadline) {
-        func elapsed(_ since: NIODeadline) -> Int { Int((now - since).nanoseconds / 1_000_000) }
-        switch role {
-        case .none:
-            if elapsed(idleSince) > configuration.setupTimeoutMilliseconds {
-                close("neither published nor played in time")
-            }
-        case .publishing:
-            if elapsed(lastHeard) > configuration.publisherIdleMilliseconds {
-                close("the publisher has sent nothing for \(elapsed(lastHeard)) ms")
-            }
-        case .playing(let subscriber, _, _):
-            if subscriber.congestedMilliseconds(now: now)
-                > configuration.stalledSubscriberMilliseconds
-            {
-                close("the player has not read for too long")
-            } else if let since = unansweredPing,
-                elapsed(since) > 3 * configuration.pingIntervalMilliseconds
-            {
-                close("the player has not answered a ping")
-            } else if elapsed(lastPing) >= configuration.pingIntervalMilliseconds {
-                lastPing = now
-                unansweredPing = unansweredPing ?? now
-                write(session.ping(UInt32(truncatingIfNeeded: now.uptimeNanoseconds / 1_000_000)))
-                context?.flush()
-            }
+        switch liveness.judge(role, configuration, now: now) {
+        case .isFine: break
+        case .isOver(let why): close(why)
+        case .needsPing:
+            write(session.ping(UInt32(truncatingIfNeeded: now.uptimeNanoseconds / 1_000_000)))
+            context?.flush()
         }
     }
 }

@@ -6,7 +6,7 @@ extension PlaylistValidator {
     public static func check(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var violations = durations(playlist, at: location)
         violations += dates(playlist, at: location)
-        violations += lowLatency(playlist, at: location)
+        violations += LowLatencyValidator.check(playlist, at: location)
         if playlist.segments.isEmpty, playlist.skippedSegments == nil,
             playlist.partialSegment == nil
         {

@@ -8,6 +8,15 @@ struct HLSEdges {
 
     init(_ entries: [HTTPURL]) { self.entries = entries }
 
+    /// - Throws: `ViewerError` for a text that is no URL.
+    init(of spec: HLSViewerSpec) throws {
+        do {
+            entries = try ([spec.url] + spec.alternatives).map { try HTTPURL($0) }
+        } catch {
+            throw ViewerError(description: "\(error); a playlist's URL is meant")
+        }
+    }
+
     mutating func moveOn() { present = (present + 1) % entries.count }
 
     /// A URL of any of the edges, at the one that the viewer asks.

@@ -13,13 +13,13 @@ extension HLSLoop {
             deliver(index, now)
             let time = viewers[index].milliseconds(now)
             if viewers[index].session.nextTimer <= time {
-                viewers[index].tell { $0.timer(at: time) }
+                viewers[index].tell(.timer, at: time)
             }
             if viewers[index].session.judgement <= time {
                 // What has come due counts.
                 transfer(index, HLSPlayerRequest.Slot.media.rawValue, now)
                 guard viewers[index].isPresent else { return }
-                judge(index, now)
+                viewers[index].judge(now)
             }
             let isIdle = !obey(index, now)
             guard viewers[index].isPresent else { return }
@@ -27,7 +27,7 @@ extension HLSLoop {
         }
         for slot in [1, 0] { transfer(index, slot, now) }
         guard viewers[index].isPresent else { return }
-        schedule(index, at: max(nextWake(index, now), now + 1))
+        schedule(index, at: max(viewers[index].nextWake(now), now + 1))
     }
 
     /// Does what the session has asked for since the last time; whether that was anything.
@@ -37,31 +37,10 @@ extension HLSLoop {
         return !actions.isEmpty
     }
 
-    private func nextWake(_ index: Int, _ now: Int64) -> Int64 {
-        var time = viewers[index].nanoseconds(viewers[index].session.nextTimer)
-        for arrival in viewers[index].arrivals { time = min(time, arrival.time) }
-        for slot in 0...1 {
-            if viewers[index].connections[slot].state == .busy,
-                let sendAt = viewers[index].connections[slot].sendAt
-            {
-                time = min(time, sendAt)
-            }
-            guard viewers[index].connections[slot].isReading,
-                viewers[index].connections[slot].isReadable
-            else { continue }
-            let wanted = viewers[index].connections[slot].wantedBytes
-            guard let due = viewers[index].link?.time(toReceive: wanted) else { continue }
-            time = min(time, due, now + Self.longestReadInterval)
-        }
-        return time
-    }
-
     private func perform(_ action: HLSAction, _ index: Int, _ now: Int64) {
         switch action {
         case .fetch(let request): fetch(request, request.url, index, now)
-        case .cancel(let slot):
-            viewers[index].connections[slot.rawValue].close()
-            viewers[index].arrivals.removeAll { $0.slot == slot }
+        case .cancel(let slot): viewers[index].cancel(slot)
         case .end(let reason): leave(index, reason, now)
         }
     }
@@ -74,24 +53,10 @@ extension HLSLoop {
     ) {
         let slot = request.slot.rawValue
         do {
-            let host = try host(of: url)
-            var connection = viewers[index].connections[slot]
-            if connection.host != host || connection.isOpen && !connection.isReusable {
-                connection.close()
-            }
-            connection.request = request
-            connection.url = url
-            connection.redirects = redirects
-            if redirects.count == 0 { connection.requestedAt = now }
-            connection.isProbed = viewers[index].probe != nil && request.slot == .media
-            if connection.isProbed { viewers[index].probe?.begin() }
-            connection.beginAnswer()
-            var text = HTTPRequest(url, agent: options.agent, range: request.range)
-            text.acceptsCoding = request.purpose.keepsBody
-            text.cookies = viewers[index].cookies.header(for: url, now: Clock.realTimeSeconds())
-            connection.text = text.bytes
-            viewers[index].connections[slot] = connection
-            if connection.isOpen {
+            let host = try hosts.place(of: url)
+            viewers[index].prepare(
+                request, url, host: host, redirects: redirects, agent: options.agent, at: now)
+            if viewers[index].connections[slot].isOpen {
                 viewers[index].connections[slot].isReused = true
                 begin(index, slot, now, roundTrips: 0)
             } else {
@@ -99,7 +64,7 @@ extension HLSLoop {
             }
         } catch {
             let time = viewers[index].milliseconds(now)
-            viewers[index].tell { $0.failed(request.slot, .broken("\(error)"), at: time) }
+            viewers[index].tell(.failed(request.slot, .broken("\(error)")), at: time)
             schedule(index, at: now + 1)
         }
     }
@@ -225,7 +190,14 @@ extension HLSLoop {
                 break
             }
             left -= count
-            took(index, slot, count, isDiscarded: discardable > 0, now)
+            let bytes: UnsafeRawBufferPointer? =
+                discardable > 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            switch viewers[index].take(bytes, count, slot, now) {
+            case .more: break
+            case .whole: viewers[index].arrived(slot, now, window: window)
+            case .broken(let why): broken(index, slot, why, now)
+            case .unreadable(let why): unanswered(index, slot, why, now)
+            }
         }
         if left > 0, !viewers[index].hasWaitingBytes { viewers[index].link?.idle(at: now) }
         // Without a link nothing else would go on with what is left.
@@ -234,71 +206,5 @@ extension HLSLoop {
         {
             schedule(index, at: now + 1)
         }
-    }
-
-    /// What was in bytes of TLS, and its own answers on their way.
-    private func decrypt(
-        _ tls: TLSStream, _ count: Int, _ connection: HLSPlayerConnection
-    ) throws -> [UInt8] {
-        var plain: [UInt8] = []
-        try tls.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { plain += $0 }
-        try connection.write(tls.outgoing() ?? [])
-        return plain
-    }
-
-    private func took(_ index: Int, _ slot: Int, _ count: Int, isDiscarded: Bool, _ now: Int64) {
-        viewers[index].receivedBytes += count
-        // By the link's own clock: when these bytes were read is of no account.
-        let carried = viewers[index].link?.spend(count, at: now) ?? (first: now, last: now)
-        let arrival = viewers[index].link?.release(count, at: carried.last) ?? now
-        var plain: [UInt8]?
-        if let tls = viewers[index].connections[slot].tls {
-            do {
-                plain = try decrypt(tls, count, viewers[index].connections[slot])
-            } catch {
-                return broken(index, slot, "\(error)", now)
-            }
-            // The handshake's own bytes are no answer.
-            if plain?.isEmpty ?? false { return }
-        }
-        let isJudged =
-            slot == HLSPlayerRequest.Slot.media.rawValue
-            && viewers[index].session.judgement.isFinite
-        var connection = viewers[index].connections[slot]
-        if connection.firstByteAt == 0 {
-            connection.firstByteAt = arrival - (carried.last - carried.first)
-            if isJudged { connection.line.note(0, at: connection.firstByteAt) }
-            let slot = HLSPlayerRequest.Slot.allCases[slot]
-            viewers[index].session.responded(slot)
-        }
-        connection.lastByteAt = arrival
-        var media = 0
-        var isWhole = false
-        var fault: String?
-        if isDiscarded {
-            media = count
-            isWhole = connection.reader.discarded(count)
-        } else {
-            do {
-                let progress = try (plain ?? []).withUnsafeBytes { plaintext in
-                    try connection.take(
-                        plain == nil
-                            ? UnsafeRawBufferPointer(rebasing: buffer[..<count]) : plaintext
-                    ) { viewers[index].probe?.take($0, at: arrival) }
-                }
-                (media, isWhole) = (progress.media, progress.isWhole)
-            } catch {
-                fault = "\(error)"
-            }
-        }
-        connection.received += media
-        if isJudged { connection.line.note(connection.received, at: arrival) }
-        viewers[index].connections[slot] = connection
-        if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
-            viewers[index].mediaBytes += media
-            if case .part? = connection.request?.purpose { viewers[index].partBytes += media }
-        }
-        if let fault { return unanswered(index, slot, fault, now) }
-        if isWhole { arrived(index, slot, now) }
     }
 }

@@ -1,4 +1,3 @@
-import ABR
 import CLinux
 import Glibc
 import HTTPWire
@@ -19,9 +18,7 @@ final class HLSLoop: @unchecked Sendable {
     let options: HLSViewerPool.Options
     let epoll: Int32
     let buffer: UnsafeMutableRawBufferPointer
-    var hosts: [(url: HTTPURL, connector: SocketConnector)] = []
-    /// Names that could not be resolved, and until when they are not asked for again.
-    private var unresolved: [String: (error: ViewerError, until: Int64)] = [:]
+    var hosts = HLSHosts()
     private let links: [SocketLink.Shared]
     private var wakes = Heap<Wake>()
     private var origin: Int64 = 0
@@ -33,8 +30,6 @@ final class HLSLoop: @unchecked Sendable {
     /// Reports are taken once a second.
     private static let ticksPerCount = 10
     static let readSize = 65536
-    /// A link's bytes are read so often at least.
-    static let longestReadInterval: Int64 = 50_000_000
     /// Idle time that a link makes up for.
     static let creditNanoseconds: Int64 = 500_000
 
@@ -59,7 +54,7 @@ final class HLSLoop: @unchecked Sendable {
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
         // Names that do not resolve are a fault of the call, not of a viewer.
         for viewer in viewers {
-            for url in viewer.session.edges.entries { _ = try host(of: url) }
+            for url in viewer.session.requests.edges.entries { _ = try hosts.place(of: url) }
         }
     }
 
@@ -67,29 +62,6 @@ final class HLSLoop: @unchecked Sendable {
         buffer.deallocate()
         close(epoll)
     }
-
-    /// The place of a URL's host among `hosts`.
-    func host(of url: HTTPURL) throws -> Int {
-        if let known = hosts.firstIndex(where: { $0.url.isAtServer(of: url) }) { return known }
-        guard hosts.count < 256 else {
-            throw ViewerError(description: "redirects lead to over 256 servers")
-        }
-        let now = Clock.monotonicNanoseconds()
-        if let failure = unresolved[url.host], now < failure.until { throw failure.error }
-        do {
-            hosts.append((url, try SocketConnector(host: url.host, port: url.port)))
-        } catch let error as ViewerError {
-            if unresolved.count >= Self.mostUnresolved { unresolved.removeAll() }
-            unresolved[url.host] = (error, Clock.monotonicNanoseconds() + Self.unresolvedTime)
-            throw error
-        }
-        return hosts.count - 1
-    }
-
-    /// How long a name that could not be resolved is not asked for again, ns. A resolver that does
-    /// not answer holds all viewers of the loop for seconds.
-    private static let unresolvedTime: Int64 = 30_000_000_000
-    private static let mostUnresolved = 256
 
     // MARK: Loop
 
@@ -175,7 +147,7 @@ final class HLSLoop: @unchecked Sendable {
             return leave(index, "\(error)", now)
         }
         viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].tell { $0.start(at: 0) }
+        viewers[index].tell(.start, at: 0)
         serve(index, now)
     }
 
@@ -185,8 +157,7 @@ final class HLSLoop: @unchecked Sendable {
         viewers[index].failure = reason
         viewers[index].endedAt = now
         viewers[index].wakeAt = .max
-        viewers[index].arrivals = []
-        for slot in 0...1 { viewers[index].connections[slot].close() }
+        viewers[index].dropTransfers()
     }
 
     /// Hands the lag over, and now and then the counts; true when the pool is to stop.
@@ -232,51 +203,5 @@ final class HLSLoop: @unchecked Sendable {
             $0.report.viewers = viewers
             $0.report.windowLag = windowLag
         }
-    }
-}
-
-extension HLSLoopViewer {
-    mutating func stop(_ now: Int64) {
-        let connection = connections[HLSPlayerRequest.Slot.media.rawValue]
-        let isBegun = connection.firstByteAt > 0
-        let isAnswer = isBegun && connection.head?.isSuccess ?? false
-        session.stop(
-            at: milliseconds(now), received: isAnswer ? connection.received : 0,
-            total: isAnswer ? connection.head?.contentLength : nil,
-            firstByte: isBegun ? milliseconds(min(now, connection.firstByteAt)) : .nan)
-    }
-
-    var report: HLSViewerReport {
-        var report = HLSViewerReport(index: session.spec.index)
-        report.localPort = localPort
-        report.askedAtNanoseconds = joinedAt
-        report.startupNanoseconds = session.startup.map { Int64($0 * 1e6) }
-        report.endedAtNanoseconds = endedAt
-        report.failure = failure
-        report.trouble = session.startup == nil ? session.trouble : nil
-        report.mediaBytes = mediaBytes
-        report.partBytes = partBytes
-        report.receivedBytes = receivedBytes
-        // A viewer that joined after the window began counts from its join; one that left before it
-        // counts 0.
-        if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {
-            report.windowMediaBytes = end - (atWindowStart ?? 0)
-        }
-        report.isLive = session.isLive
-        report.bitrates = session.rungs.map(\.bitrate)
-        report.rungNames = session.rungs.map(\.name)
-        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
-        if let player = session.player {
-            report.playback = HLSPlaybackReport(
-                player.account, player.title, isLive: player.state.isLive,
-                knowsBitrates: session.rungs.allSatisfy(\.isBitrateKnown))
-        }
-        report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
-        report.requests = session.counts
-        report.segments = session.records
-        report.probe = probe?.report
-        report.modelledStalls = link?.stalls
-        report.modelledStallNanoseconds = link?.stalledNanoseconds
-        return report
     }
 }

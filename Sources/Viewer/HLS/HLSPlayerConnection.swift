@@ -3,7 +3,7 @@ import HTTPWire
 import Netem
 import Sockets
 
-/// This is one of an HLS player's connections with the request that it carries. One thread owns it.
+/// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
 struct HLSPlayerConnection {
     enum State { case closed, connecting, idle, busy }
 
@@ -135,57 +135,5 @@ struct ArrivalLine {
         guard points.count > 1 else { return bytes }
         let share = Double(now - time) / Double(points[1].time - time)
         return bytes + Int(Double(points[1].bytes - bytes) * share)
-    }
-}
-
-/// One HLS viewer as its loop keeps it.
-struct HLSLoopViewer {
-    init(session: HLSSessionStateMachine) { self.session = session }
-
-    var session: HLSSessionStateMachine
-    /// What the session has asked for and the loop has yet to do.
-    private var pending: [HLSAction] = []
-    var connections = [HLSPlayerConnection(), HLSPlayerConnection()]
-    /// As a browser has them: each viewer its own.
-    var cookies = CookieJar()
-    var link: SocketLink?
-    /// Of a probe, from its join on.
-    var probe: HLSProbe?
-    /// Answers that are read, but have not arrived yet; at most one a connection.
-    var arrivals: [(time: Int64, slot: HLSPlayerRequest.Slot)] = []
-    var joinedAt: Int64?
-    var endedAt: Int64?
-    var failure: String?
-    var localPort = 0
-    var receivedBytes = 0
-    var mediaBytes = 0
-    /// Of these, in parts.
-    var partBytes = 0
-    var atWindowStart: Int?
-    var atWindowEnd: Int?
-    /// By rung: bodies of segments and parts asked for within the window and read whole.
-    var windowAnswerBytes: [Int: Int] = [:]
-    /// When it is served next at the latest.
-    var wakeAt = Int64.max
-
-    /// Whether a connection holds bytes that the link has yet to carry.
-    var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
-
-    /// Tells the session of an event; the loop does later, in `obey`, what the session then asks for.
-    mutating func tell(_ event: (inout HLSSessionStateMachine) -> [HLSAction]) {
-        pending += event(&session)
-    }
-
-    /// What the session has asked for since the last call.
-    mutating func takePending() -> [HLSAction] {
-        defer { pending = [] }
-        return pending
-    }
-
-    var isPresent: Bool { joinedAt != nil && endedAt == nil }
-
-    func milliseconds(_ time: Int64) -> Double { Double(time - (joinedAt ?? time)) / 1e6 }
-    func nanoseconds(_ time: Double) -> Int64 {
-        time < 1e12 ? (joinedAt ?? 0) + Int64((time * 1e6).rounded(.up)) : .max
     }
 }

@@ -43,6 +43,21 @@ struct HLSPlayerRequest: Hashable {
     }
 }
 
+/// What a driver tells its session.
+enum HLSEvent {
+    /// The viewer joins.
+    case start
+    /// The time of `nextTimer` has come.
+    case timer
+    /// So much of the answer's body has arrived, and `total` is the whole body's length where that is
+    /// known. The driver tells it once `judgement` has come.
+    case progress(HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double)
+    /// The whole answer has arrived.
+    case finished(HLSPlayerRequest.Slot, HLSPlayerResponse)
+    /// No answer came.
+    case failed(HLSPlayerRequest.Slot, HLSFetchFault)
+}
+
 /// What a driver is to do for its session.
 enum HLSAction: Hashable {
     case fetch(HLSPlayerRequest)

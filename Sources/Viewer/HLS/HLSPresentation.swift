@@ -150,6 +150,20 @@ struct HLSPresentation {
 
     var isLoadingWhole: Bool { wholePlaylist == .loading }
 
+    /// A load of a rendition's playlist starts.
+    /// - Parameter isFree: whether the load is one that the viewer could have started later: the
+    ///   server does not hold it back, and it does not make good for one that failed.
+    /// - Returns: the time since the start of the load before, as a share of the least that is
+    ///   allowed; nil where nothing limits it.
+    mutating func startReload(_ rendition: Int, isFree: Bool, at time: Double) -> Double? {
+        defer { reloads.start(rendition, at: time) }
+        let interval = reloads.interval(rendition)
+        guard isFree, !isLoadingWhole, interval > 0,
+            reloads.started(rendition) > -.infinity
+        else { return nil }
+        return (time - reloads.started(rendition)) / interval
+    }
+
     /// The request for the followed rendition's playlist, if that may be loaded now.
     mutating func reloadRequest(at time: Double) -> HLSPlayerRequest? {
         let rendition = reloads.followed

@@ -5,28 +5,23 @@ import HTTPWire
 /// Playlists: when they are loaded, and what they say.
 extension HLSSessionStateMachine {
     mutating func reload(at time: Double) {
-        guard phase != .ended, slots[.playlist].isIdle,
+        guard phase != .ended, requests[.playlist].isIdle,
             let request = presentation.reloadRequest(at: time)
         else { return }
         send(request, at: time)
     }
 
-    /// Sets a viewer of one rendition to it. False where it is not offered: it may be yet.
+    /// Sets a viewer of one rendition to that rendition. Returns false where the rendition is not
+    /// offered; it may be offered later.
     private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
         if let rung = rungs.firstIndex(where: { $0.name == name }) {
             algorithm = .fixed(rung: rung)
             return true
         }
-        failures += 1
-        if failures < Self.mostFailures {
-            slots[request.slot].wait(request, until: time + 1000)
-        } else {
-            let names = rungs.map(\.name).joined(separator: ", ")
-            end(
-                "\(request.url) offers no rendition '\(name)' to this viewer, only \(names)",
-                at: time)
-        }
+        guard !requests.waitForRendition(request, at: time) else { return false }
+        let names = rungs.map(\.name).joined(separator: ", ")
+        end("\(request.url) offers no rendition '\(name)' to this viewer, only \(names)", at: time)
         return false
     }
 
@@ -34,64 +29,47 @@ extension HLSSessionStateMachine {
         _ request: HLSPlayerRequest, _ response: HLSPlayerResponse, sentAt: Double, at time: Double
     ) {
         do {
-            let text = String(decoding: response.body, as: UTF8.self)
-            let read = try HLSPlaylistCache.shared.read(
-                text,
-                PlaylistVariables(imported: presentation.variables, query: response.url.parameters))
-            counts.badLines += read.faults.count
-            switch (request.purpose, read.playlist) {
-            case (.entry, .multivariant(let playlist)):
-                presentation.receive(
-                    playlist, from: response.url, maximumHeight: spec.maximumHeight)
-                guard !rungs.isEmpty else {
-                    let why =
-                        playlist.variants.isEmpty
-                        ? read.faults.first.map { "\($0)" } ?? "it has no EXT-X-STREAM-INF"
-                        : "none of its URIs is one of http or https"
-                    return end(
-                        "\(request.url) names no rendition that can be played: \(why)", at: time)
-                }
+            let (news, badLines) = try presentation.read(
+                response, to: request, sentAt: sentAt, maximumHeight: spec.maximumHeight)
+            requests.counts.badLines += badLines
+            switch news {
+            case .renditions?:
                 guard findsRendition(request, at: time) else { return }
                 if case .fixed(let rung) = algorithm {
                     presentation.reloads.follow(min(rung, rungs.count - 1))
                 }
                 reload(at: time)
-            case (.entry, .media(let playlist)):
-                presentation.receive(only: playlist, from: request.url, sentAt: sentAt)
-                try take(playlist, rung: 0, url: response.url, at: time)
-            case (.playlist(let rung, _), .media(let playlist)):
-                playlistBytes = response.body.count
+            case .media(let playlist, let rung)?:
+                sizes.note(response, to: request.purpose)
                 try take(playlist, rung: rung, url: response.url, at: time)
-            case (_, .multivariant):
-                end("\(request.url) is a multivariant playlist, not a media playlist", at: time)
-            default: break
+            case .unusable(let reason)?: end(reason, at: time)
+            case nil: break
             }
         } catch let error as PlaylistError
             where error.code == .cannotMerge && request.url.target.contains("_HLS_skip")
         {
-            // A delta update of no use: the whole one is loaded at once, and only that one.
+            // The delta update is of no use: the whole playlist is loaded at once, and only once.
             presentation.loadWholeNext()
             reload(at: time)
         } catch {
-            counts.broken += 1
-            retry(request, afterTimeout: false, "\(request.url): \(error)", at: time)
+            let fault = HLSFetchFault.broken("\(request.url): \(error)")
+            goOn(request, requests.fail(request, fault, at: time), at: time)
         }
     }
 
-    mutating func take(
+    private mutating func take(
         _ playlist: MediaPlaylist, rung: Int, url: HTTPURL, at time: Double
     ) throws {
         guard
             let (whole, old) = try presentation.receive(
                 playlist, rendition: rung, from: url, at: time)
         else {
-            // One that is older than what is known is no news; it is asked for again soon.
-            counts.olderCopies += 1
+            // A playlist that is older than what is known is no news; it is asked for again soon.
+            requests.counts.olderCopies += 1
             return presentation.reloads.planNext(after: rung, at: time)
         }
-        if let player {
-            presentation.align(
-                whole, rendition: rung, old: old, duration: player.title.segmentDuration)
+        if let duration = playback.player?.title.segmentDuration {
+            presentation.align(whole, rendition: rung, old: old, duration: duration)
             follow(whole, rung: rung, at: time)
             if phase == .awaitingNews { tellNewest(at: time) }
             advance(at: time)
@@ -100,46 +78,28 @@ extension HLSSessionStateMachine {
         }
         // The driver's next call sends it, after what is wanted.
         if presentation.planReload(after: whole, rendition: rung, at: time),
-            slots[.playlist].inFlight == nil
+            requests[.playlist].inFlight == nil
         {
             reload(at: time)
         }
     }
 
     /// The first media playlist is there.
-    mutating func begin(_ playlist: MediaPlaylist, rung: Int, at time: Double) throws {
+    private mutating func begin(_ playlist: MediaPlaylist, rung: Int, at time: Double) throws {
+        presentation.isLive = !playlist.hasEndList
         guard !playlist.segments.isEmpty else {
             // A live stream that has only just begun.
-            presentation.isLive = !playlist.hasEndList
             guard isLive else { return end("the playlist has no segment", at: time) }
             presentation.reloads.receiveNothing(presentation.reloads.followed)
             return
         }
-        presentation.isLive = !playlist.hasEndList
-        let duration = playlist.duration / Double(playlist.segments.count) * 1000
-        let title = try Title(
-            name: spec.url, segmentDuration: duration, bitrates: rungs.map(\.bitrate),
-            segmentCount: isLive ? 1 : playlist.segments.count, heights: rungs.map(\.height))
-        let parts = presentation.usesParts(playlist)
-        let control = playlist.serverControl
-        let held = parts ? control?.partHoldBack ?? control?.holdBack : control?.holdBack
-        let target =
-            spec.targetLatencyMilliseconds
-            ?? (held ?? 3 * Double(playlist.targetDuration)) * 1000
-        var configuration = spec.playerConfiguration(
-            segmentDuration: duration, liveTarget: isLive ? target : nil)
-        if isLive, parts, spec.startBufferMilliseconds == nil {
-            configuration.startBuffer = min((playlist.partTarget ?? 0) * 1000 * 2, duration)
-        }
-        var player = try Player(
-            title: title, configuration: configuration, algorithm: algorithm)
+        let player = try presentation.player(for: playlist, spec, algorithm)
+        let duration = player.title.segmentDuration
         presentation.begin(with: playlist, rendition: rung, duration: duration)
-        playerStart = time
-        let action = player.start(
-            at: time,
+        let action = playback.begin(
+            player, at: time,
             epoch: isLive ? epoch(playlist, rung: rung, duration: duration, at: time) : 0,
             latest: max(0, presentation.alignment.newest))
-        self.player = player
         act(action, at: time)
     }
 
@@ -151,24 +111,22 @@ extension HLSSessionStateMachine {
     }
 
     /// News of a live playlist after the first.
-    mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
-        guard isLive, let player, !playlist.segments.isEmpty else { return }
+    private mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
+        guard isLive, let duration = playback.player?.title.segmentDuration,
+            !playlist.segments.isEmpty
+        else { return }
         presentation.noteNewest(playlist, rendition: rung)
-        let epoch = epoch(
-            playlist, rung: rung, duration: player.title.segmentDuration, at: time)
-        let hasDates = playlist.segments.contains { $0.programDateTime != nil }
-        let difference = epoch - player.epoch
-        // Without dates what is listed shows only that the live edge is no earlier than that.
-        if hasDates ? abs(difference) > Self.epochTolerance : difference < 0 {
-            self.player?.correct(epoch: epoch)
-        }
+        playback.learn(
+            epoch: epoch(playlist, rung: rung, duration: duration, at: time),
+            isDated: playlist.segments.contains { $0.programDateTime != nil })
     }
 
     mutating func tellNewest(at time: Double) {
-        guard phase == .awaitingNews, let player else { return }
-        if presentation.alignment.newest >= player.state.segment {
+        guard phase == .awaitingNews, let segment = playback.player?.state.segment else { return }
+        let newest = presentation.alignment.newest
+        if newest >= segment {
             phase = .playing
-            act(self.player?.available(latest: presentation.alignment.newest, at: time), at: time)
+            act(playback.available(latest: newest, at: time), at: time)
         } else if presentation.hasEnded {
             // A live stream that has ended: what is buffered plays, then the viewer leaves.
             presentation.isLive = false

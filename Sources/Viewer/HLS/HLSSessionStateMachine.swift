@@ -13,145 +13,78 @@ struct HLSSessionStateMachine {
         case ended
     }
 
-    /// Whether an action of the player is being carried out; one that comes meanwhile is next.
-    private enum Turn: Hashable {
-        case none
-        case acting(next: Player.Action?)
-    }
-
     let spec: HLSViewerSpec
-    var edges: HLSEdges
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
     /// What the driver is to do, gathered until a verb returns it.
     var actions: [HLSAction] = []
     var presentation: HLSPresentation
-    var log: HLSSegmentLog
-    var player: Player?
-    /// What the player wants to have.
-    var wanted: (segment: Int, rung: Int)?
-    /// What is there of the wanted segment, once it is fetched by parts.
-    var partial: PartialSegment?
-    /// A segment that renditions lack (EXT-X-GAP), and which ones.
-    var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
-    private var turn = Turn.none
-    /// An action that goes on when the player's timer ends.
-    private var postponed: Player.Action?
-
-    var slots = HLSSlots()
-    var playerTimer = Double.infinity
+    var requests: HLSRequests
+    var playback: HLSPlayback
+    private var turn = HLSPlayerTurn()
     var phase = Phase.playing
-    var failures = 0
-    /// What went wrong last and is tried again.
-    var trouble: String?
-
-    var counts = HLSRequestCounts()
-    /// Bytes of the latest media playlist.
-    var playlistBytes = 0
-    /// Bytes of the latest segment's response head.
-    var headBytes = 0
-    var initializationBytes: Int?
-    var playerStart = 0.0
-    /// Time from the join until playing began; nil before.
-    var startup: Double?
-
-    /// Actions of the player at one moment; more go on a moment later.
-    static let mostActions = 1_000
-    /// The most failures of segments, one after the other, before a viewer gives up.
-    static let mostFailures = 8
-    /// How far the live edge may be from where it was thought before that is corrected, ms.
-    static let epochTolerance = 20.0
-    var nextJudgement = Double.infinity
+    var sizes = HLSAnswerSizes()
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
-        guard let algorithm = AlgorithmName(parsing: spec.algorithm) else {
-            throw ViewerError(
-                description: "'\(spec.algorithm)' is no adaptation algorithm; there are "
-                    + AlgorithmName.allNames.joined(separator: ", "))
-        }
-        do {
-            edges = HLSEdges(try ([spec.url] + spec.alternatives).map { try HTTPURL($0) })
-        } catch {
-            throw ViewerError(description: "\(error); a playlist's URL is meant")
-        }
         self.spec = spec
-        self.algorithm = algorithm
         self.joinedAt = joinedAt
-        log = HLSSegmentLog(limit: recordLimit)
+        algorithm = try spec.parsedAlgorithm()
+        requests = HLSRequests(spec, try HLSEdges(of: spec))
+        playback = HLSPlayback(recordLimit: recordLimit)
         presentation = HLSPresentation(fetchesParts: spec.usesParts)
     }
 
-    /// nil before a live stream is played.
+    /// What the player was told of a live stream; nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
-        guard let player, let live = player.configuration.live else { return nil }
-        let interval = rungs.lazy.compactMap { $0.playlist?.targetMilliseconds }.first
-        return HLSLiveFacts(
-            segmentDuration: player.title.segmentDuration,
-            epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
-            targetLatency: live.targetLatency,
-            reloadInterval: interval.map { max(HLSPresentation.shortestReloadInterval, $0) } ?? 0,
-            playlistBytes: playlistBytes, initializationBytes: initializationBytes,
-            headBytes: headBytes, playerStart: playerStart)
+        sizes.liveFacts(playback, presentation, joinedAt: joinedAt)
     }
 
-    var isPlaying: Bool { player?.isPlaying ?? false }
+    var counts: HLSRequestCounts {
+        get { requests.counts }
+        _modify { yield &requests.counts }
+    }
+    var player: Player? { playback.player }
+    /// What the player wants to have.
+    var wanted: (segment: Int, rung: Int)? { playback.wanted }
+    var isPlaying: Bool { playback.isPlaying }
+    /// Time from the join until playing began; nil before playing has begun.
+    var startup: Double? { playback.startup }
+    var records: [HLSSegmentRecord] { playback.records }
     var isLive: Bool { presentation.isLive }
     var rungs: [HLSRung] { presentation.renditions }
-    var records: [HLSSegmentRecord] { log.records }
+    /// What went wrong last and is tried again.
+    var trouble: String? { requests.trouble }
 
     /// When `timer` is to be called; infinity = not yet.
     var nextTimer: Double {
-        min(playerTimer, presentation.reloads.next, nextJudgement, slots.nextTime)
+        min(turn.timer, presentation.reloads.next, playback.nextJudgement, requests.nextTime)
     }
+
+    /// When `progress` is worth calling next; infinity where it is not.
+    var judgement: Double { playback.nextJudgement }
 
     // MARK: Verbs
 
-    /// Each verb returns what the driver is to do, in this order.
-    private mutating func gathering(
-        _ event: (inout HLSSessionStateMachine) -> Void
-    ) -> [HLSAction] {
-        event(&self)
+    /// Takes an event.
+    /// - Returns: what the driver is to do, in this order.
+    mutating func handle(_ event: HLSEvent, at time: Double) -> [HLSAction] {
+        switch event {
+        case .start: send(HLSPlayerRequest(purpose: .entry, url: requests.edges.entries[0]), at: time)
+        case .timer: runTimers(at: time)
+        case .progress(let slot, let received, let total, let firstByte):
+            judge(slot, received: received, total: total, firstByte: firstByte, at: time)
+        case .finished(let slot, let response): receive(slot, response, at: time)
+        case .failed(let slot, let fault): fail(slot, fault, at: time)
+        }
         defer { actions = [] }
         return actions
     }
 
-    mutating func start(at time: Double) -> [HLSAction] {
-        gathering { $0.send(HLSPlayerRequest(purpose: .entry, url: $0.edges.entries[0]), at: time) }
-    }
-
-    /// The time of `nextTimer` has come.
-    mutating func timer(at time: Double) -> [HLSAction] { gathering { $0.runTimers(at: time) } }
-
-    /// So much of the answer's body has arrived; to be called once `judgement` has come.
-    /// - Parameter total: of the whole body, where it is known.
-    mutating func progress(
-        _ slot: HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double,
-        at time: Double
-    ) -> [HLSAction] {
-        gathering {
-            $0.judge(slot, received: received, total: total, firstByte: firstByte, at: time)
-        }
-    }
-
-    /// The whole answer has arrived.
-    mutating func finished(
-        _ slot: HLSPlayerRequest.Slot, _ response: HLSPlayerResponse, at time: Double
-    ) -> [HLSAction] {
-        gathering { $0.receive(slot, response, at: time) }
-    }
-
-    /// No answer came.
-    mutating func failed(
-        _ slot: HLSPlayerRequest.Slot, _ fault: HLSFetchFault, at time: Double
-    ) -> [HLSAction] {
-        gathering { $0.fail(slot, fault, at: time) }
-    }
-
     /// The answer's first byte is there.
-    mutating func responded(_ slot: HLSPlayerRequest.Slot) { slots[slot].receiveFirstByte() }
+    mutating func responded(_ slot: HLSPlayerRequest.Slot) { requests.receiveFirstByte(slot) }
 
-    mutating func redirected() { counts.redirects += 1 }
+    mutating func redirected() { requests.counts.redirects += 1 }
 
     /// The viewer leaves, or the observation ends.
     /// - Parameters:
@@ -161,68 +94,49 @@ struct HLSSessionStateMachine {
     mutating func stop(
         at time: Double, received: Int = 0, total: Int? = nil, firstByte: Double = .nan
     ) {
-        player?.stop(at: time)
+        playback.stop(at: time)
         phase = .ended
-        recordCut(received: received, total: total, firstByte: firstByte, at: time)
+        playback.recordCut(
+            requests[.media].inFlight?.purpose, received: received, total: total,
+            firstByte: firstByte, presentation.alignment, at: time)
     }
 
     // MARK: Course
 
     private mutating func runTimers(at time: Double) {
-        for slot in HLSPlayerRequest.Slot.allCases where time >= slots[slot].deadline {
+        for slot in HLSPlayerRequest.Slot.allCases where time >= requests[slot].deadline {
             actions.append(.cancel(slot))
             fail(slot, .timeout, at: time)
         }
         for slot in HLSPlayerRequest.Slot.allCases {
-            if let request = slots[slot].takeDue(at: time) {
+            if let request = requests.takeDue(slot, at: time) {
                 send(request, at: time, isRetry: true)
             }
         }
-        if time >= playerTimer {
-            playerTimer = .infinity
-            if let action = postponed {
-                postponed = nil
-                act(action, at: time)
-            } else {
-                act(player?.timer(at: time), at: time)
-            }
+        if time >= turn.timer {
+            act(turn.endTimer() ?? playback.timer(at: time), at: time)
         }
         if presentation.reloads.takeDue(at: time) { reload(at: time) }
     }
 
     /// Carries out what the player wants, one action after the other: what an action leads to (a
-    /// segment that is missing, one that has left the playlist) never calls this from within.
+    /// segment that is missing, one that has left the playlist) is carried out after it.
     mutating func act(_ action: Player.Action?, at time: Double) {
-        noteStartup(time)
+        playback.noteStartup(time)
         guard let action, phase != .ended else { return }
-        let isWithin = turn != .none
-        turn = .acting(next: action)
-        guard !isWithin else { return }
-        defer { turn = .none }
-        var count = 0
-        while case .acting(let action?) = turn, phase != .ended {
-            turn = .acting(next: nil)
-            count += 1
-            guard count <= Self.mostActions else {
-                postponed = action
-                playerTimer = time + 1
-                return
-            }
-            carryOut(action, at: time)
-        }
-        noteStartup(time)
+        guard turn.begin(action) else { return }
+        defer { turn.end() }
+        while phase != .ended, let next = turn.next(at: time) { carryOut(next, at: time) }
+        playback.noteStartup(time)
     }
 
     private mutating func carryOut(_ action: Player.Action, at time: Double) {
-        let keepsParts = partial?.isKept ?? false
-        partial?.isKept = false
+        let keepsParts = playback.takeKeepsParts()
         switch action {
         case .request(let segment, let rung):
-            wanted = (segment, rung)
-            if !keepsParts { partial = nil }
-            log.decided(player, at: time)
+            playback.want(segment, rung, keepsParts: keepsParts, at: time)
             advance(at: time)
-        case .wait(let until): playerTimer = until
+        case .wait(let until): turn.wait(until: until)
         case .awaitSegment:
             phase = .awaitingNews
             tellNewest(at: time)
@@ -234,21 +148,20 @@ struct HLSSessionStateMachine {
 
     mutating func end(_ reason: String?, at time: Double) {
         guard phase != .ended else { return }
-        // Less than that is a rounding of the sums, and no time to wait.
-        if reason == nil, let player, player.bufferLevel > 1e-3, playerTimer == .infinity, !isLive {
-            playerTimer = time + player.bufferLevel / player.playbackRate
-            return
+        // A lower level comes from the rounding of sums, and is no time to wait.
+        if reason == nil, let player = playback.player, player.bufferLevel > 1e-3,
+            turn.timer == .infinity, !isLive
+        {
+            return turn.wait(until: time + player.bufferLevel / player.playbackRate)
         }
         var reason = reason
-        if reason == nil, counts.missingSegments > 0, player?.account.segments == 0 {
+        if reason == nil, requests.counts.missingSegments > 0,
+            playback.player?.account.segments == 0
+        {
             reason = "all segments are marked as missing (EXT-X-GAP)"
         }
-        player?.stop(at: time)
+        playback.stop(at: time)
         phase = .ended
         actions.append(.end(reason))
-    }
-
-    mutating func noteStartup(_ time: Double) {
-        if startup == nil, isPlaying { startup = time }
     }
 }

@@ -65,6 +65,16 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
         return configuration
     }
 
+    /// - Throws: `ViewerError` for an algorithm that does not exist.
+    func parsedAlgorithm() throws -> AlgorithmName {
+        guard let parsed = AlgorithmName(parsing: algorithm) else {
+            throw ViewerError(
+                description: "'\(algorithm)' is no adaptation algorithm; there are "
+                    + AlgorithmName.allNames.joined(separator: ", "))
+        }
+        return parsed
+    }
+
     public init(index: Int, url: String, joinNanoseconds: Int64 = 0) {
         self.index = index
         self.url = url
@@ -192,6 +202,14 @@ public struct HLSRequestCounts: Codable, Sendable, Hashable {
     public var repeated = 0
 
     public init() {}
+
+    /// A reload of a playlist starts.
+    /// - Parameter share: the time since the start of the reload before, as `tightestReload` has it;
+    ///   nil where nothing limits it.
+    mutating func noteReload(_ share: Double?, isBlocking: Bool) {
+        if isBlocking { blocked += 1 }
+        if let share { tightestReload = min(tightestReload ?? share, share) }
+    }
 }
 
 /// The live stream as a viewer's player had it.

@@ -47,7 +47,7 @@ struct VirtualOrigin {
     mutating func play(_ session: inout HLSSessionStateMachine, until end: Double) {
         var transfers: [Transfer?] = [nil, nil]
         var now = 0.0
-        var actions = session.start(at: 0)
+        var actions = session.handle(.start, at: 0)
         for _ in 0..<200_000 {
             for action in actions {
                 switch action {
@@ -75,28 +75,31 @@ struct VirtualOrigin {
                 if transfer.firstByte <= now { session.responded(slot) }
                 if slot == .media, transfer.done > now, session.judgement <= now {
                     let left = Int((transfer.done - now) * rate / 8)
-                    actions += session.progress(
-                        slot, received: max(0, transfer.size - left),
-                        total: transfer.firstByte <= now ? transfer.size : nil,
-                        firstByte: transfer.firstByte, at: now)
+                    actions += session.handle(
+                        .progress(
+                            slot, received: max(0, transfer.size - left),
+                            total: transfer.firstByte <= now ? transfer.size : nil,
+                            firstByte: transfer.firstByte), at: now)
                 }
                 guard transfer.done <= now else { continue }
                 transfers[slot.rawValue] = nil
                 if transfer.answer.isBroken {
-                    actions += session.failed(slot, .broken("reset"), at: now)
+                    actions += session.handle(.failed(slot, .broken("reset")), at: now)
                 } else {
-                    actions += session.finished(
-                        slot,
-                        HLSPlayerResponse(
-                            status: transfer.answer.status, body: Array(transfer.answer.body.utf8),
-                            bytes: transfer.size,
-                            url: transfer.answer.location.flatMap { try? HTTPURL($0) }
-                                ?? transfer.request.url,
-                            requested: transfer.requested, firstByte: transfer.firstByte,
-                            retryAfter: transfer.answer.retryAfter), at: now)
+                    actions += session.handle(
+                        .finished(
+                            slot,
+                            HLSPlayerResponse(
+                                status: transfer.answer.status,
+                                body: Array(transfer.answer.body.utf8),
+                                bytes: transfer.size,
+                                url: transfer.answer.location.flatMap { try? HTTPURL($0) }
+                                    ?? transfer.request.url,
+                                requested: transfer.requested, firstByte: transfer.firstByte,
+                                retryAfter: transfer.answer.retryAfter)), at: now)
                 }
             }
-            if session.nextTimer <= now { actions += session.timer(at: now) }
+            if session.nextTimer <= now { actions += session.handle(.timer, at: now) }
         }
         guard let cut = transfers[HLSPlayerRequest.Slot.media.rawValue], cut.firstByte <= end else {
             return session.stop(at: end)

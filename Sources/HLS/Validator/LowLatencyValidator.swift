@@ -1,9 +1,11 @@
-extension PlaylistValidator {
+/// Checks of what low-latency HLS adds to a media playlist (rfc8216bis, 4.4.3.7 to 4.4.5.4): parts,
+/// preload hints, rendition reports and what the server offers for them.
+enum LowLatencyValidator {
     /// Seconds by which a part may exceed the part target: rounding of one decimal place.
     private static let partTolerance = 0.0005
 
-    /// Checks the rules of low-latency playlists (rfc8216bis, 4.4.3.7 to 4.4.5.4).
-    static func lowLatency(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
+    /// Checks one playlist.
+    static func check(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
         var violations = serverControl(playlist, at: location)
         let hasParts =
             playlist.segments.contains { !$0.parts.isEmpty }
@@ -17,21 +19,21 @@ extension PlaylistValidator {
         }
         if let target = playlist.partTarget {
             for (index, segment) in playlist.segments.enumerated() where !segment.parts.isEmpty {
-                let place = place(location, playlist, index)
+                let place = PlaylistValidator.place(location, playlist, index)
                 violations += parts(segment.parts, target: target, at: place)
                 let sum = segment.parts.reduce(0) { $0 + $1.duration }
                 if abs(sum - segment.duration) > max(0.01, 0.001 * Double(segment.parts.count)) {
                     violations.append(
                         Violation(
                             .partsDifferFromSegment, at: place,
-                            "its parts last \(seconds(sum)) s, EXTINF says \(seconds(segment.duration)) s"
+                            "its parts last \(PlaylistValidator.seconds(sum)) s, EXTINF says \(PlaylistValidator.seconds(segment.duration)) s"
                         ))
                 }
             }
             if let partial = playlist.partialSegment {
                 violations += parts(
                     partial.parts, target: target,
-                    at: place(location, playlist, playlist.segments.count))
+                    at: PlaylistValidator.place(location, playlist, playlist.segments.count))
             }
             violations += oldParts(playlist, at: location)
         }
@@ -53,12 +55,12 @@ extension PlaylistValidator {
                 if holdBack < 2 * partTarget - 0.001 {
                     add(
                         .partHoldBackShort,
-                        "PART-HOLD-BACK is \(seconds(holdBack)) s, less than twice the part target of \(seconds(partTarget)) s"
+                        "PART-HOLD-BACK is \(PlaylistValidator.seconds(holdBack)) s, less than twice the part target of \(PlaylistValidator.seconds(partTarget)) s"
                     )
                 } else if holdBack < 3 * partTarget - 0.001 {
                     add(
                         .partHoldBackLow,
-                        "PART-HOLD-BACK is \(seconds(holdBack)) s; it should be three times the part target of \(seconds(partTarget)) s"
+                        "PART-HOLD-BACK is \(PlaylistValidator.seconds(holdBack)) s; it should be three times the part target of \(PlaylistValidator.seconds(partTarget)) s"
                     )
                 }
             } else {
@@ -75,13 +77,13 @@ extension PlaylistValidator {
         if let holdBack = control?.holdBack, holdBack < 3 * target - 0.001 {
             add(
                 .holdBackShort,
-                "HOLD-BACK is \(seconds(holdBack)) s, less than three target durations of \(seconds(target)) s"
+                "HOLD-BACK is \(PlaylistValidator.seconds(holdBack)) s, less than three target durations of \(PlaylistValidator.seconds(target)) s"
             )
         }
         if let until = control?.canSkipUntil, until < 6 * target - 0.001 {
             add(
                 .canSkipUntilShort,
-                "CAN-SKIP-UNTIL is \(seconds(until)) s, less than six target durations of \(seconds(target)) s"
+                "CAN-SKIP-UNTIL is \(PlaylistValidator.seconds(until)) s, less than six target durations of \(PlaylistValidator.seconds(target)) s"
             )
         }
         return violations
@@ -98,7 +100,7 @@ extension PlaylistValidator {
                 violations.append(
                     Violation(
                         .partExceedsTarget, at: "\(place) part \(index)",
-                        "it lasts \(seconds(part.duration)) s, longer than PART-TARGET of \(seconds(target)) s"
+                        "it lasts \(PlaylistValidator.seconds(part.duration)) s, longer than PART-TARGET of \(PlaylistValidator.seconds(target)) s"
                     ))
             }
             let isLast = index == parts.count - 1
@@ -109,7 +111,7 @@ extension PlaylistValidator {
                 violations.append(
                     Violation(
                         .partTooShort, at: "\(place) part \(index)",
-                        "it lasts \(seconds(part.duration)) s, less than 85 % of PART-TARGET of \(seconds(target)) s"
+                        "it lasts \(PlaylistValidator.seconds(part.duration)) s, less than 85 % of PART-TARGET of \(PlaylistValidator.seconds(target)) s"
                     ))
             }
         }
@@ -118,7 +120,7 @@ extension PlaylistValidator {
 
     /// Checks for parts that are far from the live edge, where they have no use.
     private static func oldParts(_ playlist: MediaPlaylist, at location: String) -> [Violation] {
-        var distance = partialDuration(playlist)
+        var distance = PlaylistValidator.partialDuration(playlist)
         let limit = 3 * Double(playlist.targetDuration)
         for (index, segment) in playlist.segments.enumerated().reversed() {
             // The limit is one segment more than the rule's, because the part may just have crossed
@@ -126,8 +128,8 @@ extension PlaylistValidator {
             if distance > limit + Double(playlist.targetDuration), !segment.parts.isEmpty {
                 return [
                     Violation(
-                        .partsTooOld, at: place(location, playlist, index),
-                        "it has parts \(seconds(distance)) s from the end; they should go after three target durations"
+                        .partsTooOld, at: PlaylistValidator.place(location, playlist, index),
+                        "it has parts \(PlaylistValidator.seconds(distance)) s from the end; they should go after three target durations"
                     )
                 ]
             }

@@ -1,0 +1,36 @@
+/// Where a media playlist ends for now: what it has, and what a client may ask for next.
+struct PlaylistEnd {
+    /// Whether the playlist is over.
+    var isFinished: Bool
+    /// Media sequence number of the unfinished segment.
+    var nextSequence: Int
+    /// Number of parts of the unfinished segment.
+    var parts: Int
+    /// Number of parts that the playlist lists of the last whole segment.
+    var partsBefore: Int
+
+    /// Determines whether the playlist has segment `sequence`, or its part `part`.
+    ///
+    /// A part that its segment turned out not to have means the first part of the next segment.
+    func availability(sequence: Int, part: Int?) -> Segmenter.Availability {
+        if isFinished { return .available }
+        var (sequence, part) = (sequence, part)
+        if let wanted = part, sequence == nextSequence - 1, wanted >= partsBefore {
+            (sequence, part) = (nextSequence, 0)
+        }
+        if sequence < nextSequence { return .available }
+        guard sequence <= nextSequence + 1 else { return .tooFarAhead }
+        if let part, sequence == nextSequence, part < parts { return .available }
+        return .notYet
+    }
+
+    /// The last segment and part, as EXT-X-RENDITION-REPORT gives them.
+    func report(uri: String) -> MediaPlaylist.RenditionReport {
+        guard parts > 0 else {
+            let lastPart = partsBefore - 1
+            return .init(
+                uri: uri, lastSequence: nextSequence - 1, lastPart: lastPart >= 0 ? lastPart : nil)
+        }
+        return .init(uri: uri, lastSequence: nextSequence, lastPart: parts - 1)
+    }
+}

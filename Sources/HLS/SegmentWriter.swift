@@ -1,0 +1,112 @@
+import Media
+import NIOCore
+
+/// Puts the frames of one stream into its container, and publishes the results by name.
+struct SegmentWriter: Sendable {
+    private let container: SegmenterConfiguration.Container
+    /// Part of every name, so that a name never has two meanings.
+    let token: String
+    /// Clock that dates published resources; nil = they have no date.
+    private let clock: (@Sendable () -> Int64)?
+    /// What is published, and which segments are listed.
+    var store = SegmentStore()
+    /// The muxer of the present epoch; nil before its first piece.
+    private var muxer: SegmentMuxer?
+    /// Initialization section of the segments that are written now; nil without one.
+    private(set) var map: MediaPlaylist.InitializationSection?
+    private var mapCount = 0
+
+    init(
+        _ container: SegmenterConfiguration.Container, token: String,
+        clock: (@Sendable () -> Int64)?
+    ) {
+        self.container = container
+        self.token = token
+        self.clock = clock
+    }
+
+    /// Whether a piece of the present epoch has been written.
+    var hasBegunEpoch: Bool { muxer != nil }
+
+    /// Makes the bytes of consecutive frames: a part, or a whole segment. The first piece of an
+    /// epoch publishes its initialization section.
+    /// - Parameter isStart: Whether the frames begin a segment.
+    /// - Throws: `MediaError` if the tracks cannot be written into the container.
+    mutating func piece(
+        _ frames: [CodedFrame], of tracks: MediaTracks, isStart: Bool
+    ) throws -> ByteBuffer? {
+        if muxer == nil { try beginEpoch(tracks) }
+        return muxer?.piece(frames, isStart: isStart)
+    }
+
+    private mutating func beginEpoch(_ tracks: MediaTracks) throws {
+        let new = try SegmentMuxer(container, tracks: tracks)
+        muxer = new
+        guard let bytes = new.initializationSegment else { return }
+        if let map, store.resources[map.uri]?.bytes == bytes { return }
+        mapCount += 1
+        let name = "\(token)-init-\(mapCount).mp4"
+        publish(.initialization, bytes, named: name, tracks)
+        map = .init(uri: name)
+    }
+
+    /// Ends the epoch, and returns the number of its frames that could not be written.
+    mutating func endEpoch() -> Int {
+        defer { muxer = nil }
+        return muxer?.brokenFrames ?? 0
+    }
+
+    /// Publishes a part, and returns its name.
+    mutating func publishPart(
+        _ bytes: ByteBuffer, _ number: Int, _ index: Int, of tracks: MediaTracks
+    ) -> String {
+        let name = partName(number, index)
+        publish(.part, bytes, named: name, tracks)
+        return name
+    }
+
+    /// Publishes a whole segment, and returns its name and its bytes.
+    mutating func publishSegment(
+        _ segment: OpenSegment, _ number: Int, of tracks: MediaTracks
+    ) -> (name: String, bytes: ByteBuffer) {
+        let bytes = join(segment)
+        let name = "\(token)-\(number).\(container.fileExtension)"
+        publish(.segment, bytes, named: name, tracks)
+        return (name, bytes)
+    }
+
+    func partName(_ number: Int, _ index: Int) -> String {
+        "\(token)-\(number).\(index).\(container.fileExtension)"
+    }
+
+    /// Length of the initialization section if the last segment listed has another one.
+    var newMapBytes: Int {
+        guard let map, store.segments.last?.entry.map != map else { return 0 }
+        return store.resources[map.uri]?.bytes.readableBytes ?? 0
+    }
+
+    private mutating func publish(
+        _ kind: HLSResource.Kind, _ bytes: ByteBuffer, named name: String, _ tracks: MediaTracks
+    ) {
+        store.add(
+            HLSResource(
+                kind: kind, contentType: container.contentType(hasVideo: tracks.video != nil),
+                bytes: bytes, publishedNanoseconds: clock?()), named: name)
+    }
+
+    /// Makes one buffer for the segment; its parts become slices of it.
+    private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
+        guard segment.pieces.count > 1 else { return segment.pieces[0] }
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(segment.pieces.reduce(0) { $0 + $1.readableBytes })
+        for piece in segment.pieces { bytes.writeImmutableBuffer(piece) }
+        var offset = 0
+        for (part, piece) in zip(segment.parts, segment.pieces) {
+            if let slice = bytes.getSlice(at: offset, length: piece.readableBytes) {
+                store.share(slice, named: part.uri)
+            }
+            offset += piece.readableBytes
+        }
+        return bytes
+    }
+}

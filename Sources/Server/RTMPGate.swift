@@ -1,0 +1,91 @@
+import NIOCore
+import RTMP
+
+/// Whether an RTMP peer may connect, publish and play: by address and key, then by what a call-back
+/// answers.
+struct RTMPGate {
+    enum Verdict {
+        case accepted
+        /// The peer is refused; the text is for the peer.
+        case refused(String)
+        /// A call-back is asked, and decides.
+        case asked(EventLoopFuture<CallBacks.Refusal>)
+    }
+
+    let access: AccessPolicy
+    let admissions: Admissions
+    let encoders: EncoderRegistry
+    /// Whether the server starts encoders.
+    let hasLadders: Bool
+
+    /// The command of a `connect` message; nil for another message, or if nobody is to be asked.
+    func connectCommand(_ message: Message) throws -> Command? {
+        guard message.type == .commandAMF0 || message.type == .commandAMF3,
+            access.callBacks != nil
+        else { return nil }
+        let command = try Command(message)
+        return command.name == "connect" ? command : nil
+    }
+
+    /// Asks whether a peer may connect; nil if nobody is asked.
+    func ask(
+        toConnect command: Command, _ peer: String
+    ) -> EventLoopFuture<CallBacks.Refusal>? {
+        let name = command.arguments.first?["app"]?.string ?? ""
+        guard let callBacks = access.callBacks,
+            name.utf8.count <= ServerSessionStateMachine.nameLimit
+        else { return nil }
+        let (application, query) = RTMPURL.splitQuery(name)
+        let call = CallBack(
+            event: .connect, protocol: "rtmp", application: application, query: query,
+            connection: peer)
+        return callBacks.ask(call)
+    }
+
+    /// Judges by address and key, then asks the call-back.
+    func judge(
+        _ action: AccessPolicy.Action, _ request: ServerSessionStateMachine.StreamRequest,
+        _ channel: any Channel, _ peer: String
+    ) -> Verdict {
+        // The client chooses at which slash the name is split: `live` and `vip/cam` are the same
+        // stream as `live/vip` and `cam`, and a rule about one holds for the other.
+        let (application, stream) = StreamName.split(
+            "\(request.application)/\(request.streamKey)")
+        if access.mayRefuse(action), isEncoder(request, channel) { return .accepted }
+        let verdict = access.judge(
+            action, stream, of: application, query: request.query,
+            address: channel.remoteAddress?.ipAddress)
+        switch verdict {
+        case .accepted: break
+        case .refused(let why): return .refused(why)
+        case .wait(let seconds):
+            admissions.refuse(.wrongKeys)
+            return .refused(
+                "this address has sent too many wrong stream keys; try again in \(seconds) s")
+        }
+        guard let callBacks = access.callBacks else { return .accepted }
+        let call = CallBack(
+            event: action == .publish ? .publish : .play, protocol: "rtmp",
+            application: application, stream: stream, query: request.query,
+            connection: peer)
+        return .asked(callBacks.ask(call))
+    }
+
+    /// Whether the peer is an encoder of this server that requests one of its own streams.
+    func isEncoder(
+        _ request: ServerSessionStateMachine.StreamRequest, _ channel: any Channel
+    ) -> Bool {
+        hasLadders && encoders.owns(channel, "\(request.application)/\(request.streamKey)")
+    }
+
+    /// Notifies the call-back that what it allowed has ended.
+    func tellEnd(of role: RTMPRole, _ peer: String) {
+        guard let callBacks = access.callBacks, let name = role.streamName else { return }
+        let slash = name.lastIndex(of: "/") ?? name.startIndex
+        var call = CallBack(
+            event: .end, protocol: "rtmp", application: String(name[..<slash]),
+            stream: String(name[slash...].dropFirst()), connection: peer)
+        if case .publishing = role { call.ended = "publish" } else { call.ended = "play" }
+        callBacks.tell(call)
+    }
+}

@@ -1,0 +1,35 @@
+import ABR
+
+/// How many bytes a session's answers have, from which its load on a server follows.
+struct HLSAnswerSizes {
+    /// Bytes of the latest media playlist.
+    private var playlist = 0
+    /// Bytes of the response head of the latest segment.
+    private var head = 0
+    private var initialization: Int?
+
+    mutating func note(_ response: HLSPlayerResponse, to purpose: HLSPlayerRequest.Purpose) {
+        switch purpose {
+        case .entry, .part: break
+        case .playlist: playlist = response.body.count
+        case .initialization: initialization = response.bytes
+        case .segment: head = response.headBytes
+        }
+    }
+
+    /// What the player was told of a live stream; nil before a live stream is played.
+    func liveFacts(
+        _ playback: HLSPlayback, _ presentation: HLSPresentation, joinedAt: Int64
+    ) -> HLSLiveFacts? {
+        guard let player = playback.player, let live = player.configuration.live else { return nil }
+        let interval = presentation.renditions.lazy.compactMap { $0.playlist?.targetMilliseconds }
+            .first
+        return HLSLiveFacts(
+            segmentDuration: player.title.segmentDuration,
+            epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
+            targetLatency: live.targetLatency,
+            reloadInterval: interval.map { max(HLSPresentation.shortestReloadInterval, $0) } ?? 0,
+            playlistBytes: playlist, initializationBytes: initialization, headBytes: head,
+            playerStart: playback.startedAt)
+    }
+}

@@ -1,0 +1,349 @@
+import ABR
+import HTTPWire
+import Sockets
+
+/// One HLS viewer as its loop keeps it: the session, its two connections and what they carry. It
+/// opens no socket and decides nothing that the session decides.
+struct HLSLoopViewer {
+    init(session: HLSSessionStateMachine) { self.session = session }
+
+    var session: HLSSessionStateMachine
+    /// What the session has asked for and the loop has yet to do.
+    private var pending: [HLSAction] = []
+    var connections = [HLSPlayerConnection(), HLSPlayerConnection()]
+    /// Each viewer has cookies of its own, as a browser has.
+    private var cookies = CookieJar()
+    var link: SocketLink?
+    /// What a probe keeps; nil before the join, and for a viewer that is no probe.
+    var probe: HLSProbe?
+    /// Answers that are read but have not arrived yet; each connection has at most one.
+    private var arrivals: [(time: Int64, slot: HLSPlayerRequest.Slot)] = []
+    var joinedAt: Int64?
+    var endedAt: Int64?
+    var failure: String?
+    var localPort = 0
+    private(set) var receivedBytes = 0
+    private(set) var mediaBytes = 0
+    /// The share of `mediaBytes` that came in parts.
+    private var partBytes = 0
+    var atWindowStart: Int?
+    var atWindowEnd: Int?
+    /// By rung, the bytes of segments and parts that were asked for within the window and read
+    /// whole.
+    private var windowAnswerBytes: [Int: Int] = [:]
+    /// When it is served next at the latest.
+    var wakeAt = Int64.max
+
+    /// The longest time between two reads of a link's bytes, ns.
+    private static let longestReadInterval: Int64 = 50_000_000
+    /// Transfers that are shorter than this, in ns, say little of the rate.
+    private static let shortTransfer: Int64 = 5_000_000
+    private static let fastestBitsPerSecond: Int64 = 10_000_000_000
+
+    /// Whether a connection holds bytes that the link has yet to carry.
+    var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
+
+    /// Tells the session of an event. What the session then asks for the loop does later, in `obey`.
+    mutating func tell(_ event: HLSEvent, at time: Double) {
+        pending += session.handle(event, at: time)
+    }
+
+    /// What the session has asked for since the last call.
+    mutating func takePending() -> [HLSAction] {
+        defer { pending = [] }
+        return pending
+    }
+
+    var isPresent: Bool { joinedAt != nil && endedAt == nil }
+
+    func milliseconds(_ time: Int64) -> Double { Double(time - (joinedAt ?? time)) / 1e6 }
+    func nanoseconds(_ time: Double) -> Int64 {
+        time < 1e12 ? (joinedAt ?? 0) + Int64((time * 1e6).rounded(.up)) : .max
+    }
+}
+
+/// Requests: how they go out and are dropped.
+extension HLSLoopViewer {
+    /// Puts a request on its connection. A connection that leads elsewhere, or cannot be used again,
+    /// is closed.
+    /// - Parameter host: the place of the URL's host among the loop's.
+    mutating func prepare(
+        _ request: HLSPlayerRequest, _ url: HTTPURL, host: Int, redirects: HTTPRedirects, agent: String,
+        at now: Int64
+    ) {
+        let slot = request.slot.rawValue
+        var connection = connections[slot]
+        if connection.host != host || connection.isOpen && !connection.isReusable {
+            connection.close()
+        }
+        connection.request = request
+        connection.url = url
+        connection.redirects = redirects
+        if redirects.count == 0 { connection.requestedAt = now }
+        connection.isProbed = probe != nil && request.slot == .media
+        if connection.isProbed { probe?.begin() }
+        connection.beginAnswer()
+        var text = HTTPRequest(url, agent: agent, range: request.range)
+        text.acceptsCoding = request.purpose.keepsBody
+        text.cookies = cookies.header(for: url, now: Clock.realTimeSeconds())
+        connection.text = text.bytes
+        connections[slot] = connection
+    }
+
+    /// Gives up what a slot fetches.
+    mutating func cancel(_ slot: HLSPlayerRequest.Slot) {
+        connections[slot.rawValue].close()
+        arrivals.removeAll { $0.slot == slot }
+    }
+
+    /// Gives up everything.
+    mutating func dropTransfers() {
+        arrivals = []
+        for slot in 0...1 { connections[slot].close() }
+    }
+
+    /// When something is to be done, if no socket has news before.
+    func nextWake(_ now: Int64) -> Int64 {
+        var time = nanoseconds(session.nextTimer)
+        for arrival in arrivals { time = min(time, arrival.time) }
+        for slot in 0...1 {
+            if connections[slot].state == .busy, let sendAt = connections[slot].sendAt {
+                time = min(time, sendAt)
+            }
+            guard connections[slot].isReading, connections[slot].isReadable else { continue }
+            let wanted = connections[slot].wantedBytes
+            guard let due = link?.time(toReceive: wanted) else { continue }
+            time = min(time, due, now + Self.longestReadInterval)
+        }
+        return time
+    }
+}
+
+/// Bytes of answers.
+extension HLSLoopViewer {
+    /// What bytes of an answer lead to.
+    enum Intake {
+        /// The answer goes on.
+        case more
+        /// The answer is whole.
+        case whole
+        /// The connection cannot be used any more, for this reason.
+        case broken(String)
+        /// The bytes are no answer that can be read, for this reason.
+        case unreadable(String)
+    }
+
+    /// Takes bytes that were read at `now`.
+    /// - Parameter bytes: nil where they were thrown away unread.
+    mutating func take(
+        _ bytes: UnsafeRawBufferPointer?, _ count: Int, _ slot: Int, _ now: Int64
+    ) -> Intake {
+        receivedBytes += count
+        // The link's own clock says when the bytes came; the time of the read does not count.
+        let carried = link?.spend(count, at: now) ?? (first: now, last: now)
+        let arrival = link?.release(count, at: carried.last) ?? now
+        var plain: [UInt8]?
+        if let tls = connections[slot].tls, let bytes {
+            do {
+                plain = try Self.decrypt(tls, bytes, connections[slot])
+            } catch {
+                return .broken("\(error)")
+            }
+            // The handshake's own bytes are no answer.
+            if plain?.isEmpty ?? false { return .more }
+        }
+        let isJudged = slot == HLSPlayerRequest.Slot.media.rawValue && session.judgement.isFinite
+        var connection = connections[slot]
+        if connection.firstByteAt == 0 {
+            connection.firstByteAt = arrival - (carried.last - carried.first)
+            if isJudged { connection.line.note(0, at: connection.firstByteAt) }
+            session.responded(HLSPlayerRequest.Slot.allCases[slot])
+        }
+        connection.lastByteAt = arrival
+        var media = 0
+        var isWhole = false
+        var fault: String?
+        if let bytes {
+            do {
+                let progress = try (plain ?? []).withUnsafeBytes { plaintext in
+                    try connection.take(plain == nil ? bytes : plaintext) {
+                        probe?.take($0, at: arrival)
+                    }
+                }
+                (media, isWhole) = (progress.media, progress.isWhole)
+            } catch {
+                fault = "\(error)"
+            }
+        } else {
+            media = count
+            isWhole = connection.reader.discarded(count)
+        }
+        connection.received += media
+        if isJudged { connection.line.note(connection.received, at: arrival) }
+        connections[slot] = connection
+        if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
+            mediaBytes += media
+            if case .part? = connection.request?.purpose { partBytes += media }
+        }
+        if let fault { return .unreadable(fault) }
+        return isWhole ? .whole : .more
+    }
+
+    /// The plain text in bytes of TLS. What TLS itself answers goes out.
+    private static func decrypt(
+        _ tls: TLSStream, _ bytes: UnsafeRawBufferPointer, _ connection: HLSPlayerConnection
+    ) throws -> [UInt8] {
+        var plain: [UInt8] = []
+        try tls.receive(bytes) { plain += $0 }
+        try connection.write(tls.outgoing() ?? [])
+        return plain
+    }
+
+    /// Asks the session whether to give up the segment that is under way.
+    mutating func judge(_ now: Int64) {
+        let slot = HLSPlayerRequest.Slot.media.rawValue
+        let connection = connections[slot]
+        // An answer that is all there is delivered at once.
+        guard connection.state != .idle || connection.lastByteAt > now else { return }
+        // Bytes on their way are not there yet.
+        let arrived = connections[slot].line.bytes(at: now)
+        tell(
+            .progress(
+                .media, received: min(arrived, connection.received),
+                total: connection.head.flatMap(\.contentLength),
+                firstByte: milliseconds(connection.firstByteAt)), at: milliseconds(now))
+    }
+}
+
+/// Whole answers.
+extension HLSLoopViewer {
+    /// The last byte is read; the answer counts once it has arrived.
+    mutating func arrived(_ slot: Int, _ now: Int64, window: SteadyWindow?) {
+        connections[slot].state = .idle
+        let connection = connections[slot]
+        if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
+            window?.contains(connection.sentAt) ?? false, let rung = session.wanted?.rung
+        {
+            windowAnswerBytes[rung, default: 0] += connection.received
+        }
+        arrivals.append((max(connection.lastByteAt, now), HLSPlayerRequest.Slot.allCases[slot]))
+    }
+
+    /// The oldest answer that is read, once it has arrived.
+    mutating func takeArrival(at now: Int64) -> (time: Int64, slot: HLSPlayerRequest.Slot)? {
+        guard let place = arrivals.firstIndex(where: { $0.time <= now }) else { return nil }
+        return arrivals.remove(at: place)
+    }
+
+    /// Tells the session of an answer that arrived at `time`.
+    /// - Returns: what is to be requested instead, where the answer leads elsewhere.
+    mutating func answer(
+        _ slot: HLSPlayerRequest.Slot, at time: Int64, window: SteadyWindow?
+    ) -> (request: HLSPlayerRequest, url: HTTPURL, redirects: HTTPRedirects)? {
+        let connection = connections[slot.rawValue]
+        guard let request = connection.request, let head = connection.head,
+            let url = connection.url
+        else { return nil }
+        if !head.keepsAlive { connections[slot.rawValue].close() }
+        cookies.take(head, from: url, now: Clock.realTimeSeconds())
+        let moment = milliseconds(time)
+        var redirects = connection.redirects
+        do throws(HTTPRedirects.Fault) {
+            if let target = try redirects.next(head, from: url) {
+                session.redirected()
+                return (request, target, redirects)
+            }
+        } catch {
+            tell(.failed(slot, .broken("\(error)")), at: moment)
+            return nil
+        }
+        if connection.ignoresRange { session.counts.ignoredRanges += 1 }
+        if connection.isProbed, head.isSuccess { probed(request, head, window) }
+        let response = HLSPlayerResponse(
+            status: head.status, head: head.statusText, body: connection.kept,
+            bytes: connection.received, headBytes: head.byteCount, url: url,
+            requested: milliseconds(connection.requestedAt),
+            firstByte: milliseconds(firstByte(connection)),
+            retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
+        tell(.finished(slot, response), at: moment)
+        return nil
+    }
+
+    /// The probe has the whole body of what its session wants.
+    private mutating func probed(
+        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: SteadyWindow?
+    ) {
+        guard let (segment, rung) = session.wanted else { return }
+        guard request.purpose.isMedia else {
+            probe?.initialization(of: rung)
+            return
+        }
+        let sequence = session.presentation.alignment.sequence(segment, rendition: rung)
+        probe?.media(
+            .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
+            window: window)
+    }
+
+    /// When an answer's first byte came. Where no link says so, an answer that was read at once is
+    /// taken to have lasted as long as on a fast network.
+    private func firstByte(_ connection: HLSPlayerConnection) -> Int64 {
+        guard link == nil,
+            connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
+        else { return connection.firstByteAt }
+        let time = Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
+        return max(
+            connection.requestedAt, min(connection.firstByteAt, connection.lastByteAt - time))
+    }
+}
+
+/// The viewer's end, and what it reports.
+extension HLSLoopViewer {
+    mutating func stop(_ now: Int64) {
+        let connection = connections[HLSPlayerRequest.Slot.media.rawValue]
+        let isBegun = connection.firstByteAt > 0
+        let isAnswer = isBegun && connection.head?.isSuccess ?? false
+        session.stop(
+            at: milliseconds(now), received: isAnswer ? connection.received : 0,
+            total: isAnswer ? connection.head?.contentLength : nil,
+            firstByte: isBegun ? milliseconds(min(now, connection.firstByteAt)) : .nan)
+    }
+
+    var report: HLSViewerReport {
+        var report = HLSViewerReport(index: session.spec.index)
+        report.localPort = localPort
+        report.askedAtNanoseconds = joinedAt
+        report.startupNanoseconds = session.startup.map { Int64($0 * 1e6) }
+        report.endedAtNanoseconds = endedAt
+        report.failure = failure
+        report.trouble = session.startup == nil ? session.trouble : nil
+        report.mediaBytes = mediaBytes
+        report.partBytes = partBytes
+        report.receivedBytes = receivedBytes
+        // A viewer that joined after the window began counts from its join; one that left before it
+        // counts 0.
+        if let end = atWindowEnd ?? (atWindowStart == nil ? nil : mediaBytes) {
+            report.windowMediaBytes = end - (atWindowStart ?? 0)
+        }
+        report.isLive = session.isLive
+        report.bitrates = session.rungs.map(\.bitrate)
+        report.rungNames = session.rungs.map(\.name)
+        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
+        if let player = session.player {
+            report.playback = HLSPlaybackReport(
+                player.account, player.title, isLive: player.state.isLive,
+                knowsBitrates: session.rungs.allSatisfy(\.isBitrateKnown))
+        }
+        report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
+        report.requests = session.counts
+        report.segments = session.records
+        report.probe = probe?.report
+        report.modelledStalls = link?.stalls
+        report.modelledStallNanoseconds = link?.stalledNanoseconds
+        return report
+    }
+}
+
+extension HTTPResponseHead {
+    /// When an embedded origin published the resource: its CLOCK_MONOTONIC, ns.
+    fileprivate var published: Int64? { first("millrace-published").flatMap { Int64($0) } }
+}
