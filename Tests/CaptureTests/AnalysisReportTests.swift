@@ -19,7 +19,7 @@ private func wholeReport() -> CaptureReport {
     for milliseconds in [1, 2, 3] as [Int64] { delay.record(nanoseconds: milliseconds * 1_000_000) }
     let ingress = IngressReport(
         payloadBytes: 8500, audioMessages: 20, videoMessages: 30, traffic: TrafficCounters())
-    let stream = StreamReport(
+    let stream = CapturedStreamReport(
         name: "demo\u{1B}", app: "live", publishers: 1, subscribers: 1,
         subscribersByProtocol: ["http-flv": 1], payloadKbps: 10, retransmittedBytes: 100,
         relayDelay: delay, relayDelayByProtocol: [:], ingress: ingress, viewers: [viewer],

@@ -37,7 +37,7 @@ package struct AnalysisText {
         return lines + capture.notes.map { "          \(printable($0))" }
     }
 
-    private func streamLines(_ stream: StreamReport) -> [String] {
+    private func streamLines(_ stream: CapturedStreamReport) -> [String] {
         let name = stream.app.isEmpty ? stream.name : "\(stream.app)/\(stream.name)"
         var lines = [
             "\(printable(name)): \(stream.subscribers) subscribers, payload \(number(stream.payloadKbps)) kbit/s, wire \(number(stream.wireKbps)) kbit/s, retransmitted \(stream.retransmittedBytes) bytes"

@@ -1,3 +1,4 @@
+import Statistics
 /// Adaptive viewers of HLS.
 package struct AdaptiveAudience: Sendable {
     private let plan: AudiencePlan
