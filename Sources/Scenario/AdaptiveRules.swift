@@ -1,5 +1,5 @@
-import HLS
 import ABR
+import HLS
 import Server
 import SimulationKernel
 
@@ -10,7 +10,8 @@ enum AdaptiveRules {
         for (i, group) in scenario.viewers.enumerated() {
             let place = "viewers[\(i)]"
             guard let adaptive = group.adaptive else {
-                for key in ScenarioSpec.adaptiveKeys where reader.marks["\(place).\(key)"] != nil {
+                let keys = ViewerGroup.Adaptive.fields.map(\.key)
+                for key in keys where reader.marks["\(place).\(key)"] != nil {
                     reader.report(
                         at: "\(place).\(key)",
                         "'\(key)' is for viewers with protocol: hls, which adapt")
@@ -18,7 +19,7 @@ enum AdaptiveRules {
                 continue
             }
             checkAlgorithm(adaptive.algorithm, at: place, reader: &reader)
-            if adaptive.buffer < (scenario.stack.hls ?? .standard).segment {
+            if adaptive.buffer < (scenario.stack.hls ?? HLSSpec()).segment {
                 reader.report(at: place + ".buffer", "the buffer must hold a segment at least")
             }
             if group.rendition != nil, reader.marks[place + ".algorithm"] != nil {
@@ -83,10 +84,6 @@ enum AdaptiveRules {
                 + (nearest.map { "; did you mean '\($0)'?" }
                     ?? "; millrace simulate --list names them"))
     }
-}
-
-extension ScenarioSpec {
-    static let adaptiveKeys = ["algorithm", "buffer", "device", "latency", "parts", "abandon"]
 }
 
 extension HLSConfiguration {

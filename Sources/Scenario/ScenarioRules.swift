@@ -98,19 +98,19 @@ enum ScenarioRules {
 
     private static func checkViewers(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let total = scenario.viewers.reduce(0) { $0 + $1.count }
-        if total > ScenarioSpec.maximumViewers {
+        if total > TrialScenario.maximumViewers {
             reader.report(
-                at: "viewers", "\(total) viewers in all; at most \(ScenarioSpec.maximumViewers)")
+                at: "viewers", "\(total) viewers in all; at most \(TrialScenario.maximumViewers)")
         }
         let sessions = scenario.viewers.map { $0.expectedSessions(in: scenario) }
-        if sessions.reduce(0, +) > Double(ScenarioSpec.maximumViewers),
+        if sessions.reduce(0, +) > Double(TrialScenario.maximumViewers),
             let most = sessions.indices.max(by: { sessions[$0] < sessions[$1] }),
             scenario.viewers[most].churn != nil
         {
             reader.report(
                 at: "viewers[\(most)].churn",
                 "churn makes about \(Int(sessions.reduce(0, +))) sessions in all; at most "
-                    + "\(ScenarioSpec.maximumViewers): lengthen mean_watch, shorten the run, or "
+                    + "\(TrialScenario.maximumViewers): lengthen mean_watch, shorten the run, or "
                     + "take fewer viewers")
         }
         let names = scenario.streams.flatMap(\.names)
@@ -161,7 +161,7 @@ enum ScenarioRules {
         _ group: ViewerGroup, _ scenario: TrialScenario, place: String, reader: inout ScenarioReader
     ) {
         guard group.churn == nil else { return }
-        let seconds = (group.arrivalDelay + group.arrivalSpan).seconds
+        let seconds = (group.arrival.after + group.arrival.span(of: group.count)).seconds
         if seconds > scenario.warmup.seconds {
             reader.report(
                 at: place + ".arrival",
@@ -184,15 +184,6 @@ extension ViewerGroup {
         // The mean of an exponential time that is cut at `least` from below.
         let watch = least + mean * exp(-least / mean)
         return Double(count) * (1 + span / watch)
-    }
-
-    /// Time within which all viewers have set out to join.
-    var arrivalSpan: Duration {
-        switch arrival {
-        case .openRate(let rate): .nanoseconds(Int64(Double(count) / rate * 1e9))
-        case .openOver(let span): span
-        case .closed: .zero
-        }
     }
 }
 
