@@ -9,7 +9,7 @@ import Results
 /// beside a peer in alternating runs under the same viewers.
 package struct FanoutBench: Sendable {
     package struct Options: Sendable {
-        package var peer = StackSpec.Driver.nginxRTMP
+        package var peer = StackSettings.Driver.nginxRTMP
         package var pairs = 5
         package var viewers = 1000
         package var probes = 20
@@ -100,7 +100,7 @@ package struct FanoutBench: Sendable {
             flushIntervalMilliseconds: options.flushInterval)
         for mode in options.modes {
             for pair in 1...options.pairs {
-                let servers: [StackSpec.Driver] =
+                let servers: [StackSettings.Driver] =
                     pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
                 for server in servers {
                     let measurement = try await measure(server, mode, pair)
@@ -134,7 +134,7 @@ package struct FanoutBench: Sendable {
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
-    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) throws
+    private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) throws
         -> TrialScenario
     {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
@@ -176,7 +176,7 @@ package struct FanoutBench: Sendable {
     }
 
     private func measure(
-        _ server: StackSpec.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
+        _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
         let directory = NSTemporaryDirectory() + "millrace-bench-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: directory) }

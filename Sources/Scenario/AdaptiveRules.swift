@@ -19,7 +19,7 @@ enum AdaptiveRules {
                 continue
             }
             checkAlgorithm(adaptive.algorithm, at: place, reader: &reader)
-            if adaptive.buffer < (scenario.stack.hls ?? HLSSpec()).segment {
+            if adaptive.buffer < (scenario.stack.hls ?? HLSSettings()).segment {
                 reader.report(at: place + ".buffer", "the buffer must hold a segment at least")
             }
             if group.rendition != nil, reader.marks[place + ".algorithm"] != nil {
@@ -55,7 +55,7 @@ enum AdaptiveRules {
 
     /// What the packager asks for, and three segments in a playlist, without which it would list
     /// more than was asked for.
-    private static func check(_ hls: HLSSpec, reader: inout ScenarioReader) {
+    private static func check(_ hls: HLSSettings, reader: inout ScenarioReader) {
         if let fault = HLSConfiguration(hls).fault {
             let key =
                 switch fault.setting {
@@ -88,11 +88,11 @@ enum AdaptiveRules {
 
 extension HLSConfiguration {
     /// The packager's settings as a scenario has them.
-    package init(_ spec: HLSSpec) {
+    package init(_ settings: HLSSettings) {
         self.init()
-        container = spec.container == .ts ? .ts : .fmp4
-        segmentSeconds = spec.segment.seconds
-        partSeconds = spec.part?.seconds
-        windowSeconds = spec.window.seconds
+        container = settings.container == .ts ? .ts : .fmp4
+        segmentSeconds = settings.segment.seconds
+        partSeconds = settings.part?.seconds
+        windowSeconds = settings.window.seconds
     }
 }

@@ -1,7 +1,8 @@
 /// A type that a mapping of a scenario file is decoded into.
 ///
 /// The list of its fields is the only place where its keys stand: grammar, defaults, canonical YAML
-/// and decoding derive from it, as the files of results derive from the columns of their rows.
+/// and decoding derive from it, as the files of results derive from the columns of their rows. The
+/// text of a field documents its property, too.
 package protocol ScenarioMapping: Sendable {
     /// A default is a property's initial value. A required key's initial value is never seen.
     init()

@@ -52,7 +52,7 @@ package struct NginxVariant: Sendable, Hashable {
     package var bitsPerSecond: Int
 }
 
-extension StreamSpec {
+extension ScenarioStream {
     /// Its renditions in nginx-rtmp's terms; those of files are left out.
     package var nginxVariants: [NginxVariant] {
         if let ladder {

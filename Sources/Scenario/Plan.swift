@@ -122,14 +122,14 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
         var streams: UInt32 = 0
-        for spec in scenario.streams {
-            for name in spec.names {
-                if let ladder = spec.ladder, let source = spec.source {
+        for stream in scenario.streams {
+            for name in stream.names {
+                if let ladder = stream.ladder, let source = stream.source {
                     streams += 1
                     all += encoded(name, ladder, of: source, streamID: streams)
                     continue
                 }
-                for rendition in spec.renditions {
+                for rendition in stream.renditions {
                     streams += 1
                     all.append(
                         published(

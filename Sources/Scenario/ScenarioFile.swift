@@ -38,7 +38,7 @@ extension ScenarioFile {
         ]
         if let kind {
             let about = "Tells it from a scenario for 'millrace run'."
-            fields.insert(.checked(SpecFile.kindKey, .choice([kind]), about), at: 1)
+            fields.insert(.checked(ScenarioText.kindKey, .choice([kind]), about), at: 1)
         }
         return fields
     }
@@ -47,7 +47,7 @@ extension ScenarioFile {
     /// - Parameter seed: a seed in place of the file's own.
     /// - Throws: every fault found, each with file, line and column.
     package static func load(path: String, seed: Int? = nil) throws(ScenarioErrors) -> Self {
-        try parse(try SpecFile.text(path), file: path, seed: seed)
+        try parse(try ScenarioText.text(path), file: path, seed: seed)
     }
 
     /// Checks the text of a file.
@@ -59,7 +59,7 @@ extension ScenarioFile {
         _ text: String, file: String = "scenario", folder: String? = nil, seed: Int? = nil
     ) throws(ScenarioErrors) -> Self {
         var reader = ScenarioReader(file: file, folder: folder)
-        guard let node = SpecFile.node(text, &reader), var root = reader.read(node, spec),
+        guard let node = ScenarioText.node(text, &reader), var root = reader.read(node, spec),
             reader.diagnostics.isEmpty
         else { throw reader.errors }
         if let seed { root.put(seedField.key, .integer(seed), in: spec) }
@@ -77,7 +77,7 @@ extension ScenarioFile {
     package var sha256: String { ContentDigest.sha256(canonicalYAML) }
 }
 
-package enum SpecFile {
+package enum ScenarioText {
     /// Largest file accepted.
     private static let maximumBytes = 1 << 20
     /// The key that tells the kinds of files apart.

@@ -16,7 +16,7 @@ enum ScenarioRules {
         ThresholdRules.check(scenario, reader: &reader)
     }
 
-    private static func checkTLS(_ stack: StackSpec, reader: inout ScenarioReader) {
+    private static func checkTLS(_ stack: StackSettings, reader: inout ScenarioReader) {
         guard let tls = stack.tls else { return }
         if stack.driver != .external {
             reader.report(
@@ -193,13 +193,14 @@ extension TrialScenario {
     /// Adaptive viewers are spread over streams; their rendition is `all`, or the one they stay on.
     func targets(of group: ViewerGroup) -> [(stream: String, rendition: String)] {
         guard group.adaptive == nil else {
-            return streams.filter { spec in
-                group.rendition.map { name in spec.renditions.contains { $0.name == name } } ?? true
+            return streams.filter { stream in
+                group.rendition.map { name in stream.renditions.contains { $0.name == name } }
+                    ?? true
             }.flatMap(\.names).filter { (group.stream ?? $0) == $0 }
                 .map { ($0, group.rendition ?? "all") }
         }
-        return streams.flatMap { spec in
-            spec.names.flatMap { name in spec.renditions.map { (name, $0.name) } }
+        return streams.flatMap { stream in
+            stream.names.flatMap { name in stream.renditions.map { (name, $0.name) } }
         }.filter { stream, rendition in
             (group.stream ?? stream) == stream && (group.rendition ?? rendition) == rendition
         }

@@ -10,17 +10,14 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package var description = ""
     /// Every random draw of a run derives from it.
     package var seed: UInt64 = 1
-    package var stack = StackSpec()
-    package var streams: [StreamSpec] = []
+    package var stack = StackSettings()
+    package var streams: [ScenarioStream] = []
     package var viewers: [ViewerGroup] = []
-    /// Viewers join in this time, before the steady window.
     package var warmup = Duration.seconds(5)
-    /// The steady window: what the results cover.
     package var duration = Duration.seconds(20)
-    /// Time after the window for frames still on their way.
     package var drain = Duration.seconds(2)
     package var congestionControl = CongestionControl.cubic
-    package var capture = CaptureSpec()
+    package var capture = CaptureSettings()
     package var cpus = CPUAssignment()
     package var processes = ProcessCounts()
     package var validity = ValidityLimits()
@@ -61,7 +58,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
         // A stack packages what somebody plays.
         if stack.hls == nil, viewers.contains(where: { $0.adaptive != nil }) {
-            stack.hls = HLSSpec(standardOf: stack.driver)
+            stack.hls = HLSSettings(standardOf: stack.driver)
         }
         fillArrivals(in: &root)
         EdgeRules.apply(to: &self, reader: &reader)
@@ -88,7 +85,7 @@ extension TrialScenario {
     /// Settings other than their defaults that the driver cannot honour and that therefore do not
     /// hold in its runs.
     package var unsupportedSettings: [String] {
-        let standard = StackSpec()
+        let standard = StackSettings()
         var settings: [(name: String, isSet: Bool)] = [
             ("gop_cache", stack.gopCache != standard.gopCache),
             ("flush_interval", stack.flushInterval != standard.flushInterval),
@@ -113,7 +110,7 @@ extension TrialScenario {
 }
 
 /// Where captured packets come from and how much of them is kept.
-package struct CaptureSpec: ScenarioMapping, Codable, Hashable {
+package struct CaptureSettings: ScenarioMapping, Codable, Hashable {
     package enum Mode: String, Codable, Sendable, CaseIterable {
         /// Capture where permitted, else go on without and say so.
         case auto
@@ -130,7 +127,7 @@ package struct CaptureSpec: ScenarioMapping, Codable, Hashable {
     package var keepPcap = false
 
     package init() {}
-    package static let fields: [Field<CaptureSpec>] = [
+    package static let fields: [Field<CaptureSettings>] = [
         .standard(
             "enabled", \.mode,
             .either(

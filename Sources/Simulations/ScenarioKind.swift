@@ -19,10 +19,10 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
 
     /// The kind that a file is; nil where it does not say, or cannot be read.
     package static func of(path: String) -> ScenarioKind? {
-        guard let text = try? SpecFile.text(path), let node = try? Yams.compose(yaml: text),
+        guard let text = try? ScenarioText.text(path), let node = try? Yams.compose(yaml: text),
             let mapping = node.mapping
         else { return nil }
-        if let name = mapping[SpecFile.kindKey]?.string { return ScenarioKind(rawValue: name) }
+        if let name = mapping[ScenarioText.kindKey]?.string { return ScenarioKind(rawValue: name) }
         let ofTrials = [TrialScenario.key(\.stack), TrialScenario.key(\.streams)]
         return ofTrials.contains { mapping[$0] != nil } ? .trial : nil
     }

@@ -46,7 +46,7 @@ extension TrialRunner {
 
     /// What starts an edge, for the first time and again.
     private func edgeStart(
-        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String, _ congestionControl: String?
+        _ process: ProcessPlan, _ spec: EdgeSettings, origin: String, _ congestionControl: String?
     ) -> @Sendable (Int) async throws -> any EdgeProcess {
         let host = links == nil ? "127.0.0.1" : "0.0.0.0"
         let (name, cpus, directory) = (process.name, process.cpus, writer.partialPath)
@@ -81,7 +81,7 @@ extension TrialRunner {
     ///
     /// - Returns: the URL that it has for the origin; nil where there is no such way.
     private func startWay(
-        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
+        _ process: ProcessPlan, _ spec: EdgeSettings, origin: String
     ) async throws -> String? {
         guard spec.driver == .nginx, let wan = spec.wan else { return nil }
         var config = EdgeConfiguration(origin: origin)
@@ -131,7 +131,7 @@ extension TrialRunner {
 }
 
 extension EdgeConfiguration.WAN {
-    init(_ wan: EdgeSpec.WAN) {
+    init(_ wan: EdgeSettings.WAN) {
         self.init(bitsPerSecond: wan.rate?.bitsPerSecond, delayNanoseconds: wan.delay.nanoseconds)
     }
 }

@@ -15,12 +15,12 @@ import Testing
     }
 
     @Test func defaultsSurviveWritingAndReading() {
-        Self.expectRoundTrip(StackSpec.self)
+        Self.expectRoundTrip(StackSettings.self)
         Self.expectRoundTrip(TLSTrust.self)
-        Self.expectRoundTrip(HLSSpec.self)
-        Self.expectRoundTrip(EdgeSpec.self)
-        Self.expectRoundTrip(EdgeSpec.WAN.self)
-        Self.expectRoundTrip(CaptureSpec.self)
+        Self.expectRoundTrip(HLSSettings.self)
+        Self.expectRoundTrip(EdgeSettings.self)
+        Self.expectRoundTrip(EdgeSettings.WAN.self)
+        Self.expectRoundTrip(CaptureSettings.self)
         Self.expectRoundTrip(CPUAssignment.self)
         Self.expectRoundTrip(ProcessCounts.self)
         Self.expectRoundTrip(ValidityLimits.self)
@@ -57,7 +57,7 @@ import Testing
         #expect(TrialScenario.key(\.viewers) == "viewers")
         #expect(ViewerGroup.key(\.arrival) == "arrival")
         #expect(
-            StreamSpec.spec.exclusive == [["renditions", "ladder"], ["renditions", "source"]])
+            ScenarioStream.spec.exclusive == [["renditions", "ladder"], ["renditions", "source"]])
         #expect(ViewerGroup.spec.exclusive == [["rate_limit", "link"]])
         #expect(StreamSource.spec.exactlyOne == ["synthetic", "file", "ffmpeg"])
     }
@@ -76,7 +76,7 @@ import Testing
             """)
         #expect(scenario.viewers.map(\.probes) == [.share(0.05), .count(1), .share(0.1)])
         #expect(scenario.viewers.map(\.adaptive?.buffer) == [nil, .seconds(30), .seconds(12)])
-        #expect(scenario.stack.hls == HLSSpec())
+        #expect(scenario.stack.hls == HLSSettings())
     }
 
     /// A seed from outside replaces the file's, in the canonical YAML as well.

@@ -1,23 +1,23 @@
 package import SimulationKernel
 
 /// A stream, or several alike, in one or more renditions.
-package struct StreamSpec: ScenarioMapping, Codable, Hashable {
+package struct ScenarioStream: ScenarioMapping, Codable, Hashable {
     /// `{i}` stands for the stream's number, counted from 1.
     package var name = ""
     package var count = 1
-    package var renditions = RenditionSpec.edgeLadder
+    package var renditions = ScenarioRendition.edgeLadder
     /// What a ladder encodes, published once under the stream's own name; nil without a ladder.
     package var source: StreamSource?
     /// nil = the renditions are published as they are; else they are made from the source.
     package var ladder: EncodedLadder?
 
     package init() {}
-    package static let fields: [Field<StreamSpec>] = [
+    package static let fields: [Field<ScenarioStream>] = [
         .required("name", \.name, .text(.streamName), "Stream name; {i} is the stream's number."),
         .standard("count", \.count, .integer(1...1000), "How many such streams."),
         .standard(
             "renditions", \.renditions,
-            .preset(RenditionSpec.edgeLadder, or: .list(.mapping)),
+            .preset(ScenarioRendition.edgeLadder, or: .list(.mapping)),
             "Published as they are: the preset edge-ladder, or a list."),
         .optional("source", \.source, .mapping, "What is published once, with 'ladder'."),
         .optional(
@@ -25,7 +25,7 @@ package struct StreamSpec: ScenarioMapping, Codable, Hashable {
             "Renditions that ffmpeg makes of the source, on a stack that the run starts."),
     ]
 
-    package static var exclusive: [[PartialKeyPath<StreamSpec>]] {
+    package static var exclusive: [[PartialKeyPath<ScenarioStream>]] {
         [[\.renditions, \.ladder], [\.renditions, \.source]]
     }
 
@@ -48,7 +48,7 @@ package struct StreamSpec: ScenarioMapping, Codable, Hashable {
 }
 
 /// One encoding of a stream; its stream key is `<stream>_<rendition>`.
-package struct RenditionSpec: ScenarioMapping, Codable, Hashable {
+package struct ScenarioRendition: ScenarioMapping, Codable, Hashable {
     package var name = ""
     package var source = StreamSource()
 
@@ -56,7 +56,7 @@ package struct RenditionSpec: ScenarioMapping, Codable, Hashable {
 
     init(name: String, source: StreamSource) { (self.name, self.source) = (name, source) }
 
-    package static let fields: [Field<RenditionSpec>] = [
+    package static let fields: [Field<ScenarioRendition>] = [
         .required("name", \.name, .text(.name), "Rendition name; the key is <stream>_<rendition>."),
         .required("source", \.source, .mapping, "Where the media comes from."),
     ]
@@ -67,7 +67,7 @@ package struct RenditionSpec: ScenarioMapping, Codable, Hashable {
         (source.width, source.height) = (rendition.width, rendition.height)
         source.framesPerSecond = rendition.framesPerSecond
         (source.bitrate, source.audioBitrate) = (rendition.bitrate, rendition.audioBitrate)
-        return RenditionSpec(name: rendition.name, source: .synthetic(source))
+        return ScenarioRendition(name: rendition.name, source: .synthetic(source))
     }
 }
 

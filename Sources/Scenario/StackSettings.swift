@@ -2,7 +2,7 @@ package import SimulationKernel
 package import Sockets
 
 /// The server under test.
-package struct StackSpec: ScenarioMapping, Codable, Hashable {
+package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package enum Driver: String, Codable, Sendable, CaseIterable {
         case embedded
         case nginxRTMP = "nginx-rtmp"
@@ -11,33 +11,25 @@ package struct StackSpec: ScenarioMapping, Codable, Hashable {
 
     package var driver = Driver.embedded
     package var threads = 1
-    /// Groups of pictures a joining viewer is sent at once, 0 to 2.
     package var gopCache = 1
     /// How long messages are gathered before a write; 0 writes each message.
     package var flushInterval = Duration.zero
-    /// Bytes queued for one subscriber before frames are dropped.
     package var queueLimitBytes = 4 << 20
     package var outChunkSize = 4096
-    /// `rtmp://host:port/app`; external only.
     package var url: String?
-    /// `http://host:port/app`, the base of the HTTP-FLV URLs; external only.
     package var httpURL: String?
     package var keys: [String] = []
     /// HLS of a stack that the run starts; nil = none.
-    package var hls: HLSSpec?
-    /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
+    package var hls: HLSSettings?
     package var hlsURL: String?
-    /// HLS caches before the embedded stack; nil = none.
-    package var edges: EdgeSpec?
+    package var edges: EdgeSettings?
     /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
     package var uplink: Bitrate?
-    /// How often a server that ends in mid-run is started again; embedded only.
     package var restarts = 0
-    /// Whom generators trust with https and rtmps; external only.
     package var tls: TLSTrust?
 
     package init() {}
-    package static let fields: [Field<StackSpec>] = [
+    package static let fields: [Field<StackSettings>] = [
         .standard("driver", \.driver, .choice, "Which server."),
         .standard("threads", \.threads, .integer(1...256), "Event loops or worker processes."),
         .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
@@ -88,7 +80,7 @@ extension TLSTrust: ScenarioMapping {
 }
 
 /// How the stack packages HLS.
-package struct HLSSpec: ScenarioMapping, Codable, Hashable {
+package struct HLSSettings: ScenarioMapping, Codable, Hashable {
     package enum Container: String, Codable, Sendable, CaseIterable { case ts, fmp4 }
 
     package var container = Container.fmp4
@@ -100,7 +92,7 @@ package struct HLSSpec: ScenarioMapping, Codable, Hashable {
     package init() {}
 
     /// What a stack packages that a scenario says nothing of; nil = nothing.
-    init?(standardOf driver: StackSpec.Driver) {
+    init?(standardOf driver: StackSettings.Driver) {
         switch driver {
         case .embedded: break
         case .nginxRTMP: container = .ts
@@ -108,7 +100,7 @@ package struct HLSSpec: ScenarioMapping, Codable, Hashable {
         }
     }
 
-    package static let fields: [Field<HLSSpec>] = [
+    package static let fields: [Field<HLSSettings>] = [
         .standard(
             "container", \.container, .choice,
             "What segments are; nginx-rtmp has ts only, which is its default without 'hls'."),

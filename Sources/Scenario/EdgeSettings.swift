@@ -3,7 +3,7 @@ package import SimulationKernel
 import Viewer
 
 /// HLS caches between the embedded stack and its viewers.
-package struct EdgeSpec: ScenarioMapping, Codable, Hashable {
+package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
     /// The way between the origin's site and the viewers' neighbourhood.
     package struct WAN: ScenarioMapping, Codable, Hashable {
         /// What each edge reads from the origin at most, headers of packets included; nil = what
@@ -33,7 +33,7 @@ package struct EdgeSpec: ScenarioMapping, Codable, Hashable {
     package var wan: WAN?
 
     package init() {}
-    package static let fields: [Field<EdgeSpec>] = [
+    package static let fields: [Field<EdgeSettings>] = [
         .standard(
             "driver", \.driver, .choice, "millrace's own edge, or a real nginx with proxy_cache."),
         .standard("count", \.count, .integer(1...64), "How many edges, a process each."),
@@ -118,7 +118,7 @@ extension GroupLink {
     /// A viewer's link with the WAN behind it. Its delay comes on top; its rate, which edges have
     /// for all their viewers together, holds for each viewer here.
     /// - Throws: `InputFault` for links of real packets, which cannot be lengthened.
-    static func across(_ wan: EdgeSpec.WAN, _ own: GroupLink?) throws -> GroupLink {
+    static func across(_ wan: EdgeSettings.WAN, _ own: GroupLink?) throws -> GroupLink {
         var link = ViewerLink(rate: RateSchedule(constant: wan.rate ?? unnamedRate))
         var name = "wan"
         if let own {
