@@ -75,11 +75,8 @@ enum EncodedLadderRules {
         case .synthetic(let source):
             ScenarioRules.check(source, at: place + ".synthetic", reader: &reader)
         case .ffmpeg(let clip):
-            if clip.audioBitrate >= clip.bitrate {
-                reader.report(
-                    at: place + ".ffmpeg.audio_bitrate",
-                    "audio_bitrate must be below bitrate, which includes it")
-            }
+            ScenarioRules.check(
+                clip.audioBitrate, of: clip.bitrate, at: place + ".ffmpeg", reader: &reader)
         case .file(let path):
             if !FileManager.default.isReadableFile(atPath: path) {
                 reader.report(
@@ -98,9 +95,9 @@ enum EncodedLadderRules {
                 "'source' is what results call the source itself; name the rendition otherwise")
         }
         for (j, rung) in ladder.renditions.enumerated() where rung.audioBitrate >= rung.bitrate {
-            reader.report(
-                at: place + ".renditions[\(j)].audio_bitrate",
-                "audio_bitrate must be below bitrate, which includes it")
+            ScenarioRules.check(
+                rung.audioBitrate, of: rung.bitrate, at: place + ".renditions[\(j)]",
+                reader: &reader)
             return
         }
         do {

@@ -9,13 +9,10 @@ package protocol ScenarioMapping: Sendable {
     static var fields: [Field<Self>] { get }
     /// Groups of fields of which a file may give at most one.
     static var exclusive: [[PartialKeyPath<Self>]] { get }
-    /// Sets what follows from several fields, once all of them are decoded.
-    mutating func derive()
 }
 
 extension ScenarioMapping {
     package static var exclusive: [[PartialKeyPath<Self>]] { [] }
-    package mutating func derive() {}
 
     package static var spec: ObjectSpec {
         ObjectSpec(
@@ -35,7 +32,6 @@ extension ScenarioMapping {
     init(_ object: ResolvedObject, at path: String, _ reader: inout ScenarioReader) {
         self.init()
         for field in Self.fields { field.read(object, at: path, into: &self, &reader) }
-        derive()
     }
 
     /// The mapping as canonical YAML has it.

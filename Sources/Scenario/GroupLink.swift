@@ -75,14 +75,6 @@ package struct GroupLink: Codable, Sendable, Hashable {
         return [note]
     }
 
-    /// A profile, a rate or a trace file.
-    /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
-    package static func named(
-        _ text: String, seed: UInt64 = 1, folder: String = "."
-    ) throws -> GroupLink {
-        try read(down: text, seed: seed, folder: folder)
-    }
-
     /// A plain limit on the bytes that viewers read.
     package static func rateLimit(_ rate: Bitrate) -> GroupLink {
         GroupLink(
@@ -90,8 +82,10 @@ package struct GroupLink: Codable, Sendable, Hashable {
             loss: .none, headerBytes: 0)
     }
 
-    fileprivate static func read(
-        down text: String, seed: UInt64, folder: String
+    /// A profile, a rate or a trace file.
+    /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
+    package static func named(
+        _ text: String, seed: UInt64 = 1, folder: String = "."
     ) throws -> GroupLink {
         if let profile = LinkProfile.all.first(where: { $0.name == text }) {
             var delay = profile.delay
@@ -115,7 +109,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
     fileprivate static func read(
         _ fields: LinkFields, seed: UInt64, folder: String
     ) throws -> GroupLink {
-        let base = try read(down: fields.down, seed: seed, folder: folder)
+        let base = try named(fields.down, seed: seed, folder: folder)
         guard let socket = base.socket else { return base }
         let loss = try fields.link.loss.map { try LossModel(parsing: $0) }
         let schedule = try socket.schedule()
@@ -161,7 +155,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
                     + "takes a rate or a trace")
         }
         // The fault that the other shell's reader finds names what is nearest.
-        return (text, try read(down: text, seed: seed, folder: folder).name)
+        return (text, try named(text, seed: seed, folder: folder).name)
     }
 }
 
@@ -227,7 +221,7 @@ extension ValueKind where Value == GroupLink {
     static var link: Self {
         .either(
             ValueKind<String>.text(.nonEmpty).reading { text, reader in
-                try GroupLink.read(down: text, seed: reader.seed, folder: reader.folder)
+                try GroupLink.named(text, seed: reader.seed, folder: reader.folder)
             },
             ValueKind<LinkFields>.mapping.reading { fields, reader in
                 try fields.groupLink(seed: reader.seed, folder: reader.folder)

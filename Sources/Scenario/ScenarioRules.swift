@@ -84,16 +84,20 @@ enum ScenarioRules {
     static func check(
         _ source: GeneratedSource, at place: String, reader: inout ScenarioReader
     ) {
-        if source.audioBitrate >= source.bitrate {
-            reader.report(
-                at: place + ".audio_bitrate",
-                "audio_bitrate must be below bitrate, which includes it")
-        }
+        check(source.audioBitrate, of: source.bitrate, at: place, reader: &reader)
         let ticks = source.gop.nanoseconds.multipliedReportingOverflow(
             by: Int64(source.framesPerSecond))
         if ticks.overflow || ticks.partialValue % 1_000_000_000 != 0 {
             reader.report(at: place + ".gop", "gop must be a whole number of frames")
         }
+    }
+
+    static func check(
+        _ audio: Bitrate, of all: Bitrate, at place: String, reader: inout ScenarioReader
+    ) {
+        if audio < all { return }
+        reader.report(
+            at: place + ".audio_bitrate", "audio_bitrate must be below bitrate, which includes it")
     }
 
     private static func checkViewers(_ scenario: TrialScenario, reader: inout ScenarioReader) {

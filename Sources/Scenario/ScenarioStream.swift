@@ -30,7 +30,7 @@ package struct ScenarioStream: ScenarioMapping, Codable, Hashable {
     }
 
     /// What is watched of a stream with a ladder is what the ladder makes of the source.
-    package mutating func derive() {
+    mutating func deriveRenditions() {
         if let ladder, let source {
             renditions = ladder.renditions.map { .init(name: $0.name, source: source) }
         } else {

@@ -56,6 +56,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     ]
 
     package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
+        for index in streams.indices { streams[index].deriveRenditions() }
         // A stack packages what somebody plays.
         if stack.hls == nil, viewers.contains(where: { $0.adaptive != nil }) {
             stack.hls = HLSSettings(standardOf: stack.driver)
