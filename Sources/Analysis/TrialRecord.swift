@@ -80,9 +80,9 @@ package struct TrialRecord: Codable, Sendable {
 package struct TrialSetup: Codable, Sendable {
     /// The scenario with every default filled in.
     package var canonicalYAML: String
-    package var driver: StackSpec.Driver
+    package var driver: StackSettings.Driver
     /// nil if the stack has no edges.
-    package var edgeDriver: EdgeSpec.Driver?
+    package var edgeDriver: EdgeSettings.Driver?
     /// Whether the scenario limits the server's uplink.
     package var limitsUplink: Bool
     /// Length of an HLS segment; nil if the stack packages no HLS.

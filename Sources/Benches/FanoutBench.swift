@@ -5,7 +5,7 @@ package import Scenario
 /// beside a peer in alternating runs under the same viewers.
 package struct FanoutBench: Sendable {
     package struct Options: Sendable {
-        package var peer = StackSpec.Driver.nginxRTMP
+        package var peer = StackSettings.Driver.nginxRTMP
         package var pairs = 5
         package var viewers = 1000
         package var probes = 20
@@ -96,7 +96,7 @@ package struct FanoutBench: Sendable {
             flushIntervalMilliseconds: options.flushInterval)
         for mode in options.modes {
             for pair in 1...options.pairs {
-                let servers: [StackSpec.Driver] =
+                let servers: [StackSettings.Driver] =
                     pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
                 for server in servers {
                     let measurement = try await measure(server, mode, pair)
@@ -130,7 +130,7 @@ package struct FanoutBench: Sendable {
     }
 
     /// Server on CPU 0, everything else on CPU 1, no capture.
-    private func scenario(_ server: StackSpec.Driver, _ mode: ViewerGroup.Mode) -> String {
+    private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """
             version: 1
@@ -169,7 +169,7 @@ package struct FanoutBench: Sendable {
     }
 
     private func measure(
-        _ server: StackSpec.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
+        _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
         let results = try await BenchTrial.run(scenario(server, mode), name: "bench fanout")
         let summary = results.summary

@@ -1,5 +1,5 @@
-import HLS
 import ABR
+import HLS
 import Server
 import SimulationKernel
 
@@ -10,7 +10,8 @@ enum AdaptiveRules {
         for (i, group) in scenario.viewers.enumerated() {
             let place = "viewers[\(i)]"
             guard let adaptive = group.adaptive else {
-                for key in ScenarioSpec.adaptiveKeys where reader.marks["\(place).\(key)"] != nil {
+                let keys = ViewerGroup.Adaptive.fields.map(\.key)
+                for key in keys where reader.marks["\(place).\(key)"] != nil {
                     reader.report(
                         at: "\(place).\(key)",
                         "'\(key)' is for viewers with protocol: hls, which adapt")
@@ -18,7 +19,7 @@ enum AdaptiveRules {
                 continue
             }
             checkAlgorithm(adaptive.algorithm, at: place, reader: &reader)
-            if adaptive.buffer < (scenario.stack.hls ?? .standard).segment {
+            if adaptive.buffer < (scenario.stack.hls ?? HLSSettings()).segment {
                 reader.report(at: place + ".buffer", "the buffer must hold a segment at least")
             }
             if group.rendition != nil, reader.marks[place + ".algorithm"] != nil {
@@ -54,7 +55,7 @@ enum AdaptiveRules {
 
     /// What the packager asks for, and three segments in a playlist, without which it would list
     /// more than was asked for.
-    private static func check(_ hls: HLSSpec, reader: inout ScenarioReader) {
+    private static func check(_ hls: HLSSettings, reader: inout ScenarioReader) {
         if let fault = HLSConfiguration(hls).fault {
             let key =
                 switch fault.setting {
@@ -85,17 +86,13 @@ enum AdaptiveRules {
     }
 }
 
-extension ScenarioSpec {
-    static let adaptiveKeys = ["algorithm", "buffer", "device", "latency", "parts", "abandon"]
-}
-
 extension HLSConfiguration {
     /// The packager's settings as a scenario has them.
-    package init(_ spec: HLSSpec) {
+    package init(_ settings: HLSSettings) {
         self.init()
-        container = spec.container == .ts ? .ts : .fmp4
-        segmentSeconds = spec.segment.seconds
-        partSeconds = spec.part?.seconds
-        windowSeconds = spec.window.seconds
+        container = settings.container == .ts ? .ts : .fmp4
+        segmentSeconds = settings.segment.seconds
+        partSeconds = settings.part?.seconds
+        windowSeconds = settings.window.seconds
     }
 }

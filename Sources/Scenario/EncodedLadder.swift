@@ -3,22 +3,48 @@ package import Server
 package import SimulationKernel
 
 /// Renditions that the stack's encoders make of one source.
-package struct EncodedLadder: Codable, Sendable, Hashable {
-    /// Published once, under the stream's own name.
-    package var source: StreamSource
-    package var renditions: [EncodedRendition]
+package struct EncodedLadder: ScenarioMapping, Codable, Hashable {
+    package var renditions = EncodedRendition.edgeLadder
     /// One of `LadderConfiguration.x264Presets`.
-    package var preset: String
-    /// Threads of each encoder, 0...64; 0 = x264's choice.
-    package var threads: Int
-    package var mode: LadderConfiguration.Mode
-    /// Filler data where pictures need less than the bit rate.
-    package var pads: Bool
-    /// Distance of key frames, 200 ms to 60 s.
-    package var gop: Duration
+    package var preset = "veryfast"
+    package var threads = 0
+    package var mode = LadderConfiguration.Mode.perRendition
+    package var pads = false
+    package var gop = Duration.seconds(2)
     /// Frames of the source, from the start of the steady window, with which each rendition is
     /// compared; nil = none.
     package var qualityFrames: Int?
+
+    package init() {}
+    package static let fields: [Field<EncodedLadder>] = [
+        .standard(
+            "renditions", \.renditions,
+            .preset(EncodedRendition.edgeLadder, or: .list(.mapping)),
+            "The preset edge-ladder, or a list."),
+        .standard(
+            "preset", \.preset, .choice(among: LadderConfiguration.x264Presets), "x264's preset."),
+        .standard(
+            "threads", \.threads, .integer(0...64),
+            "Threads of each encoder; 0 = x264's choice."),
+        .standard(
+            "mode", \.mode, .choice,
+            "One ffmpeg for each rendition, whose CPU time can be told apart, or a single one."),
+        .standard("padding", \.pads, .boolean, "Filler data where pictures need less bits."),
+        .standard("gop", \.gop, .duration(), "Distance of key frames; 200ms to 60s."),
+        .optional(
+            "quality", \.qualityFrames, ValueKind<Quality>.mapping.map { $0.frames },
+            "SSIM and PSNR of each rendition against the source, by ffmpeg after the run."),
+    ]
+
+    private struct Quality: ScenarioMapping {
+        var frames = 300
+
+        static let fields: [Field<Quality>] = [
+            .standard(
+                "frames", \.frames, .integer(1...3000),
+                "Frames of the source, from the start of the steady window.")
+        ]
+    }
 
     /// In the server's terms.
     ///
@@ -36,17 +62,25 @@ package struct EncodedLadder: Codable, Sendable, Hashable {
 }
 
 /// One rung of an encoded ladder.
-package struct EncodedRendition: Codable, Sendable, Hashable {
-    package var name: String
-    /// Pixels, even.
-    package var width: Int
-    package var height: Int
+package struct EncodedRendition: ScenarioMapping, Codable, Hashable {
+    package var name = ""
+    package var width = 0
+    package var height = 0
     /// At most: a source with fewer frames keeps its own.
-    package var framesPerSecond: Int
-    /// Audio and video message payload together.
-    package var bitrate: Bitrate
-    /// 0 = no audio.
-    package var audioBitrate: Bitrate
+    package var framesPerSecond = 30
+    package var bitrate = Bitrate(bitsPerSecond: 0)
+    package var audioBitrate = Bitrate(kilobitsPerSecond: 128)
+
+    package init() {}
+    package static let fields: [Field<EncodedRendition>] = [
+        .required("name", \.name, .text(.name), "Rendition name; the key is <stream>_<rendition>."),
+        .required("width", \.width, .integer(16...7680), "Picture width, pixels, even."),
+        .required("height", \.height, .integer(16...4320), "Picture height, pixels, even."),
+        .standard("fps", \.framesPerSecond, .integer(1...240), "Frames per second at most."),
+        .required("bitrate", \.bitrate, .bitrate(), "Audio and video payload together."),
+        .standard(
+            "audio_bitrate", \.audioBitrate, .bitrate(zero: true), "Audio; 0kbps = none."),
+    ]
 
     var ladderRendition: LadderRendition {
         LadderRendition(
@@ -56,17 +90,21 @@ package struct EncodedRendition: Codable, Sendable, Hashable {
     }
 
     /// The preset `edge-ladder`, as the server has it.
-    static let edgeLadder = LadderConfiguration.edgeLadder.renditions.map { rung in
-        EncodedRendition(
-            name: rung.name, width: rung.width, height: rung.height,
-            framesPerSecond: Int(rung.framesPerSecond.doubleValue.rounded()),
-            bitrate: Bitrate(bitsPerSecond: rung.videoBitsPerSecond + rung.audioBitsPerSecond),
-            audioBitrate: Bitrate(bitsPerSecond: rung.audioBitsPerSecond))
+    static let edgeLadder = LadderConfiguration.edgeLadder.renditions.map { other in
+        var rendition = EncodedRendition()
+        (rendition.name, rendition.width, rendition.height) = (
+            other.name, other.width, other.height
+        )
+        rendition.framesPerSecond = Int(other.framesPerSecond.doubleValue.rounded())
+        rendition.bitrate = Bitrate(
+            bitsPerSecond: other.videoBitsPerSecond + other.audioBitsPerSecond)
+        rendition.audioBitrate = Bitrate(bitsPerSecond: other.audioBitsPerSecond)
+        return rendition
     }
 }
 
 /// A clip that ffmpeg makes with its own generators.
-package struct ClipSource: Codable, Sendable, Hashable {
+package struct ClipSource: ScenarioMapping, Codable, Hashable {
     package enum Pattern: String, Codable, Sendable, CaseIterable {
         /// A moving texture under a test picture, with a little noise of its own in each frame.
         case texture
@@ -74,19 +112,36 @@ package struct ClipSource: Codable, Sendable, Hashable {
         case testsrc
     }
 
-    package var pattern: Pattern
-    package var size: PictureSize
-    package var framesPerSecond: Int
+    package var pattern = Pattern.texture
+    package var size = PictureSize(width: 1280, height: 720)
+    package var framesPerSecond = 30
     /// Audio and video together, about: of what the encoder is asked for.
-    package var bitrate: Bitrate
-    /// 0 = no audio.
-    package var audioBitrate: Bitrate
+    package var bitrate = Bitrate(kilobitsPerSecond: 6000)
+    package var audioBitrate = Bitrate(kilobitsPerSecond: 128)
+
+    package init() {}
+    package static let fields: [Field<ClipSource>] = [
+        .standard(
+            "pattern", \.pattern, .choice,
+            "texture: a moving texture with noise, as busy as camera pictures."),
+        .standard(
+            "size", \.size,
+            .text(.pictureSize).map(
+                { PictureSize($0) }, back: { "\($0.width)x\($0.height)" }),
+            "Width and height, pixels, even."),
+        .standard("fps", \.framesPerSecond, .integer(1...60), "Frames per second."),
+        .standard("bitrate", \.bitrate, .bitrate(), "Audio and video together, about."),
+        .standard(
+            "audio_bitrate", \.audioBitrate, .bitrate(zero: true), "Audio; 0kbps = none."),
+    ]
 }
 
 /// Width and height in pixels.
 package struct PictureSize: Codable, Sendable, Hashable {
     package var width: Int
     package var height: Int
+
+    init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
 
     /// Reads `1280x720`; nil for sides that are odd or not in 16...4096.
     init?(_ text: String) {
@@ -95,37 +150,5 @@ package struct PictureSize: Codable, Sendable, Hashable {
             [width, height].allSatisfy({ (16...4096).contains($0) && $0 % 2 == 0 })
         else { return nil }
         (self.width, self.height) = (width, height)
-    }
-}
-
-extension EncodedLadder {
-    init(_ object: ResolvedObject?, source: StreamSource) {
-        let list = (object?.objects("renditions") ?? []).map(EncodedRendition.init)
-        self.init(
-            source: source, renditions: list.isEmpty ? EncodedRendition.edgeLadder : list,
-            preset: object?.text("preset") ?? "veryfast", threads: object?.integer("threads") ?? 0,
-            mode: object?.text("mode").flatMap(LadderConfiguration.Mode.init) ?? .perRendition,
-            pads: object?.boolean("padding") ?? false, gop: object?.duration("gop") ?? .seconds(2),
-            qualityFrames: object?.object("quality")?.integer("frames"))
-    }
-}
-
-extension EncodedRendition {
-    init(_ object: ResolvedObject) {
-        self.init(
-            name: object.text("name")!, width: object.integer("width")!,
-            height: object.integer("height")!, framesPerSecond: object.integer("fps")!,
-            bitrate: Bitrate(bitsPerSecond: Int(object.number("bitrate")!)),
-            audioBitrate: Bitrate(bitsPerSecond: Int(object.number("audio_bitrate")!)))
-    }
-}
-
-extension ClipSource {
-    init(_ object: ResolvedObject) {
-        self.init(
-            pattern: Pattern(rawValue: object.text("pattern")!)!,
-            size: PictureSize(object.text("size")!)!, framesPerSecond: object.integer("fps")!,
-            bitrate: Bitrate(bitsPerSecond: Int(object.number("bitrate")!)),
-            audioBitrate: Bitrate(bitsPerSecond: Int(object.number("audio_bitrate")!)))
     }
 }

@@ -29,7 +29,7 @@ enum EncodedLadderRules {
                         : "a ladder encodes one source: add source, such as "
                             + "source: {ffmpeg: {pattern: texture}}")
             }
-            guard let ladder = stream.ladder else { continue }
+            guard let ladder = stream.ladder, let source = stream.source else { continue }
             sources += stream.names.count
             if scenario.stack.driver == .external {
                 reader.report(
@@ -42,8 +42,9 @@ enum EncodedLadderRules {
                     at: place + ".name",
                     "the source's stream key \(name) is another stream's as well; rename one")
             }
-            check(ladder, at: place, reader: &reader)
-            checkQuality(ladder, scenario, at: place, reader: &reader)
+            check(source, at: place + ".source", reader: &reader)
+            check(ladder, at: place + ".ladder", reader: &reader)
+            checkQuality(ladder, of: source, scenario, at: place, reader: &reader)
         }
         if sources > mostSources {
             reader.report(
@@ -52,10 +53,10 @@ enum EncodedLadderRules {
     }
 
     private static func checkQuality(
-        _ ladder: EncodedLadder, _ scenario: TrialScenario, at place: String,
-        reader: inout ScenarioReader
+        _ ladder: EncodedLadder, of source: StreamSource, _ scenario: TrialScenario,
+        at place: String, reader: inout ScenarioReader
     ) {
-        guard let frames = ladder.qualityFrames, let rate = ladder.source.framesPerSecond
+        guard let frames = ladder.qualityFrames, let rate = source.figures?.framesPerSecond
         else { return }
         // Renditions come later than the source.
         let room = Int((scenario.duration.seconds - 2) * Double(rate))
@@ -68,39 +69,41 @@ enum EncodedLadderRules {
     }
 
     private static func check(
-        _ ladder: EncodedLadder, at place: String, reader: inout ScenarioReader
+        _ source: StreamSource, at place: String, reader: inout ScenarioReader
     ) {
-        switch ladder.source {
+        switch source {
         case .synthetic(let source):
-            ScenarioRules.check(source, at: place + ".source.synthetic", reader: &reader)
+            ScenarioRules.check(source, at: place + ".synthetic", reader: &reader)
         case .ffmpeg(let clip):
-            if clip.audioBitrate >= clip.bitrate {
-                reader.report(
-                    at: place + ".source.ffmpeg.audio_bitrate",
-                    "audio_bitrate must be below bitrate, which includes it")
-            }
+            ScenarioRules.check(
+                clip.audioBitrate, of: clip.bitrate, at: place + ".ffmpeg", reader: &reader)
         case .file(let path):
             if !FileManager.default.isReadableFile(atPath: path) {
                 reader.report(
-                    at: place + ".source.file",
+                    at: place + ".file",
                     "\(path) cannot be read; give a media file with H.264 and AAC or MP3")
             }
         }
+    }
+
+    private static func check(
+        _ ladder: EncodedLadder, at place: String, reader: inout ScenarioReader
+    ) {
         for (j, rung) in ladder.renditions.enumerated() where rung.name == "source" {
             reader.report(
-                at: place + ".ladder.renditions[\(j)].name",
+                at: place + ".renditions[\(j)].name",
                 "'source' is what results call the source itself; name the rendition otherwise")
         }
         for (j, rung) in ladder.renditions.enumerated() where rung.audioBitrate >= rung.bitrate {
-            reader.report(
-                at: place + ".ladder.renditions[\(j)].audio_bitrate",
-                "audio_bitrate must be below bitrate, which includes it")
+            ScenarioRules.check(
+                rung.audioBitrate, of: rung.bitrate, at: place + ".renditions[\(j)]",
+                reader: &reader)
             return
         }
         do {
             try ladder.configuration(source: "live/x").check()
         } catch {
-            reader.report(at: place + ".ladder", "\(error)")
+            reader.report(at: place, "\(error)")
         }
     }
 }

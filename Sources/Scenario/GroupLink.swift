@@ -74,14 +74,6 @@ package struct GroupLink: Codable, Sendable, Hashable {
         return [note]
     }
 
-    /// A profile, a rate or a trace file.
-    /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
-    package static func named(
-        _ text: String, seed: UInt64 = 1, folder: String = "."
-    ) throws -> GroupLink {
-        try read(down: text, seed: seed, folder: folder)
-    }
-
     /// A plain limit on the bytes that viewers read.
     package static func rateLimit(_ rate: Bitrate) -> GroupLink {
         GroupLink(
@@ -89,41 +81,10 @@ package struct GroupLink: Codable, Sendable, Hashable {
             loss: .none, headerBytes: 0)
     }
 
-    /// The link that a group of the scenario names, nil where it names none.
-    /// - Parameters:
-    ///   - folder: trace files are relative to it.
-    ///   - place: where faults are reported.
-    static func read(
-        _ group: ResolvedObject, seed: UInt64, folder: String, place: String,
-        reader: inout ScenarioReader
-    ) -> GroupLink? {
-        if let rate = group.number("rate_limit") {
-            return rateLimit(Bitrate(bitsPerSecond: Int(rate)))
-        }
-        do {
-            if let text = group.text("link") {
-                return try read(down: text, seed: seed, folder: folder)
-            }
-            guard let object = group.object("link") else { return nil }
-            switch object.text("shell") {
-            case "packet": return try readPackets(object, seed: seed, folder: folder)
-            case "kernel":
-                throw InputFault(
-                    message:
-                        "no scenario's viewers run behind the kernel shell; take shell: packet "
-                        + "('millrace bench link --only kernel' measures HTB)")
-            default:
-                try refuseForSockets(object)
-                return try read(object, seed: seed, folder: folder)
-            }
-        } catch {
-            reader.report(at: "\(place).link", "\(error)")
-            return nil
-        }
-    }
-
-    private static func read(
-        down text: String, seed: UInt64, folder: String
+    /// A profile, a rate or a trace file.
+    /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
+    package static func named(
+        _ text: String, seed: UInt64 = 1, folder: String = "."
     ) throws -> GroupLink {
         if let profile = LinkProfile.all.first(where: { $0.name == text }) {
             var delay = profile.delay
@@ -139,22 +100,18 @@ package struct GroupLink: Codable, Sendable, Hashable {
                     "the socket shell has no '\(text)'; take a rate such as 3Mbps, or real packets "
                     + "with shell: packet")
         }
-        let traces = try TraceInput.traces(named: text, seed: seed, folder: folder)
-        guard traces.count == 1, let trace = traces.first else {
-            throw InputFault(message: "'\(text)' is a folder; name one trace file")
-        }
-        try TraceInput.refuseLoss(trace)
+        let trace = try TraceInput.trace(named: text, seed: seed, folder: folder)
         return GroupLink(
             name: trace.name, rate: try trace.value.rateSchedule(), delay: .init(), loss: .none)
     }
 
-    private static func read(
-        _ object: ResolvedObject, seed: UInt64, folder: String
+    fileprivate static func read(
+        _ fields: LinkFields, seed: UInt64, folder: String
     ) throws -> GroupLink {
-        let base = try read(down: object.text("down") ?? "", seed: seed, folder: folder)
+        let base = try named(fields.down, seed: seed, folder: folder)
         guard let socket = base.socket else { return base }
-        let loss = try object.text("loss").map { try LossModel(parsing: $0) }
-        guard let text = object.text("delay") else {
+        let loss = try fields.link.loss.map { try LossModel(parsing: $0) }
+        guard let text = fields.link.delay else {
             return GroupLink(
                 name: base.name, rate: socket.rate, delay: socket.delay, loss: loss ?? socket.loss)
         }
@@ -164,27 +121,17 @@ package struct GroupLink: Codable, Sendable, Hashable {
             delay: try DelayModel(parsing: text), loss: loss ?? socket.loss)
     }
 
-    private static func readPackets(
-        _ object: ResolvedObject, seed: UInt64, folder: String
+    fileprivate static func readPackets(
+        _ fields: LinkFields, seed: UInt64, folder: String
     ) throws -> GroupLink {
-        var link = LinkDescription()
-        let down = object.text("down") ?? ""
-        var name = down
-        if LinkProfile.all.contains(where: { $0.name == down }) {
-            link.profile = down
+        var (link, name) = (fields.link, fields.down)
+        if LinkProfile.all.contains(where: { $0.name == name }) {
+            link.profile = name
         } else {
-            (link.down, name) = try course(down, seed: seed, folder: folder)
+            (link.down, name) = try course(name, seed: seed, folder: folder)
         }
-        if let up = object.text("up") {
-            (link.up, _) = try course(up, seed: seed, folder: folder)
-        }
-        link.queue = object.text("queue")
-        link.delay = object.text("delay")
+        if let up = link.up { (link.up, _) = try course(up, seed: seed, folder: folder) }
         link.latency = .replaced
-        link.loss = object.text("loss")
-        link.reorder = object.number("reorder")
-        link.duplicate = object.number("duplicate")
-        link.overhead = object.integer("overhead")
         return try GroupLink(name: name, packets: link, seed: seed)
     }
 
@@ -206,17 +153,77 @@ package struct GroupLink: Codable, Sendable, Hashable {
                     + "takes a rate or a trace")
         }
         // The fault that the other shell's reader finds names what is nearest.
-        return (text, try read(down: text, seed: seed, folder: folder).name)
+        return (text, try named(text, seed: seed, folder: folder).name)
     }
+}
 
-    /// What only real packets can do is refused, not left out.
-    private static func refuseForSockets(_ object: ResolvedObject) throws(InputFault) {
-        for key in ["up", "queue", "reorder", "duplicate", "overhead"] where object[key] != nil {
+/// A link of a viewer group, as a file has it.
+private struct LinkFields: ScenarioMapping {
+    enum Shell: String, CaseIterable { case socket, packet, kernel }
+
+    var down = ""
+    var shell = Shell.socket
+    var link = LinkDescription()
+
+    static let fields = plainFields + packetFields
+
+    private static let plainFields: [Field<LinkFields>] = [
+        .required(
+            "down", \.down, .text(.nonEmpty),
+            "A profile such as lte, a rate such as 3Mbps, or a trace."),
+        .optional(
+            "delay", \.link.delay, .text(.nonEmpty),
+            "One way: 20ms, 20ms±5ms; instead of the profile's."),
+        .optional(
+            "loss", \.link.loss, .text(.nonEmpty),
+            "1%, gemodel:p=1%,r=10%, …; instead of the profile's."),
+        .standard(
+            "shell", \.shell, .choice,
+            "What shapes: the viewer's reads, or real packets in a namespace (root only)."),
+    ]
+
+    /// What only real packets can do.
+    private static let packetFields: [Field<LinkFields>] = [
+        .optional("up", \.link.up, .text(.nonEmpty), "Uplink; packet shell only."),
+        .optional(
+            "queue", \.link.queue, .text(.nonEmpty), "droptail:64KB, codel, …; packet shell only."),
+        .optional("reorder", \.link.reorder, .share(), "Packet shell only."),
+        .optional("duplicate", \.link.duplicate, .share(), "Packet shell only."),
+        .optional(
+            "overhead", \.link.overhead, .integer(0...1500), "Bytes per packet; packet shell only."),
+    ]
+
+    func groupLink(seed: UInt64, folder: String) throws -> GroupLink {
+        switch shell {
+        case .packet: return try GroupLink.readPackets(self, seed: seed, folder: folder)
+        case .kernel:
             throw InputFault(
                 message:
-                    "the socket shell shapes what viewers read and cannot honour '\(key)'; leave "
-                    + "it out, or send real packets with shell: packet (root only)")
+                    "no scenario's viewers run behind the kernel shell; take shell: packet "
+                    + "('millrace bench link --only kernel' measures HTB)")
+        case .socket:
+            // What this shell cannot do is refused, not left out.
+            if let field = Self.packetFields.first(where: { $0.get(self) != nil }) {
+                throw InputFault(
+                    message:
+                        "the socket shell shapes what viewers read and cannot honour '\(field.key)'; leave "
+                        + "it out, or send real packets with shell: packet (root only)")
+            }
+            return try GroupLink.read(self, seed: seed, folder: folder)
         }
+    }
+}
+
+extension ValueKind where Value == GroupLink {
+    /// The name of a profile, a rate or a trace file, or a mapping.
+    static var link: Self {
+        .either(
+            ValueKind<String>.text(.nonEmpty).reading { text, reader in
+                try GroupLink.named(text, seed: reader.seed, folder: reader.folder)
+            },
+            ValueKind<LinkFields>.mapping.reading { fields, reader in
+                try fields.groupLink(seed: reader.seed, folder: reader.folder)
+            })
     }
 }
 

@@ -7,7 +7,7 @@ enum NginxRules {
         let streams = scenario.streams
         for (i, stream) in streams.enumerated() where stream.ladder != nil {
             guard let first = streams.first(where: { $0.ladder != nil })?.ladder else { break }
-            if stream.ladder?.withoutSource != first.withoutSource {
+            if stream.ladder != first {
                 reader.report(
                     at: "streams[\(i)].ladder",
                     "nginx-rtmp encodes all sources alike; give every stream the first one's ladder"
@@ -41,15 +41,6 @@ enum NginxRules {
     }
 }
 
-extension EncodedLadder {
-    /// What does not depend on the source.
-    fileprivate var withoutSource: EncodedLadder {
-        var other = self
-        other.source = .file("")
-        return other
-    }
-}
-
 /// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
 package struct NginxVariant: Sendable, Hashable {
     /// The stream's key is `<stream>_<rendition>`.
@@ -61,7 +52,7 @@ package struct NginxVariant: Sendable, Hashable {
     package var bitsPerSecond: Int
 }
 
-extension StreamSpec {
+extension ScenarioStream {
     /// Its renditions in nginx-rtmp's terms; those of files are left out.
     package var nginxVariants: [NginxVariant] {
         if let ladder {
@@ -72,18 +63,10 @@ extension StreamSpec {
             }
         }
         return renditions.compactMap { rendition in
-            switch rendition.source {
-            case .synthetic(let source):
+            rendition.source.figures.map {
                 .init(
-                    rendition: rendition.name, width: source.width, height: source.height,
-                    framesPerSecond: source.framesPerSecond,
-                    bitsPerSecond: source.bitrate.bitsPerSecond)
-            case .ffmpeg(let clip):
-                .init(
-                    rendition: rendition.name, width: clip.size.width, height: clip.size.height,
-                    framesPerSecond: clip.framesPerSecond, bitsPerSecond: clip.bitrate.bitsPerSecond
-                )
-            case .file: nil
+                    rendition: rendition.name, width: $0.size.width, height: $0.size.height,
+                    framesPerSecond: $0.framesPerSecond, bitsPerSecond: $0.bitrate.bitsPerSecond)
             }
         }
     }

@@ -1,5 +1,5 @@
-import SimulationKernel
 import NetemShell
+import SimulationKernel
 package import Viewer
 
 /// The plan's adaptive viewers in the terms of the players.

@@ -1,5 +1,5 @@
-import Viewer
 package import NetemShell
+import Viewer
 
 /// The sessions of the plan's viewers, and the addresses that they come from.
 extension Plan {

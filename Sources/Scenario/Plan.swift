@@ -113,12 +113,7 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
 
     /// Of the picture, pixels; nil for a file, which is not looked into.
     var height: Int? {
-        if let encoded { return encoded.height }
-        return switch source {
-        case .synthetic(let source): source.height
-        case .ffmpeg(let clip): clip.size.height
-        case .file: nil
-        }
+        encoded?.height ?? source.figures?.size.height
     }
 
     /// Whether a publisher of ours sends it.
@@ -127,14 +122,14 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
         var streams: UInt32 = 0
-        for spec in scenario.streams {
-            for name in spec.names {
-                if let ladder = spec.ladder {
+        for stream in scenario.streams {
+            for name in stream.names {
+                if let ladder = stream.ladder, let source = stream.source {
                     streams += 1
-                    all += encoded(name, ladder, streamID: streams)
+                    all += encoded(name, ladder, of: source, streamID: streams)
                     continue
                 }
-                for rendition in spec.renditions {
+                for rendition in stream.renditions {
                     streams += 1
                     all.append(
                         published(
@@ -150,30 +145,24 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
         _ key: String, _ stream: String, _ rendition: String, _ source: StreamSource,
         streamID: UInt32
     ) -> PublisherPlan {
-        var bitrate: Bitrate?
-        var audio: Bitrate?
-        switch source {
-        case .synthetic(let source): (bitrate, audio) = (source.bitrate, source.audioBitrate)
-        case .ffmpeg(let clip): (bitrate, audio) = (clip.bitrate, clip.audioBitrate)
-        case .file: break
-        }
-        return PublisherPlan(
+        PublisherPlan(
             streamKey: key, stream: stream, rendition: rendition, source: source,
-            bitrate: bitrate, audioBitrate: audio, streamID: streamID)
+            bitrate: source.figures?.bitrate, audioBitrate: source.figures?.audio,
+            streamID: streamID)
     }
 
     /// The source, and what the encoders make of it.
     private static func encoded(
-        _ name: String, _ ladder: EncodedLadder, streamID: UInt32
+        _ name: String, _ ladder: EncodedLadder, of source: StreamSource, streamID: UInt32
     ) -> [PublisherPlan] {
-        var source = published(name, name, sourceName, ladder.source, streamID: streamID)
-        source.isLadderSource = true
-        source.qualityFrames = ladder.qualityFrames
-        return [source]
+        var input = published(name, name, sourceName, source, streamID: streamID)
+        input.isLadderSource = true
+        input.qualityFrames = ladder.qualityFrames
+        return [input]
             + ladder.renditions.map { rung in
                 PublisherPlan(
                     streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
-                    source: ladder.source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
+                    source: source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
                     streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single,
                     qualityFrames: ladder.qualityFrames)
             }

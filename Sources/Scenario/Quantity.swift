@@ -89,8 +89,11 @@ package enum Quantity: String, Sendable, CaseIterable {
         return self == .share || self == .rate || self == .cores ? held : held.rounded()
     }
 
-    /// `value` in the largest unit that prints it as a whole number.
-    package func format(_ value: Double) -> String {
+    /// `value` in the largest unit that prints it as a whole number, or in a unit of choice.
+    package func format(_ value: Double, in unit: String? = nil) -> String {
+        if let unit = units.first(where: { $0.name == unit }) {
+            return "\(Self.plain(value / unit.factor))\(unit.name)"
+        }
         if self == .share { return "\(Self.plain((value * 1e12).rounded() / 1e10))%" }
         if self == .rate { return "\(Self.plain(value))/s" }
         if self == .cores { return "\(Self.plain(value))cores" }

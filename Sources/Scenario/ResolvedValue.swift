@@ -1,7 +1,7 @@
 import Foundation
 
 /// A scenario value after checking, with defaults filled in and keys in the order of the schema.
-package indirect enum ResolvedValue: Sendable {
+indirect enum ResolvedValue: Sendable {
     case text(String)
     case integer(Int)
     case boolean(Bool)
@@ -10,7 +10,7 @@ package indirect enum ResolvedValue: Sendable {
     case object(ResolvedObject)
 
     /// Canonical YAML: two-space indentation, text always in double quotes.
-    package func yaml(indent: Int) -> String {
+    func yaml(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent)
         switch self {
         case .text(let text): return " " + Self.quoted(text) + "\n"
@@ -32,6 +32,19 @@ package indirect enum ResolvedValue: Sendable {
         }
     }
 
+    /// A default in the words of the schema.
+    /// - Parameter unit: the unit of quantities; nil = the largest that gives a whole number.
+    func words(unit: String?) -> String {
+        switch self {
+        case .text(let text): text.isEmpty ? "empty" : text
+        case .integer(let value): "\(value)"
+        case .boolean(let value): "\(value)"
+        case .quantity(let quantity, let value): quantity.format(value, in: unit)
+        case .list(let items): "[\(items.map { $0.words(unit: unit) }.joined(separator: ", "))]"
+        case .object: "{}"
+        }
+    }
+
     /// A JSON string, which YAML reads as the same text.
     static func quoted(_ text: String) -> String {
         let encoder = JSONEncoder()
@@ -43,17 +56,21 @@ package indirect enum ResolvedValue: Sendable {
 
 /// A mapping after checking.
 package struct ResolvedObject: Sendable {
-    package var values: [(key: String, value: ResolvedValue)] = []
+    var values: [(key: String, value: ResolvedValue)] = []
 
-    package init() {}
+    init() {}
 
-    package mutating func replace(_ key: String, with value: ResolvedValue) {
-        for index in values.indices where values[index].key == key { values[index].value = value }
+    /// Puts a value where the order of the mapping's keys has it.
+    mutating func put(_ key: String, _ value: ResolvedValue, in spec: ObjectSpec) {
+        let later = spec.fields.map(\.key).drop { $0 != key }
+        values.removeAll { $0.key == key }
+        let place = values.firstIndex { later.contains($0.key) } ?? values.endIndex
+        values.insert((key, value), at: place)
     }
 
     subscript(key: String) -> ResolvedValue? { values.first { $0.key == key }?.value }
 
-    package func yaml(indent: Int) -> String {
+    func yaml(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent)
         return values.map { pad + Self.yamlKey($0.key) + ":" + $0.value.yaml(indent: indent + 2) }
             .joined()
@@ -61,34 +78,5 @@ package struct ResolvedObject: Sendable {
 
     private static func yamlKey(_ key: String) -> String {
         key.allSatisfy { $0.isLetter || $0 == "_" } ? key : ResolvedValue.quoted(key)
-    }
-
-    // Accessors for keys the schema has already checked.
-    package func text(_ key: String) -> String? {
-        if case .text(let value)? = self[key] { value } else { nil }
-    }
-    package func integer(_ key: String) -> Int? {
-        if case .integer(let value)? = self[key] { value } else { nil }
-    }
-    package func boolean(_ key: String) -> Bool? {
-        if case .boolean(let value)? = self[key] { value } else { nil }
-    }
-    package func number(_ key: String) -> Double? {
-        if case .quantity(_, let value)? = self[key] { value } else { nil }
-    }
-    package func object(_ key: String) -> ResolvedObject? {
-        if case .object(let value)? = self[key] { value } else { nil }
-    }
-    package func list(_ key: String) -> [ResolvedValue]? {
-        if case .list(let value)? = self[key] { value } else { nil }
-    }
-    package func objects(_ key: String) -> [ResolvedObject] {
-        (list(key) ?? []).compactMap { if case .object(let value) = $0 { value } else { nil } }
-    }
-    package func texts(_ key: String) -> [String] {
-        (list(key) ?? []).compactMap { if case .text(let value) = $0 { value } else { nil } }
-    }
-    package func duration(_ key: String) -> Duration? {
-        number(key).map { .nanoseconds(Int64($0)) }
     }
 }

@@ -59,8 +59,8 @@ enum ScalarRule {
         guard tag == .str, let value = quantity.parse(text) else {
             let unit = String(text.drop { $0.isNumber || $0 == "." || $0 == " " })
             let nearest = NameDistance.nearest(to: unit, among: quantity.units.map(\.name))
-            let advice =
-                unit.isEmpty || nearest == nil ? "" : "; did you mean the unit '\(nearest!)'?"
+            let near = unit.isEmpty ? nil : nearest
+            let advice = near.map { "; did you mean the unit '\($0)'?" } ?? ""
             return fail("'\(text)' is not \(quantity.hint)\(advice)\(trap(text, tag))")
         }
         guard value <= quantity.maximum else {

@@ -1,3 +1,4 @@
+import Foundation
 import SimulationKernel
 import Yams
 
@@ -6,11 +7,24 @@ import Yams
 /// Collects every fault instead of stopping at the first.
 package struct ScenarioReader {
     let file: String
+    /// Files that the scenario names are relative to this folder.
+    package let folder: String
+    /// Decoding draws with this seed.
+    package var seed: UInt64 = 0
     package private(set) var diagnostics: [ScenarioDiagnostic] = []
     /// Where each value stands, by path (`viewers[0].protocol`), for checks across fields.
     private(set) var marks: [String: Mark] = [:]
 
-    init(file: String) { self.file = file }
+    init(file: String, folder: String? = nil) {
+        self.file = file
+        self.folder = folder ?? URL(fileURLWithPath: file).deletingLastPathComponent().path
+    }
+
+    /// The faults in the order of the file.
+    var errors: ScenarioErrors {
+        ScenarioErrors(
+            diagnostics: diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+    }
 
     mutating func report(_ mark: Mark?, _ message: String) {
         diagnostics.append(
@@ -50,13 +64,13 @@ package struct ScenarioReader {
         let pairs = Dictionary(
             mapping.map { ($0.key.scalar?.string ?? "", $0) }, uniquingKeysWith: { a, _ in a })
         for field in spec.fields {
-            let place = path.isEmpty ? field.key : "\(path).\(field.key)"
+            let place = Self.path(path, field.key)
             if let pair = pairs[field.key] {
                 marks[place] = pair.value.mark ?? pair.key.mark
                 if let value = read(pair.value, field.value, path: place) {
                     result.values.append((field.key, value))
                 }
-            } else if let value = standardValue(of: field) {
+            } else if let value = field.standard {
                 result.values.append((field.key, value))
             } else if field.isRequired {
                 report(
@@ -82,16 +96,6 @@ package struct ScenarioReader {
             let names = spec.exactlyOne.joined(separator: ", ")
             report(node.mark, "\(label(path)) must have exactly one of \(names)")
         }
-    }
-
-    private func standardValue(of field: FieldSpec) -> ResolvedValue? {
-        guard let text = field.standard, let node = try? Yams.compose(yaml: text) else {
-            return nil
-        }
-        var reader = ScenarioReader(file: "default of \(field.key)")
-        let value = reader.read(node, field.value, path: field.key)
-        precondition(reader.diagnostics.isEmpty, "\(reader.diagnostics)")
-        return value
     }
 
     mutating func read(_ node: Node, _ spec: ValueSpec, path: String) -> ResolvedValue? {
@@ -166,6 +170,10 @@ package struct ScenarioReader {
         case .integer, .constant: node.tagName == .int
         default: node.scalar != nil && node.tagName == .str
         }
+    }
+
+    static func path(_ mapping: String, _ key: String) -> String {
+        mapping.isEmpty ? key : "\(mapping).\(key)"
     }
 
     private func label(_ path: String) -> String { path.isEmpty ? "the scenario" : path }

@@ -16,7 +16,7 @@ enum ScenarioRules {
         ThresholdRules.check(scenario, reader: &reader)
     }
 
-    private static func checkTLS(_ stack: StackSpec, reader: inout ScenarioReader) {
+    private static func checkTLS(_ stack: StackSettings, reader: inout ScenarioReader) {
         guard let tls = stack.tls else { return }
         if stack.driver != .external {
             reader.report(
@@ -84,11 +84,7 @@ enum ScenarioRules {
     static func check(
         _ source: GeneratedSource, at place: String, reader: inout ScenarioReader
     ) {
-        if source.audioBitrate >= source.bitrate {
-            reader.report(
-                at: place + ".audio_bitrate",
-                "audio_bitrate must be below bitrate, which includes it")
-        }
+        check(source.audioBitrate, of: source.bitrate, at: place, reader: &reader)
         let ticks = source.gop.nanoseconds.multipliedReportingOverflow(
             by: Int64(source.framesPerSecond))
         if ticks.overflow || ticks.partialValue % 1_000_000_000 != 0 {
@@ -96,21 +92,29 @@ enum ScenarioRules {
         }
     }
 
+    static func check(
+        _ audio: Bitrate, of all: Bitrate, at place: String, reader: inout ScenarioReader
+    ) {
+        if audio < all { return }
+        reader.report(
+            at: place + ".audio_bitrate", "audio_bitrate must be below bitrate, which includes it")
+    }
+
     private static func checkViewers(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let total = scenario.viewers.reduce(0) { $0 + $1.count }
-        if total > ScenarioSpec.maximumViewers {
+        if total > TrialScenario.maximumViewers {
             reader.report(
-                at: "viewers", "\(total) viewers in all; at most \(ScenarioSpec.maximumViewers)")
+                at: "viewers", "\(total) viewers in all; at most \(TrialScenario.maximumViewers)")
         }
         let sessions = scenario.viewers.map { $0.expectedSessions(in: scenario) }
-        if sessions.reduce(0, +) > Double(ScenarioSpec.maximumViewers),
+        if sessions.reduce(0, +) > Double(TrialScenario.maximumViewers),
             let most = sessions.indices.max(by: { sessions[$0] < sessions[$1] }),
             scenario.viewers[most].churn != nil
         {
             reader.report(
                 at: "viewers[\(most)].churn",
                 "churn makes about \(Int(sessions.reduce(0, +))) sessions in all; at most "
-                    + "\(ScenarioSpec.maximumViewers): lengthen mean_watch, shorten the run, or "
+                    + "\(TrialScenario.maximumViewers): lengthen mean_watch, shorten the run, or "
                     + "take fewer viewers")
         }
         let names = scenario.streams.flatMap(\.names)
@@ -161,7 +165,7 @@ enum ScenarioRules {
         _ group: ViewerGroup, _ scenario: TrialScenario, place: String, reader: inout ScenarioReader
     ) {
         guard group.churn == nil else { return }
-        let seconds = (group.arrivalDelay + group.arrivalSpan).seconds
+        let seconds = (group.arrival.after + group.arrival.span(of: group.count)).seconds
         if seconds > scenario.warmup.seconds {
             reader.report(
                 at: place + ".arrival",
@@ -185,15 +189,6 @@ extension ViewerGroup {
         let watch = least + mean * exp(-least / mean)
         return Double(count) * (1 + span / watch)
     }
-
-    /// Time within which all viewers have set out to join.
-    var arrivalSpan: Duration {
-        switch arrival {
-        case .openRate(let rate): .nanoseconds(Int64(Double(count) / rate * 1e9))
-        case .openOver(let span): span
-        case .closed: .zero
-        }
-    }
 }
 
 extension TrialScenario {
@@ -202,13 +197,14 @@ extension TrialScenario {
     /// Adaptive viewers are spread over streams; their rendition is `all`, or the one they stay on.
     func targets(of group: ViewerGroup) -> [(stream: String, rendition: String)] {
         guard group.adaptive == nil else {
-            return streams.filter { spec in
-                group.rendition.map { name in spec.renditions.contains { $0.name == name } } ?? true
+            return streams.filter { stream in
+                group.rendition.map { name in stream.renditions.contains { $0.name == name } }
+                    ?? true
             }.flatMap(\.names).filter { (group.stream ?? $0) == $0 }
                 .map { ($0, group.rendition ?? "all") }
         }
-        return streams.flatMap { spec in
-            spec.names.flatMap { name in spec.renditions.map { (name, $0.name) } }
+        return streams.flatMap { stream in
+            stream.names.flatMap { name in stream.renditions.map { (name, $0.name) } }
         }.filter { stream, rendition in
             (group.stream ?? stream) == stream && (group.rendition ?? rendition) == rendition
         }

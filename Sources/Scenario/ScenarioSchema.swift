@@ -4,7 +4,7 @@ extension TrialScenario {
     /// Made from the same specification as the decoder. What spans several keys (sums, names that
     /// must exist) and upper limits of quantities only the decoder checks.
     package static var schema: String {
-        var members = ScenarioSchema.object(ScenarioSpec.root)
+        var members = ScenarioSchema.object(spec)
         members.insert(
             ("$schema", .string("http://json-schema.org/draft-07/schema#")), at: 0)
         members.insert(("title", .string("Millrace scenario, version 1")), at: 1)
@@ -67,7 +67,7 @@ package enum ScenarioSchema {
 
     private static func property(_ field: FieldSpec) -> SchemaValue {
         guard case .object(var members) = value(field.value) else { return .boolean(true) }
-        let standard = field.standard.map { " Default: \($0 == "\"\"" ? "empty" : $0)." } ?? ""
+        let standard = field.standard.map { " Default: \($0.words(unit: field.unit))." } ?? ""
         members.append(("description", .string(field.about + standard)))
         return .object(members)
     }

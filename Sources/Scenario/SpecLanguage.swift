@@ -1,7 +1,7 @@
 import Processes
 
 /// What a value of a scenario may be. The decoder and the JSON Schema both derive from these.
-package indirect enum ValueSpec: Sendable {
+indirect enum ValueSpec: Sendable {
     case constant(Int)
     /// Text; `pattern` restricts it (ECMA 262, checked through `isValid`), `hint` explains.
     case text(TextRule)
@@ -82,27 +82,15 @@ package struct TextRule: Sendable {
 }
 
 /// One key of a mapping.
-package struct FieldSpec: Sendable {
+struct FieldSpec: Sendable {
     var key: String
     var value: ValueSpec
-    /// The default as YAML text; nil where the key is required or optional without default.
-    var standard: String?
+    /// The value of a key that is not given; nil if the key is required or has no default.
+    var standard: ResolvedValue?
+    /// The unit in which the schema names the default; nil = the largest.
+    var unit: String?
     var isRequired = false
     var about: String
-
-    package static func required(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
-        FieldSpec(key: key, value: value, isRequired: true, about: about)
-    }
-
-    package static func optional(_ key: String, _ value: ValueSpec, _ about: String) -> FieldSpec {
-        FieldSpec(key: key, value: value, about: about)
-    }
-
-    package static func standard(
-        _ key: String, _ value: ValueSpec, _ standard: String, _ about: String
-    ) -> FieldSpec {
-        FieldSpec(key: key, value: value, standard: standard, about: about)
-    }
 }
 
 /// A mapping with known keys.
@@ -112,12 +100,4 @@ package struct ObjectSpec: Sendable {
     var exclusive: [[String]] = []
     /// Keys of which exactly one must be given.
     var exactlyOne: [String] = []
-
-    package init(
-        fields: [FieldSpec], exclusive: [[String]] = [], exactlyOne: [String] = []
-    ) {
-        self.fields = fields
-        self.exclusive = exclusive
-        self.exactlyOne = exactlyOne
-    }
 }

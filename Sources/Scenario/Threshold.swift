@@ -121,3 +121,36 @@ package struct Threshold: Codable, Sendable, Hashable {
                 limit: limit, selector: selector, expression: expression))
     }
 }
+
+extension ValueKind where Value == [Threshold] {
+    /// A mapping of selectors to lists of expressions.
+    static var thresholds: Self {
+        let expressions = ValueKind<[String]>.list(.text(Threshold.rule))
+        return .init(
+            .map(expressions.spec),
+            decode: { value, path, reader in
+                guard case .object(let selectors) = value else { return nil }
+                var result: [Threshold] = []
+                for (selector, list) in selectors.values {
+                    let place = "\(path).\(selector)"
+                    // A fault of the selector shows with each of its expressions.
+                    var said: Set<String> = []
+                    let texts = expressions.decode(list, place, &reader) ?? []
+                    for (i, text) in texts.enumerated() {
+                        switch Threshold.parse(selector: selector, expression: text) {
+                        case .success(let threshold): result.append(threshold)
+                        case .failure(let fault):
+                            guard said.insert(fault.message).inserted else { continue }
+                            let isExpression = Metric.allCases.contains {
+                                selector.hasPrefix($0.rawValue)
+                            }
+                            reader.report(
+                                at: isExpression ? "\(place)[\(i)]" : place,
+                                "\(path): \(fault.message)")
+                        }
+                    }
+                }
+                return result
+            }, encode: { $0.isEmpty ? .object(ResolvedObject()) : nil })
+    }
+}

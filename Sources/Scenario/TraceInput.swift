@@ -30,6 +30,18 @@ package enum TraceInput {
                 + "lose packets: take the column out")
     }
 
+    /// The one trace of a link.
+    package static func trace(
+        named text: String, seed: UInt64, folder: String
+    ) throws -> NamedInput<LinkTrace> {
+        let traces = try traces(named: text, seed: seed, folder: folder)
+        guard traces.count == 1, let trace = traces.first else {
+            throw InputFault(message: "'\(text)' is a folder; name one trace file")
+        }
+        try refuseLoss(trace)
+        return trace
+    }
+
     package static func traces(
         named text: String, seed: UInt64, folder: String
     ) throws -> [NamedInput<LinkTrace>] {

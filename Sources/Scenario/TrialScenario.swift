@@ -1,81 +1,92 @@
 package import Processes
-package import Sockets
-package import SimulationKernel
+import SimulationKernel
 
 /// One load test, as data: what is driven, by whom, for how long, and what must hold.
-package struct TrialScenario: Codable, Sendable, Hashable {
-    package var version: Int
-    package var name: String
-    package var description: String
+package struct TrialScenario: ScenarioFile, Codable, Hashable {
+    static let maximumViewers = 100_000
+
+    package var version = 1
+    package var name = ""
+    package var description = ""
     /// Every random draw of a run derives from it.
-    package var seed: UInt64
-    package var stack: StackSpec
-    package var streams: [StreamSpec]
-    package var viewers: [ViewerGroup]
-    /// Viewers join in this time, before the steady window.
-    package var warmup: Duration
-    /// The steady window: what the results cover.
-    package var duration: Duration
-    /// Time after the window for frames still on their way.
-    package var drain: Duration
-    package var congestionControl: CongestionControl
-    package var capture: CaptureSpec
-    package var cpus: CPUAssignment
-    package var processes: ProcessCounts
-    package var validity: ValidityLimits
-    package var thresholds: [Threshold]
+    package var seed: UInt64 = 1
+    package var stack = StackSettings()
+    package var streams: [ScenarioStream] = []
+    package var viewers: [ViewerGroup] = []
+    package var warmup = Duration.seconds(5)
+    package var duration = Duration.seconds(20)
+    package var drain = Duration.seconds(2)
+    package var congestionControl = CongestionControl.cubic
+    package var capture = CaptureSettings()
+    package var cpus = CPUAssignment()
+    package var processes = ProcessCounts()
+    package var validity = ValidityLimits()
+    package var thresholds: [Threshold] = []
     /// The scenario with every default filled in; what `scenario.resolved.yml` holds.
-    package var canonicalYAML: String
+    package var canonicalYAML = ""
 
     package enum CongestionControl: String, Codable, Sendable, CaseIterable {
         case cubic, bbr, reno
     }
-}
 
-/// The server under test.
-package struct StackSpec: Codable, Sendable, Hashable {
-    package enum Driver: String, Codable, Sendable, CaseIterable {
-        case embedded
-        case nginxRTMP = "nginx-rtmp"
-        case external
+    package init() {}
+    package static let fields = head(description: "What the scenario shows.") + own
+
+    private static let own: [Field<TrialScenario>] = [
+        .standard("stack", \.stack, .mapping, "The server under test."),
+        .required("streams", \.streams, .list(.mapping), "What is published."),
+        .required("viewers", \.viewers, .list(.mapping), "Who watches."),
+        .standard(
+            "warmup", \.warmup, .duration(), "Time for viewers to join, before the window."),
+        .standard(
+            "duration", \.duration, .duration(), "The steady window, which results cover."),
+        .standard(
+            "drain", \.drain, .duration(zero: true), "Time for the last frames to arrive."),
+        .standard(
+            "congestion_control", \.congestionControl, .choice,
+            "TCP congestion control of every socket."),
+        .standard("capture", \.capture, .mapping, "Packet capture."),
+        .standard("cpus", \.cpus, .mapping, "CPUs each role is pinned to."),
+        .standard("processes", \.processes, .mapping, "Child processes of each role."),
+        .standard("validity", \.validity, .mapping, "Limits beyond which a trial is void."),
+        .standard(
+            "thresholds", \.thresholds, .thresholds,
+            "What must hold: metric{tag:value} to a list of expressions such as p(99)<200. "
+                + "delay_ms without a vantage is the viewers'."),
+    ]
+
+    package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
+        for index in streams.indices { streams[index].deriveRenditions() }
+        // A stack packages what somebody plays.
+        if stack.hls == nil, viewers.contains(where: { $0.adaptive != nil }) {
+            stack.hls = HLSSettings(standardOf: stack.driver)
+        }
+        fillArrivals(in: &root)
+        EdgeRules.apply(to: &self, reader: &reader)
+        ScenarioRules.check(self, reader: &reader)
     }
 
-    package var driver: Driver
-    /// Event loop threads (embedded) or worker processes (nginx-rtmp).
-    package var threads: Int
-    /// Groups of pictures a joining viewer is sent at once, 0 to 2.
-    package var gopCache: Int
-    /// How long messages are gathered before a write; 0 writes each message.
-    package var flushInterval: Duration
-    /// Bytes queued for one subscriber before frames are dropped.
-    package var queueLimitBytes: Int
-    /// RTMP chunk size the server sends with, in bytes.
-    package var outChunkSize: Int
-    /// `rtmp://host:port/app`; external only.
-    package var url: String?
-    /// `http://host:port/app`, the base of the HTTP-FLV URLs; external only.
-    package var httpURL: String?
-    /// Stream keys that may publish; empty = any.
-    package var keys: [String]
-    /// HLS of a stack that the run starts; nil = none.
-    package var hls: HLSSpec?
-    /// Of an external server's multivariant playlists, `{stream}` stands for the stream.
-    package var hlsURL: String?
-    /// HLS caches before the embedded stack; nil = none.
-    package var edges: EdgeSpec?
-    /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
-    package var uplink: Bitrate?
-    /// How often a server that ends in mid-run is started again; embedded only.
-    package var restarts = 0
-    /// Whom generators trust with https and rtmps; external only.
-    package var tls: TLSTrust?
+    /// The default arrival depends on the warm-up: all viewers join in its first 60 %.
+    private mutating func fillArrivals(in root: inout ResolvedObject) {
+        guard case .list(var groups) = root[Self.key(\.viewers)] else { return }
+        for (index, group) in groups.enumerated() {
+            guard case .object(var group) = group, viewers[index].arrival.isOpen else { continue }
+            let left = max(1_000_000, (warmup - viewers[index].arrival.after).nanoseconds)
+            viewers[index].arrival.over = .milliseconds(
+                Int64((Double(left) * 0.6 / 1e6).rounded()))
+            let arrival = ResolvedValue.object(viewers[index].arrival.resolved)
+            group.put(ViewerGroup.key(\.arrival), arrival, in: ViewerGroup.spec)
+            groups[index] = .object(group)
+        }
+        root.put(Self.key(\.viewers), .list(groups), in: Self.spec)
+    }
 }
 
 extension TrialScenario {
     /// Settings other than their defaults that the driver cannot honour and that therefore do not
     /// hold in its runs.
     package var unsupportedSettings: [String] {
-        guard let standard = Self.standardStack else { return [] }
+        let standard = StackSettings()
         var settings: [(name: String, isSet: Bool)] = [
             ("gop_cache", stack.gopCache != standard.gopCache),
             ("flush_interval", stack.flushInterval != standard.flushInterval),
@@ -89,89 +100,18 @@ extension TrialScenario {
             settings += [
                 ("threads", stack.threads != standard.threads),
                 ("out_chunk_size", stack.outChunkSize != standard.outChunkSize),
-                ("congestion_control (set it on the server)", congestionControl != .cubic),
+                (
+                    "congestion_control (set it on the server)",
+                    congestionControl != TrialScenario().congestionControl
+                ),
             ]
         }
         return settings.filter(\.isSet).map(\.name)
     }
-
-    /// A stack of which a scenario says nothing.
-    private static let standardStack = try? TrialScenario.parse(
-        "{version: 1, name: x, streams: [{name: x}], viewers: [{count: 1}]}"
-    ).stack
-}
-
-/// How the stack packages HLS.
-package struct HLSSpec: Codable, Sendable, Hashable {
-    package enum Container: String, Codable, Sendable, CaseIterable { case ts, fmp4 }
-
-    package var container: Container
-    package var segment: Duration
-    /// nil = no low latency.
-    package var part: Duration?
-    /// What a playlist lists.
-    package var window: Duration
-}
-
-/// A stream, or several alike, in one or more renditions.
-package struct StreamSpec: Codable, Sendable, Hashable {
-    /// `{i}` stands for the stream's number, counted from 1.
-    package var name: String
-    package var count: Int
-    package var renditions: [RenditionSpec]
-    /// nil = the renditions are published as they are; else they are made from the ladder's source.
-    package var ladder: EncodedLadder?
-
-    /// The names of the `count` streams.
-    package var names: [String] {
-        (1...max(1, count)).map { i in
-            name.contains("{i}")
-                ? name.replacing("{i}", with: "\(i)") : count == 1 ? name : "\(name)\(i)"
-        }
-    }
-}
-
-/// One encoding of a stream; its stream key is `<stream>_<rendition>`.
-package struct RenditionSpec: Codable, Sendable, Hashable {
-    package var name: String
-    package var source: StreamSource
-}
-
-/// Where media comes from.
-package enum StreamSource: Codable, Sendable, Hashable {
-    case synthetic(GeneratedSource)
-    /// Path of a media file that is looped.
-    case file(String)
-    /// Made once by ffmpeg's own generators.
-    case ffmpeg(ClipSource)
-
-    /// nil for a file, which is not looked into.
-    var framesPerSecond: Int? {
-        switch self {
-        case .synthetic(let source): source.framesPerSecond
-        case .ffmpeg(let clip): clip.framesPerSecond
-        case .file: nil
-        }
-    }
-}
-
-/// A generated picture and tone.
-package struct GeneratedSource: Codable, Sendable, Hashable {
-    /// Pixels.
-    package var width: Int
-    package var height: Int
-    /// Frames per second.
-    package var framesPerSecond: Int
-    /// Distance of key frames.
-    package var gop: Duration
-    /// Audio and video message payload together.
-    package var bitrate: Bitrate
-    /// 0 = no audio.
-    package var audioBitrate: Bitrate
 }
 
 /// Where captured packets come from and how much of them is kept.
-package struct CaptureSpec: Codable, Sendable, Hashable {
+package struct CaptureSettings: ScenarioMapping, Codable, Hashable {
     package enum Mode: String, Codable, Sendable, CaseIterable {
         /// Capture where permitted, else go on without and say so.
         case auto
@@ -179,20 +119,34 @@ package struct CaptureSpec: Codable, Sendable, Hashable {
         case off = "false"
     }
 
-    package var mode: Mode
-    package var interface: String
-    /// Subscriber connections captured with whole payloads.
-    package var fullPayloadPortsLimit: Int
+    package var mode = Mode.auto
+    package var interface = "lo"
+    package var fullPayloadPortsLimit = 200
     /// Share of subscriber connections captured at all, 0…1.
-    package var sample: Double
-    /// Bytes of the kernel's ring.
-    package var ringBytes: Int
-    /// Whether the packets themselves are kept in the results directory.
-    package var keepPcap: Bool
+    package var sample = 1.0
+    package var ringBytes = 64 << 20
+    package var keepPcap = false
+
+    package init() {}
+    package static let fields: [Field<CaptureSettings>] = [
+        .standard(
+            "enabled", \.mode,
+            .either(
+                .boolean.map { $0 ? .on : .off }, .named([(Mode.auto.rawValue, .auto)])),
+            "Whether to capture."),
+        .standard("interface", \.interface, .text(.nonEmpty), "Network interface."),
+        .standard(
+            "full_payload_ports_limit", \.fullPayloadPortsLimit, .integer(0...60_000),
+            "Subscriber connections captured with whole payloads."),
+        .standard(
+            "sample", \.sample, .share(zero: false), "Share of subscriber connections captured."),
+        .standard("ring", \.ringBytes, .byteCount, "Kernel ring."),
+        .standard("keep_pcap", \.keepPcap, .boolean, "Keep the packets in the results."),
+    ]
 }
 
 /// CPUs by role; nil = wherever the kernel puts it.
-package struct CPUAssignment: Codable, Sendable, Hashable {
+package struct CPUAssignment: ScenarioMapping, Codable, Hashable {
     package var server: CPUSet?
     /// Of the stack's encoders; nil = the server's.
     package var encoders: CPUSet?
@@ -203,29 +157,67 @@ package struct CPUAssignment: Codable, Sendable, Hashable {
     /// The packet shell.
     package var links: CPUSet?
     package var edges: CPUSet?
+
+    package init() {}
+    package static let fields = [
+        role("server", \.server), role("encoders", \.encoders, " Default: the server's."),
+        role("publishers", \.publishers), role("viewers", \.viewers), role("probes", \.probes),
+        role("capture", \.capture), role("links", \.links), role("edges", \.edges),
+    ]
+
+    private static func role(
+        _ key: String, _ path: Field<Self>.Path<CPUSet?>, _ note: String = ""
+    ) -> Field<Self> {
+        .optional(
+            key, path, .text(.cpuList).map { CPUSet(list: $0) },
+            "CPUs of the \(key), such as \"0-1,3\".\(note)")
+    }
 }
 
 /// Child processes by role.
-package struct ProcessCounts: Codable, Sendable, Hashable {
-    package var publishers: Int
-    package var viewers: Int
-    package var probes: Int
+package struct ProcessCounts: ScenarioMapping, Codable, Hashable {
+    package var publishers = 1
+    package var viewers = 1
+    package var probes = 1
+
+    package init() {}
+    package static let fields: [Field<ProcessCounts>] = [
+        .standard("publishers", \.publishers, .integer(1...64), "Publisher processes."),
+        .standard("viewers", \.viewers, .integer(1...64), "Load viewer processes."),
+        .standard("probes", \.probes, .integer(1...64), "Probe processes."),
+    ]
 }
 
 /// Limits that a trial must keep to be a verdict on the server; beyond them it is void.
-package struct ValidityLimits: Codable, Sendable, Hashable {
+package struct ValidityLimits: ScenarioMapping, Codable, Hashable {
     /// 99th percentile of how late the publishers and probes were for their own schedule.
-    package var generatorLagP99: Duration
+    package var generatorLagP99 = Duration.milliseconds(20)
     /// 99th percentile of how late the load viewers' loops came to their own ticks.
-    package var viewerLagP99: Duration
+    package var viewerLagP99 = Duration.milliseconds(100)
     /// Share of packets the capture lost, 0…1.
-    package var captureDrops: Double
+    package var captureDrops = 0.0
     /// Share of CPU time the hypervisor took, 0…1.
-    package var steal: Double
+    package var steal = 0.05
     /// Least share of the intended frames that was offered, 0…1.
-    package var offered: Double
+    package var offered = 0.99
     /// Largest move of the offset between the monotonic clock and real time.
-    package var clockStep: Duration
+    package var clockStep = Duration.milliseconds(1)
     /// 99th percentile of how late packet links released their packets.
-    package var linkLatenessP99: Duration
+    package var linkLatenessP99 = Duration.milliseconds(5)
+
+    package init() {}
+    package static let fields: [Field<ValidityLimits>] = [
+        .standard(
+            "generator_lag_p99", \.generatorLagP99, .duration(),
+            "Lateness of publishers and probes."),
+        .standard(
+            "viewer_lag_p99", \.viewerLagP99, .duration(), "Lateness of the load viewers' loops."),
+        .standard("capture_drops", \.captureDrops, .share(), "Packets not captured."),
+        .standard("steal", \.steal, .share(), "CPU taken by the host."),
+        .standard("offered", \.offered, .share(), "Least share of frames offered."),
+        .standard("clock_step", \.clockStep, .duration(), "Largest step of real time."),
+        .standard(
+            "link_lateness_p99", \.linkLatenessP99, .duration(),
+            "Lateness of packets that links release."),
+    ]
 }

@@ -1,5 +1,5 @@
 /// Viewers that behave alike.
-package struct ViewerGroup: Codable, Sendable, Hashable {
+package struct ViewerGroup: ScenarioMapping, Codable, Hashable {
     package enum PlayProtocol: String, Codable, Sendable, CaseIterable {
         case rtmp
         case httpFLV = "http-flv"
@@ -20,55 +20,42 @@ package struct ViewerGroup: Codable, Sendable, Hashable {
         case count(Int)
     }
 
-    /// When viewers join.
-    package enum Arrival: Codable, Sendable, Hashable {
-        /// Poisson arrivals at a mean rate per second, whatever the server does.
-        case openRate(Double)
-        /// Poisson arrivals spread over a time, whatever the server does.
-        case openOver(Duration)
-        /// All at once; with churn a viewer that leaves is followed by the next.
-        case closed
+    package struct Churn: ScenarioMapping, Codable, Hashable {
+        package var meanWatch = Duration.zero
+
+        package init() {}
+        package static let fields: [Field<Churn>] = [
+            .required(
+                "mean_watch", \.meanWatch, .duration(),
+                "Mean of the exponential time a viewer stays.")
+        ]
     }
 
-    package struct Churn: Codable, Sendable, Hashable {
-        /// Mean of the exponential time a viewer stays.
-        package var meanWatch: Duration
+    /// Whom adaptive viewers ask.
+    package enum Via: String, Codable, Sendable, CaseIterable {
+        /// One of the edges, by turns.
+        case edge
+        /// The origin, across the WAN where there is one.
+        case origin
     }
 
-    /// How adaptive viewers play.
-    package struct Adaptive: Codable, Sendable, Hashable {
-        /// A name that `AlgorithmName(parsing:)` takes.
-        package var algorithm: String
-        /// Media that the player holds at most.
-        package var buffer: Duration
-        /// Pixels; nil = no device caps it.
-        package var maximumHeight: Int?
-        /// Distance from the live edge; nil = what the playlist asks for.
-        package var latency: Duration?
-        /// Whether parts are played where there are any.
-        package var usesParts: Bool
-        /// Whether downloads may be given up for a lower rung.
-        package var abandons: Bool
-    }
-
-    package var playProtocol: PlayProtocol
-    package var count: Int
+    package var playProtocol = PlayProtocol.rtmp
+    package var count = 0
     /// A rendition's name; nil = all, spread evenly.
     package var rendition: String?
     /// A stream's name; nil = all, spread evenly.
     package var stream: String?
-    package var probes: Probes
-    package var arrival: Arrival
-    /// Before which nobody joins.
-    package var arrivalDelay: Duration
-    package var mode: Mode
+    package var probes = Probes.share(0.05)
+    package var arrival = Arrival()
+    package var mode = Mode.lazy
     /// What each of its viewers is behind; nil = what the machine gives.
     package var link: GroupLink?
     package var churn: Churn?
     /// Of HLS viewers only.
     package var adaptive: Adaptive?
-    /// Media buffered before playing starts.
-    package var playoutBuffer: Duration
+    package var playoutBuffer = Duration.seconds(1)
     /// Of adaptive viewers; nil = there are no edges.
     package var via: Via?
+
+    package init() {}
 }

@@ -82,9 +82,9 @@ extension ViewerPlan {
     private static func joinOffsets(
         of group: ViewerGroup, index: Int, scenario: TrialScenario
     ) -> [Int64] {
-        let span = Double(group.arrivalSpan.nanoseconds)
+        let span = Double(group.arrival.span(of: group.count).nanoseconds)
         var generator = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/arrivals")
-        let delay = group.arrivalDelay.nanoseconds
+        let delay = group.arrival.after.nanoseconds
         return (0..<group.count).map { _ in delay + Int64(generator.nextUnit() * span) }.sorted()
     }
 

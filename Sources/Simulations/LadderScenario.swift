@@ -1,80 +1,120 @@
 package import Scenario
 package import ABR
-import Foundation
 import Netem
 package import Results
 import SimulationKernel
 
 /// A checked ladder problem.
-package struct LadderScenario: Sendable {
-    package var name: String
-    package var problem: LadderProblem
+package struct LadderScenario: ScenarioFile {
+    package var name = ""
+    package var description = ""
+    package var seed: UInt64 {
+        get { problem.seed }
+        set { problem.seed = newValue }
+    }
+    package var problem = LadderProblem(
+        candidates: [], audiences: [], settings: [], maximumRungs: 0)
+    private var population: [Audience] = []
+    private var algorithms: [AlgorithmName] = [.throughput, .bolaE, .dynamic]
+    /// ms
+    private var maximumBuffers = [25_000.0]
+    /// Whether players leave out renditions taller than their screens.
+    private var deviceCaps = [true, false]
+    private var title = TitleShape(duration: 180_000, variation: 0.2)
     /// Trace files that it was read from.
-    package var inputs: [Manifest.Input]
-    /// Canonical YAML with the defaults filled in.
-    package var canonicalYAML: String
+    package var inputs: [Manifest.Input] { population.compactMap(\.link?.input) }
+    package var canonicalYAML = ""
+
+    package init() {}
 
     /// Largest number of segments over all seeds, each of which has a title of its own.
     static let maximumSegments = 10_000_000
 
-    /// - Parameter seed: instead of the file's own.
-    /// - Throws: every fault found, with file, line and column.
-    package static func load(
-        path: String, seed: Int? = nil
-    ) throws(ScenarioErrors) -> LadderScenario {
-        try parse(try SpecFile.text(path), file: path, seed: seed)
-    }
+    package static let fields = head(kind: "ladder", description: "What is to be chosen.") + own
 
-    package static func parse(
-        _ text: String, file: String, seed: Int? = nil
-    ) throws(ScenarioErrors) -> LadderScenario {
-        var (reader, root) = try SpecFile.read(text, file: file, spec: LadderSpec.root, seed: seed)
-        let scenario = LadderScenario(root, file: file, reader: &reader)
-        if reader.diagnostics.isEmpty {
-            do {
-                try scenario.problem.check()
-            } catch {
-                reader.report(at: "candidates", "\(error)")
+    private static let own: [Field<LadderScenario>] = [
+        .required(
+            "candidates", \.problem.candidates, .list(.mapping),
+            "Renditions to choose from, at most \(LadderProblem.maximumCandidates)."),
+        .required(
+            "population", \.population, .list(.mapping), "Who watches: links and devices."),
+        .section("limits", isRequired: true, "What the ladder may cost.", limits),
+        .section("players", "Settings to choose among.", players),
+        .section("objective", "What is made large.", objective),
+        .section("title", "What is watched.", titleFields),
+        .standard(
+            "viewers", \.problem.viewers, .integer(1...100_000), "Viewers of each seed."),
+        .standard(
+            "seeds", \.problem.seeds, .integer(1...1000),
+            "Draws of viewers and segment sizes to search with; as many others judge."),
+        .standard(
+            "tcp", \.problem.tcp,
+            .boolean.map({ .some($0 ? TCPModel() : nil) }, back: { $0 != nil }),
+            "Model TCP's slow start and request round trips."),
+    ]
+
+    private static let limits: [Field<LadderScenario>] = [
+        .required(
+            "rungs", \.problem.maximumRungs, .integer(1...LadderProblem.maximumCandidates),
+            "Most rungs of the ladder."),
+        .implied(
+            "cpu", \.problem.maximumCores, .quantity(.cores), "Of all encoders together."),
+        .implied("egress", \.problem.maximumEgress, .kilobits, "Mean per viewer."),
+    ]
+
+    private static let players: [Field<LadderScenario>] = [
+        .standard(
+            "algorithms", \.algorithms, .list(.algorithm),
+            "Adaptation algorithms; 'millrace simulate --list' names them."),
+        .standard("max_buffers", \.maximumBuffers, .list(.milliseconds()), "Maximum buffers."),
+        .standard(
+            "device_caps", \.deviceCaps, .list(.named([("fitted", true), ("none", false)])),
+            "fitted: no rendition taller than the screen."),
+        .standard(
+            "abandonment", \.problem.player.abandonment, .choice,
+            "Whether downloads are given up."),
+    ]
+
+    private static let objective: [Field<LadderScenario>] = [
+        .standard(
+            "qoe", \.problem.qoe, .choice,
+            "Yin's QoE per segment with Mbit/s, with ln(bit rate), or with the candidates' quality."
+        ),
+        .standard(
+            "statistic", \.problem.statistic,
+            .named(
+                [("mean", .mean)] + [5, 10, 25, 50].map { ("p\($0)", .percentile(Double($0))) }),
+            "Over viewers: the mean, or a low percentile."),
+    ]
+
+    private static let titleFields: [Field<LadderScenario>] = [
+        .standard(
+            "segment_duration", \.title.segmentDuration, .milliseconds(), "Media per segment."),
+        .standard("duration", \.title.duration, .milliseconds(), "How long viewers watch."),
+        .standard(
+            "variation", \.title.variation, .share(),
+            "How far segment sizes stray (VBR); 0% is CBR."),
+    ]
+
+    package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
+        problem.audiences = population.compactMap(\.audience)
+        problem.settings = deviceCaps.flatMap { cap in
+            maximumBuffers.flatMap { buffer in
+                algorithms.map {
+                    LadderSetting(algorithm: $0, maximumBuffer: buffer, fitsDevice: cap)
+                }
             }
         }
-        guard reader.diagnostics.isEmpty else {
-            throw SpecFile.sorted(reader)
-        }
-        return scenario
-    }
-
-    private init(_ root: ResolvedObject, file: String, reader: inout ScenarioReader) {
-        name = root.text("name") ?? ""
-        canonicalYAML = root.yaml(indent: 0)
-        let seed = UInt64(root.integer("seed") ?? 1)
-        let limits = root.object("limits") ?? ResolvedObject()
-        let players = root.object("players") ?? ResolvedObject()
-        let objective = root.object("objective") ?? ResolvedObject()
-        let title = root.object("title") ?? ResolvedObject()
-        var inputs: [Manifest.Input] = []
-        let audiences = Self.audiences(root, seed: seed, file: file, &inputs, &reader)
-        self.inputs = inputs
-        problem = LadderProblem(
-            candidates: Self.candidates(root), audiences: audiences,
-            settings: Self.settings(players, reader: &reader),
-            maximumRungs: limits.integer("rungs") ?? 1)
-        problem.maximumCores = limits.number("cpu") ?? .infinity
-        problem.maximumEgress = limits.number("egress").map { $0 / 1000 } ?? .infinity
-        problem.qoe = LadderQoE(rawValue: objective.text("qoe") ?? "") ?? .log
-        let statistic = objective.text("statistic") ?? "mean"
-        problem.statistic =
-            Double(statistic.dropFirst()).map { .percentile($0) } ?? .mean
-        problem.viewers = root.integer("viewers") ?? 24
-        problem.seeds = root.integer("seeds") ?? 8
-        problem.seed = seed
-        problem.tcp = root.boolean("tcp") ?? true ? TCPModel() : nil
-        problem.segmentDuration = (title.number("segment_duration") ?? 4e9) / 1e6
-        let duration = (title.number("duration") ?? 180e9) / 1e6
-        problem.segmentCount = max(1, Int((duration / problem.segmentDuration).rounded(.up)))
-        problem.variation = title.number("variation") ?? 0
-        problem.player.abandonment =
-            .init(rawValue: players.text("abandonment") ?? "") ?? .published
+        problem.segmentDuration = title.segmentDuration
+        problem.segmentCount = title.segmentCount
+        problem.variation = title.variation
         check(&reader)
+        guard reader.diagnostics.isEmpty else { return }
+        do {
+            try problem.check()
+        } catch {
+            reader.report(at: "candidates", "\(error)")
+        }
     }
 
     private func check(_ reader: inout ScenarioReader) {
@@ -113,61 +153,51 @@ package struct LadderScenario: Sendable {
                     + "audiences; give each at least one")
         }
     }
+}
 
-    private static func candidates(_ root: ResolvedObject) -> [LadderCandidate] {
-        root.objects("candidates").map { candidate in
-            LadderCandidate(
-                bitrate: (candidate.number("bitrate") ?? 0) / 1000,
-                height: candidate.integer("height") ?? 0, cores: candidate.number("cpu") ?? 0,
-                quality: candidate.text("quality").flatMap(Double.init))
-        }
-    }
+extension LadderCandidate: ScenarioMapping {
+    package init() { self.init(bitrate: 0, height: 0) }
 
-    private static func audiences(
-        _ root: ResolvedObject, seed: UInt64, file: String, _ inputs: inout [Manifest.Input],
-        _ reader: inout ScenarioReader
-    ) -> [LadderAudience] {
-        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
-        var result: [LadderAudience] = []
-        for (index, audience) in root.objects("population").enumerated() {
-            let link = audience.text("link") ?? ""
-            let device = audience.text("device") ?? "pc"
-            do {
-                let traces = try TraceInput.traces(named: link, seed: seed, folder: folder)
-                guard traces.count == 1, let trace = traces.first else {
-                    throw InputFault(message: "'\(link)' is a folder; name one trace file")
-                }
-                try TraceInput.refuseLoss(trace)
-                if let input = trace.input { inputs.append(input) }
-                result.append(
-                    LadderAudience(
-                        name: audience.text("name") ?? "\(trace.name)/\(device)",
-                        share: audience.number("share") ?? 0, link: trace.value,
-                        screenHeight: DeviceProfile(rawValue: device)?.maximumHeight ?? .max))
-            } catch {
-                reader.report(at: "population[\(index)].link", "\(error)")
-            }
-        }
-        return result
-    }
+    package static let fields: [Field<LadderCandidate>] = [
+        .required("bitrate", \.bitrate, .kilobits, "Average bit rate, audio included."),
+        .required("height", \.height, .integer(16...16_384), "Picture height in pixels."),
+        .implied(
+            "cpu", \.cores, .quantity(.cores, zero: true),
+            "What its encoder needs; renditions.csv of a run has cpu_s_per_media_s."),
+        .optional(
+            "quality", \.quality, .text(.decimal).map { Double($0) },
+            "On any scale of which more is better, such as VMAF; all candidates or none."),
+    ]
+}
 
-    private static func settings(
-        _ players: ResolvedObject, reader: inout ScenarioReader
-    ) -> [LadderSetting] {
-        let algorithms = SimulationInputs.algorithms(
-            players, at: "players.algorithms", reader: &reader)
-        let buffers = (players.list("max_buffers") ?? []).compactMap { value -> Double? in
-            if case .quantity(_, let held) = value { held / 1e6 } else { nil }
-        }
-        let caps = (players.list("device_caps") ?? []).compactMap { value -> Bool? in
-            if case .text(let name) = value { name == "fitted" } else { nil }
-        }
-        return caps.flatMap { cap in
-            buffers.flatMap { buffer in
-                algorithms.map {
-                    LadderSetting(algorithm: $0, maximumBuffer: buffer, fitsDevice: cap)
-                }
-            }
+/// A part of the viewers, as a file has it.
+private struct Audience: ScenarioMapping {
+    var name: String?
+    var share = 0.0
+    /// nil if the link could not be read, which is reported.
+    var link: NamedInput<LinkTrace>?
+    var device = DeviceProfile.pc
+
+    static let fields: [Field<Audience>] = [
+        .optional(
+            "name", \.name, .text(.name), "In reports; link and device unless given."),
+        .required("share", \.share, .share(zero: false), "Of all viewers."),
+        .required(
+            "link", \.link,
+            .text(.nonEmpty).reading { text, reader -> NamedInput<LinkTrace>? in
+                try TraceInput.trace(named: text, seed: reader.seed, folder: reader.folder)
+            },
+            "A link profile such as lte, a constant rate such as 3Mbps, or a trace file."),
+        .standard(
+            "device", \.device, .choice,
+            "Its screen limits which renditions are worth fetching."),
+    ]
+
+    var audience: LadderAudience? {
+        link.map {
+            LadderAudience(
+                name: name ?? "\($0.name)/\(device.rawValue)", share: share, link: $0.value,
+                screenHeight: device.maximumHeight)
         }
     }
 }

@@ -19,11 +19,12 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
 
     /// The kind that a file is; nil where it does not say, or cannot be read.
     package static func of(path: String) -> ScenarioKind? {
-        guard let text = try? SpecFile.text(path), let node = try? Yams.compose(yaml: text),
+        guard let text = try? ScenarioText.text(path), let node = try? Yams.compose(yaml: text),
             let mapping = node.mapping
         else { return nil }
-        if let name = mapping["kind"]?.string { return ScenarioKind(rawValue: name) }
-        return mapping["stack"] != nil || mapping["streams"] != nil ? .trial : nil
+        if let name = mapping[ScenarioText.kindKey]?.string { return ScenarioKind(rawValue: name) }
+        let ofTrials = [TrialScenario.key(\.stack), TrialScenario.key(\.streams)]
+        return ofTrials.contains { mapping[$0] != nil } ? .trial : nil
     }
 
     /// Checks a file of this kind.
@@ -47,8 +48,8 @@ extension ScenarioKind {
     package var schema: String {
         switch self {
         case .trial: TrialScenario.schema
-        case .simulation: Self.schema("Millrace simulation, version 1", SimulationSpec.root)
-        case .ladder: Self.schema("Millrace ladder problem, version 1", LadderSpec.root)
+        case .simulation: Self.schema("Millrace simulation, version 1", SimulationScenario.spec)
+        case .ladder: Self.schema("Millrace ladder problem, version 1", LadderScenario.spec)
         }
     }
 

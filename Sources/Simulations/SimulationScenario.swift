@@ -1,37 +1,43 @@
 package import Scenario
 package import ABR
-import Foundation
 package import Netem
 package import Results
 package import SimulationKernel
 
 /// A checked simulation scenario with its traces and titles read.
-package struct SimulationScenario: Sendable {
-    package var name: String
-    package var seed: UInt64
-    package var traces: [NamedInput<LinkTrace>]
-    package var algorithms: [AlgorithmName]
+package struct SimulationScenario: ScenarioFile {
+    package var name = ""
+    package var description = ""
+    package var seed: UInt64 = 1
+    package var traces: [NamedInput<LinkTrace>] = []
+    package var algorithms: [AlgorithmName] = []
     /// ms
-    package var maximumBuffers: [Double]
-    package var titles: [Title]
+    package var maximumBuffers = [25_000.0]
+    /// Presets or files that titles are made of.
+    private var ladders = ["edge-ladder"]
+    private var title = TitleShape(duration: 600_000, variation: 0)
+    package var titles: [Title] = []
     /// Everything but the maximum buffer.
-    package var player: PlayerConfiguration
-    package var timeline: LiveTimeline?
-    package var viewers: Int
-    package var sharing: SimulationSharing
+    package var player = PlayerConfiguration()
+    private var live: LiveSettings?
+    package var viewers = 1
+    package var sharing = SimulationSharing.own
     package var origin: Bitrate?
     /// ms
-    package var arrivalSpread: Double
+    package var arrivalSpread = 0.0
     /// ms
     package var meanWatch: Double?
     /// ms
-    package var liveDuration: Double
-    package var usesTCP: Bool
-    package var writesSegments: Bool
+    package var liveDuration = 600_000.0
+    package var usesTCP = true
+    package var writesSegments = false
     /// Files that traces and titles were read from.
-    package var inputs: [Manifest.Input]
-    /// Canonical YAML with the defaults filled in.
-    package var canonicalYAML: String
+    package var inputs: [Manifest.Input] = []
+    package var canonicalYAML = ""
+
+    package init() {}
+
+    package var timeline: LiveTimeline? { live?.timeline }
 
     package var cells: Int {
         traces.count * algorithms.count * maximumBuffers.count * titles.count
@@ -42,63 +48,81 @@ package struct SimulationScenario: Sendable {
     /// Largest number of segment requests that a cell keeps.
     static let maximumSegments = 10_000_000
 
-    /// Reads and checks a scenario file and the files it names, which are relative to it.
-    /// - Parameter seed: instead of the scenario's own.
-    /// - Throws: every fault found, with file, line and column.
-    package static func load(
-        path: String, seed: Int? = nil
-    ) throws(ScenarioErrors) -> SimulationScenario {
-        try parse(try SpecFile.text(path), file: path, seed: seed)
-    }
+    package static let fields =
+        head(kind: "simulation", description: "What the simulation shows.") + own
 
-    /// Checks the text of a scenario.
-    /// - Parameter file: name that faults carry; other files are relative to its folder.
-    package static func parse(
-        _ text: String, file: String, seed: Int? = nil
-    ) throws(ScenarioErrors) -> SimulationScenario {
-        var (reader, resolved) = try SpecFile.read(
-            text, file: file, spec: SimulationSpec.root, seed: seed)
-        let scenario = SimulationScenario(resolved, file: file, reader: &reader)
-        scenario.check(&reader)
-        guard reader.diagnostics.isEmpty else {
-            throw SpecFile.sorted(reader)
-        }
-        return scenario
-    }
+    private static let own: [Field<SimulationScenario>] = [
+        .section("matrix", isRequired: true, "Every combination of these is a cell.", matrix),
+        .section(
+            "title", "Titles made from ladders.",
+            [
+                .standard(
+                    "segment_duration", \.title.segmentDuration, .milliseconds(),
+                    "Media per segment."),
+                .standard(
+                    "duration", \.title.duration, .milliseconds(), "Length of the title."),
+                .standard(
+                    "variation", \.title.variation, .share(),
+                    "How far segment sizes stray (VBR); 0% is CBR."),
+            ]),
+        .section(
+            "player", "What all players share.",
+            [
+                .optional(
+                    "start_buffer", \.player.startBuffer, .milliseconds(zero: true),
+                    "Playback starts with so much; a segment unless given."),
+                .standard(
+                    "abandonment", \.player.abandonment, .choice,
+                    "Whether downloads are given up; sabre decides anew afterwards."),
+            ]),
+        .optional("live", \.live, .mapping, "Live instead of VOD."),
+        .standard("viewers", \.viewers, .integer(1...100_000), "Viewers of each cell."),
+        .standard(
+            "sharing", \.sharing, .choice,
+            "own: each viewer has the cell's trace as its link; common: one link for all of them."
+        ),
+        .optional(
+            "origin", \.origin, .bitrate(),
+            "Limit of the origin or edge above all viewers of a cell."),
+        .section("arrivals", "When viewers come and how long they stay.", arrivals),
+        .standard(
+            "tcp", \.usesTCP, .boolean, "Model TCP's slow start and request round trips."),
+        .standard(
+            "segments", \.writesSegments, .boolean,
+            "Write segments.csv, a row per request."),
+    ]
 
-    private init(_ root: ResolvedObject, file: String, reader: inout ScenarioReader) {
-        let matrix = root.object("matrix") ?? ResolvedObject()
-        name = root.text("name") ?? ""
-        seed = UInt64(root.integer("seed") ?? 1)
-        canonicalYAML = root.yaml(indent: 0)
-        viewers = root.integer("viewers") ?? 1
-        sharing = SimulationSharing(rawValue: root.text("sharing") ?? "") ?? .own
-        origin = root.number("origin").map { Bitrate(bitsPerSecond: Int($0)) }
-        usesTCP = root.boolean("tcp") ?? true
-        writesSegments = root.boolean("segments") ?? false
-        let arrivals = root.object("arrivals") ?? ResolvedObject()
-        arrivalSpread = (arrivals.number("over") ?? 0) / 1e6
-        meanWatch = arrivals.number("mean_watch").map { $0 / 1e6 }
-        liveDuration = (arrivals.number("live_duration") ?? 0) / 1e6
-        maximumBuffers = (matrix.list("max_buffers") ?? []).compactMap {
-            if case .quantity(_, let value) = $0 { value / 1e6 } else { nil }
-        }
-        var player = PlayerConfiguration()
-        let given = root.object("player") ?? ResolvedObject()
-        player.startBuffer = given.number("start_buffer").map { $0 / 1e6 }
-        player.abandonment = .init(rawValue: given.text("abandonment") ?? "") ?? .published
-        let live = root.object("live").map(SimulationInputs.live)
+    private static let matrix: [Field<SimulationScenario>] = [
+        .required(
+            "traces", \.traces, .traces,
+            "Files, folders, link profiles such as lte, or constant rates such as 3Mbps."),
+        .required(
+            "algorithms", \.algorithms, .list(.algorithm),
+            "Adaptation algorithms; 'millrace simulate --list' names them."),
+        .standard("max_buffers", \.maximumBuffers, .list(.milliseconds()), "Maximum buffers."),
+        .standard(
+            "ladders", \.ladders, .list(.text(.nonEmpty)),
+            "Presets edge-ladder, apple, geometric, or title files (JSON, CSV)."),
+    ]
+
+    private static let arrivals: [Field<SimulationScenario>] = [
+        .standard(
+            "over", \.arrivalSpread, .milliseconds(zero: true),
+            "Viewers come at uniformly random times within this."),
+        .optional(
+            "mean_watch", \.meanWatch, .milliseconds(),
+            "Mean of the exponential watch times; to the end unless given."),
+        .standard(
+            "live_duration", \.liveDuration, .milliseconds(),
+            "How long viewers of a live title stay at most."),
+    ]
+
+    package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
         player.live = live?.player
-        self.player = player
-        timeline = live?.timeline
-        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
-        traces = SimulationInputs.traces(matrix, seed: seed, folder: folder, reader: &reader)
-        algorithms = SimulationInputs.algorithms(matrix, reader: &reader)
-        let titles = SimulationInputs.titles(
-            matrix, root.object("title") ?? ResolvedObject(), seed: seed, folder: folder,
-            reader: &reader)
-        self.titles = titles.map(\.value)
-        inputs = traces.compactMap(\.input) + titles.compactMap(\.input)
+        let read = SimulationInputs.titles(ladders, title, reader: &reader)
+        titles = read.map(\.value)
+        inputs = traces.compactMap(\.input) + read.compactMap(\.input)
+        check(&reader)
     }
 
     /// What no single field tells.
@@ -149,4 +173,38 @@ extension RateSchedule {
     fileprivate var hasOneDelay: Bool {
         periods.allSatisfy { $0.delayNanoseconds == periods[0].delayNanoseconds }
     }
+}
+
+/// Whose link the trace of a cell is.
+package enum SimulationSharing: String, CaseIterable, Sendable {
+    case own, common
+}
+
+/// How players and their titles are live, as a file has it.
+private struct LiveSettings: ScenarioMapping {
+    var player = PlayerConfiguration.Live(targetLatency: 0)
+    var timeline = LiveTimeline()
+
+    static let fields: [Field<LiveSettings>] = [
+        .required(
+            "target_latency", \.player.targetLatency, .milliseconds(),
+            "Distance from the live edge that players want."),
+        .implied(
+            "max_latency", \.player.maximumLatency, .milliseconds(),
+            "Beyond this players jump to the target."),
+        .standard(
+            "catch_up", \.player.catchUp,
+            .named([
+                ("off", .off), ("lol-plus", .sigmoid(maximumChange: 0.5)),
+                ("hls-js", .hlsJS(maximumRate: 1.5)), ("media3", .media3),
+            ]), "How playback rate follows latency."),
+        .standard(
+            "delivery", \.timeline.delivery, .choice,
+            "Whole segments, CMAF chunks, or LL-HLS parts."),
+        .standard(
+            "parts", \.timeline.parts, .integer(1...100), "Chunks or parts of a segment."),
+        .standard(
+            "publish_delay", \.timeline.publishDelay, .milliseconds(zero: true),
+            "From a segment's end at the encoder until it can be requested."),
+    ]
 }

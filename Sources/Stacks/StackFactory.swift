@@ -5,7 +5,7 @@ package import Processes
 package import Server
 import Sockets
 
-extension StackSpec {
+extension StackSettings {
     /// The driver that starts this stack.
     ///
     /// - Parameters:
@@ -19,7 +19,7 @@ extension StackSpec {
     /// - Throws: `StackError` for a URL that cannot work.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
-        host: String = "127.0.0.1", congestionControl: String?, streams: [StreamSpec] = [],
+        host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -56,20 +56,20 @@ extension StackSpec {
 extension ServerConfiguration {
     /// Adds the streams' encoders. A multivariant playlist then offers what they make. It leaves
     /// out the source, because the source's key frames are at other times.
-    fileprivate mutating func add(ladders streams: [StreamSpec], cpus: CPUSet?) {
+    fileprivate mutating func add(ladders streams: [ScenarioStream], cpus: CPUSet?) {
         guard streams.contains(where: { $0.ladder != nil }) else { return }
-        ladders = streams.flatMap { spec in
-            spec.names.compactMap { name in
-                var ladder = spec.ladder?.configuration(source: "live/\(name)")
+        ladders = streams.flatMap { stream in
+            stream.names.compactMap { name in
+                var ladder = stream.ladder?.configuration(source: "live/\(name)")
                 ladder?.cpus = cpus
                 return ladder
             }
         }
-        hls?.channels = streams.flatMap { spec in
-            spec.names.map { name in
+        hls?.channels = streams.flatMap { stream in
+            stream.names.map { name in
                 .init(
                     name: "live/\(name)",
-                    renditions: spec.renditions.map {
+                    renditions: stream.renditions.map {
                         .init(name: $0.name, stream: "\(name)_\($0.name)")
                     })
             }
@@ -81,9 +81,9 @@ extension NginxRTMPDriver.Options {
     /// Adds nginx's own HLS, and encoders of the streams that have a ladder. `NginxRules` has
     /// checked that all streams are alike.
     fileprivate mutating func add(
-        _ spec: HLSSpec?, streams: [StreamSpec], encoderCPUs: CPUSet?
+        _ settings: HLSSettings?, streams: [ScenarioStream], encoderCPUs: CPUSet?
     ) {
-        hls = spec.map {
+        hls = settings.map {
             .init(
                 segmentSeconds: $0.segment.seconds, windowSeconds: $0.window.seconds,
                 variants: streams.first?.nginxVariants ?? [])

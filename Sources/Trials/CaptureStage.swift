@@ -31,7 +31,7 @@ final class CaptureStage: Sendable {
 
     /// - Throws: `ProcessError` with the capture's own words if this process may not capture.
     static func start(
-        _ spec: CaptureSpec, plan: Plan, endpoints: StackEndpoints, cpus: CPUSet?,
+        _ spec: CaptureSettings, plan: Plan, endpoints: StackEndpoints, cpus: CPUSet?,
         directory: String
     ) async throws(ProcessError) -> CaptureStage {
         var ports = [UInt16(clamping: endpoints.rtmpPort)]

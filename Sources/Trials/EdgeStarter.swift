@@ -9,7 +9,7 @@ import Workers
 /// Starts the edges of a trial before its stack, and what stands between edges and stack. Edges are
 /// part of what is under test, as the server is.
 struct EdgeStarter: Sendable {
-    let stack: StackSpec
+    let stack: StackSettings
     /// Processes of the plan that are edges.
     let processes: [ProcessPlan]
     /// Directory of the results, for the edges' logs.
@@ -72,7 +72,7 @@ struct EdgeStarter: Sendable {
 
     /// Returns the function that starts an edge's program, for the first time and again.
     private func program(
-        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
+        _ process: ProcessPlan, _ spec: EdgeSettings, origin: String
     ) -> @Sendable (Int) async throws -> any EdgeProcess {
         let (name, cpus, directory) = (process.name, process.cpus, directory)
         switch spec.driver {
@@ -105,7 +105,7 @@ struct EdgeStarter: Sendable {
     /// Starts the WAN in front of an nginx edge, which cannot delay what it reads itself: an edge
     /// of Millrace's own that caches nothing. nil if the edge needs no such proxy.
     private func wanProxy(
-        _ process: ProcessPlan, _ spec: EdgeSpec, origin: String
+        _ process: ProcessPlan, _ spec: EdgeSettings, origin: String
     ) throws(ProcessError) -> (handle: RoleHandle<EdgeRole>, member: RoleMember<EdgeRole>)? {
         guard spec.driver == .nginx, let wan = spec.wan else { return nil }
         var config = EdgeConfiguration(origin: origin)
@@ -124,7 +124,7 @@ struct EdgeStarter: Sendable {
 }
 
 extension EdgeConfiguration.WAN {
-    fileprivate init(_ wan: EdgeSpec.WAN) {
+    fileprivate init(_ wan: EdgeSettings.WAN) {
         self.init(bitsPerSecond: wan.rate?.bitsPerSecond, delayNanoseconds: wan.delay.nanoseconds)
     }
 }

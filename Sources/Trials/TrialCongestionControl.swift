@@ -31,7 +31,7 @@ struct TrialCongestionControl: Sendable {
 
     /// Note about a server that does not set the congestion control itself and has another one; nil
     /// if it has the right one.
-    func serverNote(_ driver: StackSpec.Driver) -> String? {
+    func serverNote(_ driver: StackSettings.Driver) -> String? {
         let standard = NetworkIsolation.defaultCongestionControl
         guard driver == .nginxRTMP, let permitted, standard != permitted else { return nil }
         return

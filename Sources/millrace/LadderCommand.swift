@@ -1,3 +1,4 @@
+import Scenario
 import Simulations
 import ABR
 import ArgumentParser

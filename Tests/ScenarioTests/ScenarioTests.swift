@@ -85,7 +85,7 @@ import Viewer
         #expect(scenario.capture.mode == .auto)
         #expect(scenario.capture.ringBytes == 64 << 20)
         #expect(scenario.validity.generatorLagP99 == .milliseconds(20))
-        #expect(scenario.viewers[0].arrival == .openOver(.seconds(3)))
+        #expect(scenario.viewers[0].arrival.over == .seconds(3))
         let rates = scenario.streams[0].renditions.map { rendition -> Int in
             guard case .synthetic(let source) = rendition.source else { return 0 }
             return source.bitrate.bitsPerSecond

@@ -185,7 +185,7 @@ import Viewer
 
     /// The arguments name each setting, and inputs come before what belongs to outputs.
     @Test func clips() throws {
-        guard case .ffmpeg(let clip) = try #require(try Self.scenario().streams[0].ladder).source
+        guard case .ffmpeg(let clip) = try #require(try Self.scenario().streams[0].source)
         else {
             Issue.record("the source is a clip")
             return

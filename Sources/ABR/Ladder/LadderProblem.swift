@@ -75,7 +75,9 @@ public struct LadderProblem: Sendable {
     public static let maximumCandidates = 32
 
     /// Ascending by bit rate.
-    public var candidates: [LadderCandidate]
+    public var candidates: [LadderCandidate] {
+        didSet { candidates.sort(by: Self.isBelow) }
+    }
     public var audiences: [LadderAudience]
     public var settings: [LadderSetting]
     /// At most so many rungs.
@@ -104,10 +106,14 @@ public struct LadderProblem: Sendable {
         candidates: [LadderCandidate], audiences: [LadderAudience], settings: [LadderSetting],
         maximumRungs: Int
     ) {
-        self.candidates = candidates.sorted { ($0.bitrate, $0.height) < ($1.bitrate, $1.height) }
+        self.candidates = candidates.sorted(by: Self.isBelow)
         self.audiences = audiences
         self.settings = settings
         self.maximumRungs = maximumRungs
+    }
+
+    private static func isBelow(_ a: LadderCandidate, _ b: LadderCandidate) -> Bool {
+        (a.bitrate, a.height) < (b.bitrate, b.height)
     }
 
     /// - Throws: what makes the problem impossible.

@@ -3,14 +3,19 @@ package import SimulationKernel
 import Viewer
 
 /// HLS caches between the embedded stack and its viewers.
-package struct EdgeSpec: Codable, Sendable, Hashable {
+package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
     /// The way between the origin's site and the viewers' neighbourhood.
-    package struct WAN: Codable, Sendable, Hashable {
+    package struct WAN: ScenarioMapping, Codable, Hashable {
         /// What each edge reads from the origin at most, headers of packets included; nil = what
         /// the machine gives.
         package var rate: Bitrate?
-        /// One way.
-        package var delay: Duration
+        package var delay = Duration.zero
+
+        package init() {}
+        package static let fields: [Field<WAN>] = [
+            .optional("rate", \.rate, .bitrate(), "Of each edge's way."),
+            .standard("delay", \.delay, .duration(zero: true), "One way."),
+        ]
     }
 
     package enum Driver: String, Codable, Sendable, CaseIterable {
@@ -20,59 +25,26 @@ package struct EdgeSpec: Codable, Sendable, Hashable {
         case nginx
     }
 
-    package var driver: Driver
-    /// Processes, each a cache of its own.
-    package var count: Int
-    /// Of each cache.
-    package var cacheBytes: Int
-    /// Failures of a request after which a viewer goes to the next edge; 0 = never.
-    package var failover: Int
+    package var driver = Driver.embedded
+    package var count = 1
+    package var cacheBytes = 256 << 20
+    package var failover = 2
     /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
     package var wan: WAN?
 
-    init(_ object: ResolvedObject) {
-        driver = Driver(rawValue: object.text("driver")!)!
-        count = object.integer("count")!
-        cacheBytes = Int(object.number("cache")!)
-        failover = object.integer("failover")!
-        wan = object.object("wan").map { wan in
-            WAN(
-                rate: wan.number("rate").map { Bitrate(bitsPerSecond: Int($0)) },
-                delay: wan.duration("delay")!)
-        }
-    }
-}
-
-extension ViewerGroup {
-    /// Whom adaptive viewers ask.
-    package enum Via: String, Codable, Sendable, CaseIterable {
-        /// One of the edges, by turns.
-        case edge
-        /// The origin, across the WAN where there is one.
-        case origin
-    }
-}
-
-extension ScenarioSpec {
-    static let edges = ObjectSpec(fields: [
+    package init() {}
+    package static let fields: [Field<EdgeSettings>] = [
         .standard(
-            "driver", .choice(EdgeSpec.Driver.allCases.map(\.rawValue)), "embedded",
-            "millrace's own edge, or a real nginx with proxy_cache."),
-        .standard("count", .integer(1...64), "1", "How many edges, a process each."),
+            "driver", \.driver, .choice, "millrace's own edge, or a real nginx with proxy_cache."),
+        .standard("count", \.count, .integer(1...64), "How many edges, a process each."),
+        .standard("cache", \.cacheBytes, .byteCount, "What each edge keeps."),
         .standard(
-            "cache", .quantity(.byteCount, allowsZero: false), "256MiB", "What each edge keeps."),
-        .standard(
-            "failover", .integer(0...8), "2",
+            "failover", \.failover, .integer(0...8),
             "Failures of a request after which a viewer goes to the next edge; 0 = never."),
         .optional(
-            "wan", .object(wan),
+            "wan", \.wan, .mapping,
             "The way from the origin to the edges, and to viewers that go straight to it."),
-    ])
-
-    static let wan = ObjectSpec(fields: [
-        .optional("rate", .quantity(.bitrate, allowsZero: false), "Of each edge's way."),
-        .standard("delay", .quantity(.duration, allowsZero: true), "0s", "One way."),
-    ])
+    ]
 }
 
 /// What belongs to edges: defaults that depend on the stack, and checks.
@@ -146,7 +118,7 @@ extension GroupLink {
     /// A viewer's link with the WAN behind it. Its delay comes on top; its rate, which edges have
     /// for all their viewers together, holds for each viewer here.
     /// - Throws: `InputFault` for links of real packets, which cannot be lengthened.
-    static func across(_ wan: EdgeSpec.WAN, _ own: GroupLink?) throws -> GroupLink {
+    static func across(_ wan: EdgeSettings.WAN, _ own: GroupLink?) throws -> GroupLink {
         var link = ViewerLink(rate: RateSchedule(constant: wan.rate ?? unnamedRate))
         var name = "wan"
         if let own {

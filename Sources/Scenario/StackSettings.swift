@@ -1,0 +1,112 @@
+package import SimulationKernel
+package import Sockets
+
+/// The server under test.
+package struct StackSettings: ScenarioMapping, Codable, Hashable {
+    package enum Driver: String, Codable, Sendable, CaseIterable {
+        case embedded
+        case nginxRTMP = "nginx-rtmp"
+        case external
+    }
+
+    package var driver = Driver.embedded
+    package var threads = 1
+    package var gopCache = 1
+    /// How long messages are gathered before a write; 0 writes each message.
+    package var flushInterval = Duration.zero
+    package var queueLimitBytes = 4 << 20
+    package var outChunkSize = 4096
+    package var url: String?
+    package var httpURL: String?
+    package var keys: [String] = []
+    /// HLS of a stack that the run starts; nil = none.
+    package var hls: HLSSettings?
+    package var hlsURL: String?
+    package var edges: EdgeSettings?
+    /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
+    package var uplink: Bitrate?
+    package var restarts = 0
+    package var tls: TLSTrust?
+
+    package init() {}
+    package static let fields: [Field<StackSettings>] = [
+        .standard("driver", \.driver, .choice, "Which server."),
+        .standard("threads", \.threads, .integer(1...256), "Event loops or worker processes."),
+        .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
+        .standard(
+            "flush_interval", \.flushInterval, .duration(zero: true),
+            "Gathering time before a write."),
+        .standard(
+            "queue_limit", \.queueLimitBytes, .byteCount,
+            "Bytes queued for a subscriber before frames are dropped."),
+        .standard(
+            "out_chunk_size", \.outChunkSize, .byteCount, in: "B",
+            "RTMP chunk size the server sends with."),
+        .optional(
+            "url", \.url, .text(.url(["rtmp", "rtmps"])),
+            "rtmp://host:port/app (or rtmps://) of an external server."),
+        .optional(
+            "http_url", \.httpURL, .text(.url(["http", "https"])),
+            "Base URL of HTTP-FLV, external only."),
+        .standard(
+            "keys", \.keys, .list(.text(.streamName), minimum: 0), "Keys that may publish."),
+        .optional(
+            "hls", \.hls, .mapping,
+            "HLS of the embedded stack or nginx-rtmp; with its defaults where viewers play it."),
+        .optional(
+            "hls_url", \.hlsURL, .text(.url(["http", "https"])),
+            "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
+        .optional(
+            "tls", \.tls, .mapping, "Whom generators trust with https and rtmps, external only."),
+        .optional("edges", \.edges, .mapping, "HLS caches before the embedded stack."),
+        .optional(
+            "uplink", \.uplink, .bitrate(),
+            "What the embedded stack's HTTP may send, all viewers together; root only."),
+        .standard(
+            "restarts", \.restarts, .integer(0...100),
+            "How often an embedded server that ends is started again; then its end fails the run."),
+    ]
+}
+
+extension TLSTrust: ScenarioMapping {
+    package init() { self.init(authorities: nil) }
+
+    package static let fields: [Field<TLSTrust>] = [
+        .optional(
+            "ca", \.authorities, .text(.nonEmpty),
+            "PEM file of the authorities to trust, instead of the system's."),
+        .standard("verify", \.verifies, .boolean, "Whether certificates are verified at all."),
+    ]
+}
+
+/// How the stack packages HLS.
+package struct HLSSettings: ScenarioMapping, Codable, Hashable {
+    package enum Container: String, Codable, Sendable, CaseIterable { case ts, fmp4 }
+
+    package var container = Container.fmp4
+    package var segment = Duration.seconds(2)
+    /// nil = no low latency.
+    package var part: Duration?
+    package var window = Duration.seconds(60)
+
+    package init() {}
+
+    /// What a stack packages that a scenario says nothing of; nil = nothing.
+    init?(standardOf driver: StackSettings.Driver) {
+        switch driver {
+        case .embedded: break
+        case .nginxRTMP: container = .ts
+        case .external: return nil
+        }
+    }
+
+    package static let fields: [Field<HLSSettings>] = [
+        .standard(
+            "container", \.container, .choice,
+            "What segments are; nginx-rtmp has ts only, which is its default without 'hls'."),
+        .standard(
+            "segment", \.segment, .duration(), "A segment ends at the first key frame after it."),
+        .optional("part", \.part, .duration(), "Parts of this length: low-latency HLS."),
+        .standard("window", \.window, .duration(), in: "s", "What a playlist lists."),
+    ]
+}
