@@ -21,7 +21,8 @@ final class DelayProbes: Sendable {
 
     init(_ network: ShellNetwork, kilobits: Int, delayMilliseconds: Int) throws {
         sender = try LinkBenchSocket.make(SOCK_DGRAM, at: ShellNetwork.server, in: network.outside)
-        receiver = try LinkBenchSocket.make(SOCK_DGRAM, at: ShellNetwork.viewer(0), in: network.inside)
+        receiver = try LinkBenchSocket.make(
+            SOCK_DGRAM, at: ShellNetwork.viewer(0), in: network.inside)
         target = LinkBenchSocket.address(
             ShellNetwork.viewer(0), port: LinkBenchSocket.port(of: receiver))
         let bits = Int64(Self.payloadBytes + Self.headerBytes) * 8

@@ -55,7 +55,8 @@ import Testing
     }
 
     @Test func likeGroups() throws {
-        let summary = try #require(EdgeFigures(record: try Self.record(links: ["20Mbps", "20Mbps"])).summary)
+        let summary = try #require(
+            EdgeFigures(record: try Self.record(links: ["20Mbps", "20Mbps"])).summary)
         #expect(try abs(#require(summary.fetchSavedMilliseconds) - 40) < 0.5)
         // What all gave up counts whole.
         #expect(summary.wanRatio == 1 && summary.requestsPerSegment == 1)
@@ -67,7 +68,8 @@ import Testing
         let summary = try #require(EdgeFigures(record: record).summary)
         #expect(summary.fetchSavedMilliseconds == nil && summary.originFetchMilliseconds != nil)
         #expect(summary.withheld?.count == 1)
-        #expect(!EdgeFigures(record: record).samples.contains { $0.metric == .fetchSavedMilliseconds })
+        #expect(
+            !EdgeFigures(record: record).samples.contains { $0.metric == .fetchSavedMilliseconds })
     }
 
     @Test func parts() throws {

@@ -49,7 +49,8 @@ extension HLSLoop {
     func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
         viewers[index].connections[slot].close()
         let time = viewers[index].milliseconds(now)
-        viewers[index].tell(.failed(HLSPlayerRequest.Slot.allCases[slot], .broken(reason)), at: time)
+        viewers[index].tell(
+            .failed(HLSPlayerRequest.Slot.allCases[slot], .broken(reason)), at: time)
         schedule(index, at: now + 1)
     }
 }

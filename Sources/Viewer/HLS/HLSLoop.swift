@@ -1,3 +1,9 @@
+// How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
+// heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
+// Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
+// wakes when 16 KiB or the rest of the response have become due, so that ends are punctual;
+// without one it waits for readiness. Its lateness against its deadlines is the generator's lag.
+
 import CLinux
 import Glibc
 import HTTPWire

@@ -68,7 +68,8 @@ extension HLSLoopViewer {
     /// is closed.
     /// - Parameter host: the place of the URL's host among the loop's.
     mutating func prepare(
-        _ request: HLSPlayerRequest, _ url: HTTPURL, host: Int, redirects: HTTPRedirects, agent: String,
+        _ request: HLSPlayerRequest, _ url: HTTPURL, host: Int, redirects: HTTPRedirects,
+        agent: String,
         at now: Int64
     ) {
         let slot = request.slot.rawValue

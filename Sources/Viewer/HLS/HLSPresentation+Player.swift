@@ -18,7 +18,8 @@ extension HLSPresentation {
     /// - Returns: what it brings, and how many of its lines break a rule.
     /// - Throws: `PlaylistError` for a text that is no playlist.
     mutating func read(
-        _ response: HLSPlayerResponse, to request: HLSPlayerRequest, sentAt: Double, maximumHeight: Int?
+        _ response: HLSPlayerResponse, to request: HLSPlayerRequest, sentAt: Double,
+        maximumHeight: Int?
     ) throws -> (news: News?, badLines: Int) {
         let text = String(decoding: response.body, as: UTF8.self)
         let read = try HLSPlaylistCache.shared.read(

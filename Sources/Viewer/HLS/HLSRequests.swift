@@ -46,7 +46,9 @@ struct HLSRequests {
 
     /// Puts a request on its slot.
     /// - Returns: the request as it goes out, to the present edge.
-    mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool) -> HLSPlayerRequest {
+    mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool)
+        -> HLSPlayerRequest
+    {
         var request = request
         request.url = edges.atPresentEdge(request.url)
         slots[request.slot].send(request, at: time, isRetry: isRetry)
@@ -88,7 +90,9 @@ struct HLSRequests {
     mutating func receiveFirstByte(_ slot: HLSPlayerRequest.Slot) { slots[slot].receiveFirstByte() }
 
     /// The request of a slot is over, and is returned with the time at which it was sent.
-    mutating func finish(_ slot: HLSPlayerRequest.Slot) -> (request: HLSPlayerRequest, sentAt: Double)? {
+    mutating func finish(_ slot: HLSPlayerRequest.Slot) -> (
+        request: HLSPlayerRequest, sentAt: Double
+    )? {
         slots[slot].finish()
     }
 

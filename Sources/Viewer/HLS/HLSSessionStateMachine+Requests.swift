@@ -17,7 +17,8 @@ extension HLSSessionStateMachine {
 
     /// Asks the player whether to give up the segment that is under way.
     mutating func judge(
-        _ slot: HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double, at time: Double
+        _ slot: HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double,
+        at time: Double
     ) {
         guard slot == .media, time >= playback.nextJudgement else { return }
         let isSegment = requests[slot].inFlight?.purpose == .segment
@@ -32,7 +33,9 @@ extension HLSSessionStateMachine {
         act(action, at: time)
     }
 
-    mutating func receive(_ slot: HLSPlayerRequest.Slot, _ response: HLSPlayerResponse, at time: Double) {
+    mutating func receive(
+        _ slot: HLSPlayerRequest.Slot, _ response: HLSPlayerResponse, at time: Double
+    ) {
         guard phase != .ended, let (request, sentAt) = requests.finish(slot) else { return }
         if slot == .media { playback.endJudgement() }
         let verdict = requests.judge(response, to: request, at: time)

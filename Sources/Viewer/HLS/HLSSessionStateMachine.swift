@@ -1,3 +1,13 @@
+// How an HLS viewer works. `HLSSessionStateMachine` is a state machine without clock or I/O: it
+// takes playlists and responses and returns requests, and `Player` decides. Tests play it against
+// a virtual origin. The player's actions are performed one after the other, never from within each
+// other, so that any number of gaps takes no stack. A segment with EXT-X-GAP comes from another
+// rendition; otherwise `Player.missing` passes over its time. `PlaylistHistory` keeps older copies
+// of a playlist out. Renditions number their segments on their own: a playlist is placed among the
+// others by its dates (`HLSAlignment`), so that a switch after a restart of an encoder or a server
+// continues in time. A request that failed `edges.failover` times takes its viewer to the next
+// edge (`HLSEdges`), around once before the usual policy continues.
+
 import ABR
 import HLS
 import HTTPWire
@@ -70,7 +80,8 @@ struct HLSSessionStateMachine {
     /// - Returns: what the driver is to do, in this order.
     mutating func handle(_ event: HLSEvent, at time: Double) -> [HLSAction] {
         switch event {
-        case .start: send(HLSPlayerRequest(purpose: .entry, url: requests.edges.entries[0]), at: time)
+        case .start:
+            send(HLSPlayerRequest(purpose: .entry, url: requests.edges.entries[0]), at: time)
         case .timer: runTimers(at: time)
         case .progress(let slot, let received, let total, let firstByte):
             judge(slot, received: received, total: total, firstByte: firstByte, at: time)
