@@ -58,7 +58,8 @@ struct AdaptiveFigures {
         var shares: [String: [String: Share]] = [:]
         for report in reports {
             let stream = record.viewerPlan(report.index).stream
-            for (folder, bytes) in zip(report.rungNames, report.windowAnswerBytes) where bytes > 0 {
+            for (folder, bytes) in zip(report.renditionNames, report.windowAnswerBytes)
+            where bytes > 0 {
                 let name = Self.rendition(folder, of: stream)
                 shares[stream, default: [:]][name, default: Share()].bytes += bytes
                 shares[stream]![name]!.viewers.insert(report.index)
@@ -66,7 +67,7 @@ struct AdaptiveFigures {
             for request in report.segments where request.isWhole {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
                 guard record.window.contains(time) else { continue }
-                let name = Self.rendition(report.rungNames[request.rung], of: stream)
+                let name = Self.rendition(report.renditionNames[request.rendition], of: stream)
                 shares[stream, default: [:]][name, default: Share()].segments += 1
                 shares[stream]![name]!.viewers.insert(report.index)
             }
@@ -74,8 +75,10 @@ struct AdaptiveFigures {
         return shares.sorted { $0.key < $1.key }.flatMap { stream, renditions in
             let all = renditions.values.reduce(0) { $0 + $1.segments }
             // What nobody asked for is a figure, too.
-            let rungs = record.plan.publishers.filter { $0.stream == stream && !$0.isLadderSource }
-            let unused = rungs.filter { renditions[$0.rendition] == nil }
+            let renditions = record.plan.publishers.filter {
+                $0.stream == stream && !$0.isLadderSource
+            }
+            let unused = renditions.filter { renditions[$0.rendition] == nil }
                 .map { ($0.rendition, Share()) }
             return (Array(renditions) + unused).map { name, share in
                 var row = record.row(
@@ -142,10 +145,11 @@ struct AdaptiveFigures {
 
     private static func frames(of record: TrialRecord) -> [AdaptiveFrames] {
         var all: [String: AdaptiveFrames] = [:]
-        for (rung, publisher) in probedRungs(record) where rung.streamID == publisher.streamID {
+        for (rendition, publisher) in probedRenditions(record)
+        where rendition.streamID == publisher.streamID {
             let schedule = record.schedule(of: publisher)
             all[publisher.streamKey, default: .init(publisher: publisher)].add(
-                rung, schedule, hasPublication: hasPublication(record))
+                rendition, schedule, hasPublication: hasPublication(record))
         }
         return record.plan.publishers.compactMap { all[$0.streamKey] }
     }
@@ -161,10 +165,11 @@ struct AdaptiveFigures {
         record.hls.filter { $0.endedAtNanoseconds == nil && record.early == nil }.reduce(0) {
             sum, report in
             // Renditions number their frames on their own: the one that was played last is nearest.
-            let left = (report.probe?.rungs ?? []).compactMap { rung -> Int? in
-                guard let last = rung.runs.map(\.last).max(),
-                    let schedule = record.streams.first(where: { $0.streamID == rung.streamID })
-                        .flatMap(FrameSchedule.init)
+            let left = (report.probe?.renditions ?? []).compactMap { rendition -> Int? in
+                guard let last = rendition.runs.map(\.last).max(),
+                    let schedule = record.streams.first(where: { $0.streamID == rendition.streamID }
+                    )
+                    .flatMap(FrameSchedule.init)
                 else { return nil }
                 return schedule.last > last ? Int(clamping: schedule.last - last) : 0
             }
@@ -172,17 +177,19 @@ struct AdaptiveFigures {
         }
     }
 
-    private static func probedRungs(
+    private static func probedRenditions(
         _ record: TrialRecord
-    ) -> [(rung: HLSRungFrames, publisher: PublisherPlan)] {
+    ) -> [(rendition: HLSRenditionFrames, publisher: PublisherPlan)] {
         record.hls.flatMap { report in
             let stream = record.viewerPlan(report.index).stream
-            return (report.probe?.rungs ?? []).compactMap {
-                rung -> (rung: HLSRungFrames, publisher: PublisherPlan)? in
-                guard report.rungNames.indices.contains(rung.rung) else { return nil }
-                let name = Self.rendition(report.rungNames[rung.rung], of: stream)
+            return (report.probe?.renditions ?? []).compactMap {
+                rendition -> (rendition: HLSRenditionFrames, publisher: PublisherPlan)? in
+                guard report.renditionNames.indices.contains(rendition.rendition) else {
+                    return nil
+                }
+                let name = Self.rendition(report.renditionNames[rendition.rendition], of: stream)
                 return record.plan.publishers.first { $0.stream == stream && $0.rendition == name }
-                    .map { (rung, $0) }
+                    .map { (rendition, $0) }
             }
         }
     }
@@ -239,8 +246,8 @@ struct AdaptiveFigures {
                 "HLS probes: \(unreadable) segments could not be read: "
                     + (probes.lazy.compactMap(\.problem).first ?? ""))
         }
-        let strange = Self.probedRungs(record).count {
-            $0.rung.streamID != nil && $0.rung.streamID != $0.publisher.streamID
+        let strange = Self.probedRenditions(record).count {
+            $0.rendition.streamID != nil && $0.rendition.streamID != $0.publisher.streamID
         }
         if strange > 0 {
             notes.append(

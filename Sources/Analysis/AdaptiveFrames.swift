@@ -17,20 +17,22 @@ struct AdaptiveFrames {
     var received = 0
     var duplicates = 0
 
-    mutating func add(_ rung: HLSRungFrames, _ schedule: FrameSchedule?, hasPublication: Bool) {
-        if hasPublication { published.add(rung.published) }
-        delay.add(rung.delay)
-        uncorrectedDelay.add(rung.uncorrectedDelay)
-        duplicates += rung.duplicateFrames
+    mutating func add(
+        _ rendition: HLSRenditionFrames, _ schedule: FrameSchedule?, hasPublication: Bool
+    ) {
+        if hasPublication { published.add(rendition.published) }
+        delay.add(rendition.delay)
+        uncorrectedDelay.add(rendition.uncorrectedDelay)
+        duplicates += rendition.duplicateFrames
         guard let schedule else { return }
         let kept = publisher.keptFrames(of: schedule)
-        let due = rung.runs.reduce(0) { sum, run in
+        let due = rendition.runs.reduce(0) { sum, run in
             // Numbers come from the network: whatever they are, they stay in the schedule's range.
             let first = max(run.first, schedule.first)
             let last = min(run.last, schedule.last)
             return first <= last ? sum + kept.count(in: first..<(last + 1), seen: run.seen) : sum
         }
         expected += due
-        received += min(due, rung.windowFrames)
+        received += min(due, rendition.windowFrames)
     }
 }

@@ -126,7 +126,7 @@ struct EdgeFigures {
 
     private struct SegmentName: Hashable {
         var stream: String
-        var rung: String
+        var rendition: String
         var sequence: Int
     }
 
@@ -139,7 +139,8 @@ struct EdgeFigures {
             let stream = record.viewerPlan(report.index).stream
             for request in report.segments {
                 let name = SegmentName(
-                    stream: stream, rung: report.rungNames[request.rung], sequence: request.sequence
+                    stream: stream, rendition: report.renditionNames[request.rendition],
+                    sequence: request.sequence
                 )
                 distinct[name] = max(distinct[name] ?? 0, request.size ?? request.bytes)
             }

@@ -170,8 +170,8 @@ struct ViewerRows {
                 row.viewer = report.index
                 row.segment = request.sequence
                 row.mediaSeconds = joined + request.mediaTime / 1000
-                row.rung = request.rung
-                row.nominalKilobits = report.bitrates[request.rung]
+                row.rendition = request.rendition
+                row.nominalKilobits = report.bitrates[request.rendition]
                 row.requestedSeconds = joined + request.requested / 1000
                 row.timeToFirstByteMilliseconds = request.timeToFirstByte
                 row.transferMilliseconds = request.transferTime

@@ -96,7 +96,7 @@ package struct SimulateBench: Sendable {
         _ algorithm: AlgorithmName, _ name: String, _ abandonment: PlayerConfiguration.Abandonment,
         _ link: RateSchedule
     ) throws -> Measurement {
-        // Six rungs, as in Pensieve's video.
+        // Six renditions, as in Pensieve's video.
         let title = try Title(
             name: "bench", segmentDuration: 4000, bitrates: [300, 750, 1200, 1850, 2850, 4300],
             segmentCount: 900)

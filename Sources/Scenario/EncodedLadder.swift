@@ -61,7 +61,7 @@ package struct EncodedLadder: ScenarioMapping, Codable, Hashable {
     }
 }
 
-/// One rung of an encoded ladder.
+/// One rendition of an encoded ladder.
 package struct EncodedRendition: ScenarioMapping, Codable, Hashable {
     package var name = ""
     package var width = 0

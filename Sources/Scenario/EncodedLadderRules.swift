@@ -89,14 +89,15 @@ enum EncodedLadderRules {
     private static func check(
         _ ladder: EncodedLadder, at place: String, reader: inout ScenarioReader
     ) {
-        for (j, rung) in ladder.renditions.enumerated() where rung.name == "source" {
+        for (j, rendition) in ladder.renditions.enumerated() where rendition.name == "source" {
             reader.report(
                 at: place + ".renditions[\(j)].name",
                 "'source' is what results call the source itself; name the rendition otherwise")
         }
-        for (j, rung) in ladder.renditions.enumerated() where rung.audioBitrate >= rung.bitrate {
+        for (j, rendition) in ladder.renditions.enumerated()
+        where rendition.audioBitrate >= rendition.bitrate {
             ScenarioRules.check(
-                rung.audioBitrate, of: rung.bitrate, at: place + ".renditions[\(j)]",
+                rendition.audioBitrate, of: rendition.bitrate, at: place + ".renditions[\(j)]",
                 reader: &reader)
             return
         }

@@ -60,7 +60,7 @@ package struct Plan: Codable, Sendable, Hashable {
         for viewer in viewers {
             let played: [PublisherPlan]
             if let player = adaptive[viewer.group] {
-                played = rungs(of: viewer, player, among: streams[viewer.stream] ?? [])
+                played = renditions(of: viewer, player, among: streams[viewer.stream] ?? [])
             } else {
                 played = keys[viewer.streamKey] ?? []
             }
@@ -73,7 +73,7 @@ package struct Plan: Codable, Sendable, Hashable {
     }
 
     /// The renditions that an HLS viewer may come to play.
-    private func rungs(
+    private func renditions(
         of viewer: ViewerPlan, _ player: ViewerGroup.Adaptive, among all: [PublisherPlan]
     ) -> [PublisherPlan] {
         if let fixed = all.first(where: { $0.rendition == viewer.rendition }) { return [fixed] }
@@ -159,11 +159,12 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
         input.isLadderSource = true
         input.qualityFrames = ladder.qualityFrames
         return [input]
-            + ladder.renditions.map { rung in
+            + ladder.renditions.map { rendition in
                 PublisherPlan(
-                    streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
-                    source: source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
-                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single,
+                    streamKey: "\(name)_\(rendition.name)", stream: name, rendition: rendition.name,
+                    source: source, bitrate: rendition.bitrate,
+                    audioBitrate: rendition.audioBitrate,
+                    streamID: streamID, encoded: rendition, sharesEncoder: ladder.mode == .single,
                     qualityFrames: ladder.qualityFrames)
             }
     }

@@ -64,11 +64,11 @@ package enum CompatibilityInputs {
         }
     }
 
-    /// Pensieve's segment sizes in bytes, `[rung][segment]`, from `video_size_0` … `video_size_5`.
+    /// Pensieve's segment sizes in bytes, `[rendition][segment]`, from `video_size_0` … `video_size_5`.
     package static func pensieveSizes(folder: String) throws -> [[Double]] {
         var sizes: [[Double]] = []
-        for rung in PensieveCompatibility.bitrates.indices {
-            let path = "\(folder)/video_size_\(rung)"
+        for rendition in PensieveCompatibility.bitrates.indices {
+            let path = "\(folder)/video_size_\(rendition)"
             var lines = TraceLines(try TraceReader.contents(ofFile: path))
             var column: [Double] = []
             while let line = lines.next() {
@@ -83,7 +83,7 @@ package enum CompatibilityInputs {
             guard !column.isEmpty, column.count == sizes.first?.count ?? column.count else {
                 throw InputFault(
                     message: "\(path): \(column.count) sizes, video_size_0 has "
-                        + "\(sizes.first?.count ?? 0); every rung needs one per segment")
+                        + "\(sizes.first?.count ?? 0); every rendition needs one per segment")
             }
             sizes.append(column)
         }

@@ -93,8 +93,9 @@ package struct FidelityJob {
         var measured: [Session] = []
         var simulated: [Session] = []
         for row in adaptive {
-            guard let index = row.viewer, let rung = bySession[index]?.first?.rung,
-                let session = try simulate(row, sizes, firstRung: rung, publishDelay: publishDelay)
+            guard let index = row.viewer, let rendition = bySession[index]?.first?.rendition,
+                let session = try simulate(
+                    row, sizes, firstRendition: rendition, publishDelay: publishDelay)
             else { continue }
             measured.append(
                 Session(
@@ -155,9 +156,9 @@ package struct FidelityJob {
     /// How much sooner than it was first heard of a segment may have been listed (s).
     private static let listedSooner = 0.001
 
-    /// - Parameter firstRung: which of the ladder the viewer began with.
+    /// - Parameter firstRendition: which of the ladder the viewer began with.
     private func simulate(
-        _ row: ViewerRow, _ sizes: SegmentSizes, firstRung: Int, publishDelay: Double
+        _ row: ViewerRow, _ sizes: SegmentSizes, firstRendition: Int, publishDelay: Double
     ) throws -> Session? {
         guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
             let duration = row.segmentDurationSeconds, let target = row.targetLatencySeconds,
@@ -173,7 +174,7 @@ package struct FidelityJob {
         guard let spec = plan.hlsSpec(viewer, url: ""),
             let named = AlgorithmName(parsing: spec.algorithm)
         else { return nil }
-        let algorithm = spec.rendition == nil ? named : .fixed(rung: firstRung)
+        let algorithm = spec.rendition == nil ? named : .fixed(rendition: firstRendition)
         let configuration = spec.playerConfiguration(
             segmentDuration: duration * 1000, liveTarget: target * 1000)
         var simulated = SimulatedViewer(
@@ -255,7 +256,7 @@ package struct FidelityError: Error, CustomStringConvertible {
     package var description: String
 }
 
-/// Bits of every segment that anybody fetched, by stream, rung and when the segment began: the
+/// Bits of every segment that anybody fetched, by stream, rendition and when the segment began: the
 /// renditions' own numbers need not agree.
 private struct SegmentSizes {
     private struct Stream {
@@ -264,7 +265,7 @@ private struct SegmentSizes {
         /// When the first of its segments that anybody fetched began (s), and how many follow.
         var first = Double.infinity
         var count = 0
-        /// By rung and place after the first.
+        /// By rendition and place after the first.
         var bits: [Int: [Int: Double]] = [:]
     }
     private var streams: [String: Stream] = [:]
@@ -286,7 +287,8 @@ private struct SegmentSizes {
             streams[name]?.first = min(known.first, begun)
         }
         for row in rows where row.abandonedFor == nil && row.cut != 1 {
-            guard let viewer = row.viewer, let rung = row.rung, let begun = row.mediaSeconds,
+            guard let viewer = row.viewer, let rendition = row.rendition,
+                let begun = row.mediaSeconds,
                 let bytes = row.bytes, bytes > 0
             else { continue }
             let name = stream(viewer)
@@ -299,7 +301,7 @@ private struct SegmentSizes {
                         + "\(begun) s after the start are of one run? The playlists' dates jumped")
             }
             let place = Int(distance)
-            streams[name]?.bits[rung, default: [:]][place] = Double(bytes) * 8
+            streams[name]?.bits[rendition, default: [:]][place] = Double(bytes) * 8
             streams[name]?.count = max(known.count, place + 1)
         }
     }
@@ -311,11 +313,11 @@ private struct SegmentSizes {
         return epoch + ((known.first - epoch) / known.duration).rounded() * known.duration
     }
 
-    /// `[segment][rung]`; what nobody fetched has the mean of its rendition.
+    /// `[segment][rendition]`; what nobody fetched has the mean of its rendition.
     func table(_ stream: String, _ bitrates: [Double]) -> [[Double]] {
         guard let known = streams[stream] else { return [] }
-        let columns = bitrates.enumerated().map { rung, bitrate in
-            let bits = known.bits[rung] ?? [:]
+        let columns = bitrates.enumerated().map { rendition, bitrate in
+            let bits = known.bits[rendition] ?? [:]
             let mean =
                 bits.isEmpty
                 ? bitrate * known.duration * 1000

@@ -35,8 +35,8 @@ extension SimulationRun {
             row.cell = outcome.cell.index
             row.viewer = record.viewer
             row.segment = record.segment
-            row.rung = record.rung
-            row.nominalKilobits = title.bitrates[record.rung]
+            row.rendition = record.rendition
+            row.nominalKilobits = title.bitrates[record.rendition]
             row.requestedSeconds = record.requested / 1000
             row.timeToFirstByteMilliseconds = record.timeToFirstByte
             row.transferMilliseconds = record.transferTime

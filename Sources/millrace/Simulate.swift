@@ -170,7 +170,7 @@ struct Simulate: AsyncParsableCommand {
         for profile in LinkProfile.all { print("  \(profile.name): \(profile.summary)") }
         print("\nLADDERS: title files (JSON, CSV), or (kbit/s)")
         for ladder in Ladder.presets {
-            let rates = ladder.rungs.map { String(Int($0.bitrate)) }.joined(separator: " ")
+            let rates = ladder.renditions.map { String(Int($0.bitrate)) }.joined(separator: " ")
             print("  \(ladder.name): \(rates)")
         }
     }

@@ -202,12 +202,13 @@ import Testing
     }
 
     @Test func `probes are added up over their renditions`() {
-        var frames = HLSRungFrames(rung: 0)
+        var frames = HLSRenditionFrames(rendition: 0)
         frames.delay.record(nanoseconds: 5_000_000)
         var report = HLSReport()
         report.viewers = [Self.viewer(0, bitrate: 500), Self.viewer(1, bitrate: 500)]
-        report.viewers[0].probe = HLSProbeReport(rungs: [frames], unreadable: 2, problem: "cut")
-        report.viewers[1].probe = HLSProbeReport(rungs: [frames])
+        report.viewers[0].probe = HLSProbeReport(
+            renditions: [frames], unreadable: 2, problem: "cut")
+        report.viewers[1].probe = HLSProbeReport(renditions: [frames])
         let probes = AdaptiveAudienceSummary(report, window: Self.window).probes
         #expect(probes?.count == 2 && probes?.unreadable == 2)
         #expect(probes?.p50 == 5 && probes?.problem == "cut")

@@ -9,8 +9,8 @@ public struct PlayerState: Sendable {
     public var throughput = Double.nan
     /// Estimated time to first byte (ms); 0 before the first sample.
     public var latency = 0.0
-    /// Rung of the segment requested last; -1 before the first.
-    public var lastRung = -1
+    /// Rendition of the segment requested last; -1 before the first.
+    public var lastRendition = -1
     /// Measured throughput of the last download (kbit/s); NaN before the first.
     public var lastThroughput = Double.nan
     public var isLive = false
@@ -33,14 +33,14 @@ public struct PlayerState: Sendable {
     public var hasEstimate: Bool { !throughput.isNaN }
 }
 
-/// The rung of the next segment, and how long to wait before it is requested.
+/// The rendition of the next segment, and how long to wait before it is requested.
 public struct Decision: Hashable, Sendable {
-    public var rung: Int
+    public var rendition: Int
     /// ms, >= 0.
     public var delay: Double
 
-    public init(rung: Int, delay: Double = 0) {
-        self.rung = rung
+    public init(rendition: Int, delay: Double = 0) {
+        self.rendition = rendition
         self.delay = delay
     }
 }
@@ -48,7 +48,7 @@ public struct Decision: Hashable, Sendable {
 /// How far a download has come.
 public struct DownloadProgress: Sendable {
     public var segment: Int
-    public var rung: Int
+    public var rendition: Int
     /// Bits of the whole segment.
     public var size: Double
     /// Bits that have arrived.
@@ -57,15 +57,15 @@ public struct DownloadProgress: Sendable {
     public var elapsed: Double
     /// From the request to the first bit (ms).
     public var timeToFirstByte: Double
-    /// Set on the report of a download that was given up: the rung chosen instead.
+    /// Set on the report of a download that was given up: the rendition chosen instead.
     public var abandonedFor: Int?
 
     public init(
-        segment: Int, rung: Int, size: Double, downloaded: Double, elapsed: Double,
+        segment: Int, rendition: Int, size: Double, downloaded: Double, elapsed: Double,
         timeToFirstByte: Double, abandonedFor: Int? = nil
     ) {
         self.segment = segment
-        self.rung = rung
+        self.rendition = rendition
         self.size = size
         self.downloaded = downloaded
         self.elapsed = elapsed
@@ -74,22 +74,22 @@ public struct DownloadProgress: Sendable {
     }
 }
 
-/// An adaptation algorithm: decides each segment's rung. Pure: no clock, no I/O.
+/// An adaptation algorithm: decides each segment's rendition. Pure: no clock, no I/O.
 ///
 /// `state` holds what the player knows at the moment of the call. The default implementations do
-/// nothing, start on the lowest rung and never abandon.
+/// nothing, start on the lowest rendition and never abandon.
 public protocol ABRAlgorithm: Sendable {
-    /// Whether `abandon` can ever answer with a rung; downloads are not judged otherwise.
+    /// Whether `abandon` can ever answer with a rendition; downloads are not judged otherwise.
     var mayAbandon: Bool { get }
-    /// The rung of the first segment.
-    func firstRung(_ state: PlayerState) -> Int
-    /// The rung of segment `state.segment`, and a pause before it.
+    /// The rendition of the first segment.
+    func firstRendition(_ state: PlayerState) -> Int
+    /// The rendition of segment `state.segment`, and a pause before it.
     mutating func decide(_ state: PlayerState) -> Decision
     /// The player waited because its buffer was full (ms).
     mutating func waited(_ milliseconds: Double)
     /// A download ended, whole or abandoned; `state` is after it.
     mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState)
-    /// A lower rung to restart the current download with, or nil to go on.
+    /// A lower rendition to restart the current download with, or nil to go on.
     /// `state.bufferLevel` is what is left at this moment.
     mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int?
     /// The user moved to segment `state.segment`.
@@ -98,7 +98,7 @@ public protocol ABRAlgorithm: Sendable {
 
 extension ABRAlgorithm {
     public var mayAbandon: Bool { false }
-    public func firstRung(_ state: PlayerState) -> Int { 0 }
+    public func firstRendition(_ state: PlayerState) -> Int { 0 }
     public mutating func waited(_ milliseconds: Double) {}
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {}
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? { nil }
@@ -106,14 +106,14 @@ extension ABRAlgorithm {
 }
 
 extension PlayerState {
-    /// The highest rung that `throughput` (kbit/s) sustains, request latency included.
+    /// The highest rendition that `throughput` (kbit/s) sustains, request latency included.
     @inline(__always)
-    func sustainableRung(_ throughput: Double) -> Int {
+    func sustainableRendition(_ throughput: Double) -> Int {
         let duration = title.segmentDuration
-        var rung = 0
-        while rung + 1 < title.rungs,
-            latency + duration * title.bitrates[rung + 1] / throughput <= duration
-        { rung += 1 }
-        return rung
+        var rendition = 0
+        while rendition + 1 < title.renditions,
+            latency + duration * title.bitrates[rendition + 1] / throughput <= duration
+        { rendition += 1 }
+        return rendition
     }
 }

@@ -10,21 +10,21 @@ public struct BBA0: ABRAlgorithm {
 
     /// - Parameter maximumBuffer: ms; reservoir and cushion are the paper's shares of it. The
     ///   paper's 24 s of room above the cushion are six segments; where there is less than one, the
-    ///   cushion ends a segment below the maximum, or the top rung would be out of reach.
+    ///   cushion ends a segment below the maximum, or the top rendition would be out of reach.
     public init(title: Title, maximumBuffer: Double) {
         reservoir = Self.reservoirShare * maximumBuffer
         upper = Self.upperLevel(title, maximumBuffer: maximumBuffer)
     }
 
-    /// Buffer level from which on the highest rung is right (ms).
+    /// Buffer level from which on the highest rendition is right (ms).
     static func upperLevel(_ title: Title, maximumBuffer: Double) -> Double {
         min(upperShare * maximumBuffer, maximumBuffer - title.segmentDuration)
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         Decision(
-            rung: Self.rung(
-                state.title.bitrates, last: max(state.lastRung, 0),
+            rendition: Self.rendition(
+                state.title.bitrates, last: max(state.lastRendition, 0),
                 suggested: map(state.bufferLevel, state.title.bitrates)))
     }
 
@@ -36,8 +36,8 @@ public struct BBA0: ABRAlgorithm {
         return lowest + (highest - lowest) * (level - reservoir) / (upper - reservoir)
     }
 
-    /// Keeps the rung until the map passes the next one above or below.
-    static func rung(_ rates: [Double], last: Int, suggested: Double) -> Int {
+    /// Keeps the rendition until the map passes the next one above or below.
+    static func rendition(_ rates: [Double], last: Int, suggested: Double) -> Int {
         let top = rates.count - 1
         let above = last == top ? rates[top] : rates[last + 1]
         let below = last == 0 ? rates[0] : rates[last - 1]
@@ -48,11 +48,11 @@ public struct BBA0: ABRAlgorithm {
         return last
     }
 
-    /// Pensieve's simplification ("BB"): below 5 s the lowest rung, from 15 s the highest.
+    /// Pensieve's simplification ("BB"): below 5 s the lowest rendition, from 15 s the highest.
     /// - Parameter buffer: s
-    static func pensieveRung(buffer: Double, rungs: Int) -> Int {
+    static func pensieveRendition(buffer: Double, renditions: Int) -> Int {
         if buffer < 5 { return 0 }
-        if buffer >= 15 { return rungs - 1 }
-        return Int(Double(rungs - 1) * (buffer - 5) / 10)
+        if buffer >= 15 { return renditions - 1 }
+        return Int(Double(renditions - 1) * (buffer - 5) / 10)
     }
 }

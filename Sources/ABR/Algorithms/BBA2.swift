@@ -1,5 +1,5 @@
 /// Buffer-based adaptation BBA-2 (Huang et al., SIGCOMM 2014, section 6): BBA-1 that at the start,
-/// while the buffer says little, goes up a rung whenever a segment came fast enough.
+/// while the buffer says little, goes up a rendition whenever a segment came fast enough.
 public struct BBA2: ABRAlgorithm {
     /// Share of the segment's duration that a download must leave over for a step up, while the
     /// buffer is empty: it came 8 times as fast as it plays.
@@ -18,16 +18,16 @@ public struct BBA2: ABRAlgorithm {
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        let mapped = steady.rung(state)
-        guard isStarting else { return Decision(rung: mapped) }
-        let last = max(state.lastRung, 0)
+        let mapped = steady.rendition(state)
+        guard isStarting else { return Decision(rendition: mapped) }
+        let last = max(state.lastRendition, 0)
         // The buffer shrinks, or the map has caught up: the start is over.
         if gain < 0 || mapped > last {
             isStarting = false
-            return Decision(rung: mapped)
+            return Decision(rendition: mapped)
         }
         let isFast = gain > threshold(state.bufferLevel) * state.title.segmentDuration
-        return Decision(rung: isFast ? min(last + 1, state.title.rungs - 1) : last)
+        return Decision(rendition: isFast ? min(last + 1, state.title.renditions - 1) : last)
     }
 
     /// Falls linearly from the empty buffer to the end of the cushion.

@@ -19,10 +19,11 @@ public struct Dynamic: ABRAlgorithm {
         let fromThroughput = throughput.decide(state)
         let level = state.bufferLevel
         if usesBOLA {
-            if level < Self.lowBufferThreshold, fromBuffer.rung < fromThroughput.rung {
+            if level < Self.lowBufferThreshold, fromBuffer.rendition < fromThroughput.rendition {
                 usesBOLA = false
             }
-        } else if level > Self.lowBufferThreshold, fromBuffer.rung >= fromThroughput.rung {
+        } else if level > Self.lowBufferThreshold, fromBuffer.rendition >= fromThroughput.rendition
+        {
             usesBOLA = true
         }
         return usesBOLA ? fromBuffer : fromThroughput

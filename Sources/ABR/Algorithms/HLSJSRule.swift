@@ -1,10 +1,10 @@
-/// hls.js 1.7's default controller: from the top rung down, the first that a share of the estimate
+/// hls.js 1.7's default controller: from the top rendition down, the first that a share of the estimate
 /// sustains and whose segment comes before the buffer is empty; failing that, with a stall of at
 /// most 4 s; failing that, the lowest. Playlist reloads cost no time here.
 public struct HLSJSRule: ABRAlgorithm {
-    /// Share of the estimate for the rung played and those below (`abrBandWidthFactor`).
+    /// Share of the estimate for the rendition played and those below (`abrBandWidthFactor`).
     public static let keepFactor = 0.95
-    /// Share of the estimate for rungs above (`abrBandWidthUpFactor`).
+    /// Share of the estimate for renditions above (`abrBandWidthUpFactor`).
     public static let upFactor = 0.7
     /// Stall that the second pass accepts (ms), at most a segment (`maxStarvationDelay`).
     public static let maximumStall = 4000.0
@@ -14,14 +14,14 @@ public struct HLSJSRule: ABRAlgorithm {
     public static let defaultLatency = 100.0
     /// With so many segments buffered the average bit rate counts instead of the peak.
     public static let averageFrom = 2.0
-    /// A download is given up at once where the rest takes this many times the lower rung's time.
+    /// A download is given up at once where the rest takes this many times the lower rendition's time.
     public static let abortRatio = 2.0
 
-    /// A decision to give the current download up later: segment, rung, and when (ms since the
+    /// A decision to give the current download up later: segment, rendition, and when (ms since the
     /// request).
     private struct Abort: Sendable {
         var segment: Int
-        var rung: Int
+        var rendition: Int
         var time: Double
     }
 
@@ -32,7 +32,7 @@ public struct HLSJSRule: ABRAlgorithm {
     public var mayAbandon: Bool { true }
 
     /// The first segment: no buffer, the default estimate, and no margin.
-    public func firstRung(_ state: PlayerState) -> Int {
+    public func firstRendition(_ state: PlayerState) -> Int {
         let allowed = min(state.title.segmentDuration, Self.maximumStall)
         return find(state, budget: allowed, keep: 1, up: 1, usesAverage: false) ?? 0
     }
@@ -44,11 +44,11 @@ public struct HLSJSRule: ABRAlgorithm {
         let first = find(
             state, budget: left, keep: Self.keepFactor, up: Self.upFactor,
             usesAverage: state.bufferLevel >= Self.averageFrom * duration)
-        if let first { return Decision(rung: first) }
+        if let first { return Decision(rendition: first) }
         let second = find(
             state, budget: left + min(duration, Self.maximumStall), keep: Self.keepFactor,
             up: Self.upFactor, usesAverage: false)
-        return Decision(rung: second ?? 0)
+        return Decision(rendition: second ?? 0)
     }
 
     private func find(
@@ -57,13 +57,13 @@ public struct HLSJSRule: ABRAlgorithm {
         let title = state.title
         let throughput = state.hasEstimate ? state.throughput : Self.defaultThroughput
         let latency = state.hasEstimate ? state.latency : Self.defaultLatency
-        for rung in (0..<title.rungs).reversed() {
-            let available = throughput * (rung > state.lastRung ? up : keep)
-            let bitrate = usesAverage ? title.bitrates[rung] : title.peakBitrates[rung]
+        for rendition in (0..<title.renditions).reversed() {
+            let available = throughput * (rendition > state.lastRendition ? up : keep)
+            let bitrate = usesAverage ? title.bitrates[rendition] : title.peakBitrates[rendition]
             guard available >= bitrate else { continue }
-            // Near the live edge the buffer is short for any rung.
-            if state.isLive { return rung }
-            if latency + bitrate * title.segmentDuration / available < budget { return rung }
+            // Near the live edge the buffer is short for any rendition.
+            if state.isLive { return rendition }
+            if latency + bitrate * title.segmentDuration / available < budget { return rendition }
         }
         return nil
     }
@@ -72,7 +72,7 @@ public struct HLSJSRule: ABRAlgorithm {
         if let abort, abort.segment == progress.segment {
             guard progress.elapsed >= abort.time else { return nil }
             self.abort = nil
-            return abort.rung
+            return abort.rendition
         }
         let duration = state.title.segmentDuration
         let expected = state.hasEstimate ? state.latency : Self.defaultLatency
@@ -83,17 +83,18 @@ public struct HLSJSRule: ABRAlgorithm {
         let transferTime = progress.elapsed - progress.timeToFirstByte
         let rate = progress.downloaded / max(transferTime, 1)
         let rest = (progress.size - progress.downloaded) / rate
-        guard rest > left, progress.rung > 0 else { return nil }
-        // The highest lower rung that comes in time, else the lowest.
+        guard rest > left, progress.rendition > 0 else { return nil }
+        // The highest lower rendition that comes in time, else the lowest.
         let allowed = min(left, duration + expected)
         let bitrates = state.title.peakBitrates
-        func time(_ rung: Int) -> Double { expected + bitrates[rung] * duration / rate }
-        var rung = progress.rung - 1
-        while rung > 0, time(rung) >= allowed { rung -= 1 }
-        let lower = time(rung)
+        func time(_ rendition: Int) -> Double { expected + bitrates[rendition] * duration / rate }
+        var rendition = progress.rendition - 1
+        while rendition > 0, time(rendition) >= allowed { rendition -= 1 }
+        let lower = time(rendition)
         guard lower < rest else { return nil }
-        if rest > Self.abortRatio * lower { return rung }
-        abort = Abort(segment: progress.segment, rung: rung, time: progress.elapsed + lower)
+        if rest > Self.abortRatio * lower { return rendition }
+        abort = Abort(
+            segment: progress.segment, rendition: rendition, time: progress.elapsed + lower)
         return nil
     }
 

@@ -1,5 +1,5 @@
 /// Model-predictive control, MPC and RobustMPC (Yin, Jindal, Sekar, Sinopoli: "A Control-Theoretic
-/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rung of the
+/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rendition of the
 /// plan for the next segments that maximises sum q - mu stalls - sum |change of q|, with q the bit
 /// rate in Mbit/s, at the predicted throughput.
 ///
@@ -31,13 +31,13 @@ public struct MPC: ABRAlgorithm {
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard state.hasEstimate, state.throughput > 0 else {
             predicted = .nan
-            return Decision(rung: 0)
+            return Decision(rendition: 0)
         }
         predicted = state.throughput
         return Decision(
-            rung: MPCSearch.run(
+            rendition: MPCSearch.run(
                 state, throughput: state.throughput / discount, horizon: Self.horizon
-            ).rung)
+            ).rendition)
     }
 
     /// What the prediction is divided by, >= 1.

@@ -1,13 +1,13 @@
-/// media3's (ExoPlayer's) default `AdaptiveTrackSelection`: the highest rung below 70 % of the
+/// media3's (ExoPlayer's) default `AdaptiveTrackSelection`: the highest rendition below 70 % of the
 /// estimate, up only with enough buffer, down not while there is plenty.
 public struct Media3Rule: ABRAlgorithm {
-    /// Share of the estimate that a rung may take (`bandwidthFraction`).
+    /// Share of the estimate that a rendition may take (`bandwidthFraction`).
     public static let throughputShare = 0.7
-    /// Buffer from which on the rung may rise (ms; `minDurationForQualityIncreaseMs`).
+    /// Buffer from which on the rendition may rise (ms; `minDurationForQualityIncreaseMs`).
     public static let increaseBuffer = 10_000.0
-    /// Buffer from which on the rung does not fall (ms; `maxDurationForQualityDecreaseMs`).
+    /// Buffer from which on the rendition does not fall (ms; `maxDurationForQualityDecreaseMs`).
     public static let decreaseBuffer = 25_000.0
-    /// Live: share of the media up to the live edge that lets the rung rise
+    /// Live: share of the media up to the live edge that lets the rendition rise
     /// (`bufferedFractionToLiveEdgeForQualityIncrease`).
     public static let liveEdgeShare = 0.75
     /// Before the first estimate (kbit/s).
@@ -15,15 +15,19 @@ public struct Media3Rule: ABRAlgorithm {
 
     public init() {}
 
-    public func firstRung(_ state: PlayerState) -> Int { ideal(state) }
+    public func firstRendition(_ state: PlayerState) -> Int { ideal(state) }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         let ideal = ideal(state)
-        let last = state.lastRung
-        guard last >= 0 else { return Decision(rung: ideal) }
-        if ideal > last, state.bufferLevel < increaseBuffer(state) { return Decision(rung: last) }
-        if ideal < last, state.bufferLevel >= Self.decreaseBuffer { return Decision(rung: last) }
-        return Decision(rung: ideal)
+        let last = state.lastRendition
+        guard last >= 0 else { return Decision(rendition: ideal) }
+        if ideal > last, state.bufferLevel < increaseBuffer(state) {
+            return Decision(rendition: last)
+        }
+        if ideal < last, state.bufferLevel >= Self.decreaseBuffer {
+            return Decision(rendition: last)
+        }
+        return Decision(rendition: ideal)
     }
 
     private func ideal(_ state: PlayerState) -> Int {

@@ -1,4 +1,4 @@
-/// The highest rung below a share of the estimated throughput, with the insufficient-buffer rule
+/// The highest rendition below a share of the estimated throughput, with the insufficient-buffer rule
 /// (Spiteri, Sitaraman, Sparacio: "From Theory to Practice", MMSys 2018; the dash.js rule as
 /// Sabre has it).
 public struct ThroughputRule: ABRAlgorithm {
@@ -15,9 +15,9 @@ public struct ThroughputRule: ABRAlgorithm {
     public var mayAbandon: Bool { true }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        guard state.hasEstimate else { return Decision(rung: 0) }
-        let rung = state.sustainableRung(state.throughput * Self.safetyFactor)
-        return Decision(rung: insufficientBuffer.limit(rung, state))
+        guard state.hasEstimate else { return Decision(rendition: 0) }
+        let rendition = state.sustainableRendition(state.throughput * Self.safetyFactor)
+        return Decision(rendition: insufficientBuffer.limit(rendition, state))
     }
 
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? {
@@ -29,14 +29,14 @@ public struct ThroughputRule: ABRAlgorithm {
             progress.elapsed + left / throughput
                 > Self.abandonMultiplier * state.title.segmentDuration
         else { return nil }
-        let rung = state.sustainableRung(throughput * Self.safetyFactor)
+        let rendition = state.sustainableRendition(throughput * Self.safetyFactor)
         let bitrates = state.title.bitrates
-        let size = progress.size * bitrates[rung] / bitrates[progress.rung]
-        return rung >= progress.rung || size >= left ? nil : rung
+        let size = progress.size * bitrates[rendition] / bitrates[progress.rendition]
+        return rendition >= progress.rendition || size >= left ? nil : rendition
     }
 }
 
-/// Holds the rung to what the buffer covers: while the download of the next rung would take longer
+/// Holds the rendition to what the buffer covers: while the download of the next rendition would take longer
 /// than a shrinking share of the buffer, stop below it.
 struct InsufficientBufferRule: Sendable {
     static let initialSafety = 0.9
@@ -44,13 +44,13 @@ struct InsufficientBufferRule: Sendable {
 
     private var safety = Self.initialSafety
 
-    mutating func limit(_ rung: Int, _ state: PlayerState) -> Int {
+    mutating func limit(_ rendition: Int, _ state: PlayerState) -> Int {
         let safeSize = safety * (state.bufferLevel - state.latency) * state.throughput
         safety = max(safety * Self.initialSafety, Self.minimumSafety)
-        for lower in 0..<rung
+        for lower in 0..<rendition
         where state.title.bitrates[lower + 1] * state.title.segmentDuration > safeSize {
             return lower
         }
-        return rung
+        return rendition
     }
 }

@@ -25,9 +25,9 @@ struct SabreNetwork {
 
     let trace: [SabrePeriod]
     private(set) var time = 0.0
-    private(set) var sustainableRung = 0
-    /// Calls back where the sustainable rung changes: (new, previous, time).
-    private(set) var changes: [(rung: Int, previous: Int, time: Double)] = []
+    private(set) var sustainableRendition = 0
+    /// Calls back where the sustainable rendition changes: (new, previous, time).
+    private(set) var changes: [(rendition: Int, previous: Int, time: Double)] = []
     private let bitrates: [Double]
     private let segmentDuration: Double
     private var index = -1
@@ -41,8 +41,8 @@ struct SabreNetwork {
         changes.removeAll()
     }
 
-    /// The changes of the sustainable rung since the last call.
-    mutating func takeChanges() -> [(rung: Int, previous: Int, time: Double)] {
+    /// The changes of the sustainable rendition since the last call.
+    mutating func takeChanges() -> [(rendition: Int, previous: Int, time: Double)] {
         defer { changes.removeAll(keepingCapacity: true) }
         return changes
     }
@@ -52,13 +52,15 @@ struct SabreNetwork {
         let period = trace[index]
         left = period.duration
         let effective = period.bandwidth * (1 - period.latency / segmentDuration)
-        let previous = sustainableRung
-        sustainableRung = 0
-        for rung in 1..<max(bitrates.count, 1) {
-            if bitrates[rung] > effective { break }
-            sustainableRung = rung
+        let previous = sustainableRendition
+        sustainableRendition = 0
+        for rendition in 1..<max(bitrates.count, 1) {
+            if bitrates[rendition] > effective { break }
+            sustainableRendition = rendition
         }
-        if sustainableRung != previous { changes.append((sustainableRung, previous, time)) }
+        if sustainableRendition != previous {
+            changes.append((sustainableRendition, previous, time))
+        }
     }
 
     private mutating func pass(_ milliseconds: Double) {

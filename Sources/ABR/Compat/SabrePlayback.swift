@@ -6,7 +6,7 @@ struct SabrePlayback {
     /// Played of the first segment (ms).
     private var consumed = 0.0
     private var lastPlayed: Int?
-    private var pendingUps: [(time: Double, rung: Int, reached: Double?)] = []
+    private var pendingUps: [(time: Double, rendition: Int, reached: Double?)] = []
 
     var totalTime = 0.0
     private(set) var rebufferTime = 0.0
@@ -25,9 +25,9 @@ struct SabrePlayback {
 
     var level: Double { title.segmentDuration * Double(buffer.count) - consumed }
 
-    mutating func append(_ rung: Int) { buffer.append(rung) }
+    mutating func append(_ rendition: Int) { buffer.append(rendition) }
 
-    mutating func play(_ milliseconds: Double, sustainableRung: Int) {
+    mutating func play(_ milliseconds: Double, sustainableRendition: Int) {
         var time = milliseconds
         let duration = title.segmentDuration
         guard !buffer.isEmpty else {
@@ -46,8 +46,8 @@ struct SabrePlayback {
             buffer.removeFirst()
             consumed = 0
         }
-        while time > 0, let rung = buffer.first {
-            start(rung, sustainableRung)
+        while time > 0, let rendition = buffer.first {
+            start(rendition, sustainableRendition)
             if time >= duration {
                 buffer.removeFirst()
                 totalTime += duration
@@ -66,23 +66,24 @@ struct SabrePlayback {
         settleUps(now: totalTime)
     }
 
-    mutating func playOut(_ sustainableRung: Int) {
-        play(level, sustainableRung: sustainableRung)
+    mutating func playOut(_ sustainableRendition: Int) {
+        play(level, sustainableRendition: sustainableRendition)
         buffer.removeAll()
         consumed = 0
     }
 
-    private mutating func start(_ rung: Int, _ sustainableRung: Int) {
-        utility += title.utilities[rung]
-        bitrate += title.bitrates[rung]
-        if let last = lastPlayed, last != rung {
-            bitrateChange += abs(title.bitrates[rung] - title.bitrates[last])
-            logBitrateChange += abs(Title.logarithm(title.bitrates[rung] / title.bitrates[last]))
+    private mutating func start(_ rendition: Int, _ sustainableRendition: Int) {
+        utility += title.utilities[rendition]
+        bitrate += title.bitrates[rendition]
+        if let last = lastPlayed, last != rendition {
+            bitrateChange += abs(title.bitrates[rendition] - title.bitrates[last])
+            logBitrateChange += abs(
+                Title.logarithm(title.bitrates[rendition] / title.bitrates[last]))
         }
-        lastPlayed = rung
-        if rampUpTime == nil, rung >= sustainableRung { rampUpTime = totalTime }
+        lastPlayed = rendition
+        if rampUpTime == nil, rendition >= sustainableRendition { rampUpTime = totalTime }
         for index in pendingUps.indices
-        where pendingUps[index].reached == nil && rung >= pendingUps[index].rung {
+        where pendingUps[index].reached == nil && rendition >= pendingUps[index].rendition {
             pendingUps[index].reached = totalTime
         }
     }
@@ -96,17 +97,17 @@ struct SabrePlayback {
         }
     }
 
-    /// The network now sustains another rung.
-    mutating func networkChanged(_ rung: Int, previous: Int, time: Double) {
+    /// The network now sustains another rendition.
+    mutating func networkChanged(_ rendition: Int, previous: Int, time: Double) {
         settleUps(now: time)
         for index in pendingUps.indices
-        where pendingUps[index].reached == nil && pendingUps[index].rung > rung {
+        where pendingUps[index].reached == nil && pendingUps[index].rendition > rendition {
             pendingUps[index].reached = time
         }
-        guard rung > previous, !buffer.contains(where: { rung <= $0 }),
-            !pendingUps.contains(where: { rung <= $0.rung })
+        guard rendition > previous, !buffer.contains(where: { rendition <= $0 }),
+            !pendingUps.contains(where: { rendition <= $0.rendition })
         else { return }
-        pendingUps.append((time, rung, nil))
+        pendingUps.append((time, rendition, nil))
     }
 }
 

@@ -280,7 +280,7 @@ public struct LadderChooser: Sendable {
             let cap = problem.cap(audience, setting)
             let seen = rungs.indices.filter { rungs[$0].height <= cap }
             for segment in segments where segment.abandonedFor == nil {
-                requests[seen.isEmpty ? 0 : seen[segment.rung]][audience] += 1
+                requests[seen.isEmpty ? 0 : seen[segment.rendition]][audience] += 1
             }
         }
         let total = max(1, requests.reduce(0) { $0 + $1.reduce(0, +) })

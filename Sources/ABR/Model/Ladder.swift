@@ -2,7 +2,7 @@ import SimulationKernel
 
 /// A set of renditions from which titles are generated.
 public struct Ladder: Hashable, Sendable {
-    public struct Rung: Hashable, Sendable {
+    public struct Rendition: Hashable, Sendable {
         /// kbit/s, audio included.
         public var bitrate: Double
         /// Pixels.
@@ -16,15 +16,15 @@ public struct Ladder: Hashable, Sendable {
 
     public var name: String
     /// Ascending by bit rate.
-    public var rungs: [Rung]
+    public var renditions: [Rendition]
 
-    public init(name: String, rungs: [Rung]) {
+    public init(name: String, renditions: [Rendition]) {
         self.name = name
-        self.rungs = rungs
+        self.renditions = renditions
     }
 
-    private init(_ name: String, _ rungs: [(Double, Int)]) {
-        self.init(name: name, rungs: rungs.map { Rung(bitrate: $0.0, height: $0.1) })
+    private init(_ name: String, _ renditions: [(Double, Int)]) {
+        self.init(name: name, renditions: renditions.map { Rendition(bitrate: $0.0, height: $0.1) })
     }
 
     /// The edge paper's four renditions.
@@ -37,7 +37,7 @@ public struct Ladder: Hashable, Sendable {
             (145, 234), (365, 270), (730, 360), (1100, 432), (2000, 540), (3000, 720),
             (4500, 720), (6000, 1080), (7800, 1080),
         ])
-    /// Six rungs in equal ratio, from 300 kbit/s to 6 Mbit/s.
+    /// Six renditions in equal ratio, from 300 kbit/s to 6 Mbit/s.
     public static let geometric = Ladder(
         "geometric",
         [(300, 240), (546, 288), (994, 360), (1810, 480), (3296, 720), (6000, 1080)])
@@ -48,7 +48,7 @@ public struct Ladder: Hashable, Sendable {
     /// - Parameters:
     ///   - segmentDuration: ms.
     ///   - variation: how far segment sizes stray from the average, as a share of it (0 is CBR):
-    ///     log-normal, the same complexity of a segment on every rung, mean kept.
+    ///     log-normal, the same complexity of a segment on every rendition, mean kept.
     ///   - seed: of the complexities.
     public func title(
         segmentDuration: Double, segmentCount: Int, variation: Double, seed: UInt64
@@ -61,10 +61,10 @@ public struct Ladder: Hashable, Sendable {
         var generator = SeededGenerator(seed: seed, entity: "title")
         let complexities = Self.complexities(segmentCount, variation: variation, using: &generator)
         return try Title(
-            name: name, segmentDuration: segmentDuration, bitrates: rungs.map(\.bitrate),
+            name: name, segmentDuration: segmentDuration, bitrates: renditions.map(\.bitrate),
             sizes: complexities.map { complexity in
-                rungs.map { ($0.bitrate * segmentDuration * complexity).rounded() }
-            }, heights: rungs.map(\.height))
+                renditions.map { ($0.bitrate * segmentDuration * complexity).rounded() }
+            }, heights: renditions.map(\.height))
     }
 
     /// Sizes of segments relative to the average: log-normal, of mean 1.

@@ -6,7 +6,7 @@ extension Player {
 
     mutating func append(_ media: Double) {
         guard media > 0, !received.isNaN else { return }
-        if received == 0 { buffered.append(state.lastRung) }
+        if received == 0 { buffered.append(state.lastRendition) }
         received += media
         state.bufferLevel += media
         if isWaitingForMedia, state.bufferLevel >= settings.startBuffer - Self.tolerance {
@@ -81,10 +81,10 @@ extension Player {
         var left = media
         let duration = title.segmentDuration
         if buffered.hasGaps { passGaps() }
-        while left > 0, let rung = buffered.first {
+        while left > 0, let rendition = buffered.first {
             if playedOfFirst == 0 {
                 account.began(
-                    rung, of: title, latency: before, rate: state.playbackRate,
+                    rendition, of: title, latency: before, rate: state.playbackRate,
                     isLive: state.isLive)
             }
             let lacking = buffered.lackingOfFirst

@@ -11,7 +11,7 @@ public struct Player: Sendable {
     /// What the driver does next.
     public enum Action: Hashable, Sendable {
         /// Request a segment; report it with `progress`, `receive` and `completed`.
-        case request(segment: Int, rung: Int)
+        case request(segment: Int, rendition: Int)
         /// Call `timer` at this time (ms).
         case wait(until: Double)
         /// Call `available` once the live segment exists (or can be requested).
@@ -43,7 +43,7 @@ public struct Player: Sendable {
     var buffered = BufferedSegments()
     /// Media of the requested segment that is playable (ms); NaN while nothing is requested.
     var received = Double.nan
-    /// Rung that waits for its request; negative is none.
+    /// Rendition that waits for its request; negative is none.
     private var pending: Int32 = -1
     private var waitingSince = 0.0
     private var waitsForRoom = false
@@ -95,7 +95,7 @@ public struct Player: Sendable {
     public var playbackRate: Double { state.playbackRate }
     /// Whether a download may be given up at this moment.
     public var checksAbandonment: Bool {
-        settings.configuration.abandonment != .off && received == 0 && state.lastRung > 0
+        settings.configuration.abandonment != .off && received == 0 && state.lastRendition > 0
             && algorithm.mayAbandon
     }
 
@@ -115,7 +115,7 @@ public struct Player: Sendable {
             state.segment = liveTarget()
         }
         playhead = Double(state.segment) * title.segmentDuration
-        return request(algorithm.firstRung(state))
+        return request(algorithm.firstRendition(state))
     }
 
     /// The time of `wait` has come.
@@ -126,9 +126,9 @@ public struct Player: Sendable {
             algorithm.waited(time - waitingSince)
         }
         if pending >= 0 {
-            let rung = Int(pending)
+            let rendition = Int(pending)
             pending = -1
-            return request(rung)
+            return request(rendition)
         }
         return next()
     }
@@ -142,7 +142,7 @@ public struct Player: Sendable {
     }
 
     /// Part of the segment has arrived.
-    /// - Returns: the rung to start again with; the driver then cancels the download and calls
+    /// - Returns: the rendition to start again with; the driver then cancels the download and calls
     ///   `abandoned`. Nil: go on.
     public mutating func progress(_ progress: DownloadProgress, at time: Double) -> Int? {
         checksAbandonment ? judge(progress, at: time) : nil
@@ -188,31 +188,34 @@ public struct Player: Sendable {
         state.lastThroughput = transferTime > 0 ? bits / transferTime : state.lastThroughput
         algorithm.downloaded(
             DownloadProgress(
-                segment: state.segment, rung: state.lastRung, size: bits, downloaded: bits,
+                segment: state.segment, rendition: state.lastRendition, size: bits,
+                downloaded: bits,
                 elapsed: elapsed, timeToFirstByte: timeToFirstByte.isNaN ? 0 : timeToFirstByte),
             state)
         state.segment += 1
         return next()
     }
 
-    /// The driver gave the download up for `rung`.
-    public mutating func abandoned(_ progress: DownloadProgress, for rung: Int, at time: Double)
+    /// The driver gave the download up for `rendition`.
+    public mutating func abandoned(
+        _ progress: DownloadProgress, for rendition: Int, at time: Double
+    )
         -> Action
     {
         advance(to: time)
         var progress = progress
-        progress.abandonedFor = rung
+        progress.abandonedFor = rendition
         received = .nan
         algorithm.downloaded(progress, state)
-        return configuration.abandonment == .published ? request(rung) : next()
+        return configuration.abandonment == .published ? request(rendition) : next()
     }
 
-    /// The request failed for good; the player asks again, one rung lower where there is one, or at
-    /// `rung`. What was received of the segment stays: the driver goes on after it.
-    public mutating func failed(askingAt rung: Int? = nil, at time: Double) -> Action {
+    /// The request failed for good; the player asks again, one rendition lower where there is one, or at
+    /// `rendition`. What was received of the segment stays: the driver goes on after it.
+    public mutating func failed(askingAt rendition: Int? = nil, at time: Double) -> Action {
         advance(to: time)
         let kept = received.isNaN ? 0 : received
-        let action = request(rung ?? max(0, state.lastRung - 1))
+        let action = request(rendition ?? max(0, state.lastRendition - 1))
         received = kept
         return action
     }
@@ -222,7 +225,7 @@ public struct Player: Sendable {
     public mutating func missing(at time: Double) -> Action {
         precondition(!received.isNaN, "no segment was requested")
         advance(to: time)
-        if received == 0 { buffered.append(max(0, state.lastRung)) }
+        if received == 0 { buffered.append(max(0, state.lastRendition)) }
         buffered.markLast(lacking: title.segmentDuration - received)
         received = .nan
         state.segment += 1
@@ -284,17 +287,17 @@ public struct Player: Sendable {
     private mutating func decide() -> Action {
         let decision = algorithm.decide(state)
         state.recentStall = 0
-        let rung = min(max(decision.rung, 0), title.rungs - 1)
-        guard decision.delay > 0, phase == .playing else { return request(rung) }
-        pending = Int32(rung)
+        let rendition = min(max(decision.rendition, 0), title.renditions - 1)
+        guard decision.delay > 0, phase == .playing else { return request(rendition) }
+        pending = Int32(rendition)
         return .wait(until: clock + decision.delay)
     }
 
-    private mutating func request(_ rung: Int) -> Action {
+    private mutating func request(_ rendition: Int) -> Action {
         decisions += 1
-        state.lastRung = rung
+        state.lastRendition = rendition
         received = 0
-        return .request(segment: state.segment, rung: rung)
+        return .request(segment: state.segment, rendition: rendition)
     }
 
     // MARK: Live edge
@@ -325,7 +328,7 @@ public struct Player: Sendable {
         playedOfFirst = 0
         state.bufferLevel = 0
         state.segment = segment
-        state.lastRung = -1
+        state.lastRendition = -1
         playhead = Double(segment) * title.segmentDuration
         if phase != .startup { phase = .stalled }
     }

@@ -3,7 +3,7 @@ public struct PlayerConfiguration: Hashable, Sendable {
     /// How a download in progress may be given up.
     public enum Abandonment: String, CaseIterable, Hashable, Sendable {
         case off
-        /// The rung that the algorithm chose at abandonment is requested next (the papers).
+        /// The rendition that the algorithm chose at abandonment is requested next (the papers).
         case published
         /// The algorithm decides anew, as Sabre has it.
         case sabre

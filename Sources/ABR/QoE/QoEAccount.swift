@@ -33,7 +33,7 @@ public struct QoEAccount: Hashable, Sendable {
     public internal(set) var skipped = 0.0
     /// Media that the stream lacks and that playing passed over (EXT-X-GAP; ms).
     public internal(set) var missing = 0.0
-    private var lastRung = -1
+    private var lastRendition = -1
     private var stalledAtLastSegment = 0.0
 
     public init() {}
@@ -51,28 +51,28 @@ public struct QoEAccount: Hashable, Sendable {
 
     /// Playback of a segment begins.
     mutating func began(
-        _ rung: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
+        _ rendition: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
     ) {
-        let rung = title.countsAs[rung]
-        let bitrate = title.bitrates[rung]
+        let rendition = title.countsAs[rendition]
+        let bitrate = title.bitrates[rendition]
         let hd = title.hdRewards
         segments += 1
         bitrateSum += bitrate
-        utilitySum += title.utilities[rung]
-        hdSum += hd[rung]
+        utilitySum += title.utilities[rendition]
+        hdSum += hd[rendition]
         var change = 0.0
-        if !title.qualities.isEmpty { qualitySum += title.qualities[rung] }
-        if lastRung >= 0, lastRung != rung {
+        if !title.qualities.isEmpty { qualitySum += title.qualities[rendition] }
+        if lastRendition >= 0, lastRendition != rendition {
             switches += 1
-            change = abs(bitrate - title.bitrates[lastRung])
+            change = abs(bitrate - title.bitrates[lastRendition])
             bitrateChange += change
-            utilityChange += abs(title.utilities[rung] - title.utilities[lastRung])
-            hdChange += abs(hd[rung] - hd[lastRung])
+            utilityChange += abs(title.utilities[rendition] - title.utilities[lastRendition])
+            hdChange += abs(hd[rendition] - hd[lastRendition])
             if !title.qualities.isEmpty {
-                qualityChange += abs(title.qualities[rung] - title.qualities[lastRung])
+                qualityChange += abs(title.qualities[rendition] - title.qualities[lastRendition])
             }
         }
-        lastRung = rung
+        lastRendition = rendition
         lolPlus += LoLPlusQoE.segment(
             bitrate: bitrate, change: change, title: title,
             stall: stalled - stalledAtLastSegment, latency: isLive ? latency : 0, rate: rate)
@@ -95,7 +95,7 @@ enum LoLPlusQoE {
         bitrate: Double, change: Double, title: Title, stall: Double, latency: Double, rate: Double
     ) -> Double {
         let lowest = title.bitrates[0]
-        let highest = title.bitrates[title.rungs - 1]
+        let highest = title.bitrates[title.renditions - 1]
         let latencyWeight = latency <= 1100 ? 0.05 * lowest : 0.1 * highest
         return title.segmentDuration / 1000 * bitrate - change - highest * stall / 1000
             - latencyWeight * latency / 1000 - lowest * abs(1 - rate)

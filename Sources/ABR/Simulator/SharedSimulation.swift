@@ -36,7 +36,7 @@ public struct SharedSimulation: Sendable {
         var abandoned = 0
         var end: Double
         var segment = 0
-        var rung = 0
+        var rendition = 0
         /// Counts requests, so that events of an older one are known.
         var request: UInt32 = 0
         var requested = 0.0
@@ -212,9 +212,9 @@ public struct SharedSimulation: Sendable {
 
     private mutating func perform(_ action: Player.Action, _ index: Int, at time: Double) {
         switch action {
-        case .request(let segment, let rung):
+        case .request(let segment, let rendition):
             viewers[index].segment = segment
-            viewers[index].rung = rung
+            viewers[index].rendition = rendition
             viewers[index].request &+= 1
             viewers[index].requested = time
             if records { requestBuffers[index] = viewers[index].player.bufferLevel }
@@ -241,7 +241,7 @@ public struct SharedSimulation: Sendable {
         viewers[index].firstByte = time
         network.start(
             index, audience: viewers[index].audience,
-            bits: title.size(segment: viewers[index].segment, rung: viewers[index].rung),
+            bits: title.size(segment: viewers[index].segment, rendition: viewers[index].rendition),
             weight: weights[index])
         if viewers[index].player.checksAbandonment {
             queue.insert(
@@ -250,7 +250,7 @@ public struct SharedSimulation: Sendable {
     }
 
     private mutating func complete(_ index: Int, at time: Double) {
-        let bits = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        let bits = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         let estimate = records ? viewers[index].player.state.throughput : 0
         let requested = viewers[index].requested
         let firstByte = viewers[index].firstByte
@@ -266,13 +266,13 @@ public struct SharedSimulation: Sendable {
     private mutating func judge(_ index: Int, _ request: UInt32, at time: Double) {
         guard viewers[index].request == request, network.isActive(index) else { return }
         let audience = viewers[index].audience
-        let size = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        let size = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         let progress = DownloadProgress(
-            segment: viewers[index].segment, rung: viewers[index].rung, size: size,
+            segment: viewers[index].segment, rendition: viewers[index].rendition, size: size,
             downloaded: max(0, size - network.remaining(index, audience: audience)),
             elapsed: time - viewers[index].requested,
             timeToFirstByte: viewers[index].firstByte - viewers[index].requested)
-        guard let rung = viewers[index].player.progress(progress, at: time) else {
+        guard let rendition = viewers[index].player.progress(progress, at: time) else {
             queue.insert((Int32(index), .judge(request: request)), at: time + interval)
             return
         }
@@ -283,24 +283,25 @@ public struct SharedSimulation: Sendable {
         viewers[index].lastUsed = time
         record(
             index, progress.downloaded, at: time, viewers[index].player.state.throughput,
-            abandonedFor: rung)
+            abandonedFor: rendition)
         perform(
-            viewers[index].player.abandoned(progress, for: rung, at: time), index, at: time)
+            viewers[index].player.abandoned(progress, for: rendition, at: time), index, at: time)
     }
 
     private mutating func record(
         _ index: Int, _ bits: Double, at time: Double, _ estimate: Double,
-        abandonedFor rung: Int?
+        abandonedFor rendition: Int?
     ) {
         guard records else { return }
         let viewer = viewers[index]
         segments.append(
             SegmentRecord(
-                viewer: index, segment: viewer.segment, rung: viewer.rung,
+                viewer: index, segment: viewer.segment, rendition: viewer.rendition,
                 requested: viewer.requested, timeToFirstByte: viewer.firstByte - viewer.requested,
                 transferTime: time - viewer.firstByte, bits: bits,
                 bufferBefore: requestBuffers[index],
-                bufferAfter: viewer.player.bufferLevel, estimate: estimate, abandonedFor: rung))
+                bufferAfter: viewer.player.bufferLevel, estimate: estimate, abandonedFor: rendition)
+        )
     }
 
     /// Time that TCP's start costs against a fluid flow at the share it would get now (ms): the
@@ -318,7 +319,7 @@ public struct SharedSimulation: Sendable {
         }
         let share = network.share(audience, weight: weights[index])
         guard share > 0, share < .infinity else { return 0 }
-        var left = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        var left = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         var delay = 0.0
         while viewers[index].window < min(share * roundTrip, left) {
             delay += roundTrip - viewers[index].window / share

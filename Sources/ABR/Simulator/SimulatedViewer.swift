@@ -49,7 +49,7 @@ public struct SimulatedSession: Hashable, Sendable {
 public struct SegmentRecord: Hashable, Sendable {
     public var viewer: Int
     public var segment: Int
-    public var rung: Int
+    public var rendition: Int
     public var requested: Double
     public var timeToFirstByte: Double
     /// First bit to last.
@@ -111,8 +111,8 @@ public struct LiveTimeline: Hashable, Sendable {
     }
 }
 
-/// HLS's way of hearing of new segments (RFC 8216, 6.3.4): the playlist of the rung that is played
-/// is loaded again and again, and another rung's when that is chosen and its playlist does not list
+/// HLS's way of hearing of new segments (RFC 8216, 6.3.4): the playlist of the rendition that is played
+/// is loaded again and again, and another rendition's when that is chosen and its playlist does not list
 /// the segment.
 public struct PlaylistReloads: Hashable, Sendable {
     /// From one reload to the next (ms), 100 or more: the target duration. Half of it where a load
@@ -122,7 +122,7 @@ public struct PlaylistReloads: Hashable, Sendable {
     public var bits: Double
     /// Bits of a response's head, which goes before every body.
     public var headBits: Double
-    /// Bits of a rung's initialization section, which is fetched before its first segment; nil where
+    /// Bits of a rendition's initialization section, which is fetched before its first segment; nil where
     /// segments have none (MPEG-TS).
     public var initializationBits: Double?
 

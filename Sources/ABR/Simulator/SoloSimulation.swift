@@ -24,7 +24,7 @@ public struct SoloSimulation: Sendable {
     /// a connection that takes a round trip to open, and that is closed to give a download up.
     private var playlists: PlaylistClient?
     private var isConnected = false
-    /// Rungs whose initialization section is there.
+    /// Renditions whose initialization section is there.
     private var initialized: Set<Int> = []
     private let records: Bool
     private var headBits: Double { playlists?.settings.headBits ?? 0 }
@@ -68,9 +68,9 @@ public struct SoloSimulation: Sendable {
                 latest: playlists?.newest
                     ?? timeline.latest(at: now, duration: viewer.title.segmentDuration))
             // A viewer of one rendition loads no other rendition's playlist first.
-            if case .fixed = viewer.algorithm, case .request(_, let rung) = action {
+            if case .fixed = viewer.algorithm, case .request(_, let rendition) = action {
                 playlists = timeline.playlists.map {
-                    PlaylistClient($0, timeline, viewer, rendition: rung, at: now)
+                    PlaylistClient($0, timeline, viewer, rendition: rendition, at: now)
                 }
             }
         } else {
@@ -78,8 +78,8 @@ public struct SoloSimulation: Sendable {
         }
         loop: while now < end {
             switch action {
-            case .request(let segment, let rung):
-                guard let (next, time) = fetch(segment, rung, from: now, until: end) else {
+            case .request(let segment, let rendition):
+                guard let (next, time) = fetch(segment, rendition, from: now, until: end) else {
                     now = end
                     break loop
                 }
@@ -114,11 +114,13 @@ public struct SoloSimulation: Sendable {
 
     /// Downloads a segment.
     /// - Returns: the player's next action and its time; nil where the viewer left before.
-    private mutating func fetch(_ segment: Int, _ rung: Int, from start: Double, until end: Double)
+    private mutating func fetch(
+        _ segment: Int, _ rendition: Int, from start: Double, until end: Double
+    )
         -> (Player.Action, Double)?
     {
-        let bits = viewer.title.size(segment: segment, rung: rung)
-        let start = prepare(segment, rung, from: start, until: end)
+        let bits = viewer.title.size(segment: segment, rendition: rendition)
+        let start = prepare(segment, rendition, from: start, until: end)
         guard start < end else { return nil }
         let roundTrip = connectingRoundTrip(at: start)
         let bufferBefore = records ? player.bufferLevel : 0
@@ -140,18 +142,18 @@ public struct SoloSimulation: Sendable {
                 bits + headBits, from: now, roundTrip, until: end)
             if player.checksAbandonment, done - start > Player.judgementInterval,
                 let given = judge(
-                    segment, rung, bits, from: start, first: now, done: done, until: end)
+                    segment, rendition, bits, from: start, first: now, done: done, until: end)
             {
                 note(
-                    segment, rung, start, timeToFirstByte, given.time - now, given.bits,
-                    bufferBefore, estimate, abandonedFor: given.rung)
+                    segment, rendition, start, timeToFirstByte, given.time - now, given.bits,
+                    bufferBefore, estimate, abandonedFor: given.rendition)
                 session.abandoned += 1
                 session.wastedBits += given.bits
                 let action = player.abandoned(
                     DownloadProgress(
-                        segment: segment, rung: rung, size: bits, downloaded: given.bits,
+                        segment: segment, rendition: rendition, size: bits, downloaded: given.bits,
                         elapsed: given.time - start, timeToFirstByte: timeToFirstByte),
-                    for: given.rung, at: given.time)
+                    for: given.rendition, at: given.time)
                 lastUsed = given.time
                 // Loads that the transfer ran ahead for have yet to come.
                 playlists = before
@@ -167,7 +169,7 @@ public struct SoloSimulation: Sendable {
             bits: bits, transferTime: transferTime, timeToFirstByte: timeToFirstByte,
             elapsed: now - start, at: now)
         note(
-            segment, rung, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
+            segment, rendition, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
             abandonedFor: nil)
         return (action, now)
     }
@@ -181,18 +183,18 @@ public struct SoloSimulation: Sendable {
         return max(now, timeline?.requestable(segment, duration: duration) ?? now)
     }
 
-    /// A segment is listed before it is asked for, and its rung's initialization section is there.
+    /// A segment is listed before it is asked for, and its rendition's initialization section is there.
     /// - Returns: when the segment can be requested.
     private mutating func prepare(
-        _ segment: Int, _ rung: Int, from start: Double, until end: Double
+        _ segment: Int, _ rendition: Int, from start: Double, until end: Double
     ) -> Double {
         guard
-            let time = playlists?.lists(segment, rendition: rung, from: start, until: end),
+            let time = playlists?.lists(segment, rendition: rendition, from: start, until: end),
             time < end
         else { return playlists == nil ? start : end }
         playlists?.forget(before: time)
         guard let bits = playlists?.settings.initializationBits,
-            initialized.insert(rung).inserted
+            initialized.insert(rendition).inserted
         else { return time }
         let roundTrip = connectingRoundTrip(at: time)
         let first = firstByte(time + roundTrip)
@@ -235,7 +237,7 @@ public struct SoloSimulation: Sendable {
     }
 
     private mutating func note(
-        _ segment: Int, _ rung: Int, _ start: Double, _ timeToFirstByte: Double,
+        _ segment: Int, _ rendition: Int, _ start: Double, _ timeToFirstByte: Double,
         _ transferTime: Double, _ bits: Double, _ bufferBefore: Double, _ estimate: Double,
         abandonedFor: Int?
     ) {
@@ -243,7 +245,7 @@ public struct SoloSimulation: Sendable {
         guard records else { return }
         segments.append(
             SegmentRecord(
-                viewer: index, segment: segment, rung: rung, requested: start,
+                viewer: index, segment: segment, rendition: rendition, requested: start,
                 timeToFirstByte: timeToFirstByte, transferTime: transferTime, bits: bits,
                 bufferBefore: bufferBefore, bufferAfter: player.bufferLevel, estimate: estimate,
                 abandonedFor: abandonedFor))
@@ -251,9 +253,9 @@ public struct SoloSimulation: Sendable {
 
     /// Asks the player every `Player.judgementInterval` whether to go on.
     private mutating func judge(
-        _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
+        _ segment: Int, _ rendition: Int, _ bits: Double, from start: Double, first: Double,
         done: Double, until end: Double
-    ) -> (rung: Int, time: Double, bits: Double)? {
+    ) -> (rendition: Int, time: Double, bits: Double)? {
         var time = start + Player.judgementInterval
         // A download that nobody gave up in an hour, over a link that died, is not given up any more.
         let last = min(done, end, start + 3_600_000)
@@ -272,7 +274,7 @@ public struct SoloSimulation: Sendable {
                 atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
                 - (playlists?.bits(from: time, until: done) ?? 0)
             let progress = DownloadProgress(
-                segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),
+                segment: segment, rendition: rendition, size: bits, downloaded: max(0, bits - left),
                 elapsed: time - start, timeToFirstByte: first - start)
             if let lower = player.judge(progress, at: time) {
                 return (lower, time, progress.downloaded)

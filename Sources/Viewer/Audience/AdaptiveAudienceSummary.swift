@@ -96,7 +96,7 @@ extension AdaptiveAudienceSummary.Probes {
     fileprivate init?(_ reports: [HLSProbeReport]) {
         guard !reports.isEmpty else { return nil }
         var delay = DelayHistogram()
-        for frames in reports.flatMap(\.rungs) { delay.add(frames.delay) }
+        for frames in reports.flatMap(\.renditions) { delay.add(frames.delay) }
         count = reports.count
         p50 = delay.milliseconds(atPercentile: 50)
         p99 = delay.milliseconds(atPercentile: 99)

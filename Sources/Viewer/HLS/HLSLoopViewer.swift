@@ -28,7 +28,7 @@ struct HLSLoopViewer {
     private var partBytes = 0
     var atWindowStart: Int?
     var atWindowEnd: Int?
-    /// By rung, the bytes of segments and parts that were asked for within the window and read
+    /// By rendition, the bytes of segments and parts that were asked for within the window and read
     /// whole.
     private var windowAnswerBytes: [Int: Int] = [:]
     /// When it is served next at the latest.
@@ -223,9 +223,9 @@ extension HLSLoopViewer {
         connections[slot].state = .idle
         let connection = connections[slot]
         if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
-            window?.contains(connection.sentAt) ?? false, let rung = session.wanted?.rung
+            window?.contains(connection.sentAt) ?? false, let rendition = session.wanted?.rendition
         {
-            windowAnswerBytes[rung, default: 0] += connection.received
+            windowAnswerBytes[rendition, default: 0] += connection.received
         }
         arrivals.append((max(connection.lastByteAt, now), HLSPlayerRequest.Slot.allCases[slot]))
     }
@@ -274,14 +274,14 @@ extension HLSLoopViewer {
     private mutating func probed(
         _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: SteadyWindow?
     ) {
-        guard let (segment, rung) = session.wanted else { return }
+        guard let (segment, rendition) = session.wanted else { return }
         guard request.purpose.isMedia else {
-            probe?.initialization(of: rung)
+            probe?.initialization(of: rendition)
             return
         }
-        let sequence = session.presentation.alignment.sequence(segment, rendition: rung)
+        let sequence = session.presentation.alignment.sequence(segment, rendition: rendition)
         probe?.media(
-            .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
+            .init(rendition: rendition, sequence: sequence, publishedNanoseconds: head.published),
             window: window)
     }
 
@@ -326,13 +326,13 @@ extension HLSLoopViewer {
             report.windowMediaBytes = end - (atWindowStart ?? 0)
         }
         report.isLive = session.isLive
-        report.bitrates = session.rungs.map(\.bitrate)
-        report.rungNames = session.rungs.map(\.name)
-        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
+        report.bitrates = session.renditions.map(\.bitrate)
+        report.renditionNames = session.renditions.map(\.name)
+        report.windowAnswerBytes = session.renditions.indices.map { windowAnswerBytes[$0] ?? 0 }
         if let player = session.player {
             report.playback = HLSPlaybackReport(
                 player.account, player.title, isLive: player.state.isLive,
-                knowsBitrates: session.rungs.allSatisfy(\.isBitrateKnown))
+                knowsBitrates: session.renditions.allSatisfy(\.isBitrateKnown))
         }
         report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
         report.requests = session.counts

@@ -32,11 +32,11 @@ struct HLSPlayback {
     /// The player; nil before the first media playlist is there.
     private(set) var player: Player?
     /// What the player wants to have.
-    private(set) var wanted: (segment: Int, rung: Int)?
+    private(set) var wanted: (segment: Int, rendition: Int)?
     /// What is there of the wanted segment, once it is fetched by parts.
     private(set) var partial: PartialSegment?
-    /// A segment that renditions lack (EXT-X-GAP), and the rungs that lack it.
-    private var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
+    /// A segment that renditions lack (EXT-X-GAP), and the renditions that lack it.
+    private var gap: (segment: Int, renditions: Set<Int>) = (-1, [])
     private var log: HLSSegmentLog
     /// When the player is asked next whether to give up what is fetched; infinity where it is not
     /// asked.
@@ -102,8 +102,8 @@ struct HLSPlayback {
     }
 
     /// The player has decided on a segment.
-    mutating func want(_ segment: Int, _ rung: Int, keepsParts: Bool, at time: Double) {
-        wanted = (segment, rung)
+    mutating func want(_ segment: Int, _ rendition: Int, keepsParts: Bool, at time: Double) {
+        wanted = (segment, rendition)
         if !keepsParts { partial = nil }
         log.decided(player, at: time)
     }
@@ -151,7 +151,7 @@ struct HLSPlayback {
         at time: Double
     ) -> Player.Action? {
         nextJudgement = .infinity
-        guard let sentAt, let (segment, rung) = wanted, player?.checksAbandonment ?? false
+        guard let sentAt, let (segment, rendition) = wanted, player?.checksAbandonment ?? false
         else { return nil }
         // The number is rounded with some slack, for the moment itself counts as passed.
         let passed = ((time - sentAt) / Player.judgementInterval + 1e-3).rounded(.down)
@@ -161,7 +161,7 @@ struct HLSPlayback {
             return nil
         }
         let progress = DownloadProgress(
-            segment: segment, rung: rung, size: Double(total) * 8,
+            segment: segment, rendition: rendition, size: Double(total) * 8,
             downloaded: Double(received) * 8, elapsed: time - sentAt,
             timeToFirstByte: firstByte - sentAt)
         guard let lower = player?.progress(progress, at: time) else {
@@ -169,7 +169,7 @@ struct HLSPlayback {
             return nil
         }
         record(
-            segment, rung, alignment, firstByte: firstByte, transfer: time - firstByte,
+            segment, rendition, alignment, firstByte: firstByte, transfer: time - firstByte,
             bytes: received, size: total, abandonedFor: lower)
         wanted = nil
         return player?.abandoned(progress, for: lower, at: time)
@@ -180,12 +180,12 @@ struct HLSPlayback {
         bits: Double, transfer: Double, firstByte: Double, bytes: Int, _ alignment: HLSAlignment,
         at time: Double
     ) -> Player.Action? {
-        guard let (segment, rung) = wanted else { return nil }
+        guard let (segment, rendition) = wanted else { return nil }
         let action = player?.completed(
             bits: bits, transferTime: transfer, timeToFirstByte: firstByte - log.requestedAt,
             elapsed: time - log.requestedAt, at: time)
         record(
-            segment, rung, alignment, firstByte: firstByte, transfer: transfer, bytes: bytes,
+            segment, rendition, alignment, firstByte: firstByte, transfer: transfer, bytes: bytes,
             size: bytes)
         wanted = nil
         return action
@@ -197,11 +197,11 @@ struct HLSPlayback {
         _ purpose: HLSPlayerRequest.Purpose?, received: Int, total: Int?, firstByte: Double,
         _ alignment: HLSAlignment, at time: Double
     ) {
-        guard let (segment, rung) = wanted else { return }
+        guard let (segment, rendition) = wanted else { return }
         let partial = partial ?? PartialSegment()
         guard purpose?.isMedia ?? false || partial.nextPart > 0 else { return }
         record(
-            segment, rung, alignment,
+            segment, rendition, alignment,
             firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,
             transfer: partial.transfer + (firstByte.isNaN ? 0 : time - firstByte),
             bytes: Int(partial.bits / 8) + received, size: purpose == .segment ? total : nil,
@@ -210,11 +210,12 @@ struct HLSPlayback {
     }
 
     private mutating func record(
-        _ segment: Int, _ rung: Int, _ alignment: HLSAlignment, firstByte: Double,
+        _ segment: Int, _ rendition: Int, _ alignment: HLSAlignment, firstByte: Double,
         transfer: Double, bytes: Int, size: Int?, abandonedFor: Int? = nil, isCut: Bool = false
     ) {
         log.add(
-            segment, rendition: rung, sequence: alignment.sequence(segment, rendition: rung),
+            segment, rendition: rendition,
+            sequence: alignment.sequence(segment, rendition: rendition),
             player, firstByte: firstByte, transfer: transfer, bytes: bytes, size: size,
             abandonedFor: abandonedFor, isCut: isCut)
     }
@@ -255,19 +256,19 @@ extension HLSPlayback {
         return Int((partial?.bits ?? 0) / 8)
     }
 
-    /// The wanted rung lacks the wanted segment, or the next part of it: it is played from another
+    /// The wanted rendition lacks the wanted segment, or the next part of it: it is played from another
     /// rendition that has it, else passed over.
-    /// - Parameter rungCount: number of the renditions among which the viewer may choose; 0 where
+    /// - Parameter renditionCount: number of the renditions among which the viewer may choose; 0 where
     ///   the viewer is to stay on its rendition.
     /// - Returns: whether no rendition has the segment, and what the player does.
     mutating func passGap(
-        rungCount: Int, _ alignment: HLSAlignment, at time: Double
+        renditionCount: Int, _ alignment: HLSAlignment, at time: Double
     ) -> (isMissing: Bool, action: Player.Action?) {
-        guard let (segment, rung) = wanted else { return (false, nil) }
+        guard let (segment, rendition) = wanted else { return (false, nil) }
         if gap.segment != segment { gap = (segment, []) }
-        gap.rungs.insert(rung)
+        gap.renditions.insert(rendition)
         wanted = nil
-        if let other = otherRung(than: rung, of: rungCount) {
+        if let other = otherRendition(than: rendition, of: renditionCount) {
             // What is there of the segment stays: the other rendition goes on after it.
             let hasParts = partial.map { $0.nextPart > 0 } ?? false
             partial?.isKept = hasParts
@@ -275,17 +276,17 @@ extension HLSPlayback {
         }
         if let partial, partial.nextPart > 0 {
             record(
-                segment, rung, alignment, firstByte: partial.firstByte,
+                segment, rendition, alignment, firstByte: partial.firstByte,
                 transfer: partial.transfer, bytes: Int(partial.bits / 8), size: nil, isCut: true)
         }
         partial = nil
         return (true, player?.missing(at: time))
     }
 
-    /// The nearest rung that is not known to lack the segment. Lower rungs come first.
-    private func otherRung(than rung: Int, of count: Int) -> Int? {
+    /// The nearest rendition that is not known to lack the segment. Lower renditions come first.
+    private func otherRendition(than rendition: Int, of count: Int) -> Int? {
         guard count > 0 else { return nil }
-        let order = Array((0..<rung).reversed()) + Array((rung + 1)..<count)
-        return order.first { !gap.rungs.contains($0) }
+        let order = Array((0..<rendition).reversed()) + Array((rendition + 1)..<count)
+        return order.first { !gap.renditions.contains($0) }
     }
 }

@@ -5,7 +5,7 @@ struct HLSPlayerRequest: Hashable {
     enum Purpose: Hashable {
         /// The URL that the viewer was given: of either kind of playlist.
         case entry
-        case playlist(rung: Int, isBlocking: Bool)
+        case playlist(rendition: Int, isBlocking: Bool)
         case initialization
         case segment
         case part(duration: Double)

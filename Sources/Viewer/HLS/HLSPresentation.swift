@@ -35,7 +35,7 @@ struct HLSPresentation {
 
     /// Whether parts are fetched where a server offers them.
     private let fetchesParts: Bool
-    private(set) var renditions: [HLSRung] = []
+    private(set) var renditions: [HLSRendition] = []
     /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
     private(set) var variables: [String: String] = [:]
     /// How the renditions' numbers of segments go with the player's.
@@ -58,7 +58,7 @@ struct HLSPresentation {
         _ playlist: MultivariantPlaylist, from url: HTTPURL, maximumHeight: Int?
     ) {
         variables = playlist.variables
-        renditions = HLSRung.all(of: playlist, base: url, maximumHeight: maximumHeight)
+        renditions = HLSRendition.all(of: playlist, base: url, maximumHeight: maximumHeight)
         reloads = Self.schedule(renditions: renditions.count)
     }
 
@@ -69,7 +69,7 @@ struct HLSPresentation {
             $0 + $1.duration * Double($1.bitrateKilobits ?? 0)
         }
         renditions = [
-            HLSRung(
+            HLSRendition(
                 url: url, bitrate: max(1, bits / max(seconds, 1)), isBitrateKnown: bits > 0,
                 height: 0)
         ]
@@ -186,7 +186,8 @@ struct HLSPresentation {
         }
         wholePlaylist = wholePlaylist == .isNext ? .loading : .notNeeded
         return HLSPlayerRequest(
-            purpose: .playlist(rung: rendition, isBlocking: blocks), url: known.url.adding(query))
+            purpose: .playlist(rendition: rendition, isBlocking: blocks),
+            url: known.url.adding(query))
     }
 
     /// Plans the load after one of `rendition` that brought `playlist`.

@@ -19,17 +19,17 @@ struct HLSProbe {
 
     /// Where a body belongs, and how it came.
     struct Origin {
-        var rung: Int
+        var rendition: Int
         /// Media sequence number.
         var sequence: Int
         /// When the origin published it, if it says so; CLOCK_MONOTONIC, ns.
         var publishedNanoseconds: Int64?
     }
 
-    /// From the rung's initialization section; MPEG-TS needs none.
+    /// From the rendition's initialization section; MPEG-TS needs none.
     private var readers: [Int: FragmentedMP4Reader] = [:]
     private var demuxer = TransportStreamDemuxer()
-    private var demuxedRung: Int?
+    private var demuxedRendition: Int?
     private var body = ByteBuffer()
     /// Bytes of the body that were there, and when; ascending.
     private var reads: [(end: Int, time: Int64)] = []
@@ -63,10 +63,10 @@ struct HLSProbe {
         }
     }
 
-    /// The body is a rung's initialization section.
-    mutating func initialization(of rung: Int) {
-        do { readers[rung] = try FragmentedMP4Reader(initializationSegment: body) } catch {
-            readers[rung] = nil
+    /// The body is a rendition's initialization section.
+    mutating func initialization(of rendition: Int) {
+        do { readers[rendition] = try FragmentedMP4Reader(initializationSegment: body) } catch {
+            readers[rendition] = nil
             note("\(error)")
         }
     }
@@ -77,28 +77,28 @@ struct HLSProbe {
             return note("a segment is longer than \(Self.bodyLimit) bytes")
         }
         let frames: [StampedFrame]
-        do { frames = try self.frames(of: origin.rung) } catch { return note("\(error)") }
-        var account = accounts[origin.rung] ?? HLSProbeAccount(rung: origin.rung)
+        do { frames = try self.frames(of: origin.rendition) } catch { return note("\(error)") }
+        var account = accounts[origin.rendition] ?? HLSProbeAccount(rendition: origin.rendition)
         account.begin(sequence: origin.sequence)
         for frame in frames {
             account.receive(
                 frame.stamp, arrival: arrival(of: frame.endOffset),
                 published: origin.publishedNanoseconds, joinedAt: joinedAt, window: window)
         }
-        accounts[origin.rung] = account
+        accounts[origin.rendition] = account
     }
 
     var report: HLSProbeReport {
         HLSProbeReport(
-            rungs: accounts.values.map(\.report).sorted { $0.rung < $1.rung },
+            renditions: accounts.values.map(\.report).sorted { $0.rendition < $1.rendition },
             unreadable: unreadable, problem: problem)
     }
 
     private typealias StampedFrame = (stamp: FrameStamp?, endOffset: Int)
 
     /// The video frames of the body in their order.
-    private mutating func frames(of rung: Int) throws -> [StampedFrame] {
-        guard let reader = readers[rung] else { return try transportFrames(of: rung) }
+    private mutating func frames(of rendition: Int) throws -> [StampedFrame] {
+        guard let reader = readers[rendition] else { return try transportFrames(of: rendition) }
         let sizes = Dictionary(
             reader.tracks.map { ($0.id, $0.video?.nalUnitLengthSize ?? 4) },
             uniquingKeysWith: { a, _ in a })
@@ -110,16 +110,16 @@ struct HLSProbe {
         }
     }
 
-    private mutating func transportFrames(of rung: Int) throws -> [StampedFrame] {
+    private mutating func transportFrames(of rendition: Int) throws -> [StampedFrame] {
         // The parts of a segment share one program map.
-        if demuxedRung != rung { demuxer = TransportStreamDemuxer() }
-        demuxedRung = rung
+        if demuxedRendition != rendition { demuxer = TransportStreamDemuxer() }
+        demuxedRendition = rendition
         var units: [TransportStreamDemuxer.AccessUnit] = []
         do {
             demuxer.append(body)
             while let unit = try demuxer.next() { units.append(unit) }
         } catch {
-            demuxedRung = nil
+            demuxedRendition = nil
             throw error
         }
         return (units + demuxer.finish()).filter { $0.kind == .video }.map {

@@ -1,10 +1,10 @@
 import Media
 public import Statistics
 
-/// The stamped frames that a probe had of one rung, in the steady window.
-public struct HLSRungFrames: Codable, Sendable {
-    /// Of the viewer's rungs.
-    public var rung: Int
+/// The stamped frames that a probe had of one rendition, in the steady window.
+public struct HLSRenditionFrames: Codable, Sendable {
+    /// Of the viewer's renditions.
+    public var rendition: Int
     /// Of the stamps; nil where none came.
     public var streamID: UInt32?
     /// Stamped frames of the window, each counted once.
@@ -33,18 +33,18 @@ public struct HLSRungFrames: Codable, Sendable {
 
 /// What a probe among the adaptive viewers found.
 public struct HLSProbeReport: Codable, Sendable {
-    /// By rung, ascending; those that it had media of.
-    public var rungs: [HLSRungFrames] = []
+    /// By rendition, ascending; those that it had media of.
+    public var renditions: [HLSRenditionFrames] = []
     /// Segments, parts and initialization sections that could not be read, and why the first.
     public var unreadable = 0
     public var problem: String?
 }
 
-/// Decides for each frame of a rung whether it counts.
+/// Decides for each frame of a rendition whether it counts.
 struct HLSProbeAccount {
     static let mostRuns = 1000
 
-    private(set) var report: HLSRungFrames
+    private(set) var report: HLSRenditionFrames
     private var seen = FrameNumberSet()
     private var sequence: Int?
     /// Whether the window's frames go on in the latest run.
@@ -55,7 +55,7 @@ struct HLSProbeAccount {
     private var highest: UInt64 = 0
     private var firstAfter: UInt64?
 
-    init(rung: Int) { report = HLSRungFrames(rung: rung) }
+    init(rendition: Int) { report = HLSRenditionFrames(rendition: rendition) }
 
     /// A segment or part begins; those of one segment and of the next one are one run.
     mutating func begin(sequence new: Int) {

@@ -33,7 +33,8 @@ struct HLSSegmentLog {
             player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
         records.append(
             HLSSegmentRecord(
-                sequence: sequence, mediaTime: mediaTime, rung: rendition, requested: requestedAt,
+                sequence: sequence, mediaTime: mediaTime, rendition: rendition,
+                requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
                 transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
                 bufferAfter: player?.bufferLevel ?? 0,

@@ -15,12 +15,12 @@ extension HLSSessionStateMachine {
     /// offered; it may be offered later.
     private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
-        if let rung = rungs.firstIndex(where: { $0.name == name }) {
-            algorithm = .fixed(rung: rung)
+        if let rendition = renditions.firstIndex(where: { $0.name == name }) {
+            algorithm = .fixed(rendition: rendition)
             return true
         }
         guard !requests.waitForRendition(request, at: time) else { return false }
-        let names = rungs.map(\.name).joined(separator: ", ")
+        let names = renditions.map(\.name).joined(separator: ", ")
         end("\(request.url) offers no rendition '\(name)' to this viewer, only \(names)", at: time)
         return false
     }
@@ -35,13 +35,13 @@ extension HLSSessionStateMachine {
             switch news {
             case .renditions?:
                 guard findsRendition(request, at: time) else { return }
-                if case .fixed(let rung) = algorithm {
-                    presentation.reloads.follow(min(rung, rungs.count - 1))
+                if case .fixed(let rendition) = algorithm {
+                    presentation.reloads.follow(min(rendition, renditions.count - 1))
                 }
                 reload(at: time)
-            case .media(let playlist, let rung)?:
+            case .media(let playlist, let rendition)?:
                 sizes.note(response, to: request.purpose)
-                try take(playlist, rung: rung, url: response.url, at: time)
+                try take(playlist, rendition: rendition, url: response.url, at: time)
             case .unusable(let reason)?: end(reason, at: time)
             case nil: break
             }
@@ -58,26 +58,26 @@ extension HLSSessionStateMachine {
     }
 
     private mutating func take(
-        _ playlist: MediaPlaylist, rung: Int, url: HTTPURL, at time: Double
+        _ playlist: MediaPlaylist, rendition: Int, url: HTTPURL, at time: Double
     ) throws {
         guard
             let (whole, old) = try presentation.receive(
-                playlist, rendition: rung, from: url, at: time)
+                playlist, rendition: rendition, from: url, at: time)
         else {
             // A playlist that is older than what is known is no news; it is asked for again soon.
             requests.counts.olderCopies += 1
-            return presentation.reloads.planNext(after: rung, at: time)
+            return presentation.reloads.planNext(after: rendition, at: time)
         }
         if let duration = playback.player?.title.segmentDuration {
-            presentation.align(whole, rendition: rung, old: old, duration: duration)
-            follow(whole, rung: rung, at: time)
+            presentation.align(whole, rendition: rendition, old: old, duration: duration)
+            follow(whole, rendition: rendition, at: time)
             if phase == .awaitingNews { tellNewest(at: time) }
             advance(at: time)
         } else {
-            try begin(whole, rung: rung, at: time)
+            try begin(whole, rendition: rendition, at: time)
         }
         // The driver's next call sends it, after what is wanted.
-        if presentation.planReload(after: whole, rendition: rung, at: time),
+        if presentation.planReload(after: whole, rendition: rendition, at: time),
             requests[.playlist].inFlight == nil
         {
             reload(at: time)
@@ -85,7 +85,7 @@ extension HLSSessionStateMachine {
     }
 
     /// The first media playlist is there.
-    private mutating func begin(_ playlist: MediaPlaylist, rung: Int, at time: Double) throws {
+    private mutating func begin(_ playlist: MediaPlaylist, rendition: Int, at time: Double) throws {
         presentation.isLive = !playlist.hasEndList
         guard !playlist.segments.isEmpty else {
             // A live stream that has only just begun.
@@ -95,29 +95,29 @@ extension HLSSessionStateMachine {
         }
         let player = try presentation.player(for: playlist, spec, algorithm)
         let duration = player.title.segmentDuration
-        presentation.begin(with: playlist, rendition: rung, duration: duration)
+        presentation.begin(with: playlist, rendition: rendition, duration: duration)
         let action = playback.begin(
             player, at: time,
-            epoch: isLive ? epoch(playlist, rung: rung, duration: duration, at: time) : 0,
+            epoch: isLive ? epoch(playlist, rendition: rendition, duration: duration, at: time) : 0,
             latest: max(0, presentation.alignment.newest))
         act(action, at: time)
     }
 
     private func epoch(
-        _ playlist: MediaPlaylist, rung: Int, duration: Double, at time: Double
+        _ playlist: MediaPlaylist, rendition: Int, duration: Double, at time: Double
     ) -> Double {
         presentation.epoch(
-            playlist, rendition: rung, duration: duration, joinedAt: joinedAt, at: time)
+            playlist, rendition: rendition, duration: duration, joinedAt: joinedAt, at: time)
     }
 
     /// News of a live playlist after the first.
-    private mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
+    private mutating func follow(_ playlist: MediaPlaylist, rendition: Int, at time: Double) {
         guard isLive, let duration = playback.player?.title.segmentDuration,
             !playlist.segments.isEmpty
         else { return }
-        presentation.noteNewest(playlist, rendition: rung)
+        presentation.noteNewest(playlist, rendition: rendition)
         playback.learn(
-            epoch: epoch(playlist, rung: rung, duration: duration, at: time),
+            epoch: epoch(playlist, rendition: rendition, duration: duration, at: time),
             isDated: playlist.segments.contains { $0.programDateTime != nil })
     }
 

@@ -56,13 +56,13 @@ struct HLSSessionStateMachine {
     }
     var player: Player? { playback.player }
     /// What the player wants to have.
-    var wanted: (segment: Int, rung: Int)? { playback.wanted }
+    var wanted: (segment: Int, rendition: Int)? { playback.wanted }
     var isPlaying: Bool { playback.isPlaying }
     /// Time from the join until playing began; nil before playing has begun.
     var startup: Double? { playback.startup }
     var records: [HLSSegmentRecord] { playback.records }
     var isLive: Bool { presentation.isLive }
-    var rungs: [HLSRung] { presentation.renditions }
+    var renditions: [HLSRendition] { presentation.renditions }
     /// What went wrong last and is tried again.
     var trouble: String? { requests.trouble }
 
@@ -144,8 +144,8 @@ struct HLSSessionStateMachine {
     private mutating func carryOut(_ action: Player.Action, at time: Double) {
         let keepsParts = playback.takeKeepsParts()
         switch action {
-        case .request(let segment, let rung):
-            playback.want(segment, rung, keepsParts: keepsParts, at: time)
+        case .request(let segment, let rendition):
+            playback.want(segment, rendition, keepsParts: keepsParts, at: time)
             advance(at: time)
         case .wait(let until): turn.wait(until: until)
         case .awaitSegment:

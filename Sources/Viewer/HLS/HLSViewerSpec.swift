@@ -35,7 +35,7 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var usesParts = true
     /// Of a fixed viewer, what its rendition's playlist is called; nil = by the algorithm's number.
     public var rendition: String?
-    /// Whether downloads may be given up for a lower rung.
+    /// Whether downloads may be given up for a lower rendition.
     public var abandons = true
     /// For so long from its join on a viewer asks again where its first playlist is not there (404),
     /// ms; 0 = it gives up at once, as hls.js does. A stream that begins with the viewers has no
@@ -142,7 +142,7 @@ public struct HLSSegmentRecord: Codable, Sendable, Hashable {
     public var sequence: Int
     /// When the segment began at the encoder, ms from the viewer's join; VOD: its media time.
     public var mediaTime: Double
-    public var rung: Int
+    public var rendition: Int
     public var requested: Double
     /// nil where the server held the request back.
     public var timeToFirstByte: Double?
@@ -156,7 +156,7 @@ public struct HLSSegmentRecord: Codable, Sendable, Hashable {
     public var bufferAfter: Double
     /// kbit/s; nil before the first estimate.
     public var estimate: Double?
-    /// The rung it was given up for; nil = it was not.
+    /// The rendition it was given up for; nil = it was not.
     public var abandonedFor: Int?
     /// Whether it was under way when the viewer left or the observation ended.
     public var isCut = false
@@ -255,11 +255,11 @@ public struct HLSViewerReport: Codable, Sendable {
     public var receivedBytes = 0
     /// Whether the playlist was a live one.
     public var isLive = false
-    /// kbit/s of each rung that the player used, ascending.
+    /// kbit/s of each rendition that the player used, ascending.
     public var bitrates: [Double] = []
-    /// Of those rungs' media playlists, what the path calls the rendition.
-    public var rungNames: [String] = []
-    /// Of those rungs, body bytes of segments and parts that it asked for within the steady window
+    /// Of those renditions' media playlists, what the path calls the rendition.
+    public var renditionNames: [String] = []
+    /// Of those renditions, body bytes of segments and parts that it asked for within the steady window
     /// and read whole; empty = none.
     public var windowAnswerBytes: [Int] = []
     public var playback = HLSPlaybackReport()

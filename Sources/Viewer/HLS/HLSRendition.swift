@@ -3,7 +3,7 @@ import HLS
 import HTTPWire
 
 /// One rendition as a session plays it.
-struct HLSRung {
+struct HLSRendition {
     /// Where the latest answer came from, after redirects: what is loaded next, and what its URIs
     /// are relative to.
     var url: HTTPURL {
@@ -39,7 +39,7 @@ struct HLSRung {
         "video", "master", "manifest", "out", "output", "rendition",
     ]
 
-    /// The rungs that a player may use, ascending.
+    /// The renditions that a player may use, ascending.
     ///
     /// A variant whose BANDWIDTH is missing, 0 or (of SRS) 1 can be played; its rate is just not known.
     /// - Parameters:
@@ -47,27 +47,28 @@ struct HLSRung {
     ///   - maximumHeight: taller ones are left out, the lowest stays.
     static func all(
         of playlist: MultivariantPlaylist, base: HTTPURL, maximumHeight: Int?
-    ) -> [HLSRung] {
-        var rungs = playlist.variants.compactMap { variant -> HLSRung? in
+    ) -> [HLSRendition] {
+        var renditions = playlist.variants.compactMap { variant -> HLSRendition? in
             guard let url = try? base.resolving(variant.uri) else { return nil }
             let bits = variant.averageBandwidth ?? variant.bandwidth
-            return HLSRung(
+            return HLSRendition(
                 url: url, bitrate: max(1, Double(bits) / 1000), isBitrateKnown: bits >= 1000,
                 height: variant.resolution?.height ?? 0)
         }
-        rungs.sort {
+        renditions.sort {
             ($0.bitrate, $0.height, $0.url.description)
                 < ($1.bitrate, $1.height, $1.url.description)
         }
-        if let maximumHeight, let lowest = rungs.first {
-            rungs.removeAll { $0.height > maximumHeight }
-            if rungs.isEmpty { rungs = [lowest] }
+        if let maximumHeight, let lowest = renditions.first {
+            renditions.removeAll { $0.height > maximumHeight }
+            if renditions.isEmpty { renditions = [lowest] }
         }
         // A title's bit rates ascend; renditions alike are told apart by their order.
-        for i in rungs.indices.dropFirst() where rungs[i].bitrate <= rungs[i - 1].bitrate {
-            rungs[i].bitrate = rungs[i - 1].bitrate + 0.001
+        for i in renditions.indices.dropFirst()
+        where renditions[i].bitrate <= renditions[i - 1].bitrate {
+            renditions[i].bitrate = renditions[i - 1].bitrate + 0.001
         }
-        return rungs
+        return renditions
     }
 }
 

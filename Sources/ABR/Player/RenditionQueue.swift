@@ -1,5 +1,5 @@
-/// The rungs of the buffered segments, oldest first; a ring that grows to what the buffer holds.
-struct RungQueue: Sendable {
+/// The renditions of the buffered segments, oldest first; a ring that grows to what the buffer holds.
+struct RenditionQueue: Sendable {
     private var storage = [UInt8](repeating: 0, count: 8)
     private var head = 0
     private(set) var count = 0
@@ -7,13 +7,13 @@ struct RungQueue: Sendable {
     @inline(__always)
     var first: Int? { count == 0 ? nil : Int(storage[head]) }
 
-    mutating func append(_ rung: Int) {
+    mutating func append(_ rendition: Int) {
         if count == storage.count {
-            let rungs = (0..<count).map { storage[(head + $0) & (storage.count - 1)] }
-            storage = rungs + [UInt8](repeating: 0, count: count)
+            let renditions = (0..<count).map { storage[(head + $0) & (storage.count - 1)] }
+            storage = renditions + [UInt8](repeating: 0, count: count)
             head = 0
         }
-        storage[(head + count) & (storage.count - 1)] = UInt8(rung)
+        storage[(head + count) & (storage.count - 1)] = UInt8(rendition)
         count += 1
     }
 
@@ -31,12 +31,12 @@ struct RungQueue: Sendable {
 
 /// The buffered segments as a player has them, those included of which something is missing.
 struct BufferedSegments: Sendable {
-    private var rungs = RungQueue()
+    private var renditions = RenditionQueue()
     /// Media that segments lack (ms), by their place among all that were ever buffered; mostly empty.
     private var shortfalls: [Int: Double] = [:]
     private var passed = 0
 
-    @inline(__always) var first: Int? { rungs.first }
+    @inline(__always) var first: Int? { renditions.first }
     var hasGaps: Bool { !shortfalls.isEmpty }
 
     /// Media that the first segment lacks (ms).
@@ -44,21 +44,21 @@ struct BufferedSegments: Sendable {
         shortfalls.isEmpty ? 0 : shortfalls[passed] ?? 0
     }
 
-    mutating func append(_ rung: Int) { rungs.append(rung) }
+    mutating func append(_ rendition: Int) { renditions.append(rendition) }
 
     /// The segment appended last lacks so much (ms).
-    mutating func markLast(lacking: Double) { shortfalls[passed + rungs.count - 1] = lacking }
+    mutating func markLast(lacking: Double) { shortfalls[passed + renditions.count - 1] = lacking }
 
     @inline(__always)
     mutating func removeFirst() {
         if !shortfalls.isEmpty { shortfalls[passed] = nil }
-        rungs.removeFirst()
+        renditions.removeFirst()
         passed += 1
     }
 
     mutating func removeAll() {
-        passed += rungs.count
-        rungs.removeAll()
+        passed += renditions.count
+        renditions.removeAll()
         shortfalls.removeAll()
     }
 }
