@@ -78,7 +78,7 @@ package struct SocketBench: Sendable {
         ]
         let pool = try LoadViewerPool(specs, options: options)
         let start = Clock.monotonicNanoseconds() + 100_000_000
-        let window = SteadyWindow(
+        let window = Window(
             startNanoseconds: start + Int64(warmup + 1) * 1_000_000_000,
             endNanoseconds: start + Int64(warmup + 1 + seconds) * 1_000_000_000)
         pool.start(atNanoseconds: start, window: window)

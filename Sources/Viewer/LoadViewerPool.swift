@@ -1,3 +1,4 @@
+public import SimulationKernel
 import CLinux
 import Glibc
 public import Sockets
@@ -32,7 +33,7 @@ public final class LoadViewerPool: Sendable {
     struct Shared {
         var report = LoadReport(
             connected: 0, playing: 0, failed: 0, receivedBytes: 0, lag: .init(), viewers: [])
-        var window: SteadyWindow?
+        var window: Window?
         var stop = false
         /// Nothing runs before the start.
         var finished = true
@@ -45,7 +46,7 @@ public final class LoadViewerPool: Sendable {
     }
 
     /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
         Thread.start(name: "viewers") { [self] in
@@ -68,7 +69,7 @@ public final class LoadViewerPool: Sendable {
     }
 
     /// Sets or moves the steady window; has effect on moments still to come.
-    public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
+    public func setWindow(_ window: Window) { shared.withLock { $0.window = window } }
 
     /// Closes every viewer and returns the final report. May come before the start.
     public func stop() async -> LoadReport {

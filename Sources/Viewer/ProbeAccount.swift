@@ -1,3 +1,4 @@
+import SimulationKernel
 import Media
 import NIOCore
 import Statistics
@@ -5,7 +6,7 @@ import Statistics
 /// What one probe has seen: decides for each frame whether it is join burst, window, duplicate.
 struct ProbeAccount {
     private(set) var report: ProbeViewerReport
-    var window: SteadyWindow?
+    var window: Window?
     private var playout: PlayoutBuffer
     let askedAt: Int64
     private var nalUnitLengthSize = 4

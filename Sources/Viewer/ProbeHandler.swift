@@ -1,3 +1,4 @@
+import SimulationKernel
 import Glibc
 import HTTPWire
 import Media
@@ -50,7 +51,7 @@ final class ProbeHandler: ChannelInboundHandler {
 
     func connected(localPort: Int) { account.localPort = localPort }
     func crossBoundaries(_ now: Int64) { account.crossBoundaries(now) }
-    func setWindow(_ window: SteadyWindow) { account.window = window }
+    func setWindow(_ window: Window) { account.window = window }
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 

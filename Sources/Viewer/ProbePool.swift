@@ -1,3 +1,4 @@
+public import SimulationKernel
 // Probes have an event loop of their own, which wakes at once; the loop's lag is measured against
 // absolute deadlines and reported.
 
@@ -21,7 +22,7 @@ public final class ProbePool: Sendable {
 
     private struct State {
         var handlers: [Int: ProbeHandler] = [:]
-        var window: SteadyWindow?
+        var window: Window?
         var lag = DelayHistogram()
         var windowLag = DelayHistogram()
         var delay: [String: DelayHistogram] = [:]
@@ -64,7 +65,7 @@ public final class ProbePool: Sendable {
     }
 
     /// Joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         loop.execute { [self] in
             if let window { state.value.window = window }
             state.value.origin = startNanoseconds
@@ -196,7 +197,7 @@ public final class ProbePool: Sendable {
         state.value.failures.append(handler.finish(leaves: true))
     }
 
-    public func setWindow(_ window: SteadyWindow) {
+    public func setWindow(_ window: Window) {
         loop.execute { [self] in
             state.value.window = window
             for handler in state.value.handlers.values { handler.setWindow(window) }

@@ -1,3 +1,4 @@
+import SimulationKernel
 /// What a loop of viewers has to do at which time, apart from its sockets: viewers join and leave,
 /// ticks come, the steady window begins and ends.
 ///
@@ -30,7 +31,7 @@ struct ViewerAgenda: Sendable {
     private var hasWindowStarted = false
     private var hasWindowEnded = false
     /// nil until it is known.
-    var window: SteadyWindow?
+    var window: Window?
 
     /// - Parameters:
     ///   - start: the time from which `plans` count.

@@ -64,21 +64,6 @@ extension ViewerSpec {
     }
 }
 
-/// The part of a run that counts, in CLOCK_MONOTONIC nanoseconds.
-public struct SteadyWindow: Codable, Sendable, Hashable {
-    public var startNanoseconds: Int64
-    public var endNanoseconds: Int64
-
-    public init(startNanoseconds: Int64, endNanoseconds: Int64) {
-        self.startNanoseconds = startNanoseconds
-        self.endNanoseconds = endNanoseconds
-    }
-
-    public func contains(_ nanoseconds: Int64) -> Bool {
-        nanoseconds >= startNanoseconds && nanoseconds < endNanoseconds
-    }
-}
-
 /// What a viewer's address resolves to.
 struct ViewerError: Error, CustomStringConvertible {
     var description: String

@@ -1,3 +1,4 @@
+package import SimulationKernel
 import Statistics
 
 /// What the adaptive viewers of an audience saw, from their report.
@@ -61,7 +62,7 @@ package struct AdaptiveAudienceSummary: Sendable {
     /// For each viewer, its failure or else what went wrong last before it could play.
     package var troubles: [String?]
 
-    package init(_ report: HLSReport, window: SteadyWindow) {
+    package init(_ report: HLSReport, window: Window) {
         let all = report.viewers
         viewers = all.count
         live = all.count { $0.isLive }

@@ -1,3 +1,4 @@
+import SimulationKernel
 package import Sockets
 
 /// How the viewers of an audience connect.
@@ -26,9 +27,9 @@ enum AudienceRun {
     ///     before the end.
     /// - Returns: the window that counts.
     static func play(
-        _ plan: AudiencePlan, begin: (Int64, SteadyWindow) -> Void,
-        until stop: @escaping @Sendable () async -> Void, shorten: (SteadyWindow) -> Void
-    ) async -> SteadyWindow {
+        _ plan: AudiencePlan, begin: (Int64, Window) -> Void,
+        until stop: @escaping @Sendable () async -> Void, shorten: (Window) -> Void
+    ) async -> Window {
         let start = Clock.monotonicNanoseconds() + leadNanoseconds
         let window = plan.window(startNanoseconds: start)
         begin(start, window)
@@ -47,11 +48,11 @@ enum AudienceRun {
     }
 }
 
-extension SteadyWindow {
+extension Window {
     /// The part of the window that is over at a time of the same clock. The part is empty before the
     /// window begins.
-    func ended(byNanoseconds now: Int64) -> SteadyWindow {
-        SteadyWindow(
+    func ended(byNanoseconds now: Int64) -> Window {
+        Window(
             startNanoseconds: startNanoseconds,
             endNanoseconds: min(endNanoseconds, max(startNanoseconds, now)))
     }

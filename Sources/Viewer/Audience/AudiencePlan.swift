@@ -80,9 +80,9 @@ package struct AudiencePlan: Sendable {
     /// The part of the run that counts: it begins one second after the last join.
     ///
     /// - Parameter startNanoseconds: start of the run on CLOCK_MONOTONIC.
-    package func window(startNanoseconds: Int64) -> SteadyWindow {
+    package func window(startNanoseconds: Int64) -> Window {
         let begin = startNanoseconds + joinNanoseconds(ofViewer: count) + 1_000_000_000
-        return SteadyWindow(
+        return Window(
             startNanoseconds: begin, endNanoseconds: begin + Int64(seconds) * 1_000_000_000)
     }
 

@@ -1,3 +1,4 @@
+package import SimulationKernel
 import Statistics
 
 /// Viewers of RTMP or HTTP-FLV streams: load viewers that count, probes that time frames.
@@ -80,7 +81,7 @@ package struct StreamAudienceSummary: Sendable {
     /// Failure of each viewer, load viewers first; nil = the viewer did not fail.
     package var failures: [String?]
 
-    package init(_ load: LoadReport, _ probe: ProbeReport, window: SteadyWindow) {
+    package init(_ load: LoadReport, _ probe: ProbeReport, window: Window) {
         let totals = load.viewers.map(\.total) + probe.viewers.map(\.total)
         let windows = load.viewers.map(\.window) + probe.viewers.map(\.window)
         seconds = window.seconds

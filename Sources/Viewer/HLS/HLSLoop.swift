@@ -1,3 +1,4 @@
+import SimulationKernel
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
@@ -111,7 +112,7 @@ final class HLSLoop: @unchecked Sendable {
         finish(pool)
     }
 
-    var window: SteadyWindow? { agenda.window }
+    var window: Window? { agenda.window }
 
     /// Serves those whose time has come; each at most once a round.
     private func serveDue(_ now: Int64) {

@@ -1,3 +1,4 @@
+import SimulationKernel
 import ABR
 import HTTPWire
 import Sockets
@@ -219,7 +220,7 @@ extension HLSLoopViewer {
 /// Whole answers.
 extension HLSLoopViewer {
     /// The last byte is read; the answer counts once it has arrived.
-    mutating func arrived(_ slot: Int, _ now: Int64, window: SteadyWindow?) {
+    mutating func arrived(_ slot: Int, _ now: Int64, window: Window?) {
         connections[slot].state = .idle
         let connection = connections[slot]
         if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
@@ -239,7 +240,7 @@ extension HLSLoopViewer {
     /// Tells the session of an answer that arrived at `time`.
     /// - Returns: what is to be requested instead, where the answer leads elsewhere.
     mutating func answer(
-        _ slot: HLSPlayerRequest.Slot, at time: Int64, window: SteadyWindow?
+        _ slot: HLSPlayerRequest.Slot, at time: Int64, window: Window?
     ) -> (request: HLSPlayerRequest, url: HTTPURL, redirects: HTTPRedirects)? {
         let connection = connections[slot.rawValue]
         guard let request = connection.request, let head = connection.head,
@@ -272,7 +273,7 @@ extension HLSLoopViewer {
 
     /// The probe has the whole body of what its session wants.
     private mutating func probed(
-        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: SteadyWindow?
+        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: Window?
     ) {
         guard let (segment, rendition) = session.wanted else { return }
         guard request.purpose.isMedia else {

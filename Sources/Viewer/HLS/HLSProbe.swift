@@ -1,3 +1,4 @@
+import SimulationKernel
 // How HLS probes work. One viewer of each HLS group is a probe by default, in a process of its
 // own. A probe plays like the others, but keeps the one body that is arriving with the times of
 // its reads. `HLSProbe` demuxes it and finds the stamps, and `HLSProbeAccount` determines which of
@@ -72,7 +73,7 @@ struct HLSProbe {
     }
 
     /// The body is a segment or a part.
-    mutating func media(_ origin: Origin, window: SteadyWindow?) {
+    mutating func media(_ origin: Origin, window: Window?) {
         guard !isTooLong else {
             return note("a segment is longer than \(Self.bodyLimit) bytes")
         }

@@ -1,3 +1,4 @@
+import SimulationKernel
 import Media
 public import Statistics
 
@@ -73,7 +74,7 @@ struct HLSProbeAccount {
     ///   - joinedAt: what was meant to be sent before is not live.
     mutating func receive(
         _ stamp: FrameStamp?, arrival: Int64, published: Int64?, joinedAt: Int64,
-        window: SteadyWindow?
+        window: Window?
     ) {
         guard let stamp else {
             report.unstampedFrames += 1

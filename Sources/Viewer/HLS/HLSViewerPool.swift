@@ -1,3 +1,4 @@
+public import SimulationKernel
 public import Sockets
 public import Statistics
 import Synchronization
@@ -37,7 +38,7 @@ public final class HLSViewerPool: Sendable {
 
     struct Shared {
         var report = HLSReport()
-        var window: SteadyWindow?
+        var window: Window?
         var stop = false
         /// Nothing runs before the start.
         var finished = true
@@ -52,7 +53,7 @@ public final class HLSViewerPool: Sendable {
     }
 
     /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
         Thread.start(name: "hls viewers") { [self] in
@@ -75,7 +76,7 @@ public final class HLSViewerPool: Sendable {
     }
 
     /// Sets or moves the steady window; has effect on moments still to come.
-    public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
+    public func setWindow(_ window: Window) { shared.withLock { $0.window = window } }
 
     /// Closes every viewer and returns the final report. May come before the start.
     public func stop() async -> HLSReport {

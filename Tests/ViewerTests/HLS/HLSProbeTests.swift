@@ -10,7 +10,7 @@ import Testing
 /// What probes read out of segments and parts, with stamps that the test planted.
 @Suite struct HLSProbeTests {
     private static let interval: Int64 = 100_000_000
-    private static let window = SteadyWindow(
+    private static let window = Window(
         startNanoseconds: 1_000_000_000, endNanoseconds: 4_000_000_000)
 
     /// A stamped stream of ten frames a second as the segmenter publishes it, one second a segment.
@@ -82,7 +82,7 @@ import Testing
 
     private func fetch(
         _ resource: HLSResource, _ probe: inout HLSProbe, sequence: Int, rendition: Int = 0,
-        at times: [Int64], window: SteadyWindow? = window
+        at times: [Int64], window: Window? = window
     ) {
         feed(resource.bytes, &probe, at: times)
         probe.media(
@@ -221,7 +221,7 @@ import Testing
     /// where the segments go on, and not where they do not.
     @Test func joinGapsAndDuplicates() throws {
         let published = try Published(.fmp4, parts: true, seconds: 8)
-        let window = SteadyWindow(startNanoseconds: 0, endNanoseconds: 6_500_000_000)
+        let window = Window(startNanoseconds: 0, endNanoseconds: 6_500_000_000)
         var probe = probe(published, joinedAt: 1_250_000_000)
         func take(_ sequence: Int, _ place: Int) {
             fetch(
@@ -288,7 +288,7 @@ import Testing
             account.receive(
                 FrameStamp(streamID: 1, frameNumber: number, intendedNanoseconds: intended),
                 arrival: 20, published: nil, joinedAt: 0,
-                window: SteadyWindow(startNanoseconds: 10, endNanoseconds: 1000))
+                window: Window(startNanoseconds: 10, endNanoseconds: 1000))
         }
         #expect(account.report.runs.allSatisfy { $0.first <= $0.last })
     }
@@ -303,7 +303,7 @@ import Testing
                     streamID: 1, frameNumber: UInt64(number),
                     intendedNanoseconds: Int64(number) * 100),
                 arrival: 2_000, published: nil, joinedAt: 0,
-                window: SteadyWindow(startNanoseconds: 10, endNanoseconds: 1000))
+                window: Window(startNanoseconds: 10, endNanoseconds: 1000))
         }
         #expect(account.report.runs == [.init(first: 7, last: 9, seen: 7)])
     }
