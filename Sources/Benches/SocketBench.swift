@@ -67,7 +67,7 @@ package struct SocketBench: Sendable {
                 url: "http://127.0.0.1:\(server.port)/live/bulk.flv",
                 // Joins take the first second.
                 joinNanoseconds: Int64(index) * 1_000_000_000 / Int64(viewers),
-                link: ViewerLinkPlace(link: 0, seed: UInt64(index)), mode: mode)
+                link: LinkAssignment(link: 0, seed: UInt64(index)), mode: mode)
         }
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl

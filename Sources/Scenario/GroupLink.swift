@@ -128,15 +128,15 @@ package struct GroupLink: Codable, Sendable, Hashable {
         if LinkProfile.all.contains(where: { $0.name == name }) {
             link.profile = name
         } else {
-            (link.down, name) = try course(name, seed: seed, folder: folder)
+            (link.down, name) = try rateText(name, seed: seed, folder: folder)
         }
-        if let up = link.up { (link.up, _) = try course(up, seed: seed, folder: folder) }
+        if let up = link.up { (link.up, _) = try rateText(up, seed: seed, folder: folder) }
         link.latency = .replaced
         return try GroupLink(name: name, packets: link, seed: seed)
     }
 
     /// A rate, or a trace's whole path, and how results call it.
-    private static func course(
+    private static func rateText(
         _ text: String, seed: UInt64, folder: String
     ) throws -> (text: String, name: String) {
         if (try? RateModel(parsing: text)) != nil { return (text, text) }

@@ -5,7 +5,7 @@ package import Viewer
 /// The plan's adaptive viewers in the terms of the players.
 extension Plan {
     /// A place among `socketLinks`; nil where the packet shell shapes.
-    package func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
+    package func socketPlace(_ place: LinkAssignment?) -> LinkAssignment? {
         guard var place, links[place.link].socket != nil else { return nil }
         place.link = links[..<place.link].count { $0.socket != nil }
         return place

@@ -185,7 +185,7 @@ package struct ViewerPlan: Codable, Sendable, Hashable {
     package var isProbe: Bool
     package var mode: ViewerGroup.Mode
     /// Its link, one of the plan's.
-    package var link: ViewerLinkPlace?
+    package var link: LinkAssignment?
     /// How long each successive session lasts; empty = one session until the end.
     package var watchNanoseconds: [Int64]
     package var playoutBufferNanoseconds: Int64

@@ -67,12 +67,12 @@ extension ViewerPlan {
     /// Viewers of a group have the same link and begin at seeded places in its course.
     private static func link(
         of group: ViewerGroup, index: Int, place: Int, scenario: TrialScenario
-    ) -> ViewerLinkPlace? {
+    ) -> LinkAssignment? {
         guard let link = group.link else { return nil }
         var generator = SeededGenerator(
             seed: scenario.seed, entity: "group/\(index)/link/\(place)")
         let offset = Int64(generator.nextUnit() * Double(link.cycleNanoseconds))
-        return ViewerLinkPlace(
+        return LinkAssignment(
             link: scenario.viewers[..<index].count { $0.link != nil },
             offsetNanoseconds: offset, seed: generator.next())
     }

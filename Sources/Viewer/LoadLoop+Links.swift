@@ -59,6 +59,6 @@ extension LoadLoop {
             left -= count
             if count < wanted { break }
         }
-        viewers[index].link?.took(due - left, of: due, at: now)
+        viewers[index].link?.didRead(due - left, of: due, at: now)
     }
 }

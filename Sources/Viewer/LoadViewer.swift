@@ -171,7 +171,7 @@ struct LoadViewer {
 
     /// Puts the viewer behind a link.
     mutating func attach(
-        _ shared: SocketLink.Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64
+        _ shared: SocketLink.Shared, _ place: LinkAssignment, origin: Int64, now: Int64
     ) throws {
         stride = LoadLoop.stride(
             mode: spec.mode, bitsPerSecond: shared.schedule.averageBitsPerSecond)

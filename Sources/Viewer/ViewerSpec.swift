@@ -22,7 +22,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     /// When it leaves, counted likewise; nil = at the end.
     public var leaveNanoseconds: Int64?
     /// Its link, one of the pool's; nil = what the machine gives.
-    public var link: ViewerLinkPlace?
+    public var link: LinkAssignment?
     /// The IPv4 address that it connects from; nil = the system's choice.
     public var localAddress: String?
     /// Media that the play-out buffer of a probe holds before it starts.
@@ -35,7 +35,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",
         rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
-        link: ViewerLinkPlace? = nil, localAddress: String? = nil,
+        link: LinkAssignment? = nil, localAddress: String? = nil,
         playoutBufferMilliseconds: Int = 1000,
         mode: LoadReadMode = .lazy
     ) {

@@ -53,7 +53,7 @@ import Testing
 
     private func specs(
         _ server: RelayServer, _ transport: ViewerProtocol, _ count: Int, from first: Int = 0,
-        mode: LoadReadMode = .lazy, link: ViewerLinkPlace? = nil, leave: Int64? = nil
+        mode: LoadReadMode = .lazy, link: LinkAssignment? = nil, leave: Int64? = nil
     ) throws -> [ViewerSpec] {
         let url =
             transport == .rtmp

@@ -257,7 +257,7 @@ public struct SoloSimulation: Sendable {
         done: Double, until end: Double
     ) -> (rendition: Int, time: Double, bits: Double)? {
         var time = start + Player.judgementInterval
-        // A download that nobody gave up in an hour, over a link that died, is not given up any more.
+        // Stop judging after one hour: on a dead link the loop would not end.
         let last = min(done, end, start + 3_600_000)
         // The whole transfer is known; what is left in between follows from the capacity.
         // Over a link that dies it has no end; then what was to come counts.

@@ -96,12 +96,12 @@ package struct AudiencePlan: Sendable {
     }
 
     /// Each viewer's place on the link, in the order of the viewers.
-    private var places: [ViewerLinkPlace?] {
+    private var places: [LinkAssignment?] {
         guard let link else { return Array(repeating: nil, count: count) }
         var random = SeededGenerator(seed: 1, entity: "view links")
         return (0..<count).map { _ in
             let offset = Int64(random.nextUnit() * Double(link.cycleNanoseconds))
-            return ViewerLinkPlace(link: 0, offsetNanoseconds: offset, seed: random.next())
+            return LinkAssignment(link: 0, offsetNanoseconds: offset, seed: random.next())
         }
     }
 }

@@ -11,7 +11,7 @@ extension HLSLoop {
             }
             // The session is obeyed at once: the answer to a request that it now drops must not be
             // taken for the answer to the next one.
-            _ = obey(index, now)
+            _ = performCommands(index, now)
             guard viewers[index].isPresent else { return }
         }
     }

@@ -21,7 +21,7 @@ extension HLSLoop {
                 guard viewers[index].isPresent else { return }
                 viewers[index].judge(now)
             }
-            let isIdle = !obey(index, now)
+            let isIdle = !performCommands(index, now)
             guard viewers[index].isPresent else { return }
             if isIdle { break }
         }
@@ -31,7 +31,7 @@ extension HLSLoop {
     }
 
     /// Does what the session has asked for since the last time; whether that was anything.
-    func obey(_ index: Int, _ now: Int64) -> Bool {
+    func performCommands(_ index: Int, _ now: Int64) -> Bool {
         let actions = viewers[index].takePending()
         for action in actions where viewers[index].isPresent { perform(action, index, now) }
         return !actions.isEmpty

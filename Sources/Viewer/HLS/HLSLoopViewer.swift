@@ -44,7 +44,7 @@ struct HLSLoopViewer {
     /// Whether a connection holds bytes that the link has yet to carry.
     var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
 
-    /// Tells the session of an event. What the session then asks for the loop does later, in `obey`.
+    /// Tells the session of an event. What the session then asks for the loop does later, in `performCommands`.
     mutating func tell(_ event: HLSEvent, at time: Double) {
         pending += session.handle(event, at: time)
     }

@@ -55,7 +55,7 @@ struct HLSPlayback {
     var isPlaying: Bool { player?.isPlaying ?? false }
     var records: [HLSSegmentRecord] { log.records }
 
-    // MARK: Course
+    // MARK: Playing
 
     mutating func begin(
         _ player: Player, at time: Double, epoch: Double, latest: Int

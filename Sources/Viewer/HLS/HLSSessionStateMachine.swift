@@ -112,7 +112,7 @@ struct HLSSessionStateMachine {
             firstByte: firstByte, presentation.alignment, at: time)
     }
 
-    // MARK: Course
+    // MARK: Playing
 
     private mutating func runTimers(at time: Double) {
         for slot in HLSPlayerRequest.Slot.allCases where time >= requests[slot].deadline {
@@ -137,11 +137,11 @@ struct HLSSessionStateMachine {
         guard let action, phase != .ended else { return }
         guard turn.begin(action) else { return }
         defer { turn.end() }
-        while phase != .ended, let next = turn.next(at: time) { carryOut(next, at: time) }
+        while phase != .ended, let next = turn.next(at: time) { perform(next, at: time) }
         playback.noteStartup(time)
     }
 
-    private mutating func carryOut(_ action: Player.Action, at time: Double) {
+    private mutating func perform(_ action: Player.Action, at time: Double) {
         let keepsParts = playback.takeKeepsParts()
         switch action {
         case .request(let segment, let rendition):

@@ -15,7 +15,7 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     /// When it leaves, counted likewise; nil = at the end, or when the title is over.
     public var leaveNanoseconds: Int64?
     /// Its link, one of the pool's; nil = what the machine gives.
-    public var link: ViewerLinkPlace?
+    public var link: LinkAssignment?
     /// The IPv4 address that it connects from; nil = the system's choice.
     public var localAddress: String?
     /// A name that `AlgorithmName(parsing:)` takes.

@@ -15,7 +15,7 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
     static let tickNanoseconds: Int64 = 2_000_000
 
     private let shared: SocketLink.Shared
-    private let place: ViewerLinkPlace
+    private let place: LinkAssignment
     private let origin: Int64
     private var link: SocketLink?
     private var backlog = ByteBuffer()
@@ -26,7 +26,7 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
     private var isOpen = true
     private var expectedTick: Int64 = 0
 
-    init(_ shared: SocketLink.Shared, _ place: ViewerLinkPlace, origin: Int64) {
+    init(_ shared: SocketLink.Shared, _ place: LinkAssignment, origin: Int64) {
         self.shared = shared
         self.place = place
         self.origin = origin
@@ -121,7 +121,7 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
                     incoming.append(Array(buffer: bytes), at: time)
                 }
             }
-            link?.took(count, of: due, at: now)
+            link?.didRead(count, of: due, at: now)
         }
         while isOpen, let bytes = incoming.pop(at: now) {
             context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes)))

@@ -54,7 +54,7 @@ struct SocketLink {
     ///   - origin: moment at which the place's offset holds.
     ///   - credit: longest idle time that is made up for, nanoseconds.
     init(
-        _ shared: Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64, credit: Int64
+        _ shared: Shared, _ place: LinkAssignment, origin: Int64, now: Int64, credit: Int64
     ) throws {
         self.shared = shared
         clock = FlowClock(
@@ -74,8 +74,9 @@ struct SocketLink {
     /// When `bytes` of payload may be read, in whole; `Int64.max` is never.
     func time(toReceive bytes: Int) -> Int64 { clock.time(toReceive: bytes) }
 
-    /// `bytes` of `due` were read; what was due besides is gone, but for the credit.
-    mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
+    /// Takes note that `bytes` of the `due` bytes were read. The rest of the due bytes is lost to the
+    /// viewer, except for the credit.
+    mutating func didRead(_ bytes: Int, of due: Int, at now: Int64) {
         clock.spend(bytes)
         if bytes < due { clock.idle(at: now) }
     }

@@ -48,7 +48,7 @@ public struct ViewerLink: Codable, Sendable, Hashable {
 }
 
 /// Which link a viewer has, and where in its course the viewer begins.
-public struct ViewerLinkPlace: Codable, Sendable, Hashable {
+public struct LinkAssignment: Codable, Sendable, Hashable {
     /// Index into the pool's links.
     public var link: Int
     public var offsetNanoseconds: Int64

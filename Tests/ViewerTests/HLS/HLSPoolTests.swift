@@ -76,7 +76,7 @@ import Testing
                 var spec = HLSViewerSpec(
                     index: i, url: url, joinNanoseconds: 4_000_000_000 + Int64(i) * 10_000_000)
                 spec.algorithm = "throughput"
-                if i < 4 { spec.link = ViewerLinkPlace(link: i % 2) }
+                if i < 4 { spec.link = LinkAssignment(link: i % 2) }
                 if i == 5 { spec.maximumHeight = 100 }
                 return spec
             }
@@ -132,7 +132,7 @@ import Testing
                 spec.algorithm = "fixed:1"
                 spec.usesParts = $0 != 1
                 spec.isProbe = $0 < 3
-                if $0 == 2 { spec.link = ViewerLinkPlace(link: 0) }
+                if $0 == 2 { spec.link = LinkAssignment(link: 0) }
                 return spec
             }
             let viewers = try await play(specs, links: links, from: start, seconds: 11).viewers
