@@ -4,7 +4,7 @@ import SimulationKernel
 
 /// Checks of streams whose renditions the stack's encoders make.
 enum EncodedLadderRules {
-    /// Sources that the stack encodes at one time.
+    /// Maximum number of sources that the stack encodes at the same time.
     static let mostSources = 64
 
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
@@ -58,7 +58,7 @@ enum EncodedLadderRules {
     ) {
         guard let frames = ladder.qualityFrames, let rate = source.figures?.framesPerSecond
         else { return }
-        // Renditions come later than the source.
+        // Renditions arrive later than the source.
         let room = Int((scenario.duration.seconds - 2) * Double(rate))
         if frames > room {
             reader.report(
