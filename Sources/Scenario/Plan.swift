@@ -46,8 +46,8 @@ package struct Plan: Codable, Sendable, Hashable {
     /// Whether the stack encodes any stream.
     package var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
 
-    /// Whether a capture keeps the stamped frames that enter the server, because their delays have
-    /// more hops than the relay.
+    /// Whether a capture keeps the stamped frames that enter the server, because the frames have
+    /// more hops than the relay alone.
     package var keepsIngressFrames: Bool {
         hasEncoders || viewers.contains { $0.isProbe && $0.playProtocol == .hls }
     }
