@@ -1,13 +1,13 @@
 package import ABR
 import Foundation
 
-/// Pensieve's test runs over a set of traces, as CSV.
+/// Pensieve's test over a set of traces, as CSV.
 package enum PensieveCompatibility {
-    /// kbit/s of Pensieve's test video.
+    /// Bit rates of Pensieve's test video in kbit/s.
     package static let bitrates: [Double] = [300, 750, 1200, 1850, 2850, 4300]
 
-    /// One row per algorithm × trace.
-    /// - Parameter sizes: bytes, `sizes[rendition][segment]`.
+    /// Returns one row for each algorithm and trace.
+    /// - Parameter sizes: Segment sizes in bytes, `sizes[rendition][segment]`.
     package static func csv(
         sizes: [[Double]], traces: [SabreCompatibility.Named<[PensieveSample]>]
     ) -> String {
