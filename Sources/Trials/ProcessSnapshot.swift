@@ -19,8 +19,8 @@ struct UsageCounters: Hashable, Sendable {
             involuntarySwitches: a.involuntarySwitches + b.involuntarySwitches)
     }
 
-    /// Returns what was added since `earlier`. A thread that ended takes its counters along, so no
-    /// difference is below 0.
+    /// Returns what was added since `earlier`. The counters of a thread that ended are missing from
+    /// a sum, so a negative difference counts as 0.
     func since(_ earlier: Self) -> Self {
         UsageCounters(
             cpuNanoseconds: max(0, cpuNanoseconds - earlier.cpuNanoseconds),
@@ -48,7 +48,7 @@ struct ProcessSnapshot: Hashable, Sendable {
     /// Clock ticks of user and system time, ended threads included.
     var tickNanoseconds: Int64
     var rssBytes: Int
-    /// By thread ID.
+    /// Threads by thread ID.
     var threads: [Int32: ThreadSnapshot]
 
     /// nil if the process is gone or is a zombie.

@@ -24,7 +24,7 @@ protocol TrialMember: Sendable {
     func finish(into record: inout TrialRecord) async -> String?
 }
 
-/// What a child is for; children are ended in this order.
+/// Purpose of a child. Children are ended in this order.
 enum TrialStage: Int, Comparable {
     case probes, hlsViewers, hlsProbes, loadViewers, publishers, recorder, links, wanProxies
 
