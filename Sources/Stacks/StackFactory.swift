@@ -25,7 +25,7 @@ extension StackSettings {
         switch driver {
         case .embedded:
             var configuration = ServerConfiguration()
-            // The limits are for strangers, and a load test is none.
+            // The limits are for strangers, and a load test is not a stranger.
             configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
