@@ -86,7 +86,7 @@ struct LadderCommand: AsyncParsableCommand {
     }
 }
 
-/// A line now and then while ladders are simulated.
+/// Prints a line every few seconds while ladders are simulated.
 final class LadderProgress: Sendable {
     private let total: Int?
     private let quiet: Bool

@@ -184,7 +184,7 @@ final class StopFlag: Sendable {
     func raise() { state.store(true, ordering: .relaxed) }
 }
 
-/// A line now and then.
+/// Prints a line every few seconds while cells are simulated.
 struct SimulationProgress {
     private let total: Int
     private let quiet: Bool
