@@ -62,7 +62,7 @@ struct FrameSchedule {
     let firstIntended: Int64
     let lastIntended: Int64
 
-    /// nil if no video frame was scheduled in the window.
+    /// Makes the schedule of a stream's frames; nil if no video frame was scheduled in the window.
     init?(_ stream: PublishedStreamReport) {
         guard let first = stream.windowFirstFrame, let last = stream.windowLastFrame,
             let firstIntended = stream.windowFirstIntendedNanoseconds,
@@ -89,8 +89,8 @@ struct FrameSchedule {
     ///
     /// - Parameters:
     ///   - leaving: Time at which the probe was planned to leave; nil = at the end.
-    ///   - grace: Length of the time before that in which frames may still be on their way, in
-    ///     nanoseconds.
+    ///   - grace: Length of the time before leaving in which sent frames may not have arrived yet,
+    ///     in nanoseconds.
     func due(
         to probe: ProbeViewerReport, leaving: Int64?, window: Window,
         grace: Int64 = Self.leaveGraceNanoseconds
