@@ -50,8 +50,8 @@ package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
 
 /// Defaults of edges that depend on the stack, and checks of edges.
 enum EdgeRules {
-    /// Lets HLS viewers play through the edges if the scenario has edges, and puts the WAN in front
-    /// of all other viewers.
+    /// Lets HLS viewers play through the edges if the scenario has edges. HLS viewers that connect
+    /// to the origin get the WAN added to their links.
     static func apply(to scenario: inout TrialScenario, reader: inout ScenarioReader) {
         if scenario.stack.restarts > 0, scenario.stack.driver != .embedded {
             reader.report(
