@@ -6,7 +6,7 @@ import SimulationKernel
 import Stacks
 import Workers
 
-/// Starts the edges of a trial before its viewers, with the limit and the proxies that belong
+/// Starts the edges of a trial in front of its stack, with the limit and the proxies that belong
 /// between edges and stack. Edges are part of what is under test, as the server is.
 struct EdgeStarter: Sendable {
     let stack: StackSettings

@@ -51,7 +51,7 @@ struct ProcessSnapshot: Hashable, Sendable {
     /// Threads by thread ID.
     var threads: [Int32: ThreadSnapshot]
 
-    /// nil if the process is gone or is a zombie.
+    /// Reads the snapshot of a process; nil if the process is gone or is a zombie.
     init?(pid: Int32) {
         guard let stat = ProcFile.statFields(pid: pid), stat.count > 21, stat[0] != "Z" else {
             return nil
@@ -99,7 +99,8 @@ struct MachineTicks: Hashable, Sendable {
     init() {
         let line = ProcFile.read("/proc/stat")?.split(separator: "\n").first ?? ""
         let values = line.split(separator: " ").dropFirst().compactMap { Int64($0) }
-        // user nice system idle iowait irq softirq steal; guest time is part of user time.
+        // The columns are user, nice, system, idle, iowait, irq, softirq and steal. Guest time is
+        // part of user time.
         total = values.prefix(8).reduce(0, +)
         if values.count > 7 { steal = values[7] }
     }

@@ -19,7 +19,8 @@ protocol TrialMember: Sendable {
     func setWindow(_ window: Window)
     /// Ends the child and puts its last report into the record.
     ///
-    /// - Returns: why the trial is void without that report, or because of what it says; nil if all
+    /// - Returns: Why the trial is void without that report, or because of its contents; nil if all
+    ///   is well.
     ///   is well.
     func finish(into record: inout TrialRecord) async -> String?
 }

@@ -159,7 +159,7 @@ extension TrialRunner {
         if let linkNamespace { close(linkNamespace) }
         linkNamespace = nil
         let losses = await edges.finish(into: &record)
-        // Only now all ends of edges are known.
+        // All ends of edges are known only now.
         notes += edges.notes(start: startNanoseconds, window: window) + losses
         for member in ordered where member.stage == .wanProxies {
             _ = await member.finish(into: &record)
