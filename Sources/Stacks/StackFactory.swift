@@ -92,7 +92,7 @@ extension NginxRTMPDriver.Options {
         sources = encoded.flatMap(\.names)
         ladder = encoded.first?.ladder?.configuration(
             source: "\(NginxConfiguration.sourceApplication)/*")
-        // Without CPUs of their own, encoders have nginx's.
+        // Without CPUs of their own, encoders use nginx's CPUs.
         ladder?.cpus = encoderCPUs
     }
 }
