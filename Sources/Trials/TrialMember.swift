@@ -21,7 +21,6 @@ protocol TrialMember: Sendable {
     ///
     /// - Returns: Why the trial is void without that report, or because of its contents; nil if all
     ///   is well.
-    ///   is well.
     func finish(into record: inout TrialRecord) async -> String?
 }
 
