@@ -28,7 +28,7 @@ public struct HLSRenditionFrames: Codable, Sendable {
     public struct Run: Codable, Sendable, Hashable {
         public var first: UInt64
         public var last: UInt64
-        /// Number of frames in the range that came.
+        /// Number of a frame that came.
         public var seen: UInt64
     }
 }
