@@ -41,8 +41,8 @@ package struct AdaptiveAudienceSummary: Sendable {
     package var mediaBytes: Int
     /// Number of bytes read over the whole run, heads and playlists included.
     package var receivedBytes: Int
-    /// Figures of the viewers that played; nil if no viewer has the figure. Rates are in kbit/s, times
-    /// in seconds.
+    /// Figures of the viewers that played; nil if no viewer has the figure. Rates are in kbit/s,
+    /// times in seconds.
     package var bitrate: Spread?
     package var startup: Spread?
     package var stalled: Spread?

@@ -50,8 +50,8 @@ enum AudienceRun {
 }
 
 extension Window {
-    /// The part of the window that is over at a time of the same clock. The part is empty before the
-    /// window begins.
+    /// Returns the part of the window that is over at a time of the same clock. The part is empty
+    /// before the window begins.
     func ended(byNanoseconds now: Int64) -> Window {
         Window(
             startNanoseconds: startNanoseconds,

@@ -18,7 +18,7 @@ extension HLSLoop {
                 viewers[index].tell(.timer, at: time)
             }
             if viewers[index].session.judgement <= time {
-                // Bytes that have come due count before the timers.
+                // The judgement counts the bytes that have come due by now.
                 transfer(index, HLSPlayerRequest.Slot.media.rawValue, now)
                 guard viewers[index].isPresent else { return }
                 viewers[index].judge(now)

@@ -37,8 +37,8 @@ public struct HLSViewerSpec: Codable, Sendable, Hashable {
     public var maximumLatencyRatio = 3.0
     /// Whether parts are played if the server offers them.
     public var usesParts = true
-    /// Name of a fixed viewer's rendition in its playlist; nil = the rendition with the algorithm's
-    /// number.
+    /// Name of a fixed viewer's rendition in the path of its playlist; nil = the rendition with the
+    /// algorithm's number.
     public var rendition: String?
     /// Whether downloads may be given up for a lower rendition.
     public var abandons = true
