@@ -201,7 +201,8 @@ public struct Segmenter: Sendable {
         nextIsDiscontinuity = false
     }
 
-    /// Begins a new playlist at the old address: the listed segments go, and the numbers continue.
+    /// Begins a new playlist at the old address: the listed segments are removed, and the numbers
+    /// continue.
     private mutating func restart() {
         isFinished = false
         for segment in writer.store.retireAll() where segment.entry.isDiscontinuity {
