@@ -49,7 +49,7 @@ package struct PublishPlan: Sendable {
         }
     }
 
-    /// The suffix belongs to the name, which ends where the query begins.
+    /// The suffix belongs to the name, which ends before the query.
     private func address(ofNumber number: Int, suffix: String) -> String {
         let parts = url.replacing("{i}", with: String(number)).split(
             separator: "?", maxSplits: 1)

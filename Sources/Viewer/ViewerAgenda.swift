@@ -1,5 +1,5 @@
 import SimulationKernel
-/// What a loop of viewers has to do at which time, apart from its sockets: viewers join and leave,
+/// Schedule of the events of a loop of viewers, apart from its sockets: viewers join and leave,
 /// ticks come, the steady window begins and ends.
 ///
 /// A pure value that never reads a clock. All times are nanoseconds of one clock of the caller's.

@@ -79,7 +79,7 @@ public struct BOLAE: ABRAlgorithm {
         lastRendition = progress.rendition
         let level = state.bufferLevel
         if let lower = progress.abandonedFor {
-            // The download was given up, so the level falls to a conservative value.
+            // After a download was given up, the level falls to a conservative value.
             let wanted = lower > 0 ? lowestLevel(for: lower, state.title) : Self.minimumBuffer
             placeholder = min(placeholder, max(0, wanted - level))
             return

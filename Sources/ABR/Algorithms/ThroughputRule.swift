@@ -36,8 +36,8 @@ public struct ThroughputRule: ABRAlgorithm {
     }
 }
 
-/// Limits the rendition by the buffer: the rendition is lowered while the download of the next
-/// segment would take longer than a shrinking share of the buffer.
+/// Limits the rendition by the buffer: the result is below the lowest rendition whose download
+/// would take longer than a share of the buffer. The share shrinks from decision to decision.
 struct InsufficientBufferRule: Sendable {
     static let initialSafety = 0.9
     static let minimumSafety = 0.5

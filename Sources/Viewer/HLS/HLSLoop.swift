@@ -35,7 +35,7 @@ final class HLSLoop: @unchecked Sendable {
     private var agenda = ViewerAgenda(from: 0, plans: [], now: 0)
     private var ticks = 0
 
-    /// Number of ticks between two reports: one second.
+    /// Number of ticks between two reports of the counts.
     private static let ticksPerCount = 10
     static let readSize = 65536
     /// Longest idle time that a link makes up for.

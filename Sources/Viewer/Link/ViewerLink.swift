@@ -33,7 +33,7 @@ public struct ViewerLink: Codable, Sendable, Hashable {
         offsetNanoseconds: Int64
     ) throws(RateScheduleError) -> RateSchedule {
         let share = TCPSegment(overheadBytes: headerBytes).payloadShare
-        // Bytes that arrive now passed the bottleneck one one-way delay ago.
+        // Bytes that arrive now passed the bottleneck earlier, by the one-way delay.
         let way = delay.nanoseconds + rate.periods[0].delayNanoseconds
         let cycle = rate.cycleNanoseconds
         let offset = offsetNanoseconds - way

@@ -2,9 +2,10 @@ public import SimulationKernel
 
 /// The capacity of a link over time, C(t): periods of constant rate, one after another.
 ///
-/// Times are nanoseconds on the schedule's own axis, which begins at 0; earlier instants count as 0.
-/// A schedule either repeats (`wraps`) or holds its last period for ever. Sums are kept in nanobits
-/// (10^-9 bit, that is bit/s × ns) of 128 bits, so that nothing drifts, however long a run lasts.
+/// Times are nanoseconds on the schedule's own axis, which begins at 0; earlier instants count as
+/// 0. A schedule either repeats (`wraps`) or holds its last period for ever. Sums are kept in
+/// nanobits (10^-9 bit, that is bit/s × ns) of 128 bits, so that nothing drifts, however long a run
+/// lasts.
 public struct RateSchedule: Sendable, Hashable {
     public struct Period: Sendable, Hashable, Codable {
         /// Duration, more than 0.
