@@ -31,7 +31,6 @@ public struct ReloadSchedule: Sendable {
     ///   - shortestInterval: Smallest interval (ms), so that a target duration of 0 does not lead
     ///     to loads without end. For a real server the value must be large enough to spare the
     ///     server; a simulation needs it only so that virtual time advances.
-    ///     simulation needs one only so that virtual time goes on.
     public init(renditions: Int, shortestInterval: Double) {
         self.renditions = Array(repeating: Rendition(), count: renditions)
         self.shortestInterval = shortestInterval

@@ -27,7 +27,7 @@ public struct Segmenter: Sendable {
         public var segments = 0
         public var parts = 0
         public var discontinuities = 0
-        /// Segments that were cut elsewhere than at a key frame.
+        /// Segments whose end is not at a key frame.
         public var forcedCuts = 0
         /// Frames before the first key frame, and broken frames.
         public var droppedFrames = 0

@@ -1,6 +1,6 @@
 /// BOLA-E (Spiteri, Sitaraman, Sparacio: "From Theory to Practice: Improving Bitrate Adaptation
 /// in the DASH Reference Player", MMSys 2018): BOLA with a placeholder buffer, so that it starts
-/// at the throughput's rendition, and with the insufficient-buffer rule; as Sabre has it.
+/// at the throughput's rendition, and with the insufficient-buffer rule, as in Sabre.
 public struct BOLAE: ABRAlgorithm {
     /// Buffer level at which the lowest rendition is chosen (ms).
     public static let minimumBuffer = 10_000.0

@@ -21,7 +21,6 @@ enum AudienceRun {
     /// Starts the viewers and waits until the window is over or `stop` returns.
     ///
     /// - Parameters:
-    /// - Parameters:
     ///   - begin: starts the viewers at a time of CLOCK_MONOTONIC, with the window that counts.
     ///   - stop: returns once the user has enough, or when its task is cancelled.
     ///   - shorten: takes the window that really counts. It is called only if `stop` returned
