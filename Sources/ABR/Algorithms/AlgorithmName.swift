@@ -1,4 +1,4 @@
-/// The algorithms and how they are made.
+/// The algorithms, and how to make them.
 public enum AlgorithmName: Hashable, Sendable {
     case fixed(rendition: Int)
     case throughput
@@ -10,13 +10,13 @@ public enum AlgorithmName: Hashable, Sendable {
     case hlsJS, media3
     case soda
 
-    /// Each algorithm once, in the order of their lineage; `fixed` on rendition 0.
+    /// Every algorithm once, in historical order; `fixed` stays on rendition 0.
     public static let all: [AlgorithmName] = [
         .fixed(rendition: 0), .throughput, .bolaFinite, .bolaBasic, .bolaE, .dynamic, .dynamicDASH,
         .bba0, .bba1, .bba2, .mpc, .robustMPC, .l2aLL, .lolPlus, .hlsJS, .media3, .soda,
     ]
 
-    /// - Parameter buffer: The player's buffer holds at most so much media (ms).
+    /// - Parameter buffer: Largest amount of media in the player's buffer (ms).
     func make(_ title: Title, maximumBuffer buffer: Double) -> any ABRAlgorithm {
         switch self {
         case .fixed(let rendition): FixedRendition(rendition)
@@ -39,7 +39,7 @@ public enum AlgorithmName: Hashable, Sendable {
         }
     }
 
-    /// The estimator that the algorithm was published or ships with.
+    /// The estimator with which the algorithm was published or is shipped.
     public var estimator: EstimatorName {
         switch self {
         case .fixed, .throughput, .bolaFinite, .bolaBasic, .bolaE, .dynamic, .dynamicDASH, .bba0,
@@ -54,7 +54,7 @@ public enum AlgorithmName: Hashable, Sendable {
 }
 
 extension AlgorithmName: CustomStringConvertible {
-    /// Names that `init(parsing:)` takes; `fixed` takes any rendition.
+    /// Names that `init(parsing:)` accepts; it accepts any rendition for `fixed`.
     public static var allNames: [String] { all.map(\.description) }
 
     /// - Parameter text: a name of `allNames`, or `fixed:` and a rendition from 0 to 254.
@@ -92,7 +92,7 @@ extension AlgorithmName: CustomStringConvertible {
         }
     }
 
-    /// What the algorithm does and where it is from, in a line.
+    /// One line on how the algorithm works and who published it.
     public var summary: String {
         switch self {
         case .fixed:

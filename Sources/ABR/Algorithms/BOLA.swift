@@ -8,15 +8,15 @@ public struct BOLA: ABRAlgorithm {
         case finite
     }
 
-    /// What to do where the buffer asks for more than the throughput sustains.
+    /// Behaviour if the buffer asks for more than the throughput sustains.
     public enum OscillationGuard: Hashable, Sendable {
-        /// BOLA-O: the sustainable rendition, and a pause.
+        /// BOLA-O: the player takes the sustainable rendition and pauses.
         case pause
-        /// BOLA-U: one rendition above the sustainable one.
+        /// BOLA-U: the player takes one rendition above the sustainable one.
         case oneAbove
     }
 
-    /// This is (gamma p) of the paper, in segments.
+    /// The paper's (gamma p), in segments.
     public static var gammaP: Double { QoEMetrics.gammaP }
 
     public let variant: Variant
@@ -102,7 +102,7 @@ public struct BOLA: ABRAlgorithm {
         for rendition in 0..<progress.rendition {
             let size =
                 progress.size * title.bitrates[rendition] / title.bitrates[progress.rendition]
-            // Higher renditions are larger still.
+            // Higher renditions are larger, so they need no test.
             guard size < left else { break }
             let other = score(rendition, size)
             if other > best {

@@ -1,19 +1,19 @@
 /// BOLA-E (Spiteri, Sitaraman, Sparacio: "From Theory to Practice: Improving Bitrate Adaptation
 /// in the DASH Reference Player", MMSys 2018): BOLA with a placeholder buffer, so that it starts
-/// at the throughput's rendition, and with the insufficient-buffer rule; as Sabre has it.
+/// at the throughput's rendition, and with the insufficient-buffer rule, as in Sabre.
 public struct BOLAE: ABRAlgorithm {
-    /// Buffer level at which the lowest rendition is right (ms).
+    /// Buffer level at which the lowest rendition is chosen (ms).
     public static let minimumBuffer = 10_000.0
-    /// Further buffer that each rendition asks for (ms).
+    /// Additional buffer for each rendition (ms).
     public static let minimumBufferPerRendition = 2_000.0
 
     private let gammaP: Double
     private let controlParameter: Double
-    /// 1 + ln(bitrate / lowest bitrate).
+    /// 1 + ln(bitrate / lowest bitrate) of each rendition.
     private let utilities: [Double]
     private let pausesAtThroughput: Bool
     private var hasStarted = false
-    /// Virtual buffer (ms) that stands for what the player would have held.
+    /// Virtual buffer (ms) that represents the media that the player would have held.
     private var placeholder = 0.0
     private var lastRendition = 0
     private var insufficientBuffer = InsufficientBufferRule()
@@ -28,7 +28,7 @@ public struct BOLAE: ABRAlgorithm {
             Self.minimumBuffer + Self.minimumBufferPerRendition * Double(title.renditions),
             maximumBuffer)
         gammaP = (utilities[title.renditions - 1] - 1) / (buffer / Self.minimumBuffer - 1)
-        // A ladder of one rendition has no trade-off: any finite parameter will do.
+        // A ladder of one rendition has no trade-off, so any finite parameter is valid.
         controlParameter = gammaP > 0 ? Self.minimumBuffer / gammaP : Self.minimumBuffer
         pausesAtThroughput = oscillationGuard == .pause
     }
@@ -79,7 +79,7 @@ public struct BOLAE: ABRAlgorithm {
         lastRendition = progress.rendition
         let level = state.bufferLevel
         if let lower = progress.abandonedFor {
-            // Something went wrong: down to a conservative level.
+            // After a download was given up, the level falls to a conservative value.
             let wanted = lower > 0 ? lowestLevel(for: lower, state.title) : Self.minimumBuffer
             placeholder = min(placeholder, max(0, wanted - level))
             return
@@ -96,7 +96,7 @@ public struct BOLAE: ABRAlgorithm {
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? {
         let left = progress.size - progress.downloaded
         guard progress.downloaded > 0, left > 0 else { return nil }
-        // A new request pays the latency again: judge both at the moment after it.
+        // A new request pays the latency again, so both are judged at the time after the latency.
         let level = max(0, state.bufferLevel + placeholder - progress.timeToFirstByte)
         let throughput = progress.downloaded / (progress.elapsed - progress.timeToFirstByte)
         let size = left - progress.timeToFirstByte * throughput
@@ -109,7 +109,7 @@ public struct BOLAE: ABRAlgorithm {
         let bitrates = state.title.bitrates
         for rendition in 0..<progress.rendition {
             let otherSize = progress.size * bitrates[rendition] / bitrates[progress.rendition]
-            // Higher renditions are larger still.
+            // Higher renditions are larger, so they need no test.
             guard otherSize < size else { break }
             let other = score(rendition, otherSize)
             if other > best {
@@ -137,7 +137,7 @@ public struct BOLAE: ABRAlgorithm {
         return best
     }
 
-    /// The level from which `rendition` beats each lower one.
+    /// Returns the level from which on `rendition` scores better than each lower one.
     private func lowestLevel(for rendition: Int, _ title: Title) -> Double {
         let bitrate = title.bitrates[rendition]
         let utility = utilities[rendition]
@@ -152,7 +152,7 @@ public struct BOLAE: ABRAlgorithm {
         return level
     }
 
-    /// The level above which `rendition` is not worth a download.
+    /// Returns the level above which `rendition` is not worth a download.
     private func highestLevel(for rendition: Int) -> Double {
         controlParameter * (utilities[rendition] + gammaP)
     }

@@ -1,4 +1,4 @@
-/// Always the same rendition: what a player without adaptation does.
+/// Always the same rendition, as in a player without adaptation.
 public struct FixedRendition: ABRAlgorithm {
     public let rendition: Int
 

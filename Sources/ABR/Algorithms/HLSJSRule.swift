@@ -1,24 +1,25 @@
-/// hls.js 1.7's default controller: from the top rendition down, the first that a share of the estimate
-/// sustains and whose segment comes before the buffer is empty; failing that, with a stall of at
-/// most 4 s; failing that, the lowest. Playlist reloads cost no time here.
+/// The default controller of hls.js 1.7. It takes the highest rendition that a share of the
+/// estimate sustains and whose segment arrives before the buffer is empty. Without such a rendition
+/// it accepts a stall of at most 4 s, and otherwise takes the lowest rendition. Playlist reloads
+/// cost no time here.
 public struct HLSJSRule: ABRAlgorithm {
-    /// Share of the estimate for the rendition played and those below (`abrBandWidthFactor`).
+    /// Share of the estimate for the played rendition and lower ones (`abrBandWidthFactor`).
     public static let keepFactor = 0.95
-    /// Share of the estimate for renditions above (`abrBandWidthUpFactor`).
+    /// Share of the estimate for higher renditions (`abrBandWidthUpFactor`).
     public static let upFactor = 0.7
-    /// Stall that the second pass accepts (ms), at most a segment (`maxStarvationDelay`).
+    /// Stall that the second pass accepts (ms), at most one segment (`maxStarvationDelay`).
     public static let maximumStall = 4000.0
-    /// Before the first sample (kbit/s; `abrEwmaDefaultEstimate`).
+    /// Throughput before the first sample (kbit/s; `abrEwmaDefaultEstimate`).
     public static let defaultThroughput = 500.0
     /// Time to first byte before the first sample (ms).
     public static let defaultLatency = 100.0
-    /// With so many segments buffered the average bit rate counts instead of the peak.
+    /// Number of buffered segments from which on the average bit rate counts instead of the peak.
     public static let averageFrom = 2.0
-    /// A download is given up at once where the rest takes this many times the lower rendition's time.
+    /// A download is given up at once if its rest takes this many times the lower rendition's time.
     public static let abortRatio = 2.0
 
-    /// A decision to give the current download up later: segment, rendition, and when (ms since the
-    /// request).
+    /// A decision to give the current download up later: the segment, the rendition, and the time
+    /// (ms since the request).
     private struct Abort: Sendable {
         var segment: Int
         var rendition: Int
@@ -31,7 +32,8 @@ public struct HLSJSRule: ABRAlgorithm {
 
     public var mayAbandon: Bool { true }
 
-    /// The first segment: no buffer, the default estimate, and no margin.
+    /// Returns the rendition of the first segment, for an empty buffer, the default estimate and no
+    /// margin.
     public func firstRendition(_ state: PlayerState) -> Int {
         let allowed = min(state.title.segmentDuration, Self.maximumStall)
         return find(state, budget: allowed, keep: 1, up: 1, usesAverage: false) ?? 0
@@ -61,7 +63,7 @@ public struct HLSJSRule: ABRAlgorithm {
             let available = throughput * (rendition > state.lastRendition ? up : keep)
             let bitrate = usesAverage ? title.bitrates[rendition] : title.peakBitrates[rendition]
             guard available >= bitrate else { continue }
-            // Near the live edge the buffer is short for any rendition.
+            // Near the live edge the buffer is too short for any rendition.
             if state.isLive { return rendition }
             if latency + bitrate * title.segmentDuration / available < budget { return rendition }
         }
@@ -84,7 +86,7 @@ public struct HLSJSRule: ABRAlgorithm {
         let rate = progress.downloaded / max(transferTime, 1)
         let rest = (progress.size - progress.downloaded) / rate
         guard rest > left, progress.rendition > 0 else { return nil }
-        // The highest lower rendition that comes in time, else the lowest.
+        // This chooses the highest lower rendition that arrives in time, otherwise the lowest.
         let allowed = min(left, duration + expected)
         let bitrates = state.title.peakBitrates
         func time(_ rendition: Int) -> Double { expected + bitrates[rendition] * duration / rate }

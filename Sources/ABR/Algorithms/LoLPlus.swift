@@ -1,24 +1,24 @@
 /// LoL+ (Bentaleb, Akcay, Lim, Begen, Zimmermann: "Catching the Moment with LoL+ in Twitch-Like
 /// Low-Latency Live Streaming Platforms", IEEE TMM 2021): a self-organising map with a neuron per
-/// rendition; the neuron nearest to the wanted state wins, under weights chosen for the best QoE of the
-/// next segment.
+/// rendition. The neuron nearest to the wanted state determines the rendition; the weights of the
+/// distance are chosen for the best QoE of the next segment.
 ///
 /// The published code draws its first weights from k-means++ centres of random points; here they
 /// are fixed, so that a session can be reproduced.
 public struct LoLPlus: ABRAlgorithm {
-    /// What a weight can be.
+    /// The possible values of a weight.
     static let weightChoices = [0.2, 0.4, 0.6, 0.8, 1]
-    /// Each weight until a choice is possible.
+    /// Value of each weight until a choice is possible.
     public static let initialWeight = 0.4
-    /// Buffer that must be left (ms).
+    /// Buffer level that must be left (ms).
     public static let minimumBuffer = 300.0
-    /// Latency up to which weights are chosen (ms), or the player's target where that is more.
+    /// Latency up to which weights are chosen (ms); the player's target is used if it is larger.
     public static let latencyLimit = 1500.0
     /// Headroom below the estimate (kbit/s).
     public static let headroom = 10.0
-    /// Weight of the throughput where a rendition is too high.
+    /// Weight of the throughput if a rendition is too high.
     public static let downshiftWeight = 100.0
-    /// ms of latency that are 1 in the map.
+    /// Number of ms of latency that equal 1 in the map.
     public static let latencyScale = 100_000.0
     public static let learningRate = 0.01
     /// Width of the neighbourhood.
@@ -77,7 +77,7 @@ public struct LoLPlus: ABRAlgorithm {
         return Decision(rendition: winner)
     }
 
-    /// Moves all neurons towards `sample`, those near neuron `center` the most.
+    /// Moves all neurons towards `sample`, most of all those near neuron `center`.
     private mutating func learn(_ sample: Vector, at center: Int) {
         let middle = neurons[center]
         for rendition in neurons.indices {
@@ -88,8 +88,9 @@ public struct LoLPlus: ABRAlgorithm {
         }
     }
 
-    /// The weights with the best QoE over all renditions and weights; as they were where none is
-    /// allowed. Weights of throughput and switch do not enter the QoE: of equals the first counts.
+    /// Sets the weights with the best QoE over all renditions and weights; the weights stay
+    /// unchanged if none is allowed. The weights of throughput and switch do not affect the QoE:
+    /// the first of equal choices counts.
     private mutating func selectWeights(_ state: PlayerState, _ throughput: Double) {
         let limit =
             max(Self.latencyLimit, state.targetLatency)
@@ -102,7 +103,7 @@ public struct LoLPlus: ABRAlgorithm {
             let buffer = nextBuffer(rendition, state, throughput)
             guard buffer >= Self.minimumBuffer else { continue }
             let time = title.bitrates[rendition] * title.segmentDuration / throughput
-            // Never quite 0, so that the weight counts.
+            // The stall is never 0, so that its weight counts.
             let stall = max(0.01, time - buffer)
             let latency = neurons[rendition].y * Self.latencyScale
             for latencyWeight in Self.weightChoices {
@@ -121,7 +122,7 @@ public struct LoLPlus: ABRAlgorithm {
         }
     }
 
-    /// LoL+'s forecast of the buffer after a segment of `rendition` (ms).
+    /// Returns LoL+'s forecast of the buffer after a segment of `rendition` (ms).
     private func nextBuffer(_ rendition: Int, _ state: PlayerState, _ throughput: Double) -> Double
     {
         let duration = state.title.segmentDuration

@@ -8,39 +8,39 @@
 ///
 /// and the maximum does not depend on the buffer: a small table per lambda holds it.
 struct MPCSearch {
-    /// Prices as shares of throughput / segment duration, at which a rendition's quality just pays for
-    /// its time; 0 ignores stalls. The stall penalty itself is the last.
+    /// Prices as shares of throughput / segment duration, at which a rendition's quality is exactly
+    /// worth its time; 0 ignores stalls. The stall penalty itself is the last price.
     private static let priceShares = [0.0, 0.5, 1.0]
     private static let priceCount = priceShares.count + 1
-    /// Above the rounding of the sums, relative to them: what is within it is not pruned.
+    /// Relative tolerance, larger than the rounding of the sums; plans within it are not pruned.
     private static let tolerance = 1e-9
 
     private let renditions: Int
     private let length: Int
-    /// s
+    /// Duration of a segment in seconds.
     private let segmentDuration: Double
     private let maximumBuffer: Double
-    /// Mbit/s per rendition.
+    /// Quality in Mbit/s per rendition.
     private let qualities: UnsafeMutableBufferPointer<Double>
-    /// s, `times[position * renditions + rendition]`.
+    /// Download times in seconds, `times[position * renditions + rendition]`.
     private let times: UnsafeMutableBufferPointer<Double>
-    /// Per second of download time.
+    /// Price per second of download time.
     private let prices: UnsafeMutableBufferPointer<Double>
-    /// `toCome[(position * renditions + last) * priceCount + price]`: the maximum above from `position`
-    /// on, after rendition `last`.
+    /// `toCome[(position * renditions + last) * priceCount + price]`: the maximum described above
+    /// from `position` on, after rendition `last`.
     private let toCome: UnsafeMutableBufferPointer<Double>
     /// Bounds of the children of the open node at each position.
     private let bounds: UnsafeMutableBufferPointer<Double>
     private var best = 0
     private var bestValue = -Double.infinity
-    /// Prefixes looked at.
+    /// Number of prefixes that were visited.
     private var visited = 0
 
     /// - Parameters:
     ///   - throughput: kbit/s, > 0.
-    ///   - horizon: segments, >= 1; fewer at the title's end.
-    /// - Returns: the first rendition of the best plan, the lowest where plans are equal; and how many
-    ///   prefixes of plans were looked at.
+    ///   - horizon: number of segments, 1 or more; a plan has fewer at the title's end.
+    /// - Returns: the first rendition of the best plan, the lowest among equal plans; and the
+    ///   number of visited prefixes of plans.
     static func run(_ state: PlayerState, throughput: Double, horizon: Int) -> (
         rendition: Int, visited: Int
     ) {
@@ -114,7 +114,7 @@ struct MPCSearch {
         }
     }
 
-    /// What a plan can reach at most from `position` on.
+    /// Returns an upper bound of the value that a plan can reach from `position` on.
     @inline(__always)
     private func bound(_ position: Int, buffer: Double, last: Int) -> Double {
         guard position < length else { return 0 }
@@ -127,7 +127,7 @@ struct MPCSearch {
         return least
     }
 
-    /// One segment: the buffer after it (s) and what it adds to the plan's value.
+    /// Computes one segment: the buffer after it (s) and its share of the plan's value.
     @inline(__always)
     private func step(_ position: Int, _ rendition: Int, buffer: Double, last: Int)
         -> (buffer: Double, gain: Double)
@@ -158,7 +158,7 @@ struct MPCSearch {
             bounds[base + rendition] =
                 value + next.gain + bound(position + 1, buffer: next.buffer, last: rendition)
         }
-        // The most promising child first.
+        // The most promising child comes first.
         for _ in 0..<renditions {
             var rendition = 0
             for other in 1..<renditions where bounds[base + other] > bounds[base + rendition] {

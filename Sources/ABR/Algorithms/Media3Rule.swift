@@ -1,5 +1,6 @@
 /// media3's (ExoPlayer's) default `AdaptiveTrackSelection`: the highest rendition below 70 % of the
-/// estimate, up only with enough buffer, down not while there is plenty.
+/// estimate. The rendition rises only with enough buffer, and does not fall while the buffer is
+/// large.
 public struct Media3Rule: ABRAlgorithm {
     /// Share of the estimate that a rendition may take (`bandwidthFraction`).
     public static let throughputShare = 0.7
@@ -7,10 +8,10 @@ public struct Media3Rule: ABRAlgorithm {
     public static let increaseBuffer = 10_000.0
     /// Buffer from which on the rendition does not fall (ms; `maxDurationForQualityDecreaseMs`).
     public static let decreaseBuffer = 25_000.0
-    /// Live: share of the media up to the live edge that lets the rendition rise
+    /// For live streams, the share of the media up to the live edge that lets the rendition rise
     /// (`bufferedFractionToLiveEdgeForQualityIncrease`).
     public static let liveEdgeShare = 0.75
-    /// Before the first estimate (kbit/s).
+    /// Throughput before the first estimate (kbit/s).
     public static let defaultThroughput = 1000.0
 
     public init() {}
@@ -36,8 +37,8 @@ public struct Media3Rule: ABRAlgorithm {
         return state.title.bitrates.lastIndex { $0 <= most } ?? 0
     }
 
-    /// Live players, and those whose buffer is small, could never hold 10 s: for them it is a share
-    /// of what they can hold.
+    /// Buffer level from which on the rendition may rise. Live players and those with a small
+    /// buffer could never hold 10 s: for them it is a share of the amount that they can hold.
     private func increaseBuffer(_ state: PlayerState) -> Double {
         let available = state.isLive ? state.liveLatency : state.maximumBuffer
         return min(

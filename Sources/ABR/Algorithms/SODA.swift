@@ -1,37 +1,37 @@
 /// SODA, Smoothness Optimized Dynamic Adaptive controller (Chen et al.: "SODA: An Adaptive Bitrate
 /// Controller for Consistent High-Quality Video Streaming", SIGCOMM 2024): in slots of a segment's
-/// duration dt, the first rendition of the plan over K slots that minimises
+/// duration dt, it takes the first rendition of the plan over K slots that minimises
 ///
 ///     sum v(r_n) C dt / r_n + beta b(x_n) + gamma (v(r_n) - v(r_(n-1)))^2
 ///     x_n = x_(n-1) + C dt / r_n - dt
 ///
-/// among plans that only rise or only fall, b = (x - target)^2, less above the target. The weights,
-/// the target and v = ln(r_M / r) / ln(r_M / r_1), from 1 to 0, are ours, not the paper's tuned
-/// values; media is counted in slots and the buffer in shares of its target, so that the weights
-/// do not depend on the title.
+/// among plans that only rise or only fall. b = (x - target)^2, with a lower weight above the
+/// target. The weights, the target and v = ln(r_M / r) / ln(r_M / r_1), from 1 to 0, are this
+/// project's choices, not the paper's tuned values. Media is counted in slots and the buffer in
+/// shares of its target, so that the weights do not depend on the title.
 public struct SODA: ABRAlgorithm {
-    /// Weight of the buffer's distance from its target (ours).
+    /// Weight of the buffer's distance from its target (this project's choice).
     public static let bufferWeight = 4.0
-    /// Weight of switches (ours): low enough that a rendition which the link sustains is worth the way
-    /// up within two slots, whatever the usual ladder.
+    /// Weight of switches (this project's choice). It is so low that for usual ladders the switch
+    /// up to a rendition which the link sustains pays off within two slots.
     public static let switchWeight = 12.0
-    /// What a buffer above the target costs, relative to one below (ours).
+    /// Cost of a buffer above the target, relative to one below (this project's choice).
     public static let excessWeight = 0.2
-    /// The target as a share of the maximum buffer (ours).
+    /// The target as a share of the maximum buffer (this project's choice).
     public static let targetShare = 0.6
-    /// Predictions are not trusted further ahead than this (ms; the paper's 10 s).
+    /// Largest time ahead for which predictions are used (ms; the paper's 10 s).
     public static let maximumHorizon = 10_000.0
-    /// Slots planned at most.
+    /// Largest number of slots in a plan.
     public static let maximumSlots = 5
 
-    /// v per rendition.
+    /// The values v, one per rendition.
     private let distortions: [Double]
-    /// ms
+    /// Buffer target in ms.
     private let target: Double
-    /// Slots planned.
+    /// Number of slots in a plan.
     private let slots: Int
 
-    /// - Parameter maximumBuffer: ms.
+    /// - Parameter maximumBuffer: largest amount of media in the buffer (ms).
     public init(title: Title, maximumBuffer: Double) {
         let span = title.utilities[title.renditions - 1]
         distortions = title.utilities.map { span > 0 ? ($0 - span) / -span : 0 }
@@ -44,7 +44,8 @@ public struct SODA: ABRAlgorithm {
         let title = state.title
         let search = Search(
             state: state, distortions: distortions, target: target, slots: slots)
-        // No rendition above the first that reaches the estimate: it would block for far more than dt.
+        // Renditions above the first one that reaches the estimate are excluded: their download
+        // would take much longer than dt.
         let highest = title.bitrates.firstIndex { $0 >= state.throughput } ?? title.renditions - 1
         var best = 0
         var least = Double.infinity
@@ -55,25 +56,27 @@ public struct SODA: ABRAlgorithm {
                 best = rendition
             }
         }
-        // No plan keeps the buffer from running dry: the lowest rendition is the best there is.
+        // If every plan runs the buffer dry, the lowest rendition is the best choice.
         return Decision(rendition: best)
     }
 
-    /// The least cost over monotone plans.
+    /// Search for the smallest cost over monotone plans.
     struct Search {
         let state: PlayerState
         let distortions: [Double]
-        /// ms
+        /// Buffer target in ms.
         let target: Double
         let slots: Int
 
-        /// Of plans that begin with `rendition`; infinite where each of them runs the buffer dry.
+        /// Smallest cost of the plans that begin with `rendition`; infinite if each of them runs
+        /// the buffer dry.
         func cost(ofFirst rendition: Int) -> Double {
             let last = state.lastRendition
             guard let first = slot(rendition, after: last, level: state.bufferLevel) else {
                 return .infinity
             }
-            // A plan that goes on from a rise must rise, from a fall fall; from neither, either.
+            // After a rise a plan must rise, after a fall it must fall, and before its first switch
+            // both are allowed.
             let rising =
                 last < 0 || rendition >= last
                 ? rest(1, from: rendition, level: first.level, rises: true) : .infinity
@@ -94,8 +97,8 @@ public struct SODA: ABRAlgorithm {
             return least
         }
 
-        /// One slot: the buffer after it (ms) and its cost; nil where it runs dry. A full buffer
-        /// makes the player wait, which costs nothing but what a full buffer costs.
+        /// Returns the buffer after one slot (ms) and the slot's cost; nil if the buffer runs dry.
+        /// A full buffer makes the player wait, which has no cost besides that of the full buffer.
         func slot(_ rendition: Int, after last: Int, level: Double) -> (
             level: Double, cost: Double
         )? {

@@ -1,9 +1,9 @@
-/// The highest rendition below a share of the estimated throughput, with the insufficient-buffer rule
+/// The highest rendition below a share of the estimate, with the insufficient-buffer rule
 /// (Spiteri, Sitaraman, Sparacio: "From Theory to Practice", MMSys 2018; the dash.js rule as
-/// Sabre has it).
+/// Sabre implements it).
 public struct ThroughputRule: ABRAlgorithm {
     public static let safetyFactor = 0.9
-    /// A download is given up when it would take more than this many segment durations.
+    /// A download is given up if it would take more than this many segment durations.
     public static let abandonMultiplier = 1.8
     /// No download is judged before this time (ms).
     public static let abandonGraceTime = 500.0
@@ -36,8 +36,8 @@ public struct ThroughputRule: ABRAlgorithm {
     }
 }
 
-/// Holds the rendition to what the buffer covers: while the download of the next rendition would take longer
-/// than a shrinking share of the buffer, stop below it.
+/// Limits the rendition by the buffer: the result is below the lowest rendition whose download
+/// would take longer than a share of the buffer. The share shrinks from decision to decision.
 struct InsufficientBufferRule: Sendable {
     static let initialSafety = 0.9
     static let minimumSafety = 0.5

@@ -1,8 +1,8 @@
 /// One line of a trace in Pensieve's cooked form.
 public struct PensieveSample: Hashable, Sendable {
-    /// End of the stretch (s); ascending from the first line on.
+    /// End of the period (s); ascending from the first line on.
     public var time: Double
-    /// Mbit/s
+    /// Bandwidth in Mbit/s.
     public var bandwidth: Double
 
     public init(time: Double, bandwidth: Double) {
@@ -11,9 +11,10 @@ public struct PensieveSample: Hashable, Sendable {
     }
 }
 
-/// Pensieve's test simulator (hongzimao/pensieve, `test/`), with the habits of its planner: the
-/// plan's sizes are those of the segment after (issue 51), ties go to the last plan in
-/// lexicographic order, and the first segment is on rendition 1. The error history is the trace's own.
+/// Pensieve's test simulator (hongzimao/pensieve, `test/`), with the defects of its planner: the
+/// plan uses the sizes of the following segment (issue 51), the last of equal plans in
+/// lexicographic order wins, and the first segment is on rendition 1. The error history belongs to
+/// the trace.
 public struct PensieveSession {
     public enum Algorithm: String, CaseIterable, Sendable {
         case bufferBased = "bb"
@@ -25,24 +26,25 @@ public struct PensieveSession {
     static let firstRendition = 1
     static let rebufferPenalty = 4.3
 
-    /// What a session was like.
+    /// Result of a session.
     public struct Result: Sendable {
         public var renditions: [Int] = []
-        /// Per segment: Mbit/s less 4.3 per second of stall less the change in Mbit/s.
+        /// Reward of each segment: its Mbit/s less 4.3 per second of stall less the change in
+        /// Mbit/s.
         public var rewards: [Double] = []
-        /// s
+        /// Stall time in seconds.
         public var rebuffer = 0.0
 
         /// Sum over all segments; start-up counts as a stall.
         public var qoe: Double { rewards.reduce(0, +) }
-        /// As Pensieve's plots have it: without the first segment.
+        /// QoE as in Pensieve's plots, which leave out the first segment.
         public var qoeWithoutFirst: Double { rewards.dropFirst().reduce(0, +) }
         public var switches: Int { zip(renditions, renditions.dropFirst()).count { $0 != $1 } }
     }
 
-    /// kbit/s per rendition.
+    /// Bit rate in kbit/s per rendition.
     private let bitrates: [Double]
-    /// Bytes: `sizes[rendition][segment]`.
+    /// Sizes in bytes: `sizes[rendition][segment]`.
     private let sizes: [[Double]]
     private let segments: Int
     private let algorithm: Algorithm
@@ -52,9 +54,9 @@ public struct PensieveSession {
     private var lastEstimate: Double?
 
     /// - Parameters:
-    ///   - sizes: bytes, `sizes[rendition][segment]`; the title is one segment shorter than this, as
-    ///     the reference never sends the last.
-    ///   - trace: at least two lines, times ascending, some bandwidth above 0.
+    ///   - sizes: bytes, `sizes[rendition][segment]`; the title is one segment shorter, because the
+    ///     reference never sends the last one.
+    ///   - trace: at least two lines, with ascending times and some bandwidth above 0.
     public init(
         bitrates: [Double], sizes: [[Double]], trace: [PensieveSample], algorithm: Algorithm
     ) {
@@ -84,7 +86,7 @@ public struct PensieveSession {
             case .bufferBased:
                 rendition = BBA0.pensieveRendition(buffer: step.buffer, renditions: bitrates.count)
             case .robustMPC, .mpcUndiscounted:
-                // Kilobytes per millisecond, that is megabytes per second.
+                // Kilobytes per millisecond equal megabytes per second.
                 let throughput = predict(size / step.delay / 1000)
                 rendition = plan(from: rendition, sent: segment + 1, step.buffer, throughput)
             }
@@ -92,7 +94,8 @@ public struct PensieveSession {
         return result
     }
 
-    /// Harmonic mean of the last five, discounted by the largest of the last five errors.
+    /// Returns the harmonic mean of the last five samples, discounted by the largest of the last
+    /// five errors.
     private mutating func predict(_ sample: Double) -> Double {
         errors.append(lastEstimate.map { abs($0 - sample) / sample } ?? 0)
         measured.append(sample)
@@ -112,7 +115,7 @@ public struct PensieveSession {
         var search = Search(bitrates: bitrates, length: length)
         for position in 0..<length {
             for rendition in bitrates.indices {
-                // One segment too late, as the reference has it.
+                // The size is that of the following segment, as in the reference.
                 search.times.append(sizes[rendition][sent + position + 1] / 1_000_000 / throughput)
             }
         }
@@ -121,12 +124,13 @@ public struct PensieveSession {
         return search.best
     }
 
-    /// All plans, last lexicographic first, so that the first of equals wins. Prefixes are shared:
-    /// sums still run from the first segment to the last, as in the reference.
+    /// Search over all plans, in falling lexicographic order, so that the first of equal plans
+    /// wins. Prefixes are shared, but sums run from the first segment to the last, as in the
+    /// reference.
     private struct Search {
         let bitrates: [Double]
         let length: Int
-        /// s, `times[position * renditions + rendition]`.
+        /// Download times in seconds, `times[position * renditions + rendition]`.
         var times: [Double] = []
         var best = 0
         private var bestReward = -100_000_000.0
@@ -164,7 +168,7 @@ public struct PensieveSession {
 }
 
 /// Pensieve's `fixed_env`: 4 s segments, a buffer of 60 s that drains in steps of 500 ms, 80 ms per
-/// request, 95 % of the trace's bytes are payload. Steps are in the reference's order.
+/// request, and 95 % of the trace's bytes are payload. Steps are in the reference's order.
 struct PensieveNetwork {
     private static let segmentDuration = 4_000.0
     private static let bufferLimit = 60_000.0
@@ -175,7 +179,7 @@ struct PensieveNetwork {
     private let trace: [PensieveSample]
     private var index = 1
     private var lastTime: Double
-    /// ms
+    /// Buffer level in ms.
     private var buffer = 0.0
 
     init(trace: [PensieveSample]) {

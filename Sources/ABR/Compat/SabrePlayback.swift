@@ -1,9 +1,9 @@
-/// Sabre's buffer and the figures it keeps while playing.
+/// Sabre's buffer, and the figures that it keeps while playing.
 struct SabrePlayback {
     private let title: Title
     private let maximumBuffer: Double
     private var buffer: [Int] = []
-    /// Played of the first segment (ms).
+    /// Time of the first segment that has been played (ms).
     private var consumed = 0.0
     private var lastPlayed: Int?
     private var pendingUps: [(time: Double, rendition: Int, reached: Double?)] = []
@@ -88,7 +88,7 @@ struct SabrePlayback {
         }
     }
 
-    /// Ends the wait for upward switches that are older than a buffer.
+    /// Ends the wait for upward switches that are older than one buffer length.
     private mutating func settleUps(now: Double) {
         while let first = pendingUps.first, first.time < now - maximumBuffer {
             pendingUps.removeFirst()
@@ -97,7 +97,7 @@ struct SabrePlayback {
         }
     }
 
-    /// The network now sustains another rendition.
+    /// Notes that the network now sustains another rendition.
     mutating func networkChanged(_ rendition: Int, previous: Int, time: Double) {
         settleUps(now: time)
         for index in pendingUps.indices
@@ -111,7 +111,7 @@ struct SabrePlayback {
     }
 }
 
-/// How far the throughput estimates were off.
+/// Errors of the throughput estimates.
 struct SabreEstimateError {
     private(set) var over = (count: 0, mean: 0.0)
     private(set) var good = (count: 0, mean: 0.0)
@@ -129,7 +129,7 @@ struct SabreEstimateError {
     }
 }
 
-/// What Sabre prints at the end of a session, under its names and in its order.
+/// The figures that Sabre prints at the end of a session, with its names and in its order.
 public struct SabreMetrics: Sendable {
     public enum Value: Hashable, Sendable {
         case count(Int)

@@ -4,11 +4,11 @@
 // algorithms of this module. Floating-point operations keep the order of the originals, and `pow`
 // is kept from becoming `exp2`, because the last bit counts.
 
-/// Sabre's player, with its defects: reproduces what it prints, to the digit.
+/// Sabre's player, with its defects. It reproduces Sabre's output to the last digit.
 ///
-/// The adaptation algorithms are those of this module; only the loop, the network and the book-
-/// keeping are Sabre's. The defect of `.compat`: a download that was abandoned is decided anew,
-/// instead of on the rendition that abandonment chose.
+/// The adaptation algorithms are those of this module; only the loop, the network and the
+/// bookkeeping are Sabre's. The defect of `.compat` is that the rendition is decided anew after a
+/// download was abandoned; the rendition that abandonment chose is ignored.
 public struct SabreSession {
     public enum Variant: String, CaseIterable, Sendable {
         case compat
@@ -47,10 +47,10 @@ public struct SabreSession {
     private var state: PlayerState
     private var estimates = SabreEstimateError()
     private(set) var startupTime = 0.0
-    /// Segment requests decided.
+    /// Number of segment requests that were decided.
     public private(set) var decisions = 0
 
-    /// - Parameter maximumBuffer: ms, at least one segment.
+    /// - Parameter maximumBuffer: largest amount of media in the buffer (ms), at least one segment.
     public init(
         title: Title, trace: [SabrePeriod], maximumBuffer: Double, algorithm: Algorithm,
         variant: Variant
@@ -144,8 +144,8 @@ public struct SabreSession {
         playback.play(milliseconds, sustainableRendition: network.sustainableRendition)
     }
 
-    /// Sabre books the change of the network when it happens, that is before the buffer of the
-    /// same download is played.
+    /// Notes a change of the network. Sabre records the change when it happens, which is before the
+    /// buffer of the same download is played.
     private mutating func noteNetwork() {
         for change in network.takeChanges() {
             playback.networkChanged(change.rendition, previous: change.previous, time: change.time)

@@ -3,9 +3,9 @@ import SimulationKernel
 /// A set of renditions from which titles are generated.
 public struct Ladder: Hashable, Sendable {
     public struct Rendition: Hashable, Sendable {
-        /// kbit/s, audio included.
+        /// Bit rate in kbit/s, audio included.
         public var bitrate: Double
-        /// Pixels.
+        /// Height in pixels.
         public var height: Int
 
         public init(bitrate: Double, height: Int) {
@@ -15,7 +15,7 @@ public struct Ladder: Hashable, Sendable {
     }
 
     public var name: String
-    /// Ascending by bit rate.
+    /// Renditions, ascending by bit rate.
     public var renditions: [Rendition]
 
     public init(name: String, renditions: [Rendition]) {
@@ -27,7 +27,7 @@ public struct Ladder: Hashable, Sendable {
         self.init(name: name, renditions: renditions.map { Rendition(bitrate: $0.0, height: $0.1) })
     }
 
-    /// The edge paper's four renditions.
+    /// The four renditions of the edge paper.
     public static let edge = Ladder(
         "edge-ladder", [(264, 240), (878, 360), (1128, 480), (2628, 720)])
     /// H.264 rates of Apple's HLS authoring specification, up to 1080p.
@@ -44,12 +44,13 @@ public struct Ladder: Hashable, Sendable {
 
     public static let presets = [edge, apple, geometric]
 
-    /// A title of this ladder.
+    /// Makes a title of this ladder.
     /// - Parameters:
     ///   - segmentDuration: ms.
-    ///   - variation: how far segment sizes stray from the average, as a share of it (0 is CBR):
-    ///     log-normal, the same complexity of a segment on every rendition, mean kept.
-    ///   - seed: of the complexities.
+    ///   - variation: deviation of segment sizes from the average, as a share of it (0 is CBR).
+    ///     Sizes are log-normal with the same mean; a segment has the same complexity on every
+    ///     rendition.
+    ///   - seed: seed of the complexities.
     public func title(
         segmentDuration: Double, segmentCount: Int, variation: Double, seed: UInt64
     ) throws(TitleError) -> Title {
@@ -67,7 +68,7 @@ public struct Ladder: Hashable, Sendable {
             }, heights: renditions.map(\.height))
     }
 
-    /// Sizes of segments relative to the average: log-normal, of mean 1.
+    /// Returns sizes of segments relative to the average, log-normal with mean 1.
     static func complexities(
         _ count: Int, variation: Double, using generator: inout SeededGenerator
     ) -> [Double] {
@@ -77,7 +78,8 @@ public struct Ladder: Hashable, Sendable {
         return raw.map { $0 / mean }
     }
 
-    /// Sum of twelve uniform draws less six: normal enough for sizes, and the same everywhere.
+    /// Returns the sum of twelve uniform draws less six. It is sufficiently normal for sizes, and
+    /// the same on every platform.
     private static func normal(_ generator: inout SeededGenerator) -> Double {
         (0..<12).reduce(-6) { sum, _ in sum + generator.nextUnit() }
     }

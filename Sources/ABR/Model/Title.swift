@@ -1,31 +1,33 @@
-/// What a player knows of a title: its ladder and the size of each segment on each rendition.
+/// Facts about a title that a player knows: its ladder, and the size of each segment on each
+/// rendition.
 ///
 /// The module's units are milliseconds, bits and kbit/s (bits per millisecond), as `Double`, so
 /// that size / rate = time without a factor.
 public final class Title: Sendable {
     public let name: String
-    /// Media per segment (ms), > 0.
+    /// Media time per segment (ms), > 0.
     public let segmentDuration: Double
     /// Average bit rate per rendition (kbit/s), ascending, > 0; rendition 0 is the lowest.
     public let bitrates: [Double]
-    /// Frame height per rendition (pixels), 0 where unknown.
+    /// Frame height per rendition (pixels), 0 if unknown.
     public let heights: [Int]
-    /// Quality per rendition on a scale of the ladder's own (for example VMAF), empty where unknown.
+    /// Quality per rendition on a scale of the ladder's own (for example VMAF), empty if unknown.
     public let qualities: [Double]
-    /// Segments of the title; a live title repeats them.
+    /// Number of segments of the title; a live title repeats them.
     public let segmentCount: Int
     /// Sizes in bits, segment-major: `sizes[segment * renditions + rendition]`.
     let sizes: [Double]
     /// ln(bitrate / lowest bitrate) per rendition.
     public let utilities: [Double]
 
-    /// Highest bit rate of a segment per rendition (kbit/s): what an HLS playlist calls BANDWIDTH.
+    /// Highest bit rate of a segment per rendition (kbit/s), which an HLS playlist calls BANDWIDTH.
     let peakBitrates: [Double]
 
     /// Pensieve's HD reward per rendition.
     let hdRewards: [Double]
 
-    /// Pensieve's HD reward of a bit rate is that of the nearest rendition of its ladder at or below.
+    /// Returns Pensieve's HD reward of a bit rate: that of the nearest rendition of its ladder at
+    /// or below the rate.
     private static func hdReward(_ bitrate: Double) -> Double {
         let table: [(Double, Double)] = [
             (300, 1), (750, 2), (1200, 3), (1850, 12), (2850, 15), (4300, 20),
@@ -33,8 +35,9 @@ public final class Title: Sendable {
         return table.last { $0.0 <= bitrate }?.1 ?? 1
     }
 
-    /// The rendition as which each rendition counts for quality: on a screen that cannot show it, the highest
-    /// one that the screen shows. Players decide by what a rendition really is.
+    /// The rendition as which each rendition counts for quality: if the screen cannot show a
+    /// rendition, the highest one that it can show. Players ignore this property in their
+    /// decisions.
     let countsAs: [Int]
 
     public var renditions: Int { bitrates.count }
@@ -47,19 +50,22 @@ public final class Title: Sendable {
         return renditions.map { heights[$0] <= screenHeight ? $0 : min($0, highest) }
     }
 
-    /// Most segments of a generated title.
+    /// Largest number of segments of a generated title.
     public static let mostSegments = 1_000_000
-    /// ms; shorter ones make counts of segments that no integer or memory holds.
+    /// Allowed durations of a segment in ms; shorter ones would need more segments than an integer
+    /// or the memory can hold.
     static let segmentDurations = 1.0...86_400_000
-    /// kbit/s
+    /// Highest bit rate in kbit/s.
     static let highestBitrate = 1e9
-    /// Bits; sums over a session stay far below what an `Int` of bytes holds.
+    /// Largest size of a segment in bits; sums over a session stay far below the largest `Int` of
+    /// bytes.
     static let largestSegment = 1e12
 
     /// - Parameters:
     ///   - sizes: bits, `sizes[segment][rendition]`.
-    ///   - screenHeight: pixels; QoE counts taller renditions as the highest one that fits.
-    /// - Throws: `TitleError` where the shape or a value is not possible.
+    ///   - screenHeight: height of the screen in pixels; QoE counts taller renditions as the
+    ///     highest one that fits.
+    /// - Throws: `TitleError` if the shape or a value is not possible.
     public init(
         name: String, segmentDuration: Double, bitrates: [Double], sizes: [[Double]],
         heights: [Int] = [], qualities: [Double] = [], screenHeight: Int = .max
@@ -115,7 +121,7 @@ public final class Title: Sendable {
         utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
     }
 
-    /// A title of constant bit rate.
+    /// Makes a title of constant bit rate.
     public convenience init(
         name: String, segmentDuration: Double, bitrates: [Double], segmentCount: Int,
         heights: [Int] = [], qualities: [Double] = []
@@ -129,7 +135,7 @@ public final class Title: Sendable {
             heights: heights, qualities: qualities)
     }
 
-    /// Bits of a segment; beyond the end the title repeats (live).
+    /// Returns the bits of a segment; beyond the end the title repeats (live).
     @inline(__always)
     public func size(segment: Int, rendition: Int) -> Double {
         sizes[
@@ -137,7 +143,7 @@ public final class Title: Sendable {
         ]
     }
 
-    /// The same title with only some renditions.
+    /// Returns the same title with only some renditions.
     /// - Parameter renditions: ascending indices, at least one.
     public func restricted(to renditions: [Int]) throws(TitleError) -> Title {
         guard !renditions.isEmpty, renditions.allSatisfy({ bitrates.indices.contains($0) }) else {
@@ -152,9 +158,9 @@ public final class Title: Sendable {
     }
 }
 
-/// Why a title cannot be played.
+/// Reason why a title cannot be played.
 public struct TitleError: Error, Hashable, CustomStringConvertible {
-    /// Index of the segment at fault, where it is one segment's.
+    /// Index of the faulty segment, if the fault is in one segment.
     public var segment: Int?
     public var reason: String
 

@@ -1,4 +1,5 @@
-/// Time passes: media is appended, played and missed, and every millisecond is accounted once.
+/// Effects of passing time: media is appended, played and missed, and every millisecond is counted
+/// once.
 extension Player {
     var isWaitingForMedia: Bool {
         phase == .startup || phase == .stalled || phase == .seeking
@@ -63,7 +64,7 @@ extension Player {
         }
     }
 
-    /// Segments at the head of the buffer of which nothing, or nothing more, is there.
+    /// Passes over segments at the head of the buffer that have no media, or no further media.
     mutating func passGaps() {
         while buffered.hasGaps, buffered.first != nil {
             let lacking = buffered.lackingOfFirst

@@ -1,4 +1,4 @@
-/// The renditions of the buffered segments, oldest first; a ring that grows to what the buffer holds.
+/// The renditions of the buffered segments, oldest first, in a ring that grows with the buffer.
 struct RenditionQueue: Sendable {
     private var storage = [UInt8](repeating: 0, count: 8)
     private var head = 0
@@ -29,10 +29,11 @@ struct RenditionQueue: Sendable {
     }
 }
 
-/// The buffered segments as a player has them, those included of which something is missing.
+/// The buffered segments of a player, including those that lack media.
 struct BufferedSegments: Sendable {
     private var renditions = RenditionQueue()
-    /// Media that segments lack (ms), by their place among all that were ever buffered; mostly empty.
+    /// Media that segments lack (ms), by their number among all segments ever buffered; mostly
+    /// empty.
     private var shortfalls: [Int: Double] = [:]
     private var passed = 0
 
@@ -46,7 +47,7 @@ struct BufferedSegments: Sendable {
 
     mutating func append(_ rendition: Int) { renditions.append(rendition) }
 
-    /// The segment appended last lacks so much (ms).
+    /// Notes the amount of media that the last appended segment lacks (ms).
     mutating func markLast(lacking: Double) { shortfalls[passed + renditions.count - 1] = lacking }
 
     @inline(__always)

@@ -1,16 +1,16 @@
 public import Netem
 import SimulationKernel
 
-/// Viewers that share links, in one event queue of virtual time.
+/// A simulation of viewers that share links, with one event queue of virtual time.
 public struct SharedSimulation: Sendable {
-    /// Viewers behind the same kind of access.
+    /// Viewers with the same kind of access.
     public struct Audience: Sendable {
         public enum Access: Sendable {
-            /// All of them behind one link.
+            /// All viewers are behind one link.
             case shared(RateSchedule)
-            /// Each behind a link of its own, all alike.
+            /// Each viewer is behind a link of its own; the links are equal.
             case each(RateSchedule)
-            /// Only the origin limits them.
+            /// Only the origin limits the viewers.
             case unlimited
         }
 
@@ -37,7 +37,7 @@ public struct SharedSimulation: Sendable {
         var end: Double
         var segment = 0
         var rendition = 0
-        /// Counts requests, so that events of an older one are known.
+        /// Number of the latest request, by which events of older requests are recognized.
         var request: UInt32 = 0
         var requested = 0.0
         var firstByte = 0.0
@@ -57,16 +57,16 @@ public struct SharedSimulation: Sendable {
     private var queue = EventQueue<(viewer: Int32, event: Event)>()
     private let interval: Double
     private let records: Bool
-    /// Buffer levels at the requests (ms); empty unless records are kept.
+    /// Buffer levels at the requests (ms); empty if no records are kept.
     private var requestBuffers: [Double] = []
     public private(set) var segments: [SegmentRecord] = []
 
     /// - Parameters:
-    ///   - viewers: all of one title; their `link` is not used. With their audience's index.
-    ///   - origin: limit of all of them together; nil is none.
-    ///   - progressInterval: how often a download is judged for abandonment (ms). The default is
-    ///     longer than `Player.judgementInterval`: each judgement is an event of its own here, and
-    ///     another interval would change the results of every scenario with shared links.
+    ///   - viewers: viewers of one title, with their audience's index; their `link` is not used.
+    ///   - origin: limit of all viewers together; nil = none.
+    ///   - progressInterval: interval at which a download is judged for abandonment (ms). The
+    ///     default is longer than `Player.judgementInterval`: each judgement is an event of its own
+    ///     here, and another interval would change the results of every scenario with shared links.
     public init(
         _ viewers: [(viewer: SimulatedViewer, audience: Int)], audiences: [Audience],
         origin: RateSchedule?, timeline: LiveTimeline? = nil, tcp: TCPModel? = nil,
@@ -125,12 +125,12 @@ public struct SharedSimulation: Sendable {
         }
     }
 
-    /// Events between two looks at whether to go on.
+    /// Number of events between two checks of the cancellation.
     private static let eventsBetweenLooks = 4096
 
     /// Runs all sessions to their ends.
-    /// - Parameter isCancelled: asked now and then.
-    /// - Returns: the sessions in the order of the viewers; nil where it was cancelled.
+    /// - Parameter isCancelled: called repeatedly.
+    /// - Returns: the sessions in the order of the viewers; nil if the run was cancelled.
     public mutating func run(isCancelled: () -> Bool) -> [SimulatedSession]? {
         begin()
         while !isCancelled() {
@@ -139,7 +139,7 @@ public struct SharedSimulation: Sendable {
         return nil
     }
 
-    /// Runs all sessions to their ends; they are returned in the order of the viewers.
+    /// Runs all sessions to their ends. Returns them in the order of the viewers.
     public mutating func run() -> [SimulatedSession] {
         begin()
         while step() {}
@@ -155,8 +155,8 @@ public struct SharedSimulation: Sendable {
         }
     }
 
-    /// Handles what comes next.
-    /// - Returns: false where nothing does.
+    /// Handles the next event.
+    /// - Returns: false if there is none.
     private mutating func step() -> Bool {
         let ofNetwork = network.nextEvent()
         let ofQueue = queue.nextTime
@@ -231,7 +231,8 @@ public struct SharedSimulation: Sendable {
                 timeline?.requestable(segment, duration: title.segmentDuration) ?? time
             queue.insert((Int32(index), .available), at: max(time, exists))
         case .finished:
-            // Who has seen the title to its end leaves; an event of a later departure is ignored.
+            // A viewer that has seen the title to its end leaves; an event of a later departure is
+            // ignored.
             let rest = viewers[index].player.bufferLevel / viewers[index].player.playbackRate
             queue.insert((Int32(index), .leave), at: time + rest)
         }
@@ -304,8 +305,9 @@ public struct SharedSimulation: Sendable {
         )
     }
 
-    /// Time that TCP's start costs against a fluid flow at the share it would get now (ms): the
-    /// round trips in which the window is below the share, less what they carry.
+    /// Returns the additional time of TCP's slow start compared with a fluid flow at its present
+    /// share (ms): the round trips in which the window is below the share, less the time for the
+    /// data that they carry.
     private mutating func slowStart(_ index: Int, at time: Double) -> Double {
         guard let tcp else { return 0 }
         let audience = viewers[index].audience

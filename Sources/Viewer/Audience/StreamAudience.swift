@@ -46,11 +46,11 @@ package struct StreamAudience: Sendable {
     }
 }
 
-/// What the viewers of an audience received, from their reports.
+/// Summary of what the viewers of an audience received, made from their reports.
 package struct StreamAudienceSummary: Sendable {
-    /// What one probe saw.
+    /// Summary of one probe.
     package struct Probe: Sendable {
-        /// What the probe knows of the frames.
+        /// Result of a probe's frame count.
         package enum Frames: Sendable {
             case nothingCame
             /// The frames carry no stamps, so that only messages can be counted.
@@ -70,12 +70,12 @@ package struct StreamAudienceSummary: Sendable {
         package var failure: String?
     }
 
-    /// Length of the time that was measured; 0 if the run ended before it began.
+    /// Length in seconds of the time that was measured; 0 if the run ended before it began.
     package var seconds: Double
     /// Audio and video payload within that time, and in all.
     package var payloadBytes: Int
     package var totalPayloadBytes: Int
-    /// All bytes read over the whole run, heads included.
+    /// Number of bytes read over the whole run, heads included.
     package var receivedBytes: Int
     package var probes: [Probe]
     /// Failure of each viewer, load viewers first; nil = the viewer did not fail.

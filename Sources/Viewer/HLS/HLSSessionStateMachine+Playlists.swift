@@ -2,7 +2,7 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Playlists: when they are loaded, and what they say.
+/// Loading and processing of playlists.
 extension HLSSessionStateMachine {
     mutating func reload(at time: Double) {
         guard phase != .ended, requests[.playlist].isIdle,
@@ -11,7 +11,7 @@ extension HLSSessionStateMachine {
         send(request, at: time)
     }
 
-    /// Sets a viewer of one rendition to that rendition. Returns false where the rendition is not
+    /// Limits a viewer of one rendition to that rendition. Returns false if the rendition is not
     /// offered; it may be offered later.
     private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
@@ -48,7 +48,7 @@ extension HLSSessionStateMachine {
         } catch let error as PlaylistError
             where error.code == .cannotMerge && request.url.target.contains("_HLS_skip")
         {
-            // The delta update is of no use: the whole playlist is loaded at once, and only once.
+            // The delta update cannot be used: the whole playlist is loaded at once, and only once.
             presentation.loadWholeNext()
             reload(at: time)
         } catch {
@@ -64,7 +64,8 @@ extension HLSSessionStateMachine {
             let (whole, old) = try presentation.receive(
                 playlist, rendition: rendition, from: url, at: time)
         else {
-            // A playlist that is older than what is known is no news; it is asked for again soon.
+            // A playlist that is older than the known one brings no news; it is requested again
+            // soon.
             requests.counts.olderCopies += 1
             return presentation.reloads.planNext(after: rendition, at: time)
         }
@@ -76,7 +77,7 @@ extension HLSSessionStateMachine {
         } else {
             try begin(whole, rendition: rendition, at: time)
         }
-        // The driver's next call sends it, after what is wanted.
+        // The driver's next call sends the request, after the requests for wanted segments.
         if presentation.planReload(after: whole, rendition: rendition, at: time),
             requests[.playlist].inFlight == nil
         {
@@ -84,11 +85,11 @@ extension HLSSessionStateMachine {
         }
     }
 
-    /// The first media playlist is there.
+    /// Begins playing with the first media playlist.
     private mutating func begin(_ playlist: MediaPlaylist, rendition: Int, at time: Double) throws {
         presentation.isLive = !playlist.hasEndList
         guard !playlist.segments.isEmpty else {
-            // A live stream that has only just begun.
+            // An empty live playlist belongs to a stream that has only just begun.
             guard isLive else { return end("the playlist has no segment", at: time) }
             presentation.reloads.receiveNothing(presentation.reloads.followed)
             return
@@ -110,7 +111,7 @@ extension HLSSessionStateMachine {
             playlist, rendition: rendition, duration: duration, joinedAt: joinedAt, at: time)
     }
 
-    /// News of a live playlist after the first.
+    /// Processes a later update of a live playlist.
     private mutating func follow(_ playlist: MediaPlaylist, rendition: Int, at time: Double) {
         guard isLive, let duration = playback.player?.title.segmentDuration,
             !playlist.segments.isEmpty
@@ -128,7 +129,7 @@ extension HLSSessionStateMachine {
             phase = .playing
             act(playback.available(latest: newest, at: time), at: time)
         } else if presentation.hasEnded {
-            // A live stream that has ended: what is buffered plays, then the viewer leaves.
+            // The live stream has ended: the buffered media is played, then the viewer leaves.
             presentation.isLive = false
             end(nil, at: time)
         }

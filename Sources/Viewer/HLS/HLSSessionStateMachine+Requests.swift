@@ -2,7 +2,7 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Requests of a session: how they go out, and what their answers and failures lead to.
+/// Sending of requests, and the consequences of their responses and failures.
 extension HLSSessionStateMachine {
     mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool = false) {
         let request = requests.send(request, at: time, isRetry: isRetry)
@@ -67,7 +67,7 @@ extension HLSSessionStateMachine {
         goOn(request, requests.fail(request, fault, at: time), at: time)
     }
 
-    /// Goes on after a request that brought nothing of use.
+    /// Continues after a request that brought nothing that can be used.
     mutating func goOn(
         _ request: HLSPlayerRequest, _ verdict: HLSRequests.Verdict, at time: Double
     ) {
@@ -89,8 +89,8 @@ extension HLSSessionStateMachine {
                     url: renditions[rendition].url)
                 return requests.wait(again, until: time)
             }
-            // Another rendition may still be there; this one is asked again no sooner than allowed.
-            // What is being fetched of it may still arrive.
+            // Another rendition may still be available; this one is not requested again sooner than
+            // allowed. A resource of this rendition that is being fetched may still arrive.
             if let (_, wantedRendition) = wanted, wantedRendition == rendition, rendition > 0,
                 requests[.media].isIdle
             {
@@ -100,7 +100,7 @@ extension HLSSessionStateMachine {
             presentation.reloads.plan(
                 at: time + max(1000, presentation.reloads.interval(rendition)))
         case .initialization, .segment, .part:
-            // The playlist may have moved on while the request was under way.
+            // The playlist may have changed while the request was under way.
             act(playback.fail(at: time), at: time)
         }
     }

@@ -2,9 +2,9 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Segments and parts: what the player wants, fetched as far as the playlists are there.
+/// Fetching of the segments and parts that the player wants, once their playlists are loaded.
 extension HLSSessionStateMachine {
-    /// Goes on with what the player wants, as far as the playlists are there.
+    /// Continues with the segment that the player wants, as far as the playlists are loaded.
     mutating func advance(at time: Double) {
         guard phase != .ended, let (segment, rendition) = wanted, requests[.media].isIdle else {
             return
@@ -23,8 +23,9 @@ extension HLSSessionStateMachine {
         }
     }
 
-    /// No further part is listed of a segment that is whole. Either all parts were fetched, or the
-    /// playlist no longer lists the rest; in the latter case the whole segment is fetched.
+    /// Handles a complete segment of which no further part is listed. Either all parts were
+    /// fetched, or the playlist no longer lists the rest; in the latter case the whole segment is
+    /// fetched.
     private mutating func endParts(
         of whole: MediaPlaylist.Segment, rendition: Int, at time: Double
     ) {
@@ -38,14 +39,14 @@ extension HLSSessionStateMachine {
         fetch(.segment(whole), rendition: rendition, at: time)
     }
 
-    /// News are heard from this rendition's playlist from now on.
+    /// Follows this rendition's playlist from now on.
     private mutating func follow(_ rendition: Int) {
         guard presentation.reloads.followed != rendition else { return }
         presentation.reloads.follow(rendition)
         if requests.dropReload() { actions.append(.cancel(.playlist)) }
     }
 
-    /// The wanted segment has left the playlist.
+    /// Handles a wanted segment that has left the playlist.
     private mutating func leaveBehind(oldest: Int, at time: Double) {
         let newest = presentation.alignment.newest
         guard isLive,
@@ -54,8 +55,9 @@ extension HLSSessionStateMachine {
         act(action, at: time)
     }
 
-    /// The rendition lacks the wanted segment, or the next part of it (EXT-X-GAP, GAP=YES of its parts;
-    /// rfc8216bis, 4.4.4.7 and 6.3.3). A viewer that is to stay on one rendition stays.
+    /// Handles a gap: the rendition lacks the wanted segment, or its next part (EXT-X-GAP, or
+    /// GAP=YES of its parts; rfc8216bis, 4.4.4.7 and 6.3.3). A viewer that must stay on one
+    /// rendition does not switch.
     private mutating func passGap(at time: Double) {
         let (isMissing, action) = playback.passGap(
             renditionCount: spec.rendition == nil ? renditions.count : 0, presentation.alignment,
