@@ -45,7 +45,7 @@ struct LadderCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try ScenarioFile.check(self.scenario, is: .ladder)
+        try ScenarioArgument.check(self.scenario, is: .ladder)
         let scenario: LadderScenario
         do {
             scenario = try LadderScenario.load(path: self.scenario, seed: seed)

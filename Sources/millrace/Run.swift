@@ -43,7 +43,7 @@ struct Run: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let scenario = try ScenarioFile.load(scenario, seed: seed)
+        let scenario = try ScenarioArgument.load(scenario, seed: seed)
         if let user {
             do throws(Privileges.Fault) {
                 try Privileges.check(user)
@@ -110,7 +110,7 @@ struct Run: AsyncParsableCommand {
 }
 
 /// Loads scenarios and prints their errors in the form that compilers use.
-enum ScenarioFile {
+enum ScenarioArgument {
     /// - Parameter seed: Seed that replaces the scenario's own.
     static func load(_ path: String, seed: Int? = nil) throws -> TrialScenario {
         try check(path, is: .trial)
@@ -239,7 +239,7 @@ struct Explain: ParsableCommand {
 
     func run() throws {
         let kind = ScenarioKind.of(path: scenario) ?? .trial
-        if kind == .trial { return print(try ScenarioFile.load(scenario).explanation) }
+        if kind == .trial { return print(try ScenarioArgument.load(scenario).explanation) }
         do {
             print(try kind.resolve(path: scenario), terminator: "")
         } catch {

@@ -84,7 +84,7 @@ struct Simulate: AsyncParsableCommand {
     // MARK: TrialScenario
 
     private func simulate() async throws {
-        try ScenarioFile.check(self.scenario ?? "", is: .simulation)
+        try ScenarioArgument.check(self.scenario ?? "", is: .simulation)
         let scenario: SimulationScenario
         do {
             scenario = try SimulationScenario.load(path: self.scenario ?? "", seed: seed)
