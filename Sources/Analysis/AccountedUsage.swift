@@ -1,12 +1,12 @@
 package import Results
 
-/// CPU and memory of a trial's processes, as they were accounted.
+/// CPU time and memory that a trial's processes used, as they were accounted.
 package struct AccountedUsage: Codable, Sendable {
-    /// The role of encoders in `processes.csv`; summaries have it in the plural as the other roles.
+    /// Role of encoders in `processes.csv`. Summaries use the plural, as for all other roles.
     package static let encoderRole = "encoder"
 
     package var rows: [ProcessRow] = []
-    /// Length of the intervals in the steady window together, in seconds.
+    /// Total length of the intervals in the steady window, in seconds.
     package var steadySeconds = 0.0
     /// Share of CPU time that the hypervisor took in the steady window, 0…1.
     package var steal = 0.0
@@ -14,14 +14,14 @@ package struct AccountedUsage: Codable, Sendable {
     package init() {}
 
     /// CPU seconds per second that processes of this name used over the steady window so far; nil
-    /// where none was seen.
+    /// if no such process was seen.
     func steadyCPU(ofName name: String) -> Double? {
         let mine = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty && $0.name == name }
         guard !mine.isEmpty, steadySeconds > 0 else { return nil }
         return mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) } / steadySeconds
     }
 
-    /// Means of each role over the steady window.
+    /// Mean usage of each role over the steady window.
     var roleUsage: [RoleUsage] {
         let steady = rows.filter { $0.steady == 1 && $0.threadGroup.isEmpty }
         guard steadySeconds > 0 else { return [] }

@@ -5,11 +5,11 @@ import SimulationKernel
 import Statistics
 import Viewer
 
-/// The HLS viewers: what each group of them saw, and what they had of each rendition.
+/// Figures of the HLS viewers, by group and by rendition.
 struct AdaptiveFigures {
     let record: TrialRecord
-    /// What the probes timed, in the order of the plan; renditions of which no probe had a stamped
-    /// frame are left out.
+    /// Frames that the probes timed, in the order of the plan. Renditions of which no probe
+    /// received a stamped frame are left out.
     let frames: [AdaptiveFrames]
 
     init(_ record: TrialRecord) {
@@ -17,8 +17,8 @@ struct AdaptiveFigures {
         frames = Self.frames(of: record)
     }
 
-    /// What the viewers had of each rendition, with what the probes among them timed, and the hops
-    /// before.
+    /// Returns the rows of each rendition as the viewers received it. The rows include what the
+    /// probes among the viewers timed, and the delays of the earlier hops.
     func rows(_ encoders: EncoderFigures, _ hops: HopDelays) -> [RenditionRow] {
         let ingest = frames.isEmpty ? [] : hops.ingest
         return Self.rows(of: record.hls, record, encoders).map { row in
@@ -45,8 +45,8 @@ struct AdaptiveFigures {
         }
     }
 
-    /// What the adaptive viewers had of each rendition: segments requested in the steady window, and
-    /// the bytes of what they asked for in it and read whole.
+    /// Returns what the adaptive viewers received of each rendition: the segments that they
+    /// requested in the steady window, and the bytes of those requests that they read whole.
     static func rows(
         of reports: [HLSViewerReport], _ record: TrialRecord, _ encoders: EncoderFigures
     ) -> [RenditionRow] {
@@ -58,7 +58,8 @@ struct AdaptiveFigures {
         var shares: [String: [String: Share]] = [:]
         for report in reports {
             let stream = record.viewerPlan(report.index).stream
-            for (folder, bytes) in zip(report.rungNames, report.windowAnswerBytes) where bytes > 0 {
+            for (folder, bytes) in zip(report.renditionNames, report.windowAnswerBytes)
+            where bytes > 0 {
                 let name = Self.rendition(folder, of: stream)
                 shares[stream, default: [:]][name, default: Share()].bytes += bytes
                 shares[stream]![name]!.viewers.insert(report.index)
@@ -66,16 +67,18 @@ struct AdaptiveFigures {
             for request in report.segments where request.isWhole {
                 let time = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
                 guard record.window.contains(time) else { continue }
-                let name = Self.rendition(report.rungNames[request.rung], of: stream)
+                let name = Self.rendition(report.renditionNames[request.rendition], of: stream)
                 shares[stream, default: [:]][name, default: Share()].segments += 1
                 shares[stream]![name]!.viewers.insert(report.index)
             }
         }
         return shares.sorted { $0.key < $1.key }.flatMap { stream, renditions in
             let all = renditions.values.reduce(0) { $0 + $1.segments }
-            // What nobody asked for is a figure, too.
-            let rungs = record.plan.publishers.filter { $0.stream == stream && !$0.isLadderSource }
-            let unused = rungs.filter { renditions[$0.rendition] == nil }
+            // A rendition that nobody requested has a row, too.
+            let renditions = record.plan.publishers.filter {
+                $0.stream == stream && !$0.isLadderSource
+            }
+            let unused = renditions.filter { renditions[$0.rendition] == nil }
                 .map { ($0.rendition, Share()) }
             return (Array(renditions) + unused).map { name, share in
                 var row = record.row(
@@ -142,29 +145,32 @@ struct AdaptiveFigures {
 
     private static func frames(of record: TrialRecord) -> [AdaptiveFrames] {
         var all: [String: AdaptiveFrames] = [:]
-        for (rung, publisher) in probedRungs(record) where rung.streamID == publisher.streamID {
+        for (rendition, publisher) in probedRenditions(record)
+        where rendition.streamID == publisher.streamID {
             let schedule = record.schedule(of: publisher)
             all[publisher.streamKey, default: .init(publisher: publisher)].add(
-                rung, schedule, hasPublication: hasPublication(record))
+                rendition, schedule, hasPublication: hasPublication(record))
         }
         return record.plan.publishers.compactMap { all[$0.streamKey] }
     }
 
-    /// Only our own server says when it publishes, and has the probes' clock.
+    /// Only Millrace's own server reports when it publishes, and its clock is the probes' clock.
     private static func hasPublication(_ record: TrialRecord) -> Bool {
         record.setup.driver == .embedded
     }
 
-    /// Frames of the window after the last one that each probe had, of those that were there to the
-    /// end; by the published numbers.
+    /// Number of frames of the window after the last frame that each probe received, by the
+    /// published frame numbers. Only probes that stayed to the end are counted.
     private var unfetchedFrames: Int {
         record.hls.filter { $0.endedAtNanoseconds == nil && record.early == nil }.reduce(0) {
             sum, report in
-            // Renditions number their frames on their own: the one that was played last is nearest.
-            let left = (report.probe?.rungs ?? []).compactMap { rung -> Int? in
-                guard let last = rung.runs.map(\.last).max(),
-                    let schedule = record.streams.first(where: { $0.streamID == rung.streamID })
-                        .flatMap(FrameSchedule.init)
+            // Each rendition numbers its frames on its own. The rendition that was played last has
+            // the fewest frames left.
+            let left = (report.probe?.renditions ?? []).compactMap { rendition -> Int? in
+                guard let last = rendition.runs.map(\.last).max(),
+                    let schedule = record.streams.first(where: { $0.streamID == rendition.streamID }
+                    )
+                    .flatMap(FrameSchedule.init)
                 else { return nil }
                 return schedule.last > last ? Int(clamping: schedule.last - last) : 0
             }
@@ -172,17 +178,19 @@ struct AdaptiveFigures {
         }
     }
 
-    private static func probedRungs(
+    private static func probedRenditions(
         _ record: TrialRecord
-    ) -> [(rung: HLSRungFrames, publisher: PublisherPlan)] {
+    ) -> [(rendition: HLSRenditionFrames, publisher: PublisherPlan)] {
         record.hls.flatMap { report in
             let stream = record.viewerPlan(report.index).stream
-            return (report.probe?.rungs ?? []).compactMap {
-                rung -> (rung: HLSRungFrames, publisher: PublisherPlan)? in
-                guard report.rungNames.indices.contains(rung.rung) else { return nil }
-                let name = Self.rendition(report.rungNames[rung.rung], of: stream)
+            return (report.probe?.renditions ?? []).compactMap {
+                rendition -> (rendition: HLSRenditionFrames, publisher: PublisherPlan)? in
+                guard report.renditionNames.indices.contains(rendition.rendition) else {
+                    return nil
+                }
+                let name = Self.rendition(report.renditionNames[rendition.rendition], of: stream)
                 return record.plan.publishers.first { $0.stream == stream && $0.rendition == name }
-                    .map { (rung, $0) }
+                    .map { (rendition, $0) }
             }
         }
     }
@@ -229,7 +237,7 @@ struct AdaptiveFigures {
         }
     }
 
-    /// What the probes could not read, and what nobody can tell.
+    /// Notes about what the probes could not read, and about what cannot be known.
     var notes: [String] {
         let probes = record.hls.compactMap(\.probe)
         var notes: [String] = []
@@ -239,8 +247,8 @@ struct AdaptiveFigures {
                 "HLS probes: \(unreadable) segments could not be read: "
                     + (probes.lazy.compactMap(\.problem).first ?? ""))
         }
-        let strange = Self.probedRungs(record).count {
-            $0.rung.streamID != nil && $0.rung.streamID != $0.publisher.streamID
+        let strange = Self.probedRenditions(record).count {
+            $0.rendition.streamID != nil && $0.rendition.streamID != $0.publisher.streamID
         }
         if strange > 0 {
             notes.append(
@@ -260,7 +268,7 @@ struct AdaptiveFigures {
         return notes
     }
 
-    /// `720p` of the folder `cam_720p`.
+    /// Returns the rendition in a folder's name: `720p` for `cam_720p`.
     static func rendition(_ folder: String, of stream: String) -> String {
         folder.hasPrefix(stream + "_") ? String(folder.dropFirst(stream.count + 1)) : folder
     }

@@ -4,33 +4,37 @@ import Scenario
 import Statistics
 import Viewer
 
-/// What the probes among the adaptive viewers had of one rendition's frames, over the steady window.
+/// Frames of one rendition that the probes among the adaptive viewers received in the steady
+/// window.
 struct AdaptiveFrames {
     let publisher: PublisherPlan
-    /// Intended time → publication; of the embedded stack only.
+    /// Delay from the intended time to publication; only the embedded stack has it.
     var published = DelayHistogram()
-    /// Intended time → the frame's last byte at the probe.
+    /// Delay from the intended time to the arrival of the frame's last byte at the probe.
     var delay = DelayHistogram()
     var uncorrectedDelay = DelayHistogram()
-    /// Frames of the segments that were fetched, by their numbers, and those that came.
+    /// Number of frames that the fetched segments should hold, by frame numbers; `received` counts
+    /// those that came.
     var expected = 0
     var received = 0
     var duplicates = 0
 
-    mutating func add(_ rung: HLSRungFrames, _ schedule: FrameSchedule?, hasPublication: Bool) {
-        if hasPublication { published.add(rung.published) }
-        delay.add(rung.delay)
-        uncorrectedDelay.add(rung.uncorrectedDelay)
-        duplicates += rung.duplicateFrames
+    mutating func add(
+        _ rendition: HLSRenditionFrames, _ schedule: FrameSchedule?, hasPublication: Bool
+    ) {
+        if hasPublication { published.add(rendition.published) }
+        delay.add(rendition.delay)
+        uncorrectedDelay.add(rendition.uncorrectedDelay)
+        duplicates += rendition.duplicateFrames
         guard let schedule else { return }
         let kept = publisher.keptFrames(of: schedule)
-        let due = rung.runs.reduce(0) { sum, run in
-            // Numbers come from the network: whatever they are, they stay in the schedule's range.
+        let due = rendition.runs.reduce(0) { sum, run in
+            // The numbers come from the network, so they are limited to the schedule's range.
             let first = max(run.first, schedule.first)
             let last = min(run.last, schedule.last)
             return first <= last ? sum + kept.count(in: first..<(last + 1), seen: run.seen) : sum
         }
         expected += due
-        received += min(due, rung.windowFrames)
+        received += min(due, rendition.windowFrames)
     }
 }

@@ -8,11 +8,11 @@ import Viewer
 struct CapacityFigures {
     let record: TrialRecord
 
-    /// Length of the intervals that are judged, nanoseconds.
+    /// Length of the intervals that are judged, in nanoseconds.
     private static let intervalNanoseconds: Int64 = 5_000_000_000
 
-    /// By way; nil unless the server's uplink is limited, for else the viewers' links would be
-    /// taken for the server's.
+    /// One figure for each delivery path. nil unless the server's uplink is limited, because the
+    /// limits of the viewers' links would otherwise be taken for the server's.
     var figures: [CapacityFigure]? {
         guard record.setup.limitsUplink, !record.hls.isEmpty else { return nil }
         return [
@@ -21,12 +21,12 @@ struct CapacityFigures {
         ].compactMap { $0 }
     }
 
-    /// The least share of the segments due in an interval that must be fetched.
+    /// Smallest share of the segments due in an interval that must be fetched.
     private static let leastShare = 0.8
 
-    /// An interval holds where the viewers who were there before it fetch four of five segments
-    /// that are due in it, half of them in less time than they last. (The median alone would tell
-    /// of those whose connections win.)
+    /// Returns the figure of one delivery path. An interval is sustained if the viewers that joined
+    /// before it fetch four of five segments that are due in it, and half of them in less time than
+    /// the segments last. The median alone would describe only the viewers whose connections win.
     private func capacity(_ via: ViewerGroup.Via, of mine: [HLSViewerReport]) -> CapacityFigure? {
         guard !mine.isEmpty, let segment = record.setup.segmentNanoseconds else { return nil }
         let length = Self.intervalNanoseconds

@@ -5,7 +5,7 @@ import Server
 import Statistics
 import Viewer
 
-/// What edges did, as they and the viewers counted it.
+/// What the edges did, as the edges and the viewers counted it.
 struct EdgeFigures {
     let record: TrialRecord
 
@@ -20,7 +20,8 @@ struct EdgeFigures {
                 row.requests = counts.requests
                 row.hits = counts.hits
                 row.misses = counts.misses
-                // nginx does not tell those who waited from those who came later.
+                // nginx does not distinguish requests that waited for a fetch from requests that
+                // came later.
                 row.collapsed = isNginx ? nil : counts.collapsed
                 row.failures = counts.failures
                 row.clientBytes = counts.clientBytes
@@ -33,8 +34,8 @@ struct EdgeFigures {
         return rows + directRows
     }
 
-    /// The viewers that go straight to the origin: each request and each byte of theirs crosses
-    /// the WAN.
+    /// One row for the viewers that connect to the origin directly. Every request and every byte of
+    /// these viewers crosses the WAN.
     private var directRows: [EdgeRow] {
         let direct = record.hls.filter { record.viewerPlan($0.index).edge == nil }
         guard !direct.isEmpty else { return [] }
@@ -62,7 +63,7 @@ struct EdgeFigures {
         return rows
     }
 
-    /// What a reader should know of viewers that changed edges.
+    /// Notes for readers of the results about viewers that changed edges.
     var notes: [String] {
         let moved = record.hls.filter { $0.requests.failovers > 0 }
         guard !moved.isEmpty else { return [] }
@@ -113,7 +114,7 @@ struct EdgeFigures {
             }
     }
 
-    /// The mean over pairs of groups; nil where none can be compared.
+    /// Mean over pairs of groups; nil if no pair can be compared.
     private var fetchSavedMilliseconds: Double? {
         let saved = record.setup.pairedGroups.compactMap { pair -> Double? in
             let near = fetchTimes { pair.edge.contains($0.group) }.milliseconds(atPercentile: 50)
@@ -126,20 +127,22 @@ struct EdgeFigures {
 
     private struct SegmentName: Hashable {
         var stream: String
-        var rung: String
+        var rendition: String
         var sequence: Int
     }
 
-    /// Segments that viewers of any edge asked for, with their bytes: the viewers' own record, so
-    /// that the edges' counts are held against another's. One that all gave up counts whole where the
-    /// server said how long it is, else as much as one of them had.
+    /// Segments that viewers of any edge requested, with their sizes in bytes. They come from the
+    /// viewers' own records, so that the edges' counts are compared with an independent source. A
+    /// segment that every viewer gave up counts with its whole size if the server sent the size,
+    /// otherwise with the most bytes that one viewer received.
     private var distinctSegments: [SegmentName: Int] {
         var distinct: [SegmentName: Int] = [:]
         for report in record.hls where record.viewerPlan(report.index).edge != nil {
             let stream = record.viewerPlan(report.index).stream
             for request in report.segments {
                 let name = SegmentName(
-                    stream: stream, rung: report.rungNames[request.rung], sequence: request.sequence
+                    stream: stream, rendition: report.renditionNames[request.rendition],
+                    sequence: request.sequence
                 )
                 distinct[name] = max(distinct[name] ?? 0, request.size ?? request.bytes)
             }
@@ -147,8 +150,9 @@ struct EdgeFigures {
         return distinct
     }
 
-    /// From request to last byte, of segments requested in the steady window. Those that the server
-    /// held back and those given up say nothing of the way.
+    /// Times from request to last byte of segments that were requested in the steady window.
+    /// Requests that the server held back and requests that viewers gave up are left out, because
+    /// their times do not measure the delivery path.
     private func fetchTimes(_ belongs: (ViewerPlan) -> Bool) -> DelayHistogram {
         var times = DelayHistogram()
         for report in record.hls where belongs(record.viewerPlan(report.index)) {

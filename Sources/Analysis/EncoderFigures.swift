@@ -5,10 +5,10 @@ import Scenario
 import SimulationKernel
 import Statistics
 
-/// What the encoders of a ladder cost, how long they take and how good their pictures are.
+/// CPU cost, delay and picture quality of a ladder's encoders.
 struct EncoderFigures {
     let record: TrialRecord
-    /// Frames through each encoder, by stream key; empty without a capture.
+    /// Frames that passed through each encoder, by stream key; empty without a capture.
     let frames: [String: EncodedFrames]
 
     init(_ record: TrialRecord) {
@@ -36,8 +36,9 @@ struct EncoderFigures {
         return result
     }
 
-    /// CPU seconds per second of media of an encoder; nil where it was not seen, or makes several
-    /// renditions. Media is made in real time, less what did not come back.
+    /// CPU seconds of an encoder per second of media; nil if the encoder was not seen or makes
+    /// several renditions. The encoder makes media in real time, and the share that did not return
+    /// is subtracted.
     func cpu(of publisher: PublisherPlan) -> Double? {
         guard !publisher.isPublished, !publisher.sharesEncoder else { return nil }
         let share = frames[publisher.streamKey]?.share ?? 1
@@ -46,8 +47,8 @@ struct EncoderFigures {
         }
     }
 
-    /// Fills in what is known of a rendition's encoder whoever looks at the rendition, and what the
-    /// capture saw of its frames in the rows of the wire.
+    /// Fills in the figures of a rendition's encoder, which are the same from every vantage point.
+    /// Rows of the wire also get what the capture saw of the encoder's frames.
     func fill(_ row: inout RenditionRow) {
         guard
             let publisher = record.plan.publishers.first(where: {
@@ -67,8 +68,8 @@ struct EncoderFigures {
         row.stampsFound = frames.found
     }
 
-    /// Rows of renditions that nobody plays, or that are played only over HLS without a capture: the
-    /// encoder has its row still.
+    /// Returns rows for encoders whose renditions have no other row, because nobody plays them or
+    /// because they are played only over HLS without a capture.
     func rows(besides rows: [RenditionRow]) -> [RenditionRow] {
         record.plan.publishers.filter { !$0.isPublished }.compactMap { publisher in
             let key = RenditionKey(publisher)

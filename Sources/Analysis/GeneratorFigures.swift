@@ -4,7 +4,7 @@ import Scenario
 import Statistics
 import Viewer
 
-/// How the generators, the capture and the machine did: what a trial measured about itself.
+/// What a trial measured about itself: the generators, the capture and the machine.
 struct GeneratorFigures {
     let record: TrialRecord
 
@@ -47,7 +47,7 @@ struct GeneratorFigures {
 
     var offered: Double? {
         let sent = record.streams.reduce(0) { $0 + $1.framesSent }
-        // While the server is away nothing can be offered: that is no fault of the generator's.
+        // Nothing can be offered while the server is down, and that is not the generator's fault.
         let all = record.streams.reduce(sent) {
             $0 + $1.framesNotSent - (record.hasRestarted ? $1.framesWhileAway : 0)
         }
@@ -83,7 +83,7 @@ struct GeneratorFigures {
         return samples
     }
 
-    /// What a restart of the server cost.
+    /// Notes on what a restart of the server cost.
     var restartNotes: [String] {
         guard record.hasRestarted else { return [] }
         let frames = record.streams.reduce(0) { $0 + $1.framesWhileAway }

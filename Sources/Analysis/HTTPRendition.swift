@@ -2,23 +2,23 @@ import Capture
 import Results
 import Scenario
 
-/// HLS on the wire, by rendition.
+/// HLS traffic of one rendition on the wire.
 struct HTTPRendition {
     let stream: String
-    /// `all` for multivariant playlists.
+    /// Name of the rendition; `all` for multivariant playlists.
     let rendition: String
-    /// Of segments, parts and initialization sections.
+    /// Bytes of segments, parts and initialization sections.
     var wireBytes = 0
     var payloadBytes = 0
     var retransmittedBytes = 0
-    /// Of segments and parts alone that were asked for in the window and came whole: payload, each
-    /// byte once.
+    /// Payload of the segments and parts that were requested in the window and arrived whole. Each
+    /// byte counts once.
     var wholePayloadBytes = 0
-    /// Of these, those that hold a known time of media, and that time.
+    /// Bytes of the responses that hold a known duration of media; `mediaSeconds` is that duration.
     var mediaWireBytes = 0
     var mediaPayloadBytes = 0
     var mediaSeconds = 0.0
-    /// Everything else.
+    /// Bytes of everything else.
     var otherWireBytes = 0
     var otherPayloadBytes = 0
 
@@ -41,12 +41,14 @@ struct HTTPRendition {
         }
     }
 
-    /// Playlists of nginx-rtmp and SRS have the stream's name before their ending, others a folder.
+    /// Returns a folder's name without a playlist's extension. Playlists of nginx-rtmp and SRS are
+    /// named after the stream; other packagers use a folder.
     private static func name(_ folder: String) -> String {
         folder.hasSuffix(".m3u8") ? String(folder.dropLast(5)) : folder
     }
 
-    /// Every captured byte in one of them, in the order of the plan; what is nobody's has no stream.
+    /// Returns the traffic by rendition, in the order of the plan. Every captured byte is in one of
+    /// the elements; bytes that belong to no rendition are in an element without a stream.
     static func all(_ rows: [HTTPTrafficRow], _ plan: Plan) -> [HTTPRendition] {
         let keys = Dictionary(
             plan.publishers.filter { !$0.isLadderSource }.map { ($0.streamKey, $0) },

@@ -6,13 +6,16 @@ import SimulationKernel
 import Statistics
 import Viewer
 
-/// The hops beside relay and end-to-end, of runs with encoders or with probes of HLS.
+/// Delays of the single hops, besides relay and end-to-end delay. Only runs with encoders or with
+/// HLS probes have them.
 struct HopDelays {
     let record: TrialRecord
 
-    /// Of each published stream: from the intended time to its last byte into the server.
+    /// Delay of each published stream from a frame's intended time to its last byte into the
+    /// server.
     var ingest: [(publisher: PublisherPlan, delay: DelayHistogram)] {
-        // Both ends on one clock: the difference of the clocks is known to some microseconds.
+        // Both times must be on one clock. The offset between the clocks is known to some
+        // microseconds.
         let offset = record.clockOffset.minimumNanoseconds
         return record.plan.publishers.filter(\.isPublished).map { publisher in
             var delay = DelayHistogram()
@@ -27,7 +30,8 @@ struct HopDelays {
         }
     }
 
-    /// From the server's last byte out to the probe: what the network and its socket take.
+    /// Delay from the server's last byte out to the probe: the time that the network and the
+    /// probe's socket take.
     private func deliveryDelay(of group: RenditionGroup) -> DelayHistogram {
         let offset = record.clockOffset.minimumNanoseconds
         let byPeer = WireSubscriber.framesByPeer(group.wire)

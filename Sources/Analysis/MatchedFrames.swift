@@ -6,7 +6,8 @@ import Viewer
 
 /// The frames that a probe and the capture both saw.
 struct MatchedFrames {
-    /// `relay` is the server's share of the frame's delay, nanoseconds.
+    /// A frame at the probe and on the wire; `relay` is the server's share of the frame's delay in
+    /// nanoseconds.
     typealias Match = (probe: ProbeViewerReport, frame: ProbeFrame, relay: Int64)
 
     let record: TrialRecord
@@ -43,14 +44,14 @@ struct MatchedFrames {
         }
     }
 
-    /// A viewer cannot have a frame before the server has sent it: frames that say otherwise are
-    /// a fault of the measurement, and counted.
+    /// Notes about frames that a viewer seems to have received before the server sent them. Such
+    /// frames are a fault of the measurement.
     var notes: [String] {
         let unmatched = record.wire.subscribers.reduce(0) { $0 + $1.unmatchedMessages }
         let lost = unmatched > 0 ? ["capture: \(unmatched) messages could not be matched"] : []
         guard !matches.isEmpty else { return lost }
-        // Both ends of each difference are taken on one clock; what is left is how far the two
-        // clocks moved in the run, and the stamps' microseconds.
+        // Both ends of each difference are taken on one clock. The remaining error is the drift
+        // between the two clocks in the run, and the resolution of the stamps in microseconds.
         let allowed = record.clockOffset.stepNanoseconds + 1_000
         let wrong = matches.count {
             $0.frame.arrivalNanoseconds - $0.frame.intendedNanoseconds < $0.relay - allowed

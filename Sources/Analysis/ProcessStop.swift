@@ -1,20 +1,20 @@
 import SimulationKernel
 import Results
 
-/// A time in which a process of the trial was held by a signal or a debugger, or in which the runner
+/// A time in which a signal or a debugger held a process of the trial, or in which the runner
 /// itself did not run.
 package struct ProcessStop: Codable, Hashable, Sendable {
-    /// The role of the runner itself.
+    /// Role of the runner itself.
     package static let runnerRole = "runner"
 
-    /// The role that the process is accounted to; `runnerRole` for the runner.
+    /// Role that the process is accounted to; `runnerRole` for the runner.
     var role: String
-    /// What a reader is told: `viewers-0`, `server`.
+    /// Name of the process for readers, such as `viewers-0` or `server`.
     package var name: String
-    /// Monotonic clock.
+    /// Start of the stop on the monotonic clock.
     package var fromNanoseconds: Int64
     package var untilNanoseconds: Int64
-    /// Whether it went on, as far as was seen.
+    /// Whether the process was seen to run again.
     package var isOver = false
 
     package init(
@@ -28,7 +28,7 @@ package struct ProcessStop: Codable, Hashable, Sendable {
         self.isOver = isOver
     }
 
-    /// Nanoseconds of it within `window`.
+    /// Nanoseconds of the stop that lie within `window`.
     func overlap(_ window: Window) -> Int64 {
         max(
             0,
@@ -36,16 +36,16 @@ package struct ProcessStop: Codable, Hashable, Sendable {
                 - max(fromNanoseconds, window.startNanoseconds))
     }
 
-    /// Those who only look on: a capture's packets wait in the kernel, and what it loses is
-    /// counted; children go on without the runner.
+    /// Whether the process only observes the trial. The packets of a held capture wait in the
+    /// kernel, and packets that are lost there are counted. The children run on without the runner.
     var isOnlooker: Bool {
         role == Self.runnerRole || role == "capture" || role == "recorder"
     }
 }
 
 extension ProcessStop {
-    /// What a reader of the results should know.
-    /// - Parameter start: the shared start time.
+    /// Returns a description for readers of the results.
+    /// - Parameter start: The shared start time.
     func words(from start: Int64, window: Window) -> String {
         func seconds(_ nanoseconds: Int64) -> String {
             CSVNumber.text((Double(nanoseconds) / 1e8).rounded() / 10)

@@ -5,7 +5,7 @@ import SimulationKernel
 import Statistics
 import Viewer
 
-/// The viewers of RTMP and HTTP-FLV: what came of each rendition, at the viewer and on the wire.
+/// Figures of the RTMP and HTTP-FLV viewers by rendition, at the viewer and on the wire.
 struct RenditionFigures {
     let record: TrialRecord
     let groups: [RenditionGroup]
@@ -64,7 +64,7 @@ struct RenditionFigures {
         }
     }
 
-    /// The same viewers' payload in the same window, from both vantage points.
+    /// Payload of the same viewers in the same window, from both vantage points.
     var reconciliation: [Reconciliation] {
         guard record.wire.capture.ran else { return [] }
         return record.plan.publishers.compactMap { publisher in
@@ -77,7 +77,7 @@ struct RenditionFigures {
                 group.load.map { (peer($0.index, $0.localPort), $0.window.payloadBytes) }
                     + group.probes.map { (peer($0.index, $0.localPort), $0.window.payloadBytes) }
             }
-            // Sessions that follow one another may have the same port.
+            // Successive sessions may have the same port.
             let seen = Dictionary(viewers, uniquingKeysWith: +).filter { byPeer[$0.key] != nil }
             guard !seen.isEmpty else { return nil }
             return Reconciliation(
@@ -103,7 +103,8 @@ struct RenditionFigures {
             number(.joinFailures, joinFailures(group)),
             number(.disconnects, disconnects(group)),
         ]
-        // What only probes can tell has no figure without one: "no data" passes no threshold.
+        // Figures that only probes can measure do not exist without a probe. No threshold passes
+        // without a figure.
         if let missing = group.framesMissing {
             samples.append(number(.framesMissing, missing))
             samples.append(
@@ -147,8 +148,8 @@ struct RenditionFigures {
         let sessions =
             group.load.map { ($0.index, $0.firstMediaNanoseconds != nil, $0.failure != nil) }
             + group.probes.map { ($0.index, $0.firstFrameNanoseconds != nil, $0.failure != nil) }
-        // A session that was refused counts even where another one of the same viewer was not;
-        // one that left before anything came does not.
+        // A refused session counts even if another session of the same viewer was accepted. A
+        // session that left before anything came does not count.
         let refused = sessions.filter { !$0.1 && $0.2 }
         let settled = Set(sessions.filter { $0.1 || $0.2 }.map { $0.0 % Plan.sessionStride })
         return refused.count + max(0, planned - settled.count)

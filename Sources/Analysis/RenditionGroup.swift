@@ -14,7 +14,7 @@ struct RenditionGroup {
     var load: [LoadViewerReport] = []
     var probes: [ProbeViewerReport] = []
     var wire: [WireSubscriber] = []
-    /// The probes' intervals, which remain where a probe process was killed.
+    /// Delays from the probes' interval reports, which remain if a probe process was killed.
     var interimDelay = DelayHistogram()
 
     static func all(of record: TrialRecord) -> [RenditionGroup] {
@@ -53,15 +53,17 @@ struct RenditionGroup {
         ["stream": stream, "rendition": rendition, "protocol": playProtocol]
     }
 
-    /// Sessions that were there in the window.
+    /// Number of sessions that were present in the window.
     private(set) var viewerCount = 0
-    /// The time that those spent in the window together, from each one's first media.
+    /// Total time that those sessions spent in the window, counted from each session's first media.
     private(set) var viewerSeconds = 0.0
-    /// The same for the wire's subscribers, and for those of them whose payload is known.
+    /// Number of the wire's subscribers in the window, and their time. `dissectedSeconds` counts
+    /// only the subscribers whose payload is known.
     private(set) var wireViewerCount = 0
     private(set) var wireSeconds = 0.0
     private(set) var dissectedSeconds = 0.0
-    /// Frames due to the probes in the window, and those that came; nil where no probe could tell.
+    /// Number of frames due to the probes in the window, and number of those that came; nil if no
+    /// probe could count them.
     private(set) var frames: (expected: Int, received: Int)?
 
     private mutating func count(of record: TrialRecord) {
@@ -77,7 +79,7 @@ struct RenditionGroup {
         for subscriber in wire {
             let played = subscriber.playNanoseconds - record.clockOffset.minimumNanoseconds
             let session = ViewerSession.behind(byPeer[subscriber.peer] ?? [], at: played)
-            // Players that are not ours count as there for the whole window.
+            // Players that are not Millrace's count as present for the whole window.
             let seconds =
                 session.map { $0.seconds(in: record.window) } ?? record.windowSeconds
             wireSeconds += seconds
@@ -85,7 +87,8 @@ struct RenditionGroup {
             if subscriber.payloadBytes != nil { dissectedSeconds += seconds }
         }
         guard let schedule = published.flatMap(FrameSchedule.init), !probes.isEmpty else { return }
-        // Video without a single stamp: another publisher's, or a codec that carries none.
+        // Video without a single stamp comes from another publisher or has a codec that cannot
+        // carry stamps.
         let sawVideo = probes.contains { $0.total.videoMessages > 1 }
         guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
         let kept = keptFrames
@@ -102,10 +105,10 @@ struct RenditionGroup {
         }
     }
 
-    /// As `FrameSchedule.leaveGraceNanoseconds`; an encoder takes its time besides.
+    /// Grace like `FrameSchedule.leaveGraceNanoseconds`, with additional time for the encoder.
     static let encodedGraceNanoseconds: Int64 = 5_000_000_000
 
-    /// Which of the source's frames are in the rendition.
+    /// The frames of the source that the rendition contains.
     var keptFrames: KeptFrames {
         publisher.keptFrames(of: published.flatMap(FrameSchedule.init))
     }
@@ -125,10 +128,10 @@ struct RenditionGroup {
         probes.reduce(into: DelayHistogram()) { $0.add($1.uncorrectedDelay) }
     }
 
-    /// Through the server, as the capture saw it.
+    /// Delay through the server, as the capture saw it.
     var relayDelay = DelayHistogram()
 
-    /// nil without stamps, or without a probe.
+    /// Number of frames that were due; nil without stamps or without a probe.
     var framesExpected: Int? { frames?.expected }
     var framesReceived: Int? { frames?.received }
     var framesMissing: Int? { frames.map { $0.expected - $0.received } }

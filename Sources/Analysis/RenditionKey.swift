@@ -3,7 +3,7 @@ import Results
 import Scenario
 import Statistics
 
-/// A rendition of a stream; rows of all vantage points are made under it.
+/// A rendition of a stream. Rows from all vantage points are made under it.
 struct RenditionKey: Hashable {
     var stream: String
     var rendition: String
@@ -20,14 +20,15 @@ struct RenditionKey: Hashable {
 }
 
 enum MeanRate {
-    /// kbit/s of `bytes` in so many viewer-seconds; nil for none.
+    /// Returns the bit rate in kbit/s of `bytes` over a number of viewer-seconds; nil if that
+    /// number is 0.
     static func kilobits(_ bytes: Int, seconds: Double) -> Double? {
         seconds > 0 ? Double(bytes) * 8 / 1000 / seconds : nil
     }
 }
 
 extension RenditionRow {
-    /// The percentiles of a delay.
+    /// Sets the percentiles of a delay.
     mutating func set(_ delay: DelayHistogram) {
         delayP50Milliseconds = delay.milliseconds(atPercentile: 50)
         delayP90Milliseconds = delay.milliseconds(atPercentile: 90)
@@ -38,7 +39,7 @@ extension RenditionRow {
 }
 
 extension TrialRecord {
-    /// A row of renditions.csv with what is known of the rendition whoever looks at it.
+    /// Returns a row of renditions.csv with the facts that are the same from every vantage point.
     func row(
         _ key: RenditionKey, vantage: String, playProtocol: String, encoders: EncoderFigures
     ) -> RenditionRow {
@@ -52,7 +53,7 @@ extension TrialRecord {
         return row
     }
 
-    /// One distribution as a spectrum; nothing for an empty one.
+    /// Returns one distribution as rows of a spectrum; no rows if the distribution is empty.
     func delayRows(
         _ delay: DelayHistogram, _ publisher: PublisherPlan, vantage: String, hop: String,
         playProtocol: String, correction: String

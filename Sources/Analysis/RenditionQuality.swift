@@ -1,10 +1,10 @@
-/// What ffmpeg says of a rendition's pictures against the source's.
+/// Quality of a rendition's pictures against the source's, as ffmpeg measured it.
 package struct RenditionQuality: Codable, Sendable, Equatable {
-    /// Mean over frames and planes, 1 = alike.
+    /// Mean over frames and planes; 1 means equal.
     var ssim: Double
-    /// Of the mean squared error of all frames and planes; nil = no difference at all.
+    /// PSNR of the mean squared error of all frames and planes; nil = no difference at all.
     var psnrDecibels: Double?
-    /// The rendition's.
+    /// Number of compared frames of the rendition.
     var frames: Int
 
     package init(

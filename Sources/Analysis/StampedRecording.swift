@@ -1,15 +1,15 @@
-// How quality is compared. The recorder is a process with probes that write what they get
-// (`StreamRecorder`), one for the source and one for each rendition. Its connections are taken out
-// of the wire's viewers, and its bytes are in the bandwidth over time. After the run,
-// `PairedRecordings` gives each of a rendition's frames the presentation time of the source's
-// frame with the same stamp, so that ffmpeg's framesync, led by the rendition, meets that frame
-// whatever the timestamps were. A frame without a counterpart, or another number of compared
-// frames than expected, is a note and no figure.
+// How quality is compared. The recorder is a process with probes that write what they receive
+// (`StreamRecorder`): one probe for the source and one for each rendition. The recorder's
+// connections are removed from the wire's viewers; its bytes remain in the bandwidth over time.
+// After the run, `PairedRecordings` gives each frame of a rendition the presentation time of the
+// source's frame with the same stamp. ffmpeg's framesync, led by the rendition, then pairs these
+// two frames whatever their timestamps were. If a frame has no counterpart, or if the number of
+// compared frames is not the expected one, the result is a note and no figure.
 
 import Media
 package import NIOCore
 
-/// Why renditions cannot be compared with their source.
+/// Reason why renditions cannot be compared with their source.
 package struct QualityError: Error, CustomStringConvertible {
     package var description: String
 
@@ -20,7 +20,7 @@ package struct QualityError: Error, CustomStringConvertible {
     }
 }
 
-/// A stream's video as a viewer recorded it, each frame with its stamp.
+/// Video of a stream as a viewer recorded it, each frame with its stamp.
 package struct StampedRecording {
     struct Frame {
         var stamp: FrameStamp?
@@ -28,10 +28,10 @@ package struct StampedRecording {
     }
 
     var tracks: MediaTracks
-    /// In coding order.
+    /// The frames in coding order.
     var frames: [Frame] = []
 
-    /// Reads the bytes of an FLV file; a file that ends within a tag counts up to that tag.
+    /// Reads the bytes of an FLV file. If the file ends within a tag, the tags before it count.
     /// - Throws: `QualityError` if no picture can be read, or if the encoder's parameters change.
     package init(_ data: [UInt8]) throws {
         var reader = FLVReader()
@@ -55,7 +55,7 @@ package struct StampedRecording {
         tracks = known
     }
 
-    /// Presentation times by frame number, in ticks.
+    /// Presentation times in ticks, by frame number.
     var presentationTimes: [UInt64: Int64] {
         Dictionary(
             frames.compactMap { frame in
@@ -63,9 +63,9 @@ package struct StampedRecording {
             }, uniquingKeysWith: { a, _ in a })
     }
 
-    /// The frames as fragmented MP4.
-    /// - Parameter times: new presentation times, in ticks, one for each frame; decode times keep
-    ///   their distances and come no later.
+    /// Returns the frames as fragmented MP4.
+    /// - Parameter times: New presentation times in ticks, one for each frame. Decode times keep
+    ///   their distances and are never after the presentation times.
     func fragmentedMP4(times: [Int64]) throws -> ByteBuffer {
         var coded = frames.map(\.coded)
         let lead = zip(coded, times).map { $0.decodeTime - $1 }.max() ?? 0
@@ -87,24 +87,25 @@ package struct StampedRecording {
 
 /// A rendition and its source with times that pair the frames of equal stamps.
 package struct PairedRecordings: Sendable {
-    /// Fragmented MP4.
+    /// The source as fragmented MP4.
     package let source: ByteBuffer
     package let rendition: ByteBuffer
-    /// Ticks of the first and the last of the rendition's frames that are compared.
+    /// Ticks of the first and the last frame of the rendition that are compared.
     package let span: ClosedRange<Int64>
-    /// How many lie in it.
+    /// Number of frames in that span.
     package let frameCount: Int
-    /// The source's, pixels.
+    /// Width of the source in pixels.
     package let width: Int
     package let height: Int
 
-    /// All times are moved here, so that decode times stay above zero: 120 s.
+    /// Offset of all times, 120 s, so that decode times stay above zero.
     private static let base: Int64 = 120 * CodedFrame.timescale
 
     /// - Parameters:
-    ///   - frames: of the source, from the first one meant for `from` or later.
-    ///   - from: CLOCK_MONOTONIC, ns.
-    /// - Throws: `QualityError` where a frame that is to be compared has no counterpart.
+    ///   - frames: Number of source frames to compare, beginning with the first one meant for
+    ///     `from` or later.
+    ///   - from: Start on CLOCK_MONOTONIC in nanoseconds.
+    /// - Throws: `QualityError` if a frame that is to be compared has no counterpart.
     package init(
         source: StampedRecording, rendition: StampedRecording, frames: Int, from: Int64
     ) throws {
@@ -143,8 +144,8 @@ package struct PairedRecordings: Sendable {
         self.rendition = try rendition.fragmentedMP4(times: times.map { $0 + shift })
     }
 
-    /// The presentation time of each frame's counterpart; without one, the frame's own on the
-    /// source's clock, as the neighbour has it.
+    /// Returns the presentation time of each frame's counterpart. A frame without a counterpart
+    /// gets its own time, moved to the source's clock by its neighbour's offset.
     private static func times(
         of rendition: StampedRecording, _ known: [UInt64: Int64]
     ) throws -> [Int64] {

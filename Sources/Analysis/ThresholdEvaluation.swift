@@ -21,10 +21,10 @@ package struct MetricSample: Sendable {
 }
 
 extension Threshold {
-    /// Judges the threshold. Distributions of one vantage point (and one role) are merged, counters
-    /// summed; of several distributions, and of values, the worst counts. A metric that both
-    /// viewers and wire have is the viewers' unless `vantage` says otherwise. Without a matching
-    /// figure the threshold fails with no observed value.
+    /// Judges the threshold. Distributions of one vantage point (and one role) are merged, and
+    /// counters are added. Of several distributions or values, the worst counts. If both viewers
+    /// and wire have a metric, the viewers' figure counts unless `vantage` says otherwise. Without
+    /// a matching figure the threshold fails and has no observed value.
     package func evaluate(_ samples: [MetricSample]) -> ThresholdResult {
         var tags = tags
         if metric == .delayMilliseconds, tags["vantage"] == nil { tags["vantage"] = "viewer" }

@@ -4,19 +4,20 @@ package import Results
 
 /// What a trial measured about itself.
 package struct TrialEvidence: Sendable, Hashable {
-    /// Of publishers and probes, the worse; nil where nothing was sent.
+    /// Worst 99th percentile of the publishers' and the probes' lag; nil if nothing was sent.
     package var generatorLagP99Milliseconds: Double?
-    /// Of the load viewers' loops; nil where there are none.
+    /// 99th percentile of the lag of the load viewers' loops; nil if there are no load viewers.
     package var viewerLagP99Milliseconds: Double?
     /// Share of packets lost by the capture, 0…1; nil without a capture.
     package var captureDrops: Double?
-    /// 0…1.
+    /// Share of CPU time that the hypervisor took, 0…1.
     package var steal: Double
-    /// Frames sent over frames intended, 0…1; nil where nothing was sent.
+    /// Frames sent divided by frames intended, 0…1; nil if nothing was sent.
     package var offered: Double?
     /// Range of the offset between real and monotonic time, in nanoseconds.
     package var clockStepNanoseconds: Int64
-    /// Of packets that the packet shell released; nil without one.
+    /// 99th percentile of the lateness of packets that the packet shell released; nil without a
+    /// packet shell.
     package var linkLatenessP99Milliseconds: Double?
 
     package init(
@@ -34,10 +35,10 @@ package struct TrialEvidence: Sendable, Hashable {
 }
 
 extension ValidityLimits {
-    /// Judges a trial: beyond a limit it is void, and every reason is given.
+    /// Judges a trial. A trial that exceeds a limit is void, and every reason is given.
     package func judge(_ evidence: TrialEvidence) -> Manifest.Validity {
         var reasons: [String] = []
-        // Enough digits to tell a share from its limit.
+        // Returns a percentage with enough digits to distinguish a share from its limit.
         func percent(_ share: Double) -> String {
             Quantity.share.format((share * 1e5).rounded() / 1e5)
         }

@@ -39,7 +39,7 @@ struct TrialFigures {
         rows = seen + encoders.rows(besides: seen)
     }
 
-    /// The figures as thresholds see them.
+    /// The figures in the form that thresholds are evaluated on.
     private var samples: [MetricSample] {
         renditions.samples + rateSamples + generators.samples + encoders.samples + adaptive.samples
             + edges.samples + capacity.samples
@@ -66,7 +66,8 @@ struct TrialFigures {
             + matched.notes + negativeDelayNote + adaptive.notes + viewers.playlistNotes
     }
 
-    /// Frames that came before they were meant to be sent: no delay, but a clock that is wrong.
+    /// Note about frames that came before their intended time. The cause is a wrong clock, not a
+    /// delay.
     private var negativeDelayNote: [String] {
         let count =
             renditions.groups.reduce(0) {
@@ -128,10 +129,10 @@ extension TrialRecord {
     /// The verdict and the rows of every file.
     package var results: RunResults { TrialFigures(self).results }
 
-    /// What is known in the middle of the run: what the children's intervals add up to. There are no
-    /// final reports yet, so nothing is judged.
+    /// Figures in the middle of the run: the sum of the children's intervals. There are no final
+    /// reports yet, so nothing is judged.
     ///
-    /// - Parameter now: CLOCK_MONOTONIC, nanoseconds.
+    /// - Parameter now: Time on CLOCK_MONOTONIC in nanoseconds.
     package func interimResults(at now: Int64) -> RunResults {
         var partial = self
         partial.publisherLateness = live.publisherLateness
@@ -167,7 +168,7 @@ extension TrialRecord {
     /// The viewer that a session belongs to.
     func viewerPlan(_ session: Int) -> ViewerPlan { plan.viewers[session % Plan.sessionStride] }
 
-    /// Which frames were meant for the window; nil if no frame was.
+    /// Returns which frames were meant for the window; nil if no frame was.
     func schedule(of publisher: PublisherPlan) -> FrameSchedule? {
         streams.first { $0.streamID == publisher.streamID }.flatMap(FrameSchedule.init)
     }

@@ -6,26 +6,26 @@ package import Server
 package import Statistics
 package import Viewer
 
-/// Everything that a trial observed, as values: all figures of the results are computed from it.
+/// Everything that a trial observed, as values. All figures of the results are computed from it.
 ///
-/// The record holds no clock, no file and no handle, so that figures can be computed again, on
+/// The record holds no clock, no file and no handle, so the figures can be computed again, on
 /// another machine and by a later version. Times are nanoseconds of CLOCK_MONOTONIC unless a name
 /// says otherwise.
 package struct TrialRecord: Codable, Sendable {
-    /// The form of the record that this version writes and reads.
+    /// Version of the format that this program writes and reads.
     package static let currentVersion = 1
 
     package var version = currentVersion
     package var setup: TrialSetup
     package var plan: Plan
-    /// What is known of the run before any figure is computed.
+    /// What is known about the run before any figure is computed.
     package var manifest: Manifest
     package let window: Window
     /// The shared start time.
     package let startNanoseconds: Int64
     /// One report for each published stream.
     package var streams: [PublishedStreamReport] = []
-    /// How late the generators were in the steady window.
+    /// Lateness of the generators in the steady window.
     package var publisherLateness = DelayHistogram()
     package var probeLag = DelayHistogram()
     package var viewerLag = DelayHistogram()
@@ -40,8 +40,8 @@ package struct TrialRecord: Codable, Sendable {
     package var edges: [EdgeObservation] = []
     /// Whether the server was started again during the run.
     package var hasRestarted = false
-    /// How near encoded renditions are to their source, by stream key; empty if the scenario does
-    /// not ask for a comparison.
+    /// Quality of encoded renditions compared with their source, by stream key; empty if the
+    /// scenario does not ask for a comparison.
     package var quality: [String: RenditionQuality] = [:]
     package var qualityNotes: [String] = []
     /// Ends of the connections that recorded pictures, which belong to no viewer of the scenario.
@@ -50,7 +50,7 @@ package struct TrialRecord: Codable, Sendable {
     package var usage: AccountedUsage?
     /// Times in which processes were held, in the order of their beginnings.
     package var stops: [ProcessStop] = []
-    /// How many more stops there were than `stops` holds.
+    /// Number of stops beyond those in `stops`.
     package var uncountedStops = 0
     /// Real time less monotonic time over the run.
     package var clockOffset = Manifest.ClockOffset()
@@ -61,7 +61,7 @@ package struct TrialRecord: Codable, Sendable {
     /// Whether any last report did not arrive, whether `lost` or `early` says so.
     package var hasLostReports = false
     package var notes: [String] = []
-    /// When the run ended, as ISO 8601 has it.
+    /// Time at which the run ended, in the format of ISO 8601.
     package var end = ""
 
     package init(
@@ -76,18 +76,18 @@ package struct TrialRecord: Codable, Sendable {
     }
 }
 
-/// What the figures need to know of the scenario beside the plan.
+/// What the figures need from the scenario besides the plan.
 package struct TrialSetup: Codable, Sendable {
     /// The scenario with every default filled in.
     package var canonicalYAML: String
     package var driver: StackSettings.Driver
-    /// nil if the stack has no edges.
+    /// Driver of the edges; nil if the stack has no edges.
     package var edgeDriver: EdgeSettings.Driver?
     /// Whether the scenario limits the server's uplink.
     package var limitsUplink: Bool
     /// Length of an HLS segment; nil if the stack packages no HLS.
     package var segmentNanoseconds: Int64?
-    /// Groups that differ in nothing but the way to the media.
+    /// Groups that differ only in their path to the media.
     package var pairedGroups: [PairedGroups]
     package var thresholds: [Threshold]
     package var validity: ValidityLimits
@@ -104,7 +104,7 @@ package struct TrialSetup: Codable, Sendable {
     }
 }
 
-/// Why a run ended before its time, and what that makes of its verdict.
+/// Why a run ended before its time, and what the early end means for the verdict.
 package struct EarlyEnd: Codable, Sendable {
     package var outcome: Summary.Outcome
     package var reason: String
@@ -117,7 +117,7 @@ package struct EarlyEnd: Codable, Sendable {
     }
 }
 
-/// What the children's interval reports add up to: all that remains of a child that was killed.
+/// Sum of the children's interval reports. It is all that remains of a child that was killed.
 package struct LiveFigures: Codable, Sendable {
     package var publisherLateness = DelayHistogram()
     package var viewerLag = DelayHistogram()
@@ -137,13 +137,13 @@ extension Manifest.ClockOffset {
 
 /// What the packet shell counted.
 package struct LinkFigures: Codable, Sendable {
-    /// Packets of one viewer that its link took, both directions together.
+    /// Packets of one viewer that were lost on its link, in both directions together.
     package struct Losses: Codable, Sendable {
-        /// The viewer's place in the plan.
+        /// The viewer's index in the plan.
         var index: Int
-        /// Packets that the loss model took.
+        /// Number of packets that the loss model removed.
         var lost: Int
-        /// Packets that the queue dropped.
+        /// Number of packets that the queue dropped.
         var dropped: Int
 
         package init(
@@ -156,7 +156,7 @@ package struct LinkFigures: Codable, Sendable {
     }
 
     package var viewers: [Losses]
-    /// How long after its time each packet was released.
+    /// Lateness of the release of each packet.
     package var releaseLateness: DelayHistogram
 
     package init(

@@ -2,12 +2,13 @@ import Results
 import Scenario
 import SimulationKernel
 
-/// The outcome of a trial, and whether its figures count.
+/// The outcome of a trial, and whether its figures are valid.
 struct Verdict {
     let record: TrialRecord
     let joinFailures: [ViewerFailure]
 
-    /// Sets the outcome by what ended early, what was lost or held, and the thresholds.
+    /// Sets the outcome according to an early end, lost reports, held processes, and the
+    /// thresholds.
     func decide(_ summary: inout Summary, _ manifest: inout Manifest) {
         if record.early?.outcome == .failed {
             summary.notes += record.lost
@@ -39,13 +40,14 @@ struct Verdict {
         }
     }
 
-    /// Says which parts were held and when. A trial with a part that was held in the steady window is
-    /// no verdict on the server, nor is one with a threshold that failed after a part was held before
-    /// or after it: frames of the window are due until the drain's end.
+    /// Says which processes were held and when. If a process was held in the steady window, the
+    /// trial is no verdict on the server. The same holds if a process was held before or after the
+    /// window and a threshold failed, because frames of the window are due until the end of the
+    /// drain.
     private func judgeStops(_ summary: inout Summary, _ manifest: inout Manifest) {
         let hasFailed = summary.thresholds.contains { !$0.passed }
         var notes: [String] = []
-        // Before the start nothing is measured.
+        // Nothing is measured before the start.
         for stop in record.stops where stop.untilNanoseconds > record.startNanoseconds {
             let words = stop.words(from: record.startNanoseconds, window: record.window)
             let isInWindow = stop.overlap(record.window) > 0

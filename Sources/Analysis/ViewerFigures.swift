@@ -2,11 +2,11 @@ import Results
 import Scenario
 import Viewer
 
-/// Which viewers joined and what went wrong with them, by reason and count, so that nobody has to
-/// look for it in viewers.csv.
+/// The viewers that joined, and the failures of viewers by reason and number, so that readers need
+/// not search viewers.csv for them.
 struct ViewerFigures {
     let record: TrialRecord
-    /// Viewers (not sessions) to which media came.
+    /// Viewers (not sessions) that received media.
     let joined: Set<Int>
     /// Why viewers did not join, the most frequent reason first; one reason for each viewer.
     let joinFailures: [ViewerFailure]
@@ -39,7 +39,7 @@ struct ViewerFigures {
             let plain =
                 asked == nil
                 ? "its turn to join did not come" : "the server took it and sent no media"
-            // A failure tells more than that nothing came.
+            // A failure says more than the fact that nothing came.
             reasons[viewer] = failure ?? reasons[viewer] ?? plain
         }
         let silence =
@@ -63,7 +63,7 @@ struct ViewerFigures {
         return ["\(count) viewers \(words): \(text)\(rest)"]
     }
 
-    /// Viewers that had media and then failed.
+    /// Notes about viewers that received media and failed afterwards.
     var breakNotes: [String] {
         let failures =
             record.load.compactMap { $0.firstMediaNanoseconds == nil ? nil : $0.failure }
@@ -75,7 +75,7 @@ struct ViewerFigures {
         return ["\(failures.count) sessions broke after media had come: \(text)"]
     }
 
-    /// What HLS viewers passed over or made good.
+    /// Notes about what HLS viewers skipped or repaired.
     var playlistNotes: [String] {
         func sum(_ value: (HLSRequestCounts) -> Int) -> Int {
             record.hls.reduce(0) { $0 + value($1.requests) }

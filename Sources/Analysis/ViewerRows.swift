@@ -59,8 +59,8 @@ struct ViewerRows {
         }
     }
 
-    /// From the first to the last frame of the window, those that the rendition keeps and that never
-    /// came.
+    /// Number of frames between the first and the last frame of the window that the rendition keeps
+    /// and that never came.
     private func missingFrames(_ report: ProbeViewerReport) -> Int {
         let key = record.viewerPlan(report.index).streamKey
         guard let publisher = record.plan.publishers.first(where: { $0.streamKey == key }),
@@ -72,7 +72,8 @@ struct ViewerRows {
         return max(0, kept.count(in: first..<(last + 1), seen: first) - report.windowFrames)
     }
 
-    /// A viewer's link took packets over all its sessions; the first session's row tells.
+    /// Adds the packets that a viewer's link lost. The link counts over all sessions of the viewer,
+    /// so only the row of the first session has the numbers.
     private func addLosses(_ row: ViewerRow, _ all: [Int: LinkFigures.Losses]) -> ViewerRow {
         guard let losses = row.viewer.flatMap({ all[$0] }) else { return row }
         var row = row
@@ -81,7 +82,7 @@ struct ViewerRows {
         return row
     }
 
-    /// What the plan says of a session's viewer.
+    /// Returns a row with what the plan says about a session's viewer.
     private func planRow(_ index: Int) -> ViewerRow {
         let viewer = record.viewerPlan(index)
         var row = ViewerRow()
@@ -160,7 +161,7 @@ struct ViewerRows {
         return row
     }
 
-    /// Every segment request that was recorded, in the order of viewers and time.
+    /// Every recorded segment request, in the order of viewers and time.
     var segments: [SegmentRow] {
         record.hls.sorted { $0.index < $1.index }.flatMap { report -> [SegmentRow] in
             let joined = Double((report.askedAtNanoseconds ?? 0) - record.startNanoseconds) / 1e9
@@ -170,8 +171,8 @@ struct ViewerRows {
                 row.viewer = report.index
                 row.segment = request.sequence
                 row.mediaSeconds = joined + request.mediaTime / 1000
-                row.rung = request.rung
-                row.nominalKilobits = report.bitrates[request.rung]
+                row.rendition = request.rendition
+                row.nominalKilobits = report.bitrates[request.rendition]
                 row.requestedSeconds = joined + request.requested / 1000
                 row.timeToFirstByteMilliseconds = request.timeToFirstByte
                 row.transferMilliseconds = request.transferTime
@@ -189,8 +190,7 @@ struct ViewerRows {
 }
 
 extension ProbeViewerReport {
-    /// This is stalled time over playing and stalled time together; it is nil where nothing was
-    /// played.
+    /// Stalled time divided by playing and stalled time together; nil if nothing was played.
     var stallRatio: Double? {
         let session = stallNanoseconds + playedNanoseconds
         return session > 0 ? Double(stallNanoseconds) / Double(session) : nil
@@ -198,8 +198,7 @@ extension ProbeViewerReport {
 }
 
 extension HLSPlaybackReport {
-    /// This is stalled time over playing and stalled time together; it is nil where the viewer never
-    /// played.
+    /// Stalled time divided by playing and stalled time together; nil if the viewer never played.
     var stallRatio: Double? {
         playing + stalled > 0 ? stalled / (playing + stalled) : nil
     }

@@ -3,13 +3,13 @@ import SimulationKernel
 import Publisher
 import Viewer
 
-/// When one session of a viewer was there. Times on the monotonic clock, nanoseconds.
+/// Times of one session of a viewer, in nanoseconds of the monotonic clock.
 struct ViewerSession {
     var peer: ViewerPeer
     var askedAt: Int64?
-    /// The first audio or video message; nil where none came.
+    /// Arrival of the first audio or video message; nil if none came.
     var firstMediaAt: Int64?
-    /// nil = it was there to the end.
+    /// End of the session; nil = the session lasted until the end of the run.
     var endedAt: Int64?
 
     init(_ report: LoadViewerReport, _ plan: Plan) {
@@ -26,7 +26,7 @@ struct ViewerSession {
         endedAt = report.endedAtNanoseconds
     }
 
-    /// Seconds of the window that it spent playing: from its first media until it left.
+    /// Seconds of the window in which the session played: from its first media until its end.
     func seconds(in window: Window) -> Double {
         guard let firstMediaAt else { return 0 }
         let from = max(firstMediaAt, window.startNanoseconds)
@@ -34,9 +34,10 @@ struct ViewerSession {
         return to > from ? Double(to - from) / 1e9 : 0
     }
 
-    /// Which of the sessions that had one port, one after the other, asked to play at that moment.
+    /// Returns which of several successive sessions with the same port asked to play at a given
+    /// time.
     static func behind(_ sessions: [ViewerSession], at played: Int64) -> ViewerSession? {
-        // The two clocks' difference is known to less than this.
+        // The offset between the two clocks is known with a smaller error than this.
         let tolerance: Int64 = 50_000_000
         let asked = sessions.filter { ($0.askedAt ?? .max) <= played + tolerance }
         return asked.max { ($0.askedAt ?? 0) < ($1.askedAt ?? 0) } ?? sessions.first
@@ -44,16 +45,16 @@ struct ViewerSession {
 }
 
 extension Plan {
-    /// How the wire sees a session's end of the connection.
+    /// Returns the viewer's end of a session's connection as the capture identifies it.
     func peer(ofSession index: Int, port: Int) -> ViewerPeer {
         ViewerPeer(port: port, address: packetAddress(ofViewer: index % Self.sessionStride))
     }
 }
 
-/// Which frame the schedule meant to send when, in the steady window.
+/// Frames that were scheduled in the steady window, and their times.
 struct FrameSchedule {
-    /// Frames sent in the last second before a viewer leaves may be under way still: they are due
-    /// only where a later one has come.
+    /// Frames that are sent in the last second before a viewer leaves may still be on their way.
+    /// They are due only if a later frame has come.
     static let leaveGraceNanoseconds: Int64 = 1_000_000_000
 
     let first: UInt64
@@ -61,7 +62,7 @@ struct FrameSchedule {
     let firstIntended: Int64
     let lastIntended: Int64
 
-    /// nil where no video frame was meant for the window.
+    /// Makes the schedule of a stream's frames; nil if no video frame was scheduled in the window.
     init?(_ stream: PublishedStreamReport) {
         guard let first = stream.windowFirstFrame, let last = stream.windowLastFrame,
             let firstIntended = stream.windowFirstIntendedNanoseconds,
@@ -71,8 +72,9 @@ struct FrameSchedule {
         (self.firstIntended, self.lastIntended) = (firstIntended, lastIntended)
     }
 
-    /// Returns the first frame of the window meant for `time` or later; `last + 1` where there is
-    /// none. It is exact at the window's ends, and between them where the frame rate is constant.
+    /// Returns the first frame of the window meant for `time` or later; `last + 1` if there is
+    /// none. The result is exact at the ends of the window, and between them if the frame rate is
+    /// constant.
     func frame(at time: Int64) -> UInt64 {
         guard time > firstIntended else { return first }
         guard time <= lastIntended else { return last + 1 }
@@ -81,12 +83,14 @@ struct FrameSchedule {
         return first + min(last - first, UInt64(max(0, place)))
     }
 
-    /// Frames of the window that were sent while a probe played: from its first frame on (one that
-    /// never got any: from the moment it asked) until it left.
+    /// Returns the frames of the window that were sent while a probe played. They begin with the
+    /// probe's first frame or, if it received none, at the time at which it asked to play, and end
+    /// when it left.
     ///
     /// - Parameters:
-    ///   - leaving: when it was planned to leave; nil = at the end.
-    ///   - grace: how long before that frames may be under way still, nanoseconds.
+    ///   - leaving: Time at which the probe was planned to leave; nil = at the end.
+    ///   - grace: Length of the time before leaving in which sent frames may not have arrived yet,
+    ///     in nanoseconds.
     func due(
         to probe: ProbeViewerReport, leaving: Int64?, window: Window,
         grace: Int64 = Self.leaveGraceNanoseconds
@@ -98,7 +102,7 @@ struct FrameSchedule {
         return from..<max(from, end)
     }
 
-    /// Frames a second in the window; nil where there was one only.
+    /// Frames per second in the window; nil if the window has only one frame.
     var framesPerSecond: Double? {
         guard last > first, lastIntended > firstIntended else { return nil }
         return Double(last - first) * 1e9 / Double(lastIntended - firstIntended)

@@ -4,7 +4,7 @@ import Scenario
 import SimulationKernel
 import Viewer
 
-/// HLS on the wire, by rendition: from the server, and from the edges.
+/// HLS traffic on the wire by rendition, from the server and from the edges.
 struct WireFigures {
     let record: TrialRecord
     let server: [HTTPRendition]
@@ -20,7 +20,7 @@ struct WireFigures {
         rows(server, vantage: "wire", encoders) + rows(edges, vantage: "edge", encoders)
     }
 
-    /// - Parameter vantage: `record.wire`, or `edge` for what edges sent.
+    /// - Parameter vantage: `wire` for what the server sent, or `edge` for what the edges sent.
     private func rows(
         _ renditions: [HTTPRendition], vantage: String, _ encoders: EncoderFigures
     ) -> [RenditionRow] {
@@ -50,9 +50,10 @@ struct WireFigures {
         }
     }
 
-    /// Segments and parts that were asked for in the window and came whole: bodies that the viewers
-    /// had against what the wire carried of them, HTTP headers included and each byte once.
-    /// Where there are edges, of their viewers: to the server's port the edges come as well.
+    /// Compares the bodies of segments and parts that viewers received with the same payload on the
+    /// wire. Only requests of the window whose responses arrived whole are compared; each byte
+    /// counts once. If there are edges, only the traffic between edges and their viewers is
+    /// compared, because the server's port also serves the edges.
     func reconciliation(_ encoders: EncoderFigures) -> [Reconciliation] {
         let hasEdges = record.setup.edgeDriver != nil
         let viewers = AdaptiveFigures.rows(

@@ -3,21 +3,22 @@ package import NetemShell
 package import Results
 package import Statistics
 
-/// What the capture says about one subscriber's connection, within the steady window.
+/// What the capture saw of one subscriber's connection in the steady window.
 package struct WireSubscriber: Codable, Sendable {
     package var peer: ViewerPeer
-    /// Capture time of the play request, ns since 1970.
+    /// Capture time of the play request, in nanoseconds since 1970.
     package var playNanoseconds: Int64
     package var streamKey: String
     package var playProtocol: String
-    /// Audio and video message payload; nil where only headers were captured.
+    /// Payload of audio and video messages in bytes; nil if only headers were captured.
     package var payloadBytes: Int?
-    /// L2 bytes downstream, retransmissions in, pure acknowledgements out.
+    /// Downstream bytes of layer 2. Retransmissions are included, pure acknowledgements are not.
     package var wireBytes: Int
     package var retransmittedBytes: Int
-    /// Media messages that came in and were not found going out, or the other way round.
+    /// Number of media messages that entered the server but were not found leaving it, or the
+    /// reverse.
     package var unmatchedMessages: Int
-    /// Stamped frames on their way to it; empty where frames were not kept.
+    /// Stamped frames on their way to the subscriber; empty if frames were not kept.
     var frames: [WireFrame] = []
 
     package init(
@@ -36,8 +37,8 @@ package struct WireSubscriber: Codable, Sendable {
         self.frames = frames
     }
 
-    /// Each end's frames by number. Sessions that follow one another may have the same port: of two
-    /// frames with one number the first counts.
+    /// Returns the frames of each viewer's end by frame number. Successive sessions may have the
+    /// same port; of two frames with the same number the first counts.
     static func framesByPeer(_ subscribers: [WireSubscriber]) -> [ViewerPeer: [UInt64: WireFrame]] {
         var all: [ViewerPeer: [UInt64: WireFrame]] = [:]
         for subscriber in subscribers {
@@ -51,9 +52,9 @@ package struct WireSubscriber: Codable, Sendable {
 /// A stamped frame on its way from the server to one subscriber.
 package struct WireFrame: Sendable, Hashable {
     var frameNumber: UInt64
-    /// From the frame's last byte into the server to its last byte out.
+    /// Delay from the frame's last byte into the server to its last byte out.
     var relayDelayNanoseconds: Int64
-    /// Capture time of its last byte out, ns since 1970.
+    /// Capture time of the frame's last byte out, in nanoseconds since 1970.
     var egressNanoseconds: Int64
 
     package init(
@@ -65,7 +66,7 @@ package struct WireFrame: Sendable, Hashable {
     }
 }
 
-/// A frame is a list of three numbers, for a record holds many.
+/// A frame is encoded as a list of three numbers, because a record holds many frames.
 extension WireFrame: Codable {
     package init(from decoder: any Decoder) throws {
         var list = try decoder.unkeyedContainer()
@@ -82,9 +83,9 @@ extension WireFrame: Codable {
     }
 }
 
-/// A viewer's end of a connection, by which wire and viewer know each other.
+/// A viewer's end of a connection. It links what the capture saw to the viewer's own report.
 package struct ViewerPeer: Codable, Hashable, Sendable {
-    /// nil where all viewers share the machine's address.
+    /// Address of the viewer; nil if all viewers share the machine's address.
     var address: IPv4Address?
     var port: Int
 
@@ -93,30 +94,30 @@ package struct ViewerPeer: Codable, Hashable, Sendable {
         self.port = port
     }
 
-    /// - Parameter wireAddress: as captured.
+    /// - Parameter wireAddress: Address as it was captured.
     package init(port: Int, wireAddress: String) {
         self.init(port: port, address: ShellNetwork.viewerAddress(parsing: wireAddress))
     }
 }
 
-/// The capture's whole contribution to a trial.
+/// Everything that the capture contributes to a trial.
 package struct WireObservation: Codable, Sendable {
     package var subscribers: [WireSubscriber] = []
     package var series: [WireRow] = []
-    /// By stream key and protocol.
+    /// Delays through the server, by stream key and protocol.
     package var relayDelay: [String: [String: DelayHistogram]] = [:]
-    /// Stamped frames that came in, by stream key, where `Plan.keepsIngressFrames`.
+    /// Stamped frames that entered the server, by stream key; kept if `Plan.keepsIngressFrames`.
     package var ingressFrames: [String: [IngressFrame]] = [:]
-    /// Audio and video payload that came in within the window, kbit per second of media, by stream
-    /// key.
+    /// Audio and video payload that entered the server within the window, in kbit per second of
+    /// media, by stream key.
     package var ingressKilobits: [String: Double] = [:]
     /// Responses that carried HLS, by rendition and kind.
     package var http: [HTTPTrafficRow] = []
-    /// The same from the edges.
+    /// The same responses from the edges.
     package var edgeHTTP: [HTTPTrafficRow] = []
     package var capture = Manifest.Capture()
-    /// False where the capture ended before the run did, or its report is lost;
-    /// `capture.reason` says why.
+    /// False if the capture ended before the run or if its report is lost; `capture.reason` says
+    /// why.
     package var isWhole = true
     package var notes: [String] = []
 

@@ -4,13 +4,13 @@ import Scenario
 import Stacks
 import Trials
 
-/// One run of a scenario in a temporary folder that goes away with the run.
+/// One run of a scenario in a temporary folder, which is removed after the run.
 enum BenchTrial {
     /// Runs a scenario to its end and reads its results.
     ///
     /// - Parameters:
-    ///   - yaml: the scenario.
-    ///   - name: what faults of the scenario are reported under.
+    ///   - yaml: Text of the scenario.
+    ///   - name: File name in the scenario's reported faults.
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not pass.
     static func run(_ yaml: String, name: String) async throws -> RunResults {
         let scenario = try TrialScenario.parse(yaml, file: name)
@@ -28,8 +28,8 @@ enum BenchTrial {
         }
     }
 
-    /// Hands a path to `body` that no other bench uses. The folder is made by who needs it, and is
-    /// removed at the end.
+    /// Calls `body` with a path that no other bench uses. `body` makes the folder itself if it
+    /// needs one. The folder is removed at the end.
     static func withTemporaryDirectory<Result>(
         _ body: (String) async throws -> Result
     ) async throws -> Result {
@@ -40,11 +40,12 @@ enum BenchTrial {
 }
 
 extension RunResults {
-    /// CPU seconds per second that the processes of these roles took in the steady window.
+    /// Returns the CPU seconds per second that the processes of these roles used in the steady
+    /// window.
     func cores(of roles: Set<String>) -> Double {
         summary.roles.filter { roles.contains($0.role) }.reduce(0) { $0 + $1.cpuPercent / 100 }
     }
 
-    /// Media bytes that all viewers took in the steady window.
+    /// Media bytes that all viewers received in the steady window.
     var playBytes: Int { viewers.reduce(0) { $0 + ($1.playBytes ?? 0) } }
 }

@@ -3,8 +3,8 @@ import Glibc
 import Sockets
 import Synchronization
 
-/// Endless HTTP-FLV for benches: one thread that writes whatever sockets take, so that each
-/// connection is limited by its reader alone.
+/// Endless HTTP-FLV for benches. One thread writes as much as the sockets accept, so each
+/// connection is limited only by its reader.
 final class BulkServer: Sendable {
     let port: Int
     private let listener: Int32
@@ -17,7 +17,8 @@ final class BulkServer: Sendable {
         var connections: [Int32] = []
     }
 
-    /// Bytes that connections have not yet sent or had acknowledged (SIOCOUTQ), one each.
+    /// Bytes that are not yet sent or not yet acknowledged (SIOCOUTQ), one number for each
+    /// connection.
     var queues: [Int] {
         state.withLock { $0.connections }.compactMap { fd in
             var bytes: Int32 = 0
@@ -75,7 +76,7 @@ final class BulkServer: Sendable {
         "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\nConnection: close\r\n\r\n"
     private static let tagBytes = 60_000
 
-    /// FLV header, and one tag of video that repeats for ever.
+    /// An FLV header, and a video tag that is repeated without end.
     private static var stream: (header: [UInt8], tag: [UInt8]) {
         let header: [UInt8] = Array("FLV".utf8) + [1, 1, 0, 0, 0, 9, 0, 0, 0, 0]
         let size = tagBytes
@@ -139,7 +140,7 @@ final class BulkServer: Sendable {
         }
     }
 
-    /// Writes until the socket takes no more.
+    /// Writes until the socket accepts no more.
     private func write(_ connection: inout Connection, _ tag: [UInt8], _ epoll: Int32) {
         for _ in 0..<64 {
             if connection.place == connection.pending.count {
@@ -162,7 +163,7 @@ final class BulkServer: Sendable {
     }
 }
 
-/// A bench that cannot run.
+/// Reason why a bench cannot run.
 struct BenchError: Error, CustomStringConvertible {
     var description: String
 

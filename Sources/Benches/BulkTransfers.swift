@@ -4,15 +4,15 @@ import NetemShell
 import Sockets
 import Synchronization
 
-/// TCP downloads without end, one per viewer, from one sending and one receiving thread.
+/// Endless TCP downloads, one for each viewer, with one sending thread and one receiving thread.
 final class BulkTransfers: Sendable {
     private let senders: [Int32]
     private let receivers: [Int32]
     private let stopped = Atomic(false)
     private let done = DispatchSemaphore(value: 0)
 
-    /// How often the threads look at their sockets: seldom for many, so that they leave the machine
-    /// to the link.
+    /// Interval at which the threads check their sockets. It is longer for many viewers, so that
+    /// the threads leave the CPU to the link.
     private var tickNanoseconds: Int64 { receivers.count > 10 ? 10_000_000 : 1_000_000 }
 
     init(
@@ -46,7 +46,7 @@ final class BulkTransfers: Sendable {
 
     deinit { for descriptor in senders + receivers { close(descriptor) } }
 
-    /// Bits per second of payload that each viewer gets after the warm-up.
+    /// Returns the payload rate of each viewer after the warm-up, in bits per second.
     func measure(warmup: Double, seconds: Double) -> [Double] {
         let thread = Thread { [self] in
             sendUntilStopped()
@@ -64,7 +64,8 @@ final class BulkTransfers: Sendable {
         var tick = Clock.monotonicNanoseconds()
         while !stopped.load(ordering: .relaxed) {
             for descriptor in senders {
-                // At most 16 blocks a tick, which is more than any link here takes.
+                // One tick sends at most 16 blocks, which is more than any link in this bench can
+                // carry.
                 for _ in 0..<16 {
                     guard send(descriptor, block, block.count, Int32(MSG_NOSIGNAL)) > 0 else {
                         break
@@ -75,7 +76,7 @@ final class BulkTransfers: Sendable {
         }
     }
 
-    /// A count of payload and when it was read.
+    /// A count of payload, and the time at which it was read.
     private struct Mark {
         var bytes = 0
         var nanoseconds: Int64 = 0
@@ -90,7 +91,7 @@ final class BulkTransfers: Sendable {
         var tick = start
         while tick < until {
             for (i, descriptor) in receivers.enumerated() {
-                // Dropped in the kernel: the bytes say nothing.
+                // The kernel drops the bytes, because their content is not needed.
                 let count = recv(descriptor, nil, 1 << 22, Int32(MSG_TRUNC))
                 guard count > 0 else { continue }
                 last[i].bytes += count

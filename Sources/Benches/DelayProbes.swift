@@ -6,7 +6,7 @@ import Sockets
 import Statistics
 import Synchronization
 
-/// Datagrams that carry the time of their sending down an otherwise idle link.
+/// Datagrams that carry their sending time over an otherwise idle link.
 final class DelayProbes: Sendable {
     private static let payloadBytes = 200
     private static let headerBytes = 28
@@ -14,7 +14,7 @@ final class DelayProbes: Sendable {
     private let sender: Int32
     private let receiver: Int32
     private let target: sockaddr_in
-    /// What each takes on an ideal link, nanoseconds.
+    /// Time of a datagram on an ideal link, in nanoseconds.
     private let ideal: Int64
     private let box = Mutex(DelayHistogram())
     private let done = DispatchSemaphore(value: 0)
@@ -27,7 +27,7 @@ final class DelayProbes: Sendable {
             ShellNetwork.viewer(0), port: LinkBenchSocket.port(of: receiver))
         let bits = Int64(Self.payloadBytes + Self.headerBytes) * 8
         ideal = Int64(delayMilliseconds) * 1_000_000 + bits * 1_000_000 / Int64(kilobits)
-        // The receiver ends by itself.
+        // The time-out ends the receiver once no more probes come.
         var time = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(
             receiver, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
@@ -38,7 +38,7 @@ final class DelayProbes: Sendable {
         close(receiver)
     }
 
-    /// What the link adds to the ideal delay.
+    /// Returns the delay that the link adds to the ideal delay.
     func measure(seconds: Double) -> DelayHistogram {
         Thread { [self] in
             let errors = receive()
@@ -60,7 +60,8 @@ final class DelayProbes: Sendable {
                 tv_sec: Int(next / 1_000_000_000), tv_nsec: Int(next % 1_000_000_000))
             clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil)
             send()
-            // 3 to 9 ms apart: never two on the link at once, and no beat with any tick.
+            // Probes are 3 to 9 ms apart, so two are never on the link at once, and the interval is
+            // not a multiple of any tick.
             next += Int64.random(in: 3_000_000...9_000_000, using: &random)
         }
     }
@@ -79,7 +80,7 @@ final class DelayProbes: Sendable {
         ShellPrivilege.preferThread()
         var errors = DelayHistogram()
         var payload = [UInt8](repeating: 0, count: Self.payloadBytes)
-        // Until a second passes without a probe.
+        // The loop ends when a second passes without a probe.
         while recv(receiver, &payload, payload.count, 0) == Self.payloadBytes {
             let now = Clock.monotonicNanoseconds()
             let sent = payload.withUnsafeBytes { $0.load(as: Int64.self) }

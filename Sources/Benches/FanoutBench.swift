@@ -1,8 +1,8 @@
 import Results
 package import Scenario
 
-/// One publisher, many viewers: what the server spends per gigabit and how late frames come,
-/// beside a peer in alternating runs under the same viewers.
+/// One publisher and many viewers: CPU of the server per gigabit, and delay of the frames. A peer
+/// runs in alternation with the embedded server, under the same viewers.
 package struct FanoutBench: Sendable {
     package struct Options: Sendable {
         package var peer = StackSettings.Driver.nginxRTMP
@@ -11,9 +11,9 @@ package struct FanoutBench: Sendable {
         package var probes = 20
         package var bitrateKilobits = 2000
         package var seconds = 10
-        /// Of the embedded stack, milliseconds.
+        /// Flush interval of the embedded stack in milliseconds.
         package var flushInterval = 40
-        /// Chunk size of what the peer sends, bytes; 4096 is nginx-rtmp's own default.
+        /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
 
@@ -23,13 +23,13 @@ package struct FanoutBench: Sendable {
     /// One run of one server. The keys are those of the JSON output and do not change.
     package struct Measurement: Codable, Sendable {
         package var server: String
-        /// How the load viewers read: prompt or lazy.
+        /// Reading mode of the load viewers: prompt or lazy.
         package var mode: String
-        /// From 1; both servers run once in each pair.
+        /// Number of the pair, from 1. Both servers run once in each pair.
         package var pair: Int
         package var gigabits: Double
         package var serverCPUPerGigabit: Double
-        /// Load viewers and probes together.
+        /// CPU seconds per gigabit of load viewers and probes together.
         package var viewerCPUPerGigabit: Double
         package var delayP50Milliseconds: Double
         package var delayP99Milliseconds: Double
@@ -51,7 +51,7 @@ package struct FanoutBench: Sendable {
         }
     }
 
-    /// Medians over the pairs of embedded over peer.
+    /// Medians over the pairs of the embedded server's figure divided by the peer's.
     package struct Ratio: Codable, Sendable {
         package var mode: String
         package var cpuPerGigabit: Double
@@ -86,9 +86,9 @@ package struct FanoutBench: Sendable {
 
     package init(_ options: Options) { self.options = options }
 
-    /// Runs all pairs; `progress` is told of each measurement as it comes.
+    /// Runs all pairs and calls `progress` with each measurement when it is complete.
     ///
-    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where a run did not work.
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if a run did not work.
     package func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
         var report = Report(
             against: options.peer.rawValue, viewers: options.viewers,
@@ -129,7 +129,8 @@ package struct FanoutBench: Sendable {
             delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds))
     }
 
-    /// Server on CPU 0, everything else on CPU 1, no capture.
+    /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
+    /// 1.
     private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """

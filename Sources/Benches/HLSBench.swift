@@ -12,12 +12,13 @@ import Sockets
 import Stacks
 import Workers
 
-/// Many adaptive HLS viewers in one process, each behind a link of its own: what they cost, how
-/// punctual they are; beside wrk, which fetches segments as fast as it can and does nothing else.
+/// Many adaptive HLS viewers in one process, each behind its own link: their CPU cost and their
+/// punctuality. For comparison, wrk fetches segments as fast as it can and does nothing else.
 package struct HLSBench: Sendable {
     package struct Options: Sendable {
         package var viewers = 1000
-        /// Rate of each viewer's link, kbit/s: the rendition of 1.5 Mbit/s fits, the next does not.
+        /// Rate of each viewer's link in kbit/s. The rendition of 1.5 Mbit/s fits into it; the next
+        /// rendition does not.
         package var linkKilobits = 2500
         package var algorithm = "throughput"
         package var seconds = 20
@@ -30,20 +31,22 @@ package struct HLSBench: Sendable {
         package var benchmark = "hls"
         package var viewers: Int
         package var algorithm: String
-        /// Mean of a viewer over the window: media, and nominal bit rate of what it played.
+        /// Mean rate over the viewers in the window: received media, and nominal bit rate of what
+        /// was played.
         package var mediaKilobits = 0.0
         package var meanBitrateKilobits = 0.0
-        /// Of the viewers' process.
+        /// CPU of the viewers' process, in cores.
         package var viewerCores = 0.0
         package var cpuPerGigabit = 0.0
         package var lagP99Milliseconds = 0.0
-        /// This is stalled time over playing and stalled time together, over all viewers.
+        /// Stalled time divided by playing and stalled time together, over all viewers.
         package var stallRatio = 0.0
-        /// Segment requests that failed in whatever way, and viewers that gave up.
+        /// Number of segment requests that failed for any reason, plus the number of viewers that
+        /// gave up.
         package var failed = 0
         package var segments = 0
         package var serverCores = 0.0
-        /// CPU seconds per gigabit of wrk; nil where it is not installed.
+        /// CPU seconds of wrk per gigabit; nil if wrk is not installed.
         package var wrkCPUPerGigabit: Double?
         package var wrkGigabits: Double?
 
@@ -65,7 +68,7 @@ package struct HLSBench: Sendable {
 
     package init(_ options: Options) { self.options = options }
 
-    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` where the run did not work.
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not work.
     package func run() async throws -> Report {
         var report = Report(viewers: options.viewers, algorithm: options.algorithm)
         try await measure(&report)
@@ -125,11 +128,11 @@ package struct HLSBench: Sendable {
             + viewers.reduce(0) { $0 + ($1.failedRequests ?? 0) }
     }
 
-    /// wrk on one segment of the same origin.
+    /// Runs wrk on one segment of the same origin.
     private func measurePeer(_ report: inout Report) async throws {
         guard let wrk = Program.find("wrk"), let curl = Program.find("curl") else { return }
         var configuration = ServerConfiguration()
-        // A load test is no stranger.
+        // The limits are for strangers, and a load test is not a stranger.
         configuration.limits = .none
         configuration.hls = HLSConfiguration()
         configuration.hls?.container = .fmp4
@@ -152,7 +155,7 @@ package struct HLSBench: Sendable {
         }
     }
 
-    /// A stream of 1.5 Mbit/s to the server, from now on.
+    /// Starts a stream of 1.5 Mbit/s to the server.
     private func publish(
         _ endpoints: StackEndpoints, _ directory: String
     ) async throws -> RoleHandle<PublisherRole> {
@@ -176,12 +179,13 @@ package struct HLSBench: Sendable {
         return publisher
     }
 
-    /// The URL of the stream's first segment, once its playlist names one; nil after 20 s.
+    /// Returns the URL of the stream's first segment as soon as its playlist lists one; nil after
+    /// 20 s.
     private func firstSegment(_ endpoints: StackEndpoints, _ curl: String) async -> String? {
         let base = (endpoints.hlsURL ?? "").replacing("{stream}/master.m3u8", with: "peer/")
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline {
-            // The origin answers when the first segment is whole.
+            // The origin answers once the first segment is complete.
             let playlist = Self.output(curl, ["-s", "-m", "15", base + "index.m3u8"])
             if playlist.hasPrefix("#EXTM3U"),
                 let name = playlist.split(separator: "\n").first(where: { !$0.hasPrefix("#") })
@@ -203,7 +207,7 @@ package struct HLSBench: Sendable {
         report.wrkCPUPerGigabit = seconds / gigabits
     }
 
-    /// `  12345 requests in 5.01s, 4.56GB read`
+    /// Reads the gigabits in a line such as ` 12345 requests in 5.01s, 4.56GB read`.
     static func gigabits(_ text: String) -> Double? {
         for line in text.split(separator: "\n") where line.hasSuffix(" read") {
             guard let word = line.split(separator: " ").dropLast().last else { continue }
@@ -222,10 +226,11 @@ package struct HLSBench: Sendable {
         return outcome?.text ?? ""
     }
 
-    /// Bytes kept of a program's output: a playlist, or a page of wrk's figures.
+    /// Number of bytes that are kept of a program's output, which is a playlist or a page of wrk's
+    /// figures.
     private static let outputLimit = 1 << 20
 
-    /// CPU seconds of the children that have ended.
+    /// CPU seconds of the child processes that have ended.
     private static func childrenSeconds() -> Double {
         var usage = rusage()
         getrusage(RUSAGE_CHILDREN.rawValue, &usage)

@@ -3,13 +3,14 @@ import Glibc
 import Netem
 import SimulationKernel
 
-/// How far the ladder chooser's local search is from the exact one, over seeded random problems.
+/// Difference between the ladder chooser's local search and the exact search, over seeded random
+/// problems.
 package struct LadderBench: Sendable {
     package struct Instance: Codable, Sendable {
         package var instance: Int
         package var exact: Double
         package var heuristic: Double
-        /// (exact - heuristic) / |exact|
+        /// Relative loss of the local search: (exact - heuristic) / |exact|.
         package var gap: Double
         package var exactSets: Int
         package var heuristicSets: Int
@@ -26,9 +27,9 @@ package struct LadderBench: Sendable {
         package var instances: [Instance] = []
         package var largestGap = 0.0
         package var meanGap = 0.0
-        /// Instances in which both found the same objective.
+        /// Number of instances in which both searches found the same objective.
         package var same = 0
-        /// Sets scored by the local search over all sets, mean.
+        /// Mean share of all sets that the local search scored.
         package var setsShare = 0.0
 
         private enum CodingKeys: String, CodingKey {
@@ -80,7 +81,7 @@ package struct LadderBench: Sendable {
         return report
     }
 
-    /// A problem drawn from its number: rates, costs, population and limits.
+    /// Draws a problem from its number: rates, costs, population and limits.
     static func problem(_ index: Int, candidates: Int, rungs: Int) throws -> LadderProblem {
         var random = SeededGenerator(seed: UInt64(index), entity: "ladder bench")
         let heights = [(500.0, 240), (1000, 360), (2000, 480), (4500, 720), (.infinity, 1080)]

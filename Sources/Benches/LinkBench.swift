@@ -6,49 +6,52 @@ import SimulationKernel
 import Sockets
 import Statistics
 
-/// The packet shell with real TCP and UDP between two network namespaces: how exact its rate and its
-/// delay are, and what it costs.
+/// The packet shell with real TCP and UDP between two network namespaces: accuracy of its rate and
+/// its delay, and its CPU cost.
 package struct LinkBench: Sendable {
     package struct Options: Sendable {
-        /// Rates of the single-viewer goodput cases, kbit/s.
+        /// Rates of the goodput cases with a single viewer, in kbit/s.
         package var ratesKilobits = [500, 2000, 10_000, 50_000]
         package var measuresViewers = true
-        /// Of the case with many viewers: how many, and kbit/s of each.
+        /// Number of viewers in the case with many viewers; `viewerKilobits` is the rate of each in
+        /// kbit/s.
         package var viewers = 100
         package var viewerKilobits = 2000
         package var measuresDelay = true
-        /// The case with many viewers again, shaped by the kernel.
+        /// Whether the case with many viewers is repeated with the kernel as the shaper.
         package var measuresKernel = false
         package var delayMilliseconds = 20
         package var warmupSeconds = 5.0
         package var seconds = 20.0
         package var congestionControl = "cubic"
-        /// Of the case with many viewers, nanoseconds (`PacketShell.Options`).
+        /// Quantum of the case with many viewers in nanoseconds (`PacketShell.Options`).
         package var quantumNanoseconds: Int64 = 500_000
 
         package init() {}
     }
 
-    /// One case. The fields of other cases are nil.
+    /// Result of one case. The fields of other cases are nil.
     package struct Measurement: Codable, Sendable {
-        /// `goodput`, `delay`, `viewers` or `kernel`.
+        /// Name of the case: `goodput`, `delay`, `viewers` or `kernel`.
         package var name: String
         package var viewers: Int
         package var rateKilobits: Int
         package var seconds: Double
-        /// Payload per second: the mean over the viewers, and what the rate lets pass.
+        /// Mean payload rate of the viewers; `expectedKilobits` is the payload rate that the link's
+        /// rate permits.
         package var goodputKilobits: Double?
         package var expectedKilobits: Double?
-        /// Of the mean, and of the worst viewers; per cent of what is expected.
+        /// Difference of the mean rate from the expected rate in percent, followed by the smallest
+        /// and the largest difference of a single viewer.
         package var errorPercent: Double?
         package var lowestErrorPercent: Double?
         package var highestErrorPercent: Double?
-        /// One-way delay beyond serialization and the link's delay, milliseconds.
+        /// One-way delay beyond serialization and the link's delay, in milliseconds.
         package var delayErrorP50: Double?
         package var delayErrorP99: Double?
         package var delayErrorMaximum: Double?
         package var probes: Int?
-        /// Of the shell's thread, per second.
+        /// CPU seconds per second of the shell's thread.
         package var cpuCores: Double?
         package var releaseP50: Double?
         package var releaseP99: Double?
@@ -57,8 +60,8 @@ package struct LinkBench: Sendable {
         package var voidReasons: [String] = []
 
         /// - Parameters:
-        ///   - rates: bit/s of each viewer.
-        ///   - expected: kbit/s.
+        ///   - rates: Rate of each viewer in bit/s.
+        ///   - expected: Expected rate in kbit/s.
         mutating func setGoodput(_ rates: [Double], expected: Double) {
             let errors = rates.map { ($0 / 1000 / expected - 1) * 100 }
             let mean = rates.reduce(0, +) / Double(rates.count) / 1000
@@ -104,8 +107,8 @@ package struct LinkBench: Sendable {
 
     package init(_ options: Options = .init()) { self.options = options }
 
-    /// - Parameter progress: called after each case.
-    /// - Throws: `ShellError` where this machine cannot run the packet shell.
+    /// - Parameter progress: Function that is called after each case.
+    /// - Throws: `ShellError` if this machine cannot run the packet shell.
     package func run(progress: (Measurement) -> Void) throws -> Report {
         var measurements: [Measurement] = []
         func take(_ measurement: Measurement) {
@@ -131,7 +134,7 @@ package struct LinkBench: Sendable {
 
     private func network(viewers: Int, kilobits: Int, quantum: Int64) throws -> ShellNetwork {
         let rate = Bitrate(kilobitsPerSecond: kilobits)
-        // Twice the bandwidth-delay product, so that the queue never runs empty.
+        // The queue holds twice the bandwidth-delay product, so that it never runs empty.
         let product = rate.bytes(
             inNanoseconds: 2_000_000 * Int64(options.delayMilliseconds))
         let delay = DelayModel(nanoseconds: Int64(options.delayMilliseconds) * 1_000_000)
@@ -162,7 +165,7 @@ package struct LinkBench: Sendable {
         return measurement
     }
 
-    /// The kernel shell, which counts the Ethernet header.
+    /// Measures the kernel shell, which counts the Ethernet header, too.
     private func kernel() throws -> Measurement {
         let (viewers, kilobits) = (options.viewers, options.viewerKilobits)
         let spec = LinkSpec(

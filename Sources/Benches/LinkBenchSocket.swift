@@ -2,7 +2,7 @@ import Glibc
 import NetemShell
 import Sockets
 
-/// Blocking and non-blocking sockets of the link bench, in a namespace of choice.
+/// Blocking and non-blocking sockets of the link bench, in a given namespace.
 enum LinkBenchSocket {
     static func address(_ address: IPv4Address, port: UInt16) -> sockaddr_in {
         var value = sockaddr_in()
@@ -22,7 +22,7 @@ enum LinkBenchSocket {
         }
     }
 
-    /// A socket bound to an address, at a port that the kernel picks.
+    /// Returns a socket that is bound to an address and to a port that the kernel picks.
     static func make(
         _ type: __socket_type, at address: IPv4Address, in namespace: NetworkNamespace
     ) throws -> Int32 {

@@ -2,9 +2,9 @@ import Netem
 import SimulationKernel
 import Sockets
 
-/// The link model on its own: packets per CPU second behind each queue discipline.
+/// The link model on its own: packets per CPU second with each queue discipline.
 package struct NetemBench {
-    /// What one link took.
+    /// Measurement of one link.
     package struct Measurement: Codable, Sendable {
         package var link: String
         package var packets: Int
@@ -20,7 +20,7 @@ package struct NetemBench {
         }
     }
 
-    /// Gilbert's model against its closed form: loss rate p / (p + r), mean burst 1 / r.
+    /// Gilbert's model compared with its closed form: loss rate p / (p + r), mean burst 1 / r.
     package struct Loss: Codable, Sendable {
         package var model: String
         package var seed: UInt64
@@ -56,15 +56,15 @@ package struct NetemBench {
 
     private let packets: Int
 
-    /// - Parameter packets: of each measurement.
+    /// - Parameter packets: Number of packets in each measurement.
     package init(packets: Int) { self.packets = packets }
 
-    /// Measures every link, drop-tail first, whose figures are the report's own.
+    /// Measures every link. The first link is drop-tail, and its figures are also the report's own.
     ///
     /// - Parameters:
-    ///   - losses: whether to draw 10^8 packets of a Gilbert–Elliott link for each of three seeds.
-    ///   - onMeasurement: called after each link.
-    ///   - onLoss: called after each seed.
+    ///   - losses: Whether to draw 10^8 packets of a Gilbert–Elliott link for each of three seeds.
+    ///   - onMeasurement: Function that is called after each link.
+    ///   - onLoss: Function that is called after each seed.
     package func run(
         losses: Bool, onMeasurement: (Measurement) -> Void, onLoss: (Loss) -> Void
     ) throws -> Report {
@@ -87,7 +87,8 @@ package struct NetemBench {
             losses: drawn)
     }
 
-    /// A constant rate with 20 ms of delay behind each queue, and three links that do more.
+    /// Returns links with a constant rate and 20 ms of delay, one for each queue discipline, and
+    /// three links with more features.
     private static func links() throws -> [(name: String, spec: LinkSpec)] {
         let rate = Bitrate(kilobitsPerSecond: 10_000)
         let fixed = DelayModel(nanoseconds: 20_000_000)
@@ -135,7 +136,7 @@ package struct NetemBench {
             meanBurst: Double(lost) / Double(bursts), expectedBurst: 1 / r)
     }
 
-    /// Packets of 1500 bytes at 1.04 times the link's rate, taken out one by one.
+    /// Sends packets of 1500 bytes at 1.04 times the link's rate and takes them out one by one.
     private func measure(_ name: String, _ spec: LinkSpec) throws -> Measurement {
         var link = try LinkModel(spec, seed: 1)
         let start = Clock.processCPUNanoseconds()

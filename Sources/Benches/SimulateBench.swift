@@ -5,7 +5,7 @@ import Processes
 import SimulationKernel
 import Statistics
 
-/// Segments decided per CPU second in virtual time, on one core.
+/// Number of segments decided per CPU second in virtual time, on one core.
 package struct SimulateBench: Sendable {
     package struct Measurement: Codable, Sendable {
         package var algorithm: String
@@ -45,18 +45,19 @@ package struct SimulateBench: Sendable {
         package var shared: [Shared] = []
     }
 
-    /// Of each measurement.
+    /// Number of segments in each measurement.
     package var segments = 1_000_000
     package var viewers = 10_000
-    /// Of the slow algorithms, which search.
+    /// Divisor of the number of segments for the slow algorithms, which search.
     private static let slowShare = 20
 
     package init() {}
 
-    /// - Parameter progress: gets a line for each figure.
+    /// - Parameter progress: Function that gets a line for each figure.
     package func run(progress: (String) -> Void) throws -> Report {
         var report = Report()
-        // First, while the process is small: its memory counts, but not that of starting up.
+        // The warm-up run comes first, while the process is small, so that later runs do not
+        // measure the memory of starting up.
         _ = try shared(.off, viewers: 100)
         for abandonment in [PlayerConfiguration.Abandonment.off, .published] {
             let shared = try shared(abandonment, viewers: viewers)
@@ -80,7 +81,7 @@ package struct SimulateBench: Sendable {
         return report
     }
 
-    /// A minute of fading around 2.5 Mbit/s, and 40 ms of round trip.
+    /// Returns a link with a minute of fading around 2.5 Mbit/s and a round trip of 40 ms.
     private static func link() throws -> RateSchedule {
         var generator = SeededGenerator(seed: 1, entity: "bench simulate")
         return try RateSchedule(
@@ -96,7 +97,7 @@ package struct SimulateBench: Sendable {
         _ algorithm: AlgorithmName, _ name: String, _ abandonment: PlayerConfiguration.Abandonment,
         _ link: RateSchedule
     ) throws -> Measurement {
-        // Six rungs, as in Pensieve's video.
+        // The title has six renditions, as Pensieve's video has.
         let title = try Title(
             name: "bench", segmentDuration: 4000, bitrates: [300, 750, 1200, 1850, 2850, 4300],
             segmentCount: 900)
@@ -130,7 +131,7 @@ package struct SimulateBench: Sendable {
         let link = RateSchedule(constant: Bitrate(kilobitsPerSecond: 1200 * viewers))
         let before = Self.residentBytes()
         let start = Self.cpuSeconds()
-        // The list of viewers is input: it is gone before the simulation runs.
+        // The list of viewers is only input. It is released before the simulation runs.
         var run = try SharedSimulation(
             (0..<viewers).map { _ in
                 var viewer = SimulatedViewer(
@@ -148,7 +149,7 @@ package struct SimulateBench: Sendable {
             bytesPerViewer: Double(Self.residentBytes() - before) / Double(viewers))
     }
 
-    /// CPU seconds of this thread.
+    /// Returns the CPU seconds of this thread.
     private static func cpuSeconds() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
@@ -162,6 +163,7 @@ package struct SimulateBench: Sendable {
 }
 
 extension AlgorithmName {
-    /// Whether it searches over futures, and so costs many times what the others do.
+    /// Whether the algorithm searches over possible futures and therefore costs many times more
+    /// than the others.
     var isSlow: Bool { description.contains("mpc") || description == "soda" }
 }

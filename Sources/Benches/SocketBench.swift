@@ -6,7 +6,7 @@ import Sockets
 import Statistics
 package import Viewer
 
-/// The socket shell: load viewers behind constant links, fed by a sender that always has more.
+/// The socket shell: load viewers behind constant links, with a sender that always has more data.
 package struct SocketBench: Sendable {
     package struct Report: Codable, Sendable {
         package var benchmark = "socket"
@@ -17,8 +17,8 @@ package struct SocketBench: Sendable {
         /// Payload rate that each viewer should get: rate × 1448 / 1500, because IP and TCP headers
         /// count.
         package var expectedKilobits = 0.0
-        /// Difference of the viewers' goodput from what is expected, in percent of that: the mean
-        /// and the two ends.
+        /// Difference between the viewers' goodput and the expected goodput, in percent of the
+        /// latter: the mean, the smallest and the largest.
         package var errorPercent = 0.0
         package var lowestErrorPercent = 0.0
         package var highestErrorPercent = 0.0
@@ -26,10 +26,11 @@ package struct SocketBench: Sendable {
         package var failed = 0
         /// Reason why the first of them failed.
         package var failure: String?
-        /// CPU of the viewers' thread in the window; 1 is a core.
+        /// CPU of the viewers' thread in the window; 1 is one core.
         package var viewerCores = 0.0
         package var lagP99Milliseconds: Double?
-        /// Median over connections of what the sender has queued (SIOCOUTQ) at the window's end.
+        /// Median over connections of the bytes that the sender has queued (SIOCOUTQ) at the end of
+        /// the window.
         package var senderQueueBytes = 0
 
         private enum CodingKeys: String, CodingKey {
@@ -49,10 +50,10 @@ package struct SocketBench: Sendable {
     package var viewers = 1000
     package var rate = Bitrate(kilobitsPerSecond: 2000)
     package var mode = LoadReadMode.lazy
-    /// Seconds before the window.
+    /// Seconds before the window begins.
     package var warmup = 5
     package var seconds = 20
-    /// One way, milliseconds.
+    /// One-way delay in milliseconds.
     package var delayMilliseconds = 0
     package var congestionControl = "cubic"
 
@@ -65,9 +66,9 @@ package struct SocketBench: Sendable {
             ViewerSpec(
                 index: index, transport: .httpFLV,
                 url: "http://127.0.0.1:\(server.port)/live/bulk.flv",
-                // Joins take the first second.
+                // All viewers join in the first second.
                 joinNanoseconds: Int64(index) * 1_000_000_000 / Int64(viewers),
-                link: ViewerLinkPlace(link: 0, seed: UInt64(index)), mode: mode)
+                link: LinkAssignment(link: 0, seed: UInt64(index)), mode: mode)
         }
         var options = LoadViewerPool.Options()
         options.congestionControl = congestionControl
@@ -78,7 +79,7 @@ package struct SocketBench: Sendable {
         ]
         let pool = try LoadViewerPool(specs, options: options)
         let start = Clock.monotonicNanoseconds() + 100_000_000
-        let window = SteadyWindow(
+        let window = Window(
             startNanoseconds: start + Int64(warmup + 1) * 1_000_000_000,
             endNanoseconds: start + Int64(warmup + 1 + seconds) * 1_000_000_000)
         pool.start(atNanoseconds: start, window: window)
@@ -87,7 +88,7 @@ package struct SocketBench: Sendable {
         try await Self.sleep(until: window.endNanoseconds)
         let cpu = Self.threadCPU("viewers") - before
         let queues = server.queues.sorted()
-        // The viewers' own loop has to pass the window's end.
+        // The viewers' own loop must pass the end of the window.
         try await Task.sleep(for: .milliseconds(100))
         let report = await pool.stop()
         await server.stop()
@@ -122,7 +123,7 @@ package struct SocketBench: Sendable {
         if left > 0 { try await Task.sleep(for: .nanoseconds(left)) }
     }
 
-    /// CPU seconds of this process's threads of that name.
+    /// Returns the CPU seconds of this process's threads with a given name.
     private static func threadCPU(_ name: String) -> Double {
         let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
         return tasks.reduce(0) { sum, task in

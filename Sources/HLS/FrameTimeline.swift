@@ -38,7 +38,7 @@ public struct FrameTimeline: Sendable {
         var count = 0
         /// Time of the main timeline when a frame last continued it.
         var since: Int64?
-        /// Number of times that the candidate began anew and no frame followed.
+        /// Number of times that the candidate was started again without a frame that followed.
         var beginnings = 0
     }
 
@@ -178,8 +178,8 @@ public struct FrameTimeline: Sendable {
 
     // MARK: Beginnings
 
-    /// Handles frames before there is a timeline: two frames that agree make one; two of video if
-    /// there is video.
+    /// Handles frames before there is a timeline. Two frames that agree make a timeline; if there
+    /// is video, they must be two video frames.
     private mutating func begin(_ frame: CodedFrame) -> [CodedFrame] {
         let hasPicture = frame.kind == .video || held.contains { $0.kind == .video }
         let isAgreed = held.contains {

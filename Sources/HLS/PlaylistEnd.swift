@@ -1,4 +1,4 @@
-/// Where a media playlist ends for now: what it has, and what a client may ask for next.
+/// Present end of a media playlist: the media that it has, and what a client may request next.
 struct PlaylistEnd {
     /// Whether the playlist is over.
     var isFinished: Bool

@@ -6,9 +6,9 @@ public struct PlaylistError: Error, Sendable, Hashable, CustomStringConvertible 
         case notAPlaylist
         /// A tag, a number or an attribute list breaks RFC 8216.
         case malformed
-        /// A tag or an attribute that must be there is missing.
+        /// A required tag or attribute is missing.
         case missing
-        /// Tags of multivariant and media playlists in one text, or of neither.
+        /// The text has tags of both multivariant and media playlists, or of neither.
         case mixed
         /// A limit of `PlaylistLimits` is exceeded.
         case tooLarge

@@ -1,9 +1,9 @@
 /// Distinguishes an older copy of a live playlist from a new version, and both from a stream that
-/// began anew.
+/// was restarted.
 ///
 /// Two servers behind a balancer, or a cache with an old entry, may answer a reload with a version
 /// of some seconds ago. Such a copy lists the same segments under the same media sequence numbers,
-/// but ends earlier. A stream that began anew has other segments, or continues from there for good.
+/// but ends earlier. A restarted stream has other segments, or continues from there permanently.
 public struct PlaylistHistory: Sendable {
     public enum Verdict: Sendable, Hashable {
         /// Something was added, or the list has ended.

@@ -1,10 +1,11 @@
-/// When a viewer loads its renditions' media playlists again (RFC 8216bis, 6.3.4).
+/// Schedule of the loads of a viewer's media playlists (RFC 8216bis, 6.3.4).
 ///
 /// - A rendition's next load starts one interval after its last load started, or half an interval
 ///   after it if that load brought no news.
 /// - One playlist is loaded at a time.
-/// - Only the rendition that the viewer follows is reloaded. A rendition that is wanted and whose
-///   playlist lacks the segment is followed from then on, so its playlist is the next one loaded.
+/// - Only the rendition that the viewer follows is reloaded. If a rendition is wanted and its
+///   playlist lacks the segment, the viewer follows that rendition from then on, so its playlist is
+///   the next one loaded.
 ///
 /// A pure value that never reads a clock. All times are milliseconds of one clock of the caller's,
 /// and never go back.
@@ -12,7 +13,7 @@ public struct ReloadSchedule: Sendable {
     private struct Rendition {
         /// Start of the last load.
         var started = -Double.infinity
-        /// The time that the server's target duration asks for; 0 before the first playlist.
+        /// Time that the server's target duration asks for; 0 before the first playlist.
         var interval = 0.0
         /// Whether the last load brought news; true before the first playlist.
         var isNews = true
@@ -22,14 +23,14 @@ public struct ReloadSchedule: Sendable {
     private let shortestInterval: Double
     /// Index of the rendition whose playlist is reloaded.
     public private(set) var followed = 0
-    /// When `takeDue` is to be asked; infinity while no load is planned.
+    /// Time at which to call `takeDue`; infinity while no load is planned.
     public private(set) var next = Double.infinity
 
     /// - Parameters:
-    ///   - renditions: how many there are; indices of renditions are below it.
-    ///   - shortestInterval: floor of an interval (ms), so that a target duration of 0 is no leave to
-    ///     load without end. Who loads from a real server takes a floor that spares the server; a
-    ///     simulation needs one only so that virtual time goes on.
+    ///   - renditions: Number of renditions; their indices begin at 0.
+    ///   - shortestInterval: Smallest interval (ms), so that a target duration of 0 does not lead
+    ///     to loads without end. For a real server the value must be large enough to spare the
+    ///     server; a simulation needs it only so that virtual time advances.
     public init(renditions: Int, shortestInterval: Double) {
         self.renditions = Array(repeating: Rendition(), count: renditions)
         self.shortestInterval = shortestInterval
@@ -43,57 +44,58 @@ public struct ReloadSchedule: Sendable {
     /// Whether a rendition's last load brought news; true before the first playlist.
     public func isNews(_ rendition: Int) -> Bool { renditions[rendition].isNews }
 
-    /// From the start of a rendition's last load until the next may start (ms); 0 before the first
-    /// playlist.
+    /// Time from the start of a rendition's last load until the next may start (ms); 0 before the
+    /// first playlist.
     public func interval(_ rendition: Int) -> Double {
         renditions[rendition].interval * (renditions[rendition].isNews ? 1 : 0.5)
     }
 
-    /// When the next load of a rendition may start at the earliest.
+    /// Earliest time at which the next load of a rendition may start.
     public func earliest(_ rendition: Int) -> Double {
         renditions[rendition].started + interval(rendition)
     }
 
     // MARK: Events
 
-    /// The playlist of `rendition` is the one reloaded from now on.
+    /// Makes `rendition` the one whose playlist is reloaded from now on.
     public mutating func follow(_ rendition: Int) { followed = rendition }
 
-    /// A load of a rendition's playlist starts.
+    /// Notes that a load of a rendition's playlist starts.
     public mutating func start(_ rendition: Int, at time: Double) {
         renditions[rendition].started = time
     }
 
-    /// A load has brought a playlist.
-    /// - Parameter interval: the playlist's target duration (ms).
+    /// Notes that a load has brought a playlist.
+    /// - Parameter interval: Target duration of the playlist (ms).
     public mutating func receive(_ rendition: Int, isNews: Bool, interval: Double) {
         renditions[rendition].isNews = isNews
         renditions[rendition].interval = max(shortestInterval, interval)
     }
 
-    /// A load has brought nothing that could be used.
+    /// Notes that a load has brought nothing that could be used.
     public mutating func receiveNothing(_ rendition: Int) { renditions[rendition].isNews = false }
 
-    /// Plans the load that follows one of `rendition`, which ended at `time`. A load of a rendition
-    /// that is followed no more never puts off what was planned already.
+    /// Plans the load that follows a load of `rendition`, which ended at `time`. A load of a
+    /// rendition that is no longer followed never postpones a planned load.
     public mutating func planNext(after rendition: Int, at time: Double) {
         let earliest = max(time, earliest(followed))
         next = rendition == followed ? earliest : min(next, earliest)
     }
 
-    /// Plans a load at `time`, whatever the interval says.
+    /// Plans a load at `time`, whatever the interval is.
     public mutating func plan(at time: Double) { next = time }
 
-    /// Whether a planned load is due, which then is planned no more: the caller asks `mayStart`.
+    /// Returns whether a planned load is due. A load that is due is then no longer planned: the
+    /// caller calls `mayStart`.
     public mutating func takeDue(at time: Double) -> Bool {
         guard time >= next else { return false }
         next = .infinity
         return true
     }
 
-    /// Whether a load of the followed rendition may start now; if it is too early for one, it is
-    /// planned.
-    /// - Parameter isLoading: whether any playlist is being loaded.
+    /// Returns whether a load of the followed rendition may start now. If it is too early, a load
+    /// is planned.
+    /// - Parameter isLoading: Whether any playlist is being loaded.
     public mutating func mayStart(at time: Double, isLoading: Bool) -> Bool {
         guard !isLoading else { return false }
         let earliest = earliest(followed)

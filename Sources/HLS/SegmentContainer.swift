@@ -1,7 +1,7 @@
 import Media
 import NIOCore
 
-/// What a container demands of the tracks that it holds, and how its files are called.
+/// Requirements of a container on its tracks, and the names of its files.
 extension SegmenterConfiguration.Container {
     /// Leaves out a track that the container cannot express; `problem` says why it is left out.
     func usable(_ offered: MediaTracks) -> (tracks: MediaTracks, problem: String?) {

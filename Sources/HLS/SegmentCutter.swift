@@ -1,5 +1,5 @@
-/// Decides how long segments and parts are: by the configured durations, the groups of pictures and
-/// the cadence of the frames. Times and durations are ticks of 90 kHz.
+/// Decides the lengths of segments and parts, by the configured durations, the groups of pictures
+/// and the cadence of the frames. Times and durations are ticks of 90 kHz.
 struct SegmentCutter: Sendable {
     private let configuration: SegmenterConfiguration
     /// EXT-X-TARGETDURATION in seconds; nil before the first segment.
@@ -21,23 +21,23 @@ struct SegmentCutter: Sendable {
 
     // MARK: Events
 
-    /// A segment begins with a key frame after nothing was open.
+    /// Begins a segment with a key frame, when no segment was open.
     mutating func begin(at time: Int64, isNewEpoch: Bool) {
         if isNewEpoch { isFirstOfEpoch = true }
         lastKeyTime = time
     }
 
-    /// A key frame has come.
+    /// Notes that a key frame has come.
     /// - Parameter start: The start of the unfinished segment.
     mutating func noteKeyFrame(at time: Int64, start: Int64) {
         longestGroup = max(longestGroup, time - (lastKeyTime ?? start))
         lastKeyTime = time
     }
 
-    /// A frame lasted for `step`.
+    /// Notes that a frame lasted for `step`.
     mutating func noteFrame(lasting step: Int64) { cadence.add(step) }
 
-    /// A whole segment lasts for `ticks`.
+    /// Notes that a whole segment lasts for `ticks`.
     mutating func endSegment(lasting ticks: Int64) {
         isFirstOfEpoch = false
         chooseTargets(first: ticks)
@@ -45,7 +45,7 @@ struct SegmentCutter: Sendable {
 
     mutating func endEpoch() { longestGroup = 0 }
 
-    /// A new playlist begins, whose targets are chosen anew.
+    /// Begins a new playlist, for which the targets are chosen again.
     mutating func beginPlaylist() {
         targetDuration = nil
         partTarget = nil
@@ -62,7 +62,7 @@ struct SegmentCutter: Sendable {
         return time - start >= segmentTicks - tolerance
     }
 
-    /// Whether one more frame would break the target duration or a limit.
+    /// Whether one more frame would exceed the target duration or a limit.
     /// - Parameter isTooCostly: Whether the segment is over its byte limit.
     func mustCut(after elapsed: Int64, isTooCostly: Bool) -> Bool {
         if isTooCostly { return elapsed > 0 }

@@ -33,7 +33,7 @@ struct StoredSegment: Sendable {
     /// Bytes of memory that a segment takes besides its own, so that very many short segments have
     /// a cost.
     static let overhead = 1024
-    /// Cost of the segment for a limit, in bytes.
+    /// Cost of the segment against a limit, in bytes.
     var cost: Int { byteCount + mapBytes + Self.overhead }
 }
 

@@ -8,7 +8,7 @@ struct SegmentWriter: Sendable {
     let token: String
     /// Clock that dates published resources; nil = they have no date.
     private let clock: (@Sendable () -> Int64)?
-    /// What is published, and which segments are listed.
+    /// The published resources and the listed segments.
     var store = SegmentStore()
     /// The muxer of the present epoch; nil before its first piece.
     private var muxer: SegmentMuxer?

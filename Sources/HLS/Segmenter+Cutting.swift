@@ -1,8 +1,8 @@
 import Media
 
-/// Decision on the ends of segments and parts.
+/// Decisions on the ends of segments and parts.
 extension Segmenter {
-    /// Ends the segment or the part before `frame` if it is time.
+    /// Ends the segment or the part before `frame` if it is due.
     mutating func cut(before frame: CodedFrame) throws -> Bool {
         guard let segment = open else { return false }
         let time = frame.decodeTime

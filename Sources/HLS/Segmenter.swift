@@ -27,7 +27,7 @@ public struct Segmenter: Sendable {
         public var segments = 0
         public var parts = 0
         public var discontinuities = 0
-        /// Segments that were cut elsewhere than at a key frame.
+        /// Segments whose end is not at a key frame.
         public var forcedCuts = 0
         /// Frames before the first key frame, and broken frames.
         public var droppedFrames = 0
@@ -201,7 +201,8 @@ public struct Segmenter: Sendable {
         nextIsDiscontinuity = false
     }
 
-    /// Begins a new playlist at the old address: the listed segments go, and the numbers continue.
+    /// Begins a new playlist at the old address: the listed segments are removed, and the numbers
+    /// continue.
     private mutating func restart() {
         isFinished = false
         for segment in writer.store.retireAll() where segment.entry.isDiscontinuity {

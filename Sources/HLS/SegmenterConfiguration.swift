@@ -19,7 +19,7 @@ public struct SegmenterConfiguration: Sendable, Hashable {
     public var segmentByteLimit = 32 << 20
     /// Largest number of segments that a playlist lists, however short they are.
     public var segmentLimit = 1_000
-    /// Bytes that all segments of a stream may have; the oldest go first.
+    /// Bytes that all segments of a stream may have; the oldest segments are dropped first.
     public var totalByteLimit = 512 << 20
     /// Seconds that a publisher may take to send its second key frame before the first segment is
     /// cut without one.

@@ -5,7 +5,7 @@ import NIOCore
 extension PresentationInspector {
     /// Checks blocking reloads and delta updates (rfc8216bis, 6.2.5).
     mutating func checkLowLatency(_ index: Int) async {
-        guard isLive(members[index]), let control = members[index].reloads.playlist?.serverControl
+        guard members[index].isLive, let control = members[index].reloads.playlist?.serverControl
         else { return }
         if control.canBlockReload {
             await checkTooFarAhead(index)

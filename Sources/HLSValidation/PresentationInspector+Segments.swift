@@ -30,7 +30,7 @@ extension PresentationInspector {
         let resource: FetchedResource
         do {
             resource = try await source.load(
-                url, range: Self.range(segment.byteRange), timeout: timeout)
+                url, range: segment.byteRange?.fetchRange, timeout: timeout)
         } catch {
             guard !Task.isCancelled else { return }
             list.add([
@@ -58,7 +58,7 @@ extension PresentationInspector {
         var fact = InspectedPlaylist.Fact(
             duration: segment.duration, bytes: resource.body.readableBytes)
         if segment.key?.isInForce ?? false {
-            noteEncryption(segment.key, location)
+            list.noteEncryption(segment.key, location)
         } else {
             let inspection = resource.body.withUnsafeReadableBytes {
                 SegmentInspection.inspect($0, tracks: tracks)
@@ -73,25 +73,6 @@ extension PresentationInspector {
         members[index].facts[sequence] = fact
     }
 
-    /// Notes that an encrypted segment cannot be inspected; each playlist gets this note once.
-    private mutating func noteEncryption(
-        _ key: MediaPlaylist.EncryptionKey?, _ location: String
-    ) {
-        list.add([
-            Violation(
-                .encrypted, at: location,
-                "EXT-X-KEY says METHOD=\(key?.method ?? ""): what is encrypted is fetched, and not looked into"
-            )
-        ])
-    }
-
-    private static func range(_ range: MediaPlaylist.ByteRange?) -> Range<Int>? {
-        guard let range, let offset = range.offset, range.length > 0,
-            !offset.addingReportingOverflow(range.length).overflow
-        else { return nil }
-        return offset..<offset + range.length
-    }
-
     private mutating func initialization(
         _ section: MediaPlaylist.InitializationSection?, of index: Int
     ) async -> InitializationTracks? {
@@ -102,7 +83,7 @@ extension PresentationInspector {
         var tracks: InitializationTracks?
         do {
             let resource = try await source.load(
-                url, range: Self.range(section.byteRange), timeout: timeout)
+                url, range: section.byteRange?.fetchRange, timeout: timeout)
             guard (200...206).contains(resource.response.status) else {
                 throw FetchError("\(url) answers \(resource.response.status)")
             }
@@ -110,7 +91,7 @@ extension PresentationInspector {
             // The initialization section of a transport stream is its PAT and PMT.
             let isTransportStream = resource.body.readableBytesView.first == 0x47
             if section.key != nil {
-                noteEncryption(section.key, location)
+                list.noteEncryption(section.key, location)
             } else if tracks == nil, !isTransportStream {
                 list.add([
                     Violation(
@@ -130,5 +111,28 @@ extension PresentationInspector {
         // are kept.
         if members[index].tracks.count < 256 { members[index].tracks[section] = .some(tracks) }
         return tracks
+    }
+}
+
+extension ViolationList {
+    /// Notes that an encrypted segment cannot be inspected; each playlist gets this note once.
+    fileprivate mutating func noteEncryption(
+        _ key: MediaPlaylist.EncryptionKey?, _ location: String
+    ) {
+        add([
+            Violation(
+                .encrypted, at: location,
+                "EXT-X-KEY says METHOD=\(key?.method ?? ""): what is encrypted is fetched, and not looked into"
+            )
+        ])
+    }
+}
+
+extension MediaPlaylist.ByteRange {
+    /// The bytes for a Range header; nil if the range says nothing that can be fetched.
+    fileprivate var fetchRange: Range<Int>? {
+        guard let offset, length > 0, !offset.addingReportingOverflow(length).overflow
+        else { return nil }
+        return offset..<offset + length
     }
 }

@@ -68,19 +68,7 @@ public struct PresentationInspector {
     ///
     /// - Throws: `FetchError` for a URL of another scheme, and for paths without a playlist.
     public static func check(_ target: String) throws(FetchError) {
-        if target.contains("://") {
-            _ = try url(target)
-        } else {
-            _ = try ResourceSource.path(target)
-        }
-    }
-
-    private static func url(_ target: String) throws(FetchError) -> HTTPURL {
-        do {
-            return try HTTPURL(target)
-        } catch {
-            throw FetchError("\(error)")
-        }
+        try PresentationTarget.check(target)
     }
 
     /// Inspects the whole presentation; live playlists are followed for `options.seconds`, or until
@@ -109,15 +97,8 @@ public struct PresentationInspector {
         _ target: String, options: InspectionOptions, group: MultiThreadedEventLoopGroup
     ) throws(FetchError) {
         self.options = options
-        if target.contains("://") {
-            let url = try Self.url(target)
-            source = .http(try HTTPGetter(url, group: group, trust: options.trust))
-            // The URL is without credentials, because no report shows them.
-            location = url.description
-        } else {
-            source = .files
-            location = try ResourceSource.path(target)
-        }
+        let target = try PresentationTarget(target, group: group, trust: options.trust)
+        (source, location) = (target.source, target.location)
     }
 
     var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
@@ -131,7 +112,8 @@ public struct PresentationInspector {
         base = source.isHTTP ? first.response.url : location
         let (playlist, violations) = PlaylistValidator.check(
             String(buffer: first.body), at: location,
-            variables: PlaylistVariables(imported: [:], query: Self.parameters(base)))
+            variables: PlaylistVariables(
+                imported: [:], query: PresentationTarget.parameters(of: base)))
         list.add(violations)
         switch playlist {
         case nil: return report
@@ -159,22 +141,13 @@ public struct PresentationInspector {
     }
 
     private var report: InspectionReport {
-        var report = InspectionReport(location: location)
+        var report = InspectionReport(location: location, list)
         report.playlists = members.count
         report.reloads = reloads
         report.segments = segments
         report.isInterrupted = Task.isCancelled
-        report.isLive = members.contains { isLive($0) }
-        report.errors = list.errors
-        report.warnings = list.warnings
-        report.notChecked = list.notChecked
-        report.omitted = list.omitted
-        report.violations = list.violations
+        report.isLive = members.contains(where: \.isLive)
         return report
-    }
-
-    func isLive(_ member: InspectedPlaylist) -> Bool {
-        member.reloads.playlist.map { !$0.hasEndList && $0.type != .vod } ?? false
     }
 
     private mutating func addMembers(of multivariant: MultivariantPlaylist) {
@@ -243,11 +216,8 @@ public struct PresentationInspector {
     /// Variables that EXT-X-DEFINE of a member's playlist may import.
     func variables(_ index: Int) -> PlaylistVariables {
         PlaylistVariables(
-            imported: root?.variables ?? [:], query: Self.parameters(members[index].base))
-    }
-
-    private static func parameters(_ location: String) -> [String: String] {
-        (try? HTTPURL(location))?.parameters ?? [:]
+            imported: root?.variables ?? [:],
+            query: PresentationTarget.parameters(of: members[index].base))
     }
 
     /// Processes a whole playlist that was checked by itself.
@@ -265,7 +235,7 @@ public struct PresentationInspector {
 
     /// Reloads live playlists until the time is over or all have ended.
     private mutating func follow() async {
-        while seconds < options.seconds, members.contains(where: { isLive($0) }) {
+        while seconds < options.seconds, members.contains(where: { $0.isLive }) {
             let shortest =
                 members.compactMap { $0.reloads.playlist?.targetDuration }.min() ?? 1
             let pause = min(max(0.2, Double(shortest) / 2), max(0, options.seconds - seconds))
@@ -274,7 +244,7 @@ public struct PresentationInspector {
             } catch {
                 return
             }
-            for index in members.indices where isLive(members[index]) { await load(index) }
+            for index in members.indices where members[index].isLive { await load(index) }
             await fetchSegments()
             compare()
         }

@@ -3,16 +3,17 @@ import HeapModule
 /// Decides when frames go out: one heap of the streams' absolute deadlines.
 ///
 /// A pure value that never reads a clock. All times are nanoseconds of one clock, which the caller
-/// reads; that caller wakes at `nextWake`, says so with `wake(at:)`, and sends each frame that is
-/// then `due`. A wake-up comes at the earliest deadline, but no sooner than a quantum after the last
-/// wake-up, and everything that is due by then goes out: wake-ups cost more than frames.
+/// reads. The caller wakes at `nextWake`, calls `wake(at:)`, and sends each frame that is then
+/// `due`. A wake-up comes at the earliest deadline, but no sooner than a quantum after the last
+/// wake-up, and all frames that are due by then are sent, because wake-ups cost more than frames.
 struct Pace: Sendable {
-    /// 250 µs: a quarter of the CPU of exact wake-ups at 100 streams, for 0.1 ms of lateness.
+    /// Shortest time between two wake-ups, 250 µs. At 100 streams it takes a quarter of the CPU
+    /// time of exact wake-ups, and frames are 0.1 ms late.
     static let quantumNanoseconds: Int64 = 250_000
 
     /// The next frame of one stream.
     struct Frame: Comparable, Sendable {
-        /// The time at which the schedule means to send the frame.
+        /// The time for which the schedule plans the frame.
         var deadline: Int64
         /// Index of the stream, which also orders frames of one deadline.
         var stream: Int
@@ -23,7 +24,7 @@ struct Pace: Sendable {
     }
 
     private var frames: Heap<Frame>
-    /// nil before the first wake-up.
+    /// Time of the last wake-up; nil before the first one.
     private var lastWake: Int64?
 
     /// - Parameter firstDeadlines: the intended time of each stream's first frame.
@@ -41,14 +42,14 @@ struct Pace: Sendable {
 
     mutating func wake(at now: Int64) { lastWake = now }
 
-    /// The frame to send next; nil when nothing is left that was due at the last wake-up.
+    /// The frame to send next; nil if no frame that was due at the last wake-up is left.
     var due: Frame? {
         guard let lastWake, let first = frames.min, first.deadline <= lastWake else { return nil }
         return first
     }
 
-    /// The frame that was `due` has been sent, or left out.
-    /// - Parameter next: the intended time of the same stream's next frame; nil where there is none.
+    /// Notes that the frame that was `due` has been sent, or left out.
+    /// - Parameter next: the intended time of the same stream's next frame; nil if there is none.
     mutating func sent(next: Int64?) {
         guard let frame = due else { return }
         if let next {

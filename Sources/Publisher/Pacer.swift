@@ -1,10 +1,11 @@
 // How publishers are paced. There is one heap of absolute deadlines and one timer per loop, which
-// wakes every 250 µs at most.
+// wakes at most every 250 µs.
 
 import NIOCore
 import Statistics
 
-/// Sends every stream's frames of one event loop at the times that `Pace` decides on, with one timer.
+/// Sends the frames of all streams of one event loop at the times that `Pace` determines, with one
+/// timer.
 final class Pacer {
     private let eventLoop: any EventLoop
     let publishers: [StreamPublisher]

@@ -18,10 +18,10 @@ final class PublishHandler: ChannelInboundHandler {
     private var phase = Phase.starting
     private var connection: RTMPClientConnection
     private var context: ChannelHandlerContext?
-    /// Completed when the server lets media in; fails where it refuses or the connection ends.
+    /// Completed when the server accepts media; fails if the server refuses or the connection ends.
     private let started: EventLoopPromise<Void>
     private let onClose: (PublisherError) -> Void
-    /// Gives up where the server never lets media in.
+    /// Task that gives up if the server never accepts media.
     private var deadline: Scheduled<Void>?
     private var reason = PublisherError(
         description: "the server closed the connection", isFinal: false)
@@ -53,7 +53,8 @@ final class PublishHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case NIOSSLError.uncleanShutdown = error { return }
-        // A server that is not trusted now is not trusted a second later.
+        // The connection is not retried, because the server's certificate will not change within
+        // seconds.
         let isUntrusted = error is NIOSSLError || error is NIOSSLExtraError
         fail(
             PublisherError(
@@ -64,7 +65,7 @@ final class PublishHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do {
             try connection.append(unwrapInboundIn(data), using: &random)
-            // What comes after the end of the connection is of no account.
+            // Events after the end of the connection do not matter.
             while isOpen, let event = try connection.next() { perform(event) }
         } catch {
             fail(PublisherError(description: "\(error)", isFinal: false))
@@ -83,7 +84,7 @@ final class PublishHandler: ChannelInboundHandler {
             deadline?.cancel()
             deadline = nil
             started.succeed()
-        // Nobody sends media to a publisher.
+        // A server sends no media to a publisher.
         case .media: break
         case .refused(let code, let description):
             fail(PublisherError(description: "\(code): \(description)", isFinal: true))
@@ -94,7 +95,7 @@ final class PublishHandler: ChannelInboundHandler {
         }
     }
 
-    /// Closes the connection where the server has not let media in by then.
+    /// Closes the connection if the server has not accepted media after `milliseconds`.
     func giveUp(after milliseconds: Int) {
         guard let loop = context?.eventLoop else { return }
         let bound = NIOLoopBound(self, eventLoop: loop)
@@ -116,14 +117,14 @@ final class PublishHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    /// Bytes that wait for the socket.
+    /// Number of bytes that wait for the socket.
     var queuedBytes: Int {
         guard let channel = context?.channel, !channel.isWritable else { return 0 }
         return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Writes one media or data message without flushing; false where there is no stream, or where
-    /// the message is longer than RTMP can say.
+    /// Writes one media or data message without flushing. Returns false if there is no stream, or
+    /// if the message is longer than RTMP allows.
     func send(_ type: MessageType, timestamp: UInt32, payload: ByteBuffer) -> Bool {
         guard case .running(let id) = phase, let context else { return false }
         let chunkStream: UInt32 = type == .audio ? 4 : type == .video ? 6 : 5
@@ -137,7 +138,7 @@ final class PublishHandler: ChannelInboundHandler {
 
     func flush() { context?.flush() }
 
-    /// Says goodbye and closes once that is out.
+    /// Ends the publication, and closes the connection once the last message has been sent.
     func finish() {
         guard let context else { return }
         let channel = context.channel

@@ -1,8 +1,8 @@
 import Media
 
-/// The streams that one command publishes: the address, source and phase of each.
+/// The streams that one command publishes, with the address, source and phase of each.
 package struct PublishPlan: Sendable {
-    /// What stands under one number of the plan.
+    /// One source of the streams of the plan.
     package struct Source: Sendable {
         /// Text at the end of the stream's name.
         package var suffix: String
@@ -14,9 +14,9 @@ package struct PublishPlan: Sendable {
         }
     }
 
-    /// `rtmp[s]://host[:port]/app/stream[?query]`; `{i}` becomes the number from 0.
+    /// Address `rtmp[s]://host[:port]/app/stream[?query]`; `{i}` becomes the number from 0.
     package var url: String
-    /// Numbers that `{i}` runs over.
+    /// Number of values over which `{i}` runs.
     package var count: Int
     /// Sources of each number; every source is a stream of its own.
     package var sources: [Source]
@@ -49,7 +49,7 @@ package struct PublishPlan: Sendable {
         }
     }
 
-    /// The suffix belongs to the name, which ends where the query begins.
+    /// The suffix belongs to the name, which ends before the query.
     private func address(ofNumber number: Int, suffix: String) -> String {
         let parts = url.replacing("{i}", with: String(number)).split(
             separator: "?", maxSplits: 1)

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import Statistics
 
-/// N streams on one event loop group, each frame on its own absolute schedule.
+/// A number of streams on one event loop group, each frame on its own absolute schedule.
 public final class PublisherPool: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let pacers: [Bound]
@@ -14,13 +14,13 @@ public final class PublisherPool: Sendable {
         var value: Pacer { bound.value }
     }
 
-    /// Builds the sources; connects nothing yet.
-    /// - Throws: `RTMPError`, `MediaError` or `PublisherError` for a spec that cannot work.
+    /// Makes the sources, without connecting.
+    /// - Throws: `RTMPError`, `MediaError` or `PublisherError` if a specification cannot work.
     public init(_ specs: [PublishSpec], options: PublisherOptions) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.threads))
         let loops = Array(group.makeIterator())
         do {
-            // One of a kind is made; its copies share what it holds.
+            // One source of each specification is made; its copies share its data.
             var made: [SourceSpec: any MediaSource] = [:]
             for spec in specs where made[spec.source] == nil {
                 made[spec.source] = try spec.source.makeSource()
@@ -46,7 +46,7 @@ public final class PublisherPool: Sendable {
         }
     }
 
-    /// Connects every stream and returns when all may send.
+    /// Connects every stream, and returns when all streams may send.
     /// - Throws: the first failure, with the stream's URL.
     public func connect() async throws {
         for pacer in pacers {
@@ -58,19 +58,20 @@ public final class PublisherPool: Sendable {
         }
     }
 
-    /// Begins to send: frame 0 is meant to go out at `startNanoseconds` (CLOCK_MONOTONIC).
+    /// Begins to send: frame 0 is planned for `startNanoseconds` (CLOCK_MONOTONIC).
     public func start(atNanoseconds startNanoseconds: Int64) {
         for pacer in pacers {
             pacer.loop.execute { pacer.value.begin(atNanoseconds: startNanoseconds) }
         }
     }
 
-    /// Frames intended in this range (CLOCK_MONOTONIC) are accounted apart.
+    /// Sets the window: frames that are planned within this range (CLOCK_MONOTONIC) are also
+    /// counted separately.
     public func setWindow(_ window: ClosedRange<Int64>) {
         for pacer in pacers { pacer.loop.execute { pacer.value.window = window } }
     }
 
-    /// Counts so far; `lateness` covers the time since the last call.
+    /// Returns the counts so far; `lateness` covers the time since the last call.
     public func report() async throws -> PublisherReport {
         var report = PublisherReport(streams: [], lateness: .init(), windowLateness: .init())
         for pacer in pacers {
@@ -91,7 +92,8 @@ public final class PublisherPool: Sendable {
     /// Unpublishes every stream and ends the threads.
     public func stop() async throws {
         for pacer in pacers { try? await pacer.loop.submit { pacer.value.stop() }.get() }
-        // Goodbyes leave with the next loop iterations; the shutdown closes what is left.
+        // The last messages leave with the next loop iterations; the shutdown closes the remaining
+        // connections.
         try await Task.sleep(for: .milliseconds(100))
         try await group.shutdownGracefully()
     }

@@ -3,20 +3,22 @@ import Media
 import Processes
 import Sockets
 
-/// Turns any container into FLV, once, with the ffmpeg that is installed. Nothing is re-encoded.
+/// Remuxes any container into FLV once, with the installed ffmpeg. Nothing is re-encoded.
 enum Remux {
-    /// The streams of `path`. A remuxed copy is read into memory, and its file is gone by then.
-    /// - Throws: `PublisherError` where ffmpeg is missing or cannot copy the streams.
+    /// Returns the streams of `path`. A remuxed copy is read into memory, and its file is removed
+    /// before the return.
+    /// - Throws: `PublisherError` if ffmpeg is missing or cannot copy the streams.
     static func source(of path: String) throws -> FileSource {
         let copy = try flv(of: path)
         defer { if copy != path { unlink(copy) } }
         return try FileSource(path: copy)
     }
 
-    /// The path of an FLV file with the streams of `path`: `path` itself where it is FLV, else a
-    /// copy in the temporary directory that the caller removes.
+    /// Returns the path of an FLV file with the streams of `path`: `path` itself if it is FLV,
+    /// otherwise a copy in the temporary directory that the caller removes.
     static func flv(of path: String) throws -> String {
-        // A pipe or a device has no beginning to come back to, and may keep a reader waiting.
+        // A pipe or a device cannot be read again from its beginning, and may keep a reader
+        // waiting.
         if let problem = fileProblem(path) {
             throw PublisherError(
                 description:
@@ -54,7 +56,7 @@ enum Remux {
         return target
     }
 
-    /// A new file, which nobody could have put there before.
+    /// Creates a new file under a name that nobody can predict.
     private static func temporaryPath() throws(PublisherError) -> String {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var name = Array("\(directory)/millrace-XXXXXX.flv".utf8CString)

@@ -7,9 +7,9 @@ import RTMP
 import SimulationKernel
 import Sockets
 
-/// One stream: its source, its connection and its account. Bound to one event loop.
+/// One stream: its source, its connection and its counts. It is bound to one event loop.
 final class StreamPublisher {
-    /// The back-off of reconnections: 250 ms, doubled with each failure in a row up to 8 s.
+    /// The back-off of reconnections: 250 ms, doubled with each successive failure up to 8 s.
     static let reconnection = {
         var policy = RestartPolicy()
         policy.firstDelayMilliseconds = 250
@@ -21,15 +21,15 @@ final class StreamPublisher {
     private let url: RTMPURL
     private let options: PublisherOptions
     private let eventLoop: any EventLoop
-    /// For rtmps.
+    /// TLS context for rtmps.
     private let tls: NIOSSLContext?
     private var source: any MediaSource
     private(set) var report: PublishedStreamReport
     private var handler: PublishHandler?
-    /// The connection broke and no picture has been sent since.
+    /// Whether the connection has broken and no picture has been sent since.
     private var isAway = false
     private var needsHeaders = true
-    /// A frame was left out: those that refer to it would not decode.
+    /// Whether a frame was left out: frames that refer to it could not be decoded.
     private var needsKeyFrame = false
     private var frameNumber: UInt64 = 0
     private var upcoming: SourceFrame?
@@ -56,7 +56,7 @@ final class StreamPublisher {
         }
     }
 
-    /// Connects until the server lets media in.
+    /// Connects and waits until the server accepts media.
     func connect() -> EventLoopFuture<Void> {
         let started = eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -116,7 +116,7 @@ final class StreamPublisher {
         handler = nil
         guard !isStopping else { return }
         report.failure = error.description
-        // The first connection is the caller's to judge; later ones are taken up again.
+        // The caller judges the first connection; later connections are retried here.
         guard wasConnected || attempts > 0, !error.isFinal, attempts < options.reconnectLimit else {
             return
         }
@@ -130,16 +130,16 @@ final class StreamPublisher {
         }
     }
 
-    /// Fixes the schedule; returns the first frame's intended time.
+    /// Fixes the schedule. Returns the first frame's intended time.
     func begin(atNanoseconds start: Int64) -> Int64 {
         startNanoseconds = start + spec.phaseNanoseconds
         return nextIntended!
     }
 
-    /// When the next frame is meant to go out.
+    /// Time for which the next frame is planned.
     var nextIntended: Int64? { upcoming.map { startNanoseconds + $0.dtsNanoseconds } }
 
-    /// Sends the next frame without flushing. Returns how late it was.
+    /// Sends the next frame without flushing. Returns its lateness.
     func sendNext(now: Int64) -> Int64 {
         guard var frame = upcoming, let intended = nextIntended else { return 0 }
         let counts = window?.contains(intended) ?? false

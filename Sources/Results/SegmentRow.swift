@@ -5,7 +5,7 @@ public struct SegmentRow: CSVRow, Equatable {
     public var viewer: Int?
     public var segment: Int?
     public var mediaSeconds: Double?
-    public var rung: Int?
+    public var rendition: Int?
     public var nominalKilobits: Double?
     public var requestedSeconds: Double?
     public var timeToFirstByteMilliseconds: Double?
@@ -30,8 +30,9 @@ public struct SegmentRow: CSVRow, Equatable {
             "segment", \.segment,
             "Number of the segment: of the title, from 0; runs: media sequence number in the "
                 + "rendition's playlist."),
-        .init("rung", \.rung, "Rung of the ladder, 0 the lowest."),
-        .init("nominal_kbps", \.nominalKilobits, unit: "kbit/s", "Nominal bit rate of the rung."),
+        .init("rung", \.rendition, "Rendition of the ladder, 0 the lowest."),
+        .init(
+            "nominal_kbps", \.nominalKilobits, unit: "kbit/s", "Nominal bit rate of the rendition."),
         .init(
             "t_s", \.requestedSeconds, unit: "s",
             "When it was requested; simulations: virtual time."),
@@ -50,7 +51,8 @@ public struct SegmentRow: CSVRow, Equatable {
         .init(
             "estimate_kbps", \.estimateKilobits, unit: "kbit/s",
             "Throughput estimate of the decision; empty before the first."),
-        .init("abandoned_for", \.abandonedFor, "Rung it was given up for; empty = it was not."),
+        .init(
+            "abandoned_for", \.abandonedFor, "Rendition it was given up for; empty = it was not."),
         .init(
             "media_s", \.mediaSeconds, unit: "s",
             "When the segment began at the encoder; renditions agree on it. Runs only."),

@@ -3,7 +3,7 @@ import HLS
 import Server
 import SimulationKernel
 
-/// Checks of what belongs to HLS.
+/// Checks of the settings for HLS.
 enum AdaptiveRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         checkStack(scenario, reader: &reader)
@@ -53,8 +53,8 @@ enum AdaptiveRules {
         }
     }
 
-    /// What the packager asks for, and three segments in a playlist, without which it would list
-    /// more than was asked for.
+    /// Checks what the packager requires, and that a playlist has room for three segments. With
+    /// less room, the playlist would list more than the scenario asks for.
     private static func check(_ hls: HLSSettings, reader: inout ScenarioReader) {
         if let fault = HLSConfiguration(hls).fault {
             let key =
@@ -87,7 +87,7 @@ enum AdaptiveRules {
 }
 
 extension HLSConfiguration {
-    /// The packager's settings as a scenario has them.
+    /// Takes the packager's settings from a scenario.
     package init(_ settings: HLSSettings) {
         self.init()
         container = settings.container == .ts ? .ts : .fmp4

@@ -4,10 +4,10 @@ import Viewer
 
 /// HLS caches between the embedded stack and its viewers.
 package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
-    /// The way between the origin's site and the viewers' neighbourhood.
+    /// The network between the origin's site and the viewers' neighbourhood.
     package struct WAN: ScenarioMapping, Codable, Hashable {
-        /// What each edge reads from the origin at most, headers of packets included; nil = what
-        /// the machine gives.
+        /// Maximum rate at which each edge reads from the origin, packet headers included; nil =
+        /// whatever the machine allows.
         package var rate: Bitrate?
         package var delay = Duration.zero
 
@@ -19,9 +19,9 @@ package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
     }
 
     package enum Driver: String, Codable, Sendable, CaseIterable {
-        /// `millrace edge`
+        /// Edges that run `millrace edge`.
         case embedded
-        /// A real nginx with `proxy_cache`.
+        /// Edges that run a real nginx with `proxy_cache`.
         case nginx
     }
 
@@ -29,7 +29,8 @@ package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
     package var count = 1
     package var cacheBytes = 256 << 20
     package var failover = 2
-    /// Crossed by edges, and by viewers that go straight to the origin; nil = none.
+    /// The WAN that edges cross, and that viewers cross if they connect to the origin directly; nil
+    /// = no WAN.
     package var wan: WAN?
 
     package init() {}
@@ -47,9 +48,10 @@ package struct EdgeSettings: ScenarioMapping, Codable, Hashable {
     ]
 }
 
-/// What belongs to edges: defaults that depend on the stack, and checks.
+/// Defaults of edges that depend on the stack, and checks of edges.
 enum EdgeRules {
-    /// HLS viewers play through the edges where there are any; those that do not cross the WAN.
+    /// Lets HLS viewers play through the edges if the scenario has edges. HLS viewers that connect
+    /// to the origin get the WAN added to their links.
     static func apply(to scenario: inout TrialScenario, reader: inout ScenarioReader) {
         if scenario.stack.restarts > 0, scenario.stack.driver != .embedded {
             reader.report(
@@ -112,12 +114,12 @@ enum EdgeRules {
 }
 
 extension GroupLink {
-    /// The rate of a WAN that names none.
+    /// Rate of a WAN whose scenario gives no rate.
     private static let unnamedRate = Bitrate(bitsPerSecond: 10_000_000_000)
 
-    /// A viewer's link with the WAN behind it. Its delay comes on top; its rate, which edges have
-    /// for all their viewers together, holds for each viewer here.
-    /// - Throws: `InputFault` for links of real packets, which cannot be lengthened.
+    /// Returns a viewer's link with the WAN behind it. The WAN's delay is added to the link's
+    /// delay. The WAN's rate, which all viewers of an edge share, holds for each of these viewers.
+    /// - Throws: `InputFault` for links of real packets, whose delay cannot be extended.
     static func across(_ wan: EdgeSettings.WAN, _ own: GroupLink?) throws -> GroupLink {
         var link = ViewerLink(rate: RateSchedule(constant: wan.rate ?? unnamedRate))
         var name = "wan"

@@ -5,14 +5,14 @@ package import SimulationKernel
 /// Renditions that the stack's encoders make of one source.
 package struct EncodedLadder: ScenarioMapping, Codable, Hashable {
     package var renditions = EncodedRendition.edgeLadder
-    /// One of `LadderConfiguration.x264Presets`.
+    /// Encoder preset: one of `LadderConfiguration.x264Presets`.
     package var preset = "veryfast"
     package var threads = 0
     package var mode = LadderConfiguration.Mode.perRendition
     package var pads = false
     package var gop = Duration.seconds(2)
-    /// Frames of the source, from the start of the steady window, with which each rendition is
-    /// compared; nil = none.
+    /// Number of source frames, from the start of the steady window, with which each rendition is
+    /// compared; nil = no comparison.
     package var qualityFrames: Int?
 
     package init() {}
@@ -46,9 +46,9 @@ package struct EncodedLadder: ScenarioMapping, Codable, Hashable {
         ]
     }
 
-    /// In the server's terms.
+    /// Returns the ladder in the server's terms.
     ///
-    /// - Parameter source: `<app>/<stream>`.
+    /// - Parameter source: Name of the source, `<app>/<stream>`.
     package func configuration(source: String) -> LadderConfiguration {
         var ladder = LadderConfiguration(
             source: source, renditions: renditions.map(\.ladderRendition))
@@ -61,12 +61,12 @@ package struct EncodedLadder: ScenarioMapping, Codable, Hashable {
     }
 }
 
-/// One rung of an encoded ladder.
+/// One rendition of an encoded ladder.
 package struct EncodedRendition: ScenarioMapping, Codable, Hashable {
     package var name = ""
     package var width = 0
     package var height = 0
-    /// At most: a source with fewer frames keeps its own.
+    /// Maximum frame rate. A source with a lower rate keeps its own.
     package var framesPerSecond = 30
     package var bitrate = Bitrate(bitsPerSecond: 0)
     package var audioBitrate = Bitrate(kilobitsPerSecond: 128)
@@ -89,7 +89,7 @@ package struct EncodedRendition: ScenarioMapping, Codable, Hashable {
             audioBitsPerSecond: audioBitrate.bitsPerSecond)
     }
 
-    /// The preset `edge-ladder`, as the server has it.
+    /// The server's preset `edge-ladder`.
     static let edgeLadder = LadderConfiguration.edgeLadder.renditions.map { other in
         var rendition = EncodedRendition()
         (rendition.name, rendition.width, rendition.height) = (
@@ -103,19 +103,19 @@ package struct EncodedRendition: ScenarioMapping, Codable, Hashable {
     }
 }
 
-/// A clip that ffmpeg makes with its own generators.
+/// A clip that ffmpeg generates.
 package struct ClipSource: ScenarioMapping, Codable, Hashable {
     package enum Pattern: String, Codable, Sendable, CaseIterable {
-        /// A moving texture under a test picture, with a little noise of its own in each frame.
+        /// A moving texture under a test picture, with a little new noise in each frame.
         case texture
-        /// The test picture alone: easy to encode.
+        /// The test picture alone, which is easy to encode.
         case testsrc
     }
 
     package var pattern = Pattern.texture
     package var size = PictureSize(width: 1280, height: 720)
     package var framesPerSecond = 30
-    /// Audio and video together, about: of what the encoder is asked for.
+    /// Approximate bit rate of audio and video together: the rate that the encoder is asked for.
     package var bitrate = Bitrate(kilobitsPerSecond: 6000)
     package var audioBitrate = Bitrate(kilobitsPerSecond: 128)
 
@@ -143,7 +143,7 @@ package struct PictureSize: Codable, Sendable, Hashable {
 
     init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
 
-    /// Reads `1280x720`; nil for sides that are odd or not in 16...4096.
+    /// Reads `1280x720`; nil if a side is odd or not in 16...4096.
     init?(_ text: String) {
         let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
         guard sides.count == 2, let width = sides[0], let height = sides[1],

@@ -4,7 +4,7 @@ import SimulationKernel
 
 /// Checks of streams whose renditions the stack's encoders make.
 enum EncodedLadderRules {
-    /// Sources that the stack encodes at one time.
+    /// Maximum number of sources that the stack encodes at the same time.
     static let mostSources = 64
 
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
@@ -58,7 +58,7 @@ enum EncodedLadderRules {
     ) {
         guard let frames = ladder.qualityFrames, let rate = source.figures?.framesPerSecond
         else { return }
-        // Renditions come later than the source.
+        // Renditions arrive later than the source.
         let room = Int((scenario.duration.seconds - 2) * Double(rate))
         if frames > room {
             reader.report(
@@ -89,14 +89,15 @@ enum EncodedLadderRules {
     private static func check(
         _ ladder: EncodedLadder, at place: String, reader: inout ScenarioReader
     ) {
-        for (j, rung) in ladder.renditions.enumerated() where rung.name == "source" {
+        for (j, rendition) in ladder.renditions.enumerated() where rendition.name == "source" {
             reader.report(
                 at: place + ".renditions[\(j)].name",
                 "'source' is what results call the source itself; name the rendition otherwise")
         }
-        for (j, rung) in ladder.renditions.enumerated() where rung.audioBitrate >= rung.bitrate {
+        for (j, rendition) in ladder.renditions.enumerated()
+        where rendition.audioBitrate >= rendition.bitrate {
             ScenarioRules.check(
-                rung.audioBitrate, of: rung.bitrate, at: place + ".renditions[\(j)]",
+                rendition.audioBitrate, of: rendition.bitrate, at: place + ".renditions[\(j)]",
                 reader: &reader)
             return
         }

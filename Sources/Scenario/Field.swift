@@ -1,13 +1,14 @@
 /// A type that a mapping of a scenario file is decoded into.
 ///
-/// The list of its fields is the only place where its keys stand: grammar, defaults, canonical YAML
-/// and decoding derive from it, as the files of results derive from the columns of their rows. The
-/// text of a field documents its property, too.
+/// Only the list of its fields names the keys. Grammar, defaults, canonical YAML and decoding are
+/// derived from that list, just as the files of results are derived from the columns of their rows.
+/// The text of a field also documents its property.
 package protocol ScenarioMapping: Sendable {
-    /// A default is a property's initial value. A required key's initial value is never seen.
+    /// Creates a value with the default of each property. The initial value of a required key is
+    /// never used.
     init()
     static var fields: [Field<Self>] { get }
-    /// Groups of fields of which a file may give at most one.
+    /// Groups of fields. A file may give at most one field of each group.
     static var exclusive: [[PartialKeyPath<Self>]] { get }
 }
 
@@ -20,7 +21,7 @@ extension ScenarioMapping {
             exactlyOne: fields.filter(\.isAlternative).map(\.key))
     }
 
-    /// The key of a property that the list of fields names.
+    /// Returns the key of a property that is in the list of fields.
     package static func key(_ path: PartialKeyPath<Self>) -> String {
         guard let field = fields.first(where: { ($0.path as PartialKeyPath?) == path }) else {
             preconditionFailure("no field of \(Self.self) has the path \(path)")
@@ -28,13 +29,13 @@ extension ScenarioMapping {
         return field.key
     }
 
-    /// - Parameter path: the mapping's place in the file, where faults are reported.
+    /// - Parameter path: Path of the mapping in the file, at which faults are reported.
     init(_ object: ResolvedObject, at path: String, _ reader: inout ScenarioReader) {
         self.init()
         for field in Self.fields { field.read(object, at: path, into: &self, &reader) }
     }
 
-    /// The mapping as canonical YAML has it.
+    /// The mapping in the form of canonical YAML.
     var resolved: ResolvedObject { ResolvedObject(Self.fields, of: self) }
 }
 
@@ -51,11 +52,11 @@ package struct Field<Root: ScenarioMapping>: Sendable {
         @Sendable (inout Root, ResolvedValue, String, inout ScenarioReader) -> Void
 
     let spec: FieldSpec
-    /// The field's property; nil if no single property holds the value.
+    /// Key path of the field's property; nil if no single property holds the value.
     let path: (any PartialKeyPath<Root> & Sendable)?
-    /// Whether the key stands for one case of a sum, of which a file gives exactly one.
+    /// Whether the key stands for one case of a sum. A file gives exactly one case.
     private(set) var isAlternative = false
-    /// The value for canonical YAML; nil if the key is left out.
+    /// Returns the value for canonical YAML; nil if the key is left out.
     let get: @Sendable (Root) -> ResolvedValue?
     private let set: Set
 
@@ -86,7 +87,7 @@ package struct Field<Root: ScenarioMapping>: Sendable {
         }
     }
 
-    /// A field of a property's type, as a key of the type that has the property.
+    /// Makes a field of a property's type into a field of the type that has the property.
     init<Inner>(_ field: Field<Inner>, of property: Path<Inner>) {
         self.init(
             field.spec, get: { field.get($0[keyPath: property]) },
@@ -101,7 +102,7 @@ package struct Field<Root: ScenarioMapping>: Sendable {
     }
 
     /// A key whose default is its property's initial value.
-    /// - Parameter unit: the unit in which the schema names the default; nil = the largest.
+    /// - Parameter unit: Unit in which the schema names the default; nil = the largest unit.
     package static func standard<Value>(
         _ key: String, _ path: Path<Value>, _ kind: ValueKind<Value>, in unit: String? = nil,
         _ about: String
@@ -129,12 +130,12 @@ package struct Field<Root: ScenarioMapping>: Sendable {
         Field(FieldSpec(key: key, value: kind.spec, about: about), path, kind.decode)
     }
 
-    /// A required key of which nothing is kept, as only one value is valid.
+    /// A required key whose value is not kept, because only one value is valid.
     static func checked(_ key: String, _ value: ValueSpec, _ about: String) -> Field {
         Field(FieldSpec(key: key, value: value, isRequired: true, about: about))
     }
 
-    /// One case of a sum: its key makes the whole value.
+    /// One case of a sum. Its key makes the whole value.
     static func alternative<Value>(
         _ key: String, _ make: @escaping @Sendable (Value) -> Root, _ kind: ValueKind<Value>,
         _ about: String
@@ -145,7 +146,7 @@ package struct Field<Root: ScenarioMapping>: Sendable {
         return field
     }
 
-    /// A mapping whose keys are properties of the type that the mapping stands in.
+    /// A mapping whose keys are properties of the enclosing type.
     package static func section(
         _ key: String, isRequired: Bool = false, _ about: String, _ fields: [Field]
     ) -> Field {

@@ -3,22 +3,22 @@ package import Netem
 package import SimulationKernel
 package import Viewer
 
-/// The link of a viewer group, read and checked.
+/// The link of a viewer group, after it was read and checked.
 package struct GroupLink: Codable, Sendable, Hashable {
-    /// What shapes, and what it needs to know.
+    /// The shell that shapes the traffic, with the settings that it needs.
     package enum Shell: Codable, Sendable, Hashable {
-        /// The viewer's own reads.
+        /// Shapes the viewer's own reads.
         case socket(ViewerLink)
-        /// A network namespace's packets.
+        /// Shapes the packets of a network namespace.
         case packet(LinkDescription)
     }
 
-    /// As results show it: a profile, a file's name, or a rate.
+    /// Name of the link in results: a profile, the name of a file, or a rate.
     package var name: String
     package var shell: Shell
-    /// Mean payload rate that it lets through.
+    /// Mean payload rate of the link.
     package var payloadRate: Bitrate
-    /// One cycle of its trace; viewers begin at seeded places in it.
+    /// Length of one cycle of the link's trace. Viewers begin at seeded offsets in the cycle.
     package var cycleNanoseconds: Int64
 
     package var socket: ViewerLink? {
@@ -41,14 +41,14 @@ package struct GroupLink: Codable, Sendable, Hashable {
         cycleNanoseconds = rate.periods.count > 1 ? rate.cycleNanoseconds : 0
     }
 
-    /// A link of a socket as it is.
+    /// A link with the settings of a socket's link.
     init(name: String, _ link: ViewerLink) {
         self.init(
             name: name, rate: link.rate, delay: link.delay, loss: link.loss,
             headerBytes: link.headerBytes)
     }
 
-    /// - Throws: whatever is wrong with one of its directions.
+    /// - Throws: The fault of one of the link's directions.
     private init(name: String, packets link: LinkDescription, seed: UInt64) throws {
         let spec = try link.spec(.down, seed: seed)
         _ = try link.spec(.up, seed: seed)
@@ -61,7 +61,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
         cycleNanoseconds = spec.rate.cycleNanoseconds
     }
 
-    /// What a reader of the results has to know of such links.
+    /// Notes for readers of the results about links of this kind.
     package static func notes(_ links: [GroupLink]) -> [String] {
         let links = links.compactMap { link in link.socket.map { (link.name, $0) } }
         guard let (first, _) = links.first(where: { $0.1.headerBytes > 0 }) else { return [] }
@@ -81,14 +81,14 @@ package struct GroupLink: Codable, Sendable, Hashable {
             loss: .none, headerBytes: 0)
     }
 
-    /// A profile, a rate or a trace file.
+    /// Returns the link of a profile, a rate or a trace file.
     /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
     package static func named(
         _ text: String, seed: UInt64 = 1, folder: String = "."
     ) throws -> GroupLink {
         if let profile = LinkProfile.all.first(where: { $0.name == text }) {
             var delay = profile.delay
-            // The schedule carries the latency.
+            // The schedule contains the latency.
             delay.nanoseconds = 0
             return GroupLink(
                 name: text, rate: profile.schedule(.down, seed: seed), delay: delay,
@@ -115,7 +115,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
             return GroupLink(
                 name: base.name, rate: socket.rate, delay: socket.delay, loss: loss ?? socket.loss)
         }
-        // A delay of its own replaces the trace's.
+        // A delay of the link itself replaces the trace's delay.
         return GroupLink(
             name: base.name, rate: try socket.rate.withoutDelays(),
             delay: try DelayModel(parsing: text), loss: loss ?? socket.loss)
@@ -128,15 +128,15 @@ package struct GroupLink: Codable, Sendable, Hashable {
         if LinkProfile.all.contains(where: { $0.name == name }) {
             link.profile = name
         } else {
-            (link.down, name) = try course(name, seed: seed, folder: folder)
+            (link.down, name) = try rateText(name, seed: seed, folder: folder)
         }
-        if let up = link.up { (link.up, _) = try course(up, seed: seed, folder: folder) }
+        if let up = link.up { (link.up, _) = try rateText(up, seed: seed, folder: folder) }
         link.latency = .replaced
         return try GroupLink(name: name, packets: link, seed: seed)
     }
 
-    /// A rate, or a trace's whole path, and how results call it.
-    private static func course(
+    /// Returns a rate, or the full path of a trace, with its name in results.
+    private static func rateText(
         _ text: String, seed: UInt64, folder: String
     ) throws -> (text: String, name: String) {
         if (try? RateModel(parsing: text)) != nil { return (text, text) }
@@ -152,12 +152,13 @@ package struct GroupLink: Codable, Sendable, Hashable {
                     "'\(text)' is a profile, which has both directions and belongs into 'down'; 'up' "
                     + "takes a rate or a trace")
         }
-        // The fault that the other shell's reader finds names what is nearest.
+        // If the name is unknown, the reader of the other shell throws a fault that names the
+        // nearest valid name.
         return (text, try named(text, seed: seed, folder: folder).name)
     }
 }
 
-/// A link of a viewer group, as a file has it.
+/// A link of a viewer group as a file gives it.
 private struct LinkFields: ScenarioMapping {
     enum Shell: String, CaseIterable { case socket, packet, kernel }
 
@@ -182,7 +183,7 @@ private struct LinkFields: ScenarioMapping {
             "What shapes: the viewer's reads, or real packets in a namespace (root only)."),
     ]
 
-    /// What only real packets can do.
+    /// Settings that only real packets support.
     private static let packetFields: [Field<LinkFields>] = [
         .optional("up", \.link.up, .text(.nonEmpty), "Uplink; packet shell only."),
         .optional(
@@ -202,7 +203,7 @@ private struct LinkFields: ScenarioMapping {
                     "no scenario's viewers run behind the kernel shell; take shell: packet "
                     + "('millrace bench link --only kernel' measures HTB)")
         case .socket:
-            // What this shell cannot do is refused, not left out.
+            // A setting that this shell does not support is refused, not ignored.
             if let field = Self.packetFields.first(where: { $0.get(self) != nil }) {
                 throw InputFault(
                     message:
@@ -215,7 +216,7 @@ private struct LinkFields: ScenarioMapping {
 }
 
 extension ValueKind where Value == GroupLink {
-    /// The name of a profile, a rate or a trace file, or a mapping.
+    /// The name of a profile, a rate or a trace file; or a mapping.
     static var link: Self {
         .either(
             ValueKind<String>.text(.nonEmpty).reading { text, reader in
@@ -228,7 +229,7 @@ extension ValueKind where Value == GroupLink {
 }
 
 extension RateModel {
-    /// Whether a flow can have it: a rate, and nothing else.
+    /// Whether the model is only a rate, which a flow can have.
     fileprivate var isPlainRate: Bool {
         switch self {
         case .constant, .schedule, .trace: true

@@ -3,7 +3,7 @@ package import Results
 
 /// An input that a scenario names and that cannot be used.
 package struct InputFault: Error, CustomStringConvertible {
-    /// What is wrong, and the nearest valid choice.
+    /// Description of the fault, with the nearest valid choice.
     package var message: String
 
     package init(message: String) { self.message = message }
@@ -12,10 +12,10 @@ package struct InputFault: Error, CustomStringConvertible {
 }
 
 package enum InputFiles {
-    /// Most files taken from a folder.
+    /// Maximum number of files that are taken from a folder.
     package static let maximum = 10_000
 
-    /// Regular, visible files in the order of their names.
+    /// Returns the regular, visible files in the order of their names.
     package static func inFolder(_ path: String) throws -> [String] {
         let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         let files = names.filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.filter {
@@ -33,7 +33,7 @@ package enum InputFiles {
         .init(path: path, sha256: ContentDigest.sha256(bytes))
     }
 
-    /// The file's name without folder and extension.
+    /// Returns the file's name without folder and extension.
     package static func name(_ path: String) -> String {
         let last = URL(fileURLWithPath: path).lastPathComponent
         guard let dot = last.lastIndex(of: "."), dot != last.startIndex else { return last }

@@ -1,15 +1,18 @@
 /// A figure that thresholds may refer to.
 package enum Metric: String, Codable, Sendable, CaseIterable {
-    /// From the intended time to the viewer (`vantage:viewer`, which holds where none is given), or
-    /// through the server with `vantage:wire`.
+    /// Delay from the intended time to the viewer (`vantage:viewer`, the default), or through the
+    /// server (`vantage:wire`).
     case delayMilliseconds = "delay_ms"
-    /// From the time the frame was really sent.
+    /// Delay from the time at which the frame was really sent.
     case uncorrectedDelayMilliseconds = "delay_uncorrected_ms"
-    /// From the connection attempt to the first audio or video message, of load viewers and probes.
+    /// Time from the connection attempt to the first audio or video message, for load viewers and
+    /// probes.
     case startupMilliseconds = "startup_ms"
-    /// How late generators were for their own schedule in the window; by role, the worst counts.
+    /// Lateness of generators in the window against their own schedule; of several roles, the worst
+    /// counts.
     case generatorLagMilliseconds = "generator_lag_ms"
-    /// Frames due to probes in the window that did not come; no figure without a probe.
+    /// Number of frames due to probes in the window that did not come; there is no figure without a
+    /// probe.
     case framesMissing = "frames_missing"
     case framesDuplicate = "frames_duplicate"
     case retransmittedBytes = "retransmitted_bytes"
@@ -18,52 +21,56 @@ package enum Metric: String, Codable, Sendable, CaseIterable {
     case stalls
     case payloadKilobits = "payload_kbps"
     case wireKilobits = "wire_kbps"
-    /// This is stalled time over playing and stalled time together, 0…1, of a probe or of a group of
+    /// Stalled time divided by playing and stalled time together, 0…1, for a probe or a group of
     /// adaptive viewers.
     case stallRatio = "stall_ratio"
-    /// Of a group of adaptive viewers: mean of their mean nominal bit rates.
+    /// Mean over the mean nominal bit rates of the viewers in a group of adaptive viewers.
     case meanBitrateKilobits = "mean_bitrate_kbps"
-    /// Each adaptive viewer's mean distance from the live edge.
+    /// Mean distance of each adaptive viewer from the live edge.
     case liveLatencyMilliseconds = "live_latency_ms"
-    /// Changes of rendition of adaptive viewers.
+    /// Number of rendition changes of adaptive viewers.
     case switches
-    /// Of an encoder, per second of media.
+    /// CPU seconds of an encoder per second of media.
     case encoderCPUSeconds = "cpu_s_per_media_s"
-    /// From the source's frame into the server to the rendition's; with a capture.
+    /// Delay from the source's frame into the server to the rendition's frame into the server;
+    /// requires a capture.
     case encoderDelayMilliseconds = "encoder_delay_ms"
-    /// Share of the stamps that the rendition's frame rate keeps found after the encoder, 0…1.
+    /// Share of the stamps found after the encoder, 0…1. Only stamps that the rendition's frame
+    /// rate keeps are expected.
     case stampsFound = "stamps_found"
-    /// Of a rendition against its source, 1 = alike; of ladders with `quality`.
+    /// SSIM of a rendition against its source, 1 = equal; only for ladders with `quality`.
     case ssim
-    /// The same in dB; 100 where there is no difference at all.
+    /// PSNR of a rendition against its source in dB; 100 if there is no difference at all.
     case psnrDecibels = "psnr_db"
-    /// 100 = one core.
+    /// CPU of the server in percent; 100 = one core.
     case serverCPUPercent = "server_cpu_percent"
     case viewerCPUPercent = "viewer_cpu_percent"
     case publisherCPUPercent = "publisher_cpu_percent"
     case serverRSSBytes = "server_rss_bytes"
-    /// All edges together.
+    /// CPU of all edges together.
     case edgeCPUPercent = "edge_cpu_percent"
-    /// Requests that came to the origin over the whole run, by kind and by way.
+    /// Requests that reached the origin in the whole run, by kind and by delivery path.
     case originRequests = "origin_requests"
-    /// Body bytes that crossed the WAN over the whole run, by kind and by way.
+    /// Body bytes that crossed the WAN in the whole run, by kind and by delivery path.
     case wanBytes = "wan_bytes"
-    /// Share of the edges' requests that cost none of the origin's, 0…1, by kind.
+    /// Share of the edges' requests that needed no request to the origin, 0…1, by kind.
     case edgeHitRatio = "edge_hit_ratio"
-    /// Segment bytes that edges read from the origin over those of the distinct segments that
-    /// their viewers asked for, times the number of edges; 1 is ideal. Not where parts are fetched.
+    /// Bytes of segments that edges read from the origin, divided by the bytes of the distinct
+    /// segments that the edges' viewers requested and by the number of edges; 1 is ideal. There is
+    /// no figure if parts are fetched.
     case wanSegmentRatio = "wan_segment_ratio"
-    /// Segment requests of the edges at the origin for each distinct segment; ideally the number of
-    /// edges. Not where parts are fetched.
+    /// Number of the edges' segment requests to the origin for each distinct segment; the ideal is
+    /// the number of edges. There is no figure if parts are fetched.
     case originRequestsPerSegment = "origin_requests_per_segment"
-    /// From a segment's request to its last byte, of adaptive viewers in the window.
+    /// Time from a segment's request to its last byte, for adaptive viewers in the window.
     case fetchMilliseconds = "fetch_ms"
-    /// Median of `fetch_ms` of viewers at the origin less that of viewers at edges, between groups
-    /// alike in stream, rendition or algorithm, and link; of several such pairs the mean.
+    /// Median of `fetch_ms` of viewers at the origin minus the median of viewers at edges. Groups
+    /// are compared if they have the same stream, rendition or algorithm, and link; of several such
+    /// pairs the mean counts.
     case fetchSavedMilliseconds = "fetch_saved_ms"
-    /// Viewers in the last five seconds in which four of five segments due were fetched, half of
-    /// them within their own duration, under a load that grows; by way, where the server's uplink
-    /// is limited.
+    /// Number of viewers in the last interval of five seconds that was sustained while the load
+    /// grows: four of five segments due were fetched, and half of them within their own duration.
+    /// There is a figure for each delivery path if the server's uplink is limited.
     case sustainedViewers = "sustained_viewers"
 
     package enum Kind: String, Sendable {
@@ -86,13 +93,13 @@ package enum Metric: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether it tells of encoders.
+    /// Whether the metric is about encoders.
     var isOfEncoders: Bool {
         [.encoderCPUSeconds, .encoderDelayMilliseconds, .stampsFound].contains(self)
             || isOfQuality
     }
 
-    /// Whether renditions must be compared with their source for it.
+    /// Whether the metric requires a comparison of renditions with their source.
     var isOfQuality: Bool { self == .ssim || self == .psnrDecibels }
 
     package var kind: Kind {

@@ -1,6 +1,6 @@
 import SimulationKernel
 
-/// What nginx-rtmp asks of a scenario: its configuration speaks of applications, not of streams.
+/// Checks of what nginx-rtmp can do. Its configuration has applications, not streams.
 enum NginxRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         guard scenario.stack.driver == .nginxRTMP else { return }
@@ -41,19 +41,20 @@ enum NginxRules {
     }
 }
 
-/// One line of `hls_variant`. The module knows no rates: it repeats what it is told.
+/// One line of `hls_variant`. The module does not know the rates; it writes those of its
+/// configuration.
 package struct NginxVariant: Sendable, Hashable {
-    /// The stream's key is `<stream>_<rendition>`.
+    /// Name of the rendition. The stream's key is `<stream>_<rendition>`.
     package var rendition: String
     package var width: Int
     package var height: Int
     package var framesPerSecond: Int
-    /// Audio and video payload.
+    /// Bit rate of the audio and video payload.
     package var bitsPerSecond: Int
 }
 
 extension ScenarioStream {
-    /// Its renditions in nginx-rtmp's terms; those of files are left out.
+    /// The stream's renditions in nginx-rtmp's terms, without the renditions of files.
     package var nginxVariants: [NginxVariant] {
         if let ladder {
             return ladder.renditions.map {

@@ -1,11 +1,11 @@
-/// HLS groups that differ in nothing but the way to the media, by their places in the scenario.
+/// HLS groups that differ only in their path to the media, by their indices in the scenario.
 package struct PairedGroups: Codable, Sendable, Hashable {
     package var edge: [Int] = []
     package var origin: [Int] = []
 }
 
 extension TrialScenario {
-    /// The groups whose fetch times can be compared.
+    /// Groups whose fetch times can be compared.
     package var pairedGroups: [PairedGroups] {
         struct Kind: Hashable {
             var stream: String?
@@ -18,7 +18,7 @@ extension TrialScenario {
         for (place, group) in viewers.enumerated() {
             guard let adaptive = group.adaptive else { continue }
             var link = group.link
-            // Those at the origin have the WAN in their links.
+            // The links of groups at the origin contain the WAN already.
             if group.via != .origin, let wan = stack.edges?.wan {
                 guard let across = try? GroupLink.across(wan, link) else { continue }
                 link = across

@@ -4,18 +4,19 @@ package import Viewer
 
 /// The plan's adaptive viewers in the terms of the players.
 extension Plan {
-    /// A place among `socketLinks`; nil where the packet shell shapes.
-    package func socketPlace(_ place: ViewerLinkPlace?) -> ViewerLinkPlace? {
+    /// Returns the assignment with an index into `socketLinks`; nil if the packet shell shapes the
+    /// link.
+    package func socketPlace(_ place: LinkAssignment?) -> LinkAssignment? {
         guard var place, links[place.link].socket != nil else { return nil }
         place.link = links[..<place.link].count { $0.socket != nil }
         return place
     }
 
-    /// The run's own publishers begin as its viewers do: the first playlist may take a long segment,
-    /// ms.
+    /// Time in milliseconds that a viewer waits for its first playlist. The publishers begin at the
+    /// same time as the viewers, so a long segment may have to end first.
     private static let playlistPatience = 30_000.0
 
-    /// How an adaptive viewer plays; nil for one that does not adapt.
+    /// Returns how an adaptive viewer plays; nil for other viewers.
     package func hlsSpec(_ viewer: ViewerPlan, url: String) -> HLSViewerSpec? {
         guard let adaptive = adaptive[viewer.group] else { return nil }
         var spec = HLSViewerSpec(index: viewer.index, url: url)
@@ -36,8 +37,8 @@ extension Plan {
         return spec
     }
 
-    /// A fixed rendition and its place in its stream's ladder, by nominal rates; nil for viewers that
-    /// adapt.
+    /// Returns a fixed rendition and its index in its stream's ladder, ordered by nominal rate; nil
+    /// for viewers that adapt.
     private func fixedRendition(
         of viewer: ViewerPlan
     ) -> (place: Int, publisher: PublisherPlan)? {

@@ -3,19 +3,20 @@ import Server
 package import SimulationKernel
 package import Viewer
 
-/// Who does what and when in one trial: a pure function of the scenario and its seed.
+/// Everything that happens in one trial, with its times and participants. The plan is a pure
+/// function of the scenario and its seed.
 package struct Plan: Codable, Sendable, Hashable {
     package var publishers: [PublisherPlan]
-    /// In join order; the index in the array is the viewer's index.
+    /// The viewers in join order. A viewer's position in the array is its index.
     package var viewers: [ViewerPlan]
-    /// One for each group that has a link, in the order of the groups.
+    /// The link of each group that has one, in the order of the groups.
     package var links: [GroupLink]
-    /// By group; nil for groups that do not adapt.
+    /// Player settings by group; nil for groups that do not adapt.
     package var adaptive: [ViewerGroup.Adaptive?]
     package var processes: [ProcessPlan]
-    /// Whether the stack's playlists have the streams' names; nobody knows an external one's.
+    /// Whether the stack's playlists name the streams. It is not known for an external stack.
     package var namesRenditions: Bool
-    /// Failures of a request after which a viewer goes to the next edge; 0 = never.
+    /// Number of failures of a request after which a viewer changes to the next edge; 0 = never.
     package var edgeFailover: Int
 
     /// Links that viewers impose on their own sockets.
@@ -45,13 +46,14 @@ package struct Plan: Codable, Sendable, Hashable {
     /// Whether the stack encodes any stream.
     package var hasEncoders: Bool { publishers.contains { !$0.isPublished } }
 
-    /// Whether a capture looks for the stamps of what comes in: the first hop of a longer way.
+    /// Whether a capture keeps the stamped frames that enter the server, because the frames have
+    /// more hops than the relay alone.
     package var keepsIngressFrames: Bool {
         hasEncoders || viewers.contains { $0.isProbe && $0.playProtocol == .hls }
     }
 
-    /// Payload bit rate that leaves the server and its edges once all viewers have joined, at least
-    /// and at most: HLS viewers choose.
+    /// Payload bit rate that leaves the server and its edges once all viewers have joined. There is
+    /// a lowest and a highest rate, because HLS viewers choose their renditions.
     package var egressRates: (lowest: Bitrate, highest: Bitrate) {
         let keys = Dictionary(grouping: publishers, by: \.streamKey)
         let streams = Dictionary(
@@ -60,7 +62,7 @@ package struct Plan: Codable, Sendable, Hashable {
         for viewer in viewers {
             let played: [PublisherPlan]
             if let player = adaptive[viewer.group] {
-                played = rungs(of: viewer, player, among: streams[viewer.stream] ?? [])
+                played = renditions(of: viewer, player, among: streams[viewer.stream] ?? [])
             } else {
                 played = keys[viewer.streamKey] ?? []
             }
@@ -72,13 +74,13 @@ package struct Plan: Codable, Sendable, Hashable {
         return (Bitrate(bitsPerSecond: sum.lowest), Bitrate(bitsPerSecond: sum.highest))
     }
 
-    /// The renditions that an HLS viewer may come to play.
-    private func rungs(
+    /// Returns the renditions that an HLS viewer may play.
+    private func renditions(
         of viewer: ViewerPlan, _ player: ViewerGroup.Adaptive, among all: [PublisherPlan]
     ) -> [PublisherPlan] {
         if let fixed = all.first(where: { $0.rendition == viewer.rendition }) { return [fixed] }
         let allowed = all.filter { $0.height ?? 0 <= player.maximumHeight ?? .max }
-        // The lowest stays, however tall it is.
+        // The lowest rendition stays, however tall it is.
         let lowest = all.min {
             $0.bitrate?.bitsPerSecond ?? 0 < $1.bitrate?.bitsPerSecond ?? 0
         }
@@ -86,37 +88,41 @@ package struct Plan: Codable, Sendable, Hashable {
     }
 }
 
-/// One stream on the server: a published rendition, the source of a ladder, or what an encoder makes
-/// of one.
+/// One stream on the server: a published rendition, the source of a ladder, or an encoded rendition
+/// of such a source.
 package struct PublisherPlan: Codable, Sendable, Hashable {
-    /// What results call the source of a ladder.
+    /// Name of a ladder's source in results.
     package static let sourceName = "source"
 
-    /// `<stream>_<rendition>`; of a ladder's source the stream's name.
+    /// Stream key: `<stream>_<rendition>`, or the stream's name for the source of a ladder.
     package var streamKey: String
     package var stream: String
     package var rendition: String
     package var source: StreamSource
-    /// Audio and video payload together; nil for a file, whose rate is not known beforehand.
+    /// Bit rate of audio and video payload together; nil for a file, whose rate is not known
+    /// beforehand.
     package var bitrate: Bitrate?
     package var audioBitrate: Bitrate?
-    /// Identifies the stream in frame stamps; counted from 1. An encoded rendition has its source's.
+    /// Number that identifies the stream in frame stamps, from 1. An encoded rendition has its
+    /// source's number.
     package var streamID: UInt32
-    /// What an encoder of the stack makes; nil = published by a publisher of ours.
+    /// The rendition that an encoder of the stack makes; nil = one of the run's own publishers
+    /// publishes the stream.
     package var encoded: EncodedRendition?
-    /// Whether encoders take it; nobody is planned to watch it.
+    /// Whether the stream is the input of encoders. No viewer is planned to watch it.
     package var isLadderSource = false
     /// Whether one ffmpeg makes all renditions of its stream.
     package var sharesEncoder = false
-    /// Of a ladder whose renditions are compared with their source: frames of the source.
+    /// Number of source frames that renditions are compared with; nil if the ladder's renditions
+    /// are not compared.
     package var qualityFrames: Int?
 
-    /// Of the picture, pixels; nil for a file, which is not looked into.
+    /// Height of the picture in pixels; nil for a file, which is not inspected.
     var height: Int? {
         encoded?.height ?? source.figures?.size.height
     }
 
-    /// Whether a publisher of ours sends it.
+    /// Whether one of the run's own publishers sends the stream.
     package var isPublished: Bool { encoded == nil }
 
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
@@ -151,7 +157,7 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
             streamID: streamID)
     }
 
-    /// The source, and what the encoders make of it.
+    /// Returns the source and the renditions that the encoders make of it.
     private static func encoded(
         _ name: String, _ ladder: EncodedLadder, of source: StreamSource, streamID: UInt32
     ) -> [PublisherPlan] {
@@ -159,11 +165,12 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
         input.isLadderSource = true
         input.qualityFrames = ladder.qualityFrames
         return [input]
-            + ladder.renditions.map { rung in
+            + ladder.renditions.map { rendition in
                 PublisherPlan(
-                    streamKey: "\(name)_\(rung.name)", stream: name, rendition: rung.name,
-                    source: source, bitrate: rung.bitrate, audioBitrate: rung.audioBitrate,
-                    streamID: streamID, encoded: rung, sharesEncoder: ladder.mode == .single,
+                    streamKey: "\(name)_\(rendition.name)", stream: name, rendition: rendition.name,
+                    source: source, bitrate: rendition.bitrate,
+                    audioBitrate: rendition.audioBitrate,
+                    streamID: streamID, encoded: rendition, sharesEncoder: ladder.mode == .single,
                     qualityFrames: ladder.qualityFrames)
             }
     }
@@ -171,24 +178,24 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
 
 /// One simulated viewer.
 package struct ViewerPlan: Codable, Sendable, Hashable {
-    /// Place in the join order, from 0.
+    /// Position in the join order, from 0.
     package var index: Int
-    /// Place of its group in the scenario, from 0.
+    /// Index of the viewer's group in the scenario, from 0.
     package var group: Int
     package var playProtocol: ViewerGroup.PlayProtocol
     package var streamKey: String
     package var stream: String
     package var rendition: String
-    /// Connection attempt, from the shared start time.
+    /// Time of the connection attempt, from the shared start time.
     package var joinOffsetNanoseconds: Int64
     package var isProbe: Bool
     package var mode: ViewerGroup.Mode
-    /// Its link, one of the plan's.
-    package var link: ViewerLinkPlace?
-    /// How long each successive session lasts; empty = one session until the end.
+    /// The viewer's link; it refers to one of the plan's links.
+    package var link: LinkAssignment?
+    /// Length of each successive session; empty = one session until the end.
     package var watchNanoseconds: [Int64]
     package var playoutBufferNanoseconds: Int64
-    /// Which edge it asks, from 0; nil = the origin.
+    /// Index of the edge that the viewer connects to, from 0; nil = the origin.
     package var edge: Int?
 }
 
@@ -196,22 +203,24 @@ package struct ViewerPlan: Codable, Sendable, Hashable {
 package struct ProcessPlan: Codable, Sendable, Hashable {
     package enum Role: String, Codable, Sendable, CaseIterable {
         case server, publishers, viewers, probes, hls, capture, links, edge
-        /// Adaptive viewers that read what they fetch: never on a loop with others.
+        /// Adaptive viewers that read what they fetch. They never share a loop with other viewers.
         case hlsProbes = "hls-probes"
     }
 
     package var role: Role
-    /// `<role>-<number>`, from 0.
+    /// Name of the process, `<role>-<number>`; numbers begin at 0.
     package var name: String
     package var cpus: CPUSet?
-    /// Indices into the plan's publishers.
+    /// Indices of publishers in the plan.
     package var publishers: [Int]
-    /// Indices into the plan's viewers; of `links`, those whose packets it forwards.
+    /// Indices of viewers in the plan. A process with the role `links` forwards the packets of
+    /// these viewers.
     package var viewers: [Int]
-    /// Whether it runs in the network namespace behind the packet shell.
+    /// Whether the process runs in the network namespace behind the packet shell.
     package var isBehindPackets = false
 
-    /// Round robin over the processes of each role; a role with nothing to do has no process.
+    /// Spreads the work of each role over its processes by turns. A role without work has no
+    /// process.
     static func all(
         of scenario: TrialScenario, publishers: [Int], viewers: [ViewerPlan]
     ) -> [ProcessPlan] {
@@ -228,7 +237,7 @@ package struct ProcessPlan: Codable, Sendable, Hashable {
                 role: role, name: "\(role.rawValue)-\(i)", cpus: cpus, publishers: publishers,
                 viewers: viewers)
         }
-        /// Viewers of one process share its namespace.
+        /// All viewers of a process share the process's namespace.
         func spreadViewers(_ role: Role, _ all: [ViewerPlan], _ processes: Int, _ cpus: CPUSet?) {
             let behind = all.filter { isBehindPackets[$0.group] }.map(\.index)
             let plain = all.filter { !isBehindPackets[$0.group] }.map(\.index)

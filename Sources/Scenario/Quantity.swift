@@ -1,10 +1,10 @@
 /// A kind of measured value in a scenario: always a number and a unit, such as `4s` or `3Mbps`.
 package enum Quantity: String, Sendable, CaseIterable {
-    /// Seconds and their parts; held in nanoseconds.
+    /// Seconds, and fractions or multiples of seconds; held in nanoseconds.
     case duration
-    /// Bits per second, decimal prefixes; held in bits per second.
+    /// Bits per second with decimal prefixes; held in bits per second.
     case bitrate
-    /// Bytes, decimal (`KB`) or binary (`KiB`) prefixes; held in bytes.
+    /// Bytes with decimal (`KB`) or binary (`KiB`) prefixes; held in bytes.
     case byteCount
     /// A percentage, 0 % to 100 %; held as a fraction of 1.
     case share
@@ -13,7 +13,7 @@ package enum Quantity: String, Sendable, CaseIterable {
     /// CPU cores.
     case cores
 
-    /// Unit names with their factor to the held unit, smallest first.
+    /// Unit names with their factors to the held unit, smallest first.
     var units: [(name: String, factor: Double)] {
         switch self {
         case .duration:
@@ -64,7 +64,7 @@ package enum Quantity: String, Sendable, CaseIterable {
         }
     }
 
-    /// What a writer of a scenario may put, for error messages.
+    /// What the author of a scenario may write, for error messages.
     var hint: String {
         "\(noun) with a unit (\(units.map(\.name).joined(separator: ", "))), such as \(example)"
     }
@@ -75,7 +75,8 @@ package enum Quantity: String, Sendable, CaseIterable {
         return "^\(allowsZero ? "" : "(?!0+(\\.0+)?[^0-9.])")[0-9]+(\\.[0-9]+)? ?(\(names))$"
     }
 
-    /// The value of `text` in the held unit; nil unless it is a plain decimal number and a unit.
+    /// Returns the value of `text` in the held unit; nil unless `text` is a plain decimal number
+    /// and a unit.
     func parse(_ text: String) -> Double? {
         let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let parts = number.split(separator: ".", omittingEmptySubsequences: false)
@@ -84,12 +85,12 @@ package enum Quantity: String, Sendable, CaseIterable {
         var unit = text.dropFirst(number.count)
         if unit.first == " " { unit = unit.dropFirst() }
         guard let factor = units.first(where: { $0.name == unit })?.factor else { return nil }
-        // Shares divide rather than multiply, so that 5% is exactly 0.05.
+        // Shares are divided rather than multiplied, so that 5% is exactly 0.05.
         let held = self == .share ? value / 100 : value * factor
         return self == .share || self == .rate || self == .cores ? held : held.rounded()
     }
 
-    /// `value` in the largest unit that prints it as a whole number, or in a unit of choice.
+    /// Returns `value` in the largest unit that prints it as a whole number, or in a given unit.
     package func format(_ value: Double, in unit: String? = nil) -> String {
         if let unit = units.first(where: { $0.name == unit }) {
             return "\(Self.plain(value / unit.factor))\(unit.name)"

@@ -9,7 +9,7 @@ indirect enum ResolvedValue: Sendable {
     case list([ResolvedValue])
     case object(ResolvedObject)
 
-    /// Canonical YAML: two-space indentation, text always in double quotes.
+    /// Returns canonical YAML with an indentation of two spaces. Text is always in double quotes.
     func yaml(indent: Int) -> String {
         let pad = String(repeating: " ", count: indent)
         switch self {
@@ -32,8 +32,8 @@ indirect enum ResolvedValue: Sendable {
         }
     }
 
-    /// A default in the words of the schema.
-    /// - Parameter unit: the unit of quantities; nil = the largest that gives a whole number.
+    /// Returns a default in the words of the schema.
+    /// - Parameter unit: Unit of quantities; nil = the largest unit that gives a whole number.
     func words(unit: String?) -> String {
         switch self {
         case .text(let text): text.isEmpty ? "empty" : text
@@ -45,7 +45,7 @@ indirect enum ResolvedValue: Sendable {
         }
     }
 
-    /// A JSON string, which YAML reads as the same text.
+    /// Returns a JSON string, which YAML reads as the same text.
     static func quoted(_ text: String) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
@@ -60,7 +60,7 @@ package struct ResolvedObject: Sendable {
 
     init() {}
 
-    /// Puts a value where the order of the mapping's keys has it.
+    /// Inserts a value at the position that the order of the mapping's keys requires.
     mutating func put(_ key: String, _ value: ResolvedValue, in spec: ObjectSpec) {
         let later = spec.fields.map(\.key).drop { $0 != key }
         values.removeAll { $0.key == key }

@@ -1,7 +1,7 @@
 import SimulationKernel
 import Yams
 
-/// Checks one YAML scalar against its specification, with messages for YAML's own traps.
+/// Checks one YAML scalar against its specification. Its messages explain YAML's own traps.
 enum ScalarRule {
     struct Fault: Error { var message: String }
 
@@ -32,7 +32,8 @@ enum ScalarRule {
         case .quantity(let quantity, let allowsZero):
             return checkQuantity(text, tag: tag, quantity, allowsZero: allowsZero)
         case .choice(let names):
-            // YAML 1.1 reads a plain `off` as a truth value; where it is a choice, it is that choice.
+            // YAML 1.1 reads a plain `off` as a truth value. If `off` is one of the choices, it is
+            // that choice.
             if tag == .str || tag == .bool, names.contains(text) { return .success(.text(text)) }
             let nearest = NameDistance.nearest(to: text, among: names)
             return fail(
@@ -70,7 +71,7 @@ enum ScalarRule {
         return .success(.quantity(quantity, value))
     }
 
-    /// YAML reads some plain words as something other than text: say so.
+    /// Explains that YAML reads some plain words as something other than text.
     private static func trap(_ text: String, _ tag: Tag.Name) -> String {
         switch tag {
         case .bool: ": YAML reads \(text) as a truth value; put it in quotes if text is meant"

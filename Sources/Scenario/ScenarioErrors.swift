@@ -1,11 +1,11 @@
-/// One fault of a scenario file, with its place.
+/// One fault of a scenario file, with its position.
 package struct ScenarioDiagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     package var file: String
-    /// Counted from 1; 0 where the fault has no place (an unreadable file).
+    /// Line, counted from 1; 0 if the fault has no position (an unreadable file).
     package var line: Int
-    /// Counted from 1, in Unicode scalars.
+    /// Column, counted from 1 in Unicode scalars.
     package var column: Int
-    /// What is wrong and how to mend it.
+    /// Description of the fault and its remedy.
     package var message: String
 
     package var description: String {

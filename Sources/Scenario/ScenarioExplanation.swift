@@ -1,7 +1,7 @@
 import SimulationKernel
 
 extension TrialScenario {
-    /// The resolved scenario, the plan in words and the hash that identifies both.
+    /// The resolved scenario, a description of the plan, and the hash that identifies both.
     package var explanation: String {
         let plan = Plan(self)
         let length = warmup + duration + drain

@@ -3,17 +3,17 @@ import Netem
 import Results
 import Yams
 
-/// A file of any kind, as it is decoded.
+/// A scenario file of any kind in its decoded form.
 package protocol ScenarioFile: ScenarioMapping {
     var name: String { get set }
     var description: String { get set }
-    /// Every random draw derives from it.
+    /// Seed of every random draw.
     var seed: UInt64 { get set }
     /// The file with every default filled in.
     var canonicalYAML: String { get set }
 
-    /// Fills in what depends on other keys, and reports what no single field tells.
-    /// - Parameter root: what canonical YAML is written from.
+    /// Fills in values that depend on other keys, and reports faults that span several fields.
+    /// - Parameter root: Mapping from which canonical YAML is written.
     mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader)
 }
 
@@ -25,10 +25,10 @@ extension ScenarioFile {
             "Seed of every random draw.")
     }
 
-    /// The keys that every file begins with.
+    /// Returns the keys that every file begins with.
     /// - Parameters:
-    ///   - kind: the value of the key `kind`; nil = such files have no such key.
-    ///   - about: what the description tells.
+    ///   - kind: Value of the key `kind`; nil = such files do not have the key.
+    ///   - about: Text that documents the key `description`.
     package static func head(kind: String? = nil, description about: String) -> [Field<Self>] {
         var fields: [Field<Self>] = [
             .checked("version", .constant(1), "Version of the scenario language."),
@@ -44,17 +44,17 @@ extension ScenarioFile {
     }
 
     /// Reads and checks a file.
-    /// - Parameter seed: a seed in place of the file's own.
-    /// - Throws: every fault found, each with file, line and column.
+    /// - Parameter seed: Seed that replaces the file's own.
+    /// - Throws: Every fault that was found, each with file, line and column.
     package static func load(path: String, seed: Int? = nil) throws(ScenarioErrors) -> Self {
         try parse(try ScenarioText.text(path), file: path, seed: seed)
     }
 
     /// Checks the text of a file.
     /// - Parameters:
-    ///   - file: the name that faults carry.
-    ///   - folder: files that the text names are relative to it; nil = the folder of `file`.
-    ///   - seed: a seed in place of the file's own.
+    ///   - file: File name in the reported faults.
+    ///   - folder: Folder to which file names in the text are relative; nil = the folder of `file`.
+    ///   - seed: Seed that replaces the file's own.
     package static func parse(
         _ text: String, file: String = "scenario", folder: String? = nil, seed: Int? = nil
     ) throws(ScenarioErrors) -> Self {
@@ -78,9 +78,9 @@ extension ScenarioFile {
 }
 
 package enum ScenarioText {
-    /// Largest file accepted.
+    /// Maximum size of a file in bytes.
     private static let maximumBytes = 1 << 20
-    /// The key that tells the kinds of files apart.
+    /// Key that distinguishes the kinds of files.
     package static let kindKey = "kind"
 
     package static func text(_ path: String) throws(ScenarioErrors) -> String {

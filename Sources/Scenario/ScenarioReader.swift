@@ -4,15 +4,15 @@ import Yams
 
 /// Checks a YAML tree against the scenario's specification and fills in the defaults.
 ///
-/// Collects every fault instead of stopping at the first.
+/// The reader collects every fault instead of stopping at the first.
 package struct ScenarioReader {
     let file: String
-    /// Files that the scenario names are relative to this folder.
+    /// Folder to which the file names in the scenario are relative.
     package let folder: String
-    /// Decoding draws with this seed.
+    /// Seed of the draws while decoding.
     package var seed: UInt64 = 0
     package private(set) var diagnostics: [ScenarioDiagnostic] = []
-    /// Where each value stands, by path (`viewers[0].protocol`), for checks across fields.
+    /// Position of each value, by path (`viewers[0].protocol`), for checks across fields.
     private(set) var marks: [String: Mark] = [:]
 
     init(file: String, folder: String? = nil) {
@@ -35,7 +35,7 @@ package struct ScenarioReader {
         diagnostics.append(.init(file: file, line: line, column: column, message: message))
     }
 
-    /// Reports at the place of `path`, or of its nearest ancestor that stands in the file.
+    /// Reports a fault at the position of `path`, or of its nearest ancestor that is in the file.
     package mutating func report(at path: String, _ message: String) {
         var path = path
         while marks[path] == nil, !path.isEmpty {
@@ -78,7 +78,7 @@ package struct ScenarioReader {
             }
         }
         checkGroups(of: spec, given: { pairs[$0] != nil }, node: node, path: path)
-        // What one key of a group excludes must not come back as a default.
+        // If a key of a group is given, the defaults of the group's other keys are removed.
         for group in spec.exclusive where group.contains(where: { pairs[$0] != nil }) {
             result.values.removeAll { group.contains($0.key) && pairs[$0.key] == nil }
         }
@@ -189,6 +189,6 @@ package struct ScenarioReader {
 }
 
 extension Node {
-    /// The resolved tag's name.
+    /// Name of the resolved tag.
     var tagName: Tag.Name { Tag.Name(rawValue: tag.rawValue) }
 }

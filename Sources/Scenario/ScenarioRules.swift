@@ -180,21 +180,22 @@ extension ViewerGroup {
     /// Shortest time that a viewer stays.
     static let leastWatch = Duration.milliseconds(100)
 
-    /// How many sessions its viewers will have on average.
+    /// Returns how many sessions the group's viewers will have on average.
     func expectedSessions(in scenario: TrialScenario) -> Double {
         guard let churn else { return Double(count) }
         let span = (scenario.warmup + scenario.duration + scenario.drain).seconds
         let (mean, least) = (churn.meanWatch.seconds, Self.leastWatch.seconds)
-        // The mean of an exponential time that is cut at `least` from below.
+        // This is the mean of an exponential time that is at least `least`.
         let watch = least + mean * exp(-least / mean)
         return Double(count) * (1 + span / watch)
     }
 }
 
 extension TrialScenario {
-    /// The streams and renditions a group's viewers are spread over.
+    /// Returns the streams and renditions that a group's viewers are spread over.
     ///
-    /// Adaptive viewers are spread over streams; their rendition is `all`, or the one they stay on.
+    /// Adaptive viewers are spread over streams. Their rendition is `all`, or the fixed rendition
+    /// that they play.
     func targets(of group: ViewerGroup) -> [(stream: String, rendition: String)] {
         guard group.adaptive == nil else {
             return streams.filter { stream in

@@ -1,8 +1,8 @@
 extension TrialScenario {
-    /// The scenario language as JSON Schema draft-07, for editors and checks elsewhere.
+    /// The scenario language as JSON Schema draft-07, for editors and for checks by other programs.
     ///
-    /// Made from the same specification as the decoder. What spans several keys (sums, names that
-    /// must exist) and upper limits of quantities only the decoder checks.
+    /// The schema is made from the same specification as the decoder. Only the decoder checks upper
+    /// limits of quantities and rules that span several keys (sums, names that must exist).
     package static var schema: String {
         var members = ScenarioSchema.object(spec)
         members.insert(
@@ -110,7 +110,7 @@ package enum ScenarioSchema {
         }
     }
 
-    /// What a driver asks of other keys.
+    /// Rules about other keys that depend on the driver.
     static var driverRules: [SchemaValue] {
         func when(_ driver: String, then: SchemaValue) -> SchemaValue {
             let isDriver = SchemaValue.object([

@@ -1,14 +1,15 @@
 package import SimulationKernel
 
-/// A stream, or several alike, in one or more renditions.
+/// A stream, or several streams of the same form, in one or more renditions.
 package struct ScenarioStream: ScenarioMapping, Codable, Hashable {
-    /// `{i}` stands for the stream's number, counted from 1.
+    /// Name of the stream. `{i}` stands for the stream's number, counted from 1.
     package var name = ""
     package var count = 1
     package var renditions = ScenarioRendition.edgeLadder
-    /// What a ladder encodes, published once under the stream's own name; nil without a ladder.
+    /// Source that a ladder encodes, published once under the stream's own name; nil without a
+    /// ladder.
     package var source: StreamSource?
-    /// nil = the renditions are published as they are; else they are made from the source.
+    /// Ladder that encodes the source; nil = the renditions are published as they are.
     package var ladder: EncodedLadder?
 
     package init() {}
@@ -29,7 +30,8 @@ package struct ScenarioStream: ScenarioMapping, Codable, Hashable {
         [[\.renditions, \.ladder], [\.renditions, \.source]]
     }
 
-    /// What is watched of a stream with a ladder is what the ladder makes of the source.
+    /// Replaces the renditions of a stream with a ladder by those that the ladder makes of the
+    /// source.
     mutating func deriveRenditions() {
         if let ladder, let source {
             renditions = ladder.renditions.map { .init(name: $0.name, source: source) }
@@ -38,7 +40,7 @@ package struct ScenarioStream: ScenarioMapping, Codable, Hashable {
         }
     }
 
-    /// The names of the `count` streams.
+    /// Names of the `count` streams.
     package var names: [String] {
         (1...max(1, count)).map { i in
             name.contains("{i}")
@@ -71,12 +73,12 @@ package struct ScenarioRendition: ScenarioMapping, Codable, Hashable {
     }
 }
 
-/// Where media comes from.
+/// Origin of a stream's media.
 package enum StreamSource: ScenarioMapping, Codable, Hashable {
     case synthetic(GeneratedSource)
     /// Path of a media file that is looped.
     case file(String)
-    /// Made once by ffmpeg's own generators.
+    /// A clip that ffmpeg generates once.
     case ffmpeg(ClipSource)
 
     package init() { self = .file("") }
@@ -90,7 +92,7 @@ package enum StreamSource: ScenarioMapping, Codable, Hashable {
             "A real picture, made once by ffmpeg and looped."),
     ]
 
-    /// What is known of the media beforehand; nil for a file, which is not looked into.
+    /// Facts about the media that are known beforehand; nil for a file, which is not inspected.
     var figures: (size: PictureSize, framesPerSecond: Int, bitrate: Bitrate, audio: Bitrate)? {
         switch self {
         case .synthetic(let source):

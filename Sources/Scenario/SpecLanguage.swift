@@ -1,9 +1,10 @@
 import Processes
 
-/// What a value of a scenario may be. The decoder and the JSON Schema both derive from these.
+/// Specification of a value in a scenario. The decoder and the JSON Schema are both derived from
+/// it.
 indirect enum ValueSpec: Sendable {
     case constant(Int)
-    /// Text; `pattern` restricts it (ECMA 262, checked through `isValid`), `hint` explains.
+    /// Text. `pattern` restricts it (ECMA 262, checked through `isValid`), and `hint` explains it.
     case text(TextRule)
     case integer(ClosedRange<Int>)
     case boolean
@@ -11,12 +12,12 @@ indirect enum ValueSpec: Sendable {
     case choice([String])
     case list(ValueSpec, minimum: Int)
     case object(ObjectSpec)
-    /// Free keys, all values alike.
+    /// A mapping with arbitrary keys, whose values all follow one specification.
     case map(ValueSpec)
     /// The first alternative whose YAML shape (scalar type, list, mapping) fits.
     case either([ValueSpec])
 
-    /// What a writer may put, for error messages.
+    /// What the author of a scenario may write, for error messages.
     var hint: String {
         switch self {
         case .constant(let value): "\(value)"
@@ -44,7 +45,7 @@ package struct TextRule: Sendable {
     package static let nonEmpty = TextRule(hint: "text that is not empty", pattern: "^[^\\n]+$") {
         !$0.isEmpty && !$0.contains("\n")
     }
-    /// Names become parts of stream keys, URLs and file names.
+    /// A name, which becomes part of stream keys, URLs and file names.
     package static let name = TextRule(
         hint: "a name of letters, digits, '-' and '.', at most 64 long",
         pattern: "^[A-Za-z0-9.-]{1,64}$"
@@ -85,9 +86,9 @@ package struct TextRule: Sendable {
 struct FieldSpec: Sendable {
     var key: String
     var value: ValueSpec
-    /// The value of a key that is not given; nil if the key is required or has no default.
+    /// Value if the key is not given; nil if the key is required or has no default.
     var standard: ResolvedValue?
-    /// The unit in which the schema names the default; nil = the largest.
+    /// Unit in which the schema names the default; nil = the largest unit.
     var unit: String?
     var isRequired = false
     var about: String
@@ -96,7 +97,7 @@ struct FieldSpec: Sendable {
 /// A mapping with known keys.
 package struct ObjectSpec: Sendable {
     var fields: [FieldSpec]
-    /// Groups of keys of which at most one may be given.
+    /// Groups of keys. At most one key of each group may be given.
     var exclusive: [[String]] = []
     /// Keys of which exactly one must be given.
     var exactlyOne: [String] = []

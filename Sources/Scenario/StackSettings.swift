@@ -12,18 +12,19 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package var driver = Driver.embedded
     package var threads = 1
     package var gopCache = 1
-    /// How long messages are gathered before a write; 0 writes each message.
+    /// Time for which messages are gathered before a write; 0 writes each message.
     package var flushInterval = Duration.zero
     package var queueLimitBytes = 4 << 20
     package var outChunkSize = 4096
     package var url: String?
     package var httpURL: String?
     package var keys: [String] = []
-    /// HLS of a stack that the run starts; nil = none.
+    /// HLS settings of a stack that the run starts; nil = no HLS.
     package var hls: HLSSettings?
     package var hlsURL: String?
     package var edges: EdgeSettings?
-    /// What the embedded stack's HTTP port may send, all connections together; nil = no limit.
+    /// Maximum rate at which the embedded stack's HTTP port sends, over all connections together;
+    /// nil = no limit.
     package var uplink: Bitrate?
     package var restarts = 0
     package var tls: TLSTrust?
@@ -85,13 +86,13 @@ package struct HLSSettings: ScenarioMapping, Codable, Hashable {
 
     package var container = Container.fmp4
     package var segment = Duration.seconds(2)
-    /// nil = no low latency.
+    /// Duration of a part; nil = no low latency.
     package var part: Duration?
     package var window = Duration.seconds(60)
 
     package init() {}
 
-    /// What a stack packages that a scenario says nothing of; nil = nothing.
+    /// Settings of a stack for which the scenario gives none; nil = the stack packages nothing.
     init?(standardOf driver: StackSettings.Driver) {
         switch driver {
         case .embedded: break

@@ -1,15 +1,16 @@
 import Foundation
 import SimulationKernel
 
-/// A condition on a measured figure, in k6's form: `delay_ms{rendition:720p}: p(99)<200`.
+/// A condition on a measured figure, in the form that k6 uses: `delay_ms{rendition:720p}:
+/// p(99)<200`.
 package struct Threshold: Codable, Sendable, Hashable {
     package enum Aggregation: Codable, Sendable, Hashable {
-        /// 0…100.
+        /// A percentile, 0…100.
         case percentile(Double)
         case mean, median, minimum, maximum
         /// The sum of a counter.
         case count
-        /// The value itself; every matching figure must hold.
+        /// The value itself. Every matching figure must fulfil the condition.
         case value
     }
 
@@ -34,13 +35,13 @@ package struct Threshold: Codable, Sendable, Hashable {
     }
 
     package var metric: Metric
-    /// What a figure must be tagged with; empty = any.
+    /// Tags that a figure must have; empty = any.
     package var tags: [String: String]
     package var aggregation: Aggregation
     package var comparison: Comparison
-    /// In the metric's unit.
+    /// Limit in the metric's unit.
     package var limit: Double
-    /// As written, for reports.
+    /// Selector as it was written, for reports.
     package var selector: String
     package var expression: String
 
@@ -79,7 +80,7 @@ package struct Threshold: Codable, Sendable, Hashable {
         return (aggregation, comparison, limit)
     }
 
-    /// Reads `metric{tag:value,…}` and an expression; the error says what is wrong.
+    /// Reads `metric{tag:value,…}` and an expression. The failure describes the fault.
     static func parse(selector: String, expression: String) -> Result<Threshold, ScalarRule.Fault> {
         let open = selector.firstIndex(of: "{")
         let name = selector[..<(open ?? selector.endIndex)].trimmingCharacters(in: .whitespaces)
@@ -133,7 +134,8 @@ extension ValueKind where Value == [Threshold] {
                 var result: [Threshold] = []
                 for (selector, list) in selectors.values {
                     let place = "\(path).\(selector)"
-                    // A fault of the selector shows with each of its expressions.
+                    // A fault of the selector occurs with each of its expressions; it is reported
+                    // once.
                     var said: Set<String> = []
                     let texts = expressions.decode(list, place, &reader) ?? []
                     for (i, text) in texts.enumerated() {

@@ -1,7 +1,7 @@
 import Server
 import SimulationKernel
 
-/// Which figures a scenario will have, so that thresholds on others are refused beforehand.
+/// The figures that a scenario will have. Thresholds on other figures are refused before the run.
 enum ThresholdRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         var reported: Set<String> = []
@@ -87,7 +87,7 @@ enum ThresholdRules {
 }
 
 extension Metric {
-    /// Where it is measured; empty where that is no question.
+    /// Vantage points at which the metric is measured; empty if it has no vantage point.
     var vantages: [String] {
         switch self {
         case .delayMilliseconds: ["viewer", "wire"]
@@ -106,7 +106,7 @@ extension Metric {
         }
     }
 
-    /// The tags its figures carry, each with its values; an empty list stands for names out of the
+    /// Tags of the metric's figures, each with its values. An empty list stands for names from the
     /// scenario.
     var tags: [String: [String]] {
         if self == .generatorLagMilliseconds { return ["role": Self.everyTagValue("role")] }
@@ -132,7 +132,7 @@ extension Metric {
         return ["stream": [], "rendition": [], "protocol": [], "vantage": vantages]
     }
 
-    /// Whether it is measured only where there are edges.
+    /// Whether the metric is measured only if there are edges.
     var isOfEdges: Bool {
         switch self {
         case .edgeCPUPercent, .originRequests, .wanBytes, .edgeHitRatio, .wanSegmentRatio,
@@ -142,7 +142,7 @@ extension Metric {
         }
     }
 
-    /// The values a tag may have for any metric; empty where the scenario gives them.
+    /// Returns the values that a tag may have for any metric; empty if the scenario gives them.
     static func everyTagValue(_ tag: String) -> [String] {
         switch tag {
         case "role": ["publishers", "probes", "viewers"]
@@ -165,9 +165,9 @@ extension TrialScenario {
         }
     }
 
-    /// Whether an encoder makes what the tags say.
+    /// Returns whether an encoder makes a rendition with these tags.
     ///
-    /// - Parameter isCompared: and whether that is compared with its source.
+    /// - Parameter isCompared: Whether the rendition must also be compared with its source.
     fileprivate func encodes(_ tags: [String: String], isCompared: Bool) -> Bool {
         streams.contains { spec in
             spec.ladder != nil && (!isCompared || spec.ladder?.qualityFrames != nil)
@@ -176,7 +176,7 @@ extension TrialScenario {
         }
     }
 
-    /// Whether a group's viewers give a metric figures with these tags.
+    /// Returns whether the viewers of a group give a metric figures with these tags.
     fileprivate func hasFigures(
         _ metric: Metric, _ tags: [String: String], ofGroup index: Int
     ) -> Bool {
@@ -186,7 +186,7 @@ extension TrialScenario {
             tags["via"] ?? group.via?.rawValue == group.via?.rawValue
         else { return false }
         if group.adaptive != nil, metric.tags["group"] != nil {
-            // They go from rendition to rendition.
+            // Adaptive viewers change between renditions.
             return tags["stream"] == nil && tags["rendition"] == nil
         }
         return tags["group"] == nil
@@ -196,7 +196,7 @@ extension TrialScenario {
             }
     }
 
-    /// The selector with figures that has most of a threshold's tags.
+    /// Returns the selector that has figures and shares most tags with a threshold.
     fileprivate func nearest(to threshold: Threshold) -> String? {
         let wanted = threshold.tags
         let metric = threshold.metric

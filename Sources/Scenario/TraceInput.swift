@@ -3,11 +3,11 @@ package import Netem
 package import Results
 import SimulationKernel
 
-/// A value with the name that results call it by.
+/// A value with its name in results.
 package struct NamedInput<Value: Sendable>: Sendable {
     package var name: String
     package var value: Value
-    /// The file that it was read from; nil for what was generated.
+    /// File that the value was read from; nil if the value was generated.
     package var input: Manifest.Input?
 
     package init(name: String, value: Value, input: Manifest.Input? = nil) {
@@ -19,7 +19,8 @@ package struct NamedInput<Value: Sendable>: Sendable {
 
 /// Turns a rate, the name of a link profile, a trace file or a folder of such files into traces.
 package enum TraceInput {
-    /// The flow level has no packets to lose: a trace that asks for losses is refused, not bent.
+    /// Refuses a trace that asks for losses. The flow level has no packets that could be lost, and
+    /// losses must not be ignored.
     package static func refuseLoss(_ trace: NamedInput<LinkTrace>) throws(InputFault) {
         guard case .schedule(let schedule) = trace.value,
             schedule.periods.contains(where: { $0.loss > 0 })
@@ -30,7 +31,7 @@ package enum TraceInput {
                 + "lose packets: take the column out")
     }
 
-    /// The one trace of a link.
+    /// Returns the only trace of a link.
     package static func trace(
         named text: String, seed: UInt64, folder: String
     ) throws -> NamedInput<LinkTrace> {

@@ -1,14 +1,14 @@
 package import Processes
 import SimulationKernel
 
-/// One load test, as data: what is driven, by whom, for how long, and what must hold.
+/// One load test as data: the load, its duration, and the thresholds that must be met.
 package struct TrialScenario: ScenarioFile, Codable, Hashable {
     static let maximumViewers = 100_000
 
     package var version = 1
     package var name = ""
     package var description = ""
-    /// Every random draw of a run derives from it.
+    /// Seed of every random draw of a run.
     package var seed: UInt64 = 1
     package var stack = StackSettings()
     package var streams: [ScenarioStream] = []
@@ -22,7 +22,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package var processes = ProcessCounts()
     package var validity = ValidityLimits()
     package var thresholds: [Threshold] = []
-    /// The scenario with every default filled in; what `scenario.resolved.yml` holds.
+    /// The scenario with every default filled in, which is the content of `scenario.resolved.yml`.
     package var canonicalYAML = ""
 
     package enum CongestionControl: String, Codable, Sendable, CaseIterable {
@@ -57,7 +57,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
 
     package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
         for index in streams.indices { streams[index].deriveRenditions() }
-        // A stack packages what somebody plays.
+        // A stack packages HLS if a group of viewers plays it.
         if stack.hls == nil, viewers.contains(where: { $0.adaptive != nil }) {
             stack.hls = HLSSettings(standardOf: stack.driver)
         }
@@ -66,7 +66,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
         ScenarioRules.check(self, reader: &reader)
     }
 
-    /// The default arrival depends on the warm-up: all viewers join in its first 60 %.
+    /// Fills in the default arrival, which depends on the warm-up: all viewers join in its first 60
+    /// %.
     private mutating func fillArrivals(in root: inout ResolvedObject) {
         guard case .list(var groups) = root[Self.key(\.viewers)] else { return }
         for (index, group) in groups.enumerated() {
@@ -83,8 +84,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
 }
 
 extension TrialScenario {
-    /// Settings other than their defaults that the driver cannot honour and that therefore do not
-    /// hold in its runs.
+    /// Settings that differ from their defaults and that the driver cannot honour. They have no
+    /// effect in runs with this driver.
     package var unsupportedSettings: [String] {
         let standard = StackSettings()
         var settings: [(name: String, isSet: Bool)] = [
@@ -110,10 +111,11 @@ extension TrialScenario {
     }
 }
 
-/// Where captured packets come from and how much of them is kept.
+/// Settings for the capture: the source of the packets, and how much of them is kept.
 package struct CaptureSettings: ScenarioMapping, Codable, Hashable {
     package enum Mode: String, Codable, Sendable, CaseIterable {
-        /// Capture where permitted, else go on without and say so.
+        /// Capture if it is permitted; otherwise the run continues without a capture and reports
+        /// that.
         case auto
         case on = "true"
         case off = "false"
@@ -122,7 +124,7 @@ package struct CaptureSettings: ScenarioMapping, Codable, Hashable {
     package var mode = Mode.auto
     package var interface = "lo"
     package var fullPayloadPortsLimit = 200
-    /// Share of subscriber connections captured at all, 0…1.
+    /// Share of subscriber connections that are captured, 0…1.
     package var sample = 1.0
     package var ringBytes = 64 << 20
     package var keepPcap = false
@@ -145,16 +147,16 @@ package struct CaptureSettings: ScenarioMapping, Codable, Hashable {
     ]
 }
 
-/// CPUs by role; nil = wherever the kernel puts it.
+/// CPUs by role; nil = any CPU that the kernel chooses.
 package struct CPUAssignment: ScenarioMapping, Codable, Hashable {
     package var server: CPUSet?
-    /// Of the stack's encoders; nil = the server's.
+    /// CPUs of the stack's encoders; nil = the server's CPUs.
     package var encoders: CPUSet?
     package var publishers: CPUSet?
     package var viewers: CPUSet?
     package var probes: CPUSet?
     package var capture: CPUSet?
-    /// The packet shell.
+    /// CPUs of the packet shell.
     package var links: CPUSet?
     package var edges: CPUSet?
 
@@ -174,7 +176,7 @@ package struct CPUAssignment: ScenarioMapping, Codable, Hashable {
     }
 }
 
-/// Child processes by role.
+/// Number of child processes by role.
 package struct ProcessCounts: ScenarioMapping, Codable, Hashable {
     package var publishers = 1
     package var viewers = 1
@@ -188,21 +190,21 @@ package struct ProcessCounts: ScenarioMapping, Codable, Hashable {
     ]
 }
 
-/// Limits that a trial must keep to be a verdict on the server; beyond them it is void.
+/// Limits within which a trial is a verdict on the server. A trial that exceeds a limit is void.
 package struct ValidityLimits: ScenarioMapping, Codable, Hashable {
-    /// 99th percentile of how late the publishers and probes were for their own schedule.
+    /// 99th percentile of the publishers' and probes' lateness against their own schedule.
     package var generatorLagP99 = Duration.milliseconds(20)
-    /// 99th percentile of how late the load viewers' loops came to their own ticks.
+    /// 99th percentile of the lateness of the load viewers' loops against their own ticks.
     package var viewerLagP99 = Duration.milliseconds(100)
-    /// Share of packets the capture lost, 0…1.
+    /// Share of packets that the capture lost, 0…1.
     package var captureDrops = 0.0
-    /// Share of CPU time the hypervisor took, 0…1.
+    /// Share of CPU time that the hypervisor took, 0…1.
     package var steal = 0.05
-    /// Least share of the intended frames that was offered, 0…1.
+    /// Smallest share of the intended frames that must be offered, 0…1.
     package var offered = 0.99
-    /// Largest move of the offset between the monotonic clock and real time.
+    /// Largest change of the offset between the monotonic clock and real time.
     package var clockStep = Duration.milliseconds(1)
-    /// 99th percentile of how late packet links released their packets.
+    /// 99th percentile of the lateness with which packet links released their packets.
     package var linkLatenessP99 = Duration.milliseconds(5)
 
     package init() {}

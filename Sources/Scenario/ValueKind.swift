@@ -1,14 +1,14 @@
 package import SimulationKernel
 
-/// A kind of value: what a file may hold, and what the program makes of it.
+/// A kind of value: its form in a file, and its conversion to a value of the program.
 package struct ValueKind<Value: Sendable>: Sendable {
     typealias Decode =
         @Sendable (ResolvedValue, _ path: String, inout ScenarioReader) -> Value?
 
     let spec: ValueSpec
-    /// The value of what a file has; nil if it cannot be had, which is reported at the path.
+    /// Decodes a file's value; nil if that is impossible, which is reported at the path.
     let decode: Decode
-    /// What a file would have; nil if no file has the value.
+    /// Returns the form of a value in a file; nil if the value cannot be written in a file.
     let encode: @Sendable (Value) -> ResolvedValue?
 
     init(
@@ -25,7 +25,7 @@ package struct ValueKind<Value: Sendable>: Sendable {
         self.init(spec, decode: { value, _, _ in decode(value) }, encode: encode)
     }
 
-    /// - Parameter back: the way back, without which a default cannot be named.
+    /// - Parameter back: Inverse conversion. Without it, a default cannot be named.
     package func map<Other>(
         _ convert: @escaping @Sendable (Value) -> Other?,
         back: @escaping @Sendable (Other) -> Value? = { _ in nil }
@@ -35,7 +35,8 @@ package struct ValueKind<Value: Sendable>: Sendable {
             encode: { back($0).flatMap(encode) })
     }
 
-    /// Converts with what a file's folder and seed give; an error is reported where the value stands.
+    /// Converts a value with the help of the file's folder and seed. An error is reported at the
+    /// position of the value.
     package func reading<Other>(
         _ convert: @escaping @Sendable (Value, ScenarioReader) throws -> Other,
         back: @escaping @Sendable (Other) -> Value? = { _ in nil }
@@ -54,7 +55,7 @@ package struct ValueKind<Value: Sendable>: Sendable {
 }
 
 extension ValueKind {
-    /// The first of two kinds whose YAML shape fits.
+    /// Returns the first of two kinds whose YAML shape fits.
     static func either(_ first: ValueKind, _ second: ValueKind) -> ValueKind {
         ValueKind(
             .either([first.spec, second.spec]),
@@ -140,7 +141,7 @@ extension ValueKind where Value: Equatable {
             back: { value in table.first { $0.value == value }?.name })
     }
 
-    /// The preset `edge-ladder`, or what a file has instead.
+    /// The preset `edge-ladder`, or another value of a file.
     static func preset(_ value: Value, or other: ValueKind) -> ValueKind {
         either(named([("edge-ladder", value)]), other)
     }

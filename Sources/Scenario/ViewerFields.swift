@@ -2,7 +2,8 @@ import Netem
 import SimulationKernel
 
 extension ViewerGroup {
-    /// The protocol is the first field, so that what it implies does not replace what follows.
+    /// The fields of a group. The protocol comes first, so that the defaults it implies do not
+    /// replace the values of later fields.
     package static let fields: [Field<ViewerGroup>] =
         own + Adaptive.fields.map { Field($0, of: \.player) } + [
             .optional(
@@ -41,7 +42,8 @@ extension ViewerGroup {
 
     package static var exclusive: [[PartialKeyPath<ViewerGroup>]] { [[\.rateLimit, \.link]] }
 
-    /// Adaptive viewers are many, and what a probe among them reads costs its decoding.
+    /// The protocol. Setting it to HLS also sets the defaults of adaptive viewers: only one probe,
+    /// because there are many viewers and a probe must decode everything that it reads.
     private var protocolAndDefaults: PlayProtocol {
         get { playProtocol }
         set {
@@ -51,24 +53,26 @@ extension ViewerGroup {
         }
     }
 
-    /// Viewers with another protocol have no player, whatever their keys say.
+    /// The player of adaptive viewers. Viewers with another protocol have no player, even if their
+    /// keys are given.
     private var player: Adaptive {
         get { adaptive ?? Adaptive() }
         set { if adaptive != nil { adaptive = newValue } }
     }
 
-    /// A plain limit is a link as well, and is kept as one.
+    /// A plain limit, which is kept as a link.
     private var rateLimit: Bitrate? {
         get { nil }
         set { link = newValue.map(GroupLink.rateLimit) }
     }
 
-    /// When viewers join.
+    /// Times at which viewers join.
     package struct Arrival: ScenarioMapping, Codable, Hashable {
         package enum Model: String, Codable, Sendable, CaseIterable {
-            /// Poisson arrivals, whatever the server does.
+            /// Poisson arrivals, independent of the server's behaviour.
             case open
-            /// All at once; with churn a viewer that leaves is followed by the next.
+            /// All viewers join at once. With churn, a viewer that leaves is followed by the next
+            /// one.
             case closed
         }
 
@@ -76,7 +80,7 @@ extension ViewerGroup {
         /// Mean arrivals per second.
         package var rate: Double?
         package var over: Duration?
-        /// Before which nobody joins.
+        /// Time before which nobody joins.
         package var after = Duration.zero
 
         package init() {}
@@ -90,10 +94,10 @@ extension ViewerGroup {
 
         package static var exclusive: [[PartialKeyPath<Arrival>]] { [[\.rate, \.over]] }
 
-        /// Whether viewers come by an open model of which neither rate nor time is given.
+        /// Whether the model is open and neither a rate nor a time is given.
         var isOpen: Bool { model == .open && rate == nil && over == nil }
 
-        /// Time within which so many viewers have set out to join, from the first on.
+        /// Returns the time in which `count` viewers begin to join, from the first viewer on.
         func span(of count: Int) -> Duration {
             guard model == .open else { return .zero }
             return rate.map { .nanoseconds(Int64(Double(count) / $0 * 1e9)) } ?? over ?? .zero
@@ -102,14 +106,14 @@ extension ViewerGroup {
 
     /// How adaptive viewers play.
     package struct Adaptive: ScenarioMapping, Codable, Hashable {
-        /// A name that `AlgorithmName(parsing:)` takes.
+        /// Name that `AlgorithmName(parsing:)` accepts.
         package var algorithm = "hls-js"
         package var buffer = Duration.seconds(30)
-        /// Pixels; nil = no device caps it.
+        /// Maximum height in pixels; nil = the device imposes no limit.
         package var maximumHeight: Int?
-        /// Distance from the live edge; nil = what the playlist asks for.
+        /// Distance from the live edge; nil = the distance that the playlist asks for.
         package var latency: Duration?
-        /// Whether parts are played where there are any.
+        /// Whether parts are played if the playlist has them.
         package var usesParts = true
         package var abandons = true
 
@@ -142,7 +146,7 @@ extension ViewerGroup {
 }
 
 extension ValueKind where Value == String? {
-    /// A name, or the word all, which stands for no name.
+    /// A name, or the word `all`, which stands for no particular name.
     fileprivate static func nameOrAll(_ rule: TextRule) -> Self {
         text(rule).map(
             { .some($0 == "all" ? nil : $0) }, back: { $0 ?? "all" })

@@ -1,21 +1,21 @@
-/// Viewers that behave alike.
+/// Viewers with the same behaviour.
 package struct ViewerGroup: ScenarioMapping, Codable, Hashable {
     package enum PlayProtocol: String, Codable, Sendable, CaseIterable {
         case rtmp
         case httpFLV = "http-flv"
-        /// Adaptive, with a player's algorithm.
+        /// HLS with an adaptive player.
         case hls
     }
 
     package enum Mode: String, Codable, Sendable, CaseIterable {
-        /// Wakes rarely and counts: many viewers for little CPU.
+        /// Wakes rarely and only counts bytes: many viewers need little CPU.
         case lazy
         /// Reads at once, as a player does.
         case prompt
     }
 
     package enum Probes: Codable, Sendable, Hashable {
-        /// 0…1; above 0 each rendition gets at least one.
+        /// Share of the viewers, 0…1. If it is above 0, each rendition has at least one probe.
         case share(Double)
         case count(Int)
     }
@@ -31,30 +31,30 @@ package struct ViewerGroup: ScenarioMapping, Codable, Hashable {
         ]
     }
 
-    /// Whom adaptive viewers ask.
+    /// Server that adaptive viewers connect to.
     package enum Via: String, Codable, Sendable, CaseIterable {
         /// One of the edges, by turns.
         case edge
-        /// The origin, across the WAN where there is one.
+        /// The origin, across the WAN if there is one.
         case origin
     }
 
     package var playProtocol = PlayProtocol.rtmp
     package var count = 0
-    /// A rendition's name; nil = all, spread evenly.
+    /// Name of a rendition; nil = all renditions, spread evenly.
     package var rendition: String?
-    /// A stream's name; nil = all, spread evenly.
+    /// Name of a stream; nil = all streams, spread evenly.
     package var stream: String?
     package var probes = Probes.share(0.05)
     package var arrival = Arrival()
     package var mode = Mode.lazy
-    /// What each of its viewers is behind; nil = what the machine gives.
+    /// Link of each viewer in the group; nil = whatever the machine allows.
     package var link: GroupLink?
     package var churn: Churn?
-    /// Of HLS viewers only.
+    /// Player settings; only groups of HLS viewers have them.
     package var adaptive: Adaptive?
     package var playoutBuffer = Duration.seconds(1)
-    /// Of adaptive viewers; nil = there are no edges.
+    /// Server that adaptive viewers connect to; nil = there are no edges.
     package var via: Via?
 
     package init() {}

@@ -3,13 +3,14 @@ import SimulationKernel
 import Viewer
 
 extension ViewerPlan {
-    /// All viewers in join order. Each group draws from random streams of its own.
+    /// Returns all viewers in join order. Each group draws from its own random streams.
     static func all(of scenario: TrialScenario) -> [ViewerPlan] {
         var viewers: [ViewerPlan] = []
         for (index, group) in scenario.viewers.enumerated() {
             viewers += members(of: group, index: index, scenario: scenario)
         }
-        // The sort is stable by construction: ties keep the order of the scenario.
+        // The sort is stable by construction: viewers with equal times keep the order of the
+        // scenario.
         let order = viewers.indices.sorted { a, b in
             (viewers[a].joinOffsetNanoseconds, a) < (viewers[b].joinOffsetNanoseconds, b)
         }
@@ -28,7 +29,7 @@ extension ViewerPlan {
         var places = Array(0..<group.count)
         var shuffler = SeededGenerator(seed: scenario.seed, entity: "group/\(index)/targets")
         places.shuffle(using: &shuffler)
-        // Whom each place in the join order watches: spread evenly, in random order.
+        // Targets are spread evenly over the join order, in random order.
         var targetOfPlace = [Int](repeating: 0, count: group.count)
         for (i, place) in places.enumerated() { targetOfPlace[place] = i % targets.count }
         let probes = probePlaces(
@@ -53,7 +54,8 @@ extension ViewerPlan {
         }
     }
 
-    /// By turns, in the order of joining and over all groups.
+    /// Returns the index of a viewer's edge. Edges are assigned by turns, in the order of joining
+    /// and over all groups.
     private static func edge(
         of group: ViewerGroup, index: Int, place: Int, scenario: TrialScenario
     ) -> Int? {
@@ -64,21 +66,23 @@ extension ViewerPlan {
         return (before + place) % edges.count
     }
 
-    /// Viewers of a group have the same link and begin at seeded places in its course.
+    /// Returns a viewer's link. All viewers of a group have the same link and begin at seeded
+    /// offsets in its trace.
     private static func link(
         of group: ViewerGroup, index: Int, place: Int, scenario: TrialScenario
-    ) -> ViewerLinkPlace? {
+    ) -> LinkAssignment? {
         guard let link = group.link else { return nil }
         var generator = SeededGenerator(
             seed: scenario.seed, entity: "group/\(index)/link/\(place)")
         let offset = Int64(generator.nextUnit() * Double(link.cycleNanoseconds))
-        return ViewerLinkPlace(
+        return LinkAssignment(
             link: scenario.viewers[..<index].count { $0.link != nil },
             offsetNanoseconds: offset, seed: generator.next())
     }
 
-    /// Given their number, the arrivals of a Poisson process are uniform over the span: so the
-    /// joins are as random as k6's open model, and yet certain to end in time.
+    /// Returns the join times. For a given number of arrivals, the arrivals of a Poisson process
+    /// are uniform over the span. The joins are therefore as random as in k6's open model, and they
+    /// are certain to end in time.
     private static func joinOffsets(
         of group: ViewerGroup, index: Int, scenario: TrialScenario
     ) -> [Int64] {
@@ -88,7 +92,8 @@ extension ViewerPlan {
         return (0..<group.count).map { _ in delay + Int64(generator.nextUnit() * span) }.sorted()
     }
 
-    /// Seeded-random places, spread over the targets; a share above 0 gives each target one.
+    /// Returns the probes' positions in the join order: seeded-random, and spread over the targets.
+    /// A share above 0 gives each target one probe.
     private static func probePlaces(
         of group: ViewerGroup, index: Int, seed: UInt64, targetOfPlace: [Int], targets: Int
     ) -> Set<Int> {
@@ -114,7 +119,8 @@ extension ViewerPlan {
         return chosen
     }
 
-    /// Exponential session lengths until `span` is filled; at least `ViewerGroup.leastWatch` each.
+    /// Returns exponential session lengths that fill `span`. Each is at least
+    /// `ViewerGroup.leastWatch`.
     private static func watchTimes(
         of group: ViewerGroup, entity: String, seed: UInt64, span: Int64
     ) -> [Int64] {

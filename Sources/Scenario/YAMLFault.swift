@@ -24,7 +24,8 @@ enum YAMLFault {
         }
     }
 
-    /// The places where `key` stands at the indentation it first has at or after `first`.
+    /// Returns the positions at which `key` stands with the same indentation as its first
+    /// occurrence at or after line `first`.
     private static func linesOf(
         key: String, in text: String, from first: Int
     ) -> [(line: Int, column: Int)] {

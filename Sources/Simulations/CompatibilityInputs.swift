@@ -3,11 +3,12 @@ package import ABR
 import Foundation
 import Netem
 
-/// The folders that the compatibility modes read. Every fault is a `TraceError` with file and line,
+/// Reads the folders of the compatibility modes. Every fault is a `TraceError` with file and line,
 /// or an `InputFault`.
 ///
-/// Traces are checked by the common readers and then taken as they are written: link schedules hold
-/// whole bits and nanoseconds, the references floating-point numbers.
+/// The common readers check the traces. The values are then taken exactly as they are written,
+/// because link schedules hold whole bits and nanoseconds, and the reference programs use
+/// floating-point numbers.
 package enum CompatibilityInputs {
     private struct Period: Decodable {
         var duration: Double
@@ -21,7 +22,7 @@ package enum CompatibilityInputs {
         }
     }
 
-    /// Sabre's network traces: every `*.json` of a folder.
+    /// Reads Sabre's network traces: every `*.json` file of a folder.
     package static func sabreTraces(
         folder: String
     ) throws -> [SabreCompatibility.Named<[SabrePeriod]>] {
@@ -39,12 +40,12 @@ package enum CompatibilityInputs {
         }
     }
 
-    /// Sabre's titles: every `*.json` of a folder.
+    /// Reads Sabre's titles: every `*.json` file of a folder.
     package static func sabreTitles(folder: String) throws -> [Title] {
         try files(folder, suffix: ".json", what: "titles").map { try TitleReader.read(path: $0) }
     }
 
-    /// Pensieve's cooked traces: every file of a folder, named with its extension.
+    /// Reads Pensieve's cooked traces: every file of a folder, named with its extension.
     package static func pensieveTraces(
         folder: String
     ) throws -> [SabreCompatibility.Named<[PensieveSample]>] {
@@ -64,11 +65,12 @@ package enum CompatibilityInputs {
         }
     }
 
-    /// Pensieve's segment sizes in bytes, `[rung][segment]`, from `video_size_0` … `video_size_5`.
+    /// Reads Pensieve's segment sizes in bytes, `[rendition][segment]`, from the files
+    /// `video_size_0` … `video_size_5`.
     package static func pensieveSizes(folder: String) throws -> [[Double]] {
         var sizes: [[Double]] = []
-        for rung in PensieveCompatibility.bitrates.indices {
-            let path = "\(folder)/video_size_\(rung)"
+        for rendition in PensieveCompatibility.bitrates.indices {
+            let path = "\(folder)/video_size_\(rendition)"
             var lines = TraceLines(try TraceReader.contents(ofFile: path))
             var column: [Double] = []
             while let line = lines.next() {
@@ -83,7 +85,7 @@ package enum CompatibilityInputs {
             guard !column.isEmpty, column.count == sizes.first?.count ?? column.count else {
                 throw InputFault(
                     message: "\(path): \(column.count) sizes, video_size_0 has "
-                        + "\(sizes.first?.count ?? 0); every rung needs one per segment")
+                        + "\(sizes.first?.count ?? 0); every rendition needs one per segment")
             }
             sizes.append(column)
         }

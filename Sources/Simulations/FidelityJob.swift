@@ -1,8 +1,8 @@
-// How fidelity is computed. `FidelityJob` reads a results directory alone: the plan again from the
-// resolved scenario, sizes from segments.csv by the time at which the segments began, the live
-// epoch and the players' start from viewers.csv. In `SoloSimulation` a `PlaylistClient` then loads
-// playlists when the session would, over the same link. Time-outs, retries and segments that leave
-// the playlist are not modelled.
+// How fidelity is computed. `FidelityJob` reads only a results directory. The plan comes from the
+// resolved scenario, and the sizes of segments come from segments.csv, by the times at which the
+// segments began. The live epoch and the players' start come from viewers.csv. In `SoloSimulation`
+// a `PlaylistClient` then loads playlists at the times at which the session would load them, over
+// the same link. Time-outs, retries and segments that leave the playlist are not modelled.
 
 import Scenario
 import ABR
@@ -13,8 +13,9 @@ import SimulationKernel
 import Statistics
 import Viewer
 
-/// Simulates the adaptive viewers of a finished run and compares: the same players on the same
-/// links, with the segment sizes and the availability that the run had. Reads results alone.
+/// Simulates the adaptive viewers of a finished run and compares the results with the run. The
+/// simulation has the same players on the same links, with the segment sizes and the availability
+/// of the run. The job reads only the run's results.
 package struct FidelityJob {
     private let results: RunResults
     private let scenario: TrialScenario
@@ -22,8 +23,8 @@ package struct FidelityJob {
     private let segments: [SegmentRow]
 
     /// - Parameters:
-    ///   - path: a results directory.
-    ///   - folder: where the scenario's trace files are.
+    ///   - path: Results directory.
+    ///   - folder: Folder of the scenario's trace files.
     /// - Throws: `ResultsError`, `ScenarioErrors`.
     package init(path: String, folder: String = ".") throws {
         results = try RunResults(path: path)
@@ -34,10 +35,10 @@ package struct FidelityJob {
         segments = results.segments
     }
 
-    /// Why the run is no measurement; empty where it is.
+    /// Reasons why the run is not a valid measurement; empty if it is valid.
     package var voidReasons: [String] { results.manifest.validity.reasons }
 
-    /// Largest differences of medians that count as agreement.
+    /// Largest differences of medians that still count as agreement.
     enum Limit {
         static let bitrateShare = 0.03
         static let stallShare = 0.05
@@ -66,8 +67,8 @@ package struct FidelityJob {
         return rows
     }
 
-    /// - Returns: a row for each group and figure, in order.
-    /// - Throws: `FidelityError` where the run has nothing that can be simulated.
+    /// - Returns: A row for each group and figure, in order.
+    /// - Throws: `FidelityError` if the run has nothing that can be simulated.
     package func run() throws -> [FidelityRow] {
         let adaptive = results.viewers.filter {
             $0.playProtocol == "hls" && $0.mediaEpochSeconds != nil
@@ -93,8 +94,9 @@ package struct FidelityJob {
         var measured: [Session] = []
         var simulated: [Session] = []
         for row in adaptive {
-            guard let index = row.viewer, let rung = bySession[index]?.first?.rung,
-                let session = try simulate(row, sizes, firstRung: rung, publishDelay: publishDelay)
+            guard let index = row.viewer, let rendition = bySession[index]?.first?.rendition,
+                let session = try simulate(
+                    row, sizes, firstRendition: rendition, publishDelay: publishDelay)
             else { continue }
             measured.append(
                 Session(
@@ -108,8 +110,9 @@ package struct FidelityJob {
         return rows(measured, simulated, adaptive)
     }
 
-    /// From a segment's end until it was listed (ms): nobody asked for one sooner than a playlist
-    /// takes to come after that.
+    /// Returns the time in milliseconds from a segment's end until a playlist listed the segment. A
+    /// viewer requests a segment only after it has received a playlist, so each request gives an
+    /// upper limit. The smallest limit counts.
     private func publishDelay(
         _ viewers: [ViewerRow], _ segments: [Int: [SegmentRow]]
     ) throws -> Double {
@@ -130,11 +133,13 @@ package struct FidelityJob {
                 least = min(least, listed - begun - duration)
             }
         }
-        // Whoever heard of one first was just in time, and has to be in the simulation.
+        // The viewer that learned of a segment first received a playlist that was just in time. The
+        // same must be possible in the simulation.
         return least.isFinite ? max(0, least - Self.listedSooner) * 1000 : 0
     }
 
-    /// When `bits` that had passed a link at `end` (s) began to; at most a minute before.
+    /// Returns the time in seconds at which `bits` that had passed a link at `end` began to pass
+    /// it. The time is at most one minute before `end`.
     private static func begun(
         _ bits: Double, endedAt end: Double, over link: RateSchedule
     ) -> Double {
@@ -152,12 +157,12 @@ package struct FidelityJob {
         return early
     }
 
-    /// How much sooner than it was first heard of a segment may have been listed (s).
+    /// Time in seconds by which a segment may have been listed before a viewer first learned of it.
     private static let listedSooner = 0.001
 
-    /// - Parameter firstRung: which of the ladder the viewer began with.
+    /// - Parameter firstRendition: Index of the rendition that the viewer began with.
     private func simulate(
-        _ row: ViewerRow, _ sizes: SegmentSizes, firstRung: Int, publishDelay: Double
+        _ row: ViewerRow, _ sizes: SegmentSizes, firstRendition: Int, publishDelay: Double
     ) throws -> Session? {
         guard let index = row.viewer, let epoch = row.mediaEpochSeconds,
             let duration = row.segmentDurationSeconds, let target = row.targetLatencySeconds,
@@ -173,7 +178,7 @@ package struct FidelityJob {
         guard let spec = plan.hlsSpec(viewer, url: ""),
             let named = AlgorithmName(parsing: spec.algorithm)
         else { return nil }
-        let algorithm = spec.rendition == nil ? named : .fixed(rung: firstRung)
+        let algorithm = spec.rendition == nil ? named : .fixed(rendition: firstRendition)
         let configuration = spec.playerConfiguration(
             segmentDuration: duration * 1000, liveTarget: target * 1000)
         var simulated = SimulatedViewer(
@@ -196,10 +201,10 @@ package struct FidelityJob {
             switches: Double(account.switches))
     }
 
-    /// A viewer's link as flows see it: time 0 is the run's start.
+    /// Returns a viewer's link in the form that flows use. Time 0 is the start of the run.
     private func link(of viewer: ViewerPlan) throws -> RateSchedule {
         guard let place = viewer.link else {
-            // The machine's own: more than any rendition needs.
+            // The machine's own network has a higher rate than any rendition needs.
             return RateSchedule(constant: Bitrate(bitsPerSecond: 10_000_000_000))
         }
         guard let socket = plan.links[place.link].socket else {
@@ -250,33 +255,34 @@ package struct FidelityJob {
     }
 }
 
-/// Why a run cannot be simulated.
+/// Reason why a run cannot be simulated.
 package struct FidelityError: Error, CustomStringConvertible {
     package var description: String
 }
 
-/// Bits of every segment that anybody fetched, by stream, rung and when the segment began: the
-/// renditions' own numbers need not agree.
+/// Size in bits of every segment that a viewer fetched, by stream, rendition and the segment's
+/// start time. The numbers of segments in different renditions may differ.
 private struct SegmentSizes {
     private struct Stream {
-        /// Seconds.
+        /// Duration of a segment in seconds.
         var duration: Double
-        /// When the first of its segments that anybody fetched began (s), and how many follow.
+        /// Start time in seconds of the first segment that a viewer fetched; `count` is the number
+        /// of segments from there on.
         var first = Double.infinity
         var count = 0
-        /// By rung and place after the first.
+        /// Sizes by rendition and by distance from the first segment.
         var bits: [Int: [Int: Double]] = [:]
     }
     private var streams: [String: Stream] = [:]
-    /// Two days of segments of 2 s.
+    /// Maximum number of segments: two days of segments of 2 s.
     private static let mostSegments = 86_400.0
 
     var isEmpty: Bool { streams.values.allSatisfy { $0.count == 0 } }
 
     /// - Parameters:
-    ///   - durations: of a stream's segments, s.
-    ///   - stream: of a viewer.
-    /// - Throws: `FidelityError` for segments that cannot be of one run.
+    ///   - durations: Duration of each stream's segments in seconds.
+    ///   - stream: Function that returns the stream of a viewer.
+    /// - Throws: `FidelityError` if the segments cannot come from one run.
     init(_ rows: [SegmentRow], durations: [String: Double], stream: (Int) -> String) throws {
         streams = durations.mapValues { Stream(duration: $0) }
         for row in rows {
@@ -286,7 +292,8 @@ private struct SegmentSizes {
             streams[name]?.first = min(known.first, begun)
         }
         for row in rows where row.abandonedFor == nil && row.cut != 1 {
-            guard let viewer = row.viewer, let rung = row.rung, let begun = row.mediaSeconds,
+            guard let viewer = row.viewer, let rendition = row.rendition,
+                let begun = row.mediaSeconds,
                 let bytes = row.bytes, bytes > 0
             else { continue }
             let name = stream(viewer)
@@ -299,23 +306,25 @@ private struct SegmentSizes {
                         + "\(begun) s after the start are of one run? The playlists' dates jumped")
             }
             let place = Int(distance)
-            streams[name]?.bits[rung, default: [:]][place] = Double(bytes) * 8
+            streams[name]?.bits[rendition, default: [:]][place] = Double(bytes) * 8
             streams[name]?.count = max(known.count, place + 1)
         }
     }
 
-    /// When the table's first segment began, in a viewer's own reckoning (s).
-    /// - Parameter epoch: when one of its segments began.
+    /// Returns the start time in seconds of the table's first segment, on a viewer's own time
+    /// scale.
+    /// - Parameter epoch: Start time of one of the viewer's segments.
     func epoch(_ stream: String, near epoch: Double) -> Double {
         guard let known = streams[stream] else { return epoch }
         return epoch + ((known.first - epoch) / known.duration).rounded() * known.duration
     }
 
-    /// `[segment][rung]`; what nobody fetched has the mean of its rendition.
+    /// Returns the sizes, `[segment][rendition]`. A segment that no viewer fetched has the mean
+    /// size of its rendition.
     func table(_ stream: String, _ bitrates: [Double]) -> [[Double]] {
         guard let known = streams[stream] else { return [] }
-        let columns = bitrates.enumerated().map { rung, bitrate in
-            let bits = known.bits[rung] ?? [:]
+        let columns = bitrates.enumerated().map { rendition, bitrate in
+            let bits = known.bits[rendition] ?? [:]
             let mean =
                 bits.isEmpty
                 ? bitrate * known.duration * 1000

@@ -6,10 +6,10 @@ package import Results
 /// Chooses a ladder and writes the results directory.
 package struct LadderJob: Sendable {
     package struct Options: Sendable {
-        /// Where the directory is made.
+        /// Parent folder of the results directory.
         package var resultsDirectory = "results"
         package var threads = 1
-        /// nil: exact where the problem is small enough.
+        /// Search method; nil = the exact method if the problem is small enough.
         package var method: LadderSearch.Method?
         package var argv: [String] = []
 
@@ -27,14 +27,15 @@ package struct LadderJob: Sendable {
             scenario.problem, method: options.method, threads: options.threads)
     }
 
-    /// - Returns: the directory's path and its summary; nil where it was cancelled: half a search
-    ///   has no answer, so nothing is written.
+    /// - Returns: The directory's path and its summary; nil if the job was cancelled. An incomplete
+    ///   search has no answer, so nothing is written.
     package func callAsFunction(
         isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> (path: String, summary: LadderSummary)? {
         let started = Date().timeIntervalSince1970
-        // Before the search, which takes minutes, so that they are not lost to a wrong folder.
+        // The directory is made before the search, which takes minutes, so that an unusable folder
+        // is reported before that time is spent.
         let writer = try ResultsWriter(
             parent: options.resultsDirectory,
             runID: RunID(secondsSince1970: started, entropy: .random(in: 0 ... .max)))
@@ -109,7 +110,7 @@ package struct LadderJob: Sendable {
         }
     }
 
-    /// Of the candidate nearest in height, in proportion to the pixels.
+    /// Returns the cores of the candidate nearest in height, scaled by the number of pixels.
     private func cores(_ height: Int) -> Double {
         let nearest = scenario.problem.candidates.min {
             abs($0.height - height) < abs($1.height - height)
@@ -119,7 +120,8 @@ package struct LadderJob: Sendable {
         return nearest.cores * ratio * ratio
     }
 
-    /// Between the candidates' qualities, linear in the logarithm of the bit rate.
+    /// Returns a quality between the candidates' qualities, interpolated linearly in the logarithm
+    /// of the bit rate.
     private func quality(_ bitrate: Double) -> Double? {
         let known = scenario.problem.candidates.filter { $0.quality != nil }
         guard let first = known.first, let last = known.last else { return nil }
@@ -135,6 +137,6 @@ package struct LadderJob: Sendable {
 }
 
 extension LadderCandidate {
-    /// 878@360
+    /// Short name of the candidate, such as `878@360`.
     var label: String { "\(Quantity.plain(bitrate))@\(height)" }
 }

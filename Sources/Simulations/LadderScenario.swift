@@ -16,18 +16,18 @@ package struct LadderScenario: ScenarioFile {
         candidates: [], audiences: [], settings: [], maximumRungs: 0)
     private var population: [Audience] = []
     private var algorithms: [AlgorithmName] = [.throughput, .bolaE, .dynamic]
-    /// ms
+    /// Maximum buffers in milliseconds.
     private var maximumBuffers = [25_000.0]
-    /// Whether players leave out renditions taller than their screens.
+    /// Whether players leave out renditions that are taller than their screens.
     private var deviceCaps = [true, false]
     private var title = TitleShape(duration: 180_000, variation: 0.2)
-    /// Trace files that it was read from.
+    /// Trace files that the scenario was read from.
     package var inputs: [Manifest.Input] { population.compactMap(\.link?.input) }
     package var canonicalYAML = ""
 
     package init() {}
 
-    /// Largest number of segments over all seeds, each of which has a title of its own.
+    /// Largest number of segments over all seeds. Each seed has its own title.
     static let maximumSegments = 10_000_000
 
     package static let fields = head(kind: "ladder", description: "What is to be chosen.") + own
@@ -170,11 +170,11 @@ extension LadderCandidate: ScenarioMapping {
     ]
 }
 
-/// A part of the viewers, as a file has it.
+/// A part of the viewers as a file gives it.
 private struct Audience: ScenarioMapping {
     var name: String?
     var share = 0.0
-    /// nil if the link could not be read, which is reported.
+    /// Link of these viewers; nil if the link could not be read, which is reported.
     var link: NamedInput<LinkTrace>?
     var device = DeviceProfile.pc
 

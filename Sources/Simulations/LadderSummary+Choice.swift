@@ -67,7 +67,7 @@ extension LadderSummary.Contribution {
         why = Self.reason(contribution, chosen)
     }
 
-    /// What the rung is for, in the figures that tell it.
+    /// Returns why the rung is in the ladder, with the figures that show it.
     private static func reason(
         _ contribution: LadderChoice.Contribution, _ chosen: LadderOutcome
     ) -> String {

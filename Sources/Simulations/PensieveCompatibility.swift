@@ -1,13 +1,13 @@
 package import ABR
 import Foundation
 
-/// Pensieve's test runs over a set of traces, as CSV.
+/// Pensieve's test over a set of traces, as CSV.
 package enum PensieveCompatibility {
-    /// kbit/s of Pensieve's test video.
+    /// Bit rates of Pensieve's test video in kbit/s.
     package static let bitrates: [Double] = [300, 750, 1200, 1850, 2850, 4300]
 
-    /// One row per algorithm × trace.
-    /// - Parameter sizes: bytes, `sizes[rung][segment]`.
+    /// Returns one row for each algorithm and trace.
+    /// - Parameter sizes: Segment sizes in bytes, `sizes[rendition][segment]`.
     package static func csv(
         sizes: [[Double]], traces: [SabreCompatibility.Named<[PensieveSample]>]
     ) -> String {
@@ -20,15 +20,16 @@ package enum PensieveCompatibility {
                     bitrates: bitrates, sizes: sizes, trace: trace.value, algorithm: algorithm)
                 let result = session.run()
                 let mean =
-                    result.rungs.reduce(0) { $0 + bitrates[$1] } / Double(result.rungs.count)
+                    result.renditions.reduce(0) { $0 + bitrates[$1] }
+                    / Double(result.renditions.count)
                 text +=
                     [
-                        algorithm.rawValue, trace.name, String(result.rungs.count),
+                        algorithm.rawValue, trace.name, String(result.renditions.count),
                         String(format: "%.9f", result.qoe),
                         String(format: "%.9f", result.qoeWithoutFirst),
                         String(format: "%.3f", mean),
                         String(format: "%.9f", result.rebuffer), String(result.switches),
-                        result.rungs.map(String.init).joined(separator: " "),
+                        result.renditions.map(String.init).joined(separator: " "),
                     ].joined(separator: ",") + "\n"
             }
         }

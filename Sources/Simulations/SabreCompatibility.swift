@@ -1,7 +1,7 @@
 package import ABR
 import Foundation
 
-/// Sabre's runs over a set of titles and traces, as the CSV that its printed figures make.
+/// Sabre's runs over a set of titles and traces, with the figures that Sabre prints as CSV.
 package enum SabreCompatibility {
     package struct Named<Value: Sendable>: Sendable {
         package var name: String
@@ -12,8 +12,8 @@ package enum SabreCompatibility {
         }
     }
 
-    /// One row per title × trace × buffer × algorithm × variant; rows of `abandon-fixed` only for
-    /// the algorithms whose choice at abandonment Sabre loses.
+    /// Returns one row for each title, trace, buffer, algorithm and variant. Rows of
+    /// `abandon-fixed` exist only for the algorithms whose choice at abandonment Sabre loses.
     package static func csv(
         titles: [Title], traces: [Named<[SabrePeriod]>], buffersSeconds: [Double]
     ) -> String {

@@ -2,13 +2,13 @@ package import Scenario
 import Results
 import Yams
 
-/// What a scenario file is for.
+/// Kind of a scenario file.
 package enum ScenarioKind: String, CaseIterable, Sendable {
-    /// Sockets and packets; has no key `kind`.
+    /// A load test with sockets and packets. Its files have no key `kind`.
     case trial
     case simulation, ladder
 
-    /// The command that takes it.
+    /// Command that accepts files of this kind.
     package var command: String {
         switch self {
         case .trial: "run"
@@ -17,7 +17,7 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// The kind that a file is; nil where it does not say, or cannot be read.
+    /// Returns the kind of a file; nil if the file does not say it or cannot be read.
     package static func of(path: String) -> ScenarioKind? {
         guard let text = try? ScenarioText.text(path), let node = try? Yams.compose(yaml: text),
             let mapping = node.mapping
@@ -28,7 +28,7 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
     }
 
     /// Checks a file of this kind.
-    /// - Returns: its canonical YAML, defaults filled in.
+    /// - Returns: The canonical YAML of the file with every default filled in.
     package func resolve(path: String) throws(ScenarioErrors) -> String {
         switch self {
         case .trial: try TrialScenario.load(path: path).canonicalYAML
@@ -44,7 +44,7 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
 }
 
 extension ScenarioKind {
-    /// The kind's files as JSON Schema draft-07.
+    /// JSON Schema draft-07 for files of this kind.
     package var schema: String {
         switch self {
         case .trial: TrialScenario.schema

@@ -26,7 +26,7 @@ extension ValueKind {
             }, back: \.description)
     }
 
-    /// Rates, profiles, trace files and folders of trace files, all in one list.
+    /// Rates, profiles, trace files and folders of trace files in one list.
     static var traces: ValueKind<[NamedInput<LinkTrace>]> {
         list(
             text(.nonEmpty).reading { text, reader in
@@ -39,13 +39,13 @@ extension ValueKind {
     }
 }
 
-/// How long a title is and how its segments are made.
+/// Length of a title and shape of its segments.
 struct TitleShape: Sendable {
-    /// ms
+    /// Duration of a segment in milliseconds.
     var segmentDuration = 4000.0
-    /// ms
+    /// Duration of the title in milliseconds.
     var duration: Double
-    /// How far segment sizes stray; 0 is CBR.
+    /// Variation of the segment sizes; 0 is CBR.
     var variation: Double
 
     var segmentCount: Int { max(1, Int((duration / segmentDuration).rounded(.up))) }

@@ -7,13 +7,13 @@ import SimulationKernel
 
 /// Turns the names in a simulation scenario into titles.
 enum SimulationInputs {
-    /// Names what is computed, not when.
+    /// Returns an identifier of what is computed, independent of the time of the computation.
     static func contentID(_ kind: String, _ yaml: String, _ inputs: [Manifest.Input]) -> String {
         let parts = [MillraceVersion.current, yaml] + inputs.map(\.sha256)
         return "\(kind)-" + ContentDigest.sha256(parts.joined(separator: "\n")).prefix(12)
     }
 
-    /// The titles that ladders and title files make.
+    /// Returns the titles that are made from ladders and title files.
     static func titles(
         _ ladders: [String], _ shape: TitleShape, reader: inout ScenarioReader
     ) -> [NamedInput<Title>] {

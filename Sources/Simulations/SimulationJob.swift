@@ -4,9 +4,9 @@ package import Results
 /// Runs a simulation scenario and writes its results directory.
 package struct SimulationJob: Sendable {
     package struct Options: Sendable {
-        /// Where the directory is made.
+        /// Parent folder of the results directory.
         package var resultsDirectory = "results"
-        /// Cells at a time, >= 1.
+        /// Number of cells that run at the same time, at least 1.
         package var threads = 1
         package var argv: [String] = []
 
@@ -21,16 +21,17 @@ package struct SimulationJob: Sendable {
         self.options = options
     }
 
-    /// Names what is simulated, not when: the same inputs give the same ID, and so the same CSV
-    /// files, byte for byte.
+    /// Identifier of what is simulated, independent of the time of the simulation. The same inputs
+    /// give the same identifier, and the same CSV files byte for byte.
     package var contentID: String {
         SimulationInputs.contentID("sim", run.scenario.canonicalYAML, run.scenario.inputs)
     }
 
     /// - Parameters:
-    ///   - isCancelled: asked often; what is finished by then is kept.
-    ///   - progress: gets the number of cells done.
-    /// - Returns: the directory's path and its summary.
+    ///   - isCancelled: Function that is called often. Cells that are finished when it returns true
+    ///     are kept.
+    ///   - progress: Function that gets the number of finished cells.
+    /// - Returns: The directory's path and its summary.
     package func callAsFunction(
         isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: (Int) -> Void = { _ in }
@@ -95,7 +96,7 @@ package struct SimulationJob: Sendable {
 }
 
 extension Manifest {
-    /// Of work in virtual time that ends now.
+    /// Returns the manifest of work in virtual time that ends now.
     static func ofComputation(runID: String, argv: [String], started: Double) -> Manifest {
         var manifest = Manifest()
         manifest.millraceVersion = MillraceVersion.current

@@ -3,7 +3,7 @@ import ABR
 import Results
 
 extension SimulationRun {
-    /// A row per viewer of a cell.
+    /// Returns a row for each viewer of a cell.
     func viewerRows(_ outcome: Outcome, runID: String) -> [ViewerRow] {
         let cell = outcome.cell
         let title = scenario.titles[cell.title]
@@ -35,8 +35,8 @@ extension SimulationRun {
             row.cell = outcome.cell.index
             row.viewer = record.viewer
             row.segment = record.segment
-            row.rung = record.rung
-            row.nominalKilobits = title.bitrates[record.rung]
+            row.rendition = record.rendition
+            row.nominalKilobits = title.bitrates[record.rendition]
             row.requestedSeconds = record.requested / 1000
             row.timeToFirstByteMilliseconds = record.timeToFirstByte
             row.transferMilliseconds = record.transferTime
@@ -51,7 +51,8 @@ extension SimulationRun {
 }
 
 extension ViewerRow {
-    /// The figures of a session; who it was is the caller's to fill in.
+    /// Makes a row with the figures of a session. The caller fills in which viewer the session
+    /// belongs to.
     init(_ session: SimulatedSession, title: Title) {
         self.init()
         let account = session.account

@@ -4,7 +4,8 @@ import Glibc
 import Netem
 import SimulationKernel
 
-/// Runs the cells of a simulation, some at a time; what comes out does not depend on how many.
+/// Runs the cells of a simulation, several at a time. The results do not depend on how many run at
+/// a time.
 package struct SimulationRun: Sendable {
     /// One combination of the matrix.
     package struct Cell: Sendable {
@@ -18,7 +19,7 @@ package struct SimulationRun: Sendable {
     package struct Outcome: Sendable {
         package var cell: Cell
         package var sessions: [SimulatedSession]
-        /// ms
+        /// Arrivals of the viewers in milliseconds.
         package var arrivals: [Double]
         package var segments: [SegmentRecord]
     }
@@ -44,14 +45,15 @@ package struct SimulationRun: Sendable {
         self.cells = cells
     }
 
-    /// Cells that may be finished and wait for an earlier one, per thread.
+    /// Number of finished cells per thread that may wait for an earlier cell.
     private static let lookahead = 4
 
-    /// Runs the cells; their outcomes are delivered in order, one at a time.
+    /// Runs the cells and delivers their outcomes in order, one at a time.
     /// - Parameters:
-    ///   - threads: cells at a time, >= 1.
-    ///   - isCancelled: asked often; once true, cells that are not finished are dropped.
-    ///   - deliver: gets each outcome; not called again after it throws.
+    ///   - threads: Number of cells that run at the same time, at least 1.
+    ///   - isCancelled: Function that is called often. Once it returns true, unfinished cells are
+    ///     dropped.
+    ///   - deliver: Function that gets each outcome. It is not called again after it throws.
     package func run(
         threads: Int, isCancelled: @escaping @Sendable () -> Bool = { false },
         deliver: (Outcome) throws -> Void
@@ -81,8 +83,8 @@ package struct SimulationRun: Sendable {
         }
     }
 
-    /// One cell, alone.
-    /// - Returns: nil where it was cancelled.
+    /// Runs one cell alone.
+    /// - Returns: The outcome; nil if the run was cancelled.
     package func run(
         _ cell: Cell, isCancelled: @Sendable () -> Bool = { false }
     ) throws -> Outcome? {
@@ -114,8 +116,9 @@ package struct SimulationRun: Sendable {
         return outcome
     }
 
-    /// Viewers draw from streams of their own, the same for every algorithm and buffer: cells
-    /// differ in what is compared and in nothing else. Viewer 0 starts where the trace does.
+    /// Each viewer draws from its own random streams, which are the same for every algorithm and
+    /// buffer. Cells therefore differ only in what is compared. Viewer 0 begins at the start of the
+    /// trace.
     private func makeViewers(_ cell: Cell) throws -> [SimulatedViewer] {
         let trace = scenario.traces[cell.trace]
         let whole = try trace.value.rateSchedule()

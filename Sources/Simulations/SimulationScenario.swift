@@ -11,27 +11,27 @@ package struct SimulationScenario: ScenarioFile {
     package var seed: UInt64 = 1
     package var traces: [NamedInput<LinkTrace>] = []
     package var algorithms: [AlgorithmName] = []
-    /// ms
+    /// Maximum buffers in milliseconds.
     package var maximumBuffers = [25_000.0]
-    /// Presets or files that titles are made of.
+    /// Presets or files from which titles are made.
     private var ladders = ["edge-ladder"]
     private var title = TitleShape(duration: 600_000, variation: 0)
     package var titles: [Title] = []
-    /// Everything but the maximum buffer.
+    /// Settings of the player, except the maximum buffer.
     package var player = PlayerConfiguration()
     private var live: LiveSettings?
     package var viewers = 1
     package var sharing = SimulationSharing.own
     package var origin: Bitrate?
-    /// ms
+    /// Time in milliseconds over which arrivals are spread.
     package var arrivalSpread = 0.0
-    /// ms
+    /// Mean length of a session in milliseconds; nil = until the end of the title.
     package var meanWatch: Double?
-    /// ms
+    /// Length of a live simulation in milliseconds.
     package var liveDuration = 600_000.0
     package var usesTCP = true
     package var writesSegments = false
-    /// Files that traces and titles were read from.
+    /// Files from which traces and titles were read.
     package var inputs: [Manifest.Input] = []
     package var canonicalYAML = ""
 
@@ -45,7 +45,7 @@ package struct SimulationScenario: ScenarioFile {
 
     /// Largest number of viewers over all cells.
     static let maximumSessions = 1_000_000
-    /// Largest number of segment requests that a cell keeps.
+    /// Largest number of segment requests that a cell records.
     static let maximumSegments = 10_000_000
 
     package static let fields =
@@ -125,7 +125,7 @@ package struct SimulationScenario: ScenarioFile {
         check(&reader)
     }
 
-    /// What no single field tells.
+    /// Reports faults that span several fields.
     private func check(_ reader: inout ScenarioReader) {
         for (index, buffer) in maximumBuffers.enumerated() {
             for title in titles {
@@ -169,18 +169,18 @@ package struct SimulationScenario: ScenarioFile {
 }
 
 extension RateSchedule {
-    /// Whether all of its periods have the same delay.
+    /// Whether all of the schedule's periods have the same delay.
     fileprivate var hasOneDelay: Bool {
         periods.allSatisfy { $0.delayNanoseconds == periods[0].delayNanoseconds }
     }
 }
 
-/// Whose link the trace of a cell is.
+/// Whether each viewer has a link of its own with the cell's trace, or all viewers share one link.
 package enum SimulationSharing: String, CaseIterable, Sendable {
     case own, common
 }
 
-/// How players and their titles are live, as a file has it.
+/// Settings of live players and titles as a file gives them.
 private struct LiveSettings: ScenarioMapping {
     var player = PlayerConfiguration.Live(targetLatency: 0)
     var timeline = LiveTimeline()

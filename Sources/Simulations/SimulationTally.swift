@@ -4,7 +4,7 @@ import Results
 import SimulationKernel
 import Statistics
 
-/// Sums sessions up as cells come in; the order of adding is the order of the output.
+/// Adds up the sessions as cells are delivered. The order of adding is the order of the output.
 struct SimulationTally {
     private struct Key: Hashable {
         var algorithm: Int

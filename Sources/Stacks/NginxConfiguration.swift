@@ -86,8 +86,8 @@ struct NginxConfiguration: Sendable, Hashable {
             "hls_playlist_length \(Self.time(hls.windowSeconds));",
         ]
         for variant in hls.variants {
-            // The container adds its part, which is larger the more of it is audio. Segments
-            // deviate from the mean as far as the encoders' decoder buffer allows.
+            // The container adds its own bytes, and adds more of them if more of the payload is
+            // audio. Segments deviate from the mean as far as the encoders' decoder buffer allows.
             let mean = variant.bitsPerSecond * 23 / 20
             lines.append(
                 "hls_variant _\(variant.rendition) BANDWIDTH=\(variant.bitsPerSecond * 3 / 2) "

@@ -1,11 +1,11 @@
-// How nginx-rtmp's ladder and HLS work. Sources go into the application `src`, whose `exec_push`
-// runs the commands of `EncoderCommand` (one for each rendition, or one for all) into `live`,
-// where `hls` packages. nginx reports nothing of its encoders: `NginxEncoders` finds them among
-// its children by what they publish, reads the progress and the last complaint that each writes
-// into a file, and reports in the embedded stack's terms once a second. They are in nginx's
-// process group, so the guard and whatever ends nginx ends them too, and accounting counts them
-// one by one. `hls_variant` has no rates of its own: BANDWIDTH is the scenario's rate and an
-// allowance.
+// How nginx-rtmp's ladder and HLS work. Sources go into the application `src`. Its `exec_push` runs
+// the commands of `EncoderCommand` (one for each rendition, or one for all) into the application
+// `live`, in which `hls` packages. nginx reports nothing about its encoders. `NginxEncoders` finds
+// them among nginx's children by the streams that they publish, reads the progress and the last
+// complaint that each encoder writes into a file, and reports in the embedded stack's terms once a
+// second. Encoders are in nginx's process group, so the guard, or any other process that ends
+// nginx, ends them too, and accounting counts them one by one. `hls_variant` has no rates of its
+// own: BANDWIDTH is the scenario's rate and an allowance.
 
 import Processes
 import Foundation

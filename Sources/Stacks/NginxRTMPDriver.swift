@@ -18,7 +18,7 @@ package actor NginxRTMPDriver: StackDriver {
         package var logPath: String?
         package var nginxPath: String
         package var modulePath: String
-        /// nil if nginx packages nothing.
+        /// Settings of nginx's own HLS packager; nil if nginx packages nothing.
         var hls: NginxConfiguration.HLS?
         /// Ladder of the encoders, and the streams that are encoded.
         var ladder: LadderConfiguration?

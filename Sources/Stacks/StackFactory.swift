@@ -25,7 +25,7 @@ extension StackSettings {
         switch driver {
         case .embedded:
             var configuration = ServerConfiguration()
-            // The limits are for strangers, and a load test is none.
+            // The limits are for strangers, and a load test is not a stranger.
             configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
@@ -92,7 +92,7 @@ extension NginxRTMPDriver.Options {
         sources = encoded.flatMap(\.names)
         ladder = encoded.first?.ladder?.configuration(
             source: "\(NginxConfiguration.sourceApplication)/*")
-        // Without CPUs of their own, encoders have nginx's.
+        // Without CPUs of their own, encoders use nginx's CPUs.
         ladder?.cpus = encoderCPUs
     }
 }

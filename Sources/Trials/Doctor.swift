@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import NetemShell
 
-/// What this machine can and cannot do for Millrace, and how to mend it.
+/// What this machine can and cannot do for Millrace, with remedies.
 package struct Doctor: Sendable {
     package struct Finding: Codable, Sendable {
         package enum Level: String, Codable, Sendable {

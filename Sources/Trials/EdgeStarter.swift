@@ -6,8 +6,8 @@ import SimulationKernel
 import Stacks
 import Workers
 
-/// Starts the edges of a trial before its stack, and what stands between edges and stack. Edges are
-/// part of what is under test, as the server is.
+/// Starts the edges of a trial in front of its stack, with the limit and the proxies that belong
+/// between edges and stack. Edges are part of what is under test, as the server is.
 struct EdgeStarter: Sendable {
     let stack: StackSettings
     /// Processes of the plan that are edges.

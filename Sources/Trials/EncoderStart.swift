@@ -114,6 +114,6 @@ struct EncoderStart: Sendable {
             : "\(waiting.count) encoded renditions had no picture within \(timeout): ")
             + each
             + ". Try the ladder with `millrace serve --ladder` (nginx-rtmp's runs the same commands); a machine that is too slow needs "
-            + "a faster preset or fewer rungs"
+            + "a faster preset or fewer renditions"
     }
 }

@@ -8,8 +8,8 @@ import Synchronization
 import Viewer
 import Workers
 
-/// The pictures of renditions against those of their source: they are recorded in the steady window
-/// and compared after it.
+/// Compares the pictures of renditions with those of their source. They are recorded in the steady
+/// window and compared after it.
 final class PictureComparison: Sendable {
     private struct State: Sendable {
         var isInterrupted = false
@@ -43,7 +43,7 @@ final class PictureComparison: Sendable {
         return try StampedRecording(data)
     }
 
-    /// Ends the comparison that runs, and begins no other.
+    /// Ends the comparison that runs, and begins no other comparison.
     func interrupt() {
         let task = state.withLock {
             $0.isInterrupted = true
@@ -103,7 +103,8 @@ final class PictureComparison: Sendable {
         }
     }
 
-    /// Compares what was recorded. What cannot be compared has a note in the record and no figures.
+    /// Compares the recorded pictures. A rendition that cannot be compared has a note in the record
+    /// and no figures.
     ///
     /// - Parameter say: Function that gets the words of the progress.
     /// - Returns: Whether the comparison was interrupted.
@@ -112,7 +113,8 @@ final class PictureComparison: Sendable {
         say: (String) -> Void
     ) async -> Bool {
         do {
-            // The recordings' folder is the workers': what this process writes goes elsewhere.
+            // The folder of the recordings belongs to the workers, so this process writes
+            // elsewhere.
             try FileManager.default.createDirectory(
                 atPath: workshop, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o750])
@@ -161,7 +163,7 @@ final class PictureComparison: Sendable {
         return try await task.value
     }
 
-    /// Removes the recordings and what was made of them.
+    /// Removes the recordings and the files that were made from them.
     func removeFiles() {
         for path in [recordings, workshop] { try? FileManager.default.removeItem(atPath: path) }
     }

@@ -19,8 +19,8 @@ struct UsageCounters: Hashable, Sendable {
             involuntarySwitches: a.involuntarySwitches + b.involuntarySwitches)
     }
 
-    /// Returns what was added since `earlier`. A thread that ended takes its counters along, so no
-    /// difference is below 0.
+    /// Returns what was added since `earlier`. The counters of a thread that ended are missing from
+    /// a sum, so a negative difference counts as 0.
     func since(_ earlier: Self) -> Self {
         UsageCounters(
             cpuNanoseconds: max(0, cpuNanoseconds - earlier.cpuNanoseconds),
@@ -48,10 +48,10 @@ struct ProcessSnapshot: Hashable, Sendable {
     /// Clock ticks of user and system time, ended threads included.
     var tickNanoseconds: Int64
     var rssBytes: Int
-    /// By thread ID.
+    /// Threads by thread ID.
     var threads: [Int32: ThreadSnapshot]
 
-    /// nil if the process is gone or is a zombie.
+    /// Reads the snapshot of a process; nil if the process is gone or is a zombie.
     init?(pid: Int32) {
         guard let stat = ProcFile.statFields(pid: pid), stat.count > 21, stat[0] != "Z" else {
             return nil
@@ -99,7 +99,8 @@ struct MachineTicks: Hashable, Sendable {
     init() {
         let line = ProcFile.read("/proc/stat")?.split(separator: "\n").first ?? ""
         let values = line.split(separator: " ").dropFirst().compactMap { Int64($0) }
-        // user nice system idle iowait irq softirq steal; guest time is part of user time.
+        // The columns are user, nice, system, idle, iowait, irq, softirq and steal. Guest time is
+        // part of user time.
         total = values.prefix(8).reduce(0, +)
         if values.count > 7 { steal = values[7] }
     }

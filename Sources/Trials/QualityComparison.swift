@@ -5,7 +5,7 @@ import NIOCore
 import Processes
 import Server
 
-/// Has ffmpeg compare a rendition with its source, frames paired by their stamps.
+/// Lets ffmpeg compare a rendition with its source. The frames are paired by their stamps.
 struct QualityComparison {
     let pair: PairedRecordings
     /// An existing directory for temporary files.
@@ -26,7 +26,7 @@ struct QualityComparison {
         var options = ChildProcess.Options(
             path: try FFmpegProgram.path(nil),
             arguments: arguments(source: paths[0], rendition: paths[1]), logPath: paths[2])
-        // ffmpeg decodes what strangers may have sent.
+        // ffmpeg decodes data that strangers may have sent.
         options.isWorker = true
         let child = try ChildProcess(name: "ffmpeg", options)
         let killer = Task {

@@ -34,7 +34,8 @@ package enum RecordFile {
         try writer.write(bytes: packed, to: compressedName)
     }
 
-    /// The record as it is written, but for what `Redaction.urls` hides.
+    /// Returns the record as it is written, except that `Redaction.urls` has not hidden anything
+    /// yet.
     static func json(_ record: TrialRecord) throws -> String {
         var record = record
         record.setup.canonicalYAML = Redaction.keys(in: record.setup.canonicalYAML)

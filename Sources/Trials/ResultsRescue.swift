@@ -3,8 +3,8 @@ import Foundation
 import Results
 
 extension ResultsWriter {
-    /// Writes results that the disk they were meant for does not take into a directory of temporary
-    /// files, and removes what was written of them.
+    /// Writes results into a directory of temporary files if the disk that they were meant for does
+    /// not take them, and removes the part that was written to that disk.
     ///
     /// - Parameter error: The error of the first attempt.
     /// - Returns: Path of the directory that holds the results.
@@ -20,7 +20,7 @@ extension ResultsWriter {
                 parent: NSTemporaryDirectory() + "millrace-results-\(UUID().uuidString)",
                 runID: runID)
         else { throw error }
-        // Logs, and files that the children wrote themselves.
+        // These are logs, and files that the children wrote themselves.
         for name in (try? files.contentsOfDirectory(atPath: partialPath)) ?? []
         where name != StaleRuns.ownerFile {
             try? files.copyItem(

@@ -8,7 +8,7 @@ import SimulationKernel
 import Publisher
 import Viewer
 
-/// The plan's roles as the modules that play them take them.
+/// The plan's roles as configurations of the modules that play them.
 extension Plan {
     func publishSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
@@ -119,7 +119,7 @@ extension Plan {
 }
 
 extension StackEndpoints {
-    /// `rtmp://host:port/application`
+    /// Base URL of RTMP: `rtmp://host:port/application`.
     package var rtmpBase: String { base(application) }
 
     /// Returns the URL at which a stream is published and may be played. Sources of ladders may

@@ -1,10 +1,11 @@
-// How held processes are judged. A process that is held (SIGSTOP, a debugger) is seen in `/proc`
-// ten times a second. A part that was held in the steady window voids the trial; before or after
-// it, only if a threshold failed. Captures and the runner itself are reported and void nothing,
-// and a process that is still held at the end is released, so that its report comes. Messages
-// longer than 1 MiB go through a worker's pipe in pieces (`MessageAssembler`), 256 MiB at most. A
-// full disk ends no run: it is reported at once, the verdict is printed before any file is
-// written, and the results go to the folder of temporary files.
+// How held processes are judged. The runner looks for held processes (SIGSTOP, a debugger) in
+// `/proc` ten times a second. A process that was held in the steady window makes the trial void. A
+// process that was held before or after the window makes it void only if a threshold failed. Stops
+// of captures and of the runner itself are reported and never make the trial void. A process that
+// is still held at the end is released, so that its report comes. Messages longer than 1 MiB go
+// through a worker's pipe in pieces (`MessageAssembler`), 256 MiB at most. A full disk ends no run:
+// it is reported at once, the verdict is printed before any file is written, and the results go to
+// the folder of temporary files.
 
 import Analysis
 import Results

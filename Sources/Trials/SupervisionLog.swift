@@ -1,7 +1,7 @@
 import Processes
 
-/// Events of programs that a run keeps running. A program that ends again and again makes many: a
-/// bounded number of events is kept, and the others are counted.
+/// Events of programs that a run keeps running. A program that ends again and again makes many
+/// events, so a bounded number of events is kept, and the others are counted.
 ///
 /// `Moment` is the form of time in which the caller knows when an event happened.
 struct SupervisionLog<Moment: Sendable>: Sendable {
@@ -33,7 +33,7 @@ struct SupervisionLog<Moment: Sendable>: Sendable {
 
 /// What has become of supervised programs of one kind at the end of a run.
 struct SupervisionSummary {
-    /// Plural of what they are: "edges".
+    /// Name of such programs in the plural: "edges".
     var kind: String
     /// Each program with its state, in the words of `SupervisorStateMachine.State`.
     var programs: [(name: String, state: String)]

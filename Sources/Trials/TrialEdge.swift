@@ -1,14 +1,14 @@
-// How edges take part in a trial. Edges are children like the server, part of what is under test:
-// an edge that ends is started again on its port, with the encoders' back-off. The counts of its
-// runs are added up, notes say when it ended, thresholds judge what the viewers got from it, and
-// an edge that is given up fails the run. Viewers' own records say how many distinct segments were
-// requested, and the edges' counts are compared with them (not if parts are fetched: a segment is
-// then not a unit of the WAN's). The time saved is computed between groups that differ only in
-// their way. A viewer with `via: origin` has the WAN's delay on top of its link. With `driver:
-// nginx` an edge is a real nginx with `proxy_cache`: its access log provides the counts
-// (`NginxEdgeLog`), and its WAN is one of Millrace's edges that keeps nothing, in the role `wan`.
-// `stack.uplink` is a class of the kernel's HTB on the run's own loopback, by the server's HTTP
-// port.
+// How edges take part in a trial. Edges are children like the server, and part of what is under
+// test. An edge that ends is started again on its port, with the encoders' back-off. The counts of
+// its runs are added up, notes say when it ended, thresholds judge what the viewers received from
+// it, and an edge that is given up fails the run. Viewers' own records say how many distinct
+// segments were requested, and the edges' counts are compared with them. There is no comparison if
+// parts are fetched, because whole segments then do not cross the WAN. The time saved is computed
+// between groups that differ only in their path to the media. A viewer with `via: origin` has the
+// WAN's delay on top of its link's. With `driver: nginx` an edge is a real nginx with
+// `proxy_cache`. Its access log provides the counts (`NginxEdgeLog`), and its WAN is one of
+// Millrace's edges that keeps nothing, in the role `wan`. `stack.uplink` is a class of the kernel's
+// HTB on the run's own loopback, by the server's HTTP port.
 
 import SimulationKernel
 import Stacks

@@ -24,10 +24,10 @@ extension [TrialEdge] {
         return notes
     }
 
-    /// Why the trial has failed: an edge was given up, which is the server side's failure as the
-    /// server's end is. nil if no edge was given up.
+    /// Why the trial has failed: an edge was given up, which is a failure of the server's side,
+    /// just as the server's end is. nil if no edge was given up.
     ///
-    /// - Parameter hasFailover: Whether viewers go to another edge when theirs fails.
+    /// - Parameter hasFailover: Whether viewers go to another edge when their own edge fails.
     func lossReason(hasFailover: Bool) -> String? {
         let isAlone = count == 1 || !hasFailover
         return first { $0.state == .failed }.map {

@@ -6,7 +6,7 @@ package import Results
 /// The files of a trial's results directory.
 package enum TrialFiles {
     /// Every file that is computed from the record, the verdict first.
-    /// - Throws: if a figure is not finite.
+    /// - Throws: An error if a figure is not finite.
     package static func all(
         _ results: RunResults, of record: TrialRecord
     ) throws -> [(name: String, text: String)] {
@@ -52,7 +52,7 @@ package enum TrialFiles {
     /// Computes the figures of a results directory again from its record, and replaces the files
     /// that this version computes with other contents.
     ///
-    /// - Returns: the results and the names of the files that were replaced; nil if the directory
+    /// - Returns: The results and the names of the files that were replaced; nil if the directory
     ///   holds no record.
     /// - Throws: `ResultsError` if the record cannot be read or a file cannot be written.
     package static func refresh(

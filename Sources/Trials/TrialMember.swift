@@ -19,12 +19,12 @@ protocol TrialMember: Sendable {
     func setWindow(_ window: Window)
     /// Ends the child and puts its last report into the record.
     ///
-    /// - Returns: why the trial is void without that report, or because of what it says; nil if all
+    /// - Returns: Why the trial is void without that report, or because of its contents; nil if all
     ///   is well.
     func finish(into record: inout TrialRecord) async -> String?
 }
 
-/// What a child is for; children are ended in this order.
+/// Purpose of a child. Children are ended in this order.
 enum TrialStage: Int, Comparable {
     case probes, hlsViewers, hlsProbes, loadViewers, publishers, recorder, links, wanProxies
 

@@ -42,7 +42,7 @@ extension TrialRunner {
             }
         }
         guard early != nil, window.endNanoseconds > Clock.monotonicNanoseconds() else { return }
-        // What was measured until now counts.
+        // The measurements until now count.
         window.endNanoseconds = max(window.startNanoseconds, Clock.monotonicNanoseconds())
         sendWindow()
         try? await Task.sleep(for: .milliseconds(200))
@@ -108,8 +108,8 @@ extension TrialRunner {
             start: startedAt)
     }
 
-    /// Writes what the children have reported so far, so that a runner that is killed leaves it
-    /// behind. Every file is replaced whole; that a disk is full is reported once.
+    /// Writes what the children have reported so far, so that these results remain if the runner is
+    /// killed. Every file is replaced as a whole. A full disk is reported once.
     private func writeInterimResults() {
         var record = newRecord
         let live = observations.snapshot
@@ -159,7 +159,7 @@ extension TrialRunner {
         if let linkNamespace { close(linkNamespace) }
         linkNamespace = nil
         let losses = await edges.finish(into: &record)
-        // Only now all ends of edges are known.
+        // All ends of edges are known only now.
         notes += edges.notes(start: startNanoseconds, window: window) + losses
         for member in ordered where member.stage == .wanProxies {
             _ = await member.finish(into: &record)

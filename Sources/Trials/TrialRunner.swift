@@ -27,7 +27,7 @@ package actor TrialRunner {
     let writer: ResultsWriter
     let startedAt = Date()
     let observations = TrialObservations()
-    /// nil if the scenario compares no pictures.
+    /// The comparison of pictures; nil if the scenario compares none.
     let comparison: PictureComparison?
 
     var samples = TrialSamples()
@@ -42,7 +42,7 @@ package actor TrialRunner {
     var lastInterimSeconds = 0.0
     /// Whether the user has been told that interim results cannot be written.
     var hasReportedWriteFailure = false
-    /// nil before the start of the children.
+    /// Congestion control of the trial; nil before the start of the children.
     var congestionControl: TrialCongestionControl?
 
     var driver: (any StackDriver)?
@@ -111,7 +111,7 @@ package actor TrialRunner {
         }
         measured = record
         var results = record.results
-        // The path that the directory is meant to have.
+        // This is the path that the directory is meant to have.
         results.path = writer.finalPath
         return results
     }

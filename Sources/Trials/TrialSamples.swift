@@ -6,7 +6,7 @@ import Sockets
 /// What the runner itself measures in the course of a trial: CPU time and memory of the processes,
 /// the processes that are held, the offset of the clocks, and the encoders by the server's reports.
 struct TrialSamples: Sendable {
-    /// nil before the start of the trial.
+    /// The accounting of processes; nil before the start of the trial.
     private(set) var accounting: ProcessAccounting?
     private var stops = StopWatch()
     private var clock = ClockOffsetSampler()

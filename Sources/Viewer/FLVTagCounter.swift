@@ -11,18 +11,18 @@ struct FLVTagCounter {
         case fileHeader
         case tagHeader
         case payload(type: UInt8, left: Int)
-        /// Other tags, and the size that follows each.
+        /// Number of bytes to skip: another tag, or the size that follows each tag.
         case skip(Int)
     }
 
     private var state = State.fileHeader
-    /// Of a header that is not whole yet.
+    /// Bytes so far of a header that is not complete yet.
     private var header: [UInt8] = []
     private static let fileHeaderSize = 9
     private static let tagHeaderSize = 11
 
-    /// Reads on; every byte is used.
-    /// - Throws: `ViewerError` for what is no FLV.
+    /// Processes the next bytes of the stream, all of them.
+    /// - Throws: `ViewerError` if the bytes are not FLV.
     mutating func consume(_ bytes: UnsafeRawBufferPointer) throws {
         var offset = 0
         while offset < bytes.count {
@@ -68,13 +68,13 @@ struct FLVTagCounter {
                 throw ViewerError(
                     description: "the FLV header says that tags begin at byte \(offset)")
             }
-            // What lies between, and the first size, which is of no tag.
+            // The skip includes the first size field, which belongs to no tag.
             state = .skip(offset - Self.fileHeaderSize + 4)
             return
         }
         let size = header[1..<4].reduce(0) { $0 << 8 | Int($1) }
-        // The two reserved bits are no part of the type; a filtered tag is encrypted, and nobody
-        // counts it as media.
+        // The two reserved bits are not part of the type. A filtered tag is encrypted, so it does
+        // not count as media.
         let type = header[0] & 0x20 == 0 ? header[0] & 0x1F : 0
         state =
             size == 0 || (type != 8 && type != 9)

@@ -1,14 +1,14 @@
 import HTTPWire
 
-/// Why viewers failed, so that a thousand of them make a few lines.
+/// Groups the failures of viewers by reason, so that a thousand failures make a few lines.
 public enum FailureReasons {
-    /// Reasons told apart; the rest is summed up.
+    /// Largest number of different reasons; further reasons are counted together.
     public static let limit = 20
 
-    /// Each reason with its count, the most frequent first.
+    /// Returns each reason with its count, the most frequent first.
     public static func ranked(_ reasons: [String]) -> [(reason: String, count: Int)] {
         var counts: [String: Int] = [:]
-        // Servers' own words are in them: what they hold does not act on a terminal.
+        // Reasons quote the words of servers, so control characters must not reach the terminal.
         for reason in reasons {
             counts[reason.printable(limit: 1000), default: 0] += 1
         }

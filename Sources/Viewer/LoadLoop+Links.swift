@@ -1,21 +1,23 @@
 import Glibc
 
-/// Viewers on links: their sockets are read on ticks, at most what has come due.
+/// Viewers on links. Their sockets are read on ticks, and each read takes at most the bytes that
+/// have come due.
 extension LoadLoop {
-    /// A lazy viewer waits until about so much has come due, bytes.
+    /// Number of bytes that have come due, on average, when a lazy viewer reads.
     private static let lazyRead = 16_384.0
-    /// Ticks that it waits at most.
+    /// Largest number of ticks between two reads of a lazy viewer.
     private static let longestStride = 10
 
-    /// Ticks between two reads of a viewer whose link carries `bitsPerSecond` on average. Reading
-    /// rarely is what makes load viewers cheap; a prompt one reads on every tick.
+    /// Returns the number of ticks between two reads of a viewer whose link carries `bitsPerSecond`
+    /// on average. Load viewers are cheap because they read rarely; a prompt viewer reads on every
+    /// tick.
     static func stride(mode: LoadReadMode, bitsPerSecond: Double) -> Int {
         guard mode == .lazy, bitsPerSecond > 0 else { return 1 }
         let perTick = bitsPerSecond / 8 * Double(shapedTickNanoseconds) / 1e9
         return min(longestStride, max(1, Int(lazyRead / perTick)))
     }
 
-    /// One tick: those whose turn it is.
+    /// Serves the viewers that have their turn on this tick.
     func serveShaped(_ now: Int64) {
         shapedTicks &+= 1
         var closed = false
@@ -24,7 +26,8 @@ extension LoadLoop {
                 closed = true
                 continue
             }
-            // Before it plays a viewer is served on every tick: requests do not wait.
+            // A viewer that does not play yet is served on every tick, because requests must not
+            // wait.
             guard !viewers[index].hasMedia || (shapedTicks + index) % viewers[index].stride == 0
             else { continue }
             serve(index, now)
@@ -45,13 +48,14 @@ extension LoadLoop {
             }
             take(index, bytes.count, now)
         }
-        // What a server says before it can have been greeted waits in the socket.
+        // Bytes that come before the viewer has sent its first bytes wait in the socket.
         guard viewers[index].isOpen, viewers[index].hasGreeted, !viewers[index].isLineFull,
             viewers[index].isConnected,
             let due = viewers[index].link?.due(at: now), due > 0
         else { return }
         var left = due
-        // Bounded: a link of many gigabits does not hold the loop.
+        // The number of reads is bounded, so that a link of many gigabits does not hold up the
+        // loop.
         for _ in 0..<64 where left > 0 && viewers[index].isOpen {
             let wanted = min(left, Self.readSize)
             let count = read(index, limit: wanted, now)
@@ -59,6 +63,6 @@ extension LoadLoop {
             left -= count
             if count < wanted { break }
         }
-        viewers[index].link?.took(due - left, of: due, at: now)
+        viewers[index].link?.didRead(due - left, of: due, at: now)
     }
 }

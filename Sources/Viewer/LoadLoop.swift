@@ -10,19 +10,20 @@ import SimulationKernel
 import Sockets
 import Statistics
 
-/// The thread of a `LoadViewerPool`. Used by that thread alone once it runs.
+/// The thread of a `LoadViewerPool`. Once the thread runs, no other thread may use the loop.
 final class LoadLoop: @unchecked Sendable {
     var viewers: [LoadViewer]
-    /// By host and port; redirects add to them.
+    /// Connectors by host and port; redirects add further ones.
     private var connectors: [String: SocketConnector] = [:]
     private let options: LoadViewerPool.Options
     private let epoll: Int32
     var random = SystemRandomNumberGenerator()
     let buffer: UnsafeMutableRawBufferPointer
-    /// Viewers whose sockets are read on ticks, and no more than their links let through.
+    /// Viewers on links: their sockets are read on ticks, and at most the bytes that their links
+    /// let through are read.
     var shaped: [Int] = []
     private let links: [SocketLink.Shared]
-    /// Ticks since the start, by which shaped viewers take turns.
+    /// Number of ticks since the start, which determines the viewers that have their turn.
     var shapedTicks = 0
     private var origin: Int64 = 0
     private var lag = DelayHistogram()
@@ -32,7 +33,7 @@ final class LoadLoop: @unchecked Sendable {
     private var connected = 0
     private var receivedBytes = 0
 
-    /// Room in front of the read buffer for what was left over: a chunk's header cut in two.
+    /// Room in front of the read buffer for the bytes of an incomplete chunk header.
     static let room = 1 << 10
     static let readSize = 65536
     static let shapedTickNanoseconds: Int64 = 5_000_000
@@ -130,15 +131,15 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
-    /// Hands the counts over; true when the pool is to stop.
+    /// Hands the counts to the pool. Returns true if the pool is to stop.
     private func publish(_ pool: LoadViewerPool) -> Bool {
         publishCounts(pool)
         return pool.withShared { $0.stop }
     }
 
-    /// At either end of the steady window every socket is drained, so that what lazy viewers have
-    /// not yet read does not blur the count. Viewers that have left by the window's start count
-    /// nothing in the window; those that join later count everything.
+    /// Drains every socket at either end of the steady window, so that bytes which lazy viewers
+    /// have not read yet do not blur the count. Viewers that have left by the window's start count
+    /// nothing in the window; viewers that join later count everything.
     private func count(into place: WritableKeyPath<LoadViewer, ViewerCounters?>) {
         for index in viewers.indices {
             if viewers[index].isOpen { drain(index) }
@@ -148,11 +149,11 @@ final class LoadLoop: @unchecked Sendable {
 
     private func drain(_ index: Int) {
         if viewers[index].link != nil {
-            // What has come due by now, though its tick has not come.
+            // Bytes that have come due count now, although their tick has not come.
             return serve(index, Clock.monotonicNanoseconds())
         }
         if case .connecting = viewers[index].state { return }
-        // Bounded: a sender cannot hold the loop for longer than this.
+        // The number of reads is bounded, so that a sender cannot hold up the loop for longer.
         for _ in 0..<64 where viewers[index].isOpen {
             guard read(index, limit: Self.readSize, Clock.monotonicNanoseconds()) == Self.readSize
             else {
@@ -179,7 +180,7 @@ final class LoadLoop: @unchecked Sendable {
         let connector =
             try connectors[endpoint.place]
             ?? SocketConnector(host: endpoint.host, port: endpoint.port)
-        // Servers that redirect to ever new places get no ever growing table.
+        // The table is bounded, because a server may redirect to new hosts without end.
         if connectors.count < 256 { connectors[endpoint.place] = connector }
         let fd = try connector.connect(
             congestionControl: options.congestionControl,
@@ -194,7 +195,7 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
-    /// The server sent the viewer elsewhere.
+    /// Connects the viewer to the server to which it was redirected.
     private func follow(_ index: Int, to url: HTTPURL) throws {
         count(index, opened: false)
         shaped.removeAll { $0 == index }
@@ -202,7 +203,8 @@ final class LoadLoop: @unchecked Sendable {
         try connect(index)
     }
 
-    /// What has come counts, though a lazy viewer has not read it yet.
+    /// Lets a viewer leave. Bytes that have come count, although a lazy viewer has not read them
+    /// yet.
     private func leave(_ index: Int) {
         if viewers[index].isOpen { drain(index) }
         end(index)
@@ -255,7 +257,7 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
-    /// Reads once, at most `limit` bytes; returns how many came, -1 where nothing waited.
+    /// Reads once, at most `limit` bytes. Returns the number of bytes, or -1 if nothing waited.
     func read(_ index: Int, limit: Int, _ now: Int64) -> Int {
         let fd = viewers[index].fd
         let count = recv(fd, buffer.baseAddress! + Self.room, limit, 0)
@@ -280,7 +282,7 @@ final class LoadLoop: @unchecked Sendable {
         return count
     }
 
-    /// `count` bytes of the buffer, behind the room, have arrived.
+    /// Processes `count` bytes that have arrived; they lie in the buffer behind the room.
     func take(_ index: Int, _ count: Int, _ now: Int64) {
         guard viewers[index].tls != nil else { return takePlain(index, count, now) }
         do {
@@ -309,7 +311,8 @@ final class LoadLoop: @unchecked Sendable {
         }
     }
 
-    /// From the first media on, which a low-water mark would keep waiting.
+    /// Makes a viewer read rarely. This begins with the first media, which a low-water mark would
+    /// delay.
     private func readRarely(_ index: Int) {
         viewers[index].hasLowWaterMark = true
         guard viewers[index].spec.mode == .lazy, viewers[index].link == nil else { return }

@@ -1,6 +1,6 @@
 public import Statistics
 
-/// What one viewer received, load viewer or probe.
+/// Counts of what one viewer received; the viewer is a load viewer or a probe.
 public struct ViewerCounters: Codable, Sendable, Hashable {
     /// Bytes of TCP payload.
     public var receivedBytes = 0
@@ -21,37 +21,38 @@ public struct ViewerCounters: Codable, Sendable, Hashable {
     }
 }
 
-/// One load viewer at the end.
+/// Final report of one load viewer.
 public struct LoadViewerReport: Codable, Sendable, Hashable {
     public var index: Int
-    /// 0 where it never connected.
+    /// Local port of the connection; 0 if the viewer never connected.
     public var localPort: Int
-    /// The connection attempt, CLOCK_MONOTONIC; nil where it never came to one.
+    /// Time of the connection attempt on CLOCK_MONOTONIC; nil if there was none.
     public var askedAtNanoseconds: Int64?
-    /// From the connection attempt to the first audio or video message, headers included.
+    /// Time from the connection attempt to the first audio or video message, headers included.
     public var firstMediaNanoseconds: Int64?
-    /// When it left or was cut off, CLOCK_MONOTONIC; nil = it was there at the end.
+    /// Time on CLOCK_MONOTONIC at which the viewer left or was cut off; nil = it stayed to the end.
     public var endedAtNanoseconds: Int64?
     /// Bytes and messages within the steady window.
     public var window: ViewerCounters
     public var total: ViewerCounters
-    /// How it ended, where that was not as intended.
+    /// Reason of an unintended end; nil if the viewer ended as intended.
     public var failure: String?
-    /// Stalls by which the link's loss model shows, and their time; nil without a link.
+    /// Number of stalls that the link's loss model caused, and their time; nil without a link.
     public var modelledStalls: Int?
     public var modelledStallNanoseconds: Int64?
 }
 
-/// All load viewers of a process since the last report, or (final) with each viewer's own.
+/// Report on all load viewers of a process since the last report, or the final report with the
+/// counts of each viewer.
 public struct LoadReport: Codable, Sendable {
     public var connected: Int
     public var playing: Int
     public var failed: Int
     public var receivedBytes: Int
-    /// How late the loop came to its own tick: the generator's health. Waiting for bytes is no
-    /// lag.
+    /// Lateness of the loop against its own tick, which shows the generator's health. Waiting for
+    /// bytes is not lateness.
     public var lag: DelayHistogram
-    /// The same over the steady window alone, since the start.
+    /// Lateness within the steady window alone, since the start.
     public var windowLag = DelayHistogram()
     public var viewers: [LoadViewerReport]
 }

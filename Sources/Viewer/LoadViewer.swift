@@ -6,7 +6,7 @@ import Netem
 import RTMP
 import Sockets
 
-/// One load viewer: a socket, the session that sets it up, and counters. Owned by one thread.
+/// One load viewer: a socket, the session that sets it up, and counters. One thread owns it.
 struct LoadViewer {
     enum State {
         case waiting
@@ -20,39 +20,39 @@ struct LoadViewer {
     private(set) var endpoint: ViewerEndpoint
     private var itinerary = HTTPItinerary()
     private var response = MediaResponse()
-    /// Where the server has sent this viewer; its loop connects there.
+    /// Address to which the server has redirected this viewer; its loop connects there.
     private(set) var redirection: HTTPURL?
     var state = State.waiting
     var fd: Int32 = -1
     var localPort = 0
-    /// Of a viewer over RTMP, once it is connected.
+    /// Connection of a viewer over RTMP, once the viewer is connected.
     private var connection: RTMPClientConnection?
     private var chunks = ChunkCounter()
     private var tags = FLVTagCounter()
-    /// Of a connection over TLS; it is made on the loop's thread.
+    /// State of a connection over TLS; the loop's thread makes it.
     private(set) var tls: TLSStream?
-    /// Bytes that a header cut in two left over: fewer than 18.
+    /// Bytes of an incomplete header, fewer than 18.
     private var carry: [UInt8] = []
     private var receivedBytes = 0
-    /// When it set out to connect, CLOCK_MONOTONIC.
+    /// Time of the connection attempt on CLOCK_MONOTONIC.
     var askedAt: Int64?
     private(set) var firstMediaAt: Int64?
-    /// When it left or was cut off.
+    /// Time at which the viewer left or was cut off.
     var endedAt: Int64?
-    /// Reads rarely from now on: its socket has a low-water mark.
+    /// Whether the socket has a low-water mark, so that the viewer reads rarely.
     var hasLowWaterMark = false
     private(set) var isPlaying = false
     var atWindowStart: ViewerCounters?
     var atWindowEnd: ViewerCounters?
     var failure: String?
     var link: SocketLink?
-    /// Ticks between two reads.
+    /// Number of ticks between two reads.
     private(set) var stride = 1
-    /// Read, but not arrived yet.
+    /// Bytes that were read but have not arrived yet.
     private var incoming = DelayedBytes()
-    /// Sent, but not yet at the server.
+    /// Bytes that were sent but have not reached the server yet.
     private var outgoing = DelayedBytes()
-    /// When the handshake's first bytes leave; nil once they have.
+    /// Time at which the handshake's first bytes leave; nil once they have left.
     private var helloAt: Int64?
 
     init(_ spec: ViewerSpec) throws {
@@ -75,9 +75,9 @@ struct LoadViewer {
         return counters
     }
 
-    /// The connection is up: says hello, over a link with delay when the round trip of a TCP
-    /// handshake and the way of the first bytes are over.
-    /// - Parameter trust: for https and rtmps.
+    /// Begins the session on a new connection. Over a link with delay, the first bytes wait for the
+    /// round trip of a TCP handshake and for their own delay.
+    /// - Parameter trust: authorities that https and rtmps trust.
     mutating func connected(
         now: Int64, trust: TLSTrust, random: inout SystemRandomNumberGenerator
     ) throws {
@@ -87,7 +87,7 @@ struct LoadViewer {
         }
         let delay = link?.delay(at: now) ?? 0
         guard delay == 0 else {
-            // TLS takes a round trip more; its own few bytes do not wait.
+            // TLS takes one more round trip; its own few bytes do not wait.
             helloAt = now + (endpoint.isSecure ? 5 : 3) * delay
             state = .waiting
             return
@@ -111,8 +111,8 @@ struct LoadViewer {
 
     var hasMedia: Bool { firstMediaAt != nil }
 
-    /// Takes what was read into `buffer`, behind room for the carry. Returns true when the
-    /// stream has just begun to play.
+    /// Processes the bytes that were read into `buffer`, behind the room for `carry`. Returns true
+    /// if the stream has just begun to play.
     mutating func receive(
         _ buffer: UnsafeMutableRawBufferPointer, room: Int, count: Int, now: Int64,
         random: inout SystemRandomNumberGenerator
@@ -155,7 +155,7 @@ struct LoadViewer {
         return isPlaying && !wasPlaying
     }
 
-    /// The connection is over, and the next one goes to `url`.
+    /// Ends the connection; the next one goes to `url`.
     mutating func move(to url: HTTPURL) {
         close()
         endpoint = .http(url)
@@ -171,7 +171,7 @@ struct LoadViewer {
 
     /// Puts the viewer behind a link.
     mutating func attach(
-        _ shared: SocketLink.Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64
+        _ shared: SocketLink.Shared, _ place: LinkAssignment, origin: Int64, now: Int64
     ) throws {
         stride = LoadLoop.stride(
             mode: spec.mode, bitsPerSecond: shared.schedule.averageBitsPerSecond)
@@ -183,7 +183,7 @@ struct LoadViewer {
     var hasGreeted: Bool { helloAt == nil }
     var isLineFull: Bool { incoming.count >= SocketLink.lineLimit }
 
-    /// Bytes that were read wait for the link's delay.
+    /// Holds bytes that were read until the link's delay is over.
     mutating func hold(_ bytes: Slice<UnsafeRawBufferPointer>, now: Int64) {
         let time = link?.release(bytes.count, at: now) ?? now
         incoming.append(Array(bytes), at: time)
@@ -191,7 +191,7 @@ struct LoadViewer {
 
     mutating func releaseHeld(now: Int64) -> [UInt8]? { incoming.pop(at: now) }
 
-    /// Sends what has been on its way for the link's delay.
+    /// Sends the bytes for which the link's delay is over.
     mutating func sendHeld(now: Int64, random: inout SystemRandomNumberGenerator) throws {
         if let time = helloAt, time <= now {
             helloAt = nil
@@ -209,7 +209,7 @@ struct LoadViewer {
                 switch event {
                 case .write(let bytes): try send(bytes)
                 case .started: isPlaying = true
-                // Media are counted, and never come as messages.
+                // Media are counted and never reach this switch as messages.
                 case .media: break
                 case .refused(let code, let description):
                     throw ViewerError(description: "refused: \(code) \(description)")
@@ -228,19 +228,20 @@ struct LoadViewer {
         }
     }
 
-    /// Requests are a few hundred bytes: a socket that cannot take them is as good as dead.
+    /// Sends bytes at once. Requests have a few hundred bytes, so a socket that cannot take them
+    /// counts as broken.
     private func sendNow(_ bytes: ByteBuffer) throws {
         guard let tls else { return try write(bytes) }
         tls.send(Array(buffer: bytes))
         try sendTLS()
     }
 
-    /// What TLS itself has to say, and what it has encrypted.
+    /// Sends the bytes that TLS has made: its own messages and what it has encrypted.
     private func sendTLS() throws {
         if let bytes = try tls?.outgoing() { try write(ByteBuffer(bytes: bytes)) }
     }
 
-    /// What was in bytes of TLS.
+    /// Returns the plain text of bytes that came over TLS.
     func decrypt(_ bytes: UnsafeRawBufferPointer) throws -> [UInt8] {
         var plain: [UInt8] = []
         try tls?.receive(bytes) { plain += $0 }

@@ -1,26 +1,29 @@
+public import SimulationKernel
 import CLinux
 import Glibc
 public import Sockets
 import Statistics
 import Synchronization
 
-/// How load viewers read.
+/// The two ways in which load viewers read.
 public enum LoadReadMode: String, Codable, Sendable, CaseIterable {
-    /// Wake when `lowWaterMark` bytes wait: a tenth of the CPU, and no effect on other viewers.
+    /// A viewer wakes when `lowWaterMark` bytes wait: a tenth of the CPU time, and no effect on
+    /// other viewers.
     case lazy
-    /// Read whatever comes at once, as a real player does: for fair comparisons of servers.
+    /// A viewer reads bytes as soon as they come, as a real player does. Use it to compare servers
+    /// fairly.
     case prompt
 }
 
-/// Thousands of viewers that only make load, on one thread around one epoll set and one buffer.
+/// Thousands of viewers that only generate load, on one thread around one epoll set and one buffer.
 public final class LoadViewerPool: Sendable {
     public struct Options: Sendable, Codable {
-        /// SO_RCVLOWAT of playing viewers that read lazily, bytes.
+        /// SO_RCVLOWAT of playing viewers that read lazily, in bytes.
         public var lowWaterMark = 32768
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
-        /// Whom https and rtmps trust.
+        /// Authorities that https and rtmps trust.
         public var trust = TLSTrust()
 
         public init() {}
@@ -32,20 +35,20 @@ public final class LoadViewerPool: Sendable {
     struct Shared {
         var report = LoadReport(
             connected: 0, playing: 0, failed: 0, receivedBytes: 0, lag: .init(), viewers: [])
-        var window: SteadyWindow?
+        var window: Window?
         var stop = false
-        /// Nothing runs before the start.
+        /// True before the start, because nothing runs then.
         var finished = true
     }
 
-    /// Throws where a URL is wrong or a host does not resolve.
+    /// - Throws: an error if a URL is wrong or a host does not resolve.
     public init(_ specs: [ViewerSpec], options: Options) throws {
         shared = Mutex(Shared())
         loop = try LoadLoop(specs, options)
     }
 
-    /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    /// Starts the thread. Join times count from `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
         Thread.start(name: "viewers") { [self] in
@@ -58,7 +61,8 @@ public final class LoadViewerPool: Sendable {
         shared.withLock { body(&$0) }
     }
 
-    /// What happened since the last call; counts are totals, the histogram is the interval's.
+    /// Returns what happened since the last call: the counts are totals, the histogram covers the
+    /// interval.
     public func interval() -> LoadReport {
         shared.withLock { shared in
             let report = shared.report
@@ -67,10 +71,10 @@ public final class LoadViewerPool: Sendable {
         }
     }
 
-    /// Sets or moves the steady window; has effect on moments still to come.
-    public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
+    /// Sets or moves the steady window. The change affects only times that are still to come.
+    public func setWindow(_ window: Window) { shared.withLock { $0.window = window } }
 
-    /// Closes every viewer and returns the final report. May come before the start.
+    /// Closes every viewer and returns the final report. The call is allowed before the start.
     public func stop() async -> LoadReport {
         shared.withLock { $0.stop = true }
         while !shared.withLock({ $0.finished }) {
@@ -80,7 +84,7 @@ public final class LoadViewerPool: Sendable {
     }
 }
 
-/// A named POSIX thread that runs once.
+/// Starts a named POSIX thread that runs once.
 enum Thread {
     @discardableResult
     static func start(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {

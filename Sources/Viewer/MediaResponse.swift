@@ -1,24 +1,25 @@
 import HTTPWire
 
-/// The answer to a viewer of HTTP-FLV: its framing is undone, whichever the server has chosen
-/// (RFC 9112, 6 and 7), and a coding, where there is one.
+/// The response to a viewer of HTTP-FLV. It removes the framing that the server has chosen (RFC
+/// 9112, 6 and 7) and the content coding, if there is one.
 struct MediaResponse {
     enum Outcome {
         case goesOn
-        /// The stream is elsewhere.
+        /// The server redirected the viewer to another URL.
         case redirected(HTTPResponseHead)
     }
 
     private var reader = HTTPResponseReader()
     private var decoder: ContentDecoder?
-    /// Of the answer, once it is there.
+    /// Head of the response, once it has arrived.
     private(set) var head: HTTPResponseHead?
 
-    /// A live stream has no end of its own: what is decoded is not kept.
+    /// Decoded bytes are not limited, because they are not kept and a live stream has no end of its
+    /// own.
     private static let decodedLimit = Int.max
 
-    /// Takes bytes of the connection and hands on those of the media.
-    /// - Throws: an answer that is no media: it says what the server answered.
+    /// Processes bytes of the connection and hands on those of the media.
+    /// - Throws: an error with the server's response if the response is not media.
     mutating func take(
         _ bytes: UnsafeRawBufferPointer, _ media: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Outcome {

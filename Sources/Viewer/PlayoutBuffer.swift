@@ -1,5 +1,6 @@
-/// A simple play-out buffer: starts once enough media is there, stalls when it runs dry and
-/// starts again once enough is there. Times in nanoseconds; pure.
+/// A simple play-out buffer. It starts once enough media is buffered, stalls when it runs dry and
+/// starts again once enough media is buffered. Times are in nanoseconds, and the buffer reads no
+/// clock.
 struct PlayoutBuffer {
     private enum State {
         case filling
@@ -10,12 +11,12 @@ struct PlayoutBuffer {
     private var state = State.filling
     private var firstMedia: Int64?
     private var lastMedia: Int64 = 0
-    /// Where playback stands while filling.
+    /// Media time at which playback stands while the buffer fills.
     private var position: Int64 = 0
     private var fillingSince: Int64
     private(set) var stallCount = 0
     private(set) var stallNanoseconds: Int64 = 0
-    /// From creation to the first frame shown.
+    /// Time from creation to the first frame shown.
     private(set) var startupNanoseconds: Int64?
     private(set) var playedNanoseconds: Int64 = 0
 
@@ -24,7 +25,7 @@ struct PlayoutBuffer {
         fillingSince = now
     }
 
-    /// Media up to `timestamp` has arrived.
+    /// Notes that media up to the timestamp has arrived.
     mutating func receive(timestampMilliseconds: Int64, now: Int64) {
         advance(now: now)
         let media = timestampMilliseconds * 1_000_000
@@ -42,7 +43,8 @@ struct PlayoutBuffer {
         state = .playing(sinceMedia: position, sinceClock: now)
     }
 
-    /// Lets the clock run to `now`: a buffer that ran dry on the way stalled at that moment.
+    /// Advances the clock to `now`. If the buffer ran dry before `now`, the stall begins at the
+    /// time when it ran dry.
     mutating func advance(now: Int64) {
         guard case .playing(let media, let clock) = state else { return }
         let reached = media + (now - clock)
@@ -55,7 +57,7 @@ struct PlayoutBuffer {
         fillingSince = dryAt
     }
 
-    /// The account at the end of the session.
+    /// Closes the account at the end of the session.
     mutating func finish(now: Int64) {
         advance(now: now)
         switch state {

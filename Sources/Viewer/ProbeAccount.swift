@@ -1,17 +1,19 @@
+import SimulationKernel
 import Media
 import NIOCore
 import Statistics
 
-/// What one probe has seen: decides for each frame whether it is join burst, window, duplicate.
+/// Account of what one probe has received. It decides for each frame whether the frame belongs to
+/// the join burst or the window, and whether it is a duplicate.
 struct ProbeAccount {
     private(set) var report: ProbeViewerReport
-    var window: SteadyWindow?
+    var window: Window?
     private var playout: PlayoutBuffer
     let askedAt: Int64
     private var nalUnitLengthSize = 4
-    /// The latest timestamp as it came, and its place on a line that does not wrap, ms.
+    /// The latest timestamp as it came, and its position on a time line that does not wrap, in ms.
     private var lastTimestamp: (raw: UInt32, position: Int64)?
-    /// The highest frame number from before the window, or from before the probe asked.
+    /// Highest frame number from before the window, or from before the probe's play request.
     private var lastFrameBefore: UInt64?
     private var seen = FrameNumberSet()
     private var atWindowStart: ViewerCounters?
@@ -19,7 +21,7 @@ struct ProbeAccount {
     private var payloadBytes = 0
     private var videoMessages = 0
     private var audioMessages = 0
-    /// Frames kept one by one.
+    /// Largest number of frames that are kept one by one.
     private let frameLimit: Int
 
     init(_ spec: ViewerSpec, askedAt: Int64, frameLimit: Int) {
@@ -59,7 +61,7 @@ struct ProbeAccount {
     }
     private var windowIsClosed = false
 
-    /// One audio or video message. Returns the corrected delay where the frame counts.
+    /// Processes one audio or video message. Returns the corrected delay if the frame counts.
     mutating func receive(
         isVideo: Bool, timestamp: UInt32, payload: ByteBuffer, now: Int64
     ) -> Int64? {
@@ -85,11 +87,12 @@ struct ProbeAccount {
         return receive(stamp, now: now)
     }
 
-    /// Milliseconds since the first message: timestamps wrap at 2^32, and a step is meant in the
-    /// direction in which it is shorter.
+    /// Returns the milliseconds since the first message. Timestamps wrap at 2^32, and a step counts
+    /// in the direction in which it is shorter.
     private mutating func unwrap(_ timestamp: UInt32) -> Int64 {
         let step = lastTimestamp.map { Int64(Int32(bitPattern: timestamp &- $0.raw)) } ?? 0
-        // Timestamps come from the network: the line has ends, so that it can be told in ns.
+        // Timestamps come from the network: the position is limited, so that it can be stated in
+        // ns.
         let position = min(max((lastTimestamp?.position ?? 0) + step, -(1 << 40)), 1 << 40)
         lastTimestamp = (timestamp, position)
         return position
@@ -143,7 +146,7 @@ struct ProbeAccount {
         end(now: now)
     }
 
-    /// It left, or was cut off, before the end.
+    /// Ends the account of a probe that left or was cut off before the end.
     mutating func end(now: Int64) {
         if report.endedAtNanoseconds == nil { report.endedAtNanoseconds = now }
     }
@@ -161,7 +164,7 @@ struct ProbeAccount {
         report.stallCount = playout.stallCount
         report.stallNanoseconds = playout.stallNanoseconds
         report.playedNanoseconds = playout.playedNanoseconds
-        // Numbers come from the network: whatever they are, the sums stay in range.
+        // Numbers come from the network: the sums stay in range for any of them.
         if let first = report.firstWindowFrame, let last = report.lastWindowFrame {
             report.missingFrames = max(0, Int(clamping: last - first) - (report.windowFrames - 1))
         }
@@ -171,12 +174,13 @@ struct ProbeAccount {
     }
 }
 
-/// Which of the last 4,096 frame numbers have come; older ones count as come.
+/// The set of those of the last 4,096 frame numbers that have come; older numbers count as
+/// contained.
 struct FrameNumberSet {
     private var bits = [UInt64](repeating: 0, count: 64)
     private var highest: UInt64?
 
-    /// False where the number has come before.
+    /// Adds a number. Returns false if the number has come before.
     mutating func insert(_ number: UInt64) -> Bool {
         let size = UInt64(bits.count * 64)
         if let highest, number <= highest {

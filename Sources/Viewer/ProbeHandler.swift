@@ -1,3 +1,4 @@
+import SimulationKernel
 import Glibc
 import HTTPWire
 import Media
@@ -6,7 +7,7 @@ import NIOSSL
 import RTMP
 import Sockets
 
-/// A probe's connection, RTMP or HTTP-FLV: wakes at once and times every frame.
+/// A probe's connection over RTMP or HTTP-FLV. The handler wakes at once and times every frame.
 final class ProbeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -22,7 +23,7 @@ final class ProbeHandler: ChannelInboundHandler {
     private let onDelay: (Int64) -> Void
     private(set) var itinerary: HTTPItinerary
     private var response = MediaResponse()
-    /// Takes over where the server sends the probe elsewhere; this handler is then over.
+    /// Called if the server redirects the probe; this handler is not used afterwards.
     var onRedirect: ((HTTPURL) -> Void)?
     private var random = SystemRandomNumberGenerator()
     private var phase = Phase.closed
@@ -31,9 +32,9 @@ final class ProbeHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private(set) var account: ProbeAccount
     private(set) var isPlaying = false
-    /// In front of this handler; nil without a link.
+    /// Handler of the link, in front of this handler; nil without a link.
     var link: ProbeLinkHandler?
-    /// Of a probe that records.
+    /// Recorder of a probe that records.
     var recorder: StreamRecorder?
 
     init(
@@ -50,7 +51,7 @@ final class ProbeHandler: ChannelInboundHandler {
 
     func connected(localPort: Int) { account.localPort = localPort }
     func crossBoundaries(_ now: Int64) { account.crossBoundaries(now) }
-    func setWindow(_ window: SteadyWindow) { account.window = window }
+    func setWindow(_ window: Window) { account.window = window }
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
@@ -137,7 +138,7 @@ final class ProbeHandler: ChannelInboundHandler {
     private func receiveTags(_ bytes: ByteBuffer, _ now: Int64) throws {
         tags.append(bytes)
         while let tag = try tags.next() {
-            // As the load viewers and the file source: what is empty or encrypted is no media.
+            // Empty and encrypted tags are not media, as for the load viewers and the file source.
             guard tag.type != .script, !tag.isFiltered, tag.payload.readableBytes > 0 else {
                 continue
             }
@@ -178,7 +179,7 @@ final class ProbeHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    /// Ends without counting as a failure; `leaves` where others go on.
+    /// Ends without counting as a failure. `leaves` is true if other probes continue.
     func finish(leaves: Bool) -> ProbeViewerReport {
         if leaves { account.end(now: Int64(NIODeadline.now().uptimeNanoseconds)) }
         phase = .closed

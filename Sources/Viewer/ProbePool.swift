@@ -1,3 +1,4 @@
+public import SimulationKernel
 // Probes have an event loop of their own, which wakes at once; the loop's lag is measured against
 // absolute deadlines and reported.
 
@@ -10,9 +11,10 @@ import RTMP
 public import Sockets
 import Statistics
 
-/// The viewers that time frames, on an event loop of their own.
+/// The probes of a process: viewers that time frames, on an event loop of their own.
 public final class ProbePool: Sendable {
-    /// Frames kept one by one, over all probes of a pool; beyond that only histograms grow.
+    /// Largest number of frames that are kept one by one, over all probes of a pool; further frames
+    /// only add to histograms.
     public static let frameLimit = 200_000
 
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -21,14 +23,14 @@ public final class ProbePool: Sendable {
 
     private struct State {
         var handlers: [Int: ProbeHandler] = [:]
-        var window: SteadyWindow?
+        var window: Window?
         var lag = DelayHistogram()
         var windowLag = DelayHistogram()
         var delay: [String: DelayHistogram] = [:]
         var failures: [ProbeViewerReport] = []
         var isStopped = false
         var expectedTick: Int64 = 0
-        /// The run's start: links' offsets hold from there.
+        /// Start of the run, at which the offsets of links hold.
         var origin: Int64 = 0
     }
 
@@ -38,10 +40,10 @@ public final class ProbePool: Sendable {
     private let framesEach: Int
     private let trust: TLSTrust
 
-    /// Throws where a URL, a link or a file of authorities is wrong.
     /// - Parameters:
-    ///   - links: which the specifications name by index.
-    ///   - trust: whom https and rtmps trust.
+    ///   - links: links that the specifications name by index.
+    ///   - trust: authorities that https and rtmps trust.
+    /// - Throws: an error if a URL, a link or a file of authorities is wrong.
     public init(
         _ specs: [ViewerSpec], congestionControl: String?, links: [ViewerLink] = [],
         trust: TLSTrust = TLSTrust()
@@ -63,8 +65,8 @@ public final class ProbePool: Sendable {
         state = NIOLoopBoundBox.makeBoxSendingValue(State(), eventLoop: loop)
     }
 
-    /// Joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    /// Starts the probes. Join times count from `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         loop.execute { [self] in
             if let window { state.value.window = window }
             state.value.origin = startNanoseconds
@@ -106,9 +108,9 @@ public final class ProbePool: Sendable {
         connect(spec, endpoint, HTTPItinerary(), askedAt: askedAt)
     }
 
-    /// The server sent a probe elsewhere: what it has seen until now goes on in a new connection.
+    /// Follows a redirect of a probe: a new connection continues the probe's account.
     private func follow(_ spec: ViewerSpec, _ handler: ProbeHandler, to url: HTTPURL) {
-        // One that has left meanwhile has its report.
+        // A probe that has left meanwhile has its report already.
         guard !state.value.isStopped, state.value.handlers[spec.index] === handler else { return }
         connect(
             spec, .http(url), handler.itinerary, askedAt: handler.account.askedAt)
@@ -196,14 +198,14 @@ public final class ProbePool: Sendable {
         state.value.failures.append(handler.finish(leaves: true))
     }
 
-    public func setWindow(_ window: SteadyWindow) {
+    public func setWindow(_ window: Window) {
         loop.execute { [self] in
             state.value.window = window
             for handler in state.value.handlers.values { handler.setWindow(window) }
         }
     }
 
-    /// What happened since the last call.
+    /// Returns what happened since the last call.
     public func interval() async throws -> ProbeReport {
         try await loop.submit { [self] in
             let now = Int64(NIODeadline.now().uptimeNanoseconds)
@@ -234,7 +236,7 @@ public final class ProbePool: Sendable {
             for handler in state.value.handlers.values {
                 report.viewers.append(handler.finish(leaves: false))
             }
-            // Handlers and pool know each other: neither would be forgotten.
+            // Handlers and pool refer to each other; without this line neither would be released.
             state.value.handlers.removeAll()
             report.viewers.sort { $0.index < $1.index }
             return report

@@ -3,13 +3,13 @@ public import Statistics
 /// One frame that a probe received in the steady window.
 public struct ProbeFrame: Codable, Sendable, Hashable {
     public var frameNumber: UInt64
-    /// CLOCK_MONOTONIC.
+    /// Time for which the frame was planned, on CLOCK_MONOTONIC.
     public var intendedNanoseconds: Int64
     public var latenessMicroseconds: UInt32
     public var arrivalNanoseconds: Int64
 }
 
-/// In a list of four numbers: there are many.
+/// A frame is encoded as a list of four numbers, because there are many frames.
 extension ProbeFrame {
     public init(from decoder: any Decoder) throws {
         var list = try decoder.unkeyedContainer()
@@ -28,59 +28,60 @@ extension ProbeFrame {
     }
 }
 
-/// One probe at the end.
+/// Final report of one probe.
 public struct ProbeViewerReport: Codable, Sendable {
     public var index: Int
     public var localPort: Int
     public var streamID: UInt32?
-    /// The connection attempt, CLOCK_MONOTONIC.
+    /// Time of the connection attempt on CLOCK_MONOTONIC.
     public var askedAtNanoseconds: Int64 = 0
-    /// From the connection attempt to the first audio or video message, headers included.
+    /// Time from the connection attempt to the first audio or video message, headers included.
     public var firstMediaNanoseconds: Int64?
-    /// From the connection attempt to the first audio or video frame.
+    /// Time from the connection attempt to the first audio or video frame.
     public var firstFrameNanoseconds: Int64?
-    /// When it left or was cut off, CLOCK_MONOTONIC; nil = it was there at the end.
+    /// Time on CLOCK_MONOTONIC at which the probe left or was cut off; nil = it stayed to the end.
     public var endedAtNanoseconds: Int64?
-    /// The first frame of the window that was due to this probe: the one after the last that it
-    /// got from before the window (or before it asked), else the first that came. nil where it
-    /// never saw a stamp.
+    /// The first frame of the window that this probe should receive. It follows the last frame that
+    /// the probe received from before the window (or from before its play request); without such a
+    /// frame it is the first that came. nil if the probe never saw a stamp.
     public var firstDueFrame: UInt64?
-    /// Frames sent by the publisher before this probe asked to play: the GOP cache.
+    /// Number of frames that the publisher had sent before this probe asked to play: the GOP cache.
     public var joinBurstFrames = 0
-    /// Stamped frames of the steady window, each counted once.
+    /// Number of stamped frames of the steady window, each counted once.
     public var windowFrames = 0
-    /// From the first to the last frame number of the window, those that never came.
+    /// Number of frames that never came, between the first and the last frame number of the window.
     public var missingFrames = 0
     public var duplicateFrames = 0
     public var firstWindowFrame: UInt64?
     public var lastWindowFrame: UInt64?
     public var window = ViewerCounters()
     public var total = ViewerCounters()
-    /// Intended time → arrival.
+    /// Delay from the intended time to the arrival.
     public var delay = DelayHistogram()
-    /// Actual send → arrival.
+    /// Delay from the actual sending to the arrival.
     public var uncorrectedDelay = DelayHistogram()
     public var startupNanoseconds: Int64?
     public var stallCount = 0
     public var stallNanoseconds: Int64 = 0
     public var playedNanoseconds: Int64 = 0
-    /// Stalls by which the link's loss model shows, and their time; nil without a link.
+    /// Number of stalls that the link's loss model caused, and their time; nil without a link.
     public var modelledStalls: Int?
     public var modelledStallNanoseconds: Int64?
-    /// At most `ProbePool.frameLimit` of the process.
+    /// Frames kept one by one, at most `ProbePool.frameLimit` in the process.
     public var frames: [ProbeFrame] = []
     public var failure: String?
 }
 
-/// All probes of a process: the interval's histogram per stream, or (final) each probe's own.
+/// Report on all probes of a process: the interval's histogram per stream, or the final report with
+/// the figures of each probe.
 public struct ProbeReport: Codable, Sendable {
     public var playing: Int
     public var failed: Int
-    /// How late the loop's own timer woke since the last report.
+    /// Lateness of the loop's own timer since the last report.
     public var lag: DelayHistogram
-    /// The same over the steady window alone, since the start.
+    /// Lateness within the steady window alone, since the start.
     public var windowLag = DelayHistogram()
-    /// By `ViewerSpec.delayKey`, corrected, since the last report.
+    /// Corrected delays since the last report, by `ViewerSpec.delayKey`.
     public var delay: [String: DelayHistogram]
     public var viewers: [ProbeViewerReport]
 }

@@ -5,12 +5,13 @@ import Sockets
 
 /// Non-blocking TCP connections with the options that a viewer needs before it connects.
 struct SocketConnector {
-    /// TCP_MAXSEG of a viewer behind a link: as on an Ethernet of MTU 1500. Loopback's 64 KiB
-    /// segments would grow the server's send buffer until it never felt the slow reader.
+    /// TCP_MAXSEG of a viewer behind a link, as on an Ethernet of MTU 1500. The 64 KiB segments of
+    /// loopback would let the server's send buffer grow so far that the server would never notice
+    /// the slow reader.
     static let segmentSize = 1460
-    /// SO_RCVBUF of a viewer behind a link, bytes (the kernel doubles it): with it a cubic sender
-    /// queues about what it queues behind a real link of 2 Mbit/s, 20 ms and 64 KB (224 KB there,
-    /// 165 to 350 KB here; with 64 KiB up to 530).
+    /// SO_RCVBUF of a viewer behind a link, in bytes (the kernel doubles it). With this size a
+    /// cubic sender queues about as much as behind a real link of 2 Mbit/s, 20 ms and 64 KB (224 KB
+    /// there, 165 to 350 KB here; up to 530 KB with a buffer of 64 KiB).
     static let shapedBuffer = 49152
 
     /// One of the addresses that a name has.
@@ -52,8 +53,9 @@ struct SocketConnector {
     private static let mostCandidates = 8
     private static let trialMilliseconds: Int32 = 1_000
 
-    /// The first address; where a name has addresses of both families, the first that takes a
-    /// connection. 'localhost' is ::1 on many machines, and servers listen on 127.0.0.1 alone.
+    /// Returns the first address, or, if a name has addresses of both families, the first that
+    /// accepts a connection. 'localhost' is ::1 on many machines, while servers may listen on
+    /// 127.0.0.1 alone.
     static func choice(of candidates: [Candidate]) -> Candidate {
         let first = candidates.first ?? Candidate()
         guard candidates.contains(where: { $0.family != first.family }) else { return first }
@@ -81,8 +83,8 @@ struct SocketConnector {
         }
     }
 
-    /// Starts a connection. `shaped` viewers get a segment size and a receive buffer that let
-    /// the server feel the slow reader even over loopback.
+    /// Starts a connection. `shaped` viewers get a segment size and a receive buffer with which the
+    /// server notices the slow reader even over loopback.
     /// - Parameter local: IPv4 address to connect from; nil = the system's choice.
     func connect(
         congestionControl: String?, shaped: Bool, from local: String? = nil
@@ -134,7 +136,7 @@ struct SocketConnector {
         return setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size)) != 0
     }
 
-    /// The pending error of a connection attempt; 0 where it succeeded.
+    /// Returns the pending error of a connection attempt; 0 if the attempt succeeded.
     static func pendingError(_ fd: Int32) -> Int32 {
         var error: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -149,7 +151,7 @@ struct SocketConnector {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &size) }
         }
         guard code == 0 else { return 0 }
-        // The port stands at the same place for IPv4 and IPv6.
+        // The port has the same offset for IPv4 and IPv6.
         return withUnsafeBytes(of: &storage) { Int($0[2]) << 8 | Int($0[3]) }
     }
 

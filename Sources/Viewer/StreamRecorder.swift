@@ -2,14 +2,14 @@ import Glibc
 import Media
 import NIOCore
 
-/// What a viewer writes to a file.
+/// Specification of a recording: what a viewer writes to a file.
 public struct RecordingSpec: Codable, Sendable, Hashable {
-    /// Of the FLV file; one that is there is replaced.
+    /// Path of the FLV file; an existing file is replaced.
     public var path: String
-    /// Frames of the source wanted, by the stamps' numbers, from the first one meant for
-    /// `fromNanoseconds` or later.
+    /// Number of the source's frames to record. Recording begins with the first frame that was
+    /// meant for `fromNanoseconds` or later, by the numbers in the stamps.
     public var frames: Int
-    /// From the run's start.
+    /// Time counted from the start of the run.
     public var fromNanoseconds: Int64
 
     public init(path: String, frames: Int, fromNanoseconds: Int64) {
@@ -19,16 +19,17 @@ public struct RecordingSpec: Codable, Sendable, Hashable {
     }
 }
 
-/// Writes a stream's video as it comes into an FLV file: from a key frame on, until enough stamped
-/// frames are there. Timestamps stay as they came.
+/// Writes the video of a stream into an FLV file as it comes. Recording begins with a key frame and
+/// ends once enough stamped frames are recorded. Timestamps are kept as they came.
 final class StreamRecorder {
-    /// Frames recorded beyond those wanted: coding order is not the order of numbers everywhere.
+    /// Number of frames recorded in addition to the wanted ones, because coding order may differ
+    /// from the order of numbers.
     static let marginFrames: UInt64 = 64
-    /// A file does not grow beyond this.
+    /// Largest size of a file.
     static let byteLimit = 256 << 20
 
     private let spec: RecordingSpec
-    /// CLOCK_MONOTONIC.
+    /// Time on CLOCK_MONOTONIC.
     private let from: Int64
     private let file: UnsafeMutablePointer<FILE>
     private var nalUnitLengthSize = 4
@@ -37,8 +38,8 @@ final class StreamRecorder {
     private var byteCount = 0
     private(set) var isDone = false
 
-    /// - Parameter origin: the run's start, CLOCK_MONOTONIC.
-    /// - Throws: `ViewerError` where the file cannot be made.
+    /// - Parameter origin: the start of the run on CLOCK_MONOTONIC.
+    /// - Throws: `ViewerError` if the file cannot be made.
     init(_ spec: RecordingSpec, origin: Int64) throws {
         guard let file = fopen(spec.path, "we") else {
             throw ViewerError(
@@ -52,8 +53,8 @@ final class StreamRecorder {
 
     deinit { fclose(file) }
 
-    /// One video message.
-    /// - Returns: why nothing more can be written; nil while all is well.
+    /// Records one video message.
+    /// - Returns: the reason if nothing more can be written, otherwise nil.
     func take(timestamp: UInt32, payload: ByteBuffer) -> String? {
         guard !isDone, let header = VideoTagHeader.parse(payload) else { return nil }
         if header.isSequenceHeader {

@@ -1,4 +1,5 @@
-/// What a loop of viewers has to do at which time, apart from its sockets: viewers join and leave,
+import SimulationKernel
+/// Schedule of the events of a loop of viewers, apart from its sockets: viewers join and leave,
 /// ticks come, the steady window begins and ends.
 ///
 /// A pure value that never reads a clock. All times are nanoseconds of one clock of the caller's.
@@ -7,13 +8,13 @@ struct ViewerAgenda: Sendable {
         /// Index of the viewer.
         case join(Int)
         case leave(Int)
-        /// The time at which the tick was planned.
+        /// The value is the time at which the tick was planned.
         case tick(Int64)
         case windowStart
         case windowEnd
     }
 
-    /// Housekeeping; also how a loop's own lag is measured.
+    /// Time between two ticks, which serve housekeeping and show a loop's own lag.
     static let tickNanoseconds: Int64 = 50_000_000
 
     private struct Entry {
@@ -21,7 +22,7 @@ struct ViewerAgenda: Sendable {
         var viewer: Int
     }
 
-    /// Ascending.
+    /// Joins in ascending order of time.
     private let joins: [Entry]
     private let leaves: [Entry]
     private var nextJoin = 0
@@ -29,8 +30,8 @@ struct ViewerAgenda: Sendable {
     private(set) var nextTick: Int64
     private var hasWindowStarted = false
     private var hasWindowEnded = false
-    /// nil until it is known.
-    var window: SteadyWindow?
+    /// The steady window; nil until it is known.
+    var window: Window?
 
     /// - Parameters:
     ///   - start: the time from which `plans` count.
@@ -81,7 +82,7 @@ struct ViewerAgenda: Sendable {
         return nil
     }
 
-    /// When `next` is to be asked at the latest.
+    /// Latest time at which to call `next`.
     var deadline: Int64 {
         var time = nextTick
         if nextJoin < joins.count { time = min(time, joins[nextJoin].time) }

@@ -2,7 +2,7 @@ import HTTPWire
 import RTMP
 import Sockets
 
-/// A viewer's URL taken apart.
+/// The parts of a viewer's URL.
 enum ViewerEndpoint {
     case rtmp(RTMPURL)
     case http(HTTPURL)
@@ -34,7 +34,7 @@ enum ViewerEndpoint {
         }
     }
 
-    /// Over TLS.
+    /// Whether the connection uses TLS.
     var isSecure: Bool {
         switch self {
         case .rtmp(let url): url.isSecure
@@ -42,16 +42,16 @@ enum ViewerEndpoint {
         }
     }
 
-    /// Host and port: what one connector leads to.
+    /// Host and port, which identify a connector.
     var place: String { "\(host) \(port)" }
 }
 
-/// Where an HTTP-FLV viewer is on its way to a stream: what redirects and cookies have told it.
+/// State of an HTTP-FLV viewer's search for its stream: redirects and cookies so far.
 struct HTTPItinerary {
     var redirects = HTTPRedirects()
     var cookies = CookieJar()
 
-    /// The request line and fields of the next request.
+    /// Returns the request line and fields of the next request.
     func request(_ url: HTTPURL, agent: String = "millrace") -> [UInt8] {
         var request = HTTPRequest(url, agent: agent)
         request.closesAfterwards = true
@@ -59,8 +59,8 @@ struct HTTPItinerary {
         return request.bytes
     }
 
-    /// Takes an answer that leads elsewhere.
-    /// - Throws: `HTTPRedirects.Fault` after too many.
+    /// Follows a response that redirects.
+    /// - Throws: `HTTPRedirects.Fault` after too many redirects.
     mutating func follow(_ head: HTTPResponseHead, from url: HTTPURL) throws -> HTTPURL {
         cookies.take(head, from: url, now: Clock.realTimeSeconds())
         guard let next = try redirects.next(head, from: url) else {

@@ -1,4 +1,4 @@
-/// How a viewer fetches its stream.
+/// Protocol by which a viewer fetches its stream.
 public enum ViewerProtocol: String, Codable, Sendable, CaseIterable {
     case rtmp
     case httpFLV = "http-flv"
@@ -6,36 +6,37 @@ public enum ViewerProtocol: String, Codable, Sendable, CaseIterable {
 
 /// One simulated viewer.
 public struct ViewerSpec: Codable, Sendable, Hashable {
-    /// How probes call themselves in flashVer and User-Agent, so that a capture keeps their frames.
+    /// Name of probes in flashVer and User-Agent, by which a capture recognizes them and keeps
+    /// their frames.
     public static let probeAgent = "millrace-probe"
 
-    /// Unique in the run.
+    /// Number of the viewer, unique in the run.
     public var index: Int
     public var transport: ViewerProtocol
-    /// `rtmp://host:port/app/stream` or `http://host:port/app/stream.flv`.
+    /// URL of the stream: `rtmp://host:port/app/stream` or `http://host:port/app/stream.flv`.
     public var url: String
-    /// For the results only.
+    /// Name of the stream, for the results only.
     public var stream: String
     public var rendition: String
-    /// When it joins, counted from the run's start.
+    /// Time at which the viewer joins, counted from the start of the run.
     public var joinNanoseconds: Int64
-    /// When it leaves, counted likewise; nil = at the end.
+    /// Time at which the viewer leaves, counted in the same way; nil = at the end.
     public var leaveNanoseconds: Int64?
-    /// Its link, one of the pool's; nil = what the machine gives.
-    public var link: ViewerLinkPlace?
-    /// The IPv4 address that it connects from; nil = the system's choice.
+    /// The viewer's link, one of the pool's; nil = the machine's own network.
+    public var link: LinkAssignment?
+    /// The IPv4 address from which the viewer connects; nil = the system's choice.
     public var localAddress: String?
-    /// Media that the play-out buffer of a probe holds before it starts.
+    /// Amount of media that the play-out buffer of a probe holds before it starts.
     public var playoutBufferMilliseconds: Int
-    /// How it reads, where it is a load viewer.
+    /// Read mode of a load viewer.
     public var mode: LoadReadMode
-    /// Of a probe that writes what it gets to a file and leaves once that is whole.
+    /// Recording of a probe that writes its stream to a file and leaves once the file is complete.
     public var recording: RecordingSpec?
 
     public init(
         index: Int, transport: ViewerProtocol, url: String, stream: String = "",
         rendition: String = "", joinNanoseconds: Int64 = 0, leaveNanoseconds: Int64? = nil,
-        link: ViewerLinkPlace? = nil, localAddress: String? = nil,
+        link: LinkAssignment? = nil, localAddress: String? = nil,
         playoutBufferMilliseconds: Int = 1000,
         mode: LoadReadMode = .lazy
     ) {
@@ -54,7 +55,7 @@ public struct ViewerSpec: Codable, Sendable, Hashable {
 }
 
 extension ViewerSpec {
-    /// Under which the intervals' delays are added up: `<stream>/<rendition>/<protocol>`.
+    /// Key under which the delays of intervals are added up: `<stream>/<rendition>/<protocol>`.
     public var delayKey: String { Self.delayKey(stream, rendition, transport.rawValue) }
 
     public static func delayKey(_ stream: String, _ rendition: String, _ transport: String)
@@ -64,22 +65,7 @@ extension ViewerSpec {
     }
 }
 
-/// The part of a run that counts, in CLOCK_MONOTONIC nanoseconds.
-public struct SteadyWindow: Codable, Sendable, Hashable {
-    public var startNanoseconds: Int64
-    public var endNanoseconds: Int64
-
-    public init(startNanoseconds: Int64, endNanoseconds: Int64) {
-        self.startNanoseconds = startNanoseconds
-        self.endNanoseconds = endNanoseconds
-    }
-
-    public func contains(_ nanoseconds: Int64) -> Bool {
-        nanoseconds >= startNanoseconds && nanoseconds < endNanoseconds
-    }
-}
-
-/// What a viewer's address resolves to.
+/// An error of a viewer, with its description.
 struct ViewerError: Error, CustomStringConvertible {
     var description: String
 }

@@ -10,17 +10,17 @@ package final class CaptureRole: WorkerRole {
     package struct Config: Codable, Sendable {
         package var interface: String
         package var serverPorts: [UInt16]
-        /// Those of them that are edges'.
+        /// Those of the server ports that belong to edges.
         package var edgePorts: [UInt16] = []
         package var ringBytes: Int
-        /// Subscribers of a stream whose payload is dissected; the rest is counted by headers.
-        /// Probes are always dissected.
+        /// Number of subscribers per stream whose payload is dissected. Other subscribers are
+        /// counted by headers. Probes are always dissected.
         package var dissectedSubscribersPerStream: Int
-        /// Whose HTTP responses are whose, where no captured playlist tells.
+        /// Patterns that assign HTTP responses to renditions if no captured playlist does.
         package var httpPatterns: [HTTPPathPattern] = []
-        /// Stamped frames kept on their way in.
+        /// Maximum number of stamped frames that are kept as they enter the server.
         package var ingressFrameLimit = 0
-        /// nil = the packets are not kept.
+        /// Path of the file for the captured packets; nil = the packets are not kept.
         package var dumpPath: String?
 
         package init(
@@ -39,7 +39,7 @@ package final class CaptureRole: WorkerRole {
         }
     }
 
-    /// Totals so far.
+    /// Totals since the start of the capture.
     package struct Interval: Codable, Sendable {
         package var received: Int
         package var dropped: Int
@@ -50,12 +50,12 @@ package final class CaptureRole: WorkerRole {
         package var received: Int
         package var dropped: Int
         package var problem: String?
-        /// The device failed: packets are missing from some moment on.
+        /// Whether the device failed, so that packets are missing from some time on.
         package var isCutOff: Bool
     }
 
     package static let name = "capture"
-    /// An hour of one source and four renditions.
+    /// This number suffices for an hour of one source and four renditions.
     package static let mostIngressFrames = 500_000
     private let capture: LiveCapture
     private let window = Mutex<Window?>(nil)
@@ -68,7 +68,7 @@ package final class CaptureRole: WorkerRole {
         options.frameAgent = ViewerSpec.probeAgent
         options.httpPatterns = config.httpPatterns
         options.ingressFrameLimit = config.ingressFrameLimit
-        // Encoders begin before the window is known: nothing counts until then.
+        // Encoders begin before the window is known, so nothing is counted until then.
         if config.ingressFrameLimit > 0 { options.window = 0..<0 }
         capture = try LiveCapture(
             interface: config.interface,
@@ -80,7 +80,7 @@ package final class CaptureRole: WorkerRole {
     package var ready: Empty { Empty() }
     package func start(atNanoseconds start: Int64) {}
 
-    /// The window comes on the monotonic clock; packets are stamped in real time.
+    /// Sets the window. It is given on the monotonic clock, and packets are stamped in real time.
     package func setWindow(_ window: Window) {
         let offset = Clock.offset().nanoseconds
         let start = window.startNanoseconds + offset

@@ -24,7 +24,7 @@ package final class HLSViewerRole: WorkerRole {
 
     package var ready: Empty { Empty() }
     package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func setWindow(_ window: Window) { pool.setWindow(window) }
     package func interval() -> HLSReport { pool.interval() }
     package func stop() async -> HLSReport { await pool.stop() }
 }

@@ -4,15 +4,15 @@ package import Netem
 import NetemShell
 package import Statistics
 
-/// The packet shell of a trial as a child process: it makes a network namespace for the viewers and
-/// forwards their packets to and from the run's own.
+/// The packet shell of a trial as a child process. It makes a network namespace for the viewers and
+/// forwards packets between that namespace and the run's own.
 package final class LinkRole: WorkerRole {
     package struct Viewer: Codable, Sendable {
-        /// In the plan; its address follows from it.
+        /// The viewer's index in the plan. The viewer's address is derived from it.
         package var index: Int
-        /// One of the configuration's links.
+        /// Index of one of the configuration's links.
         package var link: Int
-        /// Where in the link's course it begins.
+        /// Offset in the link's trace at which the viewer begins.
         package var placeNanoseconds: Int64
         package var seed: UInt64
 
@@ -29,9 +29,9 @@ package final class LinkRole: WorkerRole {
     package struct Config: Codable, Sendable {
         package var links: [LinkDescription]
         package var viewers: [Viewer]
-        /// Of the profiles' courses.
+        /// Seed of the profiles' traces.
         package var seed: UInt64
-        /// Of what the server sends into the links; nil = the system's.
+        /// Congestion control of what the server sends into the links; nil = the system's.
         package var congestionControl: String?
 
         package init(
@@ -46,29 +46,30 @@ package final class LinkRole: WorkerRole {
     }
 
     package struct Ready: Codable, Sendable {
-        /// A path to the viewers' namespace, while this process lives.
+        /// Path of the viewers' namespace. It is valid as long as this process lives.
         package var namespacePath: String
     }
 
-    /// Packets of one viewer that its link took, both directions together.
+    /// Packets of one viewer that were lost on its link, in both directions together.
     package struct Losses: Codable, Sendable {
         package var index: Int
-        /// By the loss model.
+        /// Number of packets that the loss model removed.
         package var lost: Int
-        /// By the queue.
+        /// Number of packets that the queue dropped.
         package var dropped: Int
     }
 
     package struct Final: Codable, Sendable {
         package var viewers: [Losses]
-        /// How long after its time each packet was released.
+        /// Lateness of the release of each packet.
         package var releaseLateness: DelayHistogram
-        /// Beyond the lateness, why the trial does not count.
+        /// Reasons besides the lateness why the trial is void.
         package var voidReasons: [String]
     }
 
     package static let name = "links"
-    /// Few viewers get each packet at its time; with many, packets of one wake-up are sent together.
+    /// Maximum number of viewers for which each packet is sent at its exact time. With more
+    /// viewers, the packets of one wake-up are sent together.
     private static let fewViewers = 8
     private static let quantumNanoseconds: Int64 = 500_000
 

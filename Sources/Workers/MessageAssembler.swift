@@ -1,21 +1,23 @@
 import Processes
 
-/// Messages between runner and workers that are too long for a line, in pieces.
+/// Divides messages between runner and workers that are too long for one line into pieces, and
+/// joins the pieces again.
 ///
-/// A short message is a line of its own. A longer one (the viewers of a large plan, the frames
-/// that probes saw one by one) is cut: each piece but the last begins with `+`, the last with
-/// `=`. No JSON object begins so. Pure.
+/// A short message is one line. A longer message (such as the viewers of a large plan, or the
+/// frames that probes saw) is divided: the last piece begins with `=`, and each other piece begins
+/// with `+`. No JSON object begins with these characters. The type has no input or output of its
+/// own.
 struct MessageAssembler {
     enum Outcome: Hashable {
         case message([UInt8])
-        /// More pieces are to come.
+        /// The message is incomplete; more pieces follow.
         case partial
         case tooLong
     }
 
-    /// Bytes of a piece, far below `LineReader.maximumLineBytes`.
+    /// Number of bytes in a piece, far below `LineReader.maximumLineBytes`.
     static let pieceBytes = 1 << 20
-    /// Bytes of a whole message: what a reader keeps at most.
+    /// Maximum number of bytes in a whole message, and the most that a reader keeps.
     static let messageLimit = 256 << 20
     static let tooLongWords =
         "a message of more than \(messageLimit >> 20) MiB, or a line of more than "
@@ -27,10 +29,11 @@ struct MessageAssembler {
     private let limit: Int
     private var pending: [UInt8] = []
 
-    /// - Parameter limit: bytes of a message at most.
+    /// - Parameter limit: Maximum number of bytes in a message.
     init(limit: Int = messageLimit) { self.limit = limit }
 
-    /// The lines of a message, each with its line end. `message` must not hold a line feed.
+    /// Returns the lines of a message, each with its line end. `message` must not contain a line
+    /// feed.
     static func lines(of message: [UInt8], pieceBytes: Int = pieceBytes) -> [UInt8] {
         guard message.count > pieceBytes else { return message + [0x0A] }
         var result: [UInt8] = []

@@ -1,7 +1,7 @@
 package import SimulationKernel
 package import Publisher
 
-/// Publishers as a child process; ready once every stream may be sent.
+/// Publishers as a child process. It is ready once every stream may be sent.
 package struct PublisherRole: WorkerRole {
     package struct Config: Codable, Sendable {
         package var specs: [PublishSpec]

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// The runner's side of one child: what it has said so far, and waiting for what it will say.
+/// The runner's side of one child. It keeps what the child has reported, and waits for reports.
 package final class RoleHandle<Role: WorkerRole>: Sendable {
     private typealias Child = Worker<Role.Config, Role.Ready, Role.Interval, Role.Final>
 
@@ -12,7 +12,8 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
         var final: Role.Final?
         var failure: String?
         var ended: ExitStatus?
-        /// When it last said anything, or was last asked to.
+        /// Time at which the child last reported anything, or at which the runner last asked it for
+        /// a report.
         var lastHeard = ContinuousClock.now
     }
 
@@ -23,15 +24,18 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
     /// Starts the child.
     ///
     /// - Parameters:
-    ///   - networkNamespace: descriptor of the one that it enters; nil = this process's.
-    ///   - onInterval: called for every interval report, in order, on a task of its own.
+    ///   - networkNamespace: Descriptor of the network namespace that the child enters; nil = the
+    ///     namespace of this process.
+    ///   - onInterval: Function that is called for every interval report, in order, on a separate
+    ///     task.
     package init(
         name: String, logDirectory: String, cpus: CPUSet?, networkNamespace: Int32? = nil,
         config: Role.Config,
         onInterval: @escaping @Sendable (Role.Interval) -> Void = { _ in }
     ) throws(ProcessError) {
         self.name = name
-        // `/proc/self/exe` would be the child's shell by then: the path is read here.
+        // In the child, `/proc/self/exe` would already be its shell, so this process reads the
+        // path.
         let path =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
             ?? "/proc/self/exe"
@@ -67,7 +71,7 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
 
     package var pid: Int32 { worker.process.pid }
     package var final: Role.Final? { box.state.withLock { $0.final } }
-    /// How it ended before it was told to, or what it complained of; nil while all is well.
+    /// How the child ended before it was told to, or its complaint; nil while all is well.
     package var failure: String? {
         box.state.withLock { state in
             state.failure
@@ -79,7 +83,7 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
 
     /// Waits for the child's ready report.
     ///
-    /// - Throws: `ProcessError` with the child's own words where it cannot begin.
+    /// - Throws: `ProcessError` with the child's own words if it cannot begin.
     package func waitUntilReady(timeout: Duration = .seconds(20)) async throws(ProcessError)
         -> Role.Ready
     {
@@ -98,12 +102,14 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
     }
 
     package func send(_ command: WorkerCommand<Role.Config>) {
-        // A child that is gone shows by its failure.
+        // If the child has ended, `failure` says so.
         try? worker.send(command)
     }
 
-    /// Asks for the final report and waits until the child has ended; kills it once it has said
-    /// nothing for `timeout`. nil where there is no report; `failure` tells why.
+    /// Asks for the final report and waits until the child has ended. The child is killed once it
+    /// has reported nothing for `timeout`.
+    ///
+    /// - Returns: The report; nil if there is none, and then `failure` gives the reason.
     package func finish(timeout: Duration = .seconds(30)) async -> Role.Final? {
         box.state.withLock { $0.lastHeard = .now }
         send(.stop)

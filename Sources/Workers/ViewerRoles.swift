@@ -25,7 +25,7 @@ package final class LoadViewerRole: WorkerRole {
 
     package var ready: Empty { Empty() }
     package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func setWindow(_ window: Window) { pool.setWindow(window) }
     package func interval() -> LoadReport { pool.interval() }
     package func stop() async -> LoadReport { await pool.stop() }
 }
@@ -60,14 +60,7 @@ package final class ProbeRole: WorkerRole {
 
     package var ready: Empty { Empty() }
     package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start, window: nil) }
-    package func setWindow(_ window: Window) { pool.setWindow(SteadyWindow(window)) }
+    package func setWindow(_ window: Window) { pool.setWindow(window) }
     package func interval() async throws -> ProbeReport { try await pool.interval() }
     package func stop() async throws -> ProbeReport { try await pool.stop() }
-}
-
-extension SteadyWindow {
-    init(_ window: Window) {
-        self.init(
-            startNanoseconds: window.startNanoseconds, endNanoseconds: window.endNanoseconds)
-    }
 }

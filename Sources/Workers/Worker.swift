@@ -2,7 +2,7 @@ package import Processes
 import Foundation
 import Glibc
 
-/// The runner's end of a worker: a child that speaks JSON lines.
+/// The runner's end of a worker, which is a child process that exchanges JSON lines.
 package final class Worker<
     Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
     Final: Codable & Sendable
@@ -12,9 +12,10 @@ package final class Worker<
 
     package enum Event: Sendable {
         case report(Report)
-        /// A part of a report that takes several lines; the rest is on its way.
+        /// A part of a report that needs several lines; the rest follows.
         case partial
-        /// A line that is no report; the worker is of another version or wrote text to its output.
+        /// A line that is not a report. The worker is of another version, or it wrote text to its
+        /// output.
         case garbled(String)
         /// The last event, once the output is closed and the child is reaped.
         case ended(ExitStatus)
@@ -34,7 +35,8 @@ package final class Worker<
         try process.write(try WorkerLine.encode(command, name: process.name))
     }
 
-    /// Everything the worker says until it has ended. Can be taken once.
+    /// Returns everything that the worker reports until it has ended. The function may be called
+    /// once.
     package func events() -> AsyncStream<Event> {
         let lines = process.lines()
         let process = process
@@ -66,9 +68,9 @@ package final class Worker<
     }
 }
 
-/// One message as one line, or as several where it is long.
+/// Encodes one message as one line, or as several lines if the message is long.
 package enum WorkerLine {
-    /// - Throws: `ProcessError` where the message cannot be encoded, or is longer than
+    /// - Throws: `ProcessError` if the message cannot be encoded or is longer than
     ///   `MessageAssembler.messageLimit`.
     static func encode(_ message: some Encodable, name: String) throws(ProcessError) -> [UInt8] {
         let bytes: Data
@@ -91,7 +93,8 @@ package enum WorkerLine {
     }
 }
 
-/// The worker's own end: commands from standard input, reports to standard output.
+/// The worker's own end: it reads commands from standard input and writes reports to standard
+/// output.
 package struct WorkerChannel<
     Config: Codable & Sendable, Ready: Codable & Sendable, Interval: Codable & Sendable,
     Final: Codable & Sendable
@@ -107,8 +110,8 @@ package struct WorkerChannel<
         self.output = output
     }
 
-    /// Commands until the runner closes the pipe; the end means that the runner is gone, and the
-    /// worker must exit. A line that is no command ends the stream.
+    /// Returns the commands until the runner closes the pipe. The end means that the runner is
+    /// gone, and the worker must exit. A line that is not a command also ends the stream.
     package func commands() -> AsyncStream<Command> {
         let input = input
         return AsyncStream { continuation in
@@ -134,7 +137,7 @@ package struct WorkerChannel<
         }
     }
 
-    /// Writes one report; blocks while the pipe is full. Call from one task at a time.
+    /// Writes one report, and blocks while the pipe is full. Only one task may call it at a time.
     package func send(_ report: Report) throws(ProcessError) {
         var rest = try WorkerLine.encode(report, name: "worker")[...]
         while !rest.isEmpty {

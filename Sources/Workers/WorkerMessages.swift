@@ -1,23 +1,23 @@
 package import SimulationKernel
-/// What the runner tells a worker: one JSON object a line, with one key.
+/// A message from the runner to a worker: one JSON object in a line, with one key.
 package enum WorkerCommand<Config: Codable & Sendable>: Sendable {
-    /// First line: what to do.
+    /// The first line: the configuration of the work.
     case config(Config)
     /// The shared start time, on the monotonic clock.
     case start(monotonicNanoseconds: Int64)
     /// The steady window, on the monotonic clock.
     case window(Window)
-    /// Send the final report and exit.
+    /// A request to send the final report and to exit.
     case stop
 }
 
-/// What a worker tells the runner: one JSON object a line, with one key.
+/// A message from a worker to the runner: one JSON object in a line, with one key.
 package enum WorkerReport<
     Ready: Codable & Sendable, Interval: Codable & Sendable, Final: Codable & Sendable
 >: Sendable {
-    /// Configured and waiting for the start time.
+    /// The worker is configured and waits for the start time.
     case ready(Ready)
-    /// What happened since the previous interval; intervals add up.
+    /// What happened since the previous interval. The sum of the intervals is the total.
     case interval(Interval)
     /// The last report.
     case final(Final)

@@ -4,42 +4,43 @@ import Glibc
 import Processes
 import Sockets
 
-/// What one kind of child process does between its configuration and its last report.
+/// The work of one kind of child process between its configuration and its last report.
 package protocol WorkerRole: Sendable {
     associatedtype Config: Codable & Sendable
     associatedtype Ready: Codable & Sendable
     associatedtype Interval: Codable & Sendable
     associatedtype Final: Codable & Sendable
 
-    /// The word after `millrace worker`.
+    /// Word that follows `millrace worker`.
     static var name: String { get }
 
-    /// Does everything that can fail before the start, connections included, and all that needs
-    /// root's rights: the worker may give them up afterwards.
+    /// Does everything that can fail before the start, including connections, and everything that
+    /// needs root's rights, because the worker may give up these rights afterwards.
     init(_ config: Config) async throws
     /// What the runner must know before the start.
     var ready: Ready { get async throws }
     func start(atNanoseconds start: Int64) async throws
     func setWindow(_ window: Window) async throws
-    /// What happened since the last call.
+    /// Returns what happened since the last call.
     func interval() async throws -> Interval
-    /// Ends the work and sums it up.
+    /// Ends the work and returns the last report.
     func stop() async throws -> Final
 }
 
-/// The main loop of a child process: commands in, reports out, an interval a second.
+/// The main loop of a child process. It receives commands and sends reports, one interval each
+/// second.
 package enum WorkerMain {
     private enum Event<Config: Codable & Sendable>: Sendable {
         case command(WorkerCommand<Config>)
         case tick
-        /// The pipe is closed: the runner is gone.
+        /// The pipe is closed because the runner is gone.
         case orphaned
     }
 
-    /// Runs `role` until it is told to stop. Returns the process's exit code.
+    /// Runs `role` until it is told to stop, and returns the process's exit code.
     package static func run<Role: WorkerRole>(_ role: Role.Type) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
-        // Ctrl-C on a terminal is the runner's to handle.
+        // The runner handles Ctrl-C on a terminal.
         signal(SIGINT, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         raiseDescriptorLimit()
@@ -91,7 +92,8 @@ package enum WorkerMain {
         return 1
     }
 
-    /// Every viewer is a descriptor: the soft limit goes up to the hard one.
+    /// Raises the soft limit of descriptors to the hard limit, because every viewer needs a
+    /// descriptor.
     private static func raiseDescriptorLimit() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

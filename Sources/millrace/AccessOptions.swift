@@ -2,7 +2,7 @@ import ArgumentParser
 import Server
 import Sockets
 
-/// Who may ask for the status: options of `serve` and `edge`.
+/// Options of `serve` and `edge` for access to the status.
 struct APITokenOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -13,7 +13,7 @@ struct APITokenOptions: ParsableArguments {
     var apiTokenFile: String?
 }
 
-/// Who may do what: the options of `serve`.
+/// Options of `serve` for the right to connect, publish and play.
 struct AccessOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

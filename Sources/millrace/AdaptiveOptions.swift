@@ -4,7 +4,7 @@ import Netem
 import SimulationKernel
 import Viewer
 
-/// How HLS viewers play.
+/// Options of the players of HLS viewers.
 struct AdaptiveOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -40,7 +40,7 @@ struct AdaptiveOptions: ParsableArguments {
         if let latency { try check(latency, in: 0.1...3600, "--latency") }
     }
 
-    /// A viewer whose player has these settings.
+    /// A viewer with a player that has these settings.
     var player: HLSViewerSpec {
         var spec = HLSViewerSpec(index: 0, url: "")
         spec.algorithm = algorithm

@@ -88,7 +88,8 @@ struct Analyze: ParsableCommand {
         }
     }
 
-    /// - Parameter problem: reason why the report is of a part of the capture only.
+    /// - Parameter problem: Reason why the report covers only a part of the capture; nil = it
+    ///   covers all.
     private func show(_ report: CaptureReport, problem: CaptureError? = nil) throws {
         if json {
             let analysis = AnalysisJSON(report, problem: problem?.message)

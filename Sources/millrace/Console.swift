@@ -10,9 +10,9 @@ func fail(_ message: String, code: Int32 = 1) -> Never {
     exit(code)
 }
 
-/// Prints a line; control characters in it, which would colour or clear a terminal, are escaped: as
-/// JSON escapes them (RFC 8259, 7) where it is JSON. It stands for the standard library's in every
-/// form that this program uses.
+/// Prints a line and escapes control characters, which would colour or clear a terminal. In JSON,
+/// they are escaped as JSON requires (RFC 8259, section 7). The function replaces the standard
+/// library's `print` in every form that this program uses.
 func print(_ line: String, isJSON: Bool = false, terminator: String = "\n") {
     Swift.print(escaped(line, isJSON: isJSON), terminator: terminator)
 }
@@ -29,7 +29,8 @@ func printJSON(_ value: some Encodable, escapesSlashes: Bool = true) throws {
     print(String(decoding: try encoder.encode(value), as: UTF8.self), isJSON: true)
 }
 
-/// Names come from captures, servers and playlists, and may hold anything.
+/// Escapes control characters. Names come from captures, servers and playlists, and may contain any
+/// character.
 private func escaped(_ text: String, isJSON: Bool = false) -> String {
     let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x09 }
     guard !isPlain else { return text }
@@ -49,7 +50,8 @@ private func escaped(_ text: String, isJSON: Bool = false) -> String {
     return result
 }
 
-/// A line on stderr. What stands on stdout goes out before it: both may be one pipe.
+/// Prints a line on stderr. Output that is waiting for stdout is written first, because both may be
+/// one pipe.
 func say(_ line: String) {
     fflush(nil)
     fputs(escaped(line) + "\n", stderrStream)
@@ -69,7 +71,7 @@ func check(_ value: Double, in range: ClosedRange<Double>, _ name: String) throw
     }
 }
 
-/// Log lines on stderr.
+/// Returns a logger that writes lines on stderr.
 func stderrLogger(_ level: Logger.Level) -> Logger {
     var logger = Logger(label: "millrace") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level

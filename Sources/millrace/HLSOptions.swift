@@ -2,7 +2,7 @@ import ArgumentParser
 import HLS
 import Server
 
-/// `millrace serve`'s options for HLS.
+/// Options of `millrace serve` for HLS.
 struct HLSOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

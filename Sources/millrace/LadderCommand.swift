@@ -45,7 +45,7 @@ struct LadderCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try ScenarioFile.check(self.scenario, is: .ladder)
+        try ScenarioArgument.check(self.scenario, is: .ladder)
         let scenario: LadderScenario
         do {
             scenario = try LadderScenario.load(path: self.scenario, seed: seed)
@@ -86,7 +86,7 @@ struct LadderCommand: AsyncParsableCommand {
     }
 }
 
-/// A line now and then while ladders are simulated.
+/// Prints a line every few seconds while ladders are simulated.
 final class LadderProgress: Sendable {
     private let total: Int?
     private let quiet: Bool

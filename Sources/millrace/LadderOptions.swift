@@ -1,7 +1,7 @@
 public import ArgumentParser
 public import Server
 
-/// The renditions that the embedded stack makes.
+/// Options for the renditions that the embedded stack makes.
 struct LadderOptions: ParsableArguments {
     @Option(
         help:
@@ -25,9 +25,9 @@ struct LadderOptions: ParsableArguments {
 
     func validate() throws { _ = try configuration() }
 
-    /// nil where no ladder is asked for.
+    /// Returns the configuration of the ladder; nil if no ladder is asked for.
     ///
-    /// - Throws: `ValidationError` that says what an option takes.
+    /// - Throws: `ValidationError` that says which values an option takes.
     func configuration() throws -> LadderConfiguration? {
         guard let ladder else { return nil }
         do {

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Server
 
-/// How many connections strangers may have: options of `serve` and `edge`. 0 means no limit.
+/// Options of `serve` and `edge` for the number of connections that strangers may have. 0 means no
+/// limit.
 struct ConnectionLimitOptions: ParsableArguments {
     @Option(
         help:
@@ -29,7 +30,7 @@ struct ConnectionLimitOptions: ParsableArguments {
     }
 }
 
-/// `millrace serve`'s options for what strangers may take. 0 means no limit.
+/// Options of `millrace serve` for what strangers may use. 0 means no limit.
 struct LimitOptions: ParsableArguments {
     @OptionGroup var connections: ConnectionLimitOptions
     @Option(help: "Streams published at once.")

@@ -4,14 +4,14 @@ import Netem
 import NetemShell
 import SimulationKernel
 
-/// One of a link's directions, as the program behind it sees them.
+/// One of a link's directions, as the program behind the link sees it.
 enum LinkDirection: String, ExpressibleByArgument, CaseIterable {
     case down, up
 
     var inProfile: LinkProfile.Direction { self == .down ? .down : .up }
 }
 
-/// What a link is made of, in both directions.
+/// Options for the properties of a link in both directions.
 struct LinkOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
@@ -78,10 +78,10 @@ struct LinkOptions: ParsableArguments {
         }
     }
 
-    /// The link's options as its log tells them, files with their whole path.
+    /// The link's options as its log contains them. Files have their full path.
     var description: [LinkLog.Option] {
         func whole(_ text: String?) -> String? {
-            // What is a rate is one, though a file may have its name.
+            // A text that is a rate counts as a rate, even if a file has that name.
             guard let text, (try? RateModel(parsing: text)) == nil,
                 let path = realpath(text, nil)
             else { return text }
@@ -98,8 +98,8 @@ struct LinkOptions: ParsableArguments {
         return values.compactMap { name, value in value.map { .init(name, $0) } }
     }
 
-    /// Takes over what a log says and the command line does not.
-    /// - Returns: the direction, where the log tells it.
+    /// Takes over the options that a log contains and the command line does not.
+    /// - Returns: The direction; nil if the log does not contain it.
     mutating func adopt(
         _ log: LinkLog, file: String
     ) throws -> LinkDirection? {
@@ -129,14 +129,14 @@ struct LinkOptions: ParsableArguments {
         return direction
     }
 
-    /// The seed of one direction's packets.
+    /// Returns the seed of one direction's packets.
     func seed(_ direction: LinkDirection) -> UInt64 {
         let viewer = PacketShell.Viewer(
             address: IPv4Address(rawValue: 0), down: .init(), up: .init(), seed: seed ?? 0)
         return direction == .down ? viewer.seed : viewer.upSeed
     }
 
-    /// - Parameter traceStartNanoseconds: when the trace starts.
+    /// - Parameter traceStartNanoseconds: Time at which the trace starts.
     /// - Throws: `TraceError`, `LinkError` or `RateScheduleError`.
     func spec(
         _ direction: LinkDirection, traceStartNanoseconds: Int64 = 0

@@ -24,10 +24,10 @@ struct Millrace: AsyncParsableCommand {
             WorkerProgram.self,
         ])
 
-    /// Runs the command; ArgumentParser's own usage code (64) becomes 2.
+    /// Runs the command. ArgumentParser's own usage code (64) is replaced by 2.
     ///
-    /// The first thread waits for the others: where it ended, as it does behind an asynchronous
-    /// `main`, what it leaves would keep root's rights when `--user` gives them up.
+    /// The first thread waits for the other threads. With an asynchronous `main` the first thread
+    /// would end, and its remains would keep root's rights when `--user` gives them up.
     static func main() {
         signal(SIGPIPE, SIG_IGN)
         do {
@@ -41,7 +41,7 @@ struct Millrace: AsyncParsableCommand {
         }
         Task.detached {
             do {
-                // A command that can be handed to no other thread is read once more.
+                // A command cannot be handed to another thread, so it is parsed again.
                 if var command = try parseAsRoot() as? any AsyncParsableCommand {
                     try await command.run()
                 }

@@ -130,7 +130,7 @@ struct Publish: AsyncParsableCommand {
         var failed = 0
         for stream in report.streams {
             if stream.failure != nil { failed += 1 }
-            // Its query is where stream keys stand.
+            // The query of a URL may contain a stream key.
             print(
                 "\(Redaction.urls(in: stream.url)): \(stream.framesSent) frames, \(stream.payloadBytes) bytes, \(stream.framesNotSent) not sent, \(stream.reconnects) reconnects\(stream.failure.map { ", \(Redaction.urls(in: $0))" } ?? "")"
             )

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `256MiB`, `1GiB`, `64MB`; a number alone is bytes.
+/// A size such as `256MiB`, `1GiB` or `64MB`; a number alone is in bytes.
 struct EdgeSize: ExpressibleByArgument {
     var bytes: Int
 
@@ -18,7 +18,7 @@ struct EdgeSize: ExpressibleByArgument {
     var defaultValueDescription: String { "\(bytes >> 20)MiB" }
 }
 
-/// `100Mbps`, `1Gbps`, `500kbps`.
+/// A rate such as `100Mbps`, `1Gbps` or `500kbps`.
 struct EdgeRate: ExpressibleByArgument {
     var bitsPerSecond: Int
 
@@ -29,7 +29,7 @@ struct EdgeRate: ExpressibleByArgument {
     }
 }
 
-/// `500ms`, `2s`, `1m`, `1h`; a number alone is seconds.
+/// A duration such as `500ms`, `2s`, `1m` or `1h`; a number alone is in seconds.
 struct HLSDuration: ExpressibleByArgument {
     var seconds: Double
 
@@ -47,7 +47,7 @@ struct HLSDuration: ExpressibleByArgument {
 private enum SuffixedNumber {
     /// Reads a number with one of the units at its end; longer units come first.
     ///
-    /// - Returns: the number times the unit's factor; nil if the text is anything else.
+    /// - Returns: The number times the unit's factor; nil if the text is anything else.
     static func read(_ text: String, _ units: [(String, Double)]) -> Double? {
         guard text.first?.isNumber ?? false else { return nil }
         for (unit, factor) in units where text.hasSuffix(unit) {

@@ -43,7 +43,7 @@ struct Run: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let scenario = try ScenarioFile.load(scenario, seed: seed)
+        let scenario = try ScenarioArgument.load(scenario, seed: seed)
         if let user {
             do throws(Privileges.Fault) {
                 try Privileges.check(user)
@@ -76,8 +76,9 @@ struct Run: AsyncParsableCommand {
         } catch {
             fail("\(error)")
         }
-        // The verdict first: whatever becomes of the files, it is out, and so is the exit code.
-        // It hides what the files hide: both are shown to others.
+        // The verdict comes first, so it is printed and determines the exit code whatever happens
+        // to the files. It hides the same secrets as the files, because both are shown to other
+        // people.
         print(
             Redaction.urls(
                 in: json ? try JSONReport(measured).text() : SummaryReport(measured).text),
@@ -108,9 +109,9 @@ struct Run: AsyncParsableCommand {
     }
 }
 
-/// Loading with the errors printed as a compiler does.
-enum ScenarioFile {
-    /// - Parameter seed: a seed in place of the scenario's own.
+/// Loads scenarios and prints their errors in the form that compilers use.
+enum ScenarioArgument {
+    /// - Parameter seed: Seed that replaces the scenario's own.
     static func load(_ path: String, seed: Int? = nil) throws -> TrialScenario {
         try check(path, is: .trial)
         do {
@@ -123,7 +124,7 @@ enum ScenarioFile {
 
     /// Refuses a file that is for another command.
     static func check(_ path: String, is wanted: ScenarioKind) throws {
-        // What does not say what it is gets its faults from the reader.
+        // If a file does not say its kind, the reader reports its faults.
         guard let kind = ScenarioKind.of(path: path), kind != wanted else { return }
         say(
             "\(path): is a \(kind.rawValue) scenario; take it to 'millrace \(kind.command) \(path)'"
@@ -132,9 +133,10 @@ enum ScenarioFile {
     }
 }
 
-/// The reports made from a results directory, written back into it.
+/// The reports that are made from a results directory and written back into it.
 enum ReportFiles {
-    /// The one that machines read first; what cannot be written is said, and the other is tried.
+    /// Writes the reports; the one that machines read comes first. If a report cannot be written,
+    /// that is reported, and the other report is still tried.
     static func write(_ results: RunResults, to path: String) {
         for (name, text) in [
             ("junit.xml", JUnitReport(results).text), ("report.html", HTMLReport(results).text),
@@ -142,7 +144,8 @@ enum ReportFiles {
             do {
                 let file = "\(path)/\(name)"
                 try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
-                // As the files beside it: figures of a system are not for everybody on a machine.
+                // The permissions are those of the other files in the directory: figures of a
+                // system are not for every user of a machine.
                 try FileManager.default.setAttributes(
                     [.posixPermissions: 0o640], ofItemAtPath: file)
             } catch {
@@ -236,7 +239,7 @@ struct Explain: ParsableCommand {
 
     func run() throws {
         let kind = ScenarioKind.of(path: scenario) ?? .trial
-        if kind == .trial { return print(try ScenarioFile.load(scenario).explanation) }
+        if kind == .trial { return print(try ScenarioArgument.load(scenario).explanation) }
         do {
             print(try kind.resolve(path: scenario), terminator: "")
         } catch {
@@ -258,7 +261,7 @@ struct Schema: ParsableCommand {
     func run() { print(ScenarioKind(rawValue: kind.rawValue)?.schema ?? "", terminator: "") }
 }
 
-/// The children of a run; not for people.
+/// The children of a run. People do not call this command.
 struct WorkerProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "worker", shouldDisplay: false)
 

@@ -183,7 +183,8 @@ struct Serve: AsyncParsableCommand {
         try await server.stop()
     }
 
-    /// What SIGHUP is to read again lies there for the user that the server has become, or it is said.
+    /// Warns about each file that SIGHUP is to read again and that the server's new user cannot
+    /// read.
     private func tellUnreadable(
         _ configuration: ServerConfiguration, _ user: String, _ logger: Logger
     ) {
@@ -198,7 +199,7 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    /// Where everything is.
+    /// Prints the URLs of the server.
     private func say(_ server: RelayServer, hasHLS: Bool) {
         print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
         if let port = server.rtmpsPort { print("rtmps://\(host):\(port)/live/<stream>") }

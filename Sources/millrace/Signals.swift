@@ -2,16 +2,17 @@
 import Glibc
 import Synchronization
 
-/// Standard error, opened once: Glibc's `stderr` is a mutable global.
+/// Standard error, opened once, because Glibc's `stderr` is a mutable global.
 nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
     let stream = fdopen(2, "w")!
     setvbuf(stream, nil, _IONBF, 0)
     return stream
 }()
 
-/// SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal is gone); the first one begins an orderly stop. A
-/// SIGHUP that is ignored, as under nohup, stays so. Where there is something to read again, SIGHUP
-/// does that while the terminal is there, or where there never was one.
+/// Waits for SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal is gone). The first of these signals
+/// begins an orderly stop. A SIGHUP that is ignored, as under nohup, stays ignored. If the program
+/// has something to read again, SIGHUP does that instead, as long as the terminal exists or if
+/// there never was a terminal.
 enum Interruption {
     private struct State {
         var sources: [any DispatchSourceSignal] = []
@@ -34,9 +35,10 @@ enum Interruption {
         return descriptor >= 0
     }
 
-    /// Returns the first of the signals that comes, nil after `release`.
+    /// Returns the first of the signals that comes; nil after `release`.
     ///
-    /// - Parameter reload: what SIGHUP does instead; nil = it ends the program.
+    /// - Parameter reload: Function that SIGHUP calls instead of ending the program; nil = SIGHUP
+    ///   ends the program.
     static func wait(reload: (@Sendable () -> Void)? = nil) async -> Int32? {
         await withCheckedContinuation { continuation in
             state.withLock { state in
@@ -70,7 +72,7 @@ enum Interruption {
         }
     }
 
-    /// Ends `wait`, once the work is done without a signal.
+    /// Ends `wait` once the work is done without a signal.
     static func release() { resume(nil) }
 
     private static func resume(_ number: Int32?) {

@@ -84,7 +84,7 @@ struct Simulate: AsyncParsableCommand {
     // MARK: TrialScenario
 
     private func simulate() async throws {
-        try ScenarioFile.check(self.scenario ?? "", is: .simulation)
+        try ScenarioArgument.check(self.scenario ?? "", is: .simulation)
         let scenario: SimulationScenario
         do {
             scenario = try SimulationScenario.load(path: self.scenario ?? "", seed: seed)
@@ -170,7 +170,7 @@ struct Simulate: AsyncParsableCommand {
         for profile in LinkProfile.all { print("  \(profile.name): \(profile.summary)") }
         print("\nLADDERS: title files (JSON, CSV), or (kbit/s)")
         for ladder in Ladder.presets {
-            let rates = ladder.rungs.map { String(Int($0.bitrate)) }.joined(separator: " ")
+            let rates = ladder.renditions.map { String(Int($0.bitrate)) }.joined(separator: " ")
             print("  \(ladder.name): \(rates)")
         }
     }
@@ -184,7 +184,7 @@ final class StopFlag: Sendable {
     func raise() { state.store(true, ordering: .relaxed) }
 }
 
-/// A line now and then.
+/// Prints a line every few seconds while cells are simulated.
 struct SimulationProgress {
     private let total: Int
     private let quiet: Bool

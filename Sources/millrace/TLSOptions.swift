@@ -1,7 +1,8 @@
 import ArgumentParser
 import Sockets
 
-/// Whom a client trusts: the options of all commands that ask servers.
+/// Options for the certificates that a client trusts. All commands that send requests to servers
+/// have them.
 struct TLSOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -20,7 +21,7 @@ struct TLSOptions: ParsableArguments {
     }
 }
 
-/// Who a server is: the options of commands that accept connections over TLS.
+/// Options for a server's certificate and key. Commands that accept connections over TLS have them.
 struct TLSFileOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

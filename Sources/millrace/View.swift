@@ -95,7 +95,7 @@ struct View: AsyncParsableCommand {
         }
     }
 
-    /// - Returns: the number of viewers that failed.
+    /// - Returns: Number of viewers that failed.
     private func runStreams(_ plan: AudiencePlan, _ options: AudienceOptions) async throws -> Int {
         let audience: StreamAudience
         do {
@@ -113,7 +113,7 @@ struct View: AsyncParsableCommand {
         return summary.failures.count { $0 != nil }
     }
 
-    /// - Returns: the number of viewers that failed.
+    /// - Returns: Number of viewers that failed.
     private func runAdaptive(_ plan: AudiencePlan, _ options: AudienceOptions) async -> Int {
         let audience: AdaptiveAudience
         do {

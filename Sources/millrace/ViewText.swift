@@ -4,7 +4,7 @@ import Sockets
 import Statistics
 import Viewer
 
-/// What viewers of RTMP and HTTP-FLV received, in lines for people.
+/// Describes what viewers of RTMP and HTTP-FLV received, in lines for people.
 struct StreamAudienceText {
     private let summary: StreamAudienceSummary
     private let plan: AudiencePlan
@@ -52,7 +52,7 @@ struct StreamAudienceText {
     }
 }
 
-/// What adaptive viewers saw, in lines for people.
+/// Describes what adaptive viewers received, in lines for people.
 struct AdaptiveAudienceText {
     private let summary: AdaptiveAudienceSummary
     private let plan: AudiencePlan
@@ -132,7 +132,7 @@ struct AdaptiveAudienceText {
             "\(sum.playlists) playlists (\(sum.blocked) held back), \(sum.segments) segments, \(sum.parts) parts; \(sum.refused) refused, \(sum.serverErrors) server errors, \(sum.timeouts) time-outs, \(sum.broken) broken, \(sum.abandoned) given up"
     }
 
-    /// Lines about what the viewers passed over or made good, because no other line shows it.
+    /// Lines about what the viewers skipped or repaired, because no other line shows it.
     private var oddities: [String] {
         let sum = summary.requests
         let notes = [
@@ -189,7 +189,7 @@ private enum AudienceText {
         ]
     }
 
-    /// - Parameter failures: failure of each viewer; nil = the viewer did not fail.
+    /// - Parameter failures: Failure of each viewer; nil = the viewer did not fail.
     static func failures(_ failures: [String?]) -> [String] {
         FailureReasons.ranked(failures.compactMap(\.self)).map { reason, count in
             line("failed", "\(count): \(reason)")
@@ -199,7 +199,7 @@ private enum AudienceText {
 
 /// Explains to the user why no viewer received anything.
 enum NothingReceived {
-    /// - Parameter failures: failure of each viewer; nil = the viewer did not fail.
+    /// - Parameter failures: Failure of each viewer; nil = the viewer did not fail.
     static func reason(_ failures: [String?], url: String) -> String {
         let url = Redaction.urls(in: url)
         guard let (told, _) = FailureReasons.ranked(failures.compactMap(\.self)).first else {

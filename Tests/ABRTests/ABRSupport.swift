@@ -21,24 +21,27 @@ enum Make {
         state.bufferLevel = buffer
         state.throughput = throughput
         state.lastThroughput = throughput
-        state.lastRung = last
+        state.lastRendition = last
         state.segment = segment
         state.latency = latency
         return state
     }
 
     static func progress(
-        _ state: PlayerState, rung: Int, size: Double, downloaded: Double, elapsed: Double,
+        _ state: PlayerState, rendition: Int, size: Double, downloaded: Double, elapsed: Double,
         timeToFirstByte: Double = 100
     ) -> DownloadProgress {
         DownloadProgress(
-            segment: state.segment, rung: rung, size: size, downloaded: downloaded,
+            segment: state.segment, rendition: rendition, size: size, downloaded: downloaded,
             elapsed: elapsed, timeToFirstByte: timeToFirstByte)
     }
 
     /// A whole download of `elapsed` ms.
-    static func finished(_ state: PlayerState, rung: Int, elapsed: Double) -> DownloadProgress {
-        progress(state, rung: rung, size: 1, downloaded: 1, elapsed: elapsed, timeToFirstByte: 0)
+    static func finished(_ state: PlayerState, rendition: Int, elapsed: Double) -> DownloadProgress
+    {
+        progress(
+            state, rendition: rendition, size: 1, downloaded: 1, elapsed: elapsed,
+            timeToFirstByte: 0)
     }
 
     /// Capacity that changes every second between 0.2 and `most` Mbit/s, with outages.

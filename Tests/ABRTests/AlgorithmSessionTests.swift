@@ -10,7 +10,7 @@ import Testing
             #expect(AlgorithmName(parsing: name.description) == name)
             #expect(name.summary.last == ".")
         }
-        #expect(AlgorithmName(parsing: "fixed:3") == .fixed(rung: 3))
+        #expect(AlgorithmName(parsing: "fixed:3") == .fixed(rendition: 3))
         for wrong in ["", "fixed", "fixed:", "fixed:-1", "fixed:255", "bola", "MPC"] {
             #expect(AlgorithmName(parsing: wrong) == nil, "\(wrong)")
         }
@@ -29,7 +29,8 @@ import Testing
         var algorithm = name.make(title, maximumBuffer: PlayerConfiguration().maximumBuffer)
         guard !algorithm.mayAbandon else { return }
         let state = Make.state(title, buffer: 100, throughput: 3000, last: 2)
-        let hopeless = Make.progress(state, rung: 2, size: 12e6, downloaded: 10, elapsed: 60_000)
+        let hopeless = Make.progress(
+            state, rendition: 2, size: 12e6, downloaded: 10, elapsed: 60_000)
         #expect(algorithm.abandon(hopeless, state) == nil)
     }
 
@@ -43,7 +44,7 @@ import Testing
         return SimulatedViewer(title: title, player: player, algorithm: name, link: link)
     }
 
-    /// A whole title: everything is played once, the time is accounted for, rungs exist.
+    /// A whole title: everything is played once, the time is accounted for, renditions exist.
     @Test(arguments: AlgorithmName.all)
     func playsATitle(_ name: AlgorithmName) throws {
         for seed in 0..<4 as Range<UInt64> {
@@ -64,12 +65,12 @@ import Testing
                     abs(
                         account.startup + account.playing + account.stalled + account.idle
                             - account.sessionTime) < 1e-6)
-                #expect(run.segments.allSatisfy { (0..<6).contains($0.rung) })
+                #expect(run.segments.allSatisfy { (0..<6).contains($0.rendition) })
                 #expect(run.segments.allSatisfy { $0.bufferAfter <= buffer + 1e-6 })
                 // The same again.
                 var again = try SoloSimulation(viewer, records: true)
                 #expect(again.run() == session)
-                #expect(again.segments.map(\.rung) == run.segments.map(\.rung))
+                #expect(again.segments.map(\.rendition) == run.segments.map(\.rendition))
             }
         }
     }
@@ -95,12 +96,12 @@ import Testing
         let account = run.run().account
         #expect(abs(account.sessionTime - 120_000) < 1e-3)
         #expect(account.playing > 10_000)
-        #expect(run.segments.allSatisfy { (0..<6).contains($0.rung) })
+        #expect(run.segments.allSatisfy { (0..<6).contains($0.rendition) })
     }
 
     /// On a steady 5 Mbit/s everything that adapts uses the link, and without a stall; but MPC
     /// plans stalls where they cost less than two switches (as Chen et al. 2024 found too).
-    @Test(arguments: AlgorithmName.all.filter { $0 != .fixed(rung: 0) })
+    @Test(arguments: AlgorithmName.all.filter { $0 != .fixed(rendition: 0) })
     func usesASteadyLink(_ name: AlgorithmName) throws {
         let link = try RateSchedule(periods: [
             .init(
@@ -115,12 +116,12 @@ import Testing
         #expect(session.account.meanBitrate > 2000, "\(name): \(session.account.meanBitrate)")
     }
 
-    /// SODA's weight of switches must not hold it below a rung that the link sustains.
+    /// SODA's weight of switches must not hold it below a rendition that the link sustains.
     @Test(arguments: Ladder.presets)
     func sodaReachesWhatTheLinkSustains(_ ladder: Ladder) throws {
         let title = try ladder.title(
             segmentDuration: 4000, segmentCount: 75, variation: 0, seed: 1)
-        for (rung, bitrate) in title.bitrates.enumerated() {
+        for (rendition, bitrate) in title.bitrates.enumerated() {
             let link = try RateSchedule(periods: [
                 .init(
                     durationNanoseconds: 1_000_000_000, bitsPerSecond: Int64(bitrate * 1150),
@@ -132,8 +133,8 @@ import Testing
             let session = run.run()
             #expect(session.account.stalled == 0)
             let later = run.segments.suffix(50)
-            let share = Double(later.count { $0.rung >= rung }) / 50
-            #expect(share > 0.6, "\(ladder.name) \(rung) \(share)")
+            let share = Double(later.count { $0.rendition >= rendition }) / 50
+            #expect(share > 0.6, "\(ladder.name) \(rendition) \(share)")
         }
     }
 

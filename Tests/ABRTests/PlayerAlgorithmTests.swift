@@ -15,10 +15,10 @@ import Testing
             title, buffer: buffer, throughput: throughput, last: last, latency: latency)
         state.isLive = isLive
         state.playbackRate = rate
-        return algorithm.decide(state).rung
+        return algorithm.decide(state).rendition
     }
 
-    /// At 1400 kbit/s: 1330 for the rung played and below, 980 above.
+    /// At 1400 kbit/s: 1330 for the rendition played and below, 980 above.
     @Test func hlsJSFactors() throws {
         let title = try Make.title(Self.rates)
         #expect(hls(title, buffer: 12_000, throughput: 1400, last: 1) == 1)
@@ -30,7 +30,7 @@ import Testing
         #expect(hls(title, buffer: 12_000, throughput: 100, last: 2) == 0)
     }
 
-    /// Rung 1 takes 4 s x 1000 / 1330 = 3.008 s, rung 0 1.504 s.
+    /// Rendition 1 takes 4 s x 1000 / 1330 = 3.008 s, rendition 0 1.504 s.
     @Test func hlsJSStarvation() throws {
         let title = try Make.title(Self.rates)
         #expect(hls(title, buffer: 3100, throughput: 1400, last: 1) == 1)
@@ -39,13 +39,13 @@ import Testing
         #expect(hls(title, buffer: 3100, throughput: 1400, last: 1, rate: 2) == 0)
         // The latency is part of the time.
         #expect(hls(title, buffer: 3100, throughput: 1400, last: 1, latency: 200) == 0)
-        // Not even rung 0 comes in time: a stall of at most 4 s is accepted, which suits rung 1.
+        // Not even rendition 0 comes in time: a stall of at most 4 s is accepted, which suits rendition 1.
         #expect(hls(title, buffer: 1000, throughput: 1400, last: 1) == 1)
         // Live: the time does not count.
         #expect(hls(title, buffer: 3000, throughput: 1400, last: 1, isLive: true) == 1)
     }
 
-    /// Rung 1 averages 1000 kbit/s and peaks at 1500.
+    /// Rendition 1 averages 1000 kbit/s and peaks at 1500.
     @Test func hlsJSPeakAndAverage() throws {
         let title = try Title(
             name: "t", segmentDuration: 4000, bitrates: [500, 1000],
@@ -59,33 +59,35 @@ import Testing
     @Test func hlsJSStart() throws {
         let algorithm = HLSJSRule()
         let tight = try Make.title([200, 400, 500])
-        #expect(algorithm.firstRung(Make.state(tight, buffer: 0)) == 1)
+        #expect(algorithm.firstRendition(Make.state(tight, buffer: 0)) == 1)
         let high = try Make.title(Self.rates)
-        #expect(algorithm.firstRung(Make.state(high, buffer: 0)) == 0)
+        #expect(algorithm.firstRendition(Make.state(high, buffer: 0)) == 0)
     }
 
-    /// 8 Mbit on rung 2, checked after half a segment.
+    /// 8 Mbit on rendition 2, checked after half a segment.
     @Test func hlsJSEmergency() throws {
         let title = try Make.title(Self.rates)
         let state = Make.state(title, buffer: 3000, throughput: 2900, last: 2, latency: 50)
         func judge(_ algorithm: inout HLSJSRule, _ downloaded: Double, _ elapsed: Double) -> Int? {
             algorithm.abandon(
                 Make.progress(
-                    state, rung: 2, size: 8e6, downloaded: downloaded, elapsed: elapsed), state)
+                    state, rendition: 2, size: 8e6, downloaded: downloaded, elapsed: elapsed), state
+            )
         }
-        // 500 kbit/s: 14 s to go, 3 s of buffer; rung 0 takes 4.05 s.
+        // 500 kbit/s: 14 s to go, 3 s of buffer; rendition 0 takes 4.05 s.
         var algorithm = HLSJSRule()
         #expect(judge(&algorithm, 0.95e6, 2000) == nil)
         #expect(judge(&algorithm, 1e6, 2100) == 0)
         // 2500 kbit/s: 1.2 s to go.
         #expect(judge(&algorithm, 5e6, 2100) == nil)
-        // With 1 s of buffer: rung 0 in 0.85 s, not half of 1.2 s: later, at 2950 ms.
+        // With 1 s of buffer: rendition 0 in 0.85 s, not half of 1.2 s: later, at 2950 ms.
         var short = state
         short.bufferLevel = 1000
         var patient = HLSJSRule()
         func later(_ elapsed: Double) -> Int? {
             patient.abandon(
-                Make.progress(short, rung: 2, size: 8e6, downloaded: 5e6, elapsed: elapsed), short)
+                Make.progress(short, rendition: 2, size: 8e6, downloaded: 5e6, elapsed: elapsed),
+                short)
         }
         #expect(later(2100) == nil)
         #expect(later(2900) == nil)
@@ -94,14 +96,14 @@ import Testing
         var lowest = HLSJSRule()
         #expect(
             lowest.abandon(
-                Make.progress(short, rung: 0, size: 2e6, downloaded: 1, elapsed: 9000), short)
+                Make.progress(short, rendition: 0, size: 2e6, downloaded: 1, elapsed: 9000), short)
                 == nil)
         #expect(lowest.mayAbandon)
     }
 
     @Test func media3() throws {
         let title = try Make.title(Self.rates)
-        func rung(
+        func rendition(
             _ throughput: Double, buffer: Double, last: Int, edge: Double? = nil,
             maximumBuffer: Double = 50_000
         ) -> Int {
@@ -111,29 +113,29 @@ import Testing
                 maximumBuffer: maximumBuffer)
             state.isLive = edge != nil
             state.liveLatency = edge ?? 0
-            return algorithm.decide(state).rung
+            return algorithm.decide(state).rendition
         }
-        // 0.7 x 1500 = 1050: rung 1, with 10 s of buffer.
-        #expect(rung(1500, buffer: 9900, last: 0) == 0)
-        #expect(rung(1500, buffer: 10_000, last: 0) == 1)
-        #expect(rung(1420, buffer: 10_000, last: 0) == 0)
+        // 0.7 x 1500 = 1050: rendition 1, with 10 s of buffer.
+        #expect(rendition(1500, buffer: 9900, last: 0) == 0)
+        #expect(rendition(1500, buffer: 10_000, last: 0) == 1)
+        #expect(rendition(1420, buffer: 10_000, last: 0) == 0)
         // Down at once below 25 s.
-        #expect(rung(1500, buffer: 24_900, last: 2) == 1)
-        #expect(rung(1500, buffer: 25_000, last: 2) == 2)
+        #expect(rendition(1500, buffer: 24_900, last: 2) == 1)
+        #expect(rendition(1500, buffer: 25_000, last: 2) == 2)
         // 8 s from the edge: 0.75 x (8 - 4) = 3 s.
-        #expect(rung(1500, buffer: 2900, last: 0, edge: 8000) == 0)
-        #expect(rung(1500, buffer: 3000, last: 0, edge: 8000) == 1)
+        #expect(rendition(1500, buffer: 2900, last: 0, edge: 8000) == 0)
+        #expect(rendition(1500, buffer: 3000, last: 0, edge: 8000) == 1)
         // A buffer of 12 s: 0.75 x (12 - 4) = 6 s.
-        #expect(rung(1500, buffer: 6000, last: 0, maximumBuffer: 12_000) == 1)
-        #expect(rung(1500, buffer: 5900, last: 0, maximumBuffer: 12_000) == 0)
+        #expect(rendition(1500, buffer: 6000, last: 0, maximumBuffer: 12_000) == 1)
+        #expect(rendition(1500, buffer: 5900, last: 0, maximumBuffer: 12_000) == 0)
         // 1000 kbit/s before the first estimate.
         let algorithm = Media3Rule()
-        #expect(algorithm.firstRung(Make.state(title, buffer: 0)) == 0)
+        #expect(algorithm.firstRendition(Make.state(title, buffer: 0)) == 0)
         let low = try Make.title([300, 700, 710])
-        #expect(algorithm.firstRung(Make.state(low, buffer: 0)) == 1)
+        #expect(algorithm.firstRendition(Make.state(low, buffer: 0)) == 1)
     }
 
-    /// More throughput never means a lower rung. hls.js: with two segments buffered; with less the
+    /// More throughput never means a lower rendition. hls.js: with two segments buffered; with less the
     /// stall that its second pass accepts breaks the order.
     @Test func moreThroughputIsNeverLower() throws {
         let title = try Make.title([300, 546, 994, 1810, 3296, 6000])
@@ -146,11 +148,12 @@ import Testing
                     var rule = ThroughputRule()
                     var hls = HLSJSRule()
                     var media3 = Media3Rule()
-                    let rungs = [
-                        rule.decide(state).rung, hls.decide(state).rung, media3.decide(state).rung,
+                    let renditions = [
+                        rule.decide(state).rendition, hls.decide(state).rendition,
+                        media3.decide(state).rendition,
                     ]
-                    for index in rungs.indices { #expect(rungs[index] >= before[index]) }
-                    before = rungs
+                    for index in renditions.indices { #expect(renditions[index] >= before[index]) }
+                    before = renditions
                 }
             }
         }
@@ -161,12 +164,14 @@ import Testing
         let title = try Make.title([100, 810, 900, 1000])
         var rule = ThroughputRule()
         #expect(
-            rule.decide(Make.state(title, buffer: 100_000, throughput: 1000, last: 0)).rung == 2)
+            rule.decide(Make.state(title, buffer: 100_000, throughput: 1000, last: 0)).rendition
+                == 2)
         var late = ThroughputRule()
         let state = Make.state(title, buffer: 100_000, throughput: 1000, last: 0, latency: 400)
-        #expect(late.decide(state).rung == 1)
-        // The buffer covers 0.9 x 2 s x 1000 kbit/s = 1800 kbit: less than rung 1's 3240.
+        #expect(late.decide(state).rendition == 1)
+        // The buffer covers 0.9 x 2 s x 1000 kbit/s = 1800 kbit: less than rendition 1's 3240.
         var short = ThroughputRule()
-        #expect(short.decide(Make.state(title, buffer: 2000, throughput: 1000, last: 2)).rung == 0)
+        #expect(
+            short.decide(Make.state(title, buffer: 2000, throughput: 1000, last: 2)).rendition == 0)
     }
 }

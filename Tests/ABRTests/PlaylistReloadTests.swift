@@ -6,14 +6,14 @@ import Testing
 
 /// Live sessions that hear of segments by playlists, by hand from RFC 8216, 6.3.4.
 @Suite struct PlaylistReloadTests {
-    /// One rung of 1 Mbit/s, or two; segments of 2 s; a link of 10 Mbit/s and 50 ms.
+    /// One rendition of 1 Mbit/s, or two; segments of 2 s; a link of 10 Mbit/s and 50 ms.
     private func records(
-        _ playlists: PlaylistReloads?, rungs: [Double] = [1000], algorithm: AlgorithmName,
+        _ playlists: PlaylistReloads?, renditions: [Double] = [1000], algorithm: AlgorithmName,
         latency: Double = 4000, joined: Double = 20_500,
         link: RateSchedule? = nil
     ) throws -> [SegmentRecord] {
         let title = try Title(
-            name: "t", segmentDuration: 2000, bitrates: rungs, segmentCount: 1)
+            name: "t", segmentDuration: 2000, bitrates: renditions, segmentCount: 1)
         var configuration = PlayerConfiguration()
         configuration.live = .init(targetLatency: latency)
         var viewer = SimulatedViewer(
@@ -41,7 +41,7 @@ import Testing
     /// 24.5 s…, though it has been there for half a second.
     @Test func segmentsComeWithReloads() throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rung: 0))
+            PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rendition: 0))
         // 4 s behind 20.5 s is in segment 8; 9 is the newest. The first opens a connection: a round
         // trip for that, one for the answer.
         #expect(records.prefix(2).map(\.segment) == [8, 9])
@@ -52,23 +52,23 @@ import Testing
             #expect(record.segment == 10 + i)
             #expect(abs(record.requested - (22_500 + 2000 * Double(i))) < 1e-6)
         }
-        let atOnce = try self.records(nil, algorithm: .fixed(rung: 0))
+        let atOnce = try self.records(nil, algorithm: .fixed(rendition: 0))
         #expect(abs(atOnce[2].requested - 22_000) < 1e-6)
     }
 
-    /// A new rung costs its playlist and its initialization section, a round trip and their bits.
+    /// A new rendition costs its playlist and its initialization section, a round trip and their bits.
     @Test func switchesCostRoundTrips() throws {
         let bits = 100_000.0
         let records = try records(
             PlaylistReloads(interval: 2000, bits: bits, initializationBits: bits),
-            rungs: [500, 5000], algorithm: .throughput, latency: 6000)
-        let place = try #require(records.firstIndex { $0.rung == 1 })
+            renditions: [500, 5000], algorithm: .throughput, latency: 6000)
+        let place = try #require(records.firstIndex { $0.rendition == 1 })
         let before = records[place - 1]
         let ended = before.requested + before.timeToFirstByte + before.transferTime
         // Two round trips of 100 ms, twice 10 ms of transfer.
         #expect(abs(records[place].requested - (ended + 220)) < 1e-6)
         // The second time its initialization section is there.
-        #expect(records.dropFirst(place + 1).allSatisfy { $0.rung == 1 })
+        #expect(records.dropFirst(place + 1).allSatisfy { $0.rendition == 1 })
     }
 
     /// What a playlist lists is what the server had when the request came to it: segment 10 is there
@@ -82,7 +82,7 @@ import Testing
         joined: Double, interval: Double, asked: Double
     ) throws {
         let records = try records(
-            PlaylistReloads(interval: interval, bits: 0), algorithm: .fixed(rung: 0),
+            PlaylistReloads(interval: interval, bits: 0), algorithm: .fixed(rendition: 0),
             joined: joined)
         let tenth = try #require(records.first { $0.segment == 10 })
         #expect(abs(tenth.requested - asked) < 1e-6)
@@ -92,7 +92,7 @@ import Testing
     /// it is late, and is in the way of the segment's first byte.
     @Test func outagesHoldNewsBack() throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 1000), algorithm: .fixed(rung: 0),
+            PlaylistReloads(interval: 2000, bits: 1000), algorithm: .fixed(rendition: 0),
             latency: 8000,
             link: RateSchedule(
                 periods: [period(22_000, 10_000), period(4000, 0), period(60_000, 10_000)],
@@ -108,7 +108,7 @@ import Testing
     /// An outage that begins after a request makes its first byte late, not its transfer long.
     @Test func outagesAreLateAnswers() throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rung: 0),
+            PlaylistReloads(interval: 2000, bits: 0), algorithm: .fixed(rendition: 0),
             latency: 8000,
             link: RateSchedule(
                 periods: [
@@ -123,7 +123,7 @@ import Testing
     /// A playlist that comes in mid-transfer takes its time of the link: 12,000 bits, 10 ms.
     @Test func playlistsShareTheLink() throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 12_000), algorithm: .fixed(rung: 0),
+            PlaylistReloads(interval: 2000, bits: 12_000), algorithm: .fixed(rendition: 0),
             link: RateSchedule(
                 constant: Bitrate(kilobitsPerSecond: 1200), delayNanoseconds: 50_000_000))
         #expect(abs(records[0].transferTime - 2000 / 1.2) < 0.01)
@@ -134,7 +134,7 @@ import Testing
     /// Giving a download up closes its connection: the next request opens one, a round trip more.
     @Test func givingUpCostsAConnection() throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 1000), rungs: [200, 5000],
+            PlaylistReloads(interval: 2000, bits: 1000), renditions: [200, 5000],
             algorithm: .throughput, latency: 8000,
             link: RateSchedule(
                 periods: [period(22_600, 10_000), period(60_000, 500)], wraps: false))
@@ -147,12 +147,12 @@ import Testing
         #expect(records[place + 2].timeToFirstByte < 150)
     }
 
-    /// A rung's playlist is loaded again only where it does not list what is wanted.
+    /// A rendition's playlist is loaded again only where it does not list what is wanted.
     @Test func playlistsThatListTheSegmentServe() throws {
         let viewer = try SimulatedViewer(
             title: Title(
                 name: "t", segmentDuration: 2000, bitrates: [500, 1000], segmentCount: 1),
-            player: PlayerConfiguration(), algorithm: .fixed(rung: 0),
+            player: PlayerConfiguration(), algorithm: .fixed(rendition: 0),
             link: RateSchedule(
                 constant: Bitrate(kilobitsPerSecond: 10_000), delayNanoseconds: 50_000_000))
         var client = PlaylistClient(
@@ -161,7 +161,7 @@ import Testing
         #expect(client.lists(9, rendition: 0, from: 20_500, until: end) == 20_500)
         #expect(client.lists(9, rendition: 1, from: 20_600, until: end) == 20_700)
         #expect(client.lists(9, rendition: 0, from: 20_800, until: end) == 20_800)
-        // 2 s after rung 1's load began, as that was the latest.
+        // 2 s after rendition 1's load began, as that was the latest.
         #expect(client.timeListed(10, from: 20_900, until: end) == 22_700)
     }
 
@@ -170,7 +170,7 @@ import Testing
     @Test(arguments: [AlgorithmName.bolaE, .dynamic, .throughput])
     func deadLinksEnd(algorithm: AlgorithmName) throws {
         let records = try records(
-            PlaylistReloads(interval: 2000, bits: 1000), rungs: [500, 1000],
+            PlaylistReloads(interval: 2000, bits: 1000), renditions: [500, 1000],
             algorithm: algorithm, latency: 8000,
             link: RateSchedule(
                 periods: [

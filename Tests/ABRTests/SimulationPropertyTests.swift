@@ -7,7 +7,7 @@ import Testing
 /// Invariants of simulated sessions over random links, titles and settings.
 @Suite struct SimulationPropertyTests {
     private static let algorithms: [AlgorithmName] = [
-        .throughput, .bolaE, .bolaBasic, .dynamic, .bba0, .fixed(rung: 3),
+        .throughput, .bolaE, .bolaBasic, .dynamic, .bba0, .fixed(rendition: 3),
     ]
 
     private struct Drawn {
@@ -58,7 +58,7 @@ import Testing
             #expect(record.bufferAfter <= drawn.player.maximumBuffer + 1e-6)
             #expect(record.requested >= last, "time went back")
             #expect(record.transferTime >= 0)
-            #expect((0..<drawn.title.rungs).contains(record.rung))
+            #expect((0..<drawn.title.renditions).contains(record.rendition))
             last = record.requested + record.transferTime
         }
         #expect(abs(records.reduce(0) { $0 + $1.bits } - session.bits) < 1)
@@ -173,7 +173,7 @@ import Testing
             [(viewer, 0)], audiences: [.init(access: .shared(link), roundTrip: 0)], origin: nil,
             records: true)
         let (one, other) = (solo.run(), shared.run()[0])
-        #expect(solo.segments.map(\.rung) == shared.segments.map(\.rung))
+        #expect(solo.segments.map(\.rendition) == shared.segments.map(\.rendition))
         #expect(abs(one.account.stalled - other.account.stalled) < 1e-3)
         #expect(abs(one.account.sessionTime - other.account.sessionTime) < 1e-3)
     }

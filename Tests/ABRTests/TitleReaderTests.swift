@@ -19,7 +19,7 @@ import Testing
         #expect(title.segmentDuration == 2000)
         #expect(title.bitrates == [100, 200])
         #expect(title.segmentCount == 2)
-        #expect(title.size(segment: 1, rung: 1) == 2)
+        #expect(title.size(segment: 1, rendition: 1) == 2)
         #expect(title.heights == [240, 360])
         #expect(title.qualities == [20, 40.5])
     }
@@ -36,7 +36,7 @@ import Testing
             """, file: "t.csv")
         #expect(title.bitrates == [264, 878])
         #expect(title.segmentCount == 2)
-        #expect(title.size(segment: 1, rung: 0) == 1_000_000)
+        #expect(title.size(segment: 1, rendition: 0) == 1_000_000)
     }
 
     @Test(arguments: [
@@ -48,7 +48,7 @@ import Testing
         ),
         (
             "{\"segment_duration_ms\": 4000, \"bitrates_kbps\": [1, 2],\n\"segment_sizes_bits\": [[1]]}",
-            2, "one per rung"
+            2, "one per rendition"
         ),
         ("{\"segment_duration_ms\": 4000, \"segment_sizes_bits\": [[1]]}", 0, "bitrates_kbps"),
         (
@@ -72,7 +72,7 @@ import Testing
 
     @Test(arguments: [
         ("1000,2000\n", 1, "begins"), ("segment_duration_ms,x\n", 1, "number"),
-        ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,6\n7\n", 4, "one per rung"),
+        ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,6\n7\n", 4, "one per rendition"),
         ("segment_duration_ms,4000\nbitrates_kbps,1,2\n5,nan\n", 3, "finite"),
         ("segment_duration_ms,4000\nbitrates_kbps,1,2\n", 0, "at least one segment"),
         ("segment_duration_ms,1e-300\nbitrates_kbps,1,2\n5,6\n", 0, "1 ms"),
@@ -84,23 +84,23 @@ import Testing
         #expect(error?.message.contains(reason) == true, "\(error?.description ?? "")")
     }
 
-    /// The mean of generated complexities is 1, and all rungs of a segment share one.
+    /// The mean of generated complexities is 1, and all renditions of a segment share one.
     @Test func generatedTitle() throws {
         let title = try Ladder.edge.title(
             segmentDuration: 4000, segmentCount: 500, variation: 0.3, seed: 7)
-        for rung in 0..<4 {
-            let sum = (0..<500).reduce(0) { $0 + title.size(segment: $1, rung: rung) }
-            #expect(abs(sum / (500 * 4000) / title.bitrates[rung] - 1) < 1e-6)
+        for rendition in 0..<4 {
+            let sum = (0..<500).reduce(0) { $0 + title.size(segment: $1, rendition: rendition) }
+            #expect(abs(sum / (500 * 4000) / title.bitrates[rendition] - 1) < 1e-6)
         }
         let ratios = (0..<500).map {
-            title.size(segment: $0, rung: 3) / title.size(segment: $0, rung: 0)
+            title.size(segment: $0, rendition: 3) / title.size(segment: $0, rendition: 0)
         }
         #expect(ratios.allSatisfy { abs($0 - 2628.0 / 264) < 1e-4 })
         let same = try Ladder.edge.title(
             segmentDuration: 4000, segmentCount: 500, variation: 0.3, seed: 7)
         #expect(
             (0..<500).allSatisfy {
-                same.size(segment: $0, rung: 1) == title.size(segment: $0, rung: 1)
+                same.size(segment: $0, rendition: 1) == title.size(segment: $0, rendition: 1)
             })
     }
 }

@@ -54,28 +54,28 @@ import Testing
     }
 
     private static func probe(
-        frames: Int, runs: [HLSRungFrames.Run], streamID: UInt32 = 1
+        frames: Int, runs: [HLSRenditionFrames.Run], streamID: UInt32 = 1
     ) -> HLSViewerReport {
-        var rung = HLSRungFrames(rung: 0)
-        rung.streamID = streamID
-        rung.windowFrames = frames
-        rung.runs = runs
+        var rendition = HLSRenditionFrames(rendition: 0)
+        rendition.streamID = streamID
+        rendition.windowFrames = frames
+        rendition.runs = runs
         for i in 0..<frames {
-            rung.published.record(nanoseconds: Int64(i % 10) * 100_000_000)
-            rung.delay.record(nanoseconds: Int64(i % 10) * 100_000_000 + 500_000_000)
+            rendition.published.record(nanoseconds: Int64(i % 10) * 100_000_000)
+            rendition.delay.record(nanoseconds: Int64(i % 10) * 100_000_000 + 500_000_000)
         }
         var report = HLSViewerReport(index: 0)
         report.askedAtNanoseconds = start
         report.startupNanoseconds = second
         report.bitrates = [800]
-        report.rungNames = ["live_a"]
+        report.renditionNames = ["live_a"]
         var record = HLSSegmentRecord(
-            sequence: 3, mediaTime: 0, rung: 0, requested: 6000, transferTime: 10, bytes: 1000,
+            sequence: 3, mediaTime: 0, rendition: 0, requested: 6000, transferTime: 10, bytes: 1000,
             bufferBefore: 0,
             bufferAfter: 0)
         record.timeToFirstByte = 1
         report.segments = [record]
-        report.probe = HLSProbeReport(rungs: [rung])
+        report.probe = HLSProbeReport(renditions: [rendition])
         return report
     }
 
@@ -122,7 +122,7 @@ import Testing
     /// on a clock that nobody knows.
     @Test func whatIsNotKnown() throws {
         var record = try Self.record()
-        let run = HLSRungFrames.Run(first: 50, last: 249, seen: 50)
+        let run = HLSRenditionFrames.Run(first: 50, last: 249, seen: 50)
         record.hls = [Self.probe(frames: 200, runs: [run], streamID: 9)]
         var results = record.results
         #expect(results.renditions.allSatisfy { $0.delayP50Milliseconds == nil })

@@ -33,12 +33,12 @@ import Testing
             var report = HLSViewerReport(index: index)
             report.askedAtNanoseconds = second
             report.bitrates = [800]
-            report.rungNames = ["cam_a"]
+            report.renditionNames = ["cam_a"]
             (report.requests.segments, report.mediaBytes) = (2, 1500)
             let far = plan.viewers[index].edge == nil ? 40.0 : 0
             report.segments = (3..<5).map { number in
                 var record = HLSSegmentRecord(
-                    sequence: number, mediaTime: 0, rung: 0, requested: 6000,
+                    sequence: number, mediaTime: 0, rendition: 0, requested: 6000,
                     transferTime: 10 + far, bytes: 1000, bufferBefore: 0, bufferAfter: 0)
                 (record.timeToFirstByte, record.size) = (1, 1000)
                 return record

@@ -174,7 +174,7 @@ import Testing
         #expect(!HTMLReport(empty).text.contains("<svg"))
     }
 
-    /// What the audience of an encoded ladder used, and what each rung cost.
+    /// What the audience of an encoded ladder used, and what each rendition cost.
     @Test func renditionsNeeded() {
         var results = ReportTests.results()
         #expect(!SummaryReport(results).text.contains("RENDITIONS THIS AUDIENCE NEEDS"))

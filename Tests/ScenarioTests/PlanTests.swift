@@ -38,7 +38,7 @@ import Testing
         #expect(plan.egressRates.highest.bitsPerSecond == 48_980_000)
     }
 
-    /// HLS viewers choose: from the lowest rung that they may take to the highest.
+    /// HLS viewers choose: from the lowest rendition that they may take to the highest.
     @Test func ratesOfAdaptiveViewers() throws {
         func rates(_ viewers: String) throws -> [Int] {
             let rates = Plan(try Self.scenario(viewers)).egressRates

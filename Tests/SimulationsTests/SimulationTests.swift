@@ -76,7 +76,7 @@ import Testing
         #expect(viewer.stalls == 0 && viewer.switches == 1)
         #expect(viewer.playSeconds == 60)
         let segments = SegmentRow.read(csv: files[1])
-        #expect(segments.map(\.rung) == [0] + Array(repeating: 2, count: 14))
+        #expect(segments.map(\.rendition) == [0] + Array(repeating: 2, count: 14))
         #expect(segments[1].transferMilliseconds == 2256)
         #expect(segments[1].requestedSeconds == 0.528)
         #expect(segments[2].requestedSeconds == 2.784)

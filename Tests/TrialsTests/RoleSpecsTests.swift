@@ -52,7 +52,7 @@ import Viewer
         #expect(ViewerPeer(port: 7, wireAddress: "127.0.0.1") == ViewerPeer(port: 7))
     }
 
-    /// HLS viewers reach the plan: spread over streams, in processes of their own, at their rung.
+    /// HLS viewers reach the plan: spread over streams, in processes of their own, at their rendition.
     @Test func adaptiveViewers() throws {
         let path = GoodScenarios.path("hls.yml")
         let scenario = try TrialScenario.load(path: path)

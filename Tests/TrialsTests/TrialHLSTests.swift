@@ -32,7 +32,7 @@ struct TrialHLSTests {
             #expect(row.ladder.split(separator: " ").count == 1)
             let mine = read.segments.filter { $0.viewer == row.viewer }
             #expect(mine.count >= 3)
-            #expect(mine.allSatisfy { ($0.bytes ?? 0) > 0 && $0.rung == 0 })
+            #expect(mine.allSatisfy { ($0.bytes ?? 0) > 0 && $0.rendition == 0 })
         }
         let shares = read.renditions.filter { $0.playProtocol == "hls" && $0.vantage == "viewer" }
         #expect(shares.map(\.rendition) == ["small"] && shares.first?.viewerShare == 1)

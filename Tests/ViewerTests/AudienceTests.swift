@@ -55,14 +55,14 @@ import Testing
     }
 
     @Test func `a run that is stopped counts up to then`() {
-        let window = SteadyWindow(startNanoseconds: 100, endNanoseconds: 200)
+        let window = Window(startNanoseconds: 100, endNanoseconds: 200)
         for (now, end) in [(50, 100), (100, 100), (150, 150), (200, 200), (900, 200)]
             as [(
                 Int64, Int64
             )]
         {
             let part = window.ended(byNanoseconds: now)
-            #expect(part == SteadyWindow(startNanoseconds: 100, endNanoseconds: end))
+            #expect(part == Window(startNanoseconds: 100, endNanoseconds: end))
         }
     }
 
@@ -95,7 +95,7 @@ import Testing
 }
 
 @Suite struct StreamAudienceSummaryTests {
-    private static let window = SteadyWindow(
+    private static let window = Window(
         startNanoseconds: 0, endNanoseconds: 2_000_000_000)
 
     private static func counters(received: Int, payload: Int) -> ViewerCounters {
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test func `an empty window has no rate`() {
-        let empty = SteadyWindow(startNanoseconds: 5, endNanoseconds: 5)
+        let empty = Window(startNanoseconds: 5, endNanoseconds: 5)
         let summary = StreamAudienceSummary(Self.load(), Self.probes([]), window: empty)
         #expect(summary.payloadMegabits == nil)
     }
@@ -164,7 +164,7 @@ import Testing
 }
 
 @Suite struct AdaptiveAudienceSummaryTests {
-    private static let window = SteadyWindow(
+    private static let window = Window(
         startNanoseconds: 0, endNanoseconds: 4_000_000_000)
 
     private static func viewer(_ index: Int, bitrate: Double) -> HLSViewerReport {
@@ -202,12 +202,13 @@ import Testing
     }
 
     @Test func `probes are added up over their renditions`() {
-        var frames = HLSRungFrames(rung: 0)
+        var frames = HLSRenditionFrames(rendition: 0)
         frames.delay.record(nanoseconds: 5_000_000)
         var report = HLSReport()
         report.viewers = [Self.viewer(0, bitrate: 500), Self.viewer(1, bitrate: 500)]
-        report.viewers[0].probe = HLSProbeReport(rungs: [frames], unreadable: 2, problem: "cut")
-        report.viewers[1].probe = HLSProbeReport(rungs: [frames])
+        report.viewers[0].probe = HLSProbeReport(
+            renditions: [frames], unreadable: 2, problem: "cut")
+        report.viewers[1].probe = HLSProbeReport(renditions: [frames])
         let probes = AdaptiveAudienceSummary(report, window: Self.window).probes
         #expect(probes?.count == 2 && probes?.unreadable == 2)
         #expect(probes?.p50 == 5 && probes?.problem == "cut")

@@ -53,7 +53,7 @@ import Testing
 
     private func specs(
         _ server: RelayServer, _ transport: ViewerProtocol, _ count: Int, from first: Int = 0,
-        mode: LoadReadMode = .lazy, link: ViewerLinkPlace? = nil, leave: Int64? = nil
+        mode: LoadReadMode = .lazy, link: LinkAssignment? = nil, leave: Int64? = nil
     ) throws -> [ViewerSpec] {
         let url =
             transport == .rtmp
@@ -82,7 +82,7 @@ import Testing
                 + specs(server, .httpFLV, 5, from: 20)
                 + specs(server, .httpFLV, 5, from: 30, mode: .prompt)
             let pool = try LoadViewerPool(specs, options: .init())
-            let window = SteadyWindow(
+            let window = Window(
                 startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
             publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
             publishers.start(atNanoseconds: start)
@@ -114,7 +114,7 @@ import Testing
         try await withStream { server, publishers, start in
             let specs = try specs(server, .rtmp, 3) + specs(server, .httpFLV, 3, from: 10)
             let pool = try ProbePool(specs, congestionControl: nil)
-            let window = SteadyWindow(
+            let window = Window(
                 startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
             publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
             publishers.start(atNanoseconds: start)
@@ -161,7 +161,7 @@ import Testing
                 specs[i].leaveNanoseconds = 2_500_000_000
             }
             let pool = try LoadViewerPool(specs, options: .init())
-            let window = SteadyWindow(
+            let window = Window(
                 startNanoseconds: start + second, endNanoseconds: start + 3 * second)
             publishers.start(atNanoseconds: start)
             pool.start(atNanoseconds: start, window: window)
@@ -245,7 +245,7 @@ import Testing
             let load = try LoadViewerPool(rtmp + http, options: options)
             let probes = try ProbePool(rtmp + http, congestionControl: nil, links: [link])
             publishers.start(atNanoseconds: start)
-            let window = SteadyWindow(
+            let window = Window(
                 startNanoseconds: start + 1_500_000_000, endNanoseconds: start + 3_000_000_000)
             load.start(atNanoseconds: start, window: window)
             probes.start(atNanoseconds: start, window: window)

@@ -15,7 +15,7 @@ import Testing
         let shared = SocketLink.Shared(
             ViewerLink(rate: rate, delay: delay, loss: loss, headerBytes: header))
         return try SocketLink(
-            shared, ViewerLinkPlace(link: 0, offsetNanoseconds: offset, seed: 3),
+            shared, LinkAssignment(link: 0, offsetNanoseconds: offset, seed: 3),
             origin: 0, now: 0, credit: credit)
     }
 
@@ -32,7 +32,7 @@ import Testing
         while now < 20 * Self.second {
             now += Int64(random.nextUnit() * 40_000_000)
             let due = link.due(at: now)
-            link.took(due, of: due, at: now)
+            link.didRead(due, of: due, at: now)
             total += due
         }
         let expected =
@@ -49,7 +49,7 @@ import Testing
             // 1000 bytes come due each millisecond; reads of 700 and 1300 in turn.
             let due = link.due(at: now)
             let count = min(due, tick % 2 == 1 ? 700 : 1300)
-            link.took(count, of: count, at: now)
+            link.didRead(count, of: count, at: now)
             total += count
         }
         #expect(abs(total - 4_000_000) <= 1300)
@@ -60,7 +60,7 @@ import Testing
         var link = try Self.link(Self.constant(8000), credit: 5_000_000)
         let due = link.due(at: Self.second)
         #expect(due == 1_000_000)
-        link.took(0, of: due, at: Self.second)
+        link.didRead(0, of: due, at: Self.second)
         #expect(link.due(at: Self.second) == 5000)
         #expect(link.due(at: Self.second + 1_000_000) == 6000)
     }

@@ -114,7 +114,7 @@ import Testing
 
     @Test func joinBurstWindowDuplicatesAndGaps() throws {
         var account = ProbeAccount(spec, askedAt: 1000, frameLimit: 2)
-        account.window = SteadyWindow(startNanoseconds: 2000, endNanoseconds: 9000)
+        account.window = Window(startNanoseconds: 2000, endNanoseconds: 9000)
         func receive(_ number: UInt64, _ intended: Int64, at now: Int64) throws -> Int64? {
             let payload = try frame(number, intended: intended, late: 0)
             account.receive(bytes: payload.readableBytes + 12, now: now)
@@ -166,7 +166,7 @@ import Testing
     ]) func hostileStamps(numbers: [UInt64]) throws {
         for intended in [5, 2000, Int64.max] {
             var account = ProbeAccount(spec, askedAt: 5, frameLimit: 2)
-            account.window = SteadyWindow(startNanoseconds: 1000, endNanoseconds: 9000)
+            account.window = Window(startNanoseconds: 1000, endNanoseconds: 9000)
             for number in numbers {
                 _ = account.receive(
                     isVideo: true, timestamp: 0, payload: try frame(number, intended: intended),
@@ -180,7 +180,7 @@ import Testing
     @Test func firstDueFrame() throws {
         func due(_ frames: [(UInt64, Int64)]) throws -> UInt64? {
             var account = ProbeAccount(spec, askedAt: 1000, frameLimit: 0)
-            account.window = SteadyWindow(startNanoseconds: 2000, endNanoseconds: 9000)
+            account.window = Window(startNanoseconds: 2000, endNanoseconds: 9000)
             for (number, intended) in frames {
                 _ = account.receive(
                     isVideo: true, timestamp: 0, payload: try frame(number, intended: intended),
@@ -197,7 +197,7 @@ import Testing
 
     @Test func aSessionBeforeTheWindowCountsNothingInIt() throws {
         var account = ProbeAccount(spec, askedAt: 0, frameLimit: 0)
-        account.window = SteadyWindow(startNanoseconds: 5000, endNanoseconds: 9000)
+        account.window = Window(startNanoseconds: 5000, endNanoseconds: 9000)
         account.receive(bytes: 100, now: 1000)
         account.end(now: 2000)
         let report = account.finish(now: 2000)

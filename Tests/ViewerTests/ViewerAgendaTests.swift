@@ -40,7 +40,7 @@ import Testing
     @Test func theWindowBeginsAndEndsOnce() {
         var agenda = ViewerAgenda(from: 0, plans: [(0, 150)], now: 0)
         #expect(events(&agenda, at: 0) == [.join(0), .tick(0)])
-        agenda.window = SteadyWindow(startNanoseconds: 100, endNanoseconds: 200)
+        agenda.window = Window(startNanoseconds: 100, endNanoseconds: 200)
         #expect(agenda.deadline == 100)
         #expect(events(&agenda, at: 99) == [])
         #expect(events(&agenda, at: 100) == [.windowStart])
@@ -56,7 +56,7 @@ import Testing
     @Test func aWindowInThePast() {
         var agenda = ViewerAgenda(from: 0, plans: [], now: 0)
         _ = events(&agenda, at: 500)
-        agenda.window = SteadyWindow(startNanoseconds: 100, endNanoseconds: 200)
+        agenda.window = Window(startNanoseconds: 100, endNanoseconds: 200)
         #expect(events(&agenda, at: 500) == [.windowStart, .windowEnd])
     }
 

@@ -1,28 +1,28 @@
-/// What a player knows when it decides.
+/// State of a player at the time of a decision.
 public struct PlayerState: Sendable {
     public let title: Title
     /// Index of the segment to be requested.
     public var segment = 0
-    /// The player never holds more than this (ms).
+    /// Largest amount of media in the player's buffer (ms).
     public var maximumBuffer: Double
     /// Throughput estimate (kbit/s); NaN before the first sample.
     public var throughput = Double.nan
     /// Estimated time to first byte (ms); 0 before the first sample.
     public var latency = 0.0
-    /// Rung of the segment requested last; -1 before the first.
-    public var lastRung = -1
+    /// Rendition of the segment requested last; -1 before the first.
+    public var lastRendition = -1
     /// Measured throughput of the last download (kbit/s); NaN before the first.
     public var lastThroughput = Double.nan
     public var isLive = false
-    /// Media time the encoder is ahead of the playhead (ms); 0 for VOD.
+    /// Media time by which the encoder is ahead of the playhead (ms); 0 for VOD.
     public var liveLatency = 0.0
     public var targetLatency = 0.0
     /// Media seconds per second.
     public var playbackRate = 1.0
     /// Stall time since the last decision (ms).
     public var recentStall = 0.0
-    /// Playable media ahead of the playhead (ms). Last: a copy of the state right after this changed
-    /// is then no slower.
+    /// Playable media ahead of the playhead (ms). This property is the last one, because a copy of
+    /// the state right after a change of the level is then no slower.
     public var bufferLevel = 0.0
 
     public init(title: Title, maximumBuffer: Double) {
@@ -33,39 +33,40 @@ public struct PlayerState: Sendable {
     public var hasEstimate: Bool { !throughput.isNaN }
 }
 
-/// The rung of the next segment, and how long to wait before it is requested.
+/// The rendition of the next segment, and the pause before its request.
 public struct Decision: Hashable, Sendable {
-    public var rung: Int
-    /// ms, >= 0.
+    public var rendition: Int
+    /// Pause before the request (ms), 0 or more.
     public var delay: Double
 
-    public init(rung: Int, delay: Double = 0) {
-        self.rung = rung
+    public init(rendition: Int, delay: Double = 0) {
+        self.rendition = rendition
         self.delay = delay
     }
 }
 
-/// How far a download has come.
+/// Progress of a download.
 public struct DownloadProgress: Sendable {
     public var segment: Int
-    public var rung: Int
-    /// Bits of the whole segment.
+    public var rendition: Int
+    /// Size of the whole segment in bits.
     public var size: Double
-    /// Bits that have arrived.
+    /// Number of bits that have arrived.
     public var downloaded: Double
-    /// Since the request (ms).
+    /// Time since the request (ms).
     public var elapsed: Double
-    /// From the request to the first bit (ms).
+    /// Time from the request to the first bit (ms).
     public var timeToFirstByte: Double
-    /// Set on the report of a download that was given up: the rung chosen instead.
+    /// The rendition that replaces the one of a download that was given up; nil if it was not given
+    /// up.
     public var abandonedFor: Int?
 
     public init(
-        segment: Int, rung: Int, size: Double, downloaded: Double, elapsed: Double,
+        segment: Int, rendition: Int, size: Double, downloaded: Double, elapsed: Double,
         timeToFirstByte: Double, abandonedFor: Int? = nil
     ) {
         self.segment = segment
-        self.rung = rung
+        self.rendition = rendition
         self.size = size
         self.downloaded = downloaded
         self.elapsed = elapsed
@@ -74,31 +75,31 @@ public struct DownloadProgress: Sendable {
     }
 }
 
-/// An adaptation algorithm: decides each segment's rung. Pure: no clock, no I/O.
+/// An adaptation algorithm, which decides each segment's rendition. It has no clock and no I/O.
 ///
-/// `state` holds what the player knows at the moment of the call. The default implementations do
-/// nothing, start on the lowest rung and never abandon.
+/// `state` is the player's state at the time of the call. The default implementations do nothing,
+/// start on the lowest rendition and never abandon.
 public protocol ABRAlgorithm: Sendable {
-    /// Whether `abandon` can ever answer with a rung; downloads are not judged otherwise.
+    /// Whether `abandon` can ever return a rendition; otherwise downloads are not judged.
     var mayAbandon: Bool { get }
-    /// The rung of the first segment.
-    func firstRung(_ state: PlayerState) -> Int
-    /// The rung of segment `state.segment`, and a pause before it.
+    /// Returns the rendition of the first segment.
+    func firstRendition(_ state: PlayerState) -> Int
+    /// Returns the rendition of segment `state.segment`, and the pause before it.
     mutating func decide(_ state: PlayerState) -> Decision
-    /// The player waited because its buffer was full (ms).
+    /// Notes that the player waited because its buffer was full (ms).
     mutating func waited(_ milliseconds: Double)
-    /// A download ended, whole or abandoned; `state` is after it.
+    /// Notes that a download ended, complete or abandoned; `state` is the state afterwards.
     mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState)
-    /// A lower rung to restart the current download with, or nil to go on.
-    /// `state.bufferLevel` is what is left at this moment.
+    /// Returns a lower rendition with which to restart the current download; nil lets it continue.
+    /// `state.bufferLevel` is the remaining level at the time of the call.
     mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int?
-    /// The user moved to segment `state.segment`.
+    /// Notes that the user moved to segment `state.segment`.
     mutating func seeked(_ state: PlayerState)
 }
 
 extension ABRAlgorithm {
     public var mayAbandon: Bool { false }
-    public func firstRung(_ state: PlayerState) -> Int { 0 }
+    public func firstRendition(_ state: PlayerState) -> Int { 0 }
     public mutating func waited(_ milliseconds: Double) {}
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {}
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? { nil }
@@ -106,14 +107,14 @@ extension ABRAlgorithm {
 }
 
 extension PlayerState {
-    /// The highest rung that `throughput` (kbit/s) sustains, request latency included.
+    /// Returns the highest rendition that `throughput` (kbit/s) sustains, request latency included.
     @inline(__always)
-    func sustainableRung(_ throughput: Double) -> Int {
+    func sustainableRendition(_ throughput: Double) -> Int {
         let duration = title.segmentDuration
-        var rung = 0
-        while rung + 1 < title.rungs,
-            latency + duration * title.bitrates[rung + 1] / throughput <= duration
-        { rung += 1 }
-        return rung
+        var rendition = 0
+        while rendition + 1 < title.renditions,
+            latency + duration * title.bitrates[rendition + 1] / throughput <= duration
+        { rendition += 1 }
+        return rendition
     }
 }

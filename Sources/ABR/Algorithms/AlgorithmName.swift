@@ -1,6 +1,6 @@
-/// The algorithms and how they are made.
+/// The algorithms, and how to make them.
 public enum AlgorithmName: Hashable, Sendable {
-    case fixed(rung: Int)
+    case fixed(rendition: Int)
     case throughput
     case bolaFinite, bolaBasic, bolaE
     case dynamic, dynamicDASH
@@ -10,16 +10,16 @@ public enum AlgorithmName: Hashable, Sendable {
     case hlsJS, media3
     case soda
 
-    /// Each algorithm once, in the order of their lineage; `fixed` on rung 0.
+    /// Every algorithm once, in historical order; `fixed` stays on rendition 0.
     public static let all: [AlgorithmName] = [
-        .fixed(rung: 0), .throughput, .bolaFinite, .bolaBasic, .bolaE, .dynamic, .dynamicDASH,
+        .fixed(rendition: 0), .throughput, .bolaFinite, .bolaBasic, .bolaE, .dynamic, .dynamicDASH,
         .bba0, .bba1, .bba2, .mpc, .robustMPC, .l2aLL, .lolPlus, .hlsJS, .media3, .soda,
     ]
 
-    /// - Parameter buffer: The player's buffer holds at most so much media (ms).
+    /// - Parameter buffer: Largest amount of media in the player's buffer (ms).
     func make(_ title: Title, maximumBuffer buffer: Double) -> any ABRAlgorithm {
         switch self {
-        case .fixed(let rung): FixedRung(rung)
+        case .fixed(let rendition): FixedRendition(rendition)
         case .throughput: ThroughputRule()
         case .bolaFinite: BOLA(.finite, title: title, maximumBuffer: buffer)
         case .bolaBasic: BOLA(.basic, title: title, maximumBuffer: buffer)
@@ -39,7 +39,7 @@ public enum AlgorithmName: Hashable, Sendable {
         }
     }
 
-    /// The estimator that the algorithm was published or ships with.
+    /// The estimator with which the algorithm was published or is shipped.
     public var estimator: EstimatorName {
         switch self {
         case .fixed, .throughput, .bolaFinite, .bolaBasic, .bolaE, .dynamic, .dynamicDASH, .bba0,
@@ -54,14 +54,16 @@ public enum AlgorithmName: Hashable, Sendable {
 }
 
 extension AlgorithmName: CustomStringConvertible {
-    /// Names that `init(parsing:)` takes; `fixed` takes any rung.
+    /// Names that `init(parsing:)` accepts; it accepts any rendition for `fixed`.
     public static var allNames: [String] { all.map(\.description) }
 
-    /// - Parameter text: a name of `allNames`, or `fixed:` and a rung from 0 to 254.
+    /// - Parameter text: a name of `allNames`, or `fixed:` and a rendition from 0 to 254.
     public init?(parsing text: String) {
         if text.hasPrefix("fixed:") {
-            guard let rung = Int(text.dropFirst(6)), (0..<255).contains(rung) else { return nil }
-            self = .fixed(rung: rung)
+            guard let rendition = Int(text.dropFirst(6)), (0..<255).contains(rendition) else {
+                return nil
+            }
+            self = .fixed(rendition: rendition)
             return
         }
         guard let found = Self.all.first(where: { $0.description == text }) else { return nil }
@@ -70,7 +72,7 @@ extension AlgorithmName: CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .fixed(let rung): "fixed:\(rung)"
+        case .fixed(let rendition): "fixed:\(rendition)"
         case .throughput: "throughput"
         case .bolaFinite: "bola-finite"
         case .bolaBasic: "bola-basic"
@@ -90,13 +92,13 @@ extension AlgorithmName: CustomStringConvertible {
         }
     }
 
-    /// What the algorithm does and where it is from, in a line.
+    /// One line on how the algorithm works and who published it.
     public var summary: String {
         switch self {
         case .fixed:
-            "One rung for ever (fixed:N): what a player without adaptation does."
+            "One rendition for ever (fixed:N): what a player without adaptation does."
         case .throughput:
-            "The highest rung below 90 % of the estimated throughput (Spiteri et al., MMSys 2018)."
+            "The highest rendition below 90 % of the estimated throughput (Spiteri et al., MMSys 2018)."
         case .bolaFinite:
             "Buffer level traded against utility, with a target that ramps up and down "
                 + "(Spiteri et al., INFOCOM 2016)."
@@ -104,7 +106,7 @@ extension AlgorithmName: CustomStringConvertible {
             "Buffer level traded against utility by Lyapunov optimisation "
                 + "(Spiteri et al., INFOCOM 2016)."
         case .bolaE:
-            "BOLA with a placeholder buffer, so that it starts at the throughput's rung "
+            "BOLA with a placeholder buffer, so that it starts at the throughput's rendition "
                 + "(Spiteri et al., MMSys 2018)."
         case .dynamic:
             "The throughput rule at low buffer, BOLA above 10 s (Spiteri et al., MMSys 2018)."
@@ -124,13 +126,13 @@ extension AlgorithmName: CustomStringConvertible {
         case .robustMPC:
             "MPC with the prediction lowered by its recent errors (Yin et al., SIGCOMM 2015)."
         case .l2aLL:
-            "Online learning of a distribution over rungs, for low latency "
+            "Online learning of a distribution over renditions, for low latency "
                 + "(Karagkioules et al., MMSys 2020)."
         case .lolPlus:
-            "A self-organising map of rungs with weights chosen by QoE, for low latency "
+            "A self-organising map of renditions with weights chosen by QoE, for low latency "
                 + "(Bentaleb et al., IEEE TMM 2021)."
         case .hlsJS:
-            "hls.js's default: the highest rung whose segment comes before the buffer is empty."
+            "hls.js's default: the highest rendition whose segment comes before the buffer is empty."
         case .media3:
             "media3's (ExoPlayer's) default: 70 % of the estimate, up only with 10 s of buffer."
         case .soda:

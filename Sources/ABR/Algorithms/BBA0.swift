@@ -1,34 +1,35 @@
 /// Buffer-based adaptation BBA-0 (Huang et al.: "A Buffer-Based Approach to Rate Adaptation",
 /// SIGCOMM 2014): the buffer alone maps to a bit rate, linearly between reservoir and cushion.
 public struct BBA0: ABRAlgorithm {
-    /// Shares of the maximum buffer: the paper's 90 s and 216 s of 240 s.
+    /// Shares of the maximum buffer: the paper has 90 s and 216 s of 240 s.
     public static let reservoirShare = 90.0 / 240
     public static let upperShare = 216.0 / 240
 
     private let reservoir: Double
     private let upper: Double
 
-    /// - Parameter maximumBuffer: ms; reservoir and cushion are the paper's shares of it. The
-    ///   paper's 24 s of room above the cushion are six segments; where there is less than one, the
-    ///   cushion ends a segment below the maximum, or the top rung would be out of reach.
+    /// - Parameter maximumBuffer: Largest amount of media in the buffer (ms); reservoir and cushion
+    ///   are the paper's shares of it. The paper leaves 24 s above the cushion, which are six
+    ///   segments. If less than one segment would be left, the cushion ends one segment below the
+    ///   maximum, because the top rendition would be out of reach otherwise.
     public init(title: Title, maximumBuffer: Double) {
         reservoir = Self.reservoirShare * maximumBuffer
         upper = Self.upperLevel(title, maximumBuffer: maximumBuffer)
     }
 
-    /// Buffer level from which on the highest rung is right (ms).
+    /// Buffer level from which on the highest rendition is chosen (ms).
     static func upperLevel(_ title: Title, maximumBuffer: Double) -> Double {
         min(upperShare * maximumBuffer, maximumBuffer - title.segmentDuration)
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         Decision(
-            rung: Self.rung(
-                state.title.bitrates, last: max(state.lastRung, 0),
+            rendition: Self.rendition(
+                state.title.bitrates, last: max(state.lastRendition, 0),
                 suggested: map(state.bufferLevel, state.title.bitrates)))
     }
 
-    /// f(B): kbit/s.
+    /// The paper's f(B), in kbit/s.
     private func map(_ level: Double, _ bitrates: [Double]) -> Double {
         let (lowest, highest) = (bitrates[0], bitrates[bitrates.count - 1])
         if level <= reservoir { return lowest }
@@ -36,8 +37,8 @@ public struct BBA0: ABRAlgorithm {
         return lowest + (highest - lowest) * (level - reservoir) / (upper - reservoir)
     }
 
-    /// Keeps the rung until the map passes the next one above or below.
-    static func rung(_ rates: [Double], last: Int, suggested: Double) -> Int {
+    /// Keeps the rendition until the map passes the next one above or below.
+    static func rendition(_ rates: [Double], last: Int, suggested: Double) -> Int {
         let top = rates.count - 1
         let above = last == top ? rates[top] : rates[last + 1]
         let below = last == 0 ? rates[0] : rates[last - 1]
@@ -48,11 +49,11 @@ public struct BBA0: ABRAlgorithm {
         return last
     }
 
-    /// Pensieve's simplification ("BB"): below 5 s the lowest rung, from 15 s the highest.
+    /// Pensieve's simplification ("BB"): below 5 s the lowest rendition, from 15 s the highest.
     /// - Parameter buffer: s
-    static func pensieveRung(buffer: Double, rungs: Int) -> Int {
+    static func pensieveRendition(buffer: Double, renditions: Int) -> Int {
         if buffer < 5 { return 0 }
-        if buffer >= 15 { return rungs - 1 }
-        return Int(Double(rungs - 1) * (buffer - 5) / 10)
+        if buffer >= 15 { return renditions - 1 }
+        return Int(Double(renditions - 1) * (buffer - 5) / 10)
     }
 }

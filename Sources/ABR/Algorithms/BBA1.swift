@@ -1,49 +1,49 @@
 /// Buffer-based adaptation BBA-1 (Huang et al., SIGCOMM 2014, section 5): the buffer maps to a
-/// segment size, and the reservoir holds what the segments ahead need beyond the average.
+/// segment size, and the reservoir covers the need of the following segments beyond the average.
 ///
 /// The paper's times belong to a buffer of 240 s and segments of 4 s; here they are shares of the
-/// maximum buffer, but the least reservoir is the paper's two segments where that is more: a
-/// smaller one would leave nothing to the start of BBA-2.
+/// maximum buffer. The smallest reservoir is the paper's two segments if that is more, because a
+/// smaller one would leave nothing for the start of BBA-2.
 public struct BBA1: ABRAlgorithm {
     /// Bounds of the reservoir as shares of the maximum buffer: the paper's 8 s and 140 s of 240 s.
     public static let reservoirShares = 8.0 / 240...140.0 / 240
-    /// The least reservoir in segments (the paper's 8 s), up to BBA-0's share of the buffer.
+    /// The smallest reservoir in segments (the paper's 8 s), up to BBA-0's share of the buffer.
     public static let reservoirSegments = 2.0
-    /// The reservoir looks this many maximum buffers ahead (the paper's 480 s of media).
+    /// Number of maximum buffers ahead that the reservoir considers (the paper's 480 s of media).
     public static let lookahead = 2.0
 
     private let maximumBuffer: Double
-    /// ms
+    /// Upper buffer level in ms.
     let upper: Double
-    /// Mean segment sizes of the lowest and the highest rung (bits).
+    /// Mean segment sizes of the lowest and the highest rendition (bits).
     private let smallest: Double
     private let largest: Double
 
-    /// - Parameter maximumBuffer: ms.
+    /// - Parameter maximumBuffer: largest amount of media in the buffer (ms).
     public init(title: Title, maximumBuffer: Double) {
         self.maximumBuffer = maximumBuffer
         upper = BBA0.upperLevel(title, maximumBuffer: maximumBuffer)
         smallest = title.bitrates[0] * title.segmentDuration
-        largest = title.bitrates[title.rungs - 1] * title.segmentDuration
+        largest = title.bitrates[title.renditions - 1] * title.segmentDuration
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        Decision(rung: rung(state))
+        Decision(rendition: rendition(state))
     }
 
-    func rung(_ state: PlayerState) -> Int {
+    func rendition(_ state: PlayerState) -> Int {
         let title = state.title
         let reservoir = reservoir(state)
         let level = state.bufferLevel
         if level <= reservoir { return 0 }
-        if level >= upper { return title.rungs - 1 }
+        if level >= upper { return title.renditions - 1 }
         let suggested = smallest + (largest - smallest) * (level - reservoir) / (upper - reservoir)
-        return Self.rung(
-            title, segment: state.segment, last: max(state.lastRung, 0), suggested: suggested)
+        return Self.rendition(
+            title, segment: state.segment, last: max(state.lastRendition, 0), suggested: suggested)
     }
 
-    /// The buffer that the lowest rung needs to play the segments ahead at its average rate (ms):
-    /// the sum of what each takes longer to download than to play.
+    /// Returns the buffer that the lowest rendition needs to play the following segments at its
+    /// average rate (ms): the sum over the segments of the download time less the playing time.
     func reservoir(_ state: PlayerState) -> Double {
         let title = state.title
         let count = Int((Self.lookahead * maximumBuffer / title.segmentDuration).rounded(.up))
@@ -53,7 +53,8 @@ public struct BBA1: ABRAlgorithm {
         var deficit = 0.0
         for segment in state.segment..<max(end, state.segment) {
             deficit +=
-                title.size(segment: segment, rung: 0) / title.bitrates[0] - title.segmentDuration
+                title.size(segment: segment, rendition: 0) / title.bitrates[0]
+                - title.segmentDuration
         }
         let shares = Self.reservoirShares
         let least = max(
@@ -63,20 +64,20 @@ public struct BBA1: ABRAlgorithm {
         return min(max(deficit, least), shares.upperBound * maximumBuffer)
     }
 
-    /// Keeps the rung until the suggested size passes that of the next segment one rung above or
-    /// below (the paper's Algorithm 1 with sizes instead of rates).
-    static func rung(_ title: Title, segment: Int, last: Int, suggested: Double) -> Int {
-        let top = title.rungs - 1
-        func size(_ rung: Int) -> Double { title.size(segment: segment, rung: rung) }
+    /// Keeps the rendition until the suggested size passes that of the next segment one rendition
+    /// above or below (the paper's Algorithm 1 with sizes instead of rates).
+    static func rendition(_ title: Title, segment: Int, last: Int, suggested: Double) -> Int {
+        let top = title.renditions - 1
+        func size(_ rendition: Int) -> Double { title.size(segment: segment, rendition: rendition) }
         if last < top, suggested >= size(last + 1) {
-            var rung = last + 1
-            while rung < top, size(rung + 1) < suggested { rung += 1 }
-            return rung
+            var rendition = last + 1
+            while rendition < top, size(rendition + 1) < suggested { rendition += 1 }
+            return rendition
         }
         if last > 0, suggested <= size(last - 1) {
-            var rung = last - 1
-            while rung > 0, size(rung - 1) > suggested { rung -= 1 }
-            return rung
+            var rendition = last - 1
+            while rendition > 0, size(rendition - 1) > suggested { rendition -= 1 }
+            return rendition
         }
         return last
     }

@@ -1,36 +1,38 @@
-/// Buffer-based adaptation BBA-2 (Huang et al., SIGCOMM 2014, section 6): BBA-1 that at the start,
-/// while the buffer says little, goes up a rung whenever a segment came fast enough.
+/// Buffer-based adaptation BBA-2 (Huang et al., SIGCOMM 2014, section 6). At the start, while the
+/// buffer says little, it goes up a rendition whenever a segment came fast enough; then it is
+/// BBA-1.
 public struct BBA2: ABRAlgorithm {
-    /// Share of the segment's duration that a download must leave over for a step up, while the
-    /// buffer is empty: it came 8 times as fast as it plays.
+    /// Share of the segment's duration that a download must leave for a step up, while the buffer
+    /// is empty: the segment came 8 times as fast as it plays.
     public static let thresholdWhenEmpty = 0.875
-    /// The same at the end of the cushion: twice as fast.
+    /// The same share at the end of the cushion: the segment came twice as fast as it plays.
     public static let thresholdWhenFull = 0.5
 
     private let steady: BBA1
     private var isStarting = true
-    /// What the last download left of its segment's duration (ms); NaN before the first.
+    /// Rest of its segment's duration that the last download left (ms); NaN before the first
+    /// download.
     private var gain = Double.nan
 
-    /// - Parameter maximumBuffer: ms.
+    /// - Parameter maximumBuffer: largest amount of media in the buffer (ms).
     public init(title: Title, maximumBuffer: Double) {
         steady = BBA1(title: title, maximumBuffer: maximumBuffer)
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        let mapped = steady.rung(state)
-        guard isStarting else { return Decision(rung: mapped) }
-        let last = max(state.lastRung, 0)
-        // The buffer shrinks, or the map has caught up: the start is over.
+        let mapped = steady.rendition(state)
+        guard isStarting else { return Decision(rendition: mapped) }
+        let last = max(state.lastRendition, 0)
+        // The start is over if the buffer shrinks or the map has caught up.
         if gain < 0 || mapped > last {
             isStarting = false
-            return Decision(rung: mapped)
+            return Decision(rendition: mapped)
         }
         let isFast = gain > threshold(state.bufferLevel) * state.title.segmentDuration
-        return Decision(rung: isFast ? min(last + 1, state.title.rungs - 1) : last)
+        return Decision(rendition: isFast ? min(last + 1, state.title.renditions - 1) : last)
     }
 
-    /// Falls linearly from the empty buffer to the end of the cushion.
+    /// Returns the threshold, which falls linearly from the empty buffer to the end of the cushion.
     func threshold(_ level: Double) -> Double {
         let share = steady.upper > 0 ? min(level / steady.upper, 1) : 1
         return Self.thresholdWhenEmpty + (Self.thresholdWhenFull - Self.thresholdWhenEmpty) * share

@@ -8,21 +8,21 @@ public struct BOLA: ABRAlgorithm {
         case finite
     }
 
-    /// What to do where the buffer asks for more than the throughput sustains.
+    /// Behaviour if the buffer asks for more than the throughput sustains.
     public enum OscillationGuard: Hashable, Sendable {
-        /// BOLA-O: the sustainable rung, and a pause.
+        /// BOLA-O: the player takes the sustainable rendition and pauses.
         case pause
-        /// BOLA-U: one rung above the sustainable one.
+        /// BOLA-U: the player takes one rendition above the sustainable one.
         case oneAbove
     }
 
-    /// This is (gamma p) of the paper, in segments.
+    /// The paper's (gamma p), in segments.
     public static var gammaP: Double { QoEMetrics.gammaP }
 
     public let variant: Variant
     public let oscillationGuard: OscillationGuard
     private var controlParameter: Double
-    private var lastRung = 0
+    private var lastRendition = 0
     private var lastSeek = 0
 
     public init(
@@ -33,7 +33,7 @@ public struct BOLA: ABRAlgorithm {
         self.oscillationGuard = oscillationGuard
         controlParameter =
             (maximumBuffer - title.segmentDuration)
-            / (title.utilities[title.rungs - 1] + Self.gammaP)
+            / (title.utilities[title.renditions - 1] + Self.gammaP)
     }
 
     public var mayAbandon: Bool { variant == .finite }
@@ -47,40 +47,40 @@ public struct BOLA: ABRAlgorithm {
             let target = max(Double(nearest) / 2, 3) * title.segmentDuration
             controlParameter =
                 (min(state.maximumBuffer, target) - title.segmentDuration)
-                / (title.utilities[title.rungs - 1] + Self.gammaP)
+                / (title.utilities[title.renditions - 1] + Self.gammaP)
         }
-        var decision = Decision(rung: bestRung(title, level: state.bufferLevel))
-        if decision.rung > lastRung, state.hasEstimate {
-            let sustainable = state.sustainableRung(state.throughput)
-            if decision.rung > sustainable {
-                if lastRung > sustainable {
-                    decision.rung = lastRung
+        var decision = Decision(rendition: bestRendition(title, level: state.bufferLevel))
+        if decision.rendition > lastRendition, state.hasEstimate {
+            let sustainable = state.sustainableRendition(state.throughput)
+            if decision.rendition > sustainable {
+                if lastRendition > sustainable {
+                    decision.rendition = lastRendition
                 } else {
                     decision = guarded(sustainable, state)
                 }
             }
         }
-        lastRung = decision.rung
+        lastRendition = decision.rendition
         return decision
     }
 
     private func guarded(_ sustainable: Int, _ state: PlayerState) -> Decision {
-        if oscillationGuard == .oneAbove { return Decision(rung: sustainable + 1) }
+        if oscillationGuard == .oneAbove { return Decision(rendition: sustainable + 1) }
         let level = controlParameter * (Self.gammaP + state.title.utilities[sustainable])
-        let isTop = sustainable == state.title.rungs - 1
+        let isTop = sustainable == state.title.renditions - 1
         return Decision(
-            rung: sustainable, delay: isTop ? 0 : max(0, state.bufferLevel - level))
+            rendition: sustainable, delay: isTop ? 0 : max(0, state.bufferLevel - level))
     }
 
-    private func bestRung(_ title: Title, level: Double) -> Int {
+    private func bestRendition(_ title: Title, level: Double) -> Int {
         var best = 0
         var bestScore = -Double.infinity
-        for rung in 0..<title.rungs {
+        for rendition in 0..<title.renditions {
             let score =
-                (controlParameter * (title.utilities[rung] + Self.gammaP) - level)
-                / title.bitrates[rung]
+                (controlParameter * (title.utilities[rendition] + Self.gammaP) - level)
+                / title.bitrates[rendition]
             if score > bestScore {
-                best = rung
+                best = rendition
                 bestScore = score
             }
         }
@@ -92,23 +92,25 @@ public struct BOLA: ABRAlgorithm {
         let title = state.title
         let left = progress.size - progress.downloaded
         guard progress.downloaded > 0, left > 0 else { return nil }
-        func score(_ rung: Int, _ size: Double) -> Double {
-            (controlParameter * (Self.gammaP + title.utilities[rung]) - state.bufferLevel) / size
+        func score(_ rendition: Int, _ size: Double) -> Double {
+            (controlParameter * (Self.gammaP + title.utilities[rendition]) - state.bufferLevel)
+                / size
         }
-        var best = score(progress.rung, left)
+        var best = score(progress.rendition, left)
         guard best >= 0 else { return nil }
         var choice: Int?
-        for rung in 0..<progress.rung {
-            let size = progress.size * title.bitrates[rung] / title.bitrates[progress.rung]
-            // Higher rungs are larger still.
+        for rendition in 0..<progress.rendition {
+            let size =
+                progress.size * title.bitrates[rendition] / title.bitrates[progress.rendition]
+            // Higher renditions are larger, so they need no test.
             guard size < left else { break }
-            let other = score(rung, size)
+            let other = score(rendition, size)
             if other > best {
                 best = other
-                choice = rung
+                choice = rendition
             }
         }
-        if let choice { lastRung = choice }
+        if let choice { lastRendition = choice }
         return choice
     }
 

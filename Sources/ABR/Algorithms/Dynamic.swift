@@ -1,7 +1,7 @@
-/// DYNAMIC (Spiteri, Sitaraman, Sparacio, MMSys 2018): the throughput rule while the buffer is
-/// low, BOLA once it is not.
+/// DYNAMIC (Spiteri, Sitaraman, Sparacio, MMSys 2018): the throughput rule while the buffer is low,
+/// otherwise BOLA.
 public struct Dynamic: ABRAlgorithm {
-    /// ms
+    /// Buffer level in ms below which the throughput rule decides.
     public static let lowBufferThreshold = 10_000.0
 
     private var bola: BOLA
@@ -19,10 +19,11 @@ public struct Dynamic: ABRAlgorithm {
         let fromThroughput = throughput.decide(state)
         let level = state.bufferLevel
         if usesBOLA {
-            if level < Self.lowBufferThreshold, fromBuffer.rung < fromThroughput.rung {
+            if level < Self.lowBufferThreshold, fromBuffer.rendition < fromThroughput.rendition {
                 usesBOLA = false
             }
-        } else if level > Self.lowBufferThreshold, fromBuffer.rung >= fromThroughput.rung {
+        } else if level > Self.lowBufferThreshold, fromBuffer.rendition >= fromThroughput.rendition
+        {
             usesBOLA = true
         }
         return usesBOLA ? fromBuffer : fromThroughput
@@ -35,11 +36,11 @@ public struct Dynamic: ABRAlgorithm {
     public mutating func seeked(_ state: PlayerState) { bola.seeked(state) }
 }
 
-/// DYNAMIC as dash.js had it, with BOLA-E: on above 10 s of buffer, off below 5 s.
+/// DYNAMIC of older dash.js versions, with BOLA-E: it is on above 10 s of buffer and off below 5 s.
 public struct DynamicDASH: ABRAlgorithm {
-    /// ms
+    /// Buffer level in ms above which BOLA-E is on.
     public static let onThreshold = 10_000.0
-    /// ms
+    /// Buffer level in ms below which BOLA-E is off.
     public static let offThreshold = 5_000.0
 
     private var bola: BOLAE

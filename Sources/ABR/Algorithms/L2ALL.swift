@@ -1,81 +1,83 @@
 /// Learn2Adapt-LowLatency (Karagkioules, Mekuria, Griffioen, Wagenaar: "Online Learning for
 /// Low-Latency Adaptive Streaming", MMSys 2020): online convex optimisation over a probability
-/// distribution on the rungs, with a multiplier that keeps track of the buffer's displacement.
+/// distribution on the renditions, with a multiplier that keeps track of the buffer's displacement.
 ///
 /// Rates are kbit/s and times seconds throughout; dash.js 5.1 mixes bit/s with kbit/s in the
 /// multiplier and in the step-up test.
 public struct L2ALL: ABRAlgorithm {
-    /// T, the optimisation horizon (steps).
+    /// T, the number of steps of the optimisation horizon.
     public static let horizon = 4.0
     /// Exponent of the cautiousness: V_L = T^0.99.
     public static let cautiousnessExponent = 0.99
-    /// How strongly the multiplier reacts to a rung above the throughput.
+    /// Strength of the multiplier's reaction to a rendition above the throughput.
     public static let reactiveness = 2.0
-    /// The throughput decides until so much is buffered (ms).
+    /// Buffer level below which the throughput decides (ms).
     public static let startBuffer = 1500.0
 
-    /// V_L
+    /// The constant V_L.
     static let cautiousness = power(horizon, cautiousnessExponent)
-    /// alpha
+    /// The constant alpha.
     static let stepSize = max(horizon, cautiousness * horizon.squareRoot())
 
     private var isStarting = true
-    /// w: a probability per rung.
+    /// The vector w: a probability per rendition.
     private(set) var weights: [Double]
     /// Q, the multiplier.
     private(set) var multiplier = 0.0
 
-    public init(title: Title) { weights = [Double](repeating: 0, count: title.rungs) }
+    public init(title: Title) { weights = [Double](repeating: 0, count: title.renditions) }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        guard state.hasEstimate, !state.lastThroughput.isNaN else { return Decision(rung: 0) }
-        guard isStarting || state.lastRung < 0 else { return Decision(rung: learn(state)) }
-        let rung = state.sustainableRung(ThroughputRule.safetyFactor * state.throughput)
+        guard state.hasEstimate, !state.lastThroughput.isNaN else { return Decision(rendition: 0) }
+        guard isStarting || state.lastRendition < 0 else {
+            return Decision(rendition: learn(state))
+        }
+        let rendition = state.sustainableRendition(ThroughputRule.safetyFactor * state.throughput)
         if state.bufferLevel >= Self.startBuffer {
             isStarting = false
             multiplier = Self.cautiousness
-            for index in weights.indices { weights[index] = index == rung ? 1 : 0 }
+            for index in weights.indices { weights[index] = index == rendition ? 1 : 0 }
         }
-        return Decision(rung: rung)
+        return Decision(rendition: rendition)
     }
 
     private mutating func learn(_ state: PlayerState) -> Int {
         let bitrates = state.title.bitrates
         let duration = state.title.segmentDuration / 1000
         let rate = state.playbackRate
-        // No division by zero in an outage.
+        // The minimum avoids a division by zero in an outage.
         let throughput = max(state.lastThroughput, 1)
         let factor =
             duration / (2 * Self.stepSize) * (multiplier + Self.cautiousness) * rate / throughput
         var next = weights
-        for (rung, bitrate) in bitrates.enumerated() {
-            // What the last throughput does not sustain becomes less likely.
+        for (rendition, bitrate) in bitrates.enumerated() {
+            // A rendition that the last throughput does not sustain becomes less likely.
             let sign = rate * bitrate > throughput ? -1.0 : 1.0
-            next[rung] += sign * factor * bitrate
+            next[rendition] += sign * factor * bitrate
         }
         Self.projectOnSimplex(&next)
-        // <r, w> + <r, w - w_prev>, with the w just found in both, as dash.js has it.
+        // <r, w> + <r, w - w_prev>, with the new w in both terms, as in dash.js.
         var expected = 0.0
         var change = 0.0
-        for (rung, bitrate) in bitrates.enumerated() {
-            expected += bitrate * next[rung]
-            change += bitrate * (next[rung] - weights[rung])
+        for (rendition, bitrate) in bitrates.enumerated() {
+            expected += bitrate * next[rendition]
+            change += bitrate * (next[rendition] - weights[rendition])
         }
         weights = next
         multiplier = max(
             0, multiplier - duration + duration * rate * (expected + change) / throughput)
-        var rung = 0
+        var rendition = 0
         for other in bitrates.indices
-        where abs(bitrates[other] - expected) < abs(bitrates[rung] - expected) {
-            rung = other
+        where abs(bitrates[other] - expected) < abs(bitrates[rendition] - expected) {
+            rendition = other
         }
-        // Up one step at a time, and only to what the last throughput sustains.
-        let last = state.lastRung
-        if rung > last { rung = bitrates[last + 1] <= throughput ? last + 1 : last }
-        if bitrates[rung] >= throughput {
+        // The rendition rises one step at a time, and only if the last throughput sustains it.
+        let last = state.lastRendition
+        if rendition > last { rendition = bitrates[last + 1] <= throughput ? last + 1 : last }
+        if bitrates[rendition] >= throughput {
             multiplier = Self.reactiveness * max(Self.cautiousness, multiplier)
         }
-        return rung
+        return rendition
     }
 
     public mutating func seeked(_ state: PlayerState) { isStarting = true }
@@ -88,7 +90,7 @@ public struct L2ALL: ABRAlgorithm {
         for (index, value) in sorted.enumerated() {
             sum += value
             let candidate = (sum - 1) / Double(index + 1)
-            // The largest prefix whose values all stay above the threshold.
+            // This finds the largest prefix whose values all stay above the threshold.
             if value > candidate { threshold = candidate }
         }
         for index in values.indices { values[index] = max(values[index] - threshold, 0) }

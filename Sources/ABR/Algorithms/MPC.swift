@@ -1,10 +1,11 @@
 /// Model-predictive control, MPC and RobustMPC (Yin, Jindal, Sekar, Sinopoli: "A Control-Theoretic
-/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rung of the
+/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rendition of the
 /// plan for the next segments that maximises sum q - mu stalls - sum |change of q|, with q the bit
 /// rate in Mbit/s, at the predicted throughput.
 ///
-/// The plan is the exact optimum (`MPCSearch`); where plans are equal, the one that begins lower.
-/// The weights are Pensieve's, so that the plan maximises what `QoEMetrics.linear` reports.
+/// The plan is the exact optimum (`MPCSearch`); among equal plans it is the one that begins lower.
+/// The weights are Pensieve's, so that the plan maximises the value that `QoEMetrics.linear`
+/// reports.
 public struct MPC: ABRAlgorithm {
     public enum Variant: Hashable, Sendable {
         case plain
@@ -12,18 +13,18 @@ public struct MPC: ABRAlgorithm {
         case robust
     }
 
-    /// Segments planned.
+    /// Number of segments in a plan.
     public static let horizon = 5
-    /// Mbit/s per second of stall.
+    /// Penalty in Mbit/s per second of stall.
     public static let stallPenalty = 4.3
-    /// Prediction errors remembered.
+    /// Number of prediction errors that are kept.
     public static let errorWindow = 5
 
     public let variant: Variant
     /// |predicted - measured| / measured of the last downloads, in a ring.
     private var errors = SIMD8<Double>(repeating: 0)
     private var errorCount = 0
-    /// What was predicted for the segment under way (kbit/s); NaN without a prediction.
+    /// Predicted throughput for the segment under way (kbit/s); NaN without a prediction.
     private var predicted = Double.nan
 
     public init(_ variant: Variant) { self.variant = variant }
@@ -31,16 +32,16 @@ public struct MPC: ABRAlgorithm {
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard state.hasEstimate, state.throughput > 0 else {
             predicted = .nan
-            return Decision(rung: 0)
+            return Decision(rendition: 0)
         }
         predicted = state.throughput
         return Decision(
-            rung: MPCSearch.run(
+            rendition: MPCSearch.run(
                 state, throughput: state.throughput / discount, horizon: Self.horizon
-            ).rung)
+            ).rendition)
     }
 
-    /// What the prediction is divided by, >= 1.
+    /// Divisor of the prediction, 1 or more.
     var discount: Double { variant == .robust ? 1 + errors.max() : 1 }
 
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {

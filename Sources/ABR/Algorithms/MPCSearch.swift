@@ -8,52 +8,52 @@
 ///
 /// and the maximum does not depend on the buffer: a small table per lambda holds it.
 struct MPCSearch {
-    /// Prices as shares of throughput / segment duration, at which a rung's quality just pays for
-    /// its time; 0 ignores stalls. The stall penalty itself is the last.
+    /// Prices as shares of throughput / segment duration, at which a rendition's quality is exactly
+    /// worth its time; 0 ignores stalls. The stall penalty itself is the last price.
     private static let priceShares = [0.0, 0.5, 1.0]
     private static let priceCount = priceShares.count + 1
-    /// Above the rounding of the sums, relative to them: what is within it is not pruned.
+    /// Relative tolerance, larger than the rounding of the sums; plans within it are not pruned.
     private static let tolerance = 1e-9
 
-    private let rungs: Int
+    private let renditions: Int
     private let length: Int
-    /// s
+    /// Duration of a segment in seconds.
     private let segmentDuration: Double
     private let maximumBuffer: Double
-    /// Mbit/s per rung.
+    /// Quality in Mbit/s per rendition.
     private let qualities: UnsafeMutableBufferPointer<Double>
-    /// s, `times[position * rungs + rung]`.
+    /// Download times in seconds, `times[position * renditions + rendition]`.
     private let times: UnsafeMutableBufferPointer<Double>
-    /// Per second of download time.
+    /// Price per second of download time.
     private let prices: UnsafeMutableBufferPointer<Double>
-    /// `toCome[(position * rungs + last) * priceCount + price]`: the maximum above from `position`
-    /// on, after rung `last`.
+    /// `toCome[(position * renditions + last) * priceCount + price]`: the maximum described above
+    /// from `position` on, after rendition `last`.
     private let toCome: UnsafeMutableBufferPointer<Double>
     /// Bounds of the children of the open node at each position.
     private let bounds: UnsafeMutableBufferPointer<Double>
     private var best = 0
     private var bestValue = -Double.infinity
-    /// Prefixes looked at.
+    /// Number of prefixes that were visited.
     private var visited = 0
 
     /// - Parameters:
     ///   - throughput: kbit/s, > 0.
-    ///   - horizon: segments, >= 1; fewer at the title's end.
-    /// - Returns: the first rung of the best plan, the lowest where plans are equal; and how many
-    ///   prefixes of plans were looked at.
+    ///   - horizon: number of segments, 1 or more; a plan has fewer at the title's end.
+    /// - Returns: the first rendition of the best plan, the lowest among equal plans; and the
+    ///   number of visited prefixes of plans.
     static func run(_ state: PlayerState, throughput: Double, horizon: Int) -> (
-        rung: Int, visited: Int
+        rendition: Int, visited: Int
     ) {
         let length =
             state.isLive ? horizon : min(horizon, state.title.segmentCount - state.segment)
         guard length > 0 else { return (0, 0) }
-        let rungs = state.title.rungs
-        let cells = length * rungs
-        let capacity = rungs + 2 * cells + priceCount + (cells + rungs) * priceCount
+        let renditions = state.title.renditions
+        let cells = length * renditions
+        let capacity = renditions + 2 * cells + priceCount + (cells + renditions) * priceCount
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: capacity) { memory in
             memory.initialize(repeating: 0)
             var search = MPCSearch(state, throughput: throughput, length: length, memory)
-            let last = state.lastRung
+            let last = state.lastRendition
             search.extend(0, buffer: state.bufferLevel / 1000, value: 0, last: last, first: 0)
             return (search.best, search.visited)
         }
@@ -64,7 +64,7 @@ struct MPCSearch {
         _ memory: UnsafeMutableBufferPointer<Double>
     ) {
         let title = state.title
-        rungs = title.rungs
+        renditions = title.renditions
         self.length = length
         segmentDuration = title.segmentDuration / 1000
         maximumBuffer = state.maximumBuffer / 1000
@@ -73,16 +73,17 @@ struct MPCSearch {
             used += count
             return UnsafeMutableBufferPointer(rebasing: memory[used - count..<used])
         }
-        qualities = take(rungs)
-        times = take(length * rungs)
-        bounds = take(length * rungs)
+        qualities = take(renditions)
+        times = take(length * renditions)
+        bounds = take(length * renditions)
         prices = take(Self.priceCount)
-        toCome = take((length + 1) * rungs * Self.priceCount)
-        for rung in 0..<rungs { qualities[rung] = title.bitrates[rung] / 1000 }
+        toCome = take((length + 1) * renditions * Self.priceCount)
+        for rendition in 0..<renditions { qualities[rendition] = title.bitrates[rendition] / 1000 }
         for position in 0..<length {
-            for rung in 0..<rungs {
-                let size = title.size(segment: state.segment + position, rung: rung)
-                times[position * rungs + rung] = (state.latency + size / throughput) / 1000
+            for rendition in 0..<renditions {
+                let size = title.size(segment: state.segment + position, rendition: rendition)
+                times[position * renditions + rendition] =
+                    (state.latency + size / throughput) / 1000
             }
         }
         let fair = throughput / 1000 / segmentDuration
@@ -95,28 +96,30 @@ struct MPCSearch {
 
     private func fillToCome() {
         for position in (0..<length).reversed() {
-            for last in 0..<rungs {
+            for last in 0..<renditions {
                 for price in 0..<Self.priceCount {
                     var most = -Double.infinity
-                    for rung in 0..<rungs {
+                    for rendition in 0..<renditions {
                         most = max(
                             most,
-                            qualities[rung] - abs(qualities[rung] - qualities[last])
-                                - prices[price] * times[position * rungs + rung]
-                                + toCome[((position + 1) * rungs + rung) * Self.priceCount + price])
+                            qualities[rendition] - abs(qualities[rendition] - qualities[last])
+                                - prices[price] * times[position * renditions + rendition]
+                                + toCome[
+                                    ((position + 1) * renditions + rendition) * Self.priceCount
+                                        + price])
                     }
-                    toCome[(position * rungs + last) * Self.priceCount + price] = most
+                    toCome[(position * renditions + last) * Self.priceCount + price] = most
                 }
             }
         }
     }
 
-    /// What a plan can reach at most from `position` on.
+    /// Returns an upper bound of the value that a plan can reach from `position` on.
     @inline(__always)
     private func bound(_ position: Int, buffer: Double, last: Int) -> Double {
         guard position < length else { return 0 }
         let media = buffer + Double(length - position - 1) * segmentDuration
-        let row = (position * rungs + last) * Self.priceCount
+        let row = (position * renditions + last) * Self.priceCount
         var least = Double.infinity
         for price in 0..<Self.priceCount {
             least = min(least, prices[price] * media + toCome[row + price])
@@ -124,17 +127,17 @@ struct MPCSearch {
         return least
     }
 
-    /// One segment: the buffer after it (s) and what it adds to the plan's value.
+    /// Computes one segment: the buffer after it (s) and its share of the plan's value.
     @inline(__always)
-    private func step(_ position: Int, _ rung: Int, buffer: Double, last: Int)
+    private func step(_ position: Int, _ rendition: Int, buffer: Double, last: Int)
         -> (buffer: Double, gain: Double)
     {
-        let time = times[position * rungs + rung]
+        let time = times[position * renditions + rendition]
         let stall = max(time - buffer, 0)
-        let change = last < 0 ? 0 : abs(qualities[rung] - qualities[last])
+        let change = last < 0 ? 0 : abs(qualities[rendition] - qualities[last])
         return (
             min(max(buffer - time, 0) + segmentDuration, maximumBuffer),
-            qualities[rung] - MPC.stallPenalty * stall - change
+            qualities[rendition] - MPC.stallPenalty * stall - change
         )
     }
 
@@ -149,25 +152,25 @@ struct MPCSearch {
             }
             return
         }
-        let base = position * rungs
-        for rung in 0..<rungs {
-            let next = step(position, rung, buffer: buffer, last: last)
-            bounds[base + rung] =
-                value + next.gain + bound(position + 1, buffer: next.buffer, last: rung)
+        let base = position * renditions
+        for rendition in 0..<renditions {
+            let next = step(position, rendition, buffer: buffer, last: last)
+            bounds[base + rendition] =
+                value + next.gain + bound(position + 1, buffer: next.buffer, last: rendition)
         }
-        // The most promising child first.
-        for _ in 0..<rungs {
-            var rung = 0
-            for other in 1..<rungs where bounds[base + other] > bounds[base + rung] {
-                rung = other
+        // The most promising child comes first.
+        for _ in 0..<renditions {
+            var rendition = 0
+            for other in 1..<renditions where bounds[base + other] > bounds[base + rendition] {
+                rendition = other
             }
             let slack = Self.tolerance * (1 + abs(bestValue))
-            guard bounds[base + rung] >= bestValue - slack else { return }
-            bounds[base + rung] = -.infinity
-            let next = step(position, rung, buffer: buffer, last: last)
+            guard bounds[base + rendition] >= bestValue - slack else { return }
+            bounds[base + rendition] = -.infinity
+            let next = step(position, rendition, buffer: buffer, last: last)
             extend(
-                position + 1, buffer: next.buffer, value: value + next.gain, last: rung,
-                first: position == 0 ? rung : first)
+                position + 1, buffer: next.buffer, value: value + next.gain, last: rendition,
+                first: position == 0 ? rendition : first)
         }
     }
 }

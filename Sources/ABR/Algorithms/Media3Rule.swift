@@ -1,29 +1,34 @@
-/// media3's (ExoPlayer's) default `AdaptiveTrackSelection`: the highest rung below 70 % of the
-/// estimate, up only with enough buffer, down not while there is plenty.
+/// media3's (ExoPlayer's) default `AdaptiveTrackSelection`: the highest rendition below 70 % of the
+/// estimate. The rendition rises only with enough buffer, and does not fall while the buffer is
+/// large.
 public struct Media3Rule: ABRAlgorithm {
-    /// Share of the estimate that a rung may take (`bandwidthFraction`).
+    /// Share of the estimate that a rendition may take (`bandwidthFraction`).
     public static let throughputShare = 0.7
-    /// Buffer from which on the rung may rise (ms; `minDurationForQualityIncreaseMs`).
+    /// Buffer from which on the rendition may rise (ms; `minDurationForQualityIncreaseMs`).
     public static let increaseBuffer = 10_000.0
-    /// Buffer from which on the rung does not fall (ms; `maxDurationForQualityDecreaseMs`).
+    /// Buffer from which on the rendition does not fall (ms; `maxDurationForQualityDecreaseMs`).
     public static let decreaseBuffer = 25_000.0
-    /// Live: share of the media up to the live edge that lets the rung rise
+    /// For live streams, the share of the media up to the live edge that lets the rendition rise
     /// (`bufferedFractionToLiveEdgeForQualityIncrease`).
     public static let liveEdgeShare = 0.75
-    /// Before the first estimate (kbit/s).
+    /// Throughput before the first estimate (kbit/s).
     public static let defaultThroughput = 1000.0
 
     public init() {}
 
-    public func firstRung(_ state: PlayerState) -> Int { ideal(state) }
+    public func firstRendition(_ state: PlayerState) -> Int { ideal(state) }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         let ideal = ideal(state)
-        let last = state.lastRung
-        guard last >= 0 else { return Decision(rung: ideal) }
-        if ideal > last, state.bufferLevel < increaseBuffer(state) { return Decision(rung: last) }
-        if ideal < last, state.bufferLevel >= Self.decreaseBuffer { return Decision(rung: last) }
-        return Decision(rung: ideal)
+        let last = state.lastRendition
+        guard last >= 0 else { return Decision(rendition: ideal) }
+        if ideal > last, state.bufferLevel < increaseBuffer(state) {
+            return Decision(rendition: last)
+        }
+        if ideal < last, state.bufferLevel >= Self.decreaseBuffer {
+            return Decision(rendition: last)
+        }
+        return Decision(rendition: ideal)
     }
 
     private func ideal(_ state: PlayerState) -> Int {
@@ -32,8 +37,8 @@ public struct Media3Rule: ABRAlgorithm {
         return state.title.bitrates.lastIndex { $0 <= most } ?? 0
     }
 
-    /// Live players, and those whose buffer is small, could never hold 10 s: for them it is a share
-    /// of what they can hold.
+    /// Buffer level from which on the rendition may rise. Live players and those with a small
+    /// buffer could never hold 10 s: for them it is a share of the amount that they can hold.
     private func increaseBuffer(_ state: PlayerState) -> Double {
         let available = state.isLive ? state.liveLatency : state.maximumBuffer
         return min(

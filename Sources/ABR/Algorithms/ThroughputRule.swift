@@ -1,9 +1,9 @@
-/// The highest rung below a share of the estimated throughput, with the insufficient-buffer rule
+/// The highest rendition below a share of the estimate, with the insufficient-buffer rule
 /// (Spiteri, Sitaraman, Sparacio: "From Theory to Practice", MMSys 2018; the dash.js rule as
-/// Sabre has it).
+/// Sabre implements it).
 public struct ThroughputRule: ABRAlgorithm {
     public static let safetyFactor = 0.9
-    /// A download is given up when it would take more than this many segment durations.
+    /// A download is given up if it would take more than this many segment durations.
     public static let abandonMultiplier = 1.8
     /// No download is judged before this time (ms).
     public static let abandonGraceTime = 500.0
@@ -15,9 +15,9 @@ public struct ThroughputRule: ABRAlgorithm {
     public var mayAbandon: Bool { true }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
-        guard state.hasEstimate else { return Decision(rung: 0) }
-        let rung = state.sustainableRung(state.throughput * Self.safetyFactor)
-        return Decision(rung: insufficientBuffer.limit(rung, state))
+        guard state.hasEstimate else { return Decision(rendition: 0) }
+        let rendition = state.sustainableRendition(state.throughput * Self.safetyFactor)
+        return Decision(rendition: insufficientBuffer.limit(rendition, state))
     }
 
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? {
@@ -29,28 +29,28 @@ public struct ThroughputRule: ABRAlgorithm {
             progress.elapsed + left / throughput
                 > Self.abandonMultiplier * state.title.segmentDuration
         else { return nil }
-        let rung = state.sustainableRung(throughput * Self.safetyFactor)
+        let rendition = state.sustainableRendition(throughput * Self.safetyFactor)
         let bitrates = state.title.bitrates
-        let size = progress.size * bitrates[rung] / bitrates[progress.rung]
-        return rung >= progress.rung || size >= left ? nil : rung
+        let size = progress.size * bitrates[rendition] / bitrates[progress.rendition]
+        return rendition >= progress.rendition || size >= left ? nil : rendition
     }
 }
 
-/// Holds the rung to what the buffer covers: while the download of the next rung would take longer
-/// than a shrinking share of the buffer, stop below it.
+/// Limits the rendition by the buffer: the result is below the lowest rendition whose download
+/// would take longer than a share of the buffer. The share shrinks from decision to decision.
 struct InsufficientBufferRule: Sendable {
     static let initialSafety = 0.9
     static let minimumSafety = 0.5
 
     private var safety = Self.initialSafety
 
-    mutating func limit(_ rung: Int, _ state: PlayerState) -> Int {
+    mutating func limit(_ rendition: Int, _ state: PlayerState) -> Int {
         let safeSize = safety * (state.bufferLevel - state.latency) * state.throughput
         safety = max(safety * Self.initialSafety, Self.minimumSafety)
-        for lower in 0..<rung
+        for lower in 0..<rendition
         where state.title.bitrates[lower + 1] * state.title.segmentDuration > safeSize {
             return lower
         }
-        return rung
+        return rendition
     }
 }

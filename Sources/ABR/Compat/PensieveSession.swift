@@ -1,8 +1,8 @@
 /// One line of a trace in Pensieve's cooked form.
 public struct PensieveSample: Hashable, Sendable {
-    /// End of the stretch (s); ascending from the first line on.
+    /// End of the period (s); ascending from the first line on.
     public var time: Double
-    /// Mbit/s
+    /// Bandwidth in Mbit/s.
     public var bandwidth: Double
 
     public init(time: Double, bandwidth: Double) {
@@ -11,9 +11,10 @@ public struct PensieveSample: Hashable, Sendable {
     }
 }
 
-/// Pensieve's test simulator (hongzimao/pensieve, `test/`), with the habits of its planner: the
-/// plan's sizes are those of the segment after (issue 51), ties go to the last plan in
-/// lexicographic order, and the first segment is on rung 1. The error history is the trace's own.
+/// Pensieve's test simulator (hongzimao/pensieve, `test/`), with the defects of its planner: the
+/// plan uses the sizes of the following segment (issue 51), the last of equal plans in
+/// lexicographic order wins, and the first segment is on rendition 1. The error history belongs to
+/// the trace.
 public struct PensieveSession {
     public enum Algorithm: String, CaseIterable, Sendable {
         case bufferBased = "bb"
@@ -22,27 +23,28 @@ public struct PensieveSession {
     }
 
     public static let horizon = 5
-    static let firstRung = 1
+    static let firstRendition = 1
     static let rebufferPenalty = 4.3
 
-    /// What a session was like.
+    /// Result of a session.
     public struct Result: Sendable {
-        public var rungs: [Int] = []
-        /// Per segment: Mbit/s less 4.3 per second of stall less the change in Mbit/s.
+        public var renditions: [Int] = []
+        /// Reward of each segment: its Mbit/s less 4.3 per second of stall less the change in
+        /// Mbit/s.
         public var rewards: [Double] = []
-        /// s
+        /// Stall time in seconds.
         public var rebuffer = 0.0
 
         /// Sum over all segments; start-up counts as a stall.
         public var qoe: Double { rewards.reduce(0, +) }
-        /// As Pensieve's plots have it: without the first segment.
+        /// QoE as in Pensieve's plots, which leave out the first segment.
         public var qoeWithoutFirst: Double { rewards.dropFirst().reduce(0, +) }
-        public var switches: Int { zip(rungs, rungs.dropFirst()).count { $0 != $1 } }
+        public var switches: Int { zip(renditions, renditions.dropFirst()).count { $0 != $1 } }
     }
 
-    /// kbit/s per rung.
+    /// Bit rate in kbit/s per rendition.
     private let bitrates: [Double]
-    /// Bytes: `sizes[rung][segment]`.
+    /// Sizes in bytes: `sizes[rendition][segment]`.
     private let sizes: [[Double]]
     private let segments: Int
     private let algorithm: Algorithm
@@ -52,13 +54,13 @@ public struct PensieveSession {
     private var lastEstimate: Double?
 
     /// - Parameters:
-    ///   - sizes: bytes, `sizes[rung][segment]`; the title is one segment shorter than this, as
-    ///     the reference never sends the last.
-    ///   - trace: at least two lines, times ascending, some bandwidth above 0.
+    ///   - sizes: bytes, `sizes[rendition][segment]`; the title is one segment shorter, because the
+    ///     reference never sends the last one.
+    ///   - trace: at least two lines, with ascending times and some bandwidth above 0.
     public init(
         bitrates: [Double], sizes: [[Double]], trace: [PensieveSample], algorithm: Algorithm
     ) {
-        precondition(bitrates.count == sizes.count && bitrates.count > Self.firstRung)
+        precondition(bitrates.count == sizes.count && bitrates.count > Self.firstRendition)
         precondition(trace.count > 1 && trace.dropFirst().contains { $0.bandwidth > 0 })
         self.bitrates = bitrates
         self.sizes = sizes
@@ -69,30 +71,31 @@ public struct PensieveSession {
 
     public mutating func run() -> Result {
         var result = Result()
-        var rung = Self.firstRung
-        var last = Self.firstRung
+        var rendition = Self.firstRendition
+        var last = Self.firstRendition
         for segment in 0..<segments {
-            let size = sizes[rung][segment]
+            let size = sizes[rendition][segment]
             let step = network.fetch(bytes: size)
-            result.rungs.append(rung)
+            result.renditions.append(rendition)
             result.rewards.append(
-                bitrates[rung] / 1000 - Self.rebufferPenalty * step.rebuffer
-                    - abs(bitrates[rung] - bitrates[last]) / 1000)
+                bitrates[rendition] / 1000 - Self.rebufferPenalty * step.rebuffer
+                    - abs(bitrates[rendition] - bitrates[last]) / 1000)
             result.rebuffer += step.rebuffer
-            last = rung
+            last = rendition
             switch algorithm {
             case .bufferBased:
-                rung = BBA0.pensieveRung(buffer: step.buffer, rungs: bitrates.count)
+                rendition = BBA0.pensieveRendition(buffer: step.buffer, renditions: bitrates.count)
             case .robustMPC, .mpcUndiscounted:
-                // Kilobytes per millisecond, that is megabytes per second.
+                // Kilobytes per millisecond equal megabytes per second.
                 let throughput = predict(size / step.delay / 1000)
-                rung = plan(from: rung, sent: segment + 1, step.buffer, throughput)
+                rendition = plan(from: rendition, sent: segment + 1, step.buffer, throughput)
             }
         }
         return result
     }
 
-    /// Harmonic mean of the last five, discounted by the largest of the last five errors.
+    /// Returns the harmonic mean of the last five samples, discounted by the largest of the last
+    /// five errors.
     private mutating func predict(_ sample: Double) -> Double {
         errors.append(lastEstimate.map { abs($0 - sample) / sample } ?? 0)
         measured.append(sample)
@@ -105,26 +108,29 @@ public struct PensieveSession {
         return estimate / (1 + (errors.suffix(5).max() ?? 0))
     }
 
-    private func plan(from rung: Int, sent: Int, _ buffer: Double, _ throughput: Double) -> Int {
+    private func plan(from rendition: Int, sent: Int, _ buffer: Double, _ throughput: Double) -> Int
+    {
         let length = min(Self.horizon, segments - sent)
         guard length > 0 else { return 0 }
         var search = Search(bitrates: bitrates, length: length)
         for position in 0..<length {
-            for rung in bitrates.indices {
-                // One segment too late, as the reference has it.
-                search.times.append(sizes[rung][sent + position + 1] / 1_000_000 / throughput)
+            for rendition in bitrates.indices {
+                // The size is that of the following segment, as in the reference.
+                search.times.append(sizes[rendition][sent + position + 1] / 1_000_000 / throughput)
             }
         }
-        search.extend(0, buffer: buffer, rebuffer: 0, bitrate: 0, change: 0, last: rung, first: 0)
+        search.extend(
+            0, buffer: buffer, rebuffer: 0, bitrate: 0, change: 0, last: rendition, first: 0)
         return search.best
     }
 
-    /// All plans, last lexicographic first, so that the first of equals wins. Prefixes are shared:
-    /// sums still run from the first segment to the last, as in the reference.
+    /// Search over all plans, in falling lexicographic order, so that the first of equal plans
+    /// wins. Prefixes are shared, but sums run from the first segment to the last, as in the
+    /// reference.
     private struct Search {
         let bitrates: [Double]
         let length: Int
-        /// s, `times[position * rungs + rung]`.
+        /// Download times in seconds, `times[position * renditions + rendition]`.
         var times: [Double] = []
         var best = 0
         private var bestReward = -100_000_000.0
@@ -147,22 +153,22 @@ public struct PensieveSession {
                 }
                 return
             }
-            for rung in bitrates.indices.reversed() {
-                let time = times[position * bitrates.count + rung]
+            for rendition in bitrates.indices.reversed() {
+                let time = times[position * bitrates.count + rendition]
                 let short = buffer < time
                 extend(
                     position + 1, buffer: (short ? 0 : buffer - time) + 4,
                     rebuffer: short ? rebuffer + (time - buffer) : rebuffer,
-                    bitrate: bitrate + bitrates[rung],
-                    change: change + abs(bitrates[rung] - bitrates[last]), last: rung,
-                    first: position == 0 ? rung : first)
+                    bitrate: bitrate + bitrates[rendition],
+                    change: change + abs(bitrates[rendition] - bitrates[last]), last: rendition,
+                    first: position == 0 ? rendition : first)
             }
         }
     }
 }
 
 /// Pensieve's `fixed_env`: 4 s segments, a buffer of 60 s that drains in steps of 500 ms, 80 ms per
-/// request, 95 % of the trace's bytes are payload. Steps are in the reference's order.
+/// request, and 95 % of the trace's bytes are payload. Steps are in the reference's order.
 struct PensieveNetwork {
     private static let segmentDuration = 4_000.0
     private static let bufferLimit = 60_000.0
@@ -173,7 +179,7 @@ struct PensieveNetwork {
     private let trace: [PensieveSample]
     private var index = 1
     private var lastTime: Double
-    /// ms
+    /// Buffer level in ms.
     private var buffer = 0.0
 
     init(trace: [PensieveSample]) {

@@ -1,10 +1,10 @@
-/// One stretch of a trace in Sabre's terms.
+/// One period of a trace as Sabre describes it.
 public struct SabrePeriod: Hashable, Sendable {
-    /// ms, > 0
+    /// Duration in ms, > 0.
     public var duration: Double
-    /// kbit/s, >= 0
+    /// Bandwidth in kbit/s, 0 or more.
     public var bandwidth: Double
-    /// Delay of one request (ms), >= 0
+    /// Delay of one request (ms), 0 or more.
     public var latency: Double
 
     public init(duration: Double, bandwidth: Double, latency: Double) {
@@ -18,16 +18,17 @@ public struct SabrePeriod: Hashable, Sendable {
 /// segment downloads at the trace's bandwidth; the trace repeats. Additions and subtractions are
 /// in the reference's order, so that sums agree to the last bit.
 struct SabreNetwork {
-    /// A download reports its progress after at least so many bits …
+    /// Smallest number of bits between two progress reports of a download.
     static let minimumProgressSize = 12_000.0
-    /// … and ms.
+    /// Shortest time between two progress reports of a download (ms).
     static let minimumProgressTime = 50.0
 
     let trace: [SabrePeriod]
     private(set) var time = 0.0
-    private(set) var sustainableRung = 0
-    /// Calls back where the sustainable rung changes: (new, previous, time).
-    private(set) var changes: [(rung: Int, previous: Int, time: Double)] = []
+    private(set) var sustainableRendition = 0
+    /// Changes of the sustainable rendition that have not been taken yet, with the previous
+    /// rendition and the time.
+    private(set) var changes: [(rendition: Int, previous: Int, time: Double)] = []
     private let bitrates: [Double]
     private let segmentDuration: Double
     private var index = -1
@@ -41,8 +42,8 @@ struct SabreNetwork {
         changes.removeAll()
     }
 
-    /// The changes of the sustainable rung since the last call.
-    mutating func takeChanges() -> [(rung: Int, previous: Int, time: Double)] {
+    /// Returns the changes of the sustainable rendition since the last call.
+    mutating func takeChanges() -> [(rendition: Int, previous: Int, time: Double)] {
         defer { changes.removeAll(keepingCapacity: true) }
         return changes
     }
@@ -52,13 +53,15 @@ struct SabreNetwork {
         let period = trace[index]
         left = period.duration
         let effective = period.bandwidth * (1 - period.latency / segmentDuration)
-        let previous = sustainableRung
-        sustainableRung = 0
-        for rung in 1..<max(bitrates.count, 1) {
-            if bitrates[rung] > effective { break }
-            sustainableRung = rung
+        let previous = sustainableRendition
+        sustainableRendition = 0
+        for rendition in 1..<max(bitrates.count, 1) {
+            if bitrates[rendition] > effective { break }
+            sustainableRendition = rendition
         }
-        if sustainableRung != previous { changes.append((sustainableRung, previous, time)) }
+        if sustainableRendition != previous {
+            changes.append((sustainableRendition, previous, time))
+        }
     }
 
     private mutating func pass(_ milliseconds: Double) {
@@ -76,7 +79,7 @@ struct SabreNetwork {
         pass(remaining)
     }
 
-    /// The request's latency, spread over periods of different latency (ms).
+    /// Returns the request's latency, which may extend over periods of different latency (ms).
     mutating func requestLatency() -> Double {
         var units = 1.0
         var total = 0.0
@@ -97,7 +100,7 @@ struct SabreNetwork {
         return total
     }
 
-    /// Time to download `size` bits (ms).
+    /// Returns the time to download `size` bits (ms).
     mutating func download(_ size: Double) -> Double {
         var remaining = size
         var total = 0.0
@@ -118,7 +121,7 @@ struct SabreNetwork {
         return total
     }
 
-    /// Downloads until the whole is there, or the minimum of both size and time has passed.
+    /// Downloads until everything has arrived, or the minimum of both size and time is reached.
     mutating func downloadSome(
         _ size: Double, minimumSize: Double, minimumTime: Double
     ) -> (bits: Double, time: Double) {

@@ -1,12 +1,12 @@
-/// Sabre's buffer and the figures it keeps while playing.
+/// Sabre's buffer, and the figures that it keeps while playing.
 struct SabrePlayback {
     private let title: Title
     private let maximumBuffer: Double
     private var buffer: [Int] = []
-    /// Played of the first segment (ms).
+    /// Time of the first segment that has been played (ms).
     private var consumed = 0.0
     private var lastPlayed: Int?
-    private var pendingUps: [(time: Double, rung: Int, reached: Double?)] = []
+    private var pendingUps: [(time: Double, rendition: Int, reached: Double?)] = []
 
     var totalTime = 0.0
     private(set) var rebufferTime = 0.0
@@ -25,9 +25,9 @@ struct SabrePlayback {
 
     var level: Double { title.segmentDuration * Double(buffer.count) - consumed }
 
-    mutating func append(_ rung: Int) { buffer.append(rung) }
+    mutating func append(_ rendition: Int) { buffer.append(rendition) }
 
-    mutating func play(_ milliseconds: Double, sustainableRung: Int) {
+    mutating func play(_ milliseconds: Double, sustainableRendition: Int) {
         var time = milliseconds
         let duration = title.segmentDuration
         guard !buffer.isEmpty else {
@@ -46,8 +46,8 @@ struct SabrePlayback {
             buffer.removeFirst()
             consumed = 0
         }
-        while time > 0, let rung = buffer.first {
-            start(rung, sustainableRung)
+        while time > 0, let rendition = buffer.first {
+            start(rendition, sustainableRendition)
             if time >= duration {
                 buffer.removeFirst()
                 totalTime += duration
@@ -66,28 +66,29 @@ struct SabrePlayback {
         settleUps(now: totalTime)
     }
 
-    mutating func playOut(_ sustainableRung: Int) {
-        play(level, sustainableRung: sustainableRung)
+    mutating func playOut(_ sustainableRendition: Int) {
+        play(level, sustainableRendition: sustainableRendition)
         buffer.removeAll()
         consumed = 0
     }
 
-    private mutating func start(_ rung: Int, _ sustainableRung: Int) {
-        utility += title.utilities[rung]
-        bitrate += title.bitrates[rung]
-        if let last = lastPlayed, last != rung {
-            bitrateChange += abs(title.bitrates[rung] - title.bitrates[last])
-            logBitrateChange += abs(Title.logarithm(title.bitrates[rung] / title.bitrates[last]))
+    private mutating func start(_ rendition: Int, _ sustainableRendition: Int) {
+        utility += title.utilities[rendition]
+        bitrate += title.bitrates[rendition]
+        if let last = lastPlayed, last != rendition {
+            bitrateChange += abs(title.bitrates[rendition] - title.bitrates[last])
+            logBitrateChange += abs(
+                Title.logarithm(title.bitrates[rendition] / title.bitrates[last]))
         }
-        lastPlayed = rung
-        if rampUpTime == nil, rung >= sustainableRung { rampUpTime = totalTime }
+        lastPlayed = rendition
+        if rampUpTime == nil, rendition >= sustainableRendition { rampUpTime = totalTime }
         for index in pendingUps.indices
-        where pendingUps[index].reached == nil && rung >= pendingUps[index].rung {
+        where pendingUps[index].reached == nil && rendition >= pendingUps[index].rendition {
             pendingUps[index].reached = totalTime
         }
     }
 
-    /// Ends the wait for upward switches that are older than a buffer.
+    /// Ends the wait for upward switches that are older than one buffer length.
     private mutating func settleUps(now: Double) {
         while let first = pendingUps.first, first.time < now - maximumBuffer {
             pendingUps.removeFirst()
@@ -96,21 +97,21 @@ struct SabrePlayback {
         }
     }
 
-    /// The network now sustains another rung.
-    mutating func networkChanged(_ rung: Int, previous: Int, time: Double) {
+    /// Notes that the network now sustains another rendition.
+    mutating func networkChanged(_ rendition: Int, previous: Int, time: Double) {
         settleUps(now: time)
         for index in pendingUps.indices
-        where pendingUps[index].reached == nil && pendingUps[index].rung > rung {
+        where pendingUps[index].reached == nil && pendingUps[index].rendition > rendition {
             pendingUps[index].reached = time
         }
-        guard rung > previous, !buffer.contains(where: { rung <= $0 }),
-            !pendingUps.contains(where: { rung <= $0.rung })
+        guard rendition > previous, !buffer.contains(where: { rendition <= $0 }),
+            !pendingUps.contains(where: { rendition <= $0.rendition })
         else { return }
-        pendingUps.append((time, rung, nil))
+        pendingUps.append((time, rendition, nil))
     }
 }
 
-/// How far the throughput estimates were off.
+/// Errors of the throughput estimates.
 struct SabreEstimateError {
     private(set) var over = (count: 0, mean: 0.0)
     private(set) var good = (count: 0, mean: 0.0)
@@ -128,7 +129,7 @@ struct SabreEstimateError {
     }
 }
 
-/// What Sabre prints at the end of a session, under its names and in its order.
+/// The figures that Sabre prints at the end of a session, with its names and in its order.
 public struct SabreMetrics: Sendable {
     public enum Value: Hashable, Sendable {
         case count(Int)

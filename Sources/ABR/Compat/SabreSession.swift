@@ -4,16 +4,16 @@
 // algorithms of this module. Floating-point operations keep the order of the originals, and `pow`
 // is kept from becoming `exp2`, because the last bit counts.
 
-/// Sabre's player, with its defects: reproduces what it prints, to the digit.
+/// Sabre's player, with its defects. It reproduces Sabre's output to the last digit.
 ///
-/// The adaptation algorithms are those of this module; only the loop, the network and the book-
-/// keeping are Sabre's. The defect of `.compat`: a download that was abandoned is decided anew,
-/// instead of on the rung that abandonment chose.
+/// The adaptation algorithms are those of this module; only the loop, the network and the
+/// bookkeeping are Sabre's. The defect of `.compat` is that the rendition is decided anew after a
+/// download was abandoned; the rendition that abandonment chose is ignored.
 public struct SabreSession {
     public enum Variant: String, CaseIterable, Sendable {
         case compat
         case noAbandon = "no-abandon"
-        /// The rung that abandonment chose is requested.
+        /// The rendition that abandonment chose is requested.
         case abandonFixed = "abandon-fixed"
     }
 
@@ -47,10 +47,10 @@ public struct SabreSession {
     private var state: PlayerState
     private var estimates = SabreEstimateError()
     private(set) var startupTime = 0.0
-    /// Segment requests decided.
+    /// Number of segment requests that were decided.
     public private(set) var decisions = 0
 
-    /// - Parameter maximumBuffer: ms, at least one segment.
+    /// - Parameter maximumBuffer: largest amount of media in the buffer (ms), at least one segment.
     public init(
         title: Title, trace: [SabrePeriod], maximumBuffer: Double, algorithm: Algorithm,
         variant: Variant
@@ -76,8 +76,8 @@ public struct SabreSession {
             waitForRoom()
             state.segment = segment
             var decision: Decision
-            if let rung = abandonedFor {
-                decision = Decision(rung: rung)
+            if let rendition = abandonedFor {
+                decision = Decision(rendition: rendition)
                 abandonedFor = nil
             } else {
                 update()
@@ -89,10 +89,10 @@ public struct SabreSession {
                 network.wait(decision.delay)
                 noteNetwork()
             }
-            let progress = download(segment, decision.rung)
+            let progress = download(segment, decision.rendition)
             deplete(progress.elapsed)
             if progress.abandonedFor == nil {
-                playback.append(decision.rung)
+                playback.append(decision.rendition)
                 segment += 1
             } else if variant == .abandonFixed {
                 abandonedFor = progress.abandonedFor
@@ -108,13 +108,13 @@ public struct SabreSession {
                     timeToFirstByte: progress.timeToFirstByte)
             }
         }
-        playback.playOut(network.sustainableRung)
+        playback.playOut(network.sustainableRendition)
         return SabreMetrics(
             title: title, maximumBuffer: maximumBuffer, playback: playback, estimates: estimates)
     }
 
     private mutating func downloadFirst() {
-        let size = title.size(segment: 0, rung: 0)
+        let size = title.size(segment: 0, rendition: 0)
         let latency = network.requestLatency()
         let elapsed = latency + network.download(size)
         noteNetwork()
@@ -141,23 +141,23 @@ public struct SabreSession {
     }
 
     private mutating func deplete(_ milliseconds: Double) {
-        playback.play(milliseconds, sustainableRung: network.sustainableRung)
+        playback.play(milliseconds, sustainableRendition: network.sustainableRendition)
     }
 
-    /// Sabre books the change of the network when it happens, that is before the buffer of the
-    /// same download is played.
+    /// Notes a change of the network. Sabre records the change when it happens, which is before the
+    /// buffer of the same download is played.
     private mutating func noteNetwork() {
         for change in network.takeChanges() {
-            playback.networkChanged(change.rung, previous: change.previous, time: change.time)
+            playback.networkChanged(change.rendition, previous: change.previous, time: change.time)
         }
     }
 
-    private mutating func download(_ segment: Int, _ rung: Int) -> DownloadProgress {
-        let size = title.size(segment: segment, rung: rung)
+    private mutating func download(_ segment: Int, _ rendition: Int) -> DownloadProgress {
+        let size = title.size(segment: segment, rendition: rendition)
         let level = playback.level
         let latency = network.requestLatency()
         var progress = DownloadProgress(
-            segment: segment, rung: rung, size: size, downloaded: 0, elapsed: latency,
+            segment: segment, rendition: rendition, size: size, downloaded: 0, elapsed: latency,
             timeToFirstByte: latency)
         if variant == .noAbandon {
             progress.elapsed = latency + network.download(size)

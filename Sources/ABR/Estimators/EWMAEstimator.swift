@@ -1,7 +1,7 @@
-/// Exponentially weighted moving averages with several half-lives, bias-corrected; the lowest
+/// Exponentially weighted moving averages with several half-lives, bias-corrected. The lowest
 /// throughput and the highest latency of them count (Sabre, after dash.js).
 public struct EWMAEstimator: ThroughputEstimator {
-    /// ms, of transfer time.
+    /// Half-lives in ms of transfer time.
     public static let defaultHalfLives = (3_000.0, 8_000.0)
 
     public private(set) var throughput = Double.nan
@@ -9,7 +9,7 @@ public struct EWMAEstimator: ThroughputEstimator {
 
     private struct Average {
         var halfLife: Double
-        /// In samples.
+        /// Half-life of the latency in samples.
         var latencyHalfLife: Double
         var latencyDecay: Double
         var throughput = 0.0
@@ -40,7 +40,8 @@ public struct EWMAEstimator: ThroughputEstimator {
     private var weight = 0.0
     private var latencySamples = 0.0
 
-    /// - Parameter segmentDuration: ms; the latency's half-lives are this many samples.
+    /// - Parameter segmentDuration: duration of a segment in ms; the latency's half-lives are the
+    ///   throughput's, divided by it.
     public init(
         segmentDuration: Double, halfLives: (Double, Double) = Self.defaultHalfLives
     ) {

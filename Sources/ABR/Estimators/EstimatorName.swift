@@ -28,7 +28,7 @@ extension EstimatorName: CustomStringConvertible {
 
     public var description: String { rawValue }
 
-    /// What the estimator does and where it is from, in a line.
+    /// One line on how the estimator works and who published it.
     public var summary: String {
         switch self {
         case .ewma: "The lower of two moving averages, half-lives 3 s and 8 s of transfer (Sabre)."

@@ -1,7 +1,7 @@
-/// dash.js 5.1's default: as Sabre's, but a sample weighs 1.5 times its transfer time and the
-/// estimate is a whole number of kbit/s.
+/// The default estimator of dash.js 5.1. It equals Sabre's, but a sample weighs 1.5 times its
+/// transfer time and the estimate is a whole number of kbit/s.
 public struct DashJSEstimator: ThroughputEstimator {
-    /// s of weight.
+    /// Half-lives in seconds of weight.
     public static let halfLives = (fast: 3.0, slow: 8.0)
     /// Weight per ms of transfer time.
     public static let weightFactor = 0.0015
@@ -22,18 +22,18 @@ public struct DashJSEstimator: ThroughputEstimator {
     }
 }
 
-/// hls.js 1.7's default. The time of a sample is what the request took less the expected time to
-/// first byte, so that only a surprising wait counts as lack of throughput.
+/// The default estimator of hls.js 1.7. The time of a sample is the time of the request less the
+/// expected time to first byte, so that only an unexpected wait counts as lack of throughput.
 public struct HLSJSEstimator: ThroughputEstimator {
-    /// s of weight.
+    /// Half-lives in seconds of weight.
     public static let halfLives = (fast: 3.0, slow: 9.0)
-    /// Samples count as at least this long (ms), less for small ones.
+    /// Shortest time that a sample counts (ms); it is less for small samples.
     public static let minimumTime = 50.0
     /// Bytes per ms below which `minimumTime` is lowered.
     public static let minimumTimeBytes = 100_000.0
-    /// Before the first sample (ms).
+    /// Latency before the first sample (ms).
     public static let defaultLatency = 100.0
-    /// Times to first byte below this are counted as this (ms).
+    /// Times to first byte below this value count as this value (ms).
     public static let minimumLatency = 5.0
 
     public private(set) var throughput = Double.nan
@@ -61,13 +61,14 @@ public struct HLSJSEstimator: ThroughputEstimator {
     }
 }
 
-/// Shaka Player's default: short half-lives, no small samples, nothing before 128 kB.
+/// The default estimator of Shaka Player. It has short half-lives, ignores small samples and gives
+/// no estimate before 128 kB.
 public struct ShakaEstimator: ThroughputEstimator {
-    /// s of transfer time.
+    /// Half-lives in seconds of transfer time.
     public static let halfLives = (fast: 2.0, slow: 5.0)
-    /// Smaller samples are ignored (bits): 16 kB.
+    /// Size in bits below which samples are ignored: 16 kB.
     public static let minimumSample = 16_000.0 * 8
-    /// No estimate before so much was counted (bits): 128 kB.
+    /// Number of bits below which there is no estimate: 128 kB.
     public static let minimumTotal = 128_000.0 * 8
 
     public private(set) var throughput = Double.nan

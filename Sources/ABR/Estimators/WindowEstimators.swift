@@ -3,14 +3,14 @@
 public struct SlidingMeanEstimator: ThroughputEstimator {
     public static let window = 4
     public static let maximumSamples = 20
-    /// A newer sample this many times the older one widens the window.
+    /// Ratio of a newer sample to the older one that widens the window.
     public static let risingRatio = 1.3
     public static let fallingRatio = 0.7
 
     public private(set) var throughput = Double.nan
     public var latency: Double { latencies.value }
 
-    /// kbit/s, oldest first.
+    /// Samples in kbit/s, oldest first.
     private var samples: [Double] = []
     private var latencies = LatencyAverage()
 
@@ -45,7 +45,7 @@ public struct HarmonicMeanEstimator: ThroughputEstimator {
     public private(set) var throughput = Double.nan
     public var latency: Double { latencies.value }
 
-    /// ms per bit of the last samples, in a ring.
+    /// Inverses of the last samples in ms per bit, in a ring.
     private var inverses = SIMD8<Double>(repeating: 0)
     private var count = 0
     private var latencies = LatencyAverage()
@@ -68,7 +68,7 @@ public struct HarmonicMeanEstimator: ThroughputEstimator {
 /// of its size in bytes; the window holds a weight of 2000.
 public struct WeightedMedianEstimator: ThroughputEstimator {
     public static let maximumWeight = 2000.0
-    /// The estimate is first made, once so much time (ms) or data (bits: 512 KiB) was counted.
+    /// The estimate begins once this time (ms) or amount of data (bits: 512 KiB) was counted.
     public static let minimumTime = 2000.0
     public static let minimumBits = 512.0 * 1024 * 8
 
@@ -77,11 +77,11 @@ public struct WeightedMedianEstimator: ThroughputEstimator {
 
     private struct Sample {
         var weight: Double
-        /// kbit/s
+        /// Throughput in kbit/s.
         var value: Double
     }
 
-    /// Oldest first.
+    /// Samples, oldest first.
     private var samples: [Sample] = []
     private var totalWeight = 0.0
     private var totalTime = 0.0
@@ -102,7 +102,7 @@ public struct WeightedMedianEstimator: ThroughputEstimator {
         if totalTime >= Self.minimumTime || totalBits >= Self.minimumBits { throughput = median() }
     }
 
-    /// Takes what is above the maximum from the oldest samples.
+    /// Removes the weight above the maximum from the oldest samples.
     private mutating func trim() {
         var gone = 0
         while totalWeight > Self.maximumWeight {
@@ -118,7 +118,7 @@ public struct WeightedMedianEstimator: ThroughputEstimator {
         samples.removeFirst(gone)
     }
 
-    /// The first value at which half of the weight is reached.
+    /// Returns the first value at which half of the weight is reached.
     private func median() -> Double {
         let sorted = samples.sorted { $0.value < $1.value }
         var reached = 0.0

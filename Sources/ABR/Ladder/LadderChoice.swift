@@ -1,58 +1,60 @@
-/// What a ladder choice found out.
+/// Result of a ladder choice.
 public struct LadderChoice: Sendable {
     /// A ladder under a setting.
     public struct Combination: Sendable {
         public var rungs: [LadderCandidate]
-        /// nil for a ladder that is not made of the candidates.
+        /// The set of rungs; nil for a ladder that is not made of the candidates.
         public var set: RungSet?
         /// Index into the problem's settings.
         public var setting: Int
         public var cores: Double
-        /// With the seeds of the search, whose luck the winner shares.
+        /// Outcome with the seeds of the search. For the winner it is biased, because the search
+        /// chose by these seeds.
         public var searched: LadderOutcome
-        /// Whether it keeps within the limits.
+        /// Whether the combination keeps within the limits.
         public var isAllowed: Bool
-        /// No other combination has more QoE without more CPU or more egress.
+        /// Whether no other combination has more QoE without more CPU or more egress.
         public var isPareto = false
     }
 
-    /// A ladder judged with seeds that the search has not seen.
+    /// A ladder that is judged with seeds which the search has not used.
     public struct Finalist: Sendable {
-        /// `chosen`, `second`, …, or a preset's name.
+        /// Name of the finalist: `chosen`, `second`, …, or a preset's name.
         public var name: String
         public var combination: Combination
         public var judged: LadderOutcome
         /// 95 % interval of the judged objective over seeds; nil for a single seed.
         public var interval: ClosedRange<Double>?
-        /// Judged objective less that of the chosen ladder, paired by seed.
+        /// Difference of the judged objective from that of the chosen ladder, paired by seed.
         public var difference: Double
         public var differenceInterval: ClosedRange<Double>?
     }
 
-    /// What a rung of the chosen ladder is there for.
+    /// Contribution of one rung to the chosen ladder.
     public struct Contribution: Sendable {
         public var rung: LadderCandidate
-        /// Share of segments that were requested from it.
+        /// Share of the segments that were requested from the rung.
         public var share: Double
-        /// The audience that takes most from it, and that audience's share of its segments.
+        /// The audience that requests most from the rung, and that audience's share of its
+        /// segments.
         public var mainAudience: String
         public var mainAudienceShare: Double
-        /// The same setting without the rung; nil where it is the only one.
+        /// Outcome of the same setting without the rung; nil if it is the only rung.
         public var without: LadderOutcome?
-        /// Objective lost without it; NaN where it is the only one.
+        /// Loss of the objective without the rung; NaN if it is the only rung.
         public var loss: Double
-        /// kbit/s per viewer that it costs (negative: that it saves), and cores.
+        /// Cost of the rung in kbit/s per viewer and in cores; negative values are savings.
         public var egress: Double
     }
 
     public var method: LadderSearch.Method
-    /// Sets scored, and sets that there are.
+    /// Number of sets that were scored, and number of all sets.
     public var evaluated: Int
     public var sets: Int
-    /// All combinations scored, in the order of their sets and settings; for a long search the best
-    /// and the Pareto front.
+    /// All scored combinations, in the order of their sets and settings; for a long search only the
+    /// best ones and the Pareto front.
     public var combinations: [Combination]
-    /// The chosen ladder first.
+    /// The finalists; the chosen ladder is the first.
     public var finalists: [Finalist]
     public var contributions: [Contribution]
 

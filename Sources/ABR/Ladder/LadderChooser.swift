@@ -4,15 +4,16 @@ import Synchronization
 
 /// Chooses a ladder together with the algorithm, buffer and device caps that suit it.
 public struct LadderChooser: Sendable {
-    /// Sets beyond which `nil` as method means the local search.
+    /// Number of sets above which `nil` as method means the local search.
     public static let mostExactSets = 20_000
-    /// Segments simulated beyond which it does.
+    /// Number of simulated segments above which `nil` as method means the local search.
     static let mostExactSegments = 1_000_000_000
-    /// Combinations that a choice keeps.
+    /// Largest number of combinations that a choice keeps.
     static let mostCombinations = 200_000
-    /// Viewers drawn for a confidence interval, all resamples together (at least 100 are taken).
+    /// Number of viewers drawn for a confidence interval, over all resamples (at least 100 are
+    /// taken).
     static let mostResampled = 20_000_000
-    /// Ladders of the search that are judged.
+    /// Number of ladders of the search that are judged.
     static let finalists = 5
 
     public let problem: LadderProblem
@@ -22,8 +23,8 @@ public struct LadderChooser: Sendable {
     private let threads: Int
 
     /// - Parameters:
-    ///   - method: nil is exact where the problem is small enough.
-    ///   - threads: ladders simulated at a time, >= 1.
+    ///   - method: nil = the exact search if the problem is small enough.
+    ///   - threads: number of ladders simulated at a time, 1 or more.
     public init(
         _ problem: LadderProblem, method: LadderSearch.Method?, threads: Int
     ) throws {
@@ -44,10 +45,10 @@ public struct LadderChooser: Sendable {
 
     /// - Parameters:
     ///   - references: ladders to compare with, by name.
-    ///   - isCancelled: asked often.
-    ///   - progress: sets scored so far; from any thread.
-    /// - Returns: nil where it was cancelled.
-    /// - Throws: `LadderChoiceError` where no ladder keeps within the limits.
+    ///   - isCancelled: called frequently.
+    ///   - progress: receives the number of sets scored so far; may be called on any thread.
+    /// - Returns: nil if the choice was cancelled.
+    /// - Throws: `LadderChoiceError` if no ladder keeps within the limits.
     public func choose(
         references: [(name: String, rungs: [LadderCandidate])] = [],
         isCancelled: @escaping @Sendable () -> Bool = { false },
@@ -121,13 +122,13 @@ public struct LadderChooser: Sendable {
         }
     }
 
-    /// The best setting within the egress limit.
+    /// Returns the best setting within the egress limit.
     private func best(_ outcomes: [LadderOutcome]) -> LadderOutcome? {
         outcomes.filter { $0.egress <= problem.maximumEgress }
             .max { $0.objective < $1.objective }
     }
 
-    /// What the search has scored.
+    /// Records of what the search has scored.
     private final class Book: Sendable {
         private let outcomes = Mutex<[RungSet: [LadderOutcome]]>([:])
 
@@ -157,9 +158,10 @@ public struct LadderChooser: Sendable {
 
     // MARK: Pareto front
 
-    /// Marks what no other combination beats in QoE, CPU and egress at once.
+    /// Marks the combinations that no other combination beats in QoE, CPU and egress at once.
     static func markPareto(_ combinations: inout [LadderChoice.Combination]) {
-        // From the best objective down: a combination can only be beaten by an earlier one.
+        // The order begins with the best objective, so that only an earlier combination can beat a
+        // later one.
         let order = combinations.indices.sorted { a, b in
             let (x, y) = (combinations[a], combinations[b])
             return (-x.searched.objective, x.cores, x.searched.egress, a)
@@ -184,7 +186,7 @@ public struct LadderChooser: Sendable {
             .prefix(mostCombinations).map { $0 }
     }
 
-    /// The best combination of each set, best sets first.
+    /// Returns the best combination of each set, best sets first.
     private static func ranked(
         _ combinations: [LadderChoice.Combination], first: RungSet
     ) -> [LadderChoice.Combination] {
@@ -214,7 +216,8 @@ public struct LadderChooser: Sendable {
         var all: [(String, LadderChoice.Combination)] = Array(zip(names, ranked))
         for reference in references {
             let outcomes = try evaluator.evaluate(reference.rungs)
-            // Its own best setting: the comparison is with the ladder, not with bad players.
+            // The ladder has its own best setting, so that ladders are compared and not unsuitable
+            // players.
             guard
                 let setting = outcomes.indices.max(by: {
                     outcomes[$0].objective < outcomes[$1].objective
@@ -249,8 +252,8 @@ public struct LadderChooser: Sendable {
         return result
     }
 
-    /// Resamples seeds, and takes the statistic over the viewers of those drawn, as the objective
-    /// is: a percentile of all viewers is not the mean of the seeds' percentiles.
+    /// Resamples seeds, and takes the statistic over the viewers of the drawn seeds, as for the
+    /// objective: a percentile of all viewers is not the mean of the seeds' percentiles.
     /// - Parameter values: QoE of each viewer, per seed.
     private func interval(
         _ values: [[Double]], less other: [[Double]]?, _ judge: LadderEvaluator, _ entity: String
@@ -273,14 +276,14 @@ public struct LadderChooser: Sendable {
     ) throws -> [LadderChoice.Contribution] {
         let rungs = chosen.combination.rungs
         let setting = problem.settings[chosen.combination.setting]
-        // requests[rung][audience]
+        // The indices are requests[rung][audience].
         var requests = Array(
             repeating: Array(repeating: 0, count: problem.audiences.count), count: rungs.count)
         _ = try judge.evaluate(rungs, setting) { audience, segments in
             let cap = problem.cap(audience, setting)
             let seen = rungs.indices.filter { rungs[$0].height <= cap }
             for segment in segments where segment.abandonedFor == nil {
-                requests[seen.isEmpty ? 0 : seen[segment.rung]][audience] += 1
+                requests[seen.isEmpty ? 0 : seen[segment.rendition]][audience] += 1
             }
         }
         let total = max(1, requests.reduce(0) { $0 + $1.reduce(0, +) })

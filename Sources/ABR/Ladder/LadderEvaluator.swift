@@ -2,23 +2,24 @@ import Netem
 import SimulationKernel
 import Statistics
 
-/// How a ladder does under one setting.
+/// Result of a ladder under one setting.
 public struct LadderOutcome: Hashable, Sendable {
-    /// The statistic over all viewers of all seeds.
+    /// Statistic over all viewers of all seeds.
     public var objective: Double
-    /// The same per seed.
+    /// Statistic over the viewers of each seed.
     public var objectives: [Double]
-    /// Mean over viewers (kbit/s).
+    /// Mean egress over viewers (kbit/s).
     public var egress: Double
     /// Stalled share of the time in which viewers wanted to watch.
     public var stallRatio: Double
-    /// kbit/s
+    /// Mean bit rate in kbit/s.
     public var meanBitrate: Double
     public var switchesPerMinute: Double
 }
 
-/// Simulates a problem's viewers on ladders. The same viewers, links and segment complexities meet
-/// every ladder and setting (common random numbers), so that differences are the ladders'.
+/// Simulates a problem's viewers on ladders. Every ladder and setting is simulated with the same
+/// viewers, links and segment complexities (common random numbers), so that only the ladders cause
+/// differences.
 public struct LadderEvaluator: Sendable {
     struct Viewer: Sendable {
         var audience: Int
@@ -26,17 +27,17 @@ public struct LadderEvaluator: Sendable {
     }
 
     public let problem: LadderProblem
-    /// Per seed.
+    /// Viewers per seed.
     private let viewers: [[Viewer]]
-    /// Per seed: size of each segment relative to the average.
+    /// Size of each segment relative to the average, per seed.
     private let complexities: [[Double]]
-    /// ln of the lowest candidate's bit rate.
+    /// Natural logarithm of the lowest candidate's bit rate.
     private let lowest: Double
     private let highestQuality: Double
-    /// Asked before each session, since a single ladder may take minutes.
+    /// Called before each session, since a single ladder may take minutes.
     private var isCancelled: @Sendable () -> Bool = { false }
 
-    /// - Parameter round: 0 draws the viewers to search with, 1 those that judge.
+    /// - Parameter round: 0 draws the viewers of the search, 1 the viewers of the judgement.
     public init(_ problem: LadderProblem, round: Int) throws {
         try problem.check()
         self.problem = problem
@@ -56,14 +57,16 @@ public struct LadderEvaluator: Sendable {
         self.complexities = complexities
     }
 
-    /// The same evaluator, whose work ends in a `CancellationError` once `isCancelled` is true.
+    /// Returns the same evaluator, but its work ends in a `CancellationError` once `isCancelled` is
+    /// true.
     func cancelled(when isCancelled: @escaping @Sendable () -> Bool) -> LadderEvaluator {
         var copy = self
         copy.isCancelled = isCancelled
         return copy
     }
 
-    /// Viewers are dealt to audiences by largest remainder, so that shares hold in every seed.
+    /// Draws the viewers. They are distributed to audiences by largest remainder, so that shares
+    /// hold in every seed.
     private static func viewers(_ problem: LadderProblem, _ entity: String) throws -> [Viewer] {
         let counts = apportion(problem.viewers, to: problem.audiences.map(\.share))
         var result: [Viewer] = []
@@ -83,7 +86,7 @@ public struct LadderEvaluator: Sendable {
         return result
     }
 
-    /// Whole numbers in the ratio of `shares` that add up to `total`, each at least 1.
+    /// Returns whole numbers in the ratio of `shares` that add up to `total`, each at least 1.
     static func apportion(_ total: Int, to shares: [Double]) -> [Int] {
         let sum = shares.reduce(0, +)
         let exact = shares.map { $0 / sum * Double(total) }
@@ -107,7 +110,7 @@ public struct LadderEvaluator: Sendable {
 
     // MARK: Ladders
 
-    /// A set's cores; nil where it breaks a limit that needs no simulation.
+    /// Returns a set's cores; nil if the set breaks a limit that needs no simulation.
     public func cores(_ set: RungSet) -> Double? {
         let chosen = set.indices.map { problem.candidates[$0] }
         return Self.cores(chosen, problem)
@@ -122,17 +125,17 @@ public struct LadderEvaluator: Sendable {
         return cores <= problem.maximumCores * (1 + 1e-12) ? cores : nil
     }
 
-    /// - Returns: per setting of the problem.
+    /// - Returns: an outcome per setting of the problem.
     public func evaluate(_ set: RungSet) throws -> [LadderOutcome] {
         try evaluate(set.indices.map { problem.candidates[$0] })
     }
 
-    /// - Parameter rungs: ascending by bit rate, no two alike.
+    /// - Parameter rungs: rungs in ascending order of bit rate, without equal ones.
     public func evaluate(_ rungs: [LadderCandidate]) throws -> [LadderOutcome] {
         try problem.settings.map { setting in try evaluate(rungs, setting, nil) }
     }
 
-    /// - Parameter usage: gets seed, audience and what was requested of each session.
+    /// - Parameter usage: receives the seed, the audience and the requests of each session.
     func evaluate(
         _ rungs: [LadderCandidate], _ setting: LadderSetting,
         _ usage: ((Int, [SegmentRecord]) -> Void)?
@@ -140,7 +143,7 @@ public struct LadderEvaluator: Sendable {
         try judge(rungs, setting, usage).outcome
     }
 
-    /// - Returns: also the QoE of each viewer, per seed.
+    /// - Returns: the outcomes, and the QoE of each viewer per seed.
     func judge(
         _ rungs: [LadderCandidate], _ setting: LadderSetting,
         _ usage: ((Int, [SegmentRecord]) -> Void)?
@@ -191,8 +194,8 @@ public struct LadderEvaluator: Sendable {
         return (outcome, values)
     }
 
-    /// The title as a viewer sees it whose player leaves out what is taller than `cap`, and whose
-    /// screen shows no more than `screen`: what is taller costs, and looks no better.
+    /// Returns the title for a viewer whose player leaves out renditions taller than `cap`, and
+    /// whose screen shows at most `screen`: taller renditions cost more, and do not look better.
     private func title(
         _ rungs: [LadderCandidate], cap: Int, screen: Int, seed: Int
     ) throws -> Title {
@@ -208,14 +211,15 @@ public struct LadderEvaluator: Sendable {
             screenHeight: screen)
     }
 
-    /// QoE of a session per segment.
+    /// Returns the QoE of a session per segment.
     private func value(_ account: QoEAccount, _ title: Title) -> Double {
         guard account.segments > 0 else { return -.infinity }
         let count = Double(account.segments)
         switch problem.qoe {
         case .linear: return QoEMetrics(account, title: title).linear / count
         case .log:
-            // The metric counts from the lowest rung of the ladder, here ladders differ in it.
+            // The metric counts from the lowest rung of a ladder, and the ladders here differ in
+            // this rung.
             let base = Title.logarithm(title.bitrates[0]) - lowest
             return QoEMetrics(account, title: title).log / count + base
         case .quality:

@@ -3,13 +3,13 @@ import SimulationKernel
 
 /// A rendition that a ladder may hold.
 public struct LadderCandidate: Hashable, Sendable {
-    /// kbit/s, audio included.
+    /// Bit rate in kbit/s, audio included.
     public var bitrate: Double
-    /// Pixels.
+    /// Height in pixels.
     public var height: Int
-    /// Cores that its encoder needs; 0 where CPU does not matter.
+    /// Cores that its encoder needs; 0 if CPU does not matter.
     public var cores: Double
-    /// On any scale of which more is better; nil where only the bit rate tells.
+    /// Quality on any scale on which more is better; nil if only the bit rate is known.
     public var quality: Double?
 
     public init(bitrate: Double, height: Int, cores: Double = 0, quality: Double? = nil) {
@@ -20,12 +20,12 @@ public struct LadderCandidate: Hashable, Sendable {
     }
 }
 
-/// What viewers are set to, apart from the ladder.
+/// Configuration of the viewers, apart from the ladder.
 public struct LadderSetting: Hashable, Sendable {
     public var algorithm: AlgorithmName
-    /// ms
+    /// Largest amount of media in the buffer, in ms.
     public var maximumBuffer: Double
-    /// Players leave out renditions taller than their screen (the lowest stays).
+    /// Whether players leave out renditions taller than their screen, except the lowest rendition.
     public var fitsDevice: Bool
 
     public init(algorithm: AlgorithmName, maximumBuffer: Double, fitsDevice: Bool) {
@@ -35,13 +35,13 @@ public struct LadderSetting: Hashable, Sendable {
     }
 }
 
-/// A part of the viewers: links and screens alike.
+/// A part of the viewers with the same kind of links and screens.
 public struct LadderAudience: Sendable {
     public var name: String
     /// Share of all viewers; shares need not add up to 1.
     public var share: Double
     public var link: LinkTrace
-    /// The tallest picture that its screen shows (pixels).
+    /// Height of the tallest picture that the screen shows (pixels).
     public var screenHeight: Int
 
     public init(name: String, share: Double, link: LinkTrace, screenHeight: Int) {
@@ -52,54 +52,55 @@ public struct LadderAudience: Sendable {
     }
 }
 
-/// What makes a session good, per segment.
+/// Measure of a session's quality, per segment.
 public enum LadderQoE: String, CaseIterable, Sendable {
-    /// Yin/Pensieve with Mbit/s, 4.3 per second of stall or start-up, and 1 per Mbit/s of change.
+    /// Yin/Pensieve: Mbit/s, less 4.3 per second of stall or start-up, less 1 per Mbit/s of change.
     case linear
-    /// With ln(bit rate / lowest candidate) and 2.66.
+    /// The same with ln(bit rate / lowest candidate) and 2.66 per second.
     case log
-    /// With the candidates' own quality, and the best one's per second of stall.
+    /// The same with the candidates' own quality, and the best quality as the penalty per second of
+    /// stall.
     case quality
 }
 
-/// What is made large over the viewers.
+/// Statistic over the viewers that is maximised.
 public enum LadderStatistic: Hashable, Sendable {
     case mean
-    /// A low percentile, 0 to 100.
+    /// A low percentile, from 0 to 100.
     case percentile(Double)
 }
 
-/// Everything that the choice of a ladder depends on.
+/// All inputs of the choice of a ladder.
 public struct LadderProblem: Sendable {
-    /// At most so many candidates: sets of them are bit masks.
+    /// Largest number of candidates, because sets of candidates are bit masks.
     public static let maximumCandidates = 32
 
-    /// Ascending by bit rate.
+    /// Candidates, ascending by bit rate.
     public var candidates: [LadderCandidate] {
         didSet { candidates.sort(by: Self.isBelow) }
     }
     public var audiences: [LadderAudience]
     public var settings: [LadderSetting]
-    /// At most so many rungs.
+    /// Largest number of rungs.
     public var maximumRungs: Int
-    /// Of all encoders together; infinite is no limit.
+    /// Largest number of cores of all encoders together; infinite = no limit.
     public var maximumCores = Double.infinity
-    /// Mean over viewers (kbit/s); infinite is no limit.
+    /// Largest mean egress over viewers (kbit/s); infinite = no limit.
     public var maximumEgress = Double.infinity
     public var qoe = LadderQoE.log
     public var statistic = LadderStatistic.mean
-    /// Of each seed.
+    /// Number of viewers of each seed.
     public var viewers = 24
-    /// Draws of viewers and titles to search with; as many others judge what was found.
+    /// Number of draws of viewers and titles for the search; as many other draws judge its results.
     public var seeds = 8
     public var seed: UInt64 = 1
-    /// ms
+    /// Duration of a segment in ms.
     public var segmentDuration = 4000.0
     public var segmentCount = 45
-    /// How far segment sizes stray; 0 is CBR.
+    /// Variation of segment sizes; 0 is CBR.
     public var variation = 0.2
     public var player = PlayerConfiguration()
-    /// TCP's slow start and request round trips; nil is a fluid.
+    /// Model of TCP's slow start and request round trips; nil = a fluid model.
     public var tcp: TCPModel? = TCPModel()
 
     public init(
@@ -116,7 +117,7 @@ public struct LadderProblem: Sendable {
         (a.bitrate, a.height) < (b.bitrate, b.height)
     }
 
-    /// - Throws: what makes the problem impossible.
+    /// - Throws: an error that states why the problem is impossible.
     public func check() throws(LadderChoiceError) {
         guard !candidates.isEmpty, candidates.count <= Self.maximumCandidates else {
             throw LadderChoiceError(
@@ -142,20 +143,20 @@ public struct LadderProblem: Sendable {
         }
     }
 
-    /// The height that viewers of an audience are limited to under a setting.
+    /// Returns the height to which viewers of an audience are limited under a setting.
     func cap(_ audience: Int, _ setting: LadderSetting) -> Int {
         setting.fitsDevice ? audiences[audience].screenHeight : .max
     }
 }
 
-/// An error that says why no ladder can be chosen.
+/// An error that states why no ladder can be chosen.
 public struct LadderChoiceError: Error, Hashable, CustomStringConvertible {
     public var description: String
 
     init(_ description: String) { self.description = description }
 }
 
-/// A set of candidates: bit i is candidate i.
+/// A set of candidates: bit i stands for candidate i.
 public struct RungSet: Hashable, Sendable, Comparable {
     public var mask: UInt64
 
@@ -166,7 +167,7 @@ public struct RungSet: Hashable, Sendable, Comparable {
     }
 
     public var count: Int { mask.nonzeroBitCount }
-    /// Ascending.
+    /// Indices of the candidates in ascending order.
     public var indices: [Int] {
         var result: [Int] = []
         var rest = mask

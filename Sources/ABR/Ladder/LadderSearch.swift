@@ -1,38 +1,40 @@
 // How ladders are compared.
 //
-// The same viewers, links and segment sizes meet every ladder (common random numbers). The
-// finalists are judged with other seeds, so that luck in the search does not appear as quality.
+// Every ladder is simulated with the same viewers, links and segment sizes (common random numbers).
+// The finalists are judged with other seeds, so that luck in the search does not appear as quality.
 
 import SimulationKernel
 
-/// Finds the set of rungs with the best score: by looking at all of them, or by local search.
+/// Finds the set of rungs with the best score, either by scoring all sets or by local search.
 ///
 /// The local search climbs from several starts (greedily built, evenly spread, and seeded random
-/// sets) to the best neighbour (a rung more, less or exchanged) until there is none; from the best
-/// summits it goes on with up to two rungs exchanged at once. It remembers what it has scored. It need not find the best set; `millrace bench ladder` measures how far off it is.
+/// sets) to the best neighbour (with one rung more, less or exchanged) until no neighbour is
+/// better. From the best local optima it continues with up to two rungs exchanged at once. It keeps
+/// the scores of all sets. It may miss the best set; `millrace bench ladder` measures by how much.
 public struct LadderSearch: Sendable {
     public enum Method: String, CaseIterable, Sendable { case exact, heuristic }
 
-    /// Scores sets; minus infinity for what breaks a limit.
+    /// Scores sets; a set that breaks a limit scores minus infinity.
     public typealias Score = @Sendable ([RungSet]) async throws -> [Double]
 
     public struct Found: Sendable {
         public var best: RungSet
         public var score: Double
-        /// Sets scored.
+        /// Number of sets that were scored.
         public var evaluated: Int
     }
 
-    /// Sets scored at a time in the exact search.
+    /// Number of sets that the exact search scores at a time.
     static let batch = 256
     static let randomStarts = 8
-    /// The best summits go on with up to two rungs exchanged at once.
+    /// Number of local optima from which the search continues with up to two rungs exchanged at
+    /// once.
     static let summitsClimbedOn = 3
     static let maximumSteps = 200
 
     let candidates: Int
     let maximumRungs: Int
-    /// Cheap limits, asked before a set is scored.
+    /// Limits that are cheap to check, before a set is scored.
     let isAllowed: @Sendable (RungSet) -> Bool
 
     public init(
@@ -43,7 +45,7 @@ public struct LadderSearch: Sendable {
         self.isAllowed = isAllowed
     }
 
-    /// How many sets there are; `Int.max` beyond what an `Int` holds.
+    /// Number of all sets; `Int.max` if an `Int` is too small.
     public var setCount: Int {
         var sum = 0
         var choose = 1
@@ -61,8 +63,9 @@ public struct LadderSearch: Sendable {
 
     // MARK: Exact
 
-    /// Of sets that score alike, the one with fewer rungs, then the one with lower ones, is best.
-    /// - Returns: nil where no set is allowed, or none has a score.
+    /// Scores all sets. Among sets with equal scores, the one with fewer rungs is best, then the
+    /// one with lower rungs.
+    /// - Returns: nil if no set is allowed, or none has a score.
     public func exact(_ score: Score) async throws -> Found? {
         var found: Found?
         var evaluated = 0
@@ -90,7 +93,7 @@ public struct LadderSearch: Sendable {
         return found
     }
 
-    /// The next mask with as many bits (Gosper's hack).
+    /// Returns the next mask with the same number of bits (Gosper's hack).
     private static func next(_ set: RungSet) -> RungSet? {
         let low = set.mask & (~set.mask &+ 1)
         let (ripple, overflow) = set.mask.addingReportingOverflow(low)
@@ -110,8 +113,8 @@ public struct LadderSearch: Sendable {
     // MARK: Local search
 
     /// - Parameters:
-    ///   - starts: sets to climb from besides the search's own.
-    ///   - seed: of the random starts.
+    ///   - starts: sets from which to climb, besides the search's own starts.
+    ///   - seed: seed of the random starts.
     public func heuristic(
         starts: [RungSet], seed: UInt64, _ score: Score
     ) async throws -> Found? {
@@ -156,7 +159,7 @@ public struct LadderSearch: Sendable {
 
     private func allStarts(_ given: [RungSet], seed: UInt64) -> [RungSet] {
         var starts = given
-        // Evenly spread over the candidates.
+        // These starts are evenly spread over the candidates.
         for size in Set([maximumRungs, max(1, maximumRungs - 1)]).sorted() {
             starts.append(
                 RungSet(
@@ -172,7 +175,7 @@ public struct LadderSearch: Sendable {
             }
             starts.append(set)
         }
-        // What is not allowed loses rungs, the highest first, until it is.
+        // A start that is not allowed loses its highest rungs until it is allowed.
         return starts.map { start in
             var set = start
             while set.count > 1, !isAllowed(set), let highest = set.indices.last {
@@ -182,7 +185,7 @@ public struct LadderSearch: Sendable {
         }
     }
 
-    /// Up to two rungs out and up to two others in.
+    /// Returns the sets with up to two rungs removed and up to two others added.
     private func farNeighbours(_ set: RungSet) -> [RungSet] {
         let (inside, outside) = (set.indices, (0..<candidates).filter { !set.contains($0) })
         func removed(_ set: RungSet) -> [RungSet] { inside.map(set.removing) }
@@ -196,7 +199,7 @@ public struct LadderSearch: Sendable {
         }.sorted()
     }
 
-    /// One rung more, one less, one exchanged.
+    /// Returns the sets with one rung more, one less, or one exchanged.
     private func neighbours(_ set: RungSet) -> [RungSet] {
         var result: [RungSet] = []
         let (inside, outside) = (set.indices, (0..<candidates).filter { !set.contains($0) })

@@ -2,10 +2,10 @@ import SimulationKernel
 
 /// A set of renditions from which titles are generated.
 public struct Ladder: Hashable, Sendable {
-    public struct Rung: Hashable, Sendable {
-        /// kbit/s, audio included.
+    public struct Rendition: Hashable, Sendable {
+        /// Bit rate in kbit/s, audio included.
         public var bitrate: Double
-        /// Pixels.
+        /// Height in pixels.
         public var height: Int
 
         public init(bitrate: Double, height: Int) {
@@ -15,19 +15,19 @@ public struct Ladder: Hashable, Sendable {
     }
 
     public var name: String
-    /// Ascending by bit rate.
-    public var rungs: [Rung]
+    /// Renditions, ascending by bit rate.
+    public var renditions: [Rendition]
 
-    public init(name: String, rungs: [Rung]) {
+    public init(name: String, renditions: [Rendition]) {
         self.name = name
-        self.rungs = rungs
+        self.renditions = renditions
     }
 
-    private init(_ name: String, _ rungs: [(Double, Int)]) {
-        self.init(name: name, rungs: rungs.map { Rung(bitrate: $0.0, height: $0.1) })
+    private init(_ name: String, _ renditions: [(Double, Int)]) {
+        self.init(name: name, renditions: renditions.map { Rendition(bitrate: $0.0, height: $0.1) })
     }
 
-    /// The edge paper's four renditions.
+    /// The four renditions of the edge paper.
     public static let edge = Ladder(
         "edge-ladder", [(264, 240), (878, 360), (1128, 480), (2628, 720)])
     /// H.264 rates of Apple's HLS authoring specification, up to 1080p.
@@ -37,19 +37,20 @@ public struct Ladder: Hashable, Sendable {
             (145, 234), (365, 270), (730, 360), (1100, 432), (2000, 540), (3000, 720),
             (4500, 720), (6000, 1080), (7800, 1080),
         ])
-    /// Six rungs in equal ratio, from 300 kbit/s to 6 Mbit/s.
+    /// Six renditions in equal ratio, from 300 kbit/s to 6 Mbit/s.
     public static let geometric = Ladder(
         "geometric",
         [(300, 240), (546, 288), (994, 360), (1810, 480), (3296, 720), (6000, 1080)])
 
     public static let presets = [edge, apple, geometric]
 
-    /// A title of this ladder.
+    /// Makes a title of this ladder.
     /// - Parameters:
     ///   - segmentDuration: ms.
-    ///   - variation: how far segment sizes stray from the average, as a share of it (0 is CBR):
-    ///     log-normal, the same complexity of a segment on every rung, mean kept.
-    ///   - seed: of the complexities.
+    ///   - variation: deviation of segment sizes from the average, as a share of it (0 is CBR).
+    ///     Sizes are log-normal with the same mean; a segment has the same complexity on every
+    ///     rendition.
+    ///   - seed: seed of the complexities.
     public func title(
         segmentDuration: Double, segmentCount: Int, variation: Double, seed: UInt64
     ) throws(TitleError) -> Title {
@@ -61,13 +62,13 @@ public struct Ladder: Hashable, Sendable {
         var generator = SeededGenerator(seed: seed, entity: "title")
         let complexities = Self.complexities(segmentCount, variation: variation, using: &generator)
         return try Title(
-            name: name, segmentDuration: segmentDuration, bitrates: rungs.map(\.bitrate),
+            name: name, segmentDuration: segmentDuration, bitrates: renditions.map(\.bitrate),
             sizes: complexities.map { complexity in
-                rungs.map { ($0.bitrate * segmentDuration * complexity).rounded() }
-            }, heights: rungs.map(\.height))
+                renditions.map { ($0.bitrate * segmentDuration * complexity).rounded() }
+            }, heights: renditions.map(\.height))
     }
 
-    /// Sizes of segments relative to the average: log-normal, of mean 1.
+    /// Returns sizes of segments relative to the average, log-normal with mean 1.
     static func complexities(
         _ count: Int, variation: Double, using generator: inout SeededGenerator
     ) -> [Double] {
@@ -77,7 +78,8 @@ public struct Ladder: Hashable, Sendable {
         return raw.map { $0 / mean }
     }
 
-    /// Sum of twelve uniform draws less six: normal enough for sizes, and the same everywhere.
+    /// Returns the sum of twelve uniform draws less six. It is sufficiently normal for sizes, and
+    /// the same on every platform.
     private static func normal(_ generator: inout SeededGenerator) -> Double {
         (0..<12).reduce(-6) { sum, _ in sum + generator.nextUnit() }
     }

@@ -4,7 +4,7 @@ extension Title {
     static func logarithm(_ x: Double) -> Double { log(x) }
 }
 
-/// base^(weight / halfLife); with base 0.5 what is left of a sample's weight.
+/// Returns base^(weight / halfLife). With base 0.5 it is the remaining share of a sample's weight.
 ///
 /// The base is an argument because the optimizer turns pow(0.5, x) into exp2(-x), which differs in
 /// the last bit from the pow of the reference implementations.

@@ -1,31 +1,33 @@
-/// What a player knows of a title: its ladder and the size of each segment on each rung.
+/// Facts about a title that a player knows: its ladder, and the size of each segment on each
+/// rendition.
 ///
 /// The module's units are milliseconds, bits and kbit/s (bits per millisecond), as `Double`, so
 /// that size / rate = time without a factor.
 public final class Title: Sendable {
     public let name: String
-    /// Media per segment (ms), > 0.
+    /// Media time per segment (ms), > 0.
     public let segmentDuration: Double
-    /// Average bit rate per rung (kbit/s), ascending, > 0; rung 0 is the lowest.
+    /// Average bit rate per rendition (kbit/s), ascending, > 0; rendition 0 is the lowest.
     public let bitrates: [Double]
-    /// Frame height per rung (pixels), 0 where unknown.
+    /// Frame height per rendition (pixels), 0 if unknown.
     public let heights: [Int]
-    /// Quality per rung on a scale of the ladder's own (for example VMAF), empty where unknown.
+    /// Quality per rendition on a scale of the ladder's own (for example VMAF), empty if unknown.
     public let qualities: [Double]
-    /// Segments of the title; a live title repeats them.
+    /// Number of segments of the title; a live title repeats them.
     public let segmentCount: Int
-    /// Sizes in bits, segment-major: `sizes[segment * rungs + rung]`.
+    /// Sizes in bits, segment-major: `sizes[segment * renditions + rendition]`.
     let sizes: [Double]
-    /// ln(bitrate / lowest bitrate) per rung.
+    /// ln(bitrate / lowest bitrate) per rendition.
     public let utilities: [Double]
 
-    /// Highest bit rate of a segment per rung (kbit/s): what an HLS playlist calls BANDWIDTH.
+    /// Highest bit rate of a segment per rendition (kbit/s), which an HLS playlist calls BANDWIDTH.
     let peakBitrates: [Double]
 
-    /// Pensieve's HD reward per rung.
+    /// Pensieve's HD reward per rendition.
     let hdRewards: [Double]
 
-    /// Pensieve's HD reward of a bit rate is that of the nearest rung of its ladder at or below.
+    /// Returns Pensieve's HD reward of a bit rate: that of the nearest rendition of its ladder at
+    /// or below the rate.
     private static func hdReward(_ bitrate: Double) -> Double {
         let table: [(Double, Double)] = [
             (300, 1), (750, 2), (1200, 3), (1850, 12), (2850, 15), (4300, 20),
@@ -33,33 +35,37 @@ public final class Title: Sendable {
         return table.last { $0.0 <= bitrate }?.1 ?? 1
     }
 
-    /// The rung as which each rung counts for quality: on a screen that cannot show it, the highest
-    /// one that the screen shows. Players decide by what a rung really is.
+    /// The rendition as which each rendition counts for quality: if the screen cannot show a
+    /// rendition, the highest one that it can show. Players ignore this property in their
+    /// decisions.
     let countsAs: [Int]
 
-    public var rungs: Int { bitrates.count }
+    public var renditions: Int { bitrates.count }
 
     private static func visible(
-        _ rungs: Range<Int>, _ heights: [Int], _ screenHeight: Int
+        _ renditions: Range<Int>, _ heights: [Int], _ screenHeight: Int
     ) -> [Int] {
-        guard !heights.isEmpty else { return Array(rungs) }
-        let highest = rungs.last { heights[$0] <= screenHeight } ?? 0
-        return rungs.map { heights[$0] <= screenHeight ? $0 : min($0, highest) }
+        guard !heights.isEmpty else { return Array(renditions) }
+        let highest = renditions.last { heights[$0] <= screenHeight } ?? 0
+        return renditions.map { heights[$0] <= screenHeight ? $0 : min($0, highest) }
     }
 
-    /// Most segments of a generated title.
+    /// Largest number of segments of a generated title.
     public static let mostSegments = 1_000_000
-    /// ms; shorter ones make counts of segments that no integer or memory holds.
+    /// Allowed durations of a segment in ms; shorter ones would need more segments than an integer
+    /// or the memory can hold.
     static let segmentDurations = 1.0...86_400_000
-    /// kbit/s
+    /// Highest bit rate in kbit/s.
     static let highestBitrate = 1e9
-    /// Bits; sums over a session stay far below what an `Int` of bytes holds.
+    /// Largest size of a segment in bits; sums over a session stay far below the largest `Int` of
+    /// bytes.
     static let largestSegment = 1e12
 
     /// - Parameters:
-    ///   - sizes: bits, `sizes[segment][rung]`.
-    ///   - screenHeight: pixels; QoE counts taller rungs as the highest one that fits.
-    /// - Throws: `TitleError` where the shape or a value is not possible.
+    ///   - sizes: bits, `sizes[segment][rendition]`.
+    ///   - screenHeight: height of the screen in pixels; QoE counts taller renditions as the
+    ///     highest one that fits.
+    /// - Throws: `TitleError` if the shape or a value is not possible.
     public init(
         name: String, segmentDuration: Double, bitrates: [Double], sizes: [[Double]],
         heights: [Int] = [], qualities: [Double] = [], screenHeight: Int = .max
@@ -72,19 +78,25 @@ public final class Title: Sendable {
         guard !bitrates.isEmpty, bitrates.allSatisfy({ $0 > 0 && $0 <= Self.highestBitrate })
         else {
             throw TitleError(
-                reason: "bit rates must be positive numbers in kbit/s, one per rung, up to 1e9")
+                reason: "bit rates must be positive numbers in kbit/s, one per rendition, up to 1e9"
+            )
         }
-        guard bitrates.count <= 255 else { throw TitleError(reason: "at most 255 rungs") }
-        for rung in bitrates.indices.dropFirst() where bitrates[rung] <= bitrates[rung - 1] {
+        guard bitrates.count <= 255 else { throw TitleError(reason: "at most 255 renditions") }
+        for rendition in bitrates.indices.dropFirst()
+        where bitrates[rendition] <= bitrates[rendition - 1] {
             throw TitleError(
-                reason: "bit rates must ascend: \(bitrates[rung]) follows \(bitrates[rung - 1])")
+                reason:
+                    "bit rates must ascend: \(bitrates[rendition]) follows \(bitrates[rendition - 1])"
+            )
         }
         guard !sizes.isEmpty else { throw TitleError(reason: "a title needs at least one segment") }
         for (index, row) in sizes.enumerated() {
             guard row.count == bitrates.count else {
                 throw TitleError(
                     segment: index,
-                    reason: "\(row.count) sizes for \(bitrates.count) bit rates: give one per rung")
+                    reason:
+                        "\(row.count) sizes for \(bitrates.count) bit rates: give one per rendition"
+                )
             }
             guard row.allSatisfy({ $0 > 0 && $0 <= Self.largestSegment }) else {
                 throw TitleError(
@@ -93,7 +105,7 @@ public final class Title: Sendable {
         }
         guard heights.isEmpty || heights.count == bitrates.count,
             qualities.isEmpty || qualities.count == bitrates.count
-        else { throw TitleError(reason: "heights and qualities need one value per rung") }
+        else { throw TitleError(reason: "heights and qualities need one value per rendition") }
         self.name = name
         self.segmentDuration = segmentDuration
         self.bitrates = bitrates
@@ -102,14 +114,14 @@ public final class Title: Sendable {
         countsAs = Self.visible(bitrates.indices, heights, screenHeight)
         self.segmentCount = sizes.count
         self.sizes = sizes.flatMap { $0 }
-        peakBitrates = bitrates.indices.map { rung in
-            sizes.reduce(0) { max($0, $1[rung]) } / segmentDuration
+        peakBitrates = bitrates.indices.map { rendition in
+            sizes.reduce(0) { max($0, $1[rendition]) } / segmentDuration
         }
         hdRewards = bitrates.map(Self.hdReward)
         utilities = bitrates.map { Self.logarithm($0) - Self.logarithm(bitrates[0]) }
     }
 
-    /// A title of constant bit rate.
+    /// Makes a title of constant bit rate.
     public convenience init(
         name: String, segmentDuration: Double, bitrates: [Double], segmentCount: Int,
         heights: [Int] = [], qualities: [Double] = []
@@ -123,30 +135,32 @@ public final class Title: Sendable {
             heights: heights, qualities: qualities)
     }
 
-    /// Bits of a segment; beyond the end the title repeats (live).
+    /// Returns the bits of a segment; beyond the end the title repeats (live).
     @inline(__always)
-    public func size(segment: Int, rung: Int) -> Double {
-        sizes[(segment < segmentCount ? segment : segment % segmentCount) * bitrates.count + rung]
+    public func size(segment: Int, rendition: Int) -> Double {
+        sizes[
+            (segment < segmentCount ? segment : segment % segmentCount) * bitrates.count + rendition
+        ]
     }
 
-    /// The same title with only some rungs.
-    /// - Parameter rungs: ascending indices, at least one.
-    public func restricted(to rungs: [Int]) throws(TitleError) -> Title {
-        guard !rungs.isEmpty, rungs.allSatisfy({ bitrates.indices.contains($0) }) else {
-            throw TitleError(reason: "no rung is left of \(name)")
+    /// Returns the same title with only some renditions.
+    /// - Parameter renditions: ascending indices, at least one.
+    public func restricted(to renditions: [Int]) throws(TitleError) -> Title {
+        guard !renditions.isEmpty, renditions.allSatisfy({ bitrates.indices.contains($0) }) else {
+            throw TitleError(reason: "no rendition is left of \(name)")
         }
         return try Title(
-            name: name, segmentDuration: segmentDuration, bitrates: rungs.map { bitrates[$0] },
+            name: name, segmentDuration: segmentDuration, bitrates: renditions.map { bitrates[$0] },
             sizes: (0..<segmentCount).map { segment in
-                rungs.map { size(segment: segment, rung: $0) }
-            }, heights: rungs.map { heights[$0] },
-            qualities: qualities.isEmpty ? [] : rungs.map { qualities[$0] })
+                renditions.map { size(segment: segment, rendition: $0) }
+            }, heights: renditions.map { heights[$0] },
+            qualities: qualities.isEmpty ? [] : renditions.map { qualities[$0] })
     }
 }
 
-/// Why a title cannot be played.
+/// Reason why a title cannot be played.
 public struct TitleError: Error, Hashable, CustomStringConvertible {
-    /// Index of the segment at fault, where it is one segment's.
+    /// Index of the faulty segment, if the fault is in one segment.
     public var segment: Int?
     public var reason: String
 

@@ -5,7 +5,7 @@ import SimulationKernel
 /// CSV with a line `segment_duration_ms,4000`, a line `bitrates_kbps,264,878,…` and then a line of
 /// sizes in bits per segment.
 ///
-/// JSON may also hold `heights` (pixels) and `qualities`, one value per rung.
+/// JSON may also hold `heights` (pixels) and `qualities`, one value per rendition.
 public enum TitleReader {
     private static let keys = [
         "segment_duration_ms", "bitrates_kbps", "segment_sizes_bits", "heights", "qualities",

@@ -1,4 +1,5 @@
-/// Time passes: media is appended, played and missed, and every millisecond is accounted once.
+/// Effects of passing time: media is appended, played and missed, and every millisecond is counted
+/// once.
 extension Player {
     var isWaitingForMedia: Bool {
         phase == .startup || phase == .stalled || phase == .seeking
@@ -6,7 +7,7 @@ extension Player {
 
     mutating func append(_ media: Double) {
         guard media > 0, !received.isNaN else { return }
-        if received == 0 { buffered.append(state.lastRung) }
+        if received == 0 { buffered.append(state.lastRendition) }
         received += media
         state.bufferLevel += media
         if isWaitingForMedia, state.bufferLevel >= settings.startBuffer - Self.tolerance {
@@ -63,7 +64,7 @@ extension Player {
         }
     }
 
-    /// Segments at the head of the buffer of which nothing, or nothing more, is there.
+    /// Passes over segments at the head of the buffer that have no media, or no further media.
     mutating func passGaps() {
         while buffered.hasGaps, buffered.first != nil {
             let lacking = buffered.lackingOfFirst
@@ -81,10 +82,10 @@ extension Player {
         var left = media
         let duration = title.segmentDuration
         if buffered.hasGaps { passGaps() }
-        while left > 0, let rung = buffered.first {
+        while left > 0, let rendition = buffered.first {
             if playedOfFirst == 0 {
                 account.began(
-                    rung, of: title, latency: before, rate: state.playbackRate,
+                    rendition, of: title, latency: before, rate: state.playbackRate,
                     isLive: state.isLive)
             }
             let lacking = buffered.lackingOfFirst

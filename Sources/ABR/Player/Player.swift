@@ -1,49 +1,50 @@
-// How the player works. `Player` is a state machine: each verb takes the time and returns the next
+// How the player works. `Player` is a state machine: each call states the time and returns the next
 // action (request, wait, await a live segment). Start-up, playing, stalled and idle time together
-// are the session's time. The simulators drive it, and so do HLS viewers.
+// are the session's time. The simulators and the HLS viewers drive it.
 
-/// The one adaptive player: buffer, decisions, stalls, live edge and QoE accounting, as a state
-/// machine without clock or I/O. The simulator and the viewers on sockets both drive it.
+/// The only adaptive player of the project: buffer, decisions, stalls, live edge and QoE
+/// accounting, as a state machine without clock or I/O. Both the simulator and the viewers on
+/// sockets drive it.
 ///
-/// Each verb takes the time (ms since the session began, never decreasing) and returns what the
-/// driver has to do next. Invariant: start-up + playing + stalled + idle = session time.
+/// Each call states the time (ms since the session began, never decreasing) and returns the
+/// driver's next action. Invariant: start-up + playing + stalled + idle = session time.
 public struct Player: Sendable {
-    /// What the driver does next.
+    /// The driver's next action.
     public enum Action: Hashable, Sendable {
         /// Request a segment; report it with `progress`, `receive` and `completed`.
-        case request(segment: Int, rung: Int)
+        case request(segment: Int, rendition: Int)
         /// Call `timer` at this time (ms).
         case wait(until: Double)
         /// Call `available` once the live segment exists (or can be requested).
         case awaitSegment(Int)
-        /// Everything is downloaded; the rest of the buffer plays by itself.
+        /// Everything is downloaded; the rest of the buffer plays without further calls.
         case finished
     }
 
     enum Phase: Hashable, Sendable { case idle, startup, playing, stalled, seeking, ended }
 
-    /// Stalls shorter than this are rounding (ms).
+    /// Stalls shorter than this are rounding errors (ms).
     static let tolerance = 1e-6
 
-    /// How often a driver asks `progress` whether to give up a download (ms).
+    /// Interval at which a driver asks `progress` whether to give up a download (ms).
     public static let judgementInterval = 100.0
 
-    /// Shared by players that are set alike.
+    /// Settings, which players with the same configuration share.
     let settings: PlayerSettings
     public internal(set) var account = QoEAccount()
     public internal(set) var state: PlayerState
-    /// Segment requests decided.
+    /// Number of segment requests that were decided.
     public private(set) var decisions = 0
     var phase = Phase.idle
     private var algorithm: any ABRAlgorithm
     private var estimator: any ThroughputEstimator
     var clock: Double
-    /// Of the first buffered segment (ms).
+    /// Time of the first buffered segment that has been played (ms).
     var playedOfFirst = 0.0
     var buffered = BufferedSegments()
-    /// Media of the requested segment that is playable (ms); NaN while nothing is requested.
+    /// Media of the requested segment that is playable (ms); NaN if nothing is requested.
     var received = Double.nan
-    /// Rung that waits for its request; negative is none.
+    /// Rendition that waits for its request; negative = none.
     private var pending: Int32 = -1
     private var waitingSince = 0.0
     private var waitsForRoom = false
@@ -63,7 +64,7 @@ public struct Player: Sendable {
             estimator: estimator)
     }
 
-    /// A player with one of the published algorithms and the estimator that goes with it.
+    /// Makes a player with one of the published algorithms and the estimator that belongs to it.
     public init(
         title: Title, configuration: PlayerConfiguration, algorithm: AlgorithmName
     ) throws(PlayerConfigurationError) {
@@ -93,18 +94,19 @@ public struct Player: Sendable {
     public var bufferLevel: Double { state.bufferLevel }
     public var isPlaying: Bool { phase == .playing }
     public var playbackRate: Double { state.playbackRate }
-    /// Whether a download may be given up at this moment.
+    /// Whether a download may be given up at this time.
     public var checksAbandonment: Bool {
-        settings.configuration.abandonment != .off && received == 0 && state.lastRung > 0
+        settings.configuration.abandonment != .off && received == 0 && state.lastRendition > 0
             && algorithm.mayAbandon
     }
 
     // MARK: Verbs
 
-    /// The session begins.
+    /// Begins the session.
     /// - Parameters:
-    ///   - epoch: live: session time at which media time 0 was at the encoder (ms, <= time).
-    ///   - latest: live: the newest segment that can be requested.
+    ///   - epoch: for live streams, the session time at which media time 0 was at the encoder (ms,
+    ///     at most `time`).
+    ///   - latest: for live streams, the newest segment that can be requested.
     public mutating func start(at time: Double, epoch: Double = 0, latest: Int? = nil) -> Action {
         precondition(phase == .idle, "a session starts once")
         clock = time
@@ -115,10 +117,10 @@ public struct Player: Sendable {
             state.segment = liveTarget()
         }
         playhead = Double(state.segment) * title.segmentDuration
-        return request(algorithm.firstRung(state))
+        return request(algorithm.firstRendition(state))
     }
 
-    /// The time of `wait` has come.
+    /// Called at the time that `wait` stated.
     public mutating func timer(at time: Double) -> Action {
         advance(to: time)
         if waitsForRoom {
@@ -126,14 +128,14 @@ public struct Player: Sendable {
             algorithm.waited(time - waitingSince)
         }
         if pending >= 0 {
-            let rung = Int(pending)
+            let rendition = Int(pending)
             pending = -1
-            return request(rung)
+            return request(rendition)
         }
         return next()
     }
 
-    /// The live segment that `awaitSegment` named exists; `latest` is the newest.
+    /// Called once the live segment of `awaitSegment` exists; `latest` is the newest segment.
     public mutating func available(latest: Int, at time: Double) -> Action {
         advance(to: time)
         latestAvailable = max(latestAvailable, latest)
@@ -141,15 +143,16 @@ public struct Player: Sendable {
         return next()
     }
 
-    /// Part of the segment has arrived.
-    /// - Returns: the rung to start again with; the driver then cancels the download and calls
-    ///   `abandoned`. Nil: go on.
+    /// Notes that a part of the segment has arrived.
+    /// - Returns: the rendition with which to start again; the driver then cancels the download and
+    ///   calls `abandoned`. Nil lets the download continue.
     public mutating func progress(_ progress: DownloadProgress, at time: Double) -> Int? {
         checksAbandonment ? judge(progress, at: time) : nil
     }
 
-    /// `progress` for a driver that has asked `checksAbandonment` since the request. Time passes
-    /// only where the download is given up: most answers are no, and need the buffer level alone.
+    /// Same as `progress`, for a driver that has asked `checksAbandonment` since the request. The
+    /// player's time advances only if the download is given up: most calls return nil, and need
+    /// only the buffer level.
     mutating func judge(_ progress: DownloadProgress, at time: Double) -> Int? {
         let level = state.bufferLevel
         if phase == .playing {
@@ -161,19 +164,20 @@ public struct Player: Sendable {
         return lower
     }
 
-    /// Media of the current segment became playable before the whole is there (CMAF chunks,
-    /// LL-HLS parts; ms).
+    /// Notes that media of the current segment became playable before the whole segment has arrived
+    /// (CMAF chunks, LL-HLS parts; ms).
     public mutating func receive(_ media: Double, at time: Double) {
         advance(to: time)
         append(media)
     }
 
-    /// The segment is complete.
+    /// Notes that the segment is complete.
     /// - Parameters:
-    ///   - bits: of the segment.
-    ///   - transferTime: first bit to last, without time spent waiting for media to exist (ms).
-    ///   - timeToFirstByte: ms; NaN where the request was held back by the server.
-    ///   - elapsed: since the request (ms).
+    ///   - bits: size of the segment.
+    ///   - transferTime: time from the first bit to the last, without time spent waiting for media
+    ///     to exist (ms).
+    ///   - timeToFirstByte: ms; NaN if the server held the request back.
+    ///   - elapsed: time since the request (ms).
     public mutating func completed(
         bits: Double, transferTime: Double, timeToFirstByte: Double, elapsed: Double,
         at time: Double
@@ -188,51 +192,55 @@ public struct Player: Sendable {
         state.lastThroughput = transferTime > 0 ? bits / transferTime : state.lastThroughput
         algorithm.downloaded(
             DownloadProgress(
-                segment: state.segment, rung: state.lastRung, size: bits, downloaded: bits,
+                segment: state.segment, rendition: state.lastRendition, size: bits,
+                downloaded: bits,
                 elapsed: elapsed, timeToFirstByte: timeToFirstByte.isNaN ? 0 : timeToFirstByte),
             state)
         state.segment += 1
         return next()
     }
 
-    /// The driver gave the download up for `rung`.
-    public mutating func abandoned(_ progress: DownloadProgress, for rung: Int, at time: Double)
+    /// Notes that the driver gave the download up for `rendition`.
+    public mutating func abandoned(
+        _ progress: DownloadProgress, for rendition: Int, at time: Double
+    )
         -> Action
     {
         advance(to: time)
         var progress = progress
-        progress.abandonedFor = rung
+        progress.abandonedFor = rendition
         received = .nan
         algorithm.downloaded(progress, state)
-        return configuration.abandonment == .published ? request(rung) : next()
+        return configuration.abandonment == .published ? request(rendition) : next()
     }
 
-    /// The request failed for good; the player asks again, one rung lower where there is one, or at
-    /// `rung`. What was received of the segment stays: the driver goes on after it.
-    public mutating func failed(askingAt rung: Int? = nil, at time: Double) -> Action {
+    /// Notes that the request finally failed. The player requests the segment again, one rendition
+    /// lower if there is one, or at `rendition`. Media that was received of the segment is kept:
+    /// the driver continues after it.
+    public mutating func failed(askingAt rendition: Int? = nil, at time: Double) -> Action {
         advance(to: time)
         let kept = received.isNaN ? 0 : received
-        let action = request(rung ?? max(0, state.lastRung - 1))
+        let action = request(rendition ?? max(0, state.lastRendition - 1))
         received = kept
         return action
     }
 
-    /// No rendition has the rest of the requested segment (EXT-X-GAP; rfc8216bis, 6.3.3): playing
-    /// goes on behind it, and its time counts as missing.
+    /// Notes that no rendition has the rest of the requested segment (EXT-X-GAP; rfc8216bis,
+    /// 6.3.3): playing continues behind it, and its time counts as missing.
     public mutating func missing(at time: Double) -> Action {
         precondition(!received.isNaN, "no segment was requested")
         advance(to: time)
-        if received == 0 { buffered.append(max(0, state.lastRung)) }
+        if received == 0 { buffered.append(max(0, state.lastRendition)) }
         buffered.markLast(lacking: title.segmentDuration - received)
         received = .nan
         state.segment += 1
-        // What is missing at the playhead is passed at once: nothing is buffered before it.
+        // Missing media at the playhead is passed at once, because nothing is buffered before it.
         if state.bufferLevel == 0 { passGaps() }
         return next()
     }
 
-    /// The wanted segment has left the playlist: playback goes on at `segment`, and what is
-    /// buffered before it is dropped.
+    /// Notes that the wanted segment has left the playlist: playback continues at `segment`, and
+    /// the media buffered before it is dropped.
     public mutating func jump(to segment: Int, at time: Double) -> Action {
         advance(to: time)
         account.skipped += max(0, Double(segment) * title.segmentDuration - playhead)
@@ -240,11 +248,11 @@ public struct Player: Sendable {
         return next()
     }
 
-    /// Media time 0 was at the encoder at another moment than was thought: the encoder paused, or
-    /// its clock and segment durations drift (session time, ms; live only).
+    /// Corrects the session time at which media time 0 was at the encoder (ms; live only). The
+    /// encoder paused, or its clock and segment durations drift.
     public mutating func correct(epoch: Double) { self.epoch = epoch }
 
-    /// The user moves to another segment; what was buffered is dropped.
+    /// Moves to another segment on the user's request; the buffered media is dropped.
     public mutating func seek(to segment: Int, at time: Double) -> Action {
         advance(to: time)
         flush(to: segment)
@@ -253,7 +261,7 @@ public struct Player: Sendable {
         return next()
     }
 
-    /// The viewer leaves, or the observation ends.
+    /// Ends the session, because the viewer leaves or the observation ends.
     public mutating func stop(at time: Double) {
         // A session that never began takes no time.
         if phase != .idle { advance(to: time) }
@@ -271,7 +279,7 @@ public struct Player: Sendable {
         }
         let excess = state.bufferLevel + title.segmentDuration - configuration.maximumBuffer
         if excess > Self.tolerance {
-            // A buffer without room plays, whatever the start threshold says.
+            // A full buffer plays even below the start threshold.
             if isWaitingForMedia { phase = .playing }
             waitsForRoom = true
             waitingSince = clock
@@ -284,17 +292,17 @@ public struct Player: Sendable {
     private mutating func decide() -> Action {
         let decision = algorithm.decide(state)
         state.recentStall = 0
-        let rung = min(max(decision.rung, 0), title.rungs - 1)
-        guard decision.delay > 0, phase == .playing else { return request(rung) }
-        pending = Int32(rung)
+        let rendition = min(max(decision.rendition, 0), title.renditions - 1)
+        guard decision.delay > 0, phase == .playing else { return request(rendition) }
+        pending = Int32(rendition)
         return .wait(until: clock + decision.delay)
     }
 
-    private mutating func request(_ rung: Int) -> Action {
+    private mutating func request(_ rendition: Int) -> Action {
         decisions += 1
-        state.lastRung = rung
+        state.lastRendition = rendition
         received = 0
-        return .request(segment: state.segment, rung: rung)
+        return .request(segment: state.segment, rendition: rendition)
     }
 
     // MARK: Live edge
@@ -325,7 +333,7 @@ public struct Player: Sendable {
         playedOfFirst = 0
         state.bufferLevel = 0
         state.segment = segment
-        state.lastRung = -1
+        state.lastRendition = -1
         playhead = Double(segment) * title.segmentDuration
         if phase != .startup { phase = .stalled }
     }

@@ -1,26 +1,27 @@
-/// What a player is set to. Times in ms.
+/// Configuration of a player. Times are in ms.
 public struct PlayerConfiguration: Hashable, Sendable {
-    /// How a download in progress may be given up.
+    /// Behaviour after a download was given up.
     public enum Abandonment: String, CaseIterable, Hashable, Sendable {
         case off
-        /// The rung that the algorithm chose at abandonment is requested next (the papers).
+        /// The rendition that the algorithm chose at abandonment is requested next, as in the
+        /// papers.
         case published
-        /// The algorithm decides anew, as Sabre has it.
+        /// The algorithm decides anew, as in Sabre.
         case sabre
     }
 
-    /// The buffer never holds more media than this.
+    /// Largest amount of media in the buffer.
     public var maximumBuffer = 25_000.0
-    /// Playback starts, and resumes after a stall, once so much is buffered; nil is one segment.
+    /// Amount of media with which playback starts, and resumes after a stall; nil = one segment.
     public var startBuffer: Double?
     public var abandonment = Abandonment.published
-    /// nil for VOD.
+    /// Settings of a live player; nil for VOD.
     public var live: Live?
 
     public struct Live: Hashable, Sendable {
         /// Distance that the player wants to keep from the live edge.
         public var targetLatency: Double
-        /// Beyond this the player jumps to the target; infinite never.
+        /// Latency above which the player jumps to the target; infinite = it never jumps.
         public var maximumLatency = Double.infinity
         public var catchUp = CatchUp.off
 
@@ -29,7 +30,7 @@ public struct PlayerConfiguration: Hashable, Sendable {
 
     public init() {}
 
-    /// - Throws: where the settings contradict each other or `title`.
+    /// - Throws: an error if the settings contradict each other or `title`.
     public func check(_ title: Title) throws(PlayerConfigurationError) {
         guard maximumBuffer.isFinite, maximumBuffer >= title.segmentDuration else {
             throw PlayerConfigurationError(
@@ -48,10 +49,10 @@ public struct PlayerConfiguration: Hashable, Sendable {
     }
 }
 
-/// A checked configuration and what follows from it.
+/// A checked configuration, and values that follow from it.
 final class PlayerSettings: Sendable {
     let configuration: PlayerConfiguration
-    /// ms
+    /// Start buffer in ms.
     let startBuffer: Double
 
     init(_ configuration: PlayerConfiguration, _ title: Title) throws(PlayerConfigurationError) {
@@ -66,19 +67,19 @@ public struct PlayerConfigurationError: Error, Hashable, CustomStringConvertible
     public var description: String { reason }
 }
 
-/// How a live player changes its playback rate to keep its latency.
+/// Method by which a live player changes its playback rate to keep its latency.
 public enum CatchUp: Hashable, Sendable {
     case off
-    /// LoL+: 1 - c + 2c / (1 + e^(-5 d)), d the latency above the target in seconds; no change
-    /// within 2 % of the target.
+    /// LoL+: 1 - c + 2c / (1 + e^(-5 d)), where d is the latency above the target in seconds; no
+    /// change within 2 % of the target.
     case sigmoid(maximumChange: Double)
-    /// hls.js: in steps of 0.05, up to `maximumRate`; never slower than 1.
+    /// hls.js: the rate changes in steps of 0.05, up to `maximumRate`, and is never below 1.
     case hlsJS(maximumRate: Double)
-    /// media3: 1 + 0.1 d within 0.97 … 1.03, no change within 20 ms.
+    /// media3: 1 + 0.1 d within 0.97 … 1.03, with no change within 20 ms.
     case media3
 
-    /// Media seconds per second.
-    /// - Parameters: ms.
+    /// Returns the playback rate in media seconds per second.
+    /// - Parameters: Times in ms.
     func rate(latency: Double, target: Double, buffer: Double) -> Double {
         let distance = (latency - target) / 1000
         switch self {

@@ -3,15 +3,16 @@
 ///
 /// **Partial.** O.22 (video, P.1203.1), O.21 (audio, P.1203.2) and O.34 (both, per second,
 /// P.1203.3) follow the published formulas; the session score O.46 needs the standard's decision
-/// trees, which are not part of this project. For H.264 up to 1080p on a large screen, and AAC-LC.
+/// trees, which are not part of this project. The formulas are those for H.264 up to 1080p on a
+/// large screen, and AAC-LC.
 public enum P1203 {
-    /// What P.1203 needs to know of a rendition.
+    /// Facts about a rendition that P.1203 needs.
     public struct Rendition: Hashable, Sendable {
-        /// kbit/s, > 0.
+        /// Bit rate of the video in kbit/s, > 0.
         public var videoBitrate: Double
-        /// kbit/s, >= 0.
+        /// Bit rate of the audio in kbit/s, 0 or more.
         public var audioBitrate: Double
-        /// Pixels.
+        /// Size of a frame in pixels.
         public var width: Int
         public var height: Int
         /// Frames per second, > 0.
@@ -30,11 +31,11 @@ public enum P1203 {
 
     /// The three scores of a second of playback, each 1 … 5.
     public struct Score: Hashable, Sendable {
-        /// O.21
+        /// Audio score O.21.
         public var audio: Double
-        /// O.22
+        /// Video score O.22.
         public var video: Double
-        /// O.34
+        /// Audiovisual score O.34.
         public var audiovisual: Double
 
         public init(_ rendition: Rendition, displayPixels: Double = P1203.displayPixels) {
@@ -44,12 +45,13 @@ public enum P1203 {
         }
     }
 
-    /// Of a full-HD screen.
+    /// Number of pixels of a full-HD screen.
     public static let displayPixels = 1920.0 * 1080
 
-    /// Scores of each second of playback, stalls left out.
-    /// - Parameter played: what was played in order, with durations in seconds, > 0. A second in
-    ///   which renditions change counts as the one it begins with (the standard measures windows).
+    /// Returns the scores of each second of playback, stalls left out.
+    /// - Parameter played: renditions in the order in which they were played, with durations in
+    ///   seconds, > 0. A second in which renditions change counts as the rendition at its beginning
+    ///   (the standard measures windows).
     /// - Returns: one score per begun second.
     public static func scores(
         _ played: [(rendition: Rendition, duration: Double)],
@@ -70,17 +72,17 @@ public enum P1203 {
 
     /// Coefficients a1 … a4 of the quantisation degradation.
     private static let quantisation = (11.9983519, -2.99991847, 41.2475074, 0.13183166)
-    /// Coefficients q1 … q3 of its score.
+    /// Coefficients q1 … q3 of the score for the quantisation degradation.
     private static let quantisationScore = (4.66, -0.07, 4.06)
     /// Coefficients u1, u2 of the upscaling degradation.
     private static let upscaling = (72.61, 0.32)
     /// Coefficients t1 … t3 of the frame rate degradation.
     private static let temporal = (30.98, 1.29, 64.65)
-    /// Frame rates from this on do not degrade.
+    /// Frame rate from which on there is no degradation.
     private static let fluentFrameRate = 24.0
 
-    /// O.22 of mode 0, 1 … 5.
-    /// - Parameter displayPixels: of the screen, to which the video is scaled.
+    /// Returns O.22 of mode 0, 1 … 5.
+    /// - Parameter displayPixels: number of pixels of the screen, to which the video is scaled.
     public static func videoQuality(
         _ rendition: Rendition, displayPixels: Double = P1203.displayPixels
     ) -> Double {
@@ -88,10 +90,11 @@ public enum P1203 {
         let bitrate = rendition.videoBitrate
         guard pixels > 0, bitrate > 0, rendition.frameRate > 0 else { return 1 }
         let a = quantisation
-        // kbit per pixel
+        // The density is in kbit per pixel.
         let density = bitrate / (pixels * rendition.frameRate)
         let inner = a.2 + Title.logarithm(bitrate) + Title.logarithm(bitrate * density + a.3)
-        // At rates far below any codec's the logarithm's argument vanishes: as bad as can be.
+        // At rates far below those of any codec the logarithm's argument vanishes, which gives the
+        // worst score.
         let quant = inner > 0 ? a.0 + a.1 * Title.logarithm(inner) : .infinity
         let q = quantisationScore
         let coded = clamp(q.0 + q.1 * exponential(q.2 * quant), 1, 5)
@@ -111,17 +114,17 @@ public enum P1203 {
 
     /// Coefficients of AAC-LC: degradation a1 e^(a2 b) + a3.
     private static let audio = (100.0, -0.05, 14.6)
-    /// Constant, audio, video and product.
+    /// Coefficients of the constant, the audio, the video and the product.
     private static let combination = (-0.00069084, 0.15374283, 0.97153861, 0.02461776)
 
-    /// O.21 of AAC-LC, 1 … 5.
+    /// Returns O.21 of AAC-LC, 1 … 5.
     /// - Parameter bitrate: kbit/s.
     public static func audioQuality(bitrate: Double) -> Double {
         let degradation = audio.0 * exponential(audio.1 * bitrate) + audio.2
         return score(ofRating: clamp(100 - degradation, 0, 100))
     }
 
-    /// O.34 of a second, 1 … 5.
+    /// Returns O.34 of a second, 1 … 5.
     public static func audiovisualQuality(audio: Double, video: Double) -> Double {
         let c = combination
         return clamp(c.0 + c.1 * audio + c.2 * video + c.3 * audio * video, 1, 5)
@@ -131,17 +134,19 @@ public enum P1203 {
 
     /// Scores of the ratings 0 and 100.
     static let scoreRange = 1.05...4.9
-    /// The score falls (by 0.003) below this rating and rises above it.
+    /// Rating at which the score is lowest: it falls (by 0.003) below this rating and rises above
+    /// it.
     private static let lowestRating = 1.5861
 
-    /// Mean opinion score of a rating in 0 … 100.
+    /// Returns the mean opinion score of a rating in 0 … 100.
     static func score(ofRating rating: Double) -> Double {
         let low = scoreRange.lowerBound
         let span = scoreRange.upperBound - low
         return low + span * rating / 100 + rating * (rating - 60) * (100 - rating) * 7e-6
     }
 
-    /// The inverse, on the branch on which it rises, by bisection.
+    /// Returns the inverse of `score(ofRating:)` by bisection, on the branch on which the score
+    /// rises.
     static func rating(ofScore score: Double) -> Double {
         let wanted = clamp(score, scoreRange.lowerBound, scoreRange.upperBound)
         var low = lowestRating

@@ -1,39 +1,40 @@
-/// What a session was like, summed while it runs; every figure of merit comes from these sums.
+/// Sums over a session, added up while it runs; every figure of merit comes from these sums.
 ///
-/// Times in ms, bit rates in kbit/s. `startup + playing + stalled + idle` is the session's time.
+/// Times are in ms, bit rates in kbit/s. `startup + playing + stalled + idle` is the session's
+/// time.
 public struct QoEAccount: Hashable, Sendable {
     public internal(set) var startup = 0.0
     public internal(set) var playing = 0.0
     public internal(set) var stalled = 0.0
-    /// Seeking, paused, or after the end.
+    /// Time spent seeking, paused, or after the end.
     public internal(set) var idle = 0.0
     public internal(set) var stalls = 0
-    /// Segments of which playback began.
+    /// Number of segments that playback has begun.
     public internal(set) var segments = 0
     public internal(set) var switches = 0
     public internal(set) var bitrateSum = 0.0
     public internal(set) var bitrateChange = 0.0
-    /// Of ln(bit rate / lowest bit rate).
+    /// Sum of ln(bit rate / lowest bit rate).
     public internal(set) var utilitySum = 0.0
     public internal(set) var utilityChange = 0.0
-    /// Of Pensieve's HD reward.
+    /// Sum of Pensieve's HD reward.
     public internal(set) var hdSum = 0.0
     public internal(set) var hdChange = 0.0
-    /// Of the title's own quality scale, where it has one.
+    /// Sum of the title's own quality scale, if it has one.
     public internal(set) var qualitySum = 0.0
     public internal(set) var qualityChange = 0.0
-    /// LoL+'s measure, summed.
+    /// Sum of LoL+'s measure.
     public internal(set) var lolPlus = 0.0
     /// Integral of the live latency over the time played (ms x ms).
     public internal(set) var latencyIntegral = 0.0
     public internal(set) var maximumLatency = 0.0
     /// Integral of |1 - playback rate| over the time played (ms).
     public internal(set) var rateDeviation = 0.0
-    /// Media left out by jumps to the live edge (ms).
+    /// Media that was left out by jumps to the live edge (ms).
     public internal(set) var skipped = 0.0
     /// Media that the stream lacks and that playing passed over (EXT-X-GAP; ms).
     public internal(set) var missing = 0.0
-    private var lastRung = -1
+    private var lastRendition = -1
     private var stalledAtLastSegment = 0.0
 
     public init() {}
@@ -49,30 +50,30 @@ public struct QoEAccount: Hashable, Sendable {
     /// Mean live latency while playing (ms).
     public var meanLatency: Double { playing == 0 ? .nan : latencyIntegral / playing }
 
-    /// Playback of a segment begins.
+    /// Notes that playback of a segment begins.
     mutating func began(
-        _ rung: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
+        _ rendition: Int, of title: Title, latency: Double, rate: Double, isLive: Bool
     ) {
-        let rung = title.countsAs[rung]
-        let bitrate = title.bitrates[rung]
+        let rendition = title.countsAs[rendition]
+        let bitrate = title.bitrates[rendition]
         let hd = title.hdRewards
         segments += 1
         bitrateSum += bitrate
-        utilitySum += title.utilities[rung]
-        hdSum += hd[rung]
+        utilitySum += title.utilities[rendition]
+        hdSum += hd[rendition]
         var change = 0.0
-        if !title.qualities.isEmpty { qualitySum += title.qualities[rung] }
-        if lastRung >= 0, lastRung != rung {
+        if !title.qualities.isEmpty { qualitySum += title.qualities[rendition] }
+        if lastRendition >= 0, lastRendition != rendition {
             switches += 1
-            change = abs(bitrate - title.bitrates[lastRung])
+            change = abs(bitrate - title.bitrates[lastRendition])
             bitrateChange += change
-            utilityChange += abs(title.utilities[rung] - title.utilities[lastRung])
-            hdChange += abs(hd[rung] - hd[lastRung])
+            utilityChange += abs(title.utilities[rendition] - title.utilities[lastRendition])
+            hdChange += abs(hd[rendition] - hd[lastRendition])
             if !title.qualities.isEmpty {
-                qualityChange += abs(title.qualities[rung] - title.qualities[lastRung])
+                qualityChange += abs(title.qualities[rendition] - title.qualities[lastRendition])
             }
         }
-        lastRung = rung
+        lastRendition = rendition
         lolPlus += LoLPlusQoE.segment(
             bitrate: bitrate, change: change, title: title,
             stall: stalled - stalledAtLastSegment, latency: isLive ? latency : 0, rate: rate)
@@ -90,12 +91,13 @@ public struct QoEAccount: Hashable, Sendable {
 
 /// The measure that LoL+ maximises (Bentaleb et al., IEEE TMM 2021), per segment.
 enum LoLPlusQoE {
-    /// kbit/s x s for each term; `stall` and `latency` in ms.
+    /// Returns the measure of a segment; each term is in kbit/s x s, `stall` and `latency` are in
+    /// ms.
     static func segment(
         bitrate: Double, change: Double, title: Title, stall: Double, latency: Double, rate: Double
     ) -> Double {
         let lowest = title.bitrates[0]
-        let highest = title.bitrates[title.rungs - 1]
+        let highest = title.bitrates[title.renditions - 1]
         let latencyWeight = latency <= 1100 ? 0.05 * lowest : 0.1 * highest
         return title.segmentDuration / 1000 * bitrate - change - highest * stall / 1000
             - latencyWeight * latency / 1000 - lowest * abs(1 - rate)

@@ -1,19 +1,20 @@
 /// Figures of merit of a session.
 public struct QoEMetrics: Hashable, Sendable {
-    /// Yin et al. (SIGCOMM 2015) as Pensieve weighs it: Mbit/s, 4.3 per second of stall, 1 per
-    /// Mbit/s of change; summed over segments. Start-up counts as a stall.
+    /// The measure of Yin et al. (SIGCOMM 2015) with Pensieve's weights: Mbit/s, less 4.3 per
+    /// second of stall, less 1 per Mbit/s of change, summed over segments. Start-up counts as a
+    /// stall.
     public var linear: Double
-    /// The same with ln(bit rate / lowest) and 2.66 per second of stall.
+    /// The same measure with ln(bit rate / lowest) and 2.66 per second of stall.
     public var log: Double
-    /// The same with Pensieve's HD reward and 8 per second of stall.
+    /// The same measure with Pensieve's HD reward and 8 per second of stall.
     public var hd: Double
     /// Sabre's score: mean utility per segment duration of session less (gamma p) x the stalled
     /// share.
     public var sabre: Double
-    /// LoL+'s measure, mean per segment.
+    /// Mean of LoL+'s measure per segment.
     public var lolPlus: Double
 
-    /// This weighs the stalled share against utility, in BOLA and in Sabre's score.
+    /// Weight of the stalled share against utility, in BOLA and in Sabre's score.
     static let gammaP = 5.0
 
     public init(_ account: QoEAccount, title: Title) {

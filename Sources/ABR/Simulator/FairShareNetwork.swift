@@ -1,18 +1,18 @@
 import Netem
 
-/// Transfers that share links at flow level: an origin's limit above several audiences.
+/// Transfers that share links at flow level: several audiences share the limit of an origin.
 ///
-/// A fluid model: at each instant the audiences' flows share the origin max-min fairly by weight,
-/// none above what its audience's link allows. Inside an audience all flows progress alike per
-/// unit of weight, so one clock of service per unit of weight stands for all of them (as in
-/// generalised processor sharing): a flow ends when that clock reaches its tag. A change costs
-/// O(log flows + audiences).
+/// The model is fluid: at each instant the audiences' flows share the origin max-min fairly by
+/// weight, and none exceeds the limit of its audience's link. Inside an audience all flows progress
+/// equally per unit of weight, so one clock of service per unit of weight represents all of them
+/// (as in generalised processor sharing): a flow ends when that clock reaches its tag. A change
+/// costs O(log flows + audiences).
 struct FairShareNetwork {
-    /// What limits the flows of an audience.
+    /// Limit on the flows of an audience.
     enum Limit {
-        /// One link that they share.
+        /// All flows share one link.
         case shared(RateSchedule)
-        /// A link of this capacity each; its flows have weight 1.
+        /// Each flow has a link of this capacity; flows have weight 1.
         case each(RateSchedule)
         case none
     }
@@ -20,17 +20,17 @@ struct FairShareNetwork {
     private struct Audience {
         var limit: Limit
         var cursor = RateSchedule.Cursor()
-        /// Capacity in force (bit/ms), and when it changes (s, and ms).
+        /// Present capacity (bit/ms), and the time at which it changes (s, and ms).
         var capacity = Double.infinity
         var change = 0.0
         var nextChange = Double.infinity
-        /// Bits per unit of weight served since the audience was last idle.
+        /// Bits per unit of weight that were served since the audience was last idle.
         var service = 0.0
         var weight = 0.0
-        /// Bits per ms and unit of weight.
+        /// Rate in bits per ms and unit of weight.
         var rate = 0.0
         var flows = TagHeap()
-        /// Bits served in all.
+        /// Number of bits served in total.
         var served = 0.0
 
         /// The highest rate per unit of weight that the audience's own link allows.
@@ -57,12 +57,12 @@ struct FairShareNetwork {
     private let origin: RateSchedule?
     private var originCursor = RateSchedule.Cursor()
     private var originCapacity = Double.infinity
-    /// s, and ms.
+    /// Time at which the origin's capacity changes (s, and ms).
     private var originChangeSeconds = 0.0
     private var originChange = Double.infinity
     private var clock = 0.0
     private var ratesAreStale = false
-    /// Flow of each viewer; its tag is NaN when it has none.
+    /// Tag of each viewer's flow; NaN if the viewer has no flow.
     private var tags: [Double]
     private var weights: [Double]
 
@@ -74,18 +74,18 @@ struct FairShareNetwork {
         updateCapacities()
     }
 
-    /// Bits that the flows of an audience have received.
+    /// Returns the number of bits that the flows of an audience have received.
     func served(_ audience: Int) -> Double { audiences[audience].served }
 
     func isActive(_ viewer: Int) -> Bool { !tags[viewer].isNaN }
 
-    /// Bits that `viewer`'s flow still needs.
+    /// Returns the number of bits that `viewer`'s flow still needs.
     func remaining(_ viewer: Int, audience: Int) -> Double {
         tags[viewer].isNaN
             ? 0 : max(0, (tags[viewer] - audiences[audience].service) * weights[viewer])
     }
 
-    /// kbit/s that a new flow of `weight` would get now.
+    /// Returns the rate in kbit/s that a new flow of `weight` would get now.
     mutating func share(_ audience: Int, weight: Double) -> Double {
         refresh()
         let others = audiences.reduce(0) { $0 + $1.weight }
@@ -98,7 +98,7 @@ struct FairShareNetwork {
         return weight * min(own, originCapacity / (others + weight))
     }
 
-    /// A flow of `bits` begins now.
+    /// Starts a flow of `bits` now.
     mutating func start(_ viewer: Int, audience: Int, bits: Double, weight: Double) {
         precondition(tags[viewer].isNaN, "one flow per viewer")
         let tag = audiences[audience].service + bits / weight
@@ -109,7 +109,7 @@ struct FairShareNetwork {
         ratesAreStale = true
     }
 
-    /// A flow is given up.
+    /// Cancels a flow.
     mutating func cancel(_ viewer: Int, audience: Int) {
         guard isActive(viewer) else { return }
         end(viewer, audience)
@@ -122,7 +122,7 @@ struct FairShareNetwork {
         ratesAreStale = true
     }
 
-    /// The next moment at which a flow ends or a capacity changes (ms).
+    /// Returns the next time at which a flow ends or a capacity changes (ms).
     mutating func nextEvent() -> Double {
         refresh()
         var next = Double.infinity
@@ -138,8 +138,8 @@ struct FairShareNetwork {
         return isBusy ? min(next, originChange) : .infinity
     }
 
-    /// Serves up to `time`, which is at most `nextEvent`.
-    /// - Returns: a viewer whose flow ends then, if any; call again until there is none.
+    /// Serves the flows up to `time`, which is at most `nextEvent`.
+    /// - Returns: a viewer whose flow ends at `time`, if any; call again until there is none.
     mutating func advance(to time: Double) -> Int? {
         refresh()
         let elapsed = time - clock
@@ -154,7 +154,8 @@ struct FairShareNetwork {
         }
         for index in audiences.indices {
             guard let first = audiences[index].flows.first else { continue }
-            // The end of a flow was computed from this clock: what is left is rounding.
+            // The end of a flow was computed from this clock, so the remaining difference is a
+            // rounding error.
             let tolerance = max(
                 1e-9 * max(1, first.tag), 2 * clock.ulp * audiences[index].rate)
             guard first.tag - audiences[index].service <= tolerance else { continue }
@@ -185,7 +186,7 @@ struct FairShareNetwork {
         }
     }
 
-    /// Water-filling over the audiences that have flows.
+    /// Distributes the capacity by water-filling over the audiences that have flows.
     private mutating func refresh() {
         guard ratesAreStale else { return }
         ratesAreStale = false
@@ -195,7 +196,7 @@ struct FairShareNetwork {
             audiences[index].rate = -1
             weight += audiences[index].weight
         }
-        // Each round settles at least one audience, or all that are left.
+        // Each round settles at least one audience, or all remaining ones.
         for _ in audiences.indices {
             guard weight > 0 else { break }
             let level = max(0, left) / weight
@@ -220,11 +221,11 @@ struct FairShareNetwork {
 }
 
 extension RateSchedule.Cursor {
-    /// The capacity in force (bit/ms) and when it ends (s).
+    /// Returns the present capacity (bit/ms) and the time at which it ends (s).
     /// - Parameters:
     ///   - time: ms.
-    ///   - change: end of the period before (s). `time` may be an ulp before it after the conversion
-    ///     of units, and would then stay in that period for ever.
+    ///   - change: end of the previous period (s). After the conversion of units, `time` may be an
+    ///     ulp before it, and would then stay in that period for ever.
     fileprivate mutating func capacity(
         from time: Double, notBefore change: Double, in schedule: RateSchedule
     ) -> (Double, Double) {
@@ -233,7 +234,8 @@ extension RateSchedule.Cursor {
     }
 }
 
-/// Flows by the service at which they end; flows with the same tag end in the order of viewers.
+/// Flows ordered by the service at which they end; flows with the same tag end in the order of
+/// viewers.
 struct TagHeap {
     private var heap: [(tag: Double, viewer: Int)] = []
 
@@ -250,7 +252,7 @@ struct TagHeap {
 
     mutating func removeFirst() { remove(at: 0) }
 
-    /// O(flows): downloads that are given up are few.
+    /// Removes a flow in O(flows), because few downloads are given up.
     mutating func remove(viewer: Int) {
         if let index = heap.firstIndex(where: { $0.viewer == viewer }) { remove(at: index) }
     }

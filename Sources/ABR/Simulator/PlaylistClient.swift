@@ -1,18 +1,19 @@
 import HLS
 import Netem
 
-/// The playlists of a simulated HLS viewer: when each rendition's is loaded (`ReloadSchedule`, as for
-/// viewers on sockets), and what it lists by then. A playlist lists what the server had when the
-/// request came to it. Loads take the whole link while they last.
+/// The playlists of a simulated HLS viewer: when each rendition's playlist is loaded
+/// (`ReloadSchedule`, as for viewers on sockets), and the segments that it then lists. A playlist
+/// lists the segments that the server had when the request reached it. Loads take the whole link
+/// while they last.
 ///
-/// Events happen when they are asked for: each verb runs the loads up to its answer. Times are ms
-/// and never go back.
+/// Events happen on demand: each call runs the loads up to its result. Times are ms and never go
+/// back.
 struct PlaylistClient: Sendable {
     private struct Load {
         var rendition: Int
-        /// What the server listed.
+        /// The newest segment that the server listed.
         var newest: Int
-        /// First bit to last.
+        /// Times of the first bit and of the last.
         var from: Double
         var until: Double
     }
@@ -25,18 +26,19 @@ struct PlaylistClient: Sendable {
     /// The newest segment that each rendition's playlist lists; negative before the first load.
     private var listed: [Int]
     private var underWay: Load?
-    /// Loads that are over, and were not yet forgotten.
+    /// Loads that have ended and are not forgotten yet.
     private var loads: [Load] = []
     /// The newest segment that any playlist listed; negative before the first.
     private(set) var newest = -1
     private var cursor = RateSchedule.Cursor()
     private var bits: Double { settings.bits + settings.headBits }
 
-    /// The shortest interval that the settings may say (ms). No server has to be spared here, as on
-    /// sockets: 100 ms only keep a simulation short, as each load takes some time.
+    /// Shortest interval that the settings may state (ms). There is no real server to protect,
+    /// unlike on sockets: the limit of 100 ms only keeps a simulation short, because each load
+    /// takes some time.
     private static let shortestInterval = 100.0
 
-    /// A viewer has its first playlist, which is that of `rendition`, at `time`.
+    /// Makes the client of a viewer that has its first playlist, that of `rendition`, at `time`.
     init(
         _ settings: PlaylistReloads, _ timeline: LiveTimeline, _ viewer: SimulatedViewer,
         rendition: Int = 0, at time: Double
@@ -46,8 +48,8 @@ struct PlaylistClient: Sendable {
         duration = viewer.title.segmentDuration
         link = viewer.link
         schedule = ReloadSchedule(
-            renditions: viewer.title.rungs, shortestInterval: Self.shortestInterval)
-        listed = Array(repeating: -1, count: viewer.title.rungs)
+            renditions: viewer.title.renditions, shortestInterval: Self.shortestInterval)
+        listed = Array(repeating: -1, count: viewer.title.renditions)
         let way = 1000 * cursor.delaySeconds(at: time / 1000, in: link)
         let rate = cursor.rate(at: time / 1000, in: link)
         let asked = time - 2 * way - (rate > 0 ? bits / rate * 1000 : 0)
@@ -61,8 +63,8 @@ struct PlaylistClient: Sendable {
         loads = []
     }
 
-    /// The time from `now` on at which any playlist lists `segment`; at `end` or later the answer does
-    /// not matter.
+    /// Returns the time from `now` on at which any playlist lists `segment`. If the time is `end`
+    /// or later, its exact value does not matter.
     mutating func timeListed(_ segment: Int, from now: Double, until end: Double) -> Double {
         run(to: now)
         var time = now
@@ -70,12 +72,12 @@ struct PlaylistClient: Sendable {
         return time
     }
 
-    /// The time from `now` on at which the playlist of `rendition`, which is followed from then on,
-    /// lists `segment`.
+    /// Returns the time from `now` on at which the playlist of `rendition` lists `segment`. That
+    /// playlist is followed from then on.
     mutating func lists(
         _ segment: Int, rendition: Int, from now: Double, until end: Double
     ) -> Double {
-        // What is wanted comes before a reload that is due at the same moment.
+        // A request for wanted media comes before a reload that is due at the same time.
         while nextEvent < now { _ = step() }
         schedule.follow(rendition)
         var time = now
@@ -86,20 +88,20 @@ struct PlaylistClient: Sendable {
         return time
     }
 
-    /// Loads up to `time`.
+    /// Runs the loads up to `time`.
     mutating func run(to time: Double) {
         while nextEvent <= time { _ = step() }
     }
 
-    /// From when on the link carries something else, at `time` at the earliest.
+    /// Returns the time from which on the link is free for other transfers, at the earliest `time`.
     mutating func free(from time: Double) -> Double {
         run(to: time)
         guard let load = underWay, load.from <= time else { return time }
         return load.until
     }
 
-    /// Bits that loads took of the link between two times (ms), no later than they have been run to;
-    /// one that is under way then counts to its end.
+    /// Returns the bits of the link that loads took between two times (ms), which must not be later
+    /// than the time of the last run; a load that is under way then counts to its end.
     mutating func bits(from start: Double, until end: Double) -> Double {
         var sum = 0.0
         func add(_ load: Load, until last: Double) {
@@ -108,17 +110,17 @@ struct PlaylistClient: Sendable {
             sum += cursor.capacity(at: last / 1000, in: link) - from
         }
         for load in loads { add(load, until: min(load.until, end)) }
-        // What has begun goes first: who waits for the link waits until it is over.
+        // A load that has begun goes first: other transfers wait until it is over.
         if let load = underWay, load.until.isFinite { add(load, until: load.until) }
         return sum
     }
 
-    /// Loads before `time` are of no more interest.
+    /// Forgets loads before `time`.
     mutating func forget(before time: Double) { loads.removeAll { $0.until <= time } }
 
     private var nextEvent: Double { underWay?.until ?? schedule.next }
 
-    /// The next event; its time.
+    /// Performs the next event. Returns its time.
     private mutating func step() -> Double {
         if let load = underWay {
             underWay = nil
@@ -130,7 +132,7 @@ struct PlaylistClient: Sendable {
         return time
     }
 
-    /// Starts a load, now or when that is allowed.
+    /// Starts a load, now or as soon as it is allowed.
     private mutating func reload(at time: Double) {
         guard schedule.mayStart(at: time, isLoading: underWay != nil) else { return }
         schedule.start(schedule.followed, at: time)

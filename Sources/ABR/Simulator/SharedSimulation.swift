@@ -1,16 +1,16 @@
 public import Netem
 import SimulationKernel
 
-/// Viewers that share links, in one event queue of virtual time.
+/// A simulation of viewers that share links, with one event queue of virtual time.
 public struct SharedSimulation: Sendable {
-    /// Viewers behind the same kind of access.
+    /// Viewers with the same kind of access.
     public struct Audience: Sendable {
         public enum Access: Sendable {
-            /// All of them behind one link.
+            /// All viewers are behind one link.
             case shared(RateSchedule)
-            /// Each behind a link of its own, all alike.
+            /// Each viewer is behind a link of its own; the links are equal.
             case each(RateSchedule)
-            /// Only the origin limits them.
+            /// Only the origin limits the viewers.
             case unlimited
         }
 
@@ -36,8 +36,8 @@ public struct SharedSimulation: Sendable {
         var abandoned = 0
         var end: Double
         var segment = 0
-        var rung = 0
-        /// Counts requests, so that events of an older one are known.
+        var rendition = 0
+        /// Number of the latest request, by which events of older requests are recognized.
         var request: UInt32 = 0
         var requested = 0.0
         var firstByte = 0.0
@@ -57,16 +57,16 @@ public struct SharedSimulation: Sendable {
     private var queue = EventQueue<(viewer: Int32, event: Event)>()
     private let interval: Double
     private let records: Bool
-    /// Buffer levels at the requests (ms); empty unless records are kept.
+    /// Buffer levels at the requests (ms); empty if no records are kept.
     private var requestBuffers: [Double] = []
     public private(set) var segments: [SegmentRecord] = []
 
     /// - Parameters:
-    ///   - viewers: all of one title; their `link` is not used. With their audience's index.
-    ///   - origin: limit of all of them together; nil is none.
-    ///   - progressInterval: how often a download is judged for abandonment (ms). The default is
-    ///     longer than `Player.judgementInterval`: each judgement is an event of its own here, and
-    ///     another interval would change the results of every scenario with shared links.
+    ///   - viewers: viewers of one title, with their audience's index; their `link` is not used.
+    ///   - origin: limit of all viewers together; nil = none.
+    ///   - progressInterval: interval at which a download is judged for abandonment (ms). The
+    ///     default is longer than `Player.judgementInterval`: each judgement is an event of its own
+    ///     here, and another interval would change the results of every scenario with shared links.
     public init(
         _ viewers: [(viewer: SimulatedViewer, audience: Int)], audiences: [Audience],
         origin: RateSchedule?, timeline: LiveTimeline? = nil, tcp: TCPModel? = nil,
@@ -125,12 +125,12 @@ public struct SharedSimulation: Sendable {
         }
     }
 
-    /// Events between two looks at whether to go on.
+    /// Number of events between two checks of the cancellation.
     private static let eventsBetweenLooks = 4096
 
     /// Runs all sessions to their ends.
-    /// - Parameter isCancelled: asked now and then.
-    /// - Returns: the sessions in the order of the viewers; nil where it was cancelled.
+    /// - Parameter isCancelled: called repeatedly.
+    /// - Returns: the sessions in the order of the viewers; nil if the run was cancelled.
     public mutating func run(isCancelled: () -> Bool) -> [SimulatedSession]? {
         begin()
         while !isCancelled() {
@@ -139,7 +139,7 @@ public struct SharedSimulation: Sendable {
         return nil
     }
 
-    /// Runs all sessions to their ends; they are returned in the order of the viewers.
+    /// Runs all sessions to their ends. Returns them in the order of the viewers.
     public mutating func run() -> [SimulatedSession] {
         begin()
         while step() {}
@@ -155,8 +155,8 @@ public struct SharedSimulation: Sendable {
         }
     }
 
-    /// Handles what comes next.
-    /// - Returns: false where nothing does.
+    /// Handles the next event.
+    /// - Returns: false if there is none.
     private mutating func step() -> Bool {
         let ofNetwork = network.nextEvent()
         let ofQueue = queue.nextTime
@@ -212,9 +212,9 @@ public struct SharedSimulation: Sendable {
 
     private mutating func perform(_ action: Player.Action, _ index: Int, at time: Double) {
         switch action {
-        case .request(let segment, let rung):
+        case .request(let segment, let rendition):
             viewers[index].segment = segment
-            viewers[index].rung = rung
+            viewers[index].rendition = rendition
             viewers[index].request &+= 1
             viewers[index].requested = time
             if records { requestBuffers[index] = viewers[index].player.bufferLevel }
@@ -231,7 +231,8 @@ public struct SharedSimulation: Sendable {
                 timeline?.requestable(segment, duration: title.segmentDuration) ?? time
             queue.insert((Int32(index), .available), at: max(time, exists))
         case .finished:
-            // Who has seen the title to its end leaves; an event of a later departure is ignored.
+            // A viewer that has seen the title to its end leaves; an event of a later departure is
+            // ignored.
             let rest = viewers[index].player.bufferLevel / viewers[index].player.playbackRate
             queue.insert((Int32(index), .leave), at: time + rest)
         }
@@ -241,7 +242,7 @@ public struct SharedSimulation: Sendable {
         viewers[index].firstByte = time
         network.start(
             index, audience: viewers[index].audience,
-            bits: title.size(segment: viewers[index].segment, rung: viewers[index].rung),
+            bits: title.size(segment: viewers[index].segment, rendition: viewers[index].rendition),
             weight: weights[index])
         if viewers[index].player.checksAbandonment {
             queue.insert(
@@ -250,7 +251,7 @@ public struct SharedSimulation: Sendable {
     }
 
     private mutating func complete(_ index: Int, at time: Double) {
-        let bits = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        let bits = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         let estimate = records ? viewers[index].player.state.throughput : 0
         let requested = viewers[index].requested
         let firstByte = viewers[index].firstByte
@@ -266,13 +267,13 @@ public struct SharedSimulation: Sendable {
     private mutating func judge(_ index: Int, _ request: UInt32, at time: Double) {
         guard viewers[index].request == request, network.isActive(index) else { return }
         let audience = viewers[index].audience
-        let size = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        let size = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         let progress = DownloadProgress(
-            segment: viewers[index].segment, rung: viewers[index].rung, size: size,
+            segment: viewers[index].segment, rendition: viewers[index].rendition, size: size,
             downloaded: max(0, size - network.remaining(index, audience: audience)),
             elapsed: time - viewers[index].requested,
             timeToFirstByte: viewers[index].firstByte - viewers[index].requested)
-        guard let rung = viewers[index].player.progress(progress, at: time) else {
+        guard let rendition = viewers[index].player.progress(progress, at: time) else {
             queue.insert((Int32(index), .judge(request: request)), at: time + interval)
             return
         }
@@ -283,28 +284,30 @@ public struct SharedSimulation: Sendable {
         viewers[index].lastUsed = time
         record(
             index, progress.downloaded, at: time, viewers[index].player.state.throughput,
-            abandonedFor: rung)
+            abandonedFor: rendition)
         perform(
-            viewers[index].player.abandoned(progress, for: rung, at: time), index, at: time)
+            viewers[index].player.abandoned(progress, for: rendition, at: time), index, at: time)
     }
 
     private mutating func record(
         _ index: Int, _ bits: Double, at time: Double, _ estimate: Double,
-        abandonedFor rung: Int?
+        abandonedFor rendition: Int?
     ) {
         guard records else { return }
         let viewer = viewers[index]
         segments.append(
             SegmentRecord(
-                viewer: index, segment: viewer.segment, rung: viewer.rung,
+                viewer: index, segment: viewer.segment, rendition: viewer.rendition,
                 requested: viewer.requested, timeToFirstByte: viewer.firstByte - viewer.requested,
                 transferTime: time - viewer.firstByte, bits: bits,
                 bufferBefore: requestBuffers[index],
-                bufferAfter: viewer.player.bufferLevel, estimate: estimate, abandonedFor: rung))
+                bufferAfter: viewer.player.bufferLevel, estimate: estimate, abandonedFor: rendition)
+        )
     }
 
-    /// Time that TCP's start costs against a fluid flow at the share it would get now (ms): the
-    /// round trips in which the window is below the share, less what they carry.
+    /// Returns the additional time of TCP's slow start compared with a fluid flow at its present
+    /// share (ms): the round trips in which the window is below the share, less the time for the
+    /// data that they carry.
     private mutating func slowStart(_ index: Int, at time: Double) -> Double {
         guard let tcp else { return 0 }
         let audience = viewers[index].audience
@@ -318,7 +321,7 @@ public struct SharedSimulation: Sendable {
         }
         let share = network.share(audience, weight: weights[index])
         guard share > 0, share < .infinity else { return 0 }
-        var left = title.size(segment: viewers[index].segment, rung: viewers[index].rung)
+        var left = title.size(segment: viewers[index].segment, rendition: viewers[index].rendition)
         var delay = 0.0
         while viewers[index].window < min(share * roundTrip, left) {
             delay += roundTrip - viewers[index].window / share

@@ -1,12 +1,13 @@
 // How the simulator works. A viewer alone on its link needs no events: a download's end follows
-// from the rate schedule, and the player is asked from one request to the next. Viewers that share
-// links have one event queue; inside an audience all flows progress alike per unit of weight, so a
-// flow ends when one clock of service reaches its tag. Cells of a matrix run on several threads
+// from the rate schedule, and the player is called from one request to the next. Viewers that share
+// links have one event queue; inside an audience all flows progress equally per unit of weight, so
+// a flow ends when one clock of service reaches its tag. Cells of a matrix run on several threads
 // and are written in order.
 
 import Netem
 
-/// A viewer alone on its link, in virtual time: no event queue, from one request to the next.
+/// A simulation of a viewer alone on its link, in virtual time. It has no event queue and goes from
+/// one request to the next.
 public struct SoloSimulation: Sendable {
     public let viewer: SimulatedViewer
     public let timeline: LiveTimeline?
@@ -15,16 +16,17 @@ public struct SoloSimulation: Sendable {
     private var player: Player
     private var session = SimulatedSession(account: QoEAccount())
     private var cursor = RateSchedule.Cursor()
-    /// Follows the moments at which a download is judged; `cursor` is ahead of it by then.
+    /// Cursor that follows the times at which a download is judged; `cursor` is ahead of it then.
     private var judgingCursor = RateSchedule.Cursor()
-    /// Congestion window (bits), and when the connection was last used (ms).
+    /// Congestion window (bits), and the time at which the connection was last used (ms).
     private var window = 0.0
     private var lastUsed = -Double.infinity
-    /// Of viewers that hear of segments by playlists, once they have the first; they fetch media over
-    /// a connection that takes a round trip to open, and that is closed to give a download up.
+    /// Playlists of a viewer that learns of segments by playlists, once it has the first one. Such
+    /// a viewer fetches media over a connection that takes a round trip to open, and closes it to
+    /// give a download up.
     private var playlists: PlaylistClient?
     private var isConnected = false
-    /// Rungs whose initialization section is there.
+    /// Renditions whose initialization section has been fetched.
     private var initialized: Set<Int> = []
     private let records: Bool
     private var headBits: Double { playlists?.settings.headBits ?? 0 }
@@ -32,7 +34,7 @@ public struct SoloSimulation: Sendable {
     private let index: Int
 
     /// - Parameters:
-    ///   - index: of the viewer, for its records.
+    ///   - index: index of the viewer, for its records.
     ///   - records: whether `segments` is kept.
     public init(
         _ viewer: SimulatedViewer, index: Int = 0, timeline: LiveTimeline? = nil,
@@ -50,7 +52,7 @@ public struct SoloSimulation: Sendable {
         player = viewer.makePlayer(try PlayerSettings(viewer.player, viewer.title))
     }
 
-    /// - Returns: what the session was like, up to the title's end or the viewer's departure.
+    /// - Returns: the session up to the title's end or the viewer's departure.
     public mutating func run() -> SimulatedSession {
         var now = viewer.arrival
         let end = viewer.arrival + viewer.watchTime
@@ -59,7 +61,7 @@ public struct SoloSimulation: Sendable {
         var departure = end
         var action: Player.Action
         if let timeline {
-            // Before the first segment there is nothing to join.
+            // Viewers cannot join before the first segment exists.
             now = max(now, timeline.requestable(0, duration: viewer.title.segmentDuration))
             guard now < end else { return session }
             playlists = timeline.playlists.map { PlaylistClient($0, timeline, viewer, at: now) }
@@ -67,10 +69,10 @@ public struct SoloSimulation: Sendable {
                 at: now, epoch: timeline.epoch,
                 latest: playlists?.newest
                     ?? timeline.latest(at: now, duration: viewer.title.segmentDuration))
-            // A viewer of one rendition loads no other rendition's playlist first.
-            if case .fixed = viewer.algorithm, case .request(_, let rung) = action {
+            // A viewer of one rendition does not load another rendition's playlist first.
+            if case .fixed = viewer.algorithm, case .request(_, let rendition) = action {
                 playlists = timeline.playlists.map {
-                    PlaylistClient($0, timeline, viewer, rendition: rung, at: now)
+                    PlaylistClient($0, timeline, viewer, rendition: rendition, at: now)
                 }
             }
         } else {
@@ -78,8 +80,8 @@ public struct SoloSimulation: Sendable {
         }
         loop: while now < end {
             switch action {
-            case .request(let segment, let rung):
-                guard let (next, time) = fetch(segment, rung, from: now, until: end) else {
+            case .request(let segment, let rendition):
+                guard let (next, time) = fetch(segment, rendition, from: now, until: end) else {
                     now = end
                     break loop
                 }
@@ -96,10 +98,10 @@ public struct SoloSimulation: Sendable {
                 let latest =
                     playlists?.newest
                     ?? timeline?.latest(at: now, duration: viewer.title.segmentDuration)
-                // The one that was heard of is there, whatever the rounding says.
+                // The segment that was announced exists, whatever the rounding gives.
                 action = player.available(latest: max(latest ?? segment, segment), at: now)
             case .finished:
-                // Who has seen the title to its end leaves.
+                // A viewer that has seen the title to its end leaves.
                 departure = min(end, now + player.bufferLevel / player.playbackRate)
                 break loop
             }
@@ -113,12 +115,14 @@ public struct SoloSimulation: Sendable {
     // MARK: Transfers
 
     /// Downloads a segment.
-    /// - Returns: the player's next action and its time; nil where the viewer left before.
-    private mutating func fetch(_ segment: Int, _ rung: Int, from start: Double, until end: Double)
+    /// - Returns: the player's next action and its time; nil if the viewer left before.
+    private mutating func fetch(
+        _ segment: Int, _ rendition: Int, from start: Double, until end: Double
+    )
         -> (Player.Action, Double)?
     {
-        let bits = viewer.title.size(segment: segment, rung: rung)
-        let start = prepare(segment, rung, from: start, until: end)
+        let bits = viewer.title.size(segment: segment, rendition: rendition)
+        let start = prepare(segment, rendition, from: start, until: end)
         guard start < end else { return nil }
         let roundTrip = connectingRoundTrip(at: start)
         let bufferBefore = records ? player.bufferLevel : 0
@@ -140,20 +144,20 @@ public struct SoloSimulation: Sendable {
                 bits + headBits, from: now, roundTrip, until: end)
             if player.checksAbandonment, done - start > Player.judgementInterval,
                 let given = judge(
-                    segment, rung, bits, from: start, first: now, done: done, until: end)
+                    segment, rendition, bits, from: start, first: now, done: done, until: end)
             {
                 note(
-                    segment, rung, start, timeToFirstByte, given.time - now, given.bits,
-                    bufferBefore, estimate, abandonedFor: given.rung)
+                    segment, rendition, start, timeToFirstByte, given.time - now, given.bits,
+                    bufferBefore, estimate, abandonedFor: given.rendition)
                 session.abandoned += 1
                 session.wastedBits += given.bits
                 let action = player.abandoned(
                     DownloadProgress(
-                        segment: segment, rung: rung, size: bits, downloaded: given.bits,
+                        segment: segment, rendition: rendition, size: bits, downloaded: given.bits,
                         elapsed: given.time - start, timeToFirstByte: timeToFirstByte),
-                    for: given.rung, at: given.time)
+                    for: given.rendition, at: given.time)
                 lastUsed = given.time
-                // Loads that the transfer ran ahead for have yet to come.
+                // The loads that the transfer computed in advance have not happened yet.
                 playlists = before
                 isConnected = false
                 return (action, given.time)
@@ -167,12 +171,12 @@ public struct SoloSimulation: Sendable {
             bits: bits, transferTime: transferTime, timeToFirstByte: timeToFirstByte,
             elapsed: now - start, at: now)
         note(
-            segment, rung, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
+            segment, rendition, start, timeToFirstByte, transferTime, bits, bufferBefore, estimate,
             abandonedFor: nil)
         return (action, now)
     }
 
-    /// When a viewer that waits from `now` on knows that `segment` is there.
+    /// Returns the time at which a viewer that waits from `now` on learns of `segment`.
     private mutating func heard(of segment: Int, from now: Double, until end: Double) -> Double {
         if playlists != nil {
             return playlists?.timeListed(segment, from: now, until: end) ?? now
@@ -181,18 +185,19 @@ public struct SoloSimulation: Sendable {
         return max(now, timeline?.requestable(segment, duration: duration) ?? now)
     }
 
-    /// A segment is listed before it is asked for, and its rung's initialization section is there.
-    /// - Returns: when the segment can be requested.
+    /// Makes a segment ready for its request: a playlist lists it, and its rendition's
+    /// initialization section has been fetched.
+    /// - Returns: the time at which the segment can be requested.
     private mutating func prepare(
-        _ segment: Int, _ rung: Int, from start: Double, until end: Double
+        _ segment: Int, _ rendition: Int, from start: Double, until end: Double
     ) -> Double {
         guard
-            let time = playlists?.lists(segment, rendition: rung, from: start, until: end),
+            let time = playlists?.lists(segment, rendition: rendition, from: start, until: end),
             time < end
         else { return playlists == nil ? start : end }
         playlists?.forget(before: time)
         guard let bits = playlists?.settings.initializationBits,
-            initialized.insert(rung).inserted
+            initialized.insert(rendition).inserted
         else { return time }
         let roundTrip = connectingRoundTrip(at: time)
         let first = firstByte(time + roundTrip)
@@ -200,7 +205,8 @@ public struct SoloSimulation: Sendable {
             ? transferBesidePlaylists(bits + headBits, from: first, roundTrip, until: end) : end
     }
 
-    /// From a request until its answer's first byte, the connection's opening included (ms).
+    /// Returns the time from a request until its response's first byte, including the opening of
+    /// the connection (ms).
     private mutating func connectingRoundTrip(at time: Double) -> Double {
         let roundTrip = 2000 * cursor.delaySeconds(at: time / 1000, in: viewer.link)
         defer { isConnected = true }
@@ -209,15 +215,16 @@ public struct SoloSimulation: Sendable {
 
     private static let byte = 8.0
 
-    /// When the first byte of an answer is there that could be at `time`: viewers on sockets see an
-    /// outage, or a playlist that is in the way, as a late answer. Published simulators do not.
+    /// Returns the arrival of the first byte of a response that could arrive at `time`. For viewers
+    /// on sockets an outage, or a playlist that is transferred first, delays the response.
+    /// Published simulators do not model this.
     private mutating func firstByte(_ time: Double) -> Double {
         guard let free = playlists?.free(from: time), free.isFinite else { return time }
         return cursor.seconds(toMove: Self.byte, from: free / 1000, in: viewer.link) * 1000
     }
 
-    /// When `bits` have arrived over a link that playlists pass meanwhile; at `end` or later it
-    /// does not matter.
+    /// Returns the time at which `bits` have arrived over a link that also carries playlists. If
+    /// the time is `end` or later, its exact value does not matter.
     private mutating func transferBesidePlaylists(
         _ bits: Double, from first: Double, _ roundTrip: Double, until end: Double
     ) -> Double {
@@ -235,7 +242,7 @@ public struct SoloSimulation: Sendable {
     }
 
     private mutating func note(
-        _ segment: Int, _ rung: Int, _ start: Double, _ timeToFirstByte: Double,
+        _ segment: Int, _ rendition: Int, _ start: Double, _ timeToFirstByte: Double,
         _ transferTime: Double, _ bits: Double, _ bufferBefore: Double, _ estimate: Double,
         abandonedFor: Int?
     ) {
@@ -243,22 +250,22 @@ public struct SoloSimulation: Sendable {
         guard records else { return }
         segments.append(
             SegmentRecord(
-                viewer: index, segment: segment, rung: rung, requested: start,
+                viewer: index, segment: segment, rendition: rendition, requested: start,
                 timeToFirstByte: timeToFirstByte, transferTime: transferTime, bits: bits,
                 bufferBefore: bufferBefore, bufferAfter: player.bufferLevel, estimate: estimate,
                 abandonedFor: abandonedFor))
     }
 
-    /// Asks the player every `Player.judgementInterval` whether to go on.
+    /// Asks the player every `Player.judgementInterval` whether to continue.
     private mutating func judge(
-        _ segment: Int, _ rung: Int, _ bits: Double, from start: Double, first: Double,
+        _ segment: Int, _ rendition: Int, _ bits: Double, from start: Double, first: Double,
         done: Double, until end: Double
-    ) -> (rung: Int, time: Double, bits: Double)? {
+    ) -> (rendition: Int, time: Double, bits: Double)? {
         var time = start + Player.judgementInterval
-        // A download that nobody gave up in an hour, over a link that died, is not given up any more.
+        // Stop judging after one hour: on a dead link the loop would not end.
         let last = min(done, end, start + 3_600_000)
-        // The whole transfer is known; what is left in between follows from the capacity.
-        // Over a link that dies it has no end; then what was to come counts.
+        // The whole transfer is known, so the rest at any time between follows from the capacity.
+        // On a dead link the transfer has no end; then the size of the whole transfer counts.
         let atEnd =
             done.isFinite
             ? cursor.capacity(at: done / 1000, in: viewer.link)
@@ -272,7 +279,7 @@ public struct SoloSimulation: Sendable {
                 atEnd - judgingCursor.capacity(at: time / 1000, in: viewer.link)
                 - (playlists?.bits(from: time, until: done) ?? 0)
             let progress = DownloadProgress(
-                segment: segment, rung: rung, size: bits, downloaded: max(0, bits - left),
+                segment: segment, rendition: rendition, size: bits, downloaded: max(0, bits - left),
                 elapsed: time - start, timeToFirstByte: first - start)
             if let lower = player.judge(progress, at: time) {
                 return (lower, time, progress.downloaded)
@@ -282,9 +289,9 @@ public struct SoloSimulation: Sendable {
         return nil
     }
 
-    /// Parts one after another as they come into being.
-    /// - Returns: the end, the time of real transfer and the time to first byte (NaN where the
-    ///   server held the request back).
+    /// Fetches parts one after another as they are made.
+    /// - Returns: the end, the time of real transfer and the time to first byte (NaN if the server
+    ///   held the request back).
     private mutating func fetchParts(
         _ segment: Int, _ bits: Double, _ timeline: LiveTimeline, from start: Double,
         roundTrip: Double, until end: Double
@@ -298,7 +305,7 @@ public struct SoloSimulation: Sendable {
         for part in 0..<parts {
             let exists = timeline.available(
                 segment: segment, part: part, of: parts, duration: duration)
-            // At the server: it sends what exists; a request that came early is held back.
+            // The server sends parts that exist, and holds back a request that came early.
             if part == 0, exists > sent { timeToFirstByte = .nan }
             sent = max(sent, exists)
             let first = max(sent + roundTrip / 2, arrived)
@@ -307,7 +314,7 @@ public struct SoloSimulation: Sendable {
             guard arrived < end else { return nil }
             if part + 1 < parts { player.receive(duration / Double(parts), at: arrived) }
             switch timeline.delivery {
-            // The next part is asked for when this one is here.
+            // The next part is requested when this one has arrived.
             case .parts: sent = arrived + roundTrip / 2
             case .chunks, .segments: sent = max(sent, arrived - roundTrip / 2)
             }
@@ -325,7 +332,7 @@ public struct SoloSimulation: Sendable {
         }
     }
 
-    /// When `bits` have arrived if the first arrives at `start` (ms).
+    /// Returns the time at which `bits` have arrived if the first bit arrives at `start` (ms).
     private mutating func transfer(_ bits: Double, from start: Double, _ roundTrip: Double)
         -> Double
     {
@@ -333,7 +340,7 @@ public struct SoloSimulation: Sendable {
         var now = start / 1000
         if tcp != nil, roundTrip > 0 {
             let round = roundTrip / 1000
-            // At most 64 rounds: by then any window fills any link.
+            // 64 rounds are enough for any window to fill any link.
             for _ in 0..<64 where left > window {
                 let done = cursor.seconds(toMove: window, from: now, in: viewer.link)
                 // The link is the limit from here on.

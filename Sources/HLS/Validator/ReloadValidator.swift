@@ -54,8 +54,8 @@ public struct ReloadValidator: Sendable {
     }
 
     private func staleness(_ playlist: MediaPlaylist, _ seconds: Double) -> [Violation] {
-        // The limit is half a target duration more than the rule's, because two of our reloads may
-        // be that far apart.
+        // The limit is half a target duration more than the rule's, because two reloads of this
+        // program may be that far apart.
         let limit = 2 * Double(playlist.targetDuration)
         guard seconds - lastChange > limit else { return [] }
         return [

@@ -8,7 +8,7 @@ enum TransportStreamInspector {
         var audio: Int?
         var hasMap = false
         var audioStart: Double?
-        /// First video PES packet, as far as it has come.
+        /// Bytes of the first video PES packet so far.
         var picture: [UInt8] = []
         var isInPicture = false
         var offset = 0

@@ -6,7 +6,7 @@ struct VariantTimeline {
         var sequence: Int
         var duration: Double
         var discontinuities: Int
-        /// Date in seconds since 1970; carried on from the last tag.
+        /// Date in seconds since 1970, continued from the last tag.
         var date: Double?
         /// Presentation time of the first frame in seconds.
         var start: Double?

@@ -1,8 +1,8 @@
 import SimulationKernel
 
-/// Entry points for a fuzzer: no input may trap, and no trace contradict itself.
+/// Entry points for a fuzzer: no input may trap, and no trace may contradict itself.
 public enum NetemFuzz {
-    /// A trace in each format, used at flow level and at packet level.
+    /// Reads a trace in each format, and uses it at flow level and at packet level.
     public static func fuzzTrace(_ bytes: UnsafeRawBufferPointer) {
         let input = Array(bytes)
         for format in [nil] + TraceFormat.allCases.map(Optional.some) {
@@ -36,14 +36,14 @@ public enum NetemFuzz {
             }
             let end = cursor.seconds(toMove: bits, from: seconds, in: schedule)
             precondition(end >= seconds, "time goes back")
-            // Beyond, a trace of a bit in years.
+            // Later times come from a trace of a bit in years, which is skipped.
             guard end < 1e9 else { return }
             precondition(cursor.nextChange(after: end, in: schedule) > end, "no change ahead")
             seconds = end
         }
     }
 
-    /// A link's log, replayed.
+    /// Reads a link's log and replays it.
     public static func fuzzLog(_ bytes: UnsafeRawBufferPointer) {
         guard let log = try? LinkLog(parsing: Array(bytes), file: "fuzz") else { return }
         let spec = LinkSpec(

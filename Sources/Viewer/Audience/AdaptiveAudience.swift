@@ -1,5 +1,5 @@
 import Statistics
-/// Adaptive viewers of HLS.
+/// The adaptive HLS viewers of an audience.
 package struct AdaptiveAudience: Sendable {
     private let plan: AudiencePlan
     private let pools: [HLSViewerPool]
@@ -15,7 +15,8 @@ package struct AdaptiveAudience: Sendable {
         poolOptions.trust = options.trust
         let specs = plan.adaptiveViewers(like: player)
         self.plan = plan
-        // Probes read what they fetch. They have a loop of their own, so that they hold up nobody.
+        // Probes read what they fetch. They have a loop of their own, so that they do not delay
+        // other viewers.
         pools = try [false, true].map { isProbe in specs.filter { $0.isProbe == isProbe } }
             .filter { !$0.isEmpty }.map { try HLSViewerPool($0, options: poolOptions) }
     }

@@ -1,8 +1,9 @@
+package import SimulationKernel
 import Statistics
 
-/// What the adaptive viewers of an audience saw, from their report.
+/// Summary of what the adaptive viewers of an audience received, made from their report.
 package struct AdaptiveAudienceSummary: Sendable {
-    /// How a figure is distributed over viewers.
+    /// Distribution of a figure over the viewers.
     package struct Spread: Sendable, Hashable {
         package var mean, median, least, most: Double
 
@@ -16,7 +17,7 @@ package struct AdaptiveAudienceSummary: Sendable {
         }
     }
 
-    /// What the probes saw together.
+    /// Summary over all probes.
     package struct Probes: Sendable {
         package var count: Int
         /// Delay from the publisher's schedule to the probes, ms; nil if no frame was stamped.
@@ -24,24 +25,24 @@ package struct AdaptiveAudienceSummary: Sendable {
         package var p99: Double?
         /// Number of segments that could not be read.
         package var unreadable: Int
-        /// Reason for the first of them.
+        /// Reason why the first of them could not be read.
         package var problem: String?
     }
 
     package var viewers: Int
-    /// Viewers whose playlist was a live one.
+    /// Number of viewers whose playlist was a live one.
     package var live: Int
     /// Largest number of renditions that a viewer could choose from.
     package var renditions: Int
-    /// Length of the time that was measured; 0 if the run ended before it began.
+    /// Length in seconds of the time that was measured; 0 if the run ended before it began.
     package var seconds: Double
     /// Body bytes of segments and parts within that time, and in all.
     package var windowMediaBytes: Int
     package var mediaBytes: Int
-    /// All bytes read over the whole run, heads and playlists included.
+    /// Number of bytes read over the whole run, heads and playlists included.
     package var receivedBytes: Int
-    /// Figures of the viewers that played; nil if no viewer has the figure. Rates are in kbit/s, times
-    /// in seconds.
+    /// Figures of the viewers that played; nil if no viewer has the figure. Rates are in kbit/s,
+    /// times in seconds.
     package var bitrate: Spread?
     package var startup: Spread?
     package var stalled: Spread?
@@ -49,7 +50,7 @@ package struct AdaptiveAudienceSummary: Sendable {
     package var latency: Spread?
     /// nil if the audience has no probe.
     package var probes: Probes?
-    /// Sums over the viewers; the tightest reload is the least of all.
+    /// Sums over the viewers; the tightest reload is the smallest value of all viewers.
     package var requests: HLSRequestCounts
     /// Media that the stream lacks and that playing passed over, seconds.
     package var missingSeconds: Double
@@ -58,10 +59,10 @@ package struct AdaptiveAudienceSummary: Sendable {
     package var lagP99: Double?
     /// Failure of each viewer; nil = the viewer did not fail.
     package var failures: [String?]
-    /// For each viewer, its failure or else what went wrong last before it could play.
+    /// For each viewer, its failure or else the latest problem before the viewer could play.
     package var troubles: [String?]
 
-    package init(_ report: HLSReport, window: SteadyWindow) {
+    package init(_ report: HLSReport, window: Window) {
         let all = report.viewers
         viewers = all.count
         live = all.count { $0.isLive }
@@ -96,7 +97,7 @@ extension AdaptiveAudienceSummary.Probes {
     fileprivate init?(_ reports: [HLSProbeReport]) {
         guard !reports.isEmpty else { return nil }
         var delay = DelayHistogram()
-        for frames in reports.flatMap(\.rungs) { delay.add(frames.delay) }
+        for frames in reports.flatMap(\.renditions) { delay.add(frames.delay) }
         count = reports.count
         p50 = delay.milliseconds(atPercentile: 50)
         p99 = delay.milliseconds(atPercentile: 99)
@@ -106,7 +107,7 @@ extension AdaptiveAudienceSummary.Probes {
 }
 
 extension HLSRequestCounts {
-    /// Adds up the counts of several viewers. The tightest reload is the least of theirs.
+    /// Adds up the counts of several viewers. The tightest reload is the smallest of their values.
     init(sumOf counts: [HLSRequestCounts]) {
         self.init()
         for each in counts {

@@ -1,6 +1,7 @@
+import SimulationKernel
 package import Sockets
 
-/// How the viewers of an audience connect.
+/// Options for the connections of an audience's viewers.
 package struct AudienceOptions: Sendable {
     /// TCP congestion control; nil = the system's choice.
     package var congestionControl: String?
@@ -10,7 +11,7 @@ package struct AudienceOptions: Sendable {
     package init() {}
 }
 
-/// A run of viewers from its start until its window is over or somebody stops it.
+/// A run of viewers, from its start until its window is over or the user stops it.
 enum AudienceRun {
     /// Time from the decision to start until the run starts.
     private static let leadNanoseconds: Int64 = 100_000_000
@@ -22,13 +23,13 @@ enum AudienceRun {
     /// - Parameters:
     ///   - begin: starts the viewers at a time of CLOCK_MONOTONIC, with the window that counts.
     ///   - stop: returns once the user has enough, or when its task is cancelled.
-    ///   - shorten: takes the window that counts in fact. It is called only if `stop` returned
+    ///   - shorten: takes the window that really counts. It is called only if `stop` returned
     ///     before the end.
     /// - Returns: the window that counts.
     static func play(
-        _ plan: AudiencePlan, begin: (Int64, SteadyWindow) -> Void,
-        until stop: @escaping @Sendable () async -> Void, shorten: (SteadyWindow) -> Void
-    ) async -> SteadyWindow {
+        _ plan: AudiencePlan, begin: (Int64, Window) -> Void,
+        until stop: @escaping @Sendable () async -> Void, shorten: (Window) -> Void
+    ) async -> Window {
         let start = Clock.monotonicNanoseconds() + leadNanoseconds
         let window = plan.window(startNanoseconds: start)
         begin(start, window)
@@ -47,11 +48,11 @@ enum AudienceRun {
     }
 }
 
-extension SteadyWindow {
-    /// The part of the window that is over at a time of the same clock. The part is empty before the
-    /// window begins.
-    func ended(byNanoseconds now: Int64) -> SteadyWindow {
-        SteadyWindow(
+extension Window {
+    /// Returns the part of the window that is over at a time of the same clock. The part is empty
+    /// before the window begins.
+    func ended(byNanoseconds now: Int64) -> Window {
+        Window(
             startNanoseconds: startNanoseconds,
             endNanoseconds: min(endNanoseconds, max(startNanoseconds, now)))
     }

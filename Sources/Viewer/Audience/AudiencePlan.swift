@@ -1,10 +1,10 @@
 import SimulationKernel
 
-/// Who plays, when each viewer joins, behind which link, and which viewers are probes.
+/// Plan of an audience: the viewers, their join times and links, and which viewers are probes.
 ///
 /// A plan is a pure function of its properties: equal plans have equal viewers.
 package struct AudiencePlan: Sendable {
-    /// A link that every viewer has for itself. The viewers begin at seeded places of its cycle.
+    /// A link that every viewer has for itself. The viewers begin at seeded offsets of its cycle.
     package struct Link: Sendable {
         package var link: ViewerLink
         /// Length of one cycle of the link's trace; 0 if the link does not change.
@@ -22,7 +22,7 @@ package struct AudiencePlan: Sendable {
     package var count: Int
     /// Number of probes among the viewers, at most `count`.
     package var probes: Int
-    /// Number of streams that `{i}` runs over, 1 or more.
+    /// Number of streams over which `{i}` runs, at least 1.
     package var streams = 1
     package var joinsPerSecond = 200.0
     /// Time that is measured after the last join.
@@ -80,9 +80,9 @@ package struct AudiencePlan: Sendable {
     /// The part of the run that counts: it begins one second after the last join.
     ///
     /// - Parameter startNanoseconds: start of the run on CLOCK_MONOTONIC.
-    package func window(startNanoseconds: Int64) -> SteadyWindow {
+    package func window(startNanoseconds: Int64) -> Window {
         let begin = startNanoseconds + joinNanoseconds(ofViewer: count) + 1_000_000_000
-        return SteadyWindow(
+        return Window(
             startNanoseconds: begin, endNanoseconds: begin + Int64(seconds) * 1_000_000_000)
     }
 
@@ -95,13 +95,13 @@ package struct AudiencePlan: Sendable {
         Int64(Double(index) / joinsPerSecond * 1e9)
     }
 
-    /// Each viewer's place on the link, in the order of the viewers.
-    private var places: [ViewerLinkPlace?] {
+    /// The link assignment of each viewer, in the order of the viewers.
+    private var places: [LinkAssignment?] {
         guard let link else { return Array(repeating: nil, count: count) }
         var random = SeededGenerator(seed: 1, entity: "view links")
         return (0..<count).map { _ in
             let offset = Int64(random.nextUnit() * Double(link.cycleNanoseconds))
-            return ViewerLinkPlace(link: 0, offsetNanoseconds: offset, seed: random.next())
+            return LinkAssignment(link: 0, offsetNanoseconds: offset, seed: random.next())
         }
     }
 }

@@ -1,3 +1,4 @@
+package import SimulationKernel
 import Statistics
 
 /// Viewers of RTMP or HTTP-FLV streams: load viewers that count, probes that time frames.
@@ -45,11 +46,11 @@ package struct StreamAudience: Sendable {
     }
 }
 
-/// What the viewers of an audience received, from their reports.
+/// Summary of what the viewers of an audience received, made from their reports.
 package struct StreamAudienceSummary: Sendable {
-    /// What one probe saw.
+    /// Summary of one probe.
     package struct Probe: Sendable {
-        /// What the probe knows of the frames.
+        /// Result of a probe's frame count.
         package enum Frames: Sendable {
             case nothingCame
             /// The frames carry no stamps, so that only messages can be counted.
@@ -69,18 +70,18 @@ package struct StreamAudienceSummary: Sendable {
         package var failure: String?
     }
 
-    /// Length of the time that was measured; 0 if the run ended before it began.
+    /// Length in seconds of the time that was measured; 0 if the run ended before it began.
     package var seconds: Double
     /// Audio and video payload within that time, and in all.
     package var payloadBytes: Int
     package var totalPayloadBytes: Int
-    /// All bytes read over the whole run, heads included.
+    /// Number of bytes read over the whole run, heads included.
     package var receivedBytes: Int
     package var probes: [Probe]
     /// Failure of each viewer, load viewers first; nil = the viewer did not fail.
     package var failures: [String?]
 
-    package init(_ load: LoadReport, _ probe: ProbeReport, window: SteadyWindow) {
+    package init(_ load: LoadReport, _ probe: ProbeReport, window: Window) {
         let totals = load.viewers.map(\.total) + probe.viewers.map(\.total)
         let windows = load.viewers.map(\.window) + probe.viewers.map(\.window)
         seconds = window.seconds

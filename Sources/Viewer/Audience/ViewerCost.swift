@@ -1,6 +1,7 @@
-/// What the viewers cost their own machine, so that nobody takes their limit for the server's.
+/// CPU cost of the viewers on their own machine. It shows whether the viewers or the server are the
+/// limit.
 package enum ViewerCost {
-    /// Fewer bytes say nothing about the cost of a gigabit.
+    /// Smallest number of bytes from which a cost is computed.
     private static let leastBytes = 1_000_000
 
     /// - Parameters:

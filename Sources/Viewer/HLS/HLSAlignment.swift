@@ -1,8 +1,8 @@
 import HLS
 
-/// Where the renditions' playlists lie against each other. Media sequence numbers are a
-/// rendition's own (RFC 8216, 6.2.4): an encoder that was away, or a server that began anew, counts
-/// on from elsewhere; the dates tell what belongs together.
+/// Alignment of the renditions' playlists. Every rendition has its own media sequence numbers (RFC
+/// 8216, 6.2.4): after a restart of an encoder or a server, its numbers may continue from any
+/// value. Dates determine which segments belong together.
 struct HLSAlignment {
     /// A segment of the player and its date, ms since 1970.
     private struct Anchor {
@@ -14,7 +14,7 @@ struct HLSAlignment {
     private var firstSequences: [Int?]
     /// Media sequence number of the player's segment 0 in the first rendition that was loaded.
     private let baseSequence: Int
-    /// Reference by which renditions are aligned, and whose playlist gave it.
+    /// Reference by which renditions are aligned, and the rendition whose playlist gave it.
     private var anchor: Anchor?
     private var alignedRendition: Int?
     /// The newest segment of the player that any playlist listed; negative before the first.
@@ -37,23 +37,24 @@ struct HLSAlignment {
         playlist.firstListedSequence &- (firstSequences[rendition] ?? baseSequence)
     }
 
-    /// Segments between what is known and a playlist's window that are still one stream: years of
-    /// them. Numbers further away (a server may begin anew with any) say nothing of time.
+    /// Largest number of segments between the known ones and a playlist's window that still counts
+    /// as one stream: years of media. Numbers further away say nothing of time, because a server
+    /// may restart with any number.
     private static let farthestWindow = 1 << 30
 
-    /// Finds a rendition's place from its newly loaded playlist of a title, whose renditions begin
-    /// together, whatever their numbers.
+    /// Aligns a rendition by its newly loaded playlist of a title. The renditions of a title begin
+    /// together, whatever their numbers are.
     mutating func alignTitle(_ playlist: MediaPlaylist, rendition: Int) {
         firstSequences[rendition] = playlist.firstListedSequence
     }
 
-    /// Finds a rendition's place from its newly loaded live playlist, which lists a segment.
+    /// Aligns a rendition by its newly loaded live playlist, which lists a segment.
     ///
-    /// A playlist that goes on from the one before, of the rendition last loaded, keeps its place;
-    /// another one is placed by its dates, and without dates only where its numbers went back.
+    /// A playlist that continues the previous one of the rendition loaded last keeps its alignment.
+    /// Another playlist is aligned by its dates, and without dates only if its numbers went back.
     /// - Parameters:
-    ///   - old: of the same rendition.
-    ///   - duration: of a segment, ms.
+    ///   - old: the previous playlist of the same rendition.
+    ///   - duration: duration of a segment, ms.
     mutating func alignLive(
         _ playlist: MediaPlaylist, rendition: Int, old: MediaPlaylist?, duration: Double
     ) {
@@ -89,14 +90,14 @@ struct HLSAlignment {
 }
 
 extension MediaPlaylist {
-    /// The dated segment that is nearest to a date (ms since 1970), by its place in the playlist;
-    /// nil where none has a date.
+    /// The dated segment that is nearest to a date (ms since 1970), by its index in the playlist;
+    /// nil if no segment has a date.
     fileprivate func date(nearest wanted: Double) -> (place: Int, date: Double)? {
         var best: (place: Int, date: Double)?
         for place in segments.indices {
             guard let stamp = segments[place].programDateTime else { continue }
             let date = Double(stamp.millisecondsSince1970)
-            // The last one for a date that is beyond all.
+            // For a date later than all dates, this chooses the last segment.
             if let known = best, abs(known.date - wanted) < abs(date - wanted) { continue }
             best = (place, date)
         }

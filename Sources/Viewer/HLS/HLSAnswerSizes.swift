@@ -1,6 +1,6 @@
 import ABR
 
-/// How many bytes a session's answers have, from which its load on a server follows.
+/// Sizes of a session's responses, which determine the load of the session on a server.
 struct HLSAnswerSizes {
     /// Bytes of the latest media playlist.
     private var playlist = 0
@@ -17,7 +17,7 @@ struct HLSAnswerSizes {
         }
     }
 
-    /// What the player was told of a live stream; nil before a live stream is played.
+    /// Facts about a live stream that the player has received; nil before a live stream is played.
     func liveFacts(
         _ playback: HLSPlayback, _ presentation: HLSPresentation, joinedAt: Int64
     ) -> HLSLiveFacts? {

@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// The edges that a viewer may ask, and which one it asks.
+/// The edges that a viewer may ask, and the present one.
 struct HLSEdges {
     /// The viewer's URL and its alternatives, in the order in which they are tried.
     let entries: [HTTPURL]
@@ -8,7 +8,7 @@ struct HLSEdges {
 
     init(_ entries: [HTTPURL]) { self.entries = entries }
 
-    /// - Throws: `ViewerError` for a text that is no URL.
+    /// - Throws: `ViewerError` if a text is not a URL.
     init(of spec: HLSViewerSpec) throws {
         do {
             entries = try ([spec.url] + spec.alternatives).map { try HTTPURL($0) }
@@ -19,16 +19,17 @@ struct HLSEdges {
 
     mutating func moveOn() { present = (present + 1) % entries.count }
 
-    /// A URL of any of the edges, at the one that the viewer asks.
+    /// Returns the same URL at the present edge, for a URL at any of the edges.
     func atPresentEdge(_ url: HTTPURL) -> HTTPURL {
-        // A redirect may have led elsewhere.
+        // The URL stays as it is after a redirect to another server.
         guard entries.count > 1, !isAtPresentEdge(url) else { return url }
         var moved = entries[present]
         moved.target = url.target
         return moved
     }
 
-    /// True also where a redirect led elsewhere.
+    /// Whether a URL is at the present edge. A URL at a server that is no edge, after a redirect,
+    /// counts as present too.
     func isAtPresentEdge(_ url: HTTPURL) -> Bool {
         url.isAtServer(of: entries[present]) || !isAtAnEdge(url)
     }

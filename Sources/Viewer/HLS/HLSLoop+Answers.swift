@@ -2,16 +2,16 @@ import Glibc
 import HTTPWire
 import Sockets
 
-/// Answers of an HLS loop's viewers: what came of requests.
+/// Results of requests: responses and failures.
 extension HLSLoop {
     func deliver(_ index: Int, _ now: Int64) {
         while let (time, slot) = viewers[index].takeArrival(at: now) {
             if let next = viewers[index].answer(slot, at: time, window: window) {
                 fetch(next.request, next.url, index, now, redirects: next.redirects)
             }
-            // The session is obeyed at once: the answer to a request that it now drops must not be
-            // taken for the answer to the next one.
-            _ = obey(index, now)
+            // The session's commands are performed at once: the response to a request that the
+            // session now drops must not be taken for the response to the next request.
+            _ = performCommands(index, now)
             guard viewers[index].isPresent else { return }
         }
     }
@@ -33,9 +33,10 @@ extension HLSLoop {
             now)
     }
 
-    /// No answer came, or none that can be read. Where the connection has carried others, the server
-    /// may have ended it, or sent the rest of the answer before, as the request was on its way: it is
-    /// asked again at once, on a connection of its own.
+    /// Handles a request without a readable response. If the connection has carried requests
+    /// before, the server may have ended it, or may have sent the rest of the previous response
+    /// while the request was under way. In this case the request is sent again at once, on a new
+    /// connection.
     func unanswered(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
         let connection = viewers[index].connections[slot]
         guard connection.isReused, connection.head == nil, let request = connection.request,

@@ -3,12 +3,14 @@ import Glibc
 import HTTPWire
 import Sockets
 
-/// Requests and answers of an HLS loop's viewers.
+/// Requests and responses of an HLS loop's viewers.
 extension HLSLoop {
-    /// Everything that a viewer has to do at `now`; then decides when it is served next.
+    /// Does everything that is due for a viewer at `now`, then determines when the viewer is served
+    /// next.
     func serve(_ index: Int, _ now: Int64) {
         guard viewers[index].isPresent else { return }
-        // Bounded: a session whose timers stay due goes on at once, but after the others.
+        // The number of rounds is bounded: a session whose timers stay due continues after the
+        // other viewers.
         for _ in 0..<16 {
             deliver(index, now)
             let time = viewers[index].milliseconds(now)
@@ -16,12 +18,12 @@ extension HLSLoop {
                 viewers[index].tell(.timer, at: time)
             }
             if viewers[index].session.judgement <= time {
-                // What has come due counts.
+                // The judgement counts the bytes that have come due by now.
                 transfer(index, HLSPlayerRequest.Slot.media.rawValue, now)
                 guard viewers[index].isPresent else { return }
                 viewers[index].judge(now)
             }
-            let isIdle = !obey(index, now)
+            let isIdle = !performCommands(index, now)
             guard viewers[index].isPresent else { return }
             if isIdle { break }
         }
@@ -30,8 +32,9 @@ extension HLSLoop {
         schedule(index, at: max(viewers[index].nextWake(now), now + 1))
     }
 
-    /// Does what the session has asked for since the last time; whether that was anything.
-    func obey(_ index: Int, _ now: Int64) -> Bool {
+    /// Performs what the session has requested since the last call. Returns whether there was
+    /// anything.
+    func performCommands(_ index: Int, _ now: Int64) -> Bool {
         let actions = viewers[index].takePending()
         for action in actions where viewers[index].isPresent { perform(action, index, now) }
         return !actions.isEmpty
@@ -87,7 +90,7 @@ extension HLSLoop {
         epoll_ctl(epoll, operation, viewers[index].connections[slot].fd, &event)
     }
 
-    /// The request goes out, after the link's delay.
+    /// Sends the request after the link's delay.
     private func begin(_ index: Int, _ slot: Int, _ now: Int64, roundTrips: Int64) {
         viewers[index].connections[slot].state = .busy
         let delay = viewers[index].link?.delay(at: now) ?? 0
@@ -134,13 +137,13 @@ extension HLSLoop {
                     viewers[index].connections[slot].tls = try TLSStream(
                         options.trust.context(), host: url.host, port: url.port)
                 }
-                // The handshake of TCP takes a round trip, that of TLS another.
+                // The handshake of TCP takes a round trip, and that of TLS another.
                 begin(index, slot, now, roundTrips: url.isSecure ? 2 : 1)
             } catch {
                 broken(index, slot, "\(error)", now)
             }
         case .busy:
-            // What the link carried until now is what waited before.
+            // The bytes that the link has carried until now belong to the other connection.
             transfer(index, 1 - slot, now)
             guard viewers[index].isPresent else { return }
             if !viewers[index].hasWaitingBytes {
@@ -167,10 +170,10 @@ extension HLSLoop {
         if due > 0 { read(index, slot, due, now) }
     }
 
-    /// Reads what waits, `due` bytes at most.
+    /// Reads the bytes that wait, at most `due`.
     private func read(_ index: Int, _ slot: Int, _ due: Int, _ now: Int64) {
         var left = due
-        // Bounded: a fast server does not hold the loop.
+        // The number of reads is bounded, so that a fast server does not hold up the loop.
         for _ in 0..<16 {
             let connection = viewers[index].connections[slot]
             guard left > 0, connection.isReading, connection.isReadable else { break }
@@ -200,7 +203,7 @@ extension HLSLoop {
             }
         }
         if left > 0, !viewers[index].hasWaitingBytes { viewers[index].link?.idle(at: now) }
-        // Without a link nothing else would go on with what is left.
+        // Without a link, no other event would continue reading the remaining bytes.
         if viewers[index].link == nil, viewers[index].connections[slot].isReading,
             viewers[index].connections[slot].isReadable
         {

@@ -1,8 +1,10 @@
+import SimulationKernel
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
-// wakes when 16 KiB or the rest of the response have become due, so that ends are punctual;
-// without one it waits for readiness. Its lateness against its deadlines is the generator's lag.
+// wakes when 16 KiB or the rest of the response have become due, so that ends are punctual; without
+// a link the viewer waits for readiness. The loop's lateness against its deadlines is reported as
+// the generator's lag.
 
 import CLinux
 import Glibc
@@ -11,8 +13,8 @@ import HeapModule
 import Sockets
 import Statistics
 
-/// The thread of an `HLSViewerPool`: one epoll set and one heap of deadlines. Used by that thread
-/// alone once it runs.
+/// The thread of an `HLSViewerPool`: one epoll set and one heap of deadlines. Once the thread runs,
+/// no other thread may use the loop.
 final class HLSLoop: @unchecked Sendable {
     private struct Wake: Comparable {
         var time: Int64
@@ -33,10 +35,10 @@ final class HLSLoop: @unchecked Sendable {
     private var agenda = ViewerAgenda(from: 0, plans: [], now: 0)
     private var ticks = 0
 
-    /// Reports are taken once a second.
+    /// Number of ticks between two reports of the counts.
     private static let ticksPerCount = 10
     static let readSize = 65536
-    /// Idle time that a link makes up for.
+    /// Longest idle time that a link makes up for.
     static let creditNanoseconds: Int64 = 500_000
 
     init(_ specs: [HLSViewerSpec], _ options: HLSViewerPool.Options) throws {
@@ -58,7 +60,7 @@ final class HLSLoop: @unchecked Sendable {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SocketConnector.failure("epoll_create1") }
         buffer = .allocate(byteCount: Self.readSize, alignment: 64)
-        // Names that do not resolve are a fault of the call, not of a viewer.
+        // A name that does not resolve is an error of the caller, not a failure of a viewer.
         for viewer in viewers {
             for url in viewer.session.requests.edges.entries { _ = try hosts.place(of: url) }
         }
@@ -89,7 +91,7 @@ final class HLSLoop: @unchecked Sendable {
                     note(now - planned, at: planned)
                     agenda.window = pool.withShared { $0.window }
                     if publish(pool) { break turns }
-                // Bytes are counted where they are read, so that the window's ends are sharp.
+                // Bytes are counted when they are read, so that the window's ends are exact.
                 case .windowStart:
                     for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
                 case .windowEnd:
@@ -111,13 +113,13 @@ final class HLSLoop: @unchecked Sendable {
         finish(pool)
     }
 
-    var window: SteadyWindow? { agenda.window }
+    var window: Window? { agenda.window }
 
-    /// Serves those whose time has come; each at most once a round.
+    /// Serves the viewers whose time has come, each at most once a round.
     private func serveDue(_ now: Int64) {
         while let wake = wakes.min, wake.time <= now {
             wakes.removeMin()
-            // Only a viewer's latest entry counts.
+            // Only the latest entry of a viewer is valid.
             guard viewers[wake.viewer].wakeAt == wake.time else { continue }
             viewers[wake.viewer].wakeAt = .max
             note(now - wake.time, at: wake.time)
@@ -166,7 +168,8 @@ final class HLSLoop: @unchecked Sendable {
         viewers[index].dropTransfers()
     }
 
-    /// Hands the lag over, and now and then the counts; true when the pool is to stop.
+    /// Hands the lag to the pool, and once in a while the counts. Returns true if the pool is to
+    /// stop.
     private func publish(_ pool: HLSViewerPool) -> Bool {
         ticks += 1
         let counts = ticks % Self.ticksPerCount == 0 ? counts : nil

@@ -1,22 +1,23 @@
+import SimulationKernel
 import ABR
 import HTTPWire
 import Sockets
 
-/// One HLS viewer as its loop keeps it: the session, its two connections and what they carry. It
-/// opens no socket and decides nothing that the session decides.
+/// State of one HLS viewer in its loop: the session, its two connections and their transfers. It
+/// opens no socket and takes no decision that belongs to the session.
 struct HLSLoopViewer {
     init(session: HLSSessionStateMachine) { self.session = session }
 
     var session: HLSSessionStateMachine
-    /// What the session has asked for and the loop has yet to do.
+    /// Actions that the session has requested and the loop has not performed yet.
     private var pending: [HLSAction] = []
     var connections = [HLSPlayerConnection(), HLSPlayerConnection()]
     /// Each viewer has cookies of its own, as a browser has.
     private var cookies = CookieJar()
     var link: SocketLink?
-    /// What a probe keeps; nil before the join, and for a viewer that is no probe.
+    /// State of a probe; nil before the join, and for a viewer that is not a probe.
     var probe: HLSProbe?
-    /// Answers that are read but have not arrived yet; each connection has at most one.
+    /// Responses that were read but have not arrived yet; each connection has at most one.
     private var arrivals: [(time: Int64, slot: HLSPlayerRequest.Slot)] = []
     var joinedAt: Int64?
     var endedAt: Int64?
@@ -24,31 +25,32 @@ struct HLSLoopViewer {
     var localPort = 0
     private(set) var receivedBytes = 0
     private(set) var mediaBytes = 0
-    /// The share of `mediaBytes` that came in parts.
+    /// Number of the bytes of `mediaBytes` that came in parts.
     private var partBytes = 0
     var atWindowStart: Int?
     var atWindowEnd: Int?
-    /// By rung, the bytes of segments and parts that were asked for within the window and read
-    /// whole.
+    /// By rendition, the bytes of segments and parts that were requested within the window and read
+    /// completely.
     private var windowAnswerBytes: [Int: Int] = [:]
-    /// When it is served next at the latest.
+    /// Latest time at which the viewer is served next.
     var wakeAt = Int64.max
 
-    /// The longest time between two reads of a link's bytes, ns.
+    /// Longest time between two reads of a link's bytes, in ns.
     private static let longestReadInterval: Int64 = 50_000_000
-    /// Transfers that are shorter than this, in ns, say little of the rate.
+    /// Time in ns below which a transfer says little about the rate.
     private static let shortTransfer: Int64 = 5_000_000
     private static let fastestBitsPerSecond: Int64 = 10_000_000_000
 
-    /// Whether a connection holds bytes that the link has yet to carry.
+    /// Whether a connection holds bytes that the link has not carried yet.
     var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
 
-    /// Tells the session of an event. What the session then asks for the loop does later, in `obey`.
+    /// Passes an event to the session. The loop performs the resulting actions later, in
+    /// `performCommands`.
     mutating func tell(_ event: HLSEvent, at time: Double) {
         pending += session.handle(event, at: time)
     }
 
-    /// What the session has asked for since the last call.
+    /// Returns the actions that the session has requested since the last call.
     mutating func takePending() -> [HLSAction] {
         defer { pending = [] }
         return pending
@@ -62,11 +64,11 @@ struct HLSLoopViewer {
     }
 }
 
-/// Requests: how they go out and are dropped.
+/// Sending and dropping of requests.
 extension HLSLoopViewer {
-    /// Puts a request on its connection. A connection that leads elsewhere, or cannot be used again,
-    /// is closed.
-    /// - Parameter host: the place of the URL's host among the loop's.
+    /// Puts a request on its connection. A connection that leads to another host, or cannot be used
+    /// again, is closed.
+    /// - Parameter host: index of the URL's host among the loop's hosts.
     mutating func prepare(
         _ request: HLSPlayerRequest, _ url: HTTPURL, host: Int, redirects: HTTPRedirects,
         agent: String,
@@ -91,19 +93,19 @@ extension HLSLoopViewer {
         connections[slot] = connection
     }
 
-    /// Gives up what a slot fetches.
+    /// Gives up the transfer of a slot.
     mutating func cancel(_ slot: HLSPlayerRequest.Slot) {
         connections[slot.rawValue].close()
         arrivals.removeAll { $0.slot == slot }
     }
 
-    /// Gives up everything.
+    /// Gives up all transfers.
     mutating func dropTransfers() {
         arrivals = []
         for slot in 0...1 { connections[slot].close() }
     }
 
-    /// When something is to be done, if no socket has news before.
+    /// Returns the time of the next work, if no socket becomes ready before.
     func nextWake(_ now: Int64) -> Int64 {
         var time = nanoseconds(session.nextTimer)
         for arrival in arrivals { time = min(time, arrival.time) }
@@ -120,27 +122,27 @@ extension HLSLoopViewer {
     }
 }
 
-/// Bytes of answers.
+/// Processing of the bytes of responses.
 extension HLSLoopViewer {
-    /// What bytes of an answer lead to.
+    /// Result of processing bytes of a response.
     enum Intake {
-        /// The answer goes on.
+        /// The response continues.
         case more
-        /// The answer is whole.
+        /// The response is complete.
         case whole
         /// The connection cannot be used any more, for this reason.
         case broken(String)
-        /// The bytes are no answer that can be read, for this reason.
+        /// The bytes are not a readable response, for this reason.
         case unreadable(String)
     }
 
-    /// Takes bytes that were read at `now`.
-    /// - Parameter bytes: nil where they were thrown away unread.
+    /// Processes bytes that were read at `now`.
+    /// - Parameter bytes: nil if the bytes were discarded unread.
     mutating func take(
         _ bytes: UnsafeRawBufferPointer?, _ count: Int, _ slot: Int, _ now: Int64
     ) -> Intake {
         receivedBytes += count
-        // The link's own clock says when the bytes came; the time of the read does not count.
+        // The link's own clock determines when the bytes came; the time of the read does not count.
         let carried = link?.spend(count, at: now) ?? (first: now, last: now)
         let arrival = link?.release(count, at: carried.last) ?? now
         var plain: [UInt8]?
@@ -150,7 +152,7 @@ extension HLSLoopViewer {
             } catch {
                 return .broken("\(error)")
             }
-            // The handshake's own bytes are no answer.
+            // The bytes of the handshake belong to no response.
             if plain?.isEmpty ?? false { return .more }
         }
         let isJudged = slot == HLSPlayerRequest.Slot.media.rawValue && session.judgement.isFinite
@@ -190,7 +192,8 @@ extension HLSLoopViewer {
         return isWhole ? .whole : .more
     }
 
-    /// The plain text in bytes of TLS. What TLS itself answers goes out.
+    /// Returns the plain text of bytes that came over TLS. Bytes that TLS itself has to send are
+    /// sent.
     private static func decrypt(
         _ tls: TLSStream, _ bytes: UnsafeRawBufferPointer, _ connection: HLSPlayerConnection
     ) throws -> [UInt8] {
@@ -204,9 +207,9 @@ extension HLSLoopViewer {
     mutating func judge(_ now: Int64) {
         let slot = HLSPlayerRequest.Slot.media.rawValue
         let connection = connections[slot]
-        // An answer that is all there is delivered at once.
+        // A response that has been read completely is delivered at once.
         guard connection.state != .idle || connection.lastByteAt > now else { return }
-        // Bytes on their way are not there yet.
+        // Bytes that are still delayed by the link have not arrived.
         let arrived = connections[slot].line.bytes(at: now)
         tell(
             .progress(
@@ -216,30 +219,30 @@ extension HLSLoopViewer {
     }
 }
 
-/// Whole answers.
+/// Processing of complete responses.
 extension HLSLoopViewer {
-    /// The last byte is read; the answer counts once it has arrived.
-    mutating func arrived(_ slot: Int, _ now: Int64, window: SteadyWindow?) {
+    /// Notes that the last byte was read; the response counts once it has arrived.
+    mutating func arrived(_ slot: Int, _ now: Int64, window: Window?) {
         connections[slot].state = .idle
         let connection = connections[slot]
         if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
-            window?.contains(connection.sentAt) ?? false, let rung = session.wanted?.rung
+            window?.contains(connection.sentAt) ?? false, let rendition = session.wanted?.rendition
         {
-            windowAnswerBytes[rung, default: 0] += connection.received
+            windowAnswerBytes[rendition, default: 0] += connection.received
         }
         arrivals.append((max(connection.lastByteAt, now), HLSPlayerRequest.Slot.allCases[slot]))
     }
 
-    /// The oldest answer that is read, once it has arrived.
+    /// Returns the oldest response that was read, once it has arrived.
     mutating func takeArrival(at now: Int64) -> (time: Int64, slot: HLSPlayerRequest.Slot)? {
         guard let place = arrivals.firstIndex(where: { $0.time <= now }) else { return nil }
         return arrivals.remove(at: place)
     }
 
-    /// Tells the session of an answer that arrived at `time`.
-    /// - Returns: what is to be requested instead, where the answer leads elsewhere.
+    /// Passes a response that arrived at `time` to the session.
+    /// - Returns: the URL to request instead, if the response is a redirect.
     mutating func answer(
-        _ slot: HLSPlayerRequest.Slot, at time: Int64, window: SteadyWindow?
+        _ slot: HLSPlayerRequest.Slot, at time: Int64, window: Window?
     ) -> (request: HLSPlayerRequest, url: HTTPURL, redirects: HTTPRedirects)? {
         let connection = connections[slot.rawValue]
         guard let request = connection.request, let head = connection.head,
@@ -270,23 +273,23 @@ extension HLSLoopViewer {
         return nil
     }
 
-    /// The probe has the whole body of what its session wants.
+    /// Hands a complete body to the probe, if the session uses the response.
     private mutating func probed(
-        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: SteadyWindow?
+        _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: Window?
     ) {
-        guard let (segment, rung) = session.wanted else { return }
+        guard let (segment, rendition) = session.wanted else { return }
         guard request.purpose.isMedia else {
-            probe?.initialization(of: rung)
+            probe?.initialization(of: rendition)
             return
         }
-        let sequence = session.presentation.alignment.sequence(segment, rendition: rung)
+        let sequence = session.presentation.alignment.sequence(segment, rendition: rendition)
         probe?.media(
-            .init(rung: rung, sequence: sequence, publishedNanoseconds: head.published),
+            .init(rendition: rendition, sequence: sequence, publishedNanoseconds: head.published),
             window: window)
     }
 
-    /// When an answer's first byte came. Where no link says so, an answer that was read at once is
-    /// taken to have lasted as long as on a fast network.
+    /// Time of a response's first byte. Without a link, a response that was read at once is assumed
+    /// to have taken as long as on a fast network.
     private func firstByte(_ connection: HLSPlayerConnection) -> Int64 {
         guard link == nil,
             connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
@@ -297,7 +300,7 @@ extension HLSLoopViewer {
     }
 }
 
-/// The viewer's end, and what it reports.
+/// End of the viewer, and its report.
 extension HLSLoopViewer {
     mutating func stop(_ now: Int64) {
         let connection = connections[HLSPlayerRequest.Slot.media.rawValue]
@@ -326,13 +329,13 @@ extension HLSLoopViewer {
             report.windowMediaBytes = end - (atWindowStart ?? 0)
         }
         report.isLive = session.isLive
-        report.bitrates = session.rungs.map(\.bitrate)
-        report.rungNames = session.rungs.map(\.name)
-        report.windowAnswerBytes = session.rungs.indices.map { windowAnswerBytes[$0] ?? 0 }
+        report.bitrates = session.renditions.map(\.bitrate)
+        report.renditionNames = session.renditions.map(\.name)
+        report.windowAnswerBytes = session.renditions.indices.map { windowAnswerBytes[$0] ?? 0 }
         if let player = session.player {
             report.playback = HLSPlaybackReport(
                 player.account, player.title, isLive: player.state.isLive,
-                knowsBitrates: session.rungs.allSatisfy(\.isBitrateKnown))
+                knowsBitrates: session.renditions.allSatisfy(\.isBitrateKnown))
         }
         report.live = joinedAt.flatMap { session.liveFacts(joinedAt: $0) }
         report.requests = session.counts
@@ -345,6 +348,7 @@ extension HLSLoopViewer {
 }
 
 extension HTTPResponseHead {
-    /// When an embedded origin published the resource: its CLOCK_MONOTONIC, ns.
+    /// Time at which an embedded origin published the resource, in ns of CLOCK_MONOTONIC of the
+    /// origin.
     fileprivate var published: Int64? { first("millrace-published").flatMap { Int64($0) } }
 }

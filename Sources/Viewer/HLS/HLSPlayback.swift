@@ -1,21 +1,21 @@
 import ABR
 import HLS
 
-/// What is there of a segment that is fetched by its parts. Times are in ms.
+/// The parts of a segment that have been fetched so far. Times are in ms.
 struct PartialSegment {
-    /// How many parts are there, which is the index of the next one.
+    /// Number of fetched parts, which is the index of the next one.
     var nextPart = 0
-    /// Whether the player's next request goes on with the segment.
+    /// Whether the player's next request continues the segment.
     var isKept = false
-    /// The sum of the parts' times from first byte to last.
+    /// Sum of the parts' times from first byte to last.
     var transfer = 0.0
     var bits = 0.0
-    /// The sum of the parts' durations.
+    /// Sum of the parts' durations.
     var media = 0.0
-    /// When the first byte of the first part came; NaN before.
+    /// Time of the first byte of the first part; NaN before it.
     var firstByte = Double.nan
 
-    /// By how much a segment may be longer than its parts together: half a frame at 10 frames per
+    /// Time by which a segment may be longer than its parts together: half a frame at 10 frames per
     /// second.
     private static let tolerance = 50.0
 
@@ -25,29 +25,29 @@ struct PartialSegment {
     }
 }
 
-/// The player of a session, the segment that the player wants, and what is there of that segment.
-/// The player's actions are returned to the session, which carries them out. Times are ms of the
-/// session.
+/// The player of a session, the segment that the player wants, and the fetched parts of that
+/// segment. The player's actions are returned to the session, which performs them. Times are ms of
+/// the session.
 struct HLSPlayback {
-    /// The player; nil before the first media playlist is there.
+    /// The player; nil before the first media playlist has arrived.
     private(set) var player: Player?
-    /// What the player wants to have.
-    private(set) var wanted: (segment: Int, rung: Int)?
-    /// What is there of the wanted segment, once it is fetched by parts.
+    /// The segment that the player wants, and its rendition.
+    private(set) var wanted: (segment: Int, rendition: Int)?
+    /// The fetched parts of the wanted segment, if it is fetched by parts.
     private(set) var partial: PartialSegment?
-    /// A segment that renditions lack (EXT-X-GAP), and the rungs that lack it.
-    private var gap: (segment: Int, rungs: Set<Int>) = (-1, [])
+    /// A segment that renditions lack (EXT-X-GAP), and the renditions that lack it.
+    private var gap: (segment: Int, renditions: Set<Int>) = (-1, [])
     private var log: HLSSegmentLog
-    /// When the player is asked next whether to give up what is fetched; infinity where it is not
-    /// asked.
+    /// Time at which the player is asked next whether to give up the download; infinity if the
+    /// player is not asked.
     private(set) var nextJudgement = Double.infinity
-    /// When the player began.
+    /// Time at which the player began.
     private(set) var startedAt = 0.0
     /// Time from the join until playing began; nil before playing has begun.
     private(set) var startup: Double?
 
-    /// How many ms the live edge may be from where the player thinks it is. Beyond that the player
-    /// is corrected.
+    /// Largest difference in ms between the live edge and the player's idea of it. The player is
+    /// corrected if the difference is larger.
     private static let epochTolerance = 20.0
 
     init(recordLimit: Int) { log = HLSSegmentLog(limit: recordLimit) }
@@ -55,7 +55,7 @@ struct HLSPlayback {
     var isPlaying: Bool { player?.isPlaying ?? false }
     var records: [HLSSegmentRecord] { log.records }
 
-    // MARK: Course
+    // MARK: Playing
 
     mutating func begin(
         _ player: Player, at time: Double, epoch: Double, latest: Int
@@ -71,17 +71,17 @@ struct HLSPlayback {
         if startup == nil, isPlaying { startup = time }
     }
 
-    /// The time has come until which the player waits.
+    /// Called at the time until which the player waits.
     mutating func timer(at time: Double) -> Player.Action? { player?.timer(at: time) }
 
-    /// The playlists list segments up to `latest`.
+    /// Notes that the playlists list segments up to `latest`.
     mutating func available(latest: Int, at time: Double) -> Player.Action? {
         player?.available(latest: latest, at: time)
     }
 
-    /// A live playlist shows when media time 0 was at the encoder.
-    /// - Parameter isDated: whether the playlist shows it by dates. What a playlist without dates
-    ///   lists shows only that the edge is no earlier.
+    /// Notes when media time 0 was at the encoder, as a live playlist shows it.
+    /// - Parameter isDated: whether the playlist shows the time by dates. A playlist without dates
+    ///   shows only that the live edge is no earlier than the listed segments.
     mutating func learn(epoch: Double, isDated: Bool) {
         guard let difference = player.map({ epoch - $0.epoch }) else { return }
         if isDated ? abs(difference) > Self.epochTolerance : difference < 0 {
@@ -93,45 +93,46 @@ struct HLSPlayback {
 
     // MARK: Requests
 
-    /// Returns whether the next request goes on with the parts that are there. Only one request
-    /// does.
+    /// Returns whether the next request continues the fetched parts. This holds for one request
+    /// only.
     mutating func takeKeepsParts() -> Bool {
         let keepsParts = partial?.isKept ?? false
         partial?.isKept = false
         return keepsParts
     }
 
-    /// The player has decided on a segment.
-    mutating func want(_ segment: Int, _ rung: Int, keepsParts: Bool, at time: Double) {
-        wanted = (segment, rung)
+    /// Notes the segment that the player has decided on.
+    mutating func want(_ segment: Int, _ rendition: Int, keepsParts: Bool, at time: Double) {
+        wanted = (segment, rendition)
         if !keepsParts { partial = nil }
         log.decided(player, at: time)
     }
 
-    /// A request of the session goes out.
+    /// Notes that a request of the session was sent.
     mutating func requested(_ purpose: HLSPlayerRequest.Purpose, isRetry: Bool, at time: Double) {
         if purpose == .segment, player?.checksAbandonment ?? false {
             nextJudgement = time + Player.judgementInterval
         }
-        // A segment's time counts from here: playlists fetched for it before are no part of it.
+        // A segment's time begins here: playlists that were fetched for it before do not count.
         if purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 { log.requested(at: time) }
     }
 
-    /// What was fetched has ended.
+    /// Ends judging, because the download has ended.
     mutating func endJudgement() { nextJudgement = .infinity }
 
-    /// What is wanted cannot be had. Parts that are there stay.
+    /// Notes that the wanted media cannot be fetched. Parts that were fetched are kept.
     mutating func fail(at time: Double) -> Player.Action? {
         wanted = nil
         partial?.isKept = true
         return player?.failed(at: time)
     }
 
-    /// The wanted segment has left the playlist: a live player goes on at a later one.
+    /// Notes that the wanted segment has left the playlist: a live player continues at a later
+    /// segment.
     /// - Parameters:
     ///   - oldest: the first segment that is listed.
     ///   - newest: the last segment that any playlist listed.
-    /// - Returns: nil where the player does not play a live stream.
+    /// - Returns: nil if the player does not play a live stream.
     mutating func leaveBehind(oldest: Int, newest: Int, at time: Double) -> Player.Action? {
         guard let player, let live = player.configuration.live else { return nil }
         let duration = player.title.segmentDuration
@@ -144,16 +145,17 @@ struct HLSPlayback {
     // MARK: Downloads
 
     /// Asks the player whether to give up the segment that is under way.
-    /// - Parameter sentAt: when the segment was requested; nil where none is under way.
-    /// - Returns: nil where the download goes on.
+    /// - Parameter sentAt: time at which the segment was requested; nil if no segment is under way.
+    /// - Returns: nil if the download continues.
     mutating func judge(
         sentAt: Double?, received: Int, total: Int?, firstByte: Double, _ alignment: HLSAlignment,
         at time: Double
     ) -> Player.Action? {
         nextJudgement = .infinity
-        guard let sentAt, let (segment, rung) = wanted, player?.checksAbandonment ?? false
+        guard let sentAt, let (segment, rendition) = wanted, player?.checksAbandonment ?? false
         else { return nil }
-        // The number is rounded with some slack, for the moment itself counts as passed.
+        // A small amount is added before rounding, so that an interval that ends at `time` counts
+        // as passed.
         let passed = ((time - sentAt) / Player.judgementInterval + 1e-3).rounded(.down)
         let later = sentAt + (passed + 1) * Player.judgementInterval
         guard let total else {
@@ -161,7 +163,7 @@ struct HLSPlayback {
             return nil
         }
         let progress = DownloadProgress(
-            segment: segment, rung: rung, size: Double(total) * 8,
+            segment: segment, rendition: rendition, size: Double(total) * 8,
             downloaded: Double(received) * 8, elapsed: time - sentAt,
             timeToFirstByte: firstByte - sentAt)
         guard let lower = player?.progress(progress, at: time) else {
@@ -169,39 +171,40 @@ struct HLSPlayback {
             return nil
         }
         record(
-            segment, rung, alignment, firstByte: firstByte, transfer: time - firstByte,
+            segment, rendition, alignment, firstByte: firstByte, transfer: time - firstByte,
             bytes: received, size: total, abandonedFor: lower)
         wanted = nil
         return player?.abandoned(progress, for: lower, at: time)
     }
 
-    /// The whole wanted segment is there.
+    /// Notes that the whole wanted segment has been fetched.
     mutating func complete(
         bits: Double, transfer: Double, firstByte: Double, bytes: Int, _ alignment: HLSAlignment,
         at time: Double
     ) -> Player.Action? {
-        guard let (segment, rung) = wanted else { return nil }
+        guard let (segment, rendition) = wanted else { return nil }
         let action = player?.completed(
             bits: bits, transferTime: transfer, timeToFirstByte: firstByte - log.requestedAt,
             elapsed: time - log.requestedAt, at: time)
         record(
-            segment, rung, alignment, firstByte: firstByte, transfer: transfer, bytes: bytes,
+            segment, rendition, alignment, firstByte: firstByte, transfer: transfer, bytes: bytes,
             size: bytes)
         wanted = nil
         return action
     }
 
-    /// Records the segment that is under way when the viewer leaves; parts of it may be there.
-    /// - Parameter purpose: what the media slot's request is for; nil without a request.
+    /// Records the segment that is under way when the viewer leaves; parts of it may have been
+    /// fetched.
+    /// - Parameter purpose: purpose of the media slot's request; nil without a request.
     mutating func recordCut(
         _ purpose: HLSPlayerRequest.Purpose?, received: Int, total: Int?, firstByte: Double,
         _ alignment: HLSAlignment, at time: Double
     ) {
-        guard let (segment, rung) = wanted else { return }
+        guard let (segment, rendition) = wanted else { return }
         let partial = partial ?? PartialSegment()
         guard purpose?.isMedia ?? false || partial.nextPart > 0 else { return }
         record(
-            segment, rung, alignment,
+            segment, rendition, alignment,
             firstByte: partial.firstByte.isNaN ? firstByte : partial.firstByte,
             transfer: partial.transfer + (firstByte.isNaN ? 0 : time - firstByte),
             bytes: Int(partial.bits / 8) + received, size: purpose == .segment ? total : nil,
@@ -210,11 +213,12 @@ struct HLSPlayback {
     }
 
     private mutating func record(
-        _ segment: Int, _ rung: Int, _ alignment: HLSAlignment, firstByte: Double,
+        _ segment: Int, _ rendition: Int, _ alignment: HLSAlignment, firstByte: Double,
         transfer: Double, bytes: Int, size: Int?, abandonedFor: Int? = nil, isCut: Bool = false
     ) {
         log.add(
-            segment, rendition: rung, sequence: alignment.sequence(segment, rendition: rung),
+            segment, rendition: rendition,
+            sequence: alignment.sequence(segment, rendition: rendition),
             player, firstByte: firstByte, transfer: transfer, bytes: bytes, size: size,
             abandonedFor: abandonedFor, isCut: isCut)
     }
@@ -222,12 +226,12 @@ struct HLSPlayback {
 
 /// Parts, and segments that renditions lack.
 extension HLSPlayback {
-    /// The wanted segment is fetched by parts from now on.
+    /// Begins to fetch the wanted segment by parts.
     mutating func beginParts() {
         if partial == nil { partial = PartialSegment() }
     }
 
-    /// A part of the wanted segment is there.
+    /// Notes that a part of the wanted segment has been fetched.
     mutating func add(part duration: Double, _ response: HLSPlayerResponse, at time: Double) {
         var partial = partial ?? PartialSegment()
         partial.transfer += time - response.firstByte
@@ -238,9 +242,9 @@ extension HLSPlayback {
         self.partial = partial
     }
 
-    /// Gives the player the media of a part, but for the last part's: that is what the player lacks
-    /// of the segment.
-    /// - Parameter whole: the wanted segment, once it is listed whole.
+    /// Gives the player the media of a part, unless the part is the last one: its media is the rest
+    /// that the player lacks of the segment.
+    /// - Parameter whole: the wanted segment, once it is listed as a whole.
     mutating func play(
         part duration: Double, of whole: MediaPlaylist.Segment?, at time: Double
     ) {
@@ -249,43 +253,44 @@ extension HLSPlayback {
         noteStartup(time)
     }
 
-    /// Parts that are there are of no use. Returns their bytes.
+    /// Drops the fetched parts, which cannot be used. Returns the number of their bytes.
     mutating func dropParts() -> Int {
         defer { partial = nil }
         return Int((partial?.bits ?? 0) / 8)
     }
 
-    /// The wanted rung lacks the wanted segment, or the next part of it: it is played from another
-    /// rendition that has it, else passed over.
-    /// - Parameter rungCount: number of the renditions among which the viewer may choose; 0 where
-    ///   the viewer is to stay on its rendition.
-    /// - Returns: whether no rendition has the segment, and what the player does.
+    /// Handles a gap: the wanted rendition lacks the wanted segment, or its next part. The segment
+    /// is played from another rendition that has it; without such a rendition it is passed over.
+    /// - Parameter renditionCount: number of renditions that the viewer may choose from; 0 if the
+    ///   viewer must stay on its rendition.
+    /// - Returns: whether no rendition has the segment, and the player's next action.
     mutating func passGap(
-        rungCount: Int, _ alignment: HLSAlignment, at time: Double
+        renditionCount: Int, _ alignment: HLSAlignment, at time: Double
     ) -> (isMissing: Bool, action: Player.Action?) {
-        guard let (segment, rung) = wanted else { return (false, nil) }
+        guard let (segment, rendition) = wanted else { return (false, nil) }
         if gap.segment != segment { gap = (segment, []) }
-        gap.rungs.insert(rung)
+        gap.renditions.insert(rendition)
         wanted = nil
-        if let other = otherRung(than: rung, of: rungCount) {
-            // What is there of the segment stays: the other rendition goes on after it.
+        if let other = otherRendition(than: rendition, of: renditionCount) {
+            // Fetched parts of the segment are kept; the other rendition continues after them.
             let hasParts = partial.map { $0.nextPart > 0 } ?? false
             partial?.isKept = hasParts
             return (false, player?.failed(askingAt: other, at: time))
         }
         if let partial, partial.nextPart > 0 {
             record(
-                segment, rung, alignment, firstByte: partial.firstByte,
+                segment, rendition, alignment, firstByte: partial.firstByte,
                 transfer: partial.transfer, bytes: Int(partial.bits / 8), size: nil, isCut: true)
         }
         partial = nil
         return (true, player?.missing(at: time))
     }
 
-    /// The nearest rung that is not known to lack the segment. Lower rungs come first.
-    private func otherRung(than rung: Int, of count: Int) -> Int? {
+    /// Returns the nearest rendition that is not known to lack the segment. Lower renditions are
+    /// tried first.
+    private func otherRendition(than rendition: Int, of count: Int) -> Int? {
         guard count > 0 else { return nil }
-        let order = Array((0..<rung).reversed()) + Array((rung + 1)..<count)
-        return order.first { !gap.rungs.contains($0) }
+        let order = Array((0..<rendition).reversed()) + Array((rendition + 1)..<count)
+        return order.first { !gap.renditions.contains($0) }
     }
 }

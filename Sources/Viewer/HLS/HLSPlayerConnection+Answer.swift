@@ -1,19 +1,19 @@
 import HTTPWire
 
-/// What a connection makes of an answer's bytes.
+/// Processing of a response's bytes.
 extension HLSPlayerConnection {
-    /// Bytes of the body that were taken, and whether the answer is whole.
+    /// Number of body bytes that were processed, and whether the response is complete.
     struct Progress {
         var media = 0
         var isWhole = false
     }
 
-    /// Takes bytes as they came from the socket (or out of TLS).
+    /// Processes bytes as they came from the socket (or from TLS).
     ///
-    /// What follows the answer is nobody's: it is thrown away, and the connection carries no further
-    /// request (RFC 9112, 6.3).
-    /// - Parameter probe: gets the parts of the body that belong to the request.
-    /// - Throws: an answer that cannot be read.
+    /// Bytes after the end of the response belong to no request: they are discarded, and the
+    /// connection carries no further request (RFC 9112, 6.3).
+    /// - Parameter probe: receives the parts of the body that belong to the request.
+    /// - Throws: an error if the response cannot be read.
     mutating func take(
         _ bytes: UnsafeRawBufferPointer, probe: (UnsafeRawBufferPointer) -> Void
     ) throws -> Progress {
@@ -53,9 +53,9 @@ extension HLSPlayerConnection {
         }
     }
 
-    /// The server has closed the connection.
-    /// - Returns: whether that ends the answer.
-    /// - Throws: where the answer's coding says that more was to come.
+    /// Notes that the server has closed the connection.
+    /// - Returns: whether the closing ends the response.
+    /// - Throws: an error if the response's coding promised more bytes.
     mutating func closedByPeer() throws(HTTPResponseReader.Fault) -> Bool {
         guard reader.closed() else { return false }
         if let decoder, !decoder.isComplete {
@@ -71,7 +71,8 @@ extension HLSPlayerConnection {
         guard head.isSuccess else { return }
         if let range = request?.range {
             if head.status == 206 {
-                // Fewer bytes at the end are the resource's own; others are not what was asked for.
+                // Fewer bytes at the end of the resource are allowed; another range is not what was
+                // requested.
                 if let told = head.contentRange, told.bytes.lowerBound != range.lowerBound {
                     throw HTTPResponseReader.Fault(
                         reason:
@@ -79,7 +80,8 @@ extension HLSPlayerConnection {
                     )
                 }
             } else {
-                // RFC 9110, 14.2: a server may ignore Range. The part lies within the whole.
+                // RFC 9110, 14.2: a server may ignore Range. The whole resource contains the wanted
+                // part.
                 ignoresRange = true
             }
         }

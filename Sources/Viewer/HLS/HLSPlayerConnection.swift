@@ -3,57 +3,58 @@ import HTTPWire
 import Netem
 import Sockets
 
-/// One of an HLS viewer's connections and the request that it carries. Owned by one thread.
+/// One of an HLS viewer's connections and the request that it carries. One thread owns it.
 struct HLSPlayerConnection {
     enum State { case closed, connecting, idle, busy }
 
     var state = State.closed
     var fd: Int32 = -1
-    /// Which of the loop's hosts it leads to.
+    /// Index of the connection's host among the loop's hosts.
     var host = -1
-    /// Over TLS; made on the loop's thread.
+    /// State of a connection over TLS; the loop's thread makes it.
     var tls: TLSStream?
     var reader = HTTPResponseReader()
     var request: HLSPlayerRequest?
-    /// Where the request goes, after redirects.
+    /// URL of the request, after redirects.
     var url: HTTPURL?
     var redirects = HTTPRedirects()
-    /// What is still to be sent, and when.
+    /// Bytes that are still to be sent; `sendAt` is the time at which to send them.
     var text: [UInt8] = []
     var sendAt: Int64?
-    /// When the request went out.
+    /// Time at which the request was sent.
     var sentAt: Int64 = 0
-    /// The socket may hold bytes; false once it has been read empty.
+    /// Whether the socket may hold bytes; false once it has been read empty.
     var isReadable = false
-    /// It has carried a request before: the server may have closed it meanwhile.
+    /// Whether the connection has carried a request before: the server may have closed it
+    /// meanwhile.
     var isReused = false
-    /// What it carries is read by a probe: nothing may be thrown away.
+    /// Whether a probe reads the response: nothing may be discarded.
     var isProbed = false
-    // Of the answer. Times are CLOCK_MONOTONIC; 0 = not yet.
+    // The following properties describe the response. Times are CLOCK_MONOTONIC; 0 = not yet.
     var head: HTTPResponseHead?
     /// The body of a playlist.
     var kept: [UInt8] = []
-    /// Bytes of the body, as they came.
+    /// Number of the body's bytes, as they came.
     var received = 0
-    /// Of a body that came coded and is read.
+    /// Decoder of a body that came coded and is read.
     var decoder: ContentDecoder?
-    /// The server sends the whole resource where a part was asked for.
+    /// Whether the server sends the whole resource although a part was requested.
     var ignoresRange = false
-    /// Bytes of that resource that have come.
+    /// Number of bytes of that resource that have come.
     var skipped = 0
-    /// When how much of the body arrives; only while the download may be given up.
+    /// Arrival times of the body's bytes; kept only while the download may be given up.
     var line = ArrivalLine()
     var requestedAt: Int64 = 0
     var firstByteAt: Int64 = 0
     var lastByteAt: Int64 = 0
 
-    /// The longest playlist, bytes.
+    /// Size of the longest playlist, in bytes.
     static let bodyLimit = 8 << 20
-    /// The longest body that comes compressed and is read, bytes.
+    /// Size of the longest compressed body that is read, in bytes.
     static let decodedLimit = 256 << 20
 
     var isOpen: Bool { fd >= 0 }
-    /// Waits for bytes of an answer.
+    /// Whether the connection waits for bytes of a response.
     var isReading: Bool { state == .busy && sendAt == nil }
 
     mutating func close() {
@@ -68,7 +69,7 @@ struct HLSPlayerConnection {
         reader = HTTPResponseReader()
     }
 
-    /// Forgets the answer before.
+    /// Forgets the previous response.
     mutating func beginAnswer() {
         head = nil
         kept.removeAll(keepingCapacity: true)
@@ -81,7 +82,8 @@ struct HLSPlayerConnection {
         lastByteAt = 0
     }
 
-    /// A few hundred bytes: a socket that cannot take them is as good as dead.
+    /// Sends a request. It has a few hundred bytes, so a socket that cannot take it counts as
+    /// broken.
     func write(_ bytes: [UInt8]) throws {
         guard !bytes.isEmpty else { return }
         let sent = bytes.withUnsafeBytes {
@@ -92,33 +94,35 @@ struct HLSPlayerConnection {
         }
     }
 
-    /// Whether it can carry another request: the server has not ended it, nor sent what nobody asked
-    /// for. What TLS sends by itself between answers is mostly its good-bye.
+    /// Whether the connection can carry another request: the server has not ended it, and has not
+    /// sent bytes without a request. Bytes that TLS itself sends between responses are usually its
+    /// closing message.
     var isReusable: Bool {
         var byte: UInt8 = 0
         let count = recv(fd, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
         return count < 0 && errno == EAGAIN && tls?.isOpen ?? true
     }
 
-    /// Whether the body's bytes may be thrown away unread.
+    /// Number of the body's bytes that may be discarded unread.
     var discardable: Int {
         tls != nil || isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
     }
 
-    /// Bytes worth waiting for on a link: many at once, but never beyond the answer's end.
+    /// Number of bytes for which to wait on a link: many at once, but never beyond the response's
+    /// end.
     var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
     static let lazyRead = 16_384
     private static let smallRead = TCPSegment.payloadBytes
 }
 
-/// How much of a body has arrived at which time, where reads are ahead of the link's delay.
-/// Between two reads bytes arrive evenly. Bounded by the delay: one point a millisecond, and those
-/// before the latest question are dropped.
+/// Arrival times of a body's bytes, for reads that are ahead of the link's delay. Bytes arrive
+/// evenly between two reads. The delay bounds the size: the line has one point per millisecond, and
+/// points before the latest query are dropped.
 struct ArrivalLine {
     private static let spacing: Int64 = 1_000_000
     private var points: [(time: Int64, bytes: Int)] = []
 
-    /// All of `bytes` are there at `time`, which never goes back.
+    /// Notes that all of `bytes` have arrived at `time`, which never goes back.
     mutating func note(_ bytes: Int, at time: Int64) {
         if points.count > 1, time - points[points.count - 2].time < Self.spacing {
             points.removeLast()
@@ -126,7 +130,7 @@ struct ArrivalLine {
         points.append((time, bytes))
     }
 
-    /// Bytes that are there at `now`.
+    /// Number of bytes that have arrived at `now`.
     mutating func bytes(at now: Int64) -> Int {
         let next = points.firstIndex { $0.time > now } ?? points.count
         guard next > 0 else { return 0 }

@@ -1,11 +1,11 @@
 import HTTPWire
 
-/// A request is what a player's session asks its driver for.
+/// A request that a player's session gives to its driver.
 struct HLSPlayerRequest: Hashable {
     enum Purpose: Hashable {
-        /// The URL that the viewer was given: of either kind of playlist.
+        /// The URL that the viewer was given; it may lead to either kind of playlist.
         case entry
-        case playlist(rung: Int, isBlocking: Bool)
+        case playlist(rendition: Int, isBlocking: Bool)
         case initialization
         case segment
         case part(duration: Double)
@@ -25,14 +25,14 @@ struct HLSPlayerRequest: Hashable {
         }
     }
 
-    /// Which of the viewer's two connections carries it.
+    /// The one of the viewer's two connections that carries a request.
     enum Slot: Int, CaseIterable {
         case media, playlist
     }
 
     var purpose: Purpose
     var url: HTTPURL
-    /// Bytes of the resource; nil = all.
+    /// Range of the resource's bytes; nil = the whole resource.
     var range: Range<Int>?
 
     var slot: Slot {
@@ -43,54 +43,54 @@ struct HLSPlayerRequest: Hashable {
     }
 }
 
-/// What a driver tells its session.
+/// An event that a driver passes to its session.
 enum HLSEvent {
     /// The viewer joins.
     case start
     /// The time of `nextTimer` has come.
     case timer
-    /// So much of the answer's body has arrived, and `total` is the whole body's length where that is
-    /// known. The driver tells it once `judgement` has come.
+    /// `received` bytes of the response's body have arrived; `total` is the length of the whole
+    /// body, if it is known. The driver sends this event once the time of `judgement` has come.
     case progress(HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double)
-    /// The whole answer has arrived.
+    /// The whole response has arrived.
     case finished(HLSPlayerRequest.Slot, HLSPlayerResponse)
-    /// No answer came.
+    /// No response came.
     case failed(HLSPlayerRequest.Slot, HLSFetchFault)
 }
 
-/// What a driver is to do for its session.
+/// An action that a session requests from its driver.
 enum HLSAction: Hashable {
     case fetch(HLSPlayerRequest)
-    /// Give up what the slot fetches; its connection cannot be used again.
+    /// Give up the slot's download; its connection cannot be used again.
     case cancel(HLSPlayerRequest.Slot)
-    /// The session is over; the reason where that is a failure.
+    /// The session is over. The text is the reason of a failure; nil without a failure.
     case end(String?)
 }
 
-/// A response is an answer that the player has received whole. Its times are ms of the session.
+/// A response that the player has received completely. Its times are ms of the session.
 struct HLSPlayerResponse {
     var status: Int
     /// Status and reason, for messages.
     var statusText: String { head ?? HTTPResponseHead(status: status).statusText }
-    /// The same as the server wrote it.
+    /// The status text as the server wrote it.
     var head: String?
-    /// Of playlists only.
+    /// The body, for playlists only.
     var body: [UInt8] = []
-    /// Of the body.
+    /// Number of bytes of the body.
     var bytes: Int
-    /// Of the head.
+    /// Number of bytes of the head.
     var headBytes = 0
-    /// After redirects.
+    /// URL of the response, after redirects.
     var url: HTTPURL
     var requested: Double
     var firstByte: Double
     var retryAfter: Int?
 }
 
-/// How a session deals with answers that fail, with hls.js 1.x's default policies: a refusal
-/// (4xx) is final, anything else is tried again after 1, 2, 4, 8 s.
+/// How a session handles failures of requests, with the default policies of hls.js 1.x: a refusal
+/// (4xx) is final, and any other failure is retried after 1, 2, 4, 8 s.
 struct HLSRetryPolicy {
-    /// Until the first byte, and until the last (ms).
+    /// Largest time until the first byte, and until the last byte (ms).
     var firstByteLimit: Double
     var loadLimit: Double
     var retriesAfterTimeout: Int
@@ -111,15 +111,16 @@ struct HLSRetryPolicy {
         }
     }
 
-    /// Wait before retry `count`, from 1 (ms); after a time-out none.
+    /// Wait in ms before retry number `count`, which begins at 1; there is no wait after a
+    /// time-out.
     static func delay(_ count: Int, afterTimeout: Bool) -> Double {
         afterTimeout ? 0 : min(1000 * Double(1 << min(count - 1, 10)), 8000)
     }
 }
 
-/// Why a fetch brought no answer.
+/// Reason why a request brought no response.
 enum HLSFetchFault: Hashable {
     case timeout
-    /// The connection broke, or the answer is no HTTP.
+    /// The connection broke, or the response is not HTTP.
     case broken(String)
 }

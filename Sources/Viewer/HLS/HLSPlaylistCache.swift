@@ -1,10 +1,10 @@
 import HLS
 import Synchronization
 
-/// Playlists as they were parsed: thousands of viewers get the same text.
+/// A cache of parsed playlists, because thousands of viewers receive the same text.
 final class HLSPlaylistCache: Sendable {
     static let shared = HLSPlaylistCache()
-    /// Texts kept; the oldest go first.
+    /// Largest number of texts; the oldest are dropped first.
     private static let capacity = 64
 
     typealias Parsed = (playlist: HLSPlaylist, faults: [PlaylistError])
@@ -16,10 +16,10 @@ final class HLSPlaylistCache: Sendable {
     }
     private let contents = Mutex(Contents())
 
-    /// What a player reads of a playlist: lines that break a rule are passed over and returned.
-    /// - Throws: `PlaylistError` for a text that is no playlist.
+    /// Parses a playlist as a player does: lines that break a rule are passed over and returned.
+    /// - Throws: `PlaylistError` if the text is not a playlist.
     func read(_ text: String, _ variables: PlaylistVariables) throws(PlaylistError) -> Parsed {
-        // Variables make one text mean different things.
+        // With variables, one text may have several meanings.
         guard variables.isEmpty || !text.contains("#EXT-X-DEFINE") else {
             return try HLSPlaylist.read(text, variables: variables)
         }

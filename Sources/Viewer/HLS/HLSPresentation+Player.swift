@@ -2,21 +2,21 @@ import ABR
 import HLS
 import HTTPWire
 
-/// What the answers to playlist requests say, and what the player and its requests need of it.
+/// Reading of playlist responses, and the facts that the player and its requests need.
 extension HLSPresentation {
-    /// What the answer to a request for a playlist brings.
+    /// Result of a playlist response.
     enum News {
-        /// The renditions are known.
+        /// The multivariant playlist has listed the renditions.
         case renditions
-        /// The playlist of a rendition, or an update of it.
+        /// The response is the playlist of a rendition, or an update of it.
         case media(MediaPlaylist, rendition: Int)
-        /// A playlist that cannot be played, for this reason.
+        /// The playlist cannot be played, for this reason.
         case unusable(String)
     }
 
     /// Reads a playlist.
-    /// - Returns: what it brings, and how many of its lines break a rule.
-    /// - Throws: `PlaylistError` for a text that is no playlist.
+    /// - Returns: its result, and the number of its lines that break a rule.
+    /// - Throws: `PlaylistError` if the text is not a playlist.
     mutating func read(
         _ response: HLSPlayerResponse, to request: HLSPlayerRequest, sentAt: Double,
         maximumHeight: Int?
@@ -50,7 +50,7 @@ extension HLSPresentation {
         }
     }
 
-    /// Sets up the player by the first playlist that lists a segment.
+    /// Makes the player from the first playlist that lists a segment.
     func player(
         for playlist: MediaPlaylist, _ spec: HLSViewerSpec, _ algorithm: AlgorithmName
     ) throws -> Player {
@@ -72,8 +72,8 @@ extension HLSPresentation {
         return try Player(title: title, configuration: configuration, algorithm: algorithm)
     }
 
-    /// The request for what a step fetches; nil for a step that fetches nothing.
-    /// - Throws: `HTTPURL.Fault` for a URI that leads nowhere.
+    /// Returns the request for the resource that a step fetches; nil if the step fetches nothing.
+    /// - Throws: `HTTPURL.Fault` if a URI cannot be resolved.
     func request(for step: Step, rendition: Int) throws -> HLSPlayerRequest? {
         guard let (purpose, uri, range) = step.resource else { return nil }
         var request = HLSPlayerRequest(
@@ -88,7 +88,8 @@ extension HLSPresentation {
 }
 
 extension HLSPresentation.Step {
-    /// What is fetched, by its URI and range in the playlist; nil for a step that fetches nothing.
+    /// The resource that the step fetches, by its URI and range in the playlist; nil if the step
+    /// fetches nothing.
     fileprivate var resource: (HLSPlayerRequest.Purpose, String, MediaPlaylist.ByteRange?)? {
         switch self {
         case .notListed, .gone, .gap, .partsEnd: nil

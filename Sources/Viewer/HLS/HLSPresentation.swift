@@ -1,46 +1,47 @@
 import HLS
 import HTTPWire
 
-/// What a viewer knows of a presentation: its renditions, what their playlists list, and when the
-/// playlists are loaded again. Decides nothing that the player decides. Times are ms of the session.
+/// State of a presentation in a viewer: its renditions, their playlists, and the times at which the
+/// playlists are loaded again. It takes no decision that belongs to the player. Times are ms of the
+/// session.
 struct HLSPresentation {
-    /// Whether a playlist is loaded whole because a delta update was of no use.
+    /// Whether a playlist is loaded whole because a delta update could not be used.
     private enum WholePlaylist {
         case notNeeded
-        /// The next load is one.
+        /// The next load fetches the whole playlist.
         case isNext
-        /// The load that is under way, or was the last, is one.
+        /// The load that is under way, or the latest one, fetches the whole playlist.
         case loading
     }
 
-    /// What is to be fetched next of a segment.
+    /// The next resource to fetch for a segment.
     enum Step {
-        /// The segment, or its next part, is not listed yet.
+        /// The playlist does not list the segment, or its next part, yet.
         case notListed
-        /// The segment has left the playlist, whose oldest segment is given.
+        /// The segment has left the playlist; the value is the oldest listed segment.
         case gone(oldest: Int)
         /// The rendition lacks the segment, or its next part (EXT-X-GAP).
         case gap
         case initialization(MediaPlaylist.InitializationSection)
         case segment(MediaPlaylist.Segment)
         case part(MediaPlaylist.Part)
-        /// No further part is listed of a segment that is whole.
+        /// The segment is complete, and the playlist lists no further part of it.
         case partsEnd(MediaPlaylist.Segment)
     }
 
-    /// The shortest time from the start of a load that brought news to the next (ms). A target
-    /// duration is a rounded number: one of 0 stands for less than half a second, and is no leave to
-    /// ask a server without end.
+    /// Shortest time from the start of a load that brought news to the next load (ms). A target
+    /// duration is a rounded number: 0 stands for less than half a second, and does not allow
+    /// requests without a pause.
     static let shortestReloadInterval = 500.0
 
-    /// Whether parts are fetched where a server offers them.
+    /// Whether parts are fetched if a server offers them.
     private let fetchesParts: Bool
-    private(set) var renditions: [HLSRung] = []
-    /// What the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
+    private(set) var renditions: [HLSRendition] = []
+    /// Values that the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
     private(set) var variables: [String: String] = [:]
-    /// How the renditions' numbers of segments go with the player's.
+    /// Relation of the renditions' segment numbers to the player's.
     private(set) var alignment = HLSAlignment(renditions: 0, baseSequence: 0)
-    /// When the renditions' playlists are reloaded.
+    /// Schedule of the reloads of the renditions' playlists.
     var reloads = Self.schedule(renditions: 0)
     var isLive = false
     private var wholePlaylist = WholePlaylist.notNeeded
@@ -53,23 +54,23 @@ struct HLSPresentation {
 
     // MARK: What was loaded
 
-    /// The multivariant playlist, which may name no rendition that can be played.
+    /// Takes the multivariant playlist, which may list no rendition that can be played.
     mutating func receive(
         _ playlist: MultivariantPlaylist, from url: HTTPURL, maximumHeight: Int?
     ) {
         variables = playlist.variables
-        renditions = HLSRung.all(of: playlist, base: url, maximumHeight: maximumHeight)
+        renditions = HLSRendition.all(of: playlist, base: url, maximumHeight: maximumHeight)
         reloads = Self.schedule(renditions: renditions.count)
     }
 
-    /// A media playlist stands where the multivariant one was expected: it is the only rendition.
+    /// Takes a media playlist that came instead of a multivariant one: it is the only rendition.
     mutating func receive(only playlist: MediaPlaylist, from url: HTTPURL, sentAt: Double) {
         let seconds = playlist.segments.isEmpty ? 0 : playlist.duration
         let bits = playlist.segments.reduce(0.0) {
             $0 + $1.duration * Double($1.bitrateKilobits ?? 0)
         }
         renditions = [
-            HLSRung(
+            HLSRendition(
                 url: url, bitrate: max(1, bits / max(seconds, 1)), isBitrateKnown: bits > 0,
                 height: 0)
         ]
@@ -77,10 +78,11 @@ struct HLSPresentation {
         reloads.start(0, at: sentAt)
     }
 
-    /// A rendition's media playlist, or an update of it.
-    /// - Parameter url: where it came from, after redirects.
-    /// - Returns: the whole playlist, and the one before; nil for one that is older than that.
-    /// - Throws: `PlaylistError` for an update that cannot be merged.
+    /// Takes a rendition's media playlist, or an update of it.
+    /// - Parameter url: URL of the playlist, after redirects.
+    /// - Returns: the whole playlist, and the previous one; nil if the playlist is older than the
+    ///   previous one.
+    /// - Throws: `PlaylistError` if an update cannot be merged.
     mutating func receive(
         _ playlist: MediaPlaylist, rendition: Int, from url: HTTPURL, at time: Double
     ) throws -> (whole: MediaPlaylist, old: MediaPlaylist?)? {
@@ -95,14 +97,14 @@ struct HLSPresentation {
             rendition, isNews: verdict == .news || verdict == .newStream,
             interval: renditions[rendition].playlist?.targetMilliseconds ?? 0)
         guard !isOlder else { return nil }
-        // Redirects are followed once: the next load goes to where the playlist is.
+        // Redirects are followed once: the next load goes to the final URL.
         let place = url.removing(parametersNamed: "_HLS_")
         if place != renditions[rendition].url { renditions[rendition].url = place }
         return (whole, old)
     }
 
-    /// The player begins with a playlist, which lists a segment.
-    /// - Parameter duration: of a segment, ms.
+    /// Begins playing with a playlist that lists a segment.
+    /// - Parameter duration: duration of a segment, ms.
     mutating func begin(with playlist: MediaPlaylist, rendition: Int, duration: Double) {
         alignment = HLSAlignment(
             renditions: renditions.count, baseSequence: playlist.mediaSequence)
@@ -120,7 +122,7 @@ struct HLSPresentation {
         }
     }
 
-    /// Notes the newest segment that can be requested, if only by its first parts.
+    /// Notes the newest segment that can be requested, possibly only by its first parts.
     mutating func noteNewest(_ playlist: MediaPlaylist, rendition: Int) {
         let whole =
             alignment.firstListed(playlist, rendition: rendition) &+ playlist.segments.count &- 1
@@ -128,13 +130,13 @@ struct HLSPresentation {
         alignment.note(newest: hasParts ? whole + 1 : whole)
     }
 
-    /// The initialization section of the wanted segment is there.
+    /// Notes that the initialization section of the wanted segment has been fetched.
     mutating func receiveInitialization(for segment: Int, rendition: Int) {
         renditions[rendition].initialization = map(for: segment, rendition: rendition)
     }
 
-    /// Goes back to where a rendition's playlist was asked for first: what a redirect led to may have
-    /// been for a time only (RFC 9110, 15.4.3). False where it is there already.
+    /// Returns a rendition's playlist to its first URL, because a redirect may have been temporary
+    /// (RFC 9110, 15.4.3). Returns false if the URL is the first one already.
     mutating func returnToSource(_ rendition: Int, _ edges: HLSEdges) -> Bool {
         guard let source = renditions[rendition].source,
             edges.atPresentEdge(source) != edges.atPresentEdge(renditions[rendition].url)
@@ -145,16 +147,16 @@ struct HLSPresentation {
 
     // MARK: Reloads
 
-    /// A delta update was of no use.
+    /// Makes the next load fetch the whole playlist, because a delta update could not be used.
     mutating func loadWholeNext() { wholePlaylist = .isNext }
 
     var isLoadingWhole: Bool { wholePlaylist == .loading }
 
-    /// A load of a rendition's playlist starts.
-    /// - Parameter isFree: whether the load is one that the viewer could have started later: the
-    ///   server does not hold it back, and it does not make good for one that failed.
-    /// - Returns: the time since the start of the load before, as a share of the least that is
-    ///   allowed; nil where nothing limits it.
+    /// Notes that a load of a rendition's playlist starts.
+    /// - Parameter isFree: whether the viewer could have started the load later: the server does
+    ///   not hold it back, and the load does not repeat a failed one.
+    /// - Returns: the time since the start of the previous load, as a share of the smallest allowed
+    ///   time; nil if nothing limits it.
     mutating func startReload(_ rendition: Int, isFree: Bool, at time: Double) -> Double? {
         defer { reloads.start(rendition, at: time) }
         let interval = reloads.interval(rendition)
@@ -164,7 +166,7 @@ struct HLSPresentation {
         return (time - reloads.started(rendition)) / interval
     }
 
-    /// The request for the followed rendition's playlist, if that may be loaded now.
+    /// Returns the request for the followed rendition's playlist, if it may be loaded now.
     mutating func reloadRequest(at time: Double) -> HLSPlayerRequest? {
         let rendition = reloads.followed
         let known = renditions[rendition]
@@ -186,11 +188,13 @@ struct HLSPresentation {
         }
         wholePlaylist = wholePlaylist == .isNext ? .loading : .notNeeded
         return HLSPlayerRequest(
-            purpose: .playlist(rung: rendition, isBlocking: blocks), url: known.url.adding(query))
+            purpose: .playlist(rendition: rendition, isBlocking: blocks),
+            url: known.url.adding(query))
     }
 
-    /// Plans the load after one of `rendition` that brought `playlist`.
-    /// - Returns: whether it may start at once, because the server holds it back until there is news.
+    /// Plans the load that follows a load of `rendition` that brought `playlist`.
+    /// - Returns: whether the next load may start at once, because the server holds it back until
+    ///   there is news.
     mutating func planReload(
         after playlist: MediaPlaylist, rendition: Int, at time: Double
     ) -> Bool {
@@ -203,7 +207,7 @@ struct HLSPresentation {
         return true
     }
 
-    /// Whether the next reload of a rendition's playlist waits at the server for news.
+    /// Whether the server holds back the next reload of a rendition's playlist until there is news.
     private func blocks(_ rendition: Int) -> Bool {
         guard fetchesParts, let playlist = renditions[rendition].playlist, reloads.isNews(rendition)
         else { return false }
@@ -217,10 +221,10 @@ struct HLSPresentation {
             && playlist.serverControl?.canBlockReload ?? false
     }
 
-    /// Whether the followed rendition's playlist says that nothing more comes.
+    /// Whether the followed rendition's playlist states that it will not grow (EXT-X-ENDLIST).
     var hasEnded: Bool { renditions[reloads.followed].playlist?.hasEndList ?? false }
 
-    /// A segment that a rendition's playlist lists whole.
+    /// Returns a segment that a rendition's playlist lists as a whole.
     func whole(_ segment: Int, rendition: Int) -> MediaPlaylist.Segment? {
         guard let playlist = renditions[rendition].playlist else { return nil }
         let place = segment &- alignment.firstListed(playlist, rendition: rendition)
@@ -234,7 +238,8 @@ struct HLSPresentation {
         return renditions[rendition].playlist?.partialSegment?.map
     }
 
-    /// - Parameter partial: what is there of the segment; nil where it is not fetched by parts yet.
+    /// - Parameter partial: the fetched parts of the segment; nil if it is not fetched by parts
+    ///   yet.
     func step(_ segment: Int, rendition: Int, after partial: PartialSegment?) -> Step {
         guard let playlist = renditions[rendition].playlist else { return .notListed }
         let oldest = alignment.firstListed(playlist, rendition: rendition)
@@ -258,9 +263,10 @@ struct HLSPresentation {
         return whole.map { .partsEnd($0) } ?? .notListed
     }
 
-    /// When media time 0 was at the encoder: by the playlist's dates, else by what it lists now.
+    /// Time at which media time 0 was at the encoder: by the playlist's dates, otherwise by what it
+    /// lists now.
     /// - Parameters:
-    ///   - duration: of a segment, ms.
+    ///   - duration: duration of a segment, ms.
     ///   - joinedAt: real time of the session's time 0, ms since 1970.
     func epoch(
         _ playlist: MediaPlaylist, rendition: Int, duration: Double, joinedAt: Double,
@@ -275,7 +281,7 @@ struct HLSPresentation {
             let date = playlist.segments[dated].programDateTime
         else { return latest }
         let shown = Double(date.millisecondsSince1970) - joinedAt
-        // What is listed has been made, whatever the server's clock says.
+        // Listed segments have been made already, whatever the server's clock shows.
         return min(shown - duration * Double(first &+ dated), latest)
     }
 }

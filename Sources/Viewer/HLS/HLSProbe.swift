@@ -1,37 +1,41 @@
-// How HLS probes work. One viewer of each HLS group is a probe by default, in a process of its
-// own. A probe plays like the others, but keeps the one body that is arriving with the times of
-// its reads. `HLSProbe` demuxes it and finds the stamps, and `HLSProbeAccount` determines which of
-// a rendition's frames were due: those between the first and the last frame of a run of successive
-// segments. The embedded origin's segments and parts state in a header (`Millrace-Published`,
-// CLOCK_MONOTONIC) when they could first be requested, through edges too; other servers do not,
-// and then there is no packager delay.
+import SimulationKernel
+// How HLS probes work. One viewer of each HLS group is a probe by default, in a process of its own.
+// A probe plays like the other viewers, but keeps the one body that is arriving with the times of
+// its reads. `HLSProbe` demuxes the body and finds the stamps. `HLSProbeAccount` determines which
+// of a rendition's frames were due: the frames between the first and the last frame of a run of
+// successive segments. The embedded origin states in a header of segments and parts
+// (`Millrace-Published`, CLOCK_MONOTONIC) when they could first be requested, and edges pass the
+// header on. Other servers do not send it, and then there is no packager delay.
 
 import Media
 import NIOCore
 
-/// What an adaptive viewer that is a probe keeps: the body that is arriving and when its bytes came.
-/// Reads the frame stamps of each segment or part once it is whole; one body is kept at a time.
+/// State of an adaptive viewer that is a probe: the body that is arriving and the times of its
+/// bytes. The probe reads the frame stamps of each segment or part once it is complete, and keeps
+/// one body at a time.
 struct HLSProbe {
-    /// A longer segment is not read.
+    /// Size of the longest segment that is read.
     static let bodyLimit = 64 << 20
-    /// Reads of one body that are told apart; later ones count as the last of them.
+    /// Largest number of reads of one body that are distinguished; later reads count as the last
+    /// one.
     static let mostReads = 8192
 
-    /// Where a body belongs, and how it came.
+    /// Position of a body in the stream, and its times.
     struct Origin {
-        var rung: Int
-        /// Media sequence number.
+        var rendition: Int
+        /// Media sequence number of the segment.
         var sequence: Int
-        /// When the origin published it, if it says so; CLOCK_MONOTONIC, ns.
+        /// Time at which the origin published the resource, if the origin states it;
+        /// CLOCK_MONOTONIC, ns.
         var publishedNanoseconds: Int64?
     }
 
-    /// From the rung's initialization section; MPEG-TS needs none.
+    /// Readers made from the renditions' initialization sections; MPEG-TS needs none.
     private var readers: [Int: FragmentedMP4Reader] = [:]
     private var demuxer = TransportStreamDemuxer()
-    private var demuxedRung: Int?
+    private var demuxedRendition: Int?
     private var body = ByteBuffer()
-    /// Bytes of the body that were there, and when; ascending.
+    /// Numbers of the body's bytes that had arrived, with the times; ascending.
     private var reads: [(end: Int, time: Int64)] = []
     private var isTooLong = false
     private(set) var accounts: [Int: HLSProbeAccount] = [:]
@@ -39,17 +43,17 @@ struct HLSProbe {
     private(set) var problem: String?
     let joinedAt: Int64
 
-    /// - Parameter joinedAt: CLOCK_MONOTONIC, ns.
+    /// - Parameter joinedAt: time of the join on CLOCK_MONOTONIC, ns.
     init(joinedAt: Int64) { self.joinedAt = joinedAt }
 
-    /// A new answer begins.
+    /// Begins a new response.
     mutating func begin() {
         body.clear()
         reads.removeAll(keepingCapacity: true)
         isTooLong = false
     }
 
-    /// Bytes of the body that arrived at `time`.
+    /// Keeps bytes of the body that arrived at `time`.
     mutating func take(_ bytes: UnsafeRawBufferPointer, at time: Int64) {
         guard body.readableBytes + bytes.count <= Self.bodyLimit else {
             isTooLong = true
@@ -63,42 +67,42 @@ struct HLSProbe {
         }
     }
 
-    /// The body is a rung's initialization section.
-    mutating func initialization(of rung: Int) {
-        do { readers[rung] = try FragmentedMP4Reader(initializationSegment: body) } catch {
-            readers[rung] = nil
+    /// Uses the body as a rendition's initialization section.
+    mutating func initialization(of rendition: Int) {
+        do { readers[rendition] = try FragmentedMP4Reader(initializationSegment: body) } catch {
+            readers[rendition] = nil
             note("\(error)")
         }
     }
 
-    /// The body is a segment or a part.
-    mutating func media(_ origin: Origin, window: SteadyWindow?) {
+    /// Uses the body as a segment or a part.
+    mutating func media(_ origin: Origin, window: Window?) {
         guard !isTooLong else {
             return note("a segment is longer than \(Self.bodyLimit) bytes")
         }
         let frames: [StampedFrame]
-        do { frames = try self.frames(of: origin.rung) } catch { return note("\(error)") }
-        var account = accounts[origin.rung] ?? HLSProbeAccount(rung: origin.rung)
+        do { frames = try self.frames(of: origin.rendition) } catch { return note("\(error)") }
+        var account = accounts[origin.rendition] ?? HLSProbeAccount(rendition: origin.rendition)
         account.begin(sequence: origin.sequence)
         for frame in frames {
             account.receive(
                 frame.stamp, arrival: arrival(of: frame.endOffset),
                 published: origin.publishedNanoseconds, joinedAt: joinedAt, window: window)
         }
-        accounts[origin.rung] = account
+        accounts[origin.rendition] = account
     }
 
     var report: HLSProbeReport {
         HLSProbeReport(
-            rungs: accounts.values.map(\.report).sorted { $0.rung < $1.rung },
+            renditions: accounts.values.map(\.report).sorted { $0.rendition < $1.rendition },
             unreadable: unreadable, problem: problem)
     }
 
     private typealias StampedFrame = (stamp: FrameStamp?, endOffset: Int)
 
-    /// The video frames of the body in their order.
-    private mutating func frames(of rung: Int) throws -> [StampedFrame] {
-        guard let reader = readers[rung] else { return try transportFrames(of: rung) }
+    /// Returns the video frames of the body in their order.
+    private mutating func frames(of rendition: Int) throws -> [StampedFrame] {
+        guard let reader = readers[rendition] else { return try transportFrames(of: rendition) }
         let sizes = Dictionary(
             reader.tracks.map { ($0.id, $0.video?.nalUnitLengthSize ?? 4) },
             uniquingKeysWith: { a, _ in a })
@@ -110,16 +114,16 @@ struct HLSProbe {
         }
     }
 
-    private mutating func transportFrames(of rung: Int) throws -> [StampedFrame] {
+    private mutating func transportFrames(of rendition: Int) throws -> [StampedFrame] {
         // The parts of a segment share one program map.
-        if demuxedRung != rung { demuxer = TransportStreamDemuxer() }
-        demuxedRung = rung
+        if demuxedRendition != rendition { demuxer = TransportStreamDemuxer() }
+        demuxedRendition = rendition
         var units: [TransportStreamDemuxer.AccessUnit] = []
         do {
             demuxer.append(body)
             while let unit = try demuxer.next() { units.append(unit) }
         } catch {
-            demuxedRung = nil
+            demuxedRendition = nil
             throw error
         }
         return (units + demuxer.finish()).filter { $0.kind == .video }.map {
@@ -127,7 +131,7 @@ struct HLSProbe {
         }
     }
 
-    /// When the byte before `offset` was there.
+    /// Returns the time at which the byte before `offset` had arrived.
     private func arrival(of offset: Int) -> Int64 {
         var low = 0
         var high = reads.count - 1

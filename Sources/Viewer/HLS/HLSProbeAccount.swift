@@ -1,63 +1,68 @@
+import SimulationKernel
 import Media
 public import Statistics
 
-/// The stamped frames that a probe had of one rung, in the steady window.
-public struct HLSRungFrames: Codable, Sendable {
-    /// Of the viewer's rungs.
-    public var rung: Int
-    /// Of the stamps; nil where none came.
+/// The stamped frames of one rendition that a probe received in the steady window.
+public struct HLSRenditionFrames: Codable, Sendable {
+    /// Index of the rendition among the viewer's renditions.
+    public var rendition: Int
+    /// Stream number in the stamps; nil if no stamp came.
     public var streamID: UInt32?
-    /// Stamped frames of the window, each counted once.
+    /// Number of stamped frames of the window, each counted once.
     public var windowFrames = 0
     public var duplicateFrames = 0
-    /// Video frames without a stamp, over the whole run.
+    /// Number of video frames without a stamp, over the whole run.
     public var unstampedFrames = 0
-    /// Stretches of successive segments, by the numbers of the window's frames that they hold or
-    /// should hold; at most `HLSProbeAccount.mostRuns`.
+    /// Runs of successive segments, each given by the numbers of the window's frames that the run
+    /// contains or should contain; at most `HLSProbeAccount.mostRuns`.
     public var runs: [Run] = []
-    /// Intended time → publication of the segment or part; empty where the origin does not say when.
+    /// Delay from the intended time to the publication of the segment or part; empty if the origin
+    /// does not state the publication.
     public var published = DelayHistogram()
-    /// Intended time → the read which brought the frame's last byte.
+    /// Delay from the intended time to the read which brought the frame's last byte.
     public var delay = DelayHistogram()
-    /// Actual send → the same.
+    /// Delay from the actual sending to the same read.
     public var uncorrectedDelay = DelayHistogram()
 
-    /// Frame numbers, both ends included.
+    /// Range of frame numbers, both ends included.
     public struct Run: Codable, Sendable, Hashable {
         public var first: UInt64
         public var last: UInt64
-        /// One that came.
+        /// Number of a frame that came.
         public var seen: UInt64
     }
 }
 
-/// What a probe among the adaptive viewers found.
+/// Findings of a probe among the adaptive viewers.
 public struct HLSProbeReport: Codable, Sendable {
-    /// By rung, ascending; those that it had media of.
-    public var rungs: [HLSRungFrames] = []
-    /// Segments, parts and initialization sections that could not be read, and why the first.
+    /// Renditions of which the probe received media, in ascending order.
+    public var renditions: [HLSRenditionFrames] = []
+    /// Number of segments, parts and initialization sections that could not be read; `problem` is
+    /// the reason for the first.
     public var unreadable = 0
     public var problem: String?
 }
 
-/// Decides for each frame of a rung whether it counts.
+/// Decides for each frame of a rendition whether it counts.
 struct HLSProbeAccount {
     static let mostRuns = 1000
 
-    private(set) var report: HLSRungFrames
+    private(set) var report: HLSRenditionFrames
     private var seen = FrameNumberSet()
     private var sequence: Int?
-    /// Whether the window's frames go on in the latest run.
+    /// Whether the window's frames continue in the latest run.
     private var isRunning = false
-    /// The highest frame number of this run from before the window, or from before the probe asked.
+    /// Highest frame number of this run from before the window, or from before the probe's play
+    /// request.
     private var lastBefore: UInt64?
-    /// Of this run: the highest number in the window, and the lowest one after it.
+    /// Highest number of this run in the window, and the lowest number after the window.
     private var highest: UInt64 = 0
     private var firstAfter: UInt64?
 
-    init(rung: Int) { report = HLSRungFrames(rung: rung) }
+    init(rendition: Int) { report = HLSRenditionFrames(rendition: rendition) }
 
-    /// A segment or part begins; those of one segment and of the next one are one run.
+    /// Notes that a segment or part begins. Parts of one segment, and successive segments, form one
+    /// run.
     mutating func begin(sequence new: Int) {
         if let sequence, new != sequence, new != sequence &+ 1 {
             isRunning = false
@@ -68,12 +73,13 @@ struct HLSProbeAccount {
     }
 
     /// - Parameters:
-    ///   - stamp: nil for a video frame without one.
-    ///   - arrival: of its last byte; this and the other times are CLOCK_MONOTONIC, ns.
-    ///   - joinedAt: what was meant to be sent before is not live.
+    ///   - stamp: nil for a video frame without a stamp.
+    ///   - arrival: arrival of the frame's last byte; this and the other times are CLOCK_MONOTONIC,
+    ///     ns.
+    ///   - joinedAt: time of the join; frames that were meant to be sent before it are not live.
     mutating func receive(
         _ stamp: FrameStamp?, arrival: Int64, published: Int64?, joinedAt: Int64,
-        window: SteadyWindow?
+        window: Window?
     ) {
         guard let stamp else {
             report.unstampedFrames += 1
@@ -90,7 +96,7 @@ struct HLSProbeAccount {
             return
         }
         guard intended < window?.endNanoseconds ?? .max else {
-            // Those before the first one after the window should have come.
+            // The frames before the first one after the window should have come.
             firstAfter = min(firstAfter ?? .max, stamp.frameNumber)
             if isRunning { extendRun() }
             return

@@ -1,32 +1,32 @@
 import HTTPWire
 
-/// The requests of a session: what its two slots do, to which edge the requests go, and what follows
-/// from answers and failures. Times are ms of the session.
+/// The requests of a session: the states of its two slots, the edge to which requests go, and the
+/// consequences of responses and failures. Times are ms of the session.
 struct HLSRequests {
-    /// What an answer or a failure means for its request.
+    /// Meaning of a response or a failure for its request.
     enum Verdict {
-        /// The answer can be used.
+        /// The response can be used.
         case isAnswered
-        /// The request is made again later, by itself.
+        /// The request is made again later, without further action of the session.
         case isTriedAgain
-        /// What the request asks for cannot be had in this way.
+        /// The requested resource cannot be fetched by this request.
         case isRefused
         /// The viewer has to give up, for this reason.
         case isHopeless(String)
     }
 
-    /// The most failures of segments, one after the other, before a viewer gives up.
+    /// Largest number of successive failures of segments before a viewer gives up.
     private static let mostFailures = 8
 
-    /// Failures of one request after which it goes to another edge; 0 = never.
+    /// Number of failures of one request after which it goes to another edge; 0 = never.
     private let failoverAfter: Int
-    /// Until when a viewer waits for a stream that does not exist yet.
+    /// Time until which a viewer waits for a stream that does not exist yet.
     private let patience: Double
     private(set) var edges: HLSEdges
     private var slots = HLSSlots()
-    /// Requests that failed for good since the last media.
+    /// Number of requests that finally failed since the last media.
     private var failures = 0
-    /// What went wrong last and is tried again.
+    /// The latest problem that is being retried.
     private(set) var trouble: String?
     var counts = HLSRequestCounts()
 
@@ -36,16 +36,16 @@ struct HLSRequests {
         self.edges = edges
     }
 
-    /// What a slot does.
+    /// State of a slot.
     subscript(slot: HLSPlayerRequest.Slot) -> HLSSlot { slots[slot] }
 
-    /// When something is to be done: a request is made again, or has taken too long.
+    /// Time of the next work: a request is made again, or has taken too long.
     var nextTime: Double { slots.nextTime }
 
     // MARK: Sending
 
     /// Puts a request on its slot.
-    /// - Returns: the request as it goes out, to the present edge.
+    /// - Returns: the request in the form in which it is sent, to the present edge.
     mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool)
         -> HLSPlayerRequest
     {
@@ -62,7 +62,7 @@ struct HLSRequests {
         return request
     }
 
-    /// The request of a slot that is due to be made again, and waits no longer.
+    /// Returns the request of a slot that is due to be made again. The request waits no longer.
     mutating func takeDue(_ slot: HLSPlayerRequest.Slot, at time: Double) -> HLSPlayerRequest? {
         slots[slot].takeDue(at: time)
     }
@@ -71,11 +71,11 @@ struct HLSRequests {
         slots[request.slot].wait(request, until: time)
     }
 
-    /// What a slot does is of no use any more.
+    /// Clears a slot, because its request is of no use any more.
     mutating func clear(_ slot: HLSPlayerRequest.Slot) { slots[slot].clear() }
 
-    /// Drops the reload of a playlist: one that the server holds back would hold up the switch to
-    /// another rendition.
+    /// Drops the reload of a playlist, because a reload that the server holds back would delay the
+    /// switch to another rendition.
     /// - Returns: whether a request that is under way has to be cancelled.
     mutating func dropReload() -> Bool {
         if case .playlist? = slots[.playlist].waiting?.purpose { slots[.playlist].clear() }
@@ -89,14 +89,14 @@ struct HLSRequests {
 
     mutating func receiveFirstByte(_ slot: HLSPlayerRequest.Slot) { slots[slot].receiveFirstByte() }
 
-    /// The request of a slot is over, and is returned with the time at which it was sent.
+    /// Ends the request of a slot. Returns the request with the time at which it was sent.
     mutating func finish(_ slot: HLSPlayerRequest.Slot) -> (
         request: HLSPlayerRequest, sentAt: Double
     )? {
         slots[slot].finish()
     }
 
-    /// Judges the status of an answer.
+    /// Judges the status of a response.
     mutating func judge(
         _ response: HLSPlayerResponse, to request: HLSPlayerRequest, at time: Double
     ) -> Verdict {
@@ -123,11 +123,11 @@ struct HLSRequests {
         }
     }
 
-    /// Media has arrived that can be played.
+    /// Notes that media has arrived that can be played.
     mutating func receiveMedia() { failures = 0 }
 
-    /// The answer is a playlist without the rendition that the viewer is to play.
-    /// - Returns: whether the playlist is loaded again, because the rendition may be there yet.
+    /// Handles a playlist without the rendition that the viewer must play.
+    /// - Returns: whether the playlist is loaded again, because the rendition may still appear.
     mutating func waitForRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         failures += 1
         guard failures < Self.mostFailures else { return false }
@@ -137,7 +137,7 @@ struct HLSRequests {
 
     // MARK: Failures
 
-    /// No answer came.
+    /// Handles a request that brought no response.
     mutating func fail(
         _ request: HLSPlayerRequest, _ fault: HLSFetchFault, at time: Double
     ) -> Verdict {
@@ -166,13 +166,13 @@ struct HLSRequests {
         return .isTriedAgain
     }
 
-    /// After a failed request: whether it goes to another edge at once, which is then noted. hls.js
-    /// goes on in the same way with a redundant stream.
+    /// Returns whether a failed request goes to another edge at once, and notes the move. hls.js
+    /// continues in the same way with a redundant stream.
     private mutating func movesOn(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         let slot = slots[request.slot]
         let alternatives = edges.entries.count - 1
         guard failoverAfter > 0, alternatives > 0 else { return false }
-        // A request to another edge than the present one failed there after the other slot had
+        // A request to an edge other than the present one failed there after the other slot had
         // moved on.
         let isFailover = edges.isAtPresentEdge(request.url)
         if isFailover {
@@ -187,13 +187,13 @@ struct HLSRequests {
         return true
     }
 
-    /// A request that is not tried again as it is.
+    /// Handles a request that is not retried unchanged.
     private mutating func refuse(
         _ request: HLSPlayerRequest, _ reason: String, retryAfter: Int? = nil, at time: Double
     ) -> Verdict {
         failures += 1
         if let retryAfter, failures < Self.mostFailures {
-            // The server says that it is only too early (a stream that has just begun).
+            // The server states that the stream has not started yet.
             trouble = "\(reason) for \(request.url)"
             wait(request, until: time + 1000 * Double(min(max(retryAfter, 1), 10)))
             return .isTriedAgain

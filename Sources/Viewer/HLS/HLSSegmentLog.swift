@@ -1,29 +1,30 @@
 import ABR
 
-/// The record of a session's segment requests, and what the player saw when it decided on the latest.
+/// Record of a session's segment requests, and the player's state at its latest decision.
 struct HLSSegmentLog {
     private let limit: Int
     private(set) var records: [HLSSegmentRecord] = []
-    /// When the latest segment, or its first part, was requested (ms of the session).
+    /// Time at which the latest segment, or its first part, was requested (ms of the session).
     private(set) var requestedAt = 0.0
     private var bufferBefore = 0.0
     private var estimateBefore = Double.nan
 
     init(limit: Int) { self.limit = limit }
 
-    /// The player has decided on a segment.
+    /// Notes that the player has decided on a segment.
     mutating func decided(_ player: Player?, at time: Double) {
         requestedAt = time
         bufferBefore = player?.bufferLevel ?? 0
         estimateBefore = player?.state.throughput ?? .nan
     }
 
-    /// The request goes out: what was fetched for it before is no part of the segment's time.
+    /// Notes that the request is sent. Resources that were fetched for the segment before do not
+    /// count in the segment's time.
     mutating func requested(at time: Double) { requestedAt = time }
 
     /// - Parameters:
-    ///   - firstByte: NaN where there was none.
-    ///   - transfer: first byte to last, ms.
+    ///   - firstByte: NaN if no byte came.
+    ///   - transfer: time from the first byte to the last, ms.
     mutating func add(
         _ segment: Int, rendition: Int, sequence: Int, _ player: Player?, firstByte: Double,
         transfer: Double, bytes: Int, size: Int?, abandonedFor: Int? = nil, isCut: Bool = false
@@ -33,7 +34,8 @@ struct HLSSegmentLog {
             player.map { $0.epoch + Double(segment) * $0.title.segmentDuration } ?? 0
         records.append(
             HLSSegmentRecord(
-                sequence: sequence, mediaTime: mediaTime, rung: rendition, requested: requestedAt,
+                sequence: sequence, mediaTime: mediaTime, rendition: rendition,
+                requested: requestedAt,
                 timeToFirstByte: firstByte.isNaN ? nil : firstByte - requestedAt,
                 transferTime: transfer, bytes: bytes, size: size, bufferBefore: bufferBefore,
                 bufferAfter: player?.bufferLevel ?? 0,

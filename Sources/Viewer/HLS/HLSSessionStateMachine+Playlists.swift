@@ -2,7 +2,7 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Playlists: when they are loaded, and what they say.
+/// Loading and processing of playlists.
 extension HLSSessionStateMachine {
     mutating func reload(at time: Double) {
         guard phase != .ended, requests[.playlist].isIdle,
@@ -11,16 +11,16 @@ extension HLSSessionStateMachine {
         send(request, at: time)
     }
 
-    /// Sets a viewer of one rendition to that rendition. Returns false where the rendition is not
+    /// Limits a viewer of one rendition to that rendition. Returns false if the rendition is not
     /// offered; it may be offered later.
     private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
-        if let rung = rungs.firstIndex(where: { $0.name == name }) {
-            algorithm = .fixed(rung: rung)
+        if let rendition = renditions.firstIndex(where: { $0.name == name }) {
+            algorithm = .fixed(rendition: rendition)
             return true
         }
         guard !requests.waitForRendition(request, at: time) else { return false }
-        let names = rungs.map(\.name).joined(separator: ", ")
+        let names = renditions.map(\.name).joined(separator: ", ")
         end("\(request.url) offers no rendition '\(name)' to this viewer, only \(names)", at: time)
         return false
     }
@@ -35,20 +35,20 @@ extension HLSSessionStateMachine {
             switch news {
             case .renditions?:
                 guard findsRendition(request, at: time) else { return }
-                if case .fixed(let rung) = algorithm {
-                    presentation.reloads.follow(min(rung, rungs.count - 1))
+                if case .fixed(let rendition) = algorithm {
+                    presentation.reloads.follow(min(rendition, renditions.count - 1))
                 }
                 reload(at: time)
-            case .media(let playlist, let rung)?:
+            case .media(let playlist, let rendition)?:
                 sizes.note(response, to: request.purpose)
-                try take(playlist, rung: rung, url: response.url, at: time)
+                try take(playlist, rendition: rendition, url: response.url, at: time)
             case .unusable(let reason)?: end(reason, at: time)
             case nil: break
             }
         } catch let error as PlaylistError
             where error.code == .cannotMerge && request.url.target.contains("_HLS_skip")
         {
-            // The delta update is of no use: the whole playlist is loaded at once, and only once.
+            // The delta update cannot be used: the whole playlist is loaded at once, and only once.
             presentation.loadWholeNext()
             reload(at: time)
         } catch {
@@ -58,66 +58,67 @@ extension HLSSessionStateMachine {
     }
 
     private mutating func take(
-        _ playlist: MediaPlaylist, rung: Int, url: HTTPURL, at time: Double
+        _ playlist: MediaPlaylist, rendition: Int, url: HTTPURL, at time: Double
     ) throws {
         guard
             let (whole, old) = try presentation.receive(
-                playlist, rendition: rung, from: url, at: time)
+                playlist, rendition: rendition, from: url, at: time)
         else {
-            // A playlist that is older than what is known is no news; it is asked for again soon.
+            // A playlist that is older than the known one brings no news; it is requested again
+            // soon.
             requests.counts.olderCopies += 1
-            return presentation.reloads.planNext(after: rung, at: time)
+            return presentation.reloads.planNext(after: rendition, at: time)
         }
         if let duration = playback.player?.title.segmentDuration {
-            presentation.align(whole, rendition: rung, old: old, duration: duration)
-            follow(whole, rung: rung, at: time)
+            presentation.align(whole, rendition: rendition, old: old, duration: duration)
+            follow(whole, rendition: rendition, at: time)
             if phase == .awaitingNews { tellNewest(at: time) }
             advance(at: time)
         } else {
-            try begin(whole, rung: rung, at: time)
+            try begin(whole, rendition: rendition, at: time)
         }
-        // The driver's next call sends it, after what is wanted.
-        if presentation.planReload(after: whole, rendition: rung, at: time),
+        // The driver's next call sends the request, after the requests for wanted segments.
+        if presentation.planReload(after: whole, rendition: rendition, at: time),
             requests[.playlist].inFlight == nil
         {
             reload(at: time)
         }
     }
 
-    /// The first media playlist is there.
-    private mutating func begin(_ playlist: MediaPlaylist, rung: Int, at time: Double) throws {
+    /// Begins playing with the first media playlist.
+    private mutating func begin(_ playlist: MediaPlaylist, rendition: Int, at time: Double) throws {
         presentation.isLive = !playlist.hasEndList
         guard !playlist.segments.isEmpty else {
-            // A live stream that has only just begun.
+            // An empty live playlist belongs to a stream that has only just begun.
             guard isLive else { return end("the playlist has no segment", at: time) }
             presentation.reloads.receiveNothing(presentation.reloads.followed)
             return
         }
         let player = try presentation.player(for: playlist, spec, algorithm)
         let duration = player.title.segmentDuration
-        presentation.begin(with: playlist, rendition: rung, duration: duration)
+        presentation.begin(with: playlist, rendition: rendition, duration: duration)
         let action = playback.begin(
             player, at: time,
-            epoch: isLive ? epoch(playlist, rung: rung, duration: duration, at: time) : 0,
+            epoch: isLive ? epoch(playlist, rendition: rendition, duration: duration, at: time) : 0,
             latest: max(0, presentation.alignment.newest))
         act(action, at: time)
     }
 
     private func epoch(
-        _ playlist: MediaPlaylist, rung: Int, duration: Double, at time: Double
+        _ playlist: MediaPlaylist, rendition: Int, duration: Double, at time: Double
     ) -> Double {
         presentation.epoch(
-            playlist, rendition: rung, duration: duration, joinedAt: joinedAt, at: time)
+            playlist, rendition: rendition, duration: duration, joinedAt: joinedAt, at: time)
     }
 
-    /// News of a live playlist after the first.
-    private mutating func follow(_ playlist: MediaPlaylist, rung: Int, at time: Double) {
+    /// Processes a later update of a live playlist.
+    private mutating func follow(_ playlist: MediaPlaylist, rendition: Int, at time: Double) {
         guard isLive, let duration = playback.player?.title.segmentDuration,
             !playlist.segments.isEmpty
         else { return }
-        presentation.noteNewest(playlist, rendition: rung)
+        presentation.noteNewest(playlist, rendition: rendition)
         playback.learn(
-            epoch: epoch(playlist, rung: rung, duration: duration, at: time),
+            epoch: epoch(playlist, rendition: rendition, duration: duration, at: time),
             isDated: playlist.segments.contains { $0.programDateTime != nil })
     }
 
@@ -128,7 +129,7 @@ extension HLSSessionStateMachine {
             phase = .playing
             act(playback.available(latest: newest, at: time), at: time)
         } else if presentation.hasEnded {
-            // A live stream that has ended: what is buffered plays, then the viewer leaves.
+            // The live stream has ended: the buffered media is played, then the viewer leaves.
             presentation.isLive = false
             end(nil, at: time)
         }

@@ -2,13 +2,13 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Requests of a session: how they go out, and what their answers and failures lead to.
+/// Sending of requests, and the consequences of their responses and failures.
 extension HLSSessionStateMachine {
     mutating func send(_ request: HLSPlayerRequest, at time: Double, isRetry: Bool = false) {
         let request = requests.send(request, at: time, isRetry: isRetry)
-        if case .playlist(let rung, let isBlocking) = request.purpose {
+        if case .playlist(let rendition, let isBlocking) = request.purpose {
             requests.counts.noteReload(
-                presentation.startReload(rung, isFree: !isBlocking && !isRetry, at: time),
+                presentation.startReload(rendition, isFree: !isBlocking && !isRetry, at: time),
                 isBlocking: isBlocking)
         }
         playback.requested(request.purpose, isRetry: isRetry, at: time)
@@ -45,8 +45,8 @@ extension HLSSessionStateMachine {
             receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
             sizes.note(response, to: request.purpose)
-            if let (segment, rung) = wanted {
-                presentation.receiveInitialization(for: segment, rendition: rung)
+            if let (segment, rendition) = wanted {
+                presentation.receiveInitialization(for: segment, rendition: rendition)
             }
             advance(at: time)
         case .segment:
@@ -67,7 +67,7 @@ extension HLSSessionStateMachine {
         goOn(request, requests.fail(request, fault, at: time), at: time)
     }
 
-    /// Goes on after a request that brought nothing of use.
+    /// Continues after a request that brought nothing that can be used.
     mutating func goOn(
         _ request: HLSPlayerRequest, _ verdict: HLSRequests.Verdict, at time: Double
     ) {
@@ -81,23 +81,26 @@ extension HLSSessionStateMachine {
     private mutating func findOtherWay(_ request: HLSPlayerRequest, at time: Double) {
         switch request.purpose {
         case .entry: break
-        case .playlist(let rung, _):
-            presentation.reloads.receiveNothing(rung)
-            if presentation.returnToSource(rung, requests.edges) {
+        case .playlist(let rendition, _):
+            presentation.reloads.receiveNothing(rendition)
+            if presentation.returnToSource(rendition, requests.edges) {
                 let again = HLSPlayerRequest(
-                    purpose: .playlist(rung: rung, isBlocking: false), url: rungs[rung].url)
+                    purpose: .playlist(rendition: rendition, isBlocking: false),
+                    url: renditions[rendition].url)
                 return requests.wait(again, until: time)
             }
-            // Another rendition may still be there; this one is asked again no sooner than allowed.
-            // What is being fetched of it may still arrive.
-            if let (_, wantedRung) = wanted, wantedRung == rung, rung > 0, requests[.media].isIdle {
-                presentation.reloads.follow(rung - 1)
+            // Another rendition may still be available; this one is not requested again sooner than
+            // allowed. A resource of this rendition that is being fetched may still arrive.
+            if let (_, wantedRendition) = wanted, wantedRendition == rendition, rendition > 0,
+                requests[.media].isIdle
+            {
+                presentation.reloads.follow(rendition - 1)
                 act(playback.fail(at: time), at: time)
             }
             presentation.reloads.plan(
-                at: time + max(1000, presentation.reloads.interval(rung)))
+                at: time + max(1000, presentation.reloads.interval(rendition)))
         case .initialization, .segment, .part:
-            // The playlist may have moved on while the request was under way.
+            // The playlist may have changed while the request was under way.
             act(playback.fail(at: time), at: time)
         }
     }

@@ -2,29 +2,32 @@ import ABR
 import HLS
 import HTTPWire
 
-/// Segments and parts: what the player wants, fetched as far as the playlists are there.
+/// Fetching of the segments and parts that the player wants, once their playlists are loaded.
 extension HLSSessionStateMachine {
-    /// Goes on with what the player wants, as far as the playlists are there.
+    /// Continues with the segment that the player wants, as far as the playlists are loaded.
     mutating func advance(at time: Double) {
-        guard phase != .ended, let (segment, rung) = wanted, requests[.media].isIdle else { return }
-        follow(rung)
-        let step = presentation.step(segment, rendition: rung, after: playback.partial)
+        guard phase != .ended, let (segment, rendition) = wanted, requests[.media].isIdle else {
+            return
+        }
+        follow(rendition)
+        let step = presentation.step(segment, rendition: rendition, after: playback.partial)
         switch step {
         case .notListed: reload(at: time)
         case .gone(let oldest): leaveBehind(oldest: oldest, at: time)
         case .gap: passGap(at: time)
-        case .initialization, .segment: fetch(step, rung: rung, at: time)
+        case .initialization, .segment: fetch(step, rendition: rendition, at: time)
         case .part:
             playback.beginParts()
-            fetch(step, rung: rung, at: time)
-        case .partsEnd(let whole): endParts(of: whole, rung: rung, at: time)
+            fetch(step, rendition: rendition, at: time)
+        case .partsEnd(let whole): endParts(of: whole, rendition: rendition, at: time)
         }
     }
 
-    /// No further part is listed of a segment that is whole. Either all parts were fetched, or the
-    /// playlist no longer lists the rest; in the latter case the whole segment is fetched.
+    /// Handles a complete segment of which no further part is listed. Either all parts were
+    /// fetched, or the playlist no longer lists the rest; in the latter case the whole segment is
+    /// fetched.
     private mutating func endParts(
-        of whole: MediaPlaylist.Segment, rung: Int, at time: Double
+        of whole: MediaPlaylist.Segment, rendition: Int, at time: Double
     ) {
         guard let partial = playback.partial else { return }
         guard partial.lacksMedia(of: whole) else {
@@ -33,17 +36,17 @@ extension HLSSessionStateMachine {
                 bytes: Int(partial.bits / 8), at: time)
         }
         requests.counts.wastedBytes += playback.dropParts()
-        fetch(.segment(whole), rung: rung, at: time)
+        fetch(.segment(whole), rendition: rendition, at: time)
     }
 
-    /// News are heard from this rung's playlist from now on.
-    private mutating func follow(_ rung: Int) {
-        guard presentation.reloads.followed != rung else { return }
-        presentation.reloads.follow(rung)
+    /// Follows this rendition's playlist from now on.
+    private mutating func follow(_ rendition: Int) {
+        guard presentation.reloads.followed != rendition else { return }
+        presentation.reloads.follow(rendition)
         if requests.dropReload() { actions.append(.cancel(.playlist)) }
     }
 
-    /// The wanted segment has left the playlist.
+    /// Handles a wanted segment that has left the playlist.
     private mutating func leaveBehind(oldest: Int, at time: Double) {
         let newest = presentation.alignment.newest
         guard isLive,
@@ -52,28 +55,32 @@ extension HLSSessionStateMachine {
         act(action, at: time)
     }
 
-    /// The rung lacks the wanted segment, or the next part of it (EXT-X-GAP, GAP=YES of its parts;
-    /// rfc8216bis, 4.4.4.7 and 6.3.3). A viewer that is to stay on one rendition stays.
+    /// Handles a gap: the rendition lacks the wanted segment, or its next part (EXT-X-GAP, or
+    /// GAP=YES of its parts; rfc8216bis, 4.4.4.7 and 6.3.3). A viewer that must stay on one
+    /// rendition does not switch.
     private mutating func passGap(at time: Double) {
         let (isMissing, action) = playback.passGap(
-            rungCount: spec.rendition == nil ? rungs.count : 0, presentation.alignment, at: time)
+            renditionCount: spec.rendition == nil ? renditions.count : 0, presentation.alignment,
+            at: time)
         if isMissing { requests.counts.missingSegments += 1 }
         act(action, at: time)
     }
 
-    private mutating func fetch(_ step: HLSPresentation.Step, rung: Int, at time: Double) {
+    private mutating func fetch(_ step: HLSPresentation.Step, rendition: Int, at time: Double) {
         do {
-            let request = try presentation.request(for: step, rendition: rung)
+            let request = try presentation.request(for: step, rendition: rendition)
             if let request { send(request, at: time) }
         } catch {
-            end("\(rungs[rung].url): \(error)", at: time)
+            end("\(renditions[rendition].url): \(error)", at: time)
         }
     }
 
     mutating func receivePart(_ duration: Double, _ response: HLSPlayerResponse, at time: Double) {
         playback.add(part: duration, response, at: time)
-        guard let (segment, rung) = wanted, rungs[rung].playlist != nil else { return }
-        let whole = presentation.whole(segment, rendition: rung)
+        guard let (segment, rendition) = wanted, renditions[rendition].playlist != nil else {
+            return
+        }
+        let whole = presentation.whole(segment, rendition: rendition)
         playback.play(part: duration, of: whole, at: time)
         advance(at: time)
     }

@@ -1,19 +1,19 @@
 // How an HLS viewer works. `HLSSessionStateMachine` is a state machine without clock or I/O: it
-// takes playlists and responses and returns requests, and `Player` decides. Tests play it against
-// a virtual origin. The player's actions are performed one after the other, never from within each
+// takes playlists and responses and returns requests, and `Player` decides. Tests play it against a
+// virtual origin. The player's actions are performed one after the other, never from within each
 // other, so that any number of gaps takes no stack. A segment with EXT-X-GAP comes from another
 // rendition; otherwise `Player.missing` passes over its time. `PlaylistHistory` keeps older copies
-// of a playlist out. Renditions number their segments on their own: a playlist is placed among the
+// of a playlist out. Renditions number their segments independently: a playlist is aligned with the
 // others by its dates (`HLSAlignment`), so that a switch after a restart of an encoder or a server
-// continues in time. A request that failed `edges.failover` times takes its viewer to the next
-// edge (`HLSEdges`), around once before the usual policy continues.
+// continues in time. A request that failed `edges.failover` times takes its viewer to the next edge
+// (`HLSEdges`), once around all edges before the usual policy continues.
 
 import ABR
 import HLS
 import HTTPWire
 
-/// One HLS viewer without clock or I/O: playlists, segments and parts in, requests out; the
-/// decisions are `Player`'s. Times are ms from the viewer's join.
+/// State machine of one HLS viewer without clock or I/O. It takes playlists, segments and parts and
+/// returns requests; `Player` takes the decisions. Times are ms from the viewer's join.
 struct HLSSessionStateMachine {
     enum Phase {
         /// The session has not ended, and the player does not wait for news.
@@ -27,7 +27,7 @@ struct HLSSessionStateMachine {
     var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
-    /// What the driver is to do, gathered until a verb returns it.
+    /// Actions for the driver, gathered until a call returns them.
     var actions: [HLSAction] = []
     var presentation: HLSPresentation
     var requests: HLSRequests
@@ -45,7 +45,7 @@ struct HLSSessionStateMachine {
         presentation = HLSPresentation(fetchesParts: spec.usesParts)
     }
 
-    /// What the player was told of a live stream; nil before a live stream is played.
+    /// Facts about a live stream that the player has received; nil before a live stream is played.
     func liveFacts(joinedAt: Int64) -> HLSLiveFacts? {
         sizes.liveFacts(playback, presentation, joinedAt: joinedAt)
     }
@@ -55,29 +55,29 @@ struct HLSSessionStateMachine {
         _modify { yield &requests.counts }
     }
     var player: Player? { playback.player }
-    /// What the player wants to have.
-    var wanted: (segment: Int, rung: Int)? { playback.wanted }
+    /// The segment that the player wants, and its rendition.
+    var wanted: (segment: Int, rendition: Int)? { playback.wanted }
     var isPlaying: Bool { playback.isPlaying }
     /// Time from the join until playing began; nil before playing has begun.
     var startup: Double? { playback.startup }
     var records: [HLSSegmentRecord] { playback.records }
     var isLive: Bool { presentation.isLive }
-    var rungs: [HLSRung] { presentation.renditions }
-    /// What went wrong last and is tried again.
+    var renditions: [HLSRendition] { presentation.renditions }
+    /// The latest problem that is being retried.
     var trouble: String? { requests.trouble }
 
-    /// When `timer` is to be called; infinity = not yet.
+    /// Time at which to call `timer`; infinity = not yet.
     var nextTimer: Double {
         min(turn.timer, presentation.reloads.next, playback.nextJudgement, requests.nextTime)
     }
 
-    /// When `progress` is worth calling next; infinity where it is not.
+    /// Time at which to call `progress` next; infinity if no call is needed.
     var judgement: Double { playback.nextJudgement }
 
     // MARK: Verbs
 
-    /// Takes an event.
-    /// - Returns: what the driver is to do, in this order.
+    /// Processes an event.
+    /// - Returns: the actions for the driver, in this order.
     mutating func handle(_ event: HLSEvent, at time: Double) -> [HLSAction] {
         switch event {
         case .start:
@@ -92,16 +92,16 @@ struct HLSSessionStateMachine {
         return actions
     }
 
-    /// The answer's first byte is there.
+    /// Notes that the response's first byte has arrived.
     mutating func responded(_ slot: HLSPlayerRequest.Slot) { requests.receiveFirstByte(slot) }
 
     mutating func redirected() { requests.counts.redirects += 1 }
 
-    /// The viewer leaves, or the observation ends.
+    /// Notes that the viewer leaves, or that the observation ends.
     /// - Parameters:
-    ///   - received: body bytes of what the media connection fetches.
-    ///   - total: of the whole body, where it is known.
-    ///   - firstByte: NaN before it.
+    ///   - received: body bytes that the media connection has received.
+    ///   - total: length of the whole body, if it is known.
+    ///   - firstByte: NaN before the first byte.
     mutating func stop(
         at time: Double, received: Int = 0, total: Int? = nil, firstByte: Double = .nan
     ) {
@@ -112,7 +112,7 @@ struct HLSSessionStateMachine {
             firstByte: firstByte, presentation.alignment, at: time)
     }
 
-    // MARK: Course
+    // MARK: Playing
 
     private mutating func runTimers(at time: Double) {
         for slot in HLSPlayerRequest.Slot.allCases where time >= requests[slot].deadline {
@@ -130,36 +130,36 @@ struct HLSSessionStateMachine {
         if presentation.reloads.takeDue(at: time) { reload(at: time) }
     }
 
-    /// Carries out what the player wants, one action after the other: what an action leads to (a
-    /// segment that is missing, one that has left the playlist) is carried out after it.
+    /// Performs the player's actions one after the other. An action that follows from another one
+    /// (because a segment is missing or has left the playlist) is performed after it.
     mutating func act(_ action: Player.Action?, at time: Double) {
         playback.noteStartup(time)
         guard let action, phase != .ended else { return }
         guard turn.begin(action) else { return }
         defer { turn.end() }
-        while phase != .ended, let next = turn.next(at: time) { carryOut(next, at: time) }
+        while phase != .ended, let next = turn.next(at: time) { perform(next, at: time) }
         playback.noteStartup(time)
     }
 
-    private mutating func carryOut(_ action: Player.Action, at time: Double) {
+    private mutating func perform(_ action: Player.Action, at time: Double) {
         let keepsParts = playback.takeKeepsParts()
         switch action {
-        case .request(let segment, let rung):
-            playback.want(segment, rung, keepsParts: keepsParts, at: time)
+        case .request(let segment, let rendition):
+            playback.want(segment, rendition, keepsParts: keepsParts, at: time)
             advance(at: time)
         case .wait(let until): turn.wait(until: until)
         case .awaitSegment:
             phase = .awaitingNews
             tellNewest(at: time)
         case .finished:
-            // A title that is over ends when its last segment has been played.
+            // A complete title ends when its last segment has been played.
             if isLive { phase = .awaitingNews } else { end(nil, at: time) }
         }
     }
 
     mutating func end(_ reason: String?, at time: Double) {
         guard phase != .ended else { return }
-        // A lower level comes from the rounding of sums, and is no time to wait.
+        // A lower level is a rounding error of sums and needs no wait.
         if reason == nil, let player = playback.player, player.bufferLevel > 1e-3,
             turn.timer == .infinity, !isLive
         {

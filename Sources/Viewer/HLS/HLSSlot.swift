@@ -1,5 +1,5 @@
-/// What one of a viewer's two connections does for its session: nothing, a request that waits to be
-/// tried again, or a request that is under way. Times are ms of the session.
+/// State of one of a viewer's two connections: idle, or with a request that waits for its retry, or
+/// with a request that is under way. Times are ms of the session.
 struct HLSSlot {
     private enum State {
         case idle
@@ -8,9 +8,9 @@ struct HLSSlot {
     }
 
     private var state = State.idle
-    /// How often the latest request has failed at the server that it goes to.
+    /// Number of failures of the latest request at its present server.
     private(set) var failures = 0
-    /// How often the viewer has moved to another edge since one answered.
+    /// Number of times that the viewer has moved to another edge since an edge last responded.
     private(set) var failoversWithoutResponse = 0
 
     var isIdle: Bool {
@@ -22,17 +22,18 @@ struct HLSSlot {
         if case .inFlight(let request, _, _) = state { request } else { nil }
     }
 
-    /// When the request that is under way was sent; nil without one.
+    /// Time at which the request that is under way was sent; nil without such a request.
     var sentAt: Double? {
         if case .inFlight(_, let time, _) = state { time } else { nil }
     }
 
-    /// The request that is to be tried again.
+    /// The request that waits for its retry.
     var waiting: HLSPlayerRequest? {
         if case .waiting(let request, _) = state { request } else { nil }
     }
 
-    /// When the request that is under way counts as failed; infinity without one.
+    /// Time at which the request that is under way counts as failed; infinity without such a
+    /// request.
     var deadline: Double {
         guard case .inFlight(let request, let since, let hasFirstByte) = state else {
             return .infinity
@@ -42,7 +43,7 @@ struct HLSSlot {
         return since + min(limit, policy.loadLimit)
     }
 
-    /// When something is to be done: a request is tried again, or has taken too long.
+    /// Time of the next work: a request is retried, or has taken too long.
     var nextTime: Double {
         if case .waiting(_, let time) = state { time } else { deadline }
     }
@@ -60,24 +61,24 @@ struct HLSSlot {
         state = .inFlight(request, since: since, hasFirstByte: true)
     }
 
-    /// The request that is under way is over, and is returned with the time at which it was sent.
+    /// Ends the request that is under way. Returns it with the time at which it was sent.
     mutating func finish() -> (request: HLSPlayerRequest, sentAt: Double)? {
         guard case .inFlight(let request, let since, _) = state else { return nil }
         state = .idle
         return (request, since)
     }
 
-    /// An edge has answered.
+    /// Notes that an edge has responded.
     mutating func answered() { failoversWithoutResponse = 0 }
 
-    /// What the slot did is of no use any more.
+    /// Clears the slot, because its request is of no use any more.
     mutating func clear() { state = .idle }
 
     mutating func wait(_ request: HLSPlayerRequest, until time: Double) {
         state = .waiting(request, until: time)
     }
 
-    /// The request that is due to be tried again, which waits no longer.
+    /// Returns the request that is due for its retry. The request waits no longer.
     mutating func takeDue(at time: Double) -> HLSPlayerRequest? {
         guard case .waiting(let request, let until) = state, time >= until else { return nil }
         state = .idle
@@ -86,8 +87,8 @@ struct HLSSlot {
 
     mutating func countFailure() { failures += 1 }
 
-    /// The request goes to another server, where nothing has failed yet.
-    /// - Parameter isFailover: false where another slot has found out that the viewer has to move.
+    /// Notes that the request goes to another server, at which it has not failed yet.
+    /// - Parameter isFailover: false if the other slot has found that the viewer has to move.
     mutating func move(isFailover: Bool) {
         failures = 0
         if isFailover { failoversWithoutResponse += 1 }

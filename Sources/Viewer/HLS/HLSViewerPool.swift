@@ -1,17 +1,19 @@
+public import SimulationKernel
 public import Sockets
 public import Statistics
 import Synchronization
 
-/// All HLS viewers of a process since the last report, or (final) with each viewer's own.
+/// Report on all HLS viewers of a process since the last report, or the final report with the
+/// figures of each viewer.
 public struct HLSReport: Codable, Sendable {
-    /// There, whether they play or not.
+    /// Number of viewers that are present, whether they play or not.
     public var connected = 0
     public var playing = 0
     public var failed = 0
     public var receivedBytes = 0
-    /// How late the loop came to its own deadlines.
+    /// Lateness of the loop against its own deadlines.
     public var lag = DelayHistogram()
-    /// The same over the steady window alone, since the start.
+    /// Lateness within the steady window alone, since the start.
     public var windowLag = DelayHistogram()
     public var viewers: [HLSViewerReport] = []
 
@@ -24,35 +26,35 @@ public final class HLSViewerPool: Sendable {
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
-        /// Whom https trusts.
+        /// Authorities that https trusts.
         public var trust = TLSTrust()
-        /// What the viewers call themselves.
+        /// User agent of the viewers.
         public var agent = "millrace"
 
         public init() {}
     }
 
-    /// Segment requests that are recorded one by one, over all viewers of a pool.
+    /// Largest number of segment requests that are recorded one by one, over all viewers of a pool.
     public static let mostRecords = 400_000
 
     struct Shared {
         var report = HLSReport()
-        var window: SteadyWindow?
+        var window: Window?
         var stop = false
-        /// Nothing runs before the start.
+        /// True before the start, because nothing runs then.
         var finished = true
     }
 
     private let shared = Mutex(Shared())
     private let loop: HLSLoop
 
-    /// Throws where a URL or an algorithm's name is wrong, or a host does not resolve.
+    /// - Throws: an error if a URL or an algorithm's name is wrong, or a host does not resolve.
     public init(_ specs: [HLSViewerSpec], options: Options) throws {
         loop = try HLSLoop(specs, options)
     }
 
-    /// Starts the thread; joins are counted from `startNanoseconds` (CLOCK_MONOTONIC).
-    public func start(atNanoseconds startNanoseconds: Int64, window: SteadyWindow?) {
+    /// Starts the thread. Join times count from `startNanoseconds` (CLOCK_MONOTONIC).
+    public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
         Thread.start(name: "hls viewers") { [self] in
@@ -65,7 +67,8 @@ public final class HLSViewerPool: Sendable {
         shared.withLock { body(&$0) }
     }
 
-    /// What happened since the last call; counts are totals, the histogram is the interval's.
+    /// Returns what happened since the last call: the counts are totals, the histogram covers the
+    /// interval.
     public func interval() -> HLSReport {
         shared.withLock { shared in
             let report = shared.report
@@ -74,10 +77,10 @@ public final class HLSViewerPool: Sendable {
         }
     }
 
-    /// Sets or moves the steady window; has effect on moments still to come.
-    public func setWindow(_ window: SteadyWindow) { shared.withLock { $0.window = window } }
+    /// Sets or moves the steady window. The change affects only times that are still to come.
+    public func setWindow(_ window: Window) { shared.withLock { $0.window = window } }
 
-    /// Closes every viewer and returns the final report. May come before the start.
+    /// Closes every viewer and returns the final report. The call is allowed before the start.
     public func stop() async -> HLSReport {
         shared.withLock { $0.stop = true }
         while !shared.withLock({ $0.finished }) {

@@ -1,21 +1,22 @@
 import NIOCore
 import Netem
 
-/// Puts a probe behind a link: bytes go on as they come due, requests are held for the delay.
+/// Puts a probe behind a link: bytes are passed on when they come due, and requests are held for
+/// the delay.
 ///
-/// Reads only while little waits, so that the server feels the slow reader.
+/// The handler reads only while few bytes wait, so that the server notices the slow reader.
 final class ProbeLinkHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Nothing is read while more waits, bytes.
+    /// Number of waiting bytes above which nothing is read.
     private static let backlogLimit = 16_384
     static let tickNanoseconds: Int64 = 2_000_000
 
     private let shared: SocketLink.Shared
-    private let place: ViewerLinkPlace
+    private let place: LinkAssignment
     private let origin: Int64
     private var link: SocketLink?
     private var backlog = ByteBuffer()
@@ -26,7 +27,7 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
     private var isOpen = true
     private var expectedTick: Int64 = 0
 
-    init(_ shared: SocketLink.Shared, _ place: ViewerLinkPlace, origin: Int64) {
+    init(_ shared: SocketLink.Shared, _ place: LinkAssignment, origin: Int64) {
         self.shared = shared
         self.place = place
         self.origin = origin
@@ -63,18 +64,18 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        // What is due goes on at the next tick.
+        // Bytes that are due are passed on at the next tick.
         isReading = false
     }
 
-    /// The probe's handler reads through this one, which alone decides when.
+    /// Ignores the probe's own reads, because this handler alone decides when to read.
     func read(context: ChannelHandlerContext) {}
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let now = now
         let delay = link?.delay(at: now) ?? 0
         guard delay > 0 else { return context.write(data, promise: promise) }
-        // The first bytes wait for the round trip of the TCP handshake too.
+        // The first bytes also wait for the round trip of the TCP handshake.
         let way = hasSent ? delay : 3 * delay
         hasSent = true
         outgoing.append(Array(buffer: unwrapOutboundIn(data)), at: now + way)
@@ -121,7 +122,7 @@ final class ProbeLinkHandler: ChannelDuplexHandler {
                     incoming.append(Array(buffer: bytes), at: time)
                 }
             }
-            link?.took(count, of: due, at: now)
+            link?.didRead(count, of: due, at: now)
         }
         while isOpen, let bytes = incoming.pop(at: now) {
             context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes)))

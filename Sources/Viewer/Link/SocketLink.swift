@@ -1,28 +1,28 @@
 // How links on sockets work. `SocketLink` is a virtual clock: bytes are read when they have become
-// due, and the clock moves by their cost, so late ticks lose nothing; an idle link keeps one
-// tick's credit. HLS responses arrive by that clock, so a rate is the link's, whenever the loop
-// came to read; a download in progress is judged by the bytes that have arrived by then
-// (`ArrivalLine`). Load viewers behind links take turns on a 5 ms tick; lazy ones read every 16
-// KiB or 50 ms. Delay is a bounded line after the read and before requests; a lost packet holds
-// the line for a round trip. TCP_MAXSEG and SO_RCVBUF are set before connect, so that the sender's
+// due, and the clock advances by their cost, so late ticks lose nothing; an idle link keeps the
+// credit of one tick. HLS responses arrive by that clock, so a measured rate is the link's rate,
+// whenever the loop reads. A download in progress is judged by the bytes that have arrived by then
+// (`ArrivalLine`). Load viewers behind links take turns on a 5 ms tick; lazy ones read every 16 KiB
+// or 50 ms. Delay is a bounded queue after the read and before requests; a lost packet holds the
+// queue for a round trip. TCP_MAXSEG and SO_RCVBUF are set before connect, so that the sender's
 // queue grows as on a real link.
 
 import Netem
 import SimulationKernel
 
-/// The running form of a link on a socket: how many bytes may be read at a moment, and when they
-/// count as arrived. Pure; times are CLOCK_MONOTONIC nanoseconds.
+/// The running form of a link on a socket. It determines how many bytes may be read at a time, and
+/// when they count as arrived. It reads no clock; times are nanoseconds of CLOCK_MONOTONIC.
 ///
-/// `FlowClock` says when bytes have come due; delay and loss come on top. A link that idles keeps the
-/// credit of one tick at most.
+/// `FlowClock` determines when bytes have come due; delay and loss are added. An idle link keeps
+/// the credit of one tick at most.
 struct SocketLink {
-    /// What schedules and models many viewers share.
+    /// The schedules and models that many viewers share.
     final class Shared: Sendable {
         let schedule: RateSchedule
         let delay: DelayModel
         let loss: LossModel
         let headerBytes: Int
-        /// Whether bytes count as arrived only after the read.
+        /// Whether bytes arrive later than the read, because the link has delay or loss.
         let delays: Bool
 
         init(_ link: ViewerLink) {
@@ -34,16 +34,17 @@ struct SocketLink {
         }
     }
 
-    /// Bytes that may wait for their delay; nothing is read beyond.
+    /// Largest number of bytes that wait for their delay; nothing is read beyond it.
     static let lineLimit = 1 << 20
-    /// A lost packet costs at least this (a retransmission is not free on a link without delay).
+    /// Shortest time that a lost packet costs, because a retransmission also takes time on a link
+    /// without delay.
     static let shortestRecovery: Int64 = 10_000_000
 
     let shared: Shared
     private var clock: FlowClock
     private var delayProcess: DelayProcess
     private var lossProcess: LossProcess
-    /// Payload read since the last whole packet.
+    /// Payload bytes read since the last complete packet.
     private var partialPacket = 0
     private var lastRelease: Int64 = 0
     private var heldUntil: Int64 = 0
@@ -51,10 +52,10 @@ struct SocketLink {
     private(set) var stalledNanoseconds: Int64 = 0
 
     /// - Parameters:
-    ///   - origin: moment at which the place's offset holds.
-    ///   - credit: longest idle time that is made up for, nanoseconds.
+    ///   - origin: time at which the offset of the viewer's assignment holds.
+    ///   - credit: longest idle time that the link makes up for, in nanoseconds.
     init(
-        _ shared: Shared, _ place: ViewerLinkPlace, origin: Int64, now: Int64, credit: Int64
+        _ shared: Shared, _ place: LinkAssignment, origin: Int64, now: Int64, credit: Int64
     ) throws {
         self.shared = shared
         clock = FlowClock(
@@ -68,44 +69,47 @@ struct SocketLink {
 
     // MARK: Rate
 
-    /// Bytes of payload that may be read at `now`.
+    /// Returns the number of payload bytes that may be read at `now`.
     func due(at now: Int64) -> Int { clock.due(at: now) }
 
-    /// When `bytes` of payload may be read, in whole; `Int64.max` is never.
+    /// Returns the time at which all of `bytes` of payload may be read; `Int64.max` means never.
     func time(toReceive bytes: Int) -> Int64 { clock.time(toReceive: bytes) }
 
-    /// `bytes` of `due` were read; what was due besides is gone, but for the credit.
-    mutating func took(_ bytes: Int, of due: Int, at now: Int64) {
+    /// Notes that `bytes` of the `due` bytes were read. The viewer loses the rest of the due bytes,
+    /// except for the credit.
+    mutating func didRead(_ bytes: Int, of due: Int, at now: Int64) {
         clock.spend(bytes)
         if bytes < due { clock.idle(at: now) }
     }
 
-    /// `bytes` were read at `now`.
-    /// - Returns: when the link had carried the first of them and when the last: no later than that.
+    /// Notes that `bytes` were read at `now`.
+    /// - Returns: the times at which the link had carried the first and the last of the bytes, at
+    ///   most `now`.
     mutating func spend(_ bytes: Int, at now: Int64) -> (first: Int64, last: Int64) {
         let first = bytes > 0 ? clock.nextByteTime : clock.spentTime
         clock.spend(bytes)
-        // A driver may read more than a link that dies can ever carry.
+        // A driver may read more bytes than a link with rate 0 can ever carry.
         return (min(first, now), min(clock.spentTime, now))
     }
 
-    /// Nothing waits to be read at `now`: what the link could have carried is not made up for.
-    /// - Parameter keepsCredit: false where nothing was there to be carried until now.
+    /// Notes that nothing waits to be read at `now`: the link does not make up for unused capacity.
+    /// - Parameter keepsCredit: false if there was nothing to carry until now.
     mutating func idle(at now: Int64, keepsCredit: Bool = true) {
         clock.idle(at: now, keepsCredit: keepsCredit)
     }
 
     // MARK: Delay and loss
 
-    /// One-way delay of the link at `now`, without jitter (nanoseconds).
+    /// Returns the one-way delay of the link at `now`, without jitter, in nanoseconds.
     func delay(at now: Int64) -> Int64 { shared.delay.nanoseconds + latency(at: now) }
 
     private func latency(at now: Int64) -> Int64 {
         shared.schedule.period(at: clock.instant(of: now)).delayNanoseconds
     }
 
-    /// When bytes that were read at `now` have arrived. Never before those read earlier. A packet
-    /// that the loss model takes holds everything behind it for a round trip, as TCP does.
+    /// Returns the time at which bytes that were read at `now` have arrived, never before bytes
+    /// that were read earlier. A packet that the loss model drops holds everything behind it for a
+    /// round trip, as in TCP.
     mutating func release(_ bytes: Int, at now: Int64) -> Int64 {
         guard shared.delays else { return now }
         let latency = latency(at: now)
@@ -126,7 +130,7 @@ struct SocketLink {
     }
 }
 
-/// Bytes on their way, oldest first; bounded by who fills it (`SocketLink.lineLimit`).
+/// Queue of delayed bytes, oldest first. Its users bound it (`SocketLink.lineLimit`).
 struct DelayedBytes {
     private var entries: [(time: Int64, bytes: [UInt8])] = []
     private var head = 0
@@ -139,7 +143,7 @@ struct DelayedBytes {
         count += bytes.count
     }
 
-    /// The oldest bytes, once their time has come.
+    /// Removes and returns the oldest bytes if their time has come.
     mutating func pop(at now: Int64) -> [UInt8]? {
         guard head < entries.count, entries[head].time <= now else { return nil }
         let bytes = entries[head].bytes

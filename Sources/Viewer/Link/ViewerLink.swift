@@ -1,20 +1,20 @@
 public import Netem
 
-/// A viewer's link as it travels to the process that plays the viewer.
+/// A viewer's link in the form in which it is sent to the process that plays the viewer.
 ///
-/// The socket shell honours rate, delay, jitter and loss of the downlink, and the delay of requests.
-/// It cannot change what the server's own TCP sees (round-trip time, lost packets).
+/// The socket shell applies rate, delay, jitter and loss of the downlink, and the delay of
+/// requests. It cannot change what the server's own TCP sees (round-trip time, lost packets).
 public struct ViewerLink: Codable, Sendable, Hashable {
     /// Rate of the downlink, with the latencies of its periods.
     public var rate: RateSchedule
-    /// One way, besides the periods' latencies.
+    /// One-way delay, besides the periods' latencies.
     public var delay: DelayModel
-    /// Packets that it takes show as stalls of a round trip.
+    /// Loss model. A packet that it drops appears as a stall of a round trip.
     public var loss: LossModel
     /// Bytes that each full `TCPSegment` costs besides its payload.
     public var headerBytes: Int
 
-    /// - Parameter headerBytes: 0 where the rate is that of the payload.
+    /// - Parameter headerBytes: 0 if the rate is that of the payload.
     public init(
         rate: RateSchedule, delay: DelayModel = .init(), loss: LossModel = .none,
         headerBytes: Int = TCPSegment.headerBytes
@@ -25,15 +25,15 @@ public struct ViewerLink: Codable, Sendable, Hashable {
         self.headerBytes = headerBytes
     }
 
-    /// The link as flows see it, which pay no headers and wait for no packet: the rate of the
-    /// payload, and one latency. Time 0 is the moment at which `offsetNanoseconds` of the rate's
-    /// schedule holds.
-    /// - Throws: `RateScheduleError` where rounding leaves no period with a rate.
+    /// Returns the link as it acts on flows, which pay no headers and wait for no packet: the rate
+    /// of the payload, and one latency. Time 0 is the time at which `offsetNanoseconds` of the
+    /// rate's schedule holds.
+    /// - Throws: `RateScheduleError` if rounding leaves no period with a rate.
     public func payloadSchedule(
         offsetNanoseconds: Int64
     ) throws(RateScheduleError) -> RateSchedule {
         let share = TCPSegment(overheadBytes: headerBytes).payloadShare
-        // What arrives now passed the bottleneck a one-way delay ago.
+        // Bytes that arrive now passed the bottleneck earlier, by the one-way delay.
         let way = delay.nanoseconds + rate.periods[0].delayNanoseconds
         let cycle = rate.cycleNanoseconds
         let offset = offsetNanoseconds - way
@@ -47,12 +47,12 @@ public struct ViewerLink: Codable, Sendable, Hashable {
     }
 }
 
-/// Which link a viewer has, and where in its course the viewer begins.
-public struct ViewerLinkPlace: Codable, Sendable, Hashable {
+/// Link of a viewer, and the offset in the link's trace at which the viewer begins.
+public struct LinkAssignment: Codable, Sendable, Hashable {
     /// Index into the pool's links.
     public var link: Int
     public var offsetNanoseconds: Int64
-    /// Of jitter and loss.
+    /// Seed of jitter and loss.
     public var seed: UInt64
 
     public init(link: Int, offsetNanoseconds: Int64 = 0, seed: UInt64 = 0) {

@@ -49,12 +49,12 @@ import Testing
             }
         }
         origin.play(&session, until: 30_000)
-        #expect(Set(session.records.map(\.rung)).count > 1)
+        #expect(Set(session.records.map(\.rendition)).count > 1)
         let fetched = Self.fetched(origin)
         #expect(fetched == Array(fetched[0]..<fetched[0] + fetched.count), "\(fetched)")
         // A record has the number that the rendition's own playlist gives.
         for (record, made) in zip(session.records, fetched) {
-            #expect(record.sequence == made + (record.rung == 2 ? shift : 0))
+            #expect(record.sequence == made + (record.rendition == 2 ? shift : 0))
         }
         let account = try #require(session.player).account
         #expect(account.stalls == 0)

@@ -19,7 +19,7 @@ import Testing
             }
         }
         origin.play(&session, until: 60_000)
-        #expect(session.records.map(\.rung) == [2, 1, 2, 2])
+        #expect(session.records.map(\.rendition) == [2, 1, 2, 2])
         #expect(session.records.allSatisfy { $0.bytes > 0 })
         #expect(session.counts.broken == 1)
     }

@@ -70,7 +70,7 @@ import Testing
         var session = try HLSSessionTests.session("fixed:1")
         var origin = Self.origin(5, gaps: ["mid": [1, 3], "low": [3]])
         origin.play(&session, until: 60_000)
-        #expect(session.records.map(\.rung) == [1, 0, 1, 2, 1])
+        #expect(session.records.map(\.rendition) == [1, 0, 1, 2, 1])
         #expect(session.records.map(\.sequence) == [0, 1, 2, 3, 4])
         #expect(session.counts.missingSegments == 0)
     }
@@ -80,7 +80,7 @@ import Testing
         var origin = Self.origin(4, gaps: ["mid": [1]])
         origin.play(&session, until: 60_000)
         #expect(session.records.map(\.sequence) == [0, 2, 3])
-        #expect(session.records.allSatisfy { $0.rung == 1 })
+        #expect(session.records.allSatisfy { $0.rendition == 1 })
     }
 
     /// A hundred thousand gaps take no stack and no time.

@@ -76,7 +76,7 @@ import Testing
                 var spec = HLSViewerSpec(
                     index: i, url: url, joinNanoseconds: 4_000_000_000 + Int64(i) * 10_000_000)
                 spec.algorithm = "throughput"
-                if i < 4 { spec.link = ViewerLinkPlace(link: i % 2) }
+                if i < 4 { spec.link = LinkAssignment(link: i % 2) }
                 if i == 5 { spec.maximumHeight = 100 }
                 return spec
             }
@@ -84,7 +84,7 @@ import Testing
             for viewer in report.viewers {
                 #expect(viewer.failure == nil && viewer.isLive)
                 #expect(viewer.playback.segments > 2)
-                #expect(viewer.rungNames == (viewer.index == 5 ? ["a_lo"] : ["a_lo", "a_hi"]))
+                #expect(viewer.renditionNames == (viewer.index == 5 ? ["a_lo"] : ["a_lo", "a_hi"]))
                 #expect(viewer.localPort > 0)
                 // No answer before its request, on links without delay either.
                 #expect(
@@ -96,7 +96,7 @@ import Testing
                 #expect(viewer.mediaBytes >= recorded)
                 #expect(viewer.requests.refused == 0 && viewer.requests.broken == 0)
                 #expect((viewer.requests.tightestReload ?? 1) >= 1)
-                let top = viewer.segments.map(\.rung).max()
+                let top = viewer.segments.map(\.rendition).max()
                 // 250 kbit/s carry only the lower rendition.
                 let isSlow = viewer.index == 0 || viewer.index == 2 || viewer.index == 5
                 #expect(top == (isSlow ? 0 : 1), "\(viewer.index): \(viewer.segments)")
@@ -132,7 +132,7 @@ import Testing
                 spec.algorithm = "fixed:1"
                 spec.usesParts = $0 != 1
                 spec.isProbe = $0 < 3
-                if $0 == 2 { spec.link = ViewerLinkPlace(link: 0) }
+                if $0 == 2 { spec.link = LinkAssignment(link: 0) }
                 return spec
             }
             let viewers = try await play(specs, links: links, from: start, seconds: 11).viewers
@@ -141,14 +141,14 @@ import Testing
                 let probe = try #require(viewer.probe)
                 #expect(probe.unreadable == 0, "\(probe.problem ?? "")")
                 // Only what it asked for, and every frame of it.
-                #expect(probe.rungs.map(\.rung) == [1])
-                let rung = try #require(probe.rungs.first)
-                #expect(rung.streamID == 2 && rung.windowFrames > 50)
-                #expect(rung.unstampedFrames == 0)
-                let due = rung.runs.reduce(0) { $0 + Int($1.last - $1.first) + 1 }
-                #expect(due == rung.windowFrames, "\(rung.runs)")
-                let (published, delay) = (rung.published, rung.delay)
-                #expect(published.count == delay.count && delay.count == rung.windowFrames)
+                #expect(probe.renditions.map(\.rendition) == [1])
+                let rendition = try #require(probe.renditions.first)
+                #expect(rendition.streamID == 2 && rendition.windowFrames > 50)
+                #expect(rendition.unstampedFrames == 0)
+                let due = rendition.runs.reduce(0) { $0 + Int($1.last - $1.first) + 1 }
+                #expect(due == rendition.windowFrames, "\(rendition.runs)")
+                let (published, delay) = (rendition.published, rendition.delay)
+                #expect(published.count == delay.count && delay.count == rendition.windowFrames)
                 #expect(published.negativeCount == 0 && delay.negativeCount == 0)
                 for percentile in stride(from: 0.0, through: 100, by: 10) {
                     let (a, b) = (
@@ -158,7 +158,9 @@ import Testing
                     #expect(a <= b, "viewer \(viewer.index) at \(percentile) %")
                 }
             }
-            let means = viewers.prefix(3).map { $0.probe!.rungs[0].published.meanMilliseconds ?? 0 }
+            let means = viewers.prefix(3).map {
+                $0.probe!.renditions[0].published.meanMilliseconds ?? 0
+            }
             // A part is published before its segment is.
             #expect(means[0] < means[1] && means[2] < means[1], "\(means)")
         }

@@ -82,7 +82,7 @@ import Testing
         #expect(presentation.reloadRequest(at: 4099) == nil)
         let request = presentation.reloadRequest(at: 4100)
         #expect(request?.url.description == "http://h/a/index.m3u8")
-        #expect(request?.purpose == .playlist(rung: 0, isBlocking: false))
+        #expect(request?.purpose == .playlist(rendition: 0, isBlocking: false))
         // Where a delta update was of no use the whole playlist is loaded at once.
         presentation.loadWholeNext()
         #expect(presentation.reloadRequest(at: 200) != nil)

@@ -10,7 +10,7 @@ import Testing
 /// What probes read out of segments and parts, with stamps that the test planted.
 @Suite struct HLSProbeTests {
     private static let interval: Int64 = 100_000_000
-    private static let window = SteadyWindow(
+    private static let window = Window(
         startNanoseconds: 1_000_000_000, endNanoseconds: 4_000_000_000)
 
     /// A stamped stream of ten frames a second as the segmenter publishes it, one second a segment.
@@ -81,13 +81,13 @@ import Testing
     private final class TestClock: @unchecked Sendable { var now: Int64 = 0 }
 
     private func fetch(
-        _ resource: HLSResource, _ probe: inout HLSProbe, sequence: Int, rung: Int = 0,
-        at times: [Int64], window: SteadyWindow? = window
+        _ resource: HLSResource, _ probe: inout HLSProbe, sequence: Int, rendition: Int = 0,
+        at times: [Int64], window: Window? = window
     ) {
         feed(resource.bytes, &probe, at: times)
         probe.media(
             .init(
-                rung: rung, sequence: sequence,
+                rendition: rendition, sequence: sequence,
                 publishedNanoseconds: resource.publishedNanoseconds), window: window)
     }
 
@@ -124,16 +124,19 @@ import Testing
             #expect(at == Int64(sequence + 1) * 1_000_000_000)
             fetch(resource, &probe, sequence: sequence, at: [at + 50_000_000])
         }
-        let rung = try #require(probe.report.rungs.first)
-        #expect(probe.report.rungs.count == 1 && probe.report.unreadable == 0)
-        #expect(rung.streamID == 3 && rung.windowFrames == 30 && rung.duplicateFrames == 0)
-        #expect(rung.runs == [.init(first: 10, last: 39, seen: 10)])
+        let rendition = try #require(probe.report.renditions.first)
+        #expect(probe.report.renditions.count == 1 && probe.report.unreadable == 0)
+        #expect(
+            rendition.streamID == 3 && rendition.windowFrames == 30
+                && rendition.duplicateFrames == 0)
+        #expect(rendition.runs == [.init(first: 10, last: 39, seen: 10)])
         // Of ten frames a segment the first waits 1 s, the last 100 ms.
-        #expect(rung.published.count == 30 && rung.published.maximumMilliseconds == 1000)
-        #expect(rung.published.meanMilliseconds == 550)
-        #expect(rung.delay.meanMilliseconds == 600 && rung.delay.maximumMilliseconds == 1050)
-        #expect(rung.uncorrectedDelay.meanMilliseconds == 598)
-        #expect(rung.unstampedFrames == 0)
+        #expect(rendition.published.count == 30 && rendition.published.maximumMilliseconds == 1000)
+        #expect(rendition.published.meanMilliseconds == 550)
+        #expect(
+            rendition.delay.meanMilliseconds == 600 && rendition.delay.maximumMilliseconds == 1050)
+        #expect(rendition.uncorrectedDelay.meanMilliseconds == 598)
+        #expect(rendition.unstampedFrames == 0)
     }
 
     /// Parts keep the time of their own publication after their segment is whole.
@@ -151,11 +154,11 @@ import Testing
         }
         // The first segment is offered without parts; then 3, 3, 3 and 1 frames.
         #expect(counts.dropFirst().allSatisfy { $0 == 4 }, "\(counts)")
-        let rung = try #require(probe.report.rungs.first)
-        #expect(rung.windowFrames == 30 && rung.runs.count == 1)
-        #expect(rung.published.maximumMilliseconds == 300)
-        #expect(rung.delay.meanMilliseconds == rung.published.meanMilliseconds)
-        #expect(rung.published.meanMilliseconds == 190)
+        let rendition = try #require(probe.report.renditions.first)
+        #expect(rendition.windowFrames == 30 && rendition.runs.count == 1)
+        #expect(rendition.published.maximumMilliseconds == 300)
+        #expect(rendition.delay.meanMilliseconds == rendition.published.meanMilliseconds)
+        #expect(rendition.published.meanMilliseconds == 190)
     }
 
     /// A frame counts from the read that brought its last byte, not from the segment's end.
@@ -166,8 +169,8 @@ import Testing
         let times = (0..<40).map { 2_000_000_000 + Int64($0) * 10_000_000 }
         var probe = probe(published)
         fetch(resource, &probe, sequence: 1, at: times)
-        let rung = try #require(probe.report.rungs.first)
-        #expect(rung.windowFrames == 10)
+        let rendition = try #require(probe.report.renditions.first)
+        #expect(rendition.windowFrames == 10)
         // The same by looking for the last byte of each frame's slice.
         var expected: [Int64] = []
         for (number, end) in try Self.frameEnds(resource.bytes, published) {
@@ -177,8 +180,8 @@ import Testing
             expected.append(times[try #require(place)] - Int64(number) * Self.interval)
         }
         let mean = Double(expected.reduce(0, +)) / Double(expected.count) / 1e6
-        #expect(abs((rung.delay.meanMilliseconds ?? 0) - mean) < 1e-6)
-        #expect(rung.delay.maximumMilliseconds == Double(expected.max() ?? 0) / 1e6)
+        #expect(abs((rendition.delay.meanMilliseconds ?? 0) - mean) < 1e-6)
+        #expect(rendition.delay.maximumMilliseconds == Double(expected.max() ?? 0) / 1e6)
         // Not all frames came with the last read.
         #expect(mean < Double(times.last! - 10 * Self.interval) / 1e6 - 450)
     }
@@ -218,7 +221,7 @@ import Testing
     /// where the segments go on, and not where they do not.
     @Test func joinGapsAndDuplicates() throws {
         let published = try Published(.fmp4, parts: true, seconds: 8)
-        let window = SteadyWindow(startNanoseconds: 0, endNanoseconds: 6_500_000_000)
+        let window = Window(startNanoseconds: 0, endNanoseconds: 6_500_000_000)
         var probe = probe(published, joinedAt: 1_250_000_000)
         func take(_ sequence: Int, _ place: Int) {
             fetch(
@@ -230,54 +233,54 @@ import Testing
         for place in [1, 2, 3] { take(4, place) }  // 43–49
         for place in [0, 1, 2, 3] { take(5, place) }
         for place in [0, 3] { take(6, place) }  // 60–62, 69
-        let rung = try #require(probe.report.rungs.first)
+        let rendition = try #require(probe.report.renditions.first)
         #expect(
-            rung.runs == [
+            rendition.runs == [
                 .init(first: 13, last: 29, seen: 13), .init(first: 43, last: 68, seen: 43),
             ])
         // 13–15, 19–29, 43–59, 60–62: of the 62 to 64 in the window two did not come.
-        #expect(rung.windowFrames == 3 + 1 + 10 + 17 + 3)
-        #expect(rung.duplicateFrames == 3)
+        #expect(rendition.windowFrames == 3 + 1 + 10 + 17 + 3)
+        #expect(rendition.duplicateFrames == 3)
     }
 
     @Test func nothingToRead() throws {
         let plain = try Published(.ts, isStamped: false)
         var probe = probe(plain)
         fetch(plain.segments[2][0], &probe, sequence: 2, at: [5_000_000_000])
-        #expect(probe.report.rungs.first?.unstampedFrames == 10)
-        #expect(probe.report.rungs.first?.windowFrames == 0)
-        #expect(probe.report.rungs.first?.streamID == nil)
+        #expect(probe.report.renditions.first?.unstampedFrames == 10)
+        #expect(probe.report.renditions.first?.windowFrames == 0)
+        #expect(probe.report.renditions.first?.streamID == nil)
         // Broken bytes are counted, and what comes after them is read.
         probe.begin()
         [UInt8](repeating: 0x20, count: 400).withUnsafeBytes { probe.take($0, at: 1) }
-        probe.media(.init(rung: 0, sequence: 3), window: Self.window)
+        probe.media(.init(rendition: 0, sequence: 3), window: Self.window)
         #expect(probe.report.unreadable == 1 && probe.report.problem != nil)
         let stamped = try Published(.ts)
         fetch(stamped.segments[2][0], &probe, sequence: 4, at: [5_000_000_000])
-        #expect(probe.report.rungs.first?.windowFrames == 10)
+        #expect(probe.report.renditions.first?.windowFrames == 10)
         // fMP4 without its initialization section.
         let fragmented = try Published(.fmp4)
-        fetch(fragmented.segments[2][0], &probe, sequence: 5, rung: 1, at: [5_000_000_000])
+        fetch(fragmented.segments[2][0], &probe, sequence: 5, rendition: 1, at: [5_000_000_000])
         #expect(probe.report.unreadable == 2)
     }
 
-    /// Each rung has its own account, and its own numbers of what should have come.
-    @Test func rungs() throws {
+    /// Each rendition has its own account, and its own numbers of what should have come.
+    @Test func renditions() throws {
         let published = try Published(.ts)
         var probe = probe(published)
-        for (sequence, rung) in [(1, 0), (2, 1), (3, 0)] {
+        for (sequence, rendition) in [(1, 0), (2, 1), (3, 0)] {
             fetch(
-                published.segments[sequence][0], &probe, sequence: sequence, rung: rung,
+                published.segments[sequence][0], &probe, sequence: sequence, rendition: rendition,
                 at: [5_000_000_000])
         }
-        #expect(probe.report.rungs.map(\.windowFrames) == [20, 10])
-        #expect(probe.report.rungs[0].runs.map(\.first) == [10, 30])
-        #expect(probe.report.rungs[1].runs == [.init(first: 20, last: 29, seen: 20)])
+        #expect(probe.report.renditions.map(\.windowFrames) == [20, 10])
+        #expect(probe.report.renditions[0].runs.map(\.first) == [10, 30])
+        #expect(probe.report.renditions[1].runs == [.init(first: 20, last: 29, seen: 20)])
     }
 
     /// Numbers that no publisher of ours sends.
     @Test func strangeNumbers() {
-        var account = HLSProbeAccount(rung: 0)
+        var account = HLSProbeAccount(rendition: 0)
         account.begin(sequence: 0)
         for (number, intended) in [
             (UInt64.max, 5), (.max - 1, 15), (0, 16), (.max, 17), (0, 2_000), (3, .max),
@@ -285,14 +288,14 @@ import Testing
             account.receive(
                 FrameStamp(streamID: 1, frameNumber: number, intendedNanoseconds: intended),
                 arrival: 20, published: nil, joinedAt: 0,
-                window: SteadyWindow(startNanoseconds: 10, endNanoseconds: 1000))
+                window: Window(startNanoseconds: 10, endNanoseconds: 1000))
         }
         #expect(account.report.runs.allSatisfy { $0.first <= $0.last })
     }
 
     /// Media sequence numbers have 64 bits and are kept as their pattern: 2^63 follows 2^63 - 1.
     @Test func segmentsFollowOneAnotherAcrossTheSign() {
-        var account = HLSProbeAccount(rung: 0)
+        var account = HLSProbeAccount(rendition: 0)
         for (sequence, number) in [(Int.max, 7), (Int.min, 8), (Int.min + 1, 9)] {
             account.begin(sequence: sequence)
             account.receive(
@@ -300,7 +303,7 @@ import Testing
                     streamID: 1, frameNumber: UInt64(number),
                     intendedNanoseconds: Int64(number) * 100),
                 arrival: 2_000, published: nil, joinedAt: 0,
-                window: SteadyWindow(startNanoseconds: 10, endNanoseconds: 1000))
+                window: Window(startNanoseconds: 10, endNanoseconds: 1000))
         }
         #expect(account.report.runs == [.init(first: 7, last: 9, seen: 7)])
     }

@@ -75,7 +75,7 @@ import Testing
         let expected =
             ["master.m3u8", "index.m3u8", "0.ts", "index.m3u8"] + (1..<10).map { "\($0).ts" }
         #expect(origin.names == expected)
-        #expect(session.records.map(\.rung) == [0] + Array(repeating: 2, count: 9))
+        #expect(session.records.map(\.rendition) == [0] + Array(repeating: 2, count: 9))
         #expect(session.records.map(\.sequence) == Array(0..<10))
         let account = try #require(session.player).account
         #expect(account.segments == 10 && account.switches == 1 && account.stalls == 0)
@@ -92,21 +92,21 @@ import Testing
         var session = try Self.session { $0.maximumHeight = 480 }
         var origin = Self.vodOrigin(6)
         origin.play(&session, until: 60_000)
-        #expect(session.rungs.map(\.height) == [240, 480])
-        #expect(session.rungs.map(\.name) == ["low", "mid"])
-        #expect(session.records.map(\.rung).max() == 1)
+        #expect(session.renditions.map(\.height) == [240, 480])
+        #expect(session.renditions.map(\.name) == ["low", "mid"])
+        #expect(session.records.map(\.rendition).max() == 1)
         var tiny = try Self.session { $0.maximumHeight = 100 }
         origin.play(&tiny, until: 1000)
-        #expect(tiny.rungs.map(\.height) == [240])
+        #expect(tiny.renditions.map(\.height) == [240])
     }
 
-    /// A fixed rung's playlist is the only one that is loaded.
+    /// A fixed rendition's playlist is the only one that is loaded.
     @Test func fixedRung() throws {
         var session = try Self.session("fixed:1")
         var origin = Self.vodOrigin(4)
         origin.play(&session, until: 60_000)
         #expect(origin.times("low/index.m3u8").isEmpty)
-        #expect(session.records.allSatisfy { $0.rung == 1 })
+        #expect(session.records.allSatisfy { $0.rendition == 1 })
     }
 
     /// By its name, whatever its place; one that is not offered is waited for a while.
@@ -114,7 +114,7 @@ import Testing
         var session = try Self.session("fixed:2") { $0.rendition = "mid" }
         var origin = Self.vodOrigin(4)
         origin.play(&session, until: 60_000)
-        #expect(session.records.map(\.rung) == [1, 1, 1, 1])
+        #expect(session.records.map(\.rendition) == [1, 1, 1, 1])
         var lost = try Self.session("fixed:0") { $0.rendition = "ultra" }
         origin = Self.vodOrigin(4)
         origin.play(&lost, until: 60_000)
@@ -217,7 +217,7 @@ import Testing
 
     // MARK: Faults
 
-    /// 404: final for this rendition; one rung lower is asked for.
+    /// 404: final for this rendition; one rendition lower is asked for.
     @Test func refusedSegmentsAreAskedForLower() throws {
         var session = try Self.session("fixed:2")
         var base = Self.vodOrigin(4)
@@ -226,7 +226,7 @@ import Testing
             request.address.hasSuffix("high/1.ts") ? .init(status: 404) : inner(request, time)
         }
         base.play(&session, until: 60_000)
-        #expect(session.records.map(\.rung) == [2, 1, 2, 2])
+        #expect(session.records.map(\.rendition) == [2, 1, 2, 2])
         #expect(session.counts.refused == 1 && session.counts.retries == 0)
         #expect(base.ended?.reason == nil)
     }
@@ -338,7 +338,7 @@ import Testing
         #expect(session.counts.refused > 0)
         let last = try #require(session.records.last)
         for (record, request) in zip(session.records, segments) {
-            #expect(session.rungs[record.rung].name == Self.rendition(request))
+            #expect(session.renditions[record.rendition].name == Self.rendition(request))
             #expect(record.size == Self.bytes(request) && record.isWhole == (record != last))
             #expect(record.isWhole == (record.bytes == record.size))
         }

@@ -9,7 +9,7 @@ import Testing
 
     init() throws {
         let url = try HTTPURL("http://a/b.m3u8")
-        request = HLSPlayerRequest(purpose: .playlist(rung: 0, isBlocking: false), url: url)
+        request = HLSPlayerRequest(purpose: .playlist(rendition: 0, isBlocking: false), url: url)
         segment = HLSPlayerRequest(purpose: .segment, url: url)
     }
 

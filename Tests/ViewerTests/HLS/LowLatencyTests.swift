@@ -117,7 +117,7 @@ import Testing
         var session = try HLSSessionTests.session("throughput", joinedAt: Self.joinedAt)
         var origin = Self.origin()
         origin.play(&session, until: 20_000)
-        #expect(session.records.map(\.rung).max() == 2)
+        #expect(session.records.map(\.rendition).max() == 2)
         #expect((session.player?.account.stalls ?? 9) == 0)
         #expect(origin.times("high/index.m3u8").count > 10)
     }

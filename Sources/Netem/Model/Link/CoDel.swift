@@ -1,10 +1,12 @@
 /// Controlled Delay (RFC 8289).
 public struct CoDelParameters: Sendable, Hashable {
-    /// Acceptable standing delay, nanoseconds; the RFC's 5 ms. More than 0, less than the interval.
+    /// Acceptable standing delay in nanoseconds; the RFC's value is 5 ms. It is more than 0 and
+    /// less than the interval.
     public var targetNanoseconds: Int64
-    /// How long the delay may stay above the target, nanoseconds; the RFC's 100 ms.
+    /// Time in nanoseconds for which the delay may stay above the target; the RFC's value is 100
+    /// ms.
     public var intervalNanoseconds: Int64
-    /// No drops while no more than this waits, bytes (MAXPACKET).
+    /// Number of waiting bytes up to which nothing is dropped (MAXPACKET).
     public var largestPacketBytes: Int
 
     public init(
@@ -29,25 +31,26 @@ public struct CoDelParameters: Sendable, Hashable {
     }
 }
 
-/// The state of the algorithm, in the RFC's terms.
+/// State of the algorithm, with the RFC's terms.
 struct CoDel: Sendable {
     let parameters: CoDelParameters
-    /// dropping_
+    /// The RFC's dropping_.
     var isDropping = false
-    /// Drops since the dropping state was entered (count_).
+    /// Number of drops since the dropping state was entered (count_).
     var count = 0
-    /// drop_next_
+    /// The RFC's drop_next_.
     var nextDrop: Int64 = 0
-    /// ok_to_drop of the packet taken last.
+    /// The RFC's ok_to_drop for the packet taken last.
     private(set) var mayDrop = false
-    /// first_above_time_; nil where the delay is below the target.
+    /// The RFC's first_above_time_; nil if the delay is below the target.
     private var firstAbove: Int64?
-    /// lastcount_
+    /// The RFC's lastcount_.
     private var lastCount = 0
 
     init(_ parameters: CoDelParameters) { self.parameters = parameters }
 
-    /// The next drop after `instant`: one interval over the square root of the drops so far.
+    /// Returns the time of the next drop after `instant`: one interval over the square root of the
+    /// drops so far.
     func controlLaw(_ instant: Int64) -> Int64 {
         instant
             + Int64(
@@ -55,7 +58,7 @@ struct CoDel: Sendable {
                     .rounded())
     }
 
-    /// Takes note of a packet's time in the queue; nil where the queue was empty.
+    /// Notes a packet's time in the queue; nil if the queue was empty.
     mutating func judge(sojourn: Int64?, queuedBytes: Int, now: Int64) {
         mayDrop = false
         guard let sojourn, sojourn >= parameters.targetNanoseconds,
@@ -71,7 +74,8 @@ struct CoDel: Sendable {
         }
     }
 
-    /// Enters the dropping state at `now`, at the rate of the last one where that ended lately.
+    /// Enters the dropping state at `now`. If the last dropping state ended recently, its rate is
+    /// used again.
     mutating func startDropping(_ now: Int64) {
         isDropping = true
         let delta = count - lastCount

@@ -1,12 +1,13 @@
 import DequeModule
 import HeapModule
 
-/// Packets on their way after the rate, in the order in which they will leave.
+/// Packets that have passed the rate and wait for their delay, in the order in which they will
+/// leave.
 struct DelayLine: Sendable {
     struct Entry: Sendable, Comparable {
         var packet: LinkPacket
         var leaves: Int64
-        /// Breaks ties in the order of entry.
+        /// Number of the packet's entry, which orders packets of the same time.
         var number: UInt64
         var isCopy: Bool
 

@@ -1,28 +1,29 @@
 import Foundation
 public import SimulationKernel
 
-/// One-way delay after the queue.
+/// Model of the one-way delay after the queue.
 public struct DelayModel: Sendable, Hashable, Codable {
     public enum Distribution: String, Sendable, Hashable, Codable, CaseIterable {
-        /// Evenly within ± the jitter.
+        /// The jitter is distributed evenly within ± its value.
         case uniform
         /// The jitter is the standard deviation.
         case normal
-        /// Shape 3, moved to mean 0 and scaled so that the jitter is the standard deviation: mostly
-        /// a little early, seldom very late (as netem's table of that name, but not cut off).
+        /// A Pareto distribution of shape 3, moved to mean 0 and scaled so that the jitter is the
+        /// standard deviation: most packets are a little early, and few are very late (as in
+        /// netem's table of that name, but without a cut-off).
         case pareto
     }
 
-    /// 0 or more.
+    /// Delay in nanoseconds, 0 or more.
     public var nanoseconds: Int64
-    /// 0 or more; the sum of delay and jitter is never less than 0.
+    /// Jitter in nanoseconds, 0 or more; the sum of delay and jitter is never less than 0.
     public var jitterNanoseconds: Int64
     public var distribution: Distribution
-    /// Of one packet's jitter with the packet's before it, as normal scores (a Gaussian copula: the
-    /// distribution stays what it is); -1 to 1, both excluded.
+    /// Correlation of one packet's jitter with the previous packet's, as normal scores (a Gaussian
+    /// copula, which keeps the distribution); -1 to 1, both excluded.
     public var correlation: Double
-    /// Whether a packet waits for those before it. Otherwise packets leave in the order of their
-    /// times.
+    /// Whether packets leave in the order in which they entered. Otherwise they leave in the order
+    /// of their times.
     public var keepsOrder: Bool
 
     public init(
@@ -36,7 +37,7 @@ public struct DelayModel: Sendable, Hashable, Codable {
         self.keepsOrder = keepsOrder
     }
 
-    /// The longest delay and jitter, nanoseconds (a day).
+    /// The longest delay and jitter in nanoseconds (a day).
     static let longest: Int64 = 86_400_000_000_000
 
     func check() throws(LinkError) {
@@ -64,7 +65,7 @@ public struct DelayProcess: Sendable {
         self.random = random
     }
 
-    /// The next packet's delay, nanoseconds, with `extra` added before the jitter.
+    /// Returns the next packet's delay in nanoseconds, with `extra` added before the jitter.
     @inline(__always)
     public mutating func next(extra: Int64) -> Int64 {
         let base = model.nanoseconds + extra
@@ -72,12 +73,12 @@ public struct DelayProcess: Sendable {
             ? base : max(0, base + Int64((Double(model.jitterNanoseconds) * jitter()).rounded()))
     }
 
-    /// In units of the model's jitter.
+    /// Returns a jitter in units of the model's jitter.
     private mutating func jitter() -> Double {
         if model.correlation == 0, model.distribution != .normal {
             return shape(uniform: random.nextUnit())
         }
-        // Box and Muller; 1 - u is never 0.
+        // This is the Box–Muller method; 1 - u is never 0.
         let fresh =
             (-2 * log(1 - random.nextUnit())).squareRoot() * cos(2 * .pi * random.nextUnit())
         let rho = model.correlation

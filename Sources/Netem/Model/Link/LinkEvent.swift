@@ -1,27 +1,27 @@
-/// What became of a packet.
+/// The outcome of a packet.
 public struct LinkEvent: Sendable, Hashable {
     public enum Outcome: UInt8, Sendable, Hashable {
-        /// It leaves the link.
+        /// The packet leaves the link.
         case departed
         /// A second copy leaves the link, at the same time as the original and just before it.
         case duplicated
-        /// The loss model took it.
+        /// The loss model dropped the packet.
         case lost
-        /// The queue discipline dropped it.
+        /// The queue discipline dropped the packet.
         case dropped
     }
 
-    /// As given to `LinkModel.arrive`.
+    /// The identifier that was given to `LinkModel.arrive`.
     public var id: UInt64
     public var arrivedNanoseconds: Int64
-    /// The theoretical time of the event, however late it is asked for.
+    /// The theoretical time of the event, however late the caller asks for it.
     public var nanoseconds: Int64
-    /// Without the overhead.
+    /// Size in bytes, without the overhead.
     public var bytes: Int32
     public var outcome: Outcome
 }
 
-/// Packets and their bytes, overhead not included.
+/// Number of packets and of their bytes, overhead not included.
 public struct PacketCount: Sendable, Hashable {
     public var packets = 0
     public var bytes = 0
@@ -38,11 +38,11 @@ public struct PacketCount: Sendable, Hashable {
     }
 }
 
-/// Sums since the start: `arrived` + `duplicated` = `departed` + `lost` + `dropped` + what is still
-/// inside (`LinkModel.inside`), where an event counts once it has been taken.
+/// Sums since the start: `arrived` + `duplicated` = `departed` + `lost` + `dropped` + the contents
+/// of the link (`LinkModel.inside`). An event counts once it has been taken.
 public struct LinkCounters: Sendable, Hashable {
     public var arrived = PacketCount()
-    /// Copies made; those that left are also in `departed`.
+    /// Number of copies made; copies that left are also counted in `departed`.
     public var duplicated = PacketCount()
     public var departed = PacketCount()
     public var lost = PacketCount()

@@ -1,20 +1,21 @@
-/// A log of what a link did, packet by packet, to be replayed through a `LinkModel`.
+/// A log of a link's events, packet by packet, which can be replayed through a `LinkModel`.
 ///
-/// Comments that describe the link (`# offset_ms=35 opportunity_bytes=1504 queue=…`, or one line per
-/// option of `millrace link`, as `# --delay 20ms`), a header `event,t_ms,bytes,delay_ms` (or
-/// `event,t_ns,bytes,delay_ns`), then one line per event: `arrive`, `depart` (with the time since the
-/// arrival) or `drop`. Times are whole milliseconds or nanoseconds.
+/// The log has comments that describe the link (`# offset_ms=35 opportunity_bytes=1504 queue=…`, or
+/// one line per option of `millrace link`, such as `# --delay 20ms`) and a header
+/// `event,t_ms,bytes,delay_ms` (or `event,t_ns,bytes,delay_ns`). Then each event has one line:
+/// `arrive`, `depart` (with the time since the arrival) or `drop`. Times are whole milliseconds or
+/// nanoseconds.
 public struct LinkLog: Sendable, Hashable {
     public enum Event: String, Sendable, Hashable, CaseIterable { case arrive, depart, drop }
 
     public struct Row: Sendable, Hashable {
-        /// In the file, from 1.
+        /// Line number in the file, from 1.
         public var line: Int
         public var event: Event
-        /// In the log's unit.
+        /// Time of the event in the log's unit.
         public var time: Int64
         public var bytes: Int
-        /// Of a departure, where the log tells it; in the log's unit.
+        /// Delay of a departure in the log's unit; nil if the log does not state it.
         public var delay: Int64?
     }
 
@@ -31,18 +32,18 @@ public struct LinkLog: Sendable, Hashable {
 
     static let millisecondHeader = "event,t_ms,bytes,delay_ms"
     static let nanosecondHeader = "event,t_ns,bytes,delay_ns"
-    /// The most options that a log describes itself with.
+    /// Largest number of options in a log's description.
     static let mostOptions = 64
 
-    /// When the trace started, milliseconds; 0 where the log does not tell.
+    /// Start of the trace in milliseconds; 0 if the log does not state it.
     public var offsetMilliseconds: Int64 = 0
     /// Nanoseconds in the unit of the log's times: 1 000 000, or 1.
     public private(set) var unitNanoseconds: Int64 = 1_000_000
-    /// What the log says about its link, in the order of its lines.
+    /// Options that the log states about its link, in the order of its lines.
     public private(set) var options: [Option] = []
     public var rows: [Row] = []
 
-    /// - Throws: `TraceError` with the line at fault.
+    /// - Throws: `TraceError` with the faulty line.
     public init(parsing bytes: [UInt8], file: String) throws(TraceError) {
         do throws(TraceError) {
             try parse(bytes)

@@ -1,11 +1,11 @@
 /// Writes the lines of a `LinkLog` in nanoseconds.
 public struct LinkLogText: Sendable {
-    /// The lines not yet taken.
+    /// Bytes of the lines that were not taken yet.
     public private(set) var bytes: [UInt8] = []
 
     /// - Parameters:
-    ///   - title: one line for people.
-    ///   - options: what the link is made of; no value holds a line break.
+    ///   - title: one line for human readers.
+    ///   - options: options of the link; no value contains a line break.
     public init(title: String, options: [LinkLog.Option]) {
         append("# \(title)\n")
         for option in options { append("# --\(option.name) \(option.value)\n") }
@@ -31,7 +31,7 @@ public struct LinkLogText: Sendable {
         append("\n")
     }
 
-    /// The lines so far, which it then forgets.
+    /// Hands the lines so far to `body`, and then forgets them.
     public mutating func take(_ body: ([UInt8]) -> Void) {
         body(bytes)
         bytes.removeAll(keepingCapacity: true)

@@ -1,7 +1,7 @@
-// How the link model works. A packet is decided on when it arrives or when its predecessor has
-// been sent; departures carry their theoretical times, so a late caller changes nothing. Busy
-// periods keep the exact remainder (nanobits), so rates do not drift. There is no existential and
-// no allocation per packet.
+// How the link model works. The outcome of a packet is decided when it arrives or when its
+// predecessor has been sent; departures carry their theoretical times, so a late caller changes
+// nothing. Busy periods keep the exact remainder (nanobits), so rates do not drift. There is no
+// existential type and no allocation per packet.
 
 import DequeModule
 import SimulationKernel
@@ -9,13 +9,13 @@ import SimulationKernel
 /// One direction of a link, packet by packet, in virtual time: loss, then a queue in front of a
 /// rate, then delay with jitter, reordering and duplication.
 ///
-/// The model reads no clock: packets arrive at times that the caller gives, events carry their
-/// theoretical times, and asking late changes nothing. All randomness comes from the seed, one
-/// stream per cell. Times are nanoseconds from the caller's origin, 0 or more.
+/// The model reads no clock: the caller states the times at which packets arrive, events carry
+/// their theoretical times, and a late call changes nothing. All randomness comes from the seed,
+/// with one stream per cell. Times are nanoseconds from the caller's origin, 0 or more.
 public struct LinkModel: Sendable {
-    /// The largest packet, bytes.
+    /// Size of the largest packet in bytes.
     public static let largestPacketBytes = 1 << 24
-    /// The latest time, nanoseconds (73 years).
+    /// The latest time in nanoseconds (73 years).
     public static let latestNanoseconds: Int64 = 1 << 61
 
     /// Sums so far.
@@ -27,13 +27,13 @@ public struct LinkModel: Sendable {
     private var server: RateServer
     private var delay: DelayProcess
     private var line: DelayLine
-    /// Losses and drops not yet taken, in the order of their times.
+    /// Losses and drops that were not taken yet, in the order of their times.
     private var drops = Deque<LinkEvent>()
     private var scheduleRandom: SeededGenerator
     private var reorderRandom: SeededGenerator
     private var duplicateRandom: SeededGenerator
 
-    /// The packet being sent, until `finish`; for traces, with `unsent` bytes to go.
+    /// The packet that is being sent, until `finish`; for traces, `unsent` of its bytes remain.
     private var inService: LinkPacket?
     private var finish = Int64.max
     private var unsent = 0
@@ -41,7 +41,7 @@ public struct LinkModel: Sendable {
     private let isTrace: Bool
     private let isUnlimited: Bool
 
-    /// - Throws: `LinkError` where a parameter is out of its range.
+    /// - Throws: `LinkError` if a parameter is out of its range.
     public init(_ spec: LinkSpec, seed: UInt64) throws(LinkError) {
         try spec.check()
         self.spec = spec
@@ -57,8 +57,9 @@ public struct LinkModel: Sendable {
         isUnlimited = server.isUnlimited
     }
 
-    /// A packet of `bytes` (1 to `largestPacketBytes`) reaches the link at `instant`; one before the
-    /// time reached already counts as arriving then. `id` is the caller's own.
+    /// Notes that a packet of `bytes` (1 to `largestPacketBytes`) reaches the link at `instant`. If
+    /// the model has already reached a later time, the packet arrives at that time. `id` is the
+    /// caller's own.
     public mutating func arrive(id: UInt64, bytes: Int, at instant: Int64) {
         precondition((1...Self.largestPacketBytes).contains(bytes), "a packet has 1 B to 16 MiB")
         precondition(instant <= Self.latestNanoseconds, "a time is at most 2^61 ns")
@@ -79,7 +80,8 @@ public struct LinkModel: Sendable {
         }
     }
 
-    /// The next event not later than `instant`, in the order of their times; nil when there is none.
+    /// Returns the next event not later than `instant`, in the order of times; nil if there is
+    /// none.
     public mutating func next(until instant: Int64) -> LinkEvent? {
         let instant = min(instant, Self.latestNanoseconds)
         serve(until: instant)
@@ -99,7 +101,7 @@ public struct LinkModel: Sendable {
         return entry.packet.event(entry.isCopy ? .duplicated : .departed, at: entry.leaves)
     }
 
-    /// Before this time nothing leaves, unless more arrives; nil where nothing ever does.
+    /// Time before which nothing leaves if no further packet arrives; nil if nothing ever leaves.
     public var nextEventNanoseconds: Int64? {
         var next = min(drops.first?.nanoseconds ?? .max, line.next ?? .max)
         let shortest =
@@ -114,8 +116,8 @@ public struct LinkModel: Sendable {
         return next == .max ? nil : next
     }
 
-    /// What is in the link, and the events not yet taken: the packets waiting, being sent and on
-    /// their way.
+    /// Contents of the link, and of the events that were not taken yet: the packets that wait, that
+    /// are being sent and that are delayed.
     public var inside: PacketCount {
         var count = PacketCount()
         for packet in queue.packets { count.add(packet.bytes) }
@@ -125,10 +127,10 @@ public struct LinkModel: Sendable {
         return count
     }
 
-    /// Bytes that wait, with their overhead and without the packet being sent.
+    /// Number of waiting bytes, with their overhead and without the packet that is being sent.
     public var queuedBytes: Int { queue.cost }
 
-    /// Sends what is sent by `instant`.
+    /// Sends the packets that are due by `instant`.
     @inline(__always)
     private mutating func serve(until instant: Int64) {
         if isTrace {
@@ -177,12 +179,12 @@ public struct LinkModel: Sendable {
         }
     }
 
-    /// Hands a packet that the rate has let pass to the delay.
+    /// Hands a packet that has passed the rate to the delay.
     @inline(__always)
     private mutating func send(_ packet: LinkPacket, at instant: Int64) {
         var leaves = instant &+ delay.next(extra: server.delay(at: instant))
         if spec.reorder > 0, reorderRandom.nextUnit() < spec.reorder { leaves = instant }
-        // The copy first: once the original has left, nothing of the packet is inside.
+        // The copy leaves first: once the original has left, nothing of the packet may be inside.
         if spec.duplicate > 0, duplicateRandom.nextUnit() < spec.duplicate {
             counters.duplicated.add(packet.bytes)
             line.enter(packet, leaves: leaves, isCopy: true)

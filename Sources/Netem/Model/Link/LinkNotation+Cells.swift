@@ -58,8 +58,8 @@ extension LossModel {
     static let names = ["none", "random", "gemodel", "state", "replay"]
 
     /// Reads `none`, `1%` or `random:1%`, `gemodel:p=1%,r=10%[,1-h=100%][,1-k=0%]`,
-    /// `state:p13=1%,p31=10%[,p32=…][,p23=…][,p14=…]` (as netem's: p32 0 %, p23 100 %, p14 0 % where
-    /// not given) and `replay:0010` (1 is a loss; the list repeats).
+    /// `state:p13=1%,p31=10%[,p32=…][,p23=…][,p14=…]` (with netem's defaults: p32 0 %, p23 100 %,
+    /// p14 0 %) and `replay:0010` (1 is a loss; the list repeats).
     public init(parsing text: String) throws(LinkError) {
         let (name, rest) = LinkNotation.split(text)
         switch name {

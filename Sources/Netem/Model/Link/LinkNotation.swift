@@ -29,7 +29,7 @@ enum LinkNotation {
         }
     }
 
-    /// The value of `text` in nanoseconds, bytes, fractions of 1 or bit/s.
+    /// Returns the value of `text` in nanoseconds, bytes, fractions of 1 or bit/s.
     static func value(_ text: String, _ unit: Unit, _ name: String) throws(LinkError) -> Double {
         let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let suffix = text.dropFirst(number.count).drop { $0 == " " }
@@ -47,7 +47,7 @@ enum LinkNotation {
                             + (nearest.map { "did you mean '\($0)'?" } ?? "it takes \(unit.example)"))
             )
         }
-        // Shares divide rather than multiply, so that 5% is exactly 0.05.
+        // A share is divided and not multiplied, so that 5% is exactly 0.05.
         let held = unit == .share ? value / 100 : (value * factor).rounded()
         guard unit != .share || held <= 1 else {
             throw LinkError("\(name) is '\(text)'; it takes 0% to 100%")
@@ -67,7 +67,7 @@ enum LinkNotation {
         return .bytes(Int(try value(text, .bytes, "the queue's limit (such as 64KB or 100p)")))
     }
 
-    /// `name` or `name:rest`.
+    /// Splits `name` or `name:rest`.
     static func split(_ text: String) -> (name: String, rest: String?) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         return (
@@ -87,7 +87,7 @@ enum LinkNotation {
                     ?? "it takes \(names.joined(separator: ", "))"))
     }
 
-    /// `key=value,key=value`; every key is one of `known`.
+    /// Reads `key=value,key=value`; every key must be one of `known`.
     static func arguments(
         _ text: String?, of name: String, known: [String]
     ) throws(LinkError) -> [String: String] {

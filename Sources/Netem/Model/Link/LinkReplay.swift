@@ -1,17 +1,17 @@
-/// What a `LinkModel` makes of the arrivals of a log, beside what the log says, to the log's unit (the
-/// millisecond, or the nanosecond).
+/// Comparison of a log's events with those that a `LinkModel` makes from the log's arrivals, in the
+/// log's unit (milliseconds or nanoseconds).
 public struct LinkReplay: Sendable, Hashable {
-    /// The most lines kept in `differences`.
+    /// Largest number of lines in `differences`.
     public static let mostDifferences = 100
 
     public private(set) var arrivals = 0
-    /// Of the log.
+    /// Number of departures in the log.
     public private(set) var departures = 0
-    /// Of the log, loss and queue drops.
+    /// Number of losses and queue drops in the log.
     public private(set) var drops = 0
-    /// Lines that only one of the two has.
+    /// Number of events that only the log or only the model has.
     public private(set) var mismatches = 0
-    /// The first of them: `+` the model's, `-` the log's.
+    /// The first of these events, with `+` for the model's and `-` for the log's.
     public private(set) var differences: [String] = []
 
     private struct Outcome: Comparable {
@@ -32,8 +32,8 @@ public struct LinkReplay: Sendable, Hashable {
         }
     }
 
-    /// Events later than the log's last line do not count.
-    /// - Throws: `LinkError` where the link's parameters are out of range.
+    /// Replays a log. Events later than the log's last line do not count.
+    /// - Throws: `LinkError` if the link's parameters are out of range.
     public init(_ log: LinkLog, through spec: LinkSpec, seed: UInt64 = 0) throws(LinkError) {
         var link = try LinkModel(spec, seed: seed)
         var expected: [Outcome] = []

@@ -1,18 +1,18 @@
 public import SimulationKernel
 
-/// What a link is made of; a packet passes the cells in the order of the members.
+/// Specification of a link; a packet passes the cells in the order of the properties.
 public struct LinkSpec: Sendable, Hashable {
     public var loss: LossModel
     public var rate: RateModel
-    /// What waits in front of `rate`; without effect where the rate is unlimited.
+    /// Queue in front of `rate`; it has no effect if the rate is unlimited.
     public var queue: QueueDiscipline
     public var delay: DelayModel
-    /// Probability that a packet skips the delay and so overtakes those before it, 0 to 1
+    /// Probability that a packet skips the delay and so overtakes the packets before it, 0 to 1
     /// (netem's `reorder`). Packets then leave in the order of their times.
     public var reorder: Double
     /// Probability that a packet leaves twice, 0 to 1.
     public var duplicate: Double
-    /// What each packet costs in the queue and at the rate besides its own bytes.
+    /// Additional cost of each packet in the queue and at the rate.
     public var overhead: PacketOverhead
 
     public init(
@@ -42,32 +42,33 @@ public struct LinkSpec: Sendable, Hashable {
     }
 }
 
-/// Bytes that a packet costs besides those that the caller counts, which are IP packets.
+/// Bytes that a packet costs besides the IP packet, which the caller counts.
 public struct PacketOverhead: Sendable, Hashable {
     public var bytes: Int
 
     public init(bytes: Int) { self.bytes = bytes }
 
-    /// The IP packet alone.
+    /// No overhead: only the IP packet counts.
     public static let l3 = PacketOverhead(bytes: 0)
-    /// With the Ethernet header, as Linux counts packets in its queues.
+    /// The Ethernet header counts too, as Linux counts packets in its queues.
     public static let l2 = PacketOverhead(bytes: 14)
-    /// With all that Ethernet puts on the wire: header, check sequence, preamble, gap.
+    /// All bytes that Ethernet sends count: header, check sequence, preamble and gap.
     public static let wire = PacketOverhead(bytes: 38)
 }
 
-/// How fast packets leave the queue. A packet being sent no longer counts as queued.
+/// Rate at which packets leave the queue. A packet that is being sent no longer counts as queued.
 public enum RateModel: Sendable, Hashable {
-    /// Nothing waits.
+    /// The link has no queue.
     case unlimited
-    /// 0 lets nothing pass.
+    /// A constant rate; at rate 0 no packet passes.
     case constant(Bitrate)
-    /// Piecewise rates; their delays and losses add to those of the link.
+    /// Piecewise constant rates; their delays and losses add to those of the link.
     case schedule(RateSchedule)
-    /// Mahimahi's delivery opportunities; those at or before an arrival are over for it.
+    /// Mahimahi's delivery opportunities; a packet cannot use those at or before its arrival.
     case trace(DeliveryTrace, startOffsetNanoseconds: Int64 = 0)
-    /// A bucket filled at `rate` up to `burstBytes`, full at first. A packet leaves, at once, when
-    /// the bucket holds its size; one larger than the bucket leaves a full one in debt.
+    /// A bucket filled at `rate` up to `burstBytes`, full at first. A packet leaves, without delay,
+    /// when the bucket holds its size; a packet larger than the bucket leaves when the bucket is
+    /// full, and the bucket is then in debt.
     case tokenBucket(Bitrate, burstBytes: Int)
 
     func check() throws(LinkError) {
@@ -94,7 +95,7 @@ public enum RateModel: Sendable, Hashable {
     private static let fastest = 1_000_000_000_000
 }
 
-/// Why a link cannot be built, and how to mend it.
+/// Reason why a link cannot be built, and its remedy.
 public struct LinkError: Error, Hashable, Sendable, CustomStringConvertible {
     public var message: String
 

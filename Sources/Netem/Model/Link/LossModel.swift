@@ -1,20 +1,20 @@
 public import SimulationKernel
 
-/// Which packets get lost before they reach the queue.
+/// Model of the packets that get lost before they reach the queue.
 public enum LossModel: Sendable, Hashable, Codable {
     case none
-    /// Each packet independently, with this probability.
+    /// Each packet is lost independently with this probability.
     case bernoulli(Double)
-    /// Gilbert–Elliott: two states, left with `p` (good to bad) and `r` (bad to good) after each
-    /// packet; a packet is lost with `lossInGood` or `lossInBad`. With 0 and 1 this is Gilbert's
-    /// model: loss rate p / (p + r), mean burst 1 / r packets. netem's `gemodel` names
+    /// Gilbert–Elliott: two states, which are left with `p` (good to bad) and `r` (bad to good)
+    /// after each packet; a packet is lost with `lossInGood` or `lossInBad`. With 0 and 1 this is
+    /// Gilbert's model: loss rate p / (p + r), mean burst 1 / r packets. netem's `gemodel` names
     /// 1-h = `lossInBad` and 1-k = `lossInGood`. (Elliott 1963; tc-netem(8).)
     case gilbertElliott(p: Double, r: Double, lossInBad: Double = 1, lossInGood: Double = 0)
-    /// netem's four-state Markov chain (Salsano et al. 2009; tc-netem(8) `loss state`): 1 received
-    /// in a gap, 2 received in a burst, 3 lost in a burst, 4 lost alone in a gap (always back to 1).
-    /// The state that a packet leads to tells its fate.
+    /// netem's four-state Markov chain (Salsano et al. 2009; tc-netem(8) `loss state`). State 1 is
+    /// received in a gap, 2 is received in a burst, 3 is lost in a burst, and 4 is lost alone in a
+    /// gap (always back to 1). The state to which a packet leads determines whether it is lost.
     case fourState(p13: Double, p31: Double, p32: Double, p23: Double, p14: Double)
-    /// Packet i is lost where entry i is true; the list repeats.
+    /// Packet i is lost if entry i is true; the list repeats.
     case replay([Bool])
     /// Entry k is the probability after k losses in a row; the last entry holds for longer runs.
     case afterLosses([Double])
@@ -47,19 +47,19 @@ public enum LossModel: Sendable, Hashable, Codable {
     }
 }
 
-/// The running form of a `LossModel`: one question per packet.
+/// The running form of a `LossModel`, which decides on one packet after the other.
 public struct LossProcess: Sendable {
     private let model: LossModel
     private let kind: Kind
     private let p: Double
     private var random: SeededGenerator
-    /// Of Gilbert–Elliott, whether the state is bad; of the chain, its state from 1; of the lists,
-    /// the place in them.
+    /// State of the model: 1 if Gilbert–Elliott is in its bad state; the number of the chain's
+    /// state, from 1; or the index in a list.
     private var state: Int
 
     private enum Kind: Sendable { case none, bernoulli, other }
 
-    /// - Throws: `LinkError` where a probability is outside 0 to 1 or a list is empty.
+    /// - Throws: `LinkError` if a probability is outside 0 to 1 or a list is empty.
     public init(_ model: LossModel, random: SeededGenerator) throws(LinkError) {
         try model.check()
         self.model = model
@@ -72,7 +72,7 @@ public struct LossProcess: Sendable {
         }
     }
 
-    /// Whether the next packet is lost.
+    /// Determines whether the next packet is lost.
     public mutating func loses() -> Bool {
         switch kind {
         case .none: false

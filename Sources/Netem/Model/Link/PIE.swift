@@ -2,11 +2,11 @@ import SimulationKernel
 
 /// Proportional Integral controller Enhanced (RFC 8033).
 public struct PIEParameters: Sendable, Hashable {
-    /// QDELAY_REF, nanoseconds; the RFC's 15 ms.
+    /// QDELAY_REF in nanoseconds; the RFC's value is 15 ms.
     public var targetNanoseconds: Int64
-    /// T_UPDATE, nanoseconds; the RFC's 15 ms.
+    /// T_UPDATE in nanoseconds; the RFC's value is 15 ms.
     public var updateNanoseconds: Int64
-    /// MAX_BURST, nanoseconds; the RFC's 150 ms.
+    /// MAX_BURST in nanoseconds; the RFC's value is 150 ms.
     public var burstNanoseconds: Int64
 
     public init(
@@ -28,15 +28,15 @@ public struct PIEParameters: Sendable, Hashable {
     }
 }
 
-/// The state of the algorithm, in the RFC's terms. The queue's delay is what the packet sent last
-/// had waited (the RFC's timestamps variant, as in Linux).
+/// State of the algorithm, with the RFC's terms. The queue's delay is the time that the packet sent
+/// last had waited (the RFC's variant with timestamps, as in Linux).
 struct PIE: Sendable {
-    /// MEAN_PKTSIZE, bytes.
+    /// MEAN_PKTSIZE in bytes.
     private static let meanPacketBytes = 1500
 
     private let parameters: PIEParameters
     private var random: SeededGenerator
-    /// What the packet sent last had waited, nanoseconds; 0 where the queue is empty.
+    /// Time in nanoseconds that the packet sent last had waited; 0 if the queue is empty.
     var sojourn: Int64 = 0
     private(set) var dropProbability = 0.0
     private var accumulated = 0.0
@@ -51,12 +51,12 @@ struct PIE: Sendable {
         nextUpdate = parameters.updateNanoseconds
     }
 
-    /// Runs the updates due by `now`; nothing has been dequeued since the last call.
+    /// Runs the updates that are due by `now`; nothing has been dequeued since the last call.
     mutating func update(until now: Int64, queueIsEmpty: Bool) {
         while nextUpdate <= now {
             if queueIsEmpty {
                 sojourn = 0
-                // At rest: skip to the update due before `now`.
+                // The algorithm is at rest, so it skips to the first update after `now`.
                 if dropProbability == 0, oldDelay == 0,
                     burstAllowance == parameters.burstNanoseconds
                 {
@@ -70,7 +70,7 @@ struct PIE: Sendable {
         }
     }
 
-    /// RFC 8033, sections 4.2 and 4.4, with the 2 % bound of section 5.5.
+    /// Performs one update (RFC 8033, sections 4.2 and 4.4, with the 2 % bound of section 5.5).
     private mutating func updateOnce() {
         let target = parameters.targetNanoseconds
         var p =
@@ -90,7 +90,7 @@ struct PIE: Sendable {
         dropProbability += p
         if sojourn == 0, oldDelay == 0 { dropProbability *= 0.98 }
         dropProbability = min(1, max(0, dropProbability))
-        // Below what one packet in ten million would notice: at rest.
+        // A probability of less than one packet in ten million counts as 0.
         if sojourn == 0, dropProbability < 1e-7 { dropProbability = 0 }
         burstAllowance = max(0, burstAllowance - parameters.updateNanoseconds)
         if dropProbability == 0, sojourn < target / 2, oldDelay < target / 2 {
@@ -99,8 +99,8 @@ struct PIE: Sendable {
         oldDelay = sojourn
     }
 
-    /// Whether a packet that arrives now is dropped before the queue is full (RFC 8033, section 4.1,
-    /// with the derandomisation of section 5.4).
+    /// Determines whether a packet that arrives now is dropped before the queue is full (RFC 8033,
+    /// section 4.1, with the derandomisation of section 5.4).
     mutating func dropsEarly(queuedBytes: Int) -> Bool {
         if burstAllowance > 0 { return false }
         if oldDelay < parameters.targetNanoseconds / 2, dropProbability < 0.2 { return false }

@@ -6,7 +6,7 @@ struct LinkPacket: Sendable {
     var id: UInt64
     var arrivedNanoseconds: Int64
     var bytes: Int32
-    /// Bytes with the overhead: what it takes in the queue and at the rate.
+    /// Cost of the packet in the queue and at the rate: its bytes with the overhead.
     var cost: Int32
 
     func event(_ outcome: LinkEvent.Outcome, at instant: Int64) -> LinkEvent {
@@ -16,7 +16,7 @@ struct LinkPacket: Sendable {
     }
 }
 
-/// The waiting packets under one discipline.
+/// The waiting packets of one discipline.
 struct PacketQueue: Sendable {
     private enum Kind: Sendable { case dropTail, dropHead, coDel, pie }
 
@@ -24,7 +24,7 @@ struct PacketQueue: Sendable {
     private let largestBytes: Int
     private let largestCount: Int
     private var waiting = Deque<LinkPacket>()
-    /// Cost of the waiting packets, bytes.
+    /// Cost of the waiting packets in bytes.
     private(set) var cost = 0
     private var coDel: CoDel
     private var pie: PIE
@@ -57,7 +57,7 @@ struct PacketQueue: Sendable {
         cost + Int(packet.cost) <= largestBytes && waiting.count < largestCount
     }
 
-    /// Lets `packet` wait from `now`, or drops it or others.
+    /// Adds `packet` to the queue at `now`, or drops it or other packets.
     mutating func enqueue(_ packet: LinkPacket, now: Int64, drops: inout Deque<LinkEvent>) {
         switch kind {
         case .dropTail, .coDel:
@@ -77,7 +77,7 @@ struct PacketQueue: Sendable {
         waiting.append(packet)
     }
 
-    /// The next packet to send at `now`.
+    /// Returns the next packet to send at `now`.
     mutating func dequeue(now: Int64, drops: inout Deque<LinkEvent>) -> LinkPacket? {
         switch kind {
         case .dropTail, .dropHead: return pop()
@@ -97,7 +97,7 @@ struct PacketQueue: Sendable {
         return packet
     }
 
-    /// RFC 8289, section 5.5 (`deque`).
+    /// Dequeues a packet as in RFC 8289, section 5.5 (`deque`).
     private mutating func dequeueCoDel(now: Int64, drops: inout Deque<LinkEvent>) -> LinkPacket? {
         var packet = popForCoDel(now)
         if coDel.isDropping {
@@ -120,8 +120,8 @@ struct PacketQueue: Sendable {
         return packet
     }
 
-    /// RFC 8289, section 5.6 (`dodequeue`): also judges whether the delay has been too long for an
-    /// interval.
+    /// Removes the first packet as in RFC 8289, section 5.6 (`dodequeue`), and judges whether the
+    /// delay has been too long for an interval.
     private mutating func popForCoDel(_ now: Int64) -> LinkPacket? {
         let packet = pop()
         coDel.judge(

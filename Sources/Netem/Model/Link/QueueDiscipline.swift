@@ -1,6 +1,6 @@
-/// How many packets may wait.
+/// Limit on the packets that may wait.
 public enum QueueLimit: Sendable, Hashable {
-    /// Bytes, with the link's overhead per packet.
+    /// A number of bytes, with the link's overhead per packet.
     case bytes(Int)
     case packets(Int)
 
@@ -14,16 +14,17 @@ public enum QueueLimit: Sendable, Hashable {
     }
 }
 
-/// Which packets wait, and which are dropped. A packet being sent no longer counts as waiting.
+/// Rule for which packets wait and which are dropped. A packet that is being sent no longer counts
+/// as waiting.
 public enum QueueDiscipline: Sendable, Hashable {
     case infinite
     /// A packet that does not fit is dropped.
     case dropTail(QueueLimit)
-    /// The oldest packets make room.
+    /// The oldest packets are dropped to make room.
     case dropHead(QueueLimit)
-    /// RFC 8289; a packet beyond the limit is dropped as by `dropTail`.
+    /// CoDel (RFC 8289); a packet beyond the limit is dropped as by `dropTail`.
     case coDel(CoDelParameters = .init(), limit: QueueLimit? = nil)
-    /// RFC 8033; a packet beyond the limit is dropped as by `dropTail`.
+    /// PIE (RFC 8033); a packet beyond the limit is dropped as by `dropTail`.
     case pie(PIEParameters = .init(), limit: QueueLimit? = nil)
 
     func check() throws(LinkError) {

@@ -1,9 +1,9 @@
 import SimulationKernel
 
 extension LinkSpec {
-    /// The same link from a later place in its course on.
+    /// Returns the same link, beginning at a later time of its rate.
     /// - Parameter nanoseconds: 0 or more.
-    /// - Throws: `RateScheduleError` beyond the largest offset.
+    /// - Throws: `RateScheduleError` if the offset exceeds the largest one.
     public func beginning(at nanoseconds: Int64) throws -> LinkSpec {
         var link = self
         link.rate = try rate.beginning(at: nanoseconds)
@@ -12,7 +12,7 @@ extension LinkSpec {
 }
 
 extension RateModel {
-    /// nil where unlimited.
+    /// Average rate; nil if it is unlimited.
     public var averageBitsPerSecond: Double? {
         switch self {
         case .unlimited: nil
@@ -22,7 +22,7 @@ extension RateModel {
         }
     }
 
-    /// After which it repeats; 0 where it never changes.
+    /// Time after which the rate repeats; 0 if it never changes or never repeats.
     public var cycleNanoseconds: Int64 {
         switch self {
         case .unlimited, .constant, .tokenBucket: 0
@@ -32,7 +32,8 @@ extension RateModel {
         }
     }
 
-    /// The same course from a later place on; rates without a course stay as they are.
+    /// Returns the same rate model, beginning at a later time; rates that do not change with time
+    /// stay as they are.
     /// - Parameter nanoseconds: 0 or more.
     func beginning(at nanoseconds: Int64) throws -> RateModel {
         switch self {
@@ -52,7 +53,7 @@ extension RateModel {
 }
 
 extension LinkTrace {
-    /// This is the trace for packet-level use.
+    /// The trace as a rate model for packet-level use.
     public var rateModel: RateModel {
         switch self {
         case .schedule(let schedule): .schedule(schedule)

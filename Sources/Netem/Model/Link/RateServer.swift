@@ -1,30 +1,30 @@
 import SimulationKernel
 
-/// When packets have been sent: one packet at a time, at the times of the rate model.
+/// Computes when packets have been sent: one packet at a time, at the times of the rate model.
 struct RateServer: Sendable {
     private enum Kind: Sendable { case unlimited, constant, schedule, trace, tokenBucket }
 
     private let kind: Kind
-    /// Bits per second of the constant rate and of the bucket.
+    /// Rate of the constant model and of the bucket, in bits per second.
     private let rate: Int64
-    /// The bucket's size, nanobits.
+    /// Size of the bucket in nanobits.
     private let burst: Int64
     private let schedule: RateSchedule?
     private let trace: DeliveryTrace?
     private let offset: Int64
 
-    /// Of the constant rate: what the last packet's end, rounded up to whole nanoseconds, is late
-    /// by, in nanobits.
+    /// For the constant rate, the lateness in nanobits of the last packet's end, because the end is
+    /// rounded up to whole nanoseconds.
     private var carry: Int64 = 0
-    /// Of the schedule: capacity used up to the end of the last packet, nanobits.
+    /// For the schedule, the capacity in nanobits that was used up to the end of the last packet.
     private var target: Int128 = 0
-    /// Of the bucket: nanobits in it at `filled`; negative is a debt.
+    /// For the bucket, the nanobits in it at `filled`; a negative number is a debt.
     private var tokens: Int64
     private var filled: Int64 = 0
-    /// Of the trace: the next opportunity, its time and what is left of it, bytes.
+    /// For the trace, the index of the next opportunity, its time, and its remaining bytes.
     private var opportunity = 0
     private var cycles: Int64 = 0
-    /// End of the last packet, where the link has not been idle since.
+    /// End of the last packet, if the link has not been idle since.
     private var busyUntil = Int64.min
 
     init(_ model: RateModel) {
@@ -61,7 +61,7 @@ struct RateServer: Sendable {
     var isUnlimited: Bool { kind == .unlimited }
     var isTrace: Bool { kind == .trace }
 
-    /// The latency and the loss that the rate model itself brings.
+    /// Returns the latency of the rate model itself.
     func delay(at instant: Int64) -> Int64 {
         kind == .schedule ? schedule!.period(at: instant).delayNanoseconds : 0
     }
@@ -70,8 +70,9 @@ struct RateServer: Sendable {
         kind == .schedule ? schedule!.period(at: instant).loss : 0
     }
 
-    /// When a packet of `cost` bytes that starts at `start` has been sent; `Int64.max` is never. A
-    /// start at the end of the packet before it continues at that packet's exact end.
+    /// Returns the time at which a packet of `cost` bytes that starts at `start` has been sent;
+    /// `Int64.max` means never. A packet that starts at the end of the previous one continues at
+    /// that packet's exact end.
     mutating func finish(_ cost: Int32, start: Int64) -> Int64 {
         let nanobits = Int64(cost) * 8_000_000_000
         switch kind {
@@ -124,7 +125,7 @@ struct RateServer: Sendable {
         }
     }
 
-    /// Wastes the opportunities at or before `instant`: nothing waits.
+    /// Skips the opportunities at or before `instant`, because nothing waits.
     mutating func skipOpportunities(until instant: Int64) {
         guard let trace, nextOpportunity <= instant else { return }
         skipOpportunity()
@@ -132,7 +133,8 @@ struct RateServer: Sendable {
         let milliseconds = (instant - offset) / 1_000_000
         cycles = milliseconds / trace.cycleMilliseconds
         let position = milliseconds % trace.cycleMilliseconds
-        // The first opportunity after `position`; the last one always is.
+        // This finds the first opportunity after `position`; the last opportunity always is after
+        // it.
         var low = 0
         var high = trace.milliseconds.count - 1
         while low < high {

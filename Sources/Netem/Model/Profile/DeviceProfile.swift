@@ -2,7 +2,7 @@
 public enum DeviceProfile: String, Sendable, Hashable, CaseIterable {
     case phone, tablet, pc
 
-    /// The tallest picture the player asks for, pixels.
+    /// Height in pixels of the tallest picture that the player requests.
     public var maximumHeight: Int {
         switch self {
         case .phone: 720

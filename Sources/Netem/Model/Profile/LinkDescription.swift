@@ -1,43 +1,44 @@
 import Glibc
 import SimulationKernel
 
-/// A link in words, both directions: how command lines, scenarios and worker processes name one.
-/// Each text is in the link language (`2Mbps`, `droptail:64KB`, `20ms±5ms`, `gemodel:p=1%,r=10%`).
+/// Text description of both directions of a link, as command lines, scenarios and worker processes
+/// contain it. Each text is in the link language (`2Mbps`, `droptail:64KB`, `20ms±5ms`,
+/// `gemodel:p=1%,r=10%`).
 public struct LinkDescription: Codable, Sendable, Hashable {
-    /// What becomes of the latency that a profile or a trace has when `delay` is given, too.
+    /// Effect of `delay` on the latency that a profile or a trace already has.
     public enum Latency: String, Codable, Sendable {
-        /// It goes: `delay` is the link's whole delay.
+        /// The latency is replaced: `delay` is the link's whole delay.
         case replaced
-        /// It stays; `delay` adds to it.
+        /// The latency is kept, and `delay` is added to it.
         case kept
     }
 
-    /// Instead of `down` and `up`.
+    /// Name of a profile, which replaces `down` and `up`.
     public var profile: String?
-    /// A rate, or a trace file's path.
+    /// A rate, or the path of a trace file.
     public var down: String?
-    /// As `down` where nil.
+    /// Rate or trace of the uplink; nil = the same as `down`.
     public var up: String?
     public var queue: String?
-    /// What is nil here is as for the downlink.
+    /// If one of the following is nil, the value of the downlink is used.
     public var upQueue: String?
     public var delay: String?
     public var upDelay: String?
     public var loss: String?
     public var upLoss: String?
-    /// 0 to 1.
+    /// Probability from 0 to 1.
     public var reorder: Double?
     public var duplicate: Double?
-    /// Bytes; nil = 0, or 14 for a profile.
+    /// Number of bytes; nil = 0, or 14 for a profile.
     public var overhead: Int?
     public var latency = Latency.kept
 
     public init() {}
 
-    /// What one direction is made of.
+    /// Returns the specification of one direction.
     /// - Parameters:
-    ///   - seed: of the profile's course.
-    ///   - traceStartNanoseconds: when the trace starts; nothing happens before.
+    ///   - seed: seed of the profile's rates.
+    ///   - traceStartNanoseconds: start of the trace; nothing happens before it.
     /// - Throws: `LinkError`, `TraceError` or `RateScheduleError`.
     public func spec(
         _ direction: LinkProfile.Direction, seed: UInt64 = 0, traceStartNanoseconds: Int64 = 0
@@ -47,7 +48,7 @@ public struct LinkDescription: Codable, Sendable, Hashable {
         if let profile {
             spec = try LinkProfile.named(profile).spec(direction, seed: seed)
         }
-        // A direction of its own overrides the profile's.
+        // A rate that is given for the direction overrides the profile's.
         if let text = (isUp ? up : nil) ?? down {
             spec.rate = try Self.rate(text, traceStartNanoseconds: traceStartNanoseconds)
         } else if profile == nil {
@@ -65,9 +66,9 @@ public struct LinkDescription: Codable, Sendable, Hashable {
         return spec
     }
 
-    /// A share such as `1%`, as a fraction.
+    /// Reads a share such as `1%` as a fraction.
+    /// - Parameter name: name of the share in the error's message.
     /// - Throws: `LinkError` for anything but 0% to 100%.
-    /// - Parameter name: what is said to be wrong.
     public static func share(
         _ text: String, _ name: String = "the share"
     ) throws(LinkError) -> Double {
@@ -80,7 +81,8 @@ public struct LinkDescription: Codable, Sendable, Hashable {
         do {
             return try RateModel(parsing: text)
         } catch {
-            // Not a rate, so a file, where there is one or it looks like one.
+            // The text is not a rate. It is a file if such a file exists or the text looks like a
+            // file name.
             guard access(text, F_OK) != 0 else { return try file(text, traceStartNanoseconds) }
             let looksLikeRate =
                 text.first?.isNumber == true || text.first == "-" || text.first == "."

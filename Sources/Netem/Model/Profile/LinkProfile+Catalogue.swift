@@ -1,7 +1,7 @@
 import SimulationKernel
 
 extension LinkProfile {
-    /// In the order of the documentation.
+    /// All profiles in the order of the documentation.
     public static let all: [LinkProfile] = fixed + radio
 
     private static func mbps(_ value: Double) -> Bitrate {

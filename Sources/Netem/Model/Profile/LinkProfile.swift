@@ -1,17 +1,18 @@
 import SimulationKernel
 
-/// A named kind of access link. The figures are round values in the range that public measurements of
-/// such links report, chosen to differ from each other; they model no particular network.
+/// A named kind of access link. The figures are round values in the range that public measurements
+/// of such links report. They were chosen to differ from each other, and model no particular
+/// network.
 public struct LinkProfile: Sendable, Hashable {
-    /// Which way, as the viewer sees it.
+    /// Direction of a link from the viewer's point of view.
     public enum Direction: String, Sendable, Hashable, CaseIterable { case down, up }
 
     public var name: String
-    /// One line for `millrace` to print.
+    /// One line of description for `millrace` to print.
     public var summary: String
     public var down: TraceGenerator
     public var up: TraceGenerator
-    /// One way, with its jitter.
+    /// One-way delay with its jitter.
     public var delay: DelayModel
     public var loss: LossModel
     public var queue: QueueDiscipline
@@ -24,7 +25,7 @@ public struct LinkProfile: Sendable, Hashable {
         return profile
     }
 
-    /// Capacity over time, for the flow level: latency is the delay without jitter.
+    /// Returns the capacity over time for the flow level; latency is the delay without jitter.
     public func schedule(_ direction: Direction, seed: UInt64) -> RateSchedule {
         let generator = direction == .down ? down : up
         let seed = SeededGenerator.seed(seed, entity: "\(name) \(direction.rawValue)")
@@ -35,10 +36,10 @@ public struct LinkProfile: Sendable, Hashable {
         }
     }
 
-    /// One direction for the packet level.
+    /// Returns the specification of one direction for the packet level.
     public func spec(_ direction: Direction, seed: UInt64) -> LinkSpec {
         var delay = delay
-        // The schedule carries the latency.
+        // The schedule already contains the latency.
         delay.nanoseconds = 0
         var spec = LinkSpec(loss: loss, queue: queue, delay: delay, overhead: .l2)
         spec.rate = .schedule(schedule(direction, seed: seed))
@@ -47,7 +48,7 @@ public struct LinkProfile: Sendable, Hashable {
 }
 
 extension SeededGenerator {
-    /// A seed for `entity`, drawn from its own stream.
+    /// Returns a seed for `entity`, drawn from a stream of its own.
     static func seed(_ seed: UInt64, entity: String) -> UInt64 {
         var random = SeededGenerator(seed: seed, entity: entity)
         return random.next()

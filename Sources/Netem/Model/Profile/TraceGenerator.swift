@@ -4,28 +4,28 @@ public import SimulationKernel
 /// Makes rate schedules; the same seed gives the same schedule.
 public enum TraceGenerator: Sendable, Hashable {
     case constant(Bitrate)
-    /// One rate after the other, each for `seconds` (more than 0).
+    /// Rates one after the other, each for `seconds` (more than 0).
     case steps([Bitrate], seconds: Double)
-    /// `high` and `low` in turns, each for half of `periodSeconds` (more than 0).
+    /// `high` and `low` in turns, each for one half of `periodSeconds` (more than 0).
     case square(low: Bitrate, high: Bitrate, periodSeconds: Double)
-    /// A fading radio link, see `Fading`.
+    /// A fading radio link; see `Fading`.
     case fading(Fading)
-    /// A fading link that is lost in tunnels, see `Tunnel`.
+    /// A fading link without a signal in tunnels; see `Tunnel`.
     case tunnel(Fading, Tunnel)
 
     /// Log-normal rates: the logarithm follows a first-order autoregression from one second to the
-    /// next, as measured rates of cellular links roughly do; outages come at random.
+    /// next, roughly as measured rates of cellular links do. Outages come at random.
     public struct Fading: Sendable, Hashable {
         public var mean: Bitrate
         /// Standard deviation of the natural logarithm of the rate, 0 or more.
         public var sigma: Double
-        /// Of a second with the second before it, 0 to 1.
+        /// Correlation of a second with the previous second, 0 to 1.
         public var correlation: Double
-        /// Outages that begin per minute, 0 or more.
+        /// Number of outages that begin per minute, 0 or more.
         public var outagesPerMinute: Double
-        /// Their mean length, seconds (geometric, at least 1).
+        /// Mean length of the outages in seconds (geometric, at least 1).
         public var outageSeconds: Double
-        /// Length of the trace before it repeats, 1 to 86,400.
+        /// Length of the trace in seconds before it repeats, 1 to 86,400.
         public var seconds: Int
 
         public init(
@@ -41,8 +41,8 @@ public enum TraceGenerator: Sendable, Hashable {
         }
     }
 
-    /// Open road of 40 to 80 s, a tunnel of 5 to 20 s with two seconds of a tenth of the rate at
-    /// either end and nothing between.
+    /// Open road of 40 to 80 s, then a tunnel of 5 to 20 s. The rate is a tenth during two seconds
+    /// at either end of the tunnel, and 0 between.
     public struct Tunnel: Sendable, Hashable {
         public var roadSeconds: ClosedRange<Int>
         public var tunnelSeconds: ClosedRange<Int>
@@ -55,12 +55,12 @@ public enum TraceGenerator: Sendable, Hashable {
         }
     }
 
-    /// An LTE-like link: half to twice the mean most of the time, no outages.
+    /// An LTE-like link: half to twice the mean rate for most of the time, without outages.
     public static func lte(mean: Bitrate) -> Self {
         .fading(Fading(mean: mean, sigma: 0.5, correlation: 0.9))
     }
 
-    /// An HSPA-like link: deeper swings, and outages of some seconds twice in three minutes.
+    /// An HSPA-like link: larger variations, and outages of some seconds twice in three minutes.
     public static func hspa(mean: Bitrate) -> Self {
         .fading(
             Fading(
@@ -68,7 +68,7 @@ public enum TraceGenerator: Sendable, Hashable {
     }
 
     /// - Parameter delayNanoseconds: one-way latency of every period.
-    /// - Throws: `RateScheduleError` where a parameter makes no schedule.
+    /// - Throws: `RateScheduleError` if the parameters make no valid schedule.
     public func schedule(
         seed: UInt64, delayNanoseconds: Int64 = 0
     ) throws(RateScheduleError) -> RateSchedule {
@@ -99,7 +99,7 @@ public enum TraceGenerator: Sendable, Hashable {
 }
 
 extension TraceGenerator.Fading {
-    /// bit/s, one for each second.
+    /// Returns rates in bit/s, one for each second.
     func rates(seed: UInt64) -> [Double] {
         var random = SeededGenerator(seed: seed, entity: "fading")
         let rho = min(1, max(0, correlation))
@@ -140,7 +140,7 @@ extension TraceGenerator.Tunnel {
 }
 
 extension SeededGenerator {
-    /// A standard normal variable (Box and Muller).
+    /// Returns a standard normal variable (Box and Muller).
     mutating func nextNormal() -> Double {
         (-2 * log(1 - nextUnit())).squareRoot() * cos(2 * .pi * nextUnit())
     }

@@ -1,34 +1,35 @@
-/// The clock of one link at flow level: how many bytes the link has carried by now, and when it had
-/// carried those that a driver has read.
+/// The clock of one link at flow level. It determines how many bytes the link has carried by now,
+/// and when the link had carried the bytes that a driver has read.
 ///
-/// The clock counts capacity instead of time. The schedule's C(t) is what the link can carry until
-/// t; `spent` is the part of it that has been used or has gone by. Bytes are due once C(now) exceeds
-/// `spent` by their cost, and reading them spends that cost, so late ticks and odd sizes lose
-/// nothing. A link that idles keeps the credit that its driver allows.
+/// The clock counts capacity instead of time. The schedule's C(t) is the capacity of the link until
+/// t; `spent` is the part of the capacity that was used or has passed unused. Bytes are due once
+/// C(now) exceeds `spent` by their cost. Reading them spends that cost, so late ticks and odd sizes
+/// lose nothing. An idle link keeps the credit that its driver allows.
 ///
-/// All sums are exact: nanobits (10^-9 bit) in 128 bits, and the fraction of a nanobit that headers
-/// leave over. Times are nanoseconds of one clock of the caller's; a pure value that never reads it.
+/// All sums are exact: nanobits (10^-9 bit) in 128 bits, and the remaining fraction of a nanobit
+/// that headers cause. Times are nanoseconds of one clock of the caller's. The value is pure and
+/// never reads that clock.
 public struct FlowClock: Sendable {
     public let schedule: RateSchedule
     /// Time on the schedule's axis less time of the caller's clock.
     private let shift: Int64
     private let creditNanoseconds: Int64
-    /// Nanobits of wire that a byte of payload costs, times `payload`.
+    /// Cost of a byte of payload in nanobits on the link, times `payload`.
     private let byteCost: Int128
     private let payload = Int128(TCPSegment.payloadBytes)
-    /// Nanobits of the schedule's capacity.
+    /// Capacity of the schedule that was spent, in nanobits.
     private var spent: Int128
-    /// What `spent` leaves out, in units of 1/`payload` nanobit; less than `payload`.
+    /// Fraction that `spent` leaves out, in units of 1/`payload` nanobit; less than `payload`.
     private var rest: Int128 = 0
 
-    /// The most bytes that are said to be due at once.
+    /// Largest number of bytes that are reported as due at once.
     private static let dueLimit = 1_000_000_000_000_000
 
     /// - Parameters:
     ///   - overheadBytes: bytes that each full segment costs besides its payload.
     ///   - shift: time on the schedule's axis less time of the caller's clock, nanoseconds.
     ///   - creditNanoseconds: the longest idle time that the link makes up for.
-    ///   - now: when the link begins to carry.
+    ///   - now: time at which the link begins to carry bytes.
     public init(
         _ schedule: RateSchedule, overheadBytes: Int = TCPSegment.headerBytes, shift: Int64 = 0,
         creditNanoseconds: Int64 = 0, now: Int64
@@ -42,19 +43,19 @@ public struct FlowClock: Sendable {
         spent = schedule.capacity(at: instant(of: now))
     }
 
-    /// The time on the schedule's axis at a time of the caller's clock.
+    /// Returns the time on the schedule's axis at a time of the caller's clock.
     public func instant(of now: Int64) -> Int64 {
         let (sum, isOverflow) = now.addingReportingOverflow(shift)
         return isOverflow ? (shift > 0 ? .max : .min) : sum
     }
 
-    /// The time of the caller's clock at a time on the schedule's axis.
+    /// Returns the time of the caller's clock at a time on the schedule's axis.
     private func time(of instant: Int64) -> Int64 {
         let (difference, isOverflow) = instant.subtractingReportingOverflow(shift)
         return isOverflow ? (shift < 0 ? .max : .min) : difference
     }
 
-    /// Bytes of payload that the link has carried and nobody has spent at `now`.
+    /// Returns the bytes of payload that the link has carried by `now` and that were not spent.
     public func due(at now: Int64) -> Int {
         let open = schedule.capacity(at: instant(of: now)) - spent
         guard open > 0 else { return 0 }
@@ -63,23 +64,23 @@ public struct FlowClock: Sendable {
         return Int(min((scaled - rest) / byteCost, Int128(Self.dueLimit)))
     }
 
-    /// The first time at which `bytes` of payload are due; `Int64.max` is never.
+    /// Returns the first time at which `bytes` of payload are due; `Int64.max` means never.
     public func time(toReceive bytes: Int) -> Int64 {
         let target = spent + (cost(of: bytes) + payload - 1) / payload
         guard target > 0 else { return time(of: 0) }
         return schedule.firstInstant(withCapacity: target).map(time(of:)) ?? .max
     }
 
-    /// `bytes` of payload have been read.
+    /// Notes that `bytes` of payload have been read.
     public mutating func spend(_ bytes: Int) {
         let cost = cost(of: bytes)
         spent += cost / payload
         rest = cost % payload
     }
 
-    /// Nothing waits to be read at `now`: what the link could have carried by then has gone by, but
-    /// for the credit.
-    /// - Parameter keepsCredit: false where nothing was there to be carried until now.
+    /// Notes that nothing waits to be read at `now`: the unused capacity up to `now` is lost,
+    /// except for the credit.
+    /// - Parameter keepsCredit: false if there was nothing to carry until now.
     public mutating func idle(at now: Int64, keepsCredit: Bool = true) {
         let (start, isOverflow) = now.subtractingReportingOverflow(
             keepsCredit ? creditNanoseconds : 0)
@@ -89,20 +90,22 @@ public struct FlowClock: Sendable {
         rest = 0
     }
 
-    /// When the link had carried everything that was spent, rounded down; `Int64.max` is never.
+    /// Time at which the link had carried everything that was spent, rounded down; `Int64.max`
+    /// means never.
     public var spentTime: Int64 { timeCarried(spent, rest) }
 
-    /// When the link will have carried the first of the bytes to be spent next, rounded down;
-    /// `Int64.max` is never.
+    /// Time at which the link will have carried the first of the bytes to be spent next, rounded
+    /// down; `Int64.max` means never.
     public var nextByteTime: Int64 {
         let cost = cost(of: 1)
         return timeCarried(spent + cost / payload, cost % payload)
     }
 
-    /// The cost of `bytes` with what is left over of those before, times `payload`.
+    /// Returns the cost of `bytes`, with the remaining fraction of the earlier bytes, times
+    /// `payload`.
     private func cost(of bytes: Int) -> Int128 { Int128(max(0, bytes)) * byteCost + rest }
 
-    /// When `whole` nanobits and a fraction have passed, rounded down.
+    /// Returns the time at which `whole` nanobits and a fraction have passed, rounded down.
     private func timeCarried(_ whole: Int128, _ fraction: Int128) -> Int64 {
         let target = fraction > 0 ? whole + 1 : whole
         guard target > 0 else { return time(of: 0) }

@@ -1,16 +1,17 @@
 extension RateSchedule {
-    /// Nanobits (10^-9 bit) that can pass in [`from`, `to`), exactly; 0 where `to` is not later.
+    /// Returns the nanobits (10^-9 bit) that can pass in [`from`, `to`), exactly; 0 if `to` is not
+    /// later.
     public func nanobits(from: Int64, to: Int64) -> Int128 {
         to > from ? capacity(at: to) - capacity(at: from) : 0
     }
 
-    /// Bits that can pass in [`from`, `to`), nanoseconds.
+    /// Returns the bits that can pass in [`from`, `to`), nanoseconds.
     public func bits(from: Int64, to: Int64) -> Double {
         Double(nanobits(from: from, to: to)) / 1e9
     }
 
-    /// When `bits` have passed if sending starts at `from`, nanoseconds, rounded up; nil is never
-    /// (or later than 2^63 ns).
+    /// Returns the time in nanoseconds at which `bits` have passed if sending starts at `from`,
+    /// rounded up; nil means never (or later than 2^63 ns).
     public func instant(ofBits bits: Double, from: Int64) -> Int64? {
         guard bits > 0 else { return from }
         guard bits < 0x1p93 else { return nil }
@@ -19,15 +20,17 @@ extension RateSchedule {
         return instant(ofNanobits: nanobits, from: from)
     }
 
-    /// The first instant at which `nanobits` (10^-9 bit) have passed if sending starts at `from`.
+    /// Returns the first instant at which `nanobits` (10^-9 bit) have passed if sending starts at
+    /// `from`.
     ///
-    /// To send packets back to back without drift, keep one start and add their bits up.
+    /// To send packets back to back without drift, keep one start and add up their bits.
     public func instant(ofNanobits nanobits: Int128, from: Int64) -> Int64? {
         nanobits > 0 ? firstInstant(withCapacity: capacity(at: from) + nanobits) : from
     }
 
-    /// Where `instant` lies: the period, the cycles before it and the position in the cycle. Where
-    /// the last period lasts for ever there are no cycles, and positions go beyond the end.
+    /// Returns the position of `instant`: the period, the cycles before it and the position in the
+    /// cycle. If the last period lasts for ever there are no cycles, and positions continue beyond
+    /// the end.
     func locate(_ instant: Int64) -> (index: Int, cycles: Int64, position: Int64) {
         let (sum, overflow) = max(0, instant).addingReportingOverflow(startOffsetNanoseconds)
         let total = overflow ? .max : sum
@@ -38,7 +41,7 @@ extension RateSchedule {
         return (index(at: position), cycles, position)
     }
 
-    /// The period that covers `position`, which lies inside the cycle.
+    /// Returns the period that covers `position`, which lies inside the cycle.
     private func index(at position: Int64) -> Int {
         var low = 0
         var high = periods.count
@@ -49,24 +52,25 @@ extension RateSchedule {
         return low
     }
 
-    /// Nanobits that pass from the start of the cycle in which time 0 lies until `instant`.
+    /// Returns the nanobits that pass until `instant`, from the start of the cycle that contains
+    /// time 0.
     func capacity(at instant: Int64) -> Int128 {
         let (index, cycles, position) = locate(instant)
         return Int128(cycles) * sums[periods.count] + sums[index]
             + Int128(periods[index].bitsPerSecond) * Int128(position - starts[index])
     }
 
-    /// The first instant with that capacity, which is more than 0.
+    /// Returns the first instant with that capacity, which is more than 0.
     func firstInstant(withCapacity target: Int128) -> Int64? {
         let cycle = sums[periods.count]
         var cycles: Int128 = 0
         var rest = target
         if repeats {
-            // A target that is a whole number of cycles is met inside the last of them.
+            // A target that is a whole number of cycles is reached inside the last of them.
             cycles = (target - 1) / cycle
             rest = target - cycles * cycle
         }
-        // The first period by whose end `rest` nanobits have passed.
+        // This finds the first period by whose end `rest` nanobits have passed.
         var low = 0
         var high = periods.count - 1
         while low < high {

@@ -3,7 +3,7 @@ extension RateSchedule: Codable {
         case periods, startOffsetNanoseconds, wraps
     }
 
-    /// - Throws: `RateScheduleError` where the periods are no schedule.
+    /// - Throws: `RateScheduleError` if the periods are not a valid schedule.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
@@ -21,9 +21,10 @@ extension RateSchedule: Codable {
 }
 
 extension RateSchedule {
-    /// The schedule with each period changed by `change`.
-    /// - Parameter startOffsetNanoseconds: where in the cycle time 0 lies; nil = where it lay.
-    /// - Throws: `RateScheduleError` where the changed periods are no schedule.
+    /// Returns the schedule with each period changed by `change`.
+    /// - Parameter startOffsetNanoseconds: position of time 0 in the cycle; nil = the present
+    ///   position.
+    /// - Throws: `RateScheduleError` if the changed periods are not a valid schedule.
     public func changingPeriods(
         startOffsetNanoseconds: Int64? = nil, _ change: (inout Period) -> Void
     ) throws(RateScheduleError) -> RateSchedule {
@@ -35,7 +36,7 @@ extension RateSchedule {
             wraps: wraps)
     }
 
-    /// The same rates and losses, with no latency.
+    /// Returns the same rates and losses, without latency.
     public func withoutDelays() throws(RateScheduleError) -> RateSchedule {
         try changingPeriods { $0.delayNanoseconds = 0 }
     }

@@ -1,27 +1,29 @@
 extension RateSchedule {
-    /// A place in one schedule, for callers that ask at times which mostly grow: amortised O(1) and
-    /// without allocation. Times are seconds on the schedule's axis. A time that went back, or far
-    /// ahead, is found by binary search. A cursor belongs to the schedule it was first used with.
+    /// A position in one schedule, for callers that use mostly growing times: amortised O(1) and
+    /// without allocation. Times are seconds on the schedule's axis. Binary search finds a time
+    /// that went back, or that is far ahead. A cursor belongs to the schedule with which it was
+    /// first used.
     ///
-    /// Period boundaries are computed from the number of cycles, never summed up, so that answers do
-    /// not drift; their resolution is that of a `Double` at that time (2 ps after three hours).
+    /// Period boundaries are computed from the number of cycles, never summed up, so that results
+    /// do not drift; their resolution is that of a `Double` at that time (2 ps after three hours).
     public struct Cursor: Sendable {
-        /// Periods walked before a search is cheaper.
+        /// Number of periods to walk before a search is cheaper.
         private static let longestWalk = 8
 
-        /// The period's place in time; none before the first question.
+        /// Start and end of the period; none before the first call.
         private var start = Double.infinity
         private var end = -Double.infinity
         private var bitsPerSecond = 0.0
         private var delay = 0.0
         private var lossProbability = 0.0
         private var index = 0
-        /// Whole cycles before this one; a whole number.
+        /// Number of cycles before this one; always a whole number.
         private var cycles = 0.0
 
         public init() {}
 
-        /// When `bits` have passed if sending starts at `seconds`; infinity is never.
+        /// Returns the time at which `bits` have passed if sending starts at `seconds`; infinity
+        /// means never.
         public mutating func seconds(
             toMove bits: Double, from seconds: Double, in schedule: RateSchedule
         ) -> Double {
@@ -43,8 +45,8 @@ extension RateSchedule {
             return search(rest, schedule)
         }
 
-        /// Bits that pass from the start of the cycle in which time 0 lies until `seconds`; the
-        /// difference of two is what passes between.
+        /// Returns the bits that pass until `seconds`, from the start of the cycle that contains
+        /// time 0; the difference of two results is the number of bits that pass between.
         public mutating func capacity(at seconds: Double, in schedule: RateSchedule) -> Double {
             seek(seconds, schedule)
             let cycleBits = schedule.segments[schedule.segments.count - 1].bitsAfter
@@ -52,26 +54,26 @@ extension RateSchedule {
                 + (max(0, seconds) - start) * bitsPerSecond
         }
 
-        /// Bits a second at `seconds`.
+        /// Returns the rate in bits per second at `seconds`.
         public mutating func rate(at seconds: Double, in schedule: RateSchedule) -> Double {
             seek(seconds, schedule)
             return bitsPerSecond
         }
 
-        /// One-way latency at `seconds`, seconds.
+        /// Returns the one-way latency at `seconds`, in seconds.
         public mutating func delaySeconds(at seconds: Double, in schedule: RateSchedule) -> Double {
             seek(seconds, schedule)
             return delay
         }
 
-        /// Probability of losing a packet at `seconds`, 0 to 1.
+        /// Returns the probability of losing a packet at `seconds`, 0 to 1.
         public mutating func loss(at seconds: Double, in schedule: RateSchedule) -> Double {
             seek(seconds, schedule)
             return lossProbability
         }
 
-        /// When the period in force at `seconds` ends: always later than `seconds`; infinity where
-        /// it lasts for ever.
+        /// Returns the end of the period in force at `seconds`: always later than `seconds`, and
+        /// infinity if the period lasts for ever.
         public mutating func nextChange(
             after seconds: Double, in schedule: RateSchedule
         ) -> Double {
@@ -79,7 +81,7 @@ extension RateSchedule {
             return end
         }
 
-        /// Makes `seconds` lie in [start, end); times before 0 count as 0.
+        /// Moves the cursor so that `seconds` lies in [start, end); times before 0 count as 0.
         @inline(__always)
         private mutating func seek(_ seconds: Double, _ schedule: RateSchedule) {
             if seconds >= start, seconds < end { return }
@@ -109,19 +111,19 @@ extension RateSchedule {
                 }
             }
             settle(low, schedule)
-            // The search and the boundaries round differently: at most one period apart.
+            // The search and the boundaries round differently, by at most one period.
             if seconds >= end {
                 step(schedule)
             } else if seconds < start, index > 0 || cycles > 0 {
                 if index == 0 { cycles -= 1 }
                 settle(index > 0 ? index - 1 : schedule.segments.count - 1, schedule)
             }
-            // Only where a period is shorter than a Double's resolution at this time.
+            // This happens only if a period is shorter than a Double's resolution at this time.
             if seconds >= end { end = seconds.nextUp }
             if seconds < start { start = seconds }
         }
 
-        /// Goes to the next period.
+        /// Moves to the next period.
         @inline(__always)
         private mutating func step(_ schedule: RateSchedule) {
             var next = index + 1
@@ -132,7 +134,7 @@ extension RateSchedule {
             settle(next, schedule)
         }
 
-        /// Takes over period `index` of the cycle that `cycles` names.
+        /// Moves to period `index` of the cycle that `cycles` names.
         private mutating func settle(_ index: Int, _ schedule: RateSchedule) {
             let segment = schedule.segments[index]
             let origin = cycles * schedule.cycleSeconds - schedule.startOffsetSeconds
@@ -150,13 +152,14 @@ extension RateSchedule {
             lossProbability = segment.loss
         }
 
-        /// When `rest` bits have passed from the start of this period on; goes there.
+        /// Returns the time at which `rest` bits have passed from the start of this period on, and
+        /// moves there.
         private mutating func search(_ rest: Double, _ schedule: RateSchedule) -> Double {
             let count = schedule.segments.count
             let cycleBits = schedule.segments[count - 1].bitsAfter
             var target = schedule.segments[index].bitsBefore + rest
             if schedule.repeats {
-                // A target that is a whole number of cycles is met inside the last of them.
+                // A target that is a whole number of cycles is reached inside the last of them.
                 let whole = max(0, (target / cycleBits).rounded(.up) - 1)
                 cycles += whole
                 target -= whole * cycleBits

@@ -2,14 +2,15 @@ public import SimulationKernel
 
 /// The capacity of a link over time, C(t): periods of constant rate, one after another.
 ///
-/// Times are nanoseconds on the schedule's own axis, which begins at 0; earlier instants count as 0.
-/// A schedule either repeats (`wraps`) or holds its last period for ever. Sums are kept in nanobits
-/// (10^-9 bit, that is bit/s × ns) of 128 bits, so that nothing drifts, however long a run lasts.
+/// Times are nanoseconds on the schedule's own axis, which begins at 0; earlier instants count as
+/// 0. A schedule either repeats (`wraps`) or holds its last period for ever. Sums are kept in
+/// nanobits (10^-9 bit, that is bit/s × ns) of 128 bits, so that nothing drifts, however long a run
+/// lasts.
 public struct RateSchedule: Sendable, Hashable {
     public struct Period: Sendable, Hashable, Codable {
-        /// More than 0.
+        /// Duration, more than 0.
         public var durationNanoseconds: Int64
-        /// 0 is an outage.
+        /// Rate; 0 is an outage.
         public var bitsPerSecond: Int64
         /// One-way latency, 0 or more.
         public var delayNanoseconds: Int64
@@ -29,12 +30,12 @@ public struct RateSchedule: Sendable, Hashable {
 
     /// The longest cycle and the largest start offset, nanoseconds.
     static let longestNanoseconds: Int64 = 1 << 62
-    /// Where the axis of a `Cursor` ends, seconds.
+    /// End of the axis of a `Cursor` in seconds.
     static let latestSeconds = 0x1p63 / 1e9
 
-    /// One cycle, at least one period.
+    /// The periods of one cycle, at least one.
     public let periods: [Period]
-    /// Where in the cycle time 0 lies, nanoseconds; less than the cycle where it wraps.
+    /// Position of time 0 in the cycle, nanoseconds; less than the cycle if the schedule wraps.
     public let startOffsetNanoseconds: Int64
     /// Whether the cycle repeats; otherwise its last period lasts for ever.
     public let wraps: Bool
@@ -45,15 +46,15 @@ public struct RateSchedule: Sendable, Hashable {
     let starts: [Int64]
     /// Nanobits that pass before each period and, last, in the whole cycle.
     let sums: [Int128]
-    /// The same in seconds and bits, for `Cursor`.
+    /// The same values in seconds and bits, for `Cursor`.
     let segments: [Segment]
-    /// False where one period lasts for ever, whatever `wraps` says.
+    /// Whether the cycle really repeats; false if one period lasts for ever, whatever `wraps` is.
     let repeats: Bool
     let cycleSeconds: Double
     let startOffsetSeconds: Double
 
     struct Segment: Sendable {
-        /// In the cycle.
+        /// Start in the cycle.
         var startSeconds: Double
         var endSeconds: Double
         var bitsPerSecond: Double
@@ -64,9 +65,9 @@ public struct RateSchedule: Sendable, Hashable {
         var loss: Double
     }
 
-    /// One rate for ever.
+    /// Makes a schedule with one rate for ever.
     /// - Parameters:
-    ///   - rate: 0 lets nothing pass.
+    ///   - rate: at rate 0 nothing passes.
     ///   - delayNanoseconds: one-way latency, 0 or more.
     public init(constant rate: Bitrate, delayNanoseconds: Int64 = 0) {
         precondition(delayNanoseconds >= 0, "a delay is not negative")
@@ -77,8 +78,8 @@ public struct RateSchedule: Sendable, Hashable {
     }
 
     /// - Parameters:
-    ///   - periods: at least one; each lasts more than 0 ns, no rate or delay is negative.
-    ///   - startOffsetNanoseconds: where in the cycle time 0 lies; taken modulo the cycle where the
+    ///   - periods: at least one; each lasts more than 0 ns, and no rate or delay is negative.
+    ///   - startOffsetNanoseconds: position of time 0 in the cycle, modulo the cycle if the
     ///     schedule wraps.
     ///   - wraps: whether the cycle repeats; otherwise the last period lasts for ever.
     public init(
@@ -166,14 +167,14 @@ public struct RateSchedule: Sendable, Hashable {
         }
     }
 
-    /// Mean over one cycle; the last period's rate where that lasts for ever.
+    /// Mean rate over one cycle, or the last period's rate if that period lasts for ever.
     public var averageBitsPerSecond: Double {
         wraps
             ? Double(sums[periods.count]) / Double(cycleNanoseconds)
             : Double(periods[periods.count - 1].bitsPerSecond)
     }
 
-    /// The period in force at `instant`, nanoseconds.
+    /// Returns the period in force at `instant`, nanoseconds.
     public func period(at instant: Int64) -> Period { periods[locate(instant).index] }
 
     public static func == (a: Self, b: Self) -> Bool {

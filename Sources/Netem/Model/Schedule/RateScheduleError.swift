@@ -1,26 +1,26 @@
-/// Why a list of periods is no rate schedule, and how to mend it.
+/// Reason why a list of periods is not a rate schedule, and its remedy.
 public struct RateScheduleError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         /// There is no period.
         case empty
-        /// A period lasts no time, or less.
+        /// The duration of a period is 0 or negative.
         case nonPositiveDuration
         case negativeRate
         case negativeDelay
-        /// A loss probability outside 0 to 1.
+        /// A loss probability is outside 0 to 1.
         case lossOutOfRange
-        /// No period lets a bit pass, and the schedule repeats.
+        /// No period has a rate above 0, and the schedule repeats.
         case allZero
-        /// A negative start offset.
+        /// The start offset is negative.
         case negativeOffset
         /// The periods together last more than 2^62 ns (146 years).
         case tooLong
     }
 
     public var code: Code
-    /// The period at fault, from 0; nil where it is no single one.
+    /// Index of the faulty period, from 0; nil if the fault is not in a single period.
     public var period: Int?
-    /// What went wrong and what would mend it.
+    /// Description of the fault and of its remedy.
     public var message: String
 
     init(_ code: Code, period: Int? = nil, _ message: String) {

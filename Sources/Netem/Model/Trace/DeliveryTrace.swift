@@ -1,15 +1,17 @@
-/// Mahimahi's form of a varying link: each opportunity delivers up to 1504 bytes at one millisecond.
+/// Mahimahi's form of a varying link: each opportunity delivers up to 1504 bytes at one
+/// millisecond.
 ///
-/// Documented semantics: the bytes of an opportunity are shared by the queued packets, a packet may
-/// straddle opportunities, and what finds an empty queue is wasted. The trace repeats; its length is
-/// its last timestamp. (mahimahi, man page of mm-link.)
+/// Documented semantics: the queued packets share the bytes of an opportunity, a packet may use
+/// several opportunities, and bytes for which no packet waits are wasted. The trace repeats; its
+/// length is its last timestamp. (mahimahi, man page of mm-link.)
 public struct DeliveryTrace: Sendable, Hashable {
-    /// Bytes of one opportunity: an Ethernet payload of 1500 bytes and the TUN header of 4.
+    /// Number of bytes of one opportunity: an Ethernet payload of 1500 bytes and the TUN header of
+    /// 4.
     public static let opportunityBytes = 1504
-    /// The longest trace, milliseconds (a year).
+    /// Length of the longest trace in milliseconds (a year).
     static let longestMilliseconds: Int64 = 366 * 86_400_000
 
-    /// When each opportunity falls, milliseconds from the start of the trace, in order.
+    /// Time of each opportunity in milliseconds from the start of the trace, in order.
     public let milliseconds: [Int64]
 
     /// - Parameter milliseconds: at least one, never decreasing, 0 or more, the last more than 0.
@@ -46,13 +48,14 @@ public struct DeliveryTrace: Sendable, Hashable {
     /// Length of the trace before it repeats, milliseconds.
     public var cycleMilliseconds: Int64 { milliseconds[milliseconds.count - 1] }
 
-    /// Mean over one cycle.
+    /// Mean rate over one cycle.
     public var averageBitsPerSecond: Double {
         Double(milliseconds.count * Self.opportunityBytes * 8) * 1000 / Double(cycleMilliseconds)
     }
 
-    /// The mean rate of each bin, for flow-level use: an opportunity belongs to the bin in which the
-    /// time before it ended, so that no rate runs ahead of the trace by more than a bin.
+    /// Returns the mean rate of each bin, for flow-level use. An opportunity belongs to the bin in
+    /// which the millisecond before it ended, so that no rate is ahead of the trace by more than a
+    /// bin.
     /// - Parameter binMilliseconds: more than 0.
     public func rateSchedule(
         binMilliseconds: Int64 = 100, startOffsetNanoseconds: Int64 = 0
@@ -69,9 +72,10 @@ public struct DeliveryTrace: Sendable, Hashable {
         var end: Int64 = 0
         var next = 0
         while next < milliseconds.count {
-            // An opportunity at 0 counts into the first bin.
+            // An opportunity at 0 counts in the first bin.
             let start = max(0, milliseconds[next] - 1) / binMilliseconds * binMilliseconds
-            // Empty bins make one period, so that there are never more than twice the opportunities.
+            // Successive empty bins make one period, so that there are never more than twice as
+            // many periods as opportunities.
             if start > end { add(0, from: end, to: start) }
             end = min(start + binMilliseconds, cycleMilliseconds)
             let first = next
@@ -83,9 +87,10 @@ public struct DeliveryTrace: Sendable, Hashable {
 }
 
 extension DeliveryTrace {
-    /// The same opportunities, beginning later in the cycle and going on with what came before.
-    /// - Parameter place: 0 or more; taken modulo the cycle, and back to the opportunity at or
-    ///   before it: a cycle ends with an opportunity.
+    /// Returns the same opportunities, beginning later in the cycle and continuing with its
+    /// beginning.
+    /// - Parameter place: 0 or more; taken modulo the cycle, and moved back to the opportunity at
+    ///   or before it, because a cycle ends with an opportunity.
     func rotated(byMilliseconds place: Int64) throws(TraceError) -> DeliveryTrace {
         let cycle = cycleMilliseconds
         let place = place % cycle

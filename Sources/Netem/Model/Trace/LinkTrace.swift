@@ -1,10 +1,10 @@
-/// What a trace file holds.
+/// Contents of a trace file.
 public enum LinkTrace: Sendable, Hashable {
     case schedule(RateSchedule)
     case delivery(DeliveryTrace)
 
-    /// For flow-level use; opportunities are averaged over 100 ms.
-    /// - Parameter startOffsetNanoseconds: where in the trace time 0 lies, 0 or more.
+    /// Returns the rates for flow-level use; opportunities are averaged over 100 ms.
+    /// - Parameter startOffsetNanoseconds: position of time 0 in the trace, 0 or more.
     public func rateSchedule(
         startOffsetNanoseconds: Int64 = 0
     ) throws(RateScheduleError) -> RateSchedule {
@@ -27,15 +27,16 @@ public enum LinkTrace: Sendable, Hashable {
 }
 
 public enum TraceFormat: String, Sendable, Hashable, CaseIterable {
-    /// One millisecond timestamp a line: an opportunity of 1504 bytes.
+    /// One timestamp in milliseconds per line, which is an opportunity of 1504 bytes.
     case mahimahi
     /// `[{"duration_ms": 1000, "bandwidth_kbps": 335, "latency_ms": 29}, …]`, as Sabre reads;
     /// the latency is a round trip.
     case sabre
-    /// Seconds and Mbit/s a line, between tab or spaces: the rate of the time up to then, since the
-    /// line before; the first line only tells where the trace begins. As Pensieve's simulator reads.
+    /// Seconds and Mbit/s per line, separated by a tab or spaces, in the format of Pensieve's
+    /// simulator. The rate is that of the time since the previous line; the first line only states
+    /// the trace's start.
     case pensieve
-    /// A header `t,kbps[,delay_ms][,loss]`: `t` in seconds, from which on the rate holds; the last
-    /// line holds as long as the line before it. `loss` from 0 to 1, or with a percent sign.
+    /// A header `t,kbps[,delay_ms][,loss]`. The rate holds from `t`, in seconds; the last line
+    /// holds as long as the previous line. `loss` is from 0 to 1, or has a percent sign.
     case csv
 }

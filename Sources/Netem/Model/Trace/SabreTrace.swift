@@ -41,7 +41,7 @@ extension TraceReader {
             let period = RateSchedule.Period(
                 durationNanoseconds: 0,
                 bitsPerSecond: try rows.rate(rate, unit: 1000, "kbps", line),
-                // Sabre's latency is that of a request: a round trip.
+                // Sabre's latency is that of a request, which is a round trip.
                 delayNanoseconds: try rows.delay(values["latency_ms"] ?? 0, "latency_ms", line) / 2)
             try rows.add(Int64((duration * 1e6).rounded()), period, line: line)
         } while json.take(",")
@@ -51,7 +51,7 @@ extension TraceReader {
     }
 }
 
-/// Reads JSON of one shape, a list of flat objects of numbers, and knows its line.
+/// Reads JSON of one shape, a list of flat objects of numbers, and counts its lines.
 package struct SabreScanner {
     private let bytes: [UInt8]
     private var position = 0
@@ -115,7 +115,7 @@ package struct SabreScanner {
         TraceError(.malformed, line: line, message)
     }
 
-    /// What comes next, for messages.
+    /// Description of the next characters, for messages.
     private var here: String {
         guard position < bytes.count else { return "the end of the file" }
         let end = min(position + 12, bytes.count)

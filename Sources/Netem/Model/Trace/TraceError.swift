@@ -1,32 +1,32 @@
-/// Why a trace cannot be used, where, and how to mend it.
+/// Reason why a trace cannot be used, the position of the fault, and its remedy.
 public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         case empty
-        /// A field is no number, or the file no JSON.
+        /// A field is not a number, or the file is not JSON.
         case malformed
         case negative
-        /// NaN or infinity.
+        /// A number is NaN or infinity.
         case notFinite
-        /// A number beyond what a link can have.
+        /// A number is beyond the range of a link.
         case outOfRange
         case notMonotone
-        /// The trace, or one of its periods, lasts no time.
+        /// The length of the trace, or of one of its periods, is 0.
         case zeroLength
         case allZero
         case unknownColumn
         case missingColumn
-        /// More than `TraceReader.largestFileBytes`.
+        /// The file is larger than `TraceReader.largestFileBytes`.
         case tooLarge
         case unreadable
         case unknownFormat
     }
 
     public var code: Code
-    /// As the caller named it; nil for values that come from no file.
+    /// Name of the file as the caller gave it; nil for values that come from no file.
     public var file: String?
-    /// From 1; 0 where the fault has no line.
+    /// Line number from 1; 0 if the fault has no line.
     public var line: Int
-    /// What went wrong and how to mend it.
+    /// Description of the fault and of its remedy.
     public var message: String
 
     package init(_ code: Code, file: String? = nil, line: Int = 0, _ message: String) {

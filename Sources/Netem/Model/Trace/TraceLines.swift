@@ -1,15 +1,15 @@
 import SimulationKernel
 
-/// The lines of a text that say something: neither blank nor a comment (`#`).
+/// The lines of a text that are neither blank nor a comment (`#`).
 package struct TraceLines {
     private let bytes: [UInt8]
     private var position = 0
-    /// Of the line returned last, from 1.
+    /// Number of the line returned last, from 1.
     package private(set) var number = 0
 
     package init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        // A byte order mark.
+        // The text may begin with a byte order mark.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
@@ -29,7 +29,7 @@ package struct TraceLines {
         return nil
     }
 
-    /// A finite decimal number.
+    /// Reads a finite decimal number.
     package static func number(
         _ text: some StringProtocol, _ name: String, _ line: Int
     ) throws(TraceError) -> Double {
@@ -97,10 +97,10 @@ struct TraceRows {
     private(set) var periods: [RateSchedule.Period] = []
     private var firstLine = 0
 
-    /// Seconds to nanoseconds.
+    /// Converts seconds to nanoseconds.
     func time(_ text: some StringProtocol, _ line: Int) throws(TraceError) -> Int64 {
         let value = try TraceLines.number(text, "the time", line)
-        // Traces may carry seconds since 1970.
+        // Traces may state seconds since 1970.
         guard abs(value) <= 4e9 else {
             throw TraceError(.outOfRange, line: line, "the time is \(text) s; times are seconds")
         }

@@ -3,17 +3,17 @@ import SimulationKernel
 
 /// Reads traces of link capacity. All of them repeat.
 public enum TraceReader {
-    /// Larger files are refused before they are read.
+    /// Size of the largest file that is read.
     public static let largestFileBytes = 64 << 20
-    /// The largest rate, bit/s.
+    /// The largest rate in bit/s.
     static let fastest = 1e12
-    /// The longest time, seconds (a year).
+    /// The longest time in seconds (a year).
     static let longestSeconds = 366.0 * 86_400
 
     /// - Parameters:
     ///   - bytes: the whole file.
-    ///   - file: its name, for messages and, by its extension, for the format.
-    ///   - format: nil asks the name and the content.
+    ///   - file: name of the file, for messages; its extension may determine the format.
+    ///   - format: nil = the name and the content determine it.
     public static func read(
         _ bytes: [UInt8], file: String, format: TraceFormat? = nil
     ) throws(TraceError) -> LinkTrace {
@@ -34,14 +34,14 @@ public enum TraceReader {
         }
     }
 
-    /// Reads a regular file, whose size is looked at first.
+    /// Reads a regular file. Its size is checked first.
     public static func read(
         path: String, format: TraceFormat? = nil
     ) throws(TraceError) -> LinkTrace {
         try read(contents(ofFile: path), file: path, format: format)
     }
 
-    /// The bytes of a regular file of at most `largestFileBytes`.
+    /// Returns the bytes of a regular file of at most `largestFileBytes`.
     public static func contents(ofFile path: String) throws(TraceError) -> [UInt8] {
         do {
             let attributes = try FileManager.default.attributesOfItem(
@@ -70,7 +70,7 @@ public enum TraceReader {
         )
     }
 
-    /// The format of a file by its extension (`json`, `csv`) or by its first line.
+    /// Determines the format of a file by its extension (`json`, `csv`) or by its first line.
     public static func detect(_ bytes: [UInt8], file: String) throws(TraceError) -> TraceFormat {
         if file.lowercased().hasSuffix(".json") { return .sabre }
         if file.lowercased().hasSuffix(".csv") { return .csv }
