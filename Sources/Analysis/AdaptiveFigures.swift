@@ -75,10 +75,10 @@ struct AdaptiveFigures {
         return shares.sorted { $0.key < $1.key }.flatMap { stream, renditions in
             let all = renditions.values.reduce(0) { $0 + $1.segments }
             // A rendition that nobody requested has a row, too.
-            let renditions = record.plan.publishers.filter {
+            let offered = record.plan.publishers.filter {
                 $0.stream == stream && !$0.isLadderSource
             }
-            let unused = renditions.filter { renditions[$0.rendition] == nil }
+            let unused = offered.filter { renditions[$0.rendition] == nil }
                 .map { ($0.rendition, Share()) }
             return (Array(renditions) + unused).map { name, share in
                 var row = record.row(

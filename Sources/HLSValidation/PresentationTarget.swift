@@ -1,3 +1,4 @@
+import HLS
 import HTTPWire
 import NIOCore
 import Sockets

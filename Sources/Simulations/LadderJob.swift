@@ -101,7 +101,7 @@ package struct LadderJob: Sendable {
         Ladder.presets.map { ladder in
             (
                 ladder.name,
-                ladder.rungs.map { rung in
+                ladder.renditions.map { rung in
                     LadderCandidate(
                         bitrate: rung.bitrate, height: rung.height, cores: cores(rung.height),
                         quality: quality(rung.bitrate))

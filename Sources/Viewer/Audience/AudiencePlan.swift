@@ -1,4 +1,4 @@
-import SimulationKernel
+package import SimulationKernel
 
 /// Plan of an audience: the viewers, their join times and links, and which viewers are probes.
 ///
