@@ -1,7 +1,7 @@
 import Results
 import Scenario
-import SimulationKernel
 import Server
+import SimulationKernel
 import Statistics
 import Viewer
 

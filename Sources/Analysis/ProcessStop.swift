@@ -1,5 +1,5 @@
-import SimulationKernel
 import Results
+import SimulationKernel
 
 /// A time in which a signal or a debugger held a process of the trial, or in which the runner
 /// itself did not run.

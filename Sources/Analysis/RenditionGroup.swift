@@ -1,6 +1,6 @@
-import Scenario
 import Publisher
 import Results
+import Scenario
 import Statistics
 import Viewer
 

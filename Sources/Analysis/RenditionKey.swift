@@ -1,6 +1,6 @@
-import SimulationKernel
 import Results
 import Scenario
+import SimulationKernel
 import Statistics
 
 /// A rendition of a stream. Rows from all vantage points are made under it.

@@ -1,5 +1,5 @@
-package import Scenario
 package import Results
+package import Scenario
 package import Statistics
 
 /// One measured figure with its tags.

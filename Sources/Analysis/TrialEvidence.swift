@@ -1,6 +1,6 @@
-import SimulationKernel
-import Scenario
 package import Results
+import Scenario
+import SimulationKernel
 
 /// What a trial measured about itself.
 package struct TrialEvidence: Sendable, Hashable {

@@ -1,8 +1,8 @@
-package import SimulationKernel
 package import Publisher
 package import Results
 package import Scenario
 package import Server
+package import SimulationKernel
 package import Statistics
 package import Viewer
 

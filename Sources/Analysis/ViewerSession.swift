@@ -1,6 +1,6 @@
+import Publisher
 import Scenario
 import SimulationKernel
-import Publisher
 import Viewer
 
 /// Times of one session of a viewer, in nanoseconds of the monotonic clock.

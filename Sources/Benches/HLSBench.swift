@@ -1,4 +1,3 @@
-import Trials
 import Foundation
 import Glibc
 import HLS
@@ -10,6 +9,7 @@ import Server
 import SimulationKernel
 import Sockets
 import Stacks
+import Trials
 import Workers
 
 /// Many adaptive HLS viewers in one process, each behind its own link: their CPU cost and their

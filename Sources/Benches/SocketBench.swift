@@ -1,6 +1,6 @@
-import Processes
 import Foundation
 import Netem
+import Processes
 package import SimulationKernel
 import Sockets
 import Statistics

@@ -1,7 +1,7 @@
-import Scenario
 package import ABR
 import Foundation
 import Netem
+import Scenario
 
 /// Reads the folders of the compatibility modes. Every fault is a `TraceError` with file and line,
 /// or an `InputFault`.

@@ -4,11 +4,11 @@
 // a `PlaylistClient` then loads playlists at the times at which the session would load them, over
 // the same link. Time-outs, retries and segments that leave the playlist are not modelled.
 
-import Scenario
 import ABR
 import Foundation
 import Netem
 package import Results
+import Scenario
 import SimulationKernel
 import Statistics
 import Viewer

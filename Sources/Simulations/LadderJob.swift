@@ -1,7 +1,7 @@
-import Scenario
 package import ABR
 import Foundation
 package import Results
+import Scenario
 
 /// Chooses a ladder and writes the results directory.
 package struct LadderJob: Sendable {

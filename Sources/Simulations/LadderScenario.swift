@@ -1,7 +1,7 @@
-package import Scenario
 package import ABR
 import Netem
 package import Results
+package import Scenario
 import SimulationKernel
 
 /// A checked ladder problem.

@@ -1,6 +1,6 @@
-import Scenario
 import ABR
 import Results
+import Scenario
 
 extension LadderSummary {
     init(_ choice: LadderChoice, _ scenario: LadderScenario, runID: String) {

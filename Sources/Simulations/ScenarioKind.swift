@@ -1,5 +1,5 @@
-package import Scenario
 import Results
+package import Scenario
 import Yams
 
 /// Kind of a scenario file.

@@ -1,8 +1,8 @@
-import Scenario
 import ABR
 import Foundation
 import Netem
 import Results
+import Scenario
 import SimulationKernel
 
 /// Turns the names in a simulation scenario into titles.

@@ -1,6 +1,6 @@
-import Scenario
 import ABR
 import Results
+import Scenario
 
 extension SimulationRun {
     /// Returns a row for each viewer of a cell.

@@ -1,7 +1,7 @@
-import Scenario
 package import ABR
 import Glibc
 import Netem
+import Scenario
 import SimulationKernel
 
 /// Runs the cells of a simulation, several at a time. The results do not depend on how many run at

@@ -1,7 +1,7 @@
-package import Scenario
 package import ABR
 package import Netem
 package import Results
+package import Scenario
 package import SimulationKernel
 
 /// A checked simulation scenario with its traces and titles read.

@@ -1,6 +1,6 @@
-import Scenario
 import ABR
 import Results
+import Scenario
 import SimulationKernel
 import Statistics
 

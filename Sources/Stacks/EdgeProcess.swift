@@ -1,7 +1,7 @@
-import Workers
 package import Processes
 package import Server
 import Synchronization
+import Workers
 
 /// One run of an edge's program.
 package protocol EdgeProcess: Sendable {

@@ -1,7 +1,7 @@
-import Workers
-import Sockets
 package import Processes
 package import Server
+import Sockets
+import Workers
 
 /// Millrace's own relay, as a child process of this binary.
 package actor EmbeddedDriver: StackDriver {

@@ -1,5 +1,5 @@
-package import Processes
 import Foundation
+package import Processes
 package import Sockets
 
 /// A server that somebody else runs, given by URL.

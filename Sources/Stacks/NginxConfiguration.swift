@@ -1,8 +1,8 @@
-import Scenario
 import Foundation
 import Glibc
 import Media
 import Processes
+import Scenario
 import Server
 
 /// Settings of an nginx with the RTMP module, and the text of its configuration file.

@@ -7,9 +7,9 @@
 // nginx, ends them too, and accounting counts them one by one. `hls_variant` has no rates of its
 // own: BANDWIDTH is the scenario's rate and an allowance.
 
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Server
 
 /// The encoders that nginx-rtmp starts. nginx itself does not report on them: they are found among

@@ -1,6 +1,6 @@
+import Glibc
 package import Processes
 package import Server
-import Glibc
 
 /// nginx with the RTMP module and a configuration of its own in a temporary directory. nginx is the
 /// relay and, if the scenario asks for it, starts ffmpeg encoders (`exec_push`) and packages HLS.

@@ -1,8 +1,8 @@
-import SimulationKernel
-package import Scenario
 import HLS
 package import Processes
+package import Scenario
 package import Server
+import SimulationKernel
 import Sockets
 
 extension StackSettings {

@@ -1,14 +1,14 @@
 import Analysis
-import Scenario
-import Stacks
-import Workers
-import SimulationKernel
-import Processes
 import Capture
 import Foundation
+import Processes
 import Results
+import Scenario
+import SimulationKernel
+import Stacks
 import Statistics
 import Synchronization
+import Workers
 
 /// The capture process of a trial, and what the process saw in terms of the trial's plan.
 final class CaptureStage: Sendable {

@@ -2,14 +2,14 @@
 // the user's cache. 16 s is a whole number of AAC frames and of groups of pictures, so repetitions
 // join.
 
-import Scenario
-import Stacks
-import Results
 import Foundation
 import Glibc
 import Processes
+import Results
+import Scenario
 import Server
 import SimulationKernel
+import Stacks
 
 /// Clips that ffmpeg makes for sources of kind `ffmpeg`. Each is made once and kept in the user's
 /// cache.

@@ -1,7 +1,7 @@
-import Processes
 import Foundation
 import Glibc
 import NetemShell
+import Processes
 
 /// What this machine can and cannot do for Millrace, with remedies.
 package struct Doctor: Sendable {

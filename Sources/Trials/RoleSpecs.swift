@@ -1,12 +1,12 @@
-import Scenario
-import Stacks
-import Workers
 import Foundation
 import Media
 import NetemShell
-import SimulationKernel
 import Publisher
+import Scenario
+import SimulationKernel
+import Stacks
 import Viewer
+import Workers
 
 /// The plan's roles as configurations of the modules that play them.
 extension Plan {

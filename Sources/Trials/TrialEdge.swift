@@ -10,11 +10,11 @@
 // Millrace's edges that keeps nothing, in the role `wan`. `stack.uplink` is a class of the kernel's
 // HTB on the run's own loopback, by the server's HTTP port.
 
-import SimulationKernel
-import Stacks
-import Sockets
 import Processes
 import Server
+import SimulationKernel
+import Sockets
+import Stacks
 import Synchronization
 
 /// One edge of a trial across its restarts: if its program ends on its own, the program is started

@@ -1,11 +1,11 @@
 import Analysis
-package import Scenario
-import Stacks
-import SimulationKernel
 import Foundation
 import Processes
 package import Results
+package import Scenario
+import SimulationKernel
 import Sockets
+import Stacks
 
 /// Runs one scenario once: starts the children, gives them one start time, watches them, ends them
 /// and hands over what was observed.

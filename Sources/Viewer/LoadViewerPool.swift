@@ -1,6 +1,6 @@
-public import SimulationKernel
 import CLinux
 import Glibc
+public import SimulationKernel
 public import Sockets
 import Statistics
 import Synchronization

@@ -1,6 +1,6 @@
-import SimulationKernel
 import Media
 import NIOCore
+import SimulationKernel
 import Statistics
 
 /// Account of what one probe has received. It decides for each frame whether the frame belongs to

@@ -1,10 +1,10 @@
-import SimulationKernel
 import Glibc
 import HTTPWire
 import Media
 import NIOCore
 import NIOSSL
 import RTMP
+import SimulationKernel
 import Sockets
 
 /// A probe's connection over RTMP or HTTP-FLV. The handler wakes at once and times every frame.

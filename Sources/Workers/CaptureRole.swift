@@ -1,6 +1,6 @@
-package import SimulationKernel
 package import Capture
 import CaptureLive
+package import SimulationKernel
 import Sockets
 import Synchronization
 import Viewer

@@ -1,7 +1,7 @@
-package import SimulationKernel
 import Logging
 import Processes
 package import Server
+package import SimulationKernel
 
 /// An edge as a child process.
 package struct EdgeRole: WorkerRole {

@@ -1,7 +1,7 @@
-package import SimulationKernel
 import Glibc
 package import Netem
 import NetemShell
+package import SimulationKernel
 package import Statistics
 
 /// The packet shell of a trial as a child process. It makes a network namespace for the viewers and

@@ -1,5 +1,5 @@
-package import SimulationKernel
 package import Publisher
+package import SimulationKernel
 
 /// Publishers as a child process. It is ready once every stream may be sent.
 package struct PublisherRole: WorkerRole {

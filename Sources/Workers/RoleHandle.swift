@@ -1,6 +1,6 @@
-package import Processes
 import Foundation
 import Glibc
+package import Processes
 import Synchronization
 
 /// The runner's side of one child. It keeps what the child has reported, and waits for reports.

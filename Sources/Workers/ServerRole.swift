@@ -1,6 +1,6 @@
-package import SimulationKernel
 import Logging
 package import Server
+package import SimulationKernel
 
 /// The embedded stack as a child process.
 package struct ServerRole: WorkerRole {

@@ -1,6 +1,6 @@
-package import Processes
 import Foundation
 import Glibc
+package import Processes
 
 /// The runner's end of a worker, which is a child process that exchanges JSON lines.
 package final class Worker<

@@ -1,7 +1,7 @@
-package import SimulationKernel
 import Foundation
 import Glibc
 import Processes
+package import SimulationKernel
 import Sockets
 
 /// The work of one kind of child process between its configuration and its last report.

@@ -1,9 +1,8 @@
-import Simulations
 import ArgumentParser
 import Glibc
-
 import Report
 import Results
+import Simulations
 
 struct FidelityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

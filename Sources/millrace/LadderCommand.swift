@@ -1,11 +1,10 @@
-import Scenario
-import Simulations
 import ABR
 import ArgumentParser
 import Foundation
-
 import Report
 import Results
+import Scenario
+import Simulations
 import Synchronization
 
 struct LadderCommand: AsyncParsableCommand {

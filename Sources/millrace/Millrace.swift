@@ -1,6 +1,6 @@
-import Workers
 import ArgumentParser
 import Glibc
+import Workers
 
 @main
 struct Millrace: AsyncParsableCommand {

@@ -1,15 +1,14 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import NetemShell
+import Processes
+import Report
+import Results
 import Scenario
 import Simulations
 import Trials
 import Workers
-import NetemShell
-import ArgumentParser
-import Foundation
-import Glibc
-
-import Processes
-import Report
-import Results
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

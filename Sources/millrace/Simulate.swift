@@ -1,13 +1,12 @@
-import Scenario
-import Simulations
 import ABR
 import ArgumentParser
 import Foundation
 import Glibc
-
 import Netem
 import Report
 import Results
+import Scenario
+import Simulations
 import Synchronization
 
 struct Simulate: AsyncParsableCommand {

@@ -1,14 +1,14 @@
-@testable import Scenario
-@testable import Analysis
-import SimulationKernel
 import Foundation
 import Media
 import Report
 import Results
+import SimulationKernel
 import Statistics
 import Testing
 
+@testable import Analysis
 @testable import Publisher
+@testable import Scenario
 @testable import Viewer
 
 /// What becomes of the frames that probes found over HLS.

@@ -1,10 +1,10 @@
-@testable import Scenario
-@testable import Analysis
-import SimulationKernel
 import Results
 import Server
+import SimulationKernel
 import Testing
 
+@testable import Analysis
+@testable import Scenario
 @testable import Viewer
 
 /// Which of the edges' figures a run has.

@@ -1,9 +1,10 @@
-@testable import Trials
-@testable import Analysis
 import Foundation
 import Results
 import Testing
 import Trials
+
+@testable import Analysis
+@testable import Trials
 
 /// Records of real runs, and the files that their figures were when they were recorded.
 ///

@@ -1,8 +1,9 @@
-@testable import Scenario
-@testable import Analysis
 import Results
 import Statistics
 import Testing
+
+@testable import Analysis
+@testable import Scenario
 
 @Suite struct ThresholdTests {
     static func threshold(_ selector: String, _ expression: String) throws -> Threshold {

@@ -1,14 +1,14 @@
-@testable import Trials
-@testable import Scenario
-@testable import Analysis
-import SimulationKernel
 import Foundation
 import Media
 import Results
+import SimulationKernel
 import Statistics
 import Testing
 
+@testable import Analysis
 @testable import Publisher
+@testable import Scenario
+@testable import Trials
 @testable import Viewer
 
 /// What a trial's reports become: figures, thresholds, outcome.

@@ -1,7 +1,7 @@
 import Capture
 import Foundation
-import Statistics
 import Sockets
+import Statistics
 import Testing
 
 /// nginx-rtmp stands between ffmpeg and three ffmpeg players, and tcpdump captures them.

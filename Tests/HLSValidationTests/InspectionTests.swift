@@ -1,8 +1,8 @@
-import TestSupport
 import Foundation
 import HLS
 import HTTPWire
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import HLSValidation

@@ -1,4 +1,3 @@
-import TestServer
 import HLS
 import Logging
 import Media
@@ -6,6 +5,7 @@ import Publisher
 import Server
 import SimulationKernel
 import Sockets
+import TestServer
 import Testing
 
 @testable import HLSValidation

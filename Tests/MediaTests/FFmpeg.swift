@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import Media
 import NIOCore
+import TestSupport
 import Testing
 
 /// The programs ffmpeg and ffprobe as independent oracles.

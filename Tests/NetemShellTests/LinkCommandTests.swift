@@ -1,8 +1,8 @@
-import TestSupport
 import Foundation
 import Glibc
 import Processes
 import Sockets
+import TestSupport
 import Testing
 
 @testable import NetemShell

@@ -1,6 +1,6 @@
-import TestSupport
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A run of `millrace link`, as a user runs it.

@@ -1,6 +1,6 @@
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ChildProcessTests {

@@ -1,5 +1,5 @@
-import Processes
 import Foundation
+import Processes
 import Testing
 
 /// What workers leave where the runner may read more than they.

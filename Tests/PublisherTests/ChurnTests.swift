@@ -1,10 +1,10 @@
-import TestSupport
-import TestServer
 import NIOCore
 import NIOPosix
 import RTMP
 import Server
 import Synchronization
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Publisher

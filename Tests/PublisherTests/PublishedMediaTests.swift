@@ -1,9 +1,9 @@
-import TestSupport
-import TestServer
 import Foundation
 import Media
 import Server
 import Sockets
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Publisher

@@ -1,5 +1,3 @@
-import TestSupport
-import TestServer
 import Media
 import NIOCore
 import NIOPosix
@@ -7,6 +5,8 @@ import Server
 import SimulationKernel
 import Sockets
 import Statistics
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Publisher

@@ -1,6 +1,7 @@
-@testable import Scenario
 import Sockets
 import Testing
+
+@testable import Scenario
 
 /// What every mapping of the language keeps to, whatever its keys.
 @Suite struct FieldTests {

@@ -1,7 +1,8 @@
-@testable import Scenario
 import Foundation
 import SimulationKernel
 import Testing
+
+@testable import Scenario
 
 @Suite struct PlanTests {
     static func scenario(_ viewers: String, extra: String = "") throws -> TrialScenario {

@@ -1,6 +1,7 @@
-@testable import Scenario
 import Processes
 import Testing
+
+@testable import Scenario
 
 @Suite struct QuantityTests {
     static let table: [(Quantity, String, Double, String)] = [

@@ -1,10 +1,11 @@
-@testable import Scenario
 import Foundation
 import Netem
-import SimulationKernel
 import NetemShell
+import SimulationKernel
 import Testing
 import Viewer
+
+@testable import Scenario
 
 @Suite struct ScenarioLanguageTests {
     static let corpus = Bundle.module.resourceURL!.appending(path: "Fixtures/scenarios")

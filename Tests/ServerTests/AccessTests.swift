@@ -1,11 +1,11 @@
-import TestSupport
-import TestServer
 import Crypto
 import Foundation
 import HLS
 import NIOCore
 import NIOHTTP1
 import RTMP
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

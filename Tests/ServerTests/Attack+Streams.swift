@@ -1,9 +1,9 @@
-import TestSupport
 import Foundation
 import HLS
 import NIOCore
 import RTMP
 import SimulationKernel
+import TestSupport
 import Testing
 
 /// Attacks by publishers: on caches, names and the packaging of HLS.

@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import NIOCore
 import RTMP
+import TestSupport
 import Testing
 
 /// Attacks of strangers: after each one the server is alive, its memory is back, and the stream

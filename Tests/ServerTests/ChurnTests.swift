@@ -1,11 +1,11 @@
-import TestSupport
-import TestServer
 import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import RTMP
 import Synchronization
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,7 +1,7 @@
-import TestSupport
 import Foundation
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 /// Hostile origins and clients attack an edge: it lives, answers honest clients, and keeps to the

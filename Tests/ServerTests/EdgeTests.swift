@@ -1,7 +1,7 @@
-import TestSupport
 import FoundationEssentials
 import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Server

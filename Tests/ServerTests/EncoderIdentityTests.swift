@@ -1,8 +1,8 @@
-import TestSupport
-import TestServer
 import Glibc
 import Media
 import NIOCore
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,6 +1,6 @@
-import TestSupport
-import TestServer
 import Foundation
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

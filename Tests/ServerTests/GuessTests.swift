@@ -1,7 +1,7 @@
-import TestServer
 import HLS
 import NIOCore
 import RTMP
+import TestServer
 import Testing
 
 @testable import Server

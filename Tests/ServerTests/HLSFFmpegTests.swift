@@ -1,9 +1,9 @@
-import TestSupport
-import TestServer
 import Foundation
 import HLS
 import NIOCore
 import Server
+import TestServer
+import TestSupport
 import Testing
 
 /// ffmpeg publishes, and ffmpeg plays the resulting HLS.

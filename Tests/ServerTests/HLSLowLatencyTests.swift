@@ -1,9 +1,9 @@
-import TestSupport
-import TestServer
 import HLS
 import Media
 import NIOCore
 import Server
+import TestServer
+import TestSupport
 import Testing
 
 /// Blocking reloads, delta updates, preload hints and rendition reports work as rfc8216bis says.

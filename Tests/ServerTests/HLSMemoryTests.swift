@@ -1,10 +1,10 @@
-import TestServer
 import HLS
 import Media
 import NIOCore
 import NIOEmbedded
 import RTMP
 import SimulationKernel
+import TestServer
 import Testing
 
 @testable import Server

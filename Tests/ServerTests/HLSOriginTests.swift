@@ -1,11 +1,11 @@
-import TestSupport
-import TestServer
 import Foundation
 import HLS
 import Media
 import NIOCore
 import RTMP
 import Server
+import TestServer
+import TestSupport
 import Testing
 
 /// The origin, as a client of its HTTP sees it.

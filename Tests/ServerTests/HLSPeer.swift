@@ -1,4 +1,3 @@
-import TestSupport
 import Foundation
 import HLS
 import Media
@@ -6,6 +5,7 @@ import NIOCore
 import RTMP
 import Server
 import SimulationKernel
+import TestSupport
 import Testing
 
 /// An HTTP client that keeps its connection.

@@ -1,6 +1,6 @@
-import TestServer
 import HLS
 import NIOCore
+import TestServer
 import Testing
 
 @testable import Server

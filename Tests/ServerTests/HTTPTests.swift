@@ -1,8 +1,8 @@
-import TestSupport
-import TestServer
 import FoundationEssentials
 import NIOCore
 import RTMP
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,8 +1,8 @@
-import TestServer
 import FoundationEssentials
 import NIOCore
 import RTMP
 import SimulationKernel
+import TestServer
 import Testing
 
 @testable import Server

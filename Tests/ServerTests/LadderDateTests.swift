@@ -1,5 +1,3 @@
-import TestSupport
-import TestServer
 import HLS
 import Logging
 import Media
@@ -7,6 +5,8 @@ import NIOCore
 import Publisher
 import SimulationKernel
 import Sockets
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,8 +1,8 @@
-import TestServer
 import Media
 import NIOCore
 import Processes
 import RTMP
+import TestServer
 import Testing
 
 @testable import Server

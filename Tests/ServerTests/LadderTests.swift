@@ -1,5 +1,3 @@
-import TestSupport
-import TestServer
 import Foundation
 import Glibc
 import Media
@@ -9,6 +7,8 @@ import Publisher
 import RTMP
 import SimulationKernel
 import Sockets
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

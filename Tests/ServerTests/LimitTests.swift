@@ -1,9 +1,9 @@
-import TestSupport
-import TestServer
 import Logging
 import NIOCore
 import RTMP
 import Synchronization
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

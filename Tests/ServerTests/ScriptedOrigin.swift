@@ -1,6 +1,6 @@
-import TestSupport
 import Glibc
 import NIOCore
+import TestSupport
 import Testing
 
 /// An origin; the test determines its every byte.

@@ -1,9 +1,9 @@
-import TestSupport
-import TestServer
 import NIOCore
 import NIOPosix
 import RTMP
 import Sockets
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

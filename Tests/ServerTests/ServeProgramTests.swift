@@ -1,8 +1,8 @@
-import TestSupport
 import Foundation
 import Glibc
 import NIOCore
 import RTMP
+import TestSupport
 import Testing
 
 /// Tests of `millrace serve` as an operator's process, with its signals and its user.

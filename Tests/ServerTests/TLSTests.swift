@@ -1,10 +1,10 @@
-import TestSupport
-import TestServer
 import Foundation
 import Logging
 import NIOCore
 import Sockets
 import Synchronization
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,7 +1,7 @@
-import TestSupport
-import TestServer
 import NIOCore
 import RTMP
+import TestServer
+import TestSupport
 import Testing
 
 @testable import Server

@@ -1,6 +1,6 @@
-import TestSupport
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 /// The program in a process of its own, which a test attacks.

@@ -1,8 +1,9 @@
-@testable import Simulations
-@testable import Scenario
 import ABR
 import Foundation
 import Testing
+
+@testable import Scenario
+@testable import Simulations
 
 /// Sabre's and Pensieve's figures, to the printed digits. The expected rows are what those programs
 /// print (see Fixtures/README.md).

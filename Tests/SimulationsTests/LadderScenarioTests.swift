@@ -1,9 +1,10 @@
-@testable import Simulations
-@testable import Scenario
 import ABR
 import Foundation
 import Results
 import Testing
+
+@testable import Scenario
+@testable import Simulations
 
 @Suite struct LadderScenarioTests {
     private static let text = """

@@ -1,11 +1,12 @@
-@testable import Simulations
-@testable import Scenario
 import ABR
 import Foundation
 import Netem
 import Results
 import Synchronization
 import Testing
+
+@testable import Scenario
+@testable import Simulations
 
 @Suite struct SimulationTests {
     private static let text = """

@@ -1,9 +1,10 @@
-import TestSupport
-@testable import Stacks
 import Foundation
 import Processes
 import Sockets
+import TestSupport
 import Testing
+
+@testable import Stacks
 
 @Suite(.timeLimit(.minutes(1))) struct StackTests {
     /// nginx itself reads what a folder with an odd name makes of its configuration.

@@ -1,10 +1,11 @@
-@testable import Analysis
-@testable import Trials
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Results
 import Testing
+
+@testable import Analysis
+@testable import Trials
 
 @Suite(.timeLimit(.minutes(1))) struct AccountingTests {
     static func now() -> Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }

@@ -2,7 +2,6 @@ import Results
 import Testing
 
 @testable import Analysis
-
 @testable import Trials
 
 @Suite struct ClockOffsetTests {

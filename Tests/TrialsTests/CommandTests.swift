@@ -1,10 +1,11 @@
-import TestSupport
-@testable import Trials
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Sockets
+import TestSupport
 import Testing
+
+@testable import Trials
 
 /// What the program says and exits with, from outside.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))

@@ -1,7 +1,3 @@
-import TestSupport
-@testable import Trials
-@testable import Stacks
-@testable import Scenario
 import Foundation
 import Glibc
 import Netem
@@ -10,8 +6,13 @@ import Report
 import Results
 import Server
 import Synchronization
+import TestSupport
 import Testing
 import Viewer
+
+@testable import Scenario
+@testable import Stacks
+@testable import Trials
 
 /// Edges in scenarios and trials.
 @Suite struct EdgeScenarioTests {

@@ -1,16 +1,17 @@
-import TestSupport
-@testable import Trials
-@testable import Stacks
-@testable import Scenario
-@testable import Analysis
 import Capture
 import Foundation
 import Publisher
 import Server
 import SimulationKernel
 import Statistics
+import TestSupport
 import Testing
 import Viewer
+
+@testable import Analysis
+@testable import Scenario
+@testable import Stacks
+@testable import Trials
 
 /// Encoded ladders in plan and results, without an encoder.
 @Suite struct EncodedLadderTests {

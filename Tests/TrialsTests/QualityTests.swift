@@ -1,11 +1,12 @@
-@testable import Trials
-@testable import Analysis
 import Foundation
 import Media
 import NIOCore
 import Processes
 import Server
 import Testing
+
+@testable import Analysis
+@testable import Trials
 
 /// Pictures against their source: frames paired by stamps, figures as ffmpeg gives them by hand.
 @Suite(

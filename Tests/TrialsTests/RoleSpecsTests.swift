@@ -1,10 +1,10 @@
-import Workers
 import Netem
 import NetemShell
 import SimulationKernel
 import TestSupport
 import Testing
 import Viewer
+import Workers
 
 @testable import Analysis
 @testable import Scenario

@@ -1,11 +1,12 @@
-@testable import Analysis
-import TestSupport
-@testable import Trials
-import SimulationKernel
 import Foundation
 import Glibc
 import Results
+import SimulationKernel
+import TestSupport
 import Testing
+
+@testable import Analysis
+@testable import Trials
 
 /// What the runner makes of processes that are held.
 @Suite struct StopWatchTests {

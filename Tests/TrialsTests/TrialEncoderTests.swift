@@ -1,12 +1,13 @@
-import TestSupport
-@testable import Trials
-@testable import Stacks
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Results
 import Server
+import TestSupport
 import Testing
+
+@testable import Stacks
+@testable import Trials
 
 /// Whole runs with real encoders; tiny pictures, so that a busy machine keeps up.
 @Suite(

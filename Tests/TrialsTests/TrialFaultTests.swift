@@ -1,10 +1,11 @@
-import TestSupport
-@testable import Trials
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Results
+import TestSupport
 import Testing
+
+@testable import Trials
 
 /// What becomes of a run whose parts are killed, from outside: the program itself.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))

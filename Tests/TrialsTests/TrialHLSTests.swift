@@ -1,10 +1,11 @@
-import TestSupport
-@testable import Trials
-@testable import Simulations
 import Foundation
 import Report
 import Results
+import TestSupport
 import Testing
+
+@testable import Simulations
+@testable import Trials
 
 /// Adaptive viewers in a whole run, and the same viewers simulated.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))

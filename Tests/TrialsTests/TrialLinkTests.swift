@@ -1,10 +1,11 @@
-import TestSupport
-@testable import Trials
 import Foundation
 import Glibc
 import NetemShell
 import Results
+import TestSupport
 import Testing
+
+@testable import Trials
 
 /// Viewers behind real packets, in a whole run.
 @Suite(

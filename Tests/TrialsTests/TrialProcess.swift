@@ -1,10 +1,11 @@
-import TestSupport
-@testable import Trials
-import Processes
 import Foundation
 import Glibc
+import Processes
 import Results
+import TestSupport
 import Testing
+
+@testable import Trials
 
 /// One `millrace run` of a small scenario.
 final class TrialProcess {

@@ -1,8 +1,8 @@
 import Logging
 import Media
 import NIOCore
-import Netem
 import NIOPosix
+import Netem
 import Publisher
 import Server
 import SimulationKernel

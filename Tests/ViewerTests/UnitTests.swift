@@ -1,8 +1,8 @@
+import HTTPWire
 import Media
 import NIOCore
 import SimulationKernel
 import Statistics
-import HTTPWire
 import Testing
 
 @testable import Viewer

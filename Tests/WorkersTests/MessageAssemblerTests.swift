@@ -1,8 +1,8 @@
-@testable import Workers
 import Processes
 import Testing
 
 @testable import Viewer
+@testable import Workers
 
 @Suite struct MessageAssemblerTests {
     private static func split(_ lines: [UInt8]) -> [[UInt8]] {

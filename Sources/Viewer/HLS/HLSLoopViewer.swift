@@ -1,6 +1,6 @@
-import SimulationKernel
 import ABR
 import HTTPWire
+import SimulationKernel
 import Sockets
 
 /// State of one HLS viewer in its loop: the session, its two connections and their transfers. It

@@ -1,5 +1,5 @@
-import SimulationKernel
 import Media
+import SimulationKernel
 public import Statistics
 
 /// The stamped frames of one rendition that a probe received in the steady window.
