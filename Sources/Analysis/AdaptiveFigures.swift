@@ -65,7 +65,7 @@ struct AdaptiveFigures {
                 shares[stream]![name]!.viewers.insert(report.index)
             }
             for request in report.segments where request.isWhole {
-                let time = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
+                let time = report.requestNanoseconds(request)
                 guard record.window.contains(time) else { continue }
                 let name = Self.rendition(report.renditionNames[request.rendition], of: stream)
                 shares[stream, default: [:]][name, default: Share()].segments += 1
@@ -133,7 +133,7 @@ struct AdaptiveFigures {
         for report in mine {
             if let time = report.startupNanoseconds { startup.record(nanoseconds: time) }
             if let seconds = report.playback.liveLatency {
-                latency.record(nanoseconds: Int64(seconds * 1e9))
+                latency.record(nanoseconds: Int64(clampingNanoseconds: seconds * 1e9))
             }
         }
         samples.append(sample(.startupMilliseconds, .distribution(startup)))

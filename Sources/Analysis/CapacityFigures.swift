@@ -62,10 +62,10 @@ struct CapacityFigures {
         var times = DelayHistogram()
         for report in viewers {
             for request in report.segments where request.isWhole {
-                let asked = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
+                let asked = report.requestNanoseconds(request)
                 guard asked >= from, asked < end else { continue }
                 let wait = (request.timeToFirstByte ?? 0) + request.transferTime
-                times.record(nanoseconds: Int64(wait * 1e6))
+                times.record(nanoseconds: Int64(clampingNanoseconds: wait * 1e6))
             }
         }
         return times

@@ -157,11 +157,12 @@ struct EdgeFigures {
         var times = DelayHistogram()
         for report in record.hls where belongs(record.viewerPlan(report.index)) {
             for request in report.segments where request.isWhole {
-                let asked = (report.askedAtNanoseconds ?? 0) + Int64(request.requested * 1e6)
+                let asked = report.requestNanoseconds(request)
                 guard record.window.contains(asked), let wait = request.timeToFirstByte else {
                     continue
                 }
-                times.record(nanoseconds: Int64((wait + request.transferTime) * 1e6))
+                times.record(
+                    nanoseconds: Int64(clampingNanoseconds: (wait + request.transferTime) * 1e6))
             }
         }
         return times

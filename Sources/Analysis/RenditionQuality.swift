@@ -7,9 +7,7 @@ package struct RenditionQuality: Codable, Sendable, Equatable {
     /// Number of compared frames of the rendition.
     var frames: Int
 
-    package init(
-        ssim: Double, psnrDecibels: Double? = nil, frames: Int
-    ) {
+    package init(ssim: Double, psnrDecibels: Double? = nil, frames: Int) {
         self.ssim = ssim
         self.psnrDecibels = psnrDecibels
         self.frames = frames

@@ -13,9 +13,7 @@ package import NIOCore
 package struct QualityError: Error, CustomStringConvertible {
     package var description: String
 
-    package init(
-        description: String
-    ) {
+    package init(description: String) {
         self.description = description
     }
 }

@@ -138,7 +138,7 @@ extension TrialRecord {
         partial.publisherLateness = live.publisherLateness
         partial.probeLag = live.probeLag
         partial.viewerLag = live.viewerLag
-        let figures = TrialFigures(partial)
+        let renditions = RenditionFigures(partial, EncoderFigures(partial))
         var manifest = manifest
         manifest.clockOffset = clockOffset
         manifest.end = end
@@ -146,14 +146,14 @@ extension TrialRecord {
             manifest.window.endSeconds, Double(now - startNanoseconds) / 1e9)
         var summary = Summary()
         summary.roles = usage?.roleUsage ?? []
-        summary.health = figures.generators.health
+        summary.health = GeneratorFigures(record: partial).health
         summary.viewersPlanned = plan.viewers.count
         summary.viewersJoined = live.playingViewers
         summary.notes = notes
         Verdict(record: self, joinFailures: []).decide(&summary, &manifest)
         var results = RunResults(manifest: manifest, summary: summary)
-        results.renditions = figures.renditions.rows
-        results.delay = figures.renditions.delayRows
+        results.renditions = renditions.rows
+        results.delay = renditions.delayRows
         results.processes = usage?.rows ?? []
         return results
     }

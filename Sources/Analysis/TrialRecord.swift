@@ -109,9 +109,7 @@ package struct EarlyEnd: Codable, Sendable {
     package var outcome: Summary.Outcome
     package var reason: String
 
-    package init(
-        outcome: Summary.Outcome, reason: String
-    ) {
+    package init(outcome: Summary.Outcome, reason: String) {
         self.outcome = outcome
         self.reason = reason
     }
@@ -146,9 +144,7 @@ package struct LinkFigures: Codable, Sendable {
         /// Number of packets that the queue dropped.
         var dropped: Int
 
-        package init(
-            index: Int, lost: Int, dropped: Int
-        ) {
+        package init(index: Int, lost: Int, dropped: Int) {
             self.index = index
             self.lost = lost
             self.dropped = dropped
@@ -159,9 +155,7 @@ package struct LinkFigures: Codable, Sendable {
     /// Lateness of the release of each packet.
     package var releaseLateness: DelayHistogram
 
-    package init(
-        viewers: [Losses], releaseLateness: DelayHistogram
-    ) {
+    package init(viewers: [Losses], releaseLateness: DelayHistogram) {
         self.viewers = viewers
         self.releaseLateness = releaseLateness
     }
@@ -173,9 +167,7 @@ package struct EdgeObservation: Codable, Sendable {
     package var name: String
     package var status: EdgeStatus
 
-    package init(
-        name: String, status: EdgeStatus
-    ) {
+    package init(name: String, status: EdgeStatus) {
         self.name = name
         self.status = status
     }

@@ -57,9 +57,7 @@ package struct WireFrame: Sendable, Hashable {
     /// Capture time of the frame's last byte out, in nanoseconds since 1970.
     var egressNanoseconds: Int64
 
-    package init(
-        frameNumber: UInt64, relayDelayNanoseconds: Int64, egressNanoseconds: Int64
-    ) {
+    package init(frameNumber: UInt64, relayDelayNanoseconds: Int64, egressNanoseconds: Int64) {
         self.frameNumber = frameNumber
         self.relayDelayNanoseconds = relayDelayNanoseconds
         self.egressNanoseconds = egressNanoseconds

@@ -20,8 +20,6 @@ public final class CaptureFileReader {
 
     public init() {}
 
-    /// Whether the file is gzip-compressed.
-    public var isCompressed: Bool { if case .gzip = mode { true } else { false } }
     /// Number of packets that the capturing program reports as dropped.
     public var droppedPackets: Int? { reader.droppedPackets }
     public var interfaceNames: [UInt32: String] { reader.interfaceNames }

@@ -102,7 +102,6 @@ final class Flow {
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
 
     var isClosed: Bool { isReset || upstream.hasFinished && downstream.hasFinished }
-    var isPublisher: Bool { roles.contains { $0.subscriber == nil } }
 
     /// Returns the role that a media message of this direction belongs to.
     func role(publishes: Bool, messageStreamID: UInt32) -> Role? {

@@ -31,11 +31,6 @@ public struct HTTPResponseReader: Sendable {
     /// The head so far.
     private var line: [UInt8] = []
 
-    /// Whether a response has begun and not ended.
-    public var isInside: Bool {
-        if case .body = state { true } else { false }
-    }
-
     /// Whether nothing has come since the last response's end.
     public var isBetweenResponses: Bool {
         if case .head = state { line.isEmpty } else { false }

@@ -51,9 +51,7 @@ package struct StackError: Error, Sendable, CustomStringConvertible {
     /// Text that says what went wrong and how to mend it.
     package var message: String
 
-    package init(
-        driver: String, message: String
-    ) {
+    package init(driver: String, message: String) {
         self.driver = driver
         self.message = message
     }

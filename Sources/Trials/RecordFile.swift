@@ -72,7 +72,12 @@ package enum RecordFile {
                     "the record's version is \(version), this program reads version \(TrialRecord.currentVersion)"
             )
         }
-        return try decoder.decode(TrialRecord.self, from: data)
+        if let number = RecordNumbers.tooLarge(in: data) {
+            throw Fault(description: "a number is larger than any that a trial writes (\(number))")
+        }
+        let record = try decoder.decode(TrialRecord.self, from: data)
+        try record.check()
+        return record
     }
 
     private static func unpack(_ data: Data) throws -> Data {

@@ -7,9 +7,7 @@ package final class HLSViewerRole: WorkerRole {
         package var specs: [HLSViewerSpec]
         package var options: HLSViewerPool.Options
 
-        package init(
-            specs: [HLSViewerSpec], options: HLSViewerPool.Options
-        ) {
+        package init(specs: [HLSViewerSpec], options: HLSViewerPool.Options) {
             self.specs = specs
             self.options = options
         }

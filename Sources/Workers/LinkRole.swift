@@ -16,9 +16,7 @@ package final class LinkRole: WorkerRole {
         package var placeNanoseconds: Int64
         package var seed: UInt64
 
-        package init(
-            index: Int, link: Int, placeNanoseconds: Int64, seed: UInt64
-        ) {
+        package init(index: Int, link: Int, placeNanoseconds: Int64, seed: UInt64) {
             self.index = index
             self.link = link
             self.placeNanoseconds = placeNanoseconds

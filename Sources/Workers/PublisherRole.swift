@@ -7,9 +7,7 @@ package struct PublisherRole: WorkerRole {
         package var specs: [PublishSpec]
         package var options: PublisherOptions
 
-        package init(
-            specs: [PublishSpec], options: PublisherOptions
-        ) {
+        package init(specs: [PublishSpec], options: PublisherOptions) {
             self.specs = specs
             self.options = options
         }

@@ -8,9 +8,7 @@ package final class LoadViewerRole: WorkerRole {
         package var specs: [ViewerSpec]
         package var options: LoadViewerPool.Options
 
-        package init(
-            specs: [ViewerSpec], options: LoadViewerPool.Options
-        ) {
+        package init(specs: [ViewerSpec], options: LoadViewerPool.Options) {
             self.specs = specs
             self.options = options
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Results
+import SimulationKernel
 import Testing
 import Trials
 
@@ -63,5 +64,38 @@ import Trials
         } throws: { error in
             "\(error)".contains("7")
         }
+    }
+
+    /// Any number may stand in a stranger's file: it is refused, or the figures are computed.
+    @Test(arguments: 0..<60 as Range<UInt64>)
+    func `numbers that no trial writes never trap`(seed: UInt64) throws {
+        let names = ["quickstart", "fit-the-device", "edge-vs-cloud", "ladder-bandwidth"]
+        let name = names[Int(seed) % names.count]
+        let record = try #require(try RecordFile.read(directory: "\(Self.directory)/\(name)"))
+        var generator = SeededGenerator(seed: seed, entity: "record")
+        let extremes = [
+            "-1", "0", "18446744073709551615", "9223372036854775807", "-9223372036854775808",
+            "3e18", "-3e18", "8800000000000", "-8800000000000", "1e300", "0.5",
+        ]
+        var json = Array(try RecordFile.json(record).utf8)
+        for _ in 0..<1 + Int(generator.next() % 20) {
+            var start = Int(generator.next() % UInt64(json.count))
+            while start < json.count, !Self.begins(at: start, of: json) { start += 1 }
+            guard start < json.count else { continue }
+            let end = json[start...].firstIndex { !Self.isDigit($0) } ?? json.endIndex
+            let extreme = extremes[Int(generator.next() % UInt64(extremes.count))]
+            json.replaceSubrange(start..<end, with: Array(extreme.utf8))
+        }
+        guard let changed = try? RecordFile.parse(Data(json)) else { return }
+        _ = changed.results
+    }
+
+    private static func begins(at index: Int, of json: [UInt8]) -> Bool {
+        index > 0 && isDigit(json[index])
+            && [UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(json[index - 1])
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
     }
 }

@@ -142,20 +142,6 @@ public final class Title: Sendable {
             (segment < segmentCount ? segment : segment % segmentCount) * bitrates.count + rendition
         ]
     }
-
-    /// Returns the same title with only some renditions.
-    /// - Parameter renditions: ascending indices, at least one.
-    public func restricted(to renditions: [Int]) throws(TitleError) -> Title {
-        guard !renditions.isEmpty, renditions.allSatisfy({ bitrates.indices.contains($0) }) else {
-            throw TitleError(reason: "no rendition is left of \(name)")
-        }
-        return try Title(
-            name: name, segmentDuration: segmentDuration, bitrates: renditions.map { bitrates[$0] },
-            sizes: (0..<segmentCount).map { segment in
-                renditions.map { size(segment: segment, rendition: $0) }
-            }, heights: renditions.map { heights[$0] },
-            qualities: qualities.isEmpty ? [] : renditions.map { qualities[$0] })
-    }
 }
 
 /// Reason why a title cannot be played.

@@ -21,7 +21,6 @@ public struct QoEAccount: Hashable, Sendable {
     public internal(set) var hdSum = 0.0
     public internal(set) var hdChange = 0.0
     /// Sum of the title's own quality scale, if it has one.
-    public internal(set) var qualitySum = 0.0
     public internal(set) var qualityChange = 0.0
     /// Sum of LoL+'s measure.
     public internal(set) var lolPlus = 0.0
@@ -41,7 +40,6 @@ public struct QoEAccount: Hashable, Sendable {
 
     public var sessionTime: Double { startup + playing + stalled + idle }
     public var meanBitrate: Double { segments == 0 ? .nan : bitrateSum / Double(segments) }
-    public var meanQuality: Double { segments == 0 ? .nan : qualitySum / Double(segments) }
     /// Stalled share of the time in which the viewer wanted to watch.
     public var rebufferRatio: Double {
         let wanted = playing + stalled
@@ -62,7 +60,6 @@ public struct QoEAccount: Hashable, Sendable {
         utilitySum += title.utilities[rendition]
         hdSum += hd[rendition]
         var change = 0.0
-        if !title.qualities.isEmpty { qualitySum += title.qualities[rendition] }
         if lastRendition >= 0, lastRendition != rendition {
             switches += 1
             change = abs(bitrate - title.bitrates[lastRendition])
