@@ -20,7 +20,7 @@ public struct QoEAccount: Hashable, Sendable {
     /// Sum of Pensieve's HD reward.
     public internal(set) var hdSum = 0.0
     public internal(set) var hdChange = 0.0
-    /// Sum of the title's own quality scale, if it has one.
+    /// Sum of the changes on the title's own quality scale, if it has one.
     public internal(set) var qualityChange = 0.0
     /// Sum of LoL+'s measure.
     public internal(set) var lolPlus = 0.0
