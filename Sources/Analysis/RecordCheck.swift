@@ -1,3 +1,5 @@
+import Publisher
+import Results
 import Scenario
 import SimulationKernel
 import Statistics
@@ -82,13 +84,16 @@ extension TrialRecord {
 
     /// Every distribution of the record; their counts are added up.
     private var histograms: [DelayHistogram] {
-        [publisherLateness, probeLag, viewerLag, live.publisherLateness, live.probeLag]
-            + [live.viewerLag] + live.probeDelay.values + wire.relayDelay.values.flatMap(\.values)
-            + (links.map { [$0.releaseLateness] } ?? [])
-            + probes.flatMap { [$0.delay, $0.uncorrectedDelay] }
-            + hls.compactMap(\.probe).flatMap(\.renditions).flatMap {
-                [$0.published, $0.delay, $0.uncorrectedDelay]
-            }
+        var all = [publisherLateness, probeLag, viewerLag]
+        all += [live.publisherLateness, live.probeLag, live.viewerLag]
+        all += live.probeDelay.values
+        for delays in wire.relayDelay.values { all += delays.values }
+        if let links { all.append(links.releaseLateness) }
+        for report in probes { all += [report.delay, report.uncorrectedDelay] }
+        for rendition in hls.compactMap(\.probe).flatMap(\.renditions) {
+            all += [rendition.published, rendition.delay, rendition.uncorrectedDelay]
+        }
+        return all
     }
 }
 

@@ -1,7 +1,11 @@
 extension Duration {
-    /// Whole nanoseconds; a part of a nanosecond is cut off.
+    /// Whole nanoseconds; a part of a nanosecond is cut off. Beyond 292 years the value is the
+    /// nearest that 64 bits hold.
     public var nanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+        let limit = Int64.max / 1_000_000_000
+        guard components.seconds < limit else { return .max }
+        guard components.seconds > -limit else { return .min }
+        return components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 
     /// Seconds with their fraction.

@@ -6,8 +6,12 @@ enum RecordNumbers {
     /// Every other number: one million sessions of that many bytes add up in 64 bits.
     static let limit = 8.8e12
     /// Keys of numbers that are added to nothing: seeds, rates of unlimited links, limits of
-    /// thresholds, and the sums of distributions, which are floating-point numbers.
-    private static let free: Set<String> = ["seed", "payloadRate", "bitsPerSecond", "limit", "sum"]
+    /// thresholds, the sums of distributions, which are floating-point numbers, and durations,
+    /// which are encoded as the two halves of 128 bits.
+    private static let free: Set<String> = [
+        "seed", "payloadRate", "bitsPerSecond", "limit", "sum", "buffer", "latency", "gop",
+        "generatorLagP99", "viewerLagP99", "linkLatenessP99", "clockStep",
+    ]
 
     /// - Returns: The key and the digits of the first number that is too large; nil if there is
     ///   none.

@@ -20,7 +20,8 @@ public struct QoEAccount: Hashable, Sendable {
     /// Sum of Pensieve's HD reward.
     public internal(set) var hdSum = 0.0
     public internal(set) var hdChange = 0.0
-    /// Sum of the changes on the title's own quality scale, if it has one.
+    /// Sum of the title's own quality scale, if it has one.
+    public internal(set) var qualitySum = 0.0
     public internal(set) var qualityChange = 0.0
     /// Sum of LoL+'s measure.
     public internal(set) var lolPlus = 0.0
@@ -60,6 +61,7 @@ public struct QoEAccount: Hashable, Sendable {
         utilitySum += title.utilities[rendition]
         hdSum += hd[rendition]
         var change = 0.0
+        if !title.qualities.isEmpty { qualitySum += title.qualities[rendition] }
         if lastRendition >= 0, lastRendition != rendition {
             switches += 1
             change = abs(bitrate - title.bitrates[lastRendition])
