@@ -5,11 +5,14 @@ package import Statistics
 /// One measured figure with its tags.
 package struct MetricSample: Sendable {
     package enum Value: Sendable {
+        /// Delays, for metrics in milliseconds.
         case distribution(DelayHistogram)
+        /// A counter or a single value, in the unit of the metric.
         case number(Double)
     }
 
     package var metric: Metric
+    /// Values by the names of the tags, such as `viewer` by `vantage`.
     package var tags: [String: String]
     package var value: Value
 
@@ -21,10 +24,13 @@ package struct MetricSample: Sendable {
 }
 
 extension Threshold {
-    /// Judges the threshold. Distributions of one vantage point (and one role) are merged, and
-    /// counters are added. Of several distributions or values, the worst counts. If both viewers
-    /// and wire have a metric, the viewers' figure counts unless `vantage` says otherwise. Without
-    /// a matching figure the threshold fails and has no observed value.
+    /// Judges the threshold by the samples that have its metric and its tags.
+    ///
+    /// `delay_ms` is the viewers' delay if the tags name no vantage point. Counters are added.
+    /// Distributions are merged if they have the same vantage point and the same role. If several
+    /// merged distributions or several values remain, each must hold: the observed value is the
+    /// first that does not, or the first of all. Without a matching sample the threshold fails and
+    /// has no observed value.
     package func evaluate(_ samples: [MetricSample]) -> ThresholdResult {
         var tags = tags
         if metric == .delayMilliseconds, tags["vantage"] == nil { tags["vantage"] = "viewer" }

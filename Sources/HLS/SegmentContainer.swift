@@ -1,9 +1,10 @@
 import Media
 import NIOCore
 
-/// Requirements of a container on its tracks, and the names of its files.
+/// What a container requires of the tracks that it holds, and how its files are named.
 extension SegmenterConfiguration.Container {
-    /// Leaves out a track that the container cannot express; `problem` says why it is left out.
+    /// Leaves out a track that the container cannot express. `problem` tells why, and is nil if no
+    /// track is left out.
     func usable(_ offered: MediaTracks) -> (tracks: MediaTracks, problem: String?) {
         guard self == .ts, let audio = offered.audio else { return (offered, nil) }
         do {
@@ -17,15 +18,18 @@ extension SegmenterConfiguration.Container {
         }
     }
 
-    /// Bytes that a transport stream writes before each key frame: its parameter sets, which may be
-    /// thousands of times as long as the frame.
+    /// Number of bytes that the container writes before each key frame. A transport stream repeats
+    /// the parameter sets of the video track there, which may be thousands of times as long as the
+    /// frame; fragmented MP4 repeats nothing.
     func keyFrameBytes(_ tracks: MediaTracks) -> Int {
         guard self == .ts, let video = tracks.video else { return 0 }
         return (video.sps + video.pps).reduce(0) { $0 + $1.readableBytes + 4 }
     }
 
+    /// Extension of segment files, without the dot.
     var fileExtension: String { self == .ts ? "ts" : "m4s" }
 
+    /// Returns the media type for the header `Content-Type` of segments.
     func contentType(hasVideo: Bool) -> String {
         switch self {
         case .ts: "video/mp2t"

@@ -3,10 +3,12 @@ public import Sockets
 
 /// Specification of a stream's source of frames.
 public enum SourceSpec: Codable, Sendable, Hashable {
+    /// Frames that are generated, and are not read from a file.
     case synthetic(SyntheticSpec)
     /// A media file, which is played in a loop. A file that is not FLV is remuxed once with ffmpeg.
     case file(path: String)
 
+    /// Opens the source.
     /// - Throws: `MediaError` if the specification is impossible or the file has no usable
     ///   contents, `PublisherError` if the file cannot be remuxed.
     public func makeSource() throws -> any MediaSource {
@@ -19,12 +21,13 @@ public enum SourceSpec: Codable, Sendable, Hashable {
 
 /// Specification of one stream to publish.
 public struct PublishSpec: Codable, Sendable, Hashable {
-    /// Address `rtmp://host[:port]/app/stream[?query]`.
+    /// Address `rtmp://host[:port]/app/stream[?query]`, or the same with `rtmps`.
     public var url: String
-    /// Number that is written into every frame stamp; unique in the run.
+    /// Number that is written into every frame stamp. No other stream of the run has it.
     public var streamID: UInt32
     public var source: SourceSpec
-    /// Shift of the whole schedule, so that streams do not send at the same times.
+    /// Time by which all frames are sent later, 0 or more, so that streams do not send at the same
+    /// times; see `phase(ofStream:)`.
     public var phaseNanoseconds: Int64
 
     public init(url: String, streamID: UInt32, source: SourceSpec, phaseNanoseconds: Int64 = 0) {
@@ -34,29 +37,33 @@ public struct PublishSpec: Codable, Sendable, Hashable {
         self.phaseNanoseconds = phaseNanoseconds
     }
 
-    /// Returns the `phaseNanoseconds` of the stream at `index` of a run: 0 ..< 33 ms, which is a
-    /// frame at 30 frames per second. Without it, streams that start together would also send each
-    /// frame together. 7,919 is prime to 33,000, so the phases of 33,000 streams in a row all
-    /// differ.
+    /// Returns the `phaseNanoseconds` of the stream at `index` (0 or more) of a run.
+    ///
+    /// Phases are at least 0 and less than 33 ms, the duration of a frame at 30 frames per second.
+    /// Without phases, streams that start together would also send each frame together. 7,919 has
+    /// no common factor with 33,000, so the phases of 33,000 streams in a row all differ.
     public static func phase(ofStream index: Int) -> Int64 {
         let frameMicroseconds = 33_000
         return Int64(index % frameMicroseconds * 7_919 % frameMicroseconds) * 1000
     }
 }
 
+/// Options for all streams of a process that publishes.
 public struct PublisherOptions: Codable, Sendable, Hashable {
+    /// Number of event loops, 1 or more.
     public var threads = 1
+    /// TCP congestion control, such as `cubic`; nil = the system's choice.
     public var congestionControl: String?
-    /// Chunk size of the messages that are sent; 4096 as in OBS.
+    /// RTMP chunk size of the messages that are sent, in bytes; OBS sends chunks of 4096, too.
     public var chunkSize = 4096
-    /// Number of attempts after a lost connection before the stream counts as failed; 0 = no
-    /// attempt.
+    /// Number of attempts to connect again after a lost connection. If all of them fail, the stream
+    /// counts as failed; 0 = no attempt.
     public var reconnectLimit = 10
-    /// Number of bytes waiting for one connection above which frames are dropped and counted;
-    /// frames are then dropped up to the next key frame.
+    /// Number of bytes that may wait for one connection. If more are waiting, frames are dropped up
+    /// to the next key frame, and counted.
     public var queueByteLimit = 8 << 20
     public var connectTimeoutMilliseconds = 10_000
-    /// Authorities that rtmps trusts.
+    /// Authorities whose certificates are trusted with rtmps.
     public var trust = TLSTrust()
 
     public init() {}

@@ -3,28 +3,32 @@ package import Netem
 package import SimulationKernel
 package import Viewer
 
-/// The link of a viewer group, after it was read and checked.
+/// The link that each viewer of a group is behind, after the scenario was read and checked.
 package struct GroupLink: Codable, Sendable, Hashable {
-    /// The shell that shapes the traffic, with the settings that it needs.
+    /// The part of Millrace that makes the traffic obey the link, with the settings that it needs.
     package enum Shell: Codable, Sendable, Hashable {
-        /// Shapes the viewer's own reads.
+        /// The viewer itself delays and limits what it reads from its socket.
         case socket(ViewerLink)
-        /// Shapes the packets of a network namespace.
+        /// The viewer is in a network namespace, and its real packets are delayed, queued and
+        /// dropped.
         case packet(LinkDescription)
     }
 
     /// Name of the link in results: a profile, the name of a file, or a rate.
     package var name: String
     package var shell: Shell
-    /// Mean payload rate of the link.
+    /// Mean rate of the TCP payload that fits through the downlink, once headers are paid.
     package var payloadRate: Bitrate
-    /// Length of one cycle of the link's trace. Viewers begin at seeded offsets in the cycle.
+    /// Length of one cycle of the link's trace; 0 for a constant rate. Viewers begin at seeded
+    /// offsets in the cycle.
     package var cycleNanoseconds: Int64
 
+    /// The settings of the socket shell; nil if the link has the other shell.
     package var socket: ViewerLink? {
         if case .socket(let link) = shell { link } else { nil }
     }
 
+    /// The settings of the packet shell; nil if the link has the other shell.
     package var packet: LinkDescription? {
         if case .packet(let link) = shell { link } else { nil }
     }
@@ -41,14 +45,15 @@ package struct GroupLink: Codable, Sendable, Hashable {
         cycleNanoseconds = rate.periods.count > 1 ? rate.cycleNanoseconds : 0
     }
 
-    /// A link with the settings of a socket's link.
+    /// Makes a link of the socket shell.
     init(name: String, _ link: ViewerLink) {
         self.init(
             name: name, rate: link.rate, delay: link.delay, loss: link.loss,
             headerBytes: link.headerBytes)
     }
 
-    /// - Throws: The fault of one of the link's directions.
+    /// Makes a link of the packet shell, and checks both directions of it.
+    /// - Throws: the fault of the first direction that is not valid.
     private init(name: String, packets link: LinkDescription, seed: UInt64) throws {
         let spec = try link.spec(.down, seed: seed)
         _ = try link.spec(.up, seed: seed)
@@ -61,7 +66,8 @@ package struct GroupLink: Codable, Sendable, Hashable {
         cycleNanoseconds = spec.rate.cycleNanoseconds
     }
 
-    /// Notes for readers of the results about links of this kind.
+    /// Returns the notes about these links that readers of the results need; none if all links have
+    /// the packet shell or are plain limits.
     package static func notes(_ links: [GroupLink]) -> [String] {
         let links = links.compactMap { link in link.socket.map { (link.name, $0) } }
         guard let (first, _) = links.first(where: { $0.1.headerBytes > 0 }) else { return [] }
@@ -74,15 +80,21 @@ package struct GroupLink: Codable, Sendable, Hashable {
         return [note]
     }
 
-    /// A plain limit on the bytes that viewers read.
+    /// Returns a link that is only a limit on the payload that a viewer reads, without headers,
+    /// delay or loss.
     package static func rateLimit(_ rate: Bitrate) -> GroupLink {
         GroupLink(
             name: rate.description, rate: RateSchedule(constant: rate), delay: .init(),
             loss: .none, headerBytes: 0)
     }
 
-    /// Returns the link of a profile, a rate or a trace file.
-    /// - Throws: `InputFault`, `TraceError` or `LinkError`, with the nearest valid name.
+    /// Returns the link of the socket shell that a text names: a profile, a rate or a trace file.
+    ///
+    /// - Parameters:
+    ///   - seed: seed of the rates of a profile.
+    ///   - folder: folder to which the path of a trace file is relative.
+    /// - Throws: `InputFault`, `TraceError` or `LinkError`. For an unknown name the message
+    ///   contains the nearest valid name.
     package static func named(
         _ text: String, seed: UInt64 = 1, folder: String = "."
     ) throws -> GroupLink {
@@ -105,6 +117,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
             name: trace.name, rate: try trace.value.rateSchedule(), delay: .init(), loss: .none)
     }
 
+    /// Returns the link of the socket shell that a mapping describes.
     fileprivate static func read(
         _ fields: LinkFields, seed: UInt64, folder: String
     ) throws -> GroupLink {
@@ -121,6 +134,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
             delay: try DelayModel(parsing: text), loss: loss ?? socket.loss)
     }
 
+    /// Returns the link of the packet shell that a mapping describes.
     fileprivate static func readPackets(
         _ fields: LinkFields, seed: UInt64, folder: String
     ) throws -> GroupLink {
@@ -135,7 +149,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
         return try GroupLink(name: name, packets: link, seed: seed)
     }
 
-    /// Returns a rate, or the full path of a trace, with its name in results.
+    /// Returns a rate, or the full path of a trace file, and the name that it has in results.
     private static func rateText(
         _ text: String, seed: UInt64, folder: String
     ) throws -> (text: String, name: String) {
@@ -158,7 +172,7 @@ package struct GroupLink: Codable, Sendable, Hashable {
     }
 }
 
-/// A link of a viewer group as a file gives it.
+/// The mapping `link` of a viewer group, as it is in the scenario file.
 private struct LinkFields: ScenarioMapping {
     enum Shell: String, CaseIterable { case socket, packet, kernel }
 
@@ -194,6 +208,9 @@ private struct LinkFields: ScenarioMapping {
             "overhead", \.link.overhead, .integer(0...1500), "Bytes per packet; packet shell only."),
     ]
 
+    /// Returns the checked link.
+    /// - Throws: `InputFault` if the shell does not support a setting, or an error of
+    ///   `GroupLink.named`.
     func groupLink(seed: UInt64, folder: String) throws -> GroupLink {
         switch shell {
         case .packet: return try GroupLink.readPackets(self, seed: seed, folder: folder)
@@ -216,7 +233,7 @@ private struct LinkFields: ScenarioMapping {
 }
 
 extension ValueKind where Value == GroupLink {
-    /// The name of a profile, a rate or a trace file; or a mapping.
+    /// A link: the name of a profile, a rate or the path of a trace file, or else a mapping.
     static var link: Self {
         .either(
             ValueKind<String>.text(.nonEmpty).reading { text, reader in
@@ -229,7 +246,8 @@ extension ValueKind where Value == GroupLink {
 }
 
 extension RateModel {
-    /// Whether the model is only a rate, which a flow can have.
+    /// Whether the model is only a rate over time, as a flow can have it. A token bucket acts on
+    /// packets, and no limit is no rate.
     fileprivate var isPlainRate: Bool {
         switch self {
         case .constant, .schedule, .trace: true

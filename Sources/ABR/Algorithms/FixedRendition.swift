@@ -1,5 +1,7 @@
-/// Always the same rendition, as in a player without adaptation.
+/// Always chooses the same rendition, as a player without adaptation does.
 public struct FixedRendition: ABRAlgorithm {
+    /// Index of the rendition, 0 or more. In a title with fewer renditions the last one is
+    /// chosen.
     public let rendition: Int
 
     public init(_ rendition: Int) { self.rendition = rendition }

@@ -1,7 +1,8 @@
 /// Contents of `/api/v1/edge`: counts since the edge began.
 public struct EdgeStatus: Sendable, Codable, Hashable {
-    /// Counts of one kind of object. Requests = hits + misses + collapsed + refused.
+    /// Counts of one kind of object. `requests` = `hits` + `misses` + `collapsed` + `refused`.
     public struct Counts: Sendable, Codable, Hashable {
+        /// Requests of clients.
         public var requests = 0
         /// Requests answered from the cache.
         public var hits = 0
@@ -12,15 +13,15 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
         /// Requests refused without a look into the cache, because they make no sense or exceed a
         /// limit.
         public var refused = 0
-        /// Responses 502, 503 and 504 of the edge's own.
+        /// Responses 502, 503 and 504 that the edge itself made; the origin's are not counted.
         public var failures = 0
-        /// Body bytes handed to clients' sockets.
+        /// Body bytes that were handed to the sockets of clients.
         public var clientBytes = 0
         /// Requests sent to the origin, repeated ones included.
         public var originRequests = 0
         /// Body bytes that came from the origin.
         public var originBytes = 0
-        /// Objects that were removed for others while they were fresh or stale.
+        /// Objects, fresh or stale, that were removed to make room for others.
         public var evictions = 0
 
         public init() {}
@@ -38,33 +39,43 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
             a.evictions += b.evictions
         }
 
-        /// Share of requests that cost no request to the origin, 0…1; nil without requests.
+        /// Hits and collapsed requests over all requests that were not refused, from 0 to 1; nil if
+        /// there were none.
         public var hitRatio: Double? {
             let all = hits + misses + collapsed
             return all == 0 ? nil : Double(hits + collapsed) / Double(all)
         }
     }
 
+    /// Version of this format.
     public var version = "1"
+    /// URL of the origin.
     public var origin: String
     /// Counts by the raw values of `EdgeKind`.
     public var kinds: [String: Counts] = [:]
+    /// Number of objects in the cache.
     public var cachedObjects = 0
+    /// Number of bytes that the objects in the cache take, headers included.
     public var cachedBytes = 0
+    /// Largest value of `cachedBytes`.
     public var cacheByteLimit = 0
-    /// Number of open connections.
+    /// Number of open connections of clients.
     public var clients = 0
-    /// Number of connections refused because a limit, in all or from one address, was reached.
+    /// Number of connections that were refused because there were too many in all, or too many from
+    /// one address.
     public var refusedConnections = 0
+    /// Number of open connections to the origin.
     public var originConnections = 0
-    /// Number of fetches in progress, and of those that wait for a connection.
+    /// Number of fetches in progress, those included that wait for a connection.
     public var fetches = 0
+    /// Number of fetches that wait for a connection to the origin.
     public var queuedFetches = 0
-    /// Number of fetches given up because no client waited for them any more.
+    /// Number of fetches that were given up because no client waited for them any more.
     public var givenUpFetches = 0
 
     public init(origin: String) { self.origin = origin }
 
+    /// Sum of the counts of all kinds.
     public var total: Counts {
         kinds.values.reduce(into: Counts()) { $0 += $1 }
     }

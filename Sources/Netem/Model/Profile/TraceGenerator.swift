@@ -1,21 +1,23 @@
 import Foundation
 public import SimulationKernel
 
-/// Makes rate schedules; the same seed gives the same schedule.
+/// A recipe for a rate schedule. The same recipe with the same seed gives the same schedule.
 public enum TraceGenerator: Sendable, Hashable {
     case constant(Bitrate)
     /// Rates one after the other, each for `seconds` (more than 0).
     case steps([Bitrate], seconds: Double)
     /// `high` and `low` in turns, each for one half of `periodSeconds` (more than 0).
     case square(low: Bitrate, high: Bitrate, periodSeconds: Double)
-    /// A fading radio link; see `Fading`.
+    /// The rates of a fading radio link; see `Fading`.
     case fading(Fading)
-    /// A fading link without a signal in tunnels; see `Tunnel`.
+    /// The rates of a fading link that loses its signal in tunnels; see `Tunnel`.
     case tunnel(Fading, Tunnel)
 
-    /// Log-normal rates: the logarithm follows a first-order autoregression from one second to the
-    /// next, roughly as measured rates of cellular links do. Outages come at random.
+    /// Log-normal rates, one for each second. The logarithm of the rate follows a first-order
+    /// autoregression, roughly as measured rates of cellular links do. Each rate is limited to
+    /// between 1/20 of the mean and four times the mean. Outages come at random.
     public struct Fading: Sendable, Hashable {
+        /// Mean rate outside outages, before the limits are applied.
         public var mean: Bitrate
         /// Standard deviation of the natural logarithm of the rate, 0 or more.
         public var sigma: Double
@@ -23,7 +25,8 @@ public enum TraceGenerator: Sendable, Hashable {
         public var correlation: Double
         /// Number of outages that begin per minute, 0 or more.
         public var outagesPerMinute: Double
-        /// Mean length of the outages in seconds (geometric, at least 1).
+        /// Mean length of the outages in seconds, at least 1. The lengths are distributed
+        /// geometrically.
         public var outageSeconds: Double
         /// Length of the trace in seconds before it repeats, 1 to 86,400.
         public var seconds: Int
@@ -41,10 +44,12 @@ public enum TraceGenerator: Sendable, Hashable {
         }
     }
 
-    /// Open road of 40 to 80 s, then a tunnel of 5 to 20 s. The rate is a tenth during two seconds
-    /// at either end of the tunnel, and 0 between.
+    /// Open road and tunnels in turns. During the first two and the last two seconds of a tunnel
+    /// the link keeps a tenth of its rate, and between them the rate is 0.
     public struct Tunnel: Sendable, Hashable {
+        /// Shortest and longest stretch of open road, each 1 s or more.
         public var roadSeconds: ClosedRange<Int>
+        /// Shortest and longest tunnel, each 1 s or more.
         public var tunnelSeconds: ClosedRange<Int>
 
         public init(
@@ -55,19 +60,24 @@ public enum TraceGenerator: Sendable, Hashable {
         }
     }
 
-    /// An LTE-like link: half to twice the mean rate for most of the time, without outages.
+    /// Returns a recipe for a link like LTE: for most of the time its rate is between half the mean
+    /// and twice the mean, and it has no outages.
     public static func lte(mean: Bitrate) -> Self {
         .fading(Fading(mean: mean, sigma: 0.5, correlation: 0.9))
     }
 
-    /// An HSPA-like link: larger variations, and outages of some seconds twice in three minutes.
+    /// Returns a recipe for a link like HSPA: its rate varies more, and outages of some seconds
+    /// begin twice in three minutes.
     public static func hspa(mean: Bitrate) -> Self {
         .fading(
             Fading(
                 mean: mean, sigma: 0.7, correlation: 0.85, outagesPerMinute: 0.7, outageSeconds: 3))
     }
 
-    /// - Parameter delayNanoseconds: one-way latency of every period.
+    /// Makes the schedule.
+    /// - Parameters:
+    ///   - seed: seed of the random rates and tunnels; the other recipes do not use it.
+    ///   - delayNanoseconds: one-way latency of every period, 0 or more.
     /// - Throws: `RateScheduleError` if the parameters make no valid schedule.
     public func schedule(
         seed: UInt64, delayNanoseconds: Int64 = 0
@@ -118,7 +128,8 @@ extension TraceGenerator.Fading {
                 }
                 return 0
             }
-            // The mean of a log-normal variable is exp(sigma² / 2).
+            // If its logarithm has the mean 0, a log-normal variable has the mean exp(sigma² / 2).
+            // The exponent takes this factor off, so that `mean` is the mean of the rates.
             let rate = mean * exp(sigma * score - sigma * sigma / 2)
             return min(max(rate, mean / 20), mean * 4)
         }
@@ -126,6 +137,7 @@ extension TraceGenerator.Fading {
 }
 
 extension TraceGenerator.Tunnel {
+    /// Lowers the rates of the seconds that lie in tunnels. The first tunnel comes after a road.
     func dig(_ rates: inout [Double], using random: inout SeededGenerator) {
         var second = Int.random(in: roadSeconds, using: &random)
         while second < rates.count {
@@ -140,7 +152,7 @@ extension TraceGenerator.Tunnel {
 }
 
 extension SeededGenerator {
-    /// Returns a standard normal variable (Box and Muller).
+    /// Returns the next draw from the standard normal distribution (method of Box and Muller).
     mutating func nextNormal() -> Double {
         (-2 * log(1 - nextUnit())).squareRoot() * cos(2 * .pi * nextUnit())
     }
