@@ -156,8 +156,8 @@ struct HTTPResponseDissector {
         return true
     }
 
-    /// Reads on in a body, as far as there are bytes or to its end. False where an FLV body is none,
-    /// and nothing else can follow.
+    /// Reads on in a body, as far as there are bytes or to its end. False where an FLV body is
+    /// none, and nothing else can follow.
     private mutating func receiveBody(
         _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ time: Int64,
         _ emit: (MediaMessage) -> Void

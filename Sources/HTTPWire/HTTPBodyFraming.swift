@@ -1,5 +1,5 @@
-/// Where the body of one HTTP/1.1 response ends: by its length, by its chunks or with the connection
-/// (RFC 9112, 6 and 7). Bodies are never kept, only told by their places.
+/// Where the body of one HTTP/1.1 response ends: by its length, by its chunks or with the
+/// connection (RFC 9112, 6 and 7). Bodies are never kept, only told by their places.
 public struct HTTPBodyFraming: Sendable {
     /// What the head says of the body's end.
     public enum Length: Hashable, Sendable {
@@ -170,8 +170,8 @@ public struct HTTPBodyFraming: Sendable {
     }
 
     /// The size that a chunk's first line says, which is given without its end: hexadecimal digits,
-    /// then perhaps blanks and an extension (RFC 9112, 7.1.1). Servers that pad the size in front are
-    /// met, too. nil for what is no size.
+    /// then perhaps blanks and an extension (RFC 9112, 7.1.1). Servers that pad the size in front
+    /// are met, too. nil for what is no size.
     public static func chunkSize(_ line: some Collection<UInt8>) -> Int? {
         let start = line.drop { $0 == 0x20 || $0 == 0x09 }
         let digits = start.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 }

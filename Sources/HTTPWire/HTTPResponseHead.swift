@@ -202,8 +202,8 @@ extension HTTPResponseHead {
         }
     }
 
-    /// What was done to the body, in the order of application, chunks apart: transfer codings come on
-    /// top of content codings. In lower case; empty where nothing was done.
+    /// What was done to the body, in the order of application, chunks apart: transfer codings come
+    /// on top of content codings. In lower case; empty where nothing was done.
     public var bodyCodings: [String] {
         let content = (self["content-encoding"] ?? "").split(separator: ",")
             .map { $0.trimmed.lowercased() }.filter { !ContentDecoder.isIdentity($0) }

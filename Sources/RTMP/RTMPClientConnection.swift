@@ -3,9 +3,9 @@ public import NIOCore
 /// The client's side of an RTMP connection without I/O: bytes in, events out, from the handshake to
 /// the end of one stream that is published or played.
 ///
-/// A driver sends `opening`, gives every byte that it reads to `append`, and then performs the events
-/// that `next` returns until there are none. A driver that reads chunks itself, as one that only
-/// counts media does, uses `receiveHandshake`, `acknowledge` and `receive` instead.
+/// A driver sends `opening`, gives every byte that it reads to `append`, and then performs the
+/// events that `next` returns until there are none. A driver that reads chunks itself, as one that
+/// only counts media does, uses `receiveHandshake`, `acknowledge` and `receive` instead.
 public struct RTMPClientConnection: Sendable {
     public enum Event: Hashable, Sendable {
         case write(ByteBuffer)
@@ -23,7 +23,8 @@ public struct RTMPClientConnection: Sendable {
     private var handshake: ClientHandshake?
     private var session: ClientSessionStateMachine
     private var reader = ChunkReader()
-    /// What `next` returns before it reads on; bounded by what the handshake or one message leads to.
+    /// What `next` returns before it reads on; bounded by what the handshake or one message leads
+    /// to.
     private var events: [Event] = []
     /// C0 and C1, to be sent first.
     public let opening: ByteBuffer

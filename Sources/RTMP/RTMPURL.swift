@@ -1,5 +1,6 @@
-/// `rtmp://host[:port]/app/streamKey[?query]`, or `rtmps://…` over TLS. The application is the first path component; the
-/// rest, slashes included, is the stream key. The query stays with the stream key.
+/// `rtmp://host[:port]/app/streamKey[?query]`, or `rtmps://…` over TLS. The application is the
+/// first path component; the rest, slashes included, is the stream key. The query stays with the
+/// stream key.
 public struct RTMPURL: Hashable, Sendable, Codable, CustomStringConvertible {
     /// Whether the connection uses TLS (`rtmps`).
     public var isSecure = false

@@ -61,7 +61,8 @@ actor LadderController {
     private let changed: AsyncStream<Void>.Continuation
     private var watcher: Task<Void, Never>?
 
-    /// - Throws: `LadderConfigurationError` for a setting out of its range, or if ffmpeg is missing.
+    /// - Throws: `LadderConfigurationError` for a setting out of its range, or if ffmpeg is
+    ///   missing.
     init(
         _ ladders: [LadderConfiguration], directory: StreamDirectory, logger: Logger
     ) throws(LadderConfigurationError) {

@@ -1,5 +1,5 @@
-/// The numbers of a record in JSON, before it is decoded: a record may come from a stranger, and the
-/// figures add up what it holds.
+/// The numbers of a record in JSON, before it is decoded: a record may come from a stranger, and
+/// the figures add up what it holds.
 enum RecordNumbers {
     /// Times and lists of times: up to the year 2065, so that three of them add up in 64 bits.
     static let timeLimit = 3e18

@@ -1,7 +1,7 @@
 /// Model-predictive control, MPC and RobustMPC (Yin, Jindal, Sekar, Sinopoli: "A Control-Theoretic
-/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rendition of the
-/// plan for the next segments that maximises sum q - mu stalls - sum |change of q|, with q the bit
-/// rate in Mbit/s, at the predicted throughput.
+/// Approach for Dynamic Adaptive Video Streaming over HTTP", SIGCOMM 2015): the first rendition of
+/// the plan for the next segments that maximises sum q - mu stalls - sum |change of q|, with q the
+/// bit rate in Mbit/s, at the predicted throughput.
 ///
 /// The plan is the exact optimum (`MPCSearch`); among equal plans it is the one that begins lower.
 /// The weights are Pensieve's, so that the plan maximises the value that `QoEMetrics.linear`

@@ -1,7 +1,7 @@
 import Statistics
 
-/// The document that `analyze --json` prints. The encoder writes the names of the properties in snake
-/// case. The keys are fixed, and keys may be added.
+/// The document that `analyze --json` prints. The encoder writes the names of the properties in
+/// snake case. The keys are fixed, and keys may be added.
 package struct AnalysisJSON: Encodable, Sendable {
     /// A number that is written as null, and not left out, if there is none.
     struct Nullable: Encodable, Sendable {

@@ -106,8 +106,8 @@ final class IsolatedProgram {
         }
     }
 
-    /// Finds the program as shells do, with their exit codes: 126 if the file cannot be executed, as
-    /// a directory, and 127 if there is none.
+    /// Finds the program as shells do, with their exit codes: 126 if the file cannot be executed,
+    /// as a directory, and 127 if there is none.
     private static func find(_ program: String) throws(ShellError) -> String {
         switch Program.search(program) {
         case .found(let path): return path

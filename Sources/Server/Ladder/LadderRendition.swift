@@ -26,7 +26,8 @@ public struct LadderRendition: Sendable, Codable, Hashable {
         self.audioBitsPerSecond = audioBitsPerSecond
     }
 
-    /// Reads `NAME:WIDTHxHEIGHT@FPS:VIDEO+AUDIO`, rates in kbit/s: `720p:1280x720@30000/1001:2500+128`.
+    /// Reads `NAME:WIDTHxHEIGHT@FPS:VIDEO+AUDIO`, rates in kbit/s:
+    /// `720p:1280x720@30000/1001:2500+128`.
     ///
     /// - Throws: `LadderConfigurationError` that shows the notation.
     public init(notation: String) throws(LadderConfigurationError) {

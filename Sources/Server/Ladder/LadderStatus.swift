@@ -18,8 +18,8 @@ public struct LadderStatus: Sendable, Codable, Hashable {
         /// Name of the rendition on the relay, `<app>/<stream>`.
         public var stream: String
         public var state: State
-        /// The encoder's process, which leads a process group of the same number; nil while there is
-        /// none. In mode `single` all renditions have the same.
+        /// The encoder's process, which leads a process group of the same number; nil while there
+        /// is none. In mode `single` all renditions have the same.
         public var pid: Int32?
         /// Number of times that ffmpeg was started again.
         public var restarts: Int

@@ -1,7 +1,7 @@
 import SimulationKernel
 
-/// The link language: `droptail:64KB`, `gemodel:p=1%,r=10%`, `20ms±5ms normal`. Every quantity has a
-/// unit; KB is 1000 bytes, KiB 1024.
+/// The link language: `droptail:64KB`, `gemodel:p=1%,r=10%`, `20ms±5ms normal`. Every quantity has
+/// a unit; KB is 1000 bytes, KiB 1024.
 enum LinkNotation {
     enum Unit {
         case duration, bytes, share, bitrate
