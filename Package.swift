@@ -16,6 +16,8 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A Swift target of this package with its tests, if it has any.
@@ -60,6 +62,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         [
@@ -141,7 +145,7 @@ let package = Package(
             [
                 "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
                 nioPosix,
-                nioHTTP1, nioSSL, "HTTPWire", "Netem", crypto,
+                nioHTTP1, nioSSL, "HTTPWire", "Netem", crypto, serviceLifecycle,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),
         // Tier 3
@@ -201,7 +205,8 @@ let package = Package(
                     "Netem", "NetemShell", "CLinux", "Processes",
                     "HLSValidation", "HTTPWire",
                     .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                    .product(name: "Logging", package: "swift-log"),
+                    .product(name: "Logging", package: "swift-log"), serviceLifecycle,
+                    .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 ], swiftSettings: strict)
         ],
     ].flatMap { $0 }

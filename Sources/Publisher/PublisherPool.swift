@@ -94,7 +94,7 @@ public final class PublisherPool: Sendable {
         for pacer in pacers { try? await pacer.loop.submit { pacer.value.stop() }.get() }
         // The last messages leave with the next loop iterations; the shutdown closes the remaining
         // connections.
-        try await Task.sleep(for: .milliseconds(100))
+        try? await Task.sleep(for: .milliseconds(100))
         try await group.shutdownGracefully()
     }
 }

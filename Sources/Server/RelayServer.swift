@@ -2,10 +2,11 @@ import HLS
 public import Logging
 import NIOCore
 import NIOPosix
+public import ServiceLifecycle
 import Sockets
 
 /// The embedded stack: it takes RTMP, and serves RTMP, HTTP-FLV and HLS.
-public final class RelayServer: Sendable {
+public final class RelayServer: Service {
     /// Ports that are really bound.
     public let rtmpPort: Int
     public let httpPort: Int?
@@ -148,6 +149,12 @@ public final class RelayServer: Sendable {
     }
 
     public func status() async throws -> ServerStatus { try await connections.status() }
+
+    /// Serves until the service group shuts down or the task is cancelled, and then stops.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        try await stop()
+    }
 
     /// Stops listening, notifies every peer, closes the connections and returns when everything has
     /// ended.

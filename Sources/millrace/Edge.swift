@@ -111,8 +111,7 @@ struct Edge: AsyncParsableCommand {
         print("\(scheme)://\(name):\(edge.port)/api/v1/edge")
         fflush(nil)
         let reload: @Sendable () -> Void = { edge.reload() }
-        _ = await Interruption.wait(reload: files.files == nil ? nil : reload)
-        logger.info("stopping")
-        try await edge.stop()
+        try await Interruption.run(
+            edge, reload: files.files == nil ? nil : reload, logger: logger)
     }
 }

@@ -59,7 +59,7 @@ struct LadderCommand: AsyncParsableCommand {
         options.argv = CommandLine.arguments
         let isCancelled = StopFlag()
         let watch = Task {
-            if await Interruption.wait() != nil { isCancelled.raise() }
+            if await Interruption.wait() { isCancelled.raise() }
         }
         let outcome: (path: String, summary: LadderSummary)?
         do {
@@ -72,7 +72,7 @@ struct LadderCommand: AsyncParsableCommand {
         } catch {
             fail("\(error)")
         }
-        Interruption.release()
+        watch.cancel()
         await watch.value
         guard let outcome else {
             say("interrupted: half a search has no answer, nothing was written")

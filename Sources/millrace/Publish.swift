@@ -3,6 +3,7 @@ import Glibc
 import Media
 import Publisher
 import Results
+import ServiceLifecycle
 import SimulationKernel
 import Sockets
 import Statistics
@@ -106,25 +107,8 @@ struct Publish: AsyncParsableCommand {
             fail("\(error)")
         }
         pool.start(atNanoseconds: Clock.monotonicNanoseconds() + 100_000_000)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await Interruption.wait() }
-            group.addTask { [duration] in
-                if duration > 0 {
-                    try? await Task.sleep(for: .seconds(duration))
-                } else {
-                    try? await Task.sleep(for: .seconds(1_000_000_000))
-                }
-            }
-            group.addTask { [quiet] in
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: .seconds(5))
-                    if !quiet, let report = try? await pool.report() { Self.progress(report) }
-                }
-            }
-            await group.next()
-            group.cancelAll()
-            Interruption.release()
-        }
+        let progress = Progress(pool: pool, seconds: duration, isQuiet: quiet)
+        try await Interruption.run(progress, logger: stderrLogger(.warning))
         let report = try await pool.report()
         try await pool.stop()
         var failed = 0
@@ -137,8 +121,33 @@ struct Publish: AsyncParsableCommand {
         }
         if failed > 0 { fail("\(failed) of \(report.streams.count) streams ended in error") }
     }
+}
 
-    private static func progress(_ report: PublisherReport) {
+/// Service that tells how publishing goes; it ends after the time that the user gave.
+private struct Progress: Service {
+    static let interval = Duration.seconds(5)
+
+    let pool: PublisherPool
+    /// Time of the publication; 0 = without end.
+    let seconds: Int
+    let isQuiet: Bool
+
+    func run() async {
+        let end = seconds > 0 ? ContinuousClock.now + .seconds(seconds) : nil
+        await cancelWhenGracefulShutdown {
+            while true {
+                let next = ContinuousClock.now + Self.interval
+                guard
+                    (try? await Task.sleep(until: min(next, end ?? next), clock: .continuous))
+                        != nil
+                else { return }
+                if let end, ContinuousClock.now >= end { return }
+                if !isQuiet, let report = try? await pool.report() { tell(report) }
+            }
+        }
+    }
+
+    private func tell(_ report: PublisherReport) {
         let connected = report.streams.count { $0.isConnected }
         let frames = report.streams.reduce(0) { $0 + $1.framesSent }
         let late = report.lateness.milliseconds(atPercentile: 99) ?? 0

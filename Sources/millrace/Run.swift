@@ -67,10 +67,10 @@ struct Run: AsyncParsableCommand {
         do {
             runner = try TrialRunner(scenario, options: options)
             let watch = Task {
-                if await Interruption.wait() != nil { await runner.interrupt() }
+                if await Interruption.wait() { await runner.interrupt() }
             }
             measured = try await runner.measure()
-            Interruption.release()
+            watch.cancel()
             await watch.value
         } catch {
             fail("\(error)")

@@ -178,9 +178,8 @@ struct Serve: AsyncParsableCommand {
         if let user { tellUnreadable(configuration, user, logger) }
         say(server, hasHLS: configuration.hls != nil)
         let reload: @Sendable () -> Void = { server.reload() }
-        _ = await Interruption.wait(reload: server.canReload ? reload : nil)
-        logger.info("stopping")
-        try await server.stop()
+        try await Interruption.run(
+            server, reload: server.canReload ? reload : nil, logger: logger)
     }
 
     /// Warns about each file that SIGHUP is to read again and that the server's new user cannot

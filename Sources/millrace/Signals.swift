@@ -1,6 +1,8 @@
-@preconcurrency import Dispatch
 import Glibc
+import Logging
+import ServiceLifecycle
 import Synchronization
+import UnixSignals
 
 /// Standard error, opened once, because Glibc's `stderr` is a mutable global.
 nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
@@ -9,20 +11,64 @@ nonisolated(unsafe) let stderrStream: UnsafeMutablePointer<FILE> = {
     return stream
 }()
 
-/// Waits for SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal is gone). The first of these signals
-/// begins an orderly stop. A SIGHUP that is ignored, as under nohup, stays ignored. If the program
-/// has something to read again, SIGHUP does that instead, as long as the terminal exists or if
-/// there never was a terminal.
+/// Signals that begin an orderly stop: SIGINT, SIGTERM, SIGQUIT and SIGHUP (the terminal is gone).
 enum Interruption {
-    private struct State {
-        var sources: [any DispatchSourceSignal] = []
-        var waiting: CheckedContinuation<Int32?, Never>?
-        var released = false
+    static let stopSignals: [UnixSignal] = [.sigint, .sigterm, .sigquit]
+
+    /// The signals stay trapped until the program ends, so that a second signal does not end a
+    /// program that writes its results.
+    private static let trapped = Mutex<UnixSignalsSequence?>(nil)
+
+    /// Returns when the first of the signals comes.
+    ///
+    /// - Returns: false if the task was cancelled before.
+    static func wait() async -> Bool {
+        let hangup: [UnixSignal] = Hangup.isIgnored ? [] : [.sighup]
+        let signals = await UnixSignalsSequence(trapping: stopSignals + hangup)
+        trapped.withLock { $0 = signals }
+        return await signals.first { _ in true } != nil
     }
 
-    private static let state = Mutex(State())
+    /// Runs a service until it ends or until one of the signals comes; then the service stops in
+    /// its own way.
+    ///
+    /// - Parameter reload: Function that SIGHUP calls instead of ending the program; nil = SIGHUP
+    ///   ends the program.
+    /// - Throws: Error of the service.
+    static func run(
+        _ service: some Service, reload: (@Sendable () -> Void)? = nil, logger: Logger
+    ) async throws {
+        let services: [any Service] = [service, Hangup(reload: reload)]
+        let configuration = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: stopSignals, logger: logger)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+}
 
-    private static var isHangupIgnored: Bool {
+/// Service that hears SIGHUP. It ends if the signal is to end the program.
+///
+/// A SIGHUP that is ignored, as under nohup, stays ignored. If the program has something to read
+/// again, SIGHUP does that instead, as long as the terminal exists or if there never was a terminal.
+private struct Hangup: Service {
+    let reload: (@Sendable () -> Void)?
+
+    func run() async {
+        guard reload != nil || !Self.isIgnored else {
+            try? await gracefulShutdown()
+            return
+        }
+        let hadTerminal = Self.hasTerminal
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() {
+            guard let reload, !hadTerminal || Self.hasTerminal else { return }
+            reload()
+        }
+    }
+
+    static var isIgnored: Bool {
         var action = sigaction()
         sigaction(SIGHUP, nil, &action)
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
@@ -33,53 +79,5 @@ enum Interruption {
         let descriptor = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
         if descriptor >= 0 { close(descriptor) }
         return descriptor >= 0
-    }
-
-    /// Returns the first of the signals that comes; nil after `release`.
-    ///
-    /// - Parameter reload: Function that SIGHUP calls instead of ending the program; nil = SIGHUP
-    ///   ends the program.
-    static func wait(reload: (@Sendable () -> Void)? = nil) async -> Int32? {
-        await withCheckedContinuation { continuation in
-            state.withLock { state in
-                guard !state.released else { return continuation.resume(returning: nil) }
-                state.waiting = continuation
-                let hadTerminal = hasTerminal
-                let hears = reload != nil || !isHangupIgnored
-                for number in [SIGINT, SIGTERM, SIGQUIT] + (hears ? [SIGHUP] : []) {
-                    signal(number, SIG_IGN)
-                    let source = DispatchSource.makeSignalSource(signal: number)
-                    source.setEventHandler {
-                        if number == SIGHUP, let reload, !hadTerminal || hasTerminal {
-                            reload()
-                        } else {
-                            resume(number)
-                        }
-                    }
-                    source.activate()
-                    state.sources.append(source)
-                }
-            }
-        }
-    }
-
-    /// Returns when the first of the signals comes, or when the task is cancelled.
-    static func waitUntilCancelled() async {
-        await withTaskCancellationHandler {
-            _ = await wait()
-        } onCancel: {
-            release()
-        }
-    }
-
-    /// Ends `wait` once the work is done without a signal.
-    static func release() { resume(nil) }
-
-    private static func resume(_ number: Int32?) {
-        state.withLock { state in
-            state.released = true
-            state.waiting?.resume(returning: number)
-            state.waiting = nil
-        }
     }
 }

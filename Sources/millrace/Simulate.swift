@@ -98,7 +98,7 @@ struct Simulate: AsyncParsableCommand {
         let job = SimulationJob(scenario, options: options)
         let isCancelled = StopFlag()
         let watch = Task {
-            if await Interruption.wait() != nil { isCancelled.raise() }
+            if await Interruption.wait() { isCancelled.raise() }
         }
         let outcome: (path: String, summary: SimulationSummary)
         do {
@@ -108,7 +108,7 @@ struct Simulate: AsyncParsableCommand {
         } catch {
             fail("\(error)")
         }
-        Interruption.release()
+        watch.cancel()
         await watch.value
         print(
             json

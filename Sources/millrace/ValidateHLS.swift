@@ -54,7 +54,7 @@ struct ValidateHLS: AsyncParsableCommand {
             try await PresentationInspector.inspect(target, options: options)
         }
         let watch = Task {
-            if await Interruption.wait() != nil { work.cancel() }
+            if await Interruption.wait() { work.cancel() }
         }
         let report: InspectionReport
         do {
@@ -62,7 +62,7 @@ struct ValidateHLS: AsyncParsableCommand {
         } catch {
             fail(Redaction.urls(in: "\(error)"), code: work.isCancelled ? 105 : 1)
         }
-        Interruption.release()
+        watch.cancel()
         await watch.value
         if json {
             let encoder = JSONEncoder()

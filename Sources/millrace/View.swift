@@ -103,7 +103,7 @@ struct View: AsyncParsableCommand {
         } catch {
             fail("\(error)", code: 2)
         }
-        let summary = try await audience.play { await Interruption.waitUntilCancelled() }
+        let summary = try await audience.play { _ = await Interruption.wait() }
         for line in StreamAudienceText(summary, plan).lines { print(line) }
         if summary.totalPayloadBytes == 0 {
             fail(
@@ -121,7 +121,7 @@ struct View: AsyncParsableCommand {
         } catch {
             fail("\(error)", code: 2)
         }
-        let summary = await audience.play { await Interruption.waitUntilCancelled() }
+        let summary = await audience.play { _ = await Interruption.wait() }
         for line in AdaptiveAudienceText(summary, plan, algorithm: hls.algorithm).lines {
             print(line)
         }

@@ -5,11 +5,12 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+public import ServiceLifecycle
 import Sockets
 
 /// A pull-through HLS cache in front of an origin, on one event loop: for more cores, run more
 /// edges.
-public final class EdgeServer: Sendable {
+public final class EdgeServer: Service {
     /// Port that is really bound.
     public let port: Int
     private let group: MultiThreadedEventLoopGroup
@@ -102,6 +103,12 @@ public final class EdgeServer: Sendable {
     public func status() async throws -> EdgeStatus {
         let core = core
         return try await channel.eventLoop.submit { core.value.status }.get()
+    }
+
+    /// Serves until the service group shuts down or the task is cancelled, and then stops.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        try await stop()
     }
 
     /// Stops listening, closes all connections and returns when everything has ended.
