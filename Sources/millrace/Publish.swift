@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Logging
 import Media
 import Publisher
 import Results
