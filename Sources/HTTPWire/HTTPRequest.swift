@@ -7,8 +7,11 @@ public struct HTTPRequest: Sendable {
     /// Whether the body may arrive compressed, as playlists may. Media is requested without a
     /// coding.
     public var acceptsCoding = false
+    /// Whether the request asks the server to close the connection after the response.
     public var closesAfterwards = false
+    /// Value of the Cookie field; nil = no field.
     public var cookies: String?
+    /// Value of the Origin field; nil = no field.
     public var origin: String?
 
     public init(_ url: HTTPURL, agent: String, range: Range<Int>? = nil) {

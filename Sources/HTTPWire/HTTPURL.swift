@@ -128,6 +128,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return result
     }
 
+    /// Whether both URLs have the same scheme, host and port.
     public func isAtServer(of other: HTTPURL) -> Bool {
         host == other.host && port == other.port && isSecure == other.isSecure
     }
