@@ -40,7 +40,8 @@ struct EdgeVersions {
 
     /// Longest playlist that is examined, in bytes.
     static let longestPlaylist = 4 << 20
-    /// Largest number of playlists remembered; beyond it all are forgotten.
+    /// Largest number of playlists remembered; beyond it all are forgotten, and cached older
+    /// versions may be served again.
     static let limit = 10_000
 
     private var known: [String: Known] = [:]
