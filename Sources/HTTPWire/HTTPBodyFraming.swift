@@ -102,8 +102,8 @@ public struct HTTPBodyFraming: Sendable {
     }
 
     /// Skips `count` bytes that were not seen.
-    /// - Returns: False if they may reach beyond the body or the contents of the chunk, or lie in
-    ///   a line.
+    /// - Returns: False if they may reach beyond the body or the contents of the chunk, or lie in a
+    ///   line.
     public mutating func skip(_ count: Int) -> Bool {
         switch state {
         case .bytes(let left) where count <= left: state = .bytes(left: left - count)

@@ -9,8 +9,7 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     /// Largest number of restarts in a row, 1…1 000. After one more failure the program is given
     /// up.
     public var limit = 20
-    /// Running time in milliseconds after which a failure counts as the first of a new row,
-    /// 0…3 600 000.
+    /// Running time in milliseconds after which a failure is the first of a new row, 0…3 600 000.
     public var healthyMilliseconds = 10_000
 
     public init() {}
@@ -19,8 +18,8 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     ///
     /// - Parameters:
     ///   - failures: Number of failures in a row, this one included; 1 or more.
-    ///   - jitter: Random number, 0…1, that shortens the delay by up to half, so that programs
-    ///     that failed together do not all restart together.
+    ///   - jitter: Random number, 0…1, that shortens the delay by up to half, so that programs that
+    ///     failed together do not all restart together.
     public func delayMilliseconds(failures: Int, jitter: Double) -> Int {
         let doublings = min(max(0, failures - 1), 20)
         let whole = min(longestDelayMilliseconds, firstDelayMilliseconds << doublings)

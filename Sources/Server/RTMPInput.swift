@@ -40,8 +40,7 @@ struct RTMPInput {
     mutating func beginStream() { reader.messageLimit = .max }
 
     /// Discards the rest of an aggregate message, which belongs to no stream after the peer's
-    /// stream
-    /// has ended, and limits the length of a message again.
+    /// stream has ended, and limits the length of a message again.
     mutating func endStream() {
         parts = ([], 0)
         reader.messageLimit = ServerLimits.commandBytes

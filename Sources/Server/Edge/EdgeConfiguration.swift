@@ -40,8 +40,8 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     public var objectBytes = 64 << 20
     /// Largest number of connections to the origin, 1…4096. A blocking reload occupies one.
     public var originConnections = 128
-    /// Largest number of fetches that wait for a connection, 0…1,000,000; beyond it the response
-    /// is 503.
+    /// Largest number of fetches that wait for a connection, 0…1,000,000; beyond it the response is
+    /// 503.
     public var queuedFetches = 4096
     /// Seconds without a byte from the origin until the response is 504, 1…600. A blocking playlist
     /// reload may take three target durations.
