@@ -1,5 +1,3 @@
-// How the edge works.
-//
 // One event loop owns everything. `EdgeStore` decides without I/O (hit, join or fetch), an
 // `EdgeObject` is a response while it arrives and afterwards, and an `EdgeClient` reads it at its
 // own pace. A client is never handed more than its socket accepts, so a slow client holds no memory
