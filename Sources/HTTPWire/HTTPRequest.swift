@@ -1,6 +1,7 @@
 /// A client's request (GET) and its bytes.
 public struct HTTPRequest: Sendable {
     public var url: HTTPURL
+    /// Value of the User-Agent field.
     public var agent: String
     /// Range of bytes of the resource; nil = all.
     public var range: Range<Int>?
@@ -70,6 +71,7 @@ public struct HTTPRedirects: Sendable {
     /// Number of redirects after which a client gives up; browsers stop at 20 and curl at 50.
     public static let most = 20
 
+    /// Number of redirects until now.
     public private(set) var count = 0
 
     public init() {}

@@ -2,6 +2,7 @@
 public struct HTTPResponseHead: Hashable, Sendable {
     /// Content-Range of a partial response (206), in bytes.
     public struct ContentRange: Hashable, Sendable {
+        /// Offsets of the body's bytes in the whole resource.
         public var bytes: Range<Int>
         /// Length of the whole resource in bytes; nil if the server does not give it ('*').
         public var total: Int?
@@ -13,6 +14,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
     /// Length of the body in bytes; nil if the head does not give it, or has a Transfer-Encoding,
     /// which overrides it.
     public var contentLength: Int?
+    /// Whether the body has the transfer coding `chunked`.
     public var isChunked = false
     /// Whether the connection can take another request after this response.
     public var keepsAlive = true
@@ -59,6 +61,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
         guard let value = self["content-encoding"] else { return "" }
         return ContentDecoder.isIdentity(value) ? "" : value
     }
+    /// Content-Range in bytes; nil if the field is absent, has another unit or is invalid.
     public var contentRange: ContentRange? { first("content-range").flatMap(ContentRange.init) }
 
     /// Returns the time to wait in seconds, from 0 to 86,400 (Retry-After; RFC 9110, 10.2.3); nil

@@ -9,9 +9,11 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         public var description: String
     }
 
+    /// Whether the scheme is `https`.
     public var isSecure: Bool
     /// Host in lower case; an IPv6 address is without its brackets.
     public var host: String
+    /// Port, 1…65535; the scheme's default if the URL gives none.
     public var port: Int
     /// Path and query without a fragment; never empty.
     public var target: String

@@ -23,6 +23,7 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         }
     }
 
+    /// Address on which the edge listens.
     public var host = "127.0.0.1"
     /// Port; 0 = any free port.
     public var port = 8090
