@@ -1,20 +1,20 @@
 import HTTPWire
 
-/// Stretches of a response that were not captured.
+/// Handling of bytes of a response that were not captured.
 extension HTTPResponseDissector {
-    /// Passes over missing bytes. False where an FLV body cannot be followed any more.
+    /// Skips `length` missing bytes. Returns false if an FLV body cannot be followed any further.
     mutating func gap(_ length: Int) -> Bool {
         position += length
         text = []
         spans.spoil()
         if case .playlist = body { body = .other }
         func flvGoesOn() -> Bool {
-            // What a decoder has missed it cannot do without.
+            // A content decoder cannot continue after missing bytes.
             if case .flv = body { decoder == nil && flv.gap(length) } else { true }
         }
         let next = if case .header = state { requests.first } else { current }
         switch (state, body) {
-        // What was asked for as HTTP-FLV lacks its beginning, or the head of its answer.
+        // An HTTP-FLV response cannot be followed without its head and the beginning of its body.
         case (.header, _) where next?.isFLV ?? false, (_, .undecided) where next?.isFLV ?? false:
             return false
         default: break
@@ -42,7 +42,8 @@ extension HTTPResponseDissector {
         return true
     }
 
-    /// Goes on where chunks are found again. False where none are.
+    /// Searches for the next chunk of an FLV body and continues there. Returns false if the search
+    /// fails or the body is invalid after it.
     mutating func seekChunk(_ bytes: UnsafeRawBufferPointer, _ time: Int64) -> Bool {
         switch search.append(bytes) {
         case .waiting: return true
@@ -54,7 +55,7 @@ extension HTTPResponseDissector {
             search = ChunkSearch()
             position -= rest.count
             state = .body(HTTPBodyFraming(insideChunk: size))
-            // When these bytes came is not known any more: no message of them counts.
+            // The arrival times of these bytes are no longer known, so their messages do not count.
             return rest.withUnsafeBytes { receive($0, time: time) { _ in } }
         }
     }

@@ -1,14 +1,15 @@
 import HTTPWire
 
-/// Follows the responses in the server's direction of an HTTP/1.1 connection (RFC 9112): finds FLV
-/// bodies, reads playlists, and tells which bytes belong to which request.
+/// Follows the responses on an HTTP/1.1 connection (RFC 9112): finds FLV bodies, reads playlists,
+/// and determines which bytes belong to which request.
 struct HTTPResponseDissector {
     struct Request {
         var target: String
         var isHead: Bool
         var isInWindow: Bool
 
-        /// Whether it asks for HTTP-FLV, by its path or as nginx-http-flv-module's do.
+        /// Whether the request is for HTTP-FLV: the path ends in `.flv`, or the query has a
+        /// `stream` parameter, as nginx-http-flv-module expects.
         var isFLV: Bool {
             HTTPResourceMap.path(target).hasSuffix(".flv")
                 || target.split(separator: "?", maxSplits: 1).dropFirst().first?
@@ -32,22 +33,27 @@ struct HTTPResponseDissector {
         case other
     }
 
-    /// Requests without a response so far; more than a server would let wait.
+    /// Largest number of requests without a response, more than a server accepts; further requests
+    /// are ignored.
     static let requestLimit = 1_024
+    /// Largest playlist that is read, in bytes, as captured and decoded.
     static let playlistLimit = 1 << 20
 
     var state = State.header
     var body = Body.other
-    /// The head so far.
+    /// Bytes of the head that have arrived.
     var line: [UInt8] = []
+    /// Bytes of the playlist that have arrived.
     var text: [UInt8] = []
+    /// Requests without a response, oldest first.
     var requests: [Request] = []
-    /// Bytes of their targets.
+    /// Total length of the targets in `requests`, in bytes.
     private var requestBytes = 0
+    /// Request that the current response answers; nil if it was not seen.
     var current: Request?
-    /// What Content-Encoding and Transfer-Encoding say was done to the body, chunks aside.
+    /// Codings of the body by Content-Encoding and Transfer-Encoding, without `chunked`.
     private var codings = ""
-    /// Undoes them for a body that is read as it comes.
+    /// Decoder of an FLV body, which is read as it arrives; nil if the body is not coded.
     var decoder: ContentDecoder?
     var flv = FLVDissector()
     var search = ChunkSearch()
@@ -62,7 +68,7 @@ struct HTTPResponseDissector {
         set { flv.wantsStamps = newValue }
     }
 
-    /// A decoder's window and state, in bytes.
+    /// Approximate size of a decoder's window and state, in bytes.
     private static let decoderBytes = 48 << 10
 
     var retainedBytes: Int {
@@ -76,14 +82,14 @@ struct HTTPResponseDissector {
     }
 
     /// - Parameters:
-    ///   - server: keeps equal paths of two servers apart.
-    ///   - table: nil = responses are not attributed.
+    ///   - server: Name that distinguishes equal paths of two servers.
+    ///   - table: Table of responses; nil = responses are not attributed.
     init(server: String = "", table: HTTPTable? = nil) {
         self.server = server
         self.table = table
     }
 
-    /// - Parameter time: of capture.
+    /// Records a request that was captured at `time`.
     mutating func requested(_ target: String, isHead: Bool, time: Int64) {
         guard requests.count < Self.requestLimit else { return }
         requestBytes += target.utf8.count
@@ -92,22 +98,24 @@ struct HTTPResponseDissector {
                 target: target, isHead: isHead, isInWindow: table?.isInWindow(time) ?? true))
     }
 
-    /// Attributes a captured packet, after its bytes were received.
+    /// Attributes a captured packet to responses. Call it after `receive` with the packet's bytes.
     mutating func account(_ packet: HTTPResponseSpans.Packet) {
         guard let table else { return }
         spans.account(packet, known: position, table)
     }
 
-    /// The server has ended the connection.
+    /// Records that the server has closed the connection.
     mutating func closed() {
         endWithConnection()
         if let table { spans.settle(table) }
     }
 
-    /// The client has: where it had read all, it would have ended in order.
+    /// Records that the client has reset the connection. The latest response counts as incomplete,
+    /// because a client that has read all of it closes in order.
     mutating func reset() { spans.spoil() }
 
-    /// Nothing more comes, or is followed. What goes on is not whole.
+    /// Ends the dissection: no more bytes come, or the connection is no longer followed. A response
+    /// that has not ended is incomplete.
     mutating func finish() {
         spans.end(at: position)
         endWithConnection()
@@ -118,7 +126,8 @@ struct HTTPResponseDissector {
         if case .body(let framing) = state, framing.endsWithConnection { endResponse() }
     }
 
-    /// Takes the next bytes in order. False where an FLV body is none, and nothing else can follow.
+    /// Reads the next bytes in order. Returns false if an FLV body is invalid; the connection
+    /// cannot be followed any further then.
     mutating func receive(
         _ bytes: UnsafeRawBufferPointer, time: Int64, emit: (MediaMessage) -> Void
     ) -> Bool {
@@ -138,7 +147,7 @@ struct HTTPResponseDissector {
                     lose()
                     continue
                 }
-                // RFC 9112, 2.2: a line may end without its CR.
+                // A line may end without CR (RFC 9112, 2.2).
                 guard
                     line.suffix(4) == [0x0D, 0x0A, 0x0D, 0x0A] || line.suffix(2) == [0x0A, 0x0A]
                 else { continue }
@@ -156,8 +165,8 @@ struct HTTPResponseDissector {
         return true
     }
 
-    /// Reads on in a body, as far as there are bytes or to its end. False where an FLV body is
-    /// none, and nothing else can follow.
+    /// Reads the body to the end of `bytes` or of the body. Returns false if an FLV body is
+    /// invalid.
     private mutating func receiveBody(
         _ bytes: UnsafeRawBufferPointer, _ offset: inout Int, _ time: Int64,
         _ emit: (MediaMessage) -> Void
@@ -170,7 +179,7 @@ struct HTTPResponseDissector {
                 event = try framing.next(bytes, &offset)
                 position += offset - start
             } catch {
-                // Framing that makes no sense ends what can be told of the stream.
+                // After invalid framing, the position of the next response is unknown.
                 position += offset - start
                 let isFLV = if case .flv = body { true } else { false }
                 lose()
@@ -208,7 +217,7 @@ struct HTTPResponseDissector {
         return isGood
     }
 
-    /// The body's coding is not understood, or its bytes are not of it.
+    /// Gives up a body that has an unknown coding or does not match its coding, and counts it.
     mutating func leaveUnread() {
         table?.countUnread(codings)
         decoder = nil
@@ -271,7 +280,8 @@ struct HTTPResponseDissector {
             seconds: current.flatMap { table?.map.duration(of: $0.target, server: server) } ?? 0)
     }
 
-    /// The framing is not understood; what follows belongs to nobody until a response is found.
+    /// Gives up after framing that is not understood. The following bytes belong to no request
+    /// until a response is found again.
     mutating func lose() {
         state = .lost
         line = []
@@ -282,8 +292,8 @@ struct HTTPResponseDissector {
         spans.end(at: position)
     }
 
-    /// After a loss a response is found again where a packet begins with one; it answers the latest
-    /// request.
+    /// Looks for a response at the beginning of `bytes` after the framing was lost. Such a response
+    /// answers the latest request.
     private mutating func resume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.starts(with: "HTTP/1.".utf8), !requests.isEmpty else { return false }
         requests.removeFirst(requests.count - 1)
@@ -299,7 +309,7 @@ struct HTTPResponseDissector {
         else { return false }
         let code = head.status
         if code / 100 == 1 {
-            // The answer itself is still to come.
+            // An interim response (1xx) precedes the final response to the same request.
             if let current {
                 requests.insert(current, at: 0)
                 requestBytes += current.target.utf8.count
@@ -330,7 +340,8 @@ struct HTTPResponseDissector {
         flv = FLVDissector()
         flv.wantsStamps = wantsStamps
         guard !names.isEmpty else { return }
-        // Pages are coded, too: only what is asked for as HTTP-FLV is decoded, or counted.
+        // Web pages are coded too, so only a body requested as HTTP-FLV is decoded, or counted as
+        // unreadable.
         if !isFLV {
             body = .other
         } else if names.count == 1,

@@ -20,6 +20,7 @@ struct MediaPlaylistWriter {
         tag("EXT-X-START", list)
     }
 
+    /// Writes the tags that apply to a segment and to its parts.
     mutating func head(
         isDiscontinuity: Bool, key: MediaPlaylist.EncryptionKey?,
         map: MediaPlaylist.InitializationSection?,

@@ -1,17 +1,18 @@
-/// Present end of a media playlist: the media that it has, and what a client may request next.
+/// Present end of a media playlist, which determines what a client may request.
 struct PlaylistEnd {
-    /// Whether the playlist is over.
+    /// Whether the playlist has ended.
     var isFinished: Bool
     /// Media sequence number of the unfinished segment.
     var nextSequence: Int
     /// Number of parts of the unfinished segment.
     var parts: Int
-    /// Number of parts that the playlist lists of the last whole segment.
+    /// Number of parts that the playlist lists for the last complete segment.
     var partsBefore: Int
 
     /// Determines whether the playlist has segment `sequence`, or its part `part`.
     ///
-    /// A part that its segment turned out not to have means the first part of the next segment.
+    /// A request for a part that the last complete segment turned out not to have means the first
+    /// part of the next segment.
     func availability(sequence: Int, part: Int?) -> Segmenter.Availability {
         if isFinished { return .available }
         var (sequence, part) = (sequence, part)
@@ -24,7 +25,7 @@ struct PlaylistEnd {
         return .notYet
     }
 
-    /// The last segment and part, as EXT-X-RENDITION-REPORT gives them.
+    /// Returns an EXT-X-RENDITION-REPORT with the last segment and part.
     func report(uri: String) -> MediaPlaylist.RenditionReport {
         guard parts > 0 else {
             let lastPart = partsBefore - 1

@@ -1,21 +1,22 @@
 /// Schedule of the loads of a viewer's media playlists (RFC 8216bis, 6.3.4).
 ///
 /// - A rendition's next load starts one interval after its last load started, or half an interval
-///   after it if that load brought no news.
+///   if that load brought nothing new.
 /// - One playlist is loaded at a time.
-/// - Only the rendition that the viewer follows is reloaded. If a rendition is wanted and its
-///   playlist lacks the segment, the viewer follows that rendition from then on, so its playlist is
-///   the next one loaded.
+/// - Only the rendition that the viewer follows is reloaded. If a viewer wants a segment of another
+///   rendition and that rendition's playlist does not list it, the viewer follows that rendition
+///   from then on, so its playlist is the next one loaded.
 ///
-/// A pure value that never reads a clock. All times are milliseconds of one clock of the caller's,
-/// and never go back.
+/// The schedule never reads a clock. All times are milliseconds of one clock, which the caller
+/// reads, and never decrease.
 public struct ReloadSchedule: Sendable {
     private struct Rendition {
         /// Start of the last load.
         var started = -Double.infinity
-        /// Time that the server's target duration asks for; 0 before the first playlist.
+        /// Interval by the playlist's target duration, in milliseconds; 0 before the first
+        /// playlist.
         var interval = 0.0
-        /// Whether the last load brought news; true before the first playlist.
+        /// Whether the last load brought a changed playlist; true before the first load ends.
         var isNews = true
     }
 
@@ -36,12 +37,12 @@ public struct ReloadSchedule: Sendable {
         self.shortestInterval = shortestInterval
     }
 
-    // MARK: What a rendition's last load says
+    // MARK: Last load of a rendition
 
     /// Start of a rendition's last load; minus infinity before the first.
     public func started(_ rendition: Int) -> Double { renditions[rendition].started }
 
-    /// Whether a rendition's last load brought news; true before the first playlist.
+    /// Whether a rendition's last load brought a changed playlist; true before its first load ends.
     public func isNews(_ rendition: Int) -> Bool { renditions[rendition].isNews }
 
     /// Time from the start of a rendition's last load until the next may start (ms); 0 before the
@@ -66,16 +67,18 @@ public struct ReloadSchedule: Sendable {
     }
 
     /// Notes that a load has brought a playlist.
-    /// - Parameter interval: Target duration of the playlist (ms).
+    /// - Parameters:
+    ///   - isNews: Whether the playlist has changed.
+    ///   - interval: Target duration of the playlist (ms).
     public mutating func receive(_ rendition: Int, isNews: Bool, interval: Double) {
         renditions[rendition].isNews = isNews
         renditions[rendition].interval = max(shortestInterval, interval)
     }
 
-    /// Notes that a load has brought nothing that could be used.
+    /// Notes that a load has failed or has brought no usable playlist.
     public mutating func receiveNothing(_ rendition: Int) { renditions[rendition].isNews = false }
 
-    /// Plans the load that follows a load of `rendition`, which ended at `time`. A load of a
+    /// Plans the next load after a load of `rendition` that ended at `time`. The end of a load of a
     /// rendition that is no longer followed never postpones a planned load.
     public mutating func planNext(after rendition: Int, at time: Double) {
         let earliest = max(time, earliest(followed))
@@ -85,8 +88,8 @@ public struct ReloadSchedule: Sendable {
     /// Plans a load at `time`, whatever the interval is.
     public mutating func plan(at time: Double) { next = time }
 
-    /// Returns whether a planned load is due. A load that is due is then no longer planned: the
-    /// caller calls `mayStart`.
+    /// Returns whether a planned load is due. A load that is due is no longer planned afterwards;
+    /// the caller then calls `mayStart`.
     public mutating func takeDue(at time: Double) -> Bool {
         guard time >= next else { return false }
         next = .infinity

@@ -1,7 +1,7 @@
 import Media
 import NIOCore
 
-/// What a container requires of the tracks that it holds, and how its files are named.
+/// Requirements of a container for its tracks, and the names of its files.
 extension SegmenterConfiguration.Container {
     /// Leaves out a track that the container cannot express. `problem` tells why, and is nil if no
     /// track is left out.

@@ -1,14 +1,14 @@
-/// Decides the lengths of segments and parts, by the configured durations, the groups of pictures
-/// and the cadence of the frames. Times and durations are ticks of 90 kHz.
+/// Decides the lengths of segments and parts by the configured durations, the groups of pictures
+/// and the frame rate. Times and durations are ticks of 90 kHz.
 struct SegmentCutter: Sendable {
     private let configuration: SegmenterConfiguration
     /// EXT-X-TARGETDURATION in seconds; nil before the first segment.
     private(set) var targetDuration: Int?
-    /// PART-TARGET; nil before the first segment, and always without low-latency HLS.
+    /// PART-TARGET in ticks; nil before the first segment, and always without low-latency HLS.
     private(set) var partTarget: Int64?
     private var isFirstOfEpoch = true
     private var lastKeyTime: Int64?
-    /// The longest group of pictures of this epoch.
+    /// Length of the longest group of pictures in this epoch, in ticks.
     private var longestGroup: Int64 = 0
     private(set) var cadence = FrameCadence()
 
@@ -16,7 +16,7 @@ struct SegmentCutter: Sendable {
 
     private var segmentTicks: Int64 { Int64(configuration.segmentDuration * 90_000) }
 
-    /// Ticks by which a key frame may come early.
+    /// Time by which a key frame may be early: 5 % of a segment and at most 0.1 s.
     private var tolerance: Int64 { min(9_000, segmentTicks / 20) }
 
     // MARK: Events
@@ -34,10 +34,10 @@ struct SegmentCutter: Sendable {
         lastKeyTime = time
     }
 
-    /// Notes that a frame lasted for `step`.
+    /// Notes that a frame lasted for `step` ticks.
     mutating func noteFrame(lasting step: Int64) { cadence.add(step) }
 
-    /// Notes that a whole segment lasts for `ticks`.
+    /// Notes that a complete segment lasts for `ticks`.
     mutating func endSegment(lasting ticks: Int64) {
         isFirstOfEpoch = false
         chooseTargets(first: ticks)
@@ -53,7 +53,8 @@ struct SegmentCutter: Sendable {
 
     // MARK: Decisions
 
-    /// Whether the segment that began at `start` ends before a key frame at `time`.
+    /// Whether the segment that began at `start` ends before a key frame at `time`. The first
+    /// segment of an epoch ends at a multiple of the segment duration.
     func isDue(at time: Int64, start: Int64) -> Bool {
         if isFirstOfEpoch {
             let boundary = (start + tolerance) / segmentTicks * segmentTicks + segmentTicks
@@ -72,14 +73,15 @@ struct SegmentCutter: Sendable {
         return elapsed + cadence.ticks >= longest
     }
 
-    /// Ticks below which the unfinished segment must stay. Before the first segment is whole, a gap
-    /// may extend it beyond its limit.
+    /// Duration below which the unfinished segment must stay. A gap may extend the first segment
+    /// beyond its limit.
     var longest: Int64 {
         targetDuration.map(Self.longestSegment)
             ?? Int64(configuration.firstSegmentLimit * 90_000) + Segmenter.forwardLimit
     }
 
-    /// Ticks below which a segment must stay, so that its duration, rounded, is the target.
+    /// Duration below which a segment must stay, so that its rounded duration does not exceed the
+    /// target.
     private static func longestSegment(_ targetDuration: Int) -> Int64 {
         Int64(targetDuration) * 90_000 + 45_000
     }
@@ -94,12 +96,13 @@ struct SegmentCutter: Sendable {
         let target = max(1, Int(configuration.segmentDuration.rounded(.up)), rounded)
         targetDuration = target
         guard let wanted = configuration.partDuration else { return }
-        // The part target is a number of whole frames that fit, with a millisecond for the rounding
-        // of timestamps.
+        // The part target is the duration of the whole frames that fit into a part, plus one
+        // millisecond for the rounding of timestamps.
         let part = Int64(wanted * 90_000)
         let frames = max(1, (Double(part) / cadence.meanTicks + 0.05).rounded(.down))
         let fitting = (Int64(frames * cadence.meanTicks) + 90 + 89) / 90 * 90
-        // If many frames fit, a part that lacks one is still long enough.
+        // If many frames fit, a part that is one frame short still has 85 % of the wanted duration,
+        // as rfc8216bis, 4.4.4.9, asks.
         let isRoomy = 100 * (part - cadence.ticks) >= 85 * part
         partTarget = min(isRoomy ? max(part, fitting) : fitting, Int64(target) * 90_000)
     }

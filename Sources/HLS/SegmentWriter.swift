@@ -1,16 +1,17 @@
 import Media
 import NIOCore
 
-/// Puts the frames of one stream into its container, and publishes the results by name.
+/// Writes the frames of one stream into its container, and publishes initialization sections, parts
+/// and segments by name.
 struct SegmentWriter: Sendable {
     private let container: SegmenterConfiguration.Container
-    /// Part of every name, so that a name never has two meanings.
+    /// Text at the beginning of every name, so that a name never denotes two different resources.
     let token: String
-    /// Clock that dates published resources; nil = they have no date.
+    /// Clock for the times at which resources are published, in nanoseconds; nil = no times.
     private let clock: (@Sendable () -> Int64)?
     /// The published resources and the listed segments.
     var store = SegmentStore()
-    /// The muxer of the present epoch; nil before its first piece.
+    /// Muxer of the present epoch; nil before the first piece of the epoch.
     private var muxer: SegmentMuxer?
     /// Initialization section of the segments that are written now; nil without one.
     private(set) var map: MediaPlaylist.InitializationSection?
@@ -28,8 +29,8 @@ struct SegmentWriter: Sendable {
     /// Whether a piece of the present epoch has been written.
     var hasBegunEpoch: Bool { muxer != nil }
 
-    /// Makes the bytes of consecutive frames: a part, or a whole segment. The first piece of an
-    /// epoch publishes its initialization section.
+    /// Returns the bytes of consecutive frames, which make a part or a whole segment. For the first
+    /// piece of an epoch it also publishes the initialization section, if it has changed.
     /// - Parameter isStart: Whether the frames begin a segment.
     /// - Throws: `MediaError` if the tracks cannot be written into the container.
     mutating func piece(
@@ -79,7 +80,8 @@ struct SegmentWriter: Sendable {
         "\(token)-\(number).\(index).\(container.fileExtension)"
     }
 
-    /// Length of the initialization section if the last segment listed has another one.
+    /// Length of the initialization section in bytes if the last listed segment has another one,
+    /// else 0.
     var newMapBytes: Int {
         guard let map, store.segments.last?.entry.map != map else { return 0 }
         return store.resources[map.uri]?.bytes.readableBytes ?? 0
@@ -94,7 +96,7 @@ struct SegmentWriter: Sendable {
                 bytes: bytes, publishedNanoseconds: clock?()), named: name)
     }
 
-    /// Makes one buffer for the segment; its parts become slices of it.
+    /// Copies a segment into one buffer, and replaces its published parts by slices of the buffer.
     private mutating func join(_ segment: OpenSegment) -> ByteBuffer {
         guard segment.pieces.count > 1 else { return segment.pieces[0] }
         var bytes = ByteBuffer()

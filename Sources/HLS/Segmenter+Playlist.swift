@@ -76,7 +76,8 @@ extension Segmenter {
             partsBefore: writer.store.segments.last?.entry.parts.count ?? 0)
     }
 
-    /// The last segment and part, as EXT-X-RENDITION-REPORT gives them.
+    /// Returns an EXT-X-RENDITION-REPORT with the last segment and part; nil before the first
+    /// segment.
     public func report(uri: String) -> MediaPlaylist.RenditionReport? {
         targetDuration == nil ? nil : end.report(uri: uri)
     }

@@ -15,9 +15,10 @@ public struct CookieJar: Sendable {
         var expires: Double?
     }
 
-    /// Largest number of cookies. RFC 6265, 6.1, asks for at least 50 in a domain and 4096 bytes
-    /// each.
+    /// Largest number of cookies; beyond it the oldest is dropped. RFC 6265, 6.1, asks for at least
+    /// 50 in a domain and 4096 bytes each.
     static let mostCookies = 200
+    /// Longest Set-Cookie value in bytes; a longer one is ignored.
     static let mostBytes = 4096
 
     private(set) var cookies: [Cookie] = []

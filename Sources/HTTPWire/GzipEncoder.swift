@@ -2,20 +2,21 @@ import CZlib
 
 /// Compresses a whole body into one gzip member (RFC 1952).
 public enum GzipEncoder {
-    /// Why nothing could be compressed.
+    /// Reason why a body could not be compressed.
     public struct Fault: Error, Hashable, CustomStringConvertible {
         public var description: String
     }
 
     private static let pieceBytes = 65_536
 
+    /// Returns the gzip member for `bytes`.
     /// - Parameter level: 1 (fast) to 9 (small).
     /// - Throws: `Fault` if zlib has no memory.
     public static func encode(
         _ bytes: UnsafeRawBufferPointer, level: Int = 6
     ) throws(Fault) -> [UInt8] {
         var stream = z_stream()
-        // 15 bits of window; 16 more ask for gzip in place of zlib.
+        // The window has 15 bits; 16 more ask zlib for the gzip format.
         guard
             deflateInit2_(
                 &stream, Int32(clamping: level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY,
@@ -26,7 +27,7 @@ public enum GzipEncoder {
         var piece = [UInt8](repeating: 0, count: pieceBytes)
         var start = 0
         repeat {
-            // zlib counts in 32 bits: a long body goes in by parts.
+            // zlib counts in 32 bits, so a long body is compressed in parts.
             let count = min(bytes.count - start, 1 << 30)
             let flush = start + count == bytes.count ? Z_FINISH : Z_NO_FLUSH
             // zlib's interface takes a mutable pointer and does not write through it.

@@ -1,13 +1,14 @@
-/// Where the body of one HTTP/1.1 response ends: by its length, by its chunks or with the
-/// connection (RFC 9112, 6 and 7). Bodies are never kept, only told by their places.
+/// Finds the end of one HTTP/1.1 response's body: by its length, by its chunks or by the end of the
+/// connection (RFC 9112, 6 and 7). Bodies are never kept; events give their offsets.
 public struct HTTPBodyFraming: Sendable {
-    /// What the head says of the body's end.
+    /// The way in which the head delimits the body.
     public enum Length: Hashable, Sendable {
         case bytes(Int)
         case chunked
         case untilClose
     }
 
+    /// Part of a body, or its end.
     public enum Event: Hashable, Sendable {
         /// Offsets into the bytes that were given.
         case body(Range<Int>)
@@ -21,13 +22,13 @@ public struct HTTPBodyFraming: Sendable {
         case ended
     }
 
-    /// The largest body and the largest chunk, bytes.
+    /// Largest body and largest chunk, in bytes.
     public static let sizeLimit = 1 << 60
     private static let chunkLineLimit = 4096
     private static let trailerLimit = 16_384
 
     private var state: State
-    /// A line that is not whole yet: of a chunk's head or end, or of the trailer.
+    /// Bytes of an incomplete line: a chunk's head or end, or a line of the trailer.
     private var line: [UInt8] = []
     private var trailerBytes = 0
 
@@ -39,20 +40,21 @@ public struct HTTPBodyFraming: Sendable {
         }
     }
 
-    /// Goes on inside of a chunk of which `left` bytes are to come.
+    /// Continues inside a chunk that has `left` bytes to come.
     public init(insideChunk left: Int) { state = .chunk(left: max(0, left)) }
 
-    // MARK: What is known
+    // MARK: State
 
     public var hasEnded: Bool {
         if case .ended = state { true } else { false }
     }
 
+    /// Whether only the end of the connection ends the body.
     public var endsWithConnection: Bool {
         if case .untilClose = state { true } else { false }
     }
 
-    /// Whether the body comes in chunks, and more of them may follow.
+    /// Whether the body comes in chunks and more chunks may follow.
     public var expectsChunks: Bool {
         switch state {
         case .chunkSize, .chunk, .chunkEnd: true
@@ -60,19 +62,19 @@ public struct HTTPBodyFraming: Sendable {
         }
     }
 
-    /// Bytes until the body ends, if that is known.
+    /// Number of bytes until the body ends; nil if it is not known.
     public var remaining: Int? {
         if case .bytes(let left) = state { left } else { nil }
     }
 
-    /// Bytes that are kept of a line.
+    /// Number of bytes kept of an incomplete line.
     public var retainedBytes: Int { line.count }
 
     // MARK: Bytes
 
-    /// Reads on from `at`, which is moved behind what was read.
-    /// - Returns: the next event; nil where more bytes are needed, or the body has ended.
-    /// - Throws: where the bytes are no such framing; nothing can be read afterwards.
+    /// Reads `bytes` from offset `at`, and moves `at` to the first byte that was not read.
+    /// - Returns: The next event; nil if more bytes are needed or the body has ended.
+    /// - Throws: `Fault` if the bytes do not have this framing; nothing can be read afterwards.
     public mutating func next(
         _ bytes: UnsafeRawBufferPointer, _ at: inout Int
     ) throws(HTTPResponseReader.Fault) -> Event? {
@@ -99,8 +101,9 @@ public struct HTTPBodyFraming: Sendable {
         }
     }
 
-    /// Passes over bytes that nobody has seen.
-    /// - Returns: false where they are more than the body, or the chunk, is known to have.
+    /// Skips `count` bytes that were not seen.
+    /// - Returns: False if they may reach beyond the body or the contents of the chunk, or lie in a
+    ///   line.
     public mutating func skip(_ count: Int) -> Bool {
         switch state {
         case .bytes(let left) where count <= left: state = .bytes(left: left - count)
@@ -111,7 +114,7 @@ public struct HTTPBodyFraming: Sendable {
         return true
     }
 
-    /// At most `limit` bytes from `at` on; nil where there is none.
+    /// Takes at most `limit` bytes from offset `at`; nil if there are none.
     private static func part(
         _ limit: Int, _ bytes: UnsafeRawBufferPointer, _ at: inout Int
     ) -> Range<Int>? {
@@ -123,7 +126,8 @@ public struct HTTPBodyFraming: Sendable {
 
     // MARK: Lines
 
-    /// Fills `line` with the next line, without its end.
+    /// Appends bytes to `line` up to the end of the line, which is left out. Returns false if more
+    /// bytes are needed.
     private mutating func readLine(
         _ bytes: UnsafeRawBufferPointer, _ at: inout Int
     ) throws(HTTPResponseReader.Fault) -> Bool {
@@ -157,7 +161,7 @@ public struct HTTPBodyFraming: Sendable {
             state = .chunkSize
         case .trailer:
             guard !line.isEmpty else {
-                // Nothing is left, which `next` then tells.
+                // No bytes are left, so `next` reports the end.
                 state = .bytes(left: 0)
                 return
             }
@@ -169,9 +173,11 @@ public struct HTTPBodyFraming: Sendable {
         }
     }
 
-    /// The size that a chunk's first line says, which is given without its end: hexadecimal digits,
-    /// then perhaps blanks and an extension (RFC 9112, 7.1.1). Servers that pad the size in front
-    /// are met, too. nil for what is no size.
+    /// Reads the size in a chunk's first line: hexadecimal digits, then perhaps blanks and an
+    /// extension (RFC 9112, 7.1.1). Blanks before the size are skipped, because some servers send
+    /// them.
+    /// - Parameter line: The line without its end.
+    /// - Returns: The size in bytes; nil if the line has no valid size.
     public static func chunkSize(_ line: some Collection<UInt8>) -> Int? {
         let start = line.drop { $0 == 0x20 || $0 == 0x09 }
         let digits = start.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 }

@@ -1,14 +1,18 @@
 /// A client's request (GET) and its bytes.
 public struct HTTPRequest: Sendable {
     public var url: HTTPURL
+    /// Value of the User-Agent field.
     public var agent: String
     /// Range of bytes of the resource; nil = all.
     public var range: Range<Int>?
     /// Whether the body may arrive compressed, as playlists may. Media is requested without a
     /// coding.
     public var acceptsCoding = false
+    /// Whether the request asks the server to close the connection after the response.
     public var closesAfterwards = false
+    /// Value of the Cookie field; nil = no field.
     public var cookies: String?
+    /// Value of the Origin field; nil = no field.
     public var origin: String?
 
     public init(_ url: HTTPURL, agent: String, range: Range<Int>? = nil) {
@@ -67,6 +71,7 @@ public struct HTTPRedirects: Sendable {
     /// Number of redirects after which a client gives up; browsers stop at 20 and curl at 50.
     public static let most = 20
 
+    /// Number of redirects until now.
     public private(set) var count = 0
 
     public init() {}

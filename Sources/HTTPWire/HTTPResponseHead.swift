@@ -1,32 +1,35 @@
-/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), as far as clients of media need it.
+/// The head of an HTTP/1.1 response (RFC 9112, 4 and 5), in the detail that media clients need.
 public struct HTTPResponseHead: Hashable, Sendable {
-    /// A 206's Content-Range of bytes.
+    /// Content-Range of a partial response (206), in bytes.
     public struct ContentRange: Hashable, Sendable {
+        /// Offsets of the body's bytes in the whole resource.
         public var bytes: Range<Int>
-        /// Of the whole resource; nil where the server does not tell ('*').
+        /// Length of the whole resource in bytes; nil if the server does not give it ('*').
         public var total: Int?
     }
 
     public var status = 0
-    /// What follows the status in the first line.
+    /// Text after the status in the first line.
     public var reason = ""
-    /// nil where the length is not told, or where Transfer-Encoding overrules it.
+    /// Length of the body in bytes; nil if the head does not give it, or has a Transfer-Encoding,
+    /// which overrides it.
     public var contentLength: Int?
+    /// Whether the body has the transfer coding `chunked`.
     public var isChunked = false
-    /// The connection takes another request afterwards.
+    /// Whether the connection can take another request after this response.
     public var keepsAlive = true
-    /// Names in lower case, in the order they came; a name may come several times.
+    /// Fields in order of arrival, with names in lower case; a name may occur several times.
     public var fields: [(name: String, value: String)] = []
-    /// Bytes of the head itself.
+    /// Length of the head in bytes.
     public var byteCount = 0
 
     public init(status: Int = 0) { self.status = status }
 
     public var isSuccess: Bool { (200..<300).contains(status) }
-    /// A response that leads elsewhere, where it has a Location.
+    /// Whether the status is a redirect's. The response also needs a Location to be followed.
     public var isRedirect: Bool { [301, 302, 303, 307, 308].contains(status) }
 
-    /// The values of a field, joined by commas where it came several times; nil where it did not.
+    /// Returns the values of a field, joined by commas; nil if the field is absent.
     public subscript(_ name: String) -> String? {
         var value: String?
         for field in fields where field.name == name {
@@ -35,16 +38,17 @@ public struct HTTPResponseHead: Hashable, Sendable {
         return value
     }
 
+    /// Returns the values of a field in order of arrival. The name is in lower case.
     public func all(_ name: String) -> [String] {
         fields.compactMap { $0.name == name ? $0.value : nil }
     }
 
-    /// The first value: of fields that may stand only once.
+    /// Returns the first value of a field, for fields that may occur only once.
     public func first(_ name: String) -> String? {
         fields.first { $0.name == name }?.value
     }
 
-    /// Where the body ends (RFC 9112, 6.3), if the request was not HEAD.
+    /// Delimitation of the body (RFC 9112, 6.3). It does not apply to a response to HEAD.
     public var bodyLength: HTTPBodyFraming.Length {
         if status == 204 || status == 304 { return .bytes(0) }
         if isChunked { return .chunked }
@@ -52,15 +56,17 @@ public struct HTTPResponseHead: Hashable, Sendable {
     }
 
     public var location: String? { first("location") }
-    /// Of the body; "" where it is not coded.
+    /// Value of Content-Encoding; "" if the body is not coded.
     public var contentCoding: String {
         guard let value = self["content-encoding"] else { return "" }
         return ContentDecoder.isIdentity(value) ? "" : value
     }
+    /// Content-Range in bytes; nil if the field is absent, has another unit or is invalid.
     public var contentRange: ContentRange? { first("content-range").flatMap(ContentRange.init) }
 
-    /// Seconds to wait (Retry-After; RFC 9110, 10.2.3).
-    /// - Parameter now: seconds since 1970, for servers that give a date.
+    /// Returns the time to wait in seconds, from 0 to 86,400 (Retry-After; RFC 9110, 10.2.3); nil
+    /// if the field is absent or cannot be read.
+    /// - Parameter now: Seconds since 1970, for servers that give a date.
     public func retryAfter(now: Double) -> Int? {
         guard let value = first("retry-after") else { return nil }
         if let seconds = Int(value) { return max(0, min(seconds, 86_400)) }
@@ -74,7 +80,8 @@ public struct HTTPResponseHead: Hashable, Sendable {
         return text.isEmpty ? "\(status)" : "\(status) \(text)"
     }
 
-    /// The reason phrases of RFC 9110, 15, that media servers send.
+    /// Returns the reason phrase (RFC 9110, 15) of a status that media servers send; "" for other
+    /// statuses.
     public static func standardReason(_ status: Int) -> String {
         switch status {
         case 200: "OK"
@@ -117,7 +124,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
 }
 
 extension HTTPResponseHead.ContentRange {
-    /// `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for what makes no sense.
+    /// Reads `bytes 0-499/1234` or `bytes 0-499/*`; nil for other units and for invalid ranges.
     init?(_ text: String) {
         let words = text.split(separator: " ", maxSplits: 1)
         guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
@@ -135,10 +142,10 @@ extension HTTPResponseHead.ContentRange {
     }
 }
 
-/// The end of an HTTP head, read once: first line and fields.
+/// Parsing of a complete head: the first line and the fields.
 extension HTTPResponseHead {
-    /// - Parameter bytes: up to and with the empty line.
-    /// - Throws: where they are no head of HTTP/1, or their framing makes no sense.
+    /// - Parameter bytes: The head, including the empty line that ends it.
+    /// - Throws: `Fault` if the bytes are not an HTTP/1 head, or its Content-Length is invalid.
     public init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
         byteCount = bytes.count
         let text = String(decoding: bytes, as: UTF8.self)
@@ -160,11 +167,11 @@ extension HTTPResponseHead {
         while let line = lines.next() {
             if line.isEmpty { break }
             if line.first == " " || line.first == "\t" {
-                // A folded line (RFC 9112, 5.2): it goes on with the value before.
+                // A folded line (RFC 9112, 5.2) continues the previous field's value.
                 if !fields.isEmpty { fields[fields.count - 1].value += " " + line.trimmed }
                 continue
             }
-            // A line without a colon is no field; servers that write such are read all the same.
+            // Some servers send lines without a colon. They are not fields and are skipped.
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields.append(
                 (
@@ -177,12 +184,12 @@ extension HTTPResponseHead {
 
     private mutating func readFraming() throws(HTTPResponseReader.Fault) {
         if let last = transferCodings.last {
-            // Whatever else it says, the length is then not Content-Length's (RFC 9112, 6.3).
+            // Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
             isChunked = last == "chunked"
             if !isChunked { keepsAlive = false }
         } else {
             for value in all("content-length").flatMap({ $0.split(separator: ",") }) {
-                // The same length written twice is one (RFC 9112, 6.3).
+                // A repeated Content-Length with the same value is valid (RFC 9112, 6.3).
                 guard let length = Self.length(value.trimmed),
                     contentLength == nil || contentLength == length
                 else {
@@ -202,8 +209,8 @@ extension HTTPResponseHead {
         }
     }
 
-    /// What was done to the body, in the order of application, chunks apart: transfer codings come
-    /// on top of content codings. In lower case; empty where nothing was done.
+    /// Codings of the body without `chunked`, in lower case and in the order in which the server
+    /// applied them: content codings, then transfer codings. Empty if the body is not coded.
     public var bodyCodings: [String] {
         let content = (self["content-encoding"] ?? "").split(separator: ",")
             .map { $0.trimmed.lowercased() }.filter { !ContentDecoder.isIdentity($0) }
@@ -212,7 +219,7 @@ extension HTTPResponseHead {
 
     private var isCloseDelimited: Bool { !transferCodings.isEmpty && !isChunked }
 
-    /// Without 'identity', by which servers of RFC 2616 (3.6) say that there is none.
+    /// Transfer codings in lower case, without `identity`, which means no coding in RFC 2616 (3.6).
     private var transferCodings: [String] {
         (self["transfer-encoding"] ?? "").split(separator: ",").map { $0.trimmed.lowercased() }
             .filter { !$0.isEmpty && $0 != "identity" }
@@ -227,7 +234,7 @@ extension HTTPResponseHead {
 }
 
 extension Substring {
-    /// Without blanks and tabs at its ends.
+    /// The text without blanks, tabs and carriage returns at its ends.
     var trimmed: Substring {
         var text = drop { $0 == " " || $0 == "\t" || $0 == "\r" }
         while let last = text.last, last == " " || last == "\t" || last == "\r" {

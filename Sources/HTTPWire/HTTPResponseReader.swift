@@ -1,8 +1,10 @@
 /// Reads the responses of one HTTP/1.1 connection from its bytes (RFC 9112), sans-IO.
 ///
-/// Bodies by Content-Length, chunked (with extensions and trailers) or up to the connection's end
-/// are handed on as they come and never kept; heads are kept up to `headLimit`.
+/// A body may be delimited by Content-Length, by chunks (with extensions and trailers) or by the
+/// end of the connection. Bodies are handed on as they arrive and never kept; a head is kept until
+/// it is complete.
 public struct HTTPResponseReader: Sendable {
+    /// A response's head, part of its body, or its end.
     public enum Event {
         case head(HTTPResponseHead)
         /// Offsets into the bytes that were given.
@@ -10,7 +12,7 @@ public struct HTTPResponseReader: Sendable {
         case end
     }
 
-    /// A response that cannot be read.
+    /// Reason why a response cannot be read.
     public struct Fault: Error, Hashable, CustomStringConvertible {
         public var reason: String
         public var description: String { reason }
@@ -18,31 +20,32 @@ public struct HTTPResponseReader: Sendable {
         public init(reason: String) { self.reason = reason }
     }
 
+    /// Longest head in bytes; a longer one is an error.
     public static let headLimit = 32_768
 
     private enum State {
         case head
         case body(HTTPBodyFraming)
-        /// Another protocol follows (101, or an answer to CONNECT): nothing is read any more.
+        /// The server has changed the protocol (status 101), so nothing more is read.
         case foreign
     }
 
     private var state = State.head
-    /// The head so far.
+    /// Bytes of the head that have arrived.
     private var line: [UInt8] = []
 
-    /// Whether nothing has come since the last response's end.
+    /// Whether no byte has come since the end of the previous response.
     public var isBetweenResponses: Bool {
         if case .head = state { line.isEmpty } else { false }
     }
 
     public init() {}
 
-    /// Bytes of the body that may be thrown away unread; 0 where they must be looked at.
+    /// Number of bytes of the body that may be discarded unread; 0 if they must be read.
     public var discardable: Int { remaining ?? 0 }
 
-    /// `count` bytes of the body were thrown away; at most `discardable`.
-    /// - Returns: whether the response has ended.
+    /// Records that `count` bytes of the body were discarded; at most `discardable`.
+    /// - Returns: Whether the response has ended.
     public mutating func discarded(_ count: Int) -> Bool {
         guard case .body(var framing) = state, let left = framing.remaining else { return false }
         guard left > count, framing.skip(count) else {
@@ -53,21 +56,21 @@ public struct HTTPResponseReader: Sendable {
         return false
     }
 
-    /// Bytes until the response ends, if that is known.
+    /// Number of bytes until the response ends; nil if it is not known.
     public var remaining: Int? {
         if case .body(let framing) = state { framing.remaining } else { nil }
     }
 
-    /// The peer has closed the connection.
-    /// - Returns: true where that ends a response whose length was not told.
+    /// Records that the peer has closed the connection.
+    /// - Returns: True if this ends a response whose head gave no length.
     public mutating func closed() -> Bool {
         guard case .body(let framing) = state, framing.endsWithConnection else { return false }
         state = .head
         return true
     }
 
-    /// Reads on; events come in order.
-    /// - Throws: `Fault`, or what `take` throws; nothing can be read afterwards.
+    /// Reads the next bytes of the connection and passes the events to `take` in order.
+    /// - Throws: `Fault`, or an error of `take`; nothing can be read afterwards.
     public mutating func receive(
         _ bytes: UnsafeRawBufferPointer, _ take: (Event) throws -> Void
     ) throws {
@@ -82,7 +85,7 @@ public struct HTTPResponseReader: Sendable {
                     state = .foreign
                     throw Fault(reason: "the server answers 101 and changes the protocol")
                 }
-                // Other 1xx come before the response proper (RFC 9110, 15.2).
+                // Other 1xx responses precede the final response (RFC 9110, 15.2) and are skipped.
                 guard head.status >= 200 else { continue }
                 state = .body(HTTPBodyFraming(head.bodyLength))
                 try take(.head(head))
@@ -93,7 +96,7 @@ public struct HTTPResponseReader: Sendable {
         }
     }
 
-    /// Reads on in a body, as far as there are bytes or to its end.
+    /// Reads the body to the end of `bytes` or of the body.
     private mutating func receiveBody(
         _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ take: (Event) throws -> Void
     ) throws {
@@ -109,11 +112,11 @@ public struct HTTPResponseReader: Sendable {
         state = .body(framing)
     }
 
-    /// Appends to `line` up to and with the empty line.
+    /// Appends bytes to `line` up to the end of the head. Returns false if more bytes are needed.
     private mutating func readHead(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) throws -> Bool
     {
         while at < bytes.count {
-            // Empty lines before a response are passed over (RFC 9112, 2.2).
+            // Empty lines before a response are skipped, as RFC 9112, 2.2, asks for requests.
             if line.isEmpty, bytes[at] == 0x0D || bytes[at] == 0x0A {
                 at += 1
                 continue
@@ -128,7 +131,7 @@ public struct HTTPResponseReader: Sendable {
                     return true
                 }
             }
-            // What is no HTTP is told at once, not after a whole head's worth of it.
+            // Another protocol is an error after 5 bytes, and not only at `headLimit`.
             if line.count == 5, !line.elementsEqual("HTTP/".utf8) {
                 let shown = String(
                     decoding: line + bytes[at..<min(bytes.count, at + 30)], as: UTF8.self)

@@ -9,9 +9,11 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         public var description: String
     }
 
+    /// Whether the scheme is `https`.
     public var isSecure: Bool
     /// Host in lower case; an IPv6 address is without its brackets.
     public var host: String
+    /// Port, 1…65535; the scheme's default if the URL gives none.
     public var port: Int
     /// Path and query without a fragment; never empty.
     public var target: String
@@ -128,6 +130,7 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         return result
     }
 
+    /// Whether both URLs have the same scheme, host and port.
     public func isAtServer(of other: HTTPURL) -> Bool {
         host == other.host && port == other.port && isSecure == other.isSecure
     }

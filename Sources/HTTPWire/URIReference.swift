@@ -61,7 +61,8 @@ public enum URIReference {
         return kept.joined(separator: "/")
     }
 
-    /// Returns `url` with query parameters added, as blocking reloads need them.
+    /// Returns `url` with query parameters added and its fragment removed. Blocking reloads need
+    /// such parameters.
     public static func adding(_ parameters: [(String, String)], to url: String) -> String {
         guard !parameters.isEmpty else { return url }
         let query = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")

@@ -3,12 +3,13 @@
 public struct RestartPolicy: Sendable, Codable, Hashable {
     /// Milliseconds before the first restart, 10…60 000.
     public var firstDelayMilliseconds = 250
-    /// Longest delay; the delay doubles with each failure in a row up to this;
-    /// `firstDelayMilliseconds`…600 000.
+    /// Longest delay in milliseconds, `firstDelayMilliseconds`…600 000. The delay doubles with each
+    /// failure in a row until it reaches this value.
     public var longestDelayMilliseconds = 15_000
-    /// Failures in a row after which the program has failed for good, 1…1 000.
+    /// Largest number of restarts in a row, 1…1 000. After one more failure the program is given
+    /// up.
     public var limit = 20
-    /// Running time in milliseconds after which a program begins a new row of failures.
+    /// Running time in milliseconds after which a failure is the first of a new row, 0…3 600 000.
     public var healthyMilliseconds = 10_000
 
     public init() {}
@@ -16,9 +17,9 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     /// Returns the delay before a restart.
     ///
     /// - Parameters:
-    ///   - failures: Failures in a row, this one included; 1 or more.
-    ///   - jitter: Random number, 0…1, that takes off up to half, so that programs that failed
-    ///     together do not all come back together.
+    ///   - failures: Number of failures in a row, this one included; 1 or more.
+    ///   - jitter: Random number, 0…1, that shortens the delay by up to half, so that programs that
+    ///     failed together do not all restart together.
     public func delayMilliseconds(failures: Int, jitter: Double) -> Int {
         let doublings = min(max(0, failures - 1), 20)
         let whole = min(longestDelayMilliseconds, firstDelayMilliseconds << doublings)
@@ -47,7 +48,7 @@ public struct RestartPolicy: Sendable, Codable, Hashable {
     }
 }
 
-/// A setting of a `RestartPolicy` is out of its range.
+/// Error for a setting of a `RestartPolicy` that is out of its range.
 public struct RestartPolicyError: Error, Sendable, CustomStringConvertible {
     /// The setting with its value, and the range that the setting takes.
     public var setting: String

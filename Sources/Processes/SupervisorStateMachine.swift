@@ -1,5 +1,5 @@
 /// The life of one supervised program across its restarts. It decides when the program is started
-/// again and when it is given up; the caller starts the program, waits and has the clock.
+/// again and when it is given up; the caller starts the program, waits and reads the clock.
 public struct SupervisorStateMachine: Sendable {
     public enum State: String, Sendable, Codable {
         /// The program has been started, or is about to be, and does not work yet.
@@ -20,25 +20,26 @@ public struct SupervisorStateMachine: Sendable {
     public private(set) var state = State.starting
     /// Number of times that the program was started again. A start that failed does not count.
     public private(set) var restarts = 0
-    /// Number of times that a restart was due, failed ones included.
+    /// Number of restarts that were decided, including those that failed to start the program.
     public private(set) var attempts = 0
-    /// How the program ended the last time, or why it could not be started; nil before that.
+    /// Reason why the program ended most recently or could not be started; nil before that.
     public private(set) var lastFailure: String?
     private let attemptLimit: Int
     private var backoff: RestartBackoff
     private var hasRun = false
-    /// Milliseconds of the caller's clock; nil while there is no process.
+    /// Start of the process in milliseconds of the caller's clock; nil while there is no process.
     private var launchedAt: Int?
 
     /// - Parameters:
     ///   - policy: Delays, and the number of failures in a row after which the program is given up.
-    ///   - attemptLimit: Largest number of restarts in the whole life of the program.
+    ///   - attemptLimit: Largest number of restarts in the whole life of the program, including
+    ///     those that fail to start it.
     public init(policy: RestartPolicy = .init(), attemptLimit: Int = .max) {
         backoff = RestartBackoff(policy)
         self.attemptLimit = attemptLimit
     }
 
-    /// Notes that there is a process.
+    /// Notes that the process was started.
     public mutating func launched(atMilliseconds now: Int) {
         if hasRun { restarts += 1 }
         hasRun = true
@@ -46,7 +47,7 @@ public struct SupervisorStateMachine: Sendable {
         state = .starting
     }
 
-    /// Notes that the process works: it listens, or it makes what it is there for.
+    /// Notes that the process works: it listens on its port, or it produces its output.
     public mutating func becameReady() {
         if state == .starting { state = .running }
     }

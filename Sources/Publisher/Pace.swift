@@ -1,21 +1,21 @@
 import HeapModule
 
-/// Decides when frames go out: one heap of the streams' absolute deadlines.
+/// Decides when frames are sent, with one heap of the streams' absolute deadlines.
 ///
-/// A pure value that never reads a clock. All times are nanoseconds of one clock, which the caller
-/// reads. The caller wakes at `nextWake`, calls `wake(at:)`, and sends each frame that is then
-/// `due`. A wake-up comes at the earliest deadline, but no sooner than a quantum after the last
-/// wake-up, and all frames that are due by then are sent, because wake-ups cost more than frames.
+/// The value never reads a clock. All times are nanoseconds of one clock, which the caller reads.
+/// The caller wakes at `nextWake`, calls `wake(at:)`, and sends each frame that is then `due`. A
+/// wake-up comes at the earliest deadline, but no sooner than a quantum after the last wake-up. All
+/// frames that are due by then are sent together, because wake-ups cost more than frames.
 struct Pace: Sendable {
     /// Shortest time between two wake-ups, 250 µs. At 100 streams it takes a quarter of the CPU
     /// time of exact wake-ups, and frames are 0.1 ms late.
     static let quantumNanoseconds: Int64 = 250_000
 
-    /// The next frame of one stream.
+    /// Next frame of one stream.
     struct Frame: Comparable, Sendable {
-        /// The time for which the schedule plans the frame.
+        /// Time at which the frame should be sent.
         var deadline: Int64
-        /// Index of the stream, which also orders frames of one deadline.
+        /// Index of the stream, which also orders frames with the same deadline.
         var stream: Int
 
         static func < (a: Self, b: Self) -> Bool {
@@ -27,7 +27,7 @@ struct Pace: Sendable {
     /// Time of the last wake-up; nil before the first one.
     private var lastWake: Int64?
 
-    /// - Parameter firstDeadlines: the intended time of each stream's first frame.
+    /// - Parameter firstDeadlines: Deadline of each stream's first frame.
     init(firstDeadlines: [Int64]) {
         frames = Heap(
             firstDeadlines.enumerated().map { Frame(deadline: $0.element, stream: $0.offset) })
@@ -40,16 +40,17 @@ struct Pace: Sendable {
         return max(first.deadline, lastWake + Self.quantumNanoseconds)
     }
 
+    /// Notes that the caller has woken at `now`.
     mutating func wake(at now: Int64) { lastWake = now }
 
-    /// The frame to send next; nil if no frame that was due at the last wake-up is left.
+    /// Frame to send next; nil if no frame that was due at the last wake-up is left.
     var due: Frame? {
         guard let lastWake, let first = frames.min, first.deadline <= lastWake else { return nil }
         return first
     }
 
-    /// Notes that the frame that was `due` has been sent, or left out.
-    /// - Parameter next: the intended time of the same stream's next frame; nil if there is none.
+    /// Notes that the frame that was `due` has been sent or skipped.
+    /// - Parameter next: Deadline of the same stream's next frame; nil if there is none.
     mutating func sent(next: Int64?) {
         guard let frame = due else { return }
         if let next {

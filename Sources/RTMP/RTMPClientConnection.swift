@@ -1,37 +1,39 @@
 public import NIOCore
 
-/// The client's side of an RTMP connection without I/O: bytes in, events out, from the handshake to
-/// the end of one stream that is published or played.
+/// The client's side of an RTMP connection, without I/O. It turns bytes into events, from the
+/// handshake to the end of one stream that is published or played.
 ///
-/// A driver sends `opening`, gives every byte that it reads to `append`, and then performs the
-/// events that `next` returns until there are none. A driver that reads chunks itself, as one that
-/// only counts media does, uses `receiveHandshake`, `acknowledge` and `receive` instead.
+/// A driver sends `opening`, passes every byte that it reads to `append`, and performs the events
+/// that `next` returns until it returns nil. A driver that reads chunks itself, for example because
+/// it only counts media, uses `receiveHandshake`, `acknowledge` and `receive` instead.
 public struct RTMPClientConnection: Sendable {
+    /// An action for the driver, or news for it.
     public enum Event: Hashable, Sendable {
+        /// The driver has to send these bytes.
         case write(ByteBuffer)
-        /// Media may be sent, or will come.
+    /// The stream has started: media may be sent, or will arrive.
         case started(messageStreamID: UInt32)
-        /// A message with audio, video or data, or several of them (`aggregate`).
+        /// A message with audio, video or data, or an aggregate of such messages.
         case media(Message)
-        /// The server refused; `code` as in its onStatus or _error.
+        /// The server refused the request; `code` is that of its `onStatus` or `_error`.
         case refused(code: String, description: String)
-        /// The server says that the stream is over.
+        /// The server has reported the end of the stream.
         case ended(code: String)
     }
 
-    /// nil once it is over.
+    /// State of the handshake; nil once it is over.
     private var handshake: ClientHandshake?
     private var session: ClientSessionStateMachine
     private var reader = ChunkReader()
-    /// What `next` returns before it reads on; bounded by what the handshake or one message leads
-    /// to.
+    /// Events that `next` returns before it reads another message. Their number is limited, because
+    /// they come from the handshake or one message.
     private var events: [Event] = []
-    /// C0 and C1, to be sent first.
+    /// C0 and C1, which the driver sends first.
     public let opening: ByteBuffer
 
     /// - Parameters:
-    ///   - chunkSize: of what is sent; announced at once.
-    ///   - agent: added to flashVer, so that logs and captures can tell clients apart.
+    ///   - chunkSize: Chunk size of sent messages in bytes; it is announced after the handshake.
+    ///   - agent: Text added to `flashVer`, so that logs and captures can distinguish clients.
     public init(
         url: RTMPURL, purpose: ClientSessionStateMachine.Purpose, mode: ClientHandshake.Mode,
         chunkSize: Int = 4096, agent: String = "millrace",
@@ -48,7 +50,8 @@ public struct RTMPClientConnection: Sendable {
 
     // MARK: Bytes in, events out
 
-    /// Bytes that were read, in any portions.
+    /// Appends bytes that were read, in portions of any size.
+    /// - Throws: `RTMPError` if the handshake fails.
     public mutating func append(
         _ bytes: ByteBuffer, using generator: inout some RandomNumberGenerator
     ) throws(RTMPError) {
@@ -65,7 +68,8 @@ public struct RTMPClientConnection: Sendable {
         reader.append(bytes)
     }
 
-    /// The next event; nil where more bytes are needed.
+    /// Returns the next event; nil if more bytes are needed.
+    /// - Throws: `RTMPError` for bytes that are not valid RTMP.
     public mutating func next() throws(RTMPError) -> Event? {
         while events.isEmpty {
             guard let message = try reader.next() else { return nil }
@@ -77,8 +81,9 @@ public struct RTMPClientConnection: Sendable {
 
     // MARK: For drivers that read chunks themselves
 
-    /// - Returns: what is to be sent, and the bytes that belong to the chunk stream, once the
-    ///   handshake is over; nil before, and after.
+    /// Passes bytes to the handshake.
+    /// - Returns: When the handshake ends, the bytes to send and the bytes that already belong to
+    ///   the chunk stream; nil before that and afterwards.
     public mutating func receiveHandshake(
         _ bytes: ByteBuffer, using generator: inout some RandomNumberGenerator
     ) throws(RTMPError) -> (reply: ByteBuffer, rest: ByteBuffer)? {
@@ -89,10 +94,11 @@ public struct RTMPClientConnection: Sendable {
         return (reply, rest)
     }
 
-    /// Counts bytes of the chunk stream; returns the acknowledgement to be sent, where one is due.
+    /// Counts bytes of the chunk stream, and returns the acknowledgement to send; nil if none is
+    /// due.
     public mutating func acknowledge(_ bytes: Int) -> ByteBuffer? { session.received(bytes: bytes) }
 
-    /// Takes any message that is not media.
+    /// Processes a message that is not media, and returns the events to perform.
     public mutating func receive(_ message: Message) throws(RTMPError) -> [Event] {
         try session.receive(message).map { action in
             switch action {
@@ -105,13 +111,13 @@ public struct RTMPClientConnection: Sendable {
         }
     }
 
-    // MARK: Out
+    // MARK: Sending
 
-    /// A media or data message on the running stream, as chunks.
+    /// Encodes a media or data message of the running stream as chunks.
     public func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
         try session.encode(message)
     }
 
-    /// What ends a publication or a playback in good order.
+    /// Returns the bytes that end a publication or playback in order.
     public mutating func close() throws(RTMPError) -> ByteBuffer { try session.close() }
 }

@@ -7,16 +7,18 @@ import NIOCore
 /// add. A turn is therefore a task in the near future, which is scheduled only when the turn before
 /// it is over. The object is bound to its event loop, except `handOver`.
 final class LoopTurns: @unchecked Sendable {
-    /// Time in one turn for a connection, or for the work that other loops have handed over.
+    /// Time in one turn for a connection, and for the work that other loops have handed over.
     static let slice = TimeAmount.microseconds(500)
-    /// Time in which at most one `slice` of the work handed over is done at once.
+    /// Period in which at most one `slice` of the work handed over is done at once; the rest waits
+    /// for a turn.
     private static let window = TimeAmount.milliseconds(5)
+    /// Pause before a turn, in which the loop serves its sockets.
     private static let pause = TimeAmount.microseconds(50)
-    /// Pause for connections that wait for another loop.
+    /// Pause before a turn if all resting connections wait for another loop.
     private static let longPause = TimeAmount.milliseconds(1)
 
     private let eventLoop: any EventLoop
-    /// Connections that have more work than a slice.
+    /// Connections that have more work than fits into a slice.
     private var resting = CircularBuffer<RTMPServerHandler>()
     /// Work that publishers on other loops handed over and that is not done yet; each connection's
     /// `Backlog` bounds its own share.
@@ -33,9 +35,8 @@ final class LoopTurns: @unchecked Sendable {
         setTurn(in: Self.pause)
     }
 
-    /// Performs the work that a publisher on another loop has for this one, in order: at once, or
-    /// in slices if it is more than can be done beside the sockets. Any thread may call this
-    /// function.
+    /// Performs work that a publisher on another loop has for this loop, in order: at once, or in
+    /// later turns if it is too much to do at once. Any thread may call this function.
     func handOver(_ action: @escaping @Sendable () -> Void) {
         eventLoop.execute { [self] in
             let now = NIODeadline.now()

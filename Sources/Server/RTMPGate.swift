@@ -1,14 +1,14 @@
 import NIOCore
 import RTMP
 
-/// Whether an RTMP peer may connect, publish and play: by address and key, then by what a call-back
-/// answers.
+/// Decides whether an RTMP peer may connect, publish and play: first by address and key, then by
+/// the response of a call-back.
 struct RTMPGate {
     enum Verdict {
         case accepted
         /// The peer is refused; the text is for the peer.
         case refused(String)
-        /// A call-back is asked, and decides.
+        /// The response of a call-back decides.
         case asked(EventLoopFuture<CallBacks.Refusal>)
     }
 
@@ -18,7 +18,8 @@ struct RTMPGate {
     /// Whether the server starts encoders.
     let hasLadders: Bool
 
-    /// The command of a `connect` message; nil for another message, or if nobody is to be asked.
+    /// Returns the command of a `connect` message; nil for another message, or if there is no
+    /// call-back to ask.
     func connectCommand(_ message: Message) throws -> Command? {
         guard message.type == .commandAMF0 || message.type == .commandAMF3,
             access.callBacks != nil
@@ -27,7 +28,8 @@ struct RTMPGate {
         return command.name == "connect" ? command : nil
     }
 
-    /// Asks whether a peer may connect; nil if nobody is asked.
+    /// Asks the call-back whether a peer may connect. Returns nil if there is no call-back, or if
+    /// the application's name is too long.
     func ask(
         toConnect command: Command, _ peer: String
     ) -> EventLoopFuture<CallBacks.Refusal>? {
@@ -42,13 +44,14 @@ struct RTMPGate {
         return callBacks.ask(call)
     }
 
-    /// Judges by address and key, then asks the call-back.
+    /// Decides by address and key whether the peer may publish or play, then asks the call-back. An
+    /// encoder of this server that requests one of its own streams is accepted without either.
     func judge(
         _ action: AccessPolicy.Action, _ request: ServerSessionStateMachine.StreamRequest,
         _ channel: any Channel, _ peer: String
     ) -> Verdict {
-        // The client chooses at which slash the name is split: `live` and `vip/cam` are the same
-        // stream as `live/vip` and `cam`, and a rule about one holds for the other.
+        // The client chooses the slash at which the name is split: `live` and `vip/cam` are the
+        // same stream as `live/vip` and `cam`, and a rule about one applies to the other.
         let (application, stream) = StreamName.split(
             "\(request.application)/\(request.streamKey)")
         if access.mayRefuse(action), isEncoder(request, channel) { return .accepted }
@@ -78,7 +81,7 @@ struct RTMPGate {
         hasLadders && encoders.owns(channel, "\(request.application)/\(request.streamKey)")
     }
 
-    /// Notifies the call-back that what it allowed has ended.
+    /// Notifies the call-back that the publication or playback that it allowed has ended.
     func tellEnd(of role: RTMPRole, _ peer: String) {
         guard let callBacks = access.callBacks, let name = role.streamName else { return }
         let slash = name.lastIndex(of: "/") ?? name.startIndex

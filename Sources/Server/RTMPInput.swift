@@ -1,10 +1,12 @@
 import NIOCore
 import RTMP
 
-/// What an RTMP peer has sent after the handshake and the server has not worked on yet.
+/// Bytes and messages that an RTMP peer has sent after the handshake and that the server has not
+/// processed yet.
 struct RTMPInput {
     private var reader = ChunkReader()
-    /// Parts of an aggregate message that are still to be processed, and that message's length.
+    /// Parts of an aggregate message that are still to be processed, and the length of that message
+    /// in bytes.
     private var parts: (rest: ArraySlice<Message>, bytes: Int) = ([], 0)
     /// Bytes of unfinished messages at the last count.
     private var countedBytes = 0
@@ -22,10 +24,10 @@ struct RTMPInput {
 
     mutating func append(_ bytes: ByteBuffer) { reader.append(bytes) }
 
-    /// The next whole message; nil if none has come.
+    /// Returns the next complete message; nil if none has arrived.
     mutating func next() throws -> Message? { try parts.rest.popFirst() ?? reader.next() }
 
-    /// Puts the media in an aggregate message before what comes after it.
+    /// Queues the media messages of an aggregate message before the messages that follow it.
     mutating func split(_ aggregate: Message) throws {
         // No specification has aggregates inside aggregates.
         parts = (
@@ -34,16 +36,17 @@ struct RTMPInput {
         )
     }
 
-    /// The peer publishes: its messages may be long.
+    /// Removes the limit on the length of a message, because the peer now publishes.
     mutating func beginStream() { reader.messageLimit = .max }
 
-    /// The peer's stream has ended: what is left of an aggregate message belongs to no stream.
+    /// Discards the rest of an aggregate message, which belongs to no stream after the peer's
+    /// stream has ended, and limits the length of a message again.
     mutating func endStream() {
         parts = ([], 0)
         reader.messageLimit = ServerLimits.commandBytes
     }
 
-    /// Forgets everything, because the peer is gone.
+    /// Discards everything, because the peer is gone.
     mutating func clear() {
         // The received part of an unfinished message belongs to no stream.
         reader = ChunkReader()

@@ -1,12 +1,12 @@
 import NIOCore
 
-/// When an RTMP peer last gave a sign of life, and whether its connection may stay.
+/// Times of the last signs of life of an RTMP peer, by which its connection may stay or is closed.
 struct RTMPLiveness {
     enum Verdict {
         case isFine
-        /// The peer has to be pinged now.
+        /// The server has to ping the peer now.
         case needsPing
-        /// The connection has to be closed, for this reason.
+        /// The server has to close the connection, for this reason.
         case isOver(String)
     }
 
@@ -17,15 +17,16 @@ struct RTMPLiveness {
     /// Time of the first ping since the player was last heard.
     private var unansweredPing: NIODeadline?
 
-    /// The peer has sent something.
+    /// Notes that the peer has sent something.
     mutating func hear() {
         lastHeard = .now()
         unansweredPing = nil
     }
 
-    /// The peer has ceased to publish or to play.
+    /// Notes that the peer has stopped publishing or playing.
     mutating func beginIdling() { idleSince = .now() }
 
+    /// Decides whether the connection may stay. A ping that becomes due counts as sent at `now`.
     mutating func judge(
         _ role: RTMPRole, _ configuration: ServerConfiguration, now: NIODeadline
     ) -> Verdict {

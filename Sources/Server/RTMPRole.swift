@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import RTMP
 
-/// What an RTMP peer does on its connection.
+/// Role of an RTMP peer on its connection: it publishes, plays, or does neither.
 enum RTMPRole {
     case none
     case publishing(Ingest, messageStreamID: UInt32)
@@ -42,8 +42,8 @@ enum RTMPRole {
             "metadata or a codec's configuration has \(message.payload.readableBytes) bytes; at most \(ServerLimits.headerBytes) are kept for each player that joins"
     }
 
-    /// Ends what the peer does.
-    /// - Parameter clean: Whether the peer ended it, and its connection is not lost.
+    /// Ends the publication or the playback.
+    /// - Parameter clean: Whether the peer ended it, and did not lose its connection.
     func end(clean: Bool, at hub: StreamHub, _ logger: Logger) {
         switch self {
         case .none: break

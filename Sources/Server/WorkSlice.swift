@@ -1,15 +1,15 @@
 import NIOCore
 import RTMP
 
-/// The slice of time in which a connection's messages are worked on before others have their turn
-/// (`LoopTurns`).
+/// The slice of time in which a connection's messages are processed before other connections have
+/// their turn (`LoopTurns`).
 struct WorkSlice {
-    /// Number of media messages that are sent together if many have come.
+    /// Number of media messages that are processed together before the clock is read.
     private static let messagesAtOnce = 16
 
-    /// Time until which the connection is worked for in this turn; nil if the turn has not begun.
+    /// End of the connection's present turn; nil if the turn has not begun.
     private var end: NIODeadline?
-    /// Work since the clock was last read, in messages of 4 KiB.
+    /// Work since the clock was last read: one for each message and for each whole 4 KiB of it.
     private var sinceLook = 0
 
     /// Begins the slice if the turn has not begun, and returns its end.
@@ -19,8 +19,8 @@ struct WorkSlice {
         return end
     }
 
-    /// Counts a message as work. Returns whether it is time to hand on what was received and to
-    /// look at the clock.
+    /// Counts a message as work. Returns whether it is time to deliver the received media and to
+    /// read the clock.
     mutating func count(_ message: Message) -> Bool {
         sinceLook += 1 + message.payload.readableBytes >> 12
         guard sinceLook >= Self.messagesAtOnce || !message.type.isMedia else { return false }
@@ -28,6 +28,6 @@ struct WorkSlice {
         return true
     }
 
-    /// The turn is over.
+    /// Ends the turn.
     mutating func finish() { end = nil }
 }

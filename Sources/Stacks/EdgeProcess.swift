@@ -9,12 +9,11 @@ package protocol EdgeProcess: Sendable {
     var pid: Int32 { get }
     /// Port at which clients connect.
     var port: Int { get }
-    /// How the program ended before it was told to; nil while it runs.
+    /// Manner in which the program ended before it was told to; nil while it runs.
     var failure: String? { get }
-    /// What the program has counted until the last second.
+    /// Counts of the program until the last second.
     var latest: EdgeStatus { get }
-    /// Ends the program if it still runs; returns what it counted until its end, or nil if that is
-    /// lost.
+    /// Ends the program if it still runs. Returns its counts until its end; nil if they are lost.
     func finish() async -> EdgeStatus?
 }
 

@@ -14,7 +14,7 @@ package actor EmbeddedDriver: StackDriver {
     private var supervisor: SupervisorStateMachine
     private let onStatus: @Sendable (ServerStatus) -> Void
     package private(set) var restarts: [StackRestart] = []
-    /// How the server ended; nil while it runs, and while it is being started again.
+    /// Manner in which the server ended; nil while it runs, and while it is being started again.
     package private(set) var exitStatus: ExitStatus?
 
     /// - Parameters:

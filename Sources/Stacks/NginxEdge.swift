@@ -109,7 +109,7 @@ package final class NginxEdge: EdgeProcess {
     }
 }
 
-/// What nginx's cache did, read from its access log.
+/// Counts of nginx's cache, read from its access log.
 struct NginxEdgeLog: Sendable {
     private let path: String
     private var offset: UInt64 = 0

@@ -1,11 +1,12 @@
-// How nginx-rtmp's ladder and HLS work. Sources go into the application `src`. Its `exec_push` runs
-// the commands of `EncoderCommand` (one for each rendition, or one for all) into the application
-// `live`, in which `hls` packages. nginx reports nothing about its encoders. `NginxEncoders` finds
-// them among nginx's children by the streams that they publish, reads the progress and the last
-// complaint that each encoder writes into a file, and reports in the embedded stack's terms once a
-// second. Encoders are in nginx's process group, so the guard, or any other process that ends
-// nginx, ends them too, and accounting counts them one by one. `hls_variant` has no rates of its
-// own: BANDWIDTH is the scenario's rate and an allowance.
+// The ladder and HLS of nginx-rtmp work as follows. Sources are published into the application
+// `src`. Its `exec_push` runs the commands of `EncoderCommand` (one for each rendition, or one for
+// all), which publish into the application `live`, in which `hls` packages. nginx reports nothing
+// about its encoders. `NginxEncoders` finds them among nginx's children by the streams that they
+// publish, reads the progress and the last complaint that each encoder writes into a file, and
+// reports in the embedded stack's terms once a second. Encoders are in nginx's process group, so
+// the guard, or any other process that ends nginx, ends them too, and accounting counts them one by
+// one. nginx does not compute rates for `hls_variant`, so BANDWIDTH is the scenario's rate plus an
+// allowance.
 
 import Foundation
 import Glibc

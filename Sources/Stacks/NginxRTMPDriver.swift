@@ -130,7 +130,7 @@ package actor NginxRTMPDriver: StackDriver {
         nginx?.removeFiles()
     }
 
-    /// How long encoders may take to end once they have been told to.
+    /// Longest time that encoders may take to end once they have been told to.
     private static let encoderGrace = Duration.seconds(2)
 
     /// Ends the encoders while their parent still runs and reaps them. nginx would start them again

@@ -70,8 +70,8 @@ package protocol StackDriver: Sendable {
     /// server.
     var processGroups: [Int32] { get async }
 
-    /// How the server ended: a crash in mid-run ends the trial. nil while the server runs, and
-    /// while it is being started again.
+    /// Manner in which the server ended, which ends the trial; nil while the server runs, and while
+    /// it is being started again.
     var exitStatus: ExitStatus? { get async }
 
     /// The server's ends in mid-run after which it was, or is being, started again.

@@ -8,7 +8,7 @@ package struct StackRestart: Sendable, Hashable {
     package var endedNanoseconds: Int64
     /// Time on the monotonic clock at which the server accepted connections again; nil = not yet.
     package var backNanoseconds: Int64?
-    /// Why the latest attempt to start the server again failed.
+    /// Reason why the latest attempt to start the server again failed; nil if none has failed.
     package var failure: String?
 
     /// Returns the sentence that the results of a run have about it.

@@ -1,6 +1,6 @@
-// How clips are made. `ClipStore` has ffmpeg make a clip once, under a hash of its arguments in
-// the user's cache. 16 s is a whole number of AAC frames and of groups of pictures, so repetitions
-// join.
+// `ClipStore` has ffmpeg make each clip once, and keeps it in the user's cache under a hash of
+// ffmpeg's arguments. A clip of 16 s is a whole number of AAC frames and of groups of pictures, so
+// repetitions join.
 
 import Foundation
 import Glibc
@@ -16,7 +16,7 @@ import Stacks
 enum ClipStore {
     /// Number of clips that are kept; those that were not used for the longest time are removed.
     static let limit = 16
-    /// How long ffmpeg may take for one clip.
+    /// Longest time that ffmpeg may take for one clip.
     static let timeout = Duration.seconds(300)
     /// Length of a clip: a whole number of AAC frames and of groups of pictures, so that
     /// repetitions join.

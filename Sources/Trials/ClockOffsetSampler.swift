@@ -1,7 +1,7 @@
 package import Results
 import Sockets
 
-/// Samples real time less monotonic time, and keeps the range in which the difference moved.
+/// Samples real time minus monotonic time, and keeps the range of the difference.
 package struct ClockOffsetSampler: Sendable {
     package private(set) var offset = Manifest.ClockOffset()
     private var hasSample = false

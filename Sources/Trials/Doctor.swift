@@ -3,7 +3,7 @@ import Glibc
 import NetemShell
 import Processes
 
-/// What this machine can and cannot do for Millrace, with remedies.
+/// Findings about the abilities of this machine that Millrace needs, with remedies.
 package struct Doctor: Sendable {
     package struct Finding: Codable, Sendable {
         package enum Level: String, Codable, Sendable {

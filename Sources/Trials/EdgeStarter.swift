@@ -102,8 +102,9 @@ struct EdgeStarter: Sendable {
         }
     }
 
-    /// Starts the WAN in front of an nginx edge, which cannot delay what it reads itself: an edge
-    /// of Millrace's own that caches nothing. nil if the edge needs no such proxy.
+    /// Starts the WAN in front of an nginx edge, which cannot delay the bytes that it reads. The
+    /// WAN is one of Millrace's edges that caches nothing. Returns nil if the edge needs no such
+    /// proxy.
     private func wanProxy(
         _ process: ProcessPlan, _ spec: EdgeSettings, origin: String
     ) throws(ProcessError) -> (handle: RoleHandle<EdgeRole>, member: RoleMember<EdgeRole>)? {

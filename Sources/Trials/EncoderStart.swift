@@ -7,7 +7,7 @@ import Workers
 /// The start of a stack's encoders before the warm-up: the clips that they take are made, and every
 /// encoded rendition has pictures before the first viewer comes.
 struct EncoderStart: Sendable {
-    /// How long encoders may take until every rendition has pictures.
+    /// Longest time until every rendition has pictures.
     static let timeout = Duration.seconds(60)
 
     let plan: Plan

@@ -1,7 +1,7 @@
 import Server
 import Stacks
 
-/// What the encoders did in the course of a trial, taken from the server's reports.
+/// States and restarts of the encoders during a trial, taken from the server's reports.
 struct EncoderWatch {
     /// Number of events that are kept.
     static let eventLimit = 100

@@ -1,9 +1,9 @@
-// How packet links take part in a trial. The role `links` owns a pair of TUN devices. One device is
-// in the run's namespace; the other is in a namespace for viewers, which the role makes. Processes
-// of viewers behind packets start in that namespace (`setns` between fork and exec), and each
-// viewer connects from its own address. The server listens on all addresses of the run's namespace,
-// and the capture takes all of its devices. Connections in the capture are matched with viewers by
-// address and port.
+// Packet links take part in a trial as follows. The role `links` owns a pair of TUN devices. One
+// device is in the run's namespace; the other is in a namespace for viewers, which the role makes.
+// Processes of viewers behind packets start in that namespace (`setns` between fork and exec), and
+// each viewer connects from its own address. The server listens on all addresses of the run's
+// namespace, and the capture records all of its devices. Connections in the capture are matched
+// with viewers by address and port.
 
 import Analysis
 import Glibc

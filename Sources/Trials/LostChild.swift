@@ -12,7 +12,7 @@ struct LostChild {
     let members: [any TrialMember]
     let capture: CaptureStage?
 
-    /// Why the trial ends before its time; nil if all children live.
+    /// Returns the reason why the trial ends early; nil if all children run.
     func find() async -> EarlyEnd? {
         if scenario.capture.mode == .on, let failure = capture?.failure {
             return EarlyEnd(outcome: .void, reason: "capture-0: \(failure)")
@@ -34,8 +34,9 @@ struct LostChild {
 }
 
 extension StackDriver {
-    /// How the server ended before the start of a trial, if it did. The children that connect to
-    /// the server notice its end first, so it is given a moment to be reaped.
+    /// Returns how the server ended before the start of a trial; nil if it did not end. Children
+    /// that connect to the server notice its end first, so the function waits 100 ms for the server
+    /// to be reaped.
     func lossBeforeStart() async -> String? {
         try? await Task.sleep(for: .milliseconds(100))
         return await exitStatus.map { "the server ended before the start: it \($0)" }

@@ -45,7 +45,8 @@ struct ThreadSnapshot: Hashable, Sendable {
 /// One process at one moment, from `/proc/<pid>`.
 struct ProcessSnapshot: Hashable, Sendable {
     var pid: Int32
-    /// Clock ticks of user and system time, ended threads included.
+    /// CPU time in user and system mode, in nanoseconds with the resolution of clock ticks. It
+    /// includes threads that have ended.
     var tickNanoseconds: Int64
     var rssBytes: Int
     /// Threads by thread ID.

@@ -13,7 +13,7 @@ struct QualityComparison {
     /// Name that distinguishes this comparison's files in the directory.
     let name: String
 
-    /// How long one comparison may take.
+    /// Longest time that one comparison may take.
     static let timeout = Duration.seconds(300)
 
     /// - Throws: `QualityError` with ffmpeg's last line if ffmpeg fails.

@@ -22,7 +22,8 @@ enum RecordNumbers {
         var isEscaped = false
         var number: [UInt8] = []
         var depth = 0
-        /// Depth of the list that the key names; numbers in lists without names are times.
+        /// Depth of the list that is being read; nil outside of lists. Its numbers count as times,
+        /// unless its key ends in `Bytes`.
         var listDepth: Int?
         for byte in json {
             if isInString {
@@ -40,7 +41,7 @@ enum RecordNumbers {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"),
                 UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
-                // Letters of true, false and null stand here, too; they make no number.
+                // The letter e of true and false is collected here, too, but is not a number.
                 if number.count < 64 { number.append(byte) }
                 continue
             default: break

@@ -45,7 +45,7 @@ struct RoleStarter: Sendable {
         return RoleMember(
             stage: .publishers, accountedRole: "publishers", handle: handle
         ) { report, loss, record in
-            // If a publisher was killed, its last interval's report is all that is known of it.
+            // If a publisher was killed, only its latest interval report is known.
             let known = report ?? observations.snapshot.publishers[name]
             record.streams += known?.streams ?? []
             record.publisherLateness.add(known?.windowLateness ?? .init())

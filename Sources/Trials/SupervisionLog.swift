@@ -7,7 +7,7 @@ import Processes
 struct SupervisionLog<Moment: Sendable>: Sendable {
     struct Event: Sendable {
         var moment: Moment
-        /// What happened, as a predicate: "was started again".
+        /// Text of the event, as a predicate: "was started again".
         var words: String
     }
 
@@ -31,7 +31,7 @@ struct SupervisionLog<Moment: Sendable>: Sendable {
     }
 }
 
-/// What has become of supervised programs of one kind at the end of a run.
+/// States of the supervised programs of one kind at the end of a run.
 struct SupervisionSummary {
     /// Name of such programs in the plural: "edges".
     var kind: String

@@ -1,14 +1,14 @@
-// How edges take part in a trial. Edges are children like the server, and part of what is under
-// test. An edge that ends is started again on its port, with the encoders' back-off. The counts of
-// its runs are added up, notes say when it ended, thresholds judge what the viewers received from
-// it, and an edge that is given up fails the run. Viewers' own records say how many distinct
-// segments were requested, and the edges' counts are compared with them. There is no comparison if
-// parts are fetched, because whole segments then do not cross the WAN. The time saved is computed
-// between groups that differ only in their path to the media. A viewer with `via: origin` has the
-// WAN's delay on top of its link's. With `driver: nginx` an edge is a real nginx with
-// `proxy_cache`. Its access log provides the counts (`NginxEdgeLog`), and its WAN is one of
-// Millrace's edges that keeps nothing, in the role `wan`. `stack.uplink` is a class of the kernel's
-// HTB on the run's own loopback, by the server's HTTP port.
+// Edges take part in a trial as children, like the server, and are part of what is under test. An
+// edge that ends is started again on its port, with the encoders' back-off. The counts of its runs
+// are added up, notes say when it ended, thresholds judge what the viewers received from it, and an
+// edge that is given up fails the run. Viewers' own records say how many distinct segments were
+// requested, and the edges' counts are compared with them. There is no comparison if parts are
+// fetched, because whole segments then do not cross the WAN. The time saved is computed between
+// groups that differ only in their path to the media. A viewer with `via: origin` has the WAN's
+// delay on top of its link's. With `driver: nginx` an edge is a real nginx with `proxy_cache`. Its
+// access log provides the counts (`NginxEdgeLog`), and its WAN is one of Millrace's edges that
+// caches nothing, in the role `wan`. `stack.uplink` is a class of the kernel's HTB on the run's own
+// loopback, by the server's HTTP port.
 
 import Processes
 import Server
@@ -74,15 +74,15 @@ final class TrialEdge: Sendable {
     var restarts: Int { lifecycle.withLock { $0.supervisor.restarts } }
     /// Events with their times on the monotonic clock.
     var events: [SupervisionLog<Int64>.Event] { lifecycle.withLock { $0.log.events } }
-    /// How the program failed the last time; empty before that.
+    /// Description of the program's latest failure; empty before that.
     var lastFailure: String { lifecycle.withLock { $0.supervisor.lastFailure ?? "" } }
     /// Number of the process that leads the process group of the present run; nil between two runs.
     var pid: Int32? { lifecycle.withLock { $0.process?.pid } }
 
     /// Ends the program.
     ///
-    /// - Returns: What all runs of the program counted, as far as that is known, and notes about
-    ///   lost reports that no event has named.
+    /// - Returns: Counts of all runs of the program, as far as they are known, and notes about lost
+    ///   reports that no event has named.
     func finish() async -> (status: EdgeStatus, lost: [String]) {
         let task = watching.withLock { $0 }
         task?.cancel()

@@ -24,8 +24,8 @@ extension [TrialEdge] {
         return notes
     }
 
-    /// Why the trial has failed: an edge was given up, which is a failure of the server's side,
-    /// just as the server's end is. nil if no edge was given up.
+    /// Reason why the trial has failed if an edge was given up, which is a failure of the server's
+    /// side, just as the server's end is; nil if no edge was given up.
     ///
     /// - Parameter hasFailover: Whether viewers go to another edge when their own edge fails.
     func lossReason(hasFailover: Bool) -> String? {
@@ -47,8 +47,8 @@ extension [TrialEdge] {
         }
     }
 
-    /// Ends the edges and puts their counts into the record. If an edge's last report is lost, the
-    /// record gets what the edge's last interval brought.
+    /// Ends the edges and puts their counts into the record. If an edge's final report is lost, the
+    /// record gets the counts of its latest interval report.
     ///
     /// - Returns: Notes about lost reports.
     func finish(into record: inout TrialRecord) async -> [String] {

@@ -10,7 +10,8 @@ protocol TrialMember: Sendable {
     var pid: Int32 { get }
     /// Role to which the child's CPU time is accounted.
     var accountedRole: String { get }
-    /// How the child ended before it was told to, or its complaint; nil while all is well.
+    /// Complaint of the child, or the manner in which it ended without a final report; nil while
+    /// all is well.
     var failure: String? { get }
 
     /// - Throws: `ProcessError` with the child's own words if it cannot begin.
@@ -19,8 +20,8 @@ protocol TrialMember: Sendable {
     func setWindow(_ window: Window)
     /// Ends the child and puts its last report into the record.
     ///
-    /// - Returns: Why the trial is void without that report, or because of its contents; nil if all
-    ///   is well.
+    /// - Returns: Reason why the trial is void, because the report is lost or because of its
+    ///   contents; nil if all is well.
     func finish(into record: inout TrialRecord) async -> String?
 }
 
@@ -39,10 +40,10 @@ struct RoleMember<Role: WorkerRole>: TrialMember {
     let stage: TrialStage
     let accountedRole: String
     let handle: RoleHandle<Role>
-    /// How long the child may say nothing before its end is forced.
+    /// Longest time without a report before the child's end is forced.
     var patience = Duration.seconds(30)
-    /// Puts the report into the record; the report is nil if it was lost. Returns why the trial is
-    /// void; nil if it is not.
+    /// Puts the report into the record; the report is nil if it was lost. Returns the reason why
+    /// the trial is void; nil if it is not.
     let take: @Sendable (Role.Final?, _ loss: String, inout TrialRecord) -> String?
 
     var name: String { handle.name }

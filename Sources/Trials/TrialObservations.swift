@@ -6,7 +6,7 @@ import Statistics
 import Synchronization
 import Viewer
 
-/// What the children have reported so far. If a child is killed, only its last interval is lost.
+/// Reports of the children until now. If a child is killed, only its last interval is lost.
 final class TrialObservations: Sendable {
     struct Live: Sendable {
         var publishers: [String: PublisherReport] = [:]

@@ -4,8 +4,8 @@ import Publisher
 import Statistics
 import Viewer
 
-/// The progress of a run on standard error. A terminal has one line that is written again and
-/// again; elsewhere a line is added every five seconds.
+/// The progress of a run on standard error. On a terminal one line is overwritten again and again;
+/// elsewhere a line is added every five seconds.
 struct TrialProgress {
     private let isTerminal = isatty(2) == 1
     private let isQuiet: Bool

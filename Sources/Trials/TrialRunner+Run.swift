@@ -59,7 +59,7 @@ extension TrialRunner {
 
     /// - Parameter tick: The moment at which the sample was due.
     private func sample(at tick: Int64) async {
-        // A runner that was held comes too late for the end of the window.
+        // If the runner was held, the sample may come too late after the end of the window.
         let isSteady =
             tick > window.startNanoseconds && tick <= window.endNanoseconds
             && Clock.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
@@ -91,7 +91,7 @@ extension TrialRunner {
         samples.receive(status, atSeconds: elapsed, isSteady: isSteady)
     }
 
-    /// Lets the processes that are held at the end go on, because their reports are wanted.
+    /// Continues the processes that are held at the end, because their reports are needed.
     private func releaseStopped() async {
         samples.lookForStops()
         // Before the start nothing has been accounted.

@@ -35,7 +35,7 @@ package actor TrialRunner {
     var startNanoseconds: Int64 = 0
     var window = Window(startNanoseconds: 0, endNanoseconds: 0)
     private(set) var isInterrupted = false
-    /// Why the trial ended before its time; nil while it goes on, and after a whole run.
+    /// Reason why the trial ended early; nil while the trial runs, and after a whole run.
     var early: EarlyEnd?
     var notes: [String] = []
     /// Seconds from the shared start time to the latest interim results.

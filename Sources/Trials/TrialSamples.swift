@@ -3,7 +3,7 @@ import Results
 import Server
 import Sockets
 
-/// What the runner itself measures in the course of a trial: CPU time and memory of the processes,
+/// Measurements that the runner itself takes during a trial: CPU time and memory of the processes,
 /// the processes that are held, the offset of the clocks, and the encoders by the server's reports.
 struct TrialSamples: Sendable {
     /// The accounting of processes; nil before the start of the trial.
@@ -12,7 +12,7 @@ struct TrialSamples: Sendable {
     private var clock = ClockOffsetSampler()
     private var encoders = EncoderWatch()
 
-    /// Real time less monotonic time, as far as it has been sampled.
+    /// Range of real time minus monotonic time, as far as it has been sampled.
     var clockOffset: Manifest.ClockOffset { clock.offset }
     /// Notes about the encoders for the readers of the results.
     var encoderNotes: [String] { encoders.notes }

@@ -1,20 +1,22 @@
 import SimulationKernel
-/// Schedule of the events of a loop of viewers, apart from its sockets: viewers join and leave,
-/// ticks come, the steady window begins and ends.
+/// Schedule of a viewer loop's events that do not come from sockets: viewers join and leave, ticks
+/// occur, and the steady window begins and ends.
 ///
-/// A pure value that never reads a clock. All times are nanoseconds of one clock of the caller's.
+/// The schedule never reads a clock. All times are nanoseconds of one clock, which the caller
+/// reads.
 struct ViewerAgenda: Sendable {
     enum Event: Hashable, Sendable {
-        /// Index of the viewer.
+        /// The viewer with this index joins.
         case join(Int)
+        /// The viewer with this index leaves.
         case leave(Int)
-        /// The value is the time at which the tick was planned.
+        /// A tick that was planned for this time is due.
         case tick(Int64)
         case windowStart
         case windowEnd
     }
 
-    /// Time between two ticks, which serve housekeeping and show a loop's own lag.
+    /// Time between two ticks, which serve for housekeeping and show how late the loop is.
     static let tickNanoseconds: Int64 = 50_000_000
 
     private struct Entry {
@@ -27,6 +29,7 @@ struct ViewerAgenda: Sendable {
     private let leaves: [Entry]
     private var nextJoin = 0
     private var nextLeave = 0
+    /// Time of the next tick.
     private(set) var nextTick: Int64
     private var hasWindowStarted = false
     private var hasWindowEnded = false
@@ -34,9 +37,10 @@ struct ViewerAgenda: Sendable {
     var window: Window?
 
     /// - Parameters:
-    ///   - start: the time from which `plans` count.
-    ///   - plans: when each viewer joins, and when it leaves; nil = at the end of the run.
-    ///   - now: the first tick is at `now` or at `start`, whichever is later.
+    ///   - start: Time to which the times in `plans` are relative.
+    ///   - plans: Times at which each viewer joins and leaves; nil = it stays to the end of the
+    ///     run.
+    ///   - now: Current time. The first tick is at `now` or at `start`, whichever is later.
     init(from start: Int64, plans: [(join: Int64, leave: Int64?)], now: Int64) {
         func entries(_ times: [Int64?]) -> [Entry] {
             let entries = times.enumerated().compactMap { viewer, offset in
@@ -54,8 +58,8 @@ struct ViewerAgenda: Sendable {
         return isOverflow ? (b > 0 ? .max : .min) : sum
     }
 
-    /// The next event that is due at `now`; nil when nothing is left to do. Ticks that were missed
-    /// are left out, so the next one is always later than `now`.
+    /// Returns the next event that is due at `now`; nil if none is due. Missed ticks are left out,
+    /// so after a tick the next one is always later than `now`.
     mutating func next(at now: Int64) -> Event? {
         if nextJoin < joins.count, joins[nextJoin].time <= now {
             nextJoin += 1

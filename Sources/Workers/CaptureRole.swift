@@ -10,7 +10,7 @@ package final class CaptureRole: WorkerRole {
     package struct Config: Codable, Sendable {
         package var interface: String
         package var serverPorts: [UInt16]
-        /// Those of the server ports that belong to edges.
+        /// Server ports that belong to edges.
         package var edgePorts: [UInt16] = []
         package var ringBytes: Int
         /// Number of subscribers per stream whose payload is dissected. Other subscribers are

@@ -71,7 +71,8 @@ package final class RoleHandle<Role: WorkerRole>: Sendable {
 
     package var pid: Int32 { worker.process.pid }
     package var final: Role.Final? { box.state.withLock { $0.final } }
-    /// How the child ended before it was told to, or its complaint; nil while all is well.
+    /// Complaint of the child, or the manner in which it ended without a final report; nil while
+    /// all is well.
     package var failure: String? {
         box.state.withLock { state in
             state.failure

@@ -17,7 +17,8 @@ package enum WorkerReport<
 >: Sendable {
     /// The worker is configured and waits for the start time.
     case ready(Ready)
-    /// What happened since the previous interval. The sum of the intervals is the total.
+    /// An interval report: depending on the role, the totals until now or only the changes since
+    /// the previous interval report.
     case interval(Interval)
     /// The last report.
     case final(Final)

@@ -17,11 +17,12 @@ package protocol WorkerRole: Sendable {
     /// Does everything that can fail before the start, including connections, and everything that
     /// needs root's rights, because the worker may give up these rights afterwards.
     init(_ config: Config) async throws
-    /// What the runner must know before the start.
+    /// Information that the runner needs before the start.
     var ready: Ready { get async throws }
     func start(atNanoseconds start: Int64) async throws
     func setWindow(_ window: Window) async throws
-    /// Returns what happened since the last call.
+    /// Returns an interval report: depending on the role, the totals until now or only the changes
+    /// since the last call.
     func interval() async throws -> Interval
     /// Ends the work and returns the last report.
     func stop() async throws -> Final

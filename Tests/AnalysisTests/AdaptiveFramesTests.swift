@@ -11,12 +11,13 @@ import Testing
 @testable import Scenario
 @testable import Viewer
 
-/// What becomes of the frames that probes found over HLS.
+/// Checks the figures of frames that probes received over HLS.
 @Suite struct AdaptiveFramesTests {
     private static let second: Int64 = 1_000_000_000
     private static let start: Int64 = 1000 * second
 
-    /// One stream of 10 frames a second: 50…249 in the window; one HLS viewer, which is a probe.
+    /// Returns a record of one stream with 10 frames a second, of which 50…249 are in the window,
+    /// and of one HLS viewer, which is a probe.
     private static func record(driver: String = "embedded") throws -> TrialRecord {
         let stack =
             driver == "embedded"
@@ -81,7 +82,7 @@ import Testing
 
     @Test func rowsHopsAndThresholds() throws {
         var record = try Self.record()
-        // Three of the two runs' frames did not come, and what lies between was never asked for.
+        // Three frames of the two runs are missing. The probe requested no frames between the runs.
         record.hls = [
             Self.probe(
                 frames: 147,
@@ -106,20 +107,20 @@ import Testing
         }
     }
 
-    /// The end of the window that nobody fetched any more is told, not left out silently.
+    /// Frames at the end of the window that no probe fetched are reported in a note.
     @Test func unfetchedEnd() throws {
         var record = try Self.record()
         record.hls = [Self.probe(frames: 180, runs: [.init(first: 50, last: 229, seen: 50)])]
         var notes = record.results.summary.notes
         #expect(notes.contains { $0.hasPrefix("HLS probes: 20 of the window's last frames") })
-        // One that left was not owed them.
+        // A probe that left before is not expected to have them.
         record.hls[0].endedAtNanoseconds = Self.start + 23 * Self.second
         notes = record.results.summary.notes
         #expect(!notes.contains { $0.hasPrefix("HLS probes") })
     }
 
-    /// Stamps of another stream are no figures of this one, and a foreign server's publication is
-    /// on a clock that nobody knows.
+    /// Stamps of another stream give no figures for this one. The packager delay of an external
+    /// server is not known, because its clock is not known.
     @Test func whatIsNotKnown() throws {
         var record = try Self.record()
         let run = HLSRenditionFrames.Run(first: 50, last: 249, seen: 50)

@@ -7,11 +7,12 @@ import Testing
 @testable import Scenario
 @testable import Viewer
 
-/// Which of the edges' figures a run has.
+/// Checks which figures of edges a run has.
 @Suite struct EdgeFigureTests {
     private static let second: Int64 = 1_000_000_000
 
-    /// Two viewers at an edge and two at the origin; the links are of the groups in this order.
+    /// Returns a record with two viewers at an edge and two at the origin; `links` are the links of
+    /// these groups, in this order.
     private static func record(links: [String]) throws -> TrialRecord {
         let scenario = try TrialScenario.parse(
             """
@@ -43,7 +44,7 @@ import Testing
                 (record.timeToFirstByte, record.size) = (1, 1000)
                 return record
             }
-            // The second was cut in every session.
+            // Every session abandoned the second segment.
             (report.segments[1].bytes, report.segments[1].isCut) = (500, true)
             return report
         }
@@ -58,7 +59,7 @@ import Testing
         let summary = try #require(
             EdgeFigures(record: try Self.record(links: ["20Mbps", "20Mbps"])).summary)
         #expect(try abs(#require(summary.fetchSavedMilliseconds) - 40) < 0.5)
-        // What all gave up counts whole.
+        // A segment that all viewers abandoned counts with its full size.
         #expect(summary.wanRatio == 1 && summary.requestsPerSegment == 1)
         #expect(summary.withheld == nil)
     }

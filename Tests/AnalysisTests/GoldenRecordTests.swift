@@ -7,7 +7,7 @@ import Trials
 @testable import Analysis
 @testable import Trials
 
-/// Records of real runs, and the files that their figures were when they were recorded.
+/// Checks that records of real runs give the same result files as before.
 ///
 /// Each folder of `Fixtures/records` holds a record and its golden files. A change that moves a
 /// figure on purpose rewrites them: `MILLRACE_REWRITE_GOLDEN=1 swift test --filter GoldenRecord`,
@@ -18,12 +18,13 @@ import Trials
         ProcessInfo.processInfo.environment["MILLRACE_REWRITE_GOLDEN"] == "1"
     }
 
-    /// The golden files of this source tree, which are rewritten, not their copies in the bundle.
+    /// Directory of the golden files in the source tree, which are rewritten instead of their
+    /// copies in the bundle.
     private static var directory: String {
         #filePath.replacing("/GoldenRecordTests.swift", with: "/\(folder)")
     }
 
-    /// Every file of the results that holds figures, by its name.
+    /// Returns the texts of all result files that hold figures, by name.
     private static func files(of record: TrialRecord) throws -> [String: String] {
         let files = try TrialFiles.all(record.results, of: record)
         return Dictionary(uniqueKeysWithValues: files.map { ($0.name, $0.text) }).filter {
@@ -66,7 +67,7 @@ import Trials
         }
     }
 
-    /// Any number may stand in a stranger's file: it is refused, or the figures are computed.
+    /// A record of unknown origin may hold any number. It is refused, or figures are computed.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func `numbers that no trial writes never trap`(seed: UInt64) throws {
         let names = ["quickstart", "fit-the-device", "edge-vs-cloud", "ladder-bandwidth"]

@@ -41,7 +41,8 @@ import Testing
         #expect(try verdict("stall_ratio", "value<1") == (nil, false))
     }
 
-    /// The relay's delay is part of the viewers': the two are never mixed, nor are roles.
+    /// Delays of the relay and of viewers are never mixed, because the first is part of the second;
+    /// figures of different roles are not mixed either.
     @Test func neverMixesVantagePoints() throws {
         func sample(_ metric: Metric, _ tag: String, _ value: String, _ ms: [Int64]) -> MetricSample
         {

@@ -11,14 +11,15 @@ import Testing
 @testable import Trials
 @testable import Viewer
 
-/// What a trial's reports become: figures, thresholds, outcome.
+/// Checks the figures, thresholds and outcome that a trial's reports give.
 @Suite struct VerdictTests {
     private static let second: Int64 = 1_000_000_000
     private static let start: Int64 = 1000 * second
     private static let window = Window(
         startNanoseconds: start + 5 * second, endNanoseconds: start + 25 * second)
 
-    /// One stream of 10 frames a second: frame 0 at the start, 50…249 in the window.
+    /// Returns a record of one stream with 10 frames a second: frame 0 at the start, and 50…249 in
+    /// the window.
     private static func record(_ viewers: String, extra: String = "") throws -> TrialRecord {
         let scenario = try TrialScenario.parse(
             """
@@ -47,7 +48,8 @@ import Testing
         return record
     }
 
-    /// A probe that got every frame from `joined` to `left`, in seconds from the start.
+    /// Returns the report of a probe that received every frame from `joined` to `left` except
+    /// `lost`; times are seconds from the start.
     private static func probe(
         _ index: Int, joined: Double? = 1, left: Double? = nil, lost: Set<UInt64> = []
     ) -> ProbeViewerReport {
@@ -97,7 +99,7 @@ import Testing
         #expect(summary.thresholds.first?.observed == 0)
     }
 
-    /// Finding 1: the report of a generator that does not come is no pass, whoever's it was.
+    /// If the report of a load generator is lost, the trial is void.
     @Test func lostReportIsVoid() throws {
         var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
         record.probes = [Self.probe(0)]
@@ -105,13 +107,13 @@ import Testing
         let (summary, results) = try Self.write(record)
         #expect(summary.outcome == .void)
         #expect(results.manifest.validity.reasons == record.lost)
-        // The server's own end is a verdict on it all the same.
+        // If the server itself ended, the trial has failed nevertheless.
         record.early = EarlyEnd(outcome: .failed, reason: "the server ended in mid-run")
         let failed = try Self.write(record).0
         #expect(failed.outcome == .failed && failed.earlyEnd == "the server ended in mid-run")
     }
 
-    /// What a process did not live to say is not known: it is no failure to join.
+    /// If a process ended without its report, it is not known whether its viewers joined.
     @Test func viewersOfALostReportAreNotKnown() throws {
         var record = try Self.record("  - {count: 2, probes: 1}")
         record.probes = [Self.probe(0)]
@@ -127,8 +129,9 @@ import Testing
             ])
     }
 
-    /// A part that is held in the window makes the trial void; before or after it, only where a
-    /// threshold failed, since that may be why.
+    /// A server or generator that is stopped in the window makes the trial void. A stop before or
+    /// after the window does so only if a threshold failed, because the stop may be the reason. A
+    /// stop of the capture or the runner does not.
     @Test(
         arguments: [
             ("server", 8.0, false, Summary.Outcome.void), ("server", 3, false, .passed),
@@ -151,7 +154,7 @@ import Testing
         #expect(summary.outcome == outcome)
         let told = outcome == .void ? results.manifest.validity.reasons : summary.notes
         #expect(told.contains { $0.contains("stopped") || $0.contains("held up") }, "\(told)")
-        // Said once, and the server's own end is a verdict on it all the same.
+        // The stop is reported once. If the server itself ended, the trial has failed nevertheless.
         #expect((summary.notes + results.manifest.validity.reasons).count == 1)
         record.early = EarlyEnd(outcome: .failed, reason: "the server ended in mid-run")
         #expect(try Self.write(record).0.outcome == .failed)
@@ -216,7 +219,8 @@ import Testing
         #expect(results.manifest.validity.reasons.first?.contains("no viewer joined") == true)
     }
 
-    /// Sessions of viewer 0: before, across and inside the window; of viewer 1 one that loses.
+    /// Viewer 0 has sessions before, across and inside the window; viewer 1 has two sessions that
+    /// lose frames.
     @Test func churnExpectsWhatWasSentMeanwhile() throws {
         var record = try Self.record(
             "  - {count: 2, probes: 2, churn: {mean_watch: 5s}}", extra: Self.noneMissing)
@@ -229,11 +233,13 @@ import Testing
             Self.probe(0, joined: 1, left: 3), Self.probe(stride, joined: 3, left: 8),
             Self.probe(2 * stride, joined: 8.05, left: 14), Self.probe(3 * stride, joined: 14),
             Self.probe(1, joined: 0, left: 10, lost: [60, 61]),
-            // Nothing from 20 s on: not to be told from what is under way, but for all but 1 s.
+            // No frame from 20 s on arrived. They are all missing, because only frames of the
+            // session's last second may be under way.
             Self.probe(1 + stride, joined: 10, lost: Set(200..<250)),
         ]
         let (summary, results) = try Self.write(record)
-        // 0 + 30 + 59 + 110; 50 of which 2 missing; 150 of which 50 missing.
+        // Viewer 0 expects 0 + 30 + 59 + 110 frames. Viewer 1 expects 50, of which 2 are missing,
+        // and 150, of which 50 are missing.
         #expect(results.renditions.first?.framesExpected == 0 + 30 + 59 + 110 + 50 + 150)
         #expect(summary.framesMissing == 52)
         #expect(results.renditions.first?.viewers == 5)
@@ -241,13 +247,14 @@ import Testing
         #expect(joins == [1, 0, 3, 10, 8.05, 14])
     }
 
-    /// The last second before a viewer leaves may be under way; more than that is missing.
+    /// If frames of the last second before a viewer leaves are not there, they may be under way. If
+    /// more frames are not there, the earlier ones are missing.
     @Test func tailsAreDueAllTheSame() throws {
         var record = try Self.record(
             "  - {count: 1, probes: 1, churn: {mean_watch: 5s}}")
         record.plan.viewers[0].joinOffsetNanoseconds = 0
         record.plan.viewers[0].watchNanoseconds = [15 * Self.second, 20 * Self.second]
-        // Frames to 15 s were sent; those from 14 s on may be under way.
+        // Frames until 15 s were sent; those from 14 s on may be under way.
         for (lost, missing) in [(145..<150, 0), (140..<150, 0), (120..<150, 20)] {
             record.probes = [
                 Self.probe(0, joined: 0, left: 15, lost: Set(lost.map { UInt64($0) }))
@@ -259,7 +266,8 @@ import Testing
     @Test func ratesAreOverTheTimeSpent() throws {
         var record = try Self.record(
             "  - {count: 2, probes: 0, churn: {mean_watch: 5s}}")
-        // 100 kB/s each: before, into, inside and out of the window.
+        // The sessions lie before, across the start of, inside and across the end of the window,
+        // where each receives 100 kB/s.
         record.load = [
             Self.load(0, from: 1, to: 4, bytes: 0),
             Self.load(Plan.sessionStride, from: 4, to: 10, bytes: 500_000),
@@ -284,7 +292,7 @@ import Testing
         #expect(results.delay.first?.negativeCount == 1)
     }
 
-    /// What a killed runner leaves behind.
+    /// Interim results, which a killed runner leaves behind, hold the intervals measured so far.
     @Test func interimResultsHoldTheIntervals() throws {
         var record = try Self.record("  - {count: 1, probes: 1}")
         var delay = DelayHistogram()
@@ -296,7 +304,7 @@ import Testing
         #expect(results.delay.first { $0.percentile == 50 }?.delayMilliseconds ?? 0 > 1.9)
     }
 
-    /// A wire figure is divided by the time of the session behind the port, whichever it was.
+    /// Figures of the capture are divided by the time of the session that used the port.
     @Test func portsOfSessionsThatFollowOneAnother() throws {
         let plan = try Plan(
             TrialScenario.parse(

@@ -1,14 +1,14 @@
-/// A condition that did not come to hold.
+/// Error for a condition that did not become true in time.
 package struct TimedOut: Error, CustomStringConvertible {
     package var description: String
 }
 
-/// Polls until `condition` holds.
+/// Polls until `condition` is true.
 ///
 /// - Parameters:
-///   - what: the words of the failure, made when it is needed.
-///   - limit: generous, for the machine may be busy.
-/// - Throws: `TimedOut`, and what `condition` throws.
+///   - what: Text of the failure, evaluated only if the condition fails.
+///   - limit: Longest time to wait; it is generous, because the machine may be busy.
+/// - Throws: `TimedOut`, or an error of `condition`.
 package func eventually(
     _ what: @autoclosure () -> String, within limit: Duration = .seconds(60),
     isolation: isolated (any Actor)? = #isolation,

@@ -1,4 +1,4 @@
-/// The scenarios that the language accepts, as the tests of the language have them.
+/// Fixtures of the scenario tests that the scenario language accepts.
 package enum GoodScenarios {
     package static func path(_ name: String) -> String {
         "\(Programs.repository)/Tests/ScenarioTests/Fixtures/scenarios/good/\(name)"

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Programs and files that tests need beside the code.
+/// Programs and files that tests need besides the code.
 package enum Programs {
-    /// The `millrace` that was built along with the tests; nil if it was not built.
+    /// Path of the `millrace` that was built together with the tests; nil if it was not built.
     package static let millrace: String? = {
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         for directory in [bundle, Bundle.main.bundleURL].flatMap({
@@ -24,7 +24,7 @@ package enum Programs {
         FileManager.default.fileExists(atPath: "/usr/sbin/nginx")
         && FileManager.default.fileExists(atPath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
-    /// The root of the source tree.
+    /// Path of the source tree's root.
     package static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 }

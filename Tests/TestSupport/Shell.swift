@@ -1,8 +1,9 @@
 import Foundation
 
-/// Programs of other projects as oracles. Waiting for a program never blocks a thread of the test runner.
+/// Runs programs of other projects, whose results tests compare with. Waiting for a program never
+/// blocks a thread of the test runner.
 package enum Shell {
-    /// Whether every one of these programs is in the PATH.
+    /// Whether all these programs are in the PATH.
     package static func has(_ names: String...) -> Bool {
         names.allSatisfy { name in
             (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
@@ -17,7 +18,7 @@ package enum Shell {
         package var errors: String
     }
 
-    /// Runs a command to its end, or for `limit` seconds at most.
+    /// Runs a command to its end, or ends it after `limit` seconds.
     package static func run(_ arguments: [String], limit: Int = 60) async throws -> Result {
         let files = FileManager.default
         let logs = [temporaryPath("out"), temporaryPath("err")]
@@ -47,6 +48,7 @@ package enum Shell {
             errors: try text(logs[1]))
     }
 
+    /// Returns the path of a new temporary file, which the function does not create.
     package static func temporaryPath(_ suffix: String) -> String {
         FileManager.default.temporaryDirectory
             .appendingPathComponent("millrace-\(UUID().uuidString).\(suffix)").path

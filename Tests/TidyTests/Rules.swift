@@ -1,4 +1,4 @@
-/// What the source tree must keep to. Each rule returns what breaks it, in words.
+/// The rules of the source tree. Each rule returns its violations as texts.
 extension SourceTree {
     static let fileLimit = 400
     static let typeLimit = 500
@@ -23,7 +23,7 @@ extension SourceTree {
         }
     }
 
-    /// Names that two types at the top level of files have.
+    /// Names that several types at the top level of files share.
     var sharedNames: [String] {
         var places: [String: [String]] = [:]
         for file in files {
@@ -37,8 +37,8 @@ extension SourceTree {
         }
     }
 
-    /// The tier of each target, as ARCHITECTURE.md has them. Within a tier the package manager
-    /// forbids circles.
+    /// Tier of each target, as in ARCHITECTURE.md. Within a tier, the package manager forbids
+    /// circles.
     static let tiers: [String: Int] = [
         "SimulationKernel": 0, "Statistics": 0,
         "RTMP": 1, "Media": 1, "CZlib": 1, "HTTPWire": 1, "HLS": 1, "Netem": 1, "ABR": 1,
@@ -49,12 +49,12 @@ extension SourceTree {
         "Simulations": 3, "Benches": 3, "millrace": 4,
     ]
 
-    /// Modules that open sockets or read clocks: no file of tiers 0 and 1 imports them.
+    /// Modules that open sockets or read clocks, which no file of tiers 0 and 1 may import.
     private static let impure: Set<String> = ["NIOPosix", "NIOSSL", "Dispatch"]
-    /// Roles meet on sockets and never import one another.
+    /// Targets of roles, which communicate through sockets and must not import each other.
     private static let roles: Set<String> = ["Publisher", "Viewer", "Server"]
 
-    /// Imports that go upward, and those that a target's purpose forbids.
+    /// Imports of a higher tier, and imports that the purpose of a target forbids.
     var forbiddenImports: [String] {
         files.flatMap { file -> [String] in
             guard let own = Self.tiers[file.target] else {
@@ -99,7 +99,7 @@ extension SourceTree {
 
     private static func label(_ folder: String) -> String { folder.isEmpty ? "the root" : folder }
 
-    /// By folder and folder used: the names that are used.
+    /// Returns the used names, by the folder that uses them and the folder that declares them.
     private static func uses(among files: [File]) -> [String: [String: Set<String>]] {
         var homes: [String: Set<String>] = [:]
         for file in files {

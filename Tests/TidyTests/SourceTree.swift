@@ -1,16 +1,17 @@
 import Foundation
 import TestSupport
 
-/// The Swift files of the package's targets, with what a text scan can find in them.
+/// The Swift files of the package's targets, with the imports and declarations that a text scan
+/// finds in them.
 struct SourceTree {
     struct File {
-        /// The name of the target that holds the file.
+        /// Name of the target that contains the file.
         var target: String
-        /// The folder below the target's own; empty for the target's root.
+        /// Folder below the target's folder; empty for the target's root.
         var folder: String
-        /// The path from the repository's root.
+        /// Path from the repository's root.
         var path: String
-        /// Without comments and without the contents of string literals.
+        /// Lines without comments and without the contents of string literals.
         var lines: [String]
         var imports: [String]
         var declarations: [Declaration]
@@ -21,7 +22,7 @@ struct SourceTree {
         var name: String
         var isExtension: Bool
         var isPrivate: Bool
-        /// Lines from its first to its closing brace.
+        /// Number of lines from the first line to the closing brace.
         var length: Int
     }
 
@@ -29,7 +30,7 @@ struct SourceTree {
 
     /// Reads every file below `Sources`.
     ///
-    /// - Parameter root: the repository's root, or a copy of it.
+    /// - Parameter root: Path of the repository's root, or of a copy of it.
     init(root: String = Programs.repository) throws {
         files = []
         let sources = URL(fileURLWithPath: root).appending(path: "Sources")
@@ -47,10 +48,10 @@ struct SourceTree {
 }
 
 extension SourceTree.File {
-    /// Targets that are not folders of their own name.
+    /// Targets by their folders, if the folder does not have the target's name.
     private static let nested = ["Netem/Model": "Netem", "Netem/Shell": "NetemShell"]
 
-    /// - Parameter name: the path below `Sources`.
+    /// - Parameter name: Path below `Sources`.
     init(_ name: String, _ text: String) {
         path = "Sources/\(name)"
         var parts = name.split(separator: "/").map(String.init).dropLast()
@@ -67,14 +68,14 @@ extension SourceTree.File {
             let words = line.split(separator: " ")
             guard let place = words.firstIndex(of: "import"), place < 2, place + 1 < words.count
             else { return nil }
-            // One type of a module may be imported: `import struct HTTPWire.HTTPURL`.
+            // An import may name one type of a module: `import struct HTTPWire.HTTPURL`.
             let module = words[(place + 1)...].first { !Self.kinds.contains($0) }
             return module.map { String($0.prefix { $0 != "." }) }
         }
         declarations = Self.declarations(in: lines)
     }
 
-    /// The text without comments and with empty string literals, line by line.
+    /// Returns the lines of the text without comments and with empty string literals.
     static func code(of text: String) -> [String] {
         var isInLongString = false
         return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in

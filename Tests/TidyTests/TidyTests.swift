@@ -1,6 +1,6 @@
 import Testing
 
-/// The limits of the source tree. They only ever go down.
+/// Checks that the source tree follows the rules. The limits may only be lowered.
 @Suite struct SourceTreeTests {
     private func expectNone(
         _ problems: [String], sourceLocation: SourceLocation = #_sourceLocation
@@ -31,7 +31,7 @@ import Testing
     }
 }
 
-/// Each rule finds what it is meant to find.
+/// Checks that each rule finds violations.
 @Suite struct TidyRuleTests {
     private static func tree(_ files: (String, String)...) -> SourceTree {
         SourceTree(files: files.map { SourceTree.File($0.0, $0.1) })

@@ -11,7 +11,7 @@ import Testing
     static func now() -> Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
     @Test func accountsABusyChildWithItsGroup() async throws {
-        // A leader that sleeps and a worker that burns CPU, as nginx's master and worker.
+        // The leader sleeps and its child uses the CPU, as nginx's master and worker do.
         let child = try ChildProcess(
             name: "group",
             .init(
@@ -24,7 +24,8 @@ import Testing
         try await Task.sleep(for: .milliseconds(300))
         let first = Self.now() - start
         accounting.sample(time: first, isSteady: false)
-        // Until it has been busy, or has waited to be, for long enough; stolen time is neither.
+        // The test samples until the child has run, or has waited to run, for 0.4 s. Time that the
+        // hypervisor steals counts as neither.
         var steady: [ProcessRow] = []
         var (used, waited) = (0.0, 0.0)
         for _ in 0..<50 where used + waited < 0.4 {
@@ -41,10 +42,10 @@ import Testing
         #expect(whole.allSatisfy { $0.role == "server" && $0.runID == "r" })
         let usage = try #require(accounting.usage.roleUsage.first)
         #expect(usage.processes == 2)
-        // Two cores shared with other builds: anything clearly busy will do.
+        // The machine may be shared with other builds, so the bound is low.
         #expect(usage.cpuPercent > 10)
         #expect(usage.peakRSSBytes > 100_000)
-        // A busy loop is always either running or waiting to run, and on one core.
+        // A busy loop always runs or waits to run, and it uses one core at most.
         #expect(used + waited >= 0.4)
         #expect(used < elapsed * 1.05 + 0.02)
         #expect((0...1).contains(accounting.usage.steal))

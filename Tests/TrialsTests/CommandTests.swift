@@ -7,7 +7,7 @@ import Testing
 
 @testable import Trials
 
-/// What the program says and exits with, from outside.
+/// Checks the output and the exit code of the program, which runs as a separate process.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct CommandTests {
     /// Runs the program to its end; both streams go into one pipe.
@@ -22,7 +22,7 @@ struct CommandTests {
         try process.run()
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
-        // A trap shows as a signal.
+        // A process that a signal ended, for example after a trap, has a negative code.
         let code =
             process.terminationReason == .exit
             ? process.terminationStatus : -process.terminationStatus
@@ -51,12 +51,12 @@ struct CommandTests {
         process.waitUntilExit()
         let text = String(decoding: data, as: UTF8.self)
         #expect(process.terminationReason == .exit && process.terminationStatus == 2, "\(text)")
-        // In the user's words, not in the source's.
+        // The message uses the names of options, and not those of the source code.
         #expect(!text.contains("impossibleSpec") && !text.contains("totalBitrate"), "\(text)")
         #expect(text.contains("--"), "\(text)")
     }
 
-    /// The host's name is wrong, not the server down.
+    /// For a host name that does not resolve, the message does not ask whether the server runs.
     @Test func unknownHost() async throws {
         let (code, text) = try await run(
             "publish", "rtmp://no-such-host.invalid/live/a", "--duration", "1")
@@ -87,7 +87,7 @@ struct CommandTests {
         #expect(http.text.contains(":\(port) for HTTP") && http.text.contains("--http-port"))
     }
 
-    /// A stream that nobody publishes is not watched with success.
+    /// Viewing a stream that nobody publishes is an error.
     @Test func viewOfNothing() async throws {
         let port = try #require(LocalPort.free())
         let (code, text) = try await run(
@@ -95,7 +95,7 @@ struct CommandTests {
         #expect(code == 1)
         #expect(text.contains("no viewer received any audio or video"), "\(text)")
         #expect(!text.contains("0.00 p99"), "\(text)")
-        // stdout stands whole in front of stderr, though both are one pipe.
+        // All of stdout comes before stderr, although both go into one pipe.
         let lines = text.split(separator: "\n")
         #expect(lines.last?.hasPrefix("millrace: no viewer") == true, "\(text)")
         #expect(lines.first?.hasPrefix("viewers ") == true, "\(text)")
@@ -130,7 +130,7 @@ struct CommandTests {
         #expect(text.components(separatedBy: "did you mean 'delay_ms'").count == 2, "\(text)")
     }
 
-    /// A program that has entered a namespace of its own still hears Ctrl-C.
+    /// A program that has entered its own network namespace still reacts to Ctrl-C.
     @Test(.enabled(if: geteuid() == 0, "only root makes namespaces"), arguments: [SIGINT, SIGTERM])
     func benchesCanBeInterrupted(signal: Int32) async throws {
         let process = Process()
@@ -141,7 +141,7 @@ struct CommandTests {
         process.standardError = FileHandle.nullDevice
         try process.run()
         defer { kill(process.processIdentifier, SIGKILL) }
-        // The suite's time limit bounds the waiting.
+        // The time limit of the suite bounds this loop.
         let environment = "/proc/\(process.processIdentifier)/environ"
         while process.isRunning, ProcFile.read(environment)?.contains("MILLRACE_NETWORK") != true {
             try await Task.sleep(for: .milliseconds(5))

@@ -14,7 +14,7 @@ import Viewer
 @testable import Stacks
 @testable import Trials
 
-/// Edges in scenarios and trials.
+/// Checks edges in scenarios and plans.
 @Suite struct EdgeScenarioTests {
     @Test func viewersTakeTurns() throws {
         let path = GoodScenarios.path("edges.yml")
@@ -29,7 +29,7 @@ import Viewer
         }
         #expect(edges(0) == [0, 1, 2, 0] && edges(3) == [1, 2])
         #expect(edges(1).allSatisfy { $0 == nil } && edges(4).allSatisfy { $0 == nil })
-        // Who goes straight to the origin crosses the WAN.
+        // Viewers that play from the origin directly have the WAN's delay in their link.
         let near = try #require(plan.links[0].socket)
         let far = try #require(plan.links[1].socket)
         let bare = try #require(plan.links[2].socket)
@@ -50,7 +50,7 @@ import Viewer
     }
 }
 
-/// nginx's access log as an edge's counts.
+/// Checks that counts of an edge are read from nginx's access log.
 @Suite struct NginxEdgeLogTests {
     @Test func counts() throws {
         let text = """
@@ -66,7 +66,7 @@ import Viewer
 
             """
         let bytes = Array(text.utf8)
-        // In one piece and byte by byte.
+        // The log arrives byte by byte, in pieces of 7 bytes, and in one piece.
         for size in [1, 7, bytes.count] {
             var log = NginxEdgeLog(path: "/nonexistent")
             for start in stride(from: 0, to: bytes.count, by: size) {
@@ -86,7 +86,7 @@ import Viewer
     }
 }
 
-/// An edge's restarts, with programs that end when they are told.
+/// Checks the restarts of an edge, with programs that end when the test ends them.
 @Suite(.timeLimit(.minutes(1))) struct TrialEdgeTests {
     private final class Program: EdgeProcess {
         let pid: Int32
@@ -152,12 +152,12 @@ import Viewer
             edge.events.map(\.words) == [
                 Self.killed, "was started again", Self.killed, "was started again",
             ])
-        // What the lost runs last told counts.
+        // The last counts of the runs whose reports are lost are included.
         let (status, lost) = await edge.finish()
         #expect(status.kinds["segment"]?.requests == 30 && lost == [])
     }
 
-    /// Ended and not yet back: the loss is told once, by the event.
+    /// If an edge has ended and not yet restarted, the loss is reported once, by the event.
     @Test func endsWhileItBacksOff() async throws {
         let programs = Programs(limit: 2)
         let edge = edge(programs, limit: 5, delayMilliseconds: 60_000)
@@ -169,7 +169,8 @@ import Viewer
         #expect(edge.events.map(\.words) == [Self.killed])
     }
 
-    /// Ended just now, whether that was seen or not: told once.
+    /// If an edge ends just before the trial does, the loss is reported once, whether the runner
+    /// has noticed the end or not.
     @Test func endsWithTheTrial() async throws {
         let programs = Programs(limit: 2)
         let edge = edge(programs, limit: 5, delayMilliseconds: 60_000)
@@ -180,7 +181,7 @@ import Viewer
         #expect(told.count == 1)
     }
 
-    /// More ends than events are kept.
+    /// Losses beyond the largest number of events are counted.
     @Test func lossesAreCounted() async throws {
         let programs = Programs(limit: 100)
         let edge = edge(programs, limit: 100, delayMilliseconds: 0)
@@ -222,8 +223,9 @@ struct EdgeTrialTests {
 
         """
 
-    /// An edge that is killed comes back on its port, its viewers go on, and the results say so. Where
-    /// it dies again and again, its back-off leaves them the time to go to another one.
+    /// An edge that is killed restarts on its port, its viewers continue, and the results say so.
+    /// If it is killed again and again, its back-off gives viewers the time to change to another
+    /// edge.
     @Test(
         arguments: [("{count: 1}", 1), ("{count: 2, failover: 1}", 4), ("{driver: nginx}", 1)])
     func killedEdge(edges: String, times: Int) async throws {
@@ -250,17 +252,18 @@ struct EdgeTrialTests {
                         && $0.contains("in the steady window")
                 }, "\(notes)")
         }
-        // What a run of ours counted after its last report died with it; nginx's log is whole.
+        // If millrace's own edge is killed, its counts since its last report are lost; nginx's log
+        // stays complete.
         let ends = notes.filter { $0.contains("ended: it was killed by signal 9") }
         #expect(ends.allSatisfy { $0.contains("its report is lost") != isNginx }, "\(notes)")
         #expect(notes.count { $0.contains("report is lost") } == (isNginx ? 0 : ends.count))
-        // One that is killed before it listens has not come back.
+        // An edge that is killed before it listens has not restarted.
         let isBack = notes.contains {
             $0.contains("running at the end, ")
                 && (times > 1 || $0.hasSuffix("running at the end, 1 restarts"))
         }
         #expect(isBack, "\(notes)")
-        // The runs of the program are accounted, and their counts are in one row.
+        // All runs of the program are in the process accounting, and their counts are in one row.
         let name = try #require(notes.first { $0.contains("was started again") }).prefix(6)
         let pids = read.processes.filter { $0.name == name }.compactMap(\.pid)
         #expect(Set(pids).count >= 2 && pids.contains(Int(victims[0])))
@@ -273,7 +276,7 @@ struct EdgeTrialTests {
         try await trial.expectGone(victims)
     }
 
-    /// A real nginx before the origin, across a WAN: each segment crosses it once.
+    /// With a real nginx in front of the origin, each segment crosses the WAN once.
     @Test(
         .enabled(
             if: FileManager.default.fileExists(atPath: "/usr/sbin/nginx"),
@@ -299,7 +302,7 @@ struct EdgeTrialTests {
         #expect(misses == summary.distinctSegments)
         #expect(try #require(row.clientBytes) > 2 * (try #require(row.originBytes)))
         guard captures else { return try trial.expectTidy() }
-        // On the wire, too: four viewers' segments leave the edge, one's the origin.
+        // The capture shows the same: the edge sends segments for four viewers, the origin for one.
         func wireBytes(_ vantage: String) throws -> Int {
             let row = read.renditions.first {
                 $0.vantage == vantage && $0.playProtocol == "hls" && $0.rendition == "small"
@@ -307,7 +310,7 @@ struct EdgeTrialTests {
             return try #require(row?.wireBytes)
         }
         #expect(try wireBytes("edge") > 2 * wireBytes("wire"))
-        // The same segments on both sides, but for the HTTP headers.
+        // The capture and the viewers count the same segments; they differ by the HTTP headers.
         let item = try #require(read.summary.reconciliation.first)
         let headers = item.wireBytes - item.viewerBytes
         #expect(item.playProtocol == "hls" && read.summary.reconciliation.count == 1)

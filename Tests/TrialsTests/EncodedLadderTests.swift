@@ -13,7 +13,7 @@ import Viewer
 @testable import Stacks
 @testable import Trials
 
-/// Encoded ladders in plan and results, without an encoder.
+/// Checks encoded ladders in plans and results, without running an encoder.
 @Suite struct EncodedLadderTests {
     private static func scenario() throws -> TrialScenario {
         let path = GoodScenarios.path("encoded.yml")
@@ -30,7 +30,7 @@ import Viewer
         #expect(plan.publishers.prefix(6).map(\.streamID) == [1, 1, 1, 2, 2, 2])
         #expect(plan.publishers.prefix(3).map(\.isPublished) == [true, false, false])
         #expect(plan.publishers.prefix(3).map(\.sharesEncoder) == [false, true, true])
-        // Three sources and the four renditions that are published as they are.
+        // The publishers send three sources and the four renditions that are not encoded.
         let process = try #require(plan.processes.first { $0.role == .publishers })
         #expect(
             process.publishers.map { plan.publishers[$0].streamKey }.prefix(3) == [
@@ -48,7 +48,7 @@ import Viewer
         }
         #expect(path.hasSuffix(".flv"))
         #expect(specs[0].source == specs[1].source)
-        // A fixed rendition's place in its ladder does not count the source.
+        // The index of a fixed rendition in its ladder does not count the source.
         let fixed = plan.processes.filter { $0.role == .hls || $0.role == .hlsProbes }
             .flatMap { plan.hlsSpecs($0, endpoints) }.filter { $0.algorithm.hasPrefix("fixed:") }
         #expect(fixed.map(\.algorithm) == ["fixed:0", "fixed:0"])
@@ -69,7 +69,7 @@ import Viewer
     }
 
     @Test(arguments: [
-        // source fps, rendition fps, from, to, seen, kept
+        // The columns are: source fps, rendition fps, from, to, seen, kept.
         (30.0, 30.0, 10, 20, 10, 10), (30.0, 60.0, 10, 20, 10, 10), (30.0, 15.0, 10, 20, 11, 5),
         (30.0, 15.0, 10, 21, 12, 6), (30.0, 15.0, 10, 21, 13, 5), (30.02, 15.0, 0, 1800, 0, 900),
         (60.0, 15.0, 5, 6, 9, 1), (60.0, 15.0, 5, 6, 8, 0), (25.0, 20.0, 0, 100, 0, 80),
@@ -90,7 +90,7 @@ import Viewer
 
     @Test func stampsAndDelayThroughTheEncoder() {
         let source = (0..<20).map { frame(UInt64($0), Int64($0) * 1000 + 5) }
-        // Every second frame from 5 on, one of them twice and one missing.
+        // The rendition has every second frame from 5 on; frame 7 occurs twice and 9 is missing.
         let made = [5, 7, 7, 11, 13, 15, 17, 19].map {
             frame(UInt64($0), Int64($0) * 1000 + 3_000_005)
         }
@@ -102,7 +102,7 @@ import Viewer
         #expect(frames.delay.count == 5)
         #expect(abs((frames.delay.milliseconds(atPercentile: 50) ?? 0) - 3) < 0.1)
         #expect(abs((frames.share ?? 0) - 5 / 6) < 1e-9)
-        // Of frames that never came into the server an encoder owes nothing.
+        // Frames that never reached the server are not expected of the encoder.
         let gap = EncodedFrames(
             source: source.filter { !(8..<12).contains($0.frameNumber) }, rendition: made,
             kept: KeptFrames(source: 30, rendition: 15)
@@ -115,7 +115,7 @@ import Viewer
     private func status(
         _ state: LadderStatus.State, pid: Int32?, restarts: Int, error: String? = nil
     ) throws -> ServerStatus {
-        // As it comes over the pipe.
+        // The status is JSON, as it arrives over the pipe.
         var rendition =
             "\"name\":\"hi\",\"stream\":\"live/cam_hi\",\"state\":\"\(state.rawValue)\",\"restarts\":\(restarts)"
         if let pid { rendition += ",\"pid\":\(pid)" }
@@ -184,7 +184,7 @@ import Viewer
         #expect(all.reduce(0) { $0 + $1.payloadBytes + $1.otherPayloadBytes } == 4707)
     }
 
-    /// The arguments name each setting, and inputs come before what belongs to outputs.
+    /// The arguments contain each setting, and inputs come before the options of outputs.
     @Test func clips() throws {
         guard case .ffmpeg(let clip) = try #require(try Self.scenario().streams[0].source)
         else {

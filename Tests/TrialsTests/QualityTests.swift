@@ -8,14 +8,15 @@ import Testing
 @testable import Analysis
 @testable import Trials
 
-/// Pictures against their source: frames paired by stamps, figures as ffmpeg gives them by hand.
+/// Compares pictures with their source. Frames are paired by stamps, and the figures must equal
+/// those of an ffmpeg command that pairs them explicitly.
 @Suite(
     .enabled(
         if: (try? FFmpegProgram.path(nil)) != nil,
         "ffmpeg is missing; install it with: apt-get install ffmpeg"),
     .timeLimit(.minutes(2)))
 struct QualityTests {
-    /// A directory with a stamped source of 90 frames, 30 a second, where every frame differs.
+    /// A directory with a stamped source of 90 different frames at 30 frames a second.
     private final class Workshop {
         let directory = NSTemporaryDirectory() + "millrace-quality-\(UUID().uuidString)"
         var source: String { directory + "/source.flv" }
@@ -43,7 +44,7 @@ struct QualityTests {
 
         deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-        /// What ffmpeg says on its standard error.
+        /// Runs ffmpeg and returns its standard error.
         func ffmpeg(_ arguments: [String]) async throws -> String {
             let log = "\(directory)/\(UUID().uuidString).log"
             let child = try ChildProcess(
@@ -59,7 +60,7 @@ struct QualityTests {
             return text
         }
 
-        /// The source as an encoder makes it of it.
+        /// Encodes the source with `arguments`, and returns the path of the result.
         func rendition(_ arguments: [String]) async throws -> String {
             let path = "\(directory)/\(UUID().uuidString).flv"
             _ = try await ffmpeg(
@@ -98,7 +99,8 @@ struct QualityTests {
             ).run()
         }
 
-        /// By position: the n-th frame with the n-th of what `filter` leaves of the source's.
+        /// Computes the figures by position: the n-th frame of the rendition after the filter `own`
+        /// is compared with the n-th frame of the source after `filter`.
         func byHand(
             _ rendition: String, source filter: String = "null", rendition own: String = "null",
             frames: Int
@@ -122,7 +124,7 @@ struct QualityTests {
         #expect(same == RenditionQuality(ssim: 1, psnrDecibels: nil, frames: 90))
     }
 
-    /// Smaller, coarser, with B-frames: as by hand.
+    /// A smaller and coarser rendition with B-frames has the same figures as `byHand`.
     @Test func degraded() async throws {
         let shop = try await Workshop()
         let path = try await shop.rendition(Self.poor)
@@ -132,7 +134,8 @@ struct QualityTests {
         #expect((quality.psnrDecibels ?? 99) < 30)
     }
 
-    /// A rendition whose clock is a frame off: times pair the wrong frames, stamps the right ones.
+    /// If a rendition's clock is one frame off, times would pair the wrong frames, but stamps pair
+    /// the right ones.
     @Test(arguments: [33, -33] as [Int32]) func shiftedByAFrame(milliseconds: Int32) async throws {
         let shop = try await Workshop()
         let path = try await shop.rendition(Self.poor)
@@ -142,14 +145,15 @@ struct QualityTests {
         }
         let right = try await shop.compare(path)
         #expect(try await shop.compare(shifted) == right)
-        // What pairing the neighbour's frames would give.
+        // These are the figures if each frame were paired with the neighbour of its source frame.
         let wrong = try await shop.byHand(
             path, source: milliseconds > 0 ? "trim=start_frame=1" : "null",
             rendition: milliseconds > 0 ? "null" : "trim=start_frame=1", frames: 90)
         #expect(wrong.ssim < right.ssim - 0.005, "\(wrong) \(right)")
     }
 
-    /// Fewer frames than the source: each meets the one that it was made of.
+    /// In a rendition with fewer frames than the source, each frame is paired with the frame that
+    /// it was made from.
     @Test(arguments: [
         (15, "select='not(mod(n,2))'", 45), (24, "select='mod(n,5)'", 72),
     ])
@@ -161,7 +165,7 @@ struct QualityTests {
         #expect(quality.frames == count)
     }
 
-    /// A stretch in the middle, of a rendition that begins later than the source.
+    /// Part of a rendition that begins later than its source can be compared.
     @Test func stretch() async throws {
         let shop = try await Workshop()
         let path = try await shop.rendition(["-vf", "trim=start_frame=20"] + ["-crf", "35"])
@@ -172,7 +176,7 @@ struct QualityTests {
         #expect(quality == expected)
     }
 
-    /// No figure where a frame's counterpart is not known.
+    /// There is no figure if the source frame of a frame is not known.
     @Test func withoutCounterparts() async throws {
         let shop = try await Workshop()
         let path = try await shop.rendition(["-crf", "35", "-bf", "0"])

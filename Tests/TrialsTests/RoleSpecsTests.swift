@@ -11,16 +11,17 @@ import Workers
 @testable import Stacks
 @testable import Trials
 
-/// The plan in the terms of the processes that carry it out.
+/// Checks how the plan becomes the specifications of the processes.
 @Suite struct RoleSpecsTests {
-    /// Viewers behind packets have processes, addresses and a forwarder of their own.
+    /// Viewers behind packet links have their own processes, addresses and forwarder.
     @Test func packetLinks() throws {
         let path = GoodScenarios.path("links.yml")
         let plan = Plan(try TrialScenario.load(path: path))
         let packet = try #require(plan.links[4].packet)
         #expect(packet.down == "3Mbps" && packet.queue == "codel" && packet.duplicate == 0.01)
         #expect(plan.links[5].packet?.profile == "wifi-poor")
-        // A full packet has 1448 of 1500 bytes of payload; a profile counts Ethernet's header, too.
+        // A full packet of 1500 bytes has 1448 bytes of payload; a profile also counts Ethernet's
+        // header.
         #expect(plan.links[4].payloadRate.bitsPerSecond == 2_896_000)
         let behind = plan.viewers.filter { $0.group >= 4 }.map(\.index)
         let forwarder = try #require(plan.processes.first { $0.role == .links })
@@ -43,7 +44,7 @@ import Workers
         #expect(Set(config.viewers.map(\.link)) == [0, 1])
         let addresses = behind.map { plan.packetAddress(ofViewer: $0) }
         #expect(Set(addresses).count == behind.count && !addresses.contains(nil))
-        // The wire's spelling and the plan's address are the same peer.
+        // The address as written in the capture and that of the plan denote the same peer.
         let index = try #require(behind.first)
         let address = try #require(addresses[0])
         #expect(
@@ -52,7 +53,8 @@ import Workers
         #expect(ViewerPeer(port: 7, wireAddress: "127.0.0.1") == ViewerPeer(port: 7))
     }
 
-    /// HLS viewers reach the plan: spread over streams, in processes of their own, at their rendition.
+    /// HLS viewers are planned: they are spread over the streams, have their own processes, and
+    /// play the rendition of their group.
     @Test func adaptiveViewers() throws {
         let path = GoodScenarios.path("hls.yml")
         let scenario = try TrialScenario.load(path: path)
@@ -63,7 +65,7 @@ import Workers
         let probes = try #require(plan.processes.first { $0.role == .hlsProbes })
         let adaptives = plan.viewers.filter { $0.group < 3 }
         #expect(process.viewers == adaptives.filter { !$0.isProbe }.map(\.index))
-        // One of each group, apart from the others.
+        // One viewer of each group is a probe, in a separate process.
         #expect(probes.viewers == adaptives.filter(\.isProbe).map(\.index))
         #expect(Set(probes.viewers.map { plan.viewers[$0].group }) == [0, 1, 2])
         #expect(probes.viewers.count == 3)
@@ -84,11 +86,11 @@ import Workers
         let adaptive = try #require(byGroup[0]?.first)
         #expect(adaptive.algorithm == "bola-e" && adaptive.maximumHeight == 720)
         #expect(adaptive.maximumBufferMilliseconds == 20_000 && adaptive.link != nil)
-        // 480p is the third of four from below.
+        // 480p is the third of four renditions, counted from the lowest.
         let fixed = try #require(byGroup[1]?.first)
         #expect(fixed.algorithm == "fixed:2" && fixed.targetLatencyMilliseconds == 8000)
         #expect(!fixed.usesParts && !fixed.abandons)
-        // Sessions that follow one another, the first at 2 s or later.
+        // The group has consecutive sessions, and the first begins at 2 s or later.
         let churned = byGroup[2] ?? []
         #expect(churned.count >= 2)
         #expect(churned.allSatisfy { $0.joinNanoseconds >= 2_000_000_000 })

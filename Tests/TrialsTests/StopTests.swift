@@ -8,14 +8,14 @@ import Testing
 @testable import Analysis
 @testable import Trials
 
-/// What the runner makes of processes that are held.
+/// Checks how stopped processes are recorded.
 @Suite struct StopWatchTests {
     private static let second: Int64 = 1_000_000_000
     private static let server: [Int32: AccountedGroup] = [
         7: AccountedGroup(role: "server", processGroup: 7)
     ]
 
-    /// Looks at these tenths of a second.
+    /// Returns a watch that has sampled at these tenths of a second.
     private static func watch(
         _ tenths: [Int], stopped: (Int) -> [Int32: AccountedGroup]
     ) -> StopWatch {
@@ -31,7 +31,7 @@ import Testing
         let stop = try #require(watch.stops.first)
         #expect(watch.stops.count == 1)
         #expect(stop.name == "server" && stop.isOver && !stop.isOnlooker)
-        // From the last look that did not see it, to the first one after it.
+        // A stop lasts from the last sample before it to the first sample after it.
         #expect(stop.fromNanoseconds == 9 * Self.second / 10)
         #expect(stop.untilNanoseconds == 4 * Self.second)
         let window = Window(
@@ -52,7 +52,8 @@ import Testing
         #expect(words.hasPrefix("server was stopped from 0.9 s to the end of the run (by"))
     }
 
-    /// Tracers hold their processes for moments, a busy machine the runner.
+    /// Short stops do not count, because tracers stop their processes for moments, and a busy
+    /// machine delays the runner.
     @Test func momentsAreNone() {
         var watch = StopWatch()
         for (stopped, milliseconds) in [([:], 0), (Self.server, 90), ([:], 180), ([:], 2100)] {
@@ -80,13 +81,14 @@ import Testing
     }
 }
 
-/// Whole runs with parts of them held, from outside.
+/// Checks whole runs of the program in which processes are stopped.
 @Suite(
     .enabled(if: Programs.millrace != nil, "millrace is not built"), .serialized,
     .timeLimit(.minutes(2)))
 struct TrialStopTests {
-    /// Each that is held in the steady window voids the trial, whatever its limits say of lag: the
-    /// server's delays are not its own, and what generators did not offer tells nothing of it.
+    /// A process that is stopped in the steady window makes the trial void, whatever its thresholds
+    /// say of lag. A stopped server causes delays that are not its own, and load that stopped
+    /// generators did not offer says nothing about the server.
     @Test func heldChildrenVoidTheTrial() async throws {
         let trial = try TrialProcess(duration: "8s")
         defer { trial.remove() }
@@ -108,7 +110,8 @@ struct TrialStopTests {
         try await trial.expectGone(Array(children.values))
     }
 
-    /// One that is held for good is let go at the end, for its report is wanted.
+    /// A process that stays stopped is continued at the end of the run, because its report is
+    /// needed.
     @Test func oneThatStaysHeldIsLetGo() async throws {
         let trial = try TrialProcess()
         defer { trial.remove() }
@@ -124,8 +127,8 @@ struct TrialStopTests {
         #expect(!reasons.contains { $0.contains("its report is lost") }, "\(reasons)")
     }
 
-    /// The children go on without the runner, and the kernel keeps a capture's packets: the verdict
-    /// stands, and says so.
+    /// If the runner or the capture is stopped, the verdict stands and notes report it: the
+    /// children continue without the runner, and the kernel keeps the packets for the capture.
     @Test func heldOnlookersAreTold() async throws {
         let isCaptured = geteuid() == 0
         let trial = try TrialProcess(capture: isCaptured ? "true" : "false", duration: "6s")

@@ -9,7 +9,7 @@ import Testing
 @testable import Stacks
 @testable import Trials
 
-/// Whole runs with real encoders; tiny pictures, so that a busy machine keeps up.
+/// Checks whole runs with real encoders. The pictures are small, so that a busy machine keeps up.
 @Suite(
     .enabled(if: Programs.millrace != nil, "millrace is not built"),
     .enabled(
@@ -66,12 +66,12 @@ struct TrialEncoderTests {
         return try RunResults(path: "\(trial.results)/\(name)")
     }
 
-    /// Stamps, delay per hop, CPU and HTTP by rendition.
+    /// Stamps, delays per hop, CPU and HTTP traffic are measured by rendition.
     @Test func measuresThroughTheEncoder() async throws {
         try await measure(stack: "{hls: {segment: 1s}}")
     }
 
-    /// nginx-rtmp's own encoders and its own HLS give the same figures.
+    /// The same figures come from encoders and HLS of nginx-rtmp.
     @Test(.enabled(if: Programs.hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
     func measuresThroughNginx() async throws {
         try await measure(stack: Self.nginx)
@@ -97,27 +97,27 @@ struct TrialEncoderTests {
             let rows = results.renditions.filter { $0.rendition == rendition }
             #expect(!rows.isEmpty)
             #expect(rows.allSatisfy { ($0.cpuSecondsPerMediaSecond ?? 0) > 0 })
-            // Of 90 frames of the source.
+            // The comparison covers 90 frames of the source.
             let compared = try #require(rows[0].qualityFrames, "\(results.summary.notes)")
             #expect(abs(compared - frames / 2) <= 1)
             #expect(rows.allSatisfy { (0.3..<1).contains($0.ssim ?? 0) && $0.psnrDecibels != nil })
             let viewer = try #require(
                 rows.first { $0.vantage == "viewer" && $0.playProtocol == "rtmp" })
             #expect(viewer.viewers == 2)
-            // The frame rate keeps all, or every second; the window's ends cut one at most.
+            // The rendition keeps all frames, or every second one; the window's ends may cut one.
             let expected = try #require(viewer.framesExpected)
             #expect(abs(expected - frames) <= 2 || expected < frames, "\(rendition): \(expected)")
             #expect(viewer.framesReceived == expected, "\(rendition)")
             guard captures else { continue }
             let wire = try #require(
                 rows.first { $0.vantage == "wire" && $0.playProtocol == "rtmp" })
-            // The recorder is nobody's viewer.
+            // The recorder of the streams does not count as a viewer.
             #expect(wire.viewers == 2)
             #expect(wire.stampsFound == wire.stampsExpected)
             #expect(abs((wire.stampsExpected ?? 0) - frames) <= 2)
             #expect(try #require(wire.encoderDelayP50Milliseconds) > 0)
             let hops = Set(results.delay.filter { $0.rendition == rendition }.map(\.hop))
-            // Somebody plays "hi" over HLS, too; nginx does not tell when it published.
+            // "hi" is also played over HLS; nginx does not report when it published a segment.
             let packaged = rendition == "hi" && stack != Self.nginx ? ["packager"] : []
             #expect(hops == Set(["end-to-end", "relay", "encoder", "delivery"] + packaged))
         }
@@ -141,7 +141,7 @@ struct TrialEncoderTests {
         ].compactMap { $0 }
         #expect(way.count == (stack == Self.nginx ? 2 : 3))
         #expect(way[0] > 0 && way == way.sorted(), "\(way)")
-        // What is published has come through the encoder before.
+        // A segment is published after its frames have passed the encoder.
         #expect(way[1] > way[0] + (probed.encoderDelayP50Milliseconds ?? 1e9) * 0.5)
         #expect(try #require(hls.wireKilobits) > 0)
         #expect(try #require(hls.wireBytes) > (hls.payloadBytes ?? 0))
@@ -149,7 +149,7 @@ struct TrialEncoderTests {
         #expect(results.summary.reconciliation.contains { $0.playProtocol == "hls" })
     }
 
-    /// The service recovers and the results say what happened.
+    /// A killed encoder is restarted, and the results report it.
     @Test func aKilledEncoderComesBack() async throws {
         let trial = try TrialProcess(
             scenario: Self.scenario(duration: 12, source: Self.synthetic))
@@ -177,7 +177,7 @@ struct TrialEncoderTests {
         #expect(other.framesReceived == other.framesExpected)
     }
 
-    /// nginx starts it again after its 5 s.
+    /// nginx restarts a killed encoder after 5 s.
     @Test(.enabled(if: Programs.hasNginx, "apt-get install nginx libnginx-mod-rtmp"))
     func nginxStartsAKilledEncoderAgain() async throws {
         let trial = try TrialProcess(
@@ -201,7 +201,7 @@ struct TrialEncoderTests {
         #expect(other.framesReceived == other.framesExpected)
     }
 
-    /// Whoever is killed, nginx or the run: no encoder is left.
+    /// No encoder is left running after nginx or the run is killed.
     @Test(
         .enabled(if: Programs.hasNginx, "apt-get install nginx libnginx-mod-rtmp"),
         arguments: [false, true])
@@ -212,7 +212,7 @@ struct TrialEncoderTests {
         try await trial.waitUntilRunning(warmup: .seconds(1))
         let nginx = try #require(trial.children(named: "nginx").first)
         let group = ProcFile.members(ofGroup: nginx)
-        // Master, worker, cache manager, guard and two encoders.
+        // The group has a master, a worker, a cache manager, a guard and two encoders.
         #expect(group.count >= 6 && NginxEncoders.processes(ofGroup: nginx).count == 2)
         #expect(kill(killsRun ? trial.pid : nginx, SIGKILL) == 0)
         #expect(try await trial.finish() == (killsRun ? -SIGKILL : 99))
@@ -222,7 +222,7 @@ struct TrialEncoderTests {
         #expect(notes.contains { $0.contains("the server ended in mid-run") }, "\(notes)")
     }
 
-    /// An encoder that cannot begin ends the run before the warm-up, in its own words.
+    /// An encoder that cannot begin ends the run before the warm-up, with the encoder's message.
     @Test func saysWhyEncodersDoNotBegin() async throws {
         let status = ServerStatus.self
         #expect(
@@ -258,7 +258,7 @@ struct TrialEncoderTests {
         }
     }
 
-    /// By the fields of their `stat`, from the state on.
+    /// Returns the processes whose fields of `/proc/PID/stat`, from the state on, match.
     private static func processes(where matches: ([Substring]) -> Bool) -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { pid_t($0) }.filter { pid in

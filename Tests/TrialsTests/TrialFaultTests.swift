@@ -7,7 +7,7 @@ import Testing
 
 @testable import Trials
 
-/// What becomes of a run whose parts are killed, from outside: the program itself.
+/// Checks the outcome of runs of the program in which processes are killed or a disk fills up.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct TrialFaultTests {
     @Test func passes() async throws {
@@ -21,7 +21,7 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
-    /// The server's end is a verdict on the server, a generator's end none.
+    /// If the server ends, the trial has failed. If a load generator ends, the trial is void.
     @Test(
         arguments: [
             ("server", 99, Summary.Outcome.failed), ("publishers", 97, .void),
@@ -40,7 +40,7 @@ struct TrialFaultTests {
         #expect(
             said.contains { $0.contains("killed by signal 9") && $0.contains(role.prefix(5)) },
             "\(said)")
-        // What was measured until then is there.
+        // The results hold the measurements until the end.
         let files = try trial.files()
         for name in ["renditions.csv", "viewers.csv", "processes.csv", "report.html"] {
             #expect(files.contains(name))
@@ -50,7 +50,8 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
-    /// Before the start there is nothing to judge; what ended is told, not only who missed it.
+    /// If the server is killed before the start, there is no verdict, and the message names the
+    /// process that ended, and not only those that waited for it.
     @Test func aServerKilledBeforeTheStart() async throws {
         let trial = try TrialProcess()
         defer { trial.remove() }
@@ -61,8 +62,8 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
-    /// The packager lives in the server: where the scenario allows it, it comes back on its old ports,
-    /// the publisher comes back to it, and players go on.
+    /// The packager is part of the server. If the scenario allows restarts, the server restarts on
+    /// its old ports, the publisher connects again, and players continue.
     @Test func aKilledServerComesBack() async throws {
         let viewers = """
               - protocol: hls
@@ -89,18 +90,18 @@ struct TrialFaultTests {
             let segments = read.segments.filter { $0.viewer == viewer }
             let numbers = segments.compactMap(\.segment)
             #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
-            // To the end of 16 s.
+            // Segments were requested to the end of the run of 16 s.
             #expect(try #require(segments.last?.requestedSeconds) > 12, "\(segments)")
         }
         #expect(read.viewers.allSatisfy { $0.error.isEmpty })
         try trial.expectTidy()
     }
 
-    /// The disk of the results fills up in mid-run: players and server do not notice, the run says so
-    /// and leaves its results where there is room.
+    /// If the disk of the results fills up during the run, players and server are not affected. The
+    /// run reports it and writes its results where there is room.
     @Test(.enabled(if: geteuid() == 0, "only root mounts"))
     func aFullDisk() async throws {
-        // Seen by the run alone; what fills it does so once, after the run has begun to write.
+        // Only the run sees the small disk. It is filled once, after the run has begun to write.
         let script = """
             mkdir -p "$0/results" && mount -t tmpfs -o size=1m none "$0/results" || exit 90
             export TMPDIR="$0/"
@@ -131,7 +132,7 @@ struct TrialFaultTests {
         #expect(trial.text.contains(path))
     }
 
-    /// No room anywhere: the verdict and the exit code are there all the same.
+    /// If there is no room anywhere, there are still a verdict and an exit code.
     @Test(.enabled(if: geteuid() == 0, "only root mounts"))
     func aFullDiskEverywhere() async throws {
         let script = """
@@ -147,8 +148,8 @@ struct TrialFaultTests {
         #expect(trial.text.contains("The verdict stands"), "\(trial.text)")
     }
 
-    /// A capture that was asked for is part of the trial; one that was taken where it could be had
-    /// is not, but its end is told.
+    /// If a required capture (`true`) ends, the trial is void. If an optional capture (`auto`)
+    /// ends, the verdict stands and the end is reported.
     @Test(
         .enabled(if: geteuid() == 0, "only root captures"),
         arguments: [("true", 97), ("auto", 0)] as [(String, Int32)])
@@ -166,7 +167,7 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
-    /// Nobody outlives the runner; the next run gives the directory its name.
+    /// No process outlives a killed runner, and the next run renames its directory of results.
     @Test func killedRunner() async throws {
         let trial = try TrialProcess(duration: "60s")
         defer { trial.remove() }
@@ -188,7 +189,8 @@ struct TrialFaultTests {
             let read = try RunResults(path: "\(trial.results)/\(directory)")
             #expect(read.summary.outcome == .interrupted)
         }
-        // What was measured until then is there: the runs' names are in the order of their starts.
+        // The results hold the measurements until the runner was killed. Names of runs are sorted
+        // by their starts.
         let first = try #require(try trial.directories().sorted().first)
         let read = try RunResults(path: "\(trial.results)/\(first)")
         #expect(read.delay.contains { ($0.count ?? 0) > 0 })
@@ -197,7 +199,8 @@ struct TrialFaultTests {
         try trial.expectTidy()
     }
 
-    /// SIGHUP: the terminal is gone. SIGQUIT would leave nothing by default.
+    /// A run that is interrupted by a signal writes its results. SIGHUP means that the terminal has
+    /// closed; SIGQUIT would end the program at once by default.
     @Test(arguments: [SIGINT, SIGHUP, SIGQUIT]) func interrupted(signal: Int32) async throws {
         let trial = try TrialProcess(duration: "60s")
         defer { trial.remove() }
@@ -219,7 +222,8 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
-    /// Who reads what strangers send is not root, and the run is as any other.
+    /// With `--user`, processes that read data of others do not run as root, and the run is
+    /// otherwise like any other.
     @Test(.enabled(if: geteuid() == 0 && getpwnam("nobody") != nil, "only root becomes another"))
     func workersBecomeAnotherUser() async throws {
         let trial = try TrialProcess(
@@ -246,7 +250,7 @@ struct TrialFaultTests {
         try await trial.expectGone(Array(children.values))
     }
 
-    /// A runner that is killed takes its workers with it, whoever they have become.
+    /// Workers end with a killed runner, even if they run as another user.
     @Test(.enabled(if: geteuid() == 0 && getpwnam("nobody") != nil, "only root becomes another"))
     func workersOfAnotherUserEndWithTheRunner() async throws {
         let trial = try TrialProcess(duration: "60s", options: ["--user", "nobody"])

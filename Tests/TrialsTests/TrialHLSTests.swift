@@ -7,7 +7,7 @@ import Testing
 @testable import Simulations
 @testable import Trials
 
-/// Adaptive viewers in a whole run, and the same viewers simulated.
+/// Checks adaptive viewers in a whole run, and a simulation of the same viewers.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct TrialHLSTests {
     private static let viewers = """
@@ -37,7 +37,7 @@ struct TrialHLSTests {
         }
         let shares = read.renditions.filter { $0.playProtocol == "hls" && $0.vantage == "viewer" }
         #expect(shares.map(\.rendition) == ["small"] && shares.first?.viewerShare == 1)
-        // One viewer of each group times frames.
+        // One viewer of each group is a probe that measures the delays of frames.
         #expect(adaptive.reduce(0) { $0 + ($1.probe ?? 0) } == 2)
         let row = try #require(shares.first)
         #expect((row.framesExpected ?? 0) > 100 && row.framesReceived == row.framesExpected)
@@ -46,7 +46,7 @@ struct TrialHLSTests {
         #expect((row.packagerDelayP50Milliseconds ?? 0) > 0)
         let summary = SummaryReport(read).text
         #expect(summary.contains("FRAME DELAY OVER HLS"))
-        // The same sessions in virtual time: whether they agree is not this test's question.
+        // The same sessions run in virtual time. This test does not check whether they agree.
         let rows = try FidelityJob(path: path).write()
         #expect(rows.map(\.group) == [0, 0, 0, 1, 1, 1])
         #expect(rows.map(\.sessions) == [2, 2, 2, 1, 1, 1])
@@ -54,7 +54,7 @@ struct TrialHLSTests {
         #expect(written.map(\.metric) == rows.map(\.metric))
         #expect(written.map(\.within) == rows.map(\.within))
         for row in rows where row.metric == "mean_bitrate_kbps" {
-            // One rendition: there is nothing else to play.
+            // The stream has one rendition, so the bitrate cannot differ.
             #expect(abs(row.difference ?? 99) < 1)
         }
         try trial.expectTidy()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Trials
 
-/// Viewers behind real packets, in a whole run.
+/// Checks viewers behind packet links in a whole run.
 @Suite(
     .enabled(if: Programs.millrace != nil, "millrace is not built"),
     .enabled(if: geteuid() == 0 && access(TunDevice.path, W_OK) == 0, "needs root and TUN devices"),
@@ -20,7 +20,8 @@ struct TrialLinkTests {
 
         """
 
-    /// The probes behind 30 ms see at least that; the wire sees every viewer, by its address.
+    /// Probes behind a delay of 30 ms measure at least 30 ms, and the capture attributes traffic to
+    /// every viewer by its address.
     @Test func delaysAndReconciles() async throws {
         let trial = try TrialProcess(capture: "true", viewers: Self.viewers)
         defer { trial.remove() }
@@ -34,7 +35,7 @@ struct TrialLinkTests {
         let lost = read.viewers.filter { $0.group == 0 }.compactMap(\.linkLostPackets)
         #expect(lost.count == 3)
         #expect(read.viewers.allSatisfy { ($0.group == 2) == ($0.linkLostPackets == nil) })
-        // Frames of probes that the wire knows, too: every probe's, in whichever namespace.
+        // The capture holds frames of every probe, in each namespace.
         let frames = read.probeFrames.filter { $0.viewer != nil }
         for group in 0...2 {
             let mine = Set(read.viewers.filter { $0.group == group && $0.probe == 1 }.map(\.viewer))
@@ -49,7 +50,8 @@ struct TrialLinkTests {
     @Test func killedLinksVoidTheTrial() async throws {
         let trial = try TrialProcess(viewers: Self.viewers, duration: "60s")
         defer { trial.remove() }
-        // Two processes of viewers and of probes, one on each side of the links.
+        // Viewers and probes have two processes each, one on each side of the links, but children
+        // are counted by role.
         let children = try await trial.waitForChildren(5)
         try await trial.waitUntilRunning()
         #expect(kill(try #require(children["links"]), SIGKILL) == 0)

@@ -57,14 +57,14 @@ final class TrialProcess {
     var pid: pid_t { process.processIdentifier }
 
     /// - Parameters:
-    ///   - viewers: instead of the scenario's.
-    ///   - stack: more keys of the stack, in lines of their own.
-    ///   - script: starts the run, whose command it has as arguments, in a mount namespace of its
-    ///     own; `$0` is the test's directory.
-    ///   - duration: of the steady window; long where a test ends the run itself, so that a busy
-    ///     machine does not end it first.
-    ///   - scenario: instead of all of it.
-    ///   - options: more of the command's.
+    ///   - viewers: YAML of the viewers; nil = the scenario's.
+    ///   - stack: More keys of the stack, each on its own line.
+    ///   - script: Shell script that starts the run in its own mount namespace. Its arguments are
+    ///     the command of the run, and `$0` is the test's directory.
+    ///   - duration: Length of the steady window. It is long if a test ends the run itself, so that
+    ///     the run does not end first on a busy machine.
+    ///   - scenario: YAML of the whole scenario.
+    ///   - options: More options of the command.
     init(
         results: String? = nil, capture: String = "false", viewers: String? = nil,
         stack: String = "", script: String? = nil, duration: String = "3s",
@@ -111,7 +111,7 @@ final class TrialProcess {
 
     var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    /// The children's process IDs by role, once all are there.
+    /// Waits for `count` children, and returns their process IDs by role.
     func waitForChildren(_ count: Int = 4) async throws -> [String: pid_t] {
         var children: [String: pid_t] = [:]
         try await eventually("\(count) children") {
@@ -122,7 +122,7 @@ final class TrialProcess {
         return children
     }
 
-    /// The first child of that role, as soon as it is there.
+    /// Waits for a child with that name, and returns the process ID of the first one.
     func waitForChild(named name: String) async throws -> pid_t {
         try await eventually("a child \(name)") {
             try #require(process.isRunning, "\(text)")
@@ -131,7 +131,7 @@ final class TrialProcess {
         return try #require(children(named: name).first)
     }
 
-    /// Children by their role, as workers have it, or their program's name.
+    /// Returns the process IDs of children with a worker's role or a program's name `name`.
     func children(named name: String) -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { pid_t($0) }.filter {
@@ -142,7 +142,7 @@ final class TrialProcess {
         }
     }
 
-    /// Kills the first child of that name, and those that come in its place, until so many are gone.
+    /// Kills the first child of that name and its successors, until `times` of them were killed.
     func killChildren(named name: String, times: Int) async throws -> [pid_t] {
         var seen = Set(children(named: name))
         var victims = [try #require(seen.min())]
@@ -173,19 +173,18 @@ final class TrialProcess {
         return found
     }
 
-    /// Into the steady window: the manifest's owner file is there from the start, the viewers'
-    /// sockets only once the run is on.
+    /// Waits until the run has begun and `warmup` has passed since then.
     func waitUntilRunning(warmup: Duration = .milliseconds(1800)) async throws {
         try await eventually("the run is on") {
             try #require(process.isRunning, "\(text)")
             return text.contains("playing")
         }
-        // The warm-up is one second of the shared clock, where no other is given.
+        // The warm-up of the scenario is one second of the shared clock, unless it gives another.
         let mark = ContinuousClock.now + warmup
         try await eventually("the window has begun") { ContinuousClock.now > mark }
     }
 
-    /// Until the interim results hold a delay.
+    /// Waits until the interim results hold a delay.
     func waitForInterimDelay() async throws {
         try await eventually("interim results") {
             try #require(process.isRunning, "\(text)")
@@ -197,7 +196,7 @@ final class TrialProcess {
         }
     }
 
-    /// Until the interim results say so of each of these, as a note or as a reason.
+    /// Waits until the interim results contain each of these texts, as a note or as a reason.
     func waitForInterimNotes(_ words: [String]) async throws {
         try await eventually("the notes tell of \(words)") {
             try #require(process.isRunning, "\(text)")
@@ -212,7 +211,7 @@ final class TrialProcess {
 
     func interrupt(_ signal: Int32 = SIGINT) -> Bool { kill(pid, signal) == 0 }
 
-    /// Waits for the end; the exit code, or the signal's number as a negative one.
+    /// Waits for the end, and returns the exit code, or the negative number of the signal.
     func finish() async throws -> Int32 {
         try await eventually("the run ends") { !process.isRunning }
         return process.terminationReason == .exit
@@ -241,7 +240,7 @@ final class TrialProcess {
             .count
     }
 
-    /// Nothing with a temporary name is left.
+    /// Checks that no file with a temporary name is left.
     func expectTidy() throws {
         #expect(try partials().isEmpty)
         let walk = try #require(FileManager.default.enumerator(atPath: results))
@@ -253,7 +252,8 @@ final class TrialProcess {
         }
     }
 
-    /// The processes have ended, zombies aside, which are another's to reap.
+    /// Waits until the processes have ended. Zombies count as ended, because another process has to
+    /// reap them.
     func expectGone(_ pids: [pid_t]) async throws {
         try await eventually("\(pids) are gone") {
             pids.allSatisfy { pid in

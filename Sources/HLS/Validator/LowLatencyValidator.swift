@@ -1,7 +1,7 @@
-/// Checks of what low-latency HLS adds to a media playlist (rfc8216bis, 4.4.3.7 to 4.4.5.4): parts,
-/// preload hints, rendition reports and what the server offers for them.
+/// Checks the low-latency features of a media playlist (rfc8216bis, 4.4.3.7 to 4.4.5.4): parts,
+/// preload hints, rendition reports and EXT-X-SERVER-CONTROL.
 enum LowLatencyValidator {
-    /// Seconds by which a part may exceed the part target: rounding of one decimal place.
+    /// Tolerance for durations of parts in seconds, which covers rounding to three decimal places.
     private static let partTolerance = 0.0005
 
     /// Checks one playlist.
@@ -51,7 +51,7 @@ enum LowLatencyValidator {
         let target = Double(playlist.targetDuration)
         if let partTarget = playlist.partTarget {
             if let holdBack = control?.partHoldBack {
-                // A decimal of three places may be rounded down.
+                // The tolerance covers a value that was rounded down to three decimal places.
                 if holdBack < 2 * partTarget - 0.001 {
                     add(
                         .partHoldBackShort,
@@ -123,8 +123,8 @@ enum LowLatencyValidator {
         var distance = PlaylistValidator.partialDuration(playlist)
         let limit = 3 * Double(playlist.targetDuration)
         for (index, segment) in playlist.segments.enumerated().reversed() {
-            // The limit is one segment more than the rule's, because the part may just have crossed
-            // the line.
+            // The limit is one target duration more than the rule's, because the parts may have
+            // passed it only recently.
             if distance > limit + Double(playlist.targetDuration), !segment.parts.isEmpty {
                 return [
                     Violation(

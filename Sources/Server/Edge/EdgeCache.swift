@@ -1,5 +1,5 @@
-/// Values by key within a number of bytes; the value that was not used for longest goes first. The
-/// cache is pure: times are nanoseconds of any one clock.
+/// Values by key within a limit of bytes; the least recently used value is removed first. The cache
+/// does no I/O and reads no clock: times are nanoseconds of any one clock.
 struct EdgeCache<Value> {
     private struct Node {
         var key: String
@@ -25,7 +25,7 @@ struct EdgeCache<Value> {
 
     var count: Int { places.count }
 
-    /// Returns the value unless it has expired; it becomes the one used last.
+    /// Returns the value unless it has expired, and marks it as the most recently used.
     mutating func value(for key: String, at now: Int64) -> Value? {
         guard let place = places[key], let node = nodes[place] else { return nil }
         guard node.expiry > now else {

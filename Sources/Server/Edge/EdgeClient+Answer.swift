@@ -2,8 +2,8 @@ import NIOCore
 import NIOHTTP1
 
 extension EdgeClient {
-    /// Answers with the edge's statistics, which are for its operator; pages of other sites must
-    /// not read them.
+    /// Answers with the edge's statistics. They are for its operator only, so the response has no
+    /// Access-Control-Allow-Origin, and pages of other sites cannot read it.
     func answerStatus(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         var status = HTTPResponseStatus.ok
         var headers = ["Content-Type: application/json"]
@@ -24,7 +24,7 @@ extension EdgeClient {
             keepsAlive: head.isKeepAlive, context: context)
     }
 
-    /// Decides on the body, and makes the text of the head.
+    /// Decides which bytes of the object are sent, and returns the text of the head.
     static func begin(
         _ response: inout Response, _ head: EdgeObject.Head, now: Int64
     ) -> String {

@@ -1,10 +1,11 @@
 import NIOCore
 import NIOHTTP1
 
-/// One client of an edge, with its requests one after the other.
+/// One client connection of an edge. Its requests are answered one after the other.
 ///
-/// A client reads the shared objects at its own pace, never further ahead than its socket takes: a
-/// slow one holds no memory but the object that it is reading, and no other client waits for it.
+/// A client reads the shared objects at its own pace, never further ahead than its socket accepts.
+/// A slow client therefore holds no memory but the object that it is reading, and no other client
+/// waits for it.
 final class EdgeClient: ChannelInboundHandler, EdgeListener {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
@@ -40,12 +41,13 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
     /// Number of bytes that waited at the last change, and the time of that change.
     private var progress: (queued: Int, since: Int64)?
 
-    /// Largest number of requests that a client may send ahead.
+    /// Largest number of requests that a client may send before they are answered; one more closes
+    /// the connection.
     static let pipelineLimit = 64
     /// Number of bytes handed to the channel at once.
     static let sliceLimit = 256 << 10
-    /// Number of turns that a client may take in a row, if its socket takes everything, before
-    /// others have their turn.
+    /// Number of rounds of `pump` before other clients have their turn, if the socket accepts
+    /// everything.
     static let turnLimit = 4
 
     /// - Parameter place: Place among the connections, kept as long as the client exists.
@@ -108,14 +110,15 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     /// Continues everything that can continue.
     private func pump() {
-        // Objects that fail at once, and a socket that takes everything, call back.
+        // Objects that fail at once, and sockets that accept everything, call `pump` while it runs.
         guard !isPumping else {
             pumpsAgain = true
             return
         }
         isPumping = true
         defer { isPumping = false }
-        // Otherwise a socket that takes everything would get a long object in one turn of the loop.
+        // Without the limit, a socket that accepts everything would get a long object in one turn
+        // of the event loop.
         for turn in 0...Self.turnLimit {
             guard turn < Self.turnLimit else { return goOnLater() }
             pumpsAgain = false
@@ -223,7 +226,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         if case .failed(let failure) = object.state {
             current = nil
             core.store.countFailure(object.target.kind)
-            // A response that has begun can only be broken off.
+            // A response that has begun can only be aborted.
             guard !response.hasHead else {
                 cut()
                 return false
@@ -269,7 +272,8 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         return true
     }
 
-    /// Sends the bytes that have arrived and that the socket takes. Returns true once all are sent.
+    /// Sends bytes that have arrived, as long as the socket accepts them. Returns true once the
+    /// body is complete.
     private func writeBody(_ response: inout Response, _ context: ChannelHandlerContext) -> Bool {
         let object = response.object
         let isChunked = response.end == nil && response.isHTTP11
@@ -297,7 +301,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
         return response.end.map { response.offset >= $0 } ?? false
     }
 
-    /// Sends a response of the edge's own.
+    /// Sends a response that the edge itself makes.
     private func answer(
         _ request: HTTPRequestHead, _ status: HTTPResponseStatus, headers: [String] = [],
         body: String = "", context: ChannelHandlerContext
@@ -341,12 +345,13 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
 
     // MARK: Time
 
-    /// Runs once a second: closes clients that request nothing, and clients that take nothing.
+    /// Runs once a second: closes connections of clients that send no request, and of clients that
+    /// do not read their response or read it too slowly.
     func sweep(at now: Int64, _ configuration: EdgeConfiguration) {
         guard let context else { return }
         let queued = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         if queued > 0 {
-            // A client that takes a few bytes now and then would keep a whole object in memory.
+            // A client that reads a few bytes now and then would keep a whole object in memory.
             let begun = current.map { Double(now - $0.begunAt) / 1e9 } ?? 0
             let least = Double(max(0, (current?.offset ?? 0) - queued)) / HLSConnection.leastRate
             if begun > configuration.stalledClientSeconds + least { return cut() }
@@ -359,7 +364,7 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
             return
         }
         progress = nil
-        // A request that waits for the origin has the origin's time-out.
+        // For a request that waits for the origin, the origin's time-out holds instead.
         if current == nil, Double(now - idleSince) / 1e9 > configuration.keepAliveSeconds { cut() }
     }
 }

@@ -13,8 +13,8 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         /// Rate of the bytes from the origin, all connections together, headers of packets
         /// included; nil = no limit.
         public var bitsPerSecond: Int?
-        /// Delay one way: a request and its response each take this long, and a new connection
-        /// takes twice this long before.
+        /// One-way delay: a request and its response each take this long, and the handshake of a
+        /// new connection takes twice this long before them.
         public var delayNanoseconds: Int64
 
         public init(bitsPerSecond: Int? = nil, delayNanoseconds: Int64 = 0) {
@@ -23,6 +23,7 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
         }
     }
 
+    /// Address on which the edge listens.
     public var host = "127.0.0.1"
     /// Port; 0 = any free port.
     public var port = 8090
@@ -33,43 +34,47 @@ public struct EdgeConfiguration: Sendable, Codable, Hashable {
     /// Origin, `http://host[:port]` or `https://host[:port]`; the edge requests the same paths from
     /// it that clients request.
     public var origin: String
-    /// Bytes of all objects kept, 1 MiB to 64 GiB.
+    /// Size of the cache in bytes, 1 MiB to 64 GiB.
     public var cacheBytes = 256 << 20
-    /// Bytes of one object, at most those of the cache; a longer object is answered with 502.
+    /// Largest object in bytes, 1 KiB or more; a larger one, or one larger than the cache, is
+    /// answered with 502.
     public var objectBytes = 64 << 20
-    /// Connections to the origin, 1…4096. A blocked request holds one.
+    /// Largest number of connections to the origin, 1…4096. A blocking reload occupies one.
     public var originConnections = 128
-    /// Fetches that may wait for a connection, 0…1,000,000; beyond that the response is 503.
+    /// Largest number of fetches that wait for a connection, 0…1,000,000; beyond it the response is
+    /// 503.
     public var queuedFetches = 4096
     /// Seconds without a byte from the origin until the response is 504, 1…600. A blocking playlist
     /// reload may take three target durations.
     public var originTimeoutSeconds = 30.0
-    /// Seconds for a whole fetch until the response is 504, or breaks off, 1…86,400.
+    /// Longest duration of a fetch in seconds, 1…86,400. After that the response is 504, or is
+    /// aborted if it has begun.
     public var fetchSeconds = 120.0
-    /// Seconds after which a fetch that brings less than 1 KiB a second gives its connection to one
-    /// that waits, 1…600. Blocking reloads, which wait for a new version, may take longer; so may
-    /// all fetches over a WAN.
+    /// Seconds after which a fetch that brings less than 1 KiB a second is given up if other
+    /// fetches wait for a connection, 1…600. It does not apply to blocking reloads, which wait for
+    /// a new version, nor to fetches over a WAN.
     public var slowFetchSeconds = 5.0
     /// Seconds without a request after which a client's connection is closed, 1…86,400.
     public var keepAliveSeconds = 75.0
-    /// Seconds after which a client that takes nothing of its response is cut, 1…86,400.
+    /// Seconds after which a client that reads nothing of its response is disconnected, 1…86,400.
     public var stalledClientSeconds = 30.0
-    /// Limits for all clients together; here only those on connections apply.
+    /// Limits for all clients together; an edge applies only the limits on connections.
     public var limits = ServerLimits()
-    /// Bearer token for the status on other machines; nil = it is answered on this machine alone.
+    /// Bearer token that other machines need to read the status; nil = only this machine can read
+    /// it.
     public var apiToken: String?
-    /// File with that token.
+    /// File that holds the token.
     public var apiTokenFile: String?
-    /// Whether responses are kept; if not, the edge only passes them on and caches nothing.
+    /// Whether responses are cached; if not, the edge only passes them on.
     public var keeps = true
-    /// WAN to the origin; nil = the origin is near.
+    /// WAN to the origin; nil = no delay and no limit of the rate.
     public var wan: WAN?
     /// TCP congestion control of accepted connections; nil = the system's default.
     public var congestionControl: String?
 
     public init(origin: String) { self.origin = origin }
 
-    /// Fault of the settings, with the remedy; nil if there is none.
+    /// Fault of the settings and how to mend it; nil if there is none.
     public var problem: String? {
         if let fault = HTTPURL.originFault(of: origin) { return fault }
         if !(1 << 20...64 << 30).contains(cacheBytes) {

@@ -3,12 +3,13 @@ import NIOHTTP1
 
 /// Time for which a response of the origin may be kept (RFC 9111, 4.2; rfc8216bis, appendix B.1).
 struct EdgeFreshness: Equatable {
-    /// Seconds from its arrival. 0: serve current waiters, do not cache. nil: the origin does not
-    /// say, and `standard` holds.
+    /// Seconds from the response's arrival. 0: serve the clients that wait, do not cache. nil: the
+    /// origin states no lifetime, and `standard` applies.
     var lifetime: Double?
-    /// Age on arrival, seconds.
+    /// Age on arrival, in seconds.
     var age: Double
-    /// Whether the response is for one client alone.
+    /// Whether only one client may receive the response: it is `private`, sets a cookie, or varies
+    /// by a field other than Accept-Encoding and Origin.
     var isPrivate: Bool
 
     /// Longest time for which a response is kept, in seconds.
@@ -53,8 +54,9 @@ struct EdgeFreshness: Equatable {
         return Double(value)
     }
 
-    /// Lifetimes for origins that state none: long for media, by appendix B.1 for playlists, one
-    /// second for missing resources.
+    /// Returns the lifetime in seconds of a response that states none: 600 for media, a value by
+    /// appendix B.1 for playlists, 1 for storable statuses other than 200 (such as 404), and 0 for
+    /// everything else.
     static func standard(
         status: Int, kind: EdgeKind, isBlocking: Bool, body: ByteBuffer
     ) -> Double {
@@ -68,7 +70,8 @@ struct EdgeFreshness: Equatable {
         }
     }
 
-    /// EXT-X-TARGETDURATION among a playlist's first lines, in seconds.
+    /// Reads EXT-X-TARGETDURATION, in seconds, from a playlist's first 1024 bytes; nil if it is not
+    /// there or not within 0.5…3600.
     private static func targetDuration(_ body: ByteBuffer) -> Double? {
         let start = String(decoding: body.readableBytesView.prefix(1024), as: UTF8.self)
         let tag = "#EXT-X-TARGETDURATION:"
@@ -82,8 +85,9 @@ struct EdgeFreshness: Equatable {
     }
 }
 
-/// Headers that end at each hop (RFC 9110, 7.6.1), or that the edge writes itself.
+/// Header fields of a response that the edge passes on.
 enum EdgeHeaders {
+    /// Fields that apply to one connection only (RFC 9110, 7.6.1), or that the edge writes itself.
     private static let dropped: Set<String> = [
         "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
         "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",

@@ -1,10 +1,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// Reason why an object did not come, for the client.
+/// Reason why an object could not be fetched, and the status that the client receives.
 struct EdgeFailure: Equatable {
     var status: HTTPResponseStatus
-    /// Text that says what went wrong and how to mend it, with its line end.
+    /// Text that states the fault and how to mend it, with its line end.
     var reason: String
 }
 
@@ -13,8 +13,8 @@ protocol EdgeListener: AnyObject {
     func objectChanged()
 }
 
-/// One response of the origin, shared by all clients that requested it, while it arrives and
-/// afterwards. It is bound to the edge's event loop.
+/// One response of the origin, shared by all clients that requested it, both while it arrives and
+/// once it is complete. It is bound to the edge's event loop.
 final class EdgeObject {
     enum State: Equatable {
         case waiting, receiving, whole
@@ -34,7 +34,7 @@ final class EdgeObject {
     let target: EdgeTarget
     /// Time of the request to the origin, in nanoseconds.
     let askedAt: Int64
-    /// Position of a playlist that is whole.
+    /// Position of a complete media playlist; nil for other objects.
     private(set) var position: EdgeVersions.Position?
     /// Time since which no client waits for the object; nil while one does.
     private(set) var abandonedAt: Int64?
@@ -76,11 +76,11 @@ final class EdgeObject {
         if listeners.isEmpty, !isFinished { abandonedAt = now }
     }
 
-    /// Returns bytes from `offset` on, at most `limit`; shared bytes are not copied.
+    /// Returns at most `limit` bytes from `offset` on, without copying them; nil if none have
+    /// arrived.
     func slice(from offset: Int, limit: Int) -> ByteBuffer? {
         guard offset < count, limit > 0 else { return nil }
-        // Few readers are far behind, so the newest chunk is tried first, and then a search
-        // follows.
+        // A binary search finds the chunk that contains `offset`.
         var low = 0
         var high = chunks.count - 1
         while low < high {
@@ -133,7 +133,7 @@ final class EdgeObject {
     }
 
     private func tell() {
-        // A notified listener may remove listeners.
+        // A listener may remove listeners while it is notified.
         for listener in Array(listeners.values) { listener.objectChanged() }
     }
 

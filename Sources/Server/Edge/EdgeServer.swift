@@ -8,10 +8,10 @@ import NIOSSL
 public import ServiceLifecycle
 import Sockets
 
-/// A pull-through HLS cache in front of an origin, on one event loop: for more cores, run more
-/// edges.
+/// A pull-through HLS cache in front of an origin. It runs on one event loop; to use more cores,
+/// run more edges.
 public final class EdgeServer: Service {
-    /// Port that is really bound.
+    /// Port that the edge listens on; it differs from the configured port if that is 0.
     public let port: Int
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
@@ -31,7 +31,7 @@ public final class EdgeServer: Service {
         port = channel.localAddress?.port ?? 0
     }
 
-    /// Listens, and returns when clients may connect. The origin need not be there yet.
+    /// Starts an edge and returns when clients may connect. The origin need not run yet.
     ///
     /// - Throws: `EdgeConfigurationError`, `ServerConfigurationError` for the token's file,
     ///   `TLSError` for files of TLS, or `ServerError` for a port that cannot be bound.
@@ -88,8 +88,8 @@ public final class EdgeServer: Service {
         }
     }
 
-    /// Reads certificate and key again, for new connections. Files that cannot be used are logged,
-    /// and the old ones stay.
+    /// Reads the certificate and the key again, for new connections. If the files cannot be used,
+    /// the error is logged and the old certificate stays in use.
     public func reload() {
         guard let identity else { return }
         do {
@@ -100,6 +100,7 @@ public final class EdgeServer: Service {
         }
     }
 
+    /// Returns the edge's statistics since its start.
     public func status() async throws -> EdgeStatus {
         let core = core
         return try await channel.eventLoop.submit { core.value.status }.get()
@@ -124,7 +125,7 @@ public final class EdgeServer: Service {
 final class EdgeCore {
     let store: EdgeStore
     let pool: OriginPool
-    /// Name in Via headers, which differs from any other edge's.
+    /// Name in Via headers; it has a random part, so that edges have different names.
     let name: String
     var clients: [ObjectIdentifier: EdgeClient] = [:]
     /// Access to the status.

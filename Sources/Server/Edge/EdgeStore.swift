@@ -1,35 +1,35 @@
-// How the edge works.
-//
 // One event loop owns everything. `EdgeStore` decides without I/O (hit, join or fetch), an
-// `EdgeObject` is a response while it arrives and afterwards, and `EdgeClient` reads it at its own
-// pace. A client is never handed more than its socket takes, so a slow client holds no memory but
-// the object that it reads.
+// `EdgeObject` is a response while it arrives and afterwards, and an `EdgeClient` reads it at its
+// own pace. A client is never handed more than its socket accepts, so a slow client holds no memory
+// but the object that it reads.
 //
-// Keys are path and query with delivery directives sorted. Range and HEAD requests are answered
-// from the whole object. A private response is fetched again for each client that joined; a
-// response that must not be stored goes to the clients that wait, and to no client after them.
-// Objects, cache, connections to the origin and waiting fetches have limits. Freed objects return
-// to the system at once (`LargeBlocks`), because otherwise the gaps between the remaining objects
-// would grow to half the cache.
+// A key is the path and the query, with sorted delivery directives. Range and HEAD requests are
+// answered from the whole object. A private response is fetched again for each client that joined;
+// a response that must not be stored goes to the clients that wait, and to no client after them.
+// Objects, the cache, connections to the origin and waiting fetches have limits. The memory of
+// freed objects returns to the system at once (`LargeBlocks`), because otherwise the gaps between
+// the remaining objects would grow to half the cache.
 //
-// A kept connection that dies before a byte of the response is replaced once. While fetches wait
-// for a connection, fetches that bring less than 1 KiB per second give up theirs after 5 s
-// (blocking reloads and WANs excepted), and blocking reloads may hold three quarters of the
-// connections at most. The WAN is a virtual clock over all connections: it delays requests and
-// responses, and reading pauses while the link is booked ahead.
+// If a kept connection closes before the response's head has come, the request is sent once more,
+// on a new connection. While fetches wait for a connection, fetches that bring less than 1 KiB per
+// second are given up after 5 s by default; blocking reloads and fetches over a WAN are not.
+// Blocking reloads may occupy at most three quarters of the connections. The WAN is a virtual clock
+// over all connections: it delays requests and responses, and reading pauses while the link is
+// booked ahead.
 
 import NIOCore
 import NIOHTTP1
 
-/// Decides for each request whether it is answered from the cache, joins a fetch, or begins one,
-/// and counts. There is no I/O and no clock: times are nanoseconds of one clock.
+/// Decides for each request whether it is answered from the cache, joins a fetch or begins one, and
+/// counts requests and bytes. The store does no I/O and reads no clock: times are nanoseconds of
+/// one clock.
 final class EdgeStore {
     enum Lookup {
-        /// The object is whole and fresh.
+        /// The cache holds the complete object, and it is fresh.
         case hit(EdgeObject)
         /// The object is being fetched for another client.
         case joined(EdgeObject)
-        /// The object is to be fetched now.
+        /// The caller must fetch the object now.
         case fetch(EdgeObject)
 
         var object: EdgeObject {
@@ -40,15 +40,17 @@ final class EdgeStore {
     }
 
     private var cache: EdgeCache<EdgeObject>
+    /// Objects that are being fetched and that later clients join, by key.
     private var underWay: [String: EdgeObject] = [:]
     private var versions = EdgeVersions()
     private let objectLimit: Int
     private let keeps: Bool
-    /// Number of fetches that no client waited for any more.
+    /// Number of fetches that were given up because no client waited for them any more, or because
+    /// they were too slow while others waited.
     private var givenUp = 0
     private var counts: [EdgeKind: EdgeStatus.Counts] = [:]
 
-    /// - Parameter keeps: Whether any response is kept.
+    /// - Parameter keeps: Whether responses are cached at all.
     init(byteLimit: Int, objectLimit: Int, keeps: Bool = true) {
         cache = EdgeCache(byteLimit: byteLimit)
         self.keeps = keeps
@@ -57,6 +59,7 @@ final class EdgeStore {
 
     // MARK: Clients
 
+    /// Decides how a request for `target` is answered, and counts it.
     func look(_ target: EdgeTarget, at now: Int64) -> Lookup {
         counts[target.kind, default: .init()].requests += 1
         if let object = cache.value(for: target.key, at: now),
@@ -75,8 +78,8 @@ final class EdgeStore {
         return .fetch(object)
     }
 
-    /// Begins a separate fetch for a client, because the response that it joined turned out to be
-    /// private.
+    /// Returns a separate object to fetch for a client, because the response that the client joined
+    /// is private.
     func fetchAlone(_ target: EdgeTarget, at now: Int64) -> EdgeObject {
         counts[target.kind, default: .init()].collapsed -= 1
         counts[target.kind]!.misses += 1
@@ -102,6 +105,7 @@ final class EdgeStore {
         counts[kind, default: .init()].originRequests += 1
     }
 
+    /// Records the head of the origin's response.
     /// - Returns: A failure if the object is longer than the limit.
     func received(
         _ head: HTTPResponseHead, of object: EdgeObject, at now: Int64
@@ -110,8 +114,8 @@ final class EdgeStore {
         if let length, length > objectLimit { return tooLong(object) }
         var freshness = EdgeFreshness(status: Int(head.status.code), headers: head.headers)
         if !keeps { freshness.lifetime = 0 }
-        // A response that must not be kept is for the clients that wait already; later ones cause a
-        // new fetch.
+        // A response that must not be cached is only for the clients that wait already. Later
+        // clients cause a new fetch.
         if freshness.lifetime == 0 { forget(object) }
         object.begin(
             .init(
@@ -120,6 +124,8 @@ final class EdgeStore {
         return nil
     }
 
+    /// Records bytes of the origin's response.
+    /// - Returns: A failure if the object is longer than the limit.
     func received(_ bytes: ByteBuffer, of object: EdgeObject) -> EdgeFailure? {
         counts[object.target.kind, default: .init()].originBytes += bytes.readableBytes
         guard object.count + bytes.readableBytes <= objectLimit else { return tooLong(object) }
@@ -127,7 +133,7 @@ final class EdgeStore {
         return nil
     }
 
-    /// Keeps a whole object as long as it may be kept.
+    /// Completes an object, and caches it for its lifetime.
     func finished(_ object: EdgeObject, at now: Int64) {
         forget(object)
         object.finish()
@@ -156,15 +162,16 @@ final class EdgeStore {
         object.fail(failure)
     }
 
-    /// Makes later clients not join the fetches of a playlist that were requested before a newer
-    /// version came, because their responses may be older. Blocking reloads wait for a new version
-    /// anyway.
+    /// Keeps later clients from joining fetches of a playlist that began before this version of it
+    /// arrived, because the responses of those fetches may be older. Blocking reloads are not
+    /// affected, because they wait for a new version.
     private func leaveBehind(_ group: String, at now: Int64) {
         for (key, object) in underWay
         where object.target.group == group && !object.target.isBlocking { underWay[key] = nil }
     }
 
-    /// Gives up a fetch that no client waits for any more, or that takes too long.
+    /// Keeps later clients from joining the fetch of `object`. The clients that have joined still
+    /// receive it.
     func forget(_ object: EdgeObject) {
         if underWay[object.target.key] === object { underWay[object.target.key] = nil }
     }

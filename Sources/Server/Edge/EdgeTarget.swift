@@ -1,4 +1,4 @@
-/// Kind of resource, by its name.
+/// Kind of a resource, determined by its name.
 public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
     case playlist
     /// An initialization section.
@@ -33,13 +33,14 @@ public enum EdgeKind: String, Sendable, Codable, Hashable, CaseIterable {
     }
 }
 
-/// The resource that a client requests from the edge: the origin's path, and the key in the cache.
+/// The resource that a client requests from the edge: its path at the origin and its key in the
+/// cache.
 struct EdgeTarget: Hashable, Sendable {
-    /// Path and query for the origin, and also the cache's key. Delivery directives come last and
-    /// sorted, so that playlists requested with another order are the same playlist. Directives
-    /// that rfc8216bis, 6.2.5 does not define are left out, because no server responds to them.
+    /// Path and query for the origin, and also the key in the cache. Delivery directives come last
+    /// and sorted, so that requests with another order have the same key. Directives that
+    /// rfc8216bis, 6.2.5, does not define are left out, because no server responds to them.
     var key: String
-    /// Key without any directive: one playlist, with whatever directives it is requested.
+    /// Key without delivery directives; it is the same for all requests for one playlist.
     var group: String
     var kind: EdgeKind
     /// Whether `_HLS_msn` is present, so that the origin may hold back the response.
@@ -53,7 +54,8 @@ struct EdgeTarget: Hashable, Sendable {
     /// Longest path and query, in bytes.
     static let longest = 4096
 
-    /// - Throws: `Failure` if `uri` is not a path.
+    /// - Throws: `Failure` if `requested` is too long, does not begin with '/' or contains blanks
+    ///   or control characters.
     init(_ requested: String) throws(Failure) {
         guard requested.utf8.count <= Self.longest else { throw .tooLong }
         let uri = Self.originForm(requested)
@@ -65,7 +67,7 @@ struct EdgeTarget: Hashable, Sendable {
             throw .badRequest("The path holds characters that must be written as %XX.\n")
         }
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        // A client never sends a fragment.
+        // A client must not send a fragment; if it does, the fragment is left out.
         let path = parts[0].prefix { $0 != "#" }
         kind = EdgeKind(file: path[(path.lastIndex(of: "/") ?? path.startIndex)...])
         isBlocking = false
@@ -81,7 +83,7 @@ struct EdgeTarget: Hashable, Sendable {
             }
             let halves = field.split(separator: "=", maxSplits: 1)
             let name = String(halves[0])
-            // Of a repeated directive the first one counts.
+            // If a directive is repeated, the first one counts.
             guard Self.directives.contains(name), directives[name] == nil else { continue }
             let value = halves.count == 2 ? Self.plainNumber(halves[1]) : ""
             directives[name] = "\(name)=\(value)"
@@ -92,8 +94,8 @@ struct EdgeTarget: Hashable, Sendable {
         if !all.isEmpty { key += "?" + all.joined(separator: "&") }
     }
 
-    /// Converts a whole URL to a path: a client may send one, as it would to a proxy (RFC 9112,
-    /// 3.2.2).
+    /// Removes scheme and authority from an absolute URL, which a client may send as it would to a
+    /// proxy (RFC 9112, 3.2.2).
     private static func originForm(_ uri: String) -> String {
         let lower = uri.prefix(8).lowercased()
         guard lower.hasPrefix("http://") || lower.hasPrefix("https://"),
@@ -108,7 +110,7 @@ struct EdgeTarget: Hashable, Sendable {
     /// Delivery directives (rfc8216bis, 6.2.5).
     private static let directives: Set<String> = ["_HLS_msn", "_HLS_part", "_HLS_skip"]
 
-    /// Writes numbers in one form: 007 means the same as 7.
+    /// Removes leading zeros from a number, so that 007 and 7 have the same key.
     private static func plainNumber(_ text: Substring) -> Substring {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return text }
         let digits = text.drop { $0 == "0" }

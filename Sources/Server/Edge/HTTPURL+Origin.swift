@@ -1,8 +1,8 @@
 import HTTPWire
 
-/// The address of an edge's origin: a URL that names a server and nothing of it.
+/// The address of an edge's origin, which is a URL without a path.
 extension HTTPURL {
-    /// nil where `text` is no `http://host[:port]`, nor the same with https.
+    /// Reads `http://host[:port]` or `https://host[:port]`; nil if `text` is neither.
     init?(origin text: String) {
         guard !text.contains("#"), var url = try? HTTPURL(text), url.credentials == nil,
             url.target.utf8.allSatisfy({ $0 == 0x2F })
@@ -11,7 +11,7 @@ extension HTTPURL {
         self = url
     }
 
-    /// What is wrong with an origin and how to mend it; nil if nothing is.
+    /// Returns the fault of an origin's address and how to mend it; nil if there is none.
     static func originFault(of text: String) -> String? {
         guard HTTPURL(origin: text) == nil else { return nil }
         let site = text.split(separator: "/", maxSplits: 2).prefix(2).joined(separator: "//")

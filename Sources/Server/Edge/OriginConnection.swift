@@ -7,9 +7,9 @@ import Sockets
 /// One fetch of an object.
 final class EdgeFetch {
     let object: EdgeObject
-    /// Via header of the first client that requested the object; empty = none.
+    /// Via header of the client that triggered the fetch; empty = none.
     let via: String
-    /// Whether a kept connection has died during the fetch.
+    /// Whether the request was sent again because a kept connection had closed.
     var isRetried = false
 
     init(_ object: EdgeObject, via: String) {
@@ -26,20 +26,21 @@ final class OriginConnection: ChannelInboundHandler {
     private let pool: OriginPool
     private var context: ChannelHandlerContext?
     private var fetch: EdgeFetch?
-    /// Parts of responses that were read, but have not crossed the WAN yet.
+    /// Parts of responses that were read but have not crossed the WAN yet.
     private var line = CircularBuffer<(time: Int64, part: HTTPClientResponsePart, bytes: Int)>()
     private var isDelivering = false
     private var keepsAlive = true
     private var hasHead = false
-    /// Whether the channel is gone; parts on the line still arrive.
+    /// Whether the channel has closed. Parts in `line` are still delivered.
     private var isClosed = false
     /// Whether the connection has carried a request before, so that the origin may have closed it
     /// in the meantime.
     private var isReused = false
     private var isPaused = false
-    /// Time in nanoseconds when anything was last sent or received.
+    /// Time in nanoseconds of the last byte sent or received, or of the last pause in reading.
     private var heardAt: Int64 = 0
-    /// Time when the fetch began on this connection; it may have waited for a connection before.
+    /// Time in nanoseconds when the fetch began on this connection. It may have waited for a
+    /// connection before.
     private var carriedAt: Int64 = 0
 
     init(_ pool: OriginPool) { self.pool = pool }
@@ -49,7 +50,7 @@ final class OriginConnection: ChannelInboundHandler {
 
     // MARK: Requests
 
-    /// Sends the request once it has crossed the WAN.
+    /// Begins a fetch; the request is sent after the delay of the WAN.
     func carry(_ fetch: EdgeFetch) {
         self.fetch = fetch
         hasHead = false
@@ -104,8 +105,8 @@ final class OriginConnection: ChannelInboundHandler {
         context.fireChannelReadComplete()
     }
 
-    /// Pauses reading: bytes that the link does not carry yet stay in the socket, and so at the
-    /// origin.
+    /// Pauses reading while the link is booked ahead. Bytes that the link cannot carry yet stay in
+    /// the socket, and so at the origin.
     private func pauseIfNeeded(_ context: ChannelHandlerContext) {
         let now = OriginPool.now
         guard !isClosed, let time = pool.link.pause(at: now, onTheWay: pool.onTheWay) else {
@@ -166,16 +167,19 @@ final class OriginConnection: ChannelInboundHandler {
 
     // MARK: Ends
 
-    /// Whether the connection waits for a response.
+    /// Whether the connection carries a fetch.
     var isBusy: Bool { fetch != nil }
 
-    /// Whether the origin may hold back the response until there is a new version.
+    /// Whether the connection carries a blocking reload, which the origin may hold back until there
+    /// is a new version.
     var carriesHeld: Bool { fetch?.object.target.isBlocking ?? false }
 
+    /// Seconds since the last byte was sent or received.
     func silence(at now: Int64) -> Double { Double(now - heardAt) / 1e9 }
 
-    /// Seconds for which the fetch has brought next to nothing since the request; nil if it makes
-    /// progress, or waits for a new version.
+    /// Seconds since the fetch began on this connection, if it has brought less than
+    /// `OriginPool.slowBytesPerSecond` on average; nil if it is faster, is a blocking reload, or if
+    /// there is none.
     func slowness(at now: Int64) -> Double? {
         guard let fetch, !fetch.object.target.isBlocking else { return nil }
         let seconds = Double(now - carriedAt) / 1e9
@@ -183,12 +187,13 @@ final class OriginConnection: ChannelInboundHandler {
             ? seconds : nil
     }
 
-    /// Seconds since the fetch began; 0 if the connection carries none.
+    /// Seconds since a client requested the object, including its wait for a connection; 0 if the
+    /// connection carries no fetch.
     func fetchAge(at now: Int64) -> Double {
         fetch.map { Double(now - $0.object.askedAt) / 1e9 } ?? 0
     }
 
-    /// Seconds since no client waits for the fetch; nil while one does.
+    /// Seconds since the last client stopped waiting for the fetch; nil while a client waits.
     func abandoned(at now: Int64) -> Double? {
         fetch?.object.abandonedAt.map { Double(now - $0) / 1e9 }
     }
@@ -209,8 +214,8 @@ final class OriginConnection: ChannelInboundHandler {
         pool.gone(self)
     }
 
-    /// Handles a broken connection. A request that went out on a kept connection and got no byte of
-    /// a response is sent again, which is allowed for GET (RFC 9110, 9.2.2).
+    /// Handles a broken connection. A request that was sent on a kept connection and received no
+    /// head of a response is sent again once, which is allowed for GET (RFC 9110, 9.2.2).
     private func lost(_ error: (any Error)?) {
         isClosed = true
         guard line.isEmpty else { return }
@@ -243,8 +248,9 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A server that closes without TLS's close_notify has sent everything all the same (RFC
-        // 9112, 9.8).
+        // Some servers close without TLS's close_notify. Content-Length or the last chunk then
+        // shows whether the response is complete (RFC 9112, 9.8). A response that ends with the
+        // connection counts as complete.
         if case NIOSSLError.uncleanShutdown = error { return }
         lost(error)
     }

@@ -5,37 +5,40 @@ import NIOPosix
 import NIOSSL
 import Sockets
 
-/// The edge's connections to its origin: kept open, bounded, one request at a time on each. Bound
-/// to the edge's event loop.
+/// The edge's connections to its origin. They are kept open, their number is limited, and each
+/// carries one request at a time. The pool is bound to the edge's event loop.
 final class OriginPool {
     let eventLoop: any EventLoop
     let store: EdgeStore
     let origin: HTTPURL
-    /// In Via headers, so that an edge notices that it asks itself.
+    /// Name in Via headers, by which an edge notices that it is its own origin.
     let name: String
     var link: WANLink
-    /// Bytes read that have not come across the WAN yet.
+    /// Number of bytes that were read but have not crossed the WAN yet.
     var onTheWay = 0
     private let configuration: EdgeConfiguration
-    /// nil where the origin speaks plain HTTP.
+    /// TLS context for connections to the origin; nil if the origin speaks plain HTTP.
     private let tls: NIOSSLContext?
-    /// The one used last is taken first.
+    /// Connections without a fetch. The one used most recently is last, and is taken first.
     private var idle: [OriginConnection] = []
     private var all: [ObjectIdentifier: OriginConnection] = [:]
-    /// Connections that are being made.
+    /// Number of connections that are being established.
     private var connecting = 0
     private var queue = CircularBuffer<EdgeFetch>()
     private var isStopped = false
 
-    /// Seconds after which a connection that carries nothing is closed.
+    /// Seconds after which a connection without a fetch is closed.
     private static let idleSeconds = 60.0
+    /// Longest time to establish a connection, in seconds.
     private static let connectSeconds: Int64 = 5
-    /// Seconds for which a fetch goes on that nobody waits for: a player may come back to it.
+    /// Seconds for which a fetch continues without a waiting client, because a player may request
+    /// the object again.
     private static let abandonedSeconds = 1.0
 
-    /// A fetch that brings less makes room for others.
+    /// Rate in bytes per second below which a fetch is given up while others wait.
     static let slowBytesPerSecond = 1024
 
+    /// Current time of the edge's clock in nanoseconds.
     static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
     init(
@@ -54,9 +57,10 @@ final class OriginPool {
     var connections: Int { all.count + connecting }
     var queued: Int { queue.count }
 
-    /// Connections for requests that the origin holds back until there is news: a part of all, so
-    /// that whoever asks for something else finds one.
+    /// Largest number of connections for blocking reloads, which the origin holds back until there
+    /// is a new version. It is a part of all connections, so that some remain for other requests.
     private var heldLimit: Int { max(1, configuration.originConnections * 3 / 4) }
+    /// Number of connections that are being established for blocking reloads.
     private var connectingHeld = 0
 
     private func mayBegin(_ fetch: EdgeFetch) -> Bool {
@@ -64,6 +68,7 @@ final class OriginPool {
         return all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
     }
 
+    /// Begins a fetch, queues it if there is no free connection, or fails it if the queue is full.
     func start(_ fetch: EdgeFetch) {
         if mayBegin(fetch) {
             if let connection = idle.popLast() { return connection.carry(fetch) }
@@ -81,7 +86,7 @@ final class OriginPool {
         queue.append(fetch)
     }
 
-    /// A fetch whose kept connection had died: on a new one.
+    /// Begins a fetch again, on a new connection, because its kept connection had closed.
     func again(_ fetch: EdgeFetch) { connect(for: fetch) }
 
     private func connect(for fetch: EdgeFetch) {
@@ -144,12 +149,14 @@ final class OriginPool {
 
     // MARK: Connections
 
+    /// Gives a connection that has finished its fetch to the next one in the queue, or keeps it.
     func released(_ connection: OriginConnection) {
         if let next = nextQueued() { return connection.carry(next) }
         idle.append(connection)
     }
 
-    /// The first fetch in the queue that somebody still waits for and that may begin.
+    /// Removes the first fetch that may begin from the queue and returns it. Queued fetches without
+    /// a waiting client fail.
     private func nextQueued() -> EdgeFetch? {
         while let place = queue.firstIndex(where: { $0.object.abandonedAt != nil }) {
             store.failed(queue.remove(at: place).object, Self.abandoned)
@@ -163,6 +170,7 @@ final class OriginPool {
     private static let abandoned = EdgeFailure(
         status: .serviceUnavailable, reason: "Nobody waited for it any more; ask again.\n")
 
+    /// Removes a connection that has closed, and begins queued fetches in its place.
     func gone(_ connection: OriginConnection) {
         guard all.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         idle.removeAll { $0 === connection }
@@ -175,7 +183,7 @@ final class OriginPool {
         }
     }
 
-    /// Once a second: time-outs, and connections that nobody needs.
+    /// Runs once a second: applies time-outs, and closes connections that are no longer needed.
     func sweep(at now: Int64) {
         for connection in Array(all.values) {
             let silence = connection.silence(at: now)
@@ -205,8 +213,8 @@ final class OriginPool {
         makeRoom(at: now)
     }
 
-    /// While others wait, fetches that hardly move give up their connections, the oldest first: a
-    /// hundred of them must not keep everybody else out.
+    /// Gives up slow fetches while others wait for a connection, the oldest first. Otherwise many
+    /// slow fetches could occupy all connections and keep all others waiting.
     private func makeRoom(at now: Int64) {
         guard !queue.isEmpty, configuration.wan == nil else { return }
         let slow = all.values.compactMap { connection in

@@ -1,19 +1,20 @@
 import Netem
 import SimulationKernel
 
-/// The way between an edge and its origin: when bytes that were read from the origin's sockets have
-/// come across. Pure; times are nanoseconds of one clock.
+/// Model of the link between an edge and its origin. It computes when bytes that were read from the
+/// origin's sockets have crossed the link. It does no I/O and reads no clock; times are nanoseconds
+/// of one clock.
 struct WANLink {
-    /// How far the link may be booked ahead before reading stops, nanoseconds.
+    /// Time in nanoseconds by which the link may be booked ahead before reading pauses.
     static let longestBacklog: Int64 = 20_000_000
-    /// Bytes that may be on their way before reading stops.
+    /// Number of bytes that may be on their way before reading pauses.
     static let lineLimit = 16 << 20
 
-    /// nil where the rate is not limited.
+    /// Clock of the bottleneck; nil if the rate is not limited.
     private var clock: FlowClock?
-    /// One way.
+    /// One-way delay in nanoseconds.
     let delay: Int64
-    /// When everything that was read is through the bottleneck.
+    /// Time at which the bottleneck has carried everything that was read.
     private var freeAt: Int64 = 0
 
     init(_ wan: EdgeConfiguration.WAN?) {
@@ -23,8 +24,8 @@ struct WANLink {
         delay = wan?.delayNanoseconds ?? 0
     }
 
-    /// Bytes of payload were read at `now`; returns when they have arrived. Never before those
-    /// read earlier.
+    /// Carries `bytes` bytes of payload that were read at `now`, and returns their time of arrival.
+    /// Bytes arrive in the order in which they were read.
     mutating func carry(_ bytes: Int, at now: Int64) -> Int64 {
         guard clock != nil else {
             freeAt = max(freeAt, now)
@@ -36,7 +37,8 @@ struct WANLink {
         return freeAt + delay
     }
 
-    /// When more may be read: bytes are to wait in the sender's queue, not here. nil = now.
+    /// Returns the time until which reading pauses; nil if it need not pause. The pause keeps bytes
+    /// in the sender's queue instead of the edge's memory.
     func pause(at now: Int64, onTheWay bytes: Int) -> Int64? {
         if freeAt - now > Self.longestBacklog { return freeAt - Self.longestBacklog / 2 }
         return bytes > Self.lineLimit ? now + 5_000_000 : nil

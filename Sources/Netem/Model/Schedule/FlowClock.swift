@@ -1,5 +1,5 @@
-/// The clock of one link at flow level. It determines how many bytes the link has carried by now,
-/// and when the link had carried the bytes that a driver has read.
+/// The clock of one link at flow level. It determines how many bytes the link has carried until now
+/// and at what time the link had carried the bytes that a driver has read.
 ///
 /// The clock counts capacity instead of time. The schedule's C(t) is the capacity of the link until
 /// t; `spent` is the part of the capacity that was used or has passed unused. Bytes are due once
@@ -7,11 +7,11 @@
 /// lose nothing. An idle link keeps the credit that its driver allows.
 ///
 /// All sums are exact: nanobits (10^-9 bit) in 128 bits, and the remaining fraction of a nanobit
-/// that headers cause. Times are nanoseconds of one clock of the caller's. The value is pure and
-/// never reads that clock.
+/// that headers cause. Times are nanoseconds of one clock, which the caller reads.
 public struct FlowClock: Sendable {
+    /// Rate of the link over time.
     public let schedule: RateSchedule
-    /// Time on the schedule's axis less time of the caller's clock.
+    /// Time on the schedule's axis minus time of the caller's clock, in nanoseconds.
     private let shift: Int64
     private let creditNanoseconds: Int64
     /// Cost of a byte of payload in nanobits on the link, times `payload`.
@@ -26,10 +26,10 @@ public struct FlowClock: Sendable {
     private static let dueLimit = 1_000_000_000_000_000
 
     /// - Parameters:
-    ///   - overheadBytes: bytes that each full segment costs besides its payload.
-    ///   - shift: time on the schedule's axis less time of the caller's clock, nanoseconds.
-    ///   - creditNanoseconds: the longest idle time that the link makes up for.
-    ///   - now: time at which the link begins to carry bytes.
+    ///   - overheadBytes: Bytes that each full segment costs besides its payload.
+    ///   - shift: Time on the schedule's axis minus time of the caller's clock, in nanoseconds.
+    ///   - creditNanoseconds: Longest idle time whose capacity the link may still use afterwards.
+    ///   - now: Time at which the link begins to carry bytes.
     public init(
         _ schedule: RateSchedule, overheadBytes: Int = TCPSegment.headerBytes, shift: Int64 = 0,
         creditNanoseconds: Int64 = 0, now: Int64
@@ -55,7 +55,8 @@ public struct FlowClock: Sendable {
         return isOverflow ? (shift < 0 ? .max : .min) : difference
     }
 
-    /// Returns the bytes of payload that the link has carried by `now` and that were not spent.
+    /// Returns the number of payload bytes that the link has carried until `now` and that were not
+    /// spent.
     public func due(at now: Int64) -> Int {
         let open = schedule.capacity(at: instant(of: now)) - spent
         guard open > 0 else { return 0 }
@@ -64,14 +65,14 @@ public struct FlowClock: Sendable {
         return Int(min((scaled - rest) / byteCost, Int128(Self.dueLimit)))
     }
 
-    /// Returns the first time at which `bytes` of payload are due; `Int64.max` means never.
+    /// Returns the first time at which `bytes` payload bytes are due; `Int64.max` means never.
     public func time(toReceive bytes: Int) -> Int64 {
         let target = spent + (cost(of: bytes) + payload - 1) / payload
         guard target > 0 else { return time(of: 0) }
         return schedule.firstInstant(withCapacity: target).map(time(of:)) ?? .max
     }
 
-    /// Notes that `bytes` of payload have been read.
+    /// Notes that `bytes` payload bytes have been read.
     public mutating func spend(_ bytes: Int) {
         let cost = cost(of: bytes)
         spent += cost / payload
@@ -80,7 +81,7 @@ public struct FlowClock: Sendable {
 
     /// Notes that nothing waits to be read at `now`: the unused capacity up to `now` is lost,
     /// except for the credit.
-    /// - Parameter keepsCredit: false if there was nothing to carry until now.
+    /// - Parameter keepsCredit: False if the link had nothing to carry until now.
     public mutating func idle(at now: Int64, keepsCredit: Bool = true) {
         let (start, isOverflow) = now.subtractingReportingOverflow(
             keepsCredit ? creditNanoseconds : 0)
