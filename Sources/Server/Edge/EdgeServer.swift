@@ -174,6 +174,8 @@ final class EdgeCore {
             + "\n"
     }
 
+    var metrics: String { EdgeMetrics.text(status, refused: admissions.refused) }
+
     func stop() {
         sweeper?.cancel()
         pool.stop()
