@@ -27,6 +27,19 @@ public enum ProcFile {
         return text[text.index(after: end)...].split { $0 == " " || $0 == "\n" }
     }
 
+    /// Number of this process's open descriptors; nil if /proc does not tell.
+    public static func openDescriptors() -> Int? {
+        let path = "/proc/self/fd"
+        var facts = stat()
+        // Linux 6.2 and later have the number as the folder's size.
+        if stat(path, &facts) == 0, facts.st_size > 0 { return Int(facts.st_size) }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            return nil
+        }
+        // The folder itself is open while it is read.
+        return names.count - 1
+    }
+
     /// Live members of a process group.
     public static func members(ofGroup group: Int32) -> [Int32] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -44,9 +44,10 @@ struct AcceptedConnections: Sendable {
         let handler = FLVRequestHandler(
             hub: hub(of: channel), directory: directory, origin: origin,
             admissions: admissions, access: access, place: place, logger: logger
-        ) {
-            let promise = channel.eventLoop.makePromise(of: ServerStatus.self)
-            promise.completeWithTask { try await status() }
+        ) { page in
+            let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
+            // The page of many streams is long, and is made beside the loops.
+            promise.completeWithTask { try await page.bytes(status()) }
             return promise.futureResult
         } kick: { target in
             let promise = channel.eventLoop.makePromise(of: Int.self)

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
@@ -19,11 +18,11 @@ extension FLVRequestHandler {
         guard verdict == .accepted else {
             return refuse(verdict, headers: ["WWW-Authenticate: Bearer"])
         }
-        let isHead = request.method == .HEAD
         switch (isKick, request.method) {
         case (true, .POST): kickOthers(query)
         case (true, _): respond("405 Method Not Allowed", headers: ["Allow: POST"])
-        case (false, .GET), (false, .HEAD): status(isHead, asMetrics: path == "/metrics")
+        case (false, .GET), (false, .HEAD):
+            status(path == "/metrics" ? .metrics : .json, headOnly: request.method == .HEAD)
         case (false, _): respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD"])
         }
     }
@@ -51,31 +50,21 @@ extension FLVRequestHandler {
         }
     }
 
-    private func status(_ headOnly: Bool, asMetrics: Bool) {
+    private func status(_ page: StatusPage, headOnly: Bool) {
         guard let context else { return }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        readStatus().hop(to: context.eventLoop).whenComplete { result in
+        readStatus(page).hop(to: context.eventLoop).whenComplete { result in
             let handler = bound.value
             switch result {
-            case .success(let status):
-                let body =
-                    asMetrics
-                    ? ByteBuffer(string: ServerMetrics.text(status)) : Self.json(status)
-                let type =
-                    asMetrics ? "text/plain; version=0.0.4; charset=utf-8" : "application/json"
+            case .success(let body):
                 handler.respond(
-                    "200 OK", headers: ["Content-Type: \(type)", "Cache-Control: no-store"],
+                    "200 OK",
+                    headers: ["Content-Type: \(page.contentType)", "Cache-Control: no-store"],
                     bytes: headOnly ? ByteBuffer() : body)
             case .failure(let error):
                 handler.respond("500 Internal Server Error", body: "\(error)\n")
             }
         }
-    }
-
-    private static func json(_ status: ServerStatus) -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return (try? encoder.encode(status)).map { ByteBuffer(bytes: $0) } ?? ByteBuffer()
     }
 
     func respond(_ status: String, headers: [String] = [], body: String) {

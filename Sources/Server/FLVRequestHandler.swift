@@ -20,7 +20,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     let directory: StreamDirectory
     let origin: HLSOrigin?
     private var hls: HLSConnection?
-    let readStatus: @Sendable () -> EventLoopFuture<ServerStatus>
+    let readStatus: @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>
     let kickOthers: @Sendable (KickTarget) -> EventLoopFuture<Int>
     let admissions: Admissions
     let access: AccessPolicy
@@ -39,7 +39,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     init(
         hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, admissions: Admissions,
         access: AccessPolicy, place: Admissions.Place, logger: Logger,
-        status: @escaping @Sendable () -> EventLoopFuture<ServerStatus>,
+        status: @escaping @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>,
         kick: @escaping @Sendable (KickTarget) -> EventLoopFuture<Int>
     ) {
         self.access = access

@@ -12,7 +12,7 @@ struct Edge: AsyncParsableCommand {
             An origin       millrace serve --hls fmp4 --http-port 8080
             an edge of it   millrace edge --origin http://127.0.0.1:8080 --port 8090
             play with       ffplay http://127.0.0.1:8090/hls/live/demo/master.m3u8
-            statistics at   http://127.0.0.1:8090/api/v1/edge
+            statistics at   http://127.0.0.1:8090/api/v1/edge, for Prometheus at /metrics
 
             The edge asks the origin once for what many ask the edge for at the same time, and keeps
             it as long as the origin's Cache-Control says. Each answer tells what became of it:
@@ -109,6 +109,7 @@ struct Edge: AsyncParsableCommand {
         print("\(scheme)://\(name):\(edge.port)/hls/live/<stream>/index.m3u8")
         print("\(scheme)://\(name):\(edge.port)/hls/live/<channel>/master.m3u8")
         print("\(scheme)://\(name):\(edge.port)/api/v1/edge")
+        print("\(scheme)://\(name):\(edge.port)/metrics")
         fflush(nil)
         let reload: @Sendable () -> Void = { edge.reload() }
         try await Interruption.run(

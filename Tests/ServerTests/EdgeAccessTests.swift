@@ -8,29 +8,13 @@ import Testing
     /// The status is for the edge's operator: on this machine, or with the token.
     @Test func theStatusIsForTheOperator() async throws {
         let origin = try ScriptedOrigin()
-        for token in [nil, "t0ken"] {
-            try await withEdge(before: origin.port, { $0.apiToken = token }) { edge in
-                let client = try HLSPeer(port: edge.port)
-                let path = "/api/v1/edge"
-                let here = try await client.get(path)
-                #expect(here.status == 200)
-                #expect(here.headers["access-control-allow-origin"] == nil)
-                // Another server on this machine passes the request on.
-                let elsewhere = "X-Forwarded-For: 192.0.2.1"
-                let refused = try await client.get(path, headers: [elsewhere])
-                #expect(refused.status == 401 && refused.text.contains("oken"))
-                #expect(!refused.text.contains("\(origin.port)"))
-                let right = ["Authorization: Bearer t0ken", elsewhere]
-                #expect(
-                    try await client.get(path, headers: right).status == (token == nil ? 401 : 200))
-                for _ in 0..<StreamKeys.patience {
-                    _ = try await client.get(path, headers: ["Authorization: Bearer x", elsewhere])
+        for path in ["/api/v1/edge", "/metrics"] {
+            for token in [nil, "t0ken"] {
+                try await withEdge(before: origin.port, { $0.apiToken = token }) { edge in
+                    try await expectStatusForTheOperator(
+                        try HLSPeer(port: edge.port), path, hasToken: token != nil,
+                        originPort: origin.port)
                 }
-                let guess = ["Authorization: Bearer y", elsewhere]
-                #expect(
-                    try await client.get(path, headers: guess).status == (token == nil ? 401 : 429))
-                #expect(
-                    try await client.get(path, headers: right).status == (token == nil ? 401 : 200))
             }
         }
         var configuration = EdgeConfiguration(origin: "http://127.0.0.1:1")
@@ -39,6 +23,59 @@ import Testing
         configuration.apiToken = "a"
         configuration.apiTokenFile = "/a"
         #expect(configuration.problem?.contains("twice") == true)
+    }
+
+    private func expectStatusForTheOperator(
+        _ client: HLSPeer, _ path: String, hasToken: Bool, originPort: Int
+    ) async throws {
+        let here = try await client.get(path)
+        #expect(here.status == 200)
+        #expect(here.headers["access-control-allow-origin"] == nil)
+        // Another server on this machine passes the request on.
+        let elsewhere = "X-Forwarded-For: 192.0.2.1"
+        let refused = try await client.get(path, headers: [elsewhere])
+        #expect(refused.status == 401 && refused.text.contains("oken"))
+        #expect(!refused.text.contains("\(originPort)") && !refused.text.contains("millrace_"))
+        let right = ["Authorization: Bearer t0ken", elsewhere]
+        #expect(try await client.get(path, headers: right).status == (hasToken ? 200 : 401))
+        for _ in 0..<StreamKeys.patience {
+            _ = try await client.get(path, headers: ["Authorization: Bearer x", elsewhere])
+        }
+        let guess = ["Authorization: Bearer y", elsewhere]
+        #expect(try await client.get(path, headers: guess).status == (hasToken ? 429 : 401))
+        #expect(try await client.get(path, headers: right).status == (hasToken ? 200 : 401))
+    }
+
+    @Test func prometheusReadsTheFigures() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port) { edge in
+            let client = try HLSPeer(port: edge.port)
+            try await client.ask("/a-1.ts")
+            let peer = try await origin.accept()
+            _ = try await peer.request()
+            try await peer.answer("12345")
+            #expect(try await client.answer()?.text == "12345")
+            #expect(try await client.get("/a-1.ts").text == "12345")
+            let answer = try await client.get("/metrics?x=1")
+            #expect(answer.status == 200)
+            #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            #expect(answer.headers["cache-control"] == "no-store")
+            let page = MetricsPage(answer.text)
+            #expect(page.problems == [])
+            for outcome in ["hit", "miss"] {
+                let labels = "kind=\"segment\",outcome=\"\(outcome)\""
+                #expect(page.values["millrace_edge_requests_total{\(labels)}"] == 1)
+            }
+            let segments = "{kind=\"segment\"}"
+            #expect(page.values["millrace_edge_sent_bytes_total\(segments)"] == 10)
+            #expect(page.values["millrace_edge_origin_received_bytes_total\(segments)"] == 5)
+            #expect(page.values["millrace_edge_cache_objects"] == 1)
+            #expect(page.values["millrace_edge_client_connections"] == 1)
+            #expect(page.values["millrace_edge_origin_connections"] == 1)
+            #expect(try await client.get("/metrics", method: "HEAD").status == 200)
+            // The page is the edge's own, not the origin's.
+            #expect(peer.poll() == nil)
+        }
     }
 
     @Test func clientsHaveALimit() async throws {

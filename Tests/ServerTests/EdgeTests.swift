@@ -251,7 +251,13 @@ extension EdgeServer {
             let answer = try #require(try await clients[1].answer())
             #expect(answer.text == "B" && answer.headers["x-cache"] == "miss")
             let counts = try await edge.counts(.other)
-            #expect(counts.misses == 2 && counts.collapsed == 0)
+            #expect(counts.misses == 2 && counts.collapsed == 0 && counts.privateFetches == 1)
+            let metrics = MetricsPage(try await clients[0].get("/metrics").text)
+            // What was counted as collapsed stays so, for a counter must not go back.
+            for outcome in ["miss", "collapsed"] {
+                let labels = "kind=\"other\",outcome=\"\(outcome)\""
+                #expect(metrics.values["millrace_edge_requests_total{\(labels)}"] == 1)
+            }
         }
     }
 

@@ -67,11 +67,19 @@ import Testing
                 server.admissions.count(.players) == 1
             }
             #expect(try await HTTPPeer(server, "/live/a.flv").status == 200)
-            let metrics = try await HTTPPeer(server, "/metrics").text()
-            #expect(metrics.contains("millrace_refused_total{limit=\"publishers\"} 1\n"))
-            #expect(metrics.contains("millrace_refused_total{limit=\"players\"} 2\n"))
-            #expect(metrics.contains("millrace_limit{of=\"players\"} 2\n"))
-            #expect(metrics.contains("millrace_stream_received_bytes{stream=\"live/a\"}"))
+            let prometheus = try await HTTPPeer(server, "/metrics")
+            #expect(
+                prometheus.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            let metrics = MetricsPage(try await prometheus.text())
+            #expect(metrics.problems == [])
+            let values = metrics.values
+            #expect(values["millrace_refused_total{limit=\"publishers\"}"] == 1)
+            #expect(values["millrace_refused_total{limit=\"players\"}"] == 2)
+            #expect(values["millrace_players_limit"] == 2)
+            #expect(values["millrace_publishers"] == 1)
+            #expect(values["millrace_stream_published{stream=\"live/a\"}"] == 1)
+            #expect(values["millrace_stream_received_bytes_total{stream=\"live/a\"}"] != nil)
+            #expect(values["process_open_fds"] ?? 0 > 0)
         }
     }
 

@@ -4,14 +4,20 @@ import NIOHTTP1
 extension EdgeClient {
     /// Answers with the edge's statistics. They are for its operator only, so the response has no
     /// Access-Control-Allow-Origin, and pages of other sites cannot read it.
-    func answerStatus(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    ///
+    /// - Parameter asMetrics: Whether Prometheus reads them.
+    func answerStatus(
+        _ head: HTTPRequestHead, _ context: ChannelHandlerContext, asMetrics: Bool
+    ) {
         var status = HTTPResponseStatus.ok
-        var headers = ["Content-Type: application/json"]
+        var headers = [
+            "Content-Type: \(asMetrics ? MetricsText.contentType : "application/json")"
+        ]
         var body = ""
         switch core.gate.judge(
             head, address: context.channel.remoteAddress?.ipAddress, changes: false)
         {
-        case .accepted: body = core.statusJSON
+        case .accepted: body = asMetrics ? core.metrics : core.statusJSON
         case .refused(let why):
             (status, headers, body) = (.unauthorized, ["WWW-Authenticate: Bearer"], why + "\n")
         case .wait(let seconds):

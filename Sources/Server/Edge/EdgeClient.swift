@@ -160,7 +160,8 @@ final class EdgeClient: ChannelInboundHandler, EdgeListener {
                 head, .methodNotAllowed, headers: ["Allow: GET, HEAD, OPTIONS"],
                 body: "An edge answers GET, HEAD and OPTIONS.\n", context: context)
         }
-        if path == "/api/v1/edge" { return answerStatus(head, context) }
+        if path == "/api/v1/edge" { return answerStatus(head, context, asMetrics: false) }
+        if path == "/metrics" { return answerStatus(head, context, asMetrics: true) }
         // A stream without an end cannot be cached.
         guard !path.hasSuffix(".flv") else {
             core.store.countRefused(.other)

@@ -182,6 +182,8 @@ final class EdgeCore {
             + "\n"
     }
 
+    var metrics: String { EdgeMetrics.text(status, refused: admissions.refused) }
+
     func stop() {
         sweeper?.cancel()
         pool.stop()

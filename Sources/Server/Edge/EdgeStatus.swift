@@ -8,6 +8,8 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
         public var hits = 0
         /// Requests for which an object was fetched.
         public var misses = 0
+        /// Those of the misses that had joined a fetch, whose response turned out to be private.
+        public var privateFetches = 0
         /// Requests that joined a fetch in progress.
         public var collapsed = 0
         /// Requests refused without a look into the cache, because they make no sense or exceed a
@@ -30,6 +32,7 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
             a.requests += b.requests
             a.hits += b.hits
             a.misses += b.misses
+            a.privateFetches += b.privateFetches
             a.collapsed += b.collapsed
             a.refused += b.refused
             a.failures += b.failures

@@ -83,6 +83,7 @@ final class EdgeStore {
     func fetchAlone(_ target: EdgeTarget, at now: Int64) -> EdgeObject {
         counts[target.kind, default: .init()].collapsed -= 1
         counts[target.kind]!.misses += 1
+        counts[target.kind]!.privateFetches += 1
         return EdgeObject(target, askedAt: now)
     }
 

@@ -120,6 +120,7 @@ final class PackagedStream: Sendable {
         change { state in
             state.generation += 1
             state.flushTimeline(date)
+            state.leftOutFrames += state.reader.skippedMessages
             state.reader = FLVFrameReader()
             state.offered = MediaTracks()
             state.warning = nil

@@ -1,6 +1,6 @@
 /// State of one source's ladder, which is part of the status API.
 public struct LadderStatus: Sendable, Codable, Hashable {
-    public enum State: String, Sendable, Codable {
+    public enum State: String, Sendable, Codable, CaseIterable {
         /// ffmpeg has been started and has made no frame yet.
         case starting
         case running
