@@ -107,7 +107,7 @@ public struct HTTPBodyFraming: Sendable {
     public mutating func skip(_ count: Int) -> Bool {
         switch state {
         case .bytes(let left) where count <= left: state = .bytes(left: left - count)
-        case .chunk(let left) where count < left: state = .chunk(left: left - count)
+        case .chunk(let left) where count <= left: state = .chunk(left: left - count)
         case .untilClose: break
         default: return false
         }

@@ -82,7 +82,7 @@ import Testing
         var open = HTTPBodyFraming(.untilClose)
         #expect(open.skip(1 << 40) && open.endsWithConnection && !open.expectsChunks)
         var chunk = HTTPBodyFraming(insideChunk: 5)
-        #expect(chunk.skip(4) && !chunk.skip(1) && chunk.expectsChunks)
+        #expect(chunk.skip(4) && !chunk.skip(2) && chunk.expectsChunks)
         #expect(HTTPBodyFraming(.chunked).expectsChunks)
         var at = 0
         let rest = Array("e\r\n1\r\nf\r\n0\r\n\r\n".utf8)
@@ -95,6 +95,12 @@ import Testing
         }
         #expect(String(decoding: body, as: UTF8.self) == "ef")
         #expect(chunk.hasEnded && !chunk.skip(1))
+        // A gap may end exactly where the contents of the chunk end.
+        var whole = HTTPBodyFraming(insideChunk: 5)
+        #expect(whole.skip(5) && whole.expectsChunks)
+        var start = 0
+        let end = try Array("\r\n0\r\n\r\n".utf8).withUnsafeBytes { try whole.next($0, &start) }
+        #expect(end == .end && whole.hasEnded)
     }
 
     /// Random bytes end in a fault, in an end or in want of more; never in a trap.

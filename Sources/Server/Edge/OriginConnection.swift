@@ -31,6 +31,10 @@ final class OriginConnection: ChannelInboundHandler {
     private var isDelivering = false
     private var keepsAlive = true
     private var hasHead = false
+    /// Whether the response ends with the connection.
+    private var endsWithConnection = false
+    /// Whether the origin closed the connection without TLS's close_notify.
+    private var isTruncated = false
     /// Whether the channel has closed. Parts in `line` are still delivered.
     private var isClosed = false
     /// Whether the connection has carried a request before, so that the origin may have closed it
@@ -150,8 +154,13 @@ final class OriginConnection: ChannelInboundHandler {
         case .head(let head):
             hasHead = true
             keepsAlive = head.isKeepAlive
+            endsWithConnection =
+                !head.headers.contains(name: "content-length")
+                && !head.headers.contains(name: "transfer-encoding")
             failure = pool.store.received(head, of: fetch.object, at: OriginPool.now)
         case .body(let bytes): failure = pool.store.received(bytes, of: fetch.object)
+        case .end where endsWithConnection && isTruncated:
+            failure = EdgeFailure(status: .badGateway, reason: reason(nil))
         case .end:
             self.fetch = nil
             isReused = true
@@ -219,17 +228,17 @@ final class OriginConnection: ChannelInboundHandler {
     private func lost(_ error: (any Error)?) {
         isClosed = true
         guard line.isEmpty else { return }
-        if let fetch {
-            self.fetch = nil
-            if isReused, !hasHead, !fetch.isRetried {
-                fetch.isRetried = true
-                pool.again(fetch)
-            } else {
-                pool.store.failed(
-                    fetch.object, EdgeFailure(status: .badGateway, reason: reason(error)))
-            }
-        }
+        let interrupted = fetch
+        fetch = nil
         close()
+        guard let interrupted else { return }
+        if isReused, !hasHead, !interrupted.isRetried {
+            interrupted.isRetried = true
+            pool.again(interrupted)
+        } else {
+            pool.store.failed(
+                interrupted.object, EdgeFailure(status: .badGateway, reason: reason(error)))
+        }
     }
 
     private func reason(_ error: (any Error)?) -> String {
@@ -249,9 +258,11 @@ final class OriginConnection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Some servers close without TLS's close_notify. Content-Length or the last chunk then
-        // shows whether the response is complete (RFC 9112, 9.8). A response that ends with the
-        // connection counts as complete.
-        if case NIOSSLError.uncleanShutdown = error { return }
+        // shows whether the response is complete (RFC 9112, 9.8).
+        if case NIOSSLError.uncleanShutdown = error {
+            isTruncated = true
+            return
+        }
         lost(error)
     }
 }

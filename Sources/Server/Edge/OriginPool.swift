@@ -86,8 +86,12 @@ final class OriginPool {
         queue.append(fetch)
     }
 
-    /// Begins a fetch again, on a new connection, because its kept connection had closed.
-    func again(_ fetch: EdgeFetch) { connect(for: fetch) }
+    /// Begins a fetch again, on a new connection, because its kept connection had closed. Without
+    /// room for a new connection the fetch is the first in the queue.
+    func again(_ fetch: EdgeFetch) {
+        guard connections >= configuration.originConnections else { return connect(for: fetch) }
+        queue.prepend(fetch)
+    }
 
     private func connect(for fetch: EdgeFetch) {
         guard !isStopped else { return refuse(fetch, "the edge stops") }
@@ -131,7 +135,8 @@ final class OriginPool {
                 type: OriginConnection.self)
         else {
             channel.close(promise: nil)
-            return refuse(fetch, "the connection closed at once")
+            refuse(fetch, "the connection closed at once")
+            return serveQueue()
         }
         all[ObjectIdentifier(connection)] = connection
         connection.carry(fetch)
@@ -225,7 +230,7 @@ final class OriginPool {
             connection.fail(
                 EdgeFailure(
                     status: .gatewayTimeout,
-                    reason: "The origin http://\(origin.authority) sent less than "
+                    reason: "The origin \(origin.origin) sent less than "
                         + "\(Self.slowBytesPerSecond) bytes a second while others waited for a "
                         + "connection to it; look at its load, or run more edges.\n"))
         }
