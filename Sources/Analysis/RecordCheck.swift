@@ -25,9 +25,9 @@ extension TrialRecord {
 
     /// - Throws: `RecordFault` with the first part that does not fit the others.
     package func check() throws(RecordFault) {
-        let length = window.endNanoseconds.subtractingReportingOverflow(window.startNanoseconds)
-        guard !length.overflow, (0...Self.longestWindowNanoseconds).contains(length.partialValue)
-        else { throw RecordFault("the window's end does not follow its start within 31 days") }
+        guard (0...Self.longestWindowNanoseconds).contains(window.lengthNanoseconds) else {
+            throw RecordFault("the window's end does not follow its start within 31 days")
+        }
         try checkPlan()
         try checkSessions()
         for count in [
