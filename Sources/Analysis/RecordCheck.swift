@@ -103,11 +103,3 @@ extension HLSViewerReport {
         (askedAtNanoseconds ?? 0) + Int64(clampingNanoseconds: request.requested * 1e6)
     }
 }
-
-extension Int64 {
-    /// Whole nanoseconds, at most 1e18 in either direction. A sum with a time of a clock does not
-    /// overflow.
-    init(clampingNanoseconds value: Double) {
-        self = Int64(Swift.max(-1e18, Swift.min(1e18, value)))
-    }
-}
