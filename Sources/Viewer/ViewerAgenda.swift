@@ -1,4 +1,5 @@
 import SimulationKernel
+
 /// Schedule of the events of a loop of viewers, apart from its sockets: viewers join and leave,
 /// ticks come, the steady window begins and ends.
 ///
