@@ -122,21 +122,11 @@ struct NginxProcess: Sendable {
             last = child.exitStatus.map { "it \($0)" } ?? "it did not listen within 5 s"
             _ = await child.terminate()
         }
-        let log = Self.logEnd(in: directory).map { ": \($0)" } ?? ""
+        // The log may be of any length, so only its end is read.
+        let end = WorkerFile.read("\(directory)/error.log", last: 500) ?? []
+        let log = end.isEmpty ? "" : ": " + String(decoding: end, as: UTF8.self)
         try? FileManager.default.removeItem(atPath: directory)
         throw failure("cannot be started; \(last)\(log)")
-    }
-
-    /// Returns the end of nginx's error log; nil if nginx wrote nothing. The log may be of any
-    /// length, so only its end is read.
-    private static func logEnd(in directory: String) -> String? {
-        guard let log = FileHandle(forReadingAtPath: "\(directory)/error.log") else { return nil }
-        defer { try? log.close() }
-        let limit: UInt64 = 500
-        guard let length = try? log.seekToEnd(), length > 0 else { return nil }
-        try? log.seek(toOffset: length - min(length, limit))
-        guard let bytes = try? log.read(upToCount: Int(limit)) else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func launch(
