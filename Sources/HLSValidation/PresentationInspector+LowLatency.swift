@@ -51,7 +51,8 @@ extension PresentationInspector {
         let asked = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
         let url = URIReference.adding(parameters, to: members[index].base)
         do {
-            let limit = Duration.seconds(3 * playlist.targetDuration + 5)
+            // A server may claim a target duration of years.
+            let limit = Duration.seconds(min(3 * playlist.targetDuration, 600) + 5)
             let resource = try await source.load(url, timeout: limit)
             guard resource.response.status == 200 else {
                 throw FetchError("it is answered with \(resource.response.status)")
