@@ -21,11 +21,9 @@ extension PresentationInspector {
     private mutating func checkTooFarAhead(_ index: Int) async {
         guard let playlist = members[index].reloads.playlist else { return }
         let sequence = MediaPlaylist.sequenceText(playlist.nextSequence &+ 20)
-        let url = URIReference.adding(
-            [("_HLS_msn", sequence)], to: members[index].base)
+        let url = URIReference.adding([("_HLS_msn", sequence)], to: members[index].base)
         do {
-            let resource = try await source.load(
-                url, timeout: min(timeout, .seconds(5)))
+            let resource = try await source.load(url, timeout: min(timeout, .seconds(5)))
             guard resource.response.status != 400 else { return }
             add(
                 .tooFarAhead, index,
