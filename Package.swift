@@ -92,7 +92,8 @@ let package = Package(
         module("Results", ["Statistics", crypto]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
-            "Capture", ["RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
+            "Capture",
+            ["SimulationKernel", "RTMP", "Media", "HLS", "HTTPWire", "Statistics", nioCore],
             tests: ["Sockets"]),
         module(
             "Netem",
@@ -123,7 +124,8 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             path: "Sources/Netem/Shell"),
-        module("CaptureLive", ["Capture", "CPcap", "CLinux", nioCore], tests: nil),
+        module(
+            "CaptureLive", ["SimulationKernel", "Capture", "CPcap", "CLinux", nioCore], tests: nil),
         module(
             "Publisher",
             [

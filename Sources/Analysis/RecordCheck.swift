@@ -25,9 +25,9 @@ extension TrialRecord {
 
     /// - Throws: `RecordFault` with the first part that does not fit the others.
     package func check() throws(RecordFault) {
-        let length = window.endNanoseconds.subtractingReportingOverflow(window.startNanoseconds)
-        guard !length.overflow, (0...Self.longestWindowNanoseconds).contains(length.partialValue)
-        else { throw RecordFault("the window's end does not follow its start within 31 days") }
+        guard (0...Self.longestWindowNanoseconds).contains(window.lengthNanoseconds) else {
+            throw RecordFault("the window's end does not follow its start within 31 days")
+        }
         try checkPlan()
         try checkSessions()
         for count in [
@@ -101,13 +101,5 @@ extension HLSViewerReport {
     /// Time of a segment's request on the monotonic clock, nanoseconds.
     func requestNanoseconds(_ request: HLSSegmentRecord) -> Int64 {
         (askedAtNanoseconds ?? 0) + Int64(clampingNanoseconds: request.requested * 1e6)
-    }
-}
-
-extension Int64 {
-    /// Whole nanoseconds, at most 1e18 in either direction. A sum with a time of a clock does not
-    /// overflow.
-    init(clampingNanoseconds value: Double) {
-        self = Int64(Swift.max(-1e18, Swift.min(1e18, value)))
     }
 }

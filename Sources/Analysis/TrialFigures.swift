@@ -161,9 +161,7 @@ extension TrialRecord {
     // MARK: What figures ask of a record
 
     var runID: String { manifest.runID }
-    var windowSeconds: Double {
-        Double(window.endNanoseconds - window.startNanoseconds) / 1e9
-    }
+    var windowSeconds: Double { window.seconds }
 
     /// The viewer that a session belongs to.
     func viewerPlan(_ session: Int) -> ViewerPlan { plan.viewers[session % Plan.sessionStride] }

@@ -1,3 +1,4 @@
+import SimulationKernel
 import Statistics
 
 extension CaptureAnalyzer {
@@ -38,10 +39,6 @@ extension CaptureAnalyzer {
         report.http = http.rows
         report.edgeHTTP = edgeHTTP.rows
         return report
-    }
-
-    private var windowSeconds: Double? {
-        options.window.map { Double($0.upperBound &- $0.lowerBound) / 1e9 }
     }
 
     private func streamReport(_ stream: CapturedStream) -> CapturedStreamReport {
@@ -121,7 +118,7 @@ extension CaptureAnalyzer {
 
     /// Rate in kbit/s over the window, or over the given time if there is no window.
     private func rate(_ bytes: Int, _ seconds: Double?) -> Double? {
-        guard let seconds = windowSeconds ?? seconds, seconds > 0 else { return nil }
+        guard let seconds = options.window?.seconds ?? seconds, seconds > 0 else { return nil }
         return Double(bytes) * 8 / 1000 / seconds
     }
 

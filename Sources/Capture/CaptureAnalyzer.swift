@@ -1,3 +1,5 @@
+import SimulationKernel
+
 /// Turns captured packets into streams, rates and relay delays. The analyzer is sans-IO: it takes
 /// packets with their capture times and returns the report; it reads no clock and no device.
 /// Threads must not share an analyzer.

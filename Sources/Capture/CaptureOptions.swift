@@ -1,8 +1,10 @@
+public import SimulationKernel
+
 /// Options of an analysis, and the limits of what it keeps.
 public struct CaptureOptions: Sendable {
-    /// Half-open span, in ns since 1970, to which all counts and delays are confined. A message
-    /// counts if its last byte was captured in the span, bytes count if their packet was.
-    public var window: Range<Int64>?
+    /// Window, in ns since 1970, to which all counts and delays are confined. A message counts if
+    /// its last byte was captured in the window, bytes count if their packet was.
+    public var window: Window?
     /// Server ports; if empty, connections on any port are analysed.
     public var serverPorts: Set<UInt16> = []
     /// Those server ports that belong to HTTP caches in front of another server; their responses

@@ -1,4 +1,5 @@
 import Media
+import SimulationKernel
 import Statistics
 
 /// One stream name: what came in for it, who played it, and how long the server took.
@@ -40,12 +41,11 @@ final class CapturedStream {
 
     /// Keeps a frame that came in. Returns whether the frame has a stamp and came in the window, or
     /// not long before it.
-    func keepIngressFrame(_ message: MediaMessage, window: Range<Int64>?) -> Bool {
+    func keepIngressFrame(_ message: MediaMessage, window: Window?) -> Bool {
         guard let stamp = message.stamp,
             window.map({
-                message.time >= $0.lowerBound - IngressFrame.lead
-                    && message.time < $0.upperBound
-                        + IngressFrame.lead
+                message.time >= $0.startNanoseconds - IngressFrame.lead
+                    && message.time < $0.endNanoseconds + IngressFrame.lead
             }) ?? true
         else { return false }
         ingressFrames.append(
@@ -141,7 +141,7 @@ final class CapturedSubscriber {
     /// Counts one outcome. Hands on each relay delay that the outcome settles, and the frame that
     /// has this delay, if the frame was kept back.
     func settle(
-        _ outcome: RelayMatcher.Outcome, _ window: Range<Int64>?,
+        _ outcome: RelayMatcher.Outcome, _ window: Window?,
         record: (Int64, RelayedFrame?) -> Void
     ) {
         switch outcome {
@@ -191,7 +191,7 @@ final class CapturedSubscriber {
 
     /// Returns the counts so far, including the messages that wait for a decision.
     func currentCounts(
-        _ window: Range<Int64>?, _ delay: (Int64) -> Void
+        _ window: Window?, _ delay: (Int64) -> Void
     ) -> MatchCounts {
         var counts = counts
         counts.unmatched += undecided

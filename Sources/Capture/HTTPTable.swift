@@ -10,6 +10,8 @@
 // resets its connection has not read the last response. Bytes that edges send have a table of their
 // own (vantage `edge`), because the edges' own requests arrive at the server's port.
 
+import SimulationKernel
+
 /// The rows of HTTP traffic, and the attribution of responses to rows.
 final class HTTPTable {
     /// Largest number of paths kept that no playlist has listed yet; a later playlist may list
@@ -34,7 +36,7 @@ final class HTTPTable {
 
     let map = HTTPResourceMap()
     /// Window of the analyzer's options.
-    var window: Range<Int64>?
+    var window: Window?
     private let patterns: [HTTPPathPattern]
     private var entries: [Entry] = []
     private var indices: [Owner: Int] = [:]

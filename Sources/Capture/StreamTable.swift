@@ -1,3 +1,5 @@
+import SimulationKernel
+
 /// The streams seen, and the facts about them that flows bring.
 final class StreamTable {
     struct Key: Hashable {

@@ -2,6 +2,7 @@ import CLinux
 import CPcap
 public import Capture
 import Glibc
+public import SimulationKernel
 
 /// Captures on an interface, on a thread of its own, and analyses the packets as they arrive.
 ///
@@ -104,9 +105,9 @@ public final class LiveCapture: @unchecked Sendable {
         }
     }
 
-    /// Confines counts and delays to this span, in ns since 1970; the caller sets it before it
+    /// Confines counts and delays to a window, in ns since 1970; the caller sets it before it
     /// begins.
-    public func setWindow(_ window: Range<Int64>?) {
+    public func setWindow(_ window: Window?) {
         withLock { analyzer.options.window = window }
     }
 

@@ -59,14 +59,13 @@ extension MediaPlaylist {
             segment.key = segment.key ?? previous?.key
             segment.bitrateKilobits = segment.bitrateKilobits ?? previous?.bitrateKilobits
             if let range = segment.byteRange, range.offset == nil {
-                guard let previous, previous.uri == segment.uri,
-                    let length = previous.byteRange?.length, let start = previous.byteRange?.offset
+                guard let previous, previous.uri == segment.uri, let before = previous.byteRange,
+                    before.offset != nil
                 else {
                     throw PlaylistError(
                         .cannotMerge, "\(segment.uri) goes on after a byte range that is not known")
                 }
-                let (offset, overflow) = start.addingReportingOverflow(length)
-                guard !overflow else {
+                guard let offset = before.end else {
                     throw PlaylistError(
                         .cannotMerge, "the byte range of \(segment.uri) goes beyond every file")
                 }

@@ -166,6 +166,21 @@ extension MediaPlaylist {
             self.length = length
             self.offset = offset
         }
+
+        /// Bytes of the resource; nil if the offset is not known, if the range is empty, or if it
+        /// ends beyond every file.
+        public var bytes: Range<Int>? {
+            guard let offset, let end, length > 0 else { return nil }
+            return offset..<end
+        }
+
+        /// Offset of the first byte after the range; nil if the range's own offset is not known, or
+        /// if no file is that long.
+        var end: Int? {
+            guard let offset else { return nil }
+            let (end, overflow) = offset.addingReportingOverflow(length)
+            return overflow ? nil : end
+        }
     }
 
     /// EXT-X-MAP.

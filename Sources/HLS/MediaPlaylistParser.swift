@@ -189,9 +189,8 @@ struct MediaPlaylistParser {
         _ line: PlaylistLine
     ) throws(PlaylistError) -> MediaPlaylist.ByteRange {
         guard range.offset == nil else { return range }
-        if let before, let start = before.offset {
-            let (offset, overflow) = start.addingReportingOverflow(before.length)
-            guard !overflow else { throw line.malformed("goes beyond every file") }
+        if let before, before.offset != nil {
+            guard let offset = before.end else { throw line.malformed("goes beyond every file") }
             return .init(length: range.length, offset: offset)
         }
         if isFirst, playlist.skippedSegments == nil {

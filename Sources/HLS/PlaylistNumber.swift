@@ -3,10 +3,10 @@
 /// Decimal numbers are kept to the microsecond: a number that is read and written again stays the
 /// same.
 enum PlaylistNumber {
-    /// Reads a decimal-integer that counts something: bytes, bits, segments. A number beyond 2^62
+    /// Reads a decimal-integer that counts something: bytes, bits, segments. A number from 2^62 on
     /// is refused, so that a sum of two never overflows.
     static func integer(_ text: Substring) -> Int? {
-        guard let value = wide(text), value <= 1 << 62 else { return nil }
+        guard let value = wide(text), value < 1 << 62 else { return nil }
         return Int(value)
     }
 

@@ -28,12 +28,12 @@ public struct ReloadSchedule: Sendable {
     public private(set) var next = Double.infinity
 
     /// - Parameters:
-    ///   - renditions: Number of renditions; their indices begin at 0.
+    ///   - renditionCount: Number of renditions; their indices begin at 0.
     ///   - shortestInterval: Smallest interval (ms), so that a target duration of 0 does not lead
     ///     to loads without end. For a real server the value must be large enough to spare the
     ///     server; a simulation needs it only so that virtual time advances.
-    public init(renditions: Int, shortestInterval: Double) {
-        self.renditions = Array(repeating: Rendition(), count: renditions)
+    public init(renditionCount: Int, shortestInterval: Double) {
+        self.renditions = Array(repeating: Rendition(), count: renditionCount)
         self.shortestInterval = shortestInterval
     }
 

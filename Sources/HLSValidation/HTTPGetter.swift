@@ -72,7 +72,7 @@ final class HTTPGetter: Sendable {
             var next = try HTTPURL(url)
             while true {
                 var (head, body) = try await once(next, range, timeout)
-                let now = Double(Clock.realTimeNanoseconds()) / 1e9
+                let now = Clock.realTimeSeconds()
                 cookies.withLock { $0.take(head, from: next, now: now) }
                 if let target = try redirects.next(head, from: next) {
                     next = target
@@ -127,7 +127,7 @@ final class HTTPGetter: Sendable {
         request.acceptsCoding = range == nil
         request.closesAfterwards = true
         request.origin = "http://millrace.invalid"
-        let now = Double(Clock.realTimeNanoseconds()) / 1e9
+        let now = Clock.realTimeSeconds()
         request.cookies = cookies.withLock { $0.header(for: url, now: now) }
         let text = ByteBuffer(bytes: request.bytes)
         do {

@@ -45,6 +45,11 @@ struct InspectedPlaylist: Sendable {
         reloads = ReloadValidator(location: location)
     }
 
+    /// Whether the playlist may still grow.
+    var isLive: Bool {
+        reloads.playlist.map { !$0.hasEndList && $0.type != .vod } ?? false
+    }
+
     /// Processes a whole playlist.
     mutating func receive(
         _ playlist: MediaPlaylist, from source: ResourceSource, atSeconds seconds: Double

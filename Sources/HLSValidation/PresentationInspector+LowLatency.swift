@@ -21,11 +21,9 @@ extension PresentationInspector {
     private mutating func checkTooFarAhead(_ index: Int) async {
         guard let playlist = members[index].reloads.playlist else { return }
         let sequence = MediaPlaylist.sequenceText(playlist.nextSequence &+ 20)
-        let url = URIReference.adding(
-            [("_HLS_msn", sequence)], to: members[index].base)
+        let url = URIReference.adding([("_HLS_msn", sequence)], to: members[index].base)
         do {
-            let resource = try await source.load(
-                url, timeout: min(timeout, .seconds(5)))
+            let resource = try await source.load(url, timeout: min(timeout, .seconds(5)))
             guard resource.response.status != 400 else { return }
             add(
                 .tooFarAhead, index,
@@ -51,7 +49,8 @@ extension PresentationInspector {
         let asked = parameters.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
         let url = URIReference.adding(parameters, to: members[index].base)
         do {
-            let limit = Duration.seconds(3 * playlist.targetDuration + 5)
+            // A server may claim a target duration of years.
+            let limit = Duration.seconds(min(3 * playlist.targetDuration, 600) + 5)
             let resource = try await source.load(url, timeout: limit)
             guard resource.response.status == 200 else {
                 throw FetchError("it is answered with \(resource.response.status)")

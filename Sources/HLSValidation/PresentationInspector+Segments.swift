@@ -30,7 +30,7 @@ extension PresentationInspector {
         let resource: FetchedResource
         do {
             resource = try await source.load(
-                url, range: segment.byteRange?.fetchRange, timeout: timeout)
+                url, range: segment.byteRange?.bytes, timeout: timeout)
         } catch {
             guard !Task.isCancelled else { return }
             list.add([
@@ -83,7 +83,7 @@ extension PresentationInspector {
         var tracks: InitializationTracks?
         do {
             let resource = try await source.load(
-                url, range: section.byteRange?.fetchRange, timeout: timeout)
+                url, range: section.byteRange?.bytes, timeout: timeout)
             guard (200...206).contains(resource.response.status) else {
                 throw FetchError("\(url) answers \(resource.response.status)")
             }
@@ -125,14 +125,5 @@ extension ViolationList {
                 "EXT-X-KEY says METHOD=\(key?.method ?? ""): what is encrypted is fetched, and not looked into"
             )
         ])
-    }
-}
-
-extension MediaPlaylist.ByteRange {
-    /// The bytes for a Range header; nil if the range says nothing that can be fetched.
-    fileprivate var fetchRange: Range<Int>? {
-        guard let offset, length > 0, !offset.addingReportingOverflow(length).overflow
-        else { return nil }
-        return offset..<offset + length
     }
 }

@@ -43,6 +43,16 @@ public struct InspectionReport: Sendable, Encodable {
     /// Number of violations beyond the limits of `ViolationList`.
     public var omitted = 0
     public var violations: [Violation] = []
+
+    /// Makes a report with the violations of a list.
+    init(location: String, _ list: ViolationList) {
+        self.location = location
+        errors = list.errors
+        warnings = list.warnings
+        notChecked = list.notChecked
+        omitted = list.omitted
+        violations = list.violations
+    }
 }
 
 /// Reads a presentation from its server or from files, follows it while it is live, and reports

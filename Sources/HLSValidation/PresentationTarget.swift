@@ -1,4 +1,3 @@
-import HLS
 import HTTPWire
 import NIOCore
 import Sockets
@@ -43,24 +42,5 @@ struct PresentationTarget {
     /// Parameters of a URL's query, which EXT-X-DEFINE may import.
     static func parameters(of location: String) -> [String: String] {
         (try? HTTPURL(location))?.parameters ?? [:]
-    }
-}
-
-extension InspectionReport {
-    /// A report with the violations of a list.
-    init(location: String, _ list: ViolationList) {
-        self.init(location: location)
-        errors = list.errors
-        warnings = list.warnings
-        notChecked = list.notChecked
-        omitted = list.omitted
-        violations = list.violations
-    }
-}
-
-extension InspectedPlaylist {
-    /// Whether the playlist may still grow.
-    var isLive: Bool {
-        reloads.playlist.map { !$0.hasEndList && $0.type != .vod } ?? false
     }
 }

@@ -25,9 +25,8 @@ public struct FileSource: MediaSource {
 
     /// Reads the file at `path`.
     /// - Parameter maximumSize: Largest size in bytes.
-    /// - Throws: `MediaError`: `.fileUnreadable`, `.tooLarge`, `.notFLV`, `.invalidTag`,
-    ///   `.invalidValue`, `.unsupported` (encrypted, or a codec configuration that changes midway)
-    ///   or `.empty`.
+    /// - Throws: `MediaError`: `.fileUnreadable`, `.tooLarge`, `.notFLV`, `.invalidValue`,
+    ///   `.unsupported` (encrypted, or a codec configuration that changes midway) or `.empty`.
     public init(path: String, maximumSize: Int = defaultMaximumSize) throws {
         var loader = FileSourceLoader()
         var file = try RegularFile(path: path)

@@ -4,8 +4,6 @@ public struct MediaError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable {
         /// The bytes do not begin with an FLV header.
         case notFLV
-        /// A tag's header breaks the FLV specification.
-        case invalidTag
         /// A claimed length exceeds the limit set for it.
         case tooLarge
         /// The bytes end before a claimed length.

@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 
-/// Files of `/proc`, which have no size of their own and are read to their ends.
+/// Files of `/proc`, which have no size of their own and are read to their ends, and other small
+/// files of the system.
 public enum ProcFile {
     /// The text of a file; nil if the file cannot be opened or is empty.
     public static func read(_ path: String) -> String? {

@@ -2,6 +2,7 @@
 // wakes at most every 250 µs.
 
 import NIOCore
+import SimulationKernel
 import Statistics
 
 /// Sends the frames of all streams of one event loop at the times that `Pace` determines, with one
@@ -13,7 +14,7 @@ final class Pacer {
     private var isStopped = false
     private(set) var lateness = DelayHistogram()
     private(set) var windowLateness = DelayHistogram()
-    var window: ClosedRange<Int64>? {
+    var window: Window? {
         didSet { for publisher in publishers { publisher.window = window } }
     }
 

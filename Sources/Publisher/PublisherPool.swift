@@ -1,6 +1,7 @@
 import Media
 import NIOCore
 import NIOPosix
+public import SimulationKernel
 import Statistics
 
 /// A number of streams on one event loop group, each frame on its own absolute schedule.
@@ -65,9 +66,9 @@ public final class PublisherPool: Sendable {
         }
     }
 
-    /// Sets the window: frames that are planned within this range (CLOCK_MONOTONIC) are also
-    /// counted separately.
-    public func setWindow(_ window: ClosedRange<Int64>) {
+    /// Sets the window: frames that are planned within it (CLOCK_MONOTONIC) are also counted
+    /// separately.
+    public func setWindow(_ window: Window) {
         for pacer in pacers { pacer.loop.execute { pacer.value.window = window } }
     }
 

@@ -36,7 +36,7 @@ final class StreamPublisher {
     private var startNanoseconds: Int64 = 0
     private var attempts = 0
     private var isStopping = false
-    var window: ClosedRange<Int64>?
+    var window: Window?
 
     init(
         _ spec: PublishSpec, source: any MediaSource, options: PublisherOptions,

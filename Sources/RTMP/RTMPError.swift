@@ -8,7 +8,6 @@ public struct RTMPError: Error, Hashable, Sendable, CustomStringConvertible {
         case controlMessage
         case aggregate
         case url
-        case rejected
     }
 
     public var code: Code

@@ -84,10 +84,10 @@ struct RTMPGate {
     /// Notifies the call-back that the publication or playback that it allowed has ended.
     func tellEnd(of role: RTMPRole, _ peer: String) {
         guard let callBacks = access.callBacks, let name = role.streamName else { return }
-        let slash = name.lastIndex(of: "/") ?? name.startIndex
+        let (application, stream) = StreamName.split(name)
         var call = CallBack(
-            event: .end, protocol: "rtmp", application: String(name[..<slash]),
-            stream: String(name[slash...].dropFirst()), connection: peer)
+            event: .end, protocol: "rtmp", application: application, stream: stream,
+            connection: peer)
         if case .publishing = role { call.ended = "publish" } else { call.ended = "play" }
         callBacks.tell(call)
     }

@@ -11,3 +11,11 @@ extension Duration {
     /// Seconds with their fraction.
     public var seconds: Double { Double(nanoseconds) / 1e9 }
 }
+
+extension Int64 {
+    /// Whole nanoseconds, at most 1e18 in either direction, so that a sum with a time of a clock
+    /// does not overflow; NaN counts as 1e18.
+    public init(clampingNanoseconds value: Double) {
+        self = Int64(Swift.max(-1e18, Swift.min(1e18, value)))
+    }
+}

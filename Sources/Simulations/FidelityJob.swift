@@ -25,7 +25,8 @@ package struct FidelityJob {
     /// - Parameters:
     ///   - path: Results directory.
     ///   - folder: Folder of the scenario's trace files.
-    /// - Throws: `ResultsError`, `ScenarioErrors`.
+    /// - Throws: `ResultsError`; `ScenarioErrors`; `FidelityError` if a row is not one that a run
+    ///   writes.
     package init(path: String, folder: String = ".") throws {
         results = try RunResults(path: path)
         let resolved = "\(path)/scenario.resolved.yml"
@@ -33,6 +34,7 @@ package struct FidelityJob {
             String(contentsOfFile: resolved, encoding: .utf8), file: resolved, folder: folder)
         plan = Plan(scenario)
         segments = results.segments
+        try FidelityRows(path: path, plan: plan).check(results.viewers, segments)
     }
 
     /// Reasons why the run is not a valid measurement; empty if it is valid.

@@ -66,7 +66,7 @@ package struct LadderJob: Sendable {
         var manifest = Manifest.ofComputation(
             runID: summary.runID, argv: options.argv, started: started)
         manifest.scenario = scenario.name
-        manifest.scenarioSHA256 = ContentDigest.sha256(scenario.canonicalYAML)
+        manifest.scenarioSHA256 = scenario.sha256
         manifest.seed = scenario.problem.seed
         manifest.inputs = scenario.inputs
         try writer.write(json: manifest, to: "manifest.json")

@@ -1,4 +1,3 @@
-import Results
 package import Scenario
 import Yams
 
@@ -27,19 +26,14 @@ package enum ScenarioKind: String, CaseIterable, Sendable {
         return ofTrials.contains { mapping[$0] != nil } ? .trial : nil
     }
 
-    /// Checks a file of this kind.
-    /// - Returns: The canonical YAML of the file with every default filled in.
-    package func resolve(path: String) throws(ScenarioErrors) -> String {
+    /// Reads and checks a file of this kind.
+    /// - Throws: Every fault that was found, each with file, line and column.
+    package func load(path: String) throws(ScenarioErrors) -> any ScenarioFile {
         switch self {
-        case .trial: try TrialScenario.load(path: path).canonicalYAML
-        case .simulation: try SimulationScenario.load(path: path).canonicalYAML
-        case .ladder: try LadderScenario.load(path: path).canonicalYAML
+        case .trial: return try TrialScenario.load(path: path)
+        case .simulation: return try SimulationScenario.load(path: path)
+        case .ladder: return try LadderScenario.load(path: path)
         }
-    }
-
-    /// SHA-256 of the canonical YAML.
-    package static func hash(_ canonicalYAML: String) -> String {
-        ContentDigest.sha256(canonicalYAML)
     }
 }
 

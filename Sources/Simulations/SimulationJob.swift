@@ -1,5 +1,6 @@
 import Foundation
 package import Results
+import Scenario
 
 /// Runs a simulation scenario and writes its results directory.
 package struct SimulationJob: Sendable {
@@ -82,7 +83,7 @@ package struct SimulationJob: Sendable {
         let scenario = run.scenario
         var manifest = Manifest.ofComputation(runID: id, argv: options.argv, started: started)
         manifest.scenario = scenario.name
-        manifest.scenarioSHA256 = ContentDigest.sha256(scenario.canonicalYAML)
+        manifest.scenarioSHA256 = scenario.sha256
         manifest.seed = scenario.seed
         manifest.inputs = scenario.inputs
         if summary.outcome == "interrupted" {

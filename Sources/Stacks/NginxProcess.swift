@@ -122,7 +122,9 @@ struct NginxProcess: Sendable {
             last = child.exitStatus.map { "it \($0)" } ?? "it did not listen within 5 s"
             _ = await child.terminate()
         }
-        let log = ProcFile.read("\(directory)/error.log").map { ": " + $0.suffix(500) } ?? ""
+        // The log may be of any length, so only its end is read.
+        let end = WorkerFile.read("\(directory)/error.log", last: 500) ?? []
+        let log = end.isEmpty ? "" : ": " + String(decoding: end, as: UTF8.self)
         try? FileManager.default.removeItem(atPath: directory)
         throw failure("cannot be started; \(last)\(log)")
     }

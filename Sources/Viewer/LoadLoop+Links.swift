@@ -14,7 +14,7 @@ extension LoadLoop {
     static func stride(mode: LoadReadMode, bitsPerSecond: Double) -> Int {
         guard mode == .lazy, bitsPerSecond > 0 else { return 1 }
         let perTick = bitsPerSecond / 8 * Double(shapedTickNanoseconds) / 1e9
-        return min(longestStride, max(1, Int(lazyRead / perTick)))
+        return Int(min(Double(longestStride), max(1, lazyRead / perTick)))
     }
 
     /// Serves the viewers that have their turn on this tick.

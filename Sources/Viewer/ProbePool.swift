@@ -1,4 +1,3 @@
-public import SimulationKernel
 // Probes have an event loop of their own, which wakes at once; the loop's lag is measured against
 // absolute deadlines and reported.
 
@@ -8,6 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import RTMP
+public import SimulationKernel
 public import Sockets
 import Statistics
 

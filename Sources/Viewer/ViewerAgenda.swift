@@ -1,4 +1,5 @@
 import SimulationKernel
+
 /// Schedule of a viewer loop's events that do not come from sockets: viewers join and leave, ticks
 /// occur, and the steady window begins and ends.
 ///

@@ -69,7 +69,9 @@ package final class CaptureRole: WorkerRole {
         options.httpPatterns = config.httpPatterns
         options.ingressFrameLimit = config.ingressFrameLimit
         // Encoders begin before the window is known, so nothing is counted until then.
-        if config.ingressFrameLimit > 0 { options.window = 0..<0 }
+        if config.ingressFrameLimit > 0 {
+            options.window = Window(startNanoseconds: 0, endNanoseconds: 0)
+        }
         capture = try LiveCapture(
             interface: config.interface,
             filter: LiveCapture.filter(serverPorts: config.serverPorts),
@@ -84,7 +86,10 @@ package final class CaptureRole: WorkerRole {
     package func setWindow(_ window: Window) {
         let offset = Clock.offset().nanoseconds
         let start = window.startNanoseconds + offset
-        capture.setWindow(start..<max(start, window.endNanoseconds + offset))
+        capture.setWindow(
+            Window(
+                startNanoseconds: start,
+                endNanoseconds: max(start, window.endNanoseconds + offset)))
     }
 
     package func interval() -> Interval {

@@ -24,10 +24,7 @@ package struct PublisherRole: WorkerRole {
     package var ready: Empty { Empty() }
     package func start(atNanoseconds start: Int64) { pool.start(atNanoseconds: start) }
 
-    package func setWindow(_ window: Window) {
-        pool.setWindow(
-            window.startNanoseconds...max(window.startNanoseconds, window.endNanoseconds - 1))
-    }
+    package func setWindow(_ window: Window) { pool.setWindow(window) }
 
     package func interval() async throws -> PublisherReport { try await pool.report() }
 

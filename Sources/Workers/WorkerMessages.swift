@@ -1,4 +1,5 @@
 package import SimulationKernel
+
 /// A message from the runner to a worker: one JSON object in a line, with one key.
 package enum WorkerCommand<Config: Codable & Sendable>: Sendable {
     /// The first line: the configuration of the work.

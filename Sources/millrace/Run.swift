@@ -218,8 +218,8 @@ struct Validate: ParsableCommand {
         var failed = false
         for path in scenarios {
             do {
-                let text = try (ScenarioKind.of(path: path) ?? .trial).resolve(path: path)
-                print("\(path): ok, sha256 \(ScenarioKind.hash(text))")
+                let scenario = try (ScenarioKind.of(path: path) ?? .trial).load(path: path)
+                print("\(path): ok, sha256 \(scenario.sha256)")
             } catch {
                 say("\(error)")
                 failed = true
@@ -240,7 +240,7 @@ struct Explain: ParsableCommand {
         let kind = ScenarioKind.of(path: scenario) ?? .trial
         if kind == .trial { return print(try ScenarioArgument.load(scenario).explanation) }
         do {
-            print(try kind.resolve(path: scenario), terminator: "")
+            print(try kind.load(path: scenario).canonicalYAML, terminator: "")
         } catch {
             say("\(error)")
             throw ExitCode(104)

@@ -92,7 +92,7 @@ struct AdaptiveAudienceText {
 
     /// One line if the algorithm names a rendition that does not exist; otherwise none.
     private var unknownRendition: [String] {
-        let count = summary.renditions
+        let count = summary.renditionCount
         guard case .fixed(let wanted) = AlgorithmName(parsing: algorithm), count > 0,
             wanted >= count
         else { return [] }

@@ -152,7 +152,7 @@ import Testing
                 best = plan[0]
             }
             var position = length - 1
-            while position >= 0, plan[position] == title.renditions - 1 {
+            while position >= 0, plan[position] == title.renditionCount - 1 {
                 plan[position] = 0
                 position -= 1
             }

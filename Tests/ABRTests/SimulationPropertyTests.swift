@@ -58,7 +58,7 @@ import Testing
             #expect(record.bufferAfter <= drawn.player.maximumBuffer + 1e-6)
             #expect(record.requested >= last, "time went back")
             #expect(record.transferTime >= 0)
-            #expect((0..<drawn.title.renditions).contains(record.rendition))
+            #expect((0..<drawn.title.renditionCount).contains(record.rendition))
             last = record.requested + record.transferTime
         }
         #expect(abs(records.reduce(0) { $0 + $1.bits } - session.bits) < 1)

@@ -2,6 +2,7 @@ import Foundation
 import Media
 import NIOCore
 import RTMP
+import SimulationKernel
 import Statistics
 import Testing
 
@@ -68,7 +69,7 @@ struct CaptureAnalyzerTests {
         let from = session.script.now + 10 * 41_000_000
         for i in 0..<50 { session.relay(i) }
         var options = CaptureOptions()
-        options.window = from..<from + 1_000_000_000
+        options.window = Window(startNanoseconds: from, endNanoseconds: from + 1_000_000_000)
         let stream = try #require(session.script.analyzed(options).streams.first)
         let messages = stream.viewers[0].messages.matched
         #expect((22...26).contains(messages))
@@ -185,7 +186,7 @@ struct CaptureAnalyzerTests {
             [IngressFrame].self, from: JSONEncoder().encode(incoming))
         #expect(again == incoming)
         // Nothing counts while the window is unknown.
-        options.window = 0..<0
+        options.window = Window(startNanoseconds: 0, endNanoseconds: 0)
         let silent = session.script.analyzed(options).streams[0]
         #expect(silent.ingressFrames.isEmpty && silent.ingress?.payloadBytes == 0)
     }

@@ -1,3 +1,4 @@
+import SimulationKernel
 import Testing
 
 @testable import Capture
@@ -244,7 +245,8 @@ struct HTTPAttributionTests {
         let from = session.script.now
         session.get("/hls/a/s1.m4s", Session.response(Self.media(3_000)))
         var options = CaptureOptions()
-        options.window = from..<session.script.now
+        options.window = Window(
+            startNanoseconds: from, endNanoseconds: session.script.now)
         session.get("/hls/a/s2.0.m4s", Session.response(Self.media(3_000)))
         let rows = session.rows(options)
         #expect(rows.keys.sorted() == ["/hls/a/index.m3u8 segment"])
@@ -271,7 +273,7 @@ struct HTTPAttributionTests {
         session.script.add(
             PacketScript.tcp(again, up: false, flags: 0x18, payload: Array(bytes[2_000..<2_500])))
         var options = CaptureOptions()
-        options.window = from..<until
+        options.window = Window(startNanoseconds: from, endNanoseconds: until)
         let row = try #require(session.rows(options)["/hls/a/index.m3u8 segment"])
         #expect(row.payloadBytes == length + 2_000)
         #expect(row.wholePayloadBytes == length && row.mediaPayloadBytes == length)

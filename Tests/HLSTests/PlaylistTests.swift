@@ -54,6 +54,22 @@ import Testing
         Array(text.utf8).withUnsafeBytes { HLSFuzz.fuzzPlaylist($0) }
     }
 
+    /// The largest numbers of a playlist do not overflow where a range ends.
+    @Test func largestByteRange() throws {
+        let most = (1 << 62) - 1
+        let media = try MediaPlaylist(
+            parsing: Self.head
+                + "#EXT-X-BYTERANGE:\(most)@\(most)\n#EXTINF:2,\na.ts\n"
+                + "#EXT-X-BYTERANGE:9\n#EXTINF:2,\na.ts\n")
+        #expect(media.segments[0].byteRange?.bytes == most..<2 * most)
+        #expect(media.segments[1].byteRange == .init(length: 9, offset: 2 * most))
+        #expect(media.segments[1].byteRange?.bytes == nil)
+        #expect(throws: PlaylistError.self) {
+            try MediaPlaylist(
+                parsing: Self.head + "#EXT-X-BYTERANGE:\(most + 1)@0\n#EXTINF:2,\na.ts\n")
+        }
+    }
+
     struct Bad: Sendable, CustomStringConvertible {
         var text: String
         var line: Int

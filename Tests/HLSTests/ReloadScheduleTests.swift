@@ -7,7 +7,7 @@ import Testing
     private func loaded(
         from start: Double, to end: Double, interval: Double = 4000, isNews: Bool = true
     ) -> ReloadSchedule {
-        var schedule = ReloadSchedule(renditions: 2, shortestInterval: 500)
+        var schedule = ReloadSchedule(renditionCount: 2, shortestInterval: 500)
         schedule.start(0, at: start)
         schedule.receive(0, isNews: isNews, interval: interval)
         schedule.planNext(after: 0, at: end)
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func theFirstLoadMayStartAtOnce() {
-        var schedule = ReloadSchedule(renditions: 1, shortestInterval: 500)
+        var schedule = ReloadSchedule(renditionCount: 1, shortestInterval: 500)
         #expect(schedule.next == .infinity)
         #expect(schedule.interval(0) == 0)
         #expect(schedule.mayStart(at: 0, isLoading: false) == true)
@@ -93,7 +93,7 @@ import Testing
     /// and one is always planned.
     @Test(arguments: 0..<20 as Range<UInt64>) func loadsKeepTheirDistance(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        var schedule = ReloadSchedule(renditions: 3, shortestInterval: 500)
+        var schedule = ReloadSchedule(renditionCount: 3, shortestInterval: 500)
         var last = [Double](repeating: -.infinity, count: 3)
         var isNews = [Bool](repeating: true, count: 3)
         var time = 0.0

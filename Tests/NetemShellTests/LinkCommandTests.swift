@@ -132,7 +132,7 @@ struct LinkCommandTests {
         // No namespace has this number, and no process this start time.
         let gone = "\(directory)/1-millrace63"
         let owned = "\(directory)/1-millrace62"
-        let stat = try #require(SystemFiles.read("/proc/self/stat"))
+        let stat = try #require(ProcFile.read("/proc/self/stat"))
         let started = stat[try #require(stat.lastIndex(of: ")"))...].split(separator: " ")[20]
         #expect(SystemFiles.write(gone, "1 0 100.64.0.252/30  \n", creating: 0o644))
         #expect(

@@ -92,7 +92,8 @@ import Testing
             }
             try await withPool(specs, options) { pool in
                 let start = Clock.monotonicNanoseconds() + 50_000_000
-                let window = start + 200_000_000...start + 1_200_000_000
+                let window = Window(
+                    startNanoseconds: start + 200_000_000, endNanoseconds: start + 1_200_000_000)
                 pool.setWindow(window)
                 pool.start(atNanoseconds: start)
                 var lateness = DelayHistogram()
@@ -110,7 +111,7 @@ import Testing
                     var expected = (video: 0, audio: 0, bytes: 0)
                     while let frame = source.next() {
                         let intended = start + spec.phaseNanoseconds + frame.dtsNanoseconds
-                        if intended > window.upperBound { break }
+                        if intended >= window.endNanoseconds { break }
                         guard window.contains(intended) else { continue }
                         if frame.kind == .video { expected.video += 1 } else { expected.audio += 1 }
                         expected.bytes += frame.payload.readableBytes

@@ -28,6 +28,19 @@ import Testing
     }
 }
 
+@Suite struct WindowTests {
+    @Test(
+        arguments: [
+            (0, 2_500_000_000, 2_500_000_000), (5, 5, 0), (9, 5, -4), (.min, .max, .max),
+            (.max, .min, .min),
+        ] as [(Int64, Int64, Int64)])
+    func length(start: Int64, end: Int64, length: Int64) {
+        let window = Window(startNanoseconds: start, endNanoseconds: end)
+        #expect(window.lengthNanoseconds == length)
+        #expect(window.seconds == Double(length) / 1e9)
+    }
+}
+
 @Suite struct SeededGeneratorTests {
     private func draws(_ generator: SeededGenerator) -> [UInt64] {
         var generator = generator

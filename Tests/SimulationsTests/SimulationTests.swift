@@ -208,7 +208,7 @@ import Testing
         for (name, kind) in expected {
             let path = "\(folder)/\(name).yml"
             #expect(ScenarioKind.of(path: path) == kind)
-            #expect(try kind.resolve(path: path).contains("version: 1"))
+            #expect(try kind.load(path: path).canonicalYAML.contains("version: 1"))
         }
         #expect(ScenarioKind.of(path: "\(folder)/none.yml") == nil)
         for kind in ScenarioKind.allCases {

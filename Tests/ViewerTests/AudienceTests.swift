@@ -187,7 +187,7 @@ import Testing
         ]
         report.viewers[2].trouble = "404"
         let summary = AdaptiveAudienceSummary(report, window: Self.window)
-        #expect(summary.viewers == 3 && summary.live == 2 && summary.renditions == 2)
+        #expect(summary.viewers == 3 && summary.live == 2 && summary.renditionCount == 2)
         #expect(summary.mediaMegabits == 4)
         #expect(summary.mediaBytes == 4_000_000)
         #expect(summary.bitrate?.mean == 700 && summary.bitrate?.median == 700)

@@ -84,7 +84,7 @@ import Testing
             let pool = try LoadViewerPool(specs, options: .init())
             let window = Window(
                 startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
-            publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
+            publishers.setWindow(window)
             publishers.start(atNanoseconds: start)
             pool.start(atNanoseconds: start, window: window)
             try await waitUntil(window.endNanoseconds + 200_000_000)
@@ -116,7 +116,7 @@ import Testing
             let pool = try ProbePool(specs, congestionControl: nil)
             let window = Window(
                 startNanoseconds: start + 1_000_000_000, endNanoseconds: start + 3_000_000_000)
-            publishers.setWindow(window.startNanoseconds...window.endNanoseconds - 1)
+            publishers.setWindow(window)
             publishers.start(atNanoseconds: start)
             // They join late, so that the GOP cache holds something.
             pool.start(atNanoseconds: start + 500_000_000, window: window)

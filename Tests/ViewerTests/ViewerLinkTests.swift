@@ -14,7 +14,8 @@ import Testing
                     durationNanoseconds: Int64.random(in: 1...5_000_000_000, using: &random),
                     bitsPerSecond: Int64.random(in: 1000...100_000_000, using: &random),
                     delayNanoseconds: Int64.random(in: 0...50_000_000, using: &random), loss: 0.5)
-            }, wraps: Bool.random(using: &random))
+            }, startOffsetNanoseconds: Int64.random(in: 0...5_000_000_000, using: &random),
+            wraps: Bool.random(using: &random))
         let link = ViewerLink(
             rate: rate,
             delay: DelayModel(nanoseconds: Int64.random(in: 0...90_000_000, using: &random)),
@@ -23,7 +24,9 @@ import Testing
 
         let share = 1448.0 / Double(1448 + link.headerBytes)
         let cycle = rate.periods.reduce(0) { $0 + $1.durationNanoseconds }
-        let offset = place - link.delay.nanoseconds - rate.periods[0].delayNanoseconds
+        let offset =
+            rate.startOffsetNanoseconds + place - link.delay.nanoseconds
+            - rate.periods[0].delayNanoseconds
         let expected = try RateSchedule(
             periods: rate.periods.map { period in
                 var period = period

@@ -112,7 +112,7 @@ extension PlayerState {
     func sustainableRendition(_ throughput: Double) -> Int {
         let duration = title.segmentDuration
         var rendition = 0
-        while rendition + 1 < title.renditions,
+        while rendition + 1 < title.renditionCount,
             latency + duration * title.bitrates[rendition + 1] / throughput <= duration
         { rendition += 1 }
         return rendition

@@ -51,9 +51,9 @@ public struct BBA0: ABRAlgorithm {
 
     /// Pensieve's simplification ("BB"): below 5 s the lowest rendition, from 15 s the highest.
     /// - Parameter buffer: s
-    static func pensieveRendition(buffer: Double, renditions: Int) -> Int {
+    static func pensieveRendition(buffer: Double, renditionCount: Int) -> Int {
         if buffer < 5 { return 0 }
-        if buffer >= 15 { return renditions - 1 }
-        return Int(Double(renditions - 1) * (buffer - 5) / 10)
+        if buffer >= 15 { return renditionCount - 1 }
+        return Int(Double(renditionCount - 1) * (buffer - 5) / 10)
     }
 }

@@ -24,7 +24,7 @@ public struct BBA1: ABRAlgorithm {
         self.maximumBuffer = maximumBuffer
         upper = BBA0.upperLevel(title, maximumBuffer: maximumBuffer)
         smallest = title.bitrates[0] * title.segmentDuration
-        largest = title.bitrates[title.renditions - 1] * title.segmentDuration
+        largest = title.bitrates[title.renditionCount - 1] * title.segmentDuration
     }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
@@ -36,7 +36,7 @@ public struct BBA1: ABRAlgorithm {
         let reservoir = reservoir(state)
         let level = state.bufferLevel
         if level <= reservoir { return 0 }
-        if level >= upper { return title.renditions - 1 }
+        if level >= upper { return title.renditionCount - 1 }
         let suggested = smallest + (largest - smallest) * (level - reservoir) / (upper - reservoir)
         return Self.rendition(
             title, segment: state.segment, last: max(state.lastRendition, 0), suggested: suggested)
@@ -67,7 +67,7 @@ public struct BBA1: ABRAlgorithm {
     /// Keeps the rendition until the suggested size passes that of the next segment one rendition
     /// above or below (the paper's Algorithm 1 with sizes instead of rates).
     static func rendition(_ title: Title, segment: Int, last: Int, suggested: Double) -> Int {
-        let top = title.renditions - 1
+        let top = title.renditionCount - 1
         func size(_ rendition: Int) -> Double { title.size(segment: segment, rendition: rendition) }
         if last < top, suggested >= size(last + 1) {
             var rendition = last + 1

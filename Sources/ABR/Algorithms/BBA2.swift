@@ -29,7 +29,7 @@ public struct BBA2: ABRAlgorithm {
             return Decision(rendition: mapped)
         }
         let isFast = gain > threshold(state.bufferLevel) * state.title.segmentDuration
-        return Decision(rendition: isFast ? min(last + 1, state.title.renditions - 1) : last)
+        return Decision(rendition: isFast ? min(last + 1, state.title.renditionCount - 1) : last)
     }
 
     /// Returns the threshold, which falls linearly from the empty buffer to the end of the cushion.

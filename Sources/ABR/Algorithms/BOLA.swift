@@ -33,7 +33,7 @@ public struct BOLA: ABRAlgorithm {
         self.oscillationGuard = oscillationGuard
         controlParameter =
             (maximumBuffer - title.segmentDuration)
-            / (title.utilities[title.renditions - 1] + Self.gammaP)
+            / (title.utilities[title.renditionCount - 1] + Self.gammaP)
     }
 
     public var mayAbandon: Bool { variant == .finite }
@@ -47,7 +47,7 @@ public struct BOLA: ABRAlgorithm {
             let target = max(Double(nearest) / 2, 3) * title.segmentDuration
             controlParameter =
                 (min(state.maximumBuffer, target) - title.segmentDuration)
-                / (title.utilities[title.renditions - 1] + Self.gammaP)
+                / (title.utilities[title.renditionCount - 1] + Self.gammaP)
         }
         var decision = Decision(rendition: bestRendition(title, level: state.bufferLevel))
         if decision.rendition > lastRendition, state.hasEstimate {
@@ -67,7 +67,7 @@ public struct BOLA: ABRAlgorithm {
     private func guarded(_ sustainable: Int, _ state: PlayerState) -> Decision {
         if oscillationGuard == .oneAbove { return Decision(rendition: sustainable + 1) }
         let level = controlParameter * (Self.gammaP + state.title.utilities[sustainable])
-        let isTop = sustainable == state.title.renditions - 1
+        let isTop = sustainable == state.title.renditionCount - 1
         return Decision(
             rendition: sustainable, delay: isTop ? 0 : max(0, state.bufferLevel - level))
     }
@@ -75,7 +75,7 @@ public struct BOLA: ABRAlgorithm {
     private func bestRendition(_ title: Title, level: Double) -> Int {
         var best = 0
         var bestScore = -Double.infinity
-        for rendition in 0..<title.renditions {
+        for rendition in 0..<title.renditionCount {
             let score =
                 (controlParameter * (title.utilities[rendition] + Self.gammaP) - level)
                 / title.bitrates[rendition]

@@ -25,9 +25,9 @@ public struct BOLAE: ABRAlgorithm {
         let offset = 1 - Title.logarithm(title.bitrates[0])
         utilities = title.bitrates.map { Title.logarithm($0) + offset }
         let buffer = max(
-            Self.minimumBuffer + Self.minimumBufferPerRendition * Double(title.renditions),
+            Self.minimumBuffer + Self.minimumBufferPerRendition * Double(title.renditionCount),
             maximumBuffer)
-        gammaP = (utilities[title.renditions - 1] - 1) / (buffer / Self.minimumBuffer - 1)
+        gammaP = (utilities[title.renditionCount - 1] - 1) / (buffer / Self.minimumBuffer - 1)
         // A ladder of one rendition has no trade-off, so any finite parameter is valid.
         controlParameter = gammaP > 0 ? Self.minimumBuffer / gammaP : Self.minimumBuffer
         pausesAtThroughput = oscillationGuard == .pause
@@ -62,7 +62,7 @@ public struct BOLAE: ABRAlgorithm {
         } else {
             delay = 0
         }
-        if rendition == state.title.renditions - 1 { delay = 0 }
+        if rendition == state.title.renditionCount - 1 { delay = 0 }
         let limited = insufficientBuffer.limit(rendition, state)
         if limited < rendition {
             rendition = limited
@@ -125,7 +125,7 @@ public struct BOLAE: ABRAlgorithm {
     private func bestRendition(_ title: Title, level: Double) -> Int {
         var best = 0
         var bestScore = -Double.infinity
-        for rendition in 0..<title.renditions {
+        for rendition in 0..<title.renditionCount {
             let score =
                 (controlParameter * (utilities[rendition] + gammaP) - level)
                 / title.bitrates[rendition]

@@ -7,7 +7,7 @@ public struct FixedRendition: ABRAlgorithm {
     public init(_ rendition: Int) { self.rendition = rendition }
 
     public func firstRendition(_ state: PlayerState) -> Int {
-        min(rendition, state.title.renditions - 1)
+        min(rendition, state.title.renditionCount - 1)
     }
     public mutating func decide(_ state: PlayerState) -> Decision { Decision(rendition: rendition) }
 }

@@ -59,7 +59,7 @@ public struct HLSJSRule: ABRAlgorithm {
         let title = state.title
         let throughput = state.hasEstimate ? state.throughput : Self.defaultThroughput
         let latency = state.hasEstimate ? state.latency : Self.defaultLatency
-        for rendition in (0..<title.renditions).reversed() {
+        for rendition in (0..<title.renditionCount).reversed() {
             let available = throughput * (rendition > state.lastRendition ? up : keep)
             let bitrate = usesAverage ? title.bitrates[rendition] : title.peakBitrates[rendition]
             guard available >= bitrate else { continue }

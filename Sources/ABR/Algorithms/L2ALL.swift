@@ -25,7 +25,7 @@ public struct L2ALL: ABRAlgorithm {
     /// Q, the multiplier.
     private(set) var multiplier = 0.0
 
-    public init(title: Title) { weights = [Double](repeating: 0, count: title.renditions) }
+    public init(title: Title) { weights = [Double](repeating: 0, count: title.renditionCount) }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard state.hasEstimate, !state.lastThroughput.isNaN else { return Decision(rendition: 0) }

@@ -15,19 +15,19 @@ struct MPCSearch {
     /// Relative tolerance, larger than the rounding of the sums; plans within it are not pruned.
     private static let tolerance = 1e-9
 
-    private let renditions: Int
+    private let renditionCount: Int
     private let length: Int
     /// Duration of a segment in seconds.
     private let segmentDuration: Double
     private let maximumBuffer: Double
     /// Quality in Mbit/s per rendition.
     private let qualities: UnsafeMutableBufferPointer<Double>
-    /// Download times in seconds, `times[position * renditions + rendition]`.
+    /// Download times in seconds, `times[position * renditionCount + rendition]`.
     private let times: UnsafeMutableBufferPointer<Double>
     /// Price per second of download time.
     private let prices: UnsafeMutableBufferPointer<Double>
-    /// `toCome[(position * renditions + last) * priceCount + price]`: the maximum described above
-    /// from `position` on, after rendition `last`.
+    /// `toCome[(position * renditionCount + last) * priceCount + price]`: the maximum described
+    /// above from `position` on, after rendition `last`.
     private let toCome: UnsafeMutableBufferPointer<Double>
     /// Bounds of the children of the open node at each position.
     private let bounds: UnsafeMutableBufferPointer<Double>
@@ -47,9 +47,10 @@ struct MPCSearch {
         let length =
             state.isLive ? horizon : min(horizon, state.title.segmentCount - state.segment)
         guard length > 0 else { return (0, 0) }
-        let renditions = state.title.renditions
-        let cells = length * renditions
-        let capacity = renditions + 2 * cells + priceCount + (cells + renditions) * priceCount
+        let renditionCount = state.title.renditionCount
+        let cells = length * renditionCount
+        let capacity =
+            renditionCount + 2 * cells + priceCount + (cells + renditionCount) * priceCount
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: capacity) { memory in
             memory.initialize(repeating: 0)
             var search = MPCSearch(state, throughput: throughput, length: length, memory)
@@ -64,7 +65,7 @@ struct MPCSearch {
         _ memory: UnsafeMutableBufferPointer<Double>
     ) {
         let title = state.title
-        renditions = title.renditions
+        renditionCount = title.renditionCount
         self.length = length
         segmentDuration = title.segmentDuration / 1000
         maximumBuffer = state.maximumBuffer / 1000
@@ -73,16 +74,18 @@ struct MPCSearch {
             used += count
             return UnsafeMutableBufferPointer(rebasing: memory[used - count..<used])
         }
-        qualities = take(renditions)
-        times = take(length * renditions)
-        bounds = take(length * renditions)
+        qualities = take(renditionCount)
+        times = take(length * renditionCount)
+        bounds = take(length * renditionCount)
         prices = take(Self.priceCount)
-        toCome = take((length + 1) * renditions * Self.priceCount)
-        for rendition in 0..<renditions { qualities[rendition] = title.bitrates[rendition] / 1000 }
+        toCome = take((length + 1) * renditionCount * Self.priceCount)
+        for rendition in 0..<renditionCount {
+            qualities[rendition] = title.bitrates[rendition] / 1000
+        }
         for position in 0..<length {
-            for rendition in 0..<renditions {
+            for rendition in 0..<renditionCount {
                 let size = title.size(segment: state.segment + position, rendition: rendition)
-                times[position * renditions + rendition] =
+                times[position * renditionCount + rendition] =
                     (state.latency + size / throughput) / 1000
             }
         }
@@ -96,19 +99,19 @@ struct MPCSearch {
 
     private func fillToCome() {
         for position in (0..<length).reversed() {
-            for last in 0..<renditions {
+            for last in 0..<renditionCount {
                 for price in 0..<Self.priceCount {
                     var most = -Double.infinity
-                    for rendition in 0..<renditions {
+                    for rendition in 0..<renditionCount {
                         most = max(
                             most,
                             qualities[rendition] - abs(qualities[rendition] - qualities[last])
-                                - prices[price] * times[position * renditions + rendition]
+                                - prices[price] * times[position * renditionCount + rendition]
                                 + toCome[
-                                    ((position + 1) * renditions + rendition) * Self.priceCount
+                                    ((position + 1) * renditionCount + rendition) * Self.priceCount
                                         + price])
                     }
-                    toCome[(position * renditions + last) * Self.priceCount + price] = most
+                    toCome[(position * renditionCount + last) * Self.priceCount + price] = most
                 }
             }
         }
@@ -119,7 +122,7 @@ struct MPCSearch {
     private func bound(_ position: Int, buffer: Double, last: Int) -> Double {
         guard position < length else { return 0 }
         let media = buffer + Double(length - position - 1) * segmentDuration
-        let row = (position * renditions + last) * Self.priceCount
+        let row = (position * renditionCount + last) * Self.priceCount
         var least = Double.infinity
         for price in 0..<Self.priceCount {
             least = min(least, prices[price] * media + toCome[row + price])
@@ -132,7 +135,7 @@ struct MPCSearch {
     private func step(_ position: Int, _ rendition: Int, buffer: Double, last: Int)
         -> (buffer: Double, gain: Double)
     {
-        let time = times[position * renditions + rendition]
+        let time = times[position * renditionCount + rendition]
         let stall = max(time - buffer, 0)
         let change = last < 0 ? 0 : abs(qualities[rendition] - qualities[last])
         return (
@@ -152,16 +155,16 @@ struct MPCSearch {
             }
             return
         }
-        let base = position * renditions
-        for rendition in 0..<renditions {
+        let base = position * renditionCount
+        for rendition in 0..<renditionCount {
             let next = step(position, rendition, buffer: buffer, last: last)
             bounds[base + rendition] =
                 value + next.gain + bound(position + 1, buffer: next.buffer, last: rendition)
         }
         // The most promising child comes first.
-        for _ in 0..<renditions {
+        for _ in 0..<renditionCount {
             var rendition = 0
-            for other in 1..<renditions where bounds[base + other] > bounds[base + rendition] {
+            for other in 1..<renditionCount where bounds[base + other] > bounds[base + rendition] {
                 rendition = other
             }
             let slack = Self.tolerance * (1 + abs(bestValue))

@@ -33,7 +33,7 @@ public struct SODA: ABRAlgorithm {
 
     /// - Parameter maximumBuffer: largest amount of media in the buffer (ms).
     public init(title: Title, maximumBuffer: Double) {
-        let span = title.utilities[title.renditions - 1]
+        let span = title.utilities[title.renditionCount - 1]
         distortions = title.utilities.map { span > 0 ? ($0 - span) / -span : 0 }
         target = Self.targetShare * maximumBuffer
         slots = min(max(Int(Self.maximumHorizon / title.segmentDuration), 1), Self.maximumSlots)
@@ -46,7 +46,8 @@ public struct SODA: ABRAlgorithm {
             state: state, distortions: distortions, target: target, slots: slots)
         // Renditions above the first one that reaches the estimate are excluded: their download
         // would take much longer than dt.
-        let highest = title.bitrates.firstIndex { $0 >= state.throughput } ?? title.renditions - 1
+        let highest =
+            title.bitrates.firstIndex { $0 >= state.throughput } ?? title.renditionCount - 1
         var best = 0
         var least = Double.infinity
         for rendition in 0...highest {

@@ -84,7 +84,8 @@ public struct PensieveSession {
             last = rendition
             switch algorithm {
             case .bufferBased:
-                rendition = BBA0.pensieveRendition(buffer: step.buffer, renditions: bitrates.count)
+                rendition = BBA0.pensieveRendition(
+                    buffer: step.buffer, renditionCount: bitrates.count)
             case .robustMPC, .mpcUndiscounted:
                 // Kilobytes per millisecond equal megabytes per second.
                 let throughput = predict(size / step.delay / 1000)

@@ -40,7 +40,7 @@ public final class Title: Sendable {
     /// decisions.
     let countsAs: [Int]
 
-    public var renditions: Int { bitrates.count }
+    public var renditionCount: Int { bitrates.count }
 
     private static func visible(
         _ renditions: Range<Int>, _ heights: [Int], _ screenHeight: Int

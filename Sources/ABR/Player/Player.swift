@@ -292,7 +292,7 @@ public struct Player: Sendable {
     private mutating func decide() -> Action {
         let decision = algorithm.decide(state)
         state.recentStall = 0
-        let rendition = min(max(decision.rendition, 0), title.renditions - 1)
+        let rendition = min(max(decision.rendition, 0), title.renditionCount - 1)
         guard decision.delay > 0, phase == .playing else { return request(rendition) }
         pending = Int32(rendition)
         return .wait(until: clock + decision.delay)

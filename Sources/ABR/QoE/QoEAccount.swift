@@ -96,7 +96,7 @@ enum LoLPlusQoE {
         bitrate: Double, change: Double, title: Title, stall: Double, latency: Double, rate: Double
     ) -> Double {
         let lowest = title.bitrates[0]
-        let highest = title.bitrates[title.renditions - 1]
+        let highest = title.bitrates[title.renditionCount - 1]
         let latencyWeight = latency <= 1100 ? 0.05 * lowest : 0.1 * highest
         return title.segmentDuration / 1000 * bitrate - change - highest * stall / 1000
             - latencyWeight * latency / 1000 - lowest * abs(1 - rate)

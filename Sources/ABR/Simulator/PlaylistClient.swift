@@ -48,8 +48,8 @@ struct PlaylistClient: Sendable {
         duration = viewer.title.segmentDuration
         link = viewer.link
         schedule = ReloadSchedule(
-            renditions: viewer.title.renditions, shortestInterval: Self.shortestInterval)
-        listed = Array(repeating: -1, count: viewer.title.renditions)
+            renditionCount: viewer.title.renditionCount, shortestInterval: Self.shortestInterval)
+        listed = Array(repeating: -1, count: viewer.title.renditionCount)
         let way = 1000 * cursor.delaySeconds(at: time / 1000, in: link)
         let rate = cursor.rate(at: time / 1000, in: link)
         let asked = time - 2 * way - (rate > 0 ? bits / rate * 1000 : 0)

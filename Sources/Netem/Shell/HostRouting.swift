@@ -45,7 +45,7 @@ final class HostRouting {
 
         init?(file name: String) {
             guard let dash = name.firstIndex(of: "-"),
-                let text = SystemFiles.read("\(HostRouting.directory)/\(name)")
+                let text = ProcFile.read("\(HostRouting.directory)/\(name)")
             else { return nil }
             namespace = String(name[..<dash])
             device = String(name[name.index(after: dash)...])
@@ -73,7 +73,7 @@ final class HostRouting {
             // A setting that another link has turned on is not the machine's own setting.
             note.forwarding =
                 Self.notes().first { $0.uplink == note.uplink && !$0.forwarding.isEmpty }?
-                .forwarding ?? SystemFiles.firstLine(SystemFiles.read(Self.forwarding(note.uplink)))
+                .forwarding ?? SystemFiles.firstLine(ProcFile.read(Self.forwarding(note.uplink)))
         }
         self.note = note
         guard note.save() else {
@@ -167,7 +167,7 @@ final class HostRouting {
 
     /// Device of the default route.
     private static var uplink: String? {
-        for line in (SystemFiles.read("/proc/net/route") ?? "").split(separator: "\n").dropFirst() {
+        for line in (ProcFile.read("/proc/net/route") ?? "").split(separator: "\n").dropFirst() {
             let fields = line.split(separator: "\t")
             if fields.count > 7, fields[1] == "00000000", fields[7] == "00000000" {
                 return String(fields[0])
@@ -182,10 +182,8 @@ final class HostRouting {
     }
 
     private static func startTime(_ pid: pid_t) -> String? {
-        guard let text = SystemFiles.read("/proc/\(pid)/stat"),
-            let end = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[end...].split(separator: " ")
-        return fields.count > 20 ? String(fields[20]) : nil
+        // Field 22 of proc(5).
+        guard let fields = ProcFile.statFields(pid: pid), fields.count > 19 else { return nil }
+        return String(fields[19])
     }
 }

@@ -10,6 +10,7 @@
 import CLinux
 import Glibc
 public import Netem
+import Processes
 import Sockets
 
 /// Runs one program behind an emulated link, as mm-link does. The program's default route is a TUN
@@ -190,7 +191,7 @@ public final class LinkSession {
     /// Resolver file that names a resolver reachable through the link; it is needed if
     /// /etc/resolv.conf names only this machine's loopback (systemd-resolved).
     private static var resolverFile: String? {
-        let servers = (SystemFiles.read("/etc/resolv.conf") ?? "").split(separator: "\n")
+        let servers = (ProcFile.read("/etc/resolv.conf") ?? "").split(separator: "\n")
             .filter { $0.hasPrefix("nameserver") }
         let real = "/run/systemd/resolve/resolv.conf"
         return !servers.isEmpty && servers.allSatisfy { $0.contains(" 127.") }

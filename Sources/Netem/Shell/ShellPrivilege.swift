@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Processes
 import Sockets
 
 /// The right to make network namespaces and devices: root's, or that of a user namespace.
@@ -32,7 +33,7 @@ public enum ShellPrivilege {
             return
                 "\(TunDevice.path) may not be opened; run as root, or: chmod 0666 \(TunDevice.path)"
         }
-        if !asRoot, let limit = SystemFiles.read("/proc/sys/user/max_user_namespaces"),
+        if !asRoot, let limit = ProcFile.read("/proc/sys/user/max_user_namespaces"),
             SystemFiles.firstLine(limit) == "0"
         {
             return "user namespaces are off (sysctl user.max_user_namespaces); run as root"

@@ -2,15 +2,6 @@ import Glibc
 
 /// Small files of the system.
 enum SystemFiles {
-    static func read(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 65536)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
-    }
-
     /// Replaces the contents of a file; creates it if `mode` is given.
     @discardableResult
     static func write(_ path: String, _ text: String, creating mode: mode_t? = nil) -> Bool {

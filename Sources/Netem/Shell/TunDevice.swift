@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Processes
 
 /// A TUN device: a program reads and writes its IP packets. The device goes away with its
 /// descriptor, so a killed program leaves none behind.
@@ -44,7 +45,7 @@ public final class TunDevice: Sendable {
     /// Number of packets that the device's queue had no room for, as `/proc/PID/net/dev` of a
     /// process (or `thread-self`) in its namespace states; 0 if that is gone.
     static func drops(of device: String, in process: String = "thread-self") -> Int {
-        for line in (SystemFiles.read("/proc/\(process)/net/dev") ?? "").split(separator: "\n") {
+        for line in (ProcFile.read("/proc/\(process)/net/dev") ?? "").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1)
             guard parts.count == 2, parts[0].drop(while: { $0 == " " }) == device else { continue }
             let fields = parts[1].split(separator: " ")

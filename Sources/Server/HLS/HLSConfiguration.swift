@@ -17,6 +17,9 @@ public struct HLSConfiguration: Sendable, Codable, Hashable {
             self.name = name
             self.renditions = renditions
         }
+
+        /// Name with its application.
+        var fullName: String { name.contains("/") ? name : "live/\(name)" }
     }
 
     public struct Rendition: Sendable, Codable, Hashable {

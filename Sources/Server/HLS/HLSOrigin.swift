@@ -186,9 +186,7 @@ final class HLSOrigin: Sendable {
     func members(ofChannel name: String) -> [PackagedStream] {
         let streams = streams
         if !configuration.channels.isEmpty {
-            let channel = configuration.channels.first {
-                ($0.name.contains("/") ? $0.name : "live/\($0.name)") == name
-            }
+            let channel = configuration.channels.first { $0.fullName == name }
             let application = name.lastIndex(of: "/").map { name[...$0] } ?? ""
             return (channel?.renditions ?? []).compactMap { streams["\(application)\($0.stream)"] }
         }
@@ -209,11 +207,10 @@ final class HLSOrigin: Sendable {
             guard
                 let own = configuration.channels.first(where: { channel in
                     channel.renditions.contains { $0.stream == key }
-                        && (channel.name.contains("/") ? channel.name : "live/\(channel.name)")
-                            .hasPrefix(application)
+                        && channel.fullName.hasPrefix(application)
                 })
             else { return [] }
-            channel = own.name.contains("/") ? own.name : "live/\(own.name)"
+            channel = own.fullName
         }
         return members(ofChannel: channel).filter { $0.name != name }
     }

@@ -33,7 +33,7 @@ package struct AdaptiveAudienceSummary: Sendable {
     /// Number of viewers whose playlist was a live one.
     package var live: Int
     /// Largest number of renditions that a viewer could choose from.
-    package var renditions: Int
+    package var renditionCount: Int
     /// Length in seconds of the time that was measured; 0 if the run ended before it began.
     package var seconds: Double
     /// Body bytes of segments and parts within that time, and in all.
@@ -66,7 +66,7 @@ package struct AdaptiveAudienceSummary: Sendable {
         let all = report.viewers
         viewers = all.count
         live = all.count { $0.isLive }
-        renditions = all.map(\.bitrates.count).max() ?? 0
+        renditionCount = all.map(\.bitrates.count).max() ?? 0
         seconds = window.seconds
         windowMediaBytes = all.reduce(0) { $0 + $1.windowMediaBytes }
         mediaBytes = all.reduce(0) { $0 + $1.mediaBytes }

@@ -20,8 +20,8 @@ struct HLSAlignment {
     /// The newest segment of the player that any playlist listed; negative before the first.
     private(set) var newest = -1
 
-    init(renditions: Int, baseSequence: Int) {
-        firstSequences = Array(repeating: nil, count: renditions)
+    init(renditionCount: Int, baseSequence: Int) {
+        firstSequences = Array(repeating: nil, count: renditionCount)
         self.baseSequence = baseSequence
     }
 

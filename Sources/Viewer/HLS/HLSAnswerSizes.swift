@@ -1,4 +1,5 @@
 import ABR
+import SimulationKernel
 
 /// Sizes of a session's responses, which determine the load of the session on a server.
 struct HLSAnswerSizes {
@@ -26,7 +27,7 @@ struct HLSAnswerSizes {
             .first
         return HLSLiveFacts(
             segmentDuration: player.title.segmentDuration,
-            epochNanoseconds: joinedAt + Int64(player.epoch * 1e6),
+            epochNanoseconds: joinedAt + Int64(clampingNanoseconds: player.epoch * 1e6),
             targetLatency: live.targetLatency,
             reloadInterval: interval.map { max(HLSPresentation.shortestReloadInterval, $0) } ?? 0,
             playlistBytes: playlist, initializationBytes: initialization, headBytes: head,

@@ -1,4 +1,3 @@
-import SimulationKernel
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
@@ -10,6 +9,7 @@ import CLinux
 import Glibc
 import HTTPWire
 import HeapModule
+import SimulationKernel
 import Sockets
 import Statistics
 

@@ -60,7 +60,8 @@ struct HLSLoopViewer {
 
     func milliseconds(_ time: Int64) -> Double { Double(time - (joinedAt ?? time)) / 1e6 }
     func nanoseconds(_ time: Double) -> Int64 {
-        time < 1e12 ? (joinedAt ?? 0) + Int64((time * 1e6).rounded(.up)) : .max
+        guard time < 1e12 else { return .max }
+        return (joinedAt ?? 0) + Int64(clampingNanoseconds: (time * 1e6).rounded(.up))
     }
 }
 
@@ -349,6 +350,8 @@ extension HLSLoopViewer {
 
 extension HTTPResponseHead {
     /// Time at which an embedded origin published the resource, in ns of CLOCK_MONOTONIC of the
-    /// origin.
-    fileprivate var published: Int64? { first("millrace-published").flatMap { Int64($0) } }
+    /// origin; nil if it is not stated, or is no time of that clock.
+    fileprivate var published: Int64? {
+        first("millrace-published").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
+    }
 }

@@ -78,11 +78,7 @@ extension HLSPresentation {
         guard let (purpose, uri, range) = step.resource else { return nil }
         var request = HLSPlayerRequest(
             purpose: purpose, url: try renditions[rendition].url.resolving(uri))
-        if let range, let offset = range.offset, range.length > 0,
-            !offset.addingReportingOverflow(range.length).overflow
-        {
-            request.range = offset..<offset + range.length
-        }
+        request.range = range?.bytes
         return request
     }
 }

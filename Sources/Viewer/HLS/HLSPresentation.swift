@@ -40,16 +40,16 @@ struct HLSPresentation {
     /// Values that the multivariant playlist defines for the media playlists (EXT-X-DEFINE).
     private(set) var variables: [String: String] = [:]
     /// Relation of the renditions' segment numbers to the player's.
-    private(set) var alignment = HLSAlignment(renditions: 0, baseSequence: 0)
+    private(set) var alignment = HLSAlignment(renditionCount: 0, baseSequence: 0)
     /// Schedule of the reloads of the renditions' playlists.
-    var reloads = Self.schedule(renditions: 0)
+    var reloads = Self.schedule(renditionCount: 0)
     var isLive = false
     private var wholePlaylist = WholePlaylist.notNeeded
 
     init(fetchesParts: Bool) { self.fetchesParts = fetchesParts }
 
-    private static func schedule(renditions: Int) -> ReloadSchedule {
-        ReloadSchedule(renditions: renditions, shortestInterval: shortestReloadInterval)
+    private static func schedule(renditionCount: Int) -> ReloadSchedule {
+        ReloadSchedule(renditionCount: renditionCount, shortestInterval: shortestReloadInterval)
     }
 
     // MARK: What was loaded
@@ -60,7 +60,7 @@ struct HLSPresentation {
     ) {
         variables = playlist.variables
         renditions = HLSRendition.all(of: playlist, base: url, maximumHeight: maximumHeight)
-        reloads = Self.schedule(renditions: renditions.count)
+        reloads = Self.schedule(renditionCount: renditions.count)
     }
 
     /// Takes a media playlist that came instead of a multivariant one: it is the only rendition.
@@ -74,7 +74,7 @@ struct HLSPresentation {
                 url: url, bitrate: max(1, bits / max(seconds, 1)), isBitrateKnown: bits > 0,
                 height: 0)
         ]
-        reloads = Self.schedule(renditions: 1)
+        reloads = Self.schedule(renditionCount: 1)
         reloads.start(0, at: sentAt)
     }
 
@@ -107,7 +107,7 @@ struct HLSPresentation {
     /// - Parameter duration: duration of a segment, ms.
     mutating func begin(with playlist: MediaPlaylist, rendition: Int, duration: Double) {
         alignment = HLSAlignment(
-            renditions: renditions.count, baseSequence: playlist.mediaSequence)
+            renditionCount: renditions.count, baseSequence: playlist.mediaSequence)
         align(playlist, rendition: rendition, old: nil, duration: duration)
         noteNewest(playlist, rendition: rendition)
     }

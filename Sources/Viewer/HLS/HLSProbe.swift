@@ -1,4 +1,3 @@
-import SimulationKernel
 // How HLS probes work. One viewer of each HLS group is a probe by default, in a process of its own.
 // A probe plays like the other viewers, but keeps the one body that is arriving with the times of
 // its reads. `HLSProbe` demuxes the body and finds the stamps. `HLSProbeAccount` determines which
@@ -9,6 +8,7 @@ import SimulationKernel
 
 import Media
 import NIOCore
+import SimulationKernel
 
 /// State of an adaptive viewer that is a probe: the body that is arriving and the times of its
 /// bytes. The probe reads the frame stamps of each segment or part once it is complete, and keeps

@@ -105,10 +105,12 @@ struct HLSProbeAccount {
         highest = max(highest, stamp.frameNumber)
         extendRun()
         report.windowFrames += 1
-        report.delay.record(nanoseconds: arrival - intended)
+        // The intended time and the publication come from the network.
+        let delay = arrival &- intended
+        report.delay.record(nanoseconds: delay)
         report.uncorrectedDelay.record(
-            nanoseconds: arrival - intended - Int64(stamp.latenessMicroseconds) * 1000)
-        if let published { report.published.record(nanoseconds: published - intended) }
+            nanoseconds: delay &- Int64(stamp.latenessMicroseconds) * 1000)
+        if let published { report.published.record(nanoseconds: published &- intended) }
     }
 
     private mutating func beginRun(at number: UInt64) -> Bool {

@@ -16,7 +16,7 @@ extension HLSSessionStateMachine {
     private mutating func findsRendition(_ request: HLSPlayerRequest, at time: Double) -> Bool {
         guard let name = spec.rendition else { return true }
         if let rendition = renditions.firstIndex(where: { $0.name == name }) {
-            algorithm = .fixed(rendition: rendition)
+            stay(on: rendition)
             return true
         }
         guard !requests.waitForRendition(request, at: time) else { return false }
@@ -40,7 +40,7 @@ extension HLSSessionStateMachine {
                 }
                 reload(at: time)
             case .media(let playlist, let rendition)?:
-                sizes.note(response, to: request.purpose)
+                note(response, to: request)
                 try take(playlist, rendition: rendition, url: response.url, at: time)
             case .unusable(let reason)?: end(reason, at: time)
             case nil: break
@@ -120,18 +120,5 @@ extension HLSSessionStateMachine {
         playback.learn(
             epoch: epoch(playlist, rendition: rendition, duration: duration, at: time),
             isDated: playlist.segments.contains { $0.programDateTime != nil })
-    }
-
-    mutating func tellNewest(at time: Double) {
-        guard phase == .awaitingNews, let segment = playback.player?.state.segment else { return }
-        let newest = presentation.alignment.newest
-        if newest >= segment {
-            phase = .playing
-            act(playback.available(latest: newest, at: time), at: time)
-        } else if presentation.hasEnded {
-            // The live stream has ended: the buffered media is played, then the viewer leaves.
-            presentation.isLive = false
-            end(nil, at: time)
-        }
     }
 }

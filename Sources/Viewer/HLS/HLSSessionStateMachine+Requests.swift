@@ -12,7 +12,7 @@ extension HLSSessionStateMachine {
                 isBlocking: isBlocking)
         }
         playback.requested(request.purpose, isRetry: isRetry, at: time)
-        actions.append(.fetch(request))
+        order(.fetch(request))
     }
 
     /// Asks the player whether to give up the segment that is under way.
@@ -29,7 +29,7 @@ extension HLSSessionStateMachine {
         requests.counts.abandoned += 1
         requests.counts.wastedBytes += received
         requests.clear(slot)
-        actions.append(.cancel(slot))
+        order(.cancel(slot))
         act(action, at: time)
     }
 
@@ -44,14 +44,14 @@ extension HLSSessionStateMachine {
         case .entry, .playlist:
             receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
-            sizes.note(response, to: request.purpose)
+            note(response, to: request)
             if let (segment, rendition) = wanted {
                 presentation.receiveInitialization(for: segment, rendition: rendition)
             }
             advance(at: time)
         case .segment:
             requests.receiveMedia()
-            sizes.note(response, to: request.purpose)
+            note(response, to: request)
             complete(
                 bits: Double(response.bytes) * 8, transfer: time - response.firstByte,
                 firstByte: response.firstByte, bytes: response.bytes, at: time)

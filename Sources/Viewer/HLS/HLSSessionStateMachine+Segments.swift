@@ -43,7 +43,7 @@ extension HLSSessionStateMachine {
     private mutating func follow(_ rendition: Int) {
         guard presentation.reloads.followed != rendition else { return }
         presentation.reloads.follow(rendition)
-        if requests.dropReload() { actions.append(.cancel(.playlist)) }
+        if requests.dropReload() { order(.cancel(.playlist)) }
     }
 
     /// Handles a wanted segment that has left the playlist.

@@ -24,17 +24,17 @@ struct HLSSessionStateMachine {
     }
 
     let spec: HLSViewerSpec
-    var algorithm: AlgorithmName
+    private(set) var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
     var joinedAt: Double
     /// Actions for the driver, gathered until a call returns them.
-    var actions: [HLSAction] = []
+    private var actions: [HLSAction] = []
     var presentation: HLSPresentation
     var requests: HLSRequests
     var playback: HLSPlayback
     private var turn = HLSPlayerTurn()
-    var phase = Phase.playing
-    var sizes = HLSAnswerSizes()
+    private(set) var phase = Phase.playing
+    private var sizes = HLSAnswerSizes()
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
         self.spec = spec
@@ -112,11 +112,21 @@ struct HLSSessionStateMachine {
             firstByte: firstByte, presentation.alignment, at: time)
     }
 
+    /// Adds an action for the driver.
+    mutating func order(_ action: HLSAction) { actions.append(action) }
+
+    /// Plays only one rendition from now on.
+    mutating func stay(on rendition: Int) { algorithm = .fixed(rendition: rendition) }
+
+    mutating func note(_ response: HLSPlayerResponse, to request: HLSPlayerRequest) {
+        sizes.note(response, to: request.purpose)
+    }
+
     // MARK: Playing
 
     private mutating func runTimers(at time: Double) {
         for slot in HLSPlayerRequest.Slot.allCases where time >= requests[slot].deadline {
-            actions.append(.cancel(slot))
+            order(.cancel(slot))
             fail(slot, .timeout, at: time)
         }
         for slot in HLSPlayerRequest.Slot.allCases {
@@ -157,6 +167,19 @@ struct HLSSessionStateMachine {
         }
     }
 
+    mutating func tellNewest(at time: Double) {
+        guard phase == .awaitingNews, let segment = playback.player?.state.segment else { return }
+        let newest = presentation.alignment.newest
+        if newest >= segment {
+            phase = .playing
+            act(playback.available(latest: newest, at: time), at: time)
+        } else if presentation.hasEnded {
+            // The live stream has ended: the buffered media is played, then the viewer leaves.
+            presentation.isLive = false
+            end(nil, at: time)
+        }
+    }
+
     mutating func end(_ reason: String?, at time: Double) {
         guard phase != .ended else { return }
         // A lower level is a rounding error of sums and needs no wait.
@@ -173,6 +196,6 @@ struct HLSSessionStateMachine {
         }
         playback.stop(at: time)
         phase = .ended
-        actions.append(.end(reason))
+        order(.end(reason))
     }
 }

@@ -27,21 +27,22 @@ public struct ViewerLink: Codable, Sendable, Hashable {
 
     /// Returns the link as it acts on flows, which pay no headers and wait for no packet: the rate
     /// of the payload, and one latency. Time 0 is the time at which `offsetNanoseconds` of the
-    /// rate's schedule holds.
+    /// rate's schedule holds, counted from where that schedule starts.
     /// - Throws: `RateScheduleError` if rounding leaves no period with a rate.
     public func payloadSchedule(
         offsetNanoseconds: Int64
     ) throws(RateScheduleError) -> RateSchedule {
         let share = TCPSegment(overheadBytes: headerBytes).payloadShare
         // Bytes that arrive now passed the bottleneck earlier, by the one-way delay.
-        let way = delay.nanoseconds + rate.periods[0].delayNanoseconds
-        let cycle = rate.cycleNanoseconds
-        let offset = offsetNanoseconds - way
+        let way = Int128(delay.nanoseconds) + Int128(rate.periods[0].delayNanoseconds)
+        let cycle = Int128(rate.cycleNanoseconds)
+        let offset = Int128(rate.startOffsetNanoseconds) + Int128(offsetNanoseconds) - way
         let start = rate.wraps ? ((offset % cycle) + cycle) % cycle : max(0, offset)
-        return try rate.changingPeriods(startOffsetNanoseconds: start) { period in
+        return try rate.changingPeriods(startOffsetNanoseconds: Int64(clamping: start)) { period in
             let bits = (Double(period.bitsPerSecond) * share).rounded()
             period.bitsPerSecond = Int64(min(bits, 0x1p62))
-            period.delayNanoseconds += delay.nanoseconds
+            period.delayNanoseconds = Int64(
+                clamping: Int128(period.delayNanoseconds) + Int128(delay.nanoseconds))
             period.loss = 0
         }
     }

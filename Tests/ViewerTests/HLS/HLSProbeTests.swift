@@ -293,6 +293,20 @@ import Testing
         #expect(account.report.runs.allSatisfy { $0.first <= $0.last })
     }
 
+    /// Times that no origin of ours sends, before the window is known.
+    @Test func strangeTimes() {
+        var account = HLSProbeAccount(rendition: 0)
+        account.begin(sequence: 0)
+        for (number, published) in [(1, Int64.min), (2, .max), (3, 0)] as [(UInt64, Int64)] {
+            account.receive(
+                FrameStamp(
+                    streamID: 1, frameNumber: number, intendedNanoseconds: .max - 1,
+                    latenessMicroseconds: .max),
+                arrival: 20, published: published, joinedAt: 0, window: nil)
+        }
+        #expect(account.report.windowFrames == 3)
+    }
+
     /// Media sequence numbers have 64 bits and are kept as their pattern: 2^63 follows 2^63 - 1.
     @Test func segmentsFollowOneAnotherAcrossTheSign() {
         var account = HLSProbeAccount(rendition: 0)

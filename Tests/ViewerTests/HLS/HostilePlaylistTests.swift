@@ -65,5 +65,7 @@ import Testing
             #expect(account.playing.isFinite && account.stalled.isFinite, "seed \(seed)")
             #expect(account.missing >= 0, "seed \(seed)")
         }
+        let facts = session.liveFacts(joinedAt: 1_000_000_000)
+        #expect((facts?.epochNanoseconds ?? 0).magnitude <= 1_001_000_000_000_000_000)
     }
 }
