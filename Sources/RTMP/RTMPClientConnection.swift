@@ -11,7 +11,7 @@ public struct RTMPClientConnection: Sendable {
     public enum Event: Hashable, Sendable {
         /// The driver has to send these bytes.
         case write(ByteBuffer)
-    /// The stream has started: media may be sent, or will arrive.
+        /// The stream has started: media may be sent, or will arrive.
         case started(messageStreamID: UInt32)
         /// A message with audio, video or data, or an aggregate of such messages.
         case media(Message)
