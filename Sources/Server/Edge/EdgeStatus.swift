@@ -28,6 +28,25 @@ public struct EdgeStatus: Sendable, Codable, Hashable {
 
         public init() {}
 
+        /// Reads counts; one that is missing, because an older version did not have it, is 0.
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            func count(_ key: CodingKeys) throws -> Int {
+                try container.decodeIfPresent(Int.self, forKey: key) ?? 0
+            }
+            requests = try count(.requests)
+            hits = try count(.hits)
+            misses = try count(.misses)
+            privateFetches = try count(.privateFetches)
+            collapsed = try count(.collapsed)
+            refused = try count(.refused)
+            failures = try count(.failures)
+            clientBytes = try count(.clientBytes)
+            originRequests = try count(.originRequests)
+            originBytes = try count(.originBytes)
+            evictions = try count(.evictions)
+        }
+
         public static func += (a: inout Counts, b: Counts) {
             a.requests += b.requests
             a.hits += b.hits
