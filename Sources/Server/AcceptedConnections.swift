@@ -13,6 +13,7 @@ struct AcceptedConnections: Sendable {
     let access: AccessPolicy
     let origin: HLSOrigin?
     let ladders: LadderController?
+    let pushes: PushTable
     /// Certificate and key; nil if no port uses TLS.
     let identity: TLSIdentity?
     let logger: Logger
@@ -53,6 +54,10 @@ struct AcceptedConnections: Sendable {
             let promise = channel.eventLoop.makePromise(of: Int.self)
             promise.completeWithTask { try await kick(target) }
             return promise.futureResult
+        } push: { change in
+            let promise = channel.eventLoop.makePromise(of: PushChange.Answer.self)
+            promise.completeWithTask { perform(change) }
+            return promise.futureResult
         }
         try channel.pipeline.syncOperations.addHandlers([
             HTTPRequestGuard.decoder(), HTTPRequestGuard(), handler,
@@ -69,6 +74,26 @@ struct AcceptedConnections: Sendable {
         for hub in hubs { count += try await hub.eventLoop.submit { hub.kick(target) }.get() }
         if count > 0 { logger.notice("kicked \(count): \(target.text.printable)") }
         return count
+    }
+
+    /// Adds or removes a target, and answers the request.
+    private func perform(_ change: PushChange) -> PushChange.Answer {
+        let (stream, target) = (change.stream, change.target)
+        switch change.action {
+        case .add:
+            // Reading the authorities takes long, so it is not left to an event loop.
+            if target.isSecure, let trust = hubs.first?.configuration.pushTrust {
+                do { _ = try trust.context() } catch { return .refused("\(error)") }
+            }
+            if let fault = pushes.add(target, to: stream) { return .refused(fault) }
+        case .remove:
+            guard pushes.remove(target, from: stream) else { return .unknown }
+        }
+        for hub in hubs { hub.eventLoop.execute { hub.pushes?.update(stream) } }
+        logger.notice(
+            "push of \(stream.printable) to \(target.withoutQuery.printable): \(change.action.rawValue)"
+        )
+        return .done(targets: pushes.targets(of: stream).count)
     }
 
     func status() async throws -> ServerStatus {
@@ -114,6 +139,10 @@ struct AcceptedConnections: Sendable {
             publishers: publications.count, streams: packaged.count,
             hlsBytes: streams.reduce(0) { $0 + ($1.hls?.storedBytes ?? 0) },
             gopCacheBytes: streams.reduce(0) { $0 + $1.gopCacheBytes })
+        for hub in hubs {
+            status.pushes += try await hub.eventLoop.submit { hub.pushes?.status ?? [] }.get()
+        }
+        status.pushes.sort { ($0.stream, $0.target) < ($1.stream, $1.target) }
         status.leftOutMessages = admissions.leftOutMessages
         for (limit, count) in admissions.refused { status.refused[limit.rawValue] = count }
         return status

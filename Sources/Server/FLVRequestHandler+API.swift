@@ -7,23 +7,58 @@ extension FLVRequestHandler {
     func answerAPI(_ request: HTTPRequestHead, _ path: String, _ query: String) {
         // Pages of other sites may read streams, but not the API.
         isShared = false
-        let isKick = path == "/api/v1/kick"
-        guard isKick || path == "/metrics" || path == "/api/v1/status" else {
+        let allowed: [HTTPMethod]
+        switch path {
+        case "/api/v1/kick": allowed = [.POST]
+        case "/api/v1/push": allowed = [.POST, .DELETE]
+        case "/metrics", "/api/v1/status": allowed = [.GET, .HEAD]
+        default:
             return respond(
                 "404 Not Found",
-                body: "The API has /api/v1/status and /api/v1/kick; Prometheus reads /metrics.\n")
+                body:
+                    "The API has /api/v1/status, /api/v1/kick and /api/v1/push; Prometheus reads /metrics.\n"
+            )
         }
         let verdict = access.api.judge(
-            request, address: context?.channel.remoteAddress?.ipAddress, changes: isKick)
+            request, address: context?.channel.remoteAddress?.ipAddress,
+            changes: !allowed.contains(.GET))
         guard verdict == .accepted else {
             return refuse(verdict, headers: ["WWW-Authenticate: Bearer"])
         }
-        switch (isKick, request.method) {
-        case (true, .POST): kickOthers(query)
-        case (true, _): respond("405 Method Not Allowed", headers: ["Allow: POST"])
-        case (false, .GET), (false, .HEAD):
-            status(path == "/metrics" ? .metrics : .json, headOnly: request.method == .HEAD)
-        case (false, _): respond("405 Method Not Allowed", headers: ["Allow: GET, HEAD"])
+        guard allowed.contains(request.method) else {
+            let names = allowed.map(\.rawValue).joined(separator: ", ")
+            return respond("405 Method Not Allowed", headers: ["Allow: \(names)"])
+        }
+        switch path {
+        case "/api/v1/kick": kickOthers(query)
+        case "/api/v1/push": changePush(request.method, query)
+        default: status(path == "/metrics" ? .metrics : .json, headOnly: request.method == .HEAD)
+        }
+    }
+
+    private func changePush(_ method: HTTPMethod, _ query: String) {
+        guard let context else { return }
+        let change: PushChange
+        do {
+            change = try PushChange(method, query: query)
+        } catch {
+            return respond("400 Bad Request", body: "\(error)\n")
+        }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        changePush(change).hop(to: context.eventLoop).whenComplete { result in
+            let handler = bound.value
+            switch result {
+            case .success(.done(let targets)):
+                handler.respond(
+                    "200 OK", headers: ["Content-Type: application/json"],
+                    bytes: ByteBuffer(string: "{\"targets\":\(targets)}\n"))
+            case .success(.unknown):
+                handler.respond("404 Not Found", body: "The stream has no such target.\n")
+            case .success(.refused(let why)):
+                handler.respond("409 Conflict", body: "\(why).\n")
+            case .failure(let error):
+                handler.respond("500 Internal Server Error", body: "\(error)\n")
+            }
         }
     }
 

@@ -22,6 +22,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     private var hls: HLSConnection?
     let readStatus: @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>
     let kickOthers: @Sendable (KickTarget) -> EventLoopFuture<Int>
+    let changePush: @Sendable (PushChange) -> EventLoopFuture<PushChange.Answer>
     let admissions: Admissions
     let access: AccessPolicy
     private let place: Admissions.Place
@@ -40,10 +41,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, admissions: Admissions,
         access: AccessPolicy, place: Admissions.Place, logger: Logger,
         status: @escaping @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>,
-        kick: @escaping @Sendable (KickTarget) -> EventLoopFuture<Int>
+        kick: @escaping @Sendable (KickTarget) -> EventLoopFuture<Int>,
+        push: @escaping @Sendable (PushChange) -> EventLoopFuture<PushChange.Answer>
     ) {
         self.access = access
         kickOthers = kick
+        changePush = push
         self.admissions = admissions
         self.place = place
         self.hub = hub

@@ -43,6 +43,9 @@ public final class RelayServer: Service {
     ) async throws -> RelayServer {
         try check(configuration)
         let identity = try configuration.tls.map { try TLSIdentity($0) }
+        if configuration.pushes.contains(where: \.url.isSecure) {
+            _ = try configuration.pushTrust.context()
+        }
         let admissions = Admissions(configuration.limits, logger: logger)
         let directory = StreamDirectory(configuration, admissions: admissions)
         let ladders = try makeLadders(configuration, directory, logger)
@@ -64,11 +67,16 @@ public final class RelayServer: Service {
                 owner(of: name, among: configuration.threads) == index
             }
         }
-        for hub in hubs { hub.eventLoop.execute { hub.startSweeping() } }
+        let pushes = PushTable(configuration.pushes)
+        for (index, hub) in hubs.enumerated() {
+            hub.pushes = PushSessions(pushes, at: hub, logger: logger) { target in
+                owner(of: target, among: configuration.threads) == index
+            }
+            hub.eventLoop.execute { hub.startSweeping() }
+        }
         let connections = AcceptedConnections(
             hubs: hubs, directory: directory, admissions: admissions, access: access,
-            origin: origin,
-            ladders: ladders, identity: identity, logger: logger)
+            origin: origin, ladders: ladders, pushes: pushes, identity: identity, logger: logger)
         do {
             let channels = try await listen(configuration, connections, on: group)
             let server = RelayServer(group: group, connections: connections, channels: channels)

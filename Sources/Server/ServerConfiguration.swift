@@ -67,6 +67,10 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var congestionControl: String?
     /// Limits for all peers together.
     public var limits = ServerLimits()
+    /// Rules that push streams to other servers.
+    public var pushes: [PushRule] = []
+    /// Authorities that are trusted at rtmps targets.
+    public var pushTrust = TLSTrust()
     /// Renditions that ffmpeg makes of published streams and publishes back.
     public var ladders: [LadderConfiguration] = []
 
@@ -78,6 +82,7 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
             if let problem = StreamKeys.problem(of: rule) { return problem }
         }
         if let problem = access.problem { return problem }
+        if let problem = pushes.lazy.compactMap(\.problem).first { return problem }
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
         }

@@ -23,6 +23,7 @@ enum ServerMetrics {
         addStreams(status.streams, to: &page)
         addHLS(status.streams, to: &page)
         addEncoders(status.ladders.flatMap(\.renditions), to: &page)
+        addPushes(status.pushes, to: &page)
         process?.add(to: &page)
         return page.text
     }
@@ -124,6 +125,31 @@ enum ServerMetrics {
         add(
             "blocked_requests", .gauge, "Requests that wait for a segment or part.",
             \.blockedRequests)
+    }
+
+    private static func addPushes(_ pushes: [PushStatus], to page: inout MetricsText) {
+        func add(
+            _ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (PushStatus) -> Int
+        ) {
+            page.add(
+                "millrace_push_\(name)", kind, help,
+                pushes.map {
+                    Sample(
+                        value($0),
+                        ["stream": $0.stream.printable, "target": $0.target.printable])
+                })
+        }
+        add("live", .gauge, "1 if the target takes the stream, else 0.") {
+            $0.state == .live ? 1 : 0
+        }
+        add("sent_bytes_total", .counter, "Bytes sent to the target.", \.sentBytes)
+        add(
+            "dropped_frames_total", .counter, "Frames not sent because the target took too little.",
+            \.droppedFrames)
+        add(
+            "reconnects_total", .counter,
+            "Times that the connection was established again or tried.",
+            \.reconnects)
     }
 
     private static func addEncoders(

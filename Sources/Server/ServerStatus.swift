@@ -26,6 +26,8 @@ public struct ServerStatus: Sendable, Codable, Hashable {
     public var streams: [Stream]
     /// One entry for each source that has encoders.
     public var ladders: [LadderStatus] = []
+    /// One entry for each stream and target to which the stream is pushed.
+    public var pushes: [PushStatus] = []
     public var usage: [LimitUsage] = []
     /// Media messages left out over all connections, including those that publish nothing.
     public var leftOutMessages = 0

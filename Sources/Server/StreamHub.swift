@@ -70,6 +70,8 @@ final class StreamHub: @unchecked Sendable {
     /// Origin that gets the streams which this loop owns according to `packages`.
     private let origin: HLSOrigin?
     private let packages: (String) -> Bool
+    /// Sessions that push streams to other servers.
+    var pushes: PushSessions?
 
     /// - Parameter packages: Function that says whether this loop packages a stream.
     init(
@@ -109,6 +111,8 @@ final class StreamHub: @unchecked Sendable {
 
     func shutDown() {
         sweeper?.cancel()
+        pushes?.end()
+        pushes = nil
         for connection in Array(connections.values) { connection.shutDown() }
     }
 
@@ -155,7 +159,10 @@ final class StreamHub: @unchecked Sendable {
         if let origin, packages(name) {
             stream.packaged = origin.publisherStarted(name, isEncoded: isEncoded)
         }
+        pushes?.update(name)
     }
+
+    func isPublished(_ name: String) -> Bool { streams[name]?.isPublished ?? false }
 
     /// Shares the budget of all caches equally among the published streams.
     private func shareCaches() {
@@ -177,6 +184,7 @@ final class StreamHub: @unchecked Sendable {
             stream.packaged = nil
         }
         for subscriber in stream.subscribers { subscriber.onStreamEnd() }
+        pushes?.update(name)
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
 
@@ -209,12 +217,13 @@ final class StreamHub: @unchecked Sendable {
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
         let chunks = Self.joinedChunks(units)
+        let hasData = units.contains { $0.kind == .data }
         let tags =
             stream.subscribers.contains { $0.isFLV } ? Self.joinedTags(units) : ByteBuffer()
         chunks.withUnsafeReadableBytes { rawChunks in
             tags.withUnsafeReadableBytes { rawTags in
                 for subscriber in stream.subscribers {
-                    if !subscriber.takesBatches {
+                    if !subscriber.takesBatch(hasData: hasData) {
                         subscriber.write(units, of: stream.cache)
                     } else if subscriber.isFLV {
                         subscriber.writeBatch(tags, rawTags)
@@ -256,10 +265,11 @@ final class StreamHub: @unchecked Sendable {
             var status = LocalStatus(
                 droppedFrames: stream.droppedFrames, cacheBytes: stream.cache.byteCount)
             for subscriber in stream.subscribers {
-                if case .flv = subscriber.format {
-                    status.flvSubscribers += 1
-                } else {
-                    status.rtmpSubscribers += 1
+                switch subscriber.format {
+                case .flv: status.flvSubscribers += 1
+                case .rtmp: status.rtmpSubscribers += 1
+                // `PushStatus` has these.
+                case .push: continue
                 }
                 status.droppedFrames += subscriber.droppedFrames
             }

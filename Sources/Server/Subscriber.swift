@@ -7,6 +7,8 @@ final class Subscriber {
     enum Format {
         case rtmp(messageStreamID: UInt32)
         case flv
+        /// The subscriber is a server to which the stream is published.
+        case push(messageStreamID: UInt32)
     }
 
     private enum State {
@@ -55,10 +57,15 @@ final class Subscriber {
     }
 
     /// Whether batched bytes may be written without a look at the single units.
-    var takesBatches: Bool {
+    ///
+    /// - Parameter hasData: Whether there are data messages among the units.
+    func takesBatch(hasData: Bool) -> Bool {
         guard case .live = state, outlet.isWritable else { return false }
-        if case .rtmp(let id) = format { return id == MediaUnit.messageStreamID }
-        return true
+        switch format {
+        case .flv: return true
+        case .rtmp(let id): return id == MediaUnit.messageStreamID
+        case .push(let id): return id == MediaUnit.messageStreamID && !hasData
+        }
     }
 
     /// Writes a batch. `raw` are the readable bytes of `bytes`.
@@ -180,7 +187,8 @@ final class Subscriber {
     private func buffers(of burst: [MediaUnit], _ cache: GOPCache) -> [ByteBuffer] {
         switch format {
         case .flv where !cache.units.isEmpty: return cache.joined(asTags: true)
-        case .rtmp(MediaUnit.messageStreamID) where !cache.units.isEmpty:
+        case .rtmp(MediaUnit.messageStreamID) where !cache.units.isEmpty,
+            .push(MediaUnit.messageStreamID) where !cache.units.isEmpty:
             return cache.joined(asTags: false)
         default:
             var bytes = ByteBuffer()
@@ -196,27 +204,49 @@ final class Subscriber {
 
     private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {
         let time = timestamp ?? unit.timestamp
-        if case .rtmp(MediaUnit.messageStreamID) = format, time == unit.timestamp {
-            return outlet.write(unit.chunks)
-        }
+        if sharesChunks(of: unit), time == unit.timestamp { return outlet.write(unit.chunks) }
         var bytes = ByteBuffer()
         append(unit, timestamp: time, to: &bytes)
         outlet.write(bytes)
     }
 
+    /// Whether the unit's own chunks are what this subscriber gets.
+    private func sharesChunks(of unit: MediaUnit) -> Bool {
+        switch format {
+        case .flv: false
+        case .rtmp(let id): id == MediaUnit.messageStreamID
+        case .push(let id): id == MediaUnit.messageStreamID && !unit.isMetadata
+        }
+    }
+
     private func append(_ unit: MediaUnit, timestamp: UInt32, to bytes: inout ByteBuffer) {
         switch format {
         case .rtmp(let id):
-            do {
-                let message = unit.message(timestamp: timestamp, messageStreamID: id)
-                try writer.write(message, into: &bytes)
-            } catch {
-                // The unit's own chunks were written once, so only a unit that became longer since
-                // then can fail here.
-                droppedFrames += 1
-            }
+            append(unit.message(timestamp: timestamp, messageStreamID: id), to: &bytes)
+        case .push(let id):
+            var message = unit.message(timestamp: timestamp, messageStreamID: id)
+            if unit.isMetadata { message.payload = Self.published(message.payload) }
+            append(message, to: &bytes)
         case .flv: FLVWriter.write(tag: unit.tag(timestamp: timestamp), into: &bytes)
         }
+    }
+
+    private func append(_ message: Message, to bytes: inout ByteBuffer) {
+        do {
+            try writer.write(message, into: &bytes)
+        } catch {
+            // The unit's own chunks were written once, so only a unit that became longer since
+            // then can fail here.
+            droppedFrames += 1
+        }
+    }
+
+    /// Metadata as a publisher sends it: with `@setDataFrame` before it.
+    private static func published(_ metadata: ByteBuffer) -> ByteBuffer {
+        var payload = ByteBuffer()
+        AMF0.write(.string("@setDataFrame"), into: &payload)
+        payload.writeImmutableBuffer(metadata)
+        return payload
     }
 }
 

@@ -35,6 +35,10 @@ struct Serve: AsyncParsableCommand {
             from files     --stream-keys FILE, --play-keys FILE; kill -HUP reads them again
             End a stream   curl -X POST 'http://127.0.0.1:8080/api/v1/kick?stream=live/demo'
 
+            Push           millrace serve --push 'live/*=rtmp://10.0.0.2/live/{stream}'
+            while it runs  curl -X POST 'http://127.0.0.1:8080/api/v1/push?stream=live/demo&url=rtmp://10.0.0.3/live/demo'
+                           (-X DELETE ends it; the status and /metrics show each target)
+
             With --ladder, ffmpeg makes renditions of each published stream, and they are played as
             <stream>_<rendition>:
               millrace serve --ladder edge-ladder     (live/demo gives live/demo_720p … _240p)
@@ -83,6 +87,8 @@ struct Serve: AsyncParsableCommand {
     var congestionControl: String?
     @OptionGroup(title: "Ladder")
     var ladder: LadderOptions
+    @OptionGroup(title: "Push to other servers")
+    var push: PushOptions
     @OptionGroup(title: "Who may do what")
     var access: AccessOptions
     @OptionGroup(title: "Limits on what strangers may take")
@@ -141,6 +147,8 @@ struct Serve: AsyncParsableCommand {
         configuration.congestionControl = congestionControl
         configuration.hls = hls.configuration
         configuration.limits = limits.limits
+        configuration.pushes = try push.rules()
+        configuration.pushTrust = push.trust
         configuration.ladders = try ladder.configuration().map { [$0] } ?? []
         return configuration
     }

@@ -22,6 +22,8 @@ final class Outlet {
     /// Bytes of replies among them, that is of everything but media.
     private var pendingReplyBytes = 0
     private var isClosed = false
+    /// Number of bytes of media and requests handed to the socket or to the channel.
+    private(set) var sentBytes = 0
     /// Task that closes the connection if the peer does not read the last bytes.
     private var closing: Scheduled<Void>?
 
@@ -43,7 +45,9 @@ final class Outlet {
 
     /// Whether TLS is between a connection's handler and its socket.
     static func isSecure(_ context: ChannelHandlerContext) -> Bool {
-        (try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
+        let operations = context.pipeline.syncOperations
+        return (try? operations.handler(type: NIOSSLServerHandler.self)) != nil
+            || (try? operations.handler(type: NIOSSLClientHandler.self)) != nil
     }
 
     /// Bytes of memory that a write takes besides its own bytes, and the number of writes that may
@@ -67,6 +71,7 @@ final class Outlet {
     func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0, !isClosed, let context else { return }
         pending += 1
+        sentBytes += bytes.readableBytes
         let promise = eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
@@ -125,6 +130,7 @@ final class Outlet {
         if pending == 0, !isClosed, let socket {
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
             sent = max(0, Glibc.send(socket, raw.baseAddress, raw.count, flags))
+            sentBytes += sent
             if sent == raw.count { return }
         }
         var rest = bytes
