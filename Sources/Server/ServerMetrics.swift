@@ -1,5 +1,3 @@
-import HTTPWire
-
 /// The status in the form that Prometheus reads. Counters of a stream begin again with each
 /// publication.
 enum ServerMetrics {
@@ -12,13 +10,13 @@ enum ServerMetrics {
         var page = MetricsText()
         addUsage(status.usage, to: &page)
         page.add(
-            "millrace_refused_total", .counter, "What was refused, by the limit that bit.",
+            "millrace_refused_total", .counter, "Refusals, by the limit that was reached.",
             Admissions.Limit.allCases.map { limit in
                 Sample(status.refused[limit.rawValue] ?? 0, ["limit": limit.rawValue])
             })
         page.add(
             "millrace_left_out_messages_total", .counter,
-            "Media messages on a message stream on which nothing is published, or too long to be kept.",
+            "Media messages that were left out: nothing is published on their message stream, or they are too long to be kept.",
             [Sample(status.leftOutMessages)])
         addStreams(status.streams, to: &page)
         addHLS(status.streams, to: &page)
@@ -32,9 +30,9 @@ enum ServerMetrics {
         "publishers": "Streams that are published.",
         "players": "RTMP and HTTP-FLV players.",
         "hls_streams": "Streams that HLS keeps, ended ones included.",
-        "unfinished_bytes": "Bytes of messages that have begun and not ended.",
-        "hls_bytes": "Bytes of HLS that can be fetched.",
-        "gop_cache_bytes": "Bytes kept for joining players.",
+        "unfinished_bytes": "Bytes of messages that have not arrived completely.",
+        "hls_bytes": "Bytes of the segments and parts that HLS players can fetch.",
+        "gop_cache_bytes": "Bytes of media that are kept for players that join.",
     ]
 
     /// What has a limit. A limit that is not there has no sample, so that a share of it has none
@@ -43,7 +41,7 @@ enum ServerMetrics {
         for one in usage {
             let name = "millrace_\(one.name)"
             page.add(
-                name, .gauge, usageHelp[one.name] ?? "In use, of what has a limit.",
+                name, .gauge, usageHelp[one.name] ?? "Amount in use.",
                 [Sample(one.used)])
             guard one.limit > 0 else { continue }
             let unit = "_bytes"
@@ -63,36 +61,39 @@ enum ServerMetrics {
         ) {
             page.add(
                 "millrace_stream_\(name)", kind, help,
-                streams.map { Sample(value($0), ["stream": $0.name.printable]) })
+                streams.map { Sample(value($0), ["stream": MetricsText.label($0.name)]) })
         }
-        add("published", .gauge, "1 if the publisher is there, 0 if it is gone.") {
+        add("published", .gauge, "1 while the publisher is connected, 0 while it is not.") {
             $0.isPublished ? 1 : 0
         }
-        add("received_bytes_total", .counter, "Bytes of the publication.", \.receivedBytes)
+        add("received_bytes_total", .counter, "Bytes received from the publisher.", \.receivedBytes)
         page.add(
-            "millrace_stream_received_frames_total", .counter, "Frames of the publication.",
+            "millrace_stream_received_frames_total", .counter,
+            "Frames received from the publisher.",
             streams.flatMap { stream in
                 [("video", stream.videoFrames), ("audio", stream.audioFrames)].map { kind, count in
-                    Sample(count, ["stream": stream.name.printable, "kind": kind])
+                    Sample(count, ["stream": MetricsText.label(stream.name), "kind": kind])
                 }
             })
-        add("key_frames_total", .counter, "Key frames of the publication.", \.keyFrames)
+        add("key_frames_total", .counter, "Key frames received from the publisher.", \.keyFrames)
         page.add(
             "millrace_stream_players", .gauge, "Players by protocol.",
             streams.flatMap { stream in
                 [("rtmp", stream.rtmpSubscribers), ("http-flv", stream.flvSubscribers)].map {
                     name, count in
-                    Sample(count, ["stream": stream.name.printable, "protocol": name])
+                    Sample(count, ["stream": MetricsText.label(stream.name), "protocol": name])
                 }
             })
         add(
             "dropped_frames_total", .counter, "Frames not sent to slow players.", \.droppedFrames)
-        add("gop_cache_bytes", .gauge, "Bytes kept for joining players.", \.gopCacheBytes)
+        add(
+            "gop_cache_bytes", .gauge, "Bytes of media that are kept for players that join.",
+            \.gopCacheBytes)
     }
 
     private static func addHLS(_ streams: [ServerStatus.Stream], to page: inout MetricsText) {
         let packaged = streams.compactMap { stream in
-            stream.hls.map { (name: stream.name.printable, hls: $0) }
+            stream.hls.map { (name: MetricsText.label(stream.name), hls: $0) }
         }
         func add(
             _ name: String, _ kind: MetricsText.Kind, _ help: String,
@@ -102,13 +103,17 @@ enum ServerMetrics {
                 "millrace_stream_hls_\(name)", kind, help,
                 packaged.map { Sample(value($0.hls), ["stream": $0.name]) })
         }
-        add("bytes", .gauge, "Bytes of HLS that can be fetched.", \.storedBytes)
-        add("segments_total", .counter, "Segments made.", \.segments)
-        add("parts_total", .counter, "Parts of segments made.", \.parts)
-        add("discontinuities_total", .counter, "Discontinuities.", \.discontinuities)
+        add(
+            "bytes", .gauge, "Bytes of the segments and parts that HLS players can fetch.",
+            \.storedBytes)
+        add("segments_total", .counter, "Segments that were completed.", \.segments)
+        add("parts_total", .counter, "Parts that were completed.", \.parts)
+        add(
+            "discontinuities_total", .counter, "Discontinuities in the playlist.",
+            \.discontinuities)
         add(
             "dropped_segments_total", .counter,
-            "Segments too short to be listed, or with too many bytes for their duration.",
+            "Segments that were dropped: too short to be listed, or too many bytes for their duration.",
             \.droppedSegments)
         page.add(
             "millrace_stream_hls_lost_frames_total", .counter,
@@ -119,8 +124,8 @@ enum ServerMetrics {
                     ("codec", hls.leftOutFrames),
                 ].map { reason, count in Sample(count, ["stream": name, "reason": reason]) }
             })
-        add("requests_total", .counter, "Requests answered.", \.requests)
-        add("sent_bytes_total", .counter, "Bytes of bodies sent.", \.sentBytes)
+        add("requests_total", .counter, "Requests that were answered.", \.requests)
+        add("sent_bytes_total", .counter, "Bytes of bodies that were sent.", \.sentBytes)
         add(
             "blocked_requests", .gauge, "Requests that wait for a segment or part.",
             \.blockedRequests)
@@ -136,17 +141,17 @@ enum ServerMetrics {
                 LadderStatus.State.allCases.map { state in
                     Sample(
                         state == rendition.state ? 1 : 0,
-                        ["stream": rendition.stream.printable, "state": state.rawValue])
+                        ["stream": MetricsText.label(rendition.stream), "state": state.rawValue])
                 }
             })
         page.add(
-            "millrace_encoder_restarts_total", .counter, "Starts after the first one.",
-            renditions.map { Sample($0.restarts, ["stream": $0.stream.printable]) })
+            "millrace_encoder_restarts_total", .counter, "Restarts of the rendition's encoder.",
+            renditions.map { Sample($0.restarts, ["stream": MetricsText.label($0.stream)]) })
         page.add(
             "millrace_encoder_speed_ratio", .gauge,
             "Media seconds made per second; below 1 the encoder does not keep up.",
             renditions.compactMap { rendition in
-                rendition.speed.map { Sample($0, ["stream": rendition.stream.printable]) }
+                rendition.speed.map { Sample($0, ["stream": MetricsText.label(rendition.stream)]) }
             })
     }
 }
