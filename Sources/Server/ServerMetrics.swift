@@ -20,7 +20,7 @@ enum ServerMetrics {
             [Sample(status.leftOutMessages)])
         addStreams(status.streams, to: &page)
         addHLS(status.streams, to: &page)
-        addEncoders(status.ladders.flatMap(\.renditions), to: &page)
+        addEncoders(status.ladders, to: &page)
         process?.add(to: &page)
         return page.text
     }
@@ -131,27 +131,37 @@ enum ServerMetrics {
             \.blockedRequests)
     }
 
-    private static func addEncoders(
-        _ renditions: [LadderStatus.Rendition], to page: inout MetricsText
-    ) {
+    private static func addEncoders(_ ladders: [LadderStatus], to page: inout MetricsText) {
+        // Renditions of two sources may have one name, for example `x_y` of `a` and `y` of `a_x`,
+        // so a series has the source, too.
+        let encoders = ladders.flatMap { ladder in
+            ladder.renditions.map { rendition in
+                (
+                    source: MetricsText.label(ladder.source),
+                    stream: MetricsText.label(rendition.stream), rendition: rendition
+                )
+            }
+        }
         page.add(
             "millrace_encoder_state", .gauge,
             "1 for the state of the rendition's encoder, 0 for the others.",
-            renditions.flatMap { rendition in
+            encoders.flatMap { source, stream, rendition in
                 LadderStatus.State.allCases.map { state in
                     Sample(
                         state == rendition.state ? 1 : 0,
-                        ["stream": MetricsText.label(rendition.stream), "state": state.rawValue])
+                        ["source": source, "stream": stream, "state": state.rawValue])
                 }
             })
         page.add(
             "millrace_encoder_restarts_total", .counter, "Restarts of the rendition's encoder.",
-            renditions.map { Sample($0.restarts, ["stream": MetricsText.label($0.stream)]) })
+            encoders.map { source, stream, rendition in
+                Sample(rendition.restarts, ["source": source, "stream": stream])
+            })
         page.add(
             "millrace_encoder_speed_ratio", .gauge,
             "Media seconds made per second; below 1 the encoder does not keep up.",
-            renditions.compactMap { rendition in
-                rendition.speed.map { Sample($0, ["stream": MetricsText.label(rendition.stream)]) }
+            encoders.compactMap { source, stream, rendition in
+                rendition.speed.map { Sample($0, ["source": source, "stream": stream]) }
             })
     }
 }

@@ -145,9 +145,9 @@ import Testing
             "millrace_stream_players{\(name),protocol=\"http-flv\"}": 4,
             "millrace_stream_hls_segments_total{\(name)}": 7,
             "millrace_stream_hls_lost_frames_total{\(name),reason=\"stray\"}": 2,
-            #"millrace_encoder_state{stream="live/b_x",state="backing-off"}"#: 1,
-            #"millrace_encoder_state{stream="live/b_x",state="running"}"#: 0,
-            #"millrace_encoder_speed_ratio{stream="live/b_x"}"#: 0.5,
+            #"millrace_encoder_state{source="live/b",stream="live/b_x",state="backing-off"}"#: 1,
+            #"millrace_encoder_state{source="live/b",stream="live/b_x",state="running"}"#: 0,
+            #"millrace_encoder_speed_ratio{source="live/b",stream="live/b_x"}"#: 0.5,
             "process_cpu_seconds_total": 2, "process_open_fds": 12,
         ]
         for (series, value) in expected { #expect(page.values[series] == value, "\(series)") }
@@ -167,7 +167,14 @@ import Testing
                 keyFrames: 0, rtmpSubscribers: 0, flvSubscribers: 0, droppedFrames: 0,
                 gopCacheBytes: 0)
         }
-        let status = ServerStatus(version: "1", streams: streams)
+        let ladders = [("live/a", "x_y"), ("live/a_x", "y")].map { source, name in
+            LadderStatus(
+                source: source, mode: .perRendition,
+                renditions: [
+                    .init(name: name, stream: "live/a_x_y", state: .running, restarts: 0, speed: 1)
+                ])
+        }
+        let status = ServerStatus(version: "1", streams: streams, ladders: ladders)
         let page = MetricsPage(ServerMetrics.text(status, nil))
         #expect(page.problems == [])
         let series = page.values.keys.filter { $0.hasPrefix("millrace_stream_published{") }
