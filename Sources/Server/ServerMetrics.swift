@@ -31,7 +31,7 @@ enum ServerMetrics {
         "players": "RTMP and HTTP-FLV players.",
         "hls_streams": "Streams that HLS keeps, ended ones included.",
         "unfinished_bytes": "Bytes of messages that have not arrived completely.",
-        "hls_bytes": "Bytes of the segments and parts that HLS players can fetch.",
+        "hls_bytes": "Bytes of everything that HLS players can fetch.",
         "gop_cache_bytes": "Bytes of media that are kept for players that join.",
     ]
 
@@ -103,9 +103,7 @@ enum ServerMetrics {
                 "millrace_stream_hls_\(name)", kind, help,
                 packaged.map { Sample(value($0.hls), ["stream": $0.name]) })
         }
-        add(
-            "bytes", .gauge, "Bytes of the segments and parts that HLS players can fetch.",
-            \.storedBytes)
+        add("bytes", .gauge, "Bytes of everything that HLS players can fetch.", \.storedBytes)
         add("segments_total", .counter, "Segments that were completed.", \.segments)
         add("parts_total", .counter, "Parts that were completed.", \.parts)
         add(
