@@ -161,6 +161,7 @@ public final class RelayServer: Service {
     /// Serves until the service group shuts down or the task is cancelled, and then stops.
     public func run() async throws {
         try? await gracefulShutdown()
+        connections.logger.info("stopping")
         try await stop()
     }
 

@@ -1,5 +1,3 @@
-import HTTPWire
-
 /// The status in the form that Prometheus reads. Counters of a stream begin again with each
 /// publication.
 enum ServerMetrics {
@@ -12,17 +10,17 @@ enum ServerMetrics {
         var page = MetricsText()
         addUsage(status.usage, to: &page)
         page.add(
-            "millrace_refused_total", .counter, "What was refused, by the limit that bit.",
+            "millrace_refused_total", .counter, "Refusals, by the limit that was reached.",
             Admissions.Limit.allCases.map { limit in
                 Sample(status.refused[limit.rawValue] ?? 0, ["limit": limit.rawValue])
             })
         page.add(
             "millrace_left_out_messages_total", .counter,
-            "Media messages on a message stream on which nothing is published, or too long to be kept.",
+            "Media messages that were left out: nothing is published on their message stream, or they are too long to be kept.",
             [Sample(status.leftOutMessages)])
         addStreams(status.streams, to: &page)
         addHLS(status.streams, to: &page)
-        addEncoders(status.ladders.flatMap(\.renditions), to: &page)
+        addEncoders(status.ladders, to: &page)
         addPushes(status.pushes, to: &page)
         process?.add(to: &page)
         return page.text
@@ -33,9 +31,9 @@ enum ServerMetrics {
         "publishers": "Streams that are published.",
         "players": "RTMP and HTTP-FLV players.",
         "hls_streams": "Streams that HLS keeps, ended ones included.",
-        "unfinished_bytes": "Bytes of messages that have begun and not ended.",
-        "hls_bytes": "Bytes of HLS that can be fetched.",
-        "gop_cache_bytes": "Bytes kept for joining players.",
+        "unfinished_bytes": "Bytes of messages that have not arrived completely.",
+        "hls_bytes": "Bytes of everything that HLS players can fetch.",
+        "gop_cache_bytes": "Bytes of media that are kept for players that join.",
     ]
 
     /// What has a limit. A limit that is not there has no sample, so that a share of it has none
@@ -44,7 +42,7 @@ enum ServerMetrics {
         for one in usage {
             let name = "millrace_\(one.name)"
             page.add(
-                name, .gauge, usageHelp[one.name] ?? "In use, of what has a limit.",
+                name, .gauge, usageHelp[one.name] ?? "Amount in use.",
                 [Sample(one.used)])
             guard one.limit > 0 else { continue }
             let unit = "_bytes"
@@ -64,36 +62,39 @@ enum ServerMetrics {
         ) {
             page.add(
                 "millrace_stream_\(name)", kind, help,
-                streams.map { Sample(value($0), ["stream": $0.name.printable]) })
+                streams.map { Sample(value($0), ["stream": MetricsText.label($0.name)]) })
         }
-        add("published", .gauge, "1 if the publisher is there, 0 if it is gone.") {
+        add("published", .gauge, "1 while the publisher is connected, 0 while it is not.") {
             $0.isPublished ? 1 : 0
         }
-        add("received_bytes_total", .counter, "Bytes of the publication.", \.receivedBytes)
+        add("received_bytes_total", .counter, "Bytes received from the publisher.", \.receivedBytes)
         page.add(
-            "millrace_stream_received_frames_total", .counter, "Frames of the publication.",
+            "millrace_stream_received_frames_total", .counter,
+            "Frames received from the publisher.",
             streams.flatMap { stream in
                 [("video", stream.videoFrames), ("audio", stream.audioFrames)].map { kind, count in
-                    Sample(count, ["stream": stream.name.printable, "kind": kind])
+                    Sample(count, ["stream": MetricsText.label(stream.name), "kind": kind])
                 }
             })
-        add("key_frames_total", .counter, "Key frames of the publication.", \.keyFrames)
+        add("key_frames_total", .counter, "Key frames received from the publisher.", \.keyFrames)
         page.add(
             "millrace_stream_players", .gauge, "Players by protocol.",
             streams.flatMap { stream in
                 [("rtmp", stream.rtmpSubscribers), ("http-flv", stream.flvSubscribers)].map {
                     name, count in
-                    Sample(count, ["stream": stream.name.printable, "protocol": name])
+                    Sample(count, ["stream": MetricsText.label(stream.name), "protocol": name])
                 }
             })
         add(
             "dropped_frames_total", .counter, "Frames not sent to slow players.", \.droppedFrames)
-        add("gop_cache_bytes", .gauge, "Bytes kept for joining players.", \.gopCacheBytes)
+        add(
+            "gop_cache_bytes", .gauge, "Bytes of media that are kept for players that join.",
+            \.gopCacheBytes)
     }
 
     private static func addHLS(_ streams: [ServerStatus.Stream], to page: inout MetricsText) {
         let packaged = streams.compactMap { stream in
-            stream.hls.map { (name: stream.name.printable, hls: $0) }
+            stream.hls.map { (name: MetricsText.label(stream.name), hls: $0) }
         }
         func add(
             _ name: String, _ kind: MetricsText.Kind, _ help: String,
@@ -103,13 +104,15 @@ enum ServerMetrics {
                 "millrace_stream_hls_\(name)", kind, help,
                 packaged.map { Sample(value($0.hls), ["stream": $0.name]) })
         }
-        add("bytes", .gauge, "Bytes of HLS that can be fetched.", \.storedBytes)
-        add("segments_total", .counter, "Segments made.", \.segments)
-        add("parts_total", .counter, "Parts of segments made.", \.parts)
-        add("discontinuities_total", .counter, "Discontinuities.", \.discontinuities)
+        add("bytes", .gauge, "Bytes of everything that HLS players can fetch.", \.storedBytes)
+        add("segments_total", .counter, "Segments that were completed.", \.segments)
+        add("parts_total", .counter, "Parts that were completed.", \.parts)
+        add(
+            "discontinuities_total", .counter, "Discontinuities in the playlist.",
+            \.discontinuities)
         add(
             "dropped_segments_total", .counter,
-            "Segments too short to be listed, or with too many bytes for their duration.",
+            "Segments that were dropped: too short to be listed, or too many bytes for their duration.",
             \.droppedSegments)
         page.add(
             "millrace_stream_hls_lost_frames_total", .counter,
@@ -120,8 +123,8 @@ enum ServerMetrics {
                     ("codec", hls.leftOutFrames),
                 ].map { reason, count in Sample(count, ["stream": name, "reason": reason]) }
             })
-        add("requests_total", .counter, "Requests answered.", \.requests)
-        add("sent_bytes_total", .counter, "Bytes of bodies sent.", \.sentBytes)
+        add("requests_total", .counter, "Requests that were answered.", \.requests)
+        add("sent_bytes_total", .counter, "Bytes of bodies that were sent.", \.sentBytes)
         add(
             "blocked_requests", .gauge, "Requests that wait for a segment or part.",
             \.blockedRequests)
@@ -136,7 +139,7 @@ enum ServerMetrics {
                 pushes.map {
                     Sample(
                         value($0),
-                        ["stream": $0.stream.printable, "target": $0.target.printable])
+                        ["stream": MetricsText.label($0.stream), "target": MetricsText.label($0.target)])
                 })
         }
         add("live", .gauge, "1 if the target takes the stream, else 0.") {
@@ -152,27 +155,37 @@ enum ServerMetrics {
             \.reconnects)
     }
 
-    private static func addEncoders(
-        _ renditions: [LadderStatus.Rendition], to page: inout MetricsText
-    ) {
+    private static func addEncoders(_ ladders: [LadderStatus], to page: inout MetricsText) {
+        // Renditions of two sources may have one name, for example `x_y` of `a` and `y` of `a_x`,
+        // so a series has the source, too.
+        let encoders = ladders.flatMap { ladder in
+            ladder.renditions.map { rendition in
+                (
+                    source: MetricsText.label(ladder.source),
+                    stream: MetricsText.label(rendition.stream), rendition: rendition
+                )
+            }
+        }
         page.add(
             "millrace_encoder_state", .gauge,
             "1 for the state of the rendition's encoder, 0 for the others.",
-            renditions.flatMap { rendition in
+            encoders.flatMap { source, stream, rendition in
                 LadderStatus.State.allCases.map { state in
                     Sample(
                         state == rendition.state ? 1 : 0,
-                        ["stream": rendition.stream.printable, "state": state.rawValue])
+                        ["source": source, "stream": stream, "state": state.rawValue])
                 }
             })
         page.add(
-            "millrace_encoder_restarts_total", .counter, "Starts after the first one.",
-            renditions.map { Sample($0.restarts, ["stream": $0.stream.printable]) })
+            "millrace_encoder_restarts_total", .counter, "Restarts of the rendition's encoder.",
+            encoders.map { source, stream, rendition in
+                Sample(rendition.restarts, ["source": source, "stream": stream])
+            })
         page.add(
             "millrace_encoder_speed_ratio", .gauge,
             "Media seconds made per second; below 1 the encoder does not keep up.",
-            renditions.compactMap { rendition in
-                rendition.speed.map { Sample($0, ["stream": rendition.stream.printable]) }
+            encoders.compactMap { source, stream, rendition in
+                rendition.speed.map { Sample($0, ["source": source, "stream": stream]) }
             })
     }
 }

@@ -73,7 +73,8 @@ private struct CheckedRow {
     func viewer(_ session: Int?, of plan: Plan) throws(FidelityError) {
         guard let session else { return }
         guard session >= 0, plan.viewers.indices.contains(session % Plan.sessionStride) else {
-            throw fault("viewer", "\(session)", "one of the scenario's \(plan.viewers.count)")
+            throw fault(
+                "viewer", "\(session)", "one of the scenario's \(plan.viewers.count) viewers")
         }
     }
 

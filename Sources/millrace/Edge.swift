@@ -105,14 +105,16 @@ struct Edge: AsyncParsableCommand {
             fail("\(error)\(isTaken ? "; give another --port, 0 picks a free one" : "")")
         }
         let name = host.contains(":") ? "[\(host)]" : host
-        let scheme = files.files == nil ? "http" : "https"
-        print("\(scheme)://\(name):\(edge.port)/hls/live/<stream>/index.m3u8")
-        print("\(scheme)://\(name):\(edge.port)/hls/live/<channel>/master.m3u8")
-        print("\(scheme)://\(name):\(edge.port)/api/v1/edge")
-        print("\(scheme)://\(name):\(edge.port)/metrics")
-        fflush(nil)
+        let site = "\(files.files == nil ? "http" : "https")://\(name):\(edge.port)"
         let reload: @Sendable () -> Void = { edge.reload() }
         try await Interruption.run(
-            edge, reload: files.files == nil ? nil : reload, logger: logger)
+            edge, reload: files.files == nil ? nil : reload, logger: logger
+        ) {
+            print("\(site)/hls/live/<stream>/index.m3u8")
+            print("\(site)/hls/live/<channel>/master.m3u8")
+            print("\(site)/api/v1/edge")
+            print("\(site)/metrics")
+            fflush(nil)
+        }
     }
 }

@@ -184,10 +184,14 @@ struct Serve: AsyncParsableCommand {
             fail(error.description)
         }
         if let user { tellUnreadable(configuration, user, logger) }
-        say(server, hasHLS: configuration.hls != nil)
+        let urls = self.urls(of: server, hasHLS: configuration.hls != nil)
         let reload: @Sendable () -> Void = { server.reload() }
         try await Interruption.run(
-            server, reload: server.canReload ? reload : nil, logger: logger)
+            server, reload: server.canReload ? reload : nil, logger: logger
+        ) {
+            for url in urls { print(url) }
+            fflush(nil)
+        }
     }
 
     /// Warns about each file that SIGHUP is to read again and that the server's new user cannot
@@ -206,22 +210,21 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    /// Prints the URLs of the server.
-    private func say(_ server: RelayServer, hasHLS: Bool) {
-        print("rtmp://\(host):\(server.rtmpPort)/live/<stream>")
-        if let port = server.rtmpsPort { print("rtmps://\(host):\(port)/live/<stream>") }
+    /// Returns the URLs of the server.
+    private func urls(of server: RelayServer, hasHLS: Bool) -> [String] {
+        var urls = ["rtmp://\(host):\(server.rtmpPort)/live/<stream>"]
+        if let port = server.rtmpsPort { urls.append("rtmps://\(host):\(port)/live/<stream>") }
         let ports = [("http", server.httpPort), ("https", server.httpsPort)]
         for case (let scheme, let port?) in ports {
             let site = "\(scheme)://\(host):\(port)"
-            print("\(site)/live/<stream>.flv")
+            urls.append("\(site)/live/<stream>.flv")
             if hasHLS {
-                print("\(site)/hls/live/<stream>/index.m3u8")
-                print("\(site)/hls/live/<channel>/master.m3u8")
+                urls.append("\(site)/hls/live/<stream>/index.m3u8")
+                urls.append("\(site)/hls/live/<channel>/master.m3u8")
             }
-            print("\(site)/api/v1/status")
-            print("\(site)/metrics")
+            urls += ["\(site)/api/v1/status", "\(site)/metrics"]
         }
-        fflush(nil)
+        return urls
     }
 }
 

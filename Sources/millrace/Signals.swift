@@ -32,19 +32,29 @@ enum Interruption {
     /// Runs a service until it ends or until one of the signals comes; then the service stops in
     /// its own way.
     ///
-    /// - Parameter reload: Function that SIGHUP calls instead of ending the program; nil = SIGHUP
-    ///   ends the program.
+    /// - Parameters:
+    ///   - reload: Function that SIGHUP calls instead of ending the program; nil = SIGHUP ends the
+    ///     program.
+    ///   - whenTrapped: Function that is called once all signals are trapped. A program that tells
+    ///     there that it is ready loses no signal of a caller that has waited for that.
     /// - Throws: Error of the service.
     static func run(
-        _ service: some Service, reload: (@Sendable () -> Void)? = nil, logger: Logger
+        _ service: some Service, reload: (@Sendable () -> Void)? = nil, logger: Logger,
+        whenTrapped: @escaping @Sendable () -> Void = {}
     ) async throws {
-        let services: [any Service] = [service, Hangup(reload: reload)]
+        let services: [any Service] = [service, Hangup(reload: reload, whenTrapped: whenTrapped)]
         let configuration = ServiceGroupConfiguration(
             services: services.map {
                 .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: stopSignals, logger: logger)
-        try await ServiceGroup(configuration: configuration).run()
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as ServiceGroupError
+            where error.errorCode == .serviceFinishedUnexpectedly
+        {
+            // The service ended by itself while a signal stopped the group, which is no error.
+        }
     }
 }
 
@@ -54,14 +64,18 @@ enum Interruption {
 /// again, SIGHUP does that instead, as long as the terminal exists or if there never was a terminal.
 private struct Hangup: Service {
     let reload: (@Sendable () -> Void)?
+    /// The group traps its signals before it starts a service, so once SIGHUP is trapped, all are.
+    let whenTrapped: @Sendable () -> Void
 
     func run() async {
         guard reload != nil || !Self.isIgnored else {
+            whenTrapped()
             try? await gracefulShutdown()
             return
         }
         let hadTerminal = Self.hasTerminal
         let signals = await UnixSignalsSequence(trapping: .sighup)
+        whenTrapped()
         for await _ in signals.cancelOnGracefulShutdown() {
             guard let reload, !hadTerminal || Self.hasTerminal else { return }
             reload()

@@ -39,6 +39,37 @@ import Testing
         }
     }
 
+    /// A reload that is repeated, because the origin closed its connection, waits if another reload
+    /// has taken its place.
+    @Test func aRepeatedReloadKeepsTheLimit() async throws {
+        let origin = try ScriptedOrigin()
+        try await withEdge(before: origin.port, { $0.originConnections = 2 }) { edge in
+            let client = try HLSPeer(port: edge.port)
+            try await client.ask("/a.ts")
+            let (kept, _) = try await origin.next()
+            try await kept.answer("a")
+            #expect(try await client.answer()?.text == "a")
+            let first = try HLSPeer(port: edge.port)
+            try await first.ask("/1.m3u8?_HLS_msn=7")
+            #expect(try await kept.request()?.hasPrefix("GET /1.m3u8") == true)
+            let second = try HLSPeer(port: edge.port)
+            try await second.ask("/2.m3u8?_HLS_msn=7")
+            try await eventually("the second reload waits") {
+                try await edge.status().queuedFetches == 1
+            }
+            kept.socket.close()
+            let news = try await origin.accept()
+            #expect(try await news.request()?.hasPrefix("GET /2.m3u8") == true)
+            #expect(try await edge.status().queuedFetches == 1)
+            try await news.answer("#EXTM3U")
+            #expect(try await second.answer()?.text == "#EXTM3U")
+            #expect(try await news.request()?.hasPrefix("GET /1.m3u8") == true)
+            try await news.answer("#EXTM3U")
+            #expect(try await first.answer()?.text == "#EXTM3U")
+            #expect(origin.isUnasked)
+        }
+    }
+
     /// Clients that stay and wait for slow responses do not keep others out.
     @Test func slowFetchesMakeRoom() async throws {
         let origin = try ScriptedOrigin()

@@ -133,7 +133,7 @@ import Testing
     @Test func thePageOfTheServer() {
         let page = MetricsPage(Self.serverPage)
         #expect(page.problems == [])
-        let name = #"stream="live/a\"b\\c\\u{a}d""#
+        let name = #"stream="live/a\"b\\u{5c}c\\u{a}d""#
         let expected: [String: Double] = [
             "millrace_players": 0, "millrace_publishers": 1, "millrace_publishers_limit": 500,
             "millrace_hls_bytes": 2000, "millrace_hls_limit_bytes": Double(384 << 20),
@@ -145,15 +145,40 @@ import Testing
             "millrace_stream_players{\(name),protocol=\"http-flv\"}": 4,
             "millrace_stream_hls_segments_total{\(name)}": 7,
             "millrace_stream_hls_lost_frames_total{\(name),reason=\"stray\"}": 2,
-            #"millrace_encoder_state{stream="live/b_x",state="backing-off"}"#: 1,
-            #"millrace_encoder_state{stream="live/b_x",state="running"}"#: 0,
-            #"millrace_encoder_speed_ratio{stream="live/b_x"}"#: 0.5,
+            #"millrace_encoder_state{source="live/b",stream="live/b_x",state="backing-off"}"#: 1,
+            #"millrace_encoder_state{source="live/b",stream="live/b_x",state="running"}"#: 0,
+            #"millrace_encoder_speed_ratio{source="live/b",stream="live/b_x"}"#: 0.5,
             "process_cpu_seconds_total": 2, "process_open_fds": 12,
         ]
         for (series, value) in expected { #expect(page.values[series] == value, "\(series)") }
         // A limit that is not there has no sample, and neither has HLS of a stream without it.
         #expect(page.values["millrace_players_limit"] == nil)
         #expect(page.values[#"millrace_stream_hls_bytes{stream="live/b"}"#] == nil)
+    }
+
+    /// Prometheus refuses a page that has a series twice, so a publisher must not be able to choose
+    /// a name that makes another stream's series.
+    @Test func namesThatPrintAlikeStayApart() {
+        let long = String(repeating: "x", count: 1100)
+        let names = ["live/a\nb", #"live/a\u{a}b"#, #"live/a\u{5c}u{a}b"#, long + "1", long + "2"]
+        let streams = names.map { name in
+            ServerStatus.Stream(
+                name: name, isPublished: true, receivedBytes: 0, videoFrames: 0, audioFrames: 0,
+                keyFrames: 0, rtmpSubscribers: 0, flvSubscribers: 0, droppedFrames: 0,
+                gopCacheBytes: 0)
+        }
+        let ladders = [("live/a", "x_y"), ("live/a_x", "y")].map { source, name in
+            LadderStatus(
+                source: source, mode: .perRendition,
+                renditions: [
+                    .init(name: name, stream: "live/a_x_y", state: .running, restarts: 0, speed: 1)
+                ])
+        }
+        let status = ServerStatus(version: "1", streams: streams, ladders: ladders)
+        let page = MetricsPage(ServerMetrics.text(status, nil))
+        #expect(page.problems == [])
+        let series = page.values.keys.filter { $0.hasPrefix("millrace_stream_published{") }
+        #expect(series.count == names.count)
     }
 
     @Test func thePageOfTheEdge() {
@@ -203,7 +228,8 @@ import Testing
         #expect(process.cpuSeconds == 2 && process.threads == 7)
         #expect(process.startSeconds == 1e9 + 10)
         #expect(process.residentBytes == 102_400)
-        for bad in ["", "S 1 2", String(repeating: "x ", count: 30)] {
+        let huge = "S" + String(repeating: " 9223372036854775807", count: 30)
+        for bad in ["", "S 1 2", String(repeating: "x ", count: 30), huge] {
             let fields = bad.split(separator: " ")
             #expect(
                 ProcessMetrics(

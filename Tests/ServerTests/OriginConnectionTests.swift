@@ -1,3 +1,4 @@
+import Glibc
 import struct HTTPWire.HTTPURL
 import NIOCore
 import NIOEmbedded
@@ -10,12 +11,15 @@ import Testing
 /// The end of a response of the origin, on an embedded channel.
 @Suite struct OriginConnectionTests {
     /// Fetches an object from an origin that sends `response` and closes.
-    /// - Parameter isUnclean: Whether TLS's close_notify is missing.
+    /// - Parameters:
+    ///   - error: Error of the connection before its end; nil = it ends in order.
+    ///   - wan: WAN to the origin.
     /// - Returns: The object, and whether the edge has cached it.
     private func fetch(
-        _ response: String, isUnclean: Bool
+        _ response: String, error: (any Error)? = nil, wan: EdgeConfiguration.WAN? = nil
     ) throws -> (object: EdgeObject, isCached: Bool) {
-        let configuration = EdgeConfiguration(origin: "https://origin")
+        var configuration = EdgeConfiguration(origin: "https://origin")
+        configuration.wan = wan
         let store = EdgeStore(byteLimit: 1 << 20, objectLimit: 1 << 20)
         let loop = EmbeddedEventLoop()
         let pool = OriginPool(
@@ -31,9 +35,11 @@ import Testing
             throw EdgeConfigurationError(description: "the store fetches nothing")
         }
         connection.carry(EdgeFetch(object, via: ""))
+        loop.advanceTime(by: .seconds(1))
         try channel.writeInbound(ByteBuffer(string: response))
-        if isUnclean { channel.pipeline.fireErrorCaught(NIOSSLError.uncleanShutdown) }
-        _ = try? channel.finish(acceptAlreadyClosed: true)
+        if let error { channel.pipeline.fireErrorCaught(error) }
+        try? channel.close().wait()
+        loop.advanceTime(by: .seconds(1))
         guard case .hit = store.look(target, at: OriginPool.now) else { return (object, false) }
         return (object, true)
     }
@@ -42,9 +48,9 @@ import Testing
 
     @Test func `a response that ends with the connection is whole only after close_notify`() throws
     {
-        let clean = try fetch(head + "\r\nbody", isUnclean: false)
+        let clean = try fetch(head + "\r\nbody")
         #expect(clean.isCached && clean.object.count == 4)
-        let cut = try fetch(head + "\r\nbo", isUnclean: true)
+        let cut = try fetch(head + "\r\nbo", error: NIOSSLError.uncleanShutdown)
         guard case .failed(let failure) = cut.object.state else {
             Issue.record("a response that was cut off counts as whole")
             return
@@ -53,10 +59,28 @@ import Testing
     }
 
     @Test func `a response of known length needs no close_notify`() throws {
-        let known = try fetch(head + "Content-Length: 4\r\n\r\nbody", isUnclean: true)
+        let known = try fetch(
+            head + "Content-Length: 4\r\n\r\nbody", error: NIOSSLError.uncleanShutdown)
         #expect(known.isCached)
         let chunked = try fetch(
-            head + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", isUnclean: true)
+            head + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+            error: NIOSSLError.uncleanShutdown)
         #expect(chunked.isCached && chunked.object.count == 4)
+    }
+
+    @Test func `a response without a body needs no close_notify`() throws {
+        let none = try fetch(
+            "HTTP/1.1 204 No Content\r\n\r\n", error: NIOSSLError.uncleanShutdown,
+            wan: EdgeConfiguration.WAN(delayNanoseconds: 1))
+        #expect(none.object.state == .whole)
+    }
+
+    @Test func `a connection that breaks while its bytes cross the WAN ends no response`() throws {
+        let wan = EdgeConfiguration.WAN(delayNanoseconds: 1)
+        let whole = try fetch(head + "\r\nbody", wan: wan)
+        #expect(whole.isCached && whole.object.count == 4)
+        let reset = IOError(errnoCode: ECONNRESET, reason: "read")
+        let broken = try fetch(head + "\r\nbo", error: reset, wan: wan)
+        #expect(broken.object.isFinished && broken.object.state != .whole && !broken.isCached)
     }
 }

@@ -3,7 +3,7 @@ enum EdgeMetrics {
     private typealias Sample = MetricsText.Sample
 
     /// - Parameters:
-    ///   - refused: The connections that were refused, by the limit that bit.
+    ///   - refused: Connections that were refused, by the limit that was reached.
     ///   - process: Figures of the edge's process; nil = unknown.
     static func text(
         _ status: EdgeStatus, refused: [Admissions.Limit: Int],
@@ -15,12 +15,14 @@ enum EdgeMetrics {
             page.add("millrace_edge_\(name)", .gauge, help, [Sample(value)])
         }
         gauge("cache_objects", "Objects in the cache.", status.cachedObjects)
-        gauge("cache_bytes", "Bytes that they take, headers included.", status.cachedBytes)
-        gauge("cache_limit_bytes", "Limit on the bytes in the cache.", status.cacheByteLimit)
+        gauge(
+            "cache_bytes", "Bytes of the objects in the cache, headers included.",
+            status.cachedBytes)
+        gauge("cache_limit_bytes", "Largest number of bytes in the cache.", status.cacheByteLimit)
         gauge("client_connections", "Open connections of clients.", status.clients)
         page.add(
             "millrace_edge_refused_connections_total", .counter,
-            "Connections of clients that were refused, by the limit that bit.",
+            "Connections of clients that were refused, by the limit that was reached.",
             [Admissions.Limit.connections, .connectionsPerAddress].map { limit in
                 Sample(refused[limit] ?? 0, ["limit": limit.rawValue])
             })
@@ -31,7 +33,7 @@ enum EdgeMetrics {
             status.queuedFetches)
         page.add(
             "millrace_edge_given_up_fetches_total", .counter,
-            "Fetches given up, because no client waited any more or they hardly moved.",
+            "Fetches that were given up: no client waited for them any more, or they were too slow while others waited.",
             [Sample(status.givenUpFetches)])
         process?.add(to: &page)
         return page.text
@@ -50,7 +52,7 @@ enum EdgeMetrics {
         // it was at first.
         page.add(
             "millrace_edge_requests_total", .counter,
-            "Requests of clients, by what became of them.",
+            "Requests of clients, by their outcome.",
             kinds.flatMap { kind, counts in
                 [
                     ("hit", counts.hits), ("miss", counts.misses - counts.privateFetches),
@@ -62,12 +64,13 @@ enum EdgeMetrics {
             "private_fetches",
             "Collapsed requests that were fetched alone, because the response was private.",
             \.privateFetches)
-        counter("failures", "Responses 502, 503 and 504 of the edge's own.", \.failures)
+        counter("failures", "Responses 502, 503 and 504 that the edge itself made.", \.failures)
         counter("sent_bytes", "Bytes of bodies handed to clients' sockets.", \.clientBytes)
         counter(
             "origin_requests", "Requests sent to the origin, repeated ones included.",
             \.originRequests)
         counter("origin_received_bytes", "Bytes of bodies from the origin.", \.originBytes)
-        counter("cache_evictions", "Objects removed to make room.", \.evictions)
+        counter(
+            "cache_evictions", "Objects that were removed to make room for others.", \.evictions)
     }
 }

@@ -109,6 +109,7 @@ public final class EdgeServer: Service {
     /// Serves until the service group shuts down or the task is cancelled, and then stops.
     public func run() async throws {
         try? await gracefulShutdown()
+        logger.info("stopping")
         try await stop()
     }
 

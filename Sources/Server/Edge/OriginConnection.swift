@@ -33,7 +33,7 @@ final class OriginConnection: ChannelInboundHandler {
     private var hasHead = false
     /// Whether the response ends with the connection.
     private var endsWithConnection = false
-    /// Whether the origin closed the connection without TLS's close_notify.
+    /// Whether the connection broke, or ended without TLS's close_notify.
     private var isTruncated = false
     /// Whether the channel has closed. Parts in `line` are still delivered.
     private var isClosed = false
@@ -154,9 +154,7 @@ final class OriginConnection: ChannelInboundHandler {
         case .head(let head):
             hasHead = true
             keepsAlive = head.isKeepAlive
-            endsWithConnection =
-                !head.headers.contains(name: "content-length")
-                && !head.headers.contains(name: "transfer-encoding")
+            endsWithConnection = Self.endsWithConnection(head)
             failure = pool.store.received(head, of: fetch.object, at: OriginPool.now)
         case .body(let bytes): failure = pool.store.received(bytes, of: fetch.object)
         case .end where endsWithConnection && isTruncated:
@@ -172,6 +170,13 @@ final class OriginConnection: ChannelInboundHandler {
             }
         }
         if let failure { fail(failure) }
+    }
+
+    /// Whether only the end of the connection ends the body (RFC 9112, 6.3).
+    private static func endsWithConnection(_ head: HTTPResponseHead) -> Bool {
+        let coding = head.headers[canonicalForm: "transfer-encoding"].last?.lowercased()
+        return head.status.mayHaveResponseBody && coding != "chunked"
+            && !head.headers.contains(name: "content-length")
     }
 
     // MARK: Ends
@@ -257,12 +262,10 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        isTruncated = true
         // Some servers close without TLS's close_notify. Content-Length or the last chunk then
         // shows whether the response is complete (RFC 9112, 9.8).
-        if case NIOSSLError.uncleanShutdown = error {
-            isTruncated = true
-            return
-        }
+        if case NIOSSLError.uncleanShutdown = error { return }
         lost(error)
     }
 }

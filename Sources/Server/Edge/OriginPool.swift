@@ -63,9 +63,13 @@ final class OriginPool {
     /// Number of connections that are being established for blocking reloads.
     private var connectingHeld = 0
 
+    /// Whether another blocking reload may have a connection.
+    private var hasRoomForHeld: Bool {
+        all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
+    }
+
     private func mayBegin(_ fetch: EdgeFetch) -> Bool {
-        guard fetch.object.target.isBlocking else { return true }
-        return all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
+        !fetch.object.target.isBlocking || hasRoomForHeld
     }
 
     /// Begins a fetch, queues it if there is no free connection, or fails it if the queue is full.
@@ -86,11 +90,13 @@ final class OriginPool {
         queue.append(fetch)
     }
 
-    /// Begins a fetch again, on a new connection, because its kept connection had closed. Without
-    /// room for a new connection the fetch is the first in the queue.
+    /// Begins a fetch again, on a new connection, because its kept connection had closed. If there
+    /// is no free connection, the fetch becomes the first in the queue.
     func again(_ fetch: EdgeFetch) {
-        guard connections >= configuration.originConnections else { return connect(for: fetch) }
-        queue.prepend(fetch)
+        guard mayBegin(fetch), connections < configuration.originConnections else {
+            return queue.prepend(fetch)
+        }
+        connect(for: fetch)
     }
 
     private func connect(for fetch: EdgeFetch) {
@@ -166,7 +172,7 @@ final class OriginPool {
         while let place = queue.firstIndex(where: { $0.object.abandonedAt != nil }) {
             store.failed(queue.remove(at: place).object, Self.abandoned)
         }
-        let hasRoom = all.values.count(where: \.carriesHeld) + connectingHeld < heldLimit
+        let hasRoom = hasRoomForHeld
         return queue.firstIndex { hasRoom || !$0.object.target.isBlocking }.map {
             queue.remove(at: $0)
         }

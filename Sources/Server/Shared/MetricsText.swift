@@ -1,3 +1,5 @@
+import HTTPWire
+
 /// A page in the text exposition format 0.0.4, which Prometheus reads
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/).
 struct MetricsText: Sendable {
@@ -48,6 +50,21 @@ struct MetricsText: Sendable {
             }
             text += " \(sample.value)\n"
         }
+    }
+
+    /// Returns a name that a stranger chose as the value of a label: controls and backslashes become
+    /// `\u{…}`. Different names give different values, because Prometheus refuses a page that has a
+    /// series twice.
+    static func label(_ name: String) -> String {
+        var result = ""
+        for scalar in name.unicodeScalars {
+            if scalar.isControl || scalar == "\\" {
+                result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     private static func escaped(_ text: String, quotes: Bool = false) -> String {

@@ -24,10 +24,12 @@ struct ProcessMetrics: Sendable {
             let threads = Int(fields[17]), let start = Double(fields[19]),
             let pages = Int(fields[21])
         else { return nil }
+        let (bytes, isOverflow) = pages.multipliedReportingOverflow(by: pageBytes)
+        guard !isOverflow else { return nil }
         cpuSeconds = (user + system) / ticksPerSecond
         self.threads = threads
         startSeconds = bootSeconds.map { $0 + start / ticksPerSecond }
-        residentBytes = pages * pageBytes
+        residentBytes = bytes
     }
 
     /// The present figures of this process; nil where there is no /proc.
@@ -53,24 +55,26 @@ struct ProcessMetrics: Sendable {
 
     func add(to page: inout MetricsText) {
         page.add(
-            "process_cpu_seconds_total", .counter, "User and system CPU time.",
-            [.init(cpuSeconds)])
-        page.add("process_threads", .gauge, "Threads of the system.", [.init(threads)])
+            "process_cpu_seconds_total", .counter,
+            "Total user and system CPU time spent in seconds.", [.init(cpuSeconds)])
+        page.add("process_threads", .gauge, "Number of threads.", [.init(threads)])
         page.add(
-            "process_resident_memory_bytes", .gauge, "Memory in RAM.", [.init(residentBytes)])
+            "process_resident_memory_bytes", .gauge, "Resident memory size in bytes.",
+            [.init(residentBytes)])
         if let openDescriptors {
             page.add(
-                "process_open_fds", .gauge, "Open file descriptors.", [.init(openDescriptors)])
+                "process_open_fds", .gauge, "Number of open file descriptors.",
+                [.init(openDescriptors)])
         }
         if let descriptorLimit {
             page.add(
-                "process_max_fds", .gauge, "Limit on open file descriptors.",
+                "process_max_fds", .gauge, "Maximum number of open file descriptors.",
                 [.init(descriptorLimit)])
         }
         if let startSeconds {
             page.add(
-                "process_start_time_seconds", .gauge, "Start of the process since 1970.",
-                [.init(startSeconds)])
+                "process_start_time_seconds", .gauge,
+                "Start time of the process in seconds since 1970.", [.init(startSeconds)])
         }
     }
 }

@@ -295,9 +295,14 @@ extension HLSLoopViewer {
         guard link == nil,
             connection.lastByteAt - connection.firstByteAt < Self.shortTransfer
         else { return connection.firstByteAt }
-        let time = Int64(connection.received) * 8 * 1_000_000_000 / Self.fastestBitsPerSecond
+        let time = Self.shortestTransfer(of: connection.received)
         return max(
             connection.requestedAt, min(connection.firstByteAt, connection.lastByteAt - time))
+    }
+
+    /// Time in ns that `bytes` bytes take on a fast network.
+    static func shortestTransfer(of bytes: Int) -> Int64 {
+        Int64(clamping: Int128(bytes) * 8_000_000_000 / Int128(fastestBitsPerSecond))
     }
 }
 

@@ -24,6 +24,14 @@ import Testing
         #expect(session.counts.broken == 1)
     }
 
+    /// No length of a body overflows the time that it takes on a fast network.
+    @Test(
+        arguments: [(0, 0), (1_250_000, 1_000_000), (.max, 7_378_697_629_483_820_645)]
+            as [(Int, Int64)])
+    func shortestTransfer(bytes: Int, nanoseconds: Int64) {
+        #expect(HLSLoopViewer.shortestTransfer(of: bytes) == nanoseconds)
+    }
+
     @Test func aViewerOfEmptySegmentsSaysSo() throws {
         var session = try HLSSessionTests.session()
         var origin = VirtualOrigin { request, _ in
