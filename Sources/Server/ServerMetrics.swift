@@ -139,7 +139,10 @@ enum ServerMetrics {
                 pushes.map {
                     Sample(
                         value($0),
-                        ["stream": MetricsText.label($0.stream), "target": MetricsText.label($0.target)])
+                        [
+                            "stream": MetricsText.label($0.stream),
+                            "target": MetricsText.label($0.target),
+                        ])
                 })
         }
         add("live", .gauge, "1 if the target takes the stream, else 0.") {
