@@ -3,6 +3,7 @@ import HTTPWire
 import Logging
 import NIOCore
 import NIOHTTP1
+import RTMP
 import Sockets
 
 /// State that the connections of a server share, whichever port they came in by.

@@ -2,6 +2,7 @@ import HLS
 public import Logging
 import NIOCore
 import NIOPosix
+import RTMP
 public import ServiceLifecycle
 import Sockets
 
