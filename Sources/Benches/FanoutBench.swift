@@ -1,12 +1,15 @@
 import Results
 package import Scenario
 
-/// One publisher and many viewers: CPU of the server per gigabit, and delay of the frames. A peer
-/// runs in alternation with the embedded server, under the same viewers.
+/// One publisher with many viewers, or many publishers with a few viewers each: CPU of the server
+/// per gigabit, and delay of the frames. A peer runs in alternation with the embedded server, under
+/// the same viewers.
 package struct FanoutBench: Sendable {
     package struct Options: Sendable {
         package var peer = StackSettings.Driver.nginxRTMP
         package var pairs = 5
+        /// Number of published streams; the viewers are shared equally among them.
+        package var streams = 1
         package var viewers = 1000
         package var probes = 20
         package var bitrateKilobits = 2000
@@ -57,9 +60,11 @@ package struct FanoutBench: Sendable {
         package var cpuPerGigabit: Double
         package var delayP99: Double
         package var delayP50: Double
+        package var serverRSS: Double
 
         private enum CodingKeys: String, CodingKey {
             case mode
+            case serverRSS = "server_rss"
             case cpuPerGigabit = "cpu_per_gbit"
             case delayP99 = "delay_p99"
             case delayP50 = "delay_p50"
@@ -67,8 +72,9 @@ package struct FanoutBench: Sendable {
     }
 
     package struct Report: Codable, Sendable {
-        package var benchmark = "fanout"
+        package var benchmark: String
         package var against: String
+        package var streams: Int
         package var viewers: Int
         package var bitrateKilobits: Int
         package var flushIntervalMilliseconds: Int
@@ -76,7 +82,7 @@ package struct FanoutBench: Sendable {
         package var ratios: [Ratio] = []
 
         private enum CodingKeys: String, CodingKey {
-            case benchmark, against, viewers, measurements, ratios
+            case benchmark, against, streams, viewers, measurements, ratios
             case bitrateKilobits = "bitrate_kbps"
             case flushIntervalMilliseconds = "flush_interval_ms"
         }
@@ -91,7 +97,8 @@ package struct FanoutBench: Sendable {
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if a run did not work.
     package func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
         var report = Report(
-            against: options.peer.rawValue, viewers: options.viewers,
+            benchmark: options.streams > 1 ? "relay" : "fanout", against: options.peer.rawValue,
+            streams: options.streams, viewers: options.viewers,
             bitrateKilobits: options.bitrateKilobits,
             flushIntervalMilliseconds: options.flushInterval)
         for mode in options.modes {
@@ -126,7 +133,8 @@ package struct FanoutBench: Sendable {
         }
         return Ratio(
             mode: mode.rawValue, cpuPerGigabit: median(\.serverCPUPerGigabit),
-            delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds))
+            delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds),
+            serverRSS: median { Double($0.serverRSSBytes) })
     }
 
     /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
@@ -142,7 +150,8 @@ package struct FanoutBench: Sendable {
               flush_interval: \(options.flushInterval)ms
               out_chunk_size: \(chunk)B
             streams:
-              - name: live
+              - name: live{i}
+                count: \(options.streams)
                 renditions:
                   - name: load
                     source:

@@ -9,7 +9,8 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Millrace's own parts beside their peers, in the same run.",
         subcommands: [
-            BenchFanout.self, BenchSimulate.self, BenchLadder.self, BenchNetem.self,
+            BenchFanout.self, BenchRelay.self, BenchSimulate.self, BenchLadder.self,
+            BenchNetem.self,
             BenchSocket.self, BenchLink.self, BenchHLS.self,
         ])
 }
@@ -21,11 +22,11 @@ struct BenchFanout: AsyncParsableCommand {
         discussion: """
             Alternating pairs of the embedded stack and the peer, server pinned to CPU 0, all load \
             to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
-            Keys of --json: benchmark, against, viewers, bitrate_kbps, flush_interval_ms, \
+            Keys of --json: benchmark, against, streams, viewers, bitrate_kbps, flush_interval_ms, \
             measurements[] (server, mode, pair, gigabits, server_cpu_s_per_gbit, \
             viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
             publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
-            delay_p50: medians over the pairs of embedded over peer).
+            delay_p50, server_rss: medians over the pairs of embedded over peer).
             """)
 
     @Option(help: "The peer: nginx-rtmp.")
@@ -57,19 +58,10 @@ struct BenchFanout: AsyncParsableCommand {
         try check(duration, in: 2...600, "--duration")
         try check(flushInterval, in: 0...1000, "--flush-interval")
         try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
-        guard against == "nginx-rtmp" else {
-            throw ValidationError("--against is '\(against)'; the peer built in is nginx-rtmp")
-        }
-        guard ProcessInfo.processInfo.processorCount >= 2 else {
-            throw ValidationError(
-                "the bench pins server and load to two CPUs; this machine has one")
-        }
+        try FanoutTable.check(against: against)
     }
 
     func run() async throws {
-        if let why = NetworkIsolation.enter(congestionControl: "cubic") {
-            fail("bench fanout needs the same congestion control on both servers; \(why)")
-        }
         var options = FanoutBench.Options()
         options.pairs = pairs
         options.viewers = viewers
@@ -79,6 +71,92 @@ struct BenchFanout: AsyncParsableCommand {
         options.flushInterval = flushInterval
         options.peerChunkSize = peerChunkSize
         if promptOnly { options.modes = [.prompt] }
+        try await FanoutTable(options).run(json: json)
+    }
+}
+
+struct BenchRelay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "relay",
+        abstract: "Many publishers with a few RTMP viewers each, beside a peer.",
+        discussion: """
+            As bench fanout, with many streams: alternating pairs, server pinned to CPU 0, all load \
+            to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
+            Keys of --json: those of bench fanout.
+            """)
+
+    @Option(help: "The peer: nginx-rtmp.")
+    var against = "nginx-rtmp"
+    @Option(help: "Alternating pairs.")
+    var pairs = 5
+    @Option(help: "Published streams.")
+    var streams = 100
+    @Option(help: "Viewers of each stream.")
+    var viewersEach = 2
+    @Option(help: "Probes among all viewers.")
+    var probes = 20
+    @Option(help: "kbit/s of each stream.")
+    var bitrate = 2000
+    @Option(help: "Seconds of each steady window.")
+    var duration = 10
+    @Option(help: "Milliseconds that audio waits for the next video frame in the embedded stack.")
+    var flushInterval = 0
+    @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
+    var peerChunkSize = 4096
+    @Flag(help: "Skip the table with lazy load viewers.")
+    var promptOnly = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        try check(pairs, in: 1...100, "--pairs")
+        try check(streams, in: 2...1000, "--streams")
+        try check(viewersEach, in: 1...100, "--viewers-each")
+        try check(probes, in: 1...streams * viewersEach, "--probes")
+        try check(bitrate, in: 200...100_000, "--bitrate")
+        try check(duration, in: 2...600, "--duration")
+        try check(flushInterval, in: 0...1000, "--flush-interval")
+        try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
+        try FanoutTable.check(against: against)
+    }
+
+    func run() async throws {
+        var options = FanoutBench.Options()
+        options.pairs = pairs
+        options.streams = streams
+        options.viewers = streams * viewersEach
+        options.probes = probes
+        options.bitrateKilobits = bitrate
+        options.seconds = duration
+        options.flushInterval = flushInterval
+        options.peerChunkSize = peerChunkSize
+        if promptOnly { options.modes = [.prompt] }
+        try await FanoutTable(options).run(json: json)
+    }
+}
+
+/// Runs a `FanoutBench` and prints its measurements.
+private struct FanoutTable {
+    let options: FanoutBench.Options
+
+    init(_ options: FanoutBench.Options) { self.options = options }
+
+    /// - Throws: `ValidationError` for another peer than the one built in, or on a machine with one
+    ///   CPU.
+    static func check(against: String) throws {
+        guard against == "nginx-rtmp" else {
+            throw ValidationError("--against is '\(against)'; the peer built in is nginx-rtmp")
+        }
+        guard ProcessInfo.processInfo.processorCount >= 2 else {
+            throw ValidationError(
+                "the bench pins server and load to two CPUs; this machine has one")
+        }
+    }
+
+    func run(json: Bool) async throws {
+        if let why = NetworkIsolation.enter(congestionControl: "cubic") {
+            fail("this bench needs the same congestion control on both servers; \(why)")
+        }
         let report: FanoutBench.Report
         do {
             report = try await FanoutBench(options).run { measurement in
@@ -91,13 +169,15 @@ struct BenchFanout: AsyncParsableCommand {
             return try printJSON(report)
         }
         print(
-            "fan-out, \(viewers) RTMP viewers of \(bitrate) kbit/s, audio waits \(flushInterval) ms at most"
+            "\(report.benchmark), \(options.streams) streams of \(options.bitrateKilobits) kbit/s, \(options.viewers) RTMP viewers, audio waits \(options.flushInterval) ms at most"
         )
-        print("server       readers  pair  server s/Gbit  viewers s/Gbit  p50 ms  p99 ms  missing")
+        print(
+            "server       readers  pair  server s/Gbit  viewers s/Gbit  p50 ms  p99 ms  RSS MB  missing"
+        )
         for measurement in report.measurements { print(Self.line(measurement)) }
         for ratio in report.ratios {
             print(
-                "embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU per gigabit \(Figure.plain(ratio.cpuPerGigabit)), delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50))"
+                "embedded / \(report.against), \(ratio.mode) readers, median of \(options.pairs): CPU per gigabit \(Figure.plain(ratio.cpuPerGigabit)), delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50)), RSS \(Figure.plain(ratio.serverRSS))"
             )
         }
     }
@@ -108,6 +188,7 @@ struct BenchFanout: AsyncParsableCommand {
             (Figure.plain(m.serverCPUPerGigabit, digits: 3), 15),
             (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 16),
             (Figure.plain(m.delayP50Milliseconds), 8), (Figure.plain(m.delayP99Milliseconds), 8),
+            (Figure.plain(Double(m.serverRSSBytes) / 1e6, digits: 1), 8),
         ]
         return cells.map { Figure.flushLeft($0.0, $0.1) }.joined() + "\(m.framesMissing)"
     }
