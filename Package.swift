@@ -18,7 +18,6 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A Swift target of this package with its tests, if it has any.
 func module(
@@ -58,7 +57,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -77,11 +75,16 @@ let package = Package(
         ],
         // Tier 0
         module("SimulationKernel", []),
+        [
+            .systemLibrary(
+                name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])])
+        ],
+        module("Digests", ["COpenSSL"]),
         module(
             "Statistics",
             ["SimulationKernel", .product(name: "Histogram", package: "hdrhistogram-swift")]),
         // Tier 1: sans-IO
-        module("RTMP", [nioCore, crypto]),
+        module("RTMP", ["Digests", nioCore]),
         module("Media", ["SimulationKernel", nioCore]),
         [
             .systemLibrary(
@@ -89,7 +92,7 @@ let package = Package(
         ],
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
-        module("Results", ["Statistics", crypto]),
+        module("Results", ["Statistics", "Digests"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
             "Capture",
@@ -147,7 +150,7 @@ let package = Package(
             [
                 "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
                 nioPosix,
-                nioHTTP1, nioSSL, "HTTPWire", "Netem", crypto, serviceLifecycle,
+                nioHTTP1, nioSSL, "HTTPWire", "Netem", "Digests", serviceLifecycle,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),
         // Tier 3

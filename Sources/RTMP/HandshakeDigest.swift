@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import NIOCore
 
 /// The digest of the "complex" handshake that Flash Player 9 introduced and FFmpeg, OBS and
@@ -26,7 +26,7 @@ enum HandshakeDigest {
     static let serverKey = serverName + tail
 
     static func hmac(_ data: some Sequence<UInt8>, key: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: Array(data), using: SymmetricKey(data: key)))
+        SHA256.authenticationCode(of: Array(data), key: key)
     }
 
     static func position(in packet: [UInt8], _ schema: Schema) -> Int {

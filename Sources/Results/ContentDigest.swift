@@ -1,12 +1,10 @@
-import Crypto
+import Digests
 
 /// SHA-256 as results print it.
 public enum ContentDigest {
     /// - Returns: 64 lower-case hexadecimal digits.
     public static func sha256(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { byte in
-            String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-        }.joined()
+        SHA256.hexadecimal(bytes)
     }
 
     /// The digest of a text in UTF-8.

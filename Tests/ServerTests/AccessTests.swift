@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import Foundation
 import HLS
 import NIOCore
@@ -12,8 +12,7 @@ import Testing
 
 /// Keys, addresses, call-backs and the token of the API decide who may connect, publish and play.
 @Suite(.timeLimit(.minutes(1))) struct AccessTests {
-    static let hash = SHA256.hash(data: Data("s3cret".utf8)).map { String(format: "%02x", $0) }
-        .joined()
+    static let hash = SHA256.hexadecimal(Array("s3cret".utf8))
 
     @Test func keysOfApplicationsAndHashes() throws {
         func judge(_ rule: String, _ name: String, _ query: String) throws -> Bool {

@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import NIOCore
 import Synchronization
 
@@ -72,6 +72,6 @@ final class GuessLimiter: Sendable {
     }
 
     private static func hash(_ guess: String, _ address: String) -> [UInt8] {
-        Array(SHA256.hash(data: Array("\(address) \(guess)".utf8)))
+        SHA256.hash(Array("\(address) \(guess)".utf8))
     }
 }

@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import HTTPWire
 
 /// The streams that a key opens: `NAME`, `NAME:SECRET`, `NAME:sha256:HEX` or `sha256:HEX`. NAME may
@@ -101,7 +101,7 @@ struct StreamKeyRule: Sendable, Equatable {
 
     /// Returns a key with its hash.
     static func hashed(_ key: [UInt8]) -> (key: [UInt8], hash: [UInt8]) {
-        (key, Array(SHA256.hash(data: key)))
+        (key, SHA256.hash(key))
     }
 }
 
