@@ -112,8 +112,15 @@ struct GOPCache {
         burst.clear()
     }
 
-    /// Returns all units in few buffers: as chunks on message stream 1, or as FLV tags.
-    func joined(asTags: Bool) -> [ByteBuffer] { burst.buffers(of: units, asTags: asTags) }
+    /// Number of units up to which a joining player gets the buffers of the units themselves.
+    private static let sharedLimit = 1024
+
+    /// Returns all units as chunks on message stream 1, or as FLV tags. Very many units, and all
+    /// tags, are copied into few buffers, because each buffer costs time.
+    func joined(asTags: Bool) -> [ByteBuffer] {
+        guard asTags || units.count > Self.sharedLimit else { return units.map(\.chunks) }
+        return burst.buffers(of: units, asTags: asTags)
+    }
 }
 
 /// The units of a cache in few buffers, shared by all players that join. Units that came since the

@@ -173,17 +173,14 @@ final class Subscriber {
         // FFmpeg takes a later script tag for a subtitle, so metadata have time 0.
         if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
         for header in cache.headers { append(header, timestamp: time, to: &head) }
+        let buffers = buffers(of: burst, cache)
+        burstAllowance += buffers.reduce(0) { $0 + $1.readableBytes + Outlet.writeOverhead }
         outlet.write(head)
-        for bytes in buffers(of: burst, cache) {
-            burstAllowance += bytes.readableBytes
-            outlet.write(bytes)
-        }
+        outlet.write(buffers)
         if first == nil { outlet.flush() }
         return true
     }
 
-    /// Returns the burst in few buffers: a write for each unit would take as long as all of them
-    /// together.
     private func buffers(of burst: [MediaUnit], _ cache: GOPCache) -> [ByteBuffer] {
         switch format {
         case .flv where !cache.units.isEmpty: return cache.joined(asTags: true)

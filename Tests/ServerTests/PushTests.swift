@@ -46,6 +46,11 @@ import Testing
         #expect(table.targets(of: "live/a") == [first, second])
         #expect(table.remove(second, from: "live/a"))
         #expect(table.targets(of: "live/a") == [first])
+        // A target is known by its URL without the query.
+        let keyed = try RTMPURL("rtmp://b/live/a?key=x")
+        #expect(table.add(keyed, to: "live/a")?.contains("key=x") == false)
+        #expect(table.remove(keyed, from: "live/a") && table.add(keyed, to: "live/a") == nil)
+        #expect(table.targets(of: "live/a") == [keyed])
         for number in 1..<PushTable.targetLimit {
             #expect(table.add(try RTMPURL("rtmp://b/live/\(number)"), to: "live/a") == nil)
         }

@@ -1,7 +1,8 @@
 import RTMP
 import Synchronization
 
-/// The targets of every stream: those of the rules, and those that the API adds and removes.
+/// The targets of every stream: those of the rules, and those that the API adds and removes. A
+/// target is known by its URL without the query, which may hold a key.
 final class PushTable: Sendable {
     /// Largest number of targets of one stream.
     static let targetLimit = 64
@@ -10,7 +11,8 @@ final class PushTable: Sendable {
 
     private struct Change {
         var added: [RTMPURL] = []
-        var removed: Set<RTMPURL> = []
+        /// Targets of rules that are removed, without their queries.
+        var removed: Set<String> = []
 
         var isEmpty: Bool { added.isEmpty && removed.isEmpty }
     }
@@ -22,10 +24,16 @@ final class PushTable: Sendable {
 
     /// Returns the targets of a stream, each once.
     func targets(of name: String) -> [RTMPURL] {
-        let change = changes.withLock { $0[name] } ?? Change()
+        targets(of: name, changes.withLock { $0[name] } ?? Change())
+    }
+
+    private func targets(of name: String, _ change: Change) -> [RTMPURL] {
         var targets: [RTMPURL] = []
-        for target in rules.compactMap({ $0.target(of: name) }) + change.added
-        where !change.removed.contains(target) && !targets.contains(target) {
+        let ruled = rules.compactMap { $0.target(of: name) }.filter {
+            !change.removed.contains($0.withoutQuery)
+        }
+        for target in ruled + change.added
+        where !targets.contains(where: { $0.withoutQuery == target.withoutQuery }) {
             targets.append(target)
         }
         return Array(targets.prefix(Self.targetLimit))
@@ -35,37 +43,52 @@ final class PushTable: Sendable {
     ///
     /// - Returns: Fault, if the target cannot be added; else nil.
     func add(_ target: RTMPURL, to name: String) -> String? {
-        let known = targets(of: name)
-        guard !known.contains(target) else { return nil }
-        guard known.count < Self.targetLimit else {
-            return "\(name) has \(known.count) targets already, which is the limit"
-        }
-        return changes.withLock { changes in
+        changes.withLock { changes in
+            var change = changes[name] ?? Change()
+            let known = targets(of: name, change)
+            if let same = known.first(where: { $0.withoutQuery == target.withoutQuery }) {
+                return same == target
+                    ? nil
+                    : "\(target.withoutQuery) is a target already, with another query; remove it first"
+            }
+            guard known.count < Self.targetLimit else {
+                return "the stream has \(known.count) targets already, which is the limit"
+            }
             guard changes[name] != nil || changes.count < Self.streamLimit else {
                 return "the targets of \(changes.count) streams are changed, which is the limit"
             }
-            changes[name, default: Change()].removed.remove(target)
-            if !rules.contains(where: { $0.target(of: name) == target }) {
-                changes[name, default: Change()].added.append(target)
+            change.removed.remove(target.withoutQuery)
+            if !targets(of: name, change).contains(target) {
+                // A rule may give the same target with another query, which the added one replaces.
+                if rules.contains(where: {
+                    $0.target(of: name)?.withoutQuery == target.withoutQuery
+                }) {
+                    change.removed.insert(target.withoutQuery)
+                }
+                change.added.append(target)
             }
-            if changes[name]?.isEmpty ?? false { changes[name] = nil }
+            changes[name] = change.isEmpty ? nil : change
             return nil
         }
     }
 
-    /// Removes a target from a stream. A target of a rule stays removed until it is added again.
+    /// Removes a target from a stream, whatever its query is. A target of a rule stays removed
+    /// until it is added again.
     ///
     /// - Returns: Whether the stream had the target.
     func remove(_ target: RTMPURL, from name: String) -> Bool {
-        guard targets(of: name).contains(target) else { return false }
         changes.withLock { changes in
-            guard changes[name] != nil || changes.count < Self.streamLimit else { return }
-            changes[name, default: Change()].added.removeAll { $0 == target }
-            if rules.contains(where: { $0.target(of: name) == target }) {
-                changes[name, default: Change()].removed.insert(target)
+            var change = changes[name] ?? Change()
+            let known = target.withoutQuery
+            guard targets(of: name, change).contains(where: { $0.withoutQuery == known }),
+                changes[name] != nil || changes.count < Self.streamLimit
+            else { return false }
+            change.added.removeAll { $0.withoutQuery == known }
+            if rules.contains(where: { $0.target(of: name)?.withoutQuery == known }) {
+                change.removed.insert(known)
             }
-            if changes[name]?.isEmpty ?? false { changes[name] = nil }
+            changes[name] = change.isEmpty ? nil : change
+            return true
         }
-        return true
     }
 }

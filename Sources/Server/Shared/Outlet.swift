@@ -52,7 +52,7 @@ final class Outlet {
 
     /// Bytes of memory that a write takes besides its own bytes, and the number of writes that may
     /// wait.
-    private static let writeOverhead = 256
+    static let writeOverhead = 256
     private static let pendingLimit = 4096
 
     /// Whether the channel's queue is below its high-water mark.
@@ -76,6 +76,22 @@ final class Outlet {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
         context.write(NIOAny(bytes), promise: promise)
+    }
+
+    /// Queues buffers without flushing, with one promise for all of them.
+    func write(_ buffers: [ByteBuffer]) {
+        guard let last = buffers.last, !isClosed, let context else { return }
+        pending += buffers.count
+        for bytes in buffers.dropLast() {
+            sentBytes += bytes.readableBytes
+            context.write(NIOAny(bytes), promise: nil)
+        }
+        sentBytes += last.readableBytes
+        let promise = eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let count = buffers.count
+        promise.futureResult.whenComplete { _ in bound.value.pending -= count }
+        context.write(NIOAny(last), promise: promise)
     }
 
     /// Queues a reply without flushing. Returns false if the peer has left too many replies unread
