@@ -14,8 +14,8 @@ package struct FanoutBench: Sendable {
         package var probes = 20
         package var bitrateKilobits = 2000
         package var seconds = 10
-        /// Flush interval of the embedded stack in milliseconds.
-        package var flushInterval = 40
+        /// Flush interval of the embedded stack in milliseconds; nil = as the load is.
+        package var flushInterval: Int?
         /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
@@ -77,7 +77,8 @@ package struct FanoutBench: Sendable {
         package var streams: Int
         package var viewers: Int
         package var bitrateKilobits: Int
-        package var flushIntervalMilliseconds: Int
+        /// Nil = as the load is.
+        package var flushIntervalMilliseconds: Int?
         package var measurements: [Measurement] = []
         package var ratios: [Ratio] = []
 
@@ -140,14 +141,14 @@ package struct FanoutBench: Sendable {
     /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
     /// 1.
     private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
+        let flush = options.flushInterval.map { "\n  flush_interval: \($0)ms" } ?? ""
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """
             version: 1
             name: bench-fanout
             stack:
               driver: \(server.rawValue)
-              threads: 1
-              flush_interval: \(options.flushInterval)ms
+              threads: 1\(flush)
               out_chunk_size: \(chunk)B
             streams:
               - name: live{i}

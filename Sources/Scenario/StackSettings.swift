@@ -12,8 +12,9 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package var driver = Driver.embedded
     package var threads = 1
     package var gopCache = 1
-    /// Time for which messages are gathered before a write; 0 writes each message.
-    package var flushInterval = Duration.zero
+    /// Time for which audio and data wait for the next video frame; 0 sends each message at once,
+    /// nil = as the load of the server is.
+    package var flushInterval: Duration?
     package var queueLimitBytes = 4 << 20
     package var outChunkSize = 4096
     package var url: String?
@@ -34,9 +35,10 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
         .standard("driver", \.driver, .choice, "Which server."),
         .standard("threads", \.threads, .integer(1...256), "Event loops or worker processes."),
         .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
-        .standard(
+        .optional(
             "flush_interval", \.flushInterval, .duration(zero: true),
-            "Gathering time before a write."),
+            "Time that audio waits for the next video frame; without it, none, and 40 ms under load."
+        ),
         .standard(
             "queue_limit", \.queueLimitBytes, .byteCount,
             "Bytes queued for a subscriber before frames are dropped."),

@@ -43,8 +43,9 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     /// Bytes that may wait for one subscriber before its frames are dropped.
     public var queueByteLimit = 2 << 20
     /// Milliseconds for which audio and data wait for the next video frame, to leave with it in one
-    /// write; 0 = each message is sent at once. Video never waits.
-    public var flushIntervalMilliseconds = 0
+    /// write; 0 = each message is sent at once, nil = as the load is (`FlushPolicy`). Video never
+    /// waits.
+    public var flushIntervalMilliseconds: Int?
     /// Chunk size of sent messages, 128…0xFFFFFF.
     public var chunkSize = 65536
     /// Milliseconds in which a publisher may come back and continue after its connection broke.

@@ -10,8 +10,8 @@
 //
 // A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
 // Messages that another loop received are worked on in slices too, and their publisher waits if
-// this loop is behind (`Backlog`). With a flush interval, audio waits for the next video frame;
-// video never waits.
+// this loop is behind (`Backlog`). Under load, or with a flush interval, audio waits for the next
+// video frame (`FlushPolicy`); video never waits.
 //
 // Slow subscribers: above half the queue limit, disposable frames are dropped. At the limit
 // everything is dropped until the queue has drained and the next key frame comes.
@@ -40,6 +40,7 @@ final class StreamHub: @unchecked Sendable {
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
     private var sweeper: RepeatedTask?
+    private var flushing: FlushPolicy
     /// Whether a flush of streams with waiting units is scheduled.
     private var flushScheduled = false
 
@@ -81,6 +82,7 @@ final class StreamHub: @unchecked Sendable {
         self.eventLoop = eventLoop
         turns = LoopTurns(eventLoop)
         self.configuration = configuration
+        flushing = FlushPolicy(milliseconds: configuration.flushIntervalMilliseconds)
         self.origin = origin
         self.packages = packages
     }
@@ -94,6 +96,12 @@ final class StreamHub: @unchecked Sendable {
     private func sweep() {
         let now = NIODeadline.now()
         for connection in connections.values { connection.sweep(now: now) }
+        guard flushing.judge() else { return }
+        for stream in streams.values {
+            for subscriber in stream.subscribers {
+                subscriber.mergesSmallWrites = flushing.isLoaded
+            }
+        }
     }
 
     func add(_ connection: any SweptConnection) {
@@ -129,6 +137,7 @@ final class StreamHub: @unchecked Sendable {
         let stream = stream(name)
         subscriber.index = stream.subscribers.count
         stream.subscribers.append(subscriber)
+        subscriber.mergesSmallWrites = flushing.isLoaded
         // The units that wait for the next flush are in the cache already, and would be sent twice.
         if !stream.pending.isEmpty { flush(stream) }
         subscriber.join(stream.cache, first: nil)
@@ -196,14 +205,13 @@ final class StreamHub: @unchecked Sendable {
         }
         if let packaged = stream.packaged { origin?.deliver(units, to: packaged) }
         // A video frame never waits; audio and data wait for one, or for the interval's end.
-        guard configuration.flushIntervalMilliseconds > 0,
+        let interval = flushing.interval
+        guard interval > .zero, stream.cache.hasVideo,
             !units.contains(where: { $0.kind == .video })
         else { return flush(stream) }
         guard !flushScheduled else { return }
         flushScheduled = true
-        eventLoop.scheduleTask(
-            in: .milliseconds(Int64(configuration.flushIntervalMilliseconds))
-        ) { [weak self] in
+        eventLoop.scheduleTask(in: interval) { [weak self] in
             guard let self else { return }
             flushScheduled = false
             for stream in streams.values where !stream.pending.isEmpty { flush(stream) }
@@ -216,6 +224,7 @@ final class StreamHub: @unchecked Sendable {
         let units = stream.pending
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
+        flushing.count(writes: stream.subscribers.count)
         let chunks = Self.joinedChunks(units)
         let hasData = units.contains { $0.kind == .data }
         let tags =

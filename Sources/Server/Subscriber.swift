@@ -74,6 +74,11 @@ final class Subscriber {
         outlet.send(bytes, raw)
     }
 
+    /// Whether the kernel may merge small writes.
+    var mergesSmallWrites = false {
+        didSet { if mergesSmallWrites != oldValue { outlet.mergeSmallWrites(mergesSmallWrites) } }
+    }
+
     /// Whether anything has been sent to it yet.
     var isWaiting: Bool { !hasJoined }
 

@@ -30,7 +30,9 @@ extension StackSettings {
             configuration.host = host
             configuration.threads = threads
             configuration.gopCache = gopCache
-            configuration.flushIntervalMilliseconds = Int(flushInterval.nanoseconds / 1_000_000)
+            configuration.flushIntervalMilliseconds = flushInterval.map {
+                Int($0.nanoseconds / 1_000_000)
+            }
             configuration.queueByteLimit = queueLimitBytes
             configuration.chunkSize = outChunkSize
             configuration.streamKeys = keys

@@ -41,8 +41,11 @@ struct BenchFanout: AsyncParsableCommand {
     var bitrate = 2000
     @Option(help: "Seconds of each steady window.")
     var duration = 10
-    @Option(help: "Milliseconds that audio waits for the next video frame in the embedded stack.")
-    var flushInterval = 40
+    @Option(
+        help:
+            "Milliseconds that audio waits for the next video frame in the embedded stack, or auto."
+    )
+    var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
     var peerChunkSize = 4096
     @Flag(help: "Skip the table with lazy load viewers.")
@@ -56,7 +59,6 @@ struct BenchFanout: AsyncParsableCommand {
         try check(probes, in: 1...viewers, "--probes")
         try check(bitrate, in: 200...100_000, "--bitrate")
         try check(duration, in: 2...600, "--duration")
-        try check(flushInterval, in: 0...1000, "--flush-interval")
         try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
         try FanoutTable.check(against: against)
     }
@@ -68,7 +70,7 @@ struct BenchFanout: AsyncParsableCommand {
         options.probes = probes
         options.bitrateKilobits = bitrate
         options.seconds = duration
-        options.flushInterval = flushInterval
+        options.flushInterval = flushInterval.milliseconds
         options.peerChunkSize = peerChunkSize
         if promptOnly { options.modes = [.prompt] }
         try await FanoutTable(options).run(json: json)
@@ -99,8 +101,11 @@ struct BenchRelay: AsyncParsableCommand {
     var bitrate = 2000
     @Option(help: "Seconds of each steady window.")
     var duration = 10
-    @Option(help: "Milliseconds that audio waits for the next video frame in the embedded stack.")
-    var flushInterval = 0
+    @Option(
+        help:
+            "Milliseconds that audio waits for the next video frame in the embedded stack, or auto."
+    )
+    var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
     var peerChunkSize = 4096
     @Flag(help: "Skip the table with lazy load viewers.")
@@ -115,7 +120,6 @@ struct BenchRelay: AsyncParsableCommand {
         try check(probes, in: 1...streams * viewersEach, "--probes")
         try check(bitrate, in: 200...100_000, "--bitrate")
         try check(duration, in: 2...600, "--duration")
-        try check(flushInterval, in: 0...1000, "--flush-interval")
         try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
         try FanoutTable.check(against: against)
     }
@@ -128,7 +132,7 @@ struct BenchRelay: AsyncParsableCommand {
         options.probes = probes
         options.bitrateKilobits = bitrate
         options.seconds = duration
-        options.flushInterval = flushInterval
+        options.flushInterval = flushInterval.milliseconds
         options.peerChunkSize = peerChunkSize
         if promptOnly { options.modes = [.prompt] }
         try await FanoutTable(options).run(json: json)
@@ -169,7 +173,7 @@ private struct FanoutTable {
             return try printJSON(report)
         }
         print(
-            "\(report.benchmark), \(options.streams) streams of \(options.bitrateKilobits) kbit/s, \(options.viewers) RTMP viewers, audio waits \(options.flushInterval) ms at most"
+            "\(report.benchmark), \(options.streams) streams of \(options.bitrateKilobits) kbit/s, \(options.viewers) RTMP viewers, flush interval \(options.flushInterval.map { "\($0) ms" } ?? "auto")"
         )
         print(
             "server       readers  pair  server s/Gbit  viewers s/Gbit  p50 ms  p99 ms  RSS MB  missing"

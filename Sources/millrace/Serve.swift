@@ -66,9 +66,9 @@ struct Serve: AsyncParsableCommand {
     var gopCache = 1
     @Option(
         help:
-            "Milliseconds that audio waits for the next video frame, to leave with it; 0 = each message at once."
+            "Milliseconds that audio waits for the next video frame, to leave with it, 0 to 10000; 0 = each message at once, auto = 40 under load and 0 else."
     )
-    var flushInterval = 0
+    var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "KiB that may wait for one player before frames are dropped.")
     var queueLimit = 2048
     @Option(help: "Chunk size of what is sent, 128 to 16777215.")
@@ -106,7 +106,6 @@ struct Serve: AsyncParsableCommand {
         try check(httpPort, in: 0...65535, "--http-port")
         try check(threads, in: 1...64, "--threads")
         try check(gopCache, in: 0...8, "--gop-cache")
-        try check(flushInterval, in: 0...10_000, "--flush-interval")
         try check(queueLimit, in: 16...1_048_576, "--queue-limit")
         try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
@@ -135,7 +134,7 @@ struct Serve: AsyncParsableCommand {
         configuration.tls = tls.files
         configuration.threads = threads
         configuration.gopCache = gopCache
-        configuration.flushIntervalMilliseconds = flushInterval
+        configuration.flushIntervalMilliseconds = flushInterval.milliseconds
         configuration.queueByteLimit = queueLimit << 10
         configuration.chunkSize = chunkSize
         configuration.streamKeys = access.streamKey

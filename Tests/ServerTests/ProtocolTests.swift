@@ -145,6 +145,26 @@ import Testing
         }
     }
 
+    /// The load begins above one limit and ends below a lower one; a fixed interval ignores it.
+    @Test func flushPolicy() {
+        var policy = FlushPolicy(milliseconds: nil)
+        let steps: [(writes: Int, isChange: Bool, interval: Int64)] = [
+            (FlushPolicy.loadedWrites, false, 0), (FlushPolicy.loadedWrites + 1, true, 40),
+            (FlushPolicy.idleWrites + 1, false, 40), (FlushPolicy.idleWrites, true, 0),
+        ]
+        for step in steps {
+            policy.count(writes: step.writes)
+            #expect(policy.judge() == step.isChange)
+            #expect(policy.interval == .milliseconds(step.interval))
+        }
+        for milliseconds in [0, 120] {
+            var fixed = FlushPolicy(milliseconds: milliseconds)
+            fixed.count(writes: 1_000_000)
+            #expect(!fixed.judge() && !fixed.isLoaded)
+            #expect(fixed.interval == .milliseconds(Int64(milliseconds)))
+        }
+    }
+
     @Test func timestampsBeyond24BitsAndWrap() async throws {
         try await withServer { server in
             let frames = TestFrames(gop: 100, start: .max - 300)

@@ -140,6 +140,15 @@ final class Outlet {
 
     func flush() { context?.flush() }
 
+    /// Turns Nagle's algorithm on or off. With TLS it stays off.
+    func mergeSmallWrites(_ merges: Bool) {
+        guard !isClosed, let socket else { return }
+        var isOff: Int32 = merges ? 0 : 1
+        // If it fails, the socket is broken, and the next write says so.
+        setsockopt(
+            socket, Int32(IPPROTO_TCP), TCP_NODELAY, &isOff, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Sends bytes at once. `raw` are the readable bytes of `bytes`.
     func send(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
         var sent = 0
