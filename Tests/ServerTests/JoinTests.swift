@@ -55,6 +55,36 @@ import Testing
         }
     }
 
+    /// A player that joins while audio waits for the next video frame gets each frame once.
+    @Test func joinWhileAudioWaits() async throws {
+        try await withServer {
+            $0.flushIntervalMilliseconds = 10_000
+        } _: { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            try await publisher.send(frames.headers)
+            try await publisher.send(frames, 0..<12)
+            try await publisher.send([frames.audio(12)])
+            try await eventually("13 audio frames") {
+                try await server.stream()?.audioFrames == 13
+            }
+            let player = try await RTMPPeer(server)
+            try await player.play("a")
+            let viewer = try await HTTPPeer(server, "/live/a.flv")
+            try await eventually("two players") {
+                let stream = try await server.stream()
+                return stream?.rtmpSubscribers == 1 && stream?.flvSubscribers == 1
+            }
+            try await publisher.send([frames.video(12)])
+            for media in [
+                try await player.media(upToVideo: 12), try await viewer.tags(upToVideo: 12),
+            ] {
+                #expect(media.compactMap(\.videoNumber) == [10, 11, 12])
+                #expect(media.compactMap(\.audioNumber) == [10, 11, 12])
+            }
+        }
+    }
+
     /// A cache that would outgrow its limit drops old groups, and keeps no incomplete one.
     @Test func cacheByteLimit() async throws {
         try await withServer {
@@ -106,7 +136,8 @@ import Testing
         }
     }
 
-    /// A player that pauses gets nothing, and then continues at a key frame.
+    /// A player that pauses gets nothing, and then continues at a key frame, with the metadata that
+    /// came in the meantime.
     @Test func pauseAndResume() async throws {
         try await withServer { server in
             let publisher = try await RTMPPeer(server)
@@ -124,12 +155,15 @@ import Testing
                 #expect(try await player.status()?.code == code)
             }
             try await pause(true)
+            try await publisher.send([frames.metadata([.init("encoder", .string("new"))])])
             try await publisher.send(frames, 5..<13)
             try await eventually("13 frames") { try await server.stream()?.videoFrames == 13 }
             try await pause(false)
             try await publisher.send(frames, 13..<24)
             let media = try await player.media(upToVideo: 23)
             #expect(media.compactMap(\.videoNumber) == [20, 21, 22, 23])
+            var payload = try #require(media.first { $0.type == .dataAMF0 }).payload
+            #expect(try AMF0.readAll(&payload).last?["encoder"]?.string == "new")
         }
     }
 
