@@ -135,11 +135,11 @@ final class StreamHub: @unchecked Sendable {
     func subscribe(_ subscriber: Subscriber, to name: String) -> Bool {
         if configuration.earlyPlay == .refuse, streams[name]?.isPublished != true { return false }
         let stream = stream(name)
+        // The units that wait for the next flush are in the cache already, and would be sent twice.
+        flush(stream)
         subscriber.index = stream.subscribers.count
         stream.subscribers.append(subscriber)
         subscriber.mergesSmallWrites = flushing.isLoaded
-        // The units that wait for the next flush are in the cache already, and would be sent twice.
-        if !stream.pending.isEmpty { flush(stream) }
         subscriber.join(stream.cache, first: nil)
         return true
     }
@@ -148,7 +148,10 @@ final class StreamHub: @unchecked Sendable {
         guard let stream = streams[name], subscriber.index < stream.subscribers.count,
             stream.subscribers[subscriber.index] === subscriber
         else { return }
-        stream.droppedFrames += subscriber.droppedFrames
+        // Its connection may play again, when the load has ended.
+        subscriber.mergesSmallWrites = false
+        // `PushStatus` has those of a target.
+        if !subscriber.isPush { stream.droppedFrames += subscriber.droppedFrames }
         let last = stream.subscribers.removeLast()
         if last !== subscriber {
             last.index = subscriber.index

@@ -33,6 +33,8 @@ final class Subscriber {
     private var hasJoined = false
     /// Whether the headers changed while nothing was sent: they are sent before the next key frame.
     private var missedHeader = false
+    /// Whether the metadata changed while nothing was sent.
+    private var missedMetadata = false
     /// Position in its stream's list.
     var index = 0
     private(set) var droppedFrames = 0
@@ -54,6 +56,10 @@ final class Subscriber {
 
     var isFLV: Bool {
         if case .flv = format { true } else { false }
+    }
+
+    var isPush: Bool {
+        if case .push = format { true } else { false }
     }
 
     /// Whether batched bytes may be written without a look at the single units.
@@ -108,11 +114,13 @@ final class Subscriber {
                 if cache.units.isEmpty { continue } else { break }
             }
             if admits(unit, cache) {
-                if missedHeader, !unit.isSequenceHeader { sendMissedHeaders(cache, before: unit) }
+                if !unit.isSequenceHeader { sendMissed(cache, before: unit) }
                 send(unit)
                 wrote = true
             } else if unit.isSequenceHeader {
                 missedHeader = true
+            } else if unit.isMetadata {
+                missedMetadata = true
             } else if unit.kind != .data {
                 droppedFrames += 1
             }
@@ -167,6 +175,7 @@ final class Subscriber {
         state = .live
         hasJoined = true
         missedHeader = false
+        missedMetadata = false
         let time = burst[0].timestamp
         var head = ByteBuffer()
         if case .flv = format {
@@ -199,7 +208,12 @@ final class Subscriber {
         }
     }
 
-    private func sendMissedHeaders(_ cache: GOPCache, before unit: MediaUnit) {
+    private func sendMissed(_ cache: GOPCache, before unit: MediaUnit) {
+        if missedMetadata, let metadata = cache.metadata {
+            send(metadata, timestamp: unit.timestamp)
+        }
+        missedMetadata = false
+        guard missedHeader else { return }
         missedHeader = false
         for header in cache.headers { send(header, timestamp: unit.timestamp) }
     }
