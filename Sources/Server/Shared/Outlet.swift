@@ -78,20 +78,25 @@ final class Outlet {
         context.write(NIOAny(bytes), promise: promise)
     }
 
-    /// Queues buffers without flushing, with one promise for all of them.
+    /// Number of buffers that share a promise. They all count as pending until the last one is
+    /// sent, so the number is small beside the least queue limit.
+    private static let promisedTogether = 16
+
+    /// Queues buffers without flushing, with one promise for a few of them.
     func write(_ buffers: [ByteBuffer]) {
-        guard let last = buffers.last, !isClosed, let context else { return }
-        pending += buffers.count
-        for bytes in buffers.dropLast() {
-            sentBytes += bytes.readableBytes
-            context.write(NIOAny(bytes), promise: nil)
+        var rest = buffers[...]
+        while let last = rest.prefix(Self.promisedTogether).last, !isClosed, let context {
+            let some = rest.prefix(Self.promisedTogether)
+            rest = rest.dropFirst(some.count)
+            pending += some.count
+            sentBytes += some.reduce(0) { $0 + $1.readableBytes }
+            for bytes in some.dropLast() { context.write(NIOAny(bytes), promise: nil) }
+            let promise = eventLoop.makePromise(of: Void.self)
+            let bound = NIOLoopBound(self, eventLoop: eventLoop)
+            let count = some.count
+            promise.futureResult.whenComplete { _ in bound.value.pending -= count }
+            context.write(NIOAny(last), promise: promise)
         }
-        sentBytes += last.readableBytes
-        let promise = eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let count = buffers.count
-        promise.futureResult.whenComplete { _ in bound.value.pending -= count }
-        context.write(NIOAny(last), promise: promise)
     }
 
     /// Queues a reply without flushing. Returns false if the peer has left too many replies unread
