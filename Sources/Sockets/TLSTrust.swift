@@ -70,19 +70,26 @@ public struct TLSError: Error, Sendable, CustomStringConvertible {
 
     public init(_ description: String) { self.description = description }
 
-    /// Explains an error of a TLS connection to a person that runs a test.
-    public static func explanation(_ error: any Error) -> String {
+    /// Explains an error of a TLS connection to the person that wanted it.
+    ///
+    /// - Parameters:
+    ///   - authorityOption: Option of the program that names the authorities.
+    ///   - mayGiveUp: Whether the program has an option that gives verification up.
+    public static func explanation(
+        _ error: any Error, authorityOption: String = "--ca", mayGiveUp: Bool = true
+    ) -> String {
         let text = "\(error)"
+        let otherwise = mayGiveUp ? ", or give verification up (--insecure)" : ""
         if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("certificate verify failed")
         {
             return
-                "the server's certificate is not trusted: name its authority (--ca FILE), or give verification up (--insecure)"
+                "the server's certificate is not trusted: name its authority (\(authorityOption) FILE)\(otherwise)"
         }
         if text.contains("unableToValidateCertificate") || text.contains("hostname")
             || text.contains("failedToValidateHostname")
         {
             return
-                "the server's certificate is for another name: ask by the name that it has, or give verification up (--insecure)"
+                "the server's certificate is for another name: ask by the name that it has\(otherwise)"
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return "the server does not speak TLS there; is it http:// or rtmp:// on this port?"
