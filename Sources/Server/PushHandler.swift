@@ -34,21 +34,26 @@ final class PushHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         outlet?.invalidate()
-        outlet = nil
+        // The session asks the outlet for the number of its bytes.
         session.disconnected(self, reason)
+        outlet = nil
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case NIOSSLError.uncleanShutdown = error { return }
         let isSecure = error is NIOSSLError || error is NIOSSLExtraError
-        cut(isSecure ? TLSError.explanation(error) : connectFailure(error))
+        cut(
+            isSecure
+                ? TLSError.explanation(error, authorityOption: "--push-ca", mayGiveUp: false)
+                : connectFailure(error))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // Nothing after the end of the connection matters.
+        guard !isClosing else { return }
         do {
             try connection.append(unwrapInboundIn(data), using: &random)
-            // Events after the end of the connection do not matter.
             while !isClosing, let event = try connection.next() { perform(event) }
         } catch {
             cut("\(error)")

@@ -95,13 +95,12 @@ final class PushSession: SweptConnection {
             format: .push(messageStreamID: messageStreamID), outlet: outlet,
             configuration: hub.configuration
         ) {}
-        guard hub.subscribe(subscriber, to: stream) else {
-            return handler.cut("the stream is gone")
-        }
+        // A write that fails ends the connection at once, so all is noted before the first one.
         self.subscriber = subscriber
         state = .live
         since = .now()
         logger.info("\(name) is live")
+        if !hub.subscribe(subscriber, to: stream) { handler.cut("the stream is gone") }
     }
 
     func disconnected(_ handler: PushHandler, _ reason: String) {
@@ -111,6 +110,7 @@ final class PushSession: SweptConnection {
 
     /// Notes that the connection ended, or could not be established, and connects again later.
     private func failed(_ reason: String) {
+        let reason = target.hidingQueries(in: reason)
         let ran = state == .live ? (.now() - since).nanoseconds / 1_000_000 : 0
         unsubscribe()
         handler = nil

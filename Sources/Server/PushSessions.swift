@@ -11,7 +11,8 @@ final class PushSessions {
     private var sessions: [String: [PushSession]] = [:]
 
     /// - Parameter isMine: Function that says whether this loop serves a stream's target, which is
-    ///   given as one text.
+    ///   given as one text. The text has no query, so that a target whose query changes stays on
+    ///   its loop.
     init(
         _ table: PushTable, at hub: StreamHub, logger: Logger,
         isMine: @escaping @Sendable (String) -> Bool
@@ -26,7 +27,7 @@ final class PushSessions {
     func update(_ stream: String) {
         let targets =
             hub.isPublished(stream)
-            ? table.targets(of: stream).filter { isMine("\(stream) \($0)") } : []
+            ? table.targets(of: stream).filter { isMine("\(stream) \($0.withoutQuery)") } : []
         var kept: [PushSession] = []
         for session in sessions[stream] ?? [] {
             if targets.contains(session.target) {
@@ -47,7 +48,10 @@ final class PushSessions {
 
     /// Ends all sessions in order.
     func end() {
-        for session in sessions.values.joined() { session.end() }
+        for session in sessions.values.joined() {
+            session.end()
+            hub.remove(session)
+        }
         sessions = [:]
     }
 

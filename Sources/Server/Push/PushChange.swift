@@ -28,11 +28,13 @@ struct PushChange: Sendable {
     init(_ method: HTTPMethod, query: String) throws {
         action = method == .DELETE ? .remove : .add
         var fields: [Substring: String] = [:]
-        for field in query.split(separator: "&") {
-            let pair = field.split(separator: "=", maxSplits: 1)
+        let parts = query.split(separator: "&")
+        for part in parts {
+            let pair = part.split(separator: "=", maxSplits: 1)
             if pair.count == 2 { fields[pair[0]] = URIReference.percentDecoded(pair[1]) }
         }
-        guard let stream = fields["stream"], let url = fields["url"] else {
+        // A part too many is the rest of a URL that is not encoded.
+        guard let stream = fields["stream"], let url = fields["url"], parts.count == 2 else {
             throw ServerConfigurationError(
                 description:
                     "say what: POST or DELETE /api/v1/push?stream=<app>/<stream>&url=<target>, both percent-encoded"
@@ -43,6 +45,11 @@ struct PushChange: Sendable {
                 description:
                     "the stream's name has \(stream.utf8.count) bytes; at most \(ServerSessionStateMachine.nameLimit) are taken"
             )
+        }
+        let name = StreamName.split(stream)
+        guard !name.application.isEmpty, !name.key.isEmpty else {
+            throw ServerConfigurationError(
+                description: "no stream has the name '\(stream.printable)'; give <app>/<stream>")
         }
         self.stream = stream
         let rule = try PushRule("*=\(url)")

@@ -59,6 +59,16 @@ public struct PushRule: Sendable, Codable, Hashable {
 }
 
 extension RTMPURL {
-    /// The URL without its query, which may hold a key.
-    var withoutQuery: String { "\(tcURL)/\(streamKey)" }
+    /// The URL without its query and that of its application, which may hold keys.
+    var withoutQuery: String {
+        var url = self
+        url.application = Self.splitQuery(application).key
+        return "\(url.tcURL)/\(streamKey)"
+    }
+
+    /// Returns a text without this URL's queries, which a server may repeat in its answers.
+    func hidingQueries(in text: String) -> String {
+        let queries = [query, Self.splitQuery(application).query].filter { !$0.isEmpty }
+        return queries.reduce(text) { $0.replacing($1, with: "…") }
+    }
 }
