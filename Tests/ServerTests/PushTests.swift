@@ -31,6 +31,13 @@ import Testing
         #expect(throws: ServerConfigurationError.self) { try PushRule(rule) }
     }
 
+    @Test func `keys in queries are hidden`() throws {
+        let url = try RTMPURL("rtmp://b/live?user=one/cam?key=two")
+        #expect(url.withoutQuery == "rtmp://b/live/cam")
+        #expect(url.hidingQueries(in: "cam?key=two, live?user=one") == "cam?…, live?…")
+        #expect(try RTMPURL("rtmp://b/live/cam").hidingQueries(in: "no cam") == "no cam")
+    }
+
     @Test func `targets come and go`() throws {
         let table = PushTable([
             try PushRule("live/*=rtmp://b/live/{stream}"), try PushRule("rtmp://b/live/{stream}"),
@@ -93,6 +100,9 @@ import Testing
             try await publisher.send(frames.headers)
             try await waitUntilLive(source, 3)
             try await publisher.send(frames, 0..<15)
+            try await eventually("the targets have the frames") {
+                try await target.status().streams.map(\.videoFrames) == [15, 15, 15]
+            }
             for (application, name) in [("copy", "a"), ("copy", "a-2"), ("other", "live-a")] {
                 let player = try await RTMPPeer(target)
                 try await player.open(application)
@@ -143,6 +153,7 @@ import Testing
             try await player.open("copy")
             try await player.play("a")
             _ = try await player.media(upToVideo: 11)
+            let sentBytes = try await source.status().pushes.first?.sentBytes ?? 0
             let kick = try await HTTPPeer(
                 target, "/api/v1/kick?stream=copy/a", method: "POST")
             #expect(kick.status == 200)
@@ -151,12 +162,20 @@ import Testing
                 return push?.state == .live && push?.reconnects == 1
             }
             try await publisher.send(frames, 12..<25)
+            // The connection began with frame 10, from the cache.
+            try await eventually("the target has the frames") {
+                try await target.stream("copy/a")?.videoFrames == 15
+            }
+            #expect(try await target.stream("copy/a")?.keyFrames == 2)
             let second = try await RTMPPeer(target)
             try await second.open("copy")
             try await second.play("a")
             let media = try await second.media(upToVideo: 24)
-            #expect(media.first { $0.videoNumber != nil }?.isKeyFrame == true)
-            #expect(try await source.status().pushes.first?.lastError != nil)
+            #expect(media.compactMap(\.videoNumber) == Array(20..<25))
+            let push = try #require(try await source.status().pushes.first)
+            #expect(push.lastError != nil)
+            // 1537 bytes begin the handshake.
+            #expect(push.sentBytes > sentBytes + 1537 + 15 * frames.size)
         }
     }
 
@@ -166,8 +185,11 @@ import Testing
             let first = try await RTMPPeer(source)
             try await first.publish("a")
             try await first.send(frames.headers)
-            try await first.send(frames, 0..<15)
             try await waitUntilLive(source)
+            try await first.send(frames, 0..<15)
+            try await eventually("the target has the frames") {
+                try await target.stream("copy/a")?.videoFrames == 15
+            }
             let player = try await RTMPPeer(target)
             try await player.open("copy")
             try await player.play("a")
@@ -261,7 +283,10 @@ import Testing
             #expect(try await source.stream()?.isPublished == true)
             #expect(try await HTTPPeer(source, path, method: "DELETE").status == 404)
             #expect(try await HTTPPeer(source, path).status == 405)
-            for bad in ["", "?stream=live/a", "?stream=live/a&url=http%3A%2F%2Fx%2Fa%2Fb"] {
+            for bad in [
+                "", "?stream=live/a", "?stream=live/a&url=http%3A%2F%2Fx%2Fa%2Fb",
+                "?stream=a&url=rtmp://x/a/b", "?stream=live/a&url=rtmp://x/a/b?c=d&e=f",
+            ] {
                 #expect(
                     try await HTTPPeer(source, "/api/v1/push\(bad)", method: "POST").status == 400)
             }
