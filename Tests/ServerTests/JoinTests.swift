@@ -163,7 +163,8 @@ import Testing
             let media = try await player.media(upToVideo: 23)
             #expect(media.compactMap(\.videoNumber) == [20, 21, 22, 23])
             var payload = try #require(media.first { $0.type == .dataAMF0 }).payload
-            #expect(try AMF0.readAll(&payload).last?["encoder"]?.string == "new")
+            let values = try AMF0.readAll(&payload)
+            #expect(values.last?["encoder"]?.string == "new")
         }
     }
 
