@@ -1,5 +1,6 @@
+import Glibc
 import Media
-import NIOCore
+@_spi(CustomByteBufferAllocator) import NIOCore
 import RTMP
 
 extension Message {
@@ -74,8 +75,9 @@ struct MediaUnit: Sendable {
         default: return nil
         }
         chunks = ByteBuffer()
-        let start = chunks.writerIndex
         let own = self.message(timestamp: timestamp, messageStreamID: Self.messageStreamID)
+        chunks = Self.emptyBuffer(writer.encodedLength(own))
+        let start = chunks.writerIndex
         try writer.write(own, into: &chunks)
         if payload.readableBytes <= writer.chunkSize {
             let header = chunks.writerIndex - start - payload.readableBytes
@@ -85,6 +87,15 @@ struct MediaUnit: Sendable {
             // A slice of an aggregate message would keep all of the message in memory.
             payload = ByteBuffer(bytes: payload.readableBytesView)
         }
+    }
+
+    /// Returns an empty buffer that takes exactly `length` bytes of memory. A buffer that reserves
+    /// its capacity by itself takes the next power of two, and a stream's cache holds hundreds.
+    private static func emptyBuffer(_ length: Int) -> ByteBuffer {
+        guard length > 0, let memory = malloc(length) else { return ByteBuffer() }
+        return ByteBuffer(
+            takingOwnershipOf: .init(start: memory, count: length),
+            allocator: ByteBufferAllocator(), writerIndex: 0)
     }
 
     private static func relayedData(_ message: Message) -> ByteBuffer? {
