@@ -122,7 +122,7 @@ import Viewer
         if let error { rendition += ",\"lastError\":\"\(error)\"" }
         let text = """
             {"version":"1","streams":[],"ladders":[{"source":"live/cam","mode":"per-rendition",
-            "renditions":[{\(rendition)}]}],"usage":[],"leftOutMessages":0,"refused":{}}
+            "renditions":[{\(rendition)}]}],"pushes":[],"usage":[],"leftOutMessages":0,"refused":{}}
             """
         return try JSONDecoder().decode(ServerStatus.self, from: Data(text.utf8))
     }
