@@ -10,8 +10,8 @@ import NIOCore
 struct FlushPolicy {
     /// Writes a second above which a loop is under load, and below which it is so no more. Merging
     /// itself removes more than half of the writes, so the numbers lie far apart.
-    static let loadedWrites = 2000
-    static let idleWrites = 500
+    static let loadedWrites = 5000
+    static let idleWrites = 1000
     /// Milliseconds for which audio waits under load.
     static let loadedMilliseconds = 40
 
