@@ -6,7 +6,8 @@ import NIOCore
 /// With few writes a second, every message leaves at once. With many, the writes themselves are the
 /// server's load: audio then leaves with the next video frame, and a player that has not
 /// acknowledged the bytes before gets several messages in one packet. Lazy readers cost half as
-/// much that way, and frames are not later, because the loop is through with all players sooner.
+/// much that way, and frames are not later on a fast network, because the loop is through with all
+/// players sooner. On a long way, the last bytes of a frame may wait for one acknowledgement.
 struct FlushPolicy {
     /// Writes a second above which a loop is under load, and below which it is so no more. Merging
     /// itself removes more than half of the writes, so the numbers lie far apart.

@@ -44,7 +44,7 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var queueByteLimit = 2 << 20
     /// Milliseconds for which audio and data wait for the next video frame, to leave with it in one
     /// write; 0 = each message is sent at once, nil = as the load is (`FlushPolicy`). Video never
-    /// waits.
+    /// waits, and in a stream without video nothing does.
     public var flushIntervalMilliseconds: Int?
     /// Chunk size of sent messages, 128…0xFFFFFF.
     public var chunkSize = 65536

@@ -1,0 +1,155 @@
+import ArgumentParser
+import Benches
+import Foundation
+import NetemShell
+import Scenario
+import Statistics
+
+struct BenchFanout: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fanout",
+        abstract: "One publisher, many RTMP viewers: server CPU per gigabit and frame delay.",
+        discussion: """
+            Alternating pairs of the embedded stack and the peer, server pinned to CPU 0, all load \
+            to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
+            Keys of --json: benchmark, against, streams, viewers, bitrate_kbps, flush_interval_ms, \
+            measurements[] (server, mode, pair, gigabits, server_cpu_s_per_gbit, \
+            viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
+            publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
+            delay_p50, server_rss: medians over the pairs of embedded over peer).
+            """)
+
+    @Option(help: "Viewers, probes included.")
+    var viewers = 1000
+    @Option(help: "Probes among them.")
+    var probes = 20
+    @OptionGroup var shared: FanoutOptions
+
+    func validate() throws {
+        try check(viewers, in: 1...15_000, "--viewers")
+        try check(probes, in: 1...viewers, "--probes")
+    }
+
+    func run() async throws {
+        try await shared.run(streams: 1, viewers: viewers, probes: probes)
+    }
+}
+
+struct BenchRelay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "relay",
+        abstract: "Many publishers with a few RTMP viewers each, beside a peer.",
+        discussion: """
+            As bench fanout, with many streams: alternating pairs, server pinned to CPU 0, all load \
+            to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
+            Keys of --json: those of bench fanout.
+            """)
+
+    @Option(help: "Published streams.")
+    var streams = 100
+    @Option(help: "Viewers of each stream.")
+    var viewersEach = 2
+    @Option(help: "Probes among all viewers.")
+    var probes = 20
+    @OptionGroup var shared: FanoutOptions
+
+    func validate() throws {
+        try check(streams, in: 2...1000, "--streams")
+        try check(viewersEach, in: 1...100, "--viewers-each")
+        try check(probes, in: 1...streams * viewersEach, "--probes")
+    }
+
+    func run() async throws {
+        try await shared.run(streams: streams, viewers: streams * viewersEach, probes: probes)
+    }
+}
+
+/// Options of the benches that run a `FanoutBench`, and the printing of its measurements.
+struct FanoutOptions: ParsableArguments {
+    @Option(help: "The peer: nginx-rtmp.")
+    var against = "nginx-rtmp"
+    @Option(help: "Alternating pairs.")
+    var pairs = 5
+    @Option(help: "kbit/s of each stream.")
+    var bitrate = 2000
+    @Option(help: "Seconds of each steady window.")
+    var duration = 10
+    @Option(
+        help:
+            "Milliseconds that audio waits for the next video frame in the embedded stack, or auto."
+    )
+    var flushInterval = FlushIntervalArgument(milliseconds: nil)
+    @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
+    var peerChunkSize = 4096
+    @Flag(help: "Skip the table with lazy load viewers.")
+    var promptOnly = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        try check(pairs, in: 1...100, "--pairs")
+        try check(bitrate, in: 200...100_000, "--bitrate")
+        try check(duration, in: 2...600, "--duration")
+        try check(peerChunkSize, in: 128...1_048_576, "--peer-chunk-size")
+        guard against == "nginx-rtmp" else {
+            throw ValidationError("--against is '\(against)'; the peer built in is nginx-rtmp")
+        }
+        guard ProcessInfo.processInfo.processorCount >= 2 else {
+            throw ValidationError(
+                "the bench pins server and load to two CPUs; this machine has one")
+        }
+    }
+
+    func run(streams: Int, viewers: Int, probes: Int) async throws {
+        if let why = NetworkIsolation.enter(congestionControl: "cubic") {
+            fail("this bench needs the same congestion control on both servers; \(why)")
+        }
+        var options = FanoutBench.Options()
+        options.pairs = pairs
+        options.streams = streams
+        options.viewers = viewers
+        options.probes = probes
+        options.bitrateKilobits = bitrate
+        options.seconds = duration
+        options.flushInterval = flushInterval.milliseconds
+        options.peerChunkSize = peerChunkSize
+        if promptOnly { options.modes = [.prompt] }
+        let report: FanoutBench.Report
+        do {
+            report = try await FanoutBench(options).run { measurement in
+                say(Self.line(measurement))
+            }
+        } catch {
+            fail("\(error)")
+        }
+        if json {
+            return try printJSON(report)
+        }
+        print(
+            "\(report.benchmark): streams \(streams), RTMP viewers \(viewers), \(bitrate) kbit/s each"
+        )
+        print("flush interval \(flushInterval.defaultValueDescription), CPU in seconds per gigabit")
+        print("server      readers pair server CPU viewer CPU p50 ms  p99 ms  RSS MB  missing")
+        for measurement in report.measurements { print(Self.line(measurement)) }
+        for ratio in report.ratios {
+            print(
+                """
+                embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU \
+                \(Figure.plain(ratio.cpuPerGigabit)),
+                  delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50)), \
+                RSS \(Figure.plain(ratio.serverRSS))
+                """)
+        }
+    }
+
+    private static func line(_ m: FanoutBench.Measurement) -> String {
+        let cells = [
+            (m.server, 12), (m.mode, 8), ("\(m.pair)", 5),
+            (Figure.plain(m.serverCPUPerGigabit, digits: 3), 11),
+            (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 11),
+            (Figure.plain(m.delayP50Milliseconds), 8), (Figure.plain(m.delayP99Milliseconds), 8),
+            (Figure.plain(Double(m.serverRSSBytes) / 1e6, digits: 1), 8),
+        ]
+        return cells.map { Figure.flushLeft($0.0, $0.1) }.joined() + "\(m.framesMissing)"
+    }
+}
