@@ -11,8 +11,11 @@ final class Ingest {
     private let backlog: Backlog
     private let eventLoop: any EventLoop
     private let writer: ChunkWriter
+    private let counts: PublicationCounts
     private var units: [MediaUnit] = []
     private var bytes = 0
+    /// How much of this publisher's audio may wait in its socket under load.
+    var reading = ReadMark()
     /// Offset added to every timestamp, so that a publisher that returns continues in the same
     /// timeline.
     private var timestampOffset: UInt32?
@@ -22,13 +25,14 @@ final class Ingest {
     private var overlap: ResumedTimeline?
 
     init(
-        name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
+        name: String, claim: StreamDirectory.Grant, directory: StreamDirectory,
         hubs: [StreamHub], backlog: Backlog, eventLoop: any EventLoop,
         configuration: ServerConfiguration,
         keepsTimestamps: Bool = false
     ) {
         self.name = name
         id = claim.id
+        counts = claim.counts
         resumesAfter = keepsTimestamps ? nil : claim.resumesAfter
         overlap = keepsTimestamps ? claim.resumesAfter.map { ResumedTimeline(after: $0) } : nil
         self.directory = directory
@@ -66,7 +70,8 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        guard let unit = try MediaUnit(message, writer: writer) else { return }
+        guard let unit = try MediaUnit(unwritten: message) else { return }
+        reading.count(unit)
         if overlap?.admits(unit) ?? true { units.append(unit) }
     }
 
@@ -81,16 +86,18 @@ final class Ingest {
     /// Sends the messages of one read together.
     func deliver() {
         guard !units.isEmpty else { return }
-        let batch = units
+        var batch = units
         units.removeAll(keepingCapacity: true)
-        let isCurrent = directory.record(name, id: id, bytes: bytes, units: batch)
+        let chunks = MediaUnit.write(&batch, writer)
+        let isCurrent = counts.record(bytes: bytes, units: batch)
         bytes = 0
         // Another publisher has taken over: the messages that still arrive from this one are too
         // late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
         let cost = batch.reduce(0) { $0 + max($1.cost, Backlog.leastCost) }
-        onEachLoop(cost: cost) { $0.deliver(batch, to: name, from: id) }
+        let units = batch
+        onEachLoop(cost: cost) { $0.deliver(units, chunks, to: name, from: id) }
     }
 
     /// Ends the publication: the publisher closed it (`clean`), or its connection broke.

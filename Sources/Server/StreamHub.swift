@@ -36,6 +36,7 @@ protocol SweptConnection: AnyObject {
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
+    let readMarks: ReadMarks
     let configuration: ServerConfiguration
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
@@ -53,6 +54,8 @@ final class StreamHub: @unchecked Sendable {
         var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
+        /// The chunks of all pending units in one buffer; nil if the units came one after another.
+        var pendingChunks: ByteBuffer?
         var droppedFrames = 0
         /// HLS packaging, on the loop that packages this stream.
         var packaged: PackagedStream?
@@ -81,6 +84,7 @@ final class StreamHub: @unchecked Sendable {
     ) {
         self.eventLoop = eventLoop
         turns = LoopTurns(eventLoop)
+        readMarks = ReadMarks(eventLoop)
         self.configuration = configuration
         flushing = FlushPolicy(milliseconds: configuration.flushIntervalMilliseconds)
         self.origin = origin
@@ -103,6 +107,9 @@ final class StreamHub: @unchecked Sendable {
             }
         }
     }
+
+    /// Whether the loop makes so many writes that they are its load.
+    var isLoaded: Bool { flushing.isLoaded }
 
     func add(_ connection: any SweptConnection) {
         connections[ObjectIdentifier(connection)] = connection
@@ -200,8 +207,12 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
 
-    func deliver(_ units: [MediaUnit], to name: String, from id: UInt64) {
+    /// - Parameter chunks: The chunks of all units in one buffer.
+    func deliver(
+        _ units: [MediaUnit], _ chunks: ByteBuffer, to name: String, from id: UInt64
+    ) {
         guard let stream = streams[name], stream.publicationID == id else { return }
+        stream.pendingChunks = stream.pending.isEmpty ? chunks : nil
         for unit in units {
             stream.cache.append(unit)
             stream.pending.append(unit)
@@ -228,7 +239,8 @@ final class StreamHub: @unchecked Sendable {
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
         flushing.count(writes: stream.subscribers.count)
-        let chunks = Self.joinedChunks(units)
+        let chunks = stream.pendingChunks ?? Self.joinedChunks(units)
+        stream.pendingChunks = nil
         let hasData = units.contains { $0.kind == .data }
         let tags =
             stream.subscribers.contains { $0.isFLV } ? Self.joinedTags(units) : ByteBuffer()
