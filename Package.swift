@@ -203,7 +203,7 @@ let package = Package(
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Workers", "Trials",
                 "Simulations", "ABR", "Netem", "NetemShell", "Publisher", "Viewer", "Server",
                 "Media", "Sockets", "Processes", "CLinux", nioCore, nioPosix,
-            ], tests: nil),
+            ]),
         [
             .executableTarget(
                 name: "millrace",
