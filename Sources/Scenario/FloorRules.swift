@@ -1,3 +1,5 @@
+import SimulationKernel
+
 /// Checks of what the floor sender can do. It sends generated streams over RTMP, and nothing else.
 enum FloorRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
@@ -12,10 +14,8 @@ enum FloorRules {
                 at: "stack.hls",
                 "the floor sender packages no HLS; remove hls, or take driver: embedded")
         }
-        if let interval = scenario.stack.flushInterval, interval > .seconds(10) {
-            reader.report(
-                at: "stack.flush_interval",
-                "the floor sender keeps frames for 10s at most; take 10s or less")
+        if let interval = scenario.stack.flushInterval {
+            check(interval, drain: scenario.drain, reader: &reader)
         }
         for (i, stream) in scenario.streams.enumerated() {
             guard stream.ladder == nil else {
@@ -31,6 +31,23 @@ enum FloorRules {
                     at: "streams[\(i)].renditions[\(j)].source",
                     "the floor sender makes its frames itself; take a synthetic source")
             }
+        }
+    }
+
+    /// Frames that come after the drain would count as missing.
+    private static func check(
+        _ interval: Duration, drain: Duration, reader: inout ScenarioReader
+    ) {
+        if interval > .seconds(10) {
+            reader.report(
+                at: "stack.flush_interval",
+                "the floor sender keeps frames for 10s at most; take 10s or less")
+        } else if interval >= drain {
+            reader.report(
+                at: "stack.flush_interval",
+                "the floor sender would send the last frames of the window after the drain of "
+                    + "\(Quantity.plain(drain.seconds)) s; lengthen drain, or take a shorter "
+                    + "interval")
         }
     }
 }

@@ -47,6 +47,9 @@ package actor FloorDriver: StackDriver {
                 + "so the wire shows no relay delay"
         ]
         guard let lastReport else { return notes }
+        notes.append(
+            "the floor sender's latest flush was "
+                + "\(lastReport.worstLatenessNanoseconds / 1_000_000) ms behind its schedule")
         if lastReport.framesDropped > 0 || lastReport.flushesDropped > 0 {
             notes.append(
                 "the floor sender dropped \(lastReport.framesDropped) frames in "
