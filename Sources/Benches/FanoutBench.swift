@@ -177,7 +177,7 @@ package struct FanoutBench: Sendable {
                 arrival: {over: 3s}
             warmup: 5s
             duration: \(options.seconds)s
-            drain: 1s
+            drain: \(1 + (options.flushInterval ?? 0) / 1000)s
             congestion_control: cubic
             capture: {enabled: false}
             cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}

@@ -42,7 +42,7 @@ enum FloorRules {
             reader.report(
                 at: "stack.flush_interval",
                 "the floor sender keeps frames for 10s at most; take 10s or less")
-        } else if interval >= drain {
+        } else if interval > .zero, interval >= drain {
             reader.report(
                 at: "stack.flush_interval",
                 "the floor sender would send the last frames of the window after the drain of "
