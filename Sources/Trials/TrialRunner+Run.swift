@@ -176,6 +176,8 @@ extension TrialRunner {
         notes += restarts.map { $0.note(start: startNanoseconds, window: window) }
         record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
+        let serverNotes = await driver?.notes ?? []
+        notes += serverNotes
         record.live = LiveFigures(observations.snapshot)
         samples.readClocks()
         samples.add(to: &record)

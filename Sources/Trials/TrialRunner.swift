@@ -153,7 +153,7 @@ package actor TrialRunner {
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
-            streams: scenario.streams
+            streams: scenario.streams, floorStreams: plan.floorStreams
         ) { observations.server($0) }
         self.driver = driver
         let stackEndpoints = try await driver.start()
@@ -184,7 +184,7 @@ package actor TrialRunner {
             try await recorder.waitUntilReady()
         }
         for member in members { try await member.waitUntilReady() }
-        startTogether()
+        await startTogether()
         let accounting = await makeAccounting()
         samples.begin(accounting)
     }
@@ -202,7 +202,7 @@ package actor TrialRunner {
     }
 
     /// Gives all children the same start time and the same steady window.
-    private func startTogether() {
+    private func startTogether() async {
         startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
         // From here on, times in which this process does not run count, too.
         samples.lookForStops()
@@ -210,6 +210,7 @@ package actor TrialRunner {
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
         sendWindow()
+        await driver?.begin(atNanoseconds: startNanoseconds)
         // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
             member.start(atNanoseconds: startNanoseconds)

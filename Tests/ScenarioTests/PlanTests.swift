@@ -67,6 +67,9 @@ import Testing
         #expect(
             try settings("driver: nginx-rtmp, gop_cache: 0")
                 == ["gop_cache (joiners wait for a key frame)"])
+        #expect(
+            try settings("driver: floor, flush_interval: 40ms, queue_limit: 1MiB, threads: 2")
+                == ["threads"])
         #expect(try settings("gop_cache: 0") == [])
     }
 
