@@ -13,6 +13,7 @@ enum ScenarioRules {
         AdaptiveRules.check(scenario, reader: &reader)
         NginxRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
+        RelayRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
 
