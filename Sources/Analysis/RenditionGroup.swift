@@ -49,6 +49,9 @@ struct RenditionGroup {
         return groups
     }
 
+    /// Whether the sessions are those at the targets of a relay.
+    var isAtTargets: Bool { playProtocol == ViewerGroup.PlayProtocol.rtmpPush.rawValue }
+
     var tags: [String: String] {
         ["stream": stream, "rendition": rendition, "protocol": playProtocol]
     }
