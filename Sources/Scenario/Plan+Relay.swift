@@ -1,5 +1,5 @@
 import SimulationKernel
-import Viewer
+package import Viewer
 
 // Each session at a target is planned as a viewer that is a probe: its frames are due, timed and
 // missed as those of a probe that plays, so every figure and threshold of probes holds for targets.

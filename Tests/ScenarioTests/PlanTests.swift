@@ -1,6 +1,7 @@
 import Foundation
 import SimulationKernel
 import Testing
+import Viewer
 
 @testable import Scenario
 

@@ -167,7 +167,7 @@ import Testing
         options.connectionLimit = 1
         let report = try await report([], options) { sink in
             try await withPublisher("rtmp://127.0.0.1:\(sink.port)/live/a") { _ in
-                await #expect(throws: (any Error).self) {
+                _ = await #expect(throws: (any Error).self) {
                     try await withPublisher("rtmp://127.0.0.1:\(sink.port)/live/b") { _ in }
                 }
             }
@@ -179,7 +179,7 @@ import Testing
     @Test func `a stream that nobody expects is refused`() async throws {
         let spec = SinkSpec(index: 0, name: "relay0/a", stream: "a", rendition: "x")
         let report = try await report([spec], SinkOptions()) { sink in
-            await #expect(throws: (any Error).self) {
+            _ = await #expect(throws: (any Error).self) {
                 try await withPublisher("rtmp://127.0.0.1:\(sink.port)/relay0/b") { _ in }
             }
         }
