@@ -1,3 +1,4 @@
+import Publisher
 import Results
 import Scenario
 import Statistics
@@ -52,8 +53,24 @@ struct RelayFigures {
         }
     }
 
-    /// Notes about streams that the sinks refused.
+    /// Notes about publishers that were gone, and about streams that the sinks refused.
     var notes: [String] {
+        gapNotes + refusalNotes
+    }
+
+    private var gapNotes: [String] {
+        record.plan.publishers.compactMap { publisher in
+            guard let gap = publisher.gap,
+                let stream = record.streams.first(where: { $0.streamID == publisher.streamID })
+            else { return nil }
+            let milliseconds = gap.lengthNanoseconds / 1_000_000
+            return
+                "the publisher of \(publisher.streamKey) was gone for \(milliseconds) ms as planned: "
+                + "\(stream.framesInGap ?? 0) frames until the next key frame are due to nobody"
+        }
+    }
+
+    private var refusalNotes: [String] {
         (record.sinkRefusals ?? [:]).sorted { $0.key < $1.key }.map { reason, count in
             "the sinks refused \(count) times: \(reason)"
         }

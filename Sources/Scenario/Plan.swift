@@ -126,6 +126,8 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     /// Number of source frames that renditions are compared with; nil if the ladder's renditions
     /// are not compared.
     package var qualityFrames: Int?
+    /// Time in which the publisher is gone; nil = it stays.
+    package var gap: PublisherGap?
 
     /// Height of the picture in pixels; nil for a file, which is not inspected.
     var height: Int? {
@@ -134,6 +136,12 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
 
     /// Whether one of the run's own publishers sends the stream.
     package var isPublished: Bool { encoded == nil }
+
+    /// Time in which a publisher is gone, in nanoseconds from the shared start time.
+    package struct PublisherGap: Codable, Sendable, Hashable {
+        package var beginNanoseconds: Int64
+        package var lengthNanoseconds: Int64
+    }
 
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
@@ -153,6 +161,11 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
                             streamID: streams))
                 }
             }
+        }
+        if let gap = scenario.relay?.faults?.publisherGap, all.indices.contains(gap.stream - 1) {
+            all[gap.stream - 1].gap = PublisherGap(
+                beginNanoseconds: (scenario.warmup + gap.begin).nanoseconds,
+                lengthNanoseconds: gap.length.nanoseconds)
         }
         return all
     }

@@ -10,11 +10,30 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
     /// Smallest rate at which a sink may read.
     package static let leastRate = Bitrate(bitsPerSecond: 1000)
 
-    /// Targets that do not do what they should.
+    /// A publisher that loses its connection and comes back.
+    package struct Gap: ScenarioMapping, Codable, Hashable {
+        /// Number of the published stream, from 1, in the order of the plan.
+        package var stream = 1
+        /// Time from the beginning of the steady window until the connection breaks.
+        package var begin = Duration.zero
+        package var length = Duration.zero
+
+        package init() {}
+        package static let fields: [Field<Gap>] = [
+            .standard(
+                "stream", \.stream, .integer(1...RelaySettings.sessionLimit),
+                "Number of the published stream, from 1."),
+            .required("at", \.begin, .duration(), "When it breaks, from the window's beginning."),
+            .required("for", \.length, .duration(), "How long the publisher is gone."),
+        ]
+    }
+
+    /// Targets and publishers that do not do what they should.
     package struct Faults: ScenarioMapping, Codable, Hashable {
         /// Number of sessions whose sink reads only at `stalledRate`.
         package var stalled = 0
         package var stalledRate = Bitrate(bitsPerSecond: 8000)
+        package var publisherGap: Gap?
 
         package init() {}
         package static let fields: [Field<Faults>] = [
@@ -24,6 +43,9 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
             .standard(
                 "stalled_rate", \.stalledRate, .bitrate(), "What the sink reads of such a session."
             ),
+            .optional(
+                "publisher_gap", \.publisherGap, .mapping,
+                "A publisher whose connection breaks, and that comes back."),
         ]
     }
 
@@ -45,7 +67,8 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
         .optional(
             "link", \.link, .bitrate(),
             "What a sink reads of each session at most; no packet is delayed."),
-        .optional("faults", \.faults, .mapping, "Targets that read slowly."),
+        .optional(
+            "faults", \.faults, .mapping, "Targets that read slowly, a publisher that goes."),
     ]
 
     /// Name of the RTMP application of a target, from 0.
@@ -83,6 +106,26 @@ enum RelayRules {
                     + "\(RelaySettings.sessionLimit)")
         }
         checkRates(relay, sessions: sessions, reader: &reader)
+        if let gap = relay.faults?.publisherGap {
+            check(gap, scenario, streams: streams, reader: &reader)
+        }
+    }
+
+    private static func check(
+        _ gap: RelaySettings.Gap, _ scenario: TrialScenario, streams: Int,
+        reader: inout ScenarioReader
+    ) {
+        let place = "relay.faults.publisher_gap"
+        if gap.stream > streams {
+            reader.report(
+                at: place + ".stream", "there is no stream \(gap.stream); the last is \(streams)")
+        }
+        if gap.begin + gap.length > scenario.duration {
+            reader.report(
+                at: place,
+                "the publisher must be back before the window ends; shorten 'for', or lengthen "
+                    + "duration")
+        }
     }
 
     private static func checkRates(

@@ -63,6 +63,11 @@ extension TrialScenario {
         if let faults = relay.faults, faults.stalled > 0 {
             words += ", \(faults.stalled) of them stalled at \(faults.stalledRate)"
         }
+        if let gone = plan.publishers.first(where: { $0.gap != nil }), let gap = gone.gap {
+            words +=
+                "; the publisher of \(gone.streamKey) is gone for "
+                + "\(Self.seconds(gap.lengthNanoseconds)) s"
+        }
         return [words]
     }
 

@@ -58,6 +58,27 @@ struct TrialRelayTests {
         try trial.expectTidy()
     }
 
+    /// The targets of a stream whose publisher goes and comes back stay connected, and frames that
+    /// nobody was to send are due to nobody.
+    @Test func `a publisher that is gone for a while costs no target its connection`() async throws
+    {
+        let scenario = try Self.scenario("embedded").replacing(
+            "sinks: 2}", with: "faults: {publisher_gap: {stream: 1, at: 500ms, for: 500ms}}}")
+        let trial = try TrialProcess(scenario: scenario)
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        let relay = try #require(read.summary.relay)
+        #expect(relay.reconnects == 0 && relay.cutOffs == 0 && relay.framesDuplicate == 0)
+        #expect(relay.framesMissing == 0)
+        let expected = try #require(relay.framesExpected)
+        #expect(expected < 4 * 45 && expected >= 2 * 45, "\(expected)")
+        #expect(read.summary.notes.contains { $0.contains("was gone for 500 ms as planned") })
+        let other = try #require(read.renditions.first { $0.stream == "live2" })
+        #expect(other.framesExpected == 90 && other.framesReceived == 90)
+    }
+
     /// A target that hardly reads costs no other one a frame.
     @Test func `a stalled target holds up nobody`() async throws {
         let scenario = try Self.scenario("embedded").replacing(
