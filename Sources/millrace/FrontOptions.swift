@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benches
+import Scenario
 import NetemShell
 import SimulationKernel
 import Statistics
