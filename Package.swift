@@ -148,8 +148,8 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
-                nioPosix,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Statistics", "Sockets", "Processes",
+                "CLinux", nioCore, nioPosix,
                 nioHTTP1, nioSSL, "HTTPWire", "Netem", "Digests", serviceLifecycle,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),

@@ -17,6 +17,9 @@ struct AcceptedConnections: Sendable {
     let pushes: PushTable
     /// Certificate and key; nil if no port uses TLS.
     let identity: TLSIdentity?
+    let delays: DelayRecorder
+    /// Threads that write to receivers; nil if the event loops do.
+    let senders: SenderPool?
     let logger: Logger
 
     /// Makes a connection's pipeline.
@@ -82,6 +85,11 @@ struct AcceptedConnections: Sendable {
         let (stream, target) = (change.stream, change.target)
         switch change.action {
         case .add:
+            if target.isSecure, let senders = hubs.first?.configuration.senders {
+                return .refused(
+                    "sender threads (\(senders.rawValue)) cannot write over TLS; give an rtmp:// target"
+                )
+            }
             // Reading the authorities takes long, so it is not left to an event loop.
             if target.isSecure, let trust = hubs.first?.configuration.pushTrust {
                 do { _ = try trust.context() } catch { return .refused("\(error)") }
@@ -143,6 +151,15 @@ struct AcceptedConnections: Sendable {
         for hub in hubs {
             status.pushes += try await hub.eventLoop.submit { hub.pushes?.status ?? [] }.get()
         }
+        for hub in hubs {
+            let (messages, copies) = try await hub.eventLoop.submit {
+                (hub.meter.relayedMessages, hub.meter.payloadCopies)
+            }.get()
+            status.relayedMessages = (status.relayedMessages ?? 0) + messages
+            status.payloadCopies = (status.payloadCopies ?? 0) + copies
+        }
+        status.senderThreads = senders?.threads
+        status.delays = delays.figures
         status.pushes.sort { ($0.stream, $0.target) < ($1.stream, $1.target) }
         status.leftOutMessages = admissions.leftOutMessages
         for (limit, count) in admissions.refused { status.refused[limit.rawValue] = count }

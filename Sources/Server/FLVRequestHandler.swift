@@ -202,6 +202,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
                 "503 Service Unavailable", headers: ["Retry-After: 10"],
                 body: "There are as many players as this server takes; try again later.\n")
         }
+        guard headOnly || hub.assignSender(to: outlet, of: name) else {
+            return respond(
+                "503 Service Unavailable", headers: ["Retry-After: 10"],
+                body:
+                    "There are as many sender threads as this server starts; try again later.\n")
+        }
         write(head("200 OK", ["Content-Type: video/x-flv", "Cache-Control: no-store"]))
         outlet.flush()
         guard !headOnly else { return finish() }

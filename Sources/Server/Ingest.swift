@@ -1,6 +1,7 @@
 import Media
 import NIOCore
 import RTMP
+import Sockets
 
 /// The publisher's side of a stream: takes its messages and feeds the hub of every event loop.
 final class Ingest {
@@ -11,6 +12,10 @@ final class Ingest {
     private let backlog: Backlog
     private let eventLoop: any EventLoop
     private let writer: ChunkWriter
+    /// Counts of the publisher's event loop.
+    private let meter: RelayMeter?
+    /// Number of messages until one is measured again.
+    private var messagesToSample = 1
     private var units: [MediaUnit] = []
     private var bytes = 0
     /// Offset added to every timestamp, so that a publisher that returns continues in the same
@@ -36,6 +41,7 @@ final class Ingest {
         self.backlog = backlog
         self.eventLoop = eventLoop
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
+        meter = hubs.first { $0.eventLoop.inEventLoop }?.meter
         let resumes = claim.resumesAfter != nil
         let id = id
         onEachLoop {
@@ -57,6 +63,7 @@ final class Ingest {
 
     func receive(_ message: Message) throws(RTMPError) {
         var message = message
+        let began = beginSample()
         bytes += message.payload.readableBytes
         if let resumesAfter {
             // Metadata and headers may have time 0, wherever the frames begin.
@@ -66,8 +73,23 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        guard let unit = try MediaUnit(message, writer: writer) else { return }
+        guard var unit = try MediaUnit(message, writer: writer) else { return }
+        meter?.count(unit)
+        if began > 0 {
+            unit.sample = DeliverySample(
+                readNanoseconds: began,
+                serviceNanoseconds: Clock.monotonicNanoseconds() - began)
+        }
         if overlap?.admits(unit) ?? true { units.append(unit) }
+    }
+
+    /// Returns the time in nanoseconds of CLOCK_MONOTONIC if the message is one of those whose
+    /// deliveries are measured, else 0.
+    private func beginSample() -> Int64 {
+        messagesToSample -= 1
+        guard messagesToSample <= 0 else { return 0 }
+        messagesToSample = DeliverySample.interval
+        return Clock.monotonicNanoseconds()
     }
 
     private static func isFrame(_ message: Message) -> Bool {

@@ -4,7 +4,9 @@ import NIOCore
 import NIOPosix
 import RTMP
 public import ServiceLifecycle
+package import SimulationKernel
 import Sockets
+package import Statistics
 
 /// The embedded stack: it takes RTMP, and serves RTMP, HTTP-FLV and HLS.
 public final class RelayServer: Service {
@@ -63,8 +65,15 @@ public final class RelayServer: Service {
         let origin = configuration.hls.map {
             HLSOrigin($0, limits: configuration.limits, logger: logger)
         }
+        let delays = DelayRecorder()
+        let senders = configuration.senders.map {
+            SenderPool($0) { admissions.refuse(.senderThreads) }
+        }
         let hubs = group.makeIterator().enumerated().map { index, eventLoop in
-            StreamHub(eventLoop: eventLoop, configuration: configuration, origin: origin) { name in
+            StreamHub(
+                eventLoop: eventLoop, configuration: configuration, origin: origin,
+                delays: delays, senders: senders
+            ) { name in
                 owner(of: name, among: configuration.threads) == index
             }
         }
@@ -77,7 +86,8 @@ public final class RelayServer: Service {
         }
         let connections = AcceptedConnections(
             hubs: hubs, directory: directory, admissions: admissions, access: access,
-            origin: origin, ladders: ladders, pushes: pushes, identity: identity, logger: logger)
+            origin: origin, ladders: ladders, pushes: pushes, identity: identity,
+            delays: delays, senders: senders, logger: logger)
         do {
             let channels = try await listen(configuration, connections, on: group)
             let server = RelayServer(group: group, connections: connections, channels: channels)
@@ -157,6 +167,14 @@ public final class RelayServer: Service {
         return channels
     }
 
+    /// Confines `windowedDelays` to messages that are read in a window.
+    ///
+    /// - Parameter window: Window on CLOCK_MONOTONIC.
+    package func setWindow(_ window: Window) { connections.delays.setWindow(window) }
+
+    /// Deliveries of messages that were read in the window; nil if none was measured.
+    package var windowedDelays: DelaySplit? { connections.delays.windowed }
+
     public func status() async throws -> ServerStatus { try await connections.status() }
 
     /// Serves until the service group shuts down or the task is cancelled, and then stops.
@@ -174,5 +192,10 @@ public final class RelayServer: Service {
         for hub in hubs { try? await hub.eventLoop.submit { hub.shutDown() }.get() }
         await connections.access.callBacks?.drain()
         try await group.shutdownGracefully()
+        if let senders = connections.senders,
+            await !senders.waitUntilEnded(within: .seconds(2))
+        {
+            connections.logger.error("\(senders.threads) sender threads have not ended")
+        }
     }
 }

@@ -27,7 +27,12 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var httpsPort: Int?
     /// Certificate and key for TLS.
     public var tls: TLSFiles?
+    /// Number of event loops, at least 1.
     public var threads = 1
+    /// Threads that write to receivers; nil = the event loops write. With sender threads there is
+    /// one event loop, and no TLS.
+    public var senders: SenderModel?
+    public var buffers = BufferModel.shared
     public var takeover = TakeoverPolicy.reject
     public var earlyPlay = EarlyPlayPolicy.wait
     /// Names that may be published: `name`, or `name:secret` if the publisher must also send
@@ -93,6 +98,16 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         }
         if tls != nil, rtmpsPort == nil, httpsPort == nil {
             return "a certificate is given and nothing uses it; give --rtmps-port or --https-port"
+        }
+        if let senders {
+            if threads != 1 {
+                return
+                    "sender threads (\(senders.rawValue)) have one event loop beside them; give 1 thread, not \(threads)"
+            }
+            if tls != nil || pushes.contains(where: \.url.isSecure) {
+                return
+                    "sender threads (\(senders.rawValue)) cannot write over TLS; give a number of threads, or leave rtmps and https out"
+            }
         }
         return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
     }

@@ -34,6 +34,10 @@ struct MediaUnit: Sendable {
     var payload: ByteBuffer
     /// The message as chunks on message stream 1.
     var chunks: ByteBuffer
+    /// Number of times that the payload was copied when the unit was made.
+    private(set) var copies = 0
+    /// Times of a message whose deliveries are measured; nil = they are not.
+    var sample: DeliverySample?
 
     static let messageStreamID: UInt32 = 1
 
@@ -79,6 +83,7 @@ struct MediaUnit: Sendable {
         chunks = Self.emptyBuffer(writer.encodedLength(own))
         let start = chunks.writerIndex
         try writer.write(own, into: &chunks)
+        copies += 1
         if payload.readableBytes <= writer.chunkSize {
             let header = chunks.writerIndex - start - payload.readableBytes
             payload =
@@ -86,6 +91,7 @@ struct MediaUnit: Sendable {
         } else if payload.storageCapacity > 2 * payload.readableBytes {
             // A slice of an aggregate message would keep all of the message in memory.
             payload = ByteBuffer(bytes: payload.readableBytesView)
+            copies += 1
         }
     }
 
