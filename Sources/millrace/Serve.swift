@@ -60,8 +60,16 @@ struct Serve: AsyncParsableCommand {
     var tls: TLSFileOptions
     @Flag(help: "Serve no plain HTTP.")
     var noHTTP = false
-    @Option(help: "Event loop threads, 1 to 64.")
-    var threads = 1
+    @Option(
+        help: ArgumentHelp(
+            "Event loop threads, 1 to 64; or per-session (one loop reads, and each player or target has a thread that sends to it), or per-stream (one thread sends to all of a stream's).",
+            valueName: "n|per-session|per-stream"))
+    var threads = ThreadsArgument(loops: 1)
+    @Option(
+        help:
+            "Memory of what is sent: shared by all players and targets, or a copy for each of them."
+    )
+    var buffers = BufferModel.shared
     @Option(help: "Groups of pictures kept for joining players, 0 to 8; 0 = wait for a key frame.")
     var gopCache = 1
     @Option(
@@ -104,7 +112,6 @@ struct Serve: AsyncParsableCommand {
     func validate() throws {
         try check(rtmpPort, in: 0...65535, "--rtmp-port")
         try check(httpPort, in: 0...65535, "--http-port")
-        try check(threads, in: 1...64, "--threads")
         try check(gopCache, in: 0...8, "--gop-cache")
         try check(queueLimit, in: 16...1_048_576, "--queue-limit")
         try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
@@ -117,6 +124,9 @@ struct Serve: AsyncParsableCommand {
         settings.rtmpsPort = rtmpsPort
         settings.httpsPort = httpsPort
         settings.tls = tls.files
+        settings.threads = threads.loops
+        settings.senders = threads.senders
+        settings.pushes = try push.rules()
         if let problem = settings.problem { throw ValidationError(problem) }
         if noHTTP, httpsPort == nil, hls.hls != nil {
             throw ValidationError(
@@ -132,7 +142,9 @@ struct Serve: AsyncParsableCommand {
         configuration.rtmpsPort = rtmpsPort
         configuration.httpsPort = httpsPort
         configuration.tls = tls.files
-        configuration.threads = threads
+        configuration.threads = threads.loops
+        configuration.senders = threads.senders
+        configuration.buffers = buffers
         configuration.gopCache = gopCache
         configuration.flushIntervalMilliseconds = flushInterval.milliseconds
         configuration.queueByteLimit = queueLimit << 10
@@ -229,3 +241,4 @@ struct Serve: AsyncParsableCommand {
 
 extension ServerConfiguration.TakeoverPolicy: ExpressibleByArgument {}
 extension ServerConfiguration.EarlyPlayPolicy: ExpressibleByArgument {}
+extension BufferModel: ExpressibleByArgument {}
