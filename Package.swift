@@ -177,8 +177,8 @@ let package = Package(
         module(
             "Stacks",
             [
-                "SimulationKernel", "Scenario", "Workers", "Server", "Sockets", "Processes",
-                "NetemShell", "Results", "Media", "HLS",
+                "SimulationKernel", "Statistics", "Scenario", "Workers", "Server", "Sockets",
+                "Processes", "NetemShell", "Results", "Media", "HLS",
             ]),
         module(
             "Trials",

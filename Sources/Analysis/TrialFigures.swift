@@ -89,6 +89,7 @@ struct TrialFigures {
         summary.health = generators.health
         summary.edges = edges.summary
         summary.capacity = capacity.figures
+        summary.serverDelays = record.serverDelays?.figures
         summary.viewersPlanned = record.plan.viewers.count
         summary.viewersJoined = viewers.joined.count
         summary.joinFailures = viewers.joinFailures.isEmpty ? nil : viewers.joinFailures

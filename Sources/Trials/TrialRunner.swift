@@ -184,7 +184,7 @@ package actor TrialRunner {
             try await recorder.waitUntilReady()
         }
         for member in members { try await member.waitUntilReady() }
-        startTogether()
+        await startTogether()
         let accounting = await makeAccounting()
         samples.begin(accounting)
     }
@@ -202,14 +202,14 @@ package actor TrialRunner {
     }
 
     /// Gives all children the same start time and the same steady window.
-    private func startTogether() {
+    private func startTogether() async {
         startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
         // From here on, times in which this process does not run count, too.
         samples.lookForStops()
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
-        sendWindow()
+        await sendWindow()
         // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
             member.start(atNanoseconds: startNanoseconds)
@@ -217,9 +217,10 @@ package actor TrialRunner {
         capture?.start(atNanoseconds: startNanoseconds)
     }
 
-    func sendWindow() {
+    func sendWindow() async {
         for member in members { member.setWindow(window) }
         capture?.setWindow(window)
+        await driver?.setWindow(window)
     }
 
     func makeAccounting() async -> ProcessAccounting {
