@@ -8,7 +8,10 @@ import Sockets
 
 /// State that the connections of a server share, whichever port they came in by.
 struct AcceptedConnections: Sendable {
+    /// The loops that serve media.
     let hubs: [StreamHub]
+    /// Loop of the API's own port, which has no stream; nil if the API has no port of its own.
+    let apiHub: StreamHub?
     let directory: StreamDirectory
     let admissions: Admissions
     let access: AccessPolicy
@@ -40,14 +43,19 @@ struct AcceptedConnections: Sendable {
                     hub: hub(of: channel), hubs: hubs, directory: directory,
                     admissions: admissions, access: access, place: place, logger: logger)
                 try channel.pipeline.syncOperations.addHandler(handler)
-            case .http, .https: try addHTTP(to: channel, place)
+            case .http, .https:
+                try addHTTP(
+                    to: channel, place, hub(of: channel), apiHub == nil ? .mediaAndAPI : .media)
+            case .api: try addHTTP(to: channel, place, apiHub ?? hub(of: channel), .api)
             }
         }
     }
 
-    private func addHTTP(to channel: any Channel, _ place: Admissions.Place) throws {
+    private func addHTTP(
+        to channel: any Channel, _ place: Admissions.Place, _ hub: StreamHub, _ role: HTTPPortRole
+    ) throws {
         let handler = FLVRequestHandler(
-            hub: hub(of: channel), directory: directory, origin: origin,
+            hub: hub, role: role, directory: directory, origin: origin,
             admissions: admissions, access: access, place: place, logger: logger
         ) { page in
             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)

@@ -21,6 +21,11 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var rtmpPort = 1935
     /// HTTP port; nil = no HTTP-FLV and no status API.
     public var httpPort: Int? = 8080
+    /// Port at which the API and `/metrics` are answered by an event loop of their own, and no
+    /// longer at the HTTP ports; nil = at the HTTP ports, 0 = any free port.
+    public var apiPort: Int?
+    /// Address of that port; nil = `host`.
+    public var apiHost: String?
     /// Port of RTMP over TLS; nil = none, 0 = any free port.
     public var rtmpsPort: Int?
     /// Port of HTTP over TLS; nil = none, 0 = any free port.

@@ -52,6 +52,13 @@ struct Serve: AsyncParsableCommand {
     var rtmpPort = 1935
     @Option(help: "HTTP port for HTTP-FLV, HLS and the status API; 0 picks a free one.")
     var httpPort = 8080
+    @Option(
+        help:
+            "Port of the API and /metrics on a thread of their own, and no longer at the HTTP ports; 0 picks a free one."
+    )
+    var apiPort: Int?
+    @Option(help: "Address of --api-port; default: --host.")
+    var apiHost: String?
     @Option(help: "RTMP port over TLS, beside the plain one; 0 picks a free one.")
     var rtmpsPort: Int?
     @Option(help: "HTTP port over TLS, beside the plain one; 0 picks a free one.")
@@ -118,7 +125,9 @@ struct Serve: AsyncParsableCommand {
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
         var settings = ServerConfiguration()
-        for (port, name) in [(rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port")] {
+        for (port, name) in [
+            (rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port"), (apiPort, "--api-port"),
+        ] {
             if let port { try check(port, in: 0...65535, name) }
         }
         settings.rtmpsPort = rtmpsPort
@@ -141,6 +150,8 @@ struct Serve: AsyncParsableCommand {
         configuration.httpPort = noHTTP ? nil : httpPort
         configuration.rtmpsPort = rtmpsPort
         configuration.httpsPort = httpsPort
+        configuration.apiPort = apiPort
+        configuration.apiHost = apiHost
         configuration.tls = tls.files
         configuration.threads = threads.loops
         configuration.senders = threads.senders
@@ -182,6 +193,7 @@ struct Serve: AsyncParsableCommand {
                 case .http: "--http-port"
                 case .rtmps: "--rtmps-port"
                 case .https: "--https-port"
+                case .api: "--api-port"
                 }
             fail(
                 "\(error)\(error.isPortTaken ? "; give another \(flag), 0 picks a free one" : "")")
@@ -233,6 +245,12 @@ struct Serve: AsyncParsableCommand {
                 urls.append("\(site)/hls/live/<stream>/index.m3u8")
                 urls.append("\(site)/hls/live/<channel>/master.m3u8")
             }
+            if server.apiPort == nil {
+                urls += ["\(site)/api/v1/status", "\(site)/metrics"]
+            }
+        }
+        if let port = server.apiPort {
+            let site = "http://\(apiHost ?? host):\(port)"
             urls += ["\(site)/api/v1/status", "\(site)/metrics"]
         }
         return urls
