@@ -203,6 +203,8 @@ public final class RelayServer: Service {
         for hub in hubs + [connections.apiHub].compactMap(\.self) {
             try? await hub.eventLoop.submit { hub.shutDown() }.get()
         }
+        // Sender threads have what peers are told last; a connection closes when it is sent.
+        _ = await connections.senders?.waitUntilEnded(within: .seconds(1))
         await connections.access.callBacks?.drain()
         try await loops.shutDown()
         if let senders = connections.senders,
