@@ -132,6 +132,8 @@ final class SenderThread: @unchecked Sendable {
         while takeOrders() {
             for order in orders { perform(order) }
             orders.removeAll(keepingCapacity: true)
+            // Orders may come without end, and blocked lines must not wait for a pause.
+            if !blocked.isEmpty { workOnBlocked(withinMilliseconds: 0) }
         }
         let descriptor = withLock { () -> Int32 in
             defer { wakeDescriptor = -1 }
@@ -187,7 +189,7 @@ final class SenderThread: @unchecked Sendable {
             }
             sleep = .inPoll
             pthread_mutex_unlock(lock)
-            waitForSockets()
+            workOnBlocked(withinMilliseconds: Self.longestPollMilliseconds)
         }
     }
 
@@ -199,15 +201,14 @@ final class SenderThread: @unchecked Sendable {
 
     /// Waits until a blocked socket takes bytes or a loop has an order, and works on the lines
     /// whose sockets take bytes.
-    private func waitForSockets() {
+    private func workOnBlocked(withinMilliseconds longest: Int32) {
         let waking = withLock { wakeDescriptor }
         entries.removeAll(keepingCapacity: true)
         for line in blocked {
             entries.append(pollfd(fd: line.descriptor, events: Int16(POLLOUT), revents: 0))
         }
         entries.append(pollfd(fd: waking, events: Int16(POLLIN), revents: 0))
-        let limit =
-            waking >= 0 ? Self.longestPollMilliseconds : Self.blindPollMilliseconds
+        let limit = waking >= 0 ? longest : min(longest, Self.blindPollMilliseconds)
         let count = nfds_t(entries.count)
         let ready = poll(&entries, count, limit)
         withLock { sleep = .none }
