@@ -92,7 +92,10 @@ extension StackSettings {
     }
 
     package var threadSetting: ThreadSetting {
-        get { senders.map { .senders($0) } ?? .count(threads) }
+        get {
+            if let senders { return .senders(senders) }
+            return .count(threads)
+        }
         set {
             switch newValue {
             case .count(let count): (threads, senders) = (count, nil)

@@ -97,6 +97,9 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
         }
+        if apiHost != nil, apiPort == nil {
+            return "the API has an address and no port; give --api-port beside --api-host"
+        }
         if tls == nil, rtmpsPort != nil || httpsPort != nil {
             return
                 "rtmps and https need a certificate; give --tls-certificate and --tls-key beside the ports"

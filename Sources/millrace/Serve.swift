@@ -133,6 +133,8 @@ struct Serve: AsyncParsableCommand {
         settings.rtmpsPort = rtmpsPort
         settings.httpsPort = httpsPort
         settings.tls = tls.files
+        settings.apiPort = apiPort
+        settings.apiHost = apiHost
         settings.threads = threads.loops
         settings.senders = threads.senders
         settings.pushes = try push.rules()
