@@ -16,6 +16,8 @@ package struct FanoutBench: Sendable {
         package var seconds = 10
         /// Flush interval of the embedded stack in milliseconds; nil = as the load is.
         package var flushInterval: Int?
+        /// Further keys of the scenario's `stack`, each as `key: value`.
+        package var stackKeys: [String] = []
         /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
@@ -40,6 +42,8 @@ package struct FanoutBench: Sendable {
         package var serverRSSBytes: Int
         package var publisherLagP99Milliseconds: Double
         package var congestionControl: String
+        /// Flush interval of a server that got one; nil = as the load is, or the server's own.
+        package var flushIntervalMilliseconds: Int?
 
         private enum CodingKeys: String, CodingKey {
             case server, mode, pair, gigabits
@@ -51,6 +55,7 @@ package struct FanoutBench: Sendable {
             case serverRSSBytes = "server_rss_bytes"
             case publisherLagP99Milliseconds = "publisher_lag_p99_ms"
             case congestionControl = "congestion_control"
+            case flushIntervalMilliseconds = "flush_interval_ms"
         }
     }
 
@@ -141,14 +146,15 @@ package struct FanoutBench: Sendable {
     /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
     /// 1.
     private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
-        let flush = options.flushInterval.map { "\n  flush_interval: \($0)ms" } ?? ""
+        let keys = options.flushInterval.map { ["flush_interval: \($0)ms"] } ?? []
+        let further = (keys + options.stackKeys).map { "\n  \($0)" }.joined()
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """
             version: 1
             name: bench-fanout
             stack:
               driver: \(server.rawValue)
-              threads: 1\(flush)
+              threads: 1\(further)
               out_chunk_size: \(chunk)B
             streams:
               - name: live{i}
@@ -171,7 +177,7 @@ package struct FanoutBench: Sendable {
                 arrival: {over: 3s}
             warmup: 5s
             duration: \(options.seconds)s
-            drain: 1s
+            drain: \(1 + (options.flushInterval ?? 0) / 1000)s
             congestion_control: cubic
             capture: {enabled: false}
             cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
@@ -179,7 +185,10 @@ package struct FanoutBench: Sendable {
             """
     }
 
-    private func measure(
+    /// Runs one server once.
+    ///
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not work.
+    func measure(
         _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
         let results = try await BenchTrial.run(scenario(server, mode), name: "bench fanout")

@@ -55,6 +55,7 @@ extension TrialScenario {
         case .embedded: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
         case .nginxRTMP:
             "on 127.0.0.1, RTMP \(stack.hls == nil ? "port" : "and HTTP ports") chosen free at start"
+        case .floor: "on 127.0.0.1, RTMP port chosen free at start"
         }
     }
 

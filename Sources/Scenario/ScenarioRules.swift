@@ -12,6 +12,7 @@ enum ScenarioRules {
         checkViewers(scenario, reader: &reader)
         AdaptiveRules.check(scenario, reader: &reader)
         NginxRules.check(scenario, reader: &reader)
+        FloorRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }

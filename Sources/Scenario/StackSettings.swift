@@ -8,6 +8,8 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
         case embedded
         case nginxRTMP = "nginx-rtmp"
         case external
+        /// The floor sender, in the place of a server: it shows the generators' own limits.
+        case floor
     }
 
     package var driver = Driver.embedded
@@ -50,7 +52,8 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
         .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
         .optional(
             "flush_interval", \.flushInterval, .duration(zero: true),
-            "Time that audio waits for the next video frame; without it, none, and 40 ms under load."
+            "Time that audio waits for the next video frame; without it, none, and 40 ms under load. "
+                + "The floor sender sends everything of that time at once."
         ),
         .standard(
             "queue_limit", \.queueLimitBytes, .byteCount,
@@ -147,7 +150,7 @@ package struct HLSSettings: ScenarioMapping, Codable, Hashable {
         switch driver {
         case .embedded: break
         case .nginxRTMP: container = .ts
-        case .external: return nil
+        case .external, .floor: return nil
         }
     }
 

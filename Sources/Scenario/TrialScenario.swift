@@ -99,6 +99,14 @@ extension TrialScenario {
         switch stack.driver {
         case .embedded: return []
         case .nginxRTMP: settings[0].name += " (joiners wait for a key frame)"
+        case .floor:
+            // The floor sender honours its flush interval and the limit of its queues.
+            settings.removeAll { ["flush_interval", "queue_limit"].contains($0.name) }
+            settings[0].name += " (joiners wait for a key frame)"
+            settings += [
+                ("threads", stack.threads != standard.threads),
+                ("restarts", stack.restarts != standard.restarts),
+            ]
         case .external:
             settings += [
                 ("threads", stack.threads != standard.threads),

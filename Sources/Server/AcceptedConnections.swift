@@ -139,10 +139,10 @@ struct AcceptedConnections: Sendable {
                 publishedSeconds: publication.map {
                     Double((now - $0.startedAt).nanoseconds) / 1e9
                 },
-                receivedBytes: publication?.receivedBytes ?? 0,
-                videoFrames: publication?.videoFrames ?? 0,
-                audioFrames: publication?.audioFrames ?? 0,
-                keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
+                receivedBytes: publication?.counts.receivedBytes ?? 0,
+                videoFrames: publication?.counts.videoFrames ?? 0,
+                audioFrames: publication?.counts.audioFrames ?? 0,
+                keyFrames: publication?.counts.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
                 flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
                 gopCacheBytes: own.cacheBytes,
                 leftOutMessages: publication?.leftOutMessages ?? 0,

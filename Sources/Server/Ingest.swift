@@ -16,8 +16,11 @@ final class Ingest {
     private let meter: RelayMeter?
     /// Number of messages until one is measured again.
     private var messagesToSample = 1
+    private let counts: PublicationCounts
     private var units: [MediaUnit] = []
     private var bytes = 0
+    /// How much of this publisher's audio may wait in its socket under load.
+    var reading = ReadMark()
     /// Offset added to every timestamp, so that a publisher that returns continues in the same
     /// timeline.
     private var timestampOffset: UInt32?
@@ -27,13 +30,14 @@ final class Ingest {
     private var overlap: ResumedTimeline?
 
     init(
-        name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
+        name: String, claim: StreamDirectory.Grant, directory: StreamDirectory,
         hubs: [StreamHub], backlog: Backlog, eventLoop: any EventLoop,
         configuration: ServerConfiguration,
         keepsTimestamps: Bool = false
     ) {
         self.name = name
         id = claim.id
+        counts = claim.counts
         resumesAfter = keepsTimestamps ? nil : claim.resumesAfter
         overlap = keepsTimestamps ? claim.resumesAfter.map { ResumedTimeline(after: $0) } : nil
         self.directory = directory
@@ -73,8 +77,8 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        guard var unit = try MediaUnit(message, writer: writer) else { return }
-        meter?.count(unit)
+        guard var unit = try MediaUnit(unwritten: message) else { return }
+        reading.count(unit)
         if began > 0 {
             unit.sample = DeliverySample(
                 readNanoseconds: began,
@@ -103,16 +107,24 @@ final class Ingest {
     /// Sends the messages of one read together.
     func deliver() {
         guard !units.isEmpty else { return }
-        let batch = units
+        var batch = units
         units.removeAll(keepingCapacity: true)
-        let isCurrent = directory.record(name, id: id, bytes: bytes, units: batch)
+        let sampled = batch.firstIndex { $0.sample != nil }
+        let began = sampled == nil ? 0 : Clock.monotonicNanoseconds()
+        let chunks = MediaUnit.write(&batch, writer)
+        if let sampled {
+            batch[sampled].sample?.serviceNanoseconds += Clock.monotonicNanoseconds() - began
+        }
+        if let meter { for unit in batch { meter.count(unit) } }
+        let isCurrent = counts.record(bytes: bytes, units: batch)
         bytes = 0
         // Another publisher has taken over: the messages that still arrive from this one are too
         // late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
         let cost = batch.reduce(0) { $0 + max($1.cost, Backlog.leastCost) }
-        onEachLoop(cost: cost) { $0.deliver(batch, to: name, from: id) }
+        let units = batch
+        onEachLoop(cost: cost) { $0.deliver(units, chunks, to: name, from: id) }
     }
 
     /// Ends the publication: the publisher closed it (`clean`), or its connection broke.

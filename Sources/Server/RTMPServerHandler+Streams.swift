@@ -113,11 +113,11 @@ extension RTMPServerHandler {
         let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
             channel.close(promise: nil)
         }
-        let granted: (id: UInt64, resumesAfter: UInt32?)
+        let granted: StreamDirectory.Grant
         switch claim {
-        case .granted(let id): granted = (id, nil)
-        case .resumed(let id, let last, let cut):
-            granted = (id, last)
+        case .granted(let grant): granted = grant
+        case .resumed(let grant, let cut):
+            granted = grant
             cut?()
         case .refused(let why), .full(let why):
             return refuse(request, "NetStream.Publish.BadName", why)

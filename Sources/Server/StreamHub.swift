@@ -43,6 +43,7 @@ protocol SweptConnection: AnyObject {
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
+    let readMarks: ReadMarks
     let configuration: ServerConfiguration
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
@@ -64,6 +65,8 @@ final class StreamHub: @unchecked Sendable {
         var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
+        /// The chunks of all pending units in one buffer; nil if the units came one after another.
+        var pendingChunks: ByteBuffer?
         var droppedFrames = 0
         /// HLS packaging, on the loop that packages this stream.
         var packaged: PackagedStream?
@@ -93,6 +96,7 @@ final class StreamHub: @unchecked Sendable {
     ) {
         self.eventLoop = eventLoop
         turns = LoopTurns(eventLoop)
+        readMarks = ReadMarks(eventLoop)
         self.configuration = configuration
         meter = RelayMeter(delays)
         self.senders = senders
@@ -117,6 +121,9 @@ final class StreamHub: @unchecked Sendable {
             }
         }
     }
+
+    /// Whether the loop makes so many writes that they are its load.
+    var isLoaded: Bool { flushing.isLoaded }
 
     func add(_ connection: any SweptConnection) {
         connections[ObjectIdentifier(connection)] = connection
@@ -224,8 +231,12 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
 
-    func deliver(_ units: [MediaUnit], to name: String, from id: UInt64) {
+    /// - Parameter chunks: The chunks of all units in one buffer.
+    func deliver(
+        _ units: [MediaUnit], _ chunks: ByteBuffer, to name: String, from id: UInt64
+    ) {
         guard let stream = streams[name], stream.publicationID == id else { return }
+        stream.pendingChunks = stream.pending.isEmpty ? chunks : nil
         for unit in units {
             stream.cache.append(unit)
             stream.pending.append(unit)
@@ -254,8 +265,9 @@ final class StreamHub: @unchecked Sendable {
         flushing.count(writes: stream.subscribers.count)
         var sample = units.lazy.compactMap(\.sample).first
         let began = sample == nil ? 0 : Clock.monotonicNanoseconds()
-        let chunks = Self.joinedChunks(units)
-        if units.count > 1 { meter.count(copies: units.count) }
+        if stream.pendingChunks == nil, units.count > 1 { meter.count(copies: units.count) }
+        let chunks = stream.pendingChunks ?? Self.joinedChunks(units)
+        stream.pendingChunks = nil
         let hasData = units.contains { $0.kind == .data }
         let tags =
             stream.subscribers.contains { $0.isFLV } ? Self.joinedTags(units) : ByteBuffer()

@@ -1,3 +1,4 @@
+package import Floor
 import HLS
 package import Processes
 package import Scenario
@@ -15,11 +16,13 @@ extension StackSettings {
     ///   - congestionControl: Congestion control of the server's sockets, if the driver can set it;
     ///     nil = the system's.
     ///   - streams: Streams of the scenario; the server's encoders make their ladders.
+    ///   - floorStreams: Streams that a floor sender sends.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
+        floorStreams: [FloorStream] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -53,6 +56,15 @@ extension StackSettings {
         case .external:
             return try ExternalDriver(
                 url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust())
+        case .floor:
+            var configuration = FloorConfiguration(streams: floorStreams)
+            configuration.host = host
+            configuration.flushIntervalMilliseconds = Int(
+                (flushInterval?.nanoseconds ?? 0) / 1_000_000)
+            configuration.chunkSize = outChunkSize
+            configuration.queueByteLimit = queueLimitBytes
+            configuration.congestionControl = congestionControl
+            return FloorDriver(configuration, cpus: cpus, logDirectory: logDirectory)
         }
     }
 }

@@ -177,6 +177,8 @@ extension TrialRunner {
         record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
         record.serverDelays = await driver?.serverDelays
+        let serverNotes = await driver?.notes ?? []
+        notes += serverNotes
         record.live = LiveFigures(observations.snapshot)
         samples.readClocks()
         samples.add(to: &record)

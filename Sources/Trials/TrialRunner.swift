@@ -153,7 +153,7 @@ package actor TrialRunner {
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
-            streams: scenario.streams
+            streams: scenario.streams, floorStreams: plan.floorStreams
         ) { observations.server($0) }
         self.driver = driver
         let stackEndpoints = try await driver.start()
@@ -210,6 +210,7 @@ package actor TrialRunner {
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
         await sendWindow()
+        await driver?.begin(atNanoseconds: startNanoseconds)
         // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
             member.start(atNanoseconds: startNanoseconds)

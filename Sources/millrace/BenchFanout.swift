@@ -17,6 +17,11 @@ struct BenchFanout: AsyncParsableCommand {
             viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
             publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
             delay_p50, server_rss: medians over the pairs of embedded over peer).
+            With --floor, --flush or --peers, each round runs all servers and settings, and the \
+            medians are the front of CPU against delay. Keys of --json: benchmark, streams, \
+            viewers, bitrate_kbps, rounds, measurements[] (as above, and flush_interval_ms), \
+            rows[] (server, mode, flush_interval_ms, server_cpu_s_per_gbit, delay_p50_ms, \
+            delay_p99_ms, times_floor, place, behind).
             """)
 
     @Option(help: "Viewers, probes included.")
@@ -24,6 +29,7 @@ struct BenchFanout: AsyncParsableCommand {
     @Option(help: "Probes among them.")
     var probes = 20
     @OptionGroup var shared: FanoutOptions
+    @OptionGroup var front: FrontOptions
 
     func validate() throws {
         try check(viewers, in: 1...15_000, "--viewers")
@@ -31,6 +37,9 @@ struct BenchFanout: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if front.isAsked {
+            return try await front.run(shared, viewers: viewers, probes: probes)
+        }
         try await shared.run(streams: 1, viewers: viewers, probes: probes)
     }
 }

@@ -299,6 +299,7 @@ struct WorkerProgram: AsyncParsableCommand {
         let code: Int32 =
             switch role {
             case ServerRole.name: await WorkerMain.run(ServerRole.self)
+            case FloorRole.name: await WorkerMain.run(FloorRole.self)
             case EdgeRole.name: await WorkerMain.run(EdgeRole.self)
             case PublisherRole.name: await WorkerMain.run(PublisherRole.self)
             case LoadViewerRole.name: await WorkerMain.run(LoadViewerRole.self)

@@ -69,6 +69,9 @@ import Testing
             try settings("driver: nginx-rtmp, gop_cache: 0")
                 == ["gop_cache (joiners wait for a key frame)"])
         #expect(
+            try settings("driver: floor, flush_interval: 40ms, queue_limit: 1MiB, threads: 2")
+                == ["threads"])
+        #expect(
             try settings("driver: nginx-rtmp, threads: per-session, buffers: copy")
                 == ["buffers", "threads: per-session"])
         #expect(try settings("gop_cache: 0, threads: per-stream, buffers: copy") == [])

@@ -240,6 +240,14 @@ final class Outlet {
             socket, Int32(IPPROTO_TCP), TCP_NODELAY, &isOff, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// Sets the number of bytes that the socket must hold before it is readable. With TLS any
+    /// number is enough.
+    func setReadMark(_ bytes: Int) {
+        guard !isClosed, let socket, var mark = Int32(exactly: bytes) else { return }
+        // If it fails, the socket is broken, and the next read says so.
+        setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &mark, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Sends bytes at once. `raw` are the readable bytes of `bytes`.
     ///
     /// - Parameter mark: Delivery that is measured; nil = the delivery is not.
