@@ -21,6 +21,11 @@ package struct FanoutBench: Sendable {
         /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
+        /// Whether the server pushes each stream to sinks, which then take the place of the viewers:
+        /// every session is a probe. Each stream has `viewers / streams` targets.
+        package var pushes = false
+        /// Number of sink processes, if the server pushes.
+        package var sinks = 1
 
         package init() {}
     }
@@ -28,13 +33,13 @@ package struct FanoutBench: Sendable {
     /// One run of one server. The keys are those of the JSON output and do not change.
     package struct Measurement: Codable, Sendable {
         package var server: String
-        /// Reading mode of the load viewers: prompt or lazy.
+        /// Reading mode of the load viewers: prompt or lazy; push = targets, which read at once.
         package var mode: String
         /// Number of the pair, from 1. Both servers run once in each pair.
         package var pair: Int
         package var gigabits: Double
         package var serverCPUPerGigabit: Double
-        /// CPU seconds per gigabit of load viewers and probes together.
+        /// CPU seconds per gigabit of load viewers, probes and sinks together.
         package var viewerCPUPerGigabit: Double
         package var delayP50Milliseconds: Double
         package var delayP99Milliseconds: Double
@@ -107,7 +112,9 @@ package struct FanoutBench: Sendable {
             streams: options.streams, viewers: options.viewers,
             bitrateKilobits: options.bitrateKilobits,
             flushIntervalMilliseconds: options.flushInterval)
-        for mode in options.modes {
+        // Targets have no reading mode.
+        let modes: [ViewerGroup.Mode] = options.pushes ? [.prompt] : options.modes
+        for mode in modes {
             for pair in 1...options.pairs {
                 let servers: [StackSettings.Driver] =
                     pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
@@ -117,13 +124,18 @@ package struct FanoutBench: Sendable {
                     progress(measurement)
                 }
             }
-            report.ratios.append(
-                ratio(report.measurements.filter { $0.mode == mode.rawValue }, mode))
+            let name = modeName(mode)
+            report.ratios.append(ratio(report.measurements.filter { $0.mode == name }, name))
         }
         return report
     }
 
-    private func ratio(_ measurements: [Measurement], _ mode: ViewerGroup.Mode) -> Ratio {
+    /// Name of a mode in the measurements.
+    private func modeName(_ mode: ViewerGroup.Mode) -> String {
+        options.pushes ? "push" : mode.rawValue
+    }
+
+    private func ratio(_ measurements: [Measurement], _ mode: String) -> Ratio {
         func median(_ value: (Measurement) -> Double) -> Double {
             let ratios = (1...options.pairs).compactMap { pair -> Double? in
                 let both = measurements.filter { $0.pair == pair }
@@ -138,7 +150,7 @@ package struct FanoutBench: Sendable {
                 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2
         }
         return Ratio(
-            mode: mode.rawValue, cpuPerGigabit: median(\.serverCPUPerGigabit),
+            mode: mode, cpuPerGigabit: median(\.serverCPUPerGigabit),
             delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds),
             serverRSS: median { Double($0.serverRSSBytes) })
     }
@@ -169,19 +181,30 @@ package struct FanoutBench: Sendable {
                         gop: 2s
                         bitrate: \(options.bitrateKilobits)kbps
                         audio_bitrate: 128kbps
+            \(audience(mode))
+            warmup: 5s
+            duration: \(options.seconds)s
+            drain: \(1 + (options.flushInterval ?? 0) / 1000)s
+            congestion_control: cubic
+            capture: {enabled: false}
+            cpus: {server: "0", publishers: "1", viewers: "1", probes: "1", sinks: "1"}
+            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
+            """
+    }
+
+    /// Returns who receives the streams, in the scenario's language.
+    private func audience(_ mode: ViewerGroup.Mode) -> String {
+        guard !options.pushes else {
+            let targets = max(1, options.viewers / max(1, options.streams))
+            return "relay: {targets: \(targets), sinks: \(min(options.sinks, targets))}"
+        }
+        return """
             viewers:
               - protocol: rtmp
                 count: \(options.viewers)
                 probes: \(options.probes)
                 mode: \(mode.rawValue)
                 arrival: {over: 3s}
-            warmup: 5s
-            duration: \(options.seconds)s
-            drain: \(1 + (options.flushInterval ?? 0) / 1000)s
-            congestion_control: cubic
-            capture: {enabled: false}
-            cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
-            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
     }
 
@@ -198,12 +221,15 @@ package struct FanoutBench: Sendable {
             results.cores(of: roles) * Double(options.seconds)
         }
         let row = results.renditions.first { $0.vantage == "viewer" }
+        let targets = summary.relay
         return Measurement(
-            server: server.rawValue, mode: mode.rawValue, pair: pair, gigabits: gigabits,
+            server: server.rawValue, mode: modeName(mode), pair: pair, gigabits: gigabits,
             serverCPUPerGigabit: cpu(["server"]) / gigabits,
-            viewerCPUPerGigabit: cpu(["viewers", "probes"]) / gigabits,
-            delayP50Milliseconds: row?.delayP50Milliseconds ?? .nan,
-            delayP99Milliseconds: row?.delayP99Milliseconds ?? .nan,
+            viewerCPUPerGigabit: cpu(["viewers", "probes", "sinks"]) / gigabits,
+            delayP50Milliseconds: targets?.delayP50Milliseconds
+                ?? row?.delayP50Milliseconds ?? .nan,
+            delayP99Milliseconds: targets?.delayP99Milliseconds
+                ?? row?.delayP99Milliseconds ?? .nan,
             framesMissing: summary.framesMissing,
             serverRSSBytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
             publisherLagP99Milliseconds: summary.health.publisherLagP99Milliseconds ?? .nan,

@@ -172,6 +172,8 @@ public struct Summary: Codable, Sendable, Equatable {
     public var serverDelays: DelaySplitFigures?
     /// Summary of the edges; nil if the run had none.
     public var edges: EdgeSummary?
+    /// What arrived at the targets of a relay; nil if the run had none.
+    public var relay: RelaySummary?
     /// Facts that a reader should know, such as a capture that was not permitted.
     public var notes: [String] = []
 

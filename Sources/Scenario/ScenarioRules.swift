@@ -14,6 +14,7 @@ enum ScenarioRules {
         NginxRules.check(scenario, reader: &reader)
         FloorRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
+        RelayRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
 

@@ -17,12 +17,13 @@ extension StackSettings {
     ///     nil = the system's.
     ///   - streams: Streams of the scenario; the server's encoders make their ladders.
     ///   - floorStreams: Streams that a floor sender sends.
+    ///   - targets: Servers to which the stack pushes each stream; an external server is not told.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
-        floorStreams: [FloorStream] = [],
+        targets: [RelayTarget] = [], floorStreams: [FloorStream] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -44,6 +45,7 @@ extension StackSettings {
             configuration.hls = hls.map(HLSConfiguration.init)
             configuration.congestionControl = congestionControl
             configuration.add(ladders: streams, cpus: encoderCPUs ?? cpus)
+            configuration.pushes = try Self.pushes(to: targets)
             return EmbeddedDriver(
                 configuration, cpus: cpus, logDirectory: logDirectory, restarts: restarts,
                 onStatus: onStatus)
@@ -52,6 +54,7 @@ extension StackSettings {
                 host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
                 logPath: "\(logDirectory)/server-0.log")
             options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
+            options.pushes = targets.map(\.url)
             return NginxRTMPDriver(options, onStatus: onStatus)
         case .external:
             return try ExternalDriver(
@@ -65,6 +68,14 @@ extension StackSettings {
             configuration.queueByteLimit = queueLimitBytes
             configuration.congestionControl = congestionControl
             return FloorDriver(configuration, cpus: cpus, logDirectory: logDirectory)
+        }
+    }
+
+    private static func pushes(to targets: [RelayTarget]) throws(StackError) -> [PushRule] {
+        do {
+            return try targets.map { try PushRule("live/*=\($0.url)/{stream}") }
+        } catch {
+            throw StackError(driver: Driver.embedded.rawValue, message: "\(error)")
         }
     }
 }

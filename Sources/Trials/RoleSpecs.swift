@@ -25,7 +25,11 @@ extension Plan {
             }
             return PublishSpec(
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
-                phaseNanoseconds: PublishSpec.phase(ofStream: index))
+                phaseNanoseconds: PublishSpec.phase(ofStream: index),
+                gap: plan.gap.map {
+                    PublishGap(
+                        atNanoseconds: $0.beginNanoseconds, lengthNanoseconds: $0.lengthNanoseconds)
+                })
         }
     }
 

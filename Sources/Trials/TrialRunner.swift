@@ -150,10 +150,13 @@ package actor TrialRunner {
         // Viewers behind the packet shell reach the server at another address than all others.
         let host = linkNamespace == nil ? "127.0.0.1" : "0.0.0.0"
         let observations = observations
+        let targets = try await SinkStarter(
+            plan: plan, observations: observations, directory: writer.partialPath
+        ).start { members.append($0) }
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
-            streams: scenario.streams, floorStreams: plan.floorStreams
+            streams: scenario.streams, targets: targets, floorStreams: plan.floorStreams
         ) { observations.server($0) }
         self.driver = driver
         let stackEndpoints = try await driver.start()

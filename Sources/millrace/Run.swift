@@ -307,6 +307,7 @@ struct WorkerProgram: AsyncParsableCommand {
             case LinkRole.name: await WorkerMain.run(LinkRole.self)
             case CaptureRole.name: await WorkerMain.run(CaptureRole.self)
             case ProbeRole.name: await WorkerMain.run(ProbeRole.self)
+            case SinkRole.name: await WorkerMain.run(SinkRole.self)
             default: 2
             }
         throw ExitCode(code)

@@ -66,7 +66,10 @@ import Viewer
         #expect(Self.files("bad").count >= 10)
     }
 
-    @Test(arguments: ["quickstart", "quickstart-nginx", "fanout"])
+    @Test(arguments: [
+        "quickstart", "quickstart-nginx", "fanout", "relay-1x1", "relay-100x2", "relay-link-2mbps",
+        "relay-faults",
+    ])
     func shippedScenariosAreValid(name: String) throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../scenarios/\(name).yml").standardizedFileURL.path
