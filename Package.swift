@@ -151,8 +151,8 @@ let package = Package(
         module(
             "Server",
             [
-                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
-                nioPosix,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Statistics", "Sockets", "Processes",
+                "CLinux", nioCore, nioPosix,
                 nioHTTP1, nioSSL, "HTTPWire", "Netem", "Digests", serviceLifecycle,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),
@@ -180,7 +180,8 @@ let package = Package(
         module(
             "Stacks",
             [
-                "SimulationKernel", "Scenario", "Workers", "Server", "Floor", "Sockets",
+                "SimulationKernel", "Statistics", "Scenario", "Workers", "Server", "Floor",
+                "Sockets",
                 "Processes",
                 "NetemShell", "Results", "Media", "HLS",
             ]),

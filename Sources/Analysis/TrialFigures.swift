@@ -92,6 +92,7 @@ struct TrialFigures {
         summary.health = generators.health
         summary.edges = edges.summary
         summary.capacity = capacity.figures
+        summary.serverDelays = record.serverDelays?.figures
         summary.relay = relay.summary
         summary.viewersPlanned = record.plan.viewers.count
         summary.viewersJoined = viewers.joined.count

@@ -99,6 +99,8 @@ extension TrialScenario {
             ("flush_interval", stack.flushInterval != standard.flushInterval),
             ("queue_limit", stack.queueLimitBytes != standard.queueLimitBytes),
             ("keys", stack.keys != standard.keys),
+            ("buffers", stack.buffers != standard.buffers),
+            ("threads: \(stack.senders?.rawValue ?? "")", stack.senders != nil),
         ]
         switch stack.driver {
         case .embedded: return []

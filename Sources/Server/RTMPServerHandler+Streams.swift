@@ -140,6 +140,11 @@ extension RTMPServerHandler {
             return refuse(
                 request, "NetStream.Play.Failed", "there are as many players as this server takes")
         }
+        guard hub.assignSender(to: outlet, of: name) else {
+            return refuse(
+                request, "NetStream.Play.Failed",
+                "there are as many sender threads as this server starts")
+        }
         let subscriber = Subscriber(
             format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration,
             place: place

@@ -1,5 +1,7 @@
 package import Processes
+package import SimulationKernel
 package import Sockets
+package import Statistics
 
 /// Addresses at which a running stack takes and serves streams.
 package struct StackEndpoints: Codable, Sendable, Hashable {
@@ -81,6 +83,13 @@ package protocol StackDriver: Sendable {
     /// The server's ends in mid-run after which it was, or is being, started again.
     var restarts: [StackRestart] { get async }
 
+    /// Gives the server the steady window on CLOCK_MONOTONIC, again if the window ends early.
+    func setWindow(_ window: Window) async
+
+    /// Time of the server's deliveries in the steady window, which is known once the stack has
+    /// stopped; nil if the server does not measure it.
+    var serverDelays: DelaySplit? { get async }
+
     /// Sentences about the server for the results of the run. They are complete after `stop`.
     var notes: [String] { get async }
 
@@ -91,5 +100,7 @@ package protocol StackDriver: Sendable {
 extension StackDriver {
     package func begin(atNanoseconds start: Int64) async {}
     package var restarts: [StackRestart] { [] }
+    package var serverDelays: DelaySplit? { nil }
+    package func setWindow(_ window: Window) {}
     package var notes: [String] { [] }
 }

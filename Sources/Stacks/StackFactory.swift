@@ -33,6 +33,8 @@ extension StackSettings {
             configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
+            configuration.senders = senders
+            configuration.buffers = buffers ?? .shared
             configuration.gopCache = gopCache
             configuration.flushIntervalMilliseconds = flushInterval.map {
                 Int($0.nanoseconds / 1_000_000)

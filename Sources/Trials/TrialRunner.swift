@@ -212,7 +212,7 @@ package actor TrialRunner {
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
-        sendWindow()
+        await sendWindow()
         await driver?.begin(atNanoseconds: startNanoseconds)
         // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
@@ -221,9 +221,10 @@ package actor TrialRunner {
         capture?.start(atNanoseconds: startNanoseconds)
     }
 
-    func sendWindow() {
+    func sendWindow() async {
         for member in members { member.setWindow(window) }
         capture?.setWindow(window)
+        await driver?.setWindow(window)
     }
 
     func makeAccounting() async -> ProcessAccounting {

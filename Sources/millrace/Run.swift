@@ -163,14 +163,23 @@ struct ReportCommand: ParsableCommand {
         discussion: """
             If a directory holds the record of its run (record.json), the figures are computed \
             again from it, and CSV files and summary are replaced if they changed.
+            Of several runs that know the delays inside their servers, the first one is the base: \
+            what grew in the others (queueing, service, write, run queue) is printed, and \
+            delay-vs-threads.svg is drawn.
             """)
 
     @Argument(help: "Results directories.")
     var paths: [String]
+    @Option(
+        help: ArgumentHelp(
+            "Where delay-vs-threads.svg is written; default: the first directory.",
+            valueName: "dir"))
+    var out: String?
     @Flag(help: "Print the summaries as JSON.")
     var json = false
 
     func run() throws {
+        var runs: [RunResults] = []
         for path in paths {
             if let simulation = SimulationSummary.read(directory: path) {
                 let report = SimulationReport(simulation)
@@ -203,6 +212,25 @@ struct ReportCommand: ParsableCommand {
             ReportFiles.write(results, to: path)
             print(
                 json ? try JSONReport(results).text() : SummaryReport(results).text, isJSON: json)
+            runs.append(results)
+        }
+        explainDelays(of: runs)
+    }
+
+    /// Compares the delays inside the servers of several runs.
+    private func explainDelays(of runs: [RunResults]) {
+        guard !json, let explanation = DelayExplanation(runs) else { return }
+        print(explanation.text, terminator: "")
+        let figure = explanation.figure
+        guard !figure.isEmpty, let directory = out ?? paths.first else { return }
+        let file = "\(directory)/\(DelayExplanation.figureName)"
+        do {
+            try Data(figure.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+            say("figure: \(file)")
+        } catch {
+            say(
+                "\(file) cannot be written (\(error.localizedDescription)); give a writable directory with --out"
+            )
         }
     }
 }

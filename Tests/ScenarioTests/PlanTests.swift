@@ -1,4 +1,5 @@
 import Foundation
+import Server
 import SimulationKernel
 import Testing
 import Viewer
@@ -71,7 +72,27 @@ import Viewer
         #expect(
             try settings("driver: floor, flush_interval: 40ms, queue_limit: 1MiB, threads: 2")
                 == ["threads"])
-        #expect(try settings("gop_cache: 0") == [])
+        #expect(
+            try settings("driver: nginx-rtmp, threads: per-session, buffers: copy")
+                == ["buffers", "threads: per-session"])
+        #expect(try settings("gop_cache: 0, threads: per-stream, buffers: copy") == [])
+    }
+
+    @Test func threadsAreANumberOrAModel() throws {
+        func stack(_ keys: String) throws -> StackSettings {
+            try Self.scenario("  - {count: 1}", extra: "stack: {\(keys)}").stack
+        }
+        let threaded = try stack("threads: per-stream, buffers: copy")
+        #expect(threaded.senders == .perStream && threaded.threads == 1)
+        #expect(threaded.buffers == .copy)
+        let counted = try stack("threads: 3")
+        #expect(counted.senders == nil && counted.threads == 3 && counted.buffers == nil)
+        let errors = #expect(throws: ScenarioErrors.self) { try stack("threads: 0") }
+        #expect(errors?.description.contains("whole number from 1 to 256") == true)
+        // Settings without a model are stored as they always were.
+        let text = String(decoding: try JSONEncoder().encode(counted), as: UTF8.self)
+        #expect(text.contains("\"threads\":3") && !text.contains("senders"))
+        #expect(try JSONDecoder().decode(StackSettings.self, from: Data(text.utf8)) == counted)
     }
 
     @Test func everyViewerHasOneProcess() throws {

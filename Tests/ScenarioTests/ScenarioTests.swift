@@ -67,7 +67,9 @@ import Viewer
     }
 
     @Test(arguments: [
-        "quickstart", "quickstart-nginx", "fanout", "relay-1x1", "relay-100x2", "relay-link-2mbps",
+        "quickstart", "quickstart-nginx", "fanout", "relay-1x1", "relay-100x2",
+        "relay-100x2-per-session",
+        "relay-link-2mbps",
         "relay-faults",
     ])
     func shippedScenariosAreValid(name: String) throws {

@@ -34,6 +34,10 @@ struct MediaUnit: Sendable {
     var payload: ByteBuffer
     /// The message as chunks on message stream 1.
     var chunks: ByteBuffer
+    /// Number of times that the payload was copied when the unit was made.
+    private(set) var copies = 0
+    /// Times of a message whose deliveries are measured; nil = they are not.
+    var sample: DeliverySample?
 
     static let messageStreamID: UInt32 = 1
 
@@ -108,9 +112,11 @@ struct MediaUnit: Sendable {
         var start = bytes.readerIndex
         for (index, end) in zip(units.indices, ends) {
             let length = end - start
+            units[index].copies += 1
             if units.count > 1, units[index].isSequenceHeader || units[index].kind == .data {
                 var alone = emptyBuffer(length)
                 units[index].append(to: &alone, writer)
+                units[index].copies += 1
                 units[index].keep(alone, 0..<length, writer)
             } else {
                 units[index].keep(bytes, start..<end, writer)
@@ -134,6 +140,7 @@ struct MediaUnit: Sendable {
         } else if payload.storageCapacity > 2 * length {
             // A slice of an aggregate message would keep all of the message in memory.
             payload = ByteBuffer(bytes: payload.readableBytesView)
+            copies += 1
         }
     }
 
