@@ -28,7 +28,7 @@ package struct Plan: Codable, Sendable, Hashable {
         viewers = ViewerPlan.all(of: scenario)
         links = scenario.viewers.compactMap(\.link)
         adaptive = scenario.viewers.map(\.adaptive)
-        namesRenditions = scenario.stack.driver != .external
+        namesRenditions = ![.external, .command].contains(scenario.stack.driver)
         edgeFailover = scenario.stack.edges?.failover ?? 0
         processes = ProcessPlan.all(
             of: scenario, publishers: streams.indices.filter { streams[$0].isPublished },

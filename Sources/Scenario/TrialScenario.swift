@@ -97,6 +97,15 @@ extension TrialScenario {
         switch stack.driver {
         case .embedded: return []
         case .nginxRTMP: settings[0].name += " (joiners wait for a key frame)"
+        case .srs:
+            settings[0] = ("gop_cache: 2 (SRS keeps one group of pictures)", stack.gopCache == 2)
+            settings.remove(at: 1)
+            settings.append(("threads", stack.threads != standard.threads))
+        case .command:
+            settings += [
+                ("threads", stack.threads != standard.threads),
+                ("out_chunk_size", stack.outChunkSize != standard.outChunkSize),
+            ]
         case .external:
             settings += [
                 ("threads", stack.threads != standard.threads),
