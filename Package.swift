@@ -178,7 +178,7 @@ let package = Package(
             "Stacks",
             [
                 "SimulationKernel", "Scenario", "Workers", "Server", "Sockets", "Processes",
-                "NetemShell", "Results", "Media", "HLS",
+                "NetemShell", "Results", "Media", "HLS", "HTTPWire",
             ]),
         module(
             "Trials",

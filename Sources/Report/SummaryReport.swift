@@ -14,7 +14,7 @@ public struct SummaryReport: Sendable {
             HLSDelayReport(results.renditions).text, RenditionNeeds(results.renditions).text,
             EdgeReport(results.edges, results.summary.edges).text,
             CapacityReport(results.summary.capacity ?? []).text, reconciliation,
-            health, roles, notes,
+            health, roles, EfficiencyReport(results.summary).text, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }

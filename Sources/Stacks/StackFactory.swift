@@ -16,7 +16,7 @@ extension StackSettings {
     ///     nil = the system's.
     ///   - streams: Streams of the scenario; the server's encoders make their ladders.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
-    /// - Throws: `StackError` for a URL that cannot work.
+    /// - Throws: `StackError` for a URL that cannot work, and if there is no SRS.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
@@ -48,9 +48,15 @@ extension StackSettings {
                 logPath: "\(logDirectory)/server-0.log")
             options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
             return NginxRTMPDriver(options, onStatus: onStatus)
+        case .command:
+            return makeCommandDriver(cpus: cpus, logDirectory: logDirectory, host: host)
+        case .srs:
+            return try makeSRSDriver(
+                cpus: cpus, logDirectory: logDirectory, host: host, streams: streams)
         case .external:
             return try ExternalDriver(
-                url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust())
+                url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust(),
+                accounting: accounting)
         }
     }
 }

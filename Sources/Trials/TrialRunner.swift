@@ -187,6 +187,7 @@ package actor TrialRunner {
         startTogether()
         let accounting = await makeAccounting()
         samples.begin(accounting)
+        await readStatistics(isSteady: false)
     }
 
     private func startCapture(_ endpoints: StackEndpoints) async throws {
