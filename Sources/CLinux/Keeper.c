@@ -1,7 +1,8 @@
 // The keeper of a program whose children may leave its process group and its session, as servers
 // that become daemons do. The keeper is a subreaper: a process whose parent ends becomes the
 // keeper's child, so that every descendant can be found by its parents. The keeper ends when the
-// last descendant has ended, and has the exit status of the program. SIGTERM and SIGINT are passed
+// last descendant has ended, and has the exit status of the program, or of the last descendant if
+// the program ended well before it. SIGTERM and SIGINT are passed
 // to all descendants, and those that are left after the grace are killed. All of them are killed at
 // once when the keeper's input is closed, which happens when the runner ends, however it ends.
 //
@@ -156,6 +157,8 @@ _Noreturn static void watch(pid_t program, int grace_ms) {
         int child = 0;
         pid_t pid;
         while ((pid = waitpid(-1, &child, WNOHANG)) > 0) {
+            // Of a program that became a daemon the last descendant's status counts.
+            if (pid != program && ended && !kills) status = child;
             if (pid != program) continue;
             ended = 1;
             status = child;

@@ -19,8 +19,8 @@ package enum ServerPlaceholder: String, Sendable, CaseIterable {
         while let open = rest.firstIndex(of: "{") {
             result += rest[..<open]
             rest = rest[open...]
-            let known = allCases.first { rest.hasPrefix($0.text) && values[$0] != nil }
-            guard let known, let value = values[known] else {
+            let found = allCases.first { rest.hasPrefix($0.text) && values[$0] != nil }
+            guard let known = found, let value = values[known] else {
                 result.append(rest.removeFirst())
                 continue
             }

@@ -84,6 +84,8 @@ enum ServerRules {
     private static func checkCommand(_ stack: StackSettings, reader: inout ScenarioReader) {
         let start = stack.start
         guard let command = start.command else {
+            // A command that cannot be read has been reported.
+            guard reader.marks["stack.command"] == nil else { return }
             reader.report(
                 at: "stack",
                 "driver: command needs stack.command, such as "

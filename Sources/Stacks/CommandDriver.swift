@@ -70,8 +70,7 @@ package actor CommandDriver: StackDriver {
             try prepareFiles(&values)
             let endpoints = try makeEndpoints(values)
             try launch(program, values)
-            let fault = await waitUntilReady(endpoints, values)
-            guard let fault else { return endpoints }
+            guard let fault = await waitUntilReady(endpoints, values) else { return endpoints }
             let hasEnded = process?.exitStatus != nil
             await stopProcesses()
             await output?.settle()
@@ -104,12 +103,13 @@ package actor CommandDriver: StackDriver {
     private func prepareFiles(_ values: inout [ServerPlaceholder: String]) throws(StackError) {
         do throws(ProcessError) {
             // The files name the directory, whose path is known before it is made.
+            let folder = options.keepsDirectory ? ServerFolder.kept : ServerFolder.passing
             let empty = try ServerDirectory(
-                below: options.runDirectory, name: "server", files: [], owner: name)
+                below: options.runDirectory, name: folder, files: [], owner: name)
             values[.directory] = empty.path
             let filled = values
             directory = try ServerDirectory(
-                below: options.runDirectory, name: "server",
+                below: options.runDirectory, name: folder,
                 files: options.files.map {
                     (name: $0.name, text: ServerPlaceholder.fill($0.text, with: filled))
                 }, owner: name)
@@ -167,8 +167,8 @@ package actor CommandDriver: StackDriver {
         var last = ""
         repeat {
             if let status = process?.exitStatus { return "it \(status) before it was ready" }
-            if let complaint = await complaint(readiness, endpoints, values) {
-                last = complaint
+            if let missing = await missingSign(readiness, endpoints, values) {
+                last = missing
             } else if process?.exitStatus == nil {
                 return nil
             }
@@ -181,7 +181,7 @@ package actor CommandDriver: StackDriver {
     }
 
     /// Returns what is missing for the server to be ready; nil if it is.
-    private func complaint(
+    private func missingSign(
         _ readiness: ServerReadiness, _ endpoints: StackEndpoints,
         _ values: [ServerPlaceholder: String]
     ) async -> String? {

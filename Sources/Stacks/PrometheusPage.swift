@@ -30,13 +30,11 @@ struct PrometheusPage {
             }
             sum = (sum ?? 0) + value
         }
-        guard let sum else {
-            let nearest = NameDistance.nearest(to: metric, among: names.sorted())
-            throw Fault(
-                description: "the page has no metric \(metric)"
-                    + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
-        }
-        return sum
+        if let sum { return sum }
+        let nearest = NameDistance.nearest(to: metric, among: names.sorted())
+        throw Fault(
+            description: "the page has no metric \(metric)"
+                + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
     }
 
     /// Drops `{label="value",…}` from the start of a text. Values may hold any character; a quote in

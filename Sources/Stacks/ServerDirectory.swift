@@ -1,6 +1,14 @@
 import Foundation
 import Processes
 
+/// Names of the directories that servers of a command line have in a run's directory.
+package enum ServerFolder {
+    /// A directory that is removed at the end of the run.
+    package static let passing = "server"
+    /// A directory that remains in the results.
+    static let kept = "server-files"
+}
+
 /// The directory that a run makes for a server, with the files that the scenario gives.
 struct ServerDirectory: Sendable {
     let path: String

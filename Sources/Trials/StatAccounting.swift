@@ -27,10 +27,13 @@ struct StatAccounting: Sendable {
         lastTime = time
         if isSteady { steadySeconds += max(0, interval) }
         guard let reading else { return nil }
-        let (before, steady) = (last, steadySeconds)
-        last = reading
+        let steady = steadySeconds
         steadySeconds = 0
-        guard let before else { return nil }
+        guard let before = last else {
+            last = reading
+            return nil
+        }
+        last = reading
         let seconds =
             Double(reading.atNanoseconds) / 1e9 - Double(before.atNanoseconds) / 1e9
         guard seconds > 0 else { return nil }
