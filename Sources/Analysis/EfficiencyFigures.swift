@@ -33,37 +33,36 @@ struct EfficiencyFigures {
         guard record.windowSeconds > 0 else { return nil }
         let roles = (record.usage?.roleUsage ?? []).filter { ["server", "edge"].contains($0.role) }
         guard roles.contains(where: { $0.role == "server" }) else { return nil }
-        let cores = roles.reduce(0) { $0 + $1.cpuPercent / 100 }
+        let cores = roles.reduce(0.0) { $0 + $1.cpuPercent / 100 }
         return cores.isFinite && cores >= 0 ? cores : nil
     }
 
     /// Payload that all viewers received in the window, in bits: audio and video messages, and
     /// bodies of segments and parts.
     private var deliveredBits: Double {
-        let bytes =
-            record.load.reduce(0.0) { $0 + Double($1.window.payloadBytes) }
-            + record.probes.reduce(0.0) { $0 + Double($1.window.payloadBytes) }
-            + record.hls.reduce(0.0) { $0 + Double($1.windowMediaBytes) }
-        return bytes * 8
+        let load = record.load.reduce(0.0) { $0 + Double($1.window.payloadBytes) }
+        let probes = record.probes.reduce(0.0) { $0 + Double($1.window.payloadBytes) }
+        let adaptive = record.hls.reduce(0.0) { $0 + Double($1.windowMediaBytes) }
+        return (load + probes + adaptive) * 8
     }
 
     /// Time that all viewers played in the window, added up.
     private var playingSeconds: Double {
         let window = record.window
-        let adaptive = record.hls.reduce(0.0) { sum, report in
+        let adaptive = record.hls.reduce(0.0) { sum, report -> Double in
             guard let asked = report.askedAtNanoseconds, let startup = report.startupNanoseconds
             else { return sum }
             let from = max(asked + startup, window.startNanoseconds)
             let to = min(report.endedAtNanoseconds ?? .max, window.endNanoseconds)
             return sum + (to > from ? Double(to - from) / 1e9 : 0)
         }
-        return adaptive
-            + record.load.reduce(0.0) {
-                $0 + ViewerSession($1, record.plan).seconds(in: window)
-            }
-            + record.probes.reduce(0.0) {
-                $0 + ViewerSession($1, record.plan).seconds(in: window)
-            }
+        let load = record.load.reduce(0.0) {
+            $0 + ViewerSession($1, record.plan).seconds(in: window)
+        }
+        let probes = record.probes.reduce(0.0) {
+            $0 + ViewerSession($1, record.plan).seconds(in: window)
+        }
+        return adaptive + load + probes
     }
 
     var samples: [MetricSample] {

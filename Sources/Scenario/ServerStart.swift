@@ -189,14 +189,16 @@ extension ValueKind where Value == [NamedText] {
             .table(names, .text(.any)),
             decode: { value, _, _ in
                 guard case .object(let object) = value else { return nil }
-                return object.values.compactMap { name, value in
+                return object.values.compactMap { name, value -> NamedText? in
                     guard case .text(let text) = value else { return nil }
                     return NamedText(name: name, text: text)
                 }
             },
             encode: { entries in
                 var object = ResolvedObject()
-                object.values = entries.map { ($0.name, .text($0.text)) }
+                object.values = entries.map {
+                    (key: $0.name, value: ResolvedValue.text($0.text))
+                }
                 return .object(object)
             })
     }

@@ -106,16 +106,13 @@ actor ExternalAccount {
         root = nil
         let successor = settings.pidFile.flatMap { try? Self.number(in: $0) }
             .flatMap { ProcessIdentity(pid: $0) }
-        guard events.count < 20 else { return }
+        var words =
+            "the server's process \(ended.pid) ended during the run; later CPU of the server is in no figure"
         if let successor, successor != ended {
             root = successor
-            events.append(
-                "the server's process \(ended.pid) ended, and \(successor.pid) took its place")
-        } else {
-            events.append(
-                "the server's process \(ended.pid) ended during the run; later CPU of the server is "
-                    + "in no figure")
+            words = "the server's process \(ended.pid) ended, and \(successor.pid) took its place"
         }
+        if events.count < 20 { events.append(words) }
     }
 
     /// Reads the statistics; nil if the server has none, or if the reading failed.

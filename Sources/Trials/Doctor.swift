@@ -109,15 +109,15 @@ package struct Doctor: Sendable {
             SRSProgram.path.map { finding(.ok, "srs", "\($0) (driver: srs)") }
             ?? finding(
                 .missing, "srs", "not installed; needed for the srs stack only", SRSProgram.remedy)
-        return [srs]
-            + wanted.map { program, package, purpose in
-                guard let found = Program.find(program) else {
-                    return finding(
-                        .missing, program, "not installed; needed for \(purpose)",
-                        "apt-get install \(package)")
-                }
-                return finding(.ok, program, "\(found) (\(purpose))")
+        let packaged = wanted.map { program, package, purpose -> Finding in
+            guard let found = Program.find(program) else {
+                return finding(
+                    .missing, program, "not installed; needed for \(purpose)",
+                    "apt-get install \(package)")
             }
+            return finding(.ok, program, "\(found) (\(purpose))")
+        }
+        return [srs] + packaged
     }
 
     private var processors: Finding {

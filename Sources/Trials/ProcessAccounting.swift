@@ -124,10 +124,10 @@ package struct ProcessAccounting: Sendable {
             return pids.compactMap { pid in
                 ProcessSnapshot(pid: pid).flatMap { snapshot in
                     let command = snapshot.threads[pid]?.name ?? ""
-                    guard (group.startTicks ?? snapshot.startTicks) == snapshot.startTicks else {
-                        return nil
-                    }
-                    return group.ignoredCommands.contains(command) ? nil : (group, snapshot)
+                    let isOther =
+                        (group.startTicks ?? snapshot.startTicks) != snapshot.startTicks
+                    return isOther || group.ignoredCommands.contains(command)
+                        ? nil : (group, snapshot)
                 }
             }
         }

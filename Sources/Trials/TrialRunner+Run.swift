@@ -183,7 +183,8 @@ extension TrialRunner {
         }
         let restarts = await driver?.restarts ?? []
         notes += restarts.map { $0.note(start: startNanoseconds, window: window) }
-        notes += await driver?.notes ?? []
+        let driverNotes = await driver?.notes ?? []
+        notes += driverNotes
         record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
         record.live = LiveFigures(observations.snapshot)
