@@ -6,6 +6,8 @@ import Scenario
 actor ExternalAccount {
     /// Largest file with a process number that is read.
     private static let pidFileLimit = 64
+    /// Most events that notes tell of.
+    private static let eventLimit = 20
 
     private let settings: ServerAccounting
     private var root: ProcessIdentity?
@@ -95,24 +97,26 @@ actor ExternalAccount {
     /// The server's processes now.
     var processes: [ProcessIdentity] {
         if let group { return group.members }
-        guard let known = root else { return [] }
-        if !known.isAlive { follow(known) }
-        guard let root, root.isAlive else { return [] }
-        return [root] + ProcessIdentity.descendants(of: root.pid)
+        if let known = root, !known.isAlive {
+            root = nil
+            tell("the server's process \(known.pid) ended during the run")
+        }
+        if root == nil { findSuccessor() }
+        guard let server = root else { return [] }
+        return [server] + ProcessIdentity.descendants(of: server.pid)
     }
 
-    /// Looks for the successor of a process that has ended.
-    private func follow(_ ended: ProcessIdentity) {
-        root = nil
-        let successor = settings.pidFile.flatMap { try? Self.number(in: $0) }
-            .flatMap { ProcessIdentity(pid: $0) }
-        var words =
-            "the server's process \(ended.pid) ended during the run; later CPU of the server is in no figure"
-        if let successor, successor != ended {
-            root = successor
-            words = "the server's process \(ended.pid) ended, and \(successor.pid) took its place"
-        }
-        if events.count < 20 { events.append(words) }
+    /// Looks whether the file has the number of another process by now.
+    private func findSuccessor() {
+        guard let file = settings.pidFile, let number = try? Self.number(in: file),
+            let successor = ProcessIdentity(pid: number)
+        else { return }
+        root = successor
+        tell("the server's process \(number) took the place of the one that ended")
+    }
+
+    private func tell(_ event: String) {
+        if events.count < Self.eventLimit { events.append(event) }
     }
 
     /// Reads the statistics; nil if the server has none, or if the reading failed.

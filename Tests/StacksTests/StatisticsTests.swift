@@ -168,9 +168,11 @@ import Testing
         _ = try await driver.start()
         #expect(await driver.processes.map(\.pid) == [first.pid])
         _ = await first.terminate()
+        // The file may still have the old number for a while.
+        #expect(await driver.processes == [])
         let second = try start()
         #expect(await driver.processes.map(\.pid) == [second.pid])
-        #expect(await driver.notes.first?.contains("took its place") == true)
+        #expect(await driver.notes.contains { $0.contains("took the place") })
         _ = await second.terminate()
     }
 
