@@ -5,6 +5,8 @@ enum ServerRules {
     /// Most files of a server, and the most bytes of all of them together.
     private static let fileLimit = 100
     private static let fileByteLimit = 1 << 20
+    /// Longest time that a server may take to become ready.
+    private static let longestStart = Duration.seconds(600)
 
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         checkOwners(scenario.stack, reader: &reader)
@@ -104,6 +106,9 @@ enum ServerRules {
         checkPlaceholders(
             in: stack.hlsURL, at: "stack.hls_url", besides: ["stream"], reader: &reader)
         checkPlaceholders(in: start.readiness?.url, at: "stack.ready.url", reader: &reader)
+        if let within = start.readiness?.within, within > longestStart {
+            reader.report(at: "stack.ready.within", "within must be 10min at most")
+        }
         checkFiles(start.files ?? [], reader: &reader)
         checkPorts(stack, command: command, reader: &reader)
     }

@@ -93,8 +93,7 @@ package actor CommandDriver: StackDriver {
         let word = ServerPlaceholder.fill(options.command.first ?? "", with: values)
         switch Program.search(word) {
         case .found(let path):
-            return path.hasPrefix("/")
-                ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+            return ServerDirectory.absolute(path)
         case .notExecutable: throw failure("'\(word)' may not be executed; chmod +x it")
         case .missing: throw failure("there is no program '\(word)'; \(options.hint)")
         }
@@ -187,9 +186,10 @@ package actor CommandDriver: StackDriver {
     ) async -> String? {
         if let text = readiness.url {
             do throws(BoundedGet.Fault) {
-                let get = try BoundedGet(ServerPlaceholder.fill(text, with: values))
-                let answer = try await get.get(within: .seconds(1), limit: 1 << 20)
-                return answer.isSuccess ? nil : "\(get.url) answers with status \(answer.status)"
+                let resource = try BoundedGet(ServerPlaceholder.fill(text, with: values))
+                let answer = try await resource.get(within: .seconds(1), limit: 1 << 20)
+                return answer.isSuccess
+                    ? nil : "\(resource.url) answers with status \(answer.status)"
             } catch {
                 return error.description
             }

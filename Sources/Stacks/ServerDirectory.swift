@@ -21,9 +21,7 @@ struct ServerDirectory: Sendable {
         below parent: String, name: String, files: [(name: String, text: String)],
         owner server: String
     ) throws(ProcessError) {
-        let parent =
-            parent.hasPrefix("/")
-            ? parent : "\(FileManager.default.currentDirectoryPath)/\(parent)"
+        let parent = Self.absolute(parent)
         path = "\(parent)/\(name)"
         do {
             try? FileManager.default.removeItem(atPath: path)
@@ -47,6 +45,11 @@ struct ServerDirectory: Sendable {
                 name: server,
                 message: "the server's files cannot be written in \(path): \(error)")
         }
+    }
+
+    /// Returns a path from the root.
+    static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
     }
 
     private static func makeFolder(_ path: String) throws {

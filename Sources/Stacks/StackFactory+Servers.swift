@@ -33,11 +33,12 @@ extension StackSettings {
                 driver: "srs", message: "there is no program 'srs'; \(SRSProgram.remedy)")
         }
         // The path of the server's directory stands in the configuration, which has no quotes.
-        guard logDirectory.allSatisfy({ !$0.isWhitespace && !"{};#\"'\\".contains($0) }) else {
+        let parent = ServerDirectory.absolute(logDirectory)
+        guard parent.allSatisfy({ !$0.isWhitespace && !"{};#\"'\\".contains($0) }) else {
             throw StackError(
                 driver: "srs",
                 message:
-                    "SRS takes blanks, quotes, braces and semicolons of '\(logDirectory)' for its own; give another folder with --results"
+                    "SRS takes blanks, quotes, braces and semicolons of '\(parent)' for its own; give another folder with --results"
             )
         }
         let configuration = srsConfiguration(host: host)

@@ -27,7 +27,7 @@ actor StatReader {
     private static let mostBytes = 1e15
 
     private let settings: ServerStatistics
-    private let get: BoundedGet
+    private let resource: BoundedGet
     private var readings = 0
     private var failures = 0
     private var lastFailure = ""
@@ -35,7 +35,7 @@ actor StatReader {
     /// Looks up the server's address.
     init(_ settings: ServerStatistics) throws(BoundedGet.Fault) {
         self.settings = settings
-        get = try BoundedGet(settings.url)
+        resource = try BoundedGet(settings.url)
     }
 
     /// Reads the page for the first time.
@@ -56,10 +56,11 @@ actor StatReader {
     }
 
     private func fetch(within time: Duration) async throws(BoundedGet.Fault) -> StatReading {
-        let answer = try await get.get(within: time, limit: Self.byteLimit)
+        let answer = try await resource.get(within: time, limit: Self.byteLimit)
         let now = Clock.monotonicNanoseconds()
         guard answer.isSuccess else {
-            throw BoundedGet.Fault(description: "\(get.url) answers with status \(answer.status)")
+            throw BoundedGet.Fault(
+                description: "\(resource.url) answers with status \(answer.status)")
         }
         let page = PrometheusPage(text: String(decoding: answer.body, as: UTF8.self))
         do throws(PrometheusPage.Fault) {
@@ -68,7 +69,7 @@ actor StatReader {
             let bytes = memory.flatMap { $0 <= Self.mostBytes ? Int($0) : nil }
             return StatReading(cpuSeconds: cpu, rssBytes: bytes, atNanoseconds: now)
         } catch {
-            throw BoundedGet.Fault(description: "\(get.url): \(error)")
+            throw BoundedGet.Fault(description: "\(resource.url): \(error)")
         }
     }
 

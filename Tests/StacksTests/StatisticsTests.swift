@@ -120,9 +120,9 @@ import Testing
     @Test(arguments: ["SSH-2.0-x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", ""])
     func brokenAnswers(text: String) async throws {
         let server = try OneShotServer(Array(text.utf8))
-        let get = try BoundedGet(server.url)
+        let resource = try BoundedGet(server.url)
         await #expect(throws: BoundedGet.Fault.self) {
-            try await get.get(within: .seconds(30), limit: 100)
+            try await resource.get(within: .seconds(30), limit: 100)
         }
     }
 
