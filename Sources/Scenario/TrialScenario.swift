@@ -1,4 +1,5 @@
 package import Processes
+import Server
 import SimulationKernel
 
 /// One load test as data: the load, its duration, and the thresholds that must be met.

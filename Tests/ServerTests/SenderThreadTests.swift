@@ -67,8 +67,8 @@ import Testing
     @Test func `a blocked connection holds up nobody`() async throws {
         let pool = SenderPool(.perStream)
         let (stalled, quick) = (try Pair(), try Pair())
-        let first = try #require(line(pool, stalled.near, "a"))
-        let second = try #require(line(pool, quick.near, "a"))
+        let first = try #require(self.line(pool, stalled.near, "a"))
+        let second = try #require(self.line(pool, quick.near, "a"))
         #expect(pool.threads == 1)
         var expected: [UInt8] = []
         for number in 0..<20 {
@@ -97,7 +97,8 @@ import Testing
     @Test func `what waits is dropped with the connection`() async throws {
         let pool = SenderPool(.perSession)
         let pair = try Pair()
-        let line = try #require(line(pool, pair.near, "a"))
+        let made = self.line(pool, pair.near, "a")
+        let line = try #require(made)
         for number in 0..<20 { line.send(ByteBuffer(bytes: pattern(10_000, number))) }
         try await eventually("the connection is blocked") { line.isBlocked }
         let answer = Answer()
@@ -133,13 +134,13 @@ import Testing
         let refusals = Tally()
         let pool = SenderPool(.perSession, limit: 2) { refusals.add() }
         let pair = try Pair()
-        let first = try #require(line(pool, pair.near, "a"))
-        let second = try #require(line(pool, pair.near, "a"))
+        let first = try #require(self.line(pool, pair.near, "a"))
+        let second = try #require(self.line(pool, pair.near, "a"))
         #expect(line(pool, pair.near, "b") == nil)
         #expect(refusals.count == 1 && pool.threads == 2)
         first.release()
         try await eventually("a place is free") { pool.threads == 1 }
-        let third = try #require(line(pool, pair.near, "b"))
+        let third = try #require(self.line(pool, pair.near, "b"))
         second.release()
         third.release()
         #expect(await pool.waitUntilEnded(within: .seconds(60)))

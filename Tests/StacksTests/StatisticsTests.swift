@@ -145,11 +145,15 @@ import Testing
         let driver = try external(server) { $0.pid = Int(child.pid) }
         _ = try await driver.start()
         try await eventually("the child and its sleep") { await driver.processes.count == 2 }
-        #expect(await driver.processes.first?.pid == child.pid)
-        #expect(await driver.processGroups == [])
+        let processes = await driver.processes
+        #expect(processes.first?.pid == child.pid)
+        let groups = driver.processGroups
+        #expect(groups == [])
         _ = await child.terminate()
-        #expect(await driver.processes == [])
-        #expect(await driver.notes.first?.contains("ended during the run") == true)
+        let left = await driver.processes
+        #expect(left == [])
+        let notes = await driver.notes
+        #expect(notes.first?.contains("ended during the run") == true)
     }
 
     /// A server that writes its number into a file anew is followed.
