@@ -22,6 +22,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package var processes = ProcessCounts()
     package var validity = ValidityLimits()
     package var thresholds: [Threshold] = []
+    /// How `millrace search` looks for the capacity; nil = not at all.
+    package var search: SearchSettings?
     /// The scenario with every default filled in, which is the content of `scenario.resolved.yml`.
     package var canonicalYAML = ""
 
@@ -53,6 +55,9 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
             "thresholds", \.thresholds, .thresholds,
             "What must hold: metric{tag:value} to a list of expressions such as p(99)<200. "
                 + "delay_ms without a vantage is the viewers'."),
+        .optional(
+            "search", \.search, .mapping,
+            "What 'millrace search' varies; 'millrace run' only checks it."),
     ]
 
     package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
@@ -64,6 +69,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
         fillArrivals(in: &root)
         EdgeRules.apply(to: &self, reader: &reader)
         ScenarioRules.check(self, reader: &reader)
+        SearchRules.check(self, root, reader: &reader)
     }
 
     /// Fills in the default arrival, which depends on the warm-up: all viewers join in its first 60
