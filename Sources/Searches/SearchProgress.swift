@@ -53,7 +53,7 @@ struct SearchProgress {
         let tail =
             "\(Figure.count(trials, "trial")), \(words(seconds: spentSeconds)) of \(words(seconds: summary.budgetS))"
         parts.append(tail + (load.map { ", now \($0)" } ?? ""))
-        return parts.joined(separator: "  ")
+        return parts.joined(separator: " ")
     }
 
     private static func bracket(
@@ -70,7 +70,8 @@ struct SearchProgress {
 
     private static func words(seconds: Double) -> String {
         let whole = Int(max(0, min(1e9, seconds.rounded())))
-        return whole < 60 ? "\(whole) s" : "\(whole / 60) m \(whole % 60) s"
+        if whole < 60 { return "\(whole) s" }
+        return "\(whole / 60) m" + (whole % 60 == 0 ? "" : " \(whole % 60) s")
     }
 
     private func put(_ text: String) {

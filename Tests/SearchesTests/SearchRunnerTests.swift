@@ -70,8 +70,8 @@ import Testing
             let partial = try await search.run(first, in: directory)
             #expect(partial.outcome == "interrupted" && partial.trials.count == cut)
             let rest = Self.limited(to: 137)
-            let summary = try await search.run(
-                rest, in: directory, resuming: try .load(directory: directory.path))
+            let state = try SearchSummary.load(directory: directory.path)
+            let summary = try await search.run(rest, in: directory, resuming: state)
             #expect(first.calls.map(\.name) + rest.calls.map(\.name) == whole.calls.map(\.name))
             #expect(summary.outcome == "complete" && summary.trials.count == whole.calls.count)
         }
@@ -185,6 +185,6 @@ import Testing
             Self.limited(to: 137), in: try search.directory())
         summary.budgetS = 600
         let line = SearchProgress.line(summary, search: 0, running: "140", spentSeconds: 190)
-        #expect(line == "[135 ok … 141 bad]  9 trials, 3 m 10 s of 10 m 0 s, now 140")
+        #expect(line == "[135 ok … 141 bad] 9 trials, 3 m 10 s of 10 m, now 140")
     }
 }
