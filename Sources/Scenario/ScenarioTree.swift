@@ -52,11 +52,12 @@ package struct ScenarioTree: Sendable {
             throw InputFault(message: "a search cannot vary its own settings ('\(path)')")
         }
         let places = try ScenarioPlace.all(
-            .object(root), .object(TrialScenario.spec), steps[...], after: [])
+            ResolvedValue.object(root), ValueSpec.object(TrialScenario.spec), steps[...], after: [])
         let values = try Self.values(value, for: places, path: path)
         for (place, value) in zip(places, values) {
             let changed = ScenarioPlace.replacing(
-                .object(root), .object(TrialScenario.spec), place.steps[...], by: value)
+                ResolvedValue.object(root), ValueSpec.object(TrialScenario.spec), place.steps[...],
+                by: value)
             if case .object(let mapping) = changed { root = mapping }
         }
     }

@@ -61,15 +61,8 @@ package struct SearchDirectory: Sendable {
     ///
     /// - Throws: `ResultsError` if they cannot be written.
     package func write(_ summary: SearchSummary) throws(ResultsError) {
-        let text: String
-        do {
-            text = try ResultsJSON.text(summary)
-        } catch {
-            throw ResultsError(
-                path: "\(path)/summary.json", message: "cannot be encoded as JSON: \(error)")
-        }
+        try write(json: summary, to: "summary.json")
         // The cells of the table are cleaned one by one when it is made.
-        try write(text, to: "summary.json")
         try writeRows(SearchRow.csv(summary.rows))
     }
 
@@ -91,13 +84,20 @@ package struct SearchDirectory: Sendable {
     /// - Throws: `ResultsError` if they cannot be written.
     package func writeFirst(resolvedScenario: String) throws(ResultsError) {
         try write(Redaction.keys(in: resolvedScenario), to: Self.scenarioName)
+        try write(json: DataDictionary.search, to: "schema.json")
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// - Throws: `ResultsError` if that cannot be written.
+    package func write(json value: some Encodable, to name: String) throws(ResultsError) {
+        let text: String
         do {
-            try write(try ResultsJSON.text(DataDictionary.search), to: "schema.json")
-        } catch let error as ResultsError {
-            throw error
+            text = try ResultsJSON.text(value)
         } catch {
             throw ResultsError(
-                path: "\(path)/schema.json", message: "cannot be encoded as JSON: \(error)")
+                path: "\(path)/\(name)", message: "cannot be encoded as JSON: \(error)")
         }
+        try write(text, to: name)
     }
 }

@@ -20,6 +20,8 @@ package struct SearchPlan: Sendable {
     /// All searches. Repeats go round the values, so that a machine that changes over time changes
     /// every value.
     package let cells: [Cell]
+    /// Driver of a server that does next to nothing.
+    private static let calibrationDriver = "floor"
     private let tree: ScenarioTree
     private let folder: String
 
@@ -50,6 +52,11 @@ package struct SearchPlan: Sendable {
                     relativeWidth: search.width)
             }, budgetSeconds: search.budget.seconds)
         settings.overheadSeconds = (scenario.warmup + scenario.drain).seconds + 3
+        // The calibration at the capacity comes after the search, and in its time.
+        let isCalibrated =
+            search.calibrates && StackSettings.Driver(rawValue: Self.calibrationDriver) != nil
+        let last = isCalibrated ? settings.overheadSeconds + search.trial.seconds : 0
+        settings.budgetSeconds = max(search.budget.seconds / 2, search.budget.seconds - last)
         self.settings = settings
         let values: [SearchedValue?] = search.sweep?.values.map { Optional($0) } ?? [nil]
         cells = (1...max(1, search.repeats)).flatMap { repetition in
@@ -80,7 +87,7 @@ package struct SearchPlan: Sendable {
 
     /// The scenario of the generators without the server under test.
     func calibration(load: Int, cell: Int) -> Result<TrialScenario, InputFault> {
-        let driver = "floor"
+        let driver = Self.calibrationDriver
         guard StackSettings.Driver(rawValue: driver) != nil else {
             return .failure(
                 InputFault(
@@ -147,6 +154,22 @@ package struct SearchPlan: Sendable {
         }
         summary.notes = notes
         return summary
+    }
+
+    /// The facts about the program and the machine that a search begins, or goes on, with.
+    func manifest(runID: String, argv: [String]) -> Manifest {
+        var manifest = Manifest()
+        manifest.millraceVersion = MillraceVersion.current
+        manifest.gitCommit = MillraceVersion.commit
+        manifest.runID = runID
+        manifest.scenario = scenario.name
+        manifest.scenarioSHA256 = identity
+        manifest.seed = scenario.seed
+        manifest.argv = argv
+        manifest.host = .current()
+        manifest.stack = scenario.stack.driver.rawValue
+        manifest.congestionControl = scenario.congestionControl.rawValue
+        return manifest
     }
 
     /// Digest of the scenario without the budget, which may be another when a search goes on.

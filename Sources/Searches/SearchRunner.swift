@@ -70,6 +70,9 @@ package actor SearchRunner {
     /// - Throws: `ResultsError` if nothing can be written, or the fault of a trial's scenario.
     package func run() async throws -> SearchSummary {
         try directory.writeFirst(resolvedScenario: plan.scenario.canonicalYAML)
+        var manifest = plan.manifest(runID: summary.runID, argv: options.argv)
+        manifest.start = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        try directory.write(json: manifest, to: "manifest.json")
         try save()
         for index in searches.indices {
             try await calibrate(index, at: plan.startLoad)
@@ -82,6 +85,8 @@ package actor SearchRunner {
         summary.outcome = outcome
         SearchSweepFigures(plan: plan).fill(&summary)
         try save()
+        manifest.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        try directory.write(json: manifest, to: "manifest.json")
         progress.end()
         return summary
     }

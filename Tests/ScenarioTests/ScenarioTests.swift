@@ -66,7 +66,7 @@ import Viewer
         #expect(Self.files("bad").count >= 10)
     }
 
-    @Test(arguments: ["quickstart", "quickstart-nginx", "fanout"])
+    @Test(arguments: ["quickstart", "quickstart-nginx", "fanout", "find-the-limit"])
     func shippedScenariosAreValid(name: String) throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../scenarios/\(name).yml").standardizedFileURL.path
