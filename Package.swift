@@ -146,10 +146,13 @@ let package = Package(
             ],
             tests: ["Server", "Publisher", "TestServer"]),
         module(
+            "Floor", ["RTMP", "Media", "Sockets", "CLinux", nioCore],
+            tests: ["Publisher", "Viewer", "SimulationKernel", "Statistics"]),
+        module(
             "Server",
             [
-                "RTMP", "Media", "HLS", "SimulationKernel", "Sockets", "Processes", nioCore,
-                nioPosix,
+                "RTMP", "Media", "HLS", "SimulationKernel", "Statistics", "Sockets", "Processes",
+                "CLinux", nioCore, nioPosix,
                 nioHTTP1, nioSSL, "HTTPWire", "Netem", "Digests", serviceLifecycle,
                 .product(name: "Logging", package: "swift-log"),
             ], tests: [nioEmbedded, "Publisher", "TestServer"]),
@@ -171,20 +174,22 @@ let package = Package(
             "Workers",
             [
                 "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "Publisher",
-                "Viewer", "Server", "Sockets", "Processes", "Netem", "NetemShell",
+                "Viewer", "Server", "Floor", "Sockets", "Processes", "Netem", "NetemShell",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         module(
             "Stacks",
             [
-                "SimulationKernel", "Scenario", "Workers", "Server", "Sockets", "Processes",
+                "SimulationKernel", "Statistics", "Scenario", "Workers", "Server", "Floor",
+                "Sockets",
+                "Processes",
                 "NetemShell", "Results", "Media", "HLS",
             ]),
         module(
             "Trials",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Analysis", "Workers",
-                "Stacks", "Capture", "Publisher", "Viewer", "Server", "Media", "HTTPWire",
+                "Stacks", "Capture", "Publisher", "Viewer", "Server", "Floor", "Media", "HTTPWire",
                 "Sockets", "Processes", "Netem", "NetemShell", "CLinux", nioCore,
             ], tests: ["Simulations", "Report"]),
         module(
@@ -204,7 +209,7 @@ let package = Package(
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Workers", "Trials",
                 "Simulations", "ABR", "Netem", "NetemShell", "Publisher", "Viewer", "Server",
                 "Media", "Sockets", "Processes", "CLinux", nioCore, nioPosix,
-            ], tests: nil),
+            ]),
         [
             .executableTarget(
                 name: "millrace",

@@ -47,9 +47,11 @@ struct GeneratorFigures {
 
     var offered: Double? {
         let sent = record.streams.reduce(0) { $0 + $1.framesSent }
-        // Nothing can be offered while the server is down, and that is not the generator's fault.
+        // Nothing can be offered while the server is down, or while a publisher is to be gone, and
+        // that is not the generator's fault.
         let all = record.streams.reduce(sent) {
-            $0 + $1.framesNotSent - (record.hasRestarted ? $1.framesWhileAway : 0)
+            $0 + $1.framesNotSent
+                - (record.hasRestarted ? $1.framesWhileAway : $1.framesInGap ?? 0)
         }
         return all == 0 ? nil : Double(sent) / Double(all)
     }

@@ -33,7 +33,8 @@ struct RenditionFigures {
         viewer.framesExpected = group.framesExpected
         viewer.framesReceived = group.framesReceived
         viewer.framesDuplicate = group.probes.reduce(0) { $0 + $1.duplicateFrames }
-        guard record.wire.capture.ran else { return [viewer] }
+        // The capture sees the server's own ports, and so not what it sends to targets.
+        guard record.wire.capture.ran, !group.isAtTargets else { return [viewer] }
         var onWire = record.row(
             RenditionKey(group.publisher), vantage: "wire", playProtocol: group.playProtocol,
             encoders: encoders)
@@ -161,7 +162,7 @@ struct RenditionFigures {
     }
 
     private func wireSamples(_ group: RenditionGroup) -> [MetricSample] {
-        guard record.wire.capture.ran else { return [] }
+        guard record.wire.capture.ran, !group.isAtTargets else { return [] }
         var tags = group.tags
         tags["vantage"] = "wire"
         var samples: [MetricSample] = []

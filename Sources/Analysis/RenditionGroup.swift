@@ -49,6 +49,9 @@ struct RenditionGroup {
         return groups
     }
 
+    /// Whether the sessions are those at the targets of a relay.
+    var isAtTargets: Bool { playProtocol == ViewerGroup.PlayProtocol.rtmpPush.rawValue }
+
     var tags: [String: String] {
         ["stream": stream, "rendition": rendition, "protocol": playProtocol]
     }
@@ -92,6 +95,7 @@ struct RenditionGroup {
         let sawVideo = probes.contains { $0.total.videoMessages > 1 }
         guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
         let kept = keptFrames
+        let gap = published?.windowFramesInGap ?? 0
         frames = probes.reduce(into: (0, 0)) { sum, probe in
             let leave = record.plan.leaveOffset(ofSession: probe.index)
                 .map { $0 + record.startNanoseconds }
@@ -99,7 +103,9 @@ struct RenditionGroup {
                 to: probe, leaving: leave, window: record.window,
                 grace: publisher.isPublished
                     ? FrameSchedule.leaveGraceNanoseconds : Self.encodedGraceNanoseconds)
-            let count = kept.count(in: due, seen: probe.firstWindowFrame)
+            let all = kept.count(in: due, seen: probe.firstWindowFrame)
+            // Frames of a planned gap were not meant to be sent, so they are due to nobody.
+            let count = max(min(all, probe.windowFrames), all - gap)
             sum.0 += count
             sum.1 += min(count, probe.windowFrames)
         }

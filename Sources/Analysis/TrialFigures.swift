@@ -9,6 +9,7 @@ struct TrialFigures {
     let record: TrialRecord
     let encoders: EncoderFigures
     let renditions: RenditionFigures
+    let relay: RelayFigures
     let adaptive: AdaptiveFigures
     let wire: WireFigures
     let edges: EdgeFigures
@@ -27,6 +28,7 @@ struct TrialFigures {
         self.record = record
         encoders = EncoderFigures(record)
         renditions = RenditionFigures(record, encoders)
+        relay = RelayFigures(record, renditions.groups)
         adaptive = AdaptiveFigures(record)
         wire = WireFigures(record)
         edges = EdgeFigures(record: record)
@@ -63,7 +65,8 @@ struct TrialFigures {
     private var notes: [String] {
         viewers.joinNotes + viewers.breakNotes + record.notes + generators.restartNotes
             + edges.notes + encoders.notes + record.qualityNotes + record.wire.notes
-            + matched.notes + negativeDelayNote + adaptive.notes + viewers.playlistNotes
+            + relay.notes + matched.notes + negativeDelayNote + adaptive.notes
+            + viewers.playlistNotes
     }
 
     /// Note about frames that came before their intended time. The cause is a wrong clock, not a
@@ -89,6 +92,8 @@ struct TrialFigures {
         summary.health = generators.health
         summary.edges = edges.summary
         summary.capacity = capacity.figures
+        summary.serverDelays = record.serverDelays?.figures
+        summary.relay = relay.summary
         summary.viewersPlanned = record.plan.viewers.count
         summary.viewersJoined = viewers.joined.count
         summary.joinFailures = viewers.joinFailures.isEmpty ? nil : viewers.joinFailures

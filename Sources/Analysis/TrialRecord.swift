@@ -38,6 +38,11 @@ package struct TrialRecord: Codable, Sendable {
     package var links: LinkFigures?
     /// What each edge did in the whole run; empty if the stack has no edges.
     package var edges: [EdgeObservation] = []
+    /// Time of the server's deliveries in the steady window; nil if the server does not measure it.
+    package var serverDelays: DelaySplit?
+    /// Number of connections and streams that the sinks of a relay refused, by reason; nil without a
+    /// refusal.
+    package var sinkRefusals: [String: Int]?
     /// Whether the server was started again during the run.
     package var hasRestarted = false
     /// Quality of encoded renditions compared with their source, by stream key; empty if the

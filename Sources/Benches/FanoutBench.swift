@@ -16,9 +16,16 @@ package struct FanoutBench: Sendable {
         package var seconds = 10
         /// Flush interval of the embedded stack in milliseconds; nil = as the load is.
         package var flushInterval: Int?
+        /// Further keys of the scenario's `stack`, each as `key: value`.
+        package var stackKeys: [String] = []
         /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
+        /// Whether the server pushes each stream to sinks, which then take the place of the viewers:
+        /// every session is a probe. Each stream has `viewers / streams` targets.
+        package var pushes = false
+        /// Number of sink processes, if the server pushes.
+        package var sinks = 1
 
         package init() {}
     }
@@ -26,13 +33,13 @@ package struct FanoutBench: Sendable {
     /// One run of one server. The keys are those of the JSON output and do not change.
     package struct Measurement: Codable, Sendable {
         package var server: String
-        /// Reading mode of the load viewers: prompt or lazy.
+        /// Reading mode of the load viewers: prompt or lazy; push = targets, which read at once.
         package var mode: String
         /// Number of the pair, from 1. Both servers run once in each pair.
         package var pair: Int
         package var gigabits: Double
         package var serverCPUPerGigabit: Double
-        /// CPU seconds per gigabit of load viewers and probes together.
+        /// CPU seconds per gigabit of load viewers, probes and sinks together.
         package var viewerCPUPerGigabit: Double
         package var delayP50Milliseconds: Double
         package var delayP99Milliseconds: Double
@@ -40,6 +47,8 @@ package struct FanoutBench: Sendable {
         package var serverRSSBytes: Int
         package var publisherLagP99Milliseconds: Double
         package var congestionControl: String
+        /// Flush interval of a server that got one; nil = as the load is, or the server's own.
+        package var flushIntervalMilliseconds: Int?
 
         private enum CodingKeys: String, CodingKey {
             case server, mode, pair, gigabits
@@ -51,6 +60,7 @@ package struct FanoutBench: Sendable {
             case serverRSSBytes = "server_rss_bytes"
             case publisherLagP99Milliseconds = "publisher_lag_p99_ms"
             case congestionControl = "congestion_control"
+            case flushIntervalMilliseconds = "flush_interval_ms"
         }
     }
 
@@ -102,7 +112,9 @@ package struct FanoutBench: Sendable {
             streams: options.streams, viewers: options.viewers,
             bitrateKilobits: options.bitrateKilobits,
             flushIntervalMilliseconds: options.flushInterval)
-        for mode in options.modes {
+        // Targets have no reading mode.
+        let modes: [ViewerGroup.Mode] = options.pushes ? [.prompt] : options.modes
+        for mode in modes {
             for pair in 1...options.pairs {
                 let servers: [StackSettings.Driver] =
                     pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
@@ -112,13 +124,18 @@ package struct FanoutBench: Sendable {
                     progress(measurement)
                 }
             }
-            report.ratios.append(
-                ratio(report.measurements.filter { $0.mode == mode.rawValue }, mode))
+            let name = modeName(mode)
+            report.ratios.append(ratio(report.measurements.filter { $0.mode == name }, name))
         }
         return report
     }
 
-    private func ratio(_ measurements: [Measurement], _ mode: ViewerGroup.Mode) -> Ratio {
+    /// Name of a mode in the measurements.
+    private func modeName(_ mode: ViewerGroup.Mode) -> String {
+        options.pushes ? "push" : mode.rawValue
+    }
+
+    private func ratio(_ measurements: [Measurement], _ mode: String) -> Ratio {
         func median(_ value: (Measurement) -> Double) -> Double {
             let ratios = (1...options.pairs).compactMap { pair -> Double? in
                 let both = measurements.filter { $0.pair == pair }
@@ -133,7 +150,7 @@ package struct FanoutBench: Sendable {
                 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2
         }
         return Ratio(
-            mode: mode.rawValue, cpuPerGigabit: median(\.serverCPUPerGigabit),
+            mode: mode, cpuPerGigabit: median(\.serverCPUPerGigabit),
             delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds),
             serverRSS: median { Double($0.serverRSSBytes) })
     }
@@ -141,14 +158,15 @@ package struct FanoutBench: Sendable {
     /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
     /// 1.
     private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
-        let flush = options.flushInterval.map { "\n  flush_interval: \($0)ms" } ?? ""
+        let keys = options.flushInterval.map { ["flush_interval: \($0)ms"] } ?? []
+        let further = (keys + options.stackKeys).map { "\n  \($0)" }.joined()
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """
             version: 1
             name: bench-fanout
             stack:
               driver: \(server.rawValue)
-              threads: 1\(flush)
+              threads: 1\(further)
               out_chunk_size: \(chunk)B
             streams:
               - name: live{i}
@@ -163,23 +181,37 @@ package struct FanoutBench: Sendable {
                         gop: 2s
                         bitrate: \(options.bitrateKilobits)kbps
                         audio_bitrate: 128kbps
+            \(audience(mode))
+            warmup: 5s
+            duration: \(options.seconds)s
+            drain: \(1 + (options.flushInterval ?? 0) / 1000)s
+            congestion_control: cubic
+            capture: {enabled: false}
+            cpus: {server: "0", publishers: "1", viewers: "1", probes: "1", sinks: "1"}
+            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
+            """
+    }
+
+    /// Returns who receives the streams, in the scenario's language.
+    private func audience(_ mode: ViewerGroup.Mode) -> String {
+        guard !options.pushes else {
+            let targets = max(1, options.viewers / max(1, options.streams))
+            return "relay: {targets: \(targets), sinks: \(min(options.sinks, targets))}"
+        }
+        return """
             viewers:
               - protocol: rtmp
                 count: \(options.viewers)
                 probes: \(options.probes)
                 mode: \(mode.rawValue)
                 arrival: {over: 3s}
-            warmup: 5s
-            duration: \(options.seconds)s
-            drain: 1s
-            congestion_control: cubic
-            capture: {enabled: false}
-            cpus: {server: "0", publishers: "1", viewers: "1", probes: "1"}
-            validity: {generator_lag_p99: 10s, viewer_lag_p99: 10s, steal: 100%, offered: 90%}
             """
     }
 
-    private func measure(
+    /// Runs one server once.
+    ///
+    /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not work.
+    func measure(
         _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
         let results = try await BenchTrial.run(scenario(server, mode), name: "bench fanout")
@@ -189,12 +221,15 @@ package struct FanoutBench: Sendable {
             results.cores(of: roles) * Double(options.seconds)
         }
         let row = results.renditions.first { $0.vantage == "viewer" }
+        let targets = summary.relay
         return Measurement(
-            server: server.rawValue, mode: mode.rawValue, pair: pair, gigabits: gigabits,
+            server: server.rawValue, mode: modeName(mode), pair: pair, gigabits: gigabits,
             serverCPUPerGigabit: cpu(["server"]) / gigabits,
-            viewerCPUPerGigabit: cpu(["viewers", "probes"]) / gigabits,
-            delayP50Milliseconds: row?.delayP50Milliseconds ?? .nan,
-            delayP99Milliseconds: row?.delayP99Milliseconds ?? .nan,
+            viewerCPUPerGigabit: cpu(["viewers", "probes", "sinks"]) / gigabits,
+            delayP50Milliseconds: targets?.delayP50Milliseconds
+                ?? row?.delayP50Milliseconds ?? .nan,
+            delayP99Milliseconds: targets?.delayP99Milliseconds
+                ?? row?.delayP99Milliseconds ?? .nan,
             framesMissing: summary.framesMissing,
             serverRSSBytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
             publisherLagP99Milliseconds: summary.health.publisherLagP99Milliseconds ?? .nan,

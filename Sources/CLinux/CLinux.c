@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -39,6 +40,16 @@ int millrace_set_affinity(uint64_t mask) {
 
 int millrace_set_thread_name(const char *name) {
     return -pthread_setname_np(pthread_self(), name);
+}
+
+int millrace_duplicate(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy >= 0 ? copy : -errno;
+}
+
+int millrace_event_descriptor(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
 }
 
 int millrace_set_parent_death_signal(int signal, pid_t expected_parent) {

@@ -117,6 +117,11 @@ final class PublishHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
+    /// Closes the connection without a word to the server.
+    func breakOff() {
+        fail(PublisherError(description: "the publisher was to be gone", isFinal: false))
+    }
+
     /// Number of bytes that wait for the socket.
     var queuedBytes: Int {
         guard let channel = context?.channel, !channel.isWritable else { return 0 }

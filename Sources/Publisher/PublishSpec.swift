@@ -19,6 +19,19 @@ public enum SourceSpec: Codable, Sendable, Hashable {
     }
 }
 
+/// Time in which a stream's connection is broken on purpose.
+public struct PublishGap: Codable, Sendable, Hashable {
+    /// Time from the start of the run at which the connection breaks, without a word to the server.
+    public var atNanoseconds: Int64
+    /// Time after which the publisher connects again.
+    public var lengthNanoseconds: Int64
+
+    public init(atNanoseconds: Int64, lengthNanoseconds: Int64) {
+        self.atNanoseconds = atNanoseconds
+        self.lengthNanoseconds = lengthNanoseconds
+    }
+}
+
 /// Specification of one stream to publish.
 public struct PublishSpec: Codable, Sendable, Hashable {
     /// Address `rtmp://host[:port]/app/stream[?query]`, or the same with `rtmps`.
@@ -29,8 +42,14 @@ public struct PublishSpec: Codable, Sendable, Hashable {
     /// Time by which all frames are sent later, 0 or more, so that streams do not send at the same
     /// times; see `phase(ofStream:)`.
     public var phaseNanoseconds: Int64
+    /// Time in which the publisher is gone; nil = the publisher stays.
+    public var gap: PublishGap?
 
-    public init(url: String, streamID: UInt32, source: SourceSpec, phaseNanoseconds: Int64 = 0) {
+    public init(
+        url: String, streamID: UInt32, source: SourceSpec, phaseNanoseconds: Int64 = 0,
+        gap: PublishGap? = nil
+    ) {
+        self.gap = gap
         self.url = url
         self.streamID = streamID
         self.source = source

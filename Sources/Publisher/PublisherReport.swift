@@ -13,6 +13,11 @@ public struct PublishedStreamReport: Codable, Sendable {
     /// Number of those frames that were due after the connection had broken and before the stream
     /// continued.
     public var framesWhileAway = 0
+    /// Number of frames that were not sent because of a gap that the specification asked for, until
+    /// the next key frame after it; nil without such a gap.
+    public var framesInGap: Int?
+    /// Number of those frames with an intended time in the steady window.
+    public var windowFramesInGap: Int?
     public var payloadBytes = 0
     public var reconnects = 0
     public var failure: String?

@@ -28,6 +28,9 @@ final class StreamPublisher {
     private var handler: PublishHandler?
     /// Whether the connection has broken and no picture has been sent since.
     private var isAway = false
+    /// Whether the connection is broken on purpose, and whether frames are missing for that reason.
+    private var isGone = false
+    private var hasGap = false
     private var needsHeaders = true
     /// Whether a frame was left out: frames that refer to it could not be decoded.
     private var needsKeyFrame = false
@@ -114,7 +117,7 @@ final class StreamPublisher {
         if wasConnected { isAway = true }
         report.isConnected = false
         handler = nil
-        guard !isStopping else { return }
+        guard !isStopping, !isGone else { return }
         report.failure = error.description
         // The caller judges the first connection; later connections are retried here.
         guard wasConnected || attempts > 0, !error.isFinal, attempts < options.reconnectLimit else {
@@ -126,14 +129,46 @@ final class StreamPublisher {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
             let publisher = bound.value
-            if !publisher.isStopping { _ = publisher.connect() }
+            guard !publisher.isStopping, !publisher.isGone, publisher.handler == nil else { return }
+            _ = publisher.connect()
         }
     }
 
     /// Fixes the schedule. Returns the first frame's intended time.
     func begin(atNanoseconds start: Int64) -> Int64 {
         startNanoseconds = start + spec.phaseNanoseconds
+        if let gap = spec.gap { plan(gap, from: start) }
         return nextIntended!
+    }
+
+    private func plan(_ gap: PublishGap, from start: Int64) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let begin = max(0, start + gap.atNanoseconds)
+        let end = max(begin, start + gap.atNanoseconds + gap.lengthNanoseconds)
+        eventLoop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(begin))) {
+            bound.value.breakOff()
+        }
+        eventLoop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(end))) {
+            bound.value.comeBack()
+        }
+    }
+
+    private func breakOff() {
+        guard !isStopping else { return }
+        (isGone, hasGap) = (true, true)
+        (report.framesInGap, report.windowFramesInGap) = (0, 0)
+        report.isConnected = false
+        isAway = true
+        handler?.breakOff()
+    }
+
+    private func comeBack() {
+        guard isGone, !isStopping else { return }
+        isGone = false
+        // A connection that fails here is tried again as any lost one.
+        attempts = 1
+        report.reconnects += 1
+        _ = connect()
     }
 
     /// Time for which the next frame is planned.
@@ -185,11 +220,15 @@ final class StreamPublisher {
         guard frame.kind == .video else { return }
         frameNumber += 1
         if sent {
-            isAway = false
+            (isAway, hasGap) = (false, false)
             report.framesSent += 1
         } else {
             report.framesNotSent += 1
             if isAway { report.framesWhileAway += 1 }
+            if hasGap {
+                report.framesInGap = (report.framesInGap ?? 0) + 1
+                if counts { report.windowFramesInGap = (report.windowFramesInGap ?? 0) + 1 }
+            }
         }
     }
 

@@ -36,17 +36,22 @@ public struct ChunkWriter: Sendable {
     ///   `.chunkStream` if the chunk stream ID has no encoding; in both cases nothing has been
     ///   written.
     public func write(_ message: Message, into buffer: inout ByteBuffer) throws(RTMPError) {
-        guard message.payload.readableBytes <= Self.payloadLimit else {
+        try Self.check(message)
+        append(message, to: &buffer)
+    }
+
+    /// - Throws: What `write` would throw for the message.
+    public static func check(_ message: Message) throws(RTMPError) {
+        guard message.payload.readableBytes <= payloadLimit else {
             throw RTMPError(
                 .limitExceeded,
-                "a message of \(message.payload.readableBytes) bytes cannot be sent; RTMP's length field ends at \(Self.payloadLimit)"
+                "a message of \(message.payload.readableBytes) bytes cannot be sent; RTMP's length field ends at \(payloadLimit)"
             )
         }
         guard (2...65599).contains(message.chunkStreamID) else {
             throw RTMPError(
                 .chunkStream, "the chunk stream ID \(message.chunkStreamID) is not in 2…65599")
         }
-        append(message, to: &buffer)
     }
 
     /// Appends a control message, which always fits.

@@ -29,6 +29,7 @@ public struct HTMLReport: Sendable {
             \(section("Adaptive viewers", adaptive))
             \(section("Renditions this audience needs", plain(RenditionNeeds(results.renditions).text)))
             \(section("Capacity", plain(CapacityReport(results.summary.capacity ?? []).text)))
+            \(section("Relay", plain(RelayReport(results.summary.relay).text)))
             \(section("Frame delay over HLS", hlsDelay))
             \(chart(bandwidth))
             \(chart(delay(vantage: "viewer", hop: "end-to-end", title: "Delay at the viewers")))

@@ -13,8 +13,9 @@ public struct SummaryReport: Sendable {
             AdaptiveReport(results.viewers).text, FidelityReport(results.fidelity).text,
             HLSDelayReport(results.renditions).text, RenditionNeeds(results.renditions).text,
             EdgeReport(results.edges, results.summary.edges).text,
-            CapacityReport(results.summary.capacity ?? []).text, reconciliation,
-            health, roles, notes,
+            CapacityReport(results.summary.capacity ?? []).text,
+            RelayReport(results.summary.relay).text, reconciliation,
+            health, roles, ServerDelayReport(results.summary.serverDelays).text, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }

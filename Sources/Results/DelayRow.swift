@@ -25,7 +25,9 @@ public struct DelayRow: CSVRow, Equatable {
             "hop", \.hop,
             "Which part of the way: end-to-end; ingest (publisher to server), encoder (source into the server to rendition into the server), relay (into the server to out of it), delivery (out of the server to the probe), packager (from the intended time until the HLS segment or part with the frame could be asked for: ingest and encoder in it)."
         ),
-        .init("protocol", \.playProtocol, "rtmp, http-flv, hls, or all."),
+        .init(
+            "protocol", \.playProtocol,
+            "rtmp, http-flv, hls, rtmp-push (targets of a relay), or all."),
         .init("correction", \.correction, "corrected (from the intended time) or uncorrected."),
         .init("percentile", \.percentile, unit: "%", "Percentile, 0 to 100."),
         .init("delay_ms", \.delayMilliseconds, unit: "ms", "Delay at the percentile."),

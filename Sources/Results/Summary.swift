@@ -1,3 +1,5 @@
+public import Statistics
+
 /// The verdict on one threshold.
 public struct ThresholdResult: Codable, Sendable, Equatable {
     /// The selector as written in the scenario.
@@ -165,8 +167,13 @@ public struct Summary: Codable, Sendable, Equatable {
     public var framesMissing = 0
     /// Capacity by way; nil unless the server's uplink was limited.
     public var capacity: [CapacityFigure]?
+    /// Time of the server's deliveries in the steady window, in parts; nil if the server does not
+    /// measure it.
+    public var serverDelays: DelaySplitFigures?
     /// Summary of the edges; nil if the run had none.
     public var edges: EdgeSummary?
+    /// What arrived at the targets of a relay; nil if the run had none.
+    public var relay: RelaySummary?
     /// Facts that a reader should know, such as a capture that was not permitted.
     public var notes: [String] = []
 

@@ -66,7 +66,9 @@ public struct ViewerRow: CSVRow, Equatable {
             "Viewer index in the plan, or in the cell of a simulation; a viewer's later sessions add 1,000,000 each."
         ),
         .init("group", \.group, "Viewer group, from 0."),
-        .init("protocol", \.playProtocol, "rtmp, http-flv or hls; sim = simulated."),
+        .init(
+            "protocol", \.playProtocol,
+            "rtmp, http-flv or hls; rtmp-push = a target of a relay, sim = simulated."),
         .init("stream", \.stream, "Stream name."),
         .init("rendition", \.rendition, "Rendition name."),
         .init("link", \.link, "Rate limit or trace of the viewer's link; empty = none."),

@@ -10,15 +10,19 @@ package protocol ScenarioMapping: Sendable {
     static var fields: [Field<Self>] { get }
     /// Groups of fields. A file may give at most one field of each group.
     static var exclusive: [[PartialKeyPath<Self>]] { get }
+    /// Fields of which a file must give at least one; empty = no such rule.
+    static var atLeastOne: [PartialKeyPath<Self>] { get }
 }
 
 extension ScenarioMapping {
     package static var exclusive: [[PartialKeyPath<Self>]] { [] }
+    package static var atLeastOne: [PartialKeyPath<Self>] { [] }
 
     package static var spec: ObjectSpec {
         ObjectSpec(
             fields: fields.map(\.spec), exclusive: exclusive.map { $0.map(key) },
-            exactlyOne: fields.filter(\.isAlternative).map(\.key))
+            exactlyOne: fields.filter(\.isAlternative).map(\.key),
+            atLeastOne: atLeastOne.map(key))
     }
 
     /// Returns the key of a property that is in the list of fields.

@@ -7,11 +7,12 @@ package import Viewer
 /// function of the scenario and its seed.
 package struct Plan: Codable, Sendable, Hashable {
     package var publishers: [PublisherPlan]
-    /// The viewers in join order. A viewer's position in the array is its index.
+    /// The viewers in join order, and then the sessions at the targets of a relay. A viewer's
+    /// position in the array is its index.
     package var viewers: [ViewerPlan]
-    /// The link of each group that has one, in the order of the groups.
+    /// The link of each group that has one, in the order of the groups, and those of the targets.
     package var links: [GroupLink]
-    /// Player settings by group; nil for groups that do not adapt.
+    /// Player settings by group; nil for groups that do not adapt. Targets are the last group.
     package var adaptive: [ViewerGroup.Adaptive?]
     package var processes: [ProcessPlan]
     /// Whether the stack's playlists name the streams. It is not known for an external stack.
@@ -25,14 +26,23 @@ package struct Plan: Codable, Sendable, Hashable {
     package init(_ scenario: TrialScenario) {
         let streams = PublisherPlan.all(of: scenario)
         publishers = streams
-        viewers = ViewerPlan.all(of: scenario)
-        links = scenario.viewers.compactMap(\.link)
+        let players = ViewerPlan.all(of: scenario)
+        let groupLinks = scenario.viewers.compactMap(\.link)
+        let sessions =
+            scenario.relay?.sessions(
+                of: streams, group: scenario.viewers.count, from: players.count,
+                firstLink: groupLinks.count) ?? []
+        viewers = players + sessions
+        links = groupLinks + (scenario.relay?.links ?? [])
         adaptive = scenario.viewers.map(\.adaptive)
+        if scenario.relay != nil { adaptive.append(nil) }
         namesRenditions = scenario.stack.driver != .external
         edgeFailover = scenario.stack.edges?.failover ?? 0
-        processes = ProcessPlan.all(
-            of: scenario, publishers: streams.indices.filter { streams[$0].isPublished },
-            viewers: viewers)
+        processes =
+            ProcessPlan.sinks(of: scenario, sessions)
+            + ProcessPlan.all(
+                of: scenario, publishers: streams.indices.filter { streams[$0].isPublished },
+                viewers: players)
     }
 
     /// Payload bit rate that enters the server.
@@ -116,6 +126,8 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     /// Number of source frames that renditions are compared with; nil if the ladder's renditions
     /// are not compared.
     package var qualityFrames: Int?
+    /// Time in which the publisher is gone; nil = it stays.
+    package var gap: PublisherGap?
 
     /// Height of the picture in pixels; nil for a file, which is not inspected.
     var height: Int? {
@@ -124,6 +136,12 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
 
     /// Whether one of the run's own publishers sends the stream.
     package var isPublished: Bool { encoded == nil }
+
+    /// Time in which a publisher is gone, in nanoseconds from the shared start time.
+    package struct PublisherGap: Codable, Sendable, Hashable {
+        package var beginNanoseconds: Int64
+        package var lengthNanoseconds: Int64
+    }
 
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
@@ -143,6 +161,11 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
                             streamID: streams))
                 }
             }
+        }
+        if let gap = scenario.relay?.faults?.publisherGap, all.indices.contains(gap.stream - 1) {
+            all[gap.stream - 1].gap = PublisherGap(
+                beginNanoseconds: (scenario.warmup + gap.begin).nanoseconds,
+                lengthNanoseconds: gap.length.nanoseconds)
         }
         return all
     }
@@ -197,12 +220,15 @@ package struct ViewerPlan: Codable, Sendable, Hashable {
     package var playoutBufferNanoseconds: Int64
     /// Index of the edge that the viewer connects to, from 0; nil = the origin.
     package var edge: Int?
+    /// Number of the target, from 0, at which the server publishes the stream; nil for a viewer that
+    /// plays.
+    package var target: Int?
 }
 
 /// One child process.
 package struct ProcessPlan: Codable, Sendable, Hashable {
     package enum Role: String, Codable, Sendable, CaseIterable {
-        case server, publishers, viewers, probes, hls, capture, links, edge
+        case server, publishers, viewers, probes, hls, capture, links, edge, sinks
         /// Adaptive viewers that read what they fetch. They never share a loop with other viewers.
         case hlsProbes = "hls-probes"
     }

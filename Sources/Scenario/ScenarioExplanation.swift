@@ -6,7 +6,8 @@ extension TrialScenario {
         let plan = Plan(self)
         let length = warmup + duration + drain
         let published = plan.publishers.filter(\.isPublished)
-        let probes = plan.viewers.count(where: \.isProbe)
+        let players = plan.players
+        let probes = players.count(where: \.isProbe)
         var lines = [
             "# \(name): resolved scenario, every default filled in",
             canonicalYAML,
@@ -14,9 +15,10 @@ extension TrialScenario {
             "driver: \(stack.driver.rawValue) \(endpointWords)",
             "publishers: \(published.count) \(plan.hasEncoders ? "streams" : "renditions"), "
                 + "stream keys \(Self.keys(published))",
-            "viewers: \(plan.viewers.count), of which \(probes) probes; the last joins at "
-                + "\(Self.seconds(plan.viewers.last?.joinOffsetNanoseconds ?? 0)) s",
+            "viewers: \(players.count), of which \(probes) probes; the last joins at "
+                + "\(Self.seconds(players.last?.joinOffsetNanoseconds ?? 0)) s",
         ]
+        lines += relayWords(plan)
         let encoded = plan.publishers.filter { !$0.isPublished }
         if !encoded.isEmpty {
             lines.insert(
@@ -32,7 +34,9 @@ extension TrialScenario {
         for process in plan.processes {
             let work =
                 process.publishers.isEmpty
-                ? process.viewers.isEmpty ? "" : ": \(process.viewers.count) viewers"
+                ? process.viewers.isEmpty
+                    ? ""
+                    : ": \(process.viewers.count) \(process.role == .sinks ? "sessions" : "viewers")"
                 : ": \(process.publishers.count) streams"
             let place = process.cpus.map { " on CPU \($0)" } ?? ""
             lines.append("process \(process.name)\(work)\(place)")
@@ -58,12 +62,31 @@ extension TrialScenario {
             + "\(count) times at most \(Self.seconds(search.budget.nanoseconds)) s"
     }
 
+    /// One line about the targets of a relay; none without a relay.
+    private func relayWords(_ plan: Plan) -> [String] {
+        guard let relay else { return [] }
+        var words =
+            "relay: \(plan.targetSessions.count) sessions, each stream to \(relay.targets) targets "
+            + "at \(relay.sinks) sinks"
+        if let link = relay.link { words += ", each read at \(link)" }
+        if let faults = relay.faults, faults.stalled > 0 {
+            words += ", \(faults.stalled) of them stalled at \(faults.stalledRate)"
+        }
+        if let gone = plan.publishers.first(where: { $0.gap != nil }), let gap = gone.gap {
+            words +=
+                "; the publisher of \(gone.streamKey) is gone for "
+                + "\(Self.seconds(gap.lengthNanoseconds)) s"
+        }
+        return [words]
+    }
+
     private var endpointWords: String {
         switch stack.driver {
         case .external: "at \(stack.url ?? "")" + (stack.httpURL.map { " and \($0)" } ?? "")
         case .embedded: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
         case .nginxRTMP:
             "on 127.0.0.1, RTMP \(stack.hls == nil ? "port" : "and HTTP ports") chosen free at start"
+        case .floor: "on 127.0.0.1, RTMP port chosen free at start"
         }
     }
 

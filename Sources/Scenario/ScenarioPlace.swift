@@ -53,6 +53,10 @@ struct ScenarioPlace {
             if let inner = chosen(among: alternatives, for: child) {
                 return try entries(child, inner, steps, after: before)
             }
+            guard alternatives.contains(where: \.hasParts) || step.index != nil || rest.isEmpty
+            else {
+                throw InputFault(message: "\(here) has no keys")
+            }
             guard rest.isEmpty, step.index == nil else {
                 throw InputFault(
                     message: "\(here) is not written out in the scenario; write it as a list or a "
@@ -148,6 +152,15 @@ struct ScenarioPlace {
 }
 
 extension ValueSpec {
+    /// Whether values of this kind have keys or entries.
+    fileprivate var hasParts: Bool {
+        switch self {
+        case .object, .list, .map: true
+        case .either(let alternatives): alternatives.contains(where: \.hasParts)
+        default: false
+        }
+    }
+
     /// Specification of the entries of a list; nil if no alternative is a list.
     fileprivate var entrySpec: ValueSpec? {
         switch self {

@@ -92,6 +92,10 @@ package struct ScenarioReader {
             let names = group.joined(separator: ", ")
             report(node.mark, "\(label(path)): give only one of \(names)")
         }
+        if let first = spec.atLeastOne.first, !spec.atLeastOne.contains(where: given) {
+            let others = spec.atLeastOne.dropFirst().map { "'\($0)'" }.joined(separator: " or ")
+            report(node.mark, "\(label(path)) lacks the key '\(first)'; give it, or \(others)")
+        }
         if !spec.exactlyOne.isEmpty, spec.exactlyOne.filter(given).count != 1 {
             let names = spec.exactlyOne.joined(separator: ", ")
             report(node.mark, "\(label(path)) must have exactly one of \(names)")

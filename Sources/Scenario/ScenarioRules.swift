@@ -12,7 +12,9 @@ enum ScenarioRules {
         checkViewers(scenario, reader: &reader)
         AdaptiveRules.check(scenario, reader: &reader)
         NginxRules.check(scenario, reader: &reader)
+        FloorRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
+        RelayRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
     }
 

@@ -55,6 +55,13 @@ package enum ScenarioSchema {
                     .array(spec.exactlyOne.map { .object([("required", .array([.string($0)]))]) })
                 ))
         }
+        if !spec.atLeastOne.isEmpty {
+            members.append(
+                (
+                    "anyOf",
+                    .array(spec.atLeastOne.map { .object([("required", .array([.string($0)]))]) })
+                ))
+        }
         let groups = spec.exclusive.map { group in
             SchemaValue.object([("required", .array(group.map { .string($0) }))])
         }

@@ -101,4 +101,6 @@ package struct ObjectSpec: Sendable {
     var exclusive: [[String]] = []
     /// Keys of which exactly one must be given.
     var exactlyOne: [String] = []
+    /// Keys of which at least one must be given.
+    var atLeastOne: [String] = []
 }

@@ -1,3 +1,4 @@
+package import Server
 package import SimulationKernel
 package import Sockets
 
@@ -7,10 +8,18 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
         case embedded
         case nginxRTMP = "nginx-rtmp"
         case external
+        /// The floor sender, in the place of a server: it shows the generators' own limits.
+        case floor
     }
 
     package var driver = Driver.embedded
+    /// Event loops or worker processes.
     package var threads = 1
+    /// Threads of the embedded stack that write to receivers, beside one event loop; nil = the
+    /// event loops write.
+    package var senders: SenderModel?
+    /// Memory of what the embedded stack sends; nil = its default, which is `shared`.
+    package var buffers: BufferModel?
     package var gopCache = 1
     /// Time for which audio and data wait for the next video frame; 0 sends each message at once,
     /// nil = as the load of the server is.
@@ -33,11 +42,18 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package init() {}
     package static let fields: [Field<StackSettings>] = [
         .standard("driver", \.driver, .choice, "Which server."),
-        .standard("threads", \.threads, .integer(1...256), "Event loops or worker processes."),
+        .standard(
+            "threads", \.threadSetting, .threads,
+            "Event loops or worker processes, or per-session or per-stream: one event loop, and a "
+                + "thread that sends to each receiver or to each stream's (embedded only)."),
+        .optional(
+            "buffers", \.buffers, .choice,
+            "Memory of what is sent, embedded only: shared by all receivers, or a copy for each."),
         .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
         .optional(
             "flush_interval", \.flushInterval, .duration(zero: true),
-            "Time that audio waits for the next video frame; without it, none, and 40 ms under load."
+            "Time that audio waits for the next video frame; without it, none, and 40 ms under load. "
+                + "The floor sender sends everything of that time at once."
         ),
         .standard(
             "queue_limit", \.queueLimitBytes, .byteCount,
@@ -71,6 +87,41 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     ]
 }
 
+extension StackSettings {
+    /// The value of the key `threads`.
+    package enum ThreadSetting: Sendable, Hashable {
+        case count(Int)
+        case senders(SenderModel)
+    }
+
+    package var threadSetting: ThreadSetting {
+        get {
+            if let senders { return .senders(senders) }
+            return .count(threads)
+        }
+        set {
+            switch newValue {
+            case .count(let count): (threads, senders) = (count, nil)
+            case .senders(let model): (threads, senders) = (1, model)
+            }
+        }
+    }
+}
+
+extension ValueKind where Value == StackSettings.ThreadSetting {
+    /// A number of threads, or the name of a model.
+    static var threads: Self {
+        either(
+            ValueKind<Int>.integer(1...256).map(
+                { .count($0) },
+                back: { if case .count(let count) = $0 { count } else { nil } }),
+            .named(
+                SenderModel.allCases.map {
+                    ($0.rawValue, StackSettings.ThreadSetting.senders($0))
+                }))
+    }
+}
+
 extension TLSTrust: ScenarioMapping {
     package init() { self.init(authorities: nil) }
 
@@ -99,7 +150,7 @@ package struct HLSSettings: ScenarioMapping, Codable, Hashable {
         switch driver {
         case .embedded: break
         case .nginxRTMP: container = .ts
-        case .external: return nil
+        case .external, .floor: return nil
         }
     }
 

@@ -75,6 +75,7 @@ enum ThresholdRules {
                 : ["\(threshold.selector) needs the ladder's quality: {frames: 300}"]
         }
         guard tags["stream"] != nil || tags["group"] != nil,
+            !scenario.hasFiguresAtTargets(threshold.metric, threshold.tags),
             !scenario.viewers.indices.contains(where: {
                 scenario.hasFigures(threshold.metric, threshold.tags, ofGroup: $0)
             })
@@ -194,6 +195,19 @@ extension TrialScenario {
                 (tags["stream"] ?? target.stream) == target.stream
                     && [tags["rendition"] ?? target.rendition, "all"].contains(target.rendition)
             }
+    }
+
+    /// Returns whether the sessions at the targets of a relay give a metric figures with these tags.
+    fileprivate func hasFiguresAtTargets(_ metric: Metric, _ tags: [String: String]) -> Bool {
+        let push = ViewerGroup.PlayProtocol.rtmpPush.rawValue
+        guard relay != nil, metric.vantages.contains("viewer"), tags["group"] == nil,
+            tags["vantage"] ?? "viewer" == "viewer", tags["protocol"] ?? push == push,
+            metric.tags["stream"] != nil
+        else { return false }
+        return streams.contains { spec in
+            spec.names.contains(tags["stream"] ?? spec.names[0])
+                && spec.renditions.contains { $0.name == tags["rendition"] ?? $0.name }
+        }
     }
 
     /// Returns the selector that has figures and shares most tags with a threshold.

@@ -13,6 +13,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package var stack = StackSettings()
     package var streams: [ScenarioStream] = []
     package var viewers: [ViewerGroup] = []
+    /// Targets to which the server pushes the streams; nil = none.
+    package var relay: RelaySettings?
     package var warmup = Duration.seconds(5)
     package var duration = Duration.seconds(20)
     package var drain = Duration.seconds(2)
@@ -37,7 +39,9 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     private static let own: [Field<TrialScenario>] = [
         .standard("stack", \.stack, .mapping, "The server under test."),
         .required("streams", \.streams, .list(.mapping), "What is published."),
-        .required("viewers", \.viewers, .list(.mapping), "Who watches."),
+        .implied(
+            "viewers", \.viewers, .list(.mapping), "Who watches; may be left out with 'relay'."),
+        .optional("relay", \.relay, .mapping, "Where the server pushes each stream."),
         .standard(
             "warmup", \.warmup, .duration(), "Time for viewers to join, before the window."),
         .standard(
@@ -59,6 +63,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
             "search", \.search, .mapping,
             "What 'millrace search' varies; 'millrace run' only checks it."),
     ]
+
+    package static var atLeastOne: [PartialKeyPath<TrialScenario>] { [\.viewers, \.relay] }
 
     package mutating func complete(_ root: inout ResolvedObject, _ reader: inout ScenarioReader) {
         for index in streams.indices { streams[index].deriveRenditions() }
@@ -99,10 +105,20 @@ extension TrialScenario {
             ("flush_interval", stack.flushInterval != standard.flushInterval),
             ("queue_limit", stack.queueLimitBytes != standard.queueLimitBytes),
             ("keys", stack.keys != standard.keys),
+            ("buffers", stack.buffers != standard.buffers),
+            ("threads: \(stack.senders?.rawValue ?? "")", stack.senders != nil),
         ]
         switch stack.driver {
         case .embedded: return []
         case .nginxRTMP: settings[0].name += " (joiners wait for a key frame)"
+        case .floor:
+            // The floor sender honours its flush interval and the limit of its queues.
+            settings.removeAll { ["flush_interval", "queue_limit"].contains($0.name) }
+            settings[0].name += " (joiners wait for a key frame)"
+            settings += [
+                ("threads", stack.threads != standard.threads),
+                ("restarts", stack.restarts != standard.restarts),
+            ]
         case .external:
             settings += [
                 ("threads", stack.threads != standard.threads),
@@ -165,12 +181,15 @@ package struct CPUAssignment: ScenarioMapping, Codable, Hashable {
     /// CPUs of the packet shell.
     package var links: CPUSet?
     package var edges: CPUSet?
+    /// CPUs of the sinks; nil = the probes' CPUs, or the viewers'.
+    package var sinks: CPUSet?
 
     package init() {}
     package static let fields = [
         role("server", \.server), role("encoders", \.encoders, " Default: the server's."),
         role("publishers", \.publishers), role("viewers", \.viewers), role("probes", \.probes),
         role("capture", \.capture), role("links", \.links), role("edges", \.edges),
+        role("sinks", \.sinks, " Default: the probes', or the viewers'."),
     ]
 
     private static func role(

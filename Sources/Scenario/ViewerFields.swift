@@ -12,7 +12,9 @@ extension ViewerGroup {
         ]
 
     private static let own: [Field<ViewerGroup>] = [
-        .standard("protocol", \.protocolAndDefaults, .choice, "How the stream is played."),
+        .standard(
+            "protocol", \.protocolAndDefaults,
+            .named(PlayProtocol.ofGroups.map { ($0.rawValue, $0) }), "How the stream is played."),
         .required(
             "count", \.count, .integer(1...TrialScenario.maximumViewers), "How many viewers."),
         .standard("rendition", \.rendition, .nameOrAll(.name), "A rendition's name, or all."),

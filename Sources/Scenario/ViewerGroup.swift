@@ -5,6 +5,11 @@ package struct ViewerGroup: ScenarioMapping, Codable, Hashable {
         case httpFLV = "http-flv"
         /// HLS with an adaptive player.
         case hls
+        /// RTMP that the server itself publishes to a target of a relay.
+        case rtmpPush = "rtmp-push"
+
+        /// The protocols by which viewers of a group may play.
+        static let ofGroups: [PlayProtocol] = [.rtmp, .httpFLV, .hls]
     }
 
     package enum Mode: String, Codable, Sendable, CaseIterable {

@@ -94,6 +94,11 @@ package struct SearchPlan: Sendable {
                     message: "not calibrated: this version has no driver '\(driver)', which takes "
                         + "the place of the server under test"))
         }
+        guard scenario.relay == nil else {
+            return .failure(
+                InputFault(
+                    message: "not calibrated: the driver '\(driver)' pushes no stream to targets"))
+        }
         do {
             return .success(
                 try tree.trial(

@@ -116,7 +116,7 @@ extension SearchObservation {
     }
 
     private static let generatorRoles: Set<String> = [
-        "publishers", "viewers", "probes", "hls", "hls-probes",
+        "publishers", "viewers", "probes", "hls", "hls-probes", "sinks",
     ]
 
     /// The server's group of threads with the largest mean CPU in the steady window.

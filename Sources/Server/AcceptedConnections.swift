@@ -8,7 +8,10 @@ import Sockets
 
 /// State that the connections of a server share, whichever port they came in by.
 struct AcceptedConnections: Sendable {
+    /// The loops that serve media.
     let hubs: [StreamHub]
+    /// Loop of the API's own port, which has no stream; nil if the API has no port of its own.
+    let apiHub: StreamHub?
     let directory: StreamDirectory
     let admissions: Admissions
     let access: AccessPolicy
@@ -17,6 +20,9 @@ struct AcceptedConnections: Sendable {
     let pushes: PushTable
     /// Certificate and key; nil if no port uses TLS.
     let identity: TLSIdentity?
+    let delays: DelayRecorder
+    /// Threads that write to receivers; nil if the event loops do.
+    let senders: SenderPool?
     let logger: Logger
 
     /// Makes a connection's pipeline.
@@ -37,14 +43,19 @@ struct AcceptedConnections: Sendable {
                     hub: hub(of: channel), hubs: hubs, directory: directory,
                     admissions: admissions, access: access, place: place, logger: logger)
                 try channel.pipeline.syncOperations.addHandler(handler)
-            case .http, .https: try addHTTP(to: channel, place)
+            case .http, .https:
+                try addHTTP(
+                    to: channel, place, hub(of: channel), apiHub == nil ? .mediaAndAPI : .media)
+            case .api: try addHTTP(to: channel, place, apiHub ?? hub(of: channel), .api)
             }
         }
     }
 
-    private func addHTTP(to channel: any Channel, _ place: Admissions.Place) throws {
+    private func addHTTP(
+        to channel: any Channel, _ place: Admissions.Place, _ hub: StreamHub, _ role: HTTPPortRole
+    ) throws {
         let handler = FLVRequestHandler(
-            hub: hub(of: channel), directory: directory, origin: origin,
+            hub: hub, role: role, directory: directory, origin: origin,
             admissions: admissions, access: access, place: place, logger: logger
         ) { page in
             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
@@ -82,6 +93,11 @@ struct AcceptedConnections: Sendable {
         let (stream, target) = (change.stream, change.target)
         switch change.action {
         case .add:
+            if target.isSecure, let senders = hubs.first?.configuration.senders {
+                return .refused(
+                    "sender threads (\(senders.rawValue)) cannot write over TLS; give an rtmp:// target"
+                )
+            }
             // Reading the authorities takes long, so it is not left to an event loop.
             if target.isSecure, let trust = hubs.first?.configuration.pushTrust {
                 do { _ = try trust.context() } catch { return .refused("\(error)") }
@@ -123,10 +139,10 @@ struct AcceptedConnections: Sendable {
                 publishedSeconds: publication.map {
                     Double((now - $0.startedAt).nanoseconds) / 1e9
                 },
-                receivedBytes: publication?.receivedBytes ?? 0,
-                videoFrames: publication?.videoFrames ?? 0,
-                audioFrames: publication?.audioFrames ?? 0,
-                keyFrames: publication?.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
+                receivedBytes: publication?.counts.receivedBytes ?? 0,
+                videoFrames: publication?.counts.videoFrames ?? 0,
+                audioFrames: publication?.counts.audioFrames ?? 0,
+                keyFrames: publication?.counts.keyFrames ?? 0, rtmpSubscribers: own.rtmpSubscribers,
                 flvSubscribers: own.flvSubscribers, droppedFrames: own.droppedFrames,
                 gopCacheBytes: own.cacheBytes,
                 leftOutMessages: publication?.leftOutMessages ?? 0,
@@ -143,6 +159,15 @@ struct AcceptedConnections: Sendable {
         for hub in hubs {
             status.pushes += try await hub.eventLoop.submit { hub.pushes?.status ?? [] }.get()
         }
+        for hub in hubs {
+            let (messages, copies) = try await hub.eventLoop.submit {
+                (hub.meter.relayedMessages, hub.meter.payloadCopies)
+            }.get()
+            status.relayedMessages = (status.relayedMessages ?? 0) + messages
+            status.payloadCopies = (status.payloadCopies ?? 0) + copies
+        }
+        status.senderThreads = senders?.threads
+        status.delays = delays.figures
         status.pushes.sort { ($0.stream, $0.target) < ($1.stream, $1.target) }
         status.leftOutMessages = admissions.leftOutMessages
         for (limit, count) in admissions.refused { status.refused[limit.rawValue] = count }

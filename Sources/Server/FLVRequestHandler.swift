@@ -19,6 +19,7 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     let hub: StreamHub
     let directory: StreamDirectory
     let origin: HLSOrigin?
+    private let role: HTTPPortRole
     private var hls: HLSConnection?
     let readStatus: @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>
     let kickOthers: @Sendable (KickTarget) -> EventLoopFuture<Int>
@@ -38,8 +39,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
     var answered = false
 
     init(
-        hub: StreamHub, directory: StreamDirectory, origin: HLSOrigin?, admissions: Admissions,
-        access: AccessPolicy, place: Admissions.Place, logger: Logger,
+        hub: StreamHub, role: HTTPPortRole, directory: StreamDirectory, origin: HLSOrigin?,
+        admissions: Admissions, access: AccessPolicy, place: Admissions.Place, logger: Logger,
         status: @escaping @Sendable (StatusPage) -> EventLoopFuture<ByteBuffer>,
         kick: @escaping @Sendable (KickTarget) -> EventLoopFuture<Int>,
         push: @escaping @Sendable (PushChange) -> EventLoopFuture<PushChange.Answer>
@@ -51,7 +52,8 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         self.place = place
         self.hub = hub
         self.directory = directory
-        self.origin = origin
+        self.origin = role.answersMedia ? origin : nil
+        self.role = role
         self.logger = logger
         readStatus = status
     }
@@ -117,7 +119,16 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
         let path = parts.first.map(String.init) ?? "/"
         let query = parts.count == 2 ? String(parts[1]) : ""
         if path == "/metrics" || path.hasPrefix("/api/") {
+            guard role.answersAPI else {
+                return respond(
+                    "404 Not Found", body: "The API has a port of its own here (--api-port).\n")
+            }
             return answerAPI(head, path, query)
+        }
+        guard role.answersMedia else {
+            return respond(
+                "404 Not Found",
+                body: "This port answers the API below /api/v1/ and /metrics alone.\n")
         }
         switch head.method {
         case .OPTIONS:
@@ -201,6 +212,12 @@ final class FLVRequestHandler: ChannelInboundHandler, SweptConnection {
             return respond(
                 "503 Service Unavailable", headers: ["Retry-After: 10"],
                 body: "There are as many players as this server takes; try again later.\n")
+        }
+        guard headOnly || hub.assignSender(to: outlet, of: name) else {
+            return respond(
+                "503 Service Unavailable", headers: ["Retry-After: 10"],
+                body:
+                    "There are as many sender threads as this server starts; try again later.\n")
         }
         write(head("200 OK", ["Content-Type: video/x-flv", "Cache-Control: no-store"]))
         outlet.flush()

@@ -1,6 +1,7 @@
 import Media
 import NIOCore
 import RTMP
+import Sockets
 
 /// The publisher's side of a stream: takes its messages and feeds the hub of every event loop.
 final class Ingest {
@@ -11,8 +12,15 @@ final class Ingest {
     private let backlog: Backlog
     private let eventLoop: any EventLoop
     private let writer: ChunkWriter
+    /// Counts of the publisher's event loop.
+    private let meter: RelayMeter?
+    /// Number of messages until one is measured again.
+    private var messagesToSample = 1
+    private let counts: PublicationCounts
     private var units: [MediaUnit] = []
     private var bytes = 0
+    /// How much of this publisher's audio may wait in its socket under load.
+    var reading = ReadMark()
     /// Offset added to every timestamp, so that a publisher that returns continues in the same
     /// timeline.
     private var timestampOffset: UInt32?
@@ -22,13 +30,14 @@ final class Ingest {
     private var overlap: ResumedTimeline?
 
     init(
-        name: String, claim: (id: UInt64, resumesAfter: UInt32?), directory: StreamDirectory,
+        name: String, claim: StreamDirectory.Grant, directory: StreamDirectory,
         hubs: [StreamHub], backlog: Backlog, eventLoop: any EventLoop,
         configuration: ServerConfiguration,
         keepsTimestamps: Bool = false
     ) {
         self.name = name
         id = claim.id
+        counts = claim.counts
         resumesAfter = keepsTimestamps ? nil : claim.resumesAfter
         overlap = keepsTimestamps ? claim.resumesAfter.map { ResumedTimeline(after: $0) } : nil
         self.directory = directory
@@ -36,6 +45,7 @@ final class Ingest {
         self.backlog = backlog
         self.eventLoop = eventLoop
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
+        meter = hubs.first { $0.eventLoop.inEventLoop }?.meter
         let resumes = claim.resumesAfter != nil
         let id = id
         onEachLoop {
@@ -57,6 +67,7 @@ final class Ingest {
 
     func receive(_ message: Message) throws(RTMPError) {
         var message = message
+        let began = beginSample()
         bytes += message.payload.readableBytes
         if let resumesAfter {
             // Metadata and headers may have time 0, wherever the frames begin.
@@ -66,8 +77,23 @@ final class Ingest {
             message.timestamp =
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
-        guard let unit = try MediaUnit(message, writer: writer) else { return }
+        guard var unit = try MediaUnit(unwritten: message) else { return }
+        reading.count(unit)
+        if began > 0 {
+            unit.sample = DeliverySample(
+                readNanoseconds: began,
+                serviceNanoseconds: Clock.monotonicNanoseconds() - began)
+        }
         if overlap?.admits(unit) ?? true { units.append(unit) }
+    }
+
+    /// Returns the time in nanoseconds of CLOCK_MONOTONIC if the message is one of those whose
+    /// deliveries are measured, else 0.
+    private func beginSample() -> Int64 {
+        messagesToSample -= 1
+        guard messagesToSample <= 0 else { return 0 }
+        messagesToSample = DeliverySample.interval
+        return Clock.monotonicNanoseconds()
     }
 
     private static func isFrame(_ message: Message) -> Bool {
@@ -81,16 +107,24 @@ final class Ingest {
     /// Sends the messages of one read together.
     func deliver() {
         guard !units.isEmpty else { return }
-        let batch = units
+        var batch = units
         units.removeAll(keepingCapacity: true)
-        let isCurrent = directory.record(name, id: id, bytes: bytes, units: batch)
+        let sampled = batch.firstIndex { $0.sample != nil }
+        let began = sampled == nil ? 0 : Clock.monotonicNanoseconds()
+        let chunks = MediaUnit.write(&batch, writer)
+        if let sampled {
+            batch[sampled].sample?.serviceNanoseconds += Clock.monotonicNanoseconds() - began
+        }
+        if let meter { for unit in batch { meter.count(unit) } }
+        let isCurrent = counts.record(bytes: bytes, units: batch)
         bytes = 0
         // Another publisher has taken over: the messages that still arrive from this one are too
         // late.
         guard isCurrent else { return }
         let (name, id) = (name, id)
         let cost = batch.reduce(0) { $0 + max($1.cost, Backlog.leastCost) }
-        onEachLoop(cost: cost) { $0.deliver(batch, to: name, from: id) }
+        let units = batch
+        onEachLoop(cost: cost) { $0.deliver(units, chunks, to: name, from: id) }
     }
 
     /// Ends the publication: the publisher closed it (`clean`), or its connection broke.

@@ -91,6 +91,9 @@ final class PushSession: SweptConnection {
     /// The target takes the stream: it gets what a joining player gets, and then every message.
     func accepted(_ handler: PushHandler, messageStreamID: UInt32) {
         guard handler === self.handler, let outlet = handler.outlet else { return }
+        guard hub.assignSender(to: outlet, of: stream) else {
+            return handler.cut("there are as many sender threads as this server starts")
+        }
         let subscriber = Subscriber(
             format: .push(messageStreamID: messageStreamID), outlet: outlet,
             configuration: hub.configuration

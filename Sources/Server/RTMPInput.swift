@@ -24,6 +24,9 @@ struct RTMPInput {
 
     mutating func append(_ bytes: ByteBuffer) { reader.append(bytes) }
 
+    /// Whether nothing of a message has arrived whose rest is still to come.
+    var isBetweenMessages: Bool { reader.unfinishedBytes == 0 }
+
     /// Returns the next complete message; nil if none has arrived.
     mutating func next() throws -> Message? { try parts.rest.popFirst() ?? reader.next() }
 

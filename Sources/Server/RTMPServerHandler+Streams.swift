@@ -113,11 +113,11 @@ extension RTMPServerHandler {
         let claim = directory.claim(name, address: address, isEncoder: isEncoder) {
             channel.close(promise: nil)
         }
-        let granted: (id: UInt64, resumesAfter: UInt32?)
+        let granted: StreamDirectory.Grant
         switch claim {
-        case .granted(let id): granted = (id, nil)
-        case .resumed(let id, let last, let cut):
-            granted = (id, last)
+        case .granted(let grant): granted = grant
+        case .resumed(let grant, let cut):
+            granted = grant
             cut?()
         case .refused(let why), .full(let why):
             return refuse(request, "NetStream.Publish.BadName", why)
@@ -139,6 +139,11 @@ extension RTMPServerHandler {
         guard let place = admissions.admitPlayer() else {
             return refuse(
                 request, "NetStream.Play.Failed", "there are as many players as this server takes")
+        }
+        guard hub.assignSender(to: outlet, of: name) else {
+            return refuse(
+                request, "NetStream.Play.Failed",
+                "there are as many sender threads as this server starts")
         }
         let subscriber = Subscriber(
             format: .rtmp(messageStreamID: id), outlet: outlet, configuration: configuration,

@@ -44,6 +44,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     /// loop has served others.
     var isResting = false
     var slice = WorkSlice()
+    /// Bytes that the socket must hold before the loop reads; 1 = any.
+    var readMark = 1
     /// Media that the peer has published and other loops have not worked on.
     let backlog = Backlog()
     /// Whether the connection is closed.
@@ -132,6 +134,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         deliver()
+        markReads()
         slice.finish()
         context.flush()
     }
@@ -244,6 +247,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func sweep(now: NIODeadline) {
+        judgeReads()
         switch liveness.judge(role, configuration, now: now) {
         case .isFine: break
         case .isOver(let why): close(why)

@@ -4,7 +4,9 @@ import NIOCore
 import NIOPosix
 import RTMP
 public import ServiceLifecycle
+package import SimulationKernel
 import Sockets
+package import Statistics
 
 /// The embedded stack: it takes RTMP, and serves RTMP, HTTP-FLV and HLS.
 public final class RelayServer: Service {
@@ -13,7 +15,8 @@ public final class RelayServer: Service {
     public let httpPort: Int?
     public let rtmpsPort: Int?
     public let httpsPort: Int?
-    private let group: MultiThreadedEventLoopGroup
+    public let apiPort: Int?
+    private let loops: ServerLoops
     private let connections: AcceptedConnections
     private let channels: [any Channel]
 
@@ -22,15 +25,16 @@ public final class RelayServer: Service {
     var admissions: Admissions { connections.admissions }
 
     private init(
-        group: MultiThreadedEventLoopGroup, connections: AcceptedConnections,
+        loops: ServerLoops, connections: AcceptedConnections,
         channels: [ServerError.Listener: any Channel]
     ) {
-        self.group = group
+        self.loops = loops
         self.connections = connections
         rtmpPort = channels[.rtmp]?.localAddress?.port ?? 0
         httpPort = channels[.http]?.localAddress?.port
         rtmpsPort = channels[.rtmps]?.localAddress?.port
         httpsPort = channels[.https]?.localAddress?.port
+        apiPort = channels[.api]?.localAddress?.port
         self.channels = Array(channels.values)
     }
 
@@ -50,21 +54,28 @@ public final class RelayServer: Service {
         let admissions = Admissions(configuration.limits, logger: logger)
         let directory = StreamDirectory(configuration, admissions: admissions)
         let ladders = try makeLadders(configuration, directory, logger)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let loops = ServerLoops(configuration)
         let access: AccessPolicy
         do {
             access = try AccessPolicy(
                 configuration.access, streamKeys: configuration.streamKeys,
-                admissions: admissions, group: group)
+                admissions: admissions, group: loops.media)
         } catch {
-            try? await group.shutdownGracefully()
+            try? await loops.shutDown()
             throw error
         }
         let origin = configuration.hls.map {
             HLSOrigin($0, limits: configuration.limits, logger: logger)
         }
-        let hubs = group.makeIterator().enumerated().map { index, eventLoop in
-            StreamHub(eventLoop: eventLoop, configuration: configuration, origin: origin) { name in
+        let delays = DelayRecorder()
+        let senders = configuration.senders.map {
+            SenderPool($0) { admissions.refuse(.senderThreads) }
+        }
+        let hubs = loops.media.makeIterator().enumerated().map { index, eventLoop in
+            StreamHub(
+                eventLoop: eventLoop, configuration: configuration, origin: origin,
+                delays: delays, senders: senders
+            ) { name in
                 owner(of: name, among: configuration.threads) == index
             }
         }
@@ -75,16 +86,22 @@ public final class RelayServer: Service {
             }
             hub.eventLoop.execute { hub.startSweeping() }
         }
+        let apiHub = loops.api.map {
+            StreamHub(eventLoop: $0.next(), configuration: configuration)
+        }
+        apiHub?.eventLoop.execute { apiHub?.startSweeping() }
         let connections = AcceptedConnections(
-            hubs: hubs, directory: directory, admissions: admissions, access: access,
-            origin: origin, ladders: ladders, pushes: pushes, identity: identity, logger: logger)
+            hubs: hubs, apiHub: apiHub, directory: directory, admissions: admissions,
+            access: access,
+            origin: origin, ladders: ladders, pushes: pushes, identity: identity,
+            delays: delays, senders: senders, logger: logger)
         do {
-            let channels = try await listen(configuration, connections, on: group)
-            let server = RelayServer(group: group, connections: connections, channels: channels)
+            let channels = try await listen(configuration, connections, on: loops)
+            let server = RelayServer(loops: loops, connections: connections, channels: channels)
             await ladders?.start(host: configuration.host, port: server.rtmpPort)
             return server
         } catch {
-            try? await group.shutdownGracefully()
+            try? await loops.shutDown()
             throw error
         }
     }
@@ -133,29 +150,41 @@ public final class RelayServer: Service {
 
     private static func listen(
         _ configuration: ServerConfiguration, _ connections: AcceptedConnections,
-        on group: MultiThreadedEventLoopGroup
+        on loops: ServerLoops
     ) async throws(ServerError) -> [ServerError.Listener: any Channel] {
-        let base = ServerBootstrap.listening(
-            on: group, congestionControl: configuration.congestionControl,
-            writeBuffer: (configuration.queueByteLimit / 4, configuration.queueByteLimit / 2))
         let ports: [(ServerError.Listener, Int?)] = [
             (.rtmp, configuration.rtmpPort), (.http, configuration.httpPort),
             (.rtmps, configuration.rtmpsPort), (.https, configuration.httpsPort),
+            (.api, configuration.apiPort),
         ]
         var channels: [ServerError.Listener: any Channel] = [:]
         for (listener, port) in ports {
             guard let port else { continue }
+            let isAPI = listener == .api
+            let host = isAPI ? configuration.apiHost ?? configuration.host : configuration.host
+            let base = ServerBootstrap.listening(
+                on: isAPI ? loops.api ?? loops.media : loops.media,
+                congestionControl: configuration.congestionControl,
+                writeBuffer: (configuration.queueByteLimit / 4, configuration.queueByteLimit / 2))
             do {
                 channels[listener] = try await base.childChannelInitializer { channel in
                     connections.begin(channel, of: listener)
                 }
-                .bind(host: configuration.host, port: port).get()
+                .bind(host: host, port: port).get()
             } catch {
-                throw ServerError(error, listener, host: configuration.host, port: port)
+                throw ServerError(error, listener, host: host, port: port)
             }
         }
         return channels
     }
+
+    /// Confines `windowedDelays` to messages that are read in a window.
+    ///
+    /// - Parameter window: Window on CLOCK_MONOTONIC.
+    package func setWindow(_ window: Window) { connections.delays.setWindow(window) }
+
+    /// Deliveries of messages that were read in the window; nil if none was measured.
+    package var windowedDelays: DelaySplit? { connections.delays.windowed }
 
     public func status() async throws -> ServerStatus { try await connections.status() }
 
@@ -171,8 +200,17 @@ public final class RelayServer: Service {
     public func stop() async throws {
         await ladders?.stop()
         for channel in channels { try? await channel.close() }
-        for hub in hubs { try? await hub.eventLoop.submit { hub.shutDown() }.get() }
+        for hub in hubs + [connections.apiHub].compactMap(\.self) {
+            try? await hub.eventLoop.submit { hub.shutDown() }.get()
+        }
+        // Sender threads have what peers are told last; a connection closes when it is sent.
+        _ = await connections.senders?.waitUntilEnded(within: .seconds(1))
         await connections.access.callBacks?.drain()
-        try await group.shutdownGracefully()
+        try await loops.shutDown()
+        if let senders = connections.senders,
+            await !senders.waitUntilEnded(within: .seconds(2))
+        {
+            connections.logger.error("\(senders.threads) sender threads have not ended")
+        }
     }
 }

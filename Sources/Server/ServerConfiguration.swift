@@ -21,13 +21,23 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var rtmpPort = 1935
     /// HTTP port; nil = no HTTP-FLV and no status API.
     public var httpPort: Int? = 8080
+    /// Port at which the API and `/metrics` are answered by an event loop of their own, and no
+    /// longer at the HTTP ports; nil = at the HTTP ports, 0 = any free port.
+    public var apiPort: Int?
+    /// Address of that port; nil = `host`.
+    public var apiHost: String?
     /// Port of RTMP over TLS; nil = none, 0 = any free port.
     public var rtmpsPort: Int?
     /// Port of HTTP over TLS; nil = none, 0 = any free port.
     public var httpsPort: Int?
     /// Certificate and key for TLS.
     public var tls: TLSFiles?
+    /// Number of event loops, at least 1.
     public var threads = 1
+    /// Threads that write to receivers; nil = the event loops write. With sender threads there is
+    /// one event loop, and no TLS.
+    public var senders: SenderModel?
+    public var buffers = BufferModel.shared
     public var takeover = TakeoverPolicy.reject
     public var earlyPlay = EarlyPlayPolicy.wait
     /// Names that may be published: `name`, or `name:secret` if the publisher must also send
@@ -87,12 +97,25 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
         if !(128...0xFF_FFFF).contains(chunkSize) {
             return "the chunk size is \(chunkSize); it must be 128 to 16777215"
         }
+        if apiHost != nil, apiPort == nil {
+            return "the API has an address and no port; give --api-port beside --api-host"
+        }
         if tls == nil, rtmpsPort != nil || httpsPort != nil {
             return
                 "rtmps and https need a certificate; give --tls-certificate and --tls-key beside the ports"
         }
         if tls != nil, rtmpsPort == nil, httpsPort == nil {
             return "a certificate is given and nothing uses it; give --rtmps-port or --https-port"
+        }
+        if let senders {
+            if threads != 1 {
+                return
+                    "sender threads (\(senders.rawValue)) have one event loop beside them; give 1 thread, not \(threads)"
+            }
+            if tls != nil || pushes.contains(where: \.url.isSecure) {
+                return
+                    "sender threads (\(senders.rawValue)) cannot write over TLS; give a number of threads, or leave rtmps and https out"
+            }
         }
         return threads < 1 ? "there are \(threads) threads; give 1 at least" : nil
     }

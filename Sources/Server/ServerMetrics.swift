@@ -18,6 +18,7 @@ enum ServerMetrics {
             "millrace_left_out_messages_total", .counter,
             "Media messages that were left out: nothing is published on their message stream, or they are too long to be kept.",
             [Sample(status.leftOutMessages)])
+        RelayMetrics.add(status, to: &page)
         addStreams(status.streams, to: &page)
         addHLS(status.streams, to: &page)
         addEncoders(status.ladders, to: &page)

@@ -1,3 +1,5 @@
+public import Statistics
+
 /// Contents of the status API.
 public struct ServerStatus: Sendable, Codable, Hashable {
     public struct Stream: Sendable, Codable, Hashable {
@@ -33,6 +35,14 @@ public struct ServerStatus: Sendable, Codable, Hashable {
     public var leftOutMessages = 0
     /// Number of refusals since the start, by limit.
     public var refused: [String: Int] = [:]
+    /// Number of media messages that publishers have sent and that are relayed; nil = unknown.
+    public var relayedMessages: Int?
+    /// Number of times that the payload of a message was copied; nil = unknown.
+    public var payloadCopies: Int?
+    /// Number of threads that write to receivers; nil if the event loops write.
+    public var senderThreads: Int?
+    /// Time of deliveries since the start, of one message in 17; nil if none was measured.
+    public var delays: DelaySplitFigures?
 }
 
 extension ServerStatus {

@@ -10,11 +10,8 @@ final class StreamDirectory: Sendable {
         var startedAt: NIODeadline
         /// Time since which the publisher is away and may come back; nil if it is there.
         var awaySince: NIODeadline?
-        var lastTimestamp: UInt32 = 0
-        var receivedBytes = 0
-        var videoFrames = 0
-        var audioFrames = 0
-        var keyFrames = 0
+        /// What the publication has brought so far.
+        let counts: PublicationCounts
         /// Number of media messages that came on another message stream, or were too long.
         var leftOutMessages = 0
         /// Whether an encoder of a ladder publishes.
@@ -24,12 +21,20 @@ final class StreamDirectory: Sendable {
     }
 
     enum Claim: Sendable {
-        case granted(id: UInt64)
+        case granted(Grant)
         /// Granted; the publication continues where an earlier publisher of the stream stopped.
-        case resumed(id: UInt64, lastTimestamp: UInt32, cut: (@Sendable () -> Void)?)
+        case resumed(Grant, cut: (@Sendable () -> Void)?)
         case refused(String)
         /// The limit on publications is reached.
         case full(String)
+    }
+
+    /// The right to publish a stream.
+    struct Grant: Sendable {
+        var id: UInt64
+        /// Timestamp after which the publication continues, in milliseconds; nil if it is new.
+        var resumesAfter: UInt32?
+        var counts: PublicationCounts
     }
 
     private struct State {
@@ -85,49 +90,32 @@ final class StreamDirectory: Sendable {
         state.withLock { state in
             let id = state.nextID
             state.nextID += 1
-            let new = Publication(
-                id: id, address: address, startedAt: .now(), isEncoder: isEncoder, cut: cut)
+            func publication(lastTimestamp: UInt32 = 0) -> Publication {
+                Publication(
+                    id: id, address: address, startedAt: .now(),
+                    counts: PublicationCounts(lastTimestamp: lastTimestamp), isEncoder: isEncoder,
+                    cut: cut)
+            }
             guard let old = state.publications[name] else {
                 let limit = configuration.limits.publishers
                 guard limit == 0 || state.publications.count < limit else {
                     return .full("\(limit) streams are published already, which is the limit")
                 }
+                let new = publication()
                 state.publications[name] = new
-                return .granted(id: id)
+                return .granted(Grant(id: id, counts: new.counts))
             }
             guard old.awaySince != nil || configuration.takeover == .takeover else {
                 // The present publisher's identity is not revealed.
                 return .refused("\(name) is already published")
             }
-            var resumed = new
-            resumed.lastTimestamp = old.lastTimestamp
-            state.publications[name] = resumed
+            old.counts.end()
+            let last = old.counts.lastTimestamp
+            let new = publication(lastTimestamp: last)
+            state.publications[name] = new
             return .resumed(
-                id: id, lastTimestamp: old.lastTimestamp, cut: old.awaySince == nil ? old.cut : nil)
-        }
-    }
-
-    /// Counts units of a publication. Returns false if the publication belongs to another publisher
-    /// by now.
-    func record(
-        _ name: String, id: UInt64, bytes: Int, units: [MediaUnit]
-    ) -> Bool {
-        state.withLock { state in
-            guard var publication = state.publications[name], publication.id == id else {
-                return false
-            }
-            publication.receivedBytes += bytes
-            for unit in units where !unit.isSequenceHeader {
-                switch unit.kind {
-                case .video: publication.videoFrames += 1
-                case .audio: publication.audioFrames += 1
-                case .data: continue
-                }
-                if unit.isKeyFrame { publication.keyFrames += 1 }
-                publication.lastTimestamp = unit.timestamp
-            }
-            state.publications[name] = publication
-            return true
+                Grant(id: id, resumesAfter: last, counts: new.counts),
+                cut: old.awaySince == nil ? old.cut : nil)
         }
     }
 
@@ -154,6 +142,7 @@ final class StreamDirectory: Sendable {
                 return false
             }
             if onlyIfAway, publication.awaySince == nil { return false }
+            publication.counts.end()
             state.publications.removeValue(forKey: name)
             return true
         }

@@ -8,6 +8,12 @@
 // `Outlet` sends straight into the socket if nothing waits, and otherwise uses the channel's queue;
 // with TLS everything goes through the channel.
 //
+// With sender threads (`SenderModel`), only the last step differs: a receiver's `Outlet` hands its
+// bytes to a `SenderThread` instead of sending them, and asks that thread for what waits. Every
+// decision stays here. With `BufferModel.copy` each subscriber copies what it sends.
+//
+// One message in 17 of each publisher is measured on its way to every receiver (`DeliverySample`).
+//
 // A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
 // Messages that another loop received are worked on in slices too, and their publisher waits if
 // this loop is behind (`Backlog`). Under load, or with a flush interval, audio waits for the next
@@ -22,6 +28,7 @@
 import Media
 import NIOCore
 import RTMP
+import Sockets
 
 /// A connection that the hub checks once a second.
 protocol SweptConnection: AnyObject {
@@ -36,10 +43,15 @@ protocol SweptConnection: AnyObject {
 final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
+    let readMarks: ReadMarks
     let configuration: ServerConfiguration
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
     private var sweeper: RepeatedTask?
+    /// Counts of this loop, and the delays that all loops measure.
+    let meter: RelayMeter
+    /// Threads that write to receivers; nil if the event loops do.
+    private let senders: SenderPool?
     private var flushing: FlushPolicy
     /// Whether a flush of streams with waiting units is scheduled.
     private var flushScheduled = false
@@ -53,6 +65,8 @@ final class StreamHub: @unchecked Sendable {
         var publicationID: UInt64 = 0
         var subscribers: [Subscriber] = []
         var pending: [MediaUnit] = []
+        /// The chunks of all pending units in one buffer; nil if the units came one after another.
+        var pendingChunks: ByteBuffer?
         var droppedFrames = 0
         /// HLS packaging, on the loop that packages this stream.
         var packaged: PackagedStream?
@@ -77,11 +91,15 @@ final class StreamHub: @unchecked Sendable {
     /// - Parameter packages: Function that says whether this loop packages a stream.
     init(
         eventLoop: any EventLoop, configuration: ServerConfiguration, origin: HLSOrigin? = nil,
+        delays: DelayRecorder = DelayRecorder(), senders: SenderPool? = nil,
         packages: @escaping @Sendable (String) -> Bool = { _ in false }
     ) {
         self.eventLoop = eventLoop
         turns = LoopTurns(eventLoop)
+        readMarks = ReadMarks(eventLoop)
         self.configuration = configuration
+        meter = RelayMeter(delays)
+        self.senders = senders
         flushing = FlushPolicy(milliseconds: configuration.flushIntervalMilliseconds)
         self.origin = origin
         self.packages = packages
@@ -103,6 +121,9 @@ final class StreamHub: @unchecked Sendable {
             }
         }
     }
+
+    /// Whether the loop makes so many writes that they are its load.
+    var isLoaded: Bool { flushing.isLoaded }
 
     func add(_ connection: any SweptConnection) {
         connections[ObjectIdentifier(connection)] = connection
@@ -131,12 +152,22 @@ final class StreamHub: @unchecked Sendable {
         return new
     }
 
+    /// Gives a receiver's connection to a sender thread, if threads write. Returns false if there is
+    /// no thread left.
+    func assignSender(to outlet: Outlet, of name: String) -> Bool {
+        guard let senders else { return true }
+        return outlet.use(queueByteLimit: configuration.queueByteLimit) {
+            senders.line(to: $0, of: name, onFailure: $1)
+        }
+    }
+
     /// Adds a subscriber. Returns false if nobody publishes and players are not to wait.
     func subscribe(_ subscriber: Subscriber, to name: String) -> Bool {
         if configuration.earlyPlay == .refuse, streams[name]?.isPublished != true { return false }
         let stream = stream(name)
         // The units that wait for the next flush are in the cache already, and would be sent twice.
         flush(stream)
+        subscriber.meter = meter
         subscriber.index = stream.subscribers.count
         stream.subscribers.append(subscriber)
         subscriber.mergesSmallWrites = flushing.isLoaded
@@ -200,8 +231,12 @@ final class StreamHub: @unchecked Sendable {
         if stream.subscribers.isEmpty { streams.removeValue(forKey: name) }
     }
 
-    func deliver(_ units: [MediaUnit], to name: String, from id: UInt64) {
+    /// - Parameter chunks: The chunks of all units in one buffer.
+    func deliver(
+        _ units: [MediaUnit], _ chunks: ByteBuffer, to name: String, from id: UInt64
+    ) {
         guard let stream = streams[name], stream.publicationID == id else { return }
+        stream.pendingChunks = stream.pending.isEmpty ? chunks : nil
         for unit in units {
             stream.cache.append(unit)
             stream.pending.append(unit)
@@ -228,19 +263,29 @@ final class StreamHub: @unchecked Sendable {
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
         flushing.count(writes: stream.subscribers.count)
-        let chunks = Self.joinedChunks(units)
+        var sample = units.lazy.compactMap(\.sample).first
+        let began = sample == nil ? 0 : Clock.monotonicNanoseconds()
+        if stream.pendingChunks == nil, units.count > 1 { meter.count(copies: units.count) }
+        let chunks = stream.pendingChunks ?? Self.joinedChunks(units)
+        stream.pendingChunks = nil
         let hasData = units.contains { $0.kind == .data }
         let tags =
             stream.subscribers.contains { $0.isFLV } ? Self.joinedTags(units) : ByteBuffer()
+        if tags.readableBytes > 0 { meter.count(copies: units.count) }
+        if sample != nil {
+            sample?.serviceNanoseconds += Clock.monotonicNanoseconds() - began
+        }
         chunks.withUnsafeReadableBytes { rawChunks in
             tags.withUnsafeReadableBytes { rawTags in
                 for subscriber in stream.subscribers {
                     if !subscriber.takesBatch(hasData: hasData) {
                         subscriber.write(units, of: stream.cache)
                     } else if subscriber.isFLV {
-                        subscriber.writeBatch(tags, rawTags)
+                        subscriber.writeBatch(
+                            tags, rawTags, messages: units.count, sample: sample)
                     } else {
-                        subscriber.writeBatch(chunks, rawChunks)
+                        subscriber.writeBatch(
+                            chunks, rawChunks, messages: units.count, sample: sample)
                     }
                 }
             }

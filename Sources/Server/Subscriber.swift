@@ -27,6 +27,10 @@ final class Subscriber {
     private let place: Admissions.Place?
     private let writer: ChunkWriter
     private let queueByteLimit: Int
+    /// Whether the subscriber sends copies of its own.
+    private let copies: Bool
+    /// Counts of the event loop; nil before the subscriber has joined a stream.
+    var meter: RelayMeter?
     private var state = State.joining
     /// Bytes of the join burst, which may exceed the queue's limit until it has drained.
     private var burstAllowance = 0
@@ -52,6 +56,7 @@ final class Subscriber {
         self.onStreamEnd = onStreamEnd
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         queueByteLimit = configuration.queueByteLimit
+        copies = configuration.buffers == .copy
     }
 
     var isFLV: Bool {
@@ -75,9 +80,29 @@ final class Subscriber {
     }
 
     /// Writes a batch. `raw` are the readable bytes of `bytes`.
-    func writeBatch(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
+    ///
+    /// - Parameters:
+    ///   - messages: Number of messages in the batch.
+    ///   - sample: Times of a message in the batch whose delivery is measured; nil = none is.
+    func writeBatch(
+        _ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer, messages: Int,
+        sample: DeliverySample? = nil
+    ) {
         burstAllowance = 0
-        outlet.send(bytes, raw)
+        var mark = mark(sample)
+        guard copies, let meter else {
+            mark?.finishPreparing()
+            return outlet.send(bytes, raw, mark: mark)
+        }
+        let own = meter.copy(bytes, messages: messages)
+        mark?.finishPreparing()
+        own.withUnsafeReadableBytes { outlet.send(own, $0, mark: mark) }
+    }
+
+    /// Begins the measurement of a delivery; nil if it is not measured.
+    private func mark(_ sample: DeliverySample?) -> DeliveryMark? {
+        guard let sample, let meter else { return nil }
+        return DeliveryMark(sample, meter.delays)
     }
 
     /// Whether the kernel may merge small writes.
@@ -187,7 +212,12 @@ final class Subscriber {
         // FFmpeg takes a later script tag for a subtitle, so metadata have time 0.
         if let metadata = cache.metadata { append(metadata, timestamp: 0, to: &head) }
         for header in cache.headers { append(header, timestamp: time, to: &head) }
-        let buffers = buffers(of: burst, cache)
+        var buffers = buffers(of: burst, cache)
+        if copies, let meter {
+            // The number of messages in each buffer does not matter, only their sum.
+            meter.count(copies: burst.count)
+            buffers = buffers.map { meter.copy($0, messages: 0) }
+        }
         burstAllowance += buffers.reduce(0) { $0 + $1.readableBytes + Outlet.writeOverhead }
         outlet.write(head)
         outlet.write(buffers)
@@ -220,10 +250,16 @@ final class Subscriber {
 
     private func send(_ unit: MediaUnit, timestamp: UInt32? = nil) {
         let time = timestamp ?? unit.timestamp
-        if sharesChunks(of: unit), time == unit.timestamp { return outlet.write(unit.chunks) }
-        var bytes = ByteBuffer()
-        append(unit, timestamp: time, to: &bytes)
-        outlet.write(bytes)
+        var mark = timestamp == nil ? mark(unit.sample) : nil
+        var bytes = unit.chunks
+        if !sharesChunks(of: unit) || time != unit.timestamp {
+            bytes = ByteBuffer()
+            append(unit, timestamp: time, to: &bytes)
+        } else if copies, let meter {
+            bytes = meter.copy(bytes, messages: 1)
+        }
+        mark?.finishPreparing()
+        outlet.write(bytes, mark: mark)
     }
 
     /// Whether the unit's own chunks are what this subscriber gets.
@@ -236,6 +272,7 @@ final class Subscriber {
     }
 
     private func append(_ unit: MediaUnit, timestamp: UInt32, to bytes: inout ByteBuffer) {
+        meter?.count(copies: 1)
         switch format {
         case .rtmp(let id):
             append(unit.message(timestamp: timestamp, messageStreamID: id), to: &bytes)

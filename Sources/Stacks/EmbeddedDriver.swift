@@ -1,6 +1,8 @@
 package import Processes
 package import Server
+package import SimulationKernel
 import Sockets
+package import Statistics
 import Workers
 
 /// Millrace's own relay, as a child process of this binary.
@@ -12,6 +14,8 @@ package actor EmbeddedDriver: StackDriver {
     private var handle: RoleHandle<ServerRole>?
     private var watch: Task<Void, Never>?
     private var supervisor: SupervisorStateMachine
+    private var window: Window?
+    package private(set) var serverDelays: DelaySplit?
     private let onStatus: @Sendable (ServerStatus) -> Void
     package private(set) var restarts: [StackRestart] = []
     /// Manner in which the server ended; nil while it runs, and while it is being started again.
@@ -62,6 +66,7 @@ package actor EmbeddedDriver: StackDriver {
             let ready = try await handle.waitUntilReady()
             supervisor.launched(atMilliseconds: Self.milliseconds(Clock.monotonicNanoseconds()))
             supervisor.becameReady()
+            if let window { handle.send(.window(window)) }
             // The server reports every second once it has been told to start.
             if !configuration.ladders.isEmpty { handle.send(.start(monotonicNanoseconds: 0)) }
             return ready
@@ -113,10 +118,15 @@ package actor EmbeddedDriver: StackDriver {
 
     package var processGroups: [Int32] { handle.map { [$0.pid] } ?? [] }
 
+    package func setWindow(_ window: Window) {
+        self.window = window
+        handle?.send(.window(window))
+    }
+
     package func stop() async {
         watch?.cancel()
         await watch?.value
-        _ = await handle?.finish(timeout: .seconds(5))
+        if let report = await handle?.finish(timeout: .seconds(5)) { serverDelays = report.delays }
         handle = nil
     }
 }

@@ -26,6 +26,8 @@ struct NginxConfiguration: Sendable, Hashable {
     var outChunkSize = 4096
     var modulePath: String
     var hls: HLS?
+    /// URLs of the servers to which each stream of the viewers' application is pushed.
+    var pushes: [String] = []
     /// Ladder that is made of every stream of the application `src`; nil if nothing is encoded.
     var ladder: LadderConfiguration?
     var ffmpegPath = "ffmpeg"
@@ -68,11 +70,16 @@ struct NginxConfiguration: Sendable, Hashable {
                         live on;
                         wait_key on;
                         drop_idle_publisher 30s;
-            \(hlsDirectives(work))        }
+            \(pushDirectives)\(hlsDirectives(work))        }
             \(sources(port: port, work: work))    }
             }
             \(hls == nil ? "" : http(port: httpPort, directory: directory))
             """
+    }
+
+    /// One directive for each target. A URL without a stream stands for the stream's own name.
+    private var pushDirectives: String {
+        pushes.map { "            push \($0);\n" }.joined()
     }
 
     /// Directives for HLS. The module writes the multivariant playlist `<stream>.m3u8` for streams

@@ -18,6 +18,8 @@ package actor NginxRTMPDriver: StackDriver {
         package var logPath: String?
         package var nginxPath: String
         package var modulePath: String
+        /// URLs of the servers to which each stream is pushed under its own name.
+        var pushes: [String] = []
         /// Settings of nginx's own HLS packager; nil if nginx packages nothing.
         var hls: NginxConfiguration.HLS?
         /// Ladder of the encoders, and the streams that are encoded.
@@ -45,6 +47,7 @@ package actor NginxRTMPDriver: StackDriver {
             configuration.workers = workers
             configuration.outChunkSize = outChunkSize
             configuration.hls = hls
+            configuration.pushes = pushes
             guard let ladder else { return configuration }
             configuration.ladder = ladder
             configuration.ffmpegPath = try FFmpegProgram.path(ladder.ffmpegPath)

@@ -1,5 +1,7 @@
 package import Processes
+package import SimulationKernel
 package import Sockets
+package import Statistics
 
 /// Addresses at which a running stack takes and serves streams.
 package struct StackEndpoints: Codable, Sendable, Hashable {
@@ -66,6 +68,10 @@ package protocol StackDriver: Sendable {
     /// Starts the stack and waits until it accepts connections.
     func start() async throws(StackError) -> StackEndpoints
 
+    /// Gets the shared start time (CLOCK_MONOTONIC) of the trial, a moment before it comes. A
+    /// server that only relays has no use for it.
+    func begin(atNanoseconds start: Int64) async
+
     /// Process groups of the server, which use its CPU time; empty if this run did not start the
     /// server.
     var processGroups: [Int32] { get async }
@@ -77,10 +83,24 @@ package protocol StackDriver: Sendable {
     /// The server's ends in mid-run after which it was, or is being, started again.
     var restarts: [StackRestart] { get async }
 
+    /// Gives the server the steady window on CLOCK_MONOTONIC, again if the window ends early.
+    func setWindow(_ window: Window) async
+
+    /// Time of the server's deliveries in the steady window, which is known once the stack has
+    /// stopped; nil if the server does not measure it.
+    var serverDelays: DelaySplit? { get async }
+
+    /// Sentences about the server for the results of the run. They are complete after `stop`.
+    var notes: [String] { get async }
+
     /// Stops the stack and removes its files; returns once all its processes are gone.
     func stop() async
 }
 
 extension StackDriver {
+    package func begin(atNanoseconds start: Int64) async {}
     package var restarts: [StackRestart] { [] }
+    package var serverDelays: DelaySplit? { nil }
+    package func setWindow(_ window: Window) {}
+    package var notes: [String] { [] }
 }

@@ -1,3 +1,4 @@
+package import Floor
 import HLS
 package import Processes
 package import Scenario
@@ -15,11 +16,14 @@ extension StackSettings {
     ///   - congestionControl: Congestion control of the server's sockets, if the driver can set it;
     ///     nil = the system's.
     ///   - streams: Streams of the scenario; the server's encoders make their ladders.
+    ///   - floorStreams: Streams that a floor sender sends.
+    ///   - targets: Servers to which the stack pushes each stream; an external server is not told.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
     /// - Throws: `StackError` for a URL that cannot work.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
+        targets: [RelayTarget] = [], floorStreams: [FloorStream] = [],
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -29,6 +33,8 @@ extension StackSettings {
             configuration.limits = .none
             configuration.host = host
             configuration.threads = threads
+            configuration.senders = senders
+            configuration.buffers = buffers ?? .shared
             configuration.gopCache = gopCache
             configuration.flushIntervalMilliseconds = flushInterval.map {
                 Int($0.nanoseconds / 1_000_000)
@@ -39,6 +45,7 @@ extension StackSettings {
             configuration.hls = hls.map(HLSConfiguration.init)
             configuration.congestionControl = congestionControl
             configuration.add(ladders: streams, cpus: encoderCPUs ?? cpus)
+            configuration.pushes = try Self.pushes(to: targets)
             return EmbeddedDriver(
                 configuration, cpus: cpus, logDirectory: logDirectory, restarts: restarts,
                 onStatus: onStatus)
@@ -47,10 +54,28 @@ extension StackSettings {
                 host: host, workers: threads, outChunkSize: outChunkSize, cpus: cpus,
                 logPath: "\(logDirectory)/server-0.log")
             options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
+            options.pushes = targets.map(\.url)
             return NginxRTMPDriver(options, onStatus: onStatus)
         case .external:
             return try ExternalDriver(
                 url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust())
+        case .floor:
+            var configuration = FloorConfiguration(streams: floorStreams)
+            configuration.host = host
+            configuration.flushIntervalMilliseconds = Int(
+                (flushInterval?.nanoseconds ?? 0) / 1_000_000)
+            configuration.chunkSize = outChunkSize
+            configuration.queueByteLimit = queueLimitBytes
+            configuration.congestionControl = congestionControl
+            return FloorDriver(configuration, cpus: cpus, logDirectory: logDirectory)
+        }
+    }
+
+    private static func pushes(to targets: [RelayTarget]) throws(StackError) -> [PushRule] {
+        do {
+            return try targets.map { try PushRule("live/*=\($0.url)/{stream}") }
+        } catch {
+            throw StackError(driver: Driver.embedded.rawValue, message: "\(error)")
         }
     }
 }

@@ -1,3 +1,4 @@
+import Floor
 import Foundation
 import Media
 import NetemShell
@@ -18,18 +19,31 @@ extension Plan {
             let source: SourceSpec
             switch plan.source {
             case .synthetic(let spec):
-                let frames = Double(spec.gop.nanoseconds) / 1e9 * Double(spec.framesPerSecond)
-                source = .synthetic(
-                    SyntheticSpec(
-                        width: spec.width, height: spec.height,
-                        framesPerSecond: FrameRate(spec.framesPerSecond),
-                        gopFrames: max(1, Int(frames.rounded())), totalBitrate: spec.bitrate,
-                        audioBitrate: spec.audioBitrate, seed: UInt64(plan.streamID)))
+                source = .synthetic(spec.syntheticSpec(seed: UInt64(plan.streamID)))
             case .file(let path): source = .file(path: path)
             case .ffmpeg(let clip): source = .file(path: ClipStore.path(of: clip))
             }
             return PublishSpec(
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
+                phaseNanoseconds: PublishSpec.phase(ofStream: index),
+                gap: plan.gap.map {
+                    PublishGap(
+                        atNanoseconds: $0.beginNanoseconds, lengthNanoseconds: $0.lengthNanoseconds)
+                })
+        }
+    }
+
+    /// The streams that a floor sender sends in the place of a server: those that are published,
+    /// with the publishers' schedules. Streams from files have none, and scenarios with the floor
+    /// sender have no such streams.
+    var floorStreams: [FloorStream] {
+        publishers.indices.compactMap { index in
+            let plan = publishers[index]
+            guard plan.isPublished, case .synthetic(let source) = plan.source else { return nil }
+            // With one seed, streams of the same form share their data.
+            return FloorStream(
+                name: plan.streamKey, streamID: plan.streamID,
+                source: source.syntheticSpec(seed: 1),
                 phaseNanoseconds: PublishSpec.phase(ofStream: index))
         }
     }
@@ -86,6 +100,17 @@ extension Plan {
             defer { join += watch }
             return (viewer.index + session * Self.sessionStride, join, join + watch)
         }
+    }
+}
+
+extension GeneratedSource {
+    /// Returns the source in the terms of the module that makes the frames.
+    fileprivate func syntheticSpec(seed: UInt64) -> SyntheticSpec {
+        let frames = Double(gop.nanoseconds) / 1e9 * Double(framesPerSecond)
+        return SyntheticSpec(
+            width: width, height: height, framesPerSecond: FrameRate(framesPerSecond),
+            gopFrames: max(1, Int(frames.rounded())), totalBitrate: bitrate,
+            audioBitrate: audioBitrate, seed: seed)
     }
 }
 

@@ -44,7 +44,7 @@ extension TrialRunner {
         guard early != nil, window.endNanoseconds > Clock.monotonicNanoseconds() else { return }
         // The measurements until now count.
         window.endNanoseconds = max(window.startNanoseconds, Clock.monotonicNanoseconds())
-        sendWindow()
+        await sendWindow()
         try? await Task.sleep(for: .milliseconds(200))
     }
 
@@ -176,6 +176,9 @@ extension TrialRunner {
         notes += restarts.map { $0.note(start: startNanoseconds, window: window) }
         record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
+        record.serverDelays = await driver?.serverDelays
+        let serverNotes = await driver?.notes ?? []
+        notes += serverNotes
         record.live = LiveFigures(observations.snapshot)
         samples.readClocks()
         samples.add(to: &record)

@@ -150,10 +150,13 @@ package actor TrialRunner {
         // Viewers behind the packet shell reach the server at another address than all others.
         let host = linkNamespace == nil ? "127.0.0.1" : "0.0.0.0"
         let observations = observations
+        let targets = try await SinkStarter(
+            plan: plan, observations: observations, directory: writer.partialPath
+        ).start { members.append($0) }
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
-            streams: scenario.streams
+            streams: scenario.streams, targets: targets, floorStreams: plan.floorStreams
         ) { observations.server($0) }
         self.driver = driver
         let stackEndpoints = try await driver.start()
@@ -184,7 +187,7 @@ package actor TrialRunner {
             try await recorder.waitUntilReady()
         }
         for member in members { try await member.waitUntilReady() }
-        startTogether()
+        await startTogether()
         let accounting = await makeAccounting()
         samples.begin(accounting)
     }
@@ -202,14 +205,15 @@ package actor TrialRunner {
     }
 
     /// Gives all children the same start time and the same steady window.
-    private func startTogether() {
+    private func startTogether() async {
         startNanoseconds = Clock.monotonicNanoseconds() + 300_000_000
         // From here on, times in which this process does not run count, too.
         samples.lookForStops()
         let steady = startNanoseconds + scenario.warmup.nanoseconds
         window = Window(
             startNanoseconds: steady, endNanoseconds: steady + scenario.duration.nanoseconds)
-        sendWindow()
+        await sendWindow()
+        await driver?.begin(atNanoseconds: startNanoseconds)
         // With encoders, the publishers have begun already.
         for member in members where !(plan.hasEncoders && member.stage == .publishers) {
             member.start(atNanoseconds: startNanoseconds)
@@ -217,9 +221,10 @@ package actor TrialRunner {
         capture?.start(atNanoseconds: startNanoseconds)
     }
 
-    func sendWindow() {
+    func sendWindow() async {
         for member in members { member.setWindow(window) }
         capture?.setWindow(window)
+        await driver?.setWindow(window)
     }
 
     func makeAccounting() async -> ProcessAccounting {

@@ -18,7 +18,8 @@ struct ProbeAccount {
     private var seen = FrameNumberSet()
     private var atWindowStart: ViewerCounters?
     private var receivedBytes = 0
-    private var payloadBytes = 0
+    /// Payload of audio and video messages until now, in bytes.
+    private(set) var payloadBytes = 0
     private var videoMessages = 0
     private var audioMessages = 0
     /// Largest number of frames that are kept one by one.
@@ -150,6 +151,9 @@ struct ProbeAccount {
     mutating func end(now: Int64) {
         if report.endedAtNanoseconds == nil { report.endedAtNanoseconds = now }
     }
+
+    /// Goes on with the account of a stream that came back after its end.
+    mutating func resume() { report.endedAtNanoseconds = nil }
 
     mutating func finish(now: Int64) -> ProbeViewerReport {
         crossBoundaries(now)

@@ -28,7 +28,24 @@ extension ProbeFrame {
     }
 }
 
-/// Final report of one probe.
+/// Sessions in which one stream was published to a sink.
+public struct PushedStreamCounts: Codable, Sendable, Hashable {
+    /// Number of sessions; each one after the first is a reconnect.
+    public var sessions = 0
+    /// Number of sessions that the peer ended with FCUnpublish, deleteStream or closeStream.
+    public var orderlyEnds = 0
+    /// Number of sessions whose connection ended without such a command.
+    public var cutOffs = 0
+    /// Number of sessions that were still open when the stream came on another connection.
+    public var replaced = 0
+
+    public init() {}
+
+    /// Number of sessions after the first.
+    public var reconnects: Int { max(0, sessions - 1) }
+}
+
+/// Final report of one probe, or of one stream at a sink.
 public struct ProbeViewerReport: Codable, Sendable {
     public var index: Int
     public var localPort: Int
@@ -70,6 +87,8 @@ public struct ProbeViewerReport: Codable, Sendable {
     /// Frames kept one by one, at most `ProbePool.frameLimit` in the process.
     public var frames: [ProbeFrame] = []
     public var failure: String?
+    /// Sessions of a stream at a sink; nil for a probe that plays.
+    public var pushed: PushedStreamCounts?
 }
 
 /// Report on all probes of a process: the interval's histogram per stream, or the final report with

@@ -17,6 +17,11 @@ struct BenchFanout: AsyncParsableCommand {
             viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
             publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
             delay_p50, server_rss: medians over the pairs of embedded over peer).
+            With --floor, --flush or --peers, each round runs all servers and settings, and the \
+            medians are the front of CPU against delay. Keys of --json: benchmark, streams, \
+            viewers, bitrate_kbps, rounds, measurements[] (as above, and flush_interval_ms), \
+            rows[] (server, mode, flush_interval_ms, server_cpu_s_per_gbit, delay_p50_ms, \
+            delay_p99_ms, times_floor, place, behind).
             """)
 
     @Option(help: "Viewers, probes included.")
@@ -24,6 +29,7 @@ struct BenchFanout: AsyncParsableCommand {
     @Option(help: "Probes among them.")
     var probes = 20
     @OptionGroup var shared: FanoutOptions
+    @OptionGroup var front: FrontOptions
 
     func validate() throws {
         try check(viewers, in: 1...15_000, "--viewers")
@@ -31,6 +37,9 @@ struct BenchFanout: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if front.isAsked {
+            return try await front.run(shared, viewers: viewers, probes: probes)
+        }
         try await shared.run(streams: 1, viewers: viewers, probes: probes)
     }
 }
@@ -38,17 +47,23 @@ struct BenchFanout: AsyncParsableCommand {
 struct BenchRelay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay",
-        abstract: "Many publishers with a few RTMP viewers each, beside a peer.",
+        abstract: "Many publishers with a few RTMP viewers or targets each, beside a peer.",
         discussion: """
             As bench fanout, with many streams: alternating pairs, server pinned to CPU 0, all load \
             to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
+            With --push, both servers push each stream to sinks, which time every frame; the mode \
+            is then push.
             Keys of --json: those of bench fanout.
             """)
 
     @Option(help: "Published streams.")
     var streams = 100
-    @Option(help: "Viewers of each stream.")
+    @Option(help: "Viewers, or targets, of each stream.")
     var viewersEach = 2
+    @Flag(help: "Push each stream to sinks instead of letting viewers play it.")
+    var push = false
+    @Option(help: "Sink processes, with --push.")
+    var sinks = 1
     @Option(help: "Probes among all viewers.")
     var probes = 20
     @OptionGroup var shared: FanoutOptions
@@ -57,10 +72,14 @@ struct BenchRelay: AsyncParsableCommand {
         try check(streams, in: 2...1000, "--streams")
         try check(viewersEach, in: 1...100, "--viewers-each")
         try check(probes, in: 1...streams * viewersEach, "--probes")
+        if push { try check(viewersEach, in: 1...64, "--viewers-each with --push") }
+        try check(sinks, in: 1...viewersEach, "--sinks")
     }
 
     func run() async throws {
-        try await shared.run(streams: streams, viewers: streams * viewersEach, probes: probes)
+        try await shared.run(
+            streams: streams, viewers: streams * viewersEach, probes: probes,
+            sinks: push ? sinks : nil)
     }
 }
 
@@ -100,7 +119,8 @@ struct FanoutOptions: ParsableArguments {
         }
     }
 
-    func run(streams: Int, viewers: Int, probes: Int) async throws {
+    /// - Parameter sinks: Sink processes to which the servers push; nil = viewers play.
+    func run(streams: Int, viewers: Int, probes: Int, sinks: Int? = nil) async throws {
         if let why = NetworkIsolation.enter(congestionControl: "cubic") {
             fail("this bench needs the same congestion control on both servers; \(why)")
         }
@@ -114,6 +134,7 @@ struct FanoutOptions: ParsableArguments {
         options.flushInterval = flushInterval.milliseconds
         options.peerChunkSize = peerChunkSize
         if promptOnly { options.modes = [.prompt] }
+        if let sinks { (options.pushes, options.sinks) = (true, sinks) }
         let report: FanoutBench.Report
         do {
             report = try await FanoutBench(options).run { measurement in
@@ -126,7 +147,7 @@ struct FanoutOptions: ParsableArguments {
             return try printJSON(report)
         }
         print(
-            "\(report.benchmark): streams \(streams), RTMP viewers \(viewers), \(bitrate) kbit/s each"
+            "\(report.benchmark): streams \(streams), RTMP \(sinks == nil ? "viewers" : "targets") \(viewers), \(bitrate) kbit/s each"
         )
         print("flush interval \(flushInterval.defaultValueDescription), CPU in seconds per gigabit")
         print("server      readers pair server CPU viewer CPU p50 ms  p99 ms  RSS MB  missing")

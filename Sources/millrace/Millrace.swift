@@ -16,8 +16,8 @@ struct Millrace: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Run.self, SearchCommand.self, ReportCommand.self, Validate.self, Explain.self,
-            Schema.self, Publish.self,
-            View.self, Serve.self, Edge.self, Analyze.self, ValidateHLS.self, Simulate.self,
+            Schema.self, Publish.self, View.self, Sink.self, Serve.self, Edge.self, Analyze.self,
+            ValidateHLS.self, Simulate.self,
             FidelityCommand.self,
             LadderCommand.self, Link.self,
             Bench.self,

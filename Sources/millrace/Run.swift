@@ -177,14 +177,23 @@ struct ReportCommand: ParsableCommand {
         discussion: """
             If a directory holds the record of its run (record.json), the figures are computed \
             again from it, and CSV files and summary are replaced if they changed.
+            Of several runs that know the delays inside their servers, the first one is the base: \
+            what grew in the others (queueing, service, write, run queue) is printed, and \
+            delay-vs-threads.svg is drawn.
             """)
 
     @Argument(help: "Results directories.")
     var paths: [String]
+    @Option(
+        help: ArgumentHelp(
+            "Where delay-vs-threads.svg is written; default: the first directory.",
+            valueName: "dir"))
+    var out: String?
     @Flag(help: "Print the summaries as JSON.")
     var json = false
 
     func run() throws {
+        var runs: [RunResults] = []
         for path in paths {
             if let simulation = SimulationSummary.read(directory: path) {
                 let report = SimulationReport(simulation)
@@ -224,6 +233,25 @@ struct ReportCommand: ParsableCommand {
             ReportFiles.write(results, to: path)
             print(
                 json ? try JSONReport(results).text() : SummaryReport(results).text, isJSON: json)
+            runs.append(results)
+        }
+        explainDelays(of: runs)
+    }
+
+    /// Compares the delays inside the servers of several runs.
+    private func explainDelays(of runs: [RunResults]) {
+        guard !json, let explanation = DelayExplanation(runs) else { return }
+        print(explanation.text, terminator: "")
+        let figure = explanation.figure
+        guard !figure.isEmpty, let directory = out ?? paths.first else { return }
+        let file = "\(directory)/\(DelayExplanation.figureName)"
+        do {
+            try Data(figure.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+            say("figure: \(file)")
+        } catch {
+            say(
+                "\(file) cannot be written (\(error.localizedDescription)); give a writable directory with --out"
+            )
         }
     }
 }
@@ -292,6 +320,7 @@ struct WorkerProgram: AsyncParsableCommand {
         let code: Int32 =
             switch role {
             case ServerRole.name: await WorkerMain.run(ServerRole.self)
+            case FloorRole.name: await WorkerMain.run(FloorRole.self)
             case EdgeRole.name: await WorkerMain.run(EdgeRole.self)
             case PublisherRole.name: await WorkerMain.run(PublisherRole.self)
             case LoadViewerRole.name: await WorkerMain.run(LoadViewerRole.self)
@@ -299,6 +328,7 @@ struct WorkerProgram: AsyncParsableCommand {
             case LinkRole.name: await WorkerMain.run(LinkRole.self)
             case CaptureRole.name: await WorkerMain.run(CaptureRole.self)
             case ProbeRole.name: await WorkerMain.run(ProbeRole.self)
+            case SinkRole.name: await WorkerMain.run(SinkRole.self)
             default: 2
             }
         throw ExitCode(code)

@@ -52,6 +52,13 @@ struct Serve: AsyncParsableCommand {
     var rtmpPort = 1935
     @Option(help: "HTTP port for HTTP-FLV, HLS and the status API; 0 picks a free one.")
     var httpPort = 8080
+    @Option(
+        help:
+            "Port of the API and /metrics on a thread of their own, and no longer at the HTTP ports; 0 picks a free one."
+    )
+    var apiPort: Int?
+    @Option(help: "Address of --api-port; default: --host.")
+    var apiHost: String?
     @Option(help: "RTMP port over TLS, beside the plain one; 0 picks a free one.")
     var rtmpsPort: Int?
     @Option(help: "HTTP port over TLS, beside the plain one; 0 picks a free one.")
@@ -60,8 +67,16 @@ struct Serve: AsyncParsableCommand {
     var tls: TLSFileOptions
     @Flag(help: "Serve no plain HTTP.")
     var noHTTP = false
-    @Option(help: "Event loop threads, 1 to 64.")
-    var threads = 1
+    @Option(
+        help: ArgumentHelp(
+            "Event loop threads, 1 to 64; or per-session (one loop reads, and each player or target has a thread that sends to it), or per-stream (one thread sends to all of a stream's).",
+            valueName: "n|per-session|per-stream"))
+    var threads = ThreadsArgument(loops: 1)
+    @Option(
+        help:
+            "Memory of what is sent: shared by all players and targets, or a copy for each of them."
+    )
+    var buffers = BufferModel.shared
     @Option(help: "Groups of pictures kept for joining players, 0 to 8; 0 = wait for a key frame.")
     var gopCache = 1
     @Option(
@@ -104,19 +119,25 @@ struct Serve: AsyncParsableCommand {
     func validate() throws {
         try check(rtmpPort, in: 0...65535, "--rtmp-port")
         try check(httpPort, in: 0...65535, "--http-port")
-        try check(threads, in: 1...64, "--threads")
         try check(gopCache, in: 0...8, "--gop-cache")
         try check(queueLimit, in: 16...1_048_576, "--queue-limit")
         try check(chunkSize, in: 128...0xFF_FFFF, "--chunk-size")
         try check(publisherGrace, in: 0...3600, "--publisher-grace")
         try check(idleTimeout, in: 1...86_400, "--idle-timeout")
         var settings = ServerConfiguration()
-        for (port, name) in [(rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port")] {
+        for (port, name) in [
+            (rtmpsPort, "--rtmps-port"), (httpsPort, "--https-port"), (apiPort, "--api-port"),
+        ] {
             if let port { try check(port, in: 0...65535, name) }
         }
         settings.rtmpsPort = rtmpsPort
         settings.httpsPort = httpsPort
         settings.tls = tls.files
+        settings.apiPort = apiPort
+        settings.apiHost = apiHost
+        settings.threads = threads.loops
+        settings.senders = threads.senders
+        settings.pushes = try push.rules()
         if let problem = settings.problem { throw ValidationError(problem) }
         if noHTTP, httpsPort == nil, hls.hls != nil {
             throw ValidationError(
@@ -131,8 +152,12 @@ struct Serve: AsyncParsableCommand {
         configuration.httpPort = noHTTP ? nil : httpPort
         configuration.rtmpsPort = rtmpsPort
         configuration.httpsPort = httpsPort
+        configuration.apiPort = apiPort
+        configuration.apiHost = apiHost
         configuration.tls = tls.files
-        configuration.threads = threads
+        configuration.threads = threads.loops
+        configuration.senders = threads.senders
+        configuration.buffers = buffers
         configuration.gopCache = gopCache
         configuration.flushIntervalMilliseconds = flushInterval.milliseconds
         configuration.queueByteLimit = queueLimit << 10
@@ -170,6 +195,7 @@ struct Serve: AsyncParsableCommand {
                 case .http: "--http-port"
                 case .rtmps: "--rtmps-port"
                 case .https: "--https-port"
+                case .api: "--api-port"
                 }
             fail(
                 "\(error)\(error.isPortTaken ? "; give another \(flag), 0 picks a free one" : "")")
@@ -221,6 +247,12 @@ struct Serve: AsyncParsableCommand {
                 urls.append("\(site)/hls/live/<stream>/index.m3u8")
                 urls.append("\(site)/hls/live/<channel>/master.m3u8")
             }
+            if server.apiPort == nil {
+                urls += ["\(site)/api/v1/status", "\(site)/metrics"]
+            }
+        }
+        if let port = server.apiPort {
+            let site = "http://\(apiHost ?? host):\(port)"
             urls += ["\(site)/api/v1/status", "\(site)/metrics"]
         }
         return urls
@@ -229,3 +261,4 @@ struct Serve: AsyncParsableCommand {
 
 extension ServerConfiguration.TakeoverPolicy: ExpressibleByArgument {}
 extension ServerConfiguration.EarlyPlayPolicy: ExpressibleByArgument {}
+extension BufferModel: ExpressibleByArgument {}

@@ -1,6 +1,8 @@
 import Foundation
+import Server
 import SimulationKernel
 import Testing
+import Viewer
 
 @testable import Scenario
 
@@ -67,7 +69,30 @@ import Testing
         #expect(
             try settings("driver: nginx-rtmp, gop_cache: 0")
                 == ["gop_cache (joiners wait for a key frame)"])
-        #expect(try settings("gop_cache: 0") == [])
+        #expect(
+            try settings("driver: floor, flush_interval: 40ms, queue_limit: 1MiB, threads: 2")
+                == ["threads"])
+        #expect(
+            try settings("driver: nginx-rtmp, threads: per-session, buffers: copy")
+                == ["buffers", "threads: per-session"])
+        #expect(try settings("gop_cache: 0, threads: per-stream, buffers: copy") == [])
+    }
+
+    @Test func threadsAreANumberOrAModel() throws {
+        func stack(_ keys: String) throws -> StackSettings {
+            try Self.scenario("  - {count: 1}", extra: "stack: {\(keys)}").stack
+        }
+        let threaded = try stack("threads: per-stream, buffers: copy")
+        #expect(threaded.senders == .perStream && threaded.threads == 1)
+        #expect(threaded.buffers == .copy)
+        let counted = try stack("threads: 3")
+        #expect(counted.senders == nil && counted.threads == 3 && counted.buffers == nil)
+        let errors = #expect(throws: ScenarioErrors.self) { try stack("threads: 0") }
+        #expect(errors?.description.contains("whole number from 1 to 256") == true)
+        // Settings without a model are stored as they always were.
+        let text = String(decoding: try JSONEncoder().encode(counted), as: UTF8.self)
+        #expect(text.contains("\"threads\":3") && !text.contains("senders"))
+        #expect(try JSONDecoder().decode(StackSettings.self, from: Data(text.utf8)) == counted)
     }
 
     @Test func everyViewerHasOneProcess() throws {
@@ -96,5 +121,34 @@ import Testing
             let end = viewer.joinOffsetNanoseconds + viewer.watchNanoseconds.reduce(0, +)
             #expect(end >= 27_000_000_000)
         }
+    }
+
+    /// Each stream at each target is a probe of a protocol of its own, at a sink by turns.
+    @Test func targetsOfARelay() throws {
+        let renditions = "[{name: a, source: {synthetic: {bitrate: 1Mbps}}}]"
+        let relay = "{targets: 2, sinks: 2, link: 2Mbps, faults: {stalled: 1}}"
+        let head =
+            "version: 1\nname: t\nstreams: [{name: live, count: 3, renditions: \(renditions)}]\n"
+        let alone = try TrialScenario.parse("\(head)relay: \(relay)\n")
+        let plan = Plan(alone)
+        #expect(plan.players.isEmpty && plan.targetSessions.count == 6)
+        #expect(plan.viewers.map(\.index) == Array(0..<6))
+        #expect(plan.viewers.allSatisfy { $0.isProbe && $0.playProtocol == .rtmpPush })
+        #expect(plan.links.map(\.name) == ["2Mbps", "8kbps"])
+        #expect(plan.egressRates.highest.bitsPerSecond == 5_008_000)
+        let sinks = plan.processes.filter { $0.role == .sinks }
+        #expect(sinks.map(\.name) == ["sinks-0", "sinks-1"])
+        let specs = sinks.map(plan.sinkSpecs)
+        #expect(specs[0].map(\.name) == ["relay0/live1_a", "relay0/live2_a", "relay0/live3_a"])
+        #expect(specs[1].map(\.name) == ["relay1/live1_a", "relay1/live2_a", "relay1/live3_a"])
+        #expect(specs[0].allSatisfy { $0.readRate?.bitsPerSecond == 2_000_000 })
+        #expect(specs[1].map { $0.readRate?.bitsPerSecond } == [8000, 2_000_000, 2_000_000])
+        #expect(alone.explanation.contains("6 sessions, each stream to 2 targets at 2 sinks"))
+        // Viewers come first, and their draws stay as they were.
+        let both = Plan(
+            try TrialScenario.parse("\(head)viewers: [{count: 4}]\nrelay: {targets: 1}\n"))
+        let without = Plan(try TrialScenario.parse("\(head)viewers: [{count: 4}]\n"))
+        #expect(both.players == without.viewers && both.targetSessions.map(\.index) == [4, 5, 6])
+        #expect(both.targetSessions.allSatisfy { $0.group == 1 && $0.link == nil })
     }
 }

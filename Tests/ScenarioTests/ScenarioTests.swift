@@ -66,7 +66,10 @@ import Viewer
         #expect(Self.files("bad").count >= 10)
     }
 
-    @Test(arguments: ["quickstart", "quickstart-nginx", "fanout", "find-the-limit"])
+    @Test(arguments: [
+        "quickstart", "quickstart-nginx", "fanout", "relay-1x1", "relay-100x2",
+        "relay-100x2-per-session", "relay-link-2mbps", "relay-faults", "find-the-limit",
+    ])
     func shippedScenariosAreValid(name: String) throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../scenarios/\(name).yml").standardizedFileURL.path

@@ -79,6 +79,9 @@ import Testing
     @Test func makesMappings() throws {
         let scenario = try Self.changed("processes.viewers", .number(3))
         #expect(scenario.processes.viewers == 3 && scenario.processes.probes == 1)
+        #expect(try Self.changed("relay.targets", .number(3)).relay?.targets == 3)
+        let senders = try Self.changed("stack.threads", .text("per-session"))
+        #expect(senders.stack.senders != nil)
         #expect(
             try Self.changed("stack.hls.segment", .text("4s")).stack.hls?.segment == .seconds(4))
     }
@@ -102,11 +105,12 @@ import Testing
         #expect(Self.message("viewers").contains("is a list"))
         #expect(Self.message("stack.threads.x").contains("stack.threads has no keys"))
         #expect(Self.message("stack[0].threads").contains("is no list"))
-        #expect(Self.message("stack.threads", .text("x")).contains("a whole number"))
+        #expect(Self.message("stack.gop_cache.x").contains("stack.gop_cache has no keys"))
+        #expect(Self.message("stack.gop_cache", .text("x")).contains("a whole number"))
         #expect(Self.message("viewers.count", .number(1)).contains("at least 2"))
         #expect(Self.message("search.from").contains("its own settings"))
         #expect(Self.message("viewers..count").contains("is not the path of a key"))
-        #expect(Self.message("stack.threads", .number(1000)).contains("outside a whole number"))
+        #expect(Self.message("stack.gop_cache", .number(9)).contains("outside a whole number"))
         #expect(Self.message("streams.ladder.threads").contains("renditions"))
     }
 

@@ -149,11 +149,11 @@ import Testing
             withUnsafePointer(to: &here) { depths.append(Int(bitPattern: $0)) }
         }
         for round in 0..<2000 {
-            guard case .granted(let id) = directory.claim("live/a", address: "x", cut: {}) else {
+            guard case .granted(let grant) = directory.claim("live/a", address: "x", cut: {}) else {
                 Issue.record("round \(round) is refused")
                 return
             }
-            _ = directory.end("live/a", id: id, onlyIfAway: false)
+            _ = directory.end("live/a", id: grant.id, onlyIfAway: false)
         }
         #expect(depths.count == 4000)
         let spread = (depths.max() ?? 0) - (depths.min() ?? 0)

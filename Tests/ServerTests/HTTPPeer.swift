@@ -14,9 +14,9 @@ final class HTTPPeer {
 
     init(
         _ server: RelayServer, _ path: String, method: String = "GET", host: String = "127.0.0.1",
-        receiveBuffer: Int32? = nil
+        receiveBuffer: Int32? = nil, port: Int? = nil
     ) async throws {
-        let port = try #require(server.httpPort)
+        let port = try #require(port ?? server.httpPort)
         socket = try TCPSocket(host: host, port: port, receiveBuffer: receiveBuffer)
         try await socket.send(ByteBuffer(string: "\(method) \(path) HTTP/1.1\r\nHost: x\r\n\r\n"))
         var head: [UInt8] = []

@@ -1,5 +1,6 @@
 import Foundation
 import HLS
+import Statistics
 import TestSupport
 import Testing
 
@@ -111,6 +112,12 @@ import Testing
         status.usage = Admissions(limits).usage(
             publishers: 1, streams: 1, hlsBytes: 2000, gopCacheBytes: 600)
         status.refused = ["players": 4]
+        status.relayedMessages = 80
+        status.payloadCopies = 240
+        status.senderThreads = 2
+        let part = DelaySplitFigures.Part(
+            count: 5, p50Milliseconds: 0.5, p99Milliseconds: 20, maximumMilliseconds: 30)
+        status.delays = DelaySplitFigures(queueing: part, service: part, write: part)
         return ServerMetrics.text(status, MetricsTests.process)
     }()
 
@@ -148,6 +155,9 @@ import Testing
             #"millrace_encoder_state{source="live/b",stream="live/b_x",state="backing-off"}"#: 1,
             #"millrace_encoder_state{source="live/b",stream="live/b_x",state="running"}"#: 0,
             #"millrace_encoder_speed_ratio{source="live/b",stream="live/b_x"}"#: 0.5,
+            "millrace_relayed_messages_total": 80, "millrace_payload_copies_total": 240,
+            "millrace_sender_threads": 2, "millrace_measured_deliveries_total": 5,
+            #"millrace_delivery_seconds{part="queueing",percentile="99"}"#: 0.02,
             "process_cpu_seconds_total": 2, "process_open_fds": 12,
         ]
         for (series, value) in expected { #expect(page.values[series] == value, "\(series)") }

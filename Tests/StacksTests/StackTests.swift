@@ -18,6 +18,7 @@ import Testing
             modulePath: "/usr/lib/nginx/modules/ngx_rtmp_module.so")
         configuration.workers = 2
         configuration.hls = .init(segmentSeconds: 2, windowSeconds: 10, variants: [])
+        configuration.pushes = ["rtmp://127.0.0.1:9/relay0", "rtmp://127.0.0.1:9/relay1"]
         try configuration.text(port: 1, httpPort: 2, directory: directory).write(
             toFile: directory + "/nginx.conf", atomically: true, encoding: .utf8)
         let process = Process()

@@ -44,7 +44,7 @@ extension SourceTree {
         "RTMP": 1, "Media": 1, "CZlib": 1, "HTTPWire": 1, "HLS": 1, "Netem": 1, "ABR": 1,
         "Results": 1, "Capture": 1,
         "CLinux": 2, "CPcap": 2, "Sockets": 2, "Processes": 2, "HLSValidation": 2, "NetemShell": 2,
-        "CaptureLive": 2, "Publisher": 2, "Viewer": 2, "Server": 2,
+        "CaptureLive": 2, "Publisher": 2, "Viewer": 2, "Server": 2, "Floor": 2,
         "Report": 3, "Scenario": 3, "Workers": 3, "Stacks": 3, "Analysis": 3, "Trials": 3,
         "Searches": 3, "Simulations": 3, "Benches": 3, "millrace": 4,
     ]
@@ -52,7 +52,7 @@ extension SourceTree {
     /// Modules that open sockets or read clocks, which no file of tiers 0 and 1 may import.
     private static let impure: Set<String> = ["NIOPosix", "NIOSSL", "Dispatch"]
     /// Targets of roles, which communicate through sockets and must not import each other.
-    private static let roles: Set<String> = ["Publisher", "Viewer", "Server"]
+    private static let roles: Set<String> = ["Publisher", "Viewer", "Server", "Floor"]
 
     /// Imports of a higher tier, and imports that the purpose of a target forbids.
     var forbiddenImports: [String] {

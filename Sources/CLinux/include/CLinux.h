@@ -45,6 +45,12 @@ int millrace_set_parent_death_signal(int signal, pid_t expected_parent);
 /// Moves the calling thread into a new network namespace and brings its loopback up.
 int millrace_enter_network_namespace(void);
 
+/// A second descriptor of the same socket, closed on exec; or -errno.
+int millrace_duplicate(int fd);
+
+/// An eventfd, non-blocking and closed on exec; or -errno.
+int millrace_event_descriptor(void);
+
 /// Bytes that a TCP socket has not yet had acknowledged (SIOCOUTQ); 0, or -errno.
 int millrace_outq(int fd, int *bytes);
 

@@ -16,6 +16,7 @@ final class Admissions: Sendable {
         case names = "names"
         case addresses = "denied_addresses"
         case callBacks = "call_backs"
+        case senderThreads = "sender_threads"
 
         /// Text for the log when the limit is reached, with the remedy.
         var words: String {
@@ -29,6 +30,8 @@ final class Admissions: Sendable {
             case .wrongKeys: "an address has sent too many wrong stream keys and has to wait"
             case .addresses: "an address may not connect here (--deny, --allow)"
             case .callBacks: "a call-back has refused, failed or not answered (--hook)"
+            case .senderThreads:
+                "no sender thread or descriptor is left for a receiver (--threads N needs none)"
             case .names: "a name is longer than 1024 bytes"
             }
         }

@@ -34,6 +34,10 @@ struct MediaUnit: Sendable {
     var payload: ByteBuffer
     /// The message as chunks on message stream 1.
     var chunks: ByteBuffer
+    /// Number of times that the payload was copied when the unit was made.
+    private(set) var copies = 0
+    /// Times of a message whose deliveries are measured; nil = they are not.
+    var sample: DeliverySample?
 
     static let messageStreamID: UInt32 = 1
 
@@ -50,8 +54,18 @@ struct MediaUnit: Sendable {
     /// `@setDataFrame` is removed.
     /// - Throws: `RTMPError` if the message cannot be written again.
     init?(_ message: Message, writer: ChunkWriter) throws(RTMPError) {
+        try self.init(unwritten: message)
+        var units = [self]
+        _ = Self.write(&units, writer)
+        self = units[0]
+    }
+
+    /// Makes a unit without its chunks, which `write` makes.
+    /// - Throws: `RTMPError` if the message is too long to be written again.
+    init?(unwritten message: Message) throws(RTMPError) {
         timestamp = message.timestamp
         payload = message.payload
+        chunks = ByteBuffer()
         switch message.type {
         case .audio:
             kind = .audio
@@ -74,18 +88,59 @@ struct MediaUnit: Sendable {
             payload = data
         default: return nil
         }
-        chunks = ByteBuffer()
-        let own = self.message(timestamp: timestamp, messageStreamID: Self.messageStreamID)
-        chunks = Self.emptyBuffer(writer.encodedLength(own))
-        let start = chunks.writerIndex
-        try writer.write(own, into: &chunks)
-        if payload.readableBytes <= writer.chunkSize {
-            let header = chunks.writerIndex - start - payload.readableBytes
-            payload =
-                chunks.getSlice(at: start + header, length: payload.readableBytes) ?? payload
-        } else if payload.storageCapacity > 2 * payload.readableBytes {
+        try ChunkWriter.check(own)
+    }
+
+    /// The message as every player gets it.
+    private var own: Message {
+        message(timestamp: timestamp, messageStreamID: Self.messageStreamID)
+    }
+
+    /// Number of bytes of the unit's chunks.
+    func encodedLength(_ writer: ChunkWriter) -> Int { writer.encodedLength(own) }
+
+    /// Writes the chunks of units into one buffer, and returns that buffer. The units share it, so
+    /// that a player gets all of them as they are, and one allocation serves them all. Metadata and
+    /// configurations are kept for longer than the others, and get buffers of their own.
+    static func write(_ units: inout [MediaUnit], _ writer: ChunkWriter) -> ByteBuffer {
+        var bytes = emptyBuffer(units.reduce(0) { $0 + $1.encodedLength(writer) })
+        // A buffer with slices would be copied by the next write, so all is written first.
+        let ends = units.map { unit in
+            unit.append(to: &bytes, writer)
+            return bytes.writerIndex
+        }
+        var start = bytes.readerIndex
+        for (index, end) in zip(units.indices, ends) {
+            let length = end - start
+            units[index].copies += 1
+            if units.count > 1, units[index].isSequenceHeader || units[index].kind == .data {
+                var alone = emptyBuffer(length)
+                units[index].append(to: &alone, writer)
+                units[index].copies += 1
+                units[index].keep(alone, 0..<length, writer)
+            } else {
+                units[index].keep(bytes, start..<end, writer)
+            }
+            start = end
+        }
+        return bytes
+    }
+
+    private func append(to bytes: inout ByteBuffer, _ writer: ChunkWriter) {
+        // The message was checked when the unit was made, so that it can be written.
+        try? writer.write(own, into: &bytes)
+    }
+
+    /// Keeps slices of the buffer in which the unit's chunks were written.
+    private mutating func keep(_ bytes: ByteBuffer, _ range: Range<Int>, _ writer: ChunkWriter) {
+        let length = payload.readableBytes
+        chunks = bytes.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()
+        if length <= writer.chunkSize {
+            payload = bytes.getSlice(at: range.upperBound - length, length: length) ?? payload
+        } else if payload.storageCapacity > 2 * length {
             // A slice of an aggregate message would keep all of the message in memory.
             payload = ByteBuffer(bytes: payload.readableBytesView)
+            copies += 1
         }
     }
 

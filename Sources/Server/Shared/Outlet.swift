@@ -11,6 +11,9 @@ import NIOSSL
 /// through the channel. The outlet is bound to the channel's event loop. Every write of the
 /// connection must pass through it, or bytes would overtake each other.
 ///
+/// If sender threads write to receivers (`SenderModel`), a receiver's bytes go to its thread from the
+/// moment at which nothing waits in the channel any more.
+///
 /// The context holds the handler, which holds its outlet: `invalidate()` breaks that circle.
 final class Outlet {
     /// Context; nil once the channel is gone.
@@ -26,9 +29,19 @@ final class Outlet {
     private(set) var sentBytes = 0
     /// Task that closes the connection if the peer does not read the last bytes.
     private var closing: Scheduled<Void>?
+    /// Way through a sender thread; nil if the event loop sends.
+    private var line: SenderLine?
+    /// Whether the connection's bytes go through `line` already.
+    private var usesLine = false
+    /// Unsent bytes at which a connection on a sender thread counts as full, and as writable again.
+    private var lineMarks = (low: 0, high: 0)
+    private var isLineFull = false
 
     /// Bytes of replies that may wait for a peer; a peer that reads has none waiting.
     static let replyByteLimit = 64 << 10
+    /// Multiple of `replyByteLimit` that may wait while the socket takes bytes and the sender thread
+    /// has not come to it.
+    private static let busyThreadLimit = 16
 
     init(_ context: ChannelHandlerContext) {
         self.context = context
@@ -55,26 +68,73 @@ final class Outlet {
     static let writeOverhead = 256
     private static let pendingLimit = 4096
 
+    /// The sender thread's side of the connection; nil if the bytes go through the channel.
+    private var activeLine: SenderLine? {
+        if usesLine { return line }
+        guard line != nil, pending == 0 else { return nil }
+        usesLine = true
+        return line
+    }
+
+    /// Lets a sender thread write, from the moment at which nothing waits in the channel. Nothing
+    /// changes if a thread does so already.
+    ///
+    /// - Parameters:
+    ///   - queueByteLimit: Bytes that may wait for the receiver.
+    ///   - make: Function that makes the way through a thread, from the socket's descriptor and the
+    ///     function that the thread calls when a send fails.
+    /// - Returns: Whether a sender thread writes, or will.
+    func use(
+        queueByteLimit: Int,
+        _ make: (NIOBSDSocket.Handle, _ onFailure: @escaping @Sendable () -> Void) -> SenderLine?
+    ) -> Bool {
+        guard line == nil else { return true }
+        guard !isClosed, let context, let socket else { return false }
+        let (channel, eventLoop) = (context.channel, eventLoop)
+        line = make(socket) { eventLoop.execute { channel.close(promise: nil) } }
+        lineMarks = (queueByteLimit / 4, queueByteLimit / 2)
+        return line != nil
+    }
+
     /// Whether the channel's queue is below its high-water mark.
     var isWritable: Bool {
-        pending == 0 || pending < Self.pendingLimit && context?.channel.isWritable ?? true
+        if let line = activeLine {
+            let (bytes, writes) = (line.queuedBytes, line.queuedWrites)
+            isLineFull = bytes > (isLineFull ? lineMarks.low : lineMarks.high)
+            return writes == 0 || writes < Self.pendingLimit && !isLineFull
+        }
+        return pending == 0 || pending < Self.pendingLimit && context?.channel.isWritable ?? true
     }
 
     /// Bytes that wait in the channel, with the memory that it takes to keep them.
     var queuedBytes: Int {
+        if let line = activeLine {
+            return line.queuedBytes + line.queuedWrites * Self.writeOverhead
+        }
         guard pending > 0, let context else { return 0 }
         let bytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         return bytes + pending * Self.writeOverhead
     }
 
     /// Queues bytes without flushing.
-    func write(_ bytes: ByteBuffer) {
+    ///
+    /// - Parameter mark: Delivery that is measured; nil = the delivery is not.
+    func write(_ bytes: ByteBuffer, mark: DeliveryMark? = nil) {
         guard bytes.readableBytes > 0, !isClosed, let context else { return }
+        if let line = activeLine {
+            sentBytes += bytes.readableBytes
+            return line.send(bytes, mark: mark)
+        }
         pending += 1
         sentBytes += bytes.readableBytes
         let promise = eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
+        var begun = mark
+        begun?.begin()
+        promise.futureResult.whenComplete { [begun] result in
+            bound.value.pending -= 1
+            if case .success = result { begun?.finish() }
+        }
         context.write(NIOAny(bytes), promise: promise)
     }
 
@@ -84,6 +144,12 @@ final class Outlet {
 
     /// Queues buffers without flushing, with one promise for a few of them.
     func write(_ buffers: [ByteBuffer]) {
+        if let line = activeLine {
+            guard !isClosed else { return }
+            let filled = buffers.filter { $0.readableBytes > 0 }
+            sentBytes += filled.reduce(0) { $0 + $1.readableBytes }
+            return line.send(filled)
+        }
         var rest = buffers[...]
         while let last = rest.prefix(Self.promisedTogether).last, !isClosed, let context {
             let some = rest.prefix(Self.promisedTogether)
@@ -103,6 +169,15 @@ final class Outlet {
     /// and is to be cut, because it could otherwise go on to send requests.
     func writeReply(_ bytes: ByteBuffer) -> Bool {
         guard bytes.readableBytes > 0, !isClosed, let context else { return true }
+        if let line = activeLine {
+            line.send(bytes, isReply: true)
+            let waiting = line.queuedReplyBytes
+            // Many requests may have come in one read, so bytes that only wait for the thread have
+            // a larger limit.
+            return waiting
+                <= (line.isBlocked
+                    ? Self.replyByteLimit : Self.busyThreadLimit * Self.replyByteLimit)
+        }
         pending += 1
         let count = bytes.readableBytes
         pendingReplyBytes += count
@@ -126,6 +201,17 @@ final class Outlet {
         let promise = eventLoop.makePromise(of: Void.self)
         guard !isClosed, let context else {
             promise.fail(ChannelError.ioOnClosedChannel)
+            return promise.futureResult
+        }
+        if let line = activeLine {
+            line.send([head, body].filter { $0.readableBytes > 0 })
+            line.afterAll { wasSent in
+                if wasSent {
+                    promise.succeed(())
+                } else {
+                    promise.fail(ChannelError.ioOnClosedChannel)
+                }
+            }
             return promise.futureResult
         }
         pending += 1
@@ -154,18 +240,36 @@ final class Outlet {
             socket, Int32(IPPROTO_TCP), TCP_NODELAY, &isOff, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// Sets the number of bytes that the socket must hold before it is readable. With TLS any
+    /// number is enough.
+    func setReadMark(_ bytes: Int) {
+        guard !isClosed, let socket, var mark = Int32(exactly: bytes) else { return }
+        // If it fails, the socket is broken, and the next read says so.
+        setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &mark, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Sends bytes at once. `raw` are the readable bytes of `bytes`.
-    func send(_ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer) {
+    ///
+    /// - Parameter mark: Delivery that is measured; nil = the delivery is not.
+    func send(
+        _ bytes: ByteBuffer, _ raw: UnsafeRawBufferPointer, mark: DeliveryMark? = nil
+    ) {
+        if activeLine != nil { return write(bytes, mark: mark) }
         var sent = 0
+        var mark = mark
+        mark?.begin()
         if pending == 0, !isClosed, let socket {
             let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
             sent = max(0, Glibc.send(socket, raw.baseAddress, raw.count, flags))
             sentBytes += sent
-            if sent == raw.count { return }
+            if sent == raw.count {
+                mark?.finish()
+                return
+            }
         }
         var rest = bytes
         rest.moveReaderIndex(forwardBy: sent)
-        write(rest)
+        write(rest, mark: mark)
         flush()
     }
 
@@ -174,8 +278,12 @@ final class Outlet {
         guard !isClosed, let context else { return }
         isClosed = true
         let channel = context.channel
-        context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
-            channel.close(promise: nil)
+        if let line = activeLine {
+            line.afterAll { _ in channel.close(promise: nil) }
+        } else {
+            context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
+                channel.close(promise: nil)
+            }
         }
         closing = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }
@@ -184,6 +292,9 @@ final class Outlet {
     func invalidate() {
         isClosed = true
         context = nil
+        line?.release()
+        line = nil
+        usesLine = false
         closing?.cancel()
         closing = nil
     }

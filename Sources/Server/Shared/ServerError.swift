@@ -10,6 +10,7 @@ public struct ServerError: Error, Sendable, CustomStringConvertible {
         case http = "HTTP"
         case rtmps = "RTMPS"
         case https = "HTTPS"
+        case api = "the API"
 
         var isSecure: Bool { self == .rtmps || self == .https }
     }
