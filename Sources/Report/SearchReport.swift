@@ -214,13 +214,28 @@ public struct SearchReport {
         return lines.isEmpty ? "" : "NOTES\n" + lines.map { "  \($0)\n" }.joined()
     }
 
+    /// What a reader of the capacity alone must know; empty if nothing.
+    private func reservations(_ search: SearchSummary.Search) -> String {
+        var words: [String] = []
+        if search.bounds.contains(where: { !$0.confirmed }) { words.append("not confirmed") }
+        if search.bounds.contains(where: \.generatorLimited) {
+            words.append("limited by the generators")
+        }
+        // Of several goals, the one with the smallest capacity counts.
+        let isOpen = search.bounds.allSatisfy { $0.upperBound == nil }
+        if isOpen { words.append("no load of the search was bad") }
+        return words.isEmpty ? "" : " (" + words.joined(separator: "; ") + ")"
+    }
+
     private var verdict: String {
         switch summary.outcome {
         case "complete":
             guard summary.searches.count == 1, let search = summary.searches.first else {
-                return "FOUND  a capacity for each of \(summary.searches.count) searches\n"
+                let doubtful = summary.searches.count { !reservations($0).isEmpty }
+                return "FOUND  a capacity for each of \(summary.searches.count) searches"
+                    + (doubtful > 0 ? "; \(doubtful) of them with reservations, above\n" : "\n")
             }
-            return "FOUND  \(load(search.capacity)) at \(goalWords)\n"
+            return "FOUND  \(load(search.capacity)) at \(goalWords)\(reservations(search))\n"
         case "void": return "VOID  every trial was void: the generators are the limit\n"
         case "interrupted":
             return "INTERRUPTED  what is known is above; 'millrace search --resume' goes on\n"
