@@ -78,10 +78,10 @@ public struct SearchReport {
                     ? "no capacity, because even the lowest load, \(load(bound.upperBound)), is bad"
                     : "no capacity is known"
         }
-        var words = "capacity \(load(lower)) (lower bound \(lower)"
+        var words = "capacity \(load(lower)) (lower bound \(number(Double(lower)))"
         if let upper = bound.upperBound {
             words +=
-                ", upper bound \(upper)"
+                ", upper bound \(number(Double(upper)))"
                 + (bound.generatorLimited ? ", which is the generators' limit" : "")
         } else if bound.noUpperBound {
             words += ", no upper bound: the highest load is good, so raise 'to'"
