@@ -14,7 +14,8 @@ public struct CapacityPlot {
         guard !body.isEmpty else { return "" }
         let open = "<svg "
         guard body.hasPrefix(open) else { return "" }
-        let names = drawn.series.enumerated().map { index, line in
+        let lines = drawn.series.filter { !$0.points.isEmpty }
+        let names = lines.enumerated().map { index, line in
             "<text class=\"axis\" x=\"72\" y=\"\(28 + 16 * index)\" "
                 + "style=\"fill:var(--c\(index % 8))\">\(Markup.escaped(line.name))</text>"
         }.joined()

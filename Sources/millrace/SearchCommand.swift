@@ -12,7 +12,7 @@ struct SearchCommand: AsyncParsableCommand {
         abstract: "Find the largest load that a server carries, and the pool that carries most.",
         discussion: """
             millrace search scenarios/find-the-limit.yml
-            millrace search scenarios/fanout.yml --vary viewers.count --from 50 --to 2000
+            millrace search scenarios/quickstart.yml --vary viewers.count --from 50 --to 2000
             runs trials of the scenario with more and less load until the capacity is known within \
             a width (RFC 9971). A sweep does that for each value of another key, such as \
             stack.threads. DIR/<run-id>/ gets summary.json, search.csv, plots/capacity.svg and a \
