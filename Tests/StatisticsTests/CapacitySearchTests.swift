@@ -241,7 +241,12 @@ import Testing
     }
 
     @Test func refusesWhatItCannotSearch() throws {
-        #expect(throws: CapacitySearch.Fault.self) { try Self.search(10...5) }
+        #expect(throws: CapacitySearch.Fault.self) {
+            try CapacitySearch(.init(lowestLoad: 10, highestLoad: 5, goals: [Self.goal()]))
+        }
+        #expect(throws: CapacitySearch.Fault.self) {
+            try CapacitySearch(.init(lowestLoad: 0, highestLoad: 5, goals: [Self.goal()]))
+        }
         #expect(throws: CapacitySearch.Fault.self) { try Self.search(start: 5) }
         #expect(throws: CapacitySearch.Fault.self) { try Self.search(goals: []) }
         #expect(throws: CapacitySearch.Fault.self) {
