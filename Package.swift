@@ -181,9 +181,7 @@ let package = Package(
             "Stacks",
             [
                 "SimulationKernel", "Statistics", "Scenario", "Workers", "Server", "Floor",
-                "Sockets",
-                "Processes",
-                "NetemShell", "Results", "Media", "HLS",
+                "Sockets", "Processes", "NetemShell", "Results", "Media", "HLS", "HTTPWire",
             ]),
         module(
             "Trials",

@@ -10,6 +10,9 @@ package struct AccountedUsage: Codable, Sendable {
     package var steadySeconds = 0.0
     /// Share of CPU time that the hypervisor took in the steady window, 0…1.
     package var steal = 0.0
+    /// The busiest thread of each role in the steady window; nil in records of versions that did
+    /// not account threads.
+    package var busiestThreads: [BusyThread]?
 
     package init() {}
 

@@ -14,6 +14,7 @@ struct TrialFigures {
     let wire: WireFigures
     let edges: EdgeFigures
     let capacity: CapacityFigures
+    let efficiency: EfficiencyFigures
     let viewers: ViewerFigures
     let generators: GeneratorFigures
     let hops: HopDelays
@@ -33,6 +34,7 @@ struct TrialFigures {
         wire = WireFigures(record)
         edges = EdgeFigures(record: record)
         capacity = CapacityFigures(record: record)
+        efficiency = EfficiencyFigures(record: record)
         viewers = ViewerFigures(record)
         generators = GeneratorFigures(record: record)
         hops = HopDelays(record: record)
@@ -44,7 +46,7 @@ struct TrialFigures {
     /// The figures in the form that thresholds are evaluated on.
     private var samples: [MetricSample] {
         renditions.samples + rateSamples + generators.samples + encoders.samples + adaptive.samples
-            + edges.samples + capacity.samples
+            + edges.samples + capacity.samples + efficiency.samples
     }
 
     private var rateSamples: [MetricSample] {
@@ -89,6 +91,8 @@ struct TrialFigures {
         summary.thresholds = record.setup.thresholds.map { $0.evaluate(samples) }
         summary.reconciliation = renditions.reconciliation + wire.reconciliation(encoders)
         summary.roles = record.usage?.roleUsage ?? []
+        summary.efficiency = efficiency.figures
+        summary.busiestThreads = record.usage?.busiestThreads
         summary.health = generators.health
         summary.edges = edges.summary
         summary.capacity = capacity.figures

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Spawn.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -87,6 +88,47 @@ static int redirect(int fd, int target) {
     return dup2(fd, target);
 }
 
+_Noreturn void millrace_become(
+    const struct millrace_spawn_options *o, pid_t parent, int leads_group, int status) {
+    int failed = 0;
+    if (leads_group && setpgid(0, 0) != 0) failed = errno;
+    if (!failed && o->parent_death_signal) {
+        if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
+        else if (getppid() != parent) failed = ESRCH;
+    }
+    if (!failed && o->cpu_mask) {
+        cpu_set_t set;
+        mask_to_set(o->cpu_mask, &set);
+        if (sched_setaffinity(0, sizeof set, &set) != 0) failed = errno;
+    }
+    if (!failed && o->network_namespace_fd > 0 &&
+        setns(o->network_namespace_fd, CLONE_NEWNET) != 0)
+        failed = errno;
+    // Descriptors 0..2 may be each other's sources: lift them out of the way first.
+    int in = o->stdin_fd, out = o->stdout_fd, err = o->stderr_fd;
+    if (!failed && in >= 0 && in < 3) in = fcntl(in, F_DUPFD_CLOEXEC, 3);
+    if (!failed && out >= 0 && out < 3) out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+    if (!failed && err >= 0 && err < 3) err = fcntl(err, F_DUPFD_CLOEXEC, 3);
+    if (!failed && (redirect(in, 0) < 0 || redirect(out, 1) < 0 || redirect(err, 2) < 0))
+        failed = errno;
+    if (!failed && o->directory && chdir(o->directory) != 0) failed = errno;
+    if (!failed && o->user &&
+        (setgroups(0, 0) != 0 || setgid(o->group) != 0 || setuid(o->user) != 0))
+        failed = errno;
+    // The kernel forgets the parent-death signal when a process changes its user.
+    if (!failed && o->user && o->parent_death_signal) {
+        if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
+        else if (getppid() != parent) failed = ESRCH;
+    }
+    if (!failed) {
+        execve(o->path, o->argv, o->envp);
+        failed = errno;
+    }
+    ssize_t ignored = write(status, &failed, sizeof failed);
+    (void)ignored;
+    _exit(127);
+}
+
 int millrace_spawn(const struct millrace_spawn_options *o) {
     int status[2];
     if (pipe2(status, O_CLOEXEC) != 0) return -errno;
@@ -101,42 +143,8 @@ int millrace_spawn(const struct millrace_spawn_options *o) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, 0);
-        int failed = 0;
-        if (o->new_process_group && setpgid(0, 0) != 0) failed = errno;
-        if (!failed && o->parent_death_signal) {
-            if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
-            else if (getppid() != parent) failed = ESRCH;
-        }
-        if (!failed && o->cpu_mask) {
-            cpu_set_t set;
-            mask_to_set(o->cpu_mask, &set);
-            if (sched_setaffinity(0, sizeof set, &set) != 0) failed = errno;
-        }
-        if (!failed && o->network_namespace_fd > 0 &&
-            setns(o->network_namespace_fd, CLONE_NEWNET) != 0)
-            failed = errno;
-        // Descriptors 0..2 may be each other's sources: lift them out of the way first.
-        int in = o->stdin_fd, out = o->stdout_fd, err = o->stderr_fd;
-        if (!failed && in >= 0 && in < 3) in = fcntl(in, F_DUPFD_CLOEXEC, 3);
-        if (!failed && out >= 0 && out < 3) out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-        if (!failed && err >= 0 && err < 3) err = fcntl(err, F_DUPFD_CLOEXEC, 3);
-        if (!failed && (redirect(in, 0) < 0 || redirect(out, 1) < 0 || redirect(err, 2) < 0))
-            failed = errno;
-        if (!failed && o->user &&
-            (setgroups(0, 0) != 0 || setgid(o->group) != 0 || setuid(o->user) != 0))
-            failed = errno;
-        // The kernel forgets the parent-death signal when a process changes its user.
-        if (!failed && o->user && o->parent_death_signal) {
-            if (prctl(PR_SET_PDEATHSIG, o->parent_death_signal) != 0) failed = errno;
-            else if (getppid() != parent) failed = ESRCH;
-        }
-        if (!failed) {
-            execve(o->path, o->argv, o->envp);
-            failed = errno;
-        }
-        ssize_t ignored = write(status[1], &failed, sizeof failed);
-        (void)ignored;
-        _exit(127);
+        if (o->keeper_grace_ms > 0) millrace_keep(o, parent, status[1]);
+        millrace_become(o, parent, o->new_process_group, status[1]);
     }
     int fork_error = errno;
     pthread_sigmask(SIG_SETMASK, &old, 0);

@@ -65,6 +65,16 @@ public final class ChildProcess: Sendable {
         /// with children of their own need it, because a parent-death signal reaches only the
         /// leader. The guard takes the child's standard input.
         public var guardsGroup = false
+        /// Working directory of the child; nil = this process's.
+        public var directory: String?
+        /// Whether standard error goes where standard output goes, instead of into a log.
+        public var mergesOutput = false
+        /// Time that the child and all its descendants may take to end after SIGTERM, 1 ms or
+        /// more; nil = only the child's process group is ended. With a time, `pid` is that of a
+        /// keeper: it finds descendants that left the group and the session, ends when the last of
+        /// them has ended, and kills all of them when this process dies. It takes the child's
+        /// standard input.
+        public var treeGrace: Duration?
 
         /// - Parameter environment: Environment of the child; nil = this process's own.
         public init(
@@ -77,6 +87,11 @@ public final class ChildProcess: Sendable {
             self.environment = environment ?? ProcessInfo.processInfo.environment
             self.logPath = logPath
             self.cpus = cpus
+        }
+
+        fileprivate var keeperGraceMilliseconds: Int32 {
+            guard let treeGrace else { return 0 }
+            return Int32(max(1, min(treeGrace / .milliseconds(1), 3_600_000)))
         }
 
         /// The guard waits for the end of its input, which comes when the parent is gone.
@@ -119,8 +134,10 @@ public final class ChildProcess: Sendable {
             .init(
                 path: path, arguments: arguments,
                 environment: options.environment, input: childInput, output: childOutput,
-                error: log, cpus: options.cpus, networkNamespace: options.networkNamespace,
-                identity: identity))
+                error: options.mergesOutput ? childOutput : log, cpus: options.cpus,
+                networkNamespace: options.networkNamespace,
+                identity: identity, directory: options.directory,
+                keeperGraceMilliseconds: options.keeperGraceMilliseconds))
         close(childInput)
         close(childOutput)
         input = Mutex(parentInput)
@@ -228,10 +245,7 @@ public final class ChildProcess: Sendable {
     /// Returns the lines of the child's standard output until it closes. The stream can be taken
     /// once.
     public func lines() -> AsyncStream<LineReader.Event> {
-        let descriptor = output.withLock { taken in
-            defer { taken = nil }
-            return taken
-        }
+        let descriptor = takeOutput()
         return AsyncStream { continuation in
             guard let descriptor else { return continuation.finish() }
             let thread = Thread {
@@ -240,6 +254,15 @@ public final class ChildProcess: Sendable {
                 continuation.finish()
             }
             thread.start()
+        }
+    }
+
+    /// Takes the descriptor of the child's standard output, which the caller reads and closes; nil
+    /// if it has been taken.
+    public func takeOutput() -> Int32? {
+        output.withLock { taken in
+            defer { taken = nil }
+            return taken
         }
     }
 

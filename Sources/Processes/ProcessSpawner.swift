@@ -46,6 +46,12 @@ final class ProcessSpawner: Sendable {
         var leadsGroup = true
         /// Whether the child is killed when the thread that forked it ends.
         var endsWithParent = true
+        /// Working directory of the child; nil = this process's.
+        var directory: String?
+        /// Time in milliseconds that the descendants of a kept child may take to end after SIGTERM;
+        /// 0 = the child is not kept. A kept child has a keeper (Keeper.c) as its parent, whose
+        /// number `spawn` returns.
+        var keeperGraceMilliseconds: Int32 = 0
     }
 
     /// Starts a process from the thread that lives as long as this process; returns the process's
@@ -83,7 +89,8 @@ final class ProcessSpawner: Sendable {
     private static func execute(_ request: Request) -> Int32 {
         let arguments = ([request.path] + request.arguments).map { strdup($0) } + [nil]
         let environment = request.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for pointer in arguments + environment { free(pointer) } }
+        let directory: UnsafeMutablePointer<CChar>? = request.directory.flatMap { strdup($0) }
+        defer { for pointer in arguments + environment + [directory] { free(pointer) } }
         return request.path.withCString { path in
             var options = millrace_spawn_options()
             return arguments.withUnsafeBufferPointer { argv in
@@ -100,6 +107,8 @@ final class ProcessSpawner: Sendable {
                     options.network_namespace_fd = request.networkNamespace ?? -1
                     options.user = request.identity?.user ?? 0
                     options.group = request.identity?.group ?? 0
+                    options.directory = UnsafePointer(directory)
+                    options.keeper_grace_ms = request.keeperGraceMilliseconds
                     return millrace_spawn(&options)
                 }
             }

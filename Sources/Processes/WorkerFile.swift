@@ -10,13 +10,23 @@ import Glibc
 public enum WorkerFile {
     /// The bytes of a file, at most the last `limit`; nil if there is no regular file of that name.
     public static func read(_ path: String, last limit: Int = .max) -> [UInt8]? {
+        read(path, limit: limit, fromEnd: true)
+    }
+
+    /// The bytes of a file, at most the first `limit`; nil if there is no regular file of that name.
+    public static func read(_ path: String, first limit: Int) -> [UInt8]? {
+        read(path, limit: limit, fromEnd: false)
+    }
+
+    private static func read(_ path: String, limit: Int, fromEnd: Bool) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var facts = stat()
         guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return nil }
         let count = min(Int(facts.st_size), limit)
-        guard lseek(descriptor, Int(facts.st_size) - count, SEEK_SET) >= 0 else { return nil }
+        let start = fromEnd ? Int(facts.st_size) - count : 0
+        guard lseek(descriptor, start, SEEK_SET) >= 0 else { return nil }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
                 let read = Glibc.read(descriptor, buffer.baseAddress! + filled, count - filled)

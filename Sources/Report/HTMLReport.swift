@@ -37,6 +37,7 @@ public struct HTMLReport: Sendable {
             \(chart(delay(vantage: "wire", hop: "relay", title: "Delay through the server, on the wire")))
             \(chart(delay(vantage: "wire", hop: "encoder", title: "Delay through the encoder")))
             \(chart(processor))
+            \(section("CPU of the server", plain(EfficiencyReport(results.summary).text)))
             \(section("Edges", edges))
             \(section("Viewers against wire", reconciliation))
             \(section("Run", facts))

@@ -15,7 +15,8 @@ public struct SummaryReport: Sendable {
             EdgeReport(results.edges, results.summary.edges).text,
             CapacityReport(results.summary.capacity ?? []).text,
             RelayReport(results.summary.relay).text, reconciliation,
-            health, roles, ServerDelayReport(results.summary.serverDelays).text, notes,
+            health, roles, EfficiencyReport(results.summary).text,
+            ServerDelayReport(results.summary.serverDelays).text, notes,
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }

@@ -43,6 +43,8 @@ public struct ProcessRow: CSVRow, Codable, Equatable {
         .init("cpu_s", \.cpuSeconds, unit: "s", "CPU seconds in the interval."),
         .init("steady", \.steady, "1 = inside the steady window."),
         .init(
-            "name", \.name, "The process: viewers-0, encoder-<stream>_<rendition>; empty = none."),
+            "name", \.name,
+            "The process: viewers-0, encoder-<stream>_<rendition>, stat (what an external server "
+                + "tells itself); empty = none."),
     ]
 }

@@ -159,6 +159,10 @@ public struct Summary: Codable, Sendable, Equatable {
     public var thresholds: [ThresholdResult] = []
     public var reconciliation: [Reconciliation] = []
     public var roles: [RoleUsage] = []
+    /// What the server's CPU time carried; nil if it is not known.
+    public var efficiency: ServerEfficiency?
+    /// The busiest thread of each role, the busiest first; nil if threads were not accounted.
+    public var busiestThreads: [BusyThread]?
     public var health = GeneratorHealth()
     public var viewersPlanned = 0
     public var viewersJoined = 0

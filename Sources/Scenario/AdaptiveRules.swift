@@ -32,24 +32,28 @@ enum AdaptiveRules {
 
     private static func checkStack(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         let stack = scenario.stack
-        if stack.hls != nil, stack.driver == .external {
+        let isForeign = [.external, .command].contains(stack.driver)
+        if stack.hls != nil, isForeign {
             reader.report(
                 at: "stack.hls",
-                "hls belongs to a stack that the run starts; an external server has hls_url")
+                stack.driver == .external
+                    ? "hls belongs to a stack that the run starts; an external server has hls_url"
+                    : "hls belongs to a stack that the run configures; give hls_url, and the "
+                        + "server's own settings in command or files")
         }
-        if stack.hlsURL != nil, stack.driver != .external {
-            reader.report(at: "stack.hls_url", "hls_url belongs to driver: external")
-        }
-        if let hls = stack.hls, stack.driver != .external { check(hls, reader: &reader) }
-        guard stack.driver == .external, scenario.viewers.contains(where: { $0.adaptive != nil })
+        if let hls = stack.hls, !isForeign { check(hls, reader: &reader) }
+        guard isForeign, scenario.viewers.contains(where: { $0.adaptive != nil })
         else { return }
         if !(stack.hlsURL ?? "").contains("{stream}"),
             scenario.streams.flatMap(\.names).count > 1 || stack.hlsURL == nil
         {
             reader.report(
                 at: "stack.hls_url",
-                "HLS viewers of an external server need stack.hls_url, such as "
-                    + "http://host/hls/live/{stream}/master.m3u8")
+                stack.driver == .external
+                    ? "HLS viewers of an external server need stack.hls_url, such as "
+                        + "http://host/hls/live/{stream}/master.m3u8"
+                    : "HLS viewers of driver: command need stack.hls_url, such as "
+                        + "http://127.0.0.1:{http_port}/hls/live/{stream}/master.m3u8")
         }
     }
 

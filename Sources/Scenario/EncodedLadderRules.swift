@@ -31,7 +31,7 @@ enum EncodedLadderRules {
             }
             guard let ladder = stream.ladder, let source = stream.source else { continue }
             sources += stream.names.count
-            if scenario.stack.driver == .external {
+            if [.external, .command, .srs].contains(scenario.stack.driver) {
                 reader.report(
                     at: place + ".ladder",
                     "an external server's encoders are its own; take driver: embedded or "

@@ -73,6 +73,12 @@ package enum Metric: String, Codable, Sendable, CaseIterable {
     /// There is a figure for each delivery path if the server's uplink is limited.
     case sustainedViewers = "sustained_viewers"
 
+    /// CPU seconds of server and edges for each gigabit of payload that viewers received in the
+    /// window.
+    case cpuSecondsPerGigabit = "cpu_s_per_gigabit"
+    /// Viewers that played in the window for each core that server and edges used.
+    case viewersPerCore = "viewers_per_core"
+
     package enum Kind: String, Sendable {
         case distribution, counter, value
 
@@ -115,7 +121,7 @@ package enum Metric: String, Codable, Sendable, CaseIterable {
             .serverCPUPercent, .viewerCPUPercent, .encoderCPUSeconds, .stampsFound,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .edgeHitRatio,
             .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds, .sustainedViewers,
-            .ssim, .psnrDecibels:
+            .ssim, .psnrDecibels, .cpuSecondsPerGigabit, .viewersPerCore:
             .value
         }
     }

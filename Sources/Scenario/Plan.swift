@@ -36,7 +36,7 @@ package struct Plan: Codable, Sendable, Hashable {
         links = groupLinks + (scenario.relay?.links ?? [])
         adaptive = scenario.viewers.map(\.adaptive)
         if scenario.relay != nil { adaptive.append(nil) }
-        namesRenditions = scenario.stack.driver != .external
+        namesRenditions = ![.external, .command].contains(scenario.stack.driver)
         edgeFailover = scenario.stack.edges?.failover ?? 0
         processes =
             ProcessPlan.sinks(of: scenario, sessions)

@@ -79,11 +79,11 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
 enum RelayRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         guard let relay = scenario.relay else { return }
-        if scenario.stack.driver == .external {
+        if ![.embedded, .nginxRTMP].contains(scenario.stack.driver) {
             reader.report(
                 at: "relay",
-                "the run cannot tell an external server where to push; take driver: embedded or "
-                    + "nginx-rtmp, or remove relay")
+                "the run tells only driver: embedded and nginx-rtmp where to push; take one of "
+                    + "them, or remove relay")
         }
         if let place = scenario.streams.firstIndex(where: { $0.ladder != nil }) {
             reader.report(

@@ -43,7 +43,7 @@ enum ScalarRule {
             guard tag == .str else { return fail("expected \(rule.hint)\(trap(text, tag))") }
             guard rule.isValid(text) else { return fail("'\(text)' is not \(rule.hint)") }
             return .success(.text(text))
-        case .list, .object, .map, .either:
+        case .list, .object, .map, .table, .either:
             return fail("expected \(spec.hint), not '\(text)'")
         }
     }

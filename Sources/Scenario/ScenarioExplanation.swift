@@ -83,7 +83,10 @@ extension TrialScenario {
     private var endpointWords: String {
         switch stack.driver {
         case .external: "at \(stack.url ?? "")" + (stack.httpURL.map { " and \($0)" } ?? "")
-        case .embedded: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
+        case .command:
+            "(\((stack.start.command ?? []).joined(separator: " "))) on 127.0.0.1, ports chosen "
+                + "free at start"
+        case .embedded, .srs: "on 127.0.0.1, RTMP and HTTP ports chosen free at start"
         case .nginxRTMP:
             "on 127.0.0.1, RTMP \(stack.hls == nil ? "port" : "and HTTP ports") chosen free at start"
         case .floor: "on 127.0.0.1, RTMP port chosen free at start"

@@ -109,6 +109,14 @@ package struct ScenarioReader {
         case .list(let item, let minimum):
             return readList(node, item, minimum: minimum, path: path)
         case .map(let value): return readMap(node, value, path: path)
+        case .table(let names, let value):
+            if let mapping = node.mapping {
+                for (key, _) in mapping where !names.isValid(key.scalar?.string ?? "") {
+                    report(
+                        key.mark, "\(path): '\(key.scalar?.string ?? "")' is not \(names.hint)")
+                }
+            }
+            return readMap(node, value, path: path)
         case .either(let alternatives):
             guard let fitting = alternatives.first(where: { fits(node, $0) }) else {
                 report(node.mark, "\(path): expected \(spec.hint), not \(shape(node))")
@@ -168,7 +176,7 @@ package struct ScenarioReader {
 
     private func fits(_ node: Node, _ spec: ValueSpec) -> Bool {
         switch spec {
-        case .object, .map: node.mapping != nil
+        case .object, .map, .table: node.mapping != nil
         case .list: node.sequence != nil
         case .boolean: node.tagName == .bool
         case .integer, .constant: node.tagName == .int

@@ -13,6 +13,7 @@ enum ScenarioRules {
         AdaptiveRules.check(scenario, reader: &reader)
         NginxRules.check(scenario, reader: &reader)
         FloorRules.check(scenario, reader: &reader)
+        ServerRules.check(scenario, reader: &reader)
         EdgeRules.check(scenario, reader: &reader)
         RelayRules.check(scenario, reader: &reader)
         ThresholdRules.check(scenario, reader: &reader)
@@ -40,11 +41,6 @@ enum ScenarioRules {
         if stack.driver == .external, stack.url == nil {
             reader.report(at: "stack", "the external driver needs stack.url: rtmp://host:port/app")
         }
-        if stack.driver != .external, stack.url != nil || stack.httpURL != nil {
-            reader.report(
-                at: stack.url != nil ? "stack.url" : "stack.http_url",
-                "url and http_url belong to driver: external; remove them or change the driver")
-        }
         checkTLS(stack, reader: &reader)
         if !(128...65_536).contains(stack.outChunkSize) {
             reader.report(at: "stack.out_chunk_size", "out_chunk_size must be 128B to 65536B")
@@ -58,8 +54,13 @@ enum ScenarioRules {
                 reader.report(
                     at: place,
                     "nginx-rtmp plays no HTTP-FLV; use protocol: rtmp or hls, or another driver")
-            } else if stack.driver == .external, stack.httpURL == nil {
-                reader.report(at: place, "http-flv on an external server needs stack.http_url")
+            } else if [.external, .command].contains(stack.driver), stack.httpURL == nil {
+                reader.report(
+                    at: place,
+                    stack.driver == .external
+                        ? "http-flv on an external server needs stack.http_url"
+                        : "http-flv on a server of driver: command needs stack.http_url, such as "
+                            + "http://127.0.0.1:{http_port}/live")
             }
         }
     }
@@ -151,7 +152,7 @@ enum ScenarioRules {
         if scenario.stack.driver == .external {
             reader.report(
                 at: place + ".link",
-                "the packet shell needs a server that the run starts (embedded or nginx-rtmp); "
+                "the packet shell needs a server that the run starts (any driver but external); "
                     + "put viewers of an external one behind the socket shell")
         }
         let total = scenario.viewers.reduce(0) { $0 + $1.count }

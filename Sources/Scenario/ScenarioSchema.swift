@@ -112,6 +112,11 @@ package enum ScenarioSchema {
                 ("type", .string("object")), ("additionalProperties", .boolean(false)),
                 ("patternProperties", .object([(selector, value(item))])),
             ])
+        case .table(let names, let item):
+            return .object([
+                ("type", .string("object")), ("additionalProperties", .boolean(false)),
+                ("patternProperties", .object([(names.pattern ?? "", value(item))])),
+            ])
         case .either(let alternatives):
             return .object([("anyOf", .array(alternatives.map(value)))])
         }
@@ -138,9 +143,11 @@ package enum ScenarioSchema {
         let noFLV = SchemaValue.object([("properties", .object([("protocol", names)]))])
         let viewers = SchemaValue.object([("items", noFLV)])
         let url = SchemaValue.object([("required", .array([.string("url")]))])
+        let command = SchemaValue.object([("required", .array([.string("command")]))])
         return [
             when("nginx-rtmp", then: .object([("properties", .object([("viewers", viewers)]))])),
             when("external", then: .object([("properties", .object([("stack", url)]))])),
+            when("command", then: .object([("properties", .object([("stack", command)]))])),
         ]
     }
 }

@@ -14,6 +14,8 @@ indirect enum ValueSpec: Sendable {
     case object(ObjectSpec)
     /// A mapping with arbitrary keys, whose values all follow one specification.
     case map(ValueSpec)
+    /// A mapping whose keys follow a rule, and whose values all follow one specification.
+    case table(TextRule, ValueSpec)
     /// The first alternative whose YAML shape (scalar type, list, mapping) fits.
     case either([ValueSpec])
 
@@ -29,7 +31,7 @@ indirect enum ValueSpec: Sendable {
             names.count == 1 ? names[0] : "one of \(names.joined(separator: ", "))"
         case .list(let item, _): "a list, each entry \(item.hint)"
         case .object(let spec): "a mapping with \(spec.fields.map(\.key).joined(separator: ", "))"
-        case .map(let value): "a mapping of names to \(value.hint)"
+        case .map(let value), .table(_, let value): "a mapping of names to \(value.hint)"
         case .either(let alternatives): alternatives.map(\.hint).joined(separator: ", or ")
         }
     }

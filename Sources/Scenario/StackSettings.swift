@@ -7,6 +7,9 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package enum Driver: String, Codable, Sendable, CaseIterable {
         case embedded
         case nginxRTMP = "nginx-rtmp"
+        /// Any server that a command line starts.
+        case command
+        case srs
         case external
         /// The floor sender, in the place of a server: it shows the generators' own limits.
         case floor
@@ -38,9 +41,17 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     package var uplink: Bitrate?
     package var restarts = 0
     package var tls: TLSTrust?
+    /// Start of a server that the run does not know, or of SRS.
+    package var start = ServerStart()
+    /// Processes or statistics of an external server.
+    package var accounting = ServerAccounting()
 
     package init() {}
-    package static let fields: [Field<StackSettings>] = [
+    package static let fields: [Field<StackSettings>] =
+        own + ServerStart.fields.map { Field($0, of: \.start) }
+        + ServerAccounting.fields.map { Field($0, of: \.accounting) }
+
+    private static let own: [Field<StackSettings>] = [
         .standard("driver", \.driver, .choice, "Which server."),
         .standard(
             "threads", \.threadSetting, .threads,
@@ -63,18 +74,20 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
             "RTMP chunk size the server sends with."),
         .optional(
             "url", \.url, .text(.url(["rtmp", "rtmps"])),
-            "rtmp://host:port/app (or rtmps://) of an external server."),
+            "rtmp://host:port/app (or rtmps://) of an external server; of driver: command with "
+                + "placeholders, default rtmp://127.0.0.1:{rtmp_port}/live."),
         .optional(
             "http_url", \.httpURL, .text(.url(["http", "https"])),
-            "Base URL of HTTP-FLV, external only."),
+            "Base URL of HTTP-FLV, of drivers external and command."),
         .standard(
             "keys", \.keys, .list(.text(.streamName), minimum: 0), "Keys that may publish."),
         .optional(
             "hls", \.hls, .mapping,
-            "HLS of the embedded stack or nginx-rtmp; with its defaults where viewers play it."),
+            "HLS of embedded, nginx-rtmp or srs; with its defaults where viewers play it."),
         .optional(
             "hls_url", \.hlsURL, .text(.url(["http", "https"])),
-            "Multivariant playlists, external only: http://host/{stream}/master.m3u8."),
+            "Multivariant playlists of drivers external and command: http://host/{stream}/master.m3u8."
+        ),
         .optional(
             "tls", \.tls, .mapping, "Whom generators trust with https and rtmps, external only."),
         .optional("edges", \.edges, .mapping, "HLS caches before the embedded stack."),
@@ -149,15 +162,15 @@ package struct HLSSettings: ScenarioMapping, Codable, Hashable {
     init?(standardOf driver: StackSettings.Driver) {
         switch driver {
         case .embedded: break
-        case .nginxRTMP: container = .ts
-        case .external, .floor: return nil
+        case .nginxRTMP, .srs: container = .ts
+        case .external, .command, .floor: return nil
         }
     }
 
     package static let fields: [Field<HLSSettings>] = [
         .standard(
             "container", \.container, .choice,
-            "What segments are; nginx-rtmp has ts only, which is its default without 'hls'."),
+            "What segments are; nginx-rtmp and srs have ts only, their default without 'hls'."),
         .standard(
             "segment", \.segment, .duration(), "A segment ends at the first key frame after it."),
         .optional("part", \.part, .duration(), "Parts of this length: low-latency HLS."),

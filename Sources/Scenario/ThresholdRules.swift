@@ -45,6 +45,14 @@ enum ThresholdRules {
         {
             return ["\(threshold.selector) needs viewers with protocol: hls"]
         }
+        let accounting = scenario.stack.accounting
+        if [.cpuSecondsPerGigabit, .viewersPerCore].contains(threshold.metric),
+            scenario.stack.driver == .external, accounting == ServerAccounting()
+        {
+            return [
+                "\(threshold.selector) needs the server's CPU: give stack.pid, pid_file, cgroup or stat"
+            ]
+        }
         if threshold.metric == .sustainedViewers, scenario.stack.uplink == nil {
             return ["\(threshold.selector) needs stack.uplink, such as 60Mbps"]
         }
@@ -98,7 +106,8 @@ extension Metric {
         case .generatorLagMilliseconds, .serverCPUPercent, .viewerCPUPercent,
             .publisherCPUPercent, .serverRSSBytes, .edgeCPUPercent, .originRequests, .wanBytes,
             .edgeHitRatio, .wanSegmentRatio, .originRequestsPerSegment, .fetchSavedMilliseconds,
-            .sustainedViewers, .encoderCPUSeconds, .ssim, .psnrDecibels:
+            .sustainedViewers, .encoderCPUSeconds, .ssim, .psnrDecibels, .cpuSecondsPerGigabit,
+            .viewersPerCore:
             []
         case .uncorrectedDelayMilliseconds, .startupMilliseconds, .framesMissing,
             .framesDuplicate, .joinFailures, .disconnects, .stalls, .stallRatio,

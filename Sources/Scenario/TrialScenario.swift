@@ -119,6 +119,15 @@ extension TrialScenario {
                 ("threads", stack.threads != standard.threads),
                 ("restarts", stack.restarts != standard.restarts),
             ]
+        case .srs:
+            settings[0] = ("gop_cache: 2 (SRS keeps one group of pictures)", stack.gopCache == 2)
+            settings.remove(at: 1)
+            settings.append(("threads", stack.threads != standard.threads))
+        case .command:
+            settings += [
+                ("threads", stack.threads != standard.threads),
+                ("out_chunk_size", stack.outChunkSize != standard.outChunkSize),
+            ]
         case .external:
             settings += [
                 ("threads", stack.threads != standard.threads),

@@ -1,4 +1,5 @@
 public import Sockets
+import RTMP
 
 /// Settings of the embedded stack's ingest, relay and limits.
 public struct ServerConfiguration: Sendable, Codable, Hashable {

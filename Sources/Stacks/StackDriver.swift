@@ -76,6 +76,16 @@ package protocol StackDriver: Sendable {
     /// server.
     var processGroups: [Int32] { get async }
 
+    /// Processes of the server that are in none of these groups, as they are now.
+    var processes: [ProcessIdentity] { get async }
+
+    /// Whether the server tells its CPU time itself.
+    var hasStatistics: Bool { get async }
+
+    /// Reads what the server tells about its CPU time; nil if it tells nothing, or if the reading
+    /// failed.
+    func readStatistics() async -> StatReading?
+
     /// Manner in which the server ended, which ends the trial; nil while the server runs, and while
     /// it is being started again.
     var exitStatus: ExitStatus? { get async }
@@ -102,5 +112,8 @@ extension StackDriver {
     package var restarts: [StackRestart] { [] }
     package var serverDelays: DelaySplit? { nil }
     package func setWindow(_ window: Window) {}
+    package var processes: [ProcessIdentity] { [] }
+    package var hasStatistics: Bool { false }
+    package func readStatistics() async -> StatReading? { nil }
     package var notes: [String] { [] }
 }

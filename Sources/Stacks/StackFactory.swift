@@ -19,7 +19,7 @@ extension StackSettings {
     ///   - floorStreams: Streams that a floor sender sends.
     ///   - targets: Servers to which the stack pushes each stream; an external server is not told.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
-    /// - Throws: `StackError` for a URL that cannot work.
+    /// - Throws: `StackError` for a URL that cannot work, and if there is no SRS.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
@@ -56,9 +56,15 @@ extension StackSettings {
             options.add(hls, streams: streams, encoderCPUs: encoderCPUs)
             options.pushes = targets.map(\.url)
             return NginxRTMPDriver(options, onStatus: onStatus)
+        case .command:
+            return makeCommandDriver(cpus: cpus, logDirectory: logDirectory, host: host)
+        case .srs:
+            return try makeSRSDriver(
+                cpus: cpus, logDirectory: logDirectory, host: host, streams: streams)
         case .external:
             return try ExternalDriver(
-                url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust())
+                url: url ?? "", httpURL: httpURL, hlsURL: hlsURL, trust: tls ?? TLSTrust(),
+                accounting: accounting)
         case .floor:
             var configuration = FloorConfiguration(streams: floorStreams)
             configuration.host = host

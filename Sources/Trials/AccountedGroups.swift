@@ -1,3 +1,4 @@
+import Processes
 import Server
 import Stacks
 
@@ -6,10 +7,16 @@ extension StackDriver {
     /// do not count as the server.
     var accountedGroups: [AccountedGroup] {
         get async {
-            await processGroups.map {
+            let groups = await processGroups.map {
                 AccountedGroup(
                     role: "server", processGroup: $0, ignoredCommands: ["sh", "ffmpeg"])
             }
+            let alone = await processes.map {
+                AccountedGroup(
+                    role: "server", processGroup: $0.pid, isAlone: true,
+                    startTicks: $0.startTicks)
+            }
+            return groups + alone
         }
     }
 }

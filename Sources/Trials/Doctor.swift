@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import NetemShell
 import Processes
+import Stacks
 
 /// Findings about the abilities of this machine that Millrace needs, with remedies.
 package struct Doctor: Sendable {
@@ -104,7 +105,11 @@ package struct Doctor: Sendable {
             ("tshark", "tshark", "tests"), ("rtmpdump", "rtmpdump", "tests"),
             ("tcpdump", "tcpdump", "tests"),
         ]
-        return wanted.map { program, package, purpose in
+        let srs =
+            SRSProgram.path.map { finding(.ok, "srs", "\($0) (driver: srs)") }
+            ?? finding(
+                .missing, "srs", "not installed; needed for the srs stack only", SRSProgram.remedy)
+        let packaged = wanted.map { program, package, purpose -> Finding in
             guard let found = Program.find(program) else {
                 return finding(
                     .missing, program, "not installed; needed for \(purpose)",
@@ -112,6 +117,7 @@ package struct Doctor: Sendable {
             }
             return finding(.ok, program, "\(found) (\(purpose))")
         }
+        return [srs] + packaged
     }
 
     private var processors: Finding {

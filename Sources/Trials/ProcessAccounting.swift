@@ -10,6 +10,9 @@ package struct AccountedGroup: Hashable, Sendable {
     /// Whether `processGroup` is one process, whatever group that process is in. Encoders that
     /// nginx starts are in nginx's group.
     package var isAlone: Bool
+    /// Start of that process in clock ticks since the machine's start; nil = not known. A later
+    /// process with its number is not accounted.
+    package var startTicks: Int64?
     /// Names of processes of the group that are not part of the role, such as the guard `sh`.
     package var ignoredCommands: Set<String>
     /// Name such as `viewers-0` or `encoder-cam_720p`; empty if the group has no name.
@@ -19,10 +22,11 @@ package struct AccountedGroup: Hashable, Sendable {
     package static let edgeRole = "edge"
 
     package init(
-        role: String, processGroup: Int32, isAlone: Bool = false,
+        role: String, processGroup: Int32, isAlone: Bool = false, startTicks: Int64? = nil,
         ignoredCommands: Set<String> = [], name: String = ""
     ) {
         self.isAlone = isAlone
+        self.startTicks = startTicks
         self.name = name
         self.role = role
         self.processGroup = processGroup
@@ -45,6 +49,9 @@ package struct ProcessAccounting: Sendable {
     private let firstTicks: MachineTicks
     private var steadyTicks: MachineTicks?
     private var endTicks: MachineTicks?
+    /// Moment of the first sample in clock ticks since the machine's start.
+    private let firstStartTicks: Int64
+    private var threads = ThreadPeaks()
     /// The usage that was accounted so far.
     private(set) var usage = AccountedUsage()
 
@@ -56,6 +63,7 @@ package struct ProcessAccounting: Sendable {
         self.groups = groups
         lastTime = time
         firstTicks = MachineTicks()
+        firstStartTicks = ProcessSnapshot.nowTicks
         for (group, snapshot) in snapshots() {
             last[snapshot.pid] = snapshot
             present[snapshot.pid] = group
@@ -93,7 +101,13 @@ package struct ProcessAccounting: Sendable {
         }
         last = current
         lastTime = time
+        if usage.steadySeconds > 0 {
+            usage.busiestThreads = threads.busiest(over: usage.steadySeconds)
+        }
     }
+
+    /// Adds a row that was measured in another way.
+    mutating func add(_ row: ProcessRow) { usage.rows.append(row) }
 
     /// Processes of the last sample that a signal or a tracer holds now.
     var stopped: [Int32: AccountedGroup] {
@@ -110,7 +124,10 @@ package struct ProcessAccounting: Sendable {
             return pids.compactMap { pid in
                 ProcessSnapshot(pid: pid).flatMap { snapshot in
                     let command = snapshot.threads[pid]?.name ?? ""
-                    return group.ignoredCommands.contains(command) ? nil : (group, snapshot)
+                    let isOther =
+                        (group.startTicks ?? snapshot.startTicks) != snapshot.startTicks
+                    return isOther || group.ignoredCommands.contains(command)
+                        ? nil : (group, snapshot)
                 }
             }
         }
@@ -120,14 +137,22 @@ package struct ProcessAccounting: Sendable {
         _ now: ProcessSnapshot, of accounted: AccountedGroup, time: Double, interval: Double,
         isSteady: Bool
     ) {
-        let before = last[now.pid]
+        // Another process may have got the number since the last sample.
+        let before = last[now.pid].flatMap { $0.startTicks == now.startTicks ? $0 : nil }
+        // What a process used before the first sample belongs to no interval, if it is seen late.
+        guard before != nil || now.startTicks >= firstStartTicks else { return }
         var groups: [String: (counters: UsageCounters, threads: Int)] = [:]
         for (tid, thread) in now.threads {
             let earlier = before?.threads[tid]?.counters ?? UsageCounters()
             let entry = groups[thread.group] ?? (UsageCounters(), 0)
-            groups[thread.group] = (
-                entry.counters + thread.counters.since(earlier), entry.threads + 1
-            )
+            let used = thread.counters.since(earlier)
+            groups[thread.group] = (entry.counters + used, entry.threads + 1)
+            if isSteady {
+                threads.add(
+                    .init(pid: now.pid, startTicks: now.startTicks, tid: tid),
+                    role: accounted.role, process: accounted.name, thread: thread.name,
+                    cpuNanoseconds: used.cpuNanoseconds, interval: interval)
+            }
         }
         var whole = groups.values.reduce(UsageCounters()) { $0 + $1.counters }
         // Threads that ended in the interval are counted only in the process's ticks of 10 ms.

@@ -45,6 +45,8 @@ struct ThreadSnapshot: Hashable, Sendable {
 /// One process at one moment, from `/proc/<pid>`.
 struct ProcessSnapshot: Hashable, Sendable {
     var pid: Int32
+    /// Time of the process's start in clock ticks since the machine's start.
+    var startTicks: Int64
     /// CPU time in user and system mode, in nanoseconds with the resolution of clock ticks. It
     /// includes threads that have ended.
     var tickNanoseconds: Int64
@@ -58,6 +60,7 @@ struct ProcessSnapshot: Hashable, Sendable {
             return nil
         }
         self.pid = pid
+        startTicks = Int64(stat[19]) ?? 0
         let ticks = (Int64(stat[11]) ?? 0) + (Int64(stat[12]) ?? 0)
         tickNanoseconds = ticks * (1_000_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
         rssBytes = (Int(stat[21]) ?? 0) * Int(getpagesize())
@@ -95,6 +98,16 @@ struct ProcessSnapshot: Hashable, Sendable {
             }
         }
         return ThreadSnapshot(name: name, counters: counters)
+    }
+}
+
+extension ProcessSnapshot {
+    /// The present time in clock ticks since the machine's start, as starts of processes are given.
+    static var nowTicks: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        let perSecond = Int64(sysconf(Int32(_SC_CLK_TCK)))
+        return Int64(time.tv_sec) * perSecond + Int64(time.tv_nsec) * perSecond / 1_000_000_000
     }
 }
 

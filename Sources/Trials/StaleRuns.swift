@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Stacks
 
 /// Directories of runs that were killed. They still have their temporary names.
 enum StaleRuns {
@@ -22,7 +23,7 @@ enum StaleRuns {
             else { continue }
             let final = String(name.dropFirst().dropLast(".partial".count))
             try? files.removeItem(atPath: "\(path)/\(ownerFile)")
-            for folder in [recordingsDirectory, comparisonDirectory] {
+            for folder in [recordingsDirectory, comparisonDirectory, ServerFolder.passing] {
                 try? files.removeItem(atPath: "\(path)/\(folder)")
             }
             try? files.moveItem(atPath: path, toPath: "\(parent)/\(final)")

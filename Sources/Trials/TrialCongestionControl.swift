@@ -33,7 +33,8 @@ struct TrialCongestionControl: Sendable {
     /// if it has the right one.
     func serverNote(_ driver: StackSettings.Driver) -> String? {
         let standard = NetworkIsolation.defaultCongestionControl
-        guard driver == .nginxRTMP, let permitted, standard != permitted else { return nil }
+        guard [.nginxRTMP, .command, .srs].contains(driver), let permitted, standard != permitted
+        else { return nil }
         return
             "the server's sockets use \(standard), not \(permitted): run as root, so that the run gets a network namespace of its own"
     }

@@ -63,12 +63,13 @@ extension TrialRunner {
         let isSteady =
             tick > window.startNanoseconds && tick <= window.endNanoseconds
             && Clock.monotonicNanoseconds() < window.endNanoseconds + 1_000_000_000
-        samples.sample(atSeconds: elapsed, isSteady: isSteady)
-        // A server that was started again has other processes.
-        if let driver, await !driver.restarts.isEmpty {
+        // A server that was started again, or that starts processes, has other processes.
+        if let driver {
             let groups = await driver.accountedGroups
             samples.replace("server", with: groups)
         }
+        samples.sample(atSeconds: elapsed, isSteady: isSteady)
+        await readStatistics(isSteady: isSteady)
         followEncoders(isSteady: isSteady)
         samples.replace(AccountedGroup.edgeRole, with: edges.accountedGroups)
         samples.readClocks()
@@ -83,6 +84,14 @@ extension TrialRunner {
             lastInterimSeconds = elapsed
             writeInterimResults()
         }
+    }
+
+    /// Reads what an external server tells about its own CPU time, if it does.
+    func readStatistics(isSteady: Bool) async {
+        guard let driver, await driver.hasStatistics else { return }
+        let reading = await driver.readStatistics()
+        samples.receive(
+            reading, runID: writer.runID.description, atSeconds: elapsed, isSteady: isSteady)
     }
 
     /// Takes the server's latest report on its encoders.
@@ -188,7 +197,7 @@ extension TrialRunner {
         record.lost = lost.filter { reason in
             !(early?.reason ?? "").hasPrefix(reason.prefix { $0 != ":" })
         }
-        record.notes = notes + samples.encoderNotes
+        record.notes = notes + samples.encoderNotes + samples.statisticsNotes
         record.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
         return record
     }

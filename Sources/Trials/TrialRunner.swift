@@ -190,6 +190,7 @@ package actor TrialRunner {
         await startTogether()
         let accounting = await makeAccounting()
         samples.begin(accounting)
+        await readStatistics(isSteady: false)
     }
 
     private func startCapture(_ endpoints: StackEndpoints) async throws {

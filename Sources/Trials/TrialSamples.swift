@@ -2,6 +2,7 @@ import Analysis
 import Results
 import Server
 import Sockets
+import Stacks
 
 /// Measurements that the runner itself takes during a trial: CPU time and memory of the processes,
 /// the processes that are held, the offset of the clocks, and the encoders by the server's reports.
@@ -11,6 +12,7 @@ struct TrialSamples: Sendable {
     private var stops = StopWatch()
     private var clock = ClockOffsetSampler()
     private var encoders = EncoderWatch()
+    private var statistics = StatAccounting()
 
     /// Range of real time minus monotonic time, as far as it has been sampled.
     var clockOffset: Manifest.ClockOffset { clock.offset }
@@ -28,6 +30,22 @@ struct TrialSamples: Sendable {
     mutating func sample(atSeconds seconds: Double, isSteady: Bool) {
         accounting?.sample(time: seconds, isSteady: isSteady)
     }
+
+    /// Takes what the server told about its own CPU time; nil if the reading failed.
+    ///
+    /// - Parameters:
+    ///   - seconds: Seconds since the shared start time.
+    ///   - isSteady: Whether the whole interval since the previous reading lies in the steady
+    ///     window.
+    mutating func receive(
+        _ reading: StatReading?, runID: String, atSeconds seconds: Double, isSteady: Bool
+    ) {
+        let row = statistics.receive(reading, runID: runID, time: seconds, isSteady: isSteady)
+        if let row { accounting?.add(row) }
+    }
+
+    /// Notes about the server's own statistics for the readers of the results.
+    var statisticsNotes: [String] { statistics.notes }
 
     /// Accounts these process groups to a role from here on, instead of those that it had.
     mutating func replace(_ role: String, with groups: [AccountedGroup]) {

@@ -17,6 +17,9 @@ import Testing
 
     @Test func defaultsSurviveWritingAndReading() {
         Self.expectRoundTrip(StackSettings.self)
+        Self.expectRoundTrip(ServerStart.self)
+        Self.expectRoundTrip(ServerReadiness.self)
+        Self.expectRoundTrip(ServerAccounting.self)
         Self.expectRoundTrip(TLSTrust.self)
         Self.expectRoundTrip(HLSSettings.self)
         Self.expectRoundTrip(EdgeSettings.self)
@@ -46,7 +49,8 @@ import Testing
     private static func expectDistinctKeys(_ value: ValueSpec, at path: String) {
         switch value {
         case .object(let spec): expectDistinctKeys(spec, at: path)
-        case .list(let item, _), .map(let item): expectDistinctKeys(item, at: path)
+        case .list(let item, _), .map(let item), .table(_, let item):
+            expectDistinctKeys(item, at: path)
         case .either(let kinds): for kind in kinds { expectDistinctKeys(kind, at: path) }
         case .constant, .text, .integer, .boolean, .quantity, .choice: break
         }

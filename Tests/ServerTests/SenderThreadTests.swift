@@ -54,6 +54,10 @@ import Testing
         func add() { state.withLock { $0 += 1 } }
     }
 
+    private func line(_ pool: SenderPool, _ socket: Int32, _ stream: String) -> SenderLine? {
+        pool.line(to: socket, of: stream, onFailure: {})
+    }
+
     private func pattern(_ count: Int, _ seed: Int) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
     }
@@ -63,8 +67,8 @@ import Testing
     @Test func `a blocked connection holds up nobody`() async throws {
         let pool = SenderPool(.perStream)
         let (stalled, quick) = (try Pair(), try Pair())
-        let first = try #require(pool.line(to: stalled.near, of: "a", onFailure: {}))
-        let second = try #require(pool.line(to: quick.near, of: "a", onFailure: {}))
+        let first = try #require(line(pool, stalled.near, "a"))
+        let second = try #require(line(pool, quick.near, "a"))
         #expect(pool.threads == 1)
         var expected: [UInt8] = []
         for number in 0..<20 {
@@ -93,7 +97,7 @@ import Testing
     @Test func `what waits is dropped with the connection`() async throws {
         let pool = SenderPool(.perSession)
         let pair = try Pair()
-        let line = try #require(pool.line(to: pair.near, of: "a", onFailure: {}))
+        let line = try #require(line(pool, pair.near, "a"))
         for number in 0..<20 { line.send(ByteBuffer(bytes: pattern(10_000, number))) }
         try await eventually("the connection is blocked") { line.isBlocked }
         let answer = Answer()
@@ -113,8 +117,8 @@ import Testing
         let pool = SenderPool(.perSession)
         let pair = try Pair()
         let failures = Tally()
-        let line = try #require(
-            pool.line(to: pair.near, of: "a", onFailure: { failures.add() }))
+        let made = pool.line(to: pair.near, of: "a", onFailure: { failures.add() })
+        let line = try #require(made)
         shutdown(pair.near, Int32(SHUT_WR))
         line.send(ByteBuffer(bytes: [1, 2, 3]))
         line.send(ByteBuffer(bytes: [4]))
@@ -129,13 +133,13 @@ import Testing
         let refusals = Tally()
         let pool = SenderPool(.perSession, limit: 2) { refusals.add() }
         let pair = try Pair()
-        let first = try #require(pool.line(to: pair.near, of: "a", onFailure: {}))
-        let second = try #require(pool.line(to: pair.near, of: "a", onFailure: {}))
-        #expect(pool.line(to: pair.near, of: "b", onFailure: {}) == nil)
+        let first = try #require(line(pool, pair.near, "a"))
+        let second = try #require(line(pool, pair.near, "a"))
+        #expect(line(pool, pair.near, "b") == nil)
         #expect(refusals.count == 1 && pool.threads == 2)
         first.release()
         try await eventually("a place is free") { pool.threads == 1 }
-        let third = try #require(pool.line(to: pair.near, of: "b", onFailure: {}))
+        let third = try #require(line(pool, pair.near, "b"))
         second.release()
         third.release()
         #expect(await pool.waitUntilEnded(within: .seconds(60)))

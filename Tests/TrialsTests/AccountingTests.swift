@@ -5,6 +5,7 @@ import Results
 import Testing
 
 @testable import Analysis
+@testable import Stacks
 @testable import Trials
 
 @Suite(.timeLimit(.minutes(1))) struct AccountingTests {
@@ -63,6 +64,109 @@ import Testing
         ("NIO-ELT-0-#1", "NIO-ELT"), ("server", "server"), ("viewer-12", "viewer"), ("7", "7"),
     ]) func threadGroups(name: String, group: String) {
         #expect(ThreadSnapshot(name: name, counters: UsageCounters()).group == group)
+    }
+
+    /// A process that got the number of another one is not that process.
+    @Test func reusedNumbersAreNotAccounted() throws {
+        let own = try #require(ProcessIdentity(pid: getpid()))
+        func accounted(_ ticks: Int64?) -> Set<Int32> {
+            let group = AccountedGroup(
+                role: "server", processGroup: own.pid, isAlone: true, startTicks: ticks)
+            var accounting = ProcessAccounting(runID: "r", groups: [group], time: 0)
+            accounting.sample(time: 1, isSteady: true)
+            return Set(accounting.usage.rows.compactMap(\.pid).map { Int32($0) })
+        }
+        #expect(accounted(nil) == [own.pid])
+        #expect(accounted(own.startTicks) == [own.pid])
+        #expect(accounted(own.startTicks - 1) == [])
+    }
+
+    /// What a process used before the first sample is in no row, if it is seen only later.
+    @Test func lateProcessesCountFromTheirFirstSample() throws {
+        let own = try #require(ProcessIdentity(pid: getpid()))
+        var accounting = ProcessAccounting(runID: "r", groups: [], time: 0)
+        accounting.replace(
+            "server",
+            with: [
+                AccountedGroup(
+                    role: "server", processGroup: own.pid, isAlone: true,
+                    startTicks: own.startTicks)
+            ])
+        accounting.sample(time: 1, isSteady: true)
+        #expect(accounting.usage.rows.isEmpty)
+        accounting.sample(time: 2, isSteady: true)
+        #expect(!accounting.usage.rows.isEmpty)
+        #expect(accounting.usage.rows.allSatisfy { ($0.cpuSeconds ?? 0) < 600 })
+    }
+
+    /// A reading that fails costs nothing but resolution.
+    @Test func statisticsOfAServer() {
+        struct Usage: Equatable {
+            var cpu: Double
+            var percent: Double
+            var steady: Int
+        }
+        var accounting = StatAccounting()
+        func take(_ cpu: Double?, at seconds: Double, isSteady: Bool) -> Usage? {
+            let reading = cpu.map {
+                StatReading(
+                    cpuSeconds: $0, rssBytes: 7, atNanoseconds: Int64(seconds * 1e9) + 5)
+            }
+            let row = accounting.receive(
+                reading, runID: "r", time: seconds, isSteady: isSteady)
+            return row.map {
+                Usage(
+                    cpu: (($0.cpuSeconds ?? -1) * 1000).rounded() / 1000,
+                    percent: (($0.cpuPercent ?? -1) * 10).rounded() / 10, steady: $0.steady ?? -1)
+            }
+        }
+        #expect(take(100, at: 0, isSteady: false) == nil)
+        #expect(take(100.2, at: 1, isSteady: false) == Usage(cpu: 0.2, percent: 20, steady: 0))
+        #expect(take(100.7, at: 2, isSteady: true) == Usage(cpu: 0.5, percent: 50, steady: 1))
+        #expect(take(nil, at: 3, isSteady: true) == nil)
+        #expect(take(101.5, at: 4, isSteady: true) == Usage(cpu: 0.8, percent: 40, steady: 1))
+        // The last reading of the window fails: the next one tells what the window used.
+        #expect(take(nil, at: 5, isSteady: true) == nil)
+        #expect(take(102.1, at: 6, isSteady: false) == Usage(cpu: 0.3, percent: 30, steady: 1))
+        // The server was started again.
+        #expect(take(0.4, at: 7, isSteady: true) == Usage(cpu: 0.4, percent: 40, steady: 1))
+        #expect(accounting.resets == 1 && accounting.notes.count == 1)
+        // The time stands still.
+        #expect(take(9, at: 7, isSteady: true) == nil)
+    }
+
+    @Test func busiestThreads() {
+        var peaks = ThreadPeaks()
+        func add(_ role: String, _ tid: Int32, _ milliseconds: Int64, interval: Double = 1) {
+            peaks.add(
+                .init(pid: 1, startTicks: 2, tid: tid), role: role, process: "p",
+                thread: "t-\(tid)", cpuNanoseconds: milliseconds * 1_000_000, interval: interval)
+        }
+        add("server", 1, 100)
+        add("server", 1, 300, interval: 0.5)
+        add("server", 2, 399)
+        add("server", 3, 0)
+        add("viewers", 4, 10)
+        let busiest = peaks.busiest(over: 2)
+        #expect(
+            busiest == [
+                BusyThread(
+                    role: "server", process: "p", thread: "t-1", cpuPercent: 20, peakPercent: 60,
+                    threads: 2),
+                BusyThread(
+                    role: "viewers", process: "p", thread: "t-4", cpuPercent: 0.5, peakPercent: 1,
+                    threads: 1),
+            ])
+    }
+
+    @Test func threadsAreBounded() {
+        var peaks = ThreadPeaks()
+        for tid in 0..<Int32(ThreadPeaks.limit) + 10 {
+            peaks.add(
+                .init(pid: 1, startTicks: 2, tid: tid), role: "server", process: "", thread: "t",
+                cpuNanoseconds: 1, interval: 1)
+        }
+        #expect(peaks.busiest(over: 1).map(\.threads) == [ThreadPeaks.limit])
     }
 
     @Test func readsItself() throws {

@@ -28,6 +28,12 @@ struct millrace_spawn_options {
     /// User and group that the child becomes, without further groups; user 0 = the parent's.
     uid_t user;
     gid_t group;
+    /// Working directory of the child; NULL = the parent's.
+    const char *directory;
+    /// More than 0: the child is a keeper that starts the program, ends with the program's last
+    /// descendant and takes standard input (Keeper.c). Its descendants have so many milliseconds
+    /// to end after SIGTERM.
+    int keeper_grace_ms;
 };
 
 /// Forks and executes; only async-signal-safe calls happen in between. Returns the pid.

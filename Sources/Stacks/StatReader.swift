@@ -1,0 +1,82 @@
+import Scenario
+import Sockets
+
+/// CPU time and memory of a server by its own statistics.
+package struct StatReading: Hashable, Sendable {
+    /// CPU seconds since the server's start.
+    package var cpuSeconds: Double
+    /// Resident memory; nil if the page does not tell.
+    package var rssBytes: Int?
+    /// Time of the reading on the monotonic clock.
+    package var atNanoseconds: Int64
+
+    package init(cpuSeconds: Double, rssBytes: Int?, atNanoseconds: Int64) {
+        self.cpuSeconds = cpuSeconds
+        self.rssBytes = rssBytes
+        self.atNanoseconds = atNanoseconds
+    }
+}
+
+/// Reads the statistics of an external server, and counts the readings that failed.
+actor StatReader {
+    /// Largest page that is read.
+    static let byteLimit = 4 << 20
+    /// Longest time of a reading during a run, which delays the run's own samples.
+    static let timeout = Duration.milliseconds(500)
+    /// Memory beyond which a figure is taken for nonsense: 1 PiB.
+    private static let mostBytes = 1e15
+
+    private let settings: ServerStatistics
+    private let resource: BoundedGet
+    private var readings = 0
+    private var failures = 0
+    private var lastFailure = ""
+
+    /// Looks up the server's address.
+    init(_ settings: ServerStatistics) throws(BoundedGet.Fault) {
+        self.settings = settings
+        resource = try BoundedGet(settings.url)
+    }
+
+    /// Reads the page for the first time.
+    ///
+    /// - Throws: `Fault` that says what is wrong with the page.
+    func begin() async throws(BoundedGet.Fault) { _ = try await fetch(within: .seconds(5)) }
+
+    /// Reads the page; nil if that fails, which is counted.
+    func read() async -> StatReading? {
+        readings += 1
+        do throws(BoundedGet.Fault) {
+            return try await fetch(within: Self.timeout)
+        } catch {
+            failures += 1
+            lastFailure = error.description
+            return nil
+        }
+    }
+
+    private func fetch(within time: Duration) async throws(BoundedGet.Fault) -> StatReading {
+        let answer = try await resource.get(within: time, limit: Self.byteLimit)
+        let now = Clock.monotonicNanoseconds()
+        guard answer.isSuccess else {
+            throw BoundedGet.Fault(
+                description: "\(resource.url) answers with status \(answer.status)")
+        }
+        let page = PrometheusPage(text: String(decoding: answer.body, as: UTF8.self))
+        do throws(PrometheusPage.Fault) {
+            let cpu = try page.sum(of: settings.cpuMetric)
+            let memory = try? page.sum(of: settings.memoryMetric)
+            let bytes = memory.flatMap { $0 <= Self.mostBytes ? Int($0) : nil }
+            return StatReading(cpuSeconds: cpu, rssBytes: bytes, atNanoseconds: now)
+        } catch {
+            throw BoundedGet.Fault(description: "\(resource.url): \(error)")
+        }
+    }
+
+    var notes: [String] {
+        guard failures > 0 else { return [] }
+        return [
+            "\(failures) of \(readings) readings of stack.stat failed, the last because \(lastFailure); the server's CPU there is the mean until the next reading"
+        ]
+    }
+}
