@@ -109,7 +109,7 @@ public struct SearchReport {
             else { continue }
             return "at the \(place) bound, \(self.load(load)): server "
                 + "\(Figure.number(percent)) % of a core"
-                + (trial.busiest.map { ", busiest threads \($0)" } ?? "")
+                + (trial.busiest.map { ", busiest thread \($0)" } ?? "")
         }
         return nil
     }

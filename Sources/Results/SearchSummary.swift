@@ -43,7 +43,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var deliveredMbps: Double?
         /// CPU of the server; 100 = one core.
         public var serverCPUPercent: Double?
-        /// The server's busiest group of threads with its CPU, in words.
+        /// The server's busiest thread with its CPU, and the run's, in words.
         public var busiest: String?
         /// Reason why the trial is void; nil if it is a verdict.
         public var voidReason: String?

@@ -127,6 +127,19 @@ package struct ScenarioTree: Sendable {
         root.values.removeAll { $0.key == TrialScenario.key(\.search) }
     }
 
+    /// Replaces the stack by another one with its defaults. Only the size of its chunks stays,
+    /// because the generators read them.
+    private mutating func replaceStack(by driver: String) {
+        let key = TrialScenario.key(\.stack)
+        let size = StackSettings.key(\.outChunkSize)
+        var stack = ResolvedObject()
+        stack.put(StackSettings.key(\.driver), .text(driver), in: StackSettings.spec)
+        if case .object(let present)? = root[key], let bytes = present[size] {
+            stack.put(size, bytes, in: StackSettings.spec)
+        }
+        put(key, .object(stack))
+    }
+
     private mutating func put(_ key: String, _ value: ResolvedValue) {
         root.put(key, value, in: TrialScenario.spec)
     }
@@ -147,7 +160,8 @@ extension ScenarioTree {
     ///   - swept: Value of the swept key; nil = there is no sweep.
     ///   - duration: The steady window.
     ///   - thresholds: Thresholds of all goals.
-    ///   - driver: Driver instead of the scenario's; nil = the scenario's.
+    ///   - driver: Driver whose stack with its defaults takes the place of the scenario's; nil = the
+    ///     scenario's stack.
     /// - Throws: `InputFault` or `ScenarioErrors`.
     package func trial(
         of search: SearchSettings, load: SearchedValue, swept: SearchedValue?,
@@ -159,7 +173,7 @@ extension ScenarioTree {
         tree.setDuration(duration)
         if let sweep = search.sweep, let swept { try tree.set(sweep.vary, to: swept) }
         try tree.set(search.vary, to: load)
-        if let driver { try tree.set("stack.driver", to: .text(driver)) }
+        if let driver { tree.replaceStack(by: driver) }
         return try tree.scenario()
     }
 }

@@ -18,7 +18,7 @@ package struct SearchObservation: Sendable, Equatable {
     package var serverCPUPercent: Double?
     /// CPU of publishers, viewers and probes together; 100 = one core; nil = no data.
     package var generatorCPUPercent: Double?
-    /// The server's busiest group of threads in words.
+    /// The server's busiest thread or group of threads, and the run's, in words.
     package var busiest: String?
     /// Largest 99th percentile of the viewers' delay over the renditions; nil = no data.
     package var delayP99Milliseconds: Double?
@@ -110,7 +110,7 @@ extension SearchObservation {
         if !generators.isEmpty {
             generatorCPUPercent = generators.reduce(0) { $0 + $1.cpuPercent }
         }
-        busiest = Self.busiestThreads(results.processes)
+        busiest = Self.words(summary.busiestThreads ?? []) ?? Self.busiestGroup(results.processes)
         delayP99Milliseconds = results.renditions.filter { $0.vantage == "viewer" }
             .compactMap(\.delayP99Milliseconds).max()
     }
@@ -119,8 +119,20 @@ extension SearchObservation {
         "publishers", "viewers", "probes", "hls", "hls-probes", "sinks",
     ]
 
+    /// The busiest thread of the server and, if it is another, the busiest of the run.
+    private static func words(_ threads: [BusyThread]) -> String? {
+        guard let own = threads.first(where: { $0.role == "server" }) else { return nil }
+        var words = "\(own.thread) \(Figure.number(own.cpuPercent)) %"
+        if let first = threads.max(by: { $0.cpuPercent < $1.cpuPercent }), first.role != own.role {
+            words +=
+                "; busiest of the run: \(first.thread) of \(first.role) "
+                + "\(Figure.number(first.cpuPercent)) %"
+        }
+        return words
+    }
+
     /// The server's group of threads with the largest mean CPU in the steady window.
-    private static func busiestThreads(_ rows: [ProcessRow]) -> String? {
+    private static func busiestGroup(_ rows: [ProcessRow]) -> String? {
         let groups = Dictionary(
             grouping: rows.filter {
                 $0.role == "server" && $0.steady == 1 && !$0.threadGroup.isEmpty

@@ -58,8 +58,8 @@ enum LoadClass: Sendable {
     case undecided
 }
 
-/// Measured seconds at one load, by duration and verdict, as RFC 9971 adds them up (section 6.1 and
-/// appendix A, "Load Classification Code").
+/// Measured seconds at one load, by duration and verdict, as the load classification of RFC 9971
+/// adds them up.
 struct LoadTally {
     private static let tolerance = 1e-9
 
