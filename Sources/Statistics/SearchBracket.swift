@@ -160,7 +160,7 @@ extension CapacitySearch {
     }
 
     /// The rate that trials at a load reached in all but the exceed ratio of the time (RFC 9971,
-    /// "Conditional Throughput"). Only trials of the final duration count, if there are any.
+    /// "Conditional Throughput Logic"). Only trials of the final duration count, if there are any.
     private func conditionalThroughput(at load: Int, _ goal: SearchGoal) -> Double? {
         let known = trials.filter { $0.load == load && !$0.isVoid && $0.forwardingRate != nil }
         let long = known.filter { $0.durationSeconds >= goal.finalSeconds }

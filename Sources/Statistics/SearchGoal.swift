@@ -58,8 +58,8 @@ enum LoadClass: Sendable {
     case undecided
 }
 
-/// Measured seconds at one load, by duration and verdict, as the load classification of RFC 9971
-/// adds them up.
+/// Measured seconds at one load, by duration and verdict, as RFC 9971 adds them up ("Load
+/// Classification Logic").
 struct LoadTally {
     private static let tolerance = 1e-9
 
