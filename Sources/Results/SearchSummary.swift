@@ -165,6 +165,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     }
 
     public static let kindName = "search"
+    /// A longer file is not read.
+    private static let byteLimit = 256 << 20
 
     public var kind = kindName
     public var schemaVersion = 1
@@ -218,6 +220,10 @@ public struct SearchSummary: Codable, Sendable, Equatable {
             throw ResultsError(
                 path: path,
                 message: "cannot be read; give a directory that `millrace search` wrote")
+        }
+        guard data.count <= byteLimit else {
+            throw ResultsError(
+                path: path, message: "is larger than any search makes it; begin a new search")
         }
         do {
             guard try ResultsJSON.decoder().decode(Head.self, from: data).kind == kindName else {

@@ -53,7 +53,7 @@ struct SearchSweepFigures {
                 seed: plan.scenario.seed, entity: "capacity/\(value.words)")
             let interval =
                 Bootstrap.meanInterval(capacities, using: &generator)
-                ?? mean...max(mean, Double(summary.searches[first].limit ?? Int(mean)))
+                ?? mean...max(mean, summary.searches[first].limit.map(Double.init) ?? mean)
             var point = SearchSummary.Point(
                 value: value.words, capacity: mean, low: interval.lowerBound,
                 high: interval.upperBound, searches: capacities.count)
