@@ -191,6 +191,11 @@ let package = Package(
                 "Sockets", "Processes", "Netem", "NetemShell", "CLinux", nioCore,
             ], tests: ["Simulations", "Report"]),
         module(
+            "Searches",
+            [
+                "SimulationKernel", "Statistics", "Results", "Scenario", "Trials",
+            ], tests: ["Report"]),
+        module(
             "Simulations",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "HLS", "Netem",
@@ -207,8 +212,9 @@ let package = Package(
             .executableTarget(
                 name: "millrace",
                 dependencies: [
-                    "Scenario", "Workers", "Stacks", "Analysis", "Trials", "Simulations", "Benches",
-                    "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
+                    "Scenario", "Workers", "Stacks", "Analysis", "Trials", "Searches",
+                    "Simulations",
+                    "Benches", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux", "Processes",
                     "HLSValidation", "HTTPWire",

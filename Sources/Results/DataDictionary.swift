@@ -34,4 +34,7 @@ public struct DataDictionary: Codable, Sendable {
             File(CombinationRow.self),
             File(FidelityRow.self),
         ])
+
+    /// Files of a capacity search. Each of its trials has a directory with a dictionary of its own.
+    public static let search = DataDictionary(version: 1, files: [File(SearchRow.self)])
 }

@@ -50,7 +50,16 @@ extension TrialScenario {
                 + "\(Self.seconds(drain.nanoseconds))) and a few seconds to start and report",
             "sha256: \(sha256)",
         ]
+        if let search { lines.insert(searchWords(search), at: lines.count - 1) }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func searchWords(_ search: SearchSettings) -> String {
+        let count = max(1, search.sweep?.values.count ?? 1) * search.repeats
+        let goals = searchGoals.map(\.name).joined(separator: ", ")
+        return
+            "search: \(search.vary) from \(search.from.words) to \(search.to.words) for \(goals), "
+            + "\(count) times at most \(Self.seconds(search.budget.nanoseconds)) s"
     }
 
     /// One line about the targets of a relay; none without a relay.

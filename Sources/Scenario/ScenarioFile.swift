@@ -101,7 +101,7 @@ package enum ScenarioText {
         return text
     }
 
-    fileprivate static func node(_ text: String, _ reader: inout ScenarioReader) -> Node? {
+    static func node(_ text: String, _ reader: inout ScenarioReader) -> Node? {
         do {
             if let node = try Yams.compose(yaml: text) { return node }
             reader.report(nil, "the scenario is empty; begin with version: 1")

@@ -25,6 +25,8 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
     package var processes = ProcessCounts()
     package var validity = ValidityLimits()
     package var thresholds: [Threshold] = []
+    /// How `millrace search` looks for the capacity; nil = not at all.
+    package var search: SearchSettings?
     /// The scenario with every default filled in, which is the content of `scenario.resolved.yml`.
     package var canonicalYAML = ""
 
@@ -58,6 +60,9 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
             "thresholds", \.thresholds, .thresholds,
             "What must hold: metric{tag:value} to a list of expressions such as p(99)<200. "
                 + "delay_ms without a vantage is the viewers'."),
+        .optional(
+            "search", \.search, .mapping,
+            "What 'millrace search' varies; 'millrace run' only checks it."),
     ]
 
     package static var atLeastOne: [PartialKeyPath<TrialScenario>] { [\.viewers, \.relay] }
@@ -71,6 +76,7 @@ package struct TrialScenario: ScenarioFile, Codable, Hashable {
         fillArrivals(in: &root)
         EdgeRules.apply(to: &self, reader: &reader)
         ScenarioRules.check(self, reader: &reader)
+        SearchRules.check(self, root, reader: &reader)
     }
 
     /// Fills in the default arrival, which depends on the warm-up: all viewers join in its first 60

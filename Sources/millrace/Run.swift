@@ -6,6 +6,7 @@ import Processes
 import Report
 import Results
 import Scenario
+import Searches
 import Simulations
 import Trials
 import Workers
@@ -43,20 +44,9 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let scenario = try ScenarioArgument.load(scenario, seed: seed)
-        if let user {
-            do throws(Privileges.Fault) {
-                try Privileges.check(user)
-            } catch {
-                fail(error.description, code: 2)
-            }
-            setenv(Privileges.workerVariable, user, 1)
-        }
-        var notes: [String] = []
-        if scenario.stack.driver != .external,
-            let why = NetworkIsolation.enter(congestionControl: scenario.congestionControl.rawValue)
-        {
-            notes.append(why)
-        }
+        let notes = TrialEnvironment.enter(
+            congestionControl: scenario.congestionControl.rawValue,
+            isolates: scenario.stack.driver != .external, user: user)
         var options = TrialRunner.Options()
         options.resultsDirectory = results
         options.isQuiet = quiet
@@ -105,6 +95,30 @@ struct Run: AsyncParsableCommand {
         case .void: 97
         case .interrupted: 105
         }
+    }
+}
+
+/// What this process does before it runs its first trial.
+enum TrialEnvironment {
+    /// Chooses the user of the children and enters a network namespace.
+    ///
+    /// - Parameters:
+    ///   - isolates: Whether the server under test is in the namespace too; an external one is not.
+    ///   - user: Name of the children's user; nil = the user of this process.
+    /// - Returns: Notes for the summaries of the trials.
+    static func enter(congestionControl: String, isolates: Bool, user: String?) -> [String] {
+        if let user {
+            do throws(Privileges.Fault) {
+                try Privileges.check(user)
+            } catch {
+                fail(error.description, code: 2)
+            }
+            setenv(Privileges.workerVariable, user, 1)
+        }
+        guard isolates,
+            let why = NetworkIsolation.enter(congestionControl: congestionControl)
+        else { return [] }
+        return [why]
     }
 }
 
@@ -191,6 +205,13 @@ struct ReportCommand: ParsableCommand {
             if let ladder = LadderSummary.read(directory: path) {
                 print(
                     json ? try ResultsJSON.text(ladder) : LadderReport(ladder).text, isJSON: json,
+                    terminator: "")
+                continue
+            }
+            if let search = SearchSummary.read(directory: path) {
+                SearchFiles.writePlot(search, to: SearchDirectory(path: path))
+                print(
+                    json ? try ResultsJSON.text(search) : SearchReport(search).text, isJSON: json,
                     terminator: "")
                 continue
             }

@@ -68,9 +68,8 @@ import Viewer
 
     @Test(arguments: [
         "quickstart", "quickstart-nginx", "fanout", "relay-1x1", "relay-100x2",
-        "relay-100x2-per-session",
-        "relay-link-2mbps",
-        "relay-faults",
+        "relay-100x2-per-session", "relay-link-2mbps", "relay-faults", "find-the-limit",
+        "relay-pool-sweep",
     ])
     func shippedScenariosAreValid(name: String) throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent()

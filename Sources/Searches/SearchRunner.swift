@@ -1,0 +1,215 @@
+import Foundation
+package import Results
+import Scenario
+import SimulationKernel
+import Statistics
+
+/// Runs a capacity search: one trial after the other, for each value of the sweep and each repeat.
+///
+/// The summary is written after every trial. Trials that are in a summary are not run again, so a
+/// search goes on where it was interrupted.
+package actor SearchRunner {
+    package struct Options: Sendable {
+        package var isQuiet = false
+        package var argv: [String] = []
+        package var notes: [String] = []
+        /// Time between trials, in which the processes of the last one disappear.
+        package var settle = Duration.milliseconds(300)
+
+        package init() {}
+    }
+
+    private let plan: SearchPlan
+    private let trials: any SearchTrialRunning
+    private let directory: SearchDirectory
+    private let options: Options
+    private var progress: SearchProgress
+    private var isInterrupted = false
+    /// The searches in the order of the plan's cells.
+    private var searches: [CapacitySearch]
+    private var summary: SearchSummary
+
+    /// - Parameters:
+    ///   - summary: Summary of the search that goes on; nil = the search begins.
+    /// - Throws: `ResultsError` if the summary is not one of this plan, or `CapacitySearch.Fault`.
+    package init(
+        _ plan: SearchPlan, trials: any SearchTrialRunning, directory: SearchDirectory,
+        resuming summary: SearchSummary? = nil, options: Options
+    ) throws {
+        self.plan = plan
+        self.trials = trials
+        self.directory = directory
+        self.options = options
+        progress = SearchProgress(quiet: options.isQuiet)
+        let fresh = plan.emptySummary(
+            runID: URL(fileURLWithPath: directory.path).lastPathComponent, argv: options.argv,
+            notes: options.notes)
+        var searches: [CapacitySearch] = []
+        for _ in plan.cells { searches.append(try CapacitySearch(plan.settings)) }
+        var state = summary ?? fresh
+        if let summary {
+            let path = "\(directory.path)/summary.json"
+            try plan.check(summary, path: path)
+            try plan.replay(summary, into: &searches, path: path)
+            state.outcome = fresh.outcome
+            state.budgetS = fresh.budgetS
+            state.notes += options.notes.filter { !summary.notes.contains($0) }
+        }
+        self.searches = searches
+        self.summary = state
+    }
+
+    /// Ends the search after the trial that runs now, which is cut short. What is known is written.
+    package func interrupt() async {
+        isInterrupted = true
+        await trials.interrupt()
+    }
+
+    /// Runs to the end.
+    ///
+    /// - Throws: `ResultsError` if nothing can be written, or the fault of a trial's scenario.
+    package func run() async throws -> SearchSummary {
+        try directory.writeFirst(resolvedScenario: plan.scenario.canonicalYAML)
+        var manifest = plan.manifest(runID: summary.runID, argv: options.argv)
+        manifest.start = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        try directory.write(json: manifest, to: "manifest.json")
+        try save()
+        for index in searches.indices {
+            try await calibrate(index, at: plan.startLoad)
+            try await search(index)
+            if isInterrupted { break }
+            if let capacity = summary.searches[index].capacity {
+                try await calibrate(index, at: capacity)
+            }
+        }
+        summary.outcome = outcome
+        SearchSweepFigures(plan: plan).fill(&summary)
+        try save()
+        manifest.end = ISO8601Format.text(secondsSince1970: Date().timeIntervalSince1970)
+        try directory.write(json: manifest, to: "manifest.json")
+        progress.end()
+        return summary
+    }
+
+    private var outcome: String {
+        if isInterrupted { return "interrupted" }
+        if summary.searches.allSatisfy({ $0.capacity != nil }) { return "complete" }
+        let isVoid = !summary.trials.contains { $0.voidReason == nil }
+        return isVoid ? "void" : "inconclusive"
+    }
+
+    // MARK: One search
+
+    private func search(_ index: Int) async throws {
+        while !isInterrupted {
+            switch searches[index].next() {
+            case .done(let end):
+                summary.searches[index].end = end.rawValue
+                fillBounds(index)
+                return
+            case .trial(let load, let seconds):
+                if try await trial(index, load: load, seconds: seconds) {
+                    try save()
+                    try? await Task.sleep(for: options.settle)
+                } else {
+                    isInterrupted = true
+                }
+            }
+        }
+        summary.searches[index].end = "interrupted"
+        fillBounds(index)
+    }
+
+    /// Runs one trial and records it.
+    /// - Returns: false if the trial was interrupted.
+    private func trial(_ index: Int, load: Int, seconds: Double) async throws -> Bool {
+        let scenario = try plan.trial(load: load, seconds: seconds, cell: index)
+        let number = summary.trials.count + 1
+        let name =
+            String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
+            + "-load-\(load)"
+        showProgress(index, running: load)
+        let start = ContinuousClock.now
+        guard
+            let seen = try await trials.run(scenario, folder: directory.trials, name: name)
+        else { return false }
+        var trial = SearchSummary.Trial(
+            number: number, search: index, load: load, durationS: seconds,
+            wallS: (ContinuousClock.now - start).seconds)
+        trial.voidReason = seen.voidReason
+        trial.verdicts = seen.voidReason == nil ? plan.judge(seen) : []
+        trial.deliveredMbps = seen.deliveredMegabits
+        trial.serverCPUPercent = seen.serverCPUPercent
+        trial.busiest = seen.busiest
+        trial.directory = "\(SearchDirectory.trialsFolder)/\(name)"
+        try searches[index].record(.init(trial))
+        summary.trials.append(trial)
+        fillBounds(index)
+        showProgress(index, running: nil)
+        return true
+    }
+
+    private func fillBounds(_ index: Int) {
+        summary.searches[index].bounds = plan.goals.indices.compactMap {
+            searches[index].result(ofGoal: $0).map(SearchSummary.Bound.init)
+        }
+    }
+
+    // MARK: Calibration
+
+    /// Runs the generators without the server under test, unless that is known for this value of
+    /// the sweep and this load. If they cannot offer the load, it is the end of the search.
+    private func calibrate(_ index: Int, at load: Int) async throws {
+        guard plan.search.calibrates, !isInterrupted else { return }
+        let value = plan.cells[index].value
+        let known = summary.calibrations.first {
+            $0.load == load && plan.cells[$0.search].value == value
+        }
+        if let known {
+            if known.voidReason != nil, load == plan.startLoad {
+                searches[index].limitGenerators(to: load)
+            }
+            return
+        }
+        let scenario: TrialScenario
+        switch plan.calibration(load: load, cell: index) {
+        case .success(let found): scenario = found
+        case .failure(let fault):
+            if !summary.notes.contains(fault.message) { summary.notes.append(fault.message) }
+            return
+        }
+        progress.say("calibration without the server, load \(plan.words(load))")
+        let start = ContinuousClock.now
+        let name = "\(index + 1)-load-\(load)"
+        guard
+            let seen = try await trials.run(
+                scenario, folder: directory.calibrations, name: name)
+        else {
+            isInterrupted = true
+            return
+        }
+        var calibration = SearchSummary.Calibration(
+            search: index, load: load, wallS: (ContinuousClock.now - start).seconds)
+        calibration.voidReason = seen.voidReason
+        calibration.delayP99Ms = seen.delayP99Milliseconds
+        calibration.generatorCPUPercent = seen.generatorCPUPercent
+        summary.calibrations.append(calibration)
+        searches[index].spend(seconds: calibration.wallS)
+        // At the capacity, a void calibration is told in the report: the trials there were valid.
+        if calibration.voidReason != nil, load == plan.startLoad {
+            searches[index].limitGenerators(to: load)
+        }
+        try save()
+        try? await Task.sleep(for: options.settle)
+    }
+
+    // MARK: Files and progress
+
+    private func save() throws { try directory.write(summary) }
+
+    private func showProgress(_ index: Int, running load: Int?) {
+        progress.show(
+            summary, search: index, running: load.map(plan.words),
+            spentSeconds: searches[index].spentSeconds)
+    }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Report
+import Results
+import Scenario
+import Testing
+
+@testable import Searches
+
+@Suite struct SearchRunnerTests {
+    /// Viewers up to a planted limit are carried with a delay of 10 ms.
+    private static func limited(to limit: Int, trials: Int = .max) -> FakeTrials {
+        FakeTrials(limit: trials) { viewers, _ in viewers <= limit ? 10 : 90 }
+    }
+
+    @Test func findsThePlantedLimit() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let trials = Self.limited(to: 137)
+        let summary = try await search.run(trials, in: directory)
+        #expect(summary.outcome == "complete")
+        let bound = try #require(summary.searches.first?.bounds.first)
+        #expect(bound.lowerBound == 135 && bound.upperBound == 141 && bound.confirmed)
+        #expect(bound.conditionalThroughputMbps == 270 && !bound.irregular)
+        #expect(
+            trials.calls.map(\.viewers) == [50, 100, 200, 141, 120, 130, 135, 135, 141])
+        #expect(trials.calls.map(\.seconds) == [3, 3, 3, 3, 3, 3, 3, 8, 8])
+        #expect(trials.calls.first?.name == "0001-load-50")
+        // The directory says the same.
+        #expect(try SearchSummary.load(directory: directory.path) == summary)
+        let csv = try String(contentsOfFile: "\(directory.path)/search.csv", encoding: .utf8)
+        let rows = SearchRow.read(csv: csv)
+        #expect(rows.count == 9 && rows.map(\.good) == [1, 1, 0, 0, 1, 1, 1, 1, 0])
+        #expect(rows[2].observed == 90 && rows[2].load == 200 && rows[2].goal == "thresholds")
+        let text = SearchReport(summary).text
+        #expect(text.contains("capacity 135 viewers (lower bound 135, upper bound 141"))
+        #expect(text.contains("irregular: no"))
+        #expect(text.hasSuffix("FOUND  135 viewers at p99 < 50 ms\n"))
+        #expect(CapacityPlot(summary).svg.contains("<polyline"))
+    }
+
+    @Test func goalsAreJudgedByTheirOwnThresholds() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, goals: [{name: strict, thresholds: {delay_ms: "
+                    + "[\"p(99)<50\"]}}, {name: loose, thresholds: {delay_ms: [\"p(99)<80\"]}}]"))
+        defer { search.remove() }
+        let summary = try await search.run(
+            FakeTrials { viewers, _ in Double(viewers) / 2 }, in: try search.directory())
+        let bounds = try #require(summary.searches.first?.bounds)
+        #expect(bounds.map(\.goal) == ["strict", "loose"])
+        let capacities = bounds.compactMap(\.lowerBound)
+        #expect(capacities.count == 2 && (94...99).contains(capacities[0]))
+        #expect((151...159).contains(capacities[1]))
+        #expect(summary.searches[0].capacity == capacities[0])
+        #expect(summary.trials[0].verdicts.count == 2)
+    }
+
+    /// Whatever the trial after which the search was killed, it takes the steps that it would have
+    /// taken.
+    @Test func resumesAfterAnyTrial() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let whole = Self.limited(to: 137)
+        _ = try await search.run(whole, in: try search.directory())
+        for cut in 0..<whole.calls.count {
+            let directory = try search.directory()
+            let first = Self.limited(to: 137, trials: cut)
+            let partial = try await search.run(first, in: directory)
+            #expect(partial.outcome == "interrupted" && partial.trials.count == cut)
+            let rest = Self.limited(to: 137)
+            let state = try SearchSummary.load(directory: directory.path)
+            let summary = try await search.run(rest, in: directory, resuming: state)
+            #expect(first.calls.map(\.name) + rest.calls.map(\.name) == whole.calls.map(\.name))
+            #expect(summary.outcome == "complete" && summary.trials.count == whole.calls.count)
+        }
+    }
+
+    /// A search goes on with another budget, but not with another scenario.
+    @Test func refusesForeignDirectories() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let partial = try await search.run(Self.limited(to: 137, trials: 2), in: directory)
+        var options = SearchRunner.Options()
+        options.isQuiet = true
+        func resume(_ change: (String, String), _ summary: SearchSummary) throws {
+            let plan = try FakeSearch.plan(FakeSearch.text.replacing(change.0, with: change.1))
+            _ = try SearchRunner(
+                plan, trials: Self.limited(to: 137), directory: directory, resuming: summary,
+                options: options)
+        }
+        try resume(("start: 50", "start: 50, budget: 20min"), partial)
+        #expect(throws: ResultsError.self) { try resume(("to: 1000", "to: 900"), partial) }
+        var damaged = partial
+        damaged.trials[0].load = 5
+        #expect(throws: ResultsError.self) { try resume(("x", "x"), damaged) }
+        damaged = partial
+        damaged.trials[1].search = 3
+        try directory.write(damaged)
+        #expect(throws: ResultsError.self) { try SearchSummary.load(directory: directory.path) }
+        for text in ["", "{", "{\"kind\": \"ladder\"}", "{\"kind\": \"search\"}", "[]"] {
+            try directory.write(text, to: "summary.json")
+            #expect(throws: ResultsError.self) {
+                try SearchSummary.load(directory: directory.path)
+            }
+        }
+        #expect(throws: ResultsError.self) { try SearchSummary.load(directory: search.parent) }
+    }
+
+    @Test func voidTrialsAreNoVerdict() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let void = try await search.run(FakeTrials { _, _ in nil }, in: try search.directory())
+        #expect(void.outcome == "void" && void.trials.allSatisfy { $0.verdicts.isEmpty })
+        #expect(SearchReport(void).text.contains("void trials: generator lag"))
+        let bad = try await search.run(FakeTrials { _, _ in 99 }, in: try search.directory())
+        #expect(bad.outcome == "inconclusive")
+        #expect(SearchReport(bad).text.contains("even the lowest load, 10 viewers, is bad"))
+        let some = try await search.run(
+            FakeTrials { viewers, _ in viewers > 100 ? nil : 1 }, in: try search.directory())
+        #expect(some.outcome == "complete")
+        #expect(some.searches[0].bounds[0].generatorLimited)
+        #expect(SearchReport(some).text.contains("which is the generators' limit"))
+    }
+
+    /// Six pools whose capacity has a planted peak.
+    @Test func sweepFindsThePool() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, width: 1%, repeats: 2, sweep: {vary: stack.threads, "
+                    + "values: [1, 2, 3, 4, 6, 8]}"))
+        defer { search.remove() }
+        let trials = FakeTrials { viewers, threads in
+            let n = Double(threads)
+            let limit = 100 * n / (1 + 0.1 * (n - 1) + 0.06 * n * (n - 1))
+            return Double(viewers) <= limit ? 10 : 90
+        }
+        let summary = try await search.run(trials, in: try search.directory())
+        #expect(summary.outcome == "complete" && summary.searches.count == 12)
+        // Repeats go round the values.
+        #expect(summary.searches.prefix(7).map(\.value) == ["1", "2", "3", "4", "6", "8", "1"])
+        #expect(summary.points.map(\.value) == ["1", "2", "3", "4", "6", "8"])
+        #expect(summary.points.allSatisfy { $0.searches == 2 })
+        let scaling = try #require(summary.scaling)
+        #expect(abs(scaling.contention.value - 0.1) < 0.05)
+        #expect(abs(scaling.coherency.value - 0.06) < 0.02)
+        let peak = try #require(scaling.peak)
+        #expect(abs(peak.value - (0.9 / 0.06).squareRoot()) < 0.5)
+        // 100, 161, 192, 198 (four), 182, 159: four threads carry most.
+        #expect(summary.recommended == "4")
+        let text = SearchReport(summary).text
+        #expect(text.contains("With 4 threads this machine carries"))
+        #expect(text.contains("More than 4 threads stop paying"))
+        #expect(CapacityPlot(summary).svg.hasPrefix("<svg xmlns="))
+    }
+
+    @Test func fewSizesHaveNoFit() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: true, sweep: {vary: stack.threads, values: [1, 2]}"))
+        defer { search.remove() }
+        let summary = try await search.run(Self.limited(to: 60), in: try search.directory())
+        #expect(summary.scaling == nil)
+        #expect(summary.notes.contains { $0.contains("at least 6 sizes") })
+        #expect(summary.recommended == "1")
+        // Without the driver that takes the server's place, the search says so; with it, there are
+        // calibrations.
+        let isCalibrated = !summary.calibrations.isEmpty
+        #expect(isCalibrated != summary.notes.contains { $0.contains("not calibrated") })
+    }
+
+    @Test func needsASearch() throws {
+        let text = FakeSearch.text.split(separator: "\n").dropLast().joined(separator: "\n")
+        #expect(throws: InputFault.self) { try FakeSearch.plan(text) }
+    }
+
+    @Test func progressShowsTheBracket() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        var summary = try await search.run(
+            Self.limited(to: 137), in: try search.directory())
+        summary.budgetS = 600
+        let line = SearchProgress.line(summary, search: 0, running: "140", spentSeconds: 190)
+        #expect(line == "[135 ok … 141 bad] 9 trials, 3 m 10 s of 10 m, now 140")
+    }
+}
