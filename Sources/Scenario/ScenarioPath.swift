@@ -4,6 +4,8 @@ struct ScenarioPath: Hashable, Sendable {
         var key: String
         /// Entry of the list that the key holds; nil = every entry, or the key holds no list.
         var index: Int?
+        /// Whether the path itself names the entry. A path without an index names all of them.
+        var isIndexGiven = true
     }
 
     var steps: [Step]
@@ -31,9 +33,10 @@ struct ScenarioPath: Hashable, Sendable {
         self.steps = steps
     }
 
-    /// The path of some steps as a file would have it.
+    /// The path of some steps as its author wrote it.
     static func text(_ steps: some Sequence<Step>) -> String {
-        steps.map { step in step.key + (step.index.map { "[\($0)]" } ?? "") }
-            .joined(separator: ".")
+        steps.map { step in step.key + (step.isIndexGiven ? step.index.map { "[\($0)]" } ?? "" : "")
+        }
+        .joined(separator: ".")
     }
 }

@@ -83,7 +83,8 @@ struct ScenarioPlace {
         }
         var places: [ScenarioPlace] = []
         for index in items.indices where index == step.index ?? index {
-            let place = ScenarioPath.Step(key: step.key, index: index)
+            let place = ScenarioPath.Step(
+                key: step.key, index: index, isIndexGiven: step.index != nil)
             places += try all(items[index], item, rest, after: before + [place])
         }
         return places

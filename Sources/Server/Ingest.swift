@@ -19,8 +19,8 @@ final class Ingest {
     private let counts: PublicationCounts
     private var units: [MediaUnit] = []
     private var bytes = 0
-    /// How much of this publisher's audio may wait in its socket under load.
-    var reading = ReadMark()
+    /// The reads of the publisher's socket, in which audio waits under load.
+    let reads: MarkedReads
     /// Offset added to every timestamp, so that a publisher that returns continues in the same
     /// timeline.
     private var timestampOffset: UInt32?
@@ -31,7 +31,7 @@ final class Ingest {
 
     init(
         name: String, claim: StreamDirectory.Grant, directory: StreamDirectory,
-        hubs: [StreamHub], backlog: Backlog, eventLoop: any EventLoop,
+        hubs: [StreamHub], backlog: Backlog, outlet: Outlet,
         configuration: ServerConfiguration,
         keepsTimestamps: Bool = false
     ) {
@@ -43,7 +43,8 @@ final class Ingest {
         self.directory = directory
         self.hubs = hubs
         self.backlog = backlog
-        self.eventLoop = eventLoop
+        eventLoop = outlet.eventLoop
+        reads = MarkedReads(outlet)
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         meter = hubs.first { $0.eventLoop.inEventLoop }?.meter
         let resumes = claim.resumesAfter != nil
@@ -78,7 +79,7 @@ final class Ingest {
                 timestampOffset.map { message.timestamp &+ $0 } ?? (resumesAfter &+ 40)
         }
         guard var unit = try MediaUnit(unwritten: message) else { return }
-        reading.count(unit)
+        reads.count(unit)
         if began > 0 {
             unit.sample = DeliverySample(
                 readNanoseconds: began,
@@ -129,6 +130,7 @@ final class Ingest {
 
     /// Ends the publication: the publisher closed it (`clean`), or its connection broke.
     func end(clean: Bool, grace: TimeAmount) {
+        reads.end()
         let (name, id, directory, hubs, backlog) = (name, id, directory, hubs, backlog)
         @Sendable func finish(onlyIfAway: Bool) {
             guard directory.end(name, id: id, onlyIfAway: onlyIfAway) else { return }

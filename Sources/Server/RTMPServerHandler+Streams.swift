@@ -105,7 +105,7 @@ extension RTMPServerHandler {
     }
 
     private func publish(_ request: ServerSessionStateMachine.StreamRequest) {
-        guard let context else { return }
+        guard let context, let outlet else { return }
         let name = "\(request.application)/\(request.streamKey)"
         let channel = context.channel
         let address = PeerAddress.text(channel)
@@ -125,7 +125,7 @@ extension RTMPServerHandler {
         input.beginStream()
         let ingest = Ingest(
             name: name, claim: granted, directory: directory, hubs: hubs,
-            backlog: backlog, eventLoop: context.eventLoop, configuration: configuration,
+            backlog: backlog, outlet: outlet, configuration: configuration,
             keepsTimestamps: isEncoder)
         role = .publishing(ingest, messageStreamID: request.messageStreamID)
         reply { try session.acceptPublish(request) }

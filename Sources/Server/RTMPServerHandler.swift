@@ -44,8 +44,6 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     /// loop has served others.
     var isResting = false
     var slice = WorkSlice()
-    /// Bytes that the socket must hold before the loop reads; 1 = any.
-    var readMark = 1
     /// Media that the peer has published and other loops have not worked on.
     let backlog = Backlog()
     /// Whether the connection is closed.
@@ -134,7 +132,9 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         deliver()
-        markReads()
+        if case .publishing(let ingest, _) = role {
+            ingest.reads.noteRead(isBetweenMessages: input.isBetweenMessages)
+        }
         slice.finish()
         context.flush()
     }
@@ -247,7 +247,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func sweep(now: NIODeadline) {
-        judgeReads()
+        if case .publishing(let ingest, _) = role { ingest.reads.judge(at: hub) }
         switch liveness.judge(role, configuration, now: now) {
         case .isFine: break
         case .isOver(let why): close(why)
