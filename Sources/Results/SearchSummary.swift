@@ -115,6 +115,13 @@ public struct SearchSummary: Codable, Sendable, Equatable {
 
         /// Smallest load that some goal fails for; nil if there is none.
         public var limit: Int? { bounds.compactMap(\.upperBound).min() }
+
+        /// Whether the server's own limit was not reached: no goal has an upper bound, or the
+        /// smallest is the generators'. The server may then carry more than the capacity.
+        public var isOpen: Bool {
+            guard let limit else { return true }
+            return !bounds.contains { $0.upperBound == limit && !$0.generatorLimited }
+        }
     }
 
     /// Capacity for one value of the sweep.
@@ -122,7 +129,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var value: String
         /// Mean of the capacities of the repeats.
         public var capacity: Double
-        /// 95 % interval over the repeats or, of a single search, its bounds.
+        /// From the low end of the lower bounds' 95 % interval over the repeats to the high end of
+        /// the upper bounds'; of a single search, its bounds.
         public var low: Double
         public var high: Double
         public var searches: Int

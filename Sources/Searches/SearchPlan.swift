@@ -123,7 +123,9 @@ package struct SearchPlan: Sendable {
                     $0.metric == threshold.selector && $0.expression == threshold.expression
                 }
             }
-            let isGood = !seen.hasEndedEarly && results.allSatisfy { $0?.passed ?? false }
+            let isGood =
+                !seen.hasEndedEarly && !seen.hasHeldPublishers
+                && results.allSatisfy { $0?.passed ?? false }
             var telling: ThresholdResult?
             if let failing = results.first(where: { !($0?.passed ?? false) }) {
                 telling = failing
@@ -206,24 +208,35 @@ package struct SearchPlan: Sendable {
         }
     }
 
+    /// The calibrations at a load for the value of the sweep that a search has.
+    func calibrations(
+        _ summary: SearchSummary, cell: Int, load: Int
+    ) -> [SearchSummary.Calibration] {
+        summary.calibrations.filter { calibration in
+            calibration.load == load && cells.indices.contains(calibration.search)
+                && cells[calibration.search].value == cells[cell].value
+        }
+    }
+
+    /// Whether the generators cannot offer the start load even without the server under test.
+    func cannotOfferStart(_ summary: SearchSummary, cell: Int) -> Bool {
+        let known = calibrations(summary, cell: cell, load: startLoad)
+        return known.count >= CapacitySearch.voidLimit
+            && known.allSatisfy { $0.voidReason != nil }
+    }
+
     /// Records the trials of a summary again.
     ///
     /// - Throws: `ResultsError` if a trial is not one of its search.
     func replay(
         _ summary: SearchSummary, into searches: inout [CapacitySearch], path: String
     ) throws(ResultsError) {
-        for (index, cell) in cells.enumerated() {
-            for calibration in summary.calibrations {
-                guard cells.indices.contains(calibration.search),
-                    cells[calibration.search].value == cell.value
-                else { continue }
-                if calibration.search == index {
-                    searches[index].spend(seconds: calibration.wallS)
-                }
-                // The first calibration of a search is at its start load.
-                if calibration.voidReason != nil, calibration.load == startLoad {
-                    searches[index].limitGenerators(to: calibration.load)
-                }
+        for index in cells.indices {
+            for calibration in summary.calibrations where calibration.search == index {
+                searches[index].spend(seconds: calibration.wallS)
+            }
+            if cannotOfferStart(summary, cell: index) {
+                searches[index].limitGenerators(to: startLoad)
             }
             for trial in summary.trials where trial.search == index {
                 do throws(CapacitySearch.Fault) {

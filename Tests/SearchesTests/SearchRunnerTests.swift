@@ -125,6 +125,86 @@ import Testing
         #expect(SearchReport(some).text.contains("which is the generators' limit"))
     }
 
+    /// A full disk in the middle ends the search, but what is known is reported, and once there is
+    /// room, the search goes on.
+    @Test func keepsWhatIsKnownAfterAFault() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let full = FakeTrials(room: 4) { viewers, _ in viewers <= 137 ? 10 : 90 }
+        let partial = try await search.run(full, in: directory)
+        #expect(partial.outcome == "interrupted" && partial.trials.count == 4)
+        #expect(partial.searches[0].bounds.first?.lowerBound == 100)
+        #expect(partial.notes.contains { $0.contains("the disk is full") })
+        #expect(SearchReport(partial).text.contains("capacity 100 viewers"))
+        let state = try SearchSummary.load(directory: directory.path)
+        #expect(state == partial)
+        let summary = try await search.run(
+            Self.limited(to: 137), in: directory, resuming: state)
+        #expect(summary.outcome == "complete" && summary.searches[0].capacity == 135)
+        #expect(!summary.notes.contains { $0.contains("the disk is full") })
+    }
+
+    /// One void calibration is repeated; three of them bound the search.
+    @Test func voidCalibrationsAreRepeated() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing("calibrate: false", with: "calibrate: true"))
+        defer { search.remove() }
+        for (count, isLimited) in [(1, false), (2, false), (3, true)] {
+            let directory = try search.directory()
+            let trials = FakeTrials(voidCalibrations: count) { viewers, _ in
+                viewers <= 137 ? 10 : 90
+            }
+            let summary = try await search.run(trials, in: directory)
+            try #require(!summary.calibrations.isEmpty, "\(summary.notes)")
+            let first = summary.calibrations.prefix { $0.load == 50 && $0.voidReason != nil }
+            #expect(first.count == count)
+            let bound = try #require(summary.searches[0].bounds.first)
+            #expect(bound.generatorLimited == isLimited)
+            #expect(isLimited ? bound.upperBound == 50 : bound.lowerBound == 135)
+            // A search that goes on knows the same.
+            let again = try await search.run(
+                Self.limited(to: 137, trials: 0), in: directory, resuming: summary)
+            #expect(again.searches[0].bounds == summary.searches[0].bounds)
+        }
+    }
+
+    /// Publishers that are held by the server make the load a bad one. Publishers that are late
+    /// themselves make the trial void.
+    @Test func heldPublishersAreLoss() throws {
+        var manifest = Manifest()
+        manifest.validity.valid = false
+        manifest.validity.reasons = ["only 80% \(Manifest.Validity.fewFramesSent), least 99%"]
+        var summary = Summary()
+        summary.outcome = .void
+        let held = SearchObservation(RunResults(manifest: manifest, summary: summary))
+        #expect(held.hasHeldPublishers && held.voidReason == nil)
+        let plan = try FakeSearch.plan(FakeSearch.text)
+        #expect(plan.judge(held).map(\.good) == [false])
+        manifest.validity.reasons.append("the generators ran late")
+        let late = SearchObservation(RunResults(manifest: manifest, summary: summary))
+        #expect(!late.hasHeldPublishers && late.voidReason?.contains("ran late") == true)
+    }
+
+    /// A capacity is known no better than the bounds of its searches, however alike the searches
+    /// are.
+    @Test func intervalsCoverTheBounds() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, repeats: 3, sweep: {vary: stack.threads, values: [1, 2]}"))
+        defer { search.remove() }
+        let summary = try await search.run(
+            Self.limited(to: 137), in: try search.directory())
+        #expect(summary.points.map(\.capacity) == [135, 135])
+        #expect(summary.points.map(\.low) == [135, 135])
+        #expect(summary.points.map(\.high) == [141, 141])
+        // Where no load is bad, nothing is said about more threads.
+        let open = try await search.run(
+            Self.limited(to: 5000), in: try search.directory())
+        #expect(open.notes.contains { $0.contains("at least the one given for 1, 2") })
+    }
+
     /// Six pools whose capacity has a planted peak.
     @Test func sweepFindsThePool() async throws {
         let search = try FakeSearch(
