@@ -17,6 +17,23 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         }
     }
 
+    /// How a load is measured. RFC 9971 asks a report for every attribute of a goal, and for the
+    /// times of a trial besides its window.
+    public struct Method: Codable, Sendable, Equatable {
+        /// Window of a first trial at a load.
+        public var initialS = 0.0
+        /// Window of a trial that confirms a bound.
+        public var finalS = 0.0
+        /// Measured time that makes a load a bound.
+        public var sumS = 0.0
+        /// Largest distance of the bounds, as a share of the upper one.
+        public var width = 0.0
+        public var warmupS = 0.0
+        public var drainS = 0.0
+
+        public init() {}
+    }
+
     /// The verdict of a trial on one goal.
     public struct Verdict: Codable, Sendable, Equatable {
         public var good: Bool
@@ -35,7 +52,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var load: Int
         /// Steady window.
         public var durationS: Double
-        /// Time that the whole trial took.
+        /// Time that the whole trial took, with the pause after it.
         public var wallS: Double
         /// Verdicts in the order of the goals; empty if the trial is void.
         public var verdicts: [Verdict] = []
@@ -193,6 +210,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     public var lowest = 0
     public var highest = 0
     public var goals: [Goal] = []
+    public var method: Method?
     /// Path of the swept key; empty without a sweep.
     public var sweptKey = ""
     public var driver = ""

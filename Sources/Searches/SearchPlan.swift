@@ -153,6 +153,14 @@ package struct SearchPlan: Sendable {
                 thresholds: goal.thresholds.map { "\($0.selector) \($0.expression)" },
                 exceedRatio: goal.exceedRatio)
         }
+        var method = SearchSummary.Method()
+        method.initialS = search.trial.seconds
+        method.finalS = search.finalTrial.seconds
+        method.sumS = search.sum.seconds
+        method.width = search.width
+        method.warmupS = scenario.warmup.seconds
+        method.drainS = scenario.drain.seconds
+        summary.method = method
         summary.sweptKey = search.sweep?.vary ?? ""
         summary.driver = scenario.stack.driver.rawValue
         summary.budgetS = search.budget.seconds

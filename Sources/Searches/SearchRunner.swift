@@ -55,6 +55,7 @@ package actor SearchRunner {
             try plan.replay(summary, into: &searches, path: path)
             state.outcome = fresh.outcome
             state.budgetS = fresh.budgetS
+            state.method = fresh.method
             // What was said of the end of the search is no longer so.
             state.notes.removeAll { note in
                 note.hasPrefix(Self.failureWords)

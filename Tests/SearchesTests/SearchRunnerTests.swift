@@ -35,7 +35,8 @@ import Testing
         let text = SearchReport(summary).text
         #expect(text.contains("capacity 135 viewers (lower bound 135, upper bound 141"))
         #expect(text.contains("irregular: no"))
-        #expect(text.hasSuffix("FOUND  135 viewers at p99 < 50 ms\n"))
+        #expect(text.contains("window 3.0 s first and 8.0 s to confirm"))
+        #expect(text.hasSuffix("FOUND  135 viewers at p99 < 50 ms (interval 135 to 141)\n"))
         #expect(CapacityPlot(summary).svg.contains("<polyline"))
     }
 
@@ -115,6 +116,7 @@ import Testing
         let void = try await search.run(FakeTrials { _, _ in nil }, in: try search.directory())
         #expect(void.outcome == "void" && void.trials.allSatisfy { $0.verdicts.isEmpty })
         #expect(SearchReport(void).text.contains("void trials: generator lag"))
+        #expect(SearchReport(void).text.hasSuffix("VOID  every trial was void: generator lag\n"))
         let bad = try await search.run(FakeTrials { _, _ in 99 }, in: try search.directory())
         #expect(bad.outcome == "inconclusive")
         #expect(SearchReport(bad).text.contains("even the lowest load, 10 viewers, is bad"))
@@ -177,10 +179,17 @@ import Testing
         manifest.validity.reasons = ["only 80% \(Manifest.Validity.fewFramesSent), least 99%"]
         var summary = Summary()
         summary.outcome = .void
-        let held = SearchObservation(RunResults(manifest: manifest, summary: summary))
+        var held = SearchObservation(RunResults(manifest: manifest, summary: summary))
         #expect(held.hasHeldPublishers && held.voidReason == nil)
         let plan = try FakeSearch.plan(FakeSearch.text)
+        held.thresholds = plan.goals[0].thresholds.map { threshold in
+            ThresholdResult(
+                metric: threshold.selector, expression: threshold.expression, observed: 1,
+                limit: threshold.limit, passed: true)
+        }
         #expect(plan.judge(held).map(\.good) == [false])
+        held.hasHeldPublishers = false
+        #expect(plan.judge(held).map(\.good) == [true])
         manifest.validity.reasons.append("the generators ran late")
         let late = SearchObservation(RunResults(manifest: manifest, summary: summary))
         #expect(!late.hasHeldPublishers && late.voidReason?.contains("ran late") == true)
@@ -203,6 +212,10 @@ import Testing
         let open = try await search.run(
             Self.limited(to: 5000), in: try search.directory())
         #expect(open.notes.contains { $0.contains("at least the one given for 1, 2") })
+        let text = SearchReport(open).text
+        #expect(text.contains("With 1 thread this machine carries at least 1000 viewers"))
+        #expect(text.contains("Whether more threads pay is not known"))
+        #expect(text.contains("irregular: yes, no load was bad"))
     }
 
     /// Six pools whose capacity has a planted peak.
@@ -251,6 +264,28 @@ import Testing
         // calibrations.
         let isCalibrated = !summary.calibrations.isEmpty
         #expect(isCalibrated != summary.notes.contains { $0.contains("not calibrated") })
+    }
+
+    /// A sweep over names has a sentence for each of them, and names those without a capacity.
+    @Test func sweepOverNamesHasSentences() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, sweep: {vary: stack.driver, values: [embedded, "
+                    + "nginx-rtmp]}"))
+        defer { search.remove() }
+        let directory = try search.directory()
+        let summary = try await search.run(Self.limited(to: 137), in: directory)
+        let text = SearchReport(summary).text
+        let sentence = "this machine carries 135 viewers at p99 < 50 ms (interval 135 to 141)"
+        #expect(text.contains("With embedded \(sentence)"))
+        #expect(text.contains("With nginx-rtmp \(sentence)"))
+        #expect(CapacityPlot(summary).svg.contains("nginx-rtmp"))
+        let cut = try await search.run(
+            Self.limited(to: 137, trials: 9), in: try search.directory())
+        #expect(SearchReport(cut).text.contains("INTERRUPTED"))
+        #expect(cut.points.map(\.value) == ["embedded"])
+        #expect(SearchReport(cut).text.contains("none"))
     }
 
     @Test func needsASearch() throws {
