@@ -231,9 +231,21 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         (self.scenario, self.scenarioSHA256, self.runID) = (scenario, scenarioSHA256, runID)
     }
 
-    /// Reads the summary of a results directory; nil if it is not a search's.
-    public static func read(directory: String) -> SearchSummary? {
-        try? load(directory: directory)
+    /// Reads the summary of a results directory; nil if the directory is not a search's.
+    ///
+    /// - Throws: `ResultsError` if the directory is a search's, and its summary is damaged.
+    public static func read(directory: String) throws(ResultsError) -> SearchSummary? {
+        struct Head: Decodable { var kind: String? }
+        let files = FileManager.default
+        let head = files.contents(atPath: "\(directory)/summary.json").flatMap { data in
+            try? ResultsJSON.decoder().decode(Head.self, from: data)
+        }
+        // A summary that was cut off does not say its kind. Only a search has such rows.
+        guard
+            head?.kind == kindName
+                || head == nil && files.fileExists(atPath: "\(directory)/\(SearchRow.fileName)")
+        else { return nil }
+        return try load(directory: directory)
     }
 
     /// Reads the summary of a search's directory.

@@ -137,6 +137,7 @@ package actor SearchRunner {
             case .done(let end):
                 summary.searches[index].end = end.rawValue
                 fillBounds(index)
+                thinTrials(index)
                 return
             case .trial(let load, let seconds):
                 if try await trial(index, load: load, seconds: seconds) {
@@ -176,6 +177,17 @@ package actor SearchRunner {
         fillBounds(index)
         showProgress(index, running: nil)
         return true
+    }
+
+    /// Removes the longest files of the trials that are not at a bound.
+    private func thinTrials(_ index: Int) {
+        let bounds = Set(
+            summary.searches[index].bounds.flatMap { [$0.lowerBound, $0.upperBound] }
+                .compactMap { $0 })
+        for trial in summary.trials
+        where trial.search == index && !bounds.contains(trial.load) && !trial.directory.isEmpty {
+            directory.thin(trial.directory)
+        }
     }
 
     /// Name of the directory of the n-th trial or calibration.

@@ -106,7 +106,18 @@ import Testing
             #expect(throws: ResultsError.self) {
                 try SearchSummary.load(directory: directory.path)
             }
+            // A damaged summary is told as such, and that of another kind is none.
+            if text.contains("ladder") {
+                let other = try SearchSummary.read(directory: directory.path)
+                #expect(other == nil)
+            } else {
+                #expect(throws: ResultsError.self) {
+                    try SearchSummary.read(directory: directory.path)
+                }
+            }
         }
+        let none = try SearchSummary.read(directory: search.parent)
+        #expect(none == nil)
         #expect(throws: ResultsError.self) { try SearchSummary.load(directory: search.parent) }
     }
 
@@ -168,6 +179,30 @@ import Testing
             let again = try await search.run(
                 Self.limited(to: 137, trials: 0), in: directory, resuming: summary)
             #expect(again.searches[0].bounds == summary.searches[0].bounds)
+        }
+    }
+
+    /// Only the trials at the bounds keep their longest files.
+    @Test func thinsTrials() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let files = FileManager.default
+        let first = try await search.run(Self.limited(to: 137, trials: 9), in: directory)
+        #expect(first.outcome == "complete")
+        for trial in first.trials {
+            for name in ["record.json", "summary.json"] {
+                try directory.write("{}", to: "\(trial.directory)/\(name)")
+            }
+        }
+        _ = try await search.run(Self.limited(to: 137), in: directory, resuming: first)
+        for trial in first.trials {
+            let place = "\(directory.path)/\(trial.directory)"
+            let isBound = [135, 141].contains(trial.load)
+            let hasRecord = files.fileExists(atPath: "\(place)/record.json")
+            let hasSummary = files.fileExists(atPath: "\(place)/summary.json")
+            #expect(hasRecord == isBound, "\(place)")
+            #expect(hasSummary, "\(place)")
         }
     }
 
