@@ -283,7 +283,10 @@ public struct SearchReport {
 
     private var notes: String {
         let voids = Set(summary.trials.compactMap(\.voidReason)).sorted().prefix(3)
-        let lines = voids.map { "void trials: \($0)" } + summary.notes
+        let failures = Set(summary.trials.compactMap(\.failure)).sorted().prefix(3)
+        let lines =
+            voids.map { "void trials: \($0)" } + failures.map { "bad trials: \($0)" }
+            + summary.notes
         return lines.isEmpty ? "" : "NOTES\n" + lines.map { "  \($0)\n" }.joined()
     }
 

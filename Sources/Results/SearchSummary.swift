@@ -64,6 +64,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var busiest: String?
         /// Reason why the trial is void; nil if it is a verdict.
         public var voidReason: String?
+        /// Reason why no goal holds, whatever the figures are; nil if the figures decide.
+        public var failure: String?
         /// Results directory of the trial inside the search's.
         public var directory = ""
 
@@ -237,9 +239,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     public static func read(directory: String) throws(ResultsError) -> SearchSummary? {
         struct Head: Decodable { var kind: String? }
         let files = FileManager.default
-        let head = files.contents(atPath: "\(directory)/summary.json").flatMap { data in
-            try? ResultsJSON.decoder().decode(Head.self, from: data)
-        }
+        let data = (try? contents("\(directory)/summary.json")) ?? Data()
+        let head = try? ResultsJSON.decoder().decode(Head.self, from: data)
         // A summary that was cut off does not say its kind. Only a search has such rows.
         guard
             head?.kind == kindName
@@ -254,15 +255,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     public static func load(directory: String) throws(ResultsError) -> SearchSummary {
         struct Head: Decodable { var kind: String? }
         let path = "\(directory)/summary.json"
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ResultsError(
-                path: path,
-                message: "cannot be read; give a directory that `millrace search` wrote")
-        }
-        guard data.count <= byteLimit else {
-            throw ResultsError(
-                path: path, message: "is larger than any search makes it; begin a new search")
-        }
+        let data = try contents(path)
         do {
             guard try ResultsJSON.decoder().decode(Head.self, from: data).kind == kindName else {
                 throw ResultsError(
@@ -280,6 +273,22 @@ public struct SearchSummary: Codable, Sendable, Equatable {
                 path: path,
                 message: "is damaged or of another version (\(error)); begin a new search")
         }
+    }
+
+    /// Reads a file that is not longer than any search makes it.
+    private static func contents(_ path: String) throws(ResultsError) -> Data {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        let size = attributes?[.size] as? Int ?? 0
+        guard size <= byteLimit else {
+            throw ResultsError(
+                path: path, message: "is larger than any search makes it; begin a new search")
+        }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ResultsError(
+                path: path,
+                message: "cannot be read; give a directory that `millrace search` wrote")
+        }
+        return data
     }
 
     /// Says what in a file is impossible; nil if nothing is.

@@ -123,9 +123,7 @@ package struct SearchPlan: Sendable {
                     $0.metric == threshold.selector && $0.expression == threshold.expression
                 }
             }
-            let isGood =
-                !seen.hasEndedEarly && !seen.hasHeldPublishers
-                && results.allSatisfy { $0?.passed ?? false }
+            let isGood = seen.failure == nil && results.allSatisfy { $0?.passed ?? false }
             var telling: ThresholdResult?
             if let failing = results.first(where: { !($0?.passed ?? false) }) {
                 telling = failing

@@ -167,6 +167,7 @@ package actor SearchRunner {
             number: number, search: index, load: load, durationS: seconds,
             wallS: (ContinuousClock.now - start + options.settle).seconds)
         trial.voidReason = seen.voidReason
+        trial.failure = seen.failure
         trial.verdicts = seen.voidReason == nil ? plan.judge(seen) : []
         trial.deliveredMbps = seen.deliveredMegabits
         trial.serverCPUPercent = seen.serverCPUPercent
@@ -243,7 +244,8 @@ package actor SearchRunner {
         var calibration = SearchSummary.Calibration(
             search: index, load: load,
             wallS: (ContinuousClock.now - start + options.settle).seconds)
-        calibration.voidReason = seen.voidReason
+        // Here the generators are under test, so publishers that cannot send are no good.
+        calibration.voidReason = seen.voidReason ?? seen.failure
         calibration.delayP99Ms = seen.delayP99Milliseconds
         calibration.generatorCPUPercent = seen.generatorCPUPercent
         summary.calibrations.append(calibration)

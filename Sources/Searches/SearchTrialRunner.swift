@@ -28,6 +28,15 @@ package struct SearchObservation: Sendable, Equatable {
     package var delayP99Milliseconds: Double?
 
     package init() {}
+
+    /// Reason why no goal holds, whatever the figures are; nil if the figures decide.
+    var failure: String? {
+        if hasEndedEarly { return "the server ended before the trial did" }
+        return hasHeldPublishers
+            ? "the publishers were in time and could not send every frame, because the server did "
+                + "not read on"
+            : nil
+    }
 }
 
 /// Runs the trials of a search.
