@@ -79,17 +79,7 @@ public struct SearchReport {
     }
 
     private func words(_ bound: SearchSummary.Bound, of search: Int) -> String {
-        guard let lower = bound.lowerBound else {
-            let reason = summary.trials.last {
-                $0.search == search && $0.load == bound.upperBound && $0.voidReason != nil
-            }?.voidReason
-            return bound.generatorLimited
-                ? "no capacity, because no trial with \(load(bound.upperBound)) was valid"
-                    + (reason.map { " (\($0))" } ?? "")
-                : bound.belowLowest
-                    ? "no capacity, because even the lowest load, \(load(bound.upperBound)), is bad"
-                    : "no capacity is known"
-        }
+        guard let lower = bound.lowerBound else { return noCapacity(bound, of: search) }
         var words = "capacity \(load(lower)) (lower bound \(number(Double(lower)))"
         if let upper = bound.upperBound {
             words +=
@@ -105,6 +95,20 @@ public struct SearchReport {
         }
         words += "), irregular: \(irregularity(bound))"
         return words + (bound.confirmed ? "" : "; PRELIMINARY, not confirmed by the final trials")
+    }
+
+    private func noCapacity(_ bound: SearchSummary.Bound, of search: Int) -> String {
+        let upper = load(bound.upperBound)
+        if bound.generatorLimited {
+            let reason = summary.trials.last { trial in
+                trial.search == search && trial.load == bound.upperBound && trial.voidReason != nil
+            }?.voidReason
+            let words = "no capacity, because no trial with \(upper) was valid"
+            return reason.map { "\(words) (\($0))" } ?? words
+        }
+        return bound.belowLowest
+            ? "no capacity, because even the lowest load, \(upper), is bad"
+            : "no capacity is known"
     }
 
     /// Why a result is irregular: RFC 9971 calls a result regular if both bounds exist and its

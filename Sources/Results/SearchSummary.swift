@@ -277,17 +277,16 @@ public struct SearchSummary: Codable, Sendable, Equatable {
 
     /// Reads a file that is not longer than any search makes it.
     private static func contents(_ path: String) throws(ResultsError) -> Data {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        let size = attributes?[.size] as? Int ?? 0
-        guard size <= byteLimit else {
-            throw ResultsError(
-                path: path, message: "is larger than any search makes it; begin a new search")
-        }
+        let large = ResultsError(
+            path: path, message: "is larger than any search makes it; begin a new search")
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        guard size <= byteLimit else { throw large }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ResultsError(
                 path: path,
                 message: "cannot be read; give a directory that `millrace search` wrote")
         }
+        guard data.count <= byteLimit else { throw large }
         return data
     }
 

@@ -58,7 +58,7 @@ package actor SearchRunner {
             state.method = fresh.method
             // What was said of the end of the search is no longer so.
             state.notes.removeAll { note in
-                note.hasPrefix(Self.failureWords)
+                note.hasPrefix(SearchRunner.failureWords)
                     || note.hasPrefix(SearchSweepFigures.noFitWords)
                     || note.hasPrefix(SearchSweepFigures.openWords)
             }
