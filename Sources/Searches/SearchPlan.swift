@@ -214,13 +214,20 @@ package struct SearchPlan: Sendable {
         }
     }
 
+    /// Whether a calibration is the same for every value of the sweep, because the swept key is one
+    /// of the stack whose place the calibration's stack takes.
+    private var calibratesOnce: Bool {
+        guard let key = search.sweep?.vary else { return true }
+        return key.hasPrefix("stack.") && key != "stack.out_chunk_size"
+    }
+
     /// The calibrations at a load for the value of the sweep that a search has.
     func calibrations(
         _ summary: SearchSummary, cell: Int, load: Int
     ) -> [SearchSummary.Calibration] {
         summary.calibrations.filter { calibration in
             calibration.load == load && cells.indices.contains(calibration.search)
-                && cells[calibration.search].value == cells[cell].value
+                && (calibratesOnce || cells[calibration.search].value == cells[cell].value)
         }
     }
 

@@ -59,6 +59,7 @@ package actor SearchRunner {
             // What was said of the end of the search is no longer so.
             state.notes.removeAll { note in
                 note.hasPrefix(SearchRunner.failureWords)
+                    || note.hasPrefix(SearchRunner.noTimeWords)
                     || note.hasPrefix(SearchSweepFigures.noFitWords)
                     || note.hasPrefix(SearchSweepFigures.openWords)
             }
@@ -75,6 +76,7 @@ package actor SearchRunner {
     }
 
     private static let failureWords = "the search ended before its time: "
+    private static let noTimeWords = "not calibrated at the capacity: "
 
     /// Runs to the end. A fault in the middle, such as a full disk, ends the search like an
     /// interruption: a note says why, and what is known is returned.
@@ -110,6 +112,12 @@ package actor SearchRunner {
         try await calibrate(index, at: plan.startLoad)
         try await search(index)
         guard let capacity = summary.searches[index].capacity else { return }
+        let seconds = searches[index].expectedSeconds(plan.search.trial.seconds)
+        guard searches[index].spentSeconds + seconds <= plan.search.budget.seconds else {
+            let note = Self.noTimeWords + "the budget of the search was spent"
+            if plan.search.calibrates, !summary.notes.contains(note) { summary.notes.append(note) }
+            return
+        }
         try await calibrate(index, at: capacity)
     }
 

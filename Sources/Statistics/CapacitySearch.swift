@@ -157,7 +157,7 @@ package struct CapacitySearch: Sendable {
     }
 
     /// Time that a trial of this duration will take, by the longest overhead until now.
-    private func expectedSeconds(_ seconds: Double) -> Double {
+    package func expectedSeconds(_ seconds: Double) -> Double {
         let overheads = trials.map { $0.wallSeconds - $0.durationSeconds }
         return seconds + max(0, overheads.max() ?? settings.overheadSeconds)
     }

@@ -299,6 +299,9 @@ import Testing
         // calibrations.
         let isCalibrated = !summary.calibrations.isEmpty
         #expect(isCalibrated != summary.notes.contains { $0.contains("not calibrated") })
+        // The swept threads are not those of the calibration, so the start load has one.
+        let starts = summary.calibrations.count { $0.load == 50 }
+        #expect(starts == (isCalibrated ? 1 : 0))
     }
 
     /// A sweep over names has a sentence for each of them, and names those without a capacity.
