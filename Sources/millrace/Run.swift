@@ -208,11 +208,12 @@ struct ReportCommand: ParsableCommand {
                     terminator: "")
                 continue
             }
-            if let search = SearchSummary.read(directory: path) {
+            if let search = searchSummary(path) {
                 SearchFiles.writePlot(search, to: SearchDirectory(path: path))
                 print(
-                    json ? try ResultsJSON.text(search) : SearchReport(search).text, isJSON: json,
-                    terminator: "")
+                    Redaction.urls(
+                        in: json ? try ResultsJSON.text(search) : SearchReport(search).text),
+                    isJSON: json, terminator: "")
                 continue
             }
             let results: RunResults
@@ -236,6 +237,14 @@ struct ReportCommand: ParsableCommand {
             runs.append(results)
         }
         explainDelays(of: runs)
+    }
+
+    private func searchSummary(_ path: String) -> SearchSummary? {
+        do {
+            return try SearchSummary.read(directory: path)
+        } catch {
+            fail("\(error)", code: 2)
+        }
     }
 
     /// Compares the delays inside the servers of several runs.
