@@ -1,5 +1,6 @@
 import Results
 package import Scenario
+import Server
 
 /// One publisher with many viewers, or many publishers with a few viewers each: CPU of the server
 /// per gigabit, and delay of the frames. A peer runs in alternation with the embedded server, under
@@ -21,6 +22,10 @@ package struct FanoutBench: Sendable {
         /// Size in bytes of the chunks that the peer sends; 4096 is nginx-rtmp's own default.
         package var peerChunkSize = 4096
         package var modes: [ViewerGroup.Mode] = [.prompt, .lazy]
+        /// The scenario's `stack.threads`: a number, or the name of a model with sender threads.
+        package var threads = "1"
+        /// Whether the models with sender threads run beside the pool of event loops and the peer.
+        package var hasModels = false
         /// Whether the server pushes each stream to sinks, which then take the place of the viewers:
         /// every session is a probe. Each stream has `viewers / streams` targets.
         package var pushes = false
@@ -32,26 +37,41 @@ package struct FanoutBench: Sendable {
 
     /// One run of one server. The keys are those of the JSON output and do not change.
     package struct Measurement: Codable, Sendable {
+        /// The driver, or the name of the embedded stack's model of threads if it is not the pool.
         package var server: String
         /// Reading mode of the load viewers: prompt or lazy; push = targets, which read at once.
         package var mode: String
         /// Number of the pair, from 1. Both servers run once in each pair.
         package var pair: Int
         package var gigabits: Double
-        package var serverCPUPerGigabit: Double
+        /// CPU seconds of the server per gigabit; nil if no media came.
+        package var serverCPUPerGigabit: Double?
         /// CPU seconds per gigabit of load viewers, probes and sinks together.
-        package var viewerCPUPerGigabit: Double
-        package var delayP50Milliseconds: Double
-        package var delayP99Milliseconds: Double
+        package var viewerCPUPerGigabit: Double?
+        /// Delay over the frames of all probes or targets; nil if none came.
+        package var delayP50Milliseconds: Double?
+        package var delayP99Milliseconds: Double?
         package var framesMissing: Int
         package var serverRSSBytes: Int
-        package var publisherLagP99Milliseconds: Double
+        package var publisherLagP99Milliseconds: Double?
         package var congestionControl: String
         /// Flush interval of a server that got one; nil = as the load is, or the server's own.
         package var flushIntervalMilliseconds: Int?
+        /// Bytes in the caches for joining players at the end of the window; nil for peers.
+        package var cachedBytes: Int?
+        /// Most threads of the server in the window; nil if none was accounted, as with the rates.
+        package var serverThreads: Int?
+        /// Context switches of the server in a second, voluntary or not.
+        package var switchesPerSecond: Double?
+        /// Milliseconds in a second for which threads of the server could run and had no CPU.
+        package var runDelayMillisecondsPerSecond: Double?
 
         private enum CodingKeys: String, CodingKey {
             case server, mode, pair, gigabits
+            case cachedBytes = "cached_bytes"
+            case serverThreads = "server_threads"
+            case switchesPerSecond = "switches_per_s"
+            case runDelayMillisecondsPerSecond = "run_delay_ms_per_s"
             case serverCPUPerGigabit = "server_cpu_s_per_gbit"
             case viewerCPUPerGigabit = "viewer_cpu_s_per_gbit"
             case delayP50Milliseconds = "delay_p50_ms"
@@ -64,13 +84,14 @@ package struct FanoutBench: Sendable {
         }
     }
 
-    /// Medians over the pairs of the embedded server's figure divided by the peer's.
+    /// Medians over the pairs of the embedded server's figure divided by the peer's; nil if no pair
+    /// has both figures.
     package struct Ratio: Codable, Sendable {
         package var mode: String
-        package var cpuPerGigabit: Double
-        package var delayP99: Double
-        package var delayP50: Double
-        package var serverRSS: Double
+        package var cpuPerGigabit: Double?
+        package var delayP99: Double?
+        package var delayP50: Double?
+        package var serverRSS: Double?
 
         private enum CodingKeys: String, CodingKey {
             case mode
@@ -91,9 +112,11 @@ package struct FanoutBench: Sendable {
         package var flushIntervalMilliseconds: Int?
         package var measurements: [Measurement] = []
         package var ratios: [Ratio] = []
+        /// Medians of each server, if the models of threads were measured.
+        package var medians: [ServerMedians]?
 
         private enum CodingKeys: String, CodingKey {
-            case benchmark, against, streams, viewers, measurements, ratios
+            case benchmark, against, streams, viewers, measurements, ratios, medians
             case bitrateKilobits = "bitrate_kbps"
             case flushIntervalMilliseconds = "flush_interval_ms"
         }
@@ -116,8 +139,8 @@ package struct FanoutBench: Sendable {
         let modes: [ViewerGroup.Mode] = options.pushes ? [.prompt] : options.modes
         for mode in modes {
             for pair in 1...options.pairs {
-                let servers: [StackSettings.Driver] =
-                    pair % 2 == 1 ? [.embedded, options.peer] : [options.peer, .embedded]
+                let servers: [Contender] =
+                    pair % 2 == 1 ? contenders : Array(contenders.reversed())
                 for server in servers {
                     let measurement = try await measure(server, mode, pair)
                     report.measurements.append(measurement)
@@ -127,7 +150,36 @@ package struct FanoutBench: Sendable {
             let name = modeName(mode)
             report.ratios.append(ratio(report.measurements.filter { $0.mode == name }, name))
         }
+        if options.hasModels { report.medians = ServerMedians.all(of: report.measurements) }
         return report
+    }
+
+    /// A server that runs once in each pair.
+    private struct Contender {
+        var name: String
+        var driver: StackSettings.Driver
+        var threads: String
+    }
+
+    private var contenders: [Contender] {
+        func contender(_ driver: StackSettings.Driver) -> Contender {
+            Contender(name: driver.rawValue, driver: driver, threads: options.threads)
+        }
+        let models = options.hasModels ? SenderModel.allCases : []
+        return [contender(.embedded)]
+            + models.map {
+                Contender(name: $0.rawValue, driver: .embedded, threads: $0.rawValue)
+            } + [contender(options.peer)]
+    }
+
+    private func measure(
+        _ contender: Contender, _ mode: ViewerGroup.Mode, _ pair: Int
+    ) async throws -> Measurement {
+        var options = options
+        options.threads = contender.threads
+        var measurement = try await FanoutBench(options).measure(contender.driver, mode, pair)
+        measurement.server = contender.name
+        return measurement
     }
 
     /// Name of a mode in the measurements.
@@ -136,22 +188,22 @@ package struct FanoutBench: Sendable {
     }
 
     private func ratio(_ measurements: [Measurement], _ mode: String) -> Ratio {
-        func median(_ value: (Measurement) -> Double) -> Double {
-            let ratios = (1...options.pairs).compactMap { pair -> Double? in
-                let both = measurements.filter { $0.pair == pair }
-                guard let own = both.first(where: { $0.server == "embedded" }),
-                    let peer = both.first(where: { $0.server != "embedded" }), value(peer) > 0
-                else { return nil }
-                return value(own) / value(peer)
-            }.sorted()
-            guard !ratios.isEmpty else { return .nan }
-            let middle = ratios.count / 2
-            return ratios.count % 2 == 1
-                ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2
+        func median(_ value: (Measurement) -> Double?) -> Double? {
+            let pairs = stride(from: 1, through: options.pairs, by: 1)
+            return FrontRow.median(
+                pairs.compactMap { pair -> Double? in
+                    let both = measurements.filter { $0.pair == pair }
+                    guard let own = both.first(where: { $0.server == FrontRow.own }),
+                        let peer = both.first(where: { $0.server == options.peer.rawValue }),
+                        let above = value(own), let below = value(peer), below > 0
+                    else { return nil }
+                    return above / below
+                })
         }
         return Ratio(
-            mode: mode, cpuPerGigabit: median(\.serverCPUPerGigabit),
-            delayP99: median(\.delayP99Milliseconds), delayP50: median(\.delayP50Milliseconds),
+            mode: mode, cpuPerGigabit: median { $0.serverCPUPerGigabit },
+            delayP99: median { $0.delayP99Milliseconds },
+            delayP50: median { $0.delayP50Milliseconds },
             serverRSS: median { Double($0.serverRSSBytes) })
     }
 
@@ -166,7 +218,7 @@ package struct FanoutBench: Sendable {
             name: bench-fanout
             stack:
               driver: \(server.rawValue)
-              threads: 1\(further)
+              threads: \(options.threads)\(further)
               out_chunk_size: \(chunk)B
             streams:
               - name: live{i}
@@ -214,25 +266,26 @@ package struct FanoutBench: Sendable {
     func measure(
         _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
-        let results = try await BenchTrial.run(scenario(server, mode), name: "bench fanout")
+        let (results, delays) = try await BenchTrial.runWithDelays(
+            scenario(server, mode), name: "bench fanout")
         let summary = results.summary
         let gigabits = Double(results.playBytes) * 8 / 1e9
-        func cpu(_ roles: Set<String>) -> Double {
-            results.cores(of: roles) * Double(options.seconds)
+        func cpu(_ roles: Set<String>) -> Double? {
+            gigabits > 0
+                ? results.cores(of: roles) * Double(options.seconds) / gigabits : nil
         }
-        let row = results.renditions.first { $0.vantage == "viewer" }
-        let targets = summary.relay
-        return Measurement(
+        var measurement = Measurement(
             server: server.rawValue, mode: modeName(mode), pair: pair, gigabits: gigabits,
-            serverCPUPerGigabit: cpu(["server"]) / gigabits,
-            viewerCPUPerGigabit: cpu(["viewers", "probes", "sinks"]) / gigabits,
-            delayP50Milliseconds: targets?.delayP50Milliseconds
-                ?? row?.delayP50Milliseconds ?? .nan,
-            delayP99Milliseconds: targets?.delayP99Milliseconds
-                ?? row?.delayP99Milliseconds ?? .nan,
+            serverCPUPerGigabit: cpu(["server"]),
+            viewerCPUPerGigabit: cpu(["viewers", "probes", "sinks"]),
+            delayP50Milliseconds: delays.milliseconds(atPercentile: 50),
+            delayP99Milliseconds: delays.milliseconds(atPercentile: 99),
             framesMissing: summary.framesMissing,
             serverRSSBytes: summary.roles.first { $0.role == "server" }?.peakRSSBytes ?? 0,
-            publisherLagP99Milliseconds: summary.health.publisherLagP99Milliseconds ?? .nan,
+            publisherLagP99Milliseconds: summary.health.publisherLagP99Milliseconds,
             congestionControl: results.manifest.congestionControl)
+        measurement.cachedBytes = summary.serverCacheBytes
+        measurement.addScheduling(of: results.processes, seconds: Double(options.seconds))
+        return measurement
     }
 }

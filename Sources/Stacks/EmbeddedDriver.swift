@@ -16,6 +16,7 @@ package actor EmbeddedDriver: StackDriver {
     private var supervisor: SupervisorStateMachine
     private var window: Window?
     package private(set) var serverDelays: DelaySplit?
+    package private(set) var serverCacheBytes: Int?
     private let onStatus: @Sendable (ServerStatus) -> Void
     package private(set) var restarts: [StackRestart] = []
     /// Manner in which the server ended; nil while it runs, and while it is being started again.
@@ -126,7 +127,10 @@ package actor EmbeddedDriver: StackDriver {
     package func stop() async {
         watch?.cancel()
         await watch?.value
-        if let report = await handle?.finish(timeout: .seconds(5)) { serverDelays = report.delays }
+        if let report = await handle?.finish(timeout: .seconds(5)) {
+            serverDelays = report.delays
+            serverCacheBytes = report.cacheBytes
+        }
         handle = nil
     }
 }
