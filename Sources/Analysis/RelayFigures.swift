@@ -72,7 +72,7 @@ struct RelayFigures {
 
     private var refusalNotes: [String] {
         (record.sinkRefusals ?? [:]).sorted { $0.key < $1.key }.map { reason, count in
-            "the sinks refused \(count) times: \(reason)"
+            "the sinks refused what came \(count) times: \(reason)"
         }
     }
 }

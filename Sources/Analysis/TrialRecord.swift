@@ -43,8 +43,8 @@ package struct TrialRecord: Codable, Sendable {
     /// Bytes in the server's caches for joining players at the end of the steady window; nil if the
     /// server does not tell.
     package var serverCacheBytes: Int?
-    /// Number of connections and streams that the sinks of a relay refused, by reason; nil without a
-    /// refusal.
+    /// Number of connections, streams and media messages that the sinks of a relay refused, by
+    /// reason; nil without a refusal.
     package var sinkRefusals: [String: Int]?
     /// Whether the server was started again during the run.
     package var hasRestarted = false
