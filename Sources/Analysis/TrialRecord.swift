@@ -46,6 +46,8 @@ package struct TrialRecord: Codable, Sendable {
     /// Number of connections, streams and media messages that the sinks of a relay refused, by
     /// reason; nil without a refusal.
     package var sinkRefusals: [String: Int]?
+    /// What became of the requests that flooded the server's API; nil without a flood.
+    package var apiFlood: APIFloodReport?
     /// Whether the server was started again during the run.
     package var hasRestarted = false
     /// Quality of encoded renditions compared with their source, by stream key; empty if the

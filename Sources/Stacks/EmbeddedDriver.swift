@@ -47,13 +47,16 @@ package actor EmbeddedDriver: StackDriver {
         let ready = try await launch()
         configuration.rtmpPort = ready.rtmpPort
         configuration.httpPort = ready.httpPort ?? 0
+        if let port = ready.apiPort { configuration.apiPort = port }
         watch = Task { await self.supervise() }
-        return StackEndpoints(
+        var endpoints = StackEndpoints(
             rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
             httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },
             hlsURL: configuration.hls == nil
                 ? nil
                 : ready.httpPort.map { "http://127.0.0.1:\($0)/hls/live/{stream}/master.m3u8" })
+        endpoints.apiPort = ready.apiPort
+        return endpoints
     }
 
     private func launch() async throws(StackError) -> ServerRole.Ready {

@@ -12,6 +12,8 @@ package struct StackEndpoints: Codable, Sendable, Hashable {
     package var application: String
     /// Application into which sources of ladders are published; nil = `application`.
     package var sourceApplication: String?
+    /// Port of the API on 127.0.0.1, if the API has a port of its own.
+    package var apiPort: Int?
     /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil if the stack serves no
     /// HTTP-FLV.
     package var httpFLVBase: String?

@@ -10,6 +10,7 @@ package struct ServerRole: WorkerRole {
     package struct Ready: Codable, Sendable {
         package var rtmpPort: Int
         package var httpPort: Int?
+        package var apiPort: Int?
     }
 
     /// The last report.
@@ -33,7 +34,7 @@ package struct ServerRole: WorkerRole {
     }
 
     package var ready: Ready {
-        Ready(rtmpPort: server.rtmpPort, httpPort: server.httpPort)
+        Ready(rtmpPort: server.rtmpPort, httpPort: server.httpPort, apiPort: server.apiPort)
     }
 
     package func start(atNanoseconds start: Int64) {}
