@@ -108,3 +108,15 @@ struct FrameSchedule {
         return Double(last - first) * 1e9 / Double(lastIntended - firstIntended)
     }
 }
+
+extension PublishedStreamReport {
+    /// Returns how many of these frames were not sent because of a planned gap. Frames of a gap
+    /// before a session began, or after it ended, take nothing from what was due to it.
+    func framesInGap(among frames: Range<UInt64>) -> Int {
+        guard let first = windowFirstFrameInGap, let last = windowLastFrameInGap, last < .max
+        else { return 0 }
+        let begin = max(first, frames.lowerBound)
+        let end = min(last + 1, frames.upperBound)
+        return end > begin ? Int(clamping: end - begin) : 0
+    }
+}
