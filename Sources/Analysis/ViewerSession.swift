@@ -96,7 +96,10 @@ struct FrameSchedule {
         grace: Int64 = Self.leaveGraceNanoseconds
     ) -> Range<UInt64> {
         let asked = probe.askedAtNanoseconds + (probe.firstFrameNanoseconds ?? 0)
-        let from = max(first, probe.firstDueFrame ?? frame(at: asked))
+        // A server pushes a stream from its beginning: at a target every frame of the window is due,
+        // even if the session came late.
+        let from =
+            probe.pushed == nil ? max(first, probe.firstDueFrame ?? frame(at: asked)) : first
         var end = leaving.map { frame(at: $0 - grace) } ?? last + 1
         if let came = probe.lastWindowFrame { end = max(end, min(came, last) + 1) }
         return from..<max(from, end)

@@ -110,6 +110,17 @@ import Testing
         #expect(try Self.write(record).0.framesMissing == 0)
     }
 
+    /// A target whose session comes late has missed what was due before.
+    @Test func lateTargetsMissFrames() throws {
+        var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0, joined: 15)]
+        #expect(try Self.write(record).0.framesMissing == 0)
+        record.probes[0].pushed = PushedStreamCounts()
+        let (summary, results) = try Self.write(record)
+        #expect(results.renditions.first?.framesExpected == 200)
+        #expect(summary.framesMissing == 100)
+    }
+
     @Test func wholeProbesPass() throws {
         var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
         record.probes = [Self.probe(0)]
