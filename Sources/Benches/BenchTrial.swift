@@ -18,8 +18,10 @@ enum BenchTrial {
     }
 
     /// Does the same, and returns the delays that all probes saw together as well.
+    ///
+    /// - Parameter stream: Stream whose delays do not count; nil = all count.
     static func runWithDelays(
-        _ yaml: String, name: String
+        _ yaml: String, name: String, leavingOut stream: String? = nil
     ) async throws -> (results: RunResults, delays: DelayHistogram) {
         let scenario = try TrialScenario.parse(yaml, file: name)
         return try await withTemporaryDirectory { directory in
@@ -32,7 +34,8 @@ enum BenchTrial {
                     driver: scenario.stack.driver.rawValue,
                     message: summary.notes.joined(separator: "; "))
             }
-            return (try RunResults(path: path), try TrialFiles.probeDelays(directory: path))
+            let delays = try TrialFiles.probeDelays(directory: path, leavingOut: stream)
+            return (try RunResults(path: path), delays)
         }
     }
 

@@ -26,6 +26,11 @@ package struct FanoutBench: Sendable {
         package var threads = "1"
         /// Whether the models with sender threads run beside the pool of event loops and the peer.
         package var hasModels = false
+        /// Fault that the embedded stack has in one run of each pair, in the place of a peer; nil =
+        /// a peer runs. The servers push.
+        package var fault: RelayFault?
+        /// Whether the run has the fault.
+        var isFaulty = false
         /// Whether the server pushes each stream to sinks, which then take the place of the viewers:
         /// every session is a probe. Each stream has `viewers / streams` targets.
         package var pushes = false
@@ -37,7 +42,8 @@ package struct FanoutBench: Sendable {
 
     /// One run of one server. The keys are those of the JSON output and do not change.
     package struct Measurement: Codable, Sendable {
-        /// The driver, or the name of the embedded stack's model of threads if it is not the pool.
+        /// The driver, or the name of the embedded stack's model of threads if it is not the pool, or
+        /// the name of its fault.
         package var server: String
         /// Reading mode of the load viewers: prompt or lazy; push = targets, which read at once.
         package var mode: String
@@ -84,8 +90,8 @@ package struct FanoutBench: Sendable {
         }
     }
 
-    /// Medians over the pairs of the embedded server's figure divided by the peer's; nil if no pair
-    /// has both figures.
+    /// Medians over the pairs of the embedded server's figure divided by the peer's, or of the figure
+    /// with a fault divided by that without it; nil if no pair has both figures.
     package struct Ratio: Codable, Sendable {
         package var mode: String
         package var cpuPerGigabit: Double?
@@ -104,7 +110,10 @@ package struct FanoutBench: Sendable {
 
     package struct Report: Codable, Sendable {
         package var benchmark: String
+        /// The peer; with a fault the embedded stack without it.
         package var against: String
+        /// The fault; nil without one.
+        package var fault: RelayFault?
         package var streams: Int
         package var viewers: Int
         package var bitrateKilobits: Int
@@ -112,11 +121,11 @@ package struct FanoutBench: Sendable {
         package var flushIntervalMilliseconds: Int?
         package var measurements: [Measurement] = []
         package var ratios: [Ratio] = []
-        /// Medians of each server, if the models of threads were measured.
+        /// Medians of each server, if models of threads or a fault were measured.
         package var medians: [ServerMedians]?
 
         private enum CodingKeys: String, CodingKey {
-            case benchmark, against, streams, viewers, measurements, ratios, medians
+            case benchmark, against, fault, streams, viewers, measurements, ratios, medians
             case bitrateKilobits = "bitrate_kbps"
             case flushIntervalMilliseconds = "flush_interval_ms"
         }
@@ -131,8 +140,9 @@ package struct FanoutBench: Sendable {
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if a run did not work.
     package func run(_ progress: @Sendable (Measurement) -> Void) async throws -> Report {
         var report = Report(
-            benchmark: options.streams > 1 ? "relay" : "fanout", against: options.peer.rawValue,
-            streams: options.streams, viewers: options.viewers,
+            benchmark: options.streams > 1 ? "relay" : "fanout",
+            against: options.fault == nil ? options.peer.rawValue : FrontRow.own,
+            fault: options.fault, streams: options.streams, viewers: options.viewers,
             bitrateKilobits: options.bitrateKilobits,
             flushIntervalMilliseconds: options.flushInterval)
         // Targets have no reading mode.
@@ -150,7 +160,9 @@ package struct FanoutBench: Sendable {
             let name = modeName(mode)
             report.ratios.append(ratio(report.measurements.filter { $0.mode == name }, name))
         }
-        if options.hasModels { report.medians = ServerMedians.all(of: report.measurements) }
+        if options.hasModels || options.fault != nil {
+            report.medians = ServerMedians.all(of: report.measurements)
+        }
         return report
     }
 
@@ -159,11 +171,17 @@ package struct FanoutBench: Sendable {
         var name: String
         var driver: StackSettings.Driver
         var threads: String
+        var isFaulty = false
     }
 
     private var contenders: [Contender] {
         func contender(_ driver: StackSettings.Driver) -> Contender {
             Contender(name: driver.rawValue, driver: driver, threads: options.threads)
+        }
+        if let fault = options.fault {
+            var faulty = contender(.embedded)
+            (faulty.name, faulty.isFaulty) = (fault.rawValue, true)
+            return [contender(.embedded), faulty]
         }
         let models = options.hasModels ? SenderModel.allCases : []
         return [contender(.embedded)]
@@ -177,6 +195,7 @@ package struct FanoutBench: Sendable {
     ) async throws -> Measurement {
         var options = options
         options.threads = contender.threads
+        options.isFaulty = contender.isFaulty
         var measurement = try await FanoutBench(options).measure(contender.driver, mode, pair)
         measurement.server = contender.name
         return measurement
@@ -188,14 +207,17 @@ package struct FanoutBench: Sendable {
     }
 
     private func ratio(_ measurements: [Measurement], _ mode: String) -> Ratio {
+        let fault = options.fault?.rawValue
+        let (first, second) =
+            fault.map { ($0, FrontRow.own) } ?? (FrontRow.own, options.peer.rawValue)
         func median(_ value: (Measurement) -> Double?) -> Double? {
             let pairs = stride(from: 1, through: options.pairs, by: 1)
             return FrontRow.median(
                 pairs.compactMap { pair -> Double? in
                     let both = measurements.filter { $0.pair == pair }
-                    guard let own = both.first(where: { $0.server == FrontRow.own }),
-                        let peer = both.first(where: { $0.server == options.peer.rawValue }),
-                        let above = value(own), let below = value(peer), below > 0
+                    guard let one = both.first(where: { $0.server == first }),
+                        let other = both.first(where: { $0.server == second }),
+                        let above = value(one), let below = value(other), below > 0
                     else { return nil }
                     return above / below
                 })
@@ -209,9 +231,13 @@ package struct FanoutBench: Sendable {
 
     /// Returns a scenario without a capture that has the server on CPU 0 and everything else on CPU
     /// 1.
-    private func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
+    func scenario(_ server: StackSettings.Driver, _ mode: ViewerGroup.Mode) -> String {
         let keys = options.flushInterval.map { ["flush_interval: \($0)ms"] } ?? []
-        let further = (keys + options.stackKeys).map { "\n  \($0)" }.joined()
+        let further = (keys + options.stackKeys + (options.fault?.stackKeys ?? [])).map {
+            "\n  \($0)"
+        }.joined()
+        let warmup =
+            options.fault?.warmupSeconds(bitrateKilobits: options.bitrateKilobits) ?? 5
         let chunk = server == .embedded ? "65536" : "\(options.peerChunkSize)"
         return """
             version: 1
@@ -234,7 +260,7 @@ package struct FanoutBench: Sendable {
                         bitrate: \(options.bitrateKilobits)kbps
                         audio_bitrate: 128kbps
             \(audience(mode))
-            warmup: 5s
+            warmup: \(warmup)s
             duration: \(options.seconds)s
             drain: \(1 + (options.flushInterval ?? 0) / 1000)s
             congestion_control: cubic
@@ -248,7 +274,9 @@ package struct FanoutBench: Sendable {
     private func audience(_ mode: ViewerGroup.Mode) -> String {
         guard !options.pushes else {
             let targets = max(1, options.viewers / max(1, options.streams))
-            return "relay: {targets: \(targets), sinks: \(min(options.sinks, targets))}"
+            let fault = options.isFaulty ? options.fault.map { ", faults: \($0.settings)" } : nil
+            return "relay: {targets: \(targets), sinks: \(min(options.sinks, targets))"
+                + "\(fault ?? "")}"
         }
         return """
             viewers:
@@ -267,7 +295,7 @@ package struct FanoutBench: Sendable {
         _ server: StackSettings.Driver, _ mode: ViewerGroup.Mode, _ pair: Int
     ) async throws -> Measurement {
         let (results, delays) = try await BenchTrial.runWithDelays(
-            scenario(server, mode), name: "bench fanout")
+            scenario(server, mode), name: "bench fanout", leavingOut: options.fault?.stream)
         let summary = results.summary
         let gigabits = Double(results.playBytes) * 8 / 1e9
         func cpu(_ roles: Set<String>) -> Double? {

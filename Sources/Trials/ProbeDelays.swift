@@ -1,5 +1,6 @@
 import Analysis
 package import Results
+import Scenario
 package import Statistics
 import Viewer
 
@@ -8,15 +9,21 @@ extension TrialFiles {
     /// targets of a relay, saw together. The CSV files have them for each stream apart, and
     /// percentiles of streams do not add up.
     ///
-    /// - Parameter directory: Directory of the results of one run. Without a record in it, the
-    ///   histogram is empty.
+    /// - Parameters:
+    ///   - directory: Directory of the results of one run. Without a record in it, the histogram is
+    ///     empty.
+    ///   - stream: Stream whose sessions do not count; nil = all count.
     /// - Throws: `ResultsError` if the record cannot be read.
     package static func probeDelays(
-        directory: String
+        directory: String, leavingOut stream: String? = nil
     ) throws(ResultsError) -> DelayHistogram {
         guard let record = try RecordFile.read(directory: directory) else {
             return DelayHistogram()
         }
-        return record.probes.reduce(into: DelayHistogram()) { $0.add($1.delay) }
+        let viewers = record.plan.viewers
+        return record.probes.reduce(into: DelayHistogram()) { sum, probe in
+            let own = viewers[probe.index % Plan.sessionStride].stream
+            if stream == nil || own != stream { sum.add(probe.delay) }
+        }
     }
 }

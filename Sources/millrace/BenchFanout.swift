@@ -3,6 +3,7 @@ import Benches
 import Foundation
 import NetemShell
 import Scenario
+import SimulationKernel
 import Statistics
 
 struct BenchFanout: AsyncParsableCommand {
@@ -57,7 +58,13 @@ struct BenchRelay: AsyncParsableCommand {
             is then push.
             With --models, the embedded stack also runs with a sender thread for each receiver \
             (per-session) and for each stream (per-stream), in the same pairs.
-            Keys of --json: those of bench fanout; with --models also medians[] (server, mode, \
+            With --push and --fault, the embedded stack runs with the fault and without it instead \
+            of beside a peer: stalled-target (the last target of the first stream reads 8 kbit/s), \
+            lost-publisher (that of the first stream is gone for 3 s) or flooded-api (1,000 \
+            requests to its API in a second). The delays are then those of the other streams; with \
+            flooded-api, of all.
+            Keys of --json: those of bench fanout; with --models or --fault also fault, medians[] \
+            (server, mode, \
             threads, server_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, server_rss_bytes, \
             cached_bytes, switches_per_s, run_delay_ms_per_s).
             """)
@@ -72,6 +79,11 @@ struct BenchRelay: AsyncParsableCommand {
     var sinks = 1
     @Flag(help: "Measure the models with sender threads as well: per-session and per-stream.")
     var models = false
+    @Option(
+        help: ArgumentHelp(
+            "Compare with a fault: stalled-target, lost-publisher or flooded-api; needs --push.",
+            valueName: "fault"))
+    var fault: String?
     @Option(help: "Probes among all viewers.")
     var probes = 20
     @OptionGroup var shared: FanoutOptions
@@ -84,12 +96,28 @@ struct BenchRelay: AsyncParsableCommand {
         try check(sinks, in: 1...viewersEach, "--sinks")
         // The server starts no more sender threads.
         if models { try check(streams * viewersEach, in: 2...4096, "receivers with --models") }
+        guard try relayFault() != nil else { return }
+        guard push, !models else {
+            throw ValidationError("--fault needs --push, and goes without --models")
+        }
+        // The publisher is back within the window.
+        try check(shared.duration, in: 5...600, "--duration with --fault")
+    }
+
+    private func relayFault() throws -> RelayFault? {
+        guard let fault else { return nil }
+        if let known = RelayFault(rawValue: fault) { return known }
+        let names = RelayFault.allCases.map(\.rawValue)
+        let nearest = NameDistance.nearest(to: fault, among: names)
+        throw ValidationError(
+            "--fault is '\(fault)'; it takes \(names.joined(separator: ", "))"
+                + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
     }
 
     func run() async throws {
         try await shared.run(
             streams: streams, viewers: streams * viewersEach, probes: probes,
-            sinks: push ? sinks : nil, hasModels: models)
+            sinks: push ? sinks : nil, hasModels: models, fault: try relayFault())
     }
 }
 
@@ -132,8 +160,10 @@ struct FanoutOptions: ParsableArguments {
     /// - Parameters:
     ///   - sinks: Sink processes to which the servers push; nil = viewers play.
     ///   - hasModels: Whether the models with sender threads are measured as well.
+    ///   - fault: Fault in one run of each pair; nil = a peer runs.
     func run(
-        streams: Int, viewers: Int, probes: Int, sinks: Int? = nil, hasModels: Bool = false
+        streams: Int, viewers: Int, probes: Int, sinks: Int? = nil, hasModels: Bool = false,
+        fault: RelayFault? = nil
     ) async throws {
         if let why = NetworkIsolation.enter(congestionControl: "cubic") {
             fail("this bench needs the same congestion control on both servers; \(why)")
@@ -150,6 +180,7 @@ struct FanoutOptions: ParsableArguments {
         if promptOnly { options.modes = [.prompt] }
         if let sinks { (options.pushes, options.sinks) = (true, sinks) }
         options.hasModels = hasModels
+        options.fault = fault
         let report: FanoutBench.Report
         do {
             report = try await FanoutBench(options).run { measurement in
@@ -194,7 +225,7 @@ struct FanoutOptions: ParsableArguments {
         for ratio in report.ratios {
             print(
                 """
-                embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU \
+                \(report.fault?.rawValue ?? "embedded") / \(report.against), \(ratio.mode) readers, median of \(pairs): CPU \
                 \(Figure.plain(ratio.cpuPerGigabit)),
                   delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50)), \
                 RSS \(Figure.plain(ratio.serverRSS))

@@ -137,6 +137,33 @@ import Testing
         #expect(other.switchesPerSecond == nil && other.serverThreads == nil)
     }
 
+    /// What the benches run are scenarios without a fault in their form.
+    @Test func scenariosCanBeRun() throws {
+        var options = FanoutBench.Options()
+        (options.streams, options.viewers, options.sinks) = (4, 8, 2)
+        for mode in options.modes {
+            let scenario = try TrialScenario.parse(FanoutBench(options).scenario(.embedded, mode))
+            #expect(scenario.viewers.map(\.mode) == [mode])
+        }
+        options.pushes = true
+        for threads in ["1", "per-session", "per-stream"] {
+            options.threads = threads
+            let text = FanoutBench(options).scenario(.embedded, .prompt)
+            #expect(try TrialScenario.parse(text).relay?.targets == 2)
+        }
+        options.threads = "1"
+        for fault in RelayFault.allCases {
+            options.fault = fault
+            for isFaulty in [false, true] {
+                options.isFaulty = isFaulty
+                let text = FanoutBench(options).scenario(.embedded, .prompt)
+                let scenario = try TrialScenario.parse(text)
+                #expect((scenario.relay?.faults != nil) == isFaulty)
+                #expect(scenario.warmup >= .seconds(5) && scenario.warmup < .seconds(30))
+            }
+        }
+    }
+
     /// Every round runs every server and setting once.
     @Test func runsAreCounted() {
         var options = FrontBench.Options()
