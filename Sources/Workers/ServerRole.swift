@@ -79,11 +79,16 @@ private final class CacheSample: Sendable {
             let bytes = status.streams.reduce(0) { $0 + $1.gopCacheBytes }
             state.withLock { $0.bytes = bytes }
         }
-        state.withLock {
-            $0.task?.cancel()
-            $0.task = task
+        let last = state.withLock { state in
+            let last = state.task
+            state.task = task
+            return last
         }
+        last?.cancel()
     }
 
-    func cancel() { state.withLock { $0.task?.cancel() } }
+    func cancel() {
+        let task = state.withLock { $0.task }
+        task?.cancel()
+    }
 }
