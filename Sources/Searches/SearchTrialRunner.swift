@@ -131,7 +131,7 @@ extension SearchObservation {
     }
 
     private static let generatorRoles: Set<String> = [
-        "publishers", "viewers", "probes", "hls", "hls-probes", "sinks",
+        "publishers", "viewers", "probes", "hls", "hls-probes", "sinks", "api-flood",
     ]
 
     /// The busiest thread of the server and, if it is another, the busiest of the run.

@@ -338,6 +338,7 @@ struct WorkerProgram: AsyncParsableCommand {
             case CaptureRole.name: await WorkerMain.run(CaptureRole.self)
             case ProbeRole.name: await WorkerMain.run(ProbeRole.self)
             case SinkRole.name: await WorkerMain.run(SinkRole.self)
+            case APIFloodRole.name: await WorkerMain.run(APIFloodRole.self)
             default: 2
             }
         throw ExitCode(code)
