@@ -133,7 +133,7 @@ struct FanoutOptions: ParsableArguments {
     var duration = 10
     @Option(
         help:
-            "Milliseconds that audio waits for the next video frame in the embedded stack, or auto."
+            "Milliseconds for which messages wait in the embedded stack, to leave together, or auto."
     )
     var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
