@@ -279,7 +279,9 @@ final class Outlet {
         isClosed = true
         let channel = context.channel
         if let line = activeLine {
-            line.afterAll { _ in channel.close(promise: nil) }
+            // If not everything was sent, the channel is gone, or closes because a send failed. Its
+            // event loop may have ended then.
+            line.afterAll { wasSent in if wasSent { channel.close(promise: nil) } }
         } else {
             context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
                 channel.close(promise: nil)
