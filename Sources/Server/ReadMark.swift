@@ -6,12 +6,15 @@ import NIOCore
 /// Under load, audio waits for the next video frame anyway (`FlushPolicy`). Without the mark it
 /// wakes the loop, which reads it and then waits; with the mark the kernel keeps it, and it is read
 /// together with the frame. That saves two of three reads of a usual stream. The mark is smaller
-/// than every recent video frame, holds only between two messages, and is given up for a publisher
-/// that nothing was read from for a moment: the end of a frame, a command or audio without video
-/// waits for 40 ms at the most.
+/// than every video frame of the last second, and holds only between two messages. It is given up
+/// for the rest of a second in which a smaller video frame comes, and for a publisher that nothing
+/// was read from in a whole period of `periodMilliseconds`. The last read may lie just behind the
+/// beginning of the period before, so a command, a very small frame or audio without video waits
+/// for two periods at the most, which is 80 ms. The end of a connection never waits.
 struct ReadMark {
-    /// Milliseconds after which a publisher without a read gives up its mark.
-    static let patienceMilliseconds: Int64 = 40
+    /// Milliseconds between two looks at the publishers with a mark. It is the time between two
+    /// frames of the slowest usual stream, so that such a stream keeps its mark.
+    static let periodMilliseconds: Int64 = 40
     /// Audio messages that may wait; between two frames come one or two.
     private static let audioMessages = 3
     /// Largest header of a message in bytes.
@@ -35,6 +38,8 @@ struct ReadMark {
         case .video:
             frames += 1
             smallestVideo = min(smallestVideo, unit.payload.readableBytes)
+            // The next frame may be as small, and video never waits.
+            if unit.payload.readableBytes < bytes { bytes = 1 }
         }
     }
 
@@ -42,9 +47,10 @@ struct ReadMark {
     mutating func judge(isLoaded: Bool) {
         let waiting = Self.audioMessages * (largestAudio + Self.headerBytes)
         let isWorth = isLoaded && frames >= Self.leastFrames && largestAudio > 0
+        // A publisher with a new mark has a whole period; one that is silent gets no longer one.
+        if bytes == 1 { hasRead = true }
         bytes = isWorth && waiting < min(smallestVideo, Self.limit) ? waiting + 1 : 1
         (largestAudio, smallestVideo, frames) = (0, .max, 0)
-        hasRead = true
     }
 
     /// Notes that the loop has read from the publisher.

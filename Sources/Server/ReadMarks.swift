@@ -64,7 +64,7 @@ final class ReadMarks {
         guard !isScheduled, !publishers.isEmpty else { return }
         isScheduled = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: .milliseconds(ReadMark.patienceMilliseconds)) {
+        eventLoop.scheduleTask(in: .milliseconds(ReadMark.periodMilliseconds)) {
             let marks = bound.value
             marks.isScheduled = false
             marks.publishers = marks.publishers.filter { $0.value.holds() }
