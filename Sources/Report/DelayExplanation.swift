@@ -29,11 +29,14 @@ public struct DelayExplanation: Sendable {
     }
 
     let runs: [ServerDelayRun]
+    /// Number of runs that do not know their server's delays, and are left out.
+    private let leftOut: Int
 
     /// - Parameter results: Results of runs. The first one with the server's delays is the base.
     /// - Returns: nil if fewer than two of them have the server's delays.
     public init?(_ results: [RunResults]) {
         runs = results.compactMap(ServerDelayRun.init)
+        leftOut = results.count - runs.count
         guard runs.count > 1 else { return nil }
     }
 
@@ -105,6 +108,10 @@ public struct DelayExplanation: Sendable {
     public var text: String {
         var lines = "WHY (delay inside the server, steady window; #1 is the base)\n"
         for (index, run) in runs.enumerated() { lines += "  #\(index + 1) \(run.label)\n" }
+        if leftOut > 0 {
+            lines +=
+                "  left out: \(leftOut) \(leftOut == 1 ? "run that does not" : "runs that do not") know the server's delays (only the embedded stack does)\n"
+        }
         var table = TextTable(
             header: [
                 "run", "threads", "delay p50/p99 ms", "queueing p50/p99", "service p50/p99",
