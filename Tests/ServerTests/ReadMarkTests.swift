@@ -13,17 +13,24 @@ import Testing
     }
 
     /// Counts a second of messages, each frame of video with one of audio.
-    private func count(_ frameCount: Int, in mark: inout ReadMark) throws {
+    ///
+    /// - Parameter lag: Microseconds by which the frames come after their timestamps.
+    private func count(_ frameCount: Int, lag: Int64 = 0, in mark: inout ReadMark) throws {
         for number in 0..<frameCount {
-            mark.count(try unit(frames.video(number)))
-            mark.count(try unit(frames.audio(number)))
+            try count(frames.video(number), lag: lag, in: &mark)
+            try count(frames.audio(number), lag: lag, in: &mark)
         }
     }
 
+    private func count(_ message: Message, lag: Int64 = 0, in mark: inout ReadMark) throws {
+        let now = 1000 * Int64(message.timestamp) + lag
+        mark.count(try unit(message), nowMicroseconds: now)
+    }
+
     /// A mark that was chosen after one second of messages.
-    private func judged(frames count: Int = 25, isLoaded: Bool = true) throws -> ReadMark {
+    private func judged(frames frameCount: Int = 25, isLoaded: Bool = true) throws -> ReadMark {
         var mark = ReadMark()
-        try self.count(count, in: &mark)
+        try count(frameCount, in: &mark)
         mark.judge(isLoaded: isLoaded)
         return mark
     }
@@ -40,11 +47,11 @@ import Testing
     /// Video never waits, so frames that may be smaller than the mark end it.
     @Test func `a small frame gives the mark up for the rest of the second`() throws {
         var mark = try judged()
-        mark.count(try unit(frames.video(25)))
+        try count(frames.video(25), in: &mark)
         #expect(mark.bytes > 1)
         var small = frames
         small.size = 20
-        mark.count(try unit(small.video(26)))
+        try count(small.video(26), in: &mark)
         #expect(mark.bytes == 1)
     }
 
@@ -69,5 +76,37 @@ import Testing
         #expect(mark.bytes > 1)
         mark.loseIfSilent()
         #expect(mark.bytes == 1)
+    }
+
+    /// A publisher with Nagle's algorithm sends a frame only when the audio before it is
+    /// acknowledged.
+    @Test func `a publisher whose frames come later with a mark has none any more`() throws {
+        var mark = try judged()
+        try count(25, lag: 8000, in: &mark)
+        for _ in 0..<3 {
+            mark.judge(isLoaded: true)
+            #expect(mark.bytes == 1)
+            try count(25, in: &mark)
+        }
+    }
+
+    @Test func `a publisher may drift`() throws {
+        var mark = try judged()
+        for second in 1..<100 {
+            try count(25, lag: 1000 * Int64(second), in: &mark)
+            mark.judge(isLoaded: true)
+            #expect(mark.bytes > 1)
+        }
+    }
+
+    /// A timestamp may be any number.
+    @Test func `a wild timestamp does no harm`() throws {
+        var mark = ReadMark()
+        var wild = frames
+        wild.start = .max
+        try count(25, in: &mark)
+        for number in 0..<25 { try count(wild.video(number), lag: .max / 2, in: &mark) }
+        mark.judge(isLoaded: true)
+        #expect(mark.bytes > 1)
     }
 }
