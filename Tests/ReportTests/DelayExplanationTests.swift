@@ -118,6 +118,19 @@ import Testing
         #expect(DelayExplanation([]) == nil)
     }
 
+    /// A run without viewers and a run with them are compared by what both have.
+    @Test func `delays of different kinds are not compared`() throws {
+        var blind = Self.loops
+        blind.renditions = []
+        let explanation = try #require(DelayExplanation([blind, Self.threads]))
+        let growth = explanation.growth(
+            from: explanation.runs[0], to: explanation.runs[1], .p99)
+        #expect(growth.map(\.part) == ["queueing", "service", "write"])
+        let shares = growth.map { (($0.share ?? 0) * 70).rounded() }
+        #expect(shares == [60, 0, 10])
+        #expect(explanation.text.contains("because not every run has viewers"))
+    }
+
     @Test func `the figure shows both percentiles`() throws {
         let figure = try #require(DelayExplanation([Self.loops, Self.threads])).figure
         #expect(figure.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="))

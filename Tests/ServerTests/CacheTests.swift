@@ -119,6 +119,15 @@ import Testing
         #expect(pure.chunks == StreamHub.joinedChunks(pure.units))
     }
 
+    /// With small chunks, a message is in memory twice: as chunks, and as one piece for HTTP-FLV.
+    @Test func aPayloadOfItsOwnCosts() throws {
+        let one = try #require(try MediaUnit(frames.video(0), writer: writer))
+        #expect(one.cost < 2 * frames.size + MediaUnit.overhead)
+        let small = ChunkWriter(chunkSize: 128)
+        let several = try #require(try MediaUnit(frames.video(0), writer: small))
+        #expect(several.cost >= 2 * frames.size + MediaUnit.overhead)
+    }
+
     /// A publisher that takes over continues after every frame that was accepted from the one
     /// before.
     @Test func noFrameIsAcceptedAfterTheLastTimestamp() async throws {

@@ -31,7 +31,7 @@ final class OwnAddresses: Sendable {
     func learn(_ target: RTMPURL, remote: SocketAddress?, local: SocketAddress?) {
         guard let remote else { return }
         state.withLock { state in
-            guard Self.include(remote, local: local, state.listeners),
+            guard Self.leadsHere(remote, local: local, state.listeners),
                 state.known.count < Self.knownLimit
             else { return }
             state.known.insert(Self.key(target))
@@ -43,14 +43,14 @@ final class OwnAddresses: Sendable {
     func include(_ target: RTMPURL) -> Bool {
         let address = try? SocketAddress(ipAddress: target.host, port: target.port)
         return state.withLock { state in
-            if let address, Self.include(address, local: nil, state.listeners) { return true }
+            if let address, Self.leadsHere(address, local: nil, state.listeners) { return true }
             return state.known.contains(Self.key(target))
         }
     }
 
     private static func key(_ target: RTMPURL) -> String { "\(target.host) \(target.port)" }
 
-    private static func include(
+    private static func leadsHere(
         _ remote: SocketAddress, local: SocketAddress?, _ listeners: [SocketAddress]
     ) -> Bool {
         guard let port = remote.port, let address = remote.ipAddress else { return false }

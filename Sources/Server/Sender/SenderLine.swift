@@ -190,7 +190,8 @@ final class SenderLine: @unchecked Sendable {
     private func fail() {
         isBroken = true
         dropAll()
-        onFailure()
+        // A connection that is gone already needs no end, and its event loop may have ended.
+        if !released.load(ordering: .relaxed) { onFailure() }
     }
 
     /// Drops what waits and closes the descriptor.

@@ -44,9 +44,11 @@ struct MediaUnit: Sendable {
     /// Bytes of memory that a unit takes besides its own bytes, so that very many units of one byte
     /// have a cost.
     static let overhead = 256
-    /// Cost of the unit for a limit. A payload of several chunks has storage of its own.
+    /// Whether the payload has storage of its own, because it takes several chunks.
+    private var hasOwnPayload = false
+    /// Cost of the unit in bytes for a limit.
     var cost: Int {
-        let own = payload.readableBytes <= 65536 ? 0 : payload.readableBytes
+        let own = hasOwnPayload ? payload.readableBytes : 0
         return chunks.readableBytes + own + Self.overhead
     }
 
@@ -150,7 +152,8 @@ struct MediaUnit: Sendable {
     private mutating func keep(_ bytes: ByteBuffer, _ range: Range<Int>, _ writer: ChunkWriter) {
         let length = payload.readableBytes
         chunks = bytes.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()
-        if length <= writer.chunkSize {
+        hasOwnPayload = length > writer.chunkSize
+        if !hasOwnPayload {
             payload = bytes.getSlice(at: range.upperBound - length, length: length) ?? payload
         } else if payload.storageCapacity > 2 * length {
             // A slice of an aggregate message would keep all of the message in memory.
