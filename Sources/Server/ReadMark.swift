@@ -14,9 +14,9 @@ import NIOCore
 ///
 /// What is not read is not acknowledged at once. A publisher with Nagle's algorithm (ffmpeg has it
 /// unless it is given `-tcp_nodelay 1`) holds the next frame back until the audio before it is
-/// acknowledged, which takes the kernel up to 40 ms. So the mean lag of the video frames in the
-/// first second with a mark is compared with the second before, and a publisher whose frames come
-/// later has no mark any more.
+/// acknowledged, which takes the kernel up to 40 ms. So the median lag of the video frames in each
+/// second with a mark is compared with the second before. A publisher whose frames come later has no
+/// mark for a while: 10 s, and twice as long each further time.
 struct ReadMark {
     /// Milliseconds between two looks at the publishers with a mark. It is the time between two
     /// frames of the slowest usual stream, so that such a stream keeps its mark.
@@ -28,25 +28,32 @@ struct ReadMark {
     private static let limit = 16 << 10
     /// Least number of video frames a second for which a mark is worth its calls.
     private static let leastFrames = 15
-    /// Microseconds by which video frames may come later in the first second with a mark.
+    /// Microseconds by which video frames may come later in a second with a mark than in the second
+    /// before.
     private static let toleratedMicroseconds: Int64 = 3000
+    /// Seconds without a mark when video frames have come later, the first time and at the most.
+    private static let firstPauseSeconds = 10
+    private static let longestPauseSeconds = 3600
     /// Largest lag that is counted for one frame, in microseconds; timestamps are the publisher's.
     private static let lagLimit: Int64 = 10_000_000
+    /// Number of frames of a second whose lags are kept.
+    private static let lagCount = 64
 
     private var largestAudio = 0
     private var smallestVideo = Int.max
     private var frames = 0
     private var hasRead = false
-    /// Sum of the video frames' lags in the present second, in microseconds. A lag is the time of
-    /// arrival less the timestamp, and is counted from the lag of the first frame.
-    private var lagSum: Int64 = 0
-    private var firstLag: Int64?
-    /// Mean lag in the second before the first one with a mark; nil = there is nothing to compare.
-    private var lagBefore: Int64?
+    /// Lags of the video frames in the present second, in microseconds: the time of arrival less the
+    /// timestamp.
+    private var lags: [Int64] = []
+    /// Lag from which the others are counted; nil before the first frame. In a second with a mark it
+    /// is the median lag of the second before.
+    private var usualLag: Int64?
     /// Whether a mark was chosen for the present second.
     private var isChosen = false
-    /// Whether the mark has delayed video frames.
-    private var delaysVideo = false
+    /// Seconds for which no mark is chosen, because it has delayed video frames.
+    private var pauseSeconds = 0
+    private var nextPauseSeconds = ReadMark.firstPauseSeconds
     /// Bytes that the socket must hold before the loop reads; 1 = any.
     private(set) var bytes = 1
 
@@ -60,9 +67,11 @@ struct ReadMark {
         case .video:
             frames += 1
             let lag = now - 1000 * Int64(unit.timestamp)
-            let first = firstLag ?? lag
-            firstLag = first
-            lagSum += min(max(lag - first, -Self.lagLimit), Self.lagLimit)
+            let usual = usualLag ?? lag
+            usualLag = usual
+            if lags.count < Self.lagCount {
+                lags.append(min(max(lag - usual, -Self.lagLimit), Self.lagLimit))
+            }
             smallestVideo = min(smallestVideo, unit.payload.readableBytes)
             // The next frame may be as small, and video never waits.
             if unit.payload.readableBytes < bytes { bytes = 1 }
@@ -71,21 +80,23 @@ struct ReadMark {
 
     /// Chooses the mark for the next second.
     mutating func judge(isLoaded: Bool) {
-        let lag = frames > 0 ? lagSum / Int64(frames) : 0
-        if let lagBefore, frames > 0, lag - lagBefore > Self.toleratedMicroseconds {
-            delaysVideo = true
+        // The median, because a moment in which the machine stood still delays a few frames, too.
+        let lag = lags.isEmpty ? 0 : lags.sorted()[lags.count / 2]
+        lags.removeAll(keepingCapacity: true)
+        if pauseSeconds > 0 { pauseSeconds -= 1 }
+        if isChosen, lag > Self.toleratedMicroseconds {
+            pauseSeconds = nextPauseSeconds
+            nextPauseSeconds = min(2 * nextPauseSeconds, Self.longestPauseSeconds)
         }
         let waiting = Self.audioMessages * (largestAudio + Self.headerBytes)
         let isWorth =
-            isLoaded && !delaysVideo && frames >= Self.leastFrames && largestAudio > 0
-        let wasChosen = isChosen
+            isLoaded && pauseSeconds == 0 && frames >= Self.leastFrames && largestAudio > 0
         isChosen = isWorth && waiting < min(smallestVideo, Self.limit)
         // A publisher with a new mark has a whole period; one that is silent gets no longer one.
         if bytes == 1 { hasRead = true }
         bytes = isChosen ? waiting + 1 : 1
-        (largestAudio, smallestVideo, frames, lagSum) = (0, .max, 0, 0)
-        lagBefore = isChosen && !wasChosen ? lag : nil
-        if lagBefore == nil { firstLag = nil }
+        (largestAudio, smallestVideo, frames) = (0, .max, 0)
+        usualLag = isChosen ? usualLag.map { $0 + lag } : nil
     }
 
     /// Notes that the loop has read from the publisher.
