@@ -136,6 +136,9 @@ final class StreamHub: @unchecked Sendable {
         connections.removeValue(forKey: ObjectIdentifier(connection))
     }
 
+    /// Number of connections that are not closed.
+    var openConnections: Int { connections.count }
+
     /// Ends the connections that are meant, and returns their number.
     func kick(_ target: KickTarget) -> Int {
         Array(connections.values).count { $0.kick(target) }
