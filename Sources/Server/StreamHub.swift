@@ -256,9 +256,11 @@ final class StreamHub: @unchecked Sendable {
         if flushing.holdsVideo {
             guard !stream.isFlushScheduled else { return }
             stream.isFlushScheduled = true
+            let name = stream.name
             eventLoop.scheduleTask(in: interval) { [weak self] in
+                guard let self, let stream = streams[name] else { return }
                 stream.isFlushScheduled = false
-                self?.flush(stream)
+                flush(stream)
             }
         } else {
             // Audio and data wait for a video frame, or for the interval's end.

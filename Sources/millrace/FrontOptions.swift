@@ -108,13 +108,6 @@ struct FrontOptions: ParsableArguments {
         print("medians of \(Figure.count(report.rounds, "round"))")
         print("server      flush readers CPU    p50 ms  p99 ms  x floor missing place")
         for row in report.rows { print(Self.line(row)) }
-        if floor {
-            print(
-                """
-                The floor sends all of an interval at once. The embedded stack holds back audio
-                and data alone for that time, and video never, so it sends more often.
-                """)
-        }
         guard report.rows.contains(where: { $0.place != nil }) else { return }
         print(
             """

@@ -4,6 +4,7 @@ import SimulationKernel
 import Sockets
 import TestServer
 import TestSupport
+import Statistics
 import Testing
 
 @testable import Viewer

@@ -6,6 +6,7 @@
 import NIOCore
 import NIOPosix
 public import SimulationKernel
+import Statistics
 
 /// What a flood asks for.
 public struct APIFloodSpec: Codable, Sendable, Hashable {
