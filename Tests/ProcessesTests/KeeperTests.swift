@@ -68,7 +68,8 @@ struct KeeperTests {
             guard ending == nil else { continue }
             ending = Task { await child.terminate(grace: .seconds(40)) }
         }
-        #expect(lines == ["up", "done"])
+        // A shell may tell in between that its sleep was terminated.
+        #expect(lines.first == "up" && lines.last == "done", "\(lines)")
         let status = await ending?.value
         #expect(status == .signaled(SIGTERM))
     }
