@@ -31,11 +31,13 @@ package enum ServerPlaceholder: String, Sendable, CaseIterable {
     }
 
     /// Returns a complaint about the first word in braces that is no placeholder; nil if all are.
+    /// `${WORD}` is a variable of a shell.
     ///
     /// - Parameter others: Words that may stand in braces as well.
     static func complaint(about text: String, besides others: [String] = []) -> String? {
         let known = allCases.map(\.rawValue) + others
-        for part in text.split(separator: "{", omittingEmptySubsequences: false).dropFirst() {
+        let parts = text.split(separator: "{", omittingEmptySubsequences: false)
+        for (before, part) in zip(parts, parts.dropFirst()) where before.last != "$" {
             guard let end = part.firstIndex(of: "}") else { continue }
             let word = String(part[..<end])
             guard !word.isEmpty, word.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "_") }),

@@ -48,6 +48,7 @@ package actor CommandDriver: StackDriver {
     private var process: ChildProcess?
     private var output: ServerOutput?
     private var directory: ServerDirectory?
+    private var isCancelled = false
 
     package init(_ options: Options) {
         self.options = options
@@ -73,6 +74,8 @@ package actor CommandDriver: StackDriver {
             guard let fault = await waitUntilReady(endpoints, values) else { return endpoints }
             let hasEnded = process?.exitStatus != nil
             await stopProcesses()
+            // The error tells how the server ended, and this end is none of a run.
+            process = nil
             await output?.settle()
             let words = output?.lastWords ?? ""
             // A port is free when it is chosen; another program may take it before the server does.
@@ -166,6 +169,7 @@ package actor CommandDriver: StackDriver {
         var last = ""
         repeat {
             if let status = process?.exitStatus { return "it \(status) before it was ready" }
+            if isCancelled { return "the run was interrupted before the server was ready" }
             if let missing = await missingSign(readiness, endpoints, values) {
                 last = missing
             } else if process?.exitStatus == nil {
@@ -205,6 +209,8 @@ package actor CommandDriver: StackDriver {
         return LocalPort.accepts(host: host, port: port)
             ? nil : "nothing listens on \(host):\(port)"
     }
+
+    package func cancelStart() { isCancelled = true }
 
     package var processGroups: [Int32] { [] }
 

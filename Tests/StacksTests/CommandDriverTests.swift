@@ -128,9 +128,37 @@ import Testing
             #expect(
                 message.contains("not ready within 1s") && message.contains(words), "\(message)")
             #expect(message.contains("within: 60s") && message.contains("waiting"), "\(message)")
+            // The driver itself has ended the server, which is no end of the server's own.
+            #expect(await driver.exitStatus == nil)
             let log = try String(contentsOfFile: "\(directory)/server-0.log", encoding: .utf8)
             let pid = try #require(log.split(separator: "\n").compactMap { Int32($0) }.first)
             #expect(Self.isGone([pid]))
+        }
+    }
+
+    /// An interrupted run does not wait for a server that needs long.
+    @Test func aStartThatIsCancelled() async throws {
+        try await Self.withDirectory { directory in
+            var options = CommandDriver.Options(
+                command: ["sh", "-c", "sleep 1000"], runDirectory: directory)
+            options.readiness.within = .seconds(600)
+            let driver = CommandDriver(options)
+            let start = Task { await Self.message { _ = try await driver.start() } }
+            try await eventually("the command runs") { await !driver.processes.isEmpty }
+            await driver.cancelStart()
+            let message = await start.value
+            #expect(message.contains("interrupted"), "\(message)")
+            #expect(await driver.processes == [])
+        }
+    }
+
+    /// The text of the error that a function throws; empty if it throws none.
+    private static func message(_ body: () async throws -> Void) async -> String {
+        do {
+            try await body()
+            return ""
+        } catch {
+            return "\(error)"
         }
     }
 
@@ -158,6 +186,19 @@ import Testing
             await driver.stop()
             #expect(Self.entries(directory) == [])
         }
+    }
+
+    /// A log that cannot be written is told of.
+    @Test func outputWithoutALog() async throws {
+        var options = ChildProcess.Options(path: "/bin/sh", arguments: ["-c", "echo words"])
+        options.mergesOutput = true
+        let child = try ChildProcess(name: "sh", options)
+        let output = ServerOutput(
+            try #require(child.takeOutput()), logPath: "/no/such/directory/server.log")
+        #expect(await child.wait() == .exited(0))
+        try await eventually("all output was read") { output.lastWords == "words" }
+        let note = output.note ?? ""
+        #expect(note.contains("6 bytes") && note.contains("No such file"), "\(note)")
     }
 
     /// A server that writes without end is read without end, and only the last lines are kept.
