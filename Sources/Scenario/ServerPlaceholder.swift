@@ -8,6 +8,8 @@ package enum ServerPlaceholder: String, Sendable, CaseIterable {
     case host
     /// The server's own directory.
     case directory = "dir"
+    /// The scenario's number of threads or worker processes, `stack.threads`.
+    case threads
 
     package var text: String { "{\(rawValue)}" }
 

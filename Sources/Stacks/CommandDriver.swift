@@ -23,6 +23,8 @@ package actor CommandDriver: StackDriver {
         package var hlsURL: String?
         /// Address on which the server is to listen.
         package var host = "127.0.0.1"
+        /// Number of threads or worker processes, for servers that are told it.
+        package var threads = 1
         package var cpus: CPUSet?
         /// Directory of the run, in which the server gets a directory of its own.
         package var runDirectory: String
@@ -66,6 +68,7 @@ package actor CommandDriver: StackDriver {
             else { continue }
             var values: [ServerPlaceholder: String] = [
                 .rtmpPort: "\(rtmpPort)", .httpPort: "\(httpPort)", .host: options.host,
+                .threads: "\(options.threads)",
             ]
             let program = try findProgram(values)
             try prepareFiles(&values)

@@ -76,6 +76,24 @@ import Testing
         #expect(scenario.explanation.contains("srv -c {dir}/srv.conf"))
     }
 
+    /// A number of threads reaches a server whose texts ask for it.
+    @Test(arguments: [("srv -t {threads}", false), ("srv", true)])
+    func threadsOfACommand(command: String, isUnsupported: Bool) throws {
+        let scenario = try TrialScenario.parse(
+            """
+            version: 1
+            name: x
+            stack: {driver: command, command: "\(command) {rtmp_port}", threads: 3}
+            streams: [{name: x}]
+            viewers: [{count: 1}]
+            """)
+        let settings = scenario.unsupportedSettings
+        #expect(settings.contains { $0.hasPrefix("threads") } == isUnsupported)
+        let values: [ServerPlaceholder: String] = [.threads: "3"]
+        #expect(
+            ServerPlaceholder.fill(command, with: values) == (isUnsupported ? "srv" : "srv -t 3"))
+    }
+
     /// A URL alone stands for a page with the standard metrics.
     @Test func statisticsByURL() throws {
         let scenario = try TrialScenario.parse(

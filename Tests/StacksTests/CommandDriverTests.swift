@@ -47,7 +47,10 @@ import Testing
                     program,
                 ], runDirectory: directory)
             options.environment = [NamedText(name: "RTMP", text: "{rtmp_port}")]
-            options.files = [NamedText(name: "conf/a.conf", text: "{dir} {rtmp_port} {x}\n")]
+            options.files = [
+                NamedText(name: "conf/a.conf", text: "{dir} {rtmp_port} {x} {threads}\n")
+            ]
+            options.threads = 3
             options.httpURL = "http://127.0.0.1:{http_port}/live/"
             options.hlsURL = "http://127.0.0.1:{http_port}/hls/{stream}.m3u8"
             options.readiness.within = .seconds(60)
@@ -59,7 +62,7 @@ import Testing
             #expect(endpoints.hlsURL?.hasSuffix("/hls/{stream}.m3u8") == true)
             let text = try String(
                 contentsOfFile: "\(directory)/server/conf/a.conf", encoding: .utf8)
-            #expect(text == "\(directory)/server \(endpoints.rtmpPort) {x}\n")
+            #expect(text == "\(directory)/server \(endpoints.rtmpPort) {x} 3\n")
             let pids = await driver.processes.map(\.pid)
             #expect(pids.count >= 2)
             #expect(await driver.exitStatus == nil)
