@@ -39,6 +39,13 @@ struct RelayFigures {
         summary.delayP99Milliseconds = delay.milliseconds(atPercentile: 99)
         summary.delayUncorrectedP50Milliseconds = uncorrected.milliseconds(atPercentile: 50)
         summary.delayUncorrectedP99Milliseconds = uncorrected.milliseconds(atPercentile: 99)
+        summary.apiFlood = record.apiFlood.map { flood in
+            APIFloodFigures(
+                requests: flood.requests, accepted: flood.accepted, refused: flood.refused,
+                unanswered: flood.unanswered, skipped: flood.skipped,
+                timeP50Milliseconds: flood.time.milliseconds(atPercentile: 50),
+                timeP99Milliseconds: flood.time.milliseconds(atPercentile: 99))
+        }
         return summary
     }
 
@@ -72,7 +79,7 @@ struct RelayFigures {
 
     private var refusalNotes: [String] {
         (record.sinkRefusals ?? [:]).sorted { $0.key < $1.key }.map { reason, count in
-            "the sinks refused \(count) times: \(reason)"
+            "the sinks refused what came \(count) times: \(reason)"
         }
     }
 }

@@ -95,7 +95,6 @@ struct RenditionGroup {
         let sawVideo = probes.contains { $0.total.videoMessages > 1 }
         guard !sawVideo || probes.contains(where: { $0.streamID != nil }) else { return }
         let kept = keptFrames
-        let gap = published?.windowFramesInGap ?? 0
         frames = probes.reduce(into: (0, 0)) { sum, probe in
             let leave = record.plan.leaveOffset(ofSession: probe.index)
                 .map { $0 + record.startNanoseconds }
@@ -104,6 +103,7 @@ struct RenditionGroup {
                 grace: publisher.isPublished
                     ? FrameSchedule.leaveGraceNanoseconds : Self.encodedGraceNanoseconds)
             let all = kept.count(in: due, seen: probe.firstWindowFrame)
+            let gap = published?.framesInGap(among: due) ?? 0
             // Frames of a planned gap were not meant to be sent, so they are due to nobody.
             let count = max(min(all, probe.windowFrames), all - gap)
             sum.0 += count

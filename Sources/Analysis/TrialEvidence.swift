@@ -77,7 +77,8 @@ extension ValidityLimits {
         case nil: reasons.append("the publishers sent nothing")
         case let share? where share < offered:
             reasons.append(
-                "only \(percent(share)) of the intended frames were sent, least \(percent(offered))"
+                "only \(percent(share)) \(Manifest.Validity.fewFramesSent), least "
+                    + "\(percent(offered))"
             )
         default: break
         }

@@ -97,6 +97,7 @@ struct TrialFigures {
         summary.edges = edges.summary
         summary.capacity = capacity.figures
         summary.serverDelays = record.serverDelays?.figures
+        summary.serverCacheBytes = record.serverCacheBytes
         summary.relay = relay.summary
         summary.viewersPlanned = record.plan.viewers.count
         summary.viewersJoined = viewers.joined.count

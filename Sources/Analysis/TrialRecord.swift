@@ -40,9 +40,14 @@ package struct TrialRecord: Codable, Sendable {
     package var edges: [EdgeObservation] = []
     /// Time of the server's deliveries in the steady window; nil if the server does not measure it.
     package var serverDelays: DelaySplit?
-    /// Number of connections and streams that the sinks of a relay refused, by reason; nil without a
-    /// refusal.
+    /// Bytes in the server's caches for joining players at the end of the steady window; nil if the
+    /// server does not tell.
+    package var serverCacheBytes: Int?
+    /// Number of connections, streams and media messages that the sinks of a relay refused, by
+    /// reason; nil without a refusal.
     package var sinkRefusals: [String: Int]?
+    /// What became of the requests that flooded the server's API; nil without a flood.
+    package var apiFlood: APIFloodReport?
     /// Whether the server was started again during the run.
     package var hasRestarted = false
     /// Quality of encoded renditions compared with their source, by stream key; empty if the

@@ -66,17 +66,21 @@ struct ViewerRows {
         guard let publisher = record.plan.publishers.first(where: { $0.streamKey == key }),
             !publisher.isPublished, let first = report.firstWindowFrame,
             let last = report.lastWindowFrame, last >= first, last < .max
-        else { return max(0, report.missingFrames - gapFrames(of: key)) }
+        else { return max(0, report.missingFrames - gapFrames(of: key, to: report)) }
         let published = record.streams.first { $0.streamID == publisher.streamID }
         let kept = publisher.keptFrames(of: published.flatMap(FrameSchedule.init))
         return max(0, kept.count(in: first..<(last + 1), seen: first) - report.windowFrames)
     }
 
-    /// Number of frames of a stream that were not sent in the window because of a planned gap.
-    private func gapFrames(of streamKey: String) -> Int {
-        guard let publisher = record.plan.publishers.first(where: { $0.streamKey == streamKey })
+    /// Number of frames between the first and the last frame of a probe that were not sent because
+    /// of a planned gap.
+    private func gapFrames(of streamKey: String, to report: ProbeViewerReport) -> Int {
+        guard let publisher = record.plan.publishers.first(where: { $0.streamKey == streamKey }),
+            let first = report.firstWindowFrame, let last = report.lastWindowFrame,
+            last >= first, last < .max
         else { return 0 }
-        return record.streams.first { $0.streamID == publisher.streamID }?.windowFramesInGap ?? 0
+        let published = record.streams.first { $0.streamID == publisher.streamID }
+        return published?.framesInGap(among: first..<(last + 1)) ?? 0
     }
 
     /// Adds the packets that a viewer's link lost. The link counts over all sessions of the viewer,

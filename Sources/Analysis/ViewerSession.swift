@@ -96,7 +96,10 @@ struct FrameSchedule {
         grace: Int64 = Self.leaveGraceNanoseconds
     ) -> Range<UInt64> {
         let asked = probe.askedAtNanoseconds + (probe.firstFrameNanoseconds ?? 0)
-        let from = max(first, probe.firstDueFrame ?? frame(at: asked))
+        // A server pushes a stream from its beginning: at a target every frame of the window is due,
+        // even if the session came late.
+        let from =
+            probe.pushed == nil ? max(first, probe.firstDueFrame ?? frame(at: asked)) : first
         var end = leaving.map { frame(at: $0 - grace) } ?? last + 1
         if let came = probe.lastWindowFrame { end = max(end, min(came, last) + 1) }
         return from..<max(from, end)
@@ -106,5 +109,17 @@ struct FrameSchedule {
     var framesPerSecond: Double? {
         guard last > first, lastIntended > firstIntended else { return nil }
         return Double(last - first) * 1e9 / Double(lastIntended - firstIntended)
+    }
+}
+
+extension PublishedStreamReport {
+    /// Returns how many of these frames were not sent because of a planned gap. Frames of a gap
+    /// before a session began, or after it ended, take nothing from what was due to it.
+    func framesInGap(among frames: Range<UInt64>) -> Int {
+        guard let first = windowFirstFrameInGap, let last = windowLastFrameInGap, last < .max
+        else { return 0 }
+        let begin = max(first, frames.lowerBound)
+        let end = min(last + 1, frames.upperBound)
+        return end > begin ? Int(clamping: end - begin) : 0
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Results
 import Scenario
 import Stacks
+import Statistics
 import Trials
 
 /// One run of a scenario in a temporary folder, which is removed after the run.
@@ -13,6 +14,15 @@ enum BenchTrial {
     ///   - name: File name in the scenario's reported faults.
     /// - Throws: `ScenarioErrors`, `ResultsError`, or a `StackError` if the run did not pass.
     static func run(_ yaml: String, name: String) async throws -> RunResults {
+        try await runWithDelays(yaml, name: name).results
+    }
+
+    /// Does the same, and returns the delays that all probes saw together as well.
+    ///
+    /// - Parameter stream: Stream whose delays do not count; nil = all count.
+    static func runWithDelays(
+        _ yaml: String, name: String, leavingOut stream: String? = nil
+    ) async throws -> (results: RunResults, delays: DelayHistogram) {
         let scenario = try TrialScenario.parse(yaml, file: name)
         return try await withTemporaryDirectory { directory in
             var options = TrialRunner.Options()
@@ -24,7 +34,8 @@ enum BenchTrial {
                     driver: scenario.stack.driver.rawValue,
                     message: summary.notes.joined(separator: "; "))
             }
-            return try RunResults(path: path)
+            let delays = try TrialFiles.probeDelays(directory: path, leavingOut: stream)
+            return (try RunResults(path: path), delays)
         }
     }
 

@@ -1,11 +1,13 @@
 /// One point of the front of CPU against delay: medians over the rounds of one server with one
 /// flush interval.
 package struct FrontRow: Codable, Sendable, Hashable {
-    /// Place of a peer's point.
+    /// Place of a peer's point, or of a point of the embedded stack.
     package enum Place: String, Codable, Sendable {
-        /// No point of the embedded stack has less CPU and no more delay.
+        /// No point of the embedded stack has less CPU and no more delay. Only peers have this
+        /// place.
         case ahead
-        /// A point of the embedded stack has less CPU, and no more delay at p50 and at p99.
+        /// A point of the other side has less CPU, and no more delay at p50 and at p99. The other
+        /// side of a peer is the embedded stack, and that of the embedded stack are the peers.
         case behind
     }
 
@@ -25,10 +27,14 @@ package struct FrontRow: Codable, Sendable, Hashable {
     /// CPU in multiples of the floor sender's CPU with the same flush interval; nil without such a
     /// point, and for peers.
     package var timesFloor: Double?
-    /// Place of a peer's point; nil for all others, and if something was not measured.
+    /// Place of a peer's point, or `behind` for a point of the embedded stack; nil for all others,
+    /// and if something was not measured.
     package var place: Place?
-    /// Setting of the embedded stack's point that a peer is behind; nil if there is none.
+    /// Server and setting of the point that this one is behind; nil if there is none.
     package var behind: String?
+    /// Frames that were due to probes and did not come, over all rounds. A server that leaves
+    /// frames out has less to do.
+    package var framesMissing = 0
 
     private enum CodingKeys: String, CodingKey {
         case server, mode, place, behind
@@ -37,6 +43,7 @@ package struct FrontRow: Codable, Sendable, Hashable {
         case delayP50Milliseconds = "delay_p50_ms"
         case delayP99Milliseconds = "delay_p99_ms"
         case timesFloor = "times_floor"
+        case framesMissing = "frames_missing"
     }
 
     /// The flush interval as tables have it: milliseconds, `auto`, or a dash for a peer.
@@ -56,9 +63,10 @@ package struct FrontRow: Codable, Sendable, Hashable {
                 server: measurement.server, mode: measurement.mode,
                 flushIntervalMilliseconds: measurement.flushIntervalMilliseconds)
             let rounds = measurements.filter { row.isPoint(of: $0) }
-            row.cpuPerGigabit = median(rounds.map(\.serverCPUPerGigabit))
-            row.delayP50Milliseconds = median(rounds.map(\.delayP50Milliseconds))
-            row.delayP99Milliseconds = median(rounds.map(\.delayP99Milliseconds))
+            row.cpuPerGigabit = median(rounds.compactMap(\.serverCPUPerGigabit))
+            row.delayP50Milliseconds = median(rounds.compactMap(\.delayP50Milliseconds))
+            row.delayP99Milliseconds = median(rounds.compactMap(\.delayP99Milliseconds))
+            row.framesMissing = rounds.reduce(0) { $0 + $1.framesMissing }
             rows.append(row)
         }
         return rows.map { $0.compared(with: rows) }
@@ -74,19 +82,18 @@ package struct FrontRow: Codable, Sendable, Hashable {
         var row = self
         let others = rows.filter { $0.mode == mode }
         guard server != Self.floor else { return row }
-        guard server == Self.own else {
-            guard let cpu = cpuPerGigabit, let p50 = delayP50Milliseconds,
-                let p99 = delayP99Milliseconds
-            else { return row }
+        let isOwn = server == Self.own
+        if let cpu = cpuPerGigabit, let p50 = delayP50Milliseconds, let p99 = delayP99Milliseconds {
             let better = others.first {
-                $0.server == Self.own && ($0.cpuPerGigabit ?? .infinity) < cpu
+                $0.server != Self.floor && ($0.server == Self.own) != isOwn
+                    && ($0.cpuPerGigabit ?? .infinity) < cpu
                     && ($0.delayP50Milliseconds ?? .infinity) <= p50
                     && ($0.delayP99Milliseconds ?? .infinity) <= p99
             }
-            row.place = better == nil ? .ahead : .behind
-            row.behind = better.map { "\($0.server) \($0.flushWords)" }
-            return row
+            row.behind = better.map { isOwn ? $0.server : "\($0.server) \($0.flushWords)" }
+            if better != nil { row.place = .behind } else if !isOwn { row.place = .ahead }
         }
+        guard isOwn else { return row }
         let floor = others.first {
             $0.server == Self.floor && flushIntervalMilliseconds != nil
                 && $0.flushIntervalMilliseconds == flushIntervalMilliseconds

@@ -20,14 +20,14 @@ public final class FloorServer: Sendable {
 
     /// Listens; the media begins with `begin(atNanoseconds:)`.
     ///
-    /// - Throws: `FloorError` if the address or the congestion control cannot be used, `MediaError`
-    ///   if a source is impossible.
+    /// - Throws: `FloorError` if the address or the congestion control cannot be used or the system
+    ///   gives no thread, `MediaError` if a source is impossible.
     public init(_ configuration: FloorConfiguration) throws {
         let control = FloorControl()
         let loop = try FloorLoop(configuration)
         self.control = control
         port = loop.port
-        Self.startThread {
+        try Self.startThread {
             loop.run(control)
             control.finish(loop.status)
         }
@@ -51,7 +51,7 @@ public final class FloorServer: Sendable {
         return control.status
     }
 
-    private static func startThread(_ body: @escaping @Sendable () -> Void) {
+    private static func startThread(_ body: @escaping @Sendable () -> Void) throws(FloorError) {
         final class Box {
             let body: @Sendable () -> Void
             init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -67,7 +67,12 @@ public final class FloorServer: Sendable {
                 box.body()
                 return nil
             }, box.toOpaque())
-        precondition(code == 0, "pthread_create: \(code)")
+        guard code == 0 else {
+            box.release()
+            throw FloorError(
+                "the system gives no thread (\(String(cString: strerror(code)))); end other "
+                    + "processes, or raise the limit of threads")
+        }
         pthread_detach(thread)
     }
 }

@@ -124,6 +124,22 @@ public enum URIReference {
         return String(decoding: result, as: UTF8.self)
     }
 
+    /// Percent-encodes a text that is to stand as one value in a query: everything but letters,
+    /// digits, '.', '_', '-', '~' and '/', existing encodings too.
+    public static func percentEncodedValue(_ text: some StringProtocol) -> String {
+        var result: [UInt8] = []
+        for byte in text.utf8 {
+            if isPlain(byte) || byte == 0x7E || byte == 0x2F {
+                result.append(byte)
+            } else {
+                result.append(0x25)
+                result.append(hexadecimal[Int(byte >> 4)])
+                result.append(hexadecimal[Int(byte & 15)])
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
     private static let hexadecimal = Array("0123456789ABCDEF".utf8)
 
     /// Decodes `%41` and the like; an invalid triple stays as it is.

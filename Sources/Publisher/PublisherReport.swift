@@ -18,6 +18,9 @@ public struct PublishedStreamReport: Codable, Sendable {
     public var framesInGap: Int?
     /// Number of those frames with an intended time in the steady window.
     public var windowFramesInGap: Int?
+    /// Numbers of the first and the last of them; the frames in between were not sent, either.
+    public var windowFirstFrameInGap: UInt64?
+    public var windowLastFrameInGap: UInt64?
     public var payloadBytes = 0
     public var reconnects = 0
     public var failure: String?

@@ -227,9 +227,16 @@ final class StreamPublisher {
             if isAway { report.framesWhileAway += 1 }
             if hasGap {
                 report.framesInGap = (report.framesInGap ?? 0) + 1
-                if counts { report.windowFramesInGap = (report.windowFramesInGap ?? 0) + 1 }
+                if counts { countInGap(frameNumber &- 1) }
             }
         }
+    }
+
+    /// Counts a frame of the window that was not sent because of the planned gap.
+    private func countInGap(_ number: UInt64) {
+        report.windowFramesInGap = (report.windowFramesInGap ?? 0) + 1
+        report.windowFirstFrameInGap = report.windowFirstFrameInGap ?? number
+        report.windowLastFrameInGap = number
     }
 
     private func sendHeaders(_ timestamp: UInt32) {

@@ -54,7 +54,12 @@ public struct CapacityPlot {
                 title: "Capacity over \(summary.sweptKey)", xLabel: summary.sweptNoun,
                 yLabel: unit, series: series)
         }
-        let trials = summary.trials.filter { $0.voidReason == nil && $0.search == 0 }
+        guard summary.searches.count == 1 else {
+            return LineChart(
+                title: "Loads of the trials", xLabel: "trial of the search", yLabel: unit,
+                series: summary.searches.indices.prefix(16).map(loads))
+        }
+        let trials = summary.trials.filter { $0.voidReason == nil }
         func series(_ name: String, _ keep: (SearchSummary.Trial) -> Bool) -> LineChart.Series {
             LineChart.Series(
                 name: name,
@@ -69,6 +74,15 @@ public struct CapacityPlot {
                 series("good", { $0.verdicts.allSatisfy(\.good) }),
                 series("bad", { !$0.verdicts.allSatisfy(\.good) }),
             ])
+    }
+
+    /// The loads of one search of several, by the number of the trial in it.
+    private func loads(_ search: Int) -> LineChart.Series {
+        let own = summary.searches[search]
+        let trials = summary.trials.filter { $0.search == search && $0.voidReason == nil }
+        return LineChart.Series(
+            name: own.repetition > 1 ? "\(own.value), repeat \(own.repetition)" : own.value,
+            points: trials.enumerated().map { (x: Double($0 + 1), y: value(Double($1.load))) })
     }
 
     /// The fitted curve in a hundred steps.

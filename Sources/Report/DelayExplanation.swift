@@ -29,21 +29,32 @@ public struct DelayExplanation: Sendable {
     }
 
     let runs: [ServerDelayRun]
+    /// Number of runs that do not know their server's delays, and are left out.
+    private let leftOut: Int
 
     /// - Parameter results: Results of runs. The first one with the server's delays is the base.
     /// - Returns: nil if fewer than two of them have the server's delays.
     public init?(_ results: [RunResults]) {
         runs = results.compactMap(ServerDelayRun.init)
+        leftOut = results.count - runs.count
         guard runs.count > 1 else { return nil }
     }
 
     // MARK: Growth
 
+    /// Whether the viewers of all runs timed frames. Otherwise the server's delays alone are
+    /// compared, because the two kinds of delay have no common base.
+    private var haveViewers: Bool { runs.allSatisfy(\.hasViewers) }
+
+    private func delay(_ run: ServerDelayRun, _ percentile: Percentile) -> Double {
+        run.delay(percentile, seenByViewers: haveViewers)
+    }
+
     /// Returns the growth of each part between two runs, and of the rest if viewers timed frames.
     func growth(
         from first: ServerDelayRun, to other: ServerDelayRun, _ percentile: Percentile
     ) -> [Growth] {
-        let whole = other.delay(percentile) - first.delay(percentile)
+        let whole = delay(other, percentile) - delay(first, percentile)
         func growth(_ part: String, _ milliseconds: Double) -> Growth {
             Growth(
                 part: part, milliseconds: milliseconds,
@@ -55,7 +66,7 @@ public struct DelayExplanation: Sendable {
                 ServerDelayRun.milliseconds(after.part, percentile)
                     - ServerDelayRun.milliseconds(before.part, percentile))
         }
-        guard first.hasViewers, other.hasViewers else { return all }
+        guard haveViewers else { return all }
         all.append(growth("rest", whole - all.reduce(0) { $0 + $1.milliseconds }))
         return all
     }
@@ -64,7 +75,7 @@ public struct DelayExplanation: Sendable {
         _ number: Int, _ other: ServerDelayRun, from first: ServerDelayRun,
         _ percentile: Percentile
     ) -> String {
-        let (before, after) = (first.delay(percentile), other.delay(percentile))
+        let (before, after) = (delay(first, percentile), delay(other, percentile))
         let whole = after - before
         let change =
             whole > 0
@@ -78,10 +89,13 @@ public struct DelayExplanation: Sendable {
                 "\(growth.part) \(sign)\(Figure.number(growth.milliseconds, digits: 3)) ms\(share)"
         }
         let largest = all.max { $0.milliseconds < $1.milliseconds }
-        let verdict = whole > 0 ? largest.map { ". Most of it is \($0.part)" } ?? "" : ""
+        let verdict = largest.map {
+            ($0.share ?? 0) > 0.5
+                ? ". Most of it is \($0.part)" : ". The largest part is \($0.part)"
+        }
         return
             "  #\(number) against #1, \(percentile.rawValue): \(Figure.number(after, digits: 2)) ms, it \(change)"
-            + ": \(parts.joined(separator: ", "))\(verdict).\n"
+            + ": \(parts.joined(separator: ", "))\(whole > 0 ? verdict ?? "" : "").\n"
     }
 
     private func schedulingWords(
@@ -105,6 +119,14 @@ public struct DelayExplanation: Sendable {
     public var text: String {
         var lines = "WHY (delay inside the server, steady window; #1 is the base)\n"
         for (index, run) in runs.enumerated() { lines += "  #\(index + 1) \(run.label)\n" }
+        if leftOut > 0 {
+            lines +=
+                "  left out: \(leftOut) \(leftOut == 1 ? "run that does not" : "runs that do not") know the server's delays (only the embedded stack does)\n"
+        }
+        if !haveViewers, runs.contains(where: \.hasViewers) {
+            lines +=
+                "  delay: the sum of the server's parts, because not every run has viewers that time frames\n"
+        }
         var table = TextTable(
             header: [
                 "run", "threads", "delay p50/p99 ms", "queueing p50/p99", "service p50/p99",
@@ -114,7 +136,7 @@ public struct DelayExplanation: Sendable {
             table.rows.append(
                 [
                     "#\(index + 1)", Figure.number(run.whole?.threads, digits: 0),
-                    Self.pair(run.delay(.p50), run.delay(.p99), digits: 2),
+                    Self.pair(delay(run, .p50), delay(run, .p99), digits: 2),
                 ]
                     + run.delays.parts.map {
                         Self.pair($0.part.p50Milliseconds, $0.part.p99Milliseconds, digits: 3)
@@ -171,7 +193,7 @@ public struct DelayExplanation: Sendable {
             series: Percentile.allCases.map { percentile in
                 .init(
                     name: percentile.rawValue,
-                    points: points.map { (x: $0.1, y: $0.0.delay(percentile)) })
+                    points: points.map { (x: $0.1, y: delay($0.0, percentile)) })
             })
         let drawn = chart.svg
         guard drawn.hasPrefix("<svg ") else { return "" }

@@ -23,6 +23,19 @@ struct RelayReport {
             \(missing) missing, \(summary.framesDuplicate) twice
               sessions ended     \(summary.orderlyEnds) in order, \(summary.cutOffs) cut off, \
             \(summary.reconnects) reconnects
+            \(flood)
+            """
+    }
+
+    /// Line about the requests that flooded the server's API; empty without a flood.
+    private var flood: String {
+        guard let flood = summary?.apiFlood else { return "" }
+        return """
+              API flood          \(flood.requests) requests: \(flood.accepted) answered with 2xx, \
+            \(flood.refused) with another status, \(flood.unanswered) not answered; \
+            \(flood.skipped) more were due
+              API answers        p50 \(number(flood.timeP50Milliseconds)), \
+            p99 \(number(flood.timeP99Milliseconds)) ms
 
             """
     }

@@ -21,8 +21,17 @@ public struct SearchReport {
               run \(summary.runID), stack \(summary.driver), \
             \(Figure.count(summary.trials.count, "trial")), \
             \(summary.trials.count { $0.voidReason != nil }) of them void
-
+            \(method)
             """
+    }
+
+    private var method: String {
+        guard let method = summary.method else { return "" }
+        func seconds(_ value: Double) -> String { "\(Figure.short(value, digits: 3)) s" }
+        return "  each trial: warm-up \(seconds(method.warmupS)), window "
+            + "\(seconds(method.initialS)) first and \(seconds(method.finalS)) to confirm, drain "
+            + "\(seconds(method.drainS)); \(seconds(method.sumS)) make a load a bound; width "
+            + "\(Figure.percent(method.width)) of the upper bound\n"
     }
 
     private var goals: String {
@@ -55,7 +64,7 @@ public struct SearchReport {
         } else if !endWords(search.end).isEmpty {
             text += "  the search ended\(endWords(search.end))\n"
         }
-        for bound in search.bounds { text += "  \(bound.goal): \(words(bound))\n" }
+        for bound in search.bounds { text += "  \(bound.goal): \(words(bound, of: index))\n" }
         if let line = busiest(index) { text += "  \(line)\n" }
         return text
     }
@@ -69,15 +78,8 @@ public struct SearchReport {
         }
     }
 
-    private func words(_ bound: SearchSummary.Bound) -> String {
-        guard let lower = bound.lowerBound else {
-            return bound.generatorLimited
-                ? "no capacity, because the generators could not offer "
-                    + load(bound.upperBound)
-                : bound.belowLowest
-                    ? "no capacity, because even the lowest load, \(load(bound.upperBound)), is bad"
-                    : "no capacity is known"
-        }
+    private func words(_ bound: SearchSummary.Bound, of search: Int) -> String {
+        guard let lower = bound.lowerBound else { return noCapacity(bound, of: search) }
         var words = "capacity \(load(lower)) (lower bound \(number(Double(lower)))"
         if let upper = bound.upperBound {
             words +=
@@ -91,8 +93,33 @@ public struct SearchReport {
         if let rate = bound.conditionalThroughputMbps {
             words += "; conditional throughput \(Figure.number(rate)) Mbit/s"
         }
-        words += "), irregular: \(bound.irregular ? "yes, a bad load lies below a good one" : "no")"
+        words += "), irregular: \(irregularity(bound))"
         return words + (bound.confirmed ? "" : "; PRELIMINARY, not confirmed by the final trials")
+    }
+
+    private func noCapacity(_ bound: SearchSummary.Bound, of search: Int) -> String {
+        let upper = load(bound.upperBound)
+        if bound.generatorLimited {
+            let reason = summary.trials.last { trial in
+                trial.search == search && trial.load == bound.upperBound && trial.voidReason != nil
+            }?.voidReason
+            let words = "no capacity, because no trial with \(upper) was valid"
+            return reason.map { "\(words) (\($0))" } ?? words
+        }
+        return bound.belowLowest
+            ? "no capacity, because even the lowest load, \(upper), is bad"
+            : "no capacity is known"
+    }
+
+    /// Why a result is irregular: RFC 9971 calls a result regular if both bounds exist and its
+    /// conditions for stopping hold. A bad load below a good one is told as well.
+    private func irregularity(_ bound: SearchSummary.Bound) -> String {
+        var reasons: [String] = []
+        if bound.irregular { reasons.append("a bad load lies below a good one") }
+        if bound.upperBound == nil { reasons.append("no load was bad") }
+        if bound.generatorLimited { reasons.append("the upper bound is not the server's") }
+        if !bound.confirmed { reasons.append("the bounds are preliminary") }
+        return reasons.isEmpty ? "no" : "yes, " + reasons.joined(separator: ", and ")
     }
 
     private func load(_ load: Int?) -> String {
@@ -121,7 +148,11 @@ public struct SearchReport {
         var table = TextTable(
             header: [summary.sweptNoun, "capacity", "interval", "searches", "server CPU %"],
             leftColumns: [0])
-        for point in summary.points {
+        for value in sweptValues {
+            guard let point = summary.points.first(where: { $0.value == value }) else {
+                table.rows.append([value, "none", "–", "0", "–"])
+                continue
+            }
             table.rows.append([
                 point.value, summary.words(load: point.capacity),
                 "\(number(point.low)) … \(number(point.high))", "\(point.searches)",
@@ -130,7 +161,41 @@ public struct SearchReport {
         }
         return
             "SWEEP over \(summary.sweptKey) (all goals together; the interval is of 95 % over the "
-            + "searches or, of one search, its bounds)\n" + table.text + recommendation
+            + "bounds of the searches or, of one search, its bounds)\n" + table.text
+            + (summary.points.contains { Int($0.value) == nil } ? sentences : recommendation)
+    }
+
+    /// The values of the sweep in its order, those without a capacity too.
+    private var sweptValues: [String] {
+        var seen: Set<String> = []
+        return summary.searches.map(\.value).filter { seen.insert($0).inserted }
+    }
+
+    /// A sentence for each value of a sweep that is not over numbers.
+    private var sentences: String {
+        summary.points.map { sentence($0, with: $0.value) }.joined()
+    }
+
+    /// What the machine carries with one value of the sweep.
+    private func sentence(_ point: SearchSummary.Point, with words: String) -> String {
+        "  With \(words) this machine carries \(isOpen(point) ? "at least " : "")"
+            + "\(summary.words(load: point.capacity)) at \(goalWords) (interval "
+            + "\(number(point.low)) to \(number(point.high))\(doubt(point))).\n"
+    }
+
+    /// Whether the server's own limit was not reached in a search for this value.
+    private func isOpen(_ point: SearchSummary.Point) -> Bool {
+        summary.searches.contains {
+            $0.value == point.value && $0.capacity != nil && $0.isOpen
+        }
+    }
+
+    private func doubt(_ point: SearchSummary.Point) -> String {
+        let isPreliminary = summary.searches.contains {
+            $0.value == point.value && $0.capacity != nil
+                && $0.bounds.contains { !$0.confirmed }
+        }
+        return isPreliminary ? ", preliminary" : ""
     }
 
     private func number(_ load: Double) -> String {
@@ -143,30 +208,42 @@ public struct SearchReport {
         guard let value = summary.recommended,
             let point = summary.points.first(where: { $0.value == value })
         else { return "" }
-        let larger = summary.points.contains {
-            (Int($0.value) ?? 0) > (Int(value) ?? 0)
+        let noun = summary.sweptNoun
+        let first = sentence(
+            point, with: "\(value) \(value == "1" && noun == "threads" ? "thread" : noun)")
+        let larger = summary.points.filter { (Int($0.value) ?? 0) >= (Int(value) ?? 0) }
+        guard !larger.contains(where: isOpen) else {
+            return first
+                + "  Whether more \(noun) pay is not known, because some searches did not reach the "
+                + "limit of the server.\n"
         }
-        return "  With \(value) \(summary.sweptNoun) this machine carries "
-            + "\(summary.words(load: point.capacity)) at \(goalWords) (interval "
-            + "\(number(point.low)) to \(number(point.high))).\n"
-            + (larger
-                ? "  More than \(value) \(summary.sweptNoun) stop paying: no larger value is "
+        return first
+            + (larger.count > 1
+                ? "  More than \(value) \(noun) stop paying: no larger value is "
                     + "better by more than the intervals.\n"
                 : "  Every larger value paid until the end of the sweep; a longer sweep may find "
                     + "more.\n")
     }
 
-    /// The goals in a sentence, such as `p99 < 50 ms and frames_missing count==0`.
+    /// The goals in a sentence, delays first, such as `p99 < 50 ms and frames_missing count==0`.
     private var goalWords: String {
-        summary.goals.flatMap(\.thresholds).map { threshold in
-            let parts = threshold.split(separator: " ", maxSplits: 1)
-            guard parts.count == 2, parts[0].hasPrefix("delay_ms"), parts[1].hasPrefix("p("),
-                let close = parts[1].firstIndex(of: ")")
-            else { return threshold }
-            let percentile = parts[1][..<close].dropFirst(2)
-            let limit = parts[1][parts[1].index(after: close)...].drop { "<= ".contains($0) }
-            return "p\(percentile) < \(limit) ms"
-        }.joined(separator: " and ")
+        let thresholds = summary.goals.flatMap(\.thresholds)
+        let delays = thresholds.compactMap(delayWords)
+        let others = thresholds.filter { delayWords($0) == nil }
+        return (delays + others).joined(separator: " and ")
+    }
+
+    /// A limit of a percentile of the delay as people write it; nil if the threshold is another.
+    private func delayWords(_ threshold: String) -> String? {
+        let parts = threshold.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].hasPrefix("delay_ms"), parts[1].hasPrefix("p("),
+            let close = parts[1].firstIndex(of: ")")
+        else { return nil }
+        let percentile = parts[1][..<close].dropFirst(2)
+        let condition = parts[1][parts[1].index(after: close)...].drop { $0 == " " }
+        guard condition.first == "<" else { return nil }
+        let sign = condition.hasPrefix("<=") ? "≤" : "<"
+        return "p\(percentile) \(sign) \(condition.drop { "<= ".contains($0) }) ms"
     }
 
     private var scaling: String {
@@ -210,7 +287,10 @@ public struct SearchReport {
 
     private var notes: String {
         let voids = Set(summary.trials.compactMap(\.voidReason)).sorted().prefix(3)
-        let lines = voids.map { "void trials: \($0)" } + summary.notes
+        let failures = Set(summary.trials.compactMap(\.failure)).sorted().prefix(3)
+        let lines =
+            voids.map { "void trials: \($0)" } + failures.map { "bad trials: \($0)" }
+            + summary.notes
         return lines.isEmpty ? "" : "NOTES\n" + lines.map { "  \($0)\n" }.joined()
     }
 
@@ -235,8 +315,14 @@ public struct SearchReport {
                 return "FOUND  a capacity for each of \(summary.searches.count) searches"
                     + (doubtful > 0 ? "; \(doubtful) of them with reservations, above\n" : "\n")
             }
-            return "FOUND  \(load(search.capacity)) at \(goalWords)\(reservations(search))\n"
-        case "void": return "VOID  every trial was void: the generators are the limit\n"
+            let interval = search.limit.map { limit in
+                " (interval \(number(Double(search.capacity ?? 0))) to \(number(Double(limit))))"
+            }
+            return "FOUND  \(load(search.capacity)) at \(goalWords)\(interval ?? "")"
+                + "\(reservations(search))\n"
+        case "void":
+            let reason = summary.trials.compactMap(\.voidReason).first
+            return "VOID  every trial was void: \(reason ?? "the generators are the limit")\n"
         case "interrupted":
             return "INTERRUPTED  what is known is above; 'millrace search --resume' goes on\n"
         case "running": return "UNFINISHED  'millrace search --resume' goes on\n"

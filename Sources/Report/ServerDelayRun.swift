@@ -86,10 +86,14 @@ struct ServerDelayRun: Sendable {
             runQueueMillisecondsPerSecond: sum { $0.runDelayMilliseconds ?? 0 } / seconds)
     }
 
-    /// The whole delay: what viewers saw or, without viewers that time frames, the sum of the
-    /// server's parts.
-    func delay(_ percentile: DelayExplanation.Percentile) -> Double {
-        guard let viewers else {
+    /// The whole delay in milliseconds: what viewers saw or, without viewers that time frames, the
+    /// sum of the server's parts.
+    ///
+    /// - Parameter seenByViewers: Whether what viewers saw is meant, if there were any.
+    func delay(
+        _ percentile: DelayExplanation.Percentile, seenByViewers: Bool = true
+    ) -> Double {
+        guard seenByViewers, let viewers else {
             return delays.parts.reduce(0) { $0 + Self.milliseconds($1.part, percentile) }
         }
         return percentile == .p50 ? viewers.p50 : viewers.p99

@@ -32,6 +32,15 @@ public struct Manifest: Codable, Sendable, Equatable {
         /// Reasons why the trial is void; empty if it is valid.
         public var reasons: [String] = []
 
+        /// Words in the reason that the publishers sent too few frames.
+        public static let fewFramesSent = "of the intended frames were sent"
+
+        /// Whether the trial is void for no other reason than that the publishers sent too few
+        /// frames. Publishers that are not late themselves are held by the server.
+        public var isOnlyShortOfFrames: Bool {
+            !reasons.isEmpty && reasons.allSatisfy { $0.contains(Self.fewFramesSent) }
+        }
+
         public init() {}
     }
 

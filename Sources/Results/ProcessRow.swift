@@ -25,7 +25,7 @@ public struct ProcessRow: CSVRow, Codable, Equatable {
         .init(
             "role", \.role,
             "server, edge, wan (an edge's way to the origin), encoder, publishers, viewers, probes, "
-                + "recorder, capture or links."),
+                + "sinks, api-flood, recorder, capture or links."),
         .init("pid", \.pid, "Process."),
         .init("threads", \.threads, "Threads of the process or group."),
         .init("cpu_percent", \.cpuPercent, unit: "%", "CPU in the interval; 100 = one core."),

@@ -27,11 +27,42 @@ public struct RelaySummary: Codable, Sendable, Equatable {
     public var cutOffs = 0
     /// Payload of audio and video that arrived in the window, in bytes.
     public var payloadBytes = 0
+    /// Requests that flooded the server's API in the window; nil without a flood.
+    public var apiFlood: APIFloodFigures?
 
     public init() {}
 
     /// Number of frames that were due and did not arrive; nil if no frame had a stamp.
     public var framesMissing: Int? {
         framesExpected.flatMap { expected in framesReceived.map { max(0, expected - $0) } }
+    }
+}
+
+/// What became of the requests that flooded a server's API.
+public struct APIFloodFigures: Codable, Sendable, Equatable {
+    public var requests: Int
+    /// Answers with a status of 200 to 299, and with another status.
+    public var accepted: Int
+    public var refused: Int
+    /// Requests whose connection failed, or that had no answer within 5 s.
+    public var unanswered: Int
+    /// Requests that were due and not sent, because too many others waited for their answers.
+    public var skipped: Int
+    /// Time from the beginning of a request's connection until the server closed it after its
+    /// answer; nil without an answer.
+    public var timeP50Milliseconds: Double?
+    public var timeP99Milliseconds: Double?
+
+    public init(
+        requests: Int, accepted: Int, refused: Int, unanswered: Int, skipped: Int,
+        timeP50Milliseconds: Double?, timeP99Milliseconds: Double?
+    ) {
+        self.requests = requests
+        self.accepted = accepted
+        self.refused = refused
+        self.unanswered = unanswered
+        self.skipped = skipped
+        self.timeP50Milliseconds = timeP50Milliseconds
+        self.timeP99Milliseconds = timeP99Milliseconds
     }
 }

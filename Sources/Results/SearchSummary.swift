@@ -17,6 +17,23 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         }
     }
 
+    /// How a load is measured. RFC 9971 asks a report for every attribute of a goal, and for the
+    /// times of a trial besides its window.
+    public struct Method: Codable, Sendable, Equatable {
+        /// Window of a first trial at a load.
+        public var initialS = 0.0
+        /// Window of a trial that confirms a bound.
+        public var finalS = 0.0
+        /// Measured time that makes a load a bound.
+        public var sumS = 0.0
+        /// Largest distance of the bounds, as a share of the upper one.
+        public var width = 0.0
+        public var warmupS = 0.0
+        public var drainS = 0.0
+
+        public init() {}
+    }
+
     /// The verdict of a trial on one goal.
     public struct Verdict: Codable, Sendable, Equatable {
         public var good: Bool
@@ -35,7 +52,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var load: Int
         /// Steady window.
         public var durationS: Double
-        /// Time that the whole trial took.
+        /// Time that the whole trial took, with the pause after it.
         public var wallS: Double
         /// Verdicts in the order of the goals; empty if the trial is void.
         public var verdicts: [Verdict] = []
@@ -47,6 +64,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var busiest: String?
         /// Reason why the trial is void; nil if it is a verdict.
         public var voidReason: String?
+        /// Reason why no goal holds, whatever the figures are; nil if the figures decide.
+        public var failure: String?
         /// Results directory of the trial inside the search's.
         public var directory = ""
 
@@ -115,6 +134,13 @@ public struct SearchSummary: Codable, Sendable, Equatable {
 
         /// Smallest load that some goal fails for; nil if there is none.
         public var limit: Int? { bounds.compactMap(\.upperBound).min() }
+
+        /// Whether the server's own limit was not reached: no goal has an upper bound, or the
+        /// smallest is the generators'. The server may then carry more than the capacity.
+        public var isOpen: Bool {
+            guard let limit else { return true }
+            return !bounds.contains { $0.upperBound == limit && !$0.generatorLimited }
+        }
     }
 
     /// Capacity for one value of the sweep.
@@ -122,7 +148,8 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         public var value: String
         /// Mean of the capacities of the repeats.
         public var capacity: Double
-        /// 95 % interval over the repeats or, of a single search, its bounds.
+        /// From the low end of the lower bounds' 95 % interval over the repeats to the high end of
+        /// the upper bounds'; of a single search, its bounds.
         public var low: Double
         public var high: Double
         public var searches: Int
@@ -185,6 +212,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     public var lowest = 0
     public var highest = 0
     public var goals: [Goal] = []
+    public var method: Method?
     /// Path of the swept key; empty without a sweep.
     public var sweptKey = ""
     public var driver = ""
@@ -205,9 +233,20 @@ public struct SearchSummary: Codable, Sendable, Equatable {
         (self.scenario, self.scenarioSHA256, self.runID) = (scenario, scenarioSHA256, runID)
     }
 
-    /// Reads the summary of a results directory; nil if it is not a search's.
-    public static func read(directory: String) -> SearchSummary? {
-        try? load(directory: directory)
+    /// Reads the summary of a results directory; nil if the directory is not a search's.
+    ///
+    /// - Throws: `ResultsError` if the directory is a search's, and its summary is damaged.
+    public static func read(directory: String) throws(ResultsError) -> SearchSummary? {
+        struct Head: Decodable { var kind: String? }
+        let files = FileManager.default
+        let data = (try? contents("\(directory)/summary.json")) ?? Data()
+        let head = try? ResultsJSON.decoder().decode(Head.self, from: data)
+        // A summary that was cut off does not say its kind. Only a search has such rows.
+        guard
+            head?.kind == kindName
+                || head == nil && files.fileExists(atPath: "\(directory)/\(SearchRow.fileName)")
+        else { return nil }
+        return try load(directory: directory)
     }
 
     /// Reads the summary of a search's directory.
@@ -216,15 +255,7 @@ public struct SearchSummary: Codable, Sendable, Equatable {
     public static func load(directory: String) throws(ResultsError) -> SearchSummary {
         struct Head: Decodable { var kind: String? }
         let path = "\(directory)/summary.json"
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ResultsError(
-                path: path,
-                message: "cannot be read; give a directory that `millrace search` wrote")
-        }
-        guard data.count <= byteLimit else {
-            throw ResultsError(
-                path: path, message: "is larger than any search makes it; begin a new search")
-        }
+        let data = try contents(path)
         do {
             guard try ResultsJSON.decoder().decode(Head.self, from: data).kind == kindName else {
                 throw ResultsError(
@@ -242,6 +273,21 @@ public struct SearchSummary: Codable, Sendable, Equatable {
                 path: path,
                 message: "is damaged or of another version (\(error)); begin a new search")
         }
+    }
+
+    /// Reads a file that is not longer than any search makes it.
+    private static func contents(_ path: String) throws(ResultsError) -> Data {
+        let large = ResultsError(
+            path: path, message: "is larger than any search makes it; begin a new search")
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        guard size <= byteLimit else { throw large }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ResultsError(
+                path: path,
+                message: "cannot be read; give a directory that `millrace search` wrote")
+        }
+        guard data.count <= byteLimit else { throw large }
+        return data
     }
 
     /// Says what in a file is impossible; nil if nothing is.

@@ -9,6 +9,8 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
     package static let sessionLimit = 10_000
     /// Smallest rate at which a sink may read.
     package static let leastRate = Bitrate(bitsPerSecond: 1000)
+    /// Largest number of requests to the API in a second.
+    package static let apiRequestLimit = 10_000.0
 
     /// A publisher that loses its connection and comes back.
     package struct Gap: ScenarioMapping, Codable, Hashable {
@@ -34,6 +36,8 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
         package var stalled = 0
         package var stalledRate = Bitrate(bitsPerSecond: 8000)
         package var publisherGap: Gap?
+        /// Requests to the server's API in a second, over the steady window; nil = none.
+        package var apiRequests: Double?
 
         package init() {}
         package static let fields: [Field<Faults>] = [
@@ -46,6 +50,9 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
             .optional(
                 "publisher_gap", \.publisherGap, .mapping,
                 "A publisher whose connection breaks, and that comes back."),
+            .optional(
+                "api_requests", \.apiRequests, .quantity(.rate),
+                "Requests to the server's API in the window, embedded only."),
         ]
     }
 
@@ -68,7 +75,8 @@ package struct RelaySettings: ScenarioMapping, Codable, Hashable {
             "link", \.link, .bitrate(),
             "What a sink reads of each session at most; no packet is delayed."),
         .optional(
-            "faults", \.faults, .mapping, "Targets that read slowly, a publisher that goes."),
+            "faults", \.faults, .mapping,
+            "Targets that read slowly, a publisher that goes, a flooded API."),
     ]
 
     /// Name of the RTMP application of a target, from 0.
@@ -106,6 +114,7 @@ enum RelayRules {
                     + "\(RelaySettings.sessionLimit)")
         }
         checkRates(relay, sessions: sessions, reader: &reader)
+        check(apiRequests: relay.faults?.apiRequests, scenario, reader: &reader)
         if let gap = relay.faults?.publisherGap {
             check(gap, scenario, streams: streams, reader: &reader)
         }
@@ -125,6 +134,24 @@ enum RelayRules {
                 at: place,
                 "the publisher must be back before the window ends; shorten 'for', or lengthen "
                     + "duration")
+        }
+    }
+
+    private static func check(
+        apiRequests: Double?, _ scenario: TrialScenario, reader: inout ScenarioReader
+    ) {
+        guard let apiRequests else { return }
+        let place = "relay.faults.api_requests"
+        if scenario.stack.driver != .embedded {
+            reader.report(
+                at: place,
+                "only driver: embedded has this API; take it, or remove api_requests")
+        }
+        if apiRequests > RelaySettings.apiRequestLimit {
+            reader.report(
+                at: place,
+                "\(Quantity.plain(apiRequests)) requests in a second are too many; give "
+                    + "\(Quantity.plain(RelaySettings.apiRequestLimit))/s at most")
         }
     }
 

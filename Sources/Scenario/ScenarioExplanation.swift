@@ -72,6 +72,9 @@ extension TrialScenario {
         if let faults = relay.faults, faults.stalled > 0 {
             words += ", \(faults.stalled) of them stalled at \(faults.stalledRate)"
         }
+        if let requests = relay.faults?.apiRequests {
+            words += "; \(Quantity.plain(requests)) requests to the server's API in a second"
+        }
         if let gone = plan.publishers.first(where: { $0.gap != nil }), let gap = gone.gap {
             words +=
                 "; the publisher of \(gone.streamKey) is gone for "

@@ -112,6 +112,11 @@ package struct ScenarioTree: Sendable {
     }
 
     package mutating func setThresholds(_ thresholds: [Threshold]) {
+        put(TrialScenario.key(\.thresholds), .object(Self.mapping(of: thresholds)))
+    }
+
+    /// Thresholds as a scenario has them: a list of expressions for each selector.
+    static func mapping(of thresholds: [Threshold]) -> ResolvedObject {
         var mapping = ResolvedObject()
         for threshold in thresholds where mapping[threshold.selector] == nil {
             let expressions = thresholds.filter { $0.selector == threshold.selector }.map {
@@ -119,7 +124,7 @@ package struct ScenarioTree: Sendable {
             }
             mapping.values.append((threshold.selector, .list(expressions)))
         }
-        put(TrialScenario.key(\.thresholds), .object(mapping))
+        return mapping
     }
 
     /// Removes the settings of the search, which a single trial does not need.
@@ -142,6 +147,41 @@ package struct ScenarioTree: Sendable {
 
     private mutating func put(_ key: String, _ value: ResolvedValue) {
         root.put(key, value, in: TrialScenario.spec)
+    }
+
+    /// The settings of the search; empty if there are none.
+    var searchMapping: ResolvedObject {
+        guard case .object(let present)? = root[TrialScenario.key(\.search)] else {
+            return ResolvedObject()
+        }
+        return present
+    }
+
+    /// The load that a key has: a number, a bit rate, or the sum of the counts that share a load.
+    ///
+    /// - Returns: The load, and the least one that can be shared; nil if the scenario does not have
+    ///   the key, or if it holds something else.
+    /// - Throws: `InputFault` if the path names no key.
+    func load(of path: String) throws(InputFault) -> (load: SearchedValue, least: Int)? {
+        guard let steps = ScenarioPath(path)?.steps else {
+            throw InputFault(message: "'\(path)' is not \(TextRule.keyPath.hint)")
+        }
+        let places = try ScenarioPlace.all(
+            ResolvedValue.object(root), ValueSpec.object(TrialScenario.spec), steps[...], after: [])
+        var numbers: [Int] = []
+        for place in places {
+            switch place.value {
+            case .integer(let number)?: numbers.append(number)
+            case .quantity(.bitrate, let rate)?:
+                return (.bitrate(Int(max(1, min(rate, Quantity.bitrate.maximum)))), 1)
+            default: return nil
+            }
+        }
+        guard let first = numbers.first else { return nil }
+        let isShared = places.count > 1 && places[0].steps.last?.key == "count"
+        let sum = isShared ? numbers.reduce(0.0) { $0 + Double($1) } : Double(first)
+        let load = Int(max(1, min(sum, Double(SearchedValue.maximum))))
+        return (.number(load), isShared ? places.count : 1)
     }
 
     /// Changes one setting of the search.

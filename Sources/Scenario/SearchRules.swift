@@ -63,7 +63,7 @@ enum SearchRules {
             reader.report(
                 at: "search",
                 "search needs a goal: add thresholds to the scenario, or search.goals with "
-                    + "thresholds of their own")
+                    + "thresholds of their own (--goal 'delay_ms=p(99)<50')")
         }
         if search.goals.count > 16 {
             reader.report(

@@ -24,8 +24,8 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
     /// Memory of what the embedded stack sends; nil = its default, which is `shared`.
     package var buffers: BufferModel?
     package var gopCache = 1
-    /// Time for which audio and data wait for the next video frame; 0 sends each message at once,
-    /// nil = as the load of the server is.
+    /// Time for which messages wait, to leave in one write; 0 sends each message at once, nil = as
+    /// the load of the server is.
     package var flushInterval: Duration?
     package var queueLimitBytes = 4 << 20
     package var outChunkSize = 4096
@@ -63,8 +63,8 @@ package struct StackSettings: ScenarioMapping, Codable, Hashable {
         .standard("gop_cache", \.gopCache, .integer(0...2), "Groups of pictures sent to a joiner."),
         .optional(
             "flush_interval", \.flushInterval, .duration(zero: true),
-            "Time that audio waits for the next video frame; without it, none, and 40 ms under load. "
-                + "The floor sender sends everything of that time at once."
+            "Time for which messages wait, to leave in one write; without it, audio alone waits, "
+                + "40 ms at the most and only under load."
         ),
         .standard(
             "queue_limit", \.queueLimitBytes, .byteCount,

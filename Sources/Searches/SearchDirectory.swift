@@ -57,6 +57,20 @@ package struct SearchDirectory: Sendable {
         }
     }
 
+    /// Files that are most of the bytes of a trial's directory. Its report is made without them.
+    private static let longFiles = ["record.json", "record.json.gz", "probe_frames.csv"]
+
+    /// Removes the longest files of a trial, because a sweep has hundreds of trials.
+    ///
+    /// - Parameter directory: The trial's directory as its summary names it.
+    func thin(_ directory: String) {
+        // The name may come from a file that somebody has changed.
+        let name = URL(fileURLWithPath: directory).lastPathComponent
+        for file in Self.longFiles {
+            try? FileManager.default.removeItem(atPath: "\(trials)/\(name)/\(file)")
+        }
+    }
+
     /// Replaces the summary and the rows of the trials.
     ///
     /// - Throws: `ResultsError` if they cannot be written.

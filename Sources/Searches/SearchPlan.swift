@@ -123,7 +123,7 @@ package struct SearchPlan: Sendable {
                     $0.metric == threshold.selector && $0.expression == threshold.expression
                 }
             }
-            let isGood = !seen.hasEndedEarly && results.allSatisfy { $0?.passed ?? false }
+            let isGood = seen.failure == nil && results.allSatisfy { $0?.passed ?? false }
             var telling: ThresholdResult?
             if let failing = results.first(where: { !($0?.passed ?? false) }) {
                 telling = failing
@@ -151,6 +151,14 @@ package struct SearchPlan: Sendable {
                 thresholds: goal.thresholds.map { "\($0.selector) \($0.expression)" },
                 exceedRatio: goal.exceedRatio)
         }
+        var method = SearchSummary.Method()
+        method.initialS = search.trial.seconds
+        method.finalS = search.finalTrial.seconds
+        method.sumS = search.sum.seconds
+        method.width = search.width
+        method.warmupS = scenario.warmup.seconds
+        method.drainS = scenario.drain.seconds
+        summary.method = method
         summary.sweptKey = search.sweep?.vary ?? ""
         summary.driver = scenario.stack.driver.rawValue
         summary.budgetS = search.budget.seconds
@@ -206,24 +214,42 @@ package struct SearchPlan: Sendable {
         }
     }
 
+    /// Whether a calibration is the same for every value of the sweep, because the swept key is one
+    /// of the stack whose place the calibration's stack takes.
+    private var calibratesOnce: Bool {
+        guard let key = search.sweep?.vary else { return true }
+        return key.hasPrefix("stack.") && key != "stack.out_chunk_size"
+    }
+
+    /// The calibrations at a load for the value of the sweep that a search has.
+    func calibrations(
+        _ summary: SearchSummary, cell: Int, load: Int
+    ) -> [SearchSummary.Calibration] {
+        summary.calibrations.filter { calibration in
+            calibration.load == load && cells.indices.contains(calibration.search)
+                && (calibratesOnce || cells[calibration.search].value == cells[cell].value)
+        }
+    }
+
+    /// Whether the generators cannot offer the start load even without the server under test.
+    func cannotOfferStart(_ summary: SearchSummary, cell: Int) -> Bool {
+        let known = calibrations(summary, cell: cell, load: startLoad)
+        return known.count >= CapacitySearch.voidLimit
+            && known.allSatisfy { $0.voidReason != nil }
+    }
+
     /// Records the trials of a summary again.
     ///
     /// - Throws: `ResultsError` if a trial is not one of its search.
     func replay(
         _ summary: SearchSummary, into searches: inout [CapacitySearch], path: String
     ) throws(ResultsError) {
-        for (index, cell) in cells.enumerated() {
-            for calibration in summary.calibrations {
-                guard cells.indices.contains(calibration.search),
-                    cells[calibration.search].value == cell.value
-                else { continue }
-                if calibration.search == index {
-                    searches[index].spend(seconds: calibration.wallS)
-                }
-                // The first calibration of a search is at its start load.
-                if calibration.voidReason != nil, calibration.load == startLoad {
-                    searches[index].limitGenerators(to: calibration.load)
-                }
+        for index in cells.indices {
+            for calibration in summary.calibrations where calibration.search == index {
+                searches[index].spend(seconds: calibration.wallS)
+            }
+            if cannotOfferStart(summary, cell: index) {
+                searches[index].limitGenerators(to: startLoad)
             }
             for trial in summary.trials where trial.search == index {
                 do throws(CapacitySearch.Fault) {

@@ -5,7 +5,17 @@ import Statistics
 
 /// The figures of a sweep: the capacity for each value, how it scales, and the size to take.
 struct SearchSweepFigures {
+    static let noFitWords = "no fit of the scaling law"
+    static let openWords = "the capacity is only known to be at least the one given for"
+
     let plan: SearchPlan
+
+    /// The values for which the server's own limit was not reached in some search.
+    private func openValues(_ summary: SearchSummary) -> [String] {
+        summary.points.map(\.value).filter { value in
+            summary.searches.contains { $0.value == value && $0.capacity != nil && $0.isOpen }
+        }
+    }
 
     func fill(_ summary: inout SearchSummary) {
         guard plan.search.sweep != nil else { return }
@@ -17,8 +27,13 @@ struct SearchSweepFigures {
             let fit = try USLFit(samples(summary), seed: plan.scenario.seed)
             summary.scaling = SearchSummary.Scaling(fit)
         } catch {
-            let note = "no fit of the scaling law: \(error)"
-            if !summary.notes.contains(note) { summary.notes.append(note) }
+            summary.notes.append("\(Self.noFitWords): \(error)")
+        }
+        let open = openValues(summary)
+        if !open.isEmpty {
+            summary.notes.append(
+                Self.openWords + " \(open.joined(separator: ", ")); the scaling law and the "
+                    + "recommendation take them as they are")
         }
     }
 
@@ -47,25 +62,36 @@ struct SearchSweepFigures {
                     && summary.searches[$0].capacity != nil
             }
             let capacities = own.compactMap { summary.searches[$0].capacity }.map(Double.init)
-            guard let first = own.first, !capacities.isEmpty else { return nil }
-            let mean = capacities.reduce(0, +) / Double(capacities.count)
-            var generator = SeededGenerator(
-                seed: plan.scenario.seed, entity: "capacity/\(value.words)")
-            let interval =
-                Bootstrap.meanInterval(capacities, using: &generator)
-                ?? mean...max(mean, summary.searches[first].limit.map(Double.init) ?? mean)
+            guard !capacities.isEmpty else { return nil }
+            // A search knows its capacity no better than its bounds.
+            let limits = own.map { index in
+                let search = summary.searches[index]
+                return Double(search.limit ?? search.capacity ?? 0)
+            }
+            let mean = Self.mean(capacities)
             var point = SearchSummary.Point(
-                value: value.words, capacity: mean, low: interval.lowerBound,
-                high: interval.upperBound, searches: capacities.count)
+                value: value.words, capacity: mean,
+                low: min(mean, interval(capacities, "lower/\(value.words)").lowerBound),
+                high: max(mean, interval(limits, "upper/\(value.words)").upperBound),
+                searches: capacities.count)
             let loads = own.flatMap { index in
                 summary.verdicts(ofSearch: index, load: summary.searches[index].capacity ?? 0)
             }
             let used = loads.compactMap(\.serverCPUPercent)
-            if !used.isEmpty {
-                point.serverCPUPercent = used.reduce(0, +) / Double(used.count)
-            }
+            if !used.isEmpty { point.serverCPUPercent = Self.mean(used) }
             return point
         }
+    }
+
+    private static func mean(_ values: [Double]) -> Double {
+        values.reduce(0, +) / Double(max(1, values.count))
+    }
+
+    /// The 95 % interval of a mean; of one value, the value.
+    private func interval(_ values: [Double], _ entity: String) -> ClosedRange<Double> {
+        var generator = SeededGenerator(seed: plan.scenario.seed, entity: "capacity/\(entity)")
+        let mean = Self.mean(values)
+        return Bootstrap.meanInterval(values, using: &generator) ?? mean...mean
     }
 
     /// The smallest size whose interval reaches that of the size with the largest capacity.

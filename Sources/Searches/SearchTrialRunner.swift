@@ -12,6 +12,10 @@ package struct SearchObservation: Sendable, Equatable {
     package var voidReason: String?
     /// Whether the server ended before the trial did, so no goal holds.
     package var hasEndedEarly = false
+    /// Whether the server read so slowly that the publishers, though in time, could not send. Such a
+    /// trial is void alone, but in a search no goal holds: RFC 9971 ("Measurer") counts a load that
+    /// was offered less than intended as loss.
+    package var hasHeldPublishers = false
     /// Payload that all viewers received, in Mbit per second of the window; nil = no data.
     package var deliveredMegabits: Double?
     /// CPU of the server; 100 = one core; nil = no data.
@@ -24,6 +28,15 @@ package struct SearchObservation: Sendable, Equatable {
     package var delayP99Milliseconds: Double?
 
     package init() {}
+
+    /// Reason why no goal holds, whatever the figures are; nil if the figures decide.
+    var failure: String? {
+        if hasEndedEarly { return "the server ended before the trial did" }
+        return hasHeldPublishers
+            ? "the publishers were in time and could not send every frame, because the server did "
+                + "not read on"
+            : nil
+    }
 }
 
 /// Runs the trials of a search.
@@ -93,8 +106,10 @@ extension SearchObservation {
     init(_ results: RunResults) {
         let summary = results.summary
         thresholds = summary.thresholds
-        if summary.outcome == .void {
-            let reasons = results.manifest.validity.reasons
+        let reasons = results.manifest.validity.reasons
+        if summary.outcome == .void, results.manifest.validity.isOnlyShortOfFrames {
+            hasHeldPublishers = true
+        } else if summary.outcome == .void {
             voidReason = reasons.isEmpty ? "void" : reasons.prefix(3).joined(separator: "; ")
         }
         hasEndedEarly = summary.outcome == .failed && summary.earlyEnd != nil
@@ -116,7 +131,7 @@ extension SearchObservation {
     }
 
     private static let generatorRoles: Set<String> = [
-        "publishers", "viewers", "probes", "hls", "hls-probes", "sinks",
+        "publishers", "viewers", "probes", "hls", "hls-probes", "sinks", "api-flood",
     ]
 
     /// The busiest thread of the server and, if it is another, the busiest of the run.

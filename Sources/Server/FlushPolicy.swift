@@ -1,7 +1,11 @@
 import NIOCore
 
-/// The time for which audio and data wait for the next video frame, and whether the kernel may
-/// merge small writes (Nagle's algorithm).
+/// The time for which messages wait to leave together, and whether the kernel may merge small
+/// writes (Nagle's algorithm).
+///
+/// A fixed interval holds for video, too: everything that came within it leaves in one write, which
+/// costs as much less as frames come in an interval, and as much delay. Without one, the load
+/// decides, and video never waits.
 ///
 /// With few writes a second, every message leaves at once. With many, the writes themselves are the
 /// server's load: audio then leaves with the next video frame, and a player that has not
@@ -24,7 +28,10 @@ struct FlushPolicy {
 
     init(milliseconds: Int?) { fixedMilliseconds = milliseconds }
 
-    /// The time for which audio and data wait.
+    /// Whether video waits for the end of the interval, too.
+    var holdsVideo: Bool { (fixedMilliseconds ?? 0) > 0 }
+
+    /// The time for which messages wait.
     var interval: TimeAmount {
         .milliseconds(
             Int64(fixedMilliseconds ?? (isLoaded ? Self.loadedMilliseconds : 0)))

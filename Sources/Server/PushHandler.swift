@@ -26,9 +26,11 @@ final class PushHandler: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         let outlet = Outlet(context)
         self.outlet = outlet
+        // If the session does not want the connection, it is cut, and nothing is written.
+        session.connected(
+            self, remote: context.remoteAddress, local: context.localAddress)
         outlet.write(connection.opening)
         outlet.flush()
-        session.connected(self)
         context.fireChannelActive()
     }
 

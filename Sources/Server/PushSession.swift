@@ -21,6 +21,7 @@ final class PushSession: SweptConnection {
     let stream: String
     let target: RTMPURL
     private let hub: StreamHub
+    private let table: PushTable
     private let logger: Logger
     private var state = PushStatus.State.connecting
     private var backoff = RestartBackoff(reconnection)
@@ -34,10 +35,14 @@ final class PushSession: SweptConnection {
     private var reconnects = 0
     private var lastError: String?
 
-    init(_ stream: String, to target: RTMPURL, at hub: StreamHub, logger: Logger) {
+    /// - Parameter table: Targets of all streams.
+    init(
+        _ stream: String, to target: RTMPURL, at hub: StreamHub, table: PushTable, logger: Logger
+    ) {
         self.stream = stream
         self.target = target
         self.hub = hub
+        self.table = table
         self.logger = logger
     }
 
@@ -83,9 +88,14 @@ final class PushSession: SweptConnection {
             .whenFailure { bound.value.failed("cannot connect: \(connectFailure($0))") }
     }
 
-    func connected(_ handler: PushHandler) {
+    /// - Parameters:
+    ///   - remote: Address of the target's end of the connection.
+    ///   - local: Address of this server's end.
+    func connected(_ handler: PushHandler, remote: SocketAddress?, local: SocketAddress?) {
         guard state == .connecting else { return handler.cut("the stream is gone") }
         self.handler = handler
+        table.own.learn(target, remote: remote, local: local)
+        if let fault = table.fault(of: target, for: stream) { handler.cut(fault) }
     }
 
     /// The target takes the stream: it gets what a joining player gets, and then every message.
@@ -117,7 +127,7 @@ final class PushSession: SweptConnection {
         let ran = state == .live ? (.now() - since).nanoseconds / 1_000_000 : 0
         unsubscribe()
         handler = nil
-        guard state != .ended else { return }
+        guard state != .ended else { return hub.remove(self) }
         if lastError != reason { logger.notice("\(name): \(reason.printable)") }
         lastError = reason
         state = .waiting
@@ -138,13 +148,15 @@ final class PushSession: SweptConnection {
         self.subscriber = nil
     }
 
-    /// Ends the session in order, because the stream is gone or the target was removed.
+    /// Ends the session in order, because the stream is gone or the target was removed. The hub
+    /// keeps the session until its connection is closed.
     func end() {
         guard state != .ended else { return }
         unsubscribe()
         state = .ended
         timer?.cancel()
         handler?.finish()
+        if handler == nil { hub.remove(self) }
         logger.info("\(name) has ended")
     }
 

@@ -34,11 +34,11 @@ final class PushSessions {
                 kept.append(session)
             } else {
                 session.end()
-                hub.remove(session)
             }
         }
         for target in targets where !kept.contains(where: { $0.target == target }) {
-            let session = PushSession(stream, to: target, at: hub, logger: logger)
+            let session = PushSession(
+                stream, to: target, at: hub, table: table, logger: logger)
             kept.append(session)
             hub.add(session)
             session.connect()
@@ -48,10 +48,7 @@ final class PushSessions {
 
     /// Ends all sessions in order.
     func end() {
-        for session in sessions.values.joined() {
-            session.end()
-            hub.remove(session)
-        }
+        for session in sessions.values.joined() { session.end() }
         sessions = [:]
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Sockets
 
 /// A publisher's socket and the mark below which bytes wait in it (`ReadMark`).
 final class MarkedReads {
@@ -10,7 +11,10 @@ final class MarkedReads {
 
     init(_ outlet: Outlet) { self.outlet = outlet }
 
-    func count(_ unit: MediaUnit) { mark.count(unit) }
+    func count(_ unit: MediaUnit) {
+        let now = unit.kind == .video ? Clock.monotonicNanoseconds() / 1000 : 0
+        mark.count(unit, nowMicroseconds: now)
+    }
 
     /// Notes that the loop has read. The mark holds between two messages only, because the end of a
     /// message must not wait.
@@ -64,7 +68,7 @@ final class ReadMarks {
         guard !isScheduled, !publishers.isEmpty else { return }
         isScheduled = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: .milliseconds(ReadMark.patienceMilliseconds)) {
+        eventLoop.scheduleTask(in: .milliseconds(ReadMark.periodMilliseconds)) {
             let marks = bound.value
             marks.isScheduled = false
             marks.publishers = marks.publishers.filter { $0.value.holds() }

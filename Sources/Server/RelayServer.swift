@@ -171,6 +171,9 @@ public final class RelayServer: Service {
                     connections.begin(channel, of: listener)
                 }
                 .bind(host: host, port: port).get()
+                if listener == .rtmp || listener == .rtmps {
+                    connections.pushes.own.add(channels[listener]?.localAddress)
+                }
             } catch {
                 throw ServerError(error, listener, host: host, port: port)
             }
@@ -200,17 +203,32 @@ public final class RelayServer: Service {
     public func stop() async throws {
         await ladders?.stop()
         for channel in channels { try? await channel.close() }
-        for hub in hubs + [connections.apiHub].compactMap(\.self) {
+        let all = hubs + [connections.apiHub].compactMap(\.self)
+        for hub in all {
             try? await hub.eventLoop.submit { hub.shutDown() }.get()
         }
-        // Sender threads have what peers are told last; a connection closes when it is sent.
-        _ = await connections.senders?.waitUntilEnded(within: .seconds(1))
+        // Peers are told the end, and pushed streams end in order. A connection closes when all of
+        // that is sent, at the latest after a second.
+        await Self.waitUntilClosed(all, within: .seconds(1))
         await connections.access.callBacks?.drain()
         try await loops.shutDown()
         if let senders = connections.senders,
             await !senders.waitUntilEnded(within: .seconds(2))
         {
             connections.logger.error("\(senders.threads) sender threads have not ended")
+        }
+    }
+
+    /// Waits until the connections of all hubs are closed, at most for a time.
+    private static func waitUntilClosed(_ hubs: [StreamHub], within limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        for hub in hubs {
+            while let open = try? await hub.eventLoop.submit({ hub.openConnections }).get(),
+                open > 0, ContinuousClock.now < deadline
+            {
+                // The task may be cancelled, and a sleep of its own would then end at once.
+                _ = await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
+            }
         }
     }
 }

@@ -53,9 +53,9 @@ public struct ServerConfiguration: Sendable, Codable, Hashable {
     public var gopCacheByteLimit = 16 << 20
     /// Bytes that may wait for one subscriber before its frames are dropped.
     public var queueByteLimit = 2 << 20
-    /// Milliseconds for which audio and data wait for the next video frame, to leave with it in one
-    /// write; 0 = each message is sent at once, nil = as the load is (`FlushPolicy`). Video never
-    /// waits, and in a stream without video nothing does.
+    /// Milliseconds for which the messages of a stream wait, to leave in one write; 0 = each
+    /// message is sent at once, nil = as the load is (`FlushPolicy`): audio and data then wait for
+    /// the next video frame, and video never waits.
     public var flushIntervalMilliseconds: Int?
     /// Chunk size of sent messages, 128…0xFFFFFF.
     public var chunkSize = 65536

@@ -16,8 +16,8 @@
 //
 // A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
 // Messages that another loop received are worked on in slices too, and their publisher waits if
-// this loop is behind (`Backlog`). Under load, or with a flush interval, audio waits for the next
-// video frame (`FlushPolicy`); video never waits.
+// this loop is behind (`Backlog`). Under load audio waits for the next video frame; with a fixed
+// flush interval everything waits for the interval's end (`FlushPolicy`).
 //
 // Slow subscribers: above half the queue limit, disposable frames are dropped. At the limit
 // everything is dropped until the queue has drained and the next key frame comes.
@@ -67,6 +67,9 @@ final class StreamHub: @unchecked Sendable {
         var pending: [MediaUnit] = []
         /// The chunks of all pending units in one buffer; nil if the units came one after another.
         var pendingChunks: ByteBuffer?
+        var pendingBytes = 0
+        /// Whether a flush of this stream alone is scheduled.
+        var isFlushScheduled = false
         var droppedFrames = 0
         /// HLS packaging, on the loop that packages this stream.
         var packaged: PackagedStream?
@@ -132,6 +135,9 @@ final class StreamHub: @unchecked Sendable {
     func remove(_ connection: any SweptConnection) {
         connections.removeValue(forKey: ObjectIdentifier(connection))
     }
+
+    /// Number of connections that are not closed.
+    var openConnections: Int { connections.count }
 
     /// Ends the connections that are meant, and returns their number.
     func kick(_ target: KickTarget) -> Int {
@@ -242,11 +248,29 @@ final class StreamHub: @unchecked Sendable {
             stream.pending.append(unit)
         }
         if let packaged = stream.packaged { origin?.deliver(units, to: packaged) }
-        // A video frame never waits; audio and data wait for one, or for the interval's end.
+        stream.pendingBytes += chunks.readableBytes
         let interval = flushing.interval
-        guard interval > .zero, stream.cache.hasVideo,
-            !units.contains(where: { $0.kind == .video })
-        else { return flush(stream) }
+        guard interval > .zero, stream.pendingBytes < configuration.queueByteLimit / 4 else {
+            return flush(stream)
+        }
+        if flushing.holdsVideo {
+            guard !stream.isFlushScheduled else { return }
+            stream.isFlushScheduled = true
+            eventLoop.scheduleTask(in: interval) { [weak self] in
+                stream.isFlushScheduled = false
+                self?.flush(stream)
+            }
+        } else {
+            // Audio and data wait for a video frame, or for the interval's end.
+            guard stream.cache.hasVideo, !units.contains(where: { $0.kind == .video }) else {
+                return flush(stream)
+            }
+            flushLater(in: interval)
+        }
+    }
+
+    /// Schedules one flush of all streams, so that many streams need no timers of their own.
+    private func flushLater(in interval: TimeAmount) {
         guard !flushScheduled else { return }
         flushScheduled = true
         eventLoop.scheduleTask(in: interval) { [weak self] in
@@ -262,6 +286,7 @@ final class StreamHub: @unchecked Sendable {
         let units = stream.pending
         guard !units.isEmpty else { return }
         stream.pending.removeAll(keepingCapacity: true)
+        stream.pendingBytes = 0
         flushing.count(writes: stream.subscribers.count)
         var sample = units.lazy.compactMap(\.sample).first
         let began = sample == nil ? 0 : Clock.monotonicNanoseconds()

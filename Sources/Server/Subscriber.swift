@@ -255,11 +255,18 @@ final class Subscriber {
         if !sharesChunks(of: unit) || time != unit.timestamp {
             bytes = ByteBuffer()
             append(unit, timestamp: time, to: &bytes)
-        } else if copies, let meter {
+        } else if let meter, copies || keepsTooMuch(bytes) {
             bytes = meter.copy(bytes, messages: 1)
         }
         mark?.finishPreparing()
         outlet.write(bytes, mark: mark)
+    }
+
+    /// Whether bytes that have to wait are a small part of the buffer of a read, all of which they
+    /// would keep in memory, although the queue's limit counts only the bytes themselves.
+    private func keepsTooMuch(_ bytes: ByteBuffer) -> Bool {
+        bytes.storageCapacity / 4 > bytes.readableBytes + Outlet.writeOverhead
+            && outlet.queuedBytes > 0
     }
 
     /// Whether the unit's own chunks are what this subscriber gets.

@@ -16,6 +16,7 @@ package actor EmbeddedDriver: StackDriver {
     private var supervisor: SupervisorStateMachine
     private var window: Window?
     package private(set) var serverDelays: DelaySplit?
+    package private(set) var serverCacheBytes: Int?
     private let onStatus: @Sendable (ServerStatus) -> Void
     package private(set) var restarts: [StackRestart] = []
     /// Manner in which the server ended; nil while it runs, and while it is being started again.
@@ -46,13 +47,16 @@ package actor EmbeddedDriver: StackDriver {
         let ready = try await launch()
         configuration.rtmpPort = ready.rtmpPort
         configuration.httpPort = ready.httpPort ?? 0
+        if let port = ready.apiPort { configuration.apiPort = port }
         watch = Task { await self.supervise() }
-        return StackEndpoints(
+        var endpoints = StackEndpoints(
             rtmpHost: "127.0.0.1", rtmpPort: ready.rtmpPort, application: "live",
             httpFLVBase: ready.httpPort.map { "http://127.0.0.1:\($0)/live" },
             hlsURL: configuration.hls == nil
                 ? nil
                 : ready.httpPort.map { "http://127.0.0.1:\($0)/hls/live/{stream}/master.m3u8" })
+        endpoints.apiPort = ready.apiPort
+        return endpoints
     }
 
     private func launch() async throws(StackError) -> ServerRole.Ready {
@@ -126,7 +130,10 @@ package actor EmbeddedDriver: StackDriver {
     package func stop() async {
         watch?.cancel()
         await watch?.value
-        if let report = await handle?.finish(timeout: .seconds(5)) { serverDelays = report.delays }
+        if let report = await handle?.finish(timeout: .seconds(5)) {
+            serverDelays = report.delays
+            serverCacheBytes = report.cacheBytes
+        }
         handle = nil
     }
 }

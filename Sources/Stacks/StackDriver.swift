@@ -12,6 +12,8 @@ package struct StackEndpoints: Codable, Sendable, Hashable {
     package var application: String
     /// Application into which sources of ladders are published; nil = `application`.
     package var sourceApplication: String?
+    /// Port of the API on 127.0.0.1, if the API has a port of its own.
+    package var apiPort: Int?
     /// Base of the HTTP-FLV URLs, to which `/<stream key>.flv` is added; nil if the stack serves no
     /// HTTP-FLV.
     package var httpFLVBase: String?
@@ -103,6 +105,10 @@ package protocol StackDriver: Sendable {
     /// stopped; nil if the server does not measure it.
     var serverDelays: DelaySplit? { get async }
 
+    /// Bytes in the server's caches for joining players at the end of the steady window, which are
+    /// known once the stack has stopped; nil if the server does not tell.
+    var serverCacheBytes: Int? { get async }
+
     /// Sentences about the server for the results of the run. They are complete after `stop`.
     var notes: [String] { get async }
 
@@ -115,6 +121,7 @@ extension StackDriver {
     package func begin(atNanoseconds start: Int64) async {}
     package var restarts: [StackRestart] { [] }
     package var serverDelays: DelaySplit? { nil }
+    package var serverCacheBytes: Int? { nil }
     package func setWindow(_ window: Window) {}
     package var processes: [ProcessIdentity] { [] }
     package var hasStatistics: Bool { false }

@@ -18,12 +18,14 @@ extension StackSettings {
     ///   - streams: Streams of the scenario; the server's encoders make their ladders.
     ///   - floorStreams: Streams that a floor sender sends.
     ///   - targets: Servers to which the stack pushes each stream; an external server is not told.
+    ///   - apiToken: Token of the embedded stack's API, which then has a port and an event loop of
+    ///     its own; nil = the API is at the HTTP port.
     ///   - onStatus: Function that gets the status of a server with encoders once a second.
     /// - Throws: `StackError` for a URL that cannot work, and if there is no SRS.
     package func makeDriver(
         cpus: CPUSet?, encoderCPUs: CPUSet? = nil, logDirectory: String,
         host: String = "127.0.0.1", congestionControl: String?, streams: [ScenarioStream] = [],
-        targets: [RelayTarget] = [], floorStreams: [FloorStream] = [],
+        targets: [RelayTarget] = [], floorStreams: [FloorStream] = [], apiToken: String? = nil,
         onStatus: @escaping @Sendable (ServerStatus) -> Void = { _ in }
     ) throws(StackError) -> any StackDriver {
         switch driver {
@@ -46,6 +48,11 @@ extension StackSettings {
             configuration.congestionControl = congestionControl
             configuration.add(ladders: streams, cpus: encoderCPUs ?? cpus)
             configuration.pushes = try Self.pushes(to: targets)
+            if let apiToken {
+                configuration.apiPort = 0
+                configuration.apiHost = "127.0.0.1"
+                configuration.access.apiToken = apiToken
+            }
             return EmbeddedDriver(
                 configuration, cpus: cpus, logDirectory: logDirectory, restarts: restarts,
                 onStatus: onStatus)

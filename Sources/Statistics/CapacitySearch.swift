@@ -10,8 +10,8 @@
 /// confirm both ends. If they contradict the short ones, the bracket moves, by twice its last width
 /// at a time. Every trial is judged for every goal, so later goals begin with what is known.
 ///
-/// A void trial says nothing about the system. It is repeated; after three void trials at a load,
-/// the load is beyond what the generators can offer, and it bounds the search from above.
+/// A void trial says nothing about the system. It is repeated; after three void trials at a load
+/// in a row, the load is beyond what the generators can offer, and it bounds the search from above.
 package struct CapacitySearch: Sendable {
     package struct Settings: Codable, Hashable, Sendable {
         package var lowestLoad: Int
@@ -83,7 +83,8 @@ package struct CapacitySearch: Sendable {
     }
 
     package static let largestLoad = 1_000_000_000_000
-    /// Number of void trials at a load after which the load counts as the generators' limit.
+    /// Number of void trials at a load, without a valid one between them, after which the load counts
+    /// as the generators' limit.
     package static let voidLimit = 3
     private static let mostTrials = 100_000
 
@@ -156,7 +157,7 @@ package struct CapacitySearch: Sendable {
     }
 
     /// Time that a trial of this duration will take, by the longest overhead until now.
-    private func expectedSeconds(_ seconds: Double) -> Double {
+    package func expectedSeconds(_ seconds: Double) -> Double {
         let overheads = trials.map { $0.wallSeconds - $0.durationSeconds }
         return seconds + max(0, overheads.max() ?? settings.overheadSeconds)
     }

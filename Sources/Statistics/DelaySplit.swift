@@ -7,7 +7,8 @@ public struct DelaySplit: Codable, Sendable {
     /// Time of work: from bytes to a message that can be relayed, and the making of the receiver's
     /// bytes.
     public var service = DelayHistogram()
-    /// Time from the beginning of the send to the moment at which the kernel has the last byte.
+    /// Time from the beginning of the send to the moment at which the kernel has the last byte. The
+    /// send of bytes that wait behind a full socket has begun.
     public var write = DelayHistogram()
 
     public init() {}

@@ -25,7 +25,7 @@ struct SearchBracket {
         for (load, trials) in Dictionary(grouping: search.trials, by: \.load)
             .sorted(by: { $0.key < $1.key })
         {
-            if trials.count(where: \.isVoid) >= CapacitySearch.voidLimit {
+            if trials.reversed().prefix(while: \.isVoid).count >= CapacitySearch.voidLimit {
                 classes.append(
                     (Bound(load: load, isFinal: true, isGenerator: true), .upperBound))
                 continue
@@ -160,14 +160,17 @@ extension CapacitySearch {
     }
 
     /// The rate that trials at a load reached in all but the exceed ratio of the time (RFC 9971,
-    /// "Conditional Throughput Logic"). Only trials of the final duration count, if there are any.
+    /// appendix "Conditional Throughput Code"). Only trials of the final duration count, if there are
+    /// any. Time that is missing up to the duration sum counts as if nothing were delivered in it, so
+    /// the rate cannot get worse by further trials.
     private func conditionalThroughput(at load: Int, _ goal: SearchGoal) -> Double? {
         let known = trials.filter { $0.load == load && !$0.isVoid && $0.forwardingRate != nil }
         let long = known.filter { $0.durationSeconds >= goal.finalSeconds }
         let counted = (long.isEmpty ? known : long).sorted {
             ($0.forwardingRate ?? 0) > ($1.forwardingRate ?? 0)
         }
-        let whole = counted.reduce(0) { $0 + $1.durationSeconds }
+        let measured = counted.reduce(0) { $0 + $1.durationSeconds }
+        let whole = long.isEmpty ? measured : max(measured, goal.sumSeconds)
         var left = whole * (1 - goal.exceedRatio)
         for trial in counted {
             left -= trial.durationSeconds

@@ -51,9 +51,13 @@ struct SinkStarter: Sendable {
             guard let report else { return loss }
             record.probes += report.probes.viewers
             record.probeLag.add(report.probes.windowLag)
-            if !report.refused.isEmpty {
+            var refused = report.refused
+            if report.leftOutMessages > 0 {
+                refused["a media message belonged to no accepted stream"] = report.leftOutMessages
+            }
+            if !refused.isEmpty {
                 var refusals = record.sinkRefusals ?? [:]
-                refusals.merge(report.refused, uniquingKeysWith: +)
+                refusals.merge(refused, uniquingKeysWith: +)
                 record.sinkRefusals = refusals
             }
             return nil

@@ -27,7 +27,8 @@ protocol TrialMember: Sendable {
 
 /// Purpose of a child. Children are ended in this order.
 enum TrialStage: Int, Comparable {
-    case probes, sinks, hlsViewers, hlsProbes, loadViewers, publishers, recorder, links, wanProxies
+    case apiFlood, probes, sinks, hlsViewers, hlsProbes, loadViewers, publishers, recorder, links,
+        wanProxies
 
     static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 

@@ -186,6 +186,7 @@ extension TrialRunner {
         record.hasRestarted = restarts.contains { $0.backNanoseconds != nil }
         await driver?.stop()
         record.serverDelays = await driver?.serverDelays
+        record.serverCacheBytes = await driver?.serverCacheBytes
         let serverNotes = await driver?.notes ?? []
         notes += serverNotes
         record.live = LiveFigures(observations.snapshot)

@@ -154,10 +154,12 @@ package actor TrialRunner {
         let targets = try await SinkStarter(
             plan: plan, observations: observations, directory: writer.partialPath
         ).start { members.append($0) }
+        let apiToken = APIFloodStarter.makeToken(for: scenario)
         let driver = try scenario.stack.makeDriver(
             cpus: scenario.cpus.server, encoderCPUs: scenario.cpus.encoders,
             logDirectory: writer.partialPath, host: host, congestionControl: control.permitted,
-            streams: scenario.streams, targets: targets, floorStreams: plan.floorStreams
+            streams: scenario.streams, targets: targets, floorStreams: plan.floorStreams,
+            apiToken: apiToken
         ) { observations.server($0) }
         self.driver = driver
         if isInterrupted { await driver.cancelStart() }
@@ -182,6 +184,9 @@ package actor TrialRunner {
             observations: observations, isInterrupted: { isInterrupted },
             say: { progress.say($0) })
         try roles.startViewers { members.append($0) }
+        let flood = APIFloodStarter(
+            scenario: scenario, token: apiToken, directory: writer.partialPath)
+        if let member = try flood.start(endpoints) { members.append(member) }
         if let comparison {
             let recorder = try comparison.startRecorder(
                 scenario, endpoints, congestionControl: control.ofClients)

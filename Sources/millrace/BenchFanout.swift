@@ -3,6 +3,7 @@ import Benches
 import Foundation
 import NetemShell
 import Scenario
+import SimulationKernel
 import Statistics
 
 struct BenchFanout: AsyncParsableCommand {
@@ -15,13 +16,15 @@ struct BenchFanout: AsyncParsableCommand {
             Keys of --json: benchmark, against, streams, viewers, bitrate_kbps, flush_interval_ms, \
             measurements[] (server, mode, pair, gigabits, server_cpu_s_per_gbit, \
             viewer_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, frames_missing, server_rss_bytes, \
-            publisher_lag_p99_ms, congestion_control), ratios[] (mode, cpu_per_gbit, delay_p99, \
-            delay_p50, server_rss: medians over the pairs of embedded over peer).
+            cached_bytes (of the embedded stack, for joining players), server_threads, \
+            switches_per_s, run_delay_ms_per_s, publisher_lag_p99_ms, congestion_control), \
+            ratios[] (mode, cpu_per_gbit, delay_p99, delay_p50, server_rss: medians over the pairs \
+            of embedded over peer). A figure that was not measured has no key.
             With --floor, --flush or --peers, each round runs all servers and settings, and the \
             medians are the front of CPU against delay. Keys of --json: benchmark, streams, \
             viewers, bitrate_kbps, rounds, measurements[] (as above, and flush_interval_ms), \
             rows[] (server, mode, flush_interval_ms, server_cpu_s_per_gbit, delay_p50_ms, \
-            delay_p99_ms, times_floor, place, behind).
+            delay_p99_ms, times_floor, place, behind, frames_missing).
             """)
 
     @Option(help: "Viewers, probes included.")
@@ -53,7 +56,17 @@ struct BenchRelay: AsyncParsableCommand {
             to CPU 1, no capture, cubic on both (in a network namespace of the bench's own: root).
             With --push, both servers push each stream to sinks, which time every frame; the mode \
             is then push.
-            Keys of --json: those of bench fanout.
+            With --models, the embedded stack also runs with a sender thread for each receiver \
+            (per-session) and for each stream (per-stream), in the same pairs.
+            With --push and --fault, the embedded stack runs with the fault and without it instead \
+            of beside a peer: stalled-target (the last target of the first stream reads 8 kbit/s), \
+            lost-publisher (that of the first stream is gone for 3 s) or flooded-api (1,000 \
+            requests to its API in a second). The delays are then those of the other streams; with \
+            flooded-api, of all.
+            Keys of --json: those of bench fanout; with --models or --fault also fault, medians[] \
+            (server, mode, \
+            threads, server_cpu_s_per_gbit, delay_p50_ms, delay_p99_ms, server_rss_bytes, \
+            cached_bytes, switches_per_s, run_delay_ms_per_s).
             """)
 
     @Option(help: "Published streams.")
@@ -64,6 +77,13 @@ struct BenchRelay: AsyncParsableCommand {
     var push = false
     @Option(help: "Sink processes, with --push.")
     var sinks = 1
+    @Flag(help: "Measure the models with sender threads as well: per-session and per-stream.")
+    var models = false
+    @Option(
+        help: ArgumentHelp(
+            "Compare with a fault: stalled-target, lost-publisher or flooded-api; needs --push.",
+            valueName: "fault"))
+    var fault: String?
     @Option(help: "Probes among all viewers.")
     var probes = 20
     @OptionGroup var shared: FanoutOptions
@@ -74,12 +94,30 @@ struct BenchRelay: AsyncParsableCommand {
         try check(probes, in: 1...streams * viewersEach, "--probes")
         if push { try check(viewersEach, in: 1...64, "--viewers-each with --push") }
         try check(sinks, in: 1...viewersEach, "--sinks")
+        // The server starts no more sender threads.
+        if models { try check(streams * viewersEach, in: 2...4096, "receivers with --models") }
+        guard try relayFault() != nil else { return }
+        guard push, !models else {
+            throw ValidationError("--fault needs --push, and goes without --models")
+        }
+        // The publisher is back within the window.
+        try check(shared.duration, in: 5...600, "--duration with --fault")
+    }
+
+    private func relayFault() throws -> RelayFault? {
+        guard let fault else { return nil }
+        if let known = RelayFault(rawValue: fault) { return known }
+        let names = RelayFault.allCases.map(\.rawValue)
+        let nearest = NameDistance.nearest(to: fault, among: names)
+        throw ValidationError(
+            "--fault is '\(fault)'; it takes \(names.joined(separator: ", "))"
+                + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
     }
 
     func run() async throws {
         try await shared.run(
             streams: streams, viewers: streams * viewersEach, probes: probes,
-            sinks: push ? sinks : nil)
+            sinks: push ? sinks : nil, hasModels: models, fault: try relayFault())
     }
 }
 
@@ -95,7 +133,7 @@ struct FanoutOptions: ParsableArguments {
     var duration = 10
     @Option(
         help:
-            "Milliseconds that audio waits for the next video frame in the embedded stack, or auto."
+            "Milliseconds for which messages wait in the embedded stack, to leave together, or auto."
     )
     var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "Chunk size of what nginx-rtmp sends; 4096 is its default.")
@@ -119,8 +157,14 @@ struct FanoutOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter sinks: Sink processes to which the servers push; nil = viewers play.
-    func run(streams: Int, viewers: Int, probes: Int, sinks: Int? = nil) async throws {
+    /// - Parameters:
+    ///   - sinks: Sink processes to which the servers push; nil = viewers play.
+    ///   - hasModels: Whether the models with sender threads are measured as well.
+    ///   - fault: Fault in one run of each pair; nil = a peer runs.
+    func run(
+        streams: Int, viewers: Int, probes: Int, sinks: Int? = nil, hasModels: Bool = false,
+        fault: RelayFault? = nil
+    ) async throws {
         if let why = NetworkIsolation.enter(congestionControl: "cubic") {
             fail("this bench needs the same congestion control on both servers; \(why)")
         }
@@ -135,6 +179,8 @@ struct FanoutOptions: ParsableArguments {
         options.peerChunkSize = peerChunkSize
         if promptOnly { options.modes = [.prompt] }
         if let sinks { (options.pushes, options.sinks) = (true, sinks) }
+        options.hasModels = hasModels
+        options.fault = fault
         let report: FanoutBench.Report
         do {
             report = try await FanoutBench(options).run { measurement in
@@ -146,16 +192,40 @@ struct FanoutOptions: ParsableArguments {
         if json {
             return try printJSON(report)
         }
+        printTables(report, receivers: sinks == nil ? "viewers" : "targets")
+    }
+
+    private func printTables(_ report: FanoutBench.Report, receivers: String) {
         print(
-            "\(report.benchmark): streams \(streams), RTMP \(sinks == nil ? "viewers" : "targets") \(viewers), \(bitrate) kbit/s each"
-        )
+            "\(report.benchmark): streams \(report.streams), RTMP \(receivers) "
+                + "\(report.viewers), \(bitrate) kbit/s each")
         print("flush interval \(flushInterval.defaultValueDescription), CPU in seconds per gigabit")
-        print("server      readers pair server CPU viewer CPU p50 ms  p99 ms  RSS MB  missing")
+        print(
+            "server      readers pair server CPU viewer CPU p50 ms  p99 ms  RSS MB  cache MB "
+                + "threads switch/s wait ms/s missing")
         for measurement in report.measurements { print(Self.line(measurement)) }
+        print(
+            "RSS is the server's peak; cache MB of it are kept for joining players (embedded only);"
+        )
+        print("wait: time in a second for which threads of the server could run and had no CPU")
+        for row in report.medians ?? [] {
+            print(
+                """
+                \(row.server), \(row.mode) readers, median of \(pairs): CPU \
+                \(Figure.plain(row.cpuPerGigabit, digits: 3)), p50 \
+                \(Figure.plain(row.delayP50Milliseconds)), p99 \
+                \(Figure.plain(row.delayP99Milliseconds)) ms,
+                  RSS \(Self.megabytes(row.rssBytes)) MB, cache \
+                \(Self.megabytes(row.cachedBytes)) MB, threads \
+                \(Figure.plain(row.threads, digits: 0)), switches \
+                \(Figure.plain(row.switchesPerSecond, digits: 0))/s, wait \
+                \(Figure.plain(row.runDelayMillisecondsPerSecond, digits: 1)) ms/s
+                """)
+        }
         for ratio in report.ratios {
             print(
                 """
-                embedded / \(against), \(ratio.mode) readers, median of \(pairs): CPU \
+                \(report.fault?.rawValue ?? "embedded") / \(report.against), \(ratio.mode) readers, median of \(pairs): CPU \
                 \(Figure.plain(ratio.cpuPerGigabit)),
                   delay p99 \(Figure.plain(ratio.delayP99)), p50 \(Figure.plain(ratio.delayP50)), \
                 RSS \(Figure.plain(ratio.serverRSS))
@@ -164,13 +234,21 @@ struct FanoutOptions: ParsableArguments {
     }
 
     private static func line(_ m: FanoutBench.Measurement) -> String {
-        let cells = [
+        let cells: [(String, Int)] = [
             (m.server, 12), (m.mode, 8), ("\(m.pair)", 5),
             (Figure.plain(m.serverCPUPerGigabit, digits: 3), 11),
             (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 11),
             (Figure.plain(m.delayP50Milliseconds), 8), (Figure.plain(m.delayP99Milliseconds), 8),
-            (Figure.plain(Double(m.serverRSSBytes) / 1e6, digits: 1), 8),
+            (megabytes(Double(m.serverRSSBytes)), 8),
+            (megabytes(m.cachedBytes.map { Double($0) }), 9),
+            (Figure.integer(m.serverThreads), 8),
+            (Figure.plain(m.switchesPerSecond, digits: 0), 9),
+            (Figure.plain(m.runDelayMillisecondsPerSecond, digits: 1), 10),
         ]
         return cells.map { Figure.flushLeft($0.0, $0.1) }.joined() + "\(m.framesMissing)"
+    }
+
+    private static func megabytes(_ bytes: Double?) -> String {
+        Figure.plain(bytes.map { $0 / 1e6 }, digits: 1)
     }
 }

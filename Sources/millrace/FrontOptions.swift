@@ -1,7 +1,7 @@
 import ArgumentParser
 import Benches
-import Scenario
 import NetemShell
+import Scenario
 import SimulationKernel
 import Statistics
 
@@ -106,18 +106,26 @@ struct FrontOptions: ParsableArguments {
         for measurement in report.measurements { print(Self.line(measurement)) }
         print("")
         print("medians of \(Figure.count(report.rounds, "round"))")
-        print("server      flush readers CPU    p50 ms  p99 ms  x floor place")
+        print("server      flush readers CPU    p50 ms  p99 ms  x floor missing place")
         for row in report.rows { print(Self.line(row)) }
+        if floor {
+            print(
+                """
+                The floor sends all of an interval at once. The embedded stack holds back audio
+                and data alone for that time, and video never, so it sends more often.
+                """)
+        }
         guard report.rows.contains(where: { $0.place != nil }) else { return }
         print(
             """
             A peer is behind the named setting of the embedded stack if that setting uses less
-            CPU and has no more delay, neither at p50 nor at p99. Otherwise it is ahead.
+            CPU and has no more delay, neither at p50 nor at p99. Otherwise it is ahead. A setting
+            of the embedded stack is behind the named peer in the same way.
             """)
     }
 
     private static func line(_ m: FanoutBench.Measurement) -> String {
-        let cells = [
+        let cells: [(String, Int)] = [
             (m.server, 12), (FrontRow.flushWords(m.server, m.flushIntervalMilliseconds), 6),
             (m.mode, 8), ("\(m.pair)", 6), (Figure.plain(m.serverCPUPerGigabit, digits: 3), 7),
             (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 8),
@@ -130,12 +138,12 @@ struct FrontOptions: ParsableArguments {
     private static func line(_ row: FrontRow) -> String {
         let place = [row.place?.rawValue, row.behind].compactMap { $0 }.joined(separator: " ")
         let timesFloor = row.timesFloor.map { Figure.plain($0) } ?? ""
-        let cells = [
+        let cells: [(String, Int)] = [
             (row.server, 12), (row.flushWords, 6), (row.mode, 8),
             (Figure.plain(row.cpuPerGigabit, digits: 3), 7),
             (Figure.plain(row.delayP50Milliseconds), 8),
             (Figure.plain(row.delayP99Milliseconds), 8),
-            (timesFloor, 8), (place, 0),
+            (timesFloor, 8), ("\(row.framesMissing)", 8), (place, 0),
         ]
         var text = cells.map { Figure.flushLeft($0.0, $0.1) }.joined()
         while text.last == " " { text.removeLast() }

@@ -208,11 +208,12 @@ struct ReportCommand: ParsableCommand {
                     terminator: "")
                 continue
             }
-            if let search = SearchSummary.read(directory: path) {
+            if let search = searchSummary(path) {
                 SearchFiles.writePlot(search, to: SearchDirectory(path: path))
                 print(
-                    json ? try ResultsJSON.text(search) : SearchReport(search).text, isJSON: json,
-                    terminator: "")
+                    Redaction.urls(
+                        in: json ? try ResultsJSON.text(search) : SearchReport(search).text),
+                    isJSON: json, terminator: "")
                 continue
             }
             let results: RunResults
@@ -236,6 +237,14 @@ struct ReportCommand: ParsableCommand {
             runs.append(results)
         }
         explainDelays(of: runs)
+    }
+
+    private func searchSummary(_ path: String) -> SearchSummary? {
+        do {
+            return try SearchSummary.read(directory: path)
+        } catch {
+            fail("\(error)", code: 2)
+        }
     }
 
     /// Compares the delays inside the servers of several runs.
@@ -329,6 +338,7 @@ struct WorkerProgram: AsyncParsableCommand {
             case CaptureRole.name: await WorkerMain.run(CaptureRole.self)
             case ProbeRole.name: await WorkerMain.run(ProbeRole.self)
             case SinkRole.name: await WorkerMain.run(SinkRole.self)
+            case APIFloodRole.name: await WorkerMain.run(APIFloodRole.self)
             default: 2
             }
         throw ExitCode(code)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Report
 import Results
 import Scenario
@@ -12,11 +13,14 @@ struct SearchCommand: AsyncParsableCommand {
         abstract: "Find the largest load that a server carries, and the pool that carries most.",
         discussion: """
             millrace search scenarios/find-the-limit.yml
+            millrace search scenarios/quickstart.yml
             millrace search scenarios/quickstart.yml --vary viewers.count --from 50 --to 2000
             runs trials of the scenario with more and less load until the capacity is known within \
             a width (RFC 9971). A sweep does that for each value of another key, such as \
-            stack.threads. DIR/<run-id>/ gets summary.json, search.csv, plots/capacity.svg and a \
-            results directory for each trial; Ctrl-C writes what is known, and --resume goes on.
+            stack.threads. A scenario without a search is searched for the number of its viewers, \
+            with its thresholds as the goal. DIR/<run-id>/ gets summary.json, search.csv, \
+            plots/capacity.svg and a results directory for each trial; Ctrl-C writes what is known, \
+            and --resume goes on.
             Exit codes: 0 a capacity was found, 98 no load was good, 97 every trial was void, \
             104 bad scenario, 105 interrupted.
             """)
@@ -49,7 +53,8 @@ struct SearchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let begun = try resume.map(begunSummary)
-        let plan = try makePlan(resuming: begun)
+        let (plan, planNotes) = try makePlan(resuming: begun)
+        if !quiet { for note in planNotes { say("note: \(note)") } }
         let notes = TrialEnvironment.enter(
             congestionControl: plan.scenario.congestionControl.rawValue,
             isolates: !plan.sweepsDriver("external"), user: user)
@@ -59,7 +64,7 @@ struct SearchCommand: AsyncParsableCommand {
         var options = SearchRunner.Options()
         options.isQuiet = quiet
         options.argv = CommandLine.arguments
-        options.notes = notes
+        options.notes = planNotes + notes
         let directory: SearchDirectory
         let summary: SearchSummary
         do {
@@ -79,8 +84,10 @@ struct SearchCommand: AsyncParsableCommand {
         }
         SearchFiles.writePlot(summary, to: directory)
         print(
-            json ? try ResultsJSON.text(summary) : SearchReport(summary).text, isJSON: json,
-            terminator: "")
+            Redaction.urls(
+                in: json ? try ResultsJSON.text(summary) : SearchReport(summary).text),
+            isJSON: json, terminator: "")
+        fflush(nil)
         if !quiet { say("results: \(directory.path)") }
         throw ExitCode(Self.code(of: summary.outcome))
     }
@@ -100,18 +107,22 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    /// The plan of the scenario with the options of the command line.
-    private func makePlan(resuming begun: SearchSummary?) throws -> SearchPlan {
+    /// The plan of the scenario with the options of the command line, and notes on what a scenario
+    /// without a search was given.
+    private func makePlan(
+        resuming begun: SearchSummary?
+    ) throws -> (plan: SearchPlan, notes: [String]) {
         do {
             let (path, folder, found) = try readScenario(resuming: begun)
-            guard !search.options.isEmpty else {
-                return try SearchPlan(found, file: path, folder: folder)
+            if search.options.isEmpty, found.search != nil {
+                return (try SearchPlan(found, file: path, folder: folder), [])
             }
             let file = "\(path) with the options of the command line"
             var tree = try ScenarioTree(found, file: file, folder: folder)
             try tree.apply(search.options)
+            let notes = found.search == nil ? try tree.completeSearch(of: found) : []
             let changed = try tree.scenario()
-            return try SearchPlan(changed, file: path, folder: folder)
+            return (try SearchPlan(changed, file: path, folder: folder), notes)
         } catch let code as ExitCode {
             throw code
         } catch {
@@ -147,13 +158,19 @@ struct SearchCommand: AsyncParsableCommand {
 
 /// Settings of a search on the command line. They replace the scenario's own.
 struct SearchArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("The key that holds the load: viewers.count.", valueName: "key"))
+    @Option(
+        help: ArgumentHelp(
+            "The key that holds the load; without 'search' in the scenario: viewers.count.",
+            valueName: "key"))
     var vary: String?
-    @Option(help: "Smallest load: a whole number, or a bit rate such as 2Mbps.")
+    @Option(
+        help: ArgumentHelp(
+            "Smallest load: a whole number, or a bit rate such as 2Mbps; without 'search' in the scenario: the least that is possible.",
+            valueName: "from"))
     var from: String?
-    @Option(help: "Largest load.")
+    @Option(help: "Largest load; without 'search' in the scenario: 100 times its own.")
     var to: String?
-    @Option(help: "First load; the smallest unless given.")
+    @Option(help: "First load; the smallest, or without 'search' the scenario's own.")
     var start: String?
     @Option(
         help: ArgumentHelp(

@@ -81,7 +81,7 @@ struct Serve: AsyncParsableCommand {
     var gopCache = 1
     @Option(
         help:
-            "Milliseconds that audio waits for the next video frame, to leave with it, 0 to 10000; 0 = each message at once, auto = 40 under load and 0 else."
+            "Milliseconds for which all messages wait, to leave in one write, 0 to 10000; 0 = each message at once, auto = audio alone waits, 40 at the most, and only under load."
     )
     var flushInterval = FlushIntervalArgument(milliseconds: nil)
     @Option(help: "KiB that may wait for one player before frames are dropped.")

@@ -90,6 +90,37 @@ import Testing
 
     private static let noneMissing = "thresholds: {frames_missing: [\"count==0\"]}"
 
+    /// Frames of a planned gap are due to nobody, and a gap hides no loss: neither of a session that
+    /// was there, nor of one that came later.
+    @Test func gapsHideNoLoss() throws {
+        let gap = Set<UInt64>(100..<130)
+        var record = try Self.record("  - {count: 3, probes: 3}", extra: Self.noneMissing)
+        record.streams[0].windowFramesInGap = 30
+        (record.streams[0].windowFirstFrameInGap, record.streams[0].windowLastFrameInGap) =
+            (100, 129)
+        record.probes = [
+            Self.probe(0, lost: gap), Self.probe(1, lost: gap.union([140, 141])),
+            Self.probe(2, joined: 15, lost: [170, 171, 172]),
+        ]
+        let (summary, results) = try Self.write(record)
+        #expect(results.renditions.first?.framesExpected == 170 + 170 + 100)
+        #expect(results.renditions.first?.framesReceived == 170 + 168 + 97)
+        #expect(summary.framesMissing == 5)
+        record.probes = [Self.probe(0, lost: gap)]
+        #expect(try Self.write(record).0.framesMissing == 0)
+    }
+
+    /// A target whose session comes late has missed what was due before.
+    @Test func lateTargetsMissFrames() throws {
+        var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
+        record.probes = [Self.probe(0, joined: 15)]
+        #expect(try Self.write(record).0.framesMissing == 0)
+        record.probes[0].pushed = PushedStreamCounts()
+        let (summary, results) = try Self.write(record)
+        #expect(results.renditions.first?.framesExpected == 200)
+        #expect(summary.framesMissing == 100)
+    }
+
     @Test func wholeProbesPass() throws {
         var record = try Self.record("  - {count: 1, probes: 1}", extra: Self.noneMissing)
         record.probes = [Self.probe(0)]

@@ -1,3 +1,4 @@
+import Results
 import Scenario
 import Testing
 
@@ -76,6 +77,91 @@ import Testing
         #expect(rows[2].timesFloor == 0.06 / 0.04)
         #expect(rows[3].timesFloor == nil && rows[3].place == nil)
         #expect(rows[5].timesFloor == nil)
+    }
+
+    /// A setting of ours that a peer dominates is told, too: a front that is behind is no front.
+    @Test func ownSettingsMayBeBehind() {
+        var measurements = [
+            measurement("embedded", 0, cpu: 0.20, p50: 1, p99: 5),
+            measurement("embedded", 350, cpu: 0.15, p50: 180, p99: 360),
+            measurement("floor", 350, cpu: 0.01, p50: 100, p99: 200),
+            measurement("srs-default", nil, cpu: 0.08, p50: 170, p99: 350),
+        ]
+        measurements[1].framesMissing = 3
+        let rows = FrontRow.rows(of: measurements)
+        #expect(rows.map(\.place) == [nil, .behind, nil, .ahead])
+        #expect(rows[1].behind == "srs-default")
+        #expect(rows.map(\.framesMissing) == [0, 3, 0, 0])
+    }
+
+    /// Medians leave out what was not measured, and servers and modes stay apart.
+    @Test func mediansOfServers() {
+        var measurements = [
+            measurement("embedded", nil, round: 1, mode: "push", cpu: 0.1, p50: 1, p99: 5),
+            measurement("per-session", nil, round: 1, mode: "push", cpu: 0.4, p50: 9, p99: 90),
+            measurement("per-session", nil, round: 2, mode: "push", cpu: 0.6, p50: 7, p99: .nan),
+        ]
+        measurements[1].switchesPerSecond = 9000
+        measurements[0].cachedBytes = 5_000_000
+        let medians = ServerMedians.all(of: measurements)
+        #expect(medians.map(\.server) == ["embedded", "per-session"])
+        #expect(medians.map(\.cpuPerGigabit) == [0.1, 0.5])
+        #expect(medians.map(\.delayP99Milliseconds) == [5, 90])
+        #expect(medians.map(\.switchesPerSecond) == [nil, 9000])
+        #expect(medians.map(\.cachedBytes) == [5_000_000, nil])
+    }
+
+    /// Rates are those of the whole server in the steady window: rows of thread groups and of other
+    /// times are left out, and processes of one moment are added up.
+    @Test func schedulingOfTheServer() {
+        func row(_ time: Double, role: String = "server", group: String = "", steady: Int = 1)
+            -> ProcessRow
+        {
+            var row = ProcessRow()
+            (row.timeSeconds, row.role, row.threadGroup, row.steady) = (time, role, group, steady)
+            (row.voluntarySwitches, row.involuntarySwitches) = (100, 20)
+            (row.runDelayMilliseconds, row.threads) = (3, 2)
+            return row
+        }
+        var measurement = measurement("nginx-rtmp", nil, cpu: 0.1, p50: 1, p99: 5)
+        measurement.addScheduling(
+            of: [
+                row(1), row(1), row(2), row(2), row(2, group: "sender"), row(2, role: "sinks"),
+                row(3, steady: 0),
+            ], seconds: 2)
+        #expect(measurement.switchesPerSecond == 240)
+        #expect(measurement.runDelayMillisecondsPerSecond == 6)
+        #expect(measurement.serverThreads == 4)
+        var other = self.measurement("external", nil, cpu: 0.1, p50: 1, p99: 5)
+        other.addScheduling(of: [row(1, role: "sinks")], seconds: 2)
+        #expect(other.switchesPerSecond == nil && other.serverThreads == nil)
+    }
+
+    /// What the benches run are scenarios without a fault in their form.
+    @Test func scenariosCanBeRun() throws {
+        var options = FanoutBench.Options()
+        (options.streams, options.viewers, options.sinks) = (4, 8, 2)
+        for mode in options.modes {
+            let scenario = try TrialScenario.parse(FanoutBench(options).scenario(.embedded, mode))
+            #expect(scenario.viewers.map(\.mode) == [mode])
+        }
+        options.pushes = true
+        for threads in ["1", "per-session", "per-stream"] {
+            options.threads = threads
+            let text = FanoutBench(options).scenario(.embedded, .prompt)
+            #expect(try TrialScenario.parse(text).relay?.targets == 2)
+        }
+        options.threads = "1"
+        for fault in RelayFault.allCases {
+            options.fault = fault
+            for isFaulty in [false, true] {
+                options.isFaulty = isFaulty
+                let text = FanoutBench(options).scenario(.embedded, .prompt)
+                let scenario = try TrialScenario.parse(text)
+                #expect((scenario.relay?.faults != nil) == isFaulty)
+                #expect(scenario.warmup >= .seconds(5) && scenario.warmup < .seconds(30))
+            }
+        }
     }
 
     /// Every round runs every server and setting once.

@@ -108,12 +108,27 @@ import Testing
         #expect(growth.map(\.part) == ["queueing", "service", "write"])
     }
 
-    @Test func `runs without the server's delays are left out`() {
+    @Test func `runs without the server's delays are left out`() throws {
         var blind = Self.loops
         blind.summary.serverDelays = nil
         #expect(DelayExplanation([Self.loops, blind]) == nil)
-        #expect(DelayExplanation([blind, Self.loops, Self.threads])?.runs.count == 2)
+        let some = try #require(DelayExplanation([blind, Self.loops, Self.threads]))
+        #expect(some.runs.count == 2)
+        #expect(some.text.contains("left out: 1 run that does not know the server's delays"))
         #expect(DelayExplanation([]) == nil)
+    }
+
+    /// A run without viewers and a run with them are compared by what both have.
+    @Test func `delays of different kinds are not compared`() throws {
+        var blind = Self.loops
+        blind.renditions = []
+        let explanation = try #require(DelayExplanation([blind, Self.threads]))
+        let growth = explanation.growth(
+            from: explanation.runs[0], to: explanation.runs[1], .p99)
+        #expect(growth.map(\.part) == ["queueing", "service", "write"])
+        let shares = growth.map { (($0.share ?? 0) * 70).rounded() }
+        #expect(shares == [60, 0, 10])
+        #expect(explanation.text.contains("because not every run has viewers"))
     }
 
     @Test func `the figure shows both percentiles`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import SimulationKernel
 import Testing
 
@@ -136,6 +137,56 @@ import Testing
         #expect(trial.stack.threads == 2 && trial.viewers.map(\.count) == [30, 10])
         #expect(Set(trial.thresholds) == Set(scenario.searchThresholds))
         #expect(trial.warmup == scenario.warmup)
+    }
+
+    /// A scenario without a search has one all the same: its viewers, from the least number to a
+    /// hundred times its own, with the thresholds that need no capture as the goal.
+    @Test func completesASearch() throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../scenarios/quickstart.yml").standardizedFileURL.path
+        let quickstart = try TrialScenario.load(path: path)
+        #expect(quickstart.search == nil)
+        var tree = try ScenarioTree(quickstart, file: "x", folder: ".")
+        let notes = try tree.completeSearch(of: quickstart)
+        let scenario = try tree.scenario()
+        let search = try #require(scenario.search)
+        #expect(search.vary == "viewers.count" && search.firstLoad == .number(40))
+        #expect(search.from == .number(2) && search.to == .number(4000))
+        #expect(
+            scenario.searchThresholds.map(\.metric)
+                == [.framesMissing, .joinFailures, .delayMilliseconds])
+        #expect(scenario.capture.mode == .off)
+        #expect(notes.contains { $0.contains("payload_kbps{rendition:720p,vantage:wire}") })
+    }
+
+    /// Options come before what would be filled in, and the range ends where the rules end.
+    @Test func completesOptions() throws {
+        let text = Self.text.replacing(
+            "search: {vary: viewers.count, from: 2, to: 400}\n", with: "")
+        let plain = try TrialScenario.parse(text)
+        func completed(_ change: (inout SearchOptions) -> Void) throws -> SearchSettings {
+            var options = SearchOptions()
+            change(&options)
+            var tree = try ScenarioTree(plain, file: "x", folder: ".")
+            try tree.apply(options)
+            _ = try tree.completeSearch(of: plain)
+            return try #require(try tree.scenario().search)
+        }
+        let viewers = try completed { $0.to = "90" }
+        #expect(viewers.from == .number(2) && viewers.to == .number(90) && viewers.start == nil)
+        // At most 1000 streams of a name are allowed; the scenario has two.
+        let streams = try completed { $0.vary = "streams.count" }
+        #expect(streams.from == .number(1) && streams.to == .number(200))
+        #expect(streams.firstLoad == .number(2))
+        let cache = try completed { $0.vary = "stack.gop_cache" }
+        #expect(cache.from == .number(1))
+        #expect(cache.to == .number(1), "at most 2 groups of pictures are kept")
+        let rate = try completed { $0.vary = "streams.renditions.source.synthetic.bitrate" }
+        #expect(rate.firstLoad == .bitrate(400_000) && rate.to == .bitrate(4_000_000))
+        #expect(throws: InputFault.self) { try completed { $0.vary = "viewers.cuont" } }
+        #expect(throws: InputFault.self) { try completed { $0.vary = "relay.targets" } }
+        let goals = try completed { $0.goals = ["delay_ms=p(99)<50"] }.goals
+        #expect(goals.map(\.name) == ["delay-ms"])
     }
 
     @Test(arguments: ["delay_ms", "=", ""]) func goalsHaveAForm(text: String) throws {

@@ -25,12 +25,17 @@ final class FakeTrials: SearchTrialRunning {
     private let figure: @Sendable (_ viewers: Int, _ threads: Int) -> Double?
     /// Number of trials after which every trial is interrupted.
     private let limit: Int
+    /// Number of trials after which the disk is full.
+    private let room: Int
+    /// Number of calibrations that are void, from the first.
+    private let voidCalibrations: Int
 
     init(
-        limit: Int = .max,
+        limit: Int = .max, room: Int = .max, voidCalibrations: Int = 0,
         _ figure: @escaping @Sendable (_ viewers: Int, _ threads: Int) -> Double?
     ) {
-        (self.limit, self.figure) = (limit, figure)
+        (self.limit, self.room, self.figure) = (limit, room, figure)
+        self.voidCalibrations = voidCalibrations
     }
 
     var calls: [Call] { state.withLock { $0.calls } }
@@ -51,7 +56,15 @@ final class FakeTrials: SearchTrialRunning {
             return false
         }
         guard !isOver else { return nil }
+        guard calls.count <= room else {
+            throw ResultsError(path: folder, message: "the disk is full")
+        }
         var seen = SearchObservation()
+        if call.driver == "floor" {
+            let number = calls.count { $0.driver == "floor" }
+            if number <= voidCalibrations { seen.voidReason = "steal" }
+            return seen
+        }
         guard let value = figure(viewers, scenario.stack.threads) else {
             seen.voidReason = "generator lag"
             return seen

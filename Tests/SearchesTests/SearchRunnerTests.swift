@@ -35,7 +35,8 @@ import Testing
         let text = SearchReport(summary).text
         #expect(text.contains("capacity 135 viewers (lower bound 135, upper bound 141"))
         #expect(text.contains("irregular: no"))
-        #expect(text.hasSuffix("FOUND  135 viewers at p99 < 50 ms\n"))
+        #expect(text.contains("window 3.0 s first and 8.0 s to confirm"))
+        #expect(text.hasSuffix("FOUND  135 viewers at p99 < 50 ms (interval 135 to 141)\n"))
         #expect(CapacityPlot(summary).svg.contains("<polyline"))
     }
 
@@ -105,7 +106,18 @@ import Testing
             #expect(throws: ResultsError.self) {
                 try SearchSummary.load(directory: directory.path)
             }
+            // A damaged summary is told as such, and that of another kind is none.
+            if text.contains("ladder") {
+                let other = try SearchSummary.read(directory: directory.path)
+                #expect(other == nil)
+            } else {
+                #expect(throws: ResultsError.self) {
+                    try SearchSummary.read(directory: directory.path)
+                }
+            }
         }
+        let none = try SearchSummary.read(directory: search.parent)
+        #expect(none == nil)
         #expect(throws: ResultsError.self) { try SearchSummary.load(directory: search.parent) }
     }
 
@@ -115,6 +127,7 @@ import Testing
         let void = try await search.run(FakeTrials { _, _ in nil }, in: try search.directory())
         #expect(void.outcome == "void" && void.trials.allSatisfy { $0.verdicts.isEmpty })
         #expect(SearchReport(void).text.contains("void trials: generator lag"))
+        #expect(SearchReport(void).text.hasSuffix("VOID  every trial was void: generator lag\n"))
         let bad = try await search.run(FakeTrials { _, _ in 99 }, in: try search.directory())
         #expect(bad.outcome == "inconclusive")
         #expect(SearchReport(bad).text.contains("even the lowest load, 10 viewers, is bad"))
@@ -123,6 +136,121 @@ import Testing
         #expect(some.outcome == "complete")
         #expect(some.searches[0].bounds[0].generatorLimited)
         #expect(SearchReport(some).text.contains("which is the generators' limit"))
+    }
+
+    /// A full disk in the middle ends the search, but what is known is reported, and once there is
+    /// room, the search goes on.
+    @Test func keepsWhatIsKnownAfterAFault() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let full = FakeTrials(room: 4) { viewers, _ in viewers <= 137 ? 10 : 90 }
+        let partial = try await search.run(full, in: directory)
+        #expect(partial.outcome == "interrupted" && partial.trials.count == 4)
+        #expect(partial.searches[0].bounds.first?.lowerBound == 100)
+        #expect(partial.notes.contains { $0.contains("the disk is full") })
+        #expect(SearchReport(partial).text.contains("capacity 100 viewers"))
+        let state = try SearchSummary.load(directory: directory.path)
+        #expect(state == partial)
+        let summary = try await search.run(
+            Self.limited(to: 137), in: directory, resuming: state)
+        #expect(summary.outcome == "complete" && summary.searches[0].capacity == 135)
+        #expect(!summary.notes.contains { $0.contains("the disk is full") })
+    }
+
+    /// One void calibration is repeated; three of them bound the search.
+    @Test func voidCalibrationsAreRepeated() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing("calibrate: false", with: "calibrate: true"))
+        defer { search.remove() }
+        for (count, isLimited) in [(1, false), (2, false), (3, true)] {
+            let directory = try search.directory()
+            let trials = FakeTrials(voidCalibrations: count) { viewers, _ in
+                viewers <= 137 ? 10 : 90
+            }
+            let summary = try await search.run(trials, in: directory)
+            try #require(!summary.calibrations.isEmpty, "\(summary.notes)")
+            let first = summary.calibrations.prefix { $0.load == 50 && $0.voidReason != nil }
+            #expect(first.count == count)
+            let bound = try #require(summary.searches[0].bounds.first)
+            #expect(bound.generatorLimited == isLimited)
+            #expect(isLimited ? bound.upperBound == 50 : bound.lowerBound == 135)
+            // A search that goes on knows the same.
+            let again = try await search.run(
+                Self.limited(to: 137, trials: 0), in: directory, resuming: summary)
+            #expect(again.searches[0].bounds == summary.searches[0].bounds)
+        }
+    }
+
+    /// Only the trials at the bounds keep their longest files.
+    @Test func thinsTrials() async throws {
+        let search = try FakeSearch()
+        defer { search.remove() }
+        let directory = try search.directory()
+        let files = FileManager.default
+        let first = try await search.run(Self.limited(to: 137, trials: 9), in: directory)
+        #expect(first.outcome == "complete")
+        for trial in first.trials {
+            for name in ["record.json", "summary.json"] {
+                try directory.write("{}", to: "\(trial.directory)/\(name)")
+            }
+        }
+        _ = try await search.run(Self.limited(to: 137), in: directory, resuming: first)
+        for trial in first.trials {
+            let place = "\(directory.path)/\(trial.directory)"
+            let isBound = [135, 141].contains(trial.load)
+            let hasRecord = files.fileExists(atPath: "\(place)/record.json")
+            let hasSummary = files.fileExists(atPath: "\(place)/summary.json")
+            #expect(hasRecord == isBound, "\(place)")
+            #expect(hasSummary, "\(place)")
+        }
+    }
+
+    /// Publishers that are held by the server make the load a bad one. Publishers that are late
+    /// themselves make the trial void.
+    @Test func heldPublishersAreLoss() throws {
+        var manifest = Manifest()
+        manifest.validity.valid = false
+        manifest.validity.reasons = ["only 80% \(Manifest.Validity.fewFramesSent), least 99%"]
+        var summary = Summary()
+        summary.outcome = .void
+        var held = SearchObservation(RunResults(manifest: manifest, summary: summary))
+        #expect(held.hasHeldPublishers && held.voidReason == nil)
+        let plan = try FakeSearch.plan(FakeSearch.text)
+        held.thresholds = plan.goals[0].thresholds.map { threshold in
+            ThresholdResult(
+                metric: threshold.selector, expression: threshold.expression, observed: 1,
+                limit: threshold.limit, passed: true)
+        }
+        #expect(plan.judge(held).map(\.good) == [false])
+        held.hasHeldPublishers = false
+        #expect(plan.judge(held).map(\.good) == [true])
+        manifest.validity.reasons.append("the generators ran late")
+        let late = SearchObservation(RunResults(manifest: manifest, summary: summary))
+        #expect(!late.hasHeldPublishers && late.voidReason?.contains("ran late") == true)
+    }
+
+    /// A capacity is known no better than the bounds of its searches, however alike the searches
+    /// are.
+    @Test func intervalsCoverTheBounds() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, repeats: 3, sweep: {vary: stack.threads, values: [1, 2]}"))
+        defer { search.remove() }
+        let summary = try await search.run(
+            Self.limited(to: 137), in: try search.directory())
+        #expect(summary.points.map(\.capacity) == [135, 135])
+        #expect(summary.points.map(\.low) == [135, 135])
+        #expect(summary.points.map(\.high) == [141, 141])
+        // Where no load is bad, nothing is said about more threads.
+        let open = try await search.run(
+            Self.limited(to: 5000), in: try search.directory())
+        #expect(open.notes.contains { $0.contains("at least the one given for 1, 2") })
+        let text = SearchReport(open).text
+        #expect(text.contains("With 1 thread this machine carries at least 1000 viewers"))
+        #expect(text.contains("Whether more threads pay is not known"))
+        #expect(text.contains("irregular: yes, no load was bad"))
     }
 
     /// Six pools whose capacity has a planted peak.
@@ -171,6 +299,31 @@ import Testing
         // calibrations.
         let isCalibrated = !summary.calibrations.isEmpty
         #expect(isCalibrated != summary.notes.contains { $0.contains("not calibrated") })
+        // The swept threads are not those of the calibration, so the start load has one.
+        let starts = summary.calibrations.count { $0.load == 50 }
+        #expect(starts == (isCalibrated ? 1 : 0))
+    }
+
+    /// A sweep over names has a sentence for each of them, and names those without a capacity.
+    @Test func sweepOverNamesHasSentences() async throws {
+        let search = try FakeSearch(
+            FakeSearch.text.replacing(
+                "calibrate: false",
+                with: "calibrate: false, sweep: {vary: stack.driver, values: [embedded, "
+                    + "nginx-rtmp]}"))
+        defer { search.remove() }
+        let directory = try search.directory()
+        let summary = try await search.run(Self.limited(to: 137), in: directory)
+        let text = SearchReport(summary).text
+        let sentence = "this machine carries 135 viewers at p99 < 50 ms (interval 135 to 141)"
+        #expect(text.contains("With embedded \(sentence)"))
+        #expect(text.contains("With nginx-rtmp \(sentence)"))
+        #expect(CapacityPlot(summary).svg.contains("nginx-rtmp"))
+        let cut = try await search.run(
+            Self.limited(to: 137, trials: 9), in: try search.directory())
+        #expect(SearchReport(cut).text.contains("INTERRUPTED"))
+        #expect(cut.points.map(\.value) == ["embedded"])
+        #expect(SearchReport(cut).text.contains("none"))
     }
 
     @Test func needsASearch() throws {

@@ -88,4 +88,69 @@ import Testing
         #expect(unit.payload.storageCapacity < 200_000)
         #expect(unit.payload == first.payload)
     }
+
+    /// A frame in the cache does not keep the long metadata of the same read in memory.
+    @Test func framesStandAloneBesideLongData() throws {
+        var data = ByteBuffer()
+        AMF0.write(.string("onCuePoint"), into: &data)
+        data.writeRepeatingByte(5, count: 60_000)
+        let message = Message(
+            chunkStreamID: 5, type: .dataAMF0, messageStreamID: 1, payload: data)
+        func written(_ messages: [Message]) throws -> (units: [MediaUnit], chunks: ByteBuffer) {
+            var units: [MediaUnit] = []
+            for message in messages {
+                units.append(try #require(try MediaUnit(unwritten: message)))
+            }
+            let chunks = MediaUnit.write(&units, writer)
+            return (units, chunks)
+        }
+        let mixed = try written([frames.audio(0), message, frames.audio(1)])
+        for unit in [mixed.units[0], mixed.units[2]] {
+            #expect(unit.chunks.storageCapacity < 1000)
+            #expect(unit.payload.storageCapacity < 1000)
+        }
+        #expect(mixed.chunks == StreamHub.joinedChunks(mixed.units))
+        // Frames share one buffer, and are copied once.
+        let pure = try written([frames.video(0), frames.audio(0), frames.video(1)])
+        for unit in pure.units {
+            #expect(unit.chunks.storageCapacity == pure.chunks.storageCapacity)
+            #expect(unit.copies == 1)
+        }
+        #expect(pure.chunks == StreamHub.joinedChunks(pure.units))
+    }
+
+    /// With small chunks, a message is in memory twice: as chunks, and as one piece for HTTP-FLV.
+    @Test func aPayloadOfItsOwnCosts() throws {
+        let one = try #require(try MediaUnit(frames.video(0), writer: writer))
+        #expect(one.cost < 2 * frames.size + MediaUnit.overhead)
+        let small = ChunkWriter(chunkSize: 128)
+        let several = try #require(try MediaUnit(frames.video(0), writer: small))
+        #expect(several.cost >= 2 * frames.size + MediaUnit.overhead)
+    }
+
+    /// A publisher that takes over continues after every frame that was accepted from the one
+    /// before.
+    @Test func noFrameIsAcceptedAfterTheLastTimestamp() async throws {
+        let unit = try #require(try MediaUnit(unwritten: frames.audio(0)))
+        @Sendable func recordUntilRefused(_ counts: PublicationCounts) async -> UInt32 {
+            var next = unit
+            var accepted: UInt32 = 0
+            while accepted < 1_000_000 {
+                next.timestamp = accepted + 1
+                guard counts.record(bytes: 1, units: [next]) else { break }
+                accepted = next.timestamp
+            }
+            return accepted
+        }
+        for _ in 0..<200 {
+            let counts = PublicationCounts()
+            async let accepted = recordUntilRefused(counts)
+            await Task.yield()
+            counts.end()
+            let last = counts.lastTimestamp
+            let most = await accepted
+            #expect(most <= last)
+            #expect(!counts.record(bytes: 1, units: [unit]))
+        }
+    }
 }

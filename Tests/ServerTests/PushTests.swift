@@ -19,6 +19,11 @@ import Testing
         ("live/*=rtmp://b:1936/x/{app}-{stream}", "live/cam", "rtmp://b:1936/x/live-cam"),
         ("live/*=rtmp://b/live/one?a=b", "live/cam", "rtmp://b/live/one?a=b"),
         ("live/*=rtmp://b/live/{stream}", "vip/cam", nil),
+        // A name in a query is one value there.
+        (
+            "rtmp://b/x?a={app}/{stream}?key={stream}", "live&c/a&b=c d%",
+            "rtmp://b/x?a=live%26c/a&b=c d%?key=a%26b%3Dc%20d%25"
+        ),
         // A stream's name is never read as a rule.
         ("rtmp://b/{app}/{stream}", "live/{app}", "rtmp://b/live/{app}"),
     ])
@@ -62,6 +67,81 @@ import Testing
             #expect(table.add(try RTMPURL("rtmp://b/live/\(number)"), to: "live/a") == nil)
         }
         #expect(table.add(try RTMPURL("rtmp://b/live/x"), to: "live/a") != nil)
+    }
+
+    // MARK: Targets on the same server
+
+    @Test func `copies without end are recognised`() throws {
+        func fault(
+            _ rules: String..., listener: String = "127.0.0.1", host: String = "127.0.0.1"
+        ) throws -> String? {
+            let table = PushTable(try rules.map { try PushRule($0) })
+            table.own.add(try SocketAddress(ipAddress: listener, port: 1935))
+            let target = try #require(table.targets(of: "live/a").first)
+            #expect(target.host == host)
+            return table.fault(of: target, for: "live/a")
+        }
+        let further = try fault("rtmp://127.0.0.1/copy/{stream}-2")
+        #expect(further?.contains("every copy would be copied again") == true)
+        let same = try fault("rtmp://127.0.0.1/live/{stream}")
+        #expect(same?.contains("to itself") == true)
+        let pair = try fault(
+            "live/*=rtmp://127.0.0.1/b/{stream}", "b/*=rtmp://127.0.0.1/live/{stream}")
+        #expect(pair?.contains("to itself") == true)
+        let anywhere = try fault("rtmp://127.0.0.1/copy/{stream}-2", listener: "0.0.0.0")
+        #expect(anywhere != nil)
+        // These end by themselves, or lead to another server.
+        let once = try fault("live/*=rtmp://127.0.0.1/copy/{stream}")
+        let port = try fault("rtmp://127.0.0.1:1936/copy/{stream}-2")
+        let address = try fault("rtmp://127.0.0.2/copy/{stream}-2", host: "127.0.0.2")
+        let other = try fault(
+            "rtmp://192.0.2.1/copy/{stream}-2", listener: "0.0.0.0", host: "192.0.2.1")
+        #expect(once == nil && port == nil && address == nil && other == nil)
+    }
+
+    /// A name leads to this server only as the first connection shows.
+    @Test func `a name of this server is learned from the connection`() throws {
+        let table = PushTable([try PushRule("rtmp://own.example/copy/{stream}-2")])
+        let near = try SocketAddress(ipAddress: "192.0.2.7", port: 1935)
+        let far = try SocketAddress(ipAddress: "192.0.2.8", port: 1935)
+        let client = try SocketAddress(ipAddress: "192.0.2.7", port: 50_000)
+        table.own.add(try SocketAddress(ipAddress: "0.0.0.0", port: 1935))
+        let target = try #require(table.targets(of: "live/a").first)
+        table.own.learn(target, remote: far, local: client)
+        #expect(table.fault(of: target, for: "live/a") == nil)
+        table.own.learn(target, remote: near, local: client)
+        #expect(table.fault(of: target, for: "live/a") != nil)
+    }
+
+    @Test func `a stream is not pushed to itself`() async throws {
+        try await withServer { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            try await publisher.send(frames.headers)
+            let port = server.rtmpPort
+            let refused = try await HTTPPeer(
+                server, "/api/v1/push?stream=live/a&url=rtmp://127.0.0.1:\(port)/live/a",
+                method: "POST")
+            #expect(refused.status == 409)
+            let text = try await refused.text()
+            #expect(text.contains("to itself"))
+            // The short form of the address is resolved when the session connects.
+            let added = try await HTTPPeer(
+                server, "/api/v1/push?stream=live/a&url=rtmp://127.1:\(port)/live/a",
+                method: "POST")
+            #expect(added.status == 200)
+            try await eventually("the connection is given up") {
+                try await server.status().pushes.first?.lastError?.contains("to itself") == true
+            }
+            // A copy under another name has its end.
+            let copied = try await HTTPPeer(
+                server, "/api/v1/push?stream=live/a&url=rtmp://127.0.0.1:\(port)/copy/a",
+                method: "POST")
+            #expect(copied.status == 200)
+            try await eventually("the copy is published") {
+                try await server.stream("copy/a")?.isPublished == true
+            }
+        }
     }
 
     // MARK: Streams

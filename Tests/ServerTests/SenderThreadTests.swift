@@ -1,5 +1,7 @@
 import Glibc
 import NIOCore
+import Sockets
+import Statistics
 import Synchronization
 import TestSupport
 import Testing
@@ -92,6 +94,36 @@ import Testing
         first.release()
         second.release()
         try await eventually("the thread has ended") { pool.threads == 0 }
+    }
+
+    /// What waits behind a socket that takes nothing is not waiting for a thread, so the time counts
+    /// as time of the write, as it does in a channel.
+    @Test func `waiting for the socket is time of the write`() async throws {
+        let pool = SenderPool(.perStream)
+        let (stalled, quick) = (try Pair(), try Pair())
+        let first = try #require(self.line(pool, stalled.near, "a"))
+        let second = try #require(self.line(pool, quick.near, "a"))
+        let recorder = DelayRecorder()
+        let sample = DeliverySample(
+            readNanoseconds: Clock.monotonicNanoseconds(), serviceNanoseconds: 0)
+        let bytes = pattern(10_000, 0)
+        for _ in 0..<20 {
+            first.send(ByteBuffer(bytes: bytes), mark: DeliveryMark(sample, recorder))
+        }
+        // The thread has worked on all of that when it has come to the second connection.
+        second.send(ByteBuffer(bytes: [1]))
+        _ = try await quick.receive(1)
+        #expect(first.isBlocked)
+        let since = Clock.monotonicNanoseconds()
+        try await eventually("fifty milliseconds are over") {
+            Clock.monotonicNanoseconds() - since >= 50_000_000
+        }
+        _ = try await stalled.receive(20 * bytes.count)
+        try await eventually("all deliveries are measured") { recorder.figures?.write.count == 20 }
+        let write = try #require(recorder.figures).write
+        #expect(write.p50Milliseconds >= 45, "\(write)")
+        first.release()
+        second.release()
     }
 
     @Test func `what waits is dropped with the connection`() async throws {

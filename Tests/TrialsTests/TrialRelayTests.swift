@@ -79,6 +79,27 @@ struct TrialRelayTests {
         #expect(other.framesExpected == 90 && other.framesReceived == 90)
     }
 
+    /// Requests to the API cost no target a frame, and the summary says what became of them.
+    @Test func `a flooded API holds up nobody`() async throws {
+        let scenario = try Self.scenario("embedded").replacing(
+            "sinks: 2}", with: "faults: {api_requests: 100/s}}")
+        let trial = try TrialProcess(scenario: scenario)
+        defer { trial.remove() }
+        #expect(try await trial.finish() == 0, "\(trial.text)")
+        let directory = try #require(try trial.directories().first)
+        let read = try RunResults(path: "\(trial.results)/\(directory)")
+        let relay = try #require(read.summary.relay)
+        #expect(relay.framesExpected == 4 * 45 && relay.framesMissing == 0)
+        let flood = try #require(relay.apiFlood)
+        #expect(flood.requests > 0 && flood.accepted > 0)
+        #expect(
+            flood.accepted + flood.refused + flood.unanswered == flood.requests, "\(flood)")
+        #expect(SummaryReport(read).text.contains("API flood"))
+        #expect(read.summary.roles.contains { $0.role == "api-flood" })
+        #expect((read.summary.serverCacheBytes ?? 0) > 0)
+        try trial.expectTidy()
+    }
+
     /// A target that hardly reads costs no other one a frame.
     @Test func `a stalled target holds up nobody`() async throws {
         let scenario = try Self.scenario("embedded").replacing(

@@ -187,6 +187,21 @@ import Testing
         #expect(report.refused["the sink expects no such stream", default: 0] >= 1)
     }
 
+    @Test func `a peer that does not speak RTMP is counted`() async throws {
+        let report = try await report { sink in
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: sink.port).get()
+            let request = ByteBuffer(repeating: UInt8(ascii: "G"), count: 4_000)
+            channel.writeAndFlush(request, promise: nil)
+            try await eventually("the peer is counted") {
+                try await !sink.interval().refused.isEmpty
+            }
+            channel.close(promise: nil)
+            try await waitUntilEmpty(sink)
+        }
+        #expect(report.names.isEmpty && report.refused.values.reduce(0, +) == 1)
+    }
+
     /// A connection that is read at 8 kbit/s gets no more than that, while another one gets all.
     @Test func `a slow sink reads slowly`() async throws {
         let slow = SinkSpec(

@@ -1,3 +1,4 @@
+import HTTPWire
 public import RTMP
 
 /// Rule that pushes streams to another RTMP server.
@@ -5,7 +6,7 @@ public struct PushRule: Sendable, Codable, Hashable {
     /// Names of the streams, `<app>/<stream>`; `*` stands for any run of characters.
     public var streams: String
     /// URL of the target; `{app}` and `{stream}` in its path and query stand for the parts of the
-    /// stream's name.
+    /// stream's name, which is percent-encoded in the query.
     public var url: RTMPURL
 
     public init(streams: String = "*", url: RTMPURL) {
@@ -43,18 +44,27 @@ public struct PushRule: Sendable, Codable, Hashable {
     func target(of name: String) -> RTMPURL? {
         guard Glob(streams).matches(name) else { return nil }
         let (application, stream) = StreamName.split(name)
-        func filled(_ text: String) -> String {
-            // The stream's name may itself hold `{app}`, so it is inserted last.
-            text.split(separator: "{stream}", omittingEmptySubsequences: false).map {
-                $0.split(separator: "{app}", omittingEmptySubsequences: false)
-                    .joined(separator: application)
-            }.joined(separator: stream)
-        }
+        // A name with `&` in it would otherwise add parameters to the target's query.
+        let encoded = (
+            URIReference.percentEncodedValue(application), URIReference.percentEncodedValue(stream)
+        )
         var target = url
-        target.application = filled(url.application)
-        target.streamKey = filled(url.streamKey)
-        target.query = filled(url.query)
+        let (path, query) = RTMPURL.splitQuery(url.application)
+        target.application = Self.filled(path, application, stream)
+        if !query.isEmpty {
+            target.application += "?" + Self.filled(query, encoded.0, encoded.1)
+        }
+        target.streamKey = Self.filled(url.streamKey, application, stream)
+        target.query = Self.filled(url.query, encoded.0, encoded.1)
         return target
+    }
+
+    private static func filled(_ text: String, _ application: String, _ stream: String) -> String {
+        // The stream's name may itself hold `{app}`, so it is inserted last.
+        text.split(separator: "{stream}", omittingEmptySubsequences: false).map {
+            $0.split(separator: "{app}", omittingEmptySubsequences: false)
+                .joined(separator: application)
+        }.joined(separator: stream)
     }
 }
 
@@ -65,6 +75,9 @@ extension RTMPURL {
         url.application = Self.splitQuery(application).key
         return "\(url.tcURL)/\(streamKey)"
     }
+
+    /// Name of the stream on the target's server, `<app>/<stream>`.
+    var name: String { "\(Self.splitQuery(application).key)/\(streamKey)" }
 
     /// Returns a text without this URL's queries, which a server may repeat in its answers.
     func hidingQueries(in text: String) -> String {

@@ -18,7 +18,7 @@ public struct PushStatus: Sendable, Codable, Hashable {
     public var state: State
     /// Time in seconds since the target accepted the stream; nil if it does not take the stream.
     public var liveSeconds: Double?
-    /// Number of bytes handed to the socket, over all connections.
+    /// Number of bytes handed to the socket or to a sender thread, over all connections.
     public var sentBytes: Int
     /// Number of frames not sent because the target took too little.
     public var droppedFrames: Int

@@ -1,3 +1,4 @@
+import HTTPWire
 import RTMP
 import Synchronization
 
@@ -8,6 +9,8 @@ final class PushTable: Sendable {
     static let targetLimit = 64
     /// Largest number of streams that the API may have changed.
     static let streamLimit = 10_000
+    /// Number of copies on this server by which a chain of copies counts as endless.
+    private static let copyLimit = 64
 
     private struct Change {
         var added: [RTMPURL] = []
@@ -17,6 +20,8 @@ final class PushTable: Sendable {
         var isEmpty: Bool { added.isEmpty && removed.isEmpty }
     }
 
+    /// Addresses of this server, so that no stream is copied on it without end.
+    let own = OwnAddresses()
     private let rules: [PushRule]
     private let changes = Mutex<[String: Change]>([:])
 
@@ -39,11 +44,40 @@ final class PushTable: Sendable {
         return Array(targets.prefix(Self.targetLimit))
     }
 
+    /// Returns why a stream is not pushed to a target, with the remedy; nil if it may be pushed.
+    ///
+    /// A target on this server makes a copy, and the rules may be for the copy, too. Such copies
+    /// would be copied until their names are too long, or a stream would be pushed to itself.
+    func fault(of target: RTMPURL, for stream: String) -> String? {
+        let remedy =
+            "give a rule the names of its streams, and targets with other names (live/*=…/copy/{stream})"
+        var copies: Set<String> = []
+        var rest = [target]
+        while let next = rest.popLast() {
+            guard own.include(next) else { continue }
+            let name = next.name
+            if name == stream {
+                return
+                    "\(target.withoutQuery) is on this server and would push \(stream.printable) to itself; \(remedy)"
+            }
+            guard copies.insert(name).inserted else { continue }
+            guard copies.count < Self.copyLimit,
+                name.utf8.count <= ServerSessionStateMachine.nameLimit
+            else {
+                return
+                    "\(target.withoutQuery) is on this server, and every copy would be copied again; \(remedy)"
+            }
+            rest += targets(of: name)
+        }
+        return nil
+    }
+
     /// Adds a target to a stream; adding it again changes nothing.
     ///
     /// - Returns: Fault, if the target cannot be added; else nil.
     func add(_ target: RTMPURL, to name: String) -> String? {
-        changes.withLock { changes in
+        if let fault = fault(of: target, for: name) { return fault }
+        return changes.withLock { changes in
             var change = changes[name] ?? Change()
             let known = targets(of: name, change)
             if let same = known.first(where: { $0.withoutQuery == target.withoutQuery }) {

@@ -106,9 +106,23 @@ final class SenderLine: @unchecked Sendable {
     // MARK: The thread's side
 
     func append(_ items: [Item]) {
+        let isBlocked = isBlocked
         for item in items {
-            if isBroken || descriptor < 0 { drop(item) } else { queue.append(item) }
+            guard !isBroken, descriptor >= 0 else {
+                drop(item)
+                continue
+            }
+            queue.append(item)
+            if isBlocked { queue[offset: queue.count - 1].mark?.begin() }
         }
+    }
+
+    /// Notes that the socket takes nothing more. From here on, everything in the queue waits for the
+    /// socket and not for the thread, which counts as time of the write, as in a channel.
+    private func block() {
+        guard !isBlocked else { return }
+        blocked.store(true, ordering: .relaxed)
+        for offset in 0..<queue.count { queue[offset: offset].mark?.begin() }
     }
 
     /// Sends until the queue is empty or the socket takes nothing more.
@@ -116,7 +130,7 @@ final class SenderLine: @unchecked Sendable {
         while !queue.isEmpty {
             queue[queue.startIndex].mark?.begin()
             guard sendFirst() else {
-                blocked.store(true, ordering: .relaxed)
+                block()
                 return .isBlocked
             }
         }
@@ -176,7 +190,8 @@ final class SenderLine: @unchecked Sendable {
     private func fail() {
         isBroken = true
         dropAll()
-        onFailure()
+        // A connection that is gone already needs no end, and its event loop may have ended.
+        if !released.load(ordering: .relaxed) { onFailure() }
     }
 
     /// Drops what waits and closes the descriptor.

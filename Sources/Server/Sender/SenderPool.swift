@@ -105,7 +105,8 @@ final class SenderPool: Sendable {
         let deadline = ContinuousClock.now + limit
         while threads > 0 {
             guard ContinuousClock.now < deadline else { return false }
-            try? await Task.sleep(for: .milliseconds(5))
+            // The task may be cancelled, and a sleep of its own would then end at once.
+            _ = await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
         }
         return true
     }

@@ -3,6 +3,9 @@ import NIOPosix
 import Sockets
 
 extension ServerBootstrap {
+    /// Largest number of bytes that one read takes from a socket.
+    private static let readByteLimit = 16 << 10
+
     /// Makes a listener as every listener of the stack is made: with descriptors that children do
     /// not inherit, without Nagle's algorithm, and with the requested congestion control.
     /// - Parameters:
@@ -24,6 +27,11 @@ extension ServerBootstrap {
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            // Every connection keeps its buffers for reading. A usual frame fits into one of them.
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 64, initial: 2048, maximum: readByteLimit))
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(low: writeBuffer.low, high: writeBuffer.high))

@@ -44,9 +44,11 @@ struct MediaUnit: Sendable {
     /// Bytes of memory that a unit takes besides its own bytes, so that very many units of one byte
     /// have a cost.
     static let overhead = 256
-    /// Cost of the unit for a limit. A payload of several chunks has storage of its own.
+    /// Whether the payload has storage of its own, because it takes several chunks.
+    private var hasOwnPayload = false
+    /// Cost of the unit in bytes for a limit.
     var cost: Int {
-        let own = payload.readableBytes <= 65536 ? 0 : payload.readableBytes
+        let own = hasOwnPayload ? payload.readableBytes : 0
         return chunks.readableBytes + own + Self.overhead
     }
 
@@ -99,11 +101,26 @@ struct MediaUnit: Sendable {
     /// Number of bytes of the unit's chunks.
     func encodedLength(_ writer: ChunkWriter) -> Int { writer.encodedLength(own) }
 
+    /// Whether the unit is metadata or a configuration. A stream's cache keeps it for longer than
+    /// frames, or not at all.
+    private var isBesideFrames: Bool { isSequenceHeader || kind == .data }
+
     /// Writes the chunks of units into one buffer, and returns that buffer. The units share it, so
     /// that a player gets all of them as they are, and one allocation serves them all. Metadata and
     /// configurations are kept for longer than the others, and get buffers of their own.
+    ///
+    /// A frame in a cache keeps the whole buffer in memory, with the metadata and configurations
+    /// that came with it. If these are more than half of the bytes, each unit gets a buffer of its
+    /// own, so that a cache takes at most twice the memory that its limit counts.
     static func write(_ units: inout [MediaUnit], _ writer: ChunkWriter) -> ByteBuffer {
-        var bytes = emptyBuffer(units.reduce(0) { $0 + $1.encodedLength(writer) })
+        var (length, lengthBesideFrames) = (0, 0)
+        for unit in units {
+            let own = unit.encodedLength(writer)
+            length += own
+            if unit.isBesideFrames { lengthBesideFrames += own }
+        }
+        let isShared = units.count == 1 || lengthBesideFrames <= length / 2
+        var bytes = emptyBuffer(length)
         // A buffer with slices would be copied by the next write, so all is written first.
         let ends = units.map { unit in
             unit.append(to: &bytes, writer)
@@ -113,7 +130,7 @@ struct MediaUnit: Sendable {
         for (index, end) in zip(units.indices, ends) {
             let length = end - start
             units[index].copies += 1
-            if units.count > 1, units[index].isSequenceHeader || units[index].kind == .data {
+            if !isShared || units.count > 1 && units[index].isBesideFrames {
                 var alone = emptyBuffer(length)
                 units[index].append(to: &alone, writer)
                 units[index].copies += 1
@@ -135,7 +152,8 @@ struct MediaUnit: Sendable {
     private mutating func keep(_ bytes: ByteBuffer, _ range: Range<Int>, _ writer: ChunkWriter) {
         let length = payload.readableBytes
         chunks = bytes.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()
-        if length <= writer.chunkSize {
+        hasOwnPayload = length > writer.chunkSize
+        if !hasOwnPayload {
             payload = bytes.getSlice(at: range.upperBound - length, length: length) ?? payload
         } else if payload.storageCapacity > 2 * length {
             // A slice of an aggregate message would keep all of the message in memory.

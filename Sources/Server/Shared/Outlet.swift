@@ -25,7 +25,7 @@ final class Outlet {
     /// Bytes of replies among them, that is of everything but media.
     private var pendingReplyBytes = 0
     private var isClosed = false
-    /// Number of bytes of media and requests handed to the socket or to the channel.
+    /// Number of bytes of media and requests handed to the socket, the channel or a sender thread.
     private(set) var sentBytes = 0
     /// Task that closes the connection if the peer does not read the last bytes.
     private var closing: Scheduled<Void>?
@@ -77,7 +77,8 @@ final class Outlet {
     }
 
     /// Lets a sender thread write, from the moment at which nothing waits in the channel. Nothing
-    /// changes if a thread does so already.
+    /// changes if a thread does so already: a player that asks for another stream on the same
+    /// connection stays on its thread.
     ///
     /// - Parameters:
     ///   - queueByteLimit: Bytes that may wait for the receiver.
@@ -279,7 +280,9 @@ final class Outlet {
         isClosed = true
         let channel = context.channel
         if let line = activeLine {
-            line.afterAll { _ in channel.close(promise: nil) }
+            // If not everything was sent, the channel is gone, or closes because a send failed. Its
+            // event loop may have ended then.
+            line.afterAll { wasSent in if wasSent { channel.close(promise: nil) } }
         } else {
             context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
                 channel.close(promise: nil)

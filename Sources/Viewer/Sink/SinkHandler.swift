@@ -106,7 +106,7 @@ final class SinkHandler: ChannelInboundHandler {
             case .closed: break
             }
         } catch {
-            close("\(error)")
+            fail("\(error)")
         }
     }
 
@@ -154,7 +154,7 @@ final class SinkHandler: ChannelInboundHandler {
         case .streamEnded(let id):
             if publication?.messageStreamID == id { endPublication(.orderly) }
         case .pause, .peerIsAlive: break
-        case .close(let reason): close(reason)
+        case .close(let reason): fail(reason)
         }
     }
 
@@ -208,8 +208,18 @@ final class SinkHandler: ChannelInboundHandler {
     /// Closes the connection; a stream that it publishes is cut off.
     func close(_ reason: String) { end(.cutOff(reason.printable(limit: 1000))) }
 
-    /// Closes the connection because its stream comes on another one.
-    func replace() { end(.replaced) }
+    /// Closes the connection because of what the peer sent. Without a stream, which would be cut
+    /// off, the sink counts a refusal.
+    private func fail(_ reason: String) {
+        if publication == nil { sink.refuse(reason.printable(limit: 200)) }
+        close(reason)
+    }
+
+    /// Closes the connection because its stream comes on another one. A connection whose peer is
+    /// gone, and whose bytes still wait for the link, was cut off before.
+    func replace() {
+        end(isGone ? .cutOff("the server closed the connection") : .replaced)
+    }
 
     private func end(_ end: PushedStream.End) {
         guard isOpen else { return }
