@@ -4,6 +4,8 @@ package import Results
 package struct AccountedUsage: Codable, Sendable {
     /// Role of encoders in `processes.csv`. Summaries use the plural, as for all other roles.
     package static let encoderRole = "encoder"
+    /// Name of the rows that tell what a server's own statistics told.
+    package static let statisticsName = "stat"
 
     package var rows: [ProcessRow] = []
     /// Total length of the intervals in the steady window, in seconds.
@@ -13,6 +15,9 @@ package struct AccountedUsage: Codable, Sendable {
     /// The busiest thread of each role in the steady window; nil in records of versions that did
     /// not account threads.
     package var busiestThreads: [BusyThread]?
+    /// Seconds of the steady window about which the server's own statistics tell nothing; nil if
+    /// there are none, or if there are no such statistics.
+    package var unreadSeconds: Double?
 
     package init() {}
 
@@ -33,12 +38,15 @@ package struct AccountedUsage: Codable, Sendable {
         return roles.map { role in
             let mine = steady.filter { $0.role == role }
             let cpu = mine.reduce(0) { $0 + ($1.cpuSeconds ?? 0) }
+            // Time without a reading is not time without work.
+            let isRead = mine.allSatisfy { $0.name == Self.statisticsName }
+            let known = steadySeconds - (isRead ? unreadSeconds ?? 0 : 0)
             let rss = Dictionary(grouping: mine, by: \.timeSeconds).values
                 .map { $0.reduce(0) { $0 + ($1.rssBytes ?? 0) } }
             return RoleUsage(
                 role: role == Self.encoderRole ? "encoders" : role,
                 processes: Set(mine.compactMap(\.pid)).count,
-                cpuPercent: cpu / steadySeconds * 100,
+                cpuPercent: cpu / (known > 0 ? known : steadySeconds) * 100,
                 peakRSSBytes: rss.max() ?? 0,
                 runDelayMilliseconds: mine.reduce(0) { $0 + ($1.runDelayMilliseconds ?? 0) })
         }

@@ -2,9 +2,10 @@
 // that become daemons do. The keeper is a subreaper: a process whose parent ends becomes the
 // keeper's child, so that every descendant can be found by its parents. The keeper ends when the
 // last descendant has ended, and has the exit status of the program, or of the last descendant if
-// the program ended well before it. SIGTERM and SIGINT are passed
-// to all descendants, and those that are left after the grace are killed. All of them are killed at
-// once when the keeper's input is closed, which happens when the runner ends, however it ends.
+// the program ended well before anything was asked of it. SIGTERM and SIGINT are passed to all
+// descendants as SIGTERM, and those that are left after the grace are killed. All of them are
+// killed at once when the program fails by itself, and when the keeper's input is closed, which
+// happens when the runner ends, however it ends.
 //
 // The keeper is a fork that executes nothing: it calls no allocator and no lock of the runner.
 #define _GNU_SOURCE
@@ -24,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/// Most processes of the machine that one look can take in.
-#define MOST_PROCESSES 32768
+/// Most processes of the machine that one look can take in. Pages of the table that no process
+/// needs are never touched.
+#define MOST_PROCESSES (1 << 18)
 
 struct relation {
     pid_t pid;
@@ -33,6 +35,7 @@ struct relation {
     int is_descendant;
 };
 
+/// The processes of the machine in the order of their numbers, as /proc lists them.
 static struct relation relations[MOST_PROCESSES];
 
 struct directory_entry {
@@ -59,21 +62,30 @@ static pid_t number(const char *text) {
     return *text ? 0 : (pid_t)value;
 }
 
-/// The parent of a process; 0 if the process is gone.
-static pid_t parent_of(int proc, const char *name) {
-    char path[32];
-    size_t length = strnlen(name, 12);
-    memcpy(path, name, length);
-    memcpy(path + length, "/stat", 6);
+/// Reads the beginning of a process's file `stat` and returns the text from the end of the name on,
+/// which begins with ") S 1" for a process that sleeps and has the parent 1; NULL if the process is
+/// gone.
+static char *stat_of(int proc, pid_t pid, char *text, size_t size) {
+    char path[32] = "/stat";
+    size_t length = sizeof "/stat";
+    for (pid_t rest = pid; rest > 0 && length < sizeof path; rest /= 10) {
+        memmove(path + 1, path, length++);
+        path[0] = (char)('0' + rest % 10);
+    }
     int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;
-    char text[512];
-    ssize_t n = read(fd, text, sizeof text - 1);
+    ssize_t n = read(fd, text, size - 1);
     close(fd);
     if (n <= 0) return 0;
     text[n] = 0;
     // The name of the program is in brackets and may hold anything.
-    char *end = strrchr(text, ')');
+    return strrchr(text, ')');
+}
+
+/// The parent of a process; 0 if the process is gone.
+static pid_t parent_of(int proc, pid_t pid) {
+    char text[512];
+    char *end = stat_of(proc, pid, text, sizeof text);
     if (!end || strlen(end) < 5) return 0;
     int64_t value = 0;
     for (char *digit = end + 4; *digit >= '0' && *digit <= '9' && value < INT32_MAX; digit++)
@@ -81,9 +93,7 @@ static pid_t parent_of(int proc, const char *name) {
     return (pid_t)value;
 }
 
-static int list_processes(void) {
-    int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (proc < 0) return 0;
+static int list_processes(int proc) {
     int count = 0;
     static _Alignas(struct directory_entry) char buffer[16384];
     long n;
@@ -93,33 +103,90 @@ static int list_processes(void) {
             struct directory_entry *entry = (struct directory_entry *)(buffer + at);
             at += entry->length;
             pid_t pid = number(entry->name);
-            if (pid <= 0) continue;
-            pid_t parent = parent_of(proc, entry->name);
+            // The search below needs the order, in which /proc lists the processes.
+            if (pid <= 0 || (count > 0 && pid <= relations[count - 1].pid)) continue;
+            pid_t parent = parent_of(proc, pid);
             if (parent > 0) relations[count++] = (struct relation){pid, parent, 0};
         }
     }
+    return count;
+}
+
+/// The place of a process in the table; -1 if the process is not there.
+static int place_of(pid_t pid, int count) {
+    int low = 0, high = count - 1;
+    while (low <= high) {
+        int middle = low + (high - low) / 2;
+        if (relations[middle].pid == pid) return middle;
+        if (relations[middle].pid < pid) low = middle + 1;
+        else high = middle - 1;
+    }
+    return -1;
+}
+
+/// Whether a process of the table descends from `self`. The table was not read in one moment, so
+/// the number of steps is bounded.
+static int is_descendant(int place, int count, pid_t self) {
+    for (int steps = 0; place >= 0 && steps < count; steps++) {
+        if (relations[place].is_descendant || relations[place].parent == self) return 1;
+        place = place_of(relations[place].parent, count);
+    }
+    return 0;
+}
+
+/// Sends a signal to a process that still has the parent that the table tells, or whose parent has
+/// ended. Another process that got the number in the meantime is spared.
+static void signal_process(int proc, struct relation process, pid_t self, int number) {
+    int fd = (int)syscall(SYS_pidfd_open, process.pid, 0);
+    if (fd < 0 && errno == ESRCH) return;
+    pid_t parent = parent_of(proc, process.pid);
+    if (parent == process.parent || parent == self) {
+        // Kernels before 5.3 and some sandboxes have no descriptors of processes.
+        if (fd < 0 || (syscall(SYS_pidfd_send_signal, fd, number, 0, 0) != 0 && errno == ENOSYS))
+            kill(process.pid, number);
+    }
+    if (fd >= 0) close(fd);
+}
+
+/// Sends a signal to every descendant of this process.
+///
+/// Returns the number of processes of the machine; 0 if /proc cannot be read.
+static int signal_descendants(int number) {
+    int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0) return 0;
+    int count = list_processes(proc);
+    pid_t self = getpid();
+    // No process gets its signal before all are known, for the first may start more or end.
+    for (int i = 0; i < count; i++) relations[i].is_descendant = is_descendant(i, count, self);
+    for (int i = 0; i < count; i++)
+        if (relations[i].is_descendant) signal_process(proc, relations[i], self, number);
     close(proc);
     return count;
 }
 
-/// Sends a signal to every descendant of this process.
-static void signal_descendants(int number) {
-    int count = list_processes();
-    pid_t self = getpid();
-    for (int changed = 1; changed;) {
-        changed = 0;
-        for (int i = 0; i < count; i++) {
-            if (relations[i].is_descendant) continue;
-            int found = relations[i].parent == self;
-            for (int j = 0; j < count && !found; j++)
-                found = relations[j].is_descendant && relations[j].pid == relations[i].parent;
-            if (!found) continue;
-            relations[i].is_descendant = 1;
-            changed = 1;
-        }
+/// Replaces the command line that ps(1) shows, which is the runner's. `pkill -f` with the runner's
+/// name would otherwise kill the keeper as well, and what the keeper is there to end would remain.
+static void replace_command_line(void) {
+    static const char name[] = "keeper";
+    char text[1024];
+    int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0) return;
+    char *field = stat_of(proc, getpid(), text, sizeof text);
+    close(proc);
+    // The command line lies between the addresses in fields 48 and 49 of proc(5). The bracket ends
+    // field 2.
+    uintptr_t ends[2] = {0, 0};
+    for (int i = 3; field && i <= 49; i++) {
+        field = strchr(field, ' ');
+        if (!field) return;
+        field++;
+        if (i < 48) continue;
+        for (char *digit = field; *digit >= '0' && *digit <= '9'; digit++)
+            ends[i - 48] = ends[i - 48] * 10 + (uintptr_t)(*digit - '0');
     }
-    for (int i = 0; i < count; i++)
-        if (relations[i].is_descendant) kill(relations[i].pid, number);
+    if (!ends[0] || ends[1] < ends[0] + sizeof name) return;
+    memset((char *)ends[0], 0, ends[1] - ends[0]);
+    memcpy((char *)ends[0], name, sizeof name);
 }
 
 /// Ends as the program ended.
@@ -137,48 +204,73 @@ _Noreturn static void end_like(int status) {
 }
 
 /// Descriptors of the keeper: all others are closed, for they belong to the runner.
-enum { INPUT = 3, SIGNALS = 4 };
+enum { INPUT = 3, SIGNALS = 4, FIRST_OTHER = 5 };
 
+/// Both descriptors are `FIRST_OTHER` or more.
 static void keep_two_descriptors(int input, int signals) {
-    int first = fcntl(input, F_DUPFD, SIGNALS + 1);
-    int second = fcntl(signals, F_DUPFD, SIGNALS + 1);
-    dup2(first, INPUT);
-    dup2(second, SIGNALS);
+    dup2(input, INPUT);
+    dup2(signals, SIGNALS);
+    if (syscall(SYS_close_range, FIRST_OTHER, ~0U, 0) != 0)
+        for (int fd = FIRST_OTHER; fd < 65536; fd++) close(fd);
     int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3 && null >= 0; fd++) dup2(null, fd);
-    if (syscall(SYS_close_range, SIGNALS + 1, ~0U, 0) == 0) return;
-    for (int fd = SIGNALS + 1; fd < 65536; fd++) close(fd);
+    for (int fd = 0; fd < 3; fd++) {
+        if (null >= 0) dup2(null, fd);
+        else close(fd);
+    }
+    if (null >= FIRST_OTHER) close(null);
+}
+
+/// Forks without the handlers and locks of the runner, where the C library can.
+static pid_t fork_alone(void) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    return _Fork();
+#else
+    return fork();
+#endif
+}
+
+/// Kills every descendant. The program's group is killed without /proc as well.
+static void kill_all(pid_t program, int has_ended) {
+    // The group has this number as long as the program has not been reaped.
+    if (signal_descendants(SIGKILL) == 0 && !has_ended) kill(-program, SIGKILL);
 }
 
 _Noreturn static void watch(pid_t program, int grace_ms) {
     int64_t deadline = INT64_MAX;
-    int kills = 0, ended = 0, status = 0;
+    int kills = 0, rounds = 0, has_ended = 0, is_daemon = 0, status = 0;
+    struct pollfd entries[2] = {{INPUT, POLLIN, 0}, {SIGNALS, POLLIN, 0}};
     for (;;) {
         int child = 0;
         pid_t pid;
         while ((pid = waitpid(-1, &child, WNOHANG)) > 0) {
             // Of a program that became a daemon the last descendant's status counts.
-            if (pid != program && ended && !kills) status = child;
+            if (pid != program && is_daemon) status = child;
             if (pid != program) continue;
-            ended = 1;
+            has_ended = 1;
             status = child;
+            // A program that was asked to end leaves the others their time.
+            if (deadline != INT64_MAX) continue;
             // A program that ends well may have become a daemon. One that fails has not.
-            if (!WIFEXITED(child) || WEXITSTATUS(child) != 0) kills = 1;
+            if (WIFEXITED(child) && WEXITSTATUS(child) == 0) is_daemon = 1;
+            else kills = 1;
         }
-        if (pid < 0 && errno == ECHILD) end_like(ended ? status : 0);
+        if (pid < 0 && errno == ECHILD) end_like(has_ended ? status : 0);
         int64_t now = now_milliseconds();
         if (now >= deadline) kills = 1;
-        if (kills) signal_descendants(SIGKILL);
-        int64_t wait = kills ? 5 : deadline == INT64_MAX ? -1 : deadline - now;
-        struct pollfd entries[2] = {{INPUT, POLLIN, 0}, {SIGNALS, POLLIN, 0}};
+        int64_t wait = deadline == INT64_MAX ? -1 : deadline - now;
+        if (kills) {
+            kill_all(program, has_ended);
+            // What the kernel does not let go at once is tried again without haste.
+            wait = rounds < 200 ? 5 : 500;
+            if (rounds < 200) rounds++;
+        }
         if (poll(entries, 2, wait > 1000000 ? 1000000 : (int)wait) < 0) continue;
         if (entries[0].revents) {
             char byte;
             if (read(INPUT, &byte, 1) <= 0) {
                 kills = 1;
-                // At its end the input would always be readable.
-                int null = open("/dev/null", O_WRONLY);
-                if (null >= 0) dup2(null, INPUT);
+                // At its end the input is always readable: poll(2) is to ignore it.
+                entries[0].fd = -1;
             }
         }
         if (!(entries[1].revents & POLLIN)) continue;
@@ -187,7 +279,7 @@ _Noreturn static void watch(pid_t program, int grace_ms) {
         if (info.ssi_signo == SIGHUP) kills = 1;
         if ((info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) && deadline == INT64_MAX) {
             deadline = now_milliseconds() + grace_ms;
-            signal_descendants(SIGTERM);
+            if (signal_descendants(SIGTERM) == 0 && !has_ended) kill(-program, SIGTERM);
         }
     }
 }
@@ -208,8 +300,13 @@ _Noreturn void millrace_keep(const struct millrace_spawn_options *o, pid_t paren
     sigprocmask(SIG_BLOCK, &heard, &before);
     int signals = signalfd(-1, &heard, SFD_CLOEXEC);
     if (!failed && signals < 0) failed = errno;
+    // After the fork nothing that the keeper needs can fail any more.
+    int input = fcntl(o->stdin_fd, F_DUPFD_CLOEXEC, FIRST_OTHER);
+    if (!failed && input < 0) failed = errno;
+    signals = fcntl(signals, F_DUPFD_CLOEXEC, FIRST_OTHER);
+    if (!failed && signals < 0) failed = errno;
     pid_t self = getpid();
-    pid_t program = failed ? -1 : fork();
+    pid_t program = failed ? -1 : fork_alone();
     if (!failed && program < 0) failed = errno;
     if (failed) {
         ssize_t ignored = write(status, &failed, sizeof failed);
@@ -224,6 +321,7 @@ _Noreturn void millrace_keep(const struct millrace_spawn_options *o, pid_t paren
         own.parent_death_signal = SIGKILL;
         millrace_become(&own, self, 1, status);
     }
-    keep_two_descriptors(o->stdin_fd, signals);
+    replace_command_line();
+    keep_two_descriptors(input, signals);
     watch(program, o->keeper_grace_ms);
 }

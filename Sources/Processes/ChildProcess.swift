@@ -169,13 +169,17 @@ public final class ChildProcess: Sendable {
             var info = siginfo_t()
             while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
             kill(-pid, SIGKILL)
-            var raw: Int32 = 0
-            while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
-            let ended = ExitStatus(waitStatus: raw)
-            let waiting = waiters.withLock { list in
-                status.withLock { $0 = ended }
+            let (ended, waiting) = waiters.withLock { list in
+                // With the lock held, no signal goes to a process that gets the number next.
+                let ended = status.withLock { status in
+                    var raw: Int32 = 0
+                    while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
+                    let ended = ExitStatus(waitStatus: raw)
+                    status = ended
+                    return ended
+                }
                 defer { list = [] }
-                return list
+                return (ended, list)
             }
             for waiter in waiting { waiter.resume(returning: ended) }
         }
@@ -201,8 +205,10 @@ public final class ChildProcess: Sendable {
     /// Sends a signal to the child's whole process group; after the child has been reaped, nothing
     /// is sent.
     public func send(signal: Int32) {
-        guard exitStatus == nil else { return }
-        if kill(-pid, signal) != 0 { kill(pid, signal) }
+        status.withLock { ended in
+            guard ended == nil else { return }
+            if kill(-pid, signal) != 0 { _ = kill(pid, signal) }
+        }
     }
 
     /// Sends SIGTERM to the group, and SIGKILL after `grace`; returns the exit status of the child.

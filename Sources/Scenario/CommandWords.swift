@@ -9,7 +9,9 @@ package enum CommandWords {
     /// Most words of a command line.
     package static let countLimit = 1000
     /// Words that only a shell understands.
-    private static let operators: Set<String> = ["|", "||", "&", "&&", ";", ">", ">>", "<", "2>"]
+    private static let operators: Set<String> = ["|", "||", "&", "&&", ";"]
+    /// Beginnings of words that only a shell understands.
+    private static let redirections = [">", "<", "1>", "2>", "&>"]
 
     /// - Throws: `Fault` for a quote without an end, for an operator of the shell, and for too many
     ///   words.
@@ -22,7 +24,9 @@ package enum CommandWords {
         var rest = text[...]
         func finish() throws(Fault) {
             guard let done = word else { return }
-            if !isQuoted, operators.contains(done) {
+            if !isQuoted,
+                operators.contains(done) || redirections.contains(where: { done.hasPrefix($0) })
+            {
                 throw Fault(
                     description:
                         "'\(done)' is for a shell, and none runs the command; write sh -c 'COMMAND', or quote '\(done)'"
@@ -40,9 +44,11 @@ package enum CommandWords {
                 if next == open {
                     quote = nil
                 } else if next == "\\", open == "\"", let after = rest.first,
-                    "\"\\$`".contains(after)
+                    "\"\\$`".contains(after) || after.isNewline
                 {
-                    word = (word ?? "") + String(rest.removeFirst())
+                    rest.removeFirst()
+                    // A line that ends in a \ goes on in the next one.
+                    if !after.isNewline { word = (word ?? "") + String(after) }
                 } else {
                     word = (word ?? "") + String(next)
                 }
@@ -54,6 +60,7 @@ package enum CommandWords {
                 guard let after = rest.popFirst() else {
                     throw Fault(description: "the command ends in a \\ that quotes nothing")
                 }
+                guard !after.isNewline else { continue }
                 isQuoted = true
                 word = (word ?? "") + String(after)
             } else if next.isWhitespace {

@@ -4,6 +4,7 @@ import SimulationKernel
 enum NginxRules {
     static func check(_ scenario: TrialScenario, reader: inout ScenarioReader) {
         guard scenario.stack.driver == .nginxRTMP else { return }
+        checkWorkers(scenario, reader: &reader)
         let streams = scenario.streams
         for (i, stream) in streams.enumerated() where stream.ladder != nil {
             guard let first = streams.first(where: { $0.ladder != nil })?.ladder else { break }
@@ -38,6 +39,21 @@ enum NginxRules {
                         + "first one's")
             }
         }
+    }
+}
+
+extension NginxRules {
+    /// A worker has the streams of its own connections only. `rtmp_auto_push` would share them, but
+    /// does not work in a module that nginx loads (nginx 1.22 with nginx-rtmp 1.2.2).
+    private static func checkWorkers(_ scenario: TrialScenario, reader: inout ScenarioReader) {
+        guard scenario.stack.threads > 1,
+            scenario.viewers.contains(where: { $0.playProtocol == .rtmp })
+                || scenario.streams.contains(where: { $0.ladder != nil })
+        else { return }
+        reader.report(
+            at: "stack.threads",
+            "a viewer or an encoder at another worker of nginx-rtmp than its publisher gets no "
+                + "media; take threads: 1, or HLS viewers or relay without a ladder")
     }
 }
 

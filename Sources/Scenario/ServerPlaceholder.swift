@@ -8,6 +8,8 @@ package enum ServerPlaceholder: String, Sendable, CaseIterable {
     case host
     /// The server's own directory.
     case directory = "dir"
+    /// The scenario's number of threads or worker processes, `stack.threads`.
+    case threads
 
     package var text: String { "{\(rawValue)}" }
 
@@ -31,11 +33,13 @@ package enum ServerPlaceholder: String, Sendable, CaseIterable {
     }
 
     /// Returns a complaint about the first word in braces that is no placeholder; nil if all are.
+    /// `${WORD}` is a variable of a shell.
     ///
     /// - Parameter others: Words that may stand in braces as well.
     static func complaint(about text: String, besides others: [String] = []) -> String? {
         let known = allCases.map(\.rawValue) + others
-        for part in text.split(separator: "{", omittingEmptySubsequences: false).dropFirst() {
+        let parts = text.split(separator: "{", omittingEmptySubsequences: false)
+        for (before, part) in zip(parts, parts.dropFirst()) where before.last != "$" {
             guard let end = part.firstIndex(of: "}") else { continue }
             let word = String(part[..<end])
             guard !word.isEmpty, word.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "_") }),

@@ -12,7 +12,9 @@ enum ServerRules {
         checkOwners(scenario.stack, reader: &reader)
         checkAccounting(scenario.stack.accounting, reader: &reader)
         switch scenario.stack.driver {
-        case .command: checkCommand(scenario.stack, reader: &reader)
+        case .command:
+            checkCommand(scenario.stack, reader: &reader)
+            checkSearch(scenario, reader: &reader)
         case .srs: checkSRS(scenario, reader: &reader)
         default: break
         }
@@ -110,7 +112,7 @@ enum ServerRules {
             reader.report(at: "stack.ready.within", "within must be 10min at most")
         }
         checkFiles(start.files ?? [], reader: &reader)
-        checkPorts(stack, command: command, reader: &reader)
+        checkPorts(stack, reader: &reader)
     }
 
     private static func checkPlaceholders(
@@ -144,13 +146,23 @@ enum ServerRules {
         }
     }
 
+    /// A search over a number that the server does not get would find no difference.
+    private static func checkSearch(_ scenario: TrialScenario, reader: inout ScenarioReader) {
+        guard let search = scenario.search, scenario.stack.start.command != nil,
+            [search.vary, search.sweep?.vary].contains("stack.threads"),
+            !scenario.stack.start.tells(.threads)
+        else { return }
+        reader.report(
+            at: "stack.command",
+            "the search varies stack.threads, and nothing tells the server: write {threads} in "
+                + "command, files or env")
+    }
+
     /// A port that the run chooses must reach the server in some way.
     private static func checkPorts(
-        _ stack: StackSettings, command: [String], reader: inout ScenarioReader
+        _ stack: StackSettings, reader: inout ScenarioReader
     ) {
         let start = stack.start
-        let told =
-            command + (start.environment ?? []).map(\.text) + (start.files ?? []).map(\.text)
         let urls = [
             stack.url ?? ServerPlaceholder.standardURL, stack.httpURL ?? "", stack.hlsURL ?? "",
             start.readiness?.url ?? "",
@@ -159,7 +171,7 @@ enum ServerRules {
             let sign: ServerReadiness.Port = port == .rtmpPort ? .rtmp : .http
             let isUsed =
                 urls.contains { $0.contains(port.text) } || start.readiness?.port == sign
-            guard isUsed, !told.contains(where: { $0.contains(port.text) }) else { continue }
+            guard isUsed, !start.tells(port) else { continue }
             let key = port == .rtmpPort ? "url" : "http_url"
             reader.report(
                 at: "stack.command",

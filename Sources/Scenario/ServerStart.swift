@@ -34,11 +34,17 @@ package struct ServerStart: ScenarioMapping, Codable, Hashable {
 
     package init() {}
 
+    /// Whether the server is told the value of a placeholder.
+    func tells(_ placeholder: ServerPlaceholder) -> Bool {
+        let texts = (command ?? []) + (environment ?? []).map(\.text) + (files ?? []).map(\.text)
+        return texts.contains { $0.contains(placeholder.text) }
+    }
+
     package static let fields: [Field<ServerStart>] = [
         .optional(
             "command", \.command, .commandLine,
-            "Command line of driver: command, with {rtmp_port}, {http_port}, {host} and {dir}; no "
-                + "shell runs it."),
+            "Command line of driver: command, with {rtmp_port}, {http_port}, {host}, {dir} "
+                + "and {threads}; no shell runs it."),
         .optional(
             "files", \.files, .table(.fileName),
             "Files that are written into {dir} before the command starts, with the placeholders."),

@@ -126,7 +126,10 @@ extension TrialScenario {
             settings.append(("threads", stack.threads != standard.threads))
         case .command:
             settings += [
-                ("threads", stack.threads != standard.threads),
+                (
+                    "threads (write {threads} in command, files or env)",
+                    stack.threads != standard.threads && !stack.start.tells(.threads)
+                ),
                 ("out_chunk_size", stack.outChunkSize != standard.outChunkSize),
             ]
         case .external:

@@ -23,6 +23,8 @@ package actor CommandDriver: StackDriver {
         package var hlsURL: String?
         /// Address on which the server is to listen.
         package var host = "127.0.0.1"
+        /// Number of threads or worker processes, for servers that are told it.
+        package var threads = 1
         package var cpus: CPUSet?
         /// Directory of the run, in which the server gets a directory of its own.
         package var runDirectory: String
@@ -48,6 +50,7 @@ package actor CommandDriver: StackDriver {
     private var process: ChildProcess?
     private var output: ServerOutput?
     private var directory: ServerDirectory?
+    private var isCancelled = false
 
     package init(_ options: Options) {
         self.options = options
@@ -65,6 +68,7 @@ package actor CommandDriver: StackDriver {
             else { continue }
             var values: [ServerPlaceholder: String] = [
                 .rtmpPort: "\(rtmpPort)", .httpPort: "\(httpPort)", .host: options.host,
+                .threads: "\(options.threads)",
             ]
             let program = try findProgram(values)
             try prepareFiles(&values)
@@ -73,6 +77,8 @@ package actor CommandDriver: StackDriver {
             guard let fault = await waitUntilReady(endpoints, values) else { return endpoints }
             let hasEnded = process?.exitStatus != nil
             await stopProcesses()
+            // The error tells how the server ended, and this end is none of a run.
+            process = nil
             await output?.settle()
             let words = output?.lastWords ?? ""
             // A port is free when it is chosen; another program may take it before the server does.
@@ -166,6 +172,7 @@ package actor CommandDriver: StackDriver {
         var last = ""
         repeat {
             if let status = process?.exitStatus { return "it \(status) before it was ready" }
+            if isCancelled { return "the run was interrupted before the server was ready" }
             if let missing = await missingSign(readiness, endpoints, values) {
                 last = missing
             } else if process?.exitStatus == nil {
@@ -205,6 +212,8 @@ package actor CommandDriver: StackDriver {
         return LocalPort.accepts(host: host, port: port)
             ? nil : "nothing listens on \(host):\(port)"
     }
+
+    package func cancelStart() { isCancelled = true }
 
     package var processGroups: [Int32] { [] }
 

@@ -4,7 +4,7 @@ import Scenario
 
 /// The processes, or the statistics, of a server that somebody else runs.
 actor ExternalAccount {
-    /// Largest file with a process number that is read.
+    /// Most bytes of a file with a process number.
     private static let pidFileLimit = 64
     /// Most events that notes tell of.
     private static let eventLimit = 20
@@ -96,7 +96,16 @@ actor ExternalAccount {
 
     /// The server's processes now.
     var processes: [ProcessIdentity] {
-        if let group { return group.members }
+        if let group {
+            let members = group.members
+            if members.isEmpty { tellOnce("no process was left in the server's cgroup for a time") }
+            if members.count >= ControlGroup.processLimit {
+                tellOnce(
+                    "the server's cgroup has more processes than the \(ControlGroup.processLimit) "
+                        + "that are accounted")
+            }
+            return members
+        }
         if let known = root, !known.isAlive {
             root = nil
             tell("the server's process \(known.pid) ended during the run")
@@ -113,6 +122,10 @@ actor ExternalAccount {
         else { return }
         root = successor
         tell("the server's process \(number) took the place of the one that ended")
+    }
+
+    private func tellOnce(_ event: String) {
+        if !events.contains(event) { tell(event) }
     }
 
     private func tell(_ event: String) {

@@ -47,10 +47,8 @@ struct NginxConfiguration: Sendable, Hashable {
     ///   - directory: Absolute path without `$`, see `NginxDirectory.problem`.
     func text(port: Int, httpPort: Int, directory: String) -> String {
         let work = NginxDirectory.work(directory)
-        // Several workers need `rtmp_auto_push`, which relays between them over Unix sockets.
-        let push =
-            workers > 1
-            ? "rtmp_auto_push on;\nrtmp_socket_dir \(NginxDirectory.quoted(work));\n" : ""
+        // There is no `rtmp_auto_push`, which relays between workers. A module that is loaded makes
+        // its sockets after nginx has begun to watch sockets, so nobody accepts what comes there.
         return """
             daemon off;
             master_process \(hasMaster ? "on" : "off");
@@ -59,7 +57,7 @@ struct NginxConfiguration: Sendable, Hashable {
             pid \(NginxDirectory.quoted("\(directory)/nginx.pid"));
             error_log \(NginxDirectory.quoted("\(directory)/error.log")) warn;
             load_module \(NginxDirectory.quoted(modulePath));
-            \(push)worker_rlimit_nofile 65536;
+            worker_rlimit_nofile 65536;
             events { worker_connections 32768; }
             rtmp {
                 access_log off;

@@ -13,8 +13,10 @@ final class ServerOutput: Sendable {
     private struct State {
         var tail: [UInt8] = []
         var hasEnded = false
-        /// Bytes that were not written into the log.
+        /// Bytes that were not written into the log: the last ones of the output.
         var unlogged = 0
+        /// `errno` of the log; 0 as long as it can be written.
+        var fault: Int32 = 0
     }
 
     private let state = Mutex(State())
@@ -25,8 +27,13 @@ final class ServerOutput: Sendable {
     init(_ descriptor: Int32, logPath: String?) {
         let log =
             logPath.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) } ?? -1
+        let isLogged = logPath != nil
+        if isLogged, log < 0 {
+            let code = errno
+            state.withLock { $0.fault = code }
+        }
         let thread = Thread { [self] in
-            copy(from: descriptor, to: log)
+            copy(from: descriptor, to: log, isLogged: isLogged)
             close(descriptor)
             if log >= 0 { close(log) }
             state.withLock { $0.hasEnded = true }
@@ -35,22 +42,34 @@ final class ServerOutput: Sendable {
         thread.start()
     }
 
-    private func copy(from descriptor: Int32, to log: Int32) {
+    private func copy(from descriptor: Int32, to log: Int32, isLogged: Bool) {
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         var logged = 0
+        // After the first gap nothing is added, so that the log is a beginning of the output.
+        var isOpen = log >= 0
         while true {
             let count = chunk.withUnsafeMutableBytes {
                 Glibc.read(descriptor, $0.baseAddress, $0.count)
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
-            let wanted = log < 0 ? 0 : min(count, Self.logLimit - logged)
-            // A log that cannot be written is counted like one that is full.
-            let written = chunk.withUnsafeBytes { Glibc.write(log, $0.baseAddress, wanted) }
-            logged += max(0, written)
-            let missing = log < 0 ? 0 : count - max(0, written)
+            var written = 0
+            var fault: Int32 = 0
+            if isOpen {
+                let wanted = min(count, Self.logLimit - logged)
+                written = chunk.withUnsafeBytes { Glibc.write(log, $0.baseAddress, wanted) }
+                if written < 0 { fault = errno }
+                // A disk that becomes full takes a part.
+                if written >= 0, written < wanted { fault = ENOSPC }
+                written = max(0, written)
+                logged += written
+                isOpen = written == count
+            }
+            let missing = isLogged ? count - written : 0
+            let code = fault
             state.withLock { state in
                 state.unlogged += missing
+                if code != 0 { state.fault = code }
                 state.tail += chunk[..<count].suffix(Self.tailLimit)
                 if state.tail.count > Self.tailLimit {
                     state.tail.removeFirst(state.tail.count - Self.tailLimit)
@@ -79,9 +98,12 @@ final class ServerOutput: Sendable {
 
     /// Note on the log; nil if the log is whole.
     var note: String? {
-        let bytes = state.withLock { $0.unlogged }
+        let (bytes, fault) = state.withLock { ($0.unlogged, $0.fault) }
         guard bytes > 0 else { return nil }
-        return
-            "the server's log lacks the last \(bytes) bytes of its output: a log has \(Self.logLimit >> 20) MiB at most"
+        let reason =
+            fault == 0
+            ? "a log has \(Self.logLimit >> 20) MiB at most"
+            : "it cannot be written (\(String(cString: strerror(fault))))"
+        return "the server's log lacks the last \(bytes) bytes of its output: \(reason)"
     }
 }

@@ -70,6 +70,9 @@ package protocol StackDriver: Sendable {
     /// Starts the stack and waits until it accepts connections.
     func start() async throws(StackError) -> StackEndpoints
 
+    /// Lets a start that waits for the server fail soon, because the run was interrupted.
+    func cancelStart() async
+
     /// Gets the shared start time (CLOCK_MONOTONIC) of the trial, a moment before it comes. A
     /// server that only relays has no use for it.
     func begin(atNanoseconds start: Int64) async
@@ -114,6 +117,7 @@ package protocol StackDriver: Sendable {
 }
 
 extension StackDriver {
+    package func cancelStart() {}
     package func begin(atNanoseconds start: Int64) async {}
     package var restarts: [StackRestart] { [] }
     package var serverDelays: DelaySplit? { nil }

@@ -16,6 +16,7 @@ extension StackSettings {
         options.httpURL = httpURL
         options.hlsURL = hlsURL
         options.host = host
+        options.threads = threads
         options.cpus = cpus
         options.keepsDirectory = start.keepsDirectory ?? false
         return CommandDriver(options)

@@ -23,8 +23,10 @@ actor StatReader {
     static let byteLimit = 4 << 20
     /// Longest time of a reading during a run, which delays the run's own samples.
     static let timeout = Duration.milliseconds(500)
-    /// Memory beyond which a figure is taken for nonsense: 1 PiB.
+    /// Memory beyond which a figure is taken for nonsense, in bytes.
     private static let mostBytes = 1e15
+    /// CPU time beyond which a figure is taken for nonsense: 30 000 years of one core.
+    private static let mostSeconds = 1e12
 
     private let settings: ServerStatistics
     private let resource: BoundedGet
@@ -65,6 +67,12 @@ actor StatReader {
         let page = PrometheusPage(text: String(decoding: answer.body, as: UTF8.self))
         do throws(PrometheusPage.Fault) {
             let cpu = try page.sum(of: settings.cpuMetric)
+            guard cpu <= Self.mostSeconds else {
+                throw PrometheusPage.Fault(
+                    description:
+                        "\(settings.cpuMetric) is \(cpu), which is no CPU time in seconds; name a metric in seconds with stack.stat.cpu"
+                )
+            }
             let memory = try? page.sum(of: settings.memoryMetric)
             let bytes = memory.flatMap { $0 <= Self.mostBytes ? Int($0) : nil }
             return StatReading(cpuSeconds: cpu, rssBytes: bytes, atNanoseconds: now)

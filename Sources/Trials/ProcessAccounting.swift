@@ -38,7 +38,7 @@ package struct AccountedGroup: Hashable, Sendable {
 ///
 /// The caller decides when to sample and passes the time. CPU time is the sum over threads of
 /// `schedstat` (nanoseconds); the time of threads that ended is taken from the process's clock
-/// ticks.
+/// ticks, and so is all time where the kernel has no `schedstat`.
 package struct ProcessAccounting: Sendable {
     private let runID: String
     private var groups: [AccountedGroup]
@@ -157,7 +157,8 @@ package struct ProcessAccounting: Sendable {
         var whole = groups.values.reduce(UsageCounters()) { $0 + $1.counters }
         // Threads that ended in the interval are counted only in the process's ticks of 10 ms.
         let ended = before.map { !Set($0.threads.keys).isSubset(of: now.threads.keys) } ?? false
-        if ended {
+        // Some kernels and sandboxes have no times in schedstat.
+        if ended || whole.cpuNanoseconds == 0 {
             let ticks = now.tickNanoseconds - (before?.tickNanoseconds ?? 0)
             whole.cpuNanoseconds = max(whole.cpuNanoseconds, ticks)
         }

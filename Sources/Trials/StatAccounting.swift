@@ -1,3 +1,4 @@
+import Analysis
 import Results
 import Stacks
 
@@ -9,6 +10,8 @@ struct StatAccounting: Sendable {
     private var lastTime: Double?
     /// Seconds of the steady window since the last reading.
     private var steadySeconds = 0.0
+    /// Seconds of the steady window before the first reading.
+    private var unreadAtStart = 0.0
     /// Number of times that the counter went back.
     private(set) var resets = 0
 
@@ -27,16 +30,18 @@ struct StatAccounting: Sendable {
         lastTime = time
         if isSteady { steadySeconds += max(0, interval) }
         guard let reading else { return nil }
-        let steady = steadySeconds
-        steadySeconds = 0
         guard let before = last else {
             last = reading
+            unreadAtStart += steadySeconds
+            steadySeconds = 0
             return nil
         }
-        last = reading
         let seconds =
             Double(reading.atNanoseconds) / 1e9 - Double(before.atNanoseconds) / 1e9
         guard seconds > 0 else { return nil }
+        last = reading
+        let steady = steadySeconds
+        steadySeconds = 0
         var used = reading.cpuSeconds - before.cpuSeconds
         if used < 0 {
             // A server that was started again counts from 0.
@@ -48,7 +53,7 @@ struct StatAccounting: Sendable {
         row.runID = runID
         row.timeSeconds = (time * 1e3).rounded() / 1e3
         row.role = "server"
-        row.name = "stat"
+        row.name = AccountedUsage.statisticsName
         row.cpuSeconds = steady > 0 ? rate * steady : used
         row.cpuPercent = rate * 100
         row.rssBytes = reading.rssBytes
@@ -56,9 +61,22 @@ struct StatAccounting: Sendable {
         return row
     }
 
+    /// Seconds of the steady window so far that lie between no two readings.
+    var unreadSeconds: Double { unreadAtStart + steadySeconds }
+
     var notes: [String] {
-        resets == 0
-            ? []
-            : ["the CPU time of stack.stat went back \(resets) times: the server was started again"]
+        var notes: [String] = []
+        if resets > 0 {
+            notes.append(
+                "the CPU time of stack.stat went back \(resets) times: the server was started again"
+            )
+        }
+        let tenths = (unreadSeconds * 10).rounded() / 10
+        if tenths > 0 {
+            notes.append(
+                "stack.stat tells nothing about \(tenths) s of the steady window; the server's CPU is the mean over the rest"
+            )
+        }
+        return notes
     }
 }

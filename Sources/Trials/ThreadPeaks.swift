@@ -1,12 +1,14 @@
 import Results
 
 /// CPU time of each thread over the steady window, as far as the busiest thread of each role needs
-/// it. The number of threads is bounded; threads beyond it are counted and not followed.
+/// it. The number of threads is bounded; later ones than the first 50,000 are not followed and do
+/// not count.
 struct ThreadPeaks: Sendable {
     /// Most threads that are followed.
     static let limit = 50_000
 
-    /// A thread, told from later threads with its number by the start of its process.
+    /// A thread, told from threads of later processes by the start of its process. A thread that
+    /// gets the number of one that ended in the same process continues its sum.
     struct Key: Hashable, Sendable {
         var pid: Int32
         var startTicks: Int64

@@ -73,9 +73,10 @@ package actor TrialRunner {
     }
 
     /// Ends the run early; what was measured is kept.
-    package func interrupt() {
+    package func interrupt() async {
         isInterrupted = true
         comparison?.interrupt()
+        await driver?.cancelStart()
     }
 
     /// Runs to the end and writes the results directory.
@@ -161,6 +162,7 @@ package actor TrialRunner {
             apiToken: apiToken
         ) { observations.server($0) }
         self.driver = driver
+        if isInterrupted { await driver.cancelStart() }
         let stackEndpoints = try await driver.start()
         let endpoints = try await EdgeStarter(
             stack: scenario.stack, processes: plan.processes.filter { $0.role == .edge },

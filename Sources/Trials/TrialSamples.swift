@@ -71,6 +71,9 @@ struct TrialSamples: Sendable {
     /// Puts everything but the encoders' notes into the record.
     func add(to record: inout TrialRecord) {
         record.usage = accounting?.usage
+        if statistics.unreadSeconds > 0 {
+            record.usage?.unreadSeconds = statistics.unreadSeconds
+        }
         (record.stops, record.uncountedStops) = (stops.stops, stops.uncounted)
         record.clockOffset = clock.offset
     }

@@ -56,6 +56,32 @@ struct KeeperTests {
         try await Self.expectGone(pids)
     }
 
+    /// A program that ends at SIGTERM, as a shell that waits does, leaves its descendants their time.
+    @Test func descendantsHaveTheGrace() async throws {
+        let child = try Self.keep(
+            "sh -c 'trap \"sleep 0.3; echo done; exit 0\" TERM; echo up; "
+                + "while :; do sleep 0.05; done' & wait")
+        var lines: [String] = []
+        var ending: Task<ExitStatus, Never>?
+        for await case .line(let bytes) in child.lines() {
+            lines.append(String(decoding: bytes, as: UTF8.self))
+            guard ending == nil else { continue }
+            ending = Task { await child.terminate(grace: .seconds(40)) }
+        }
+        // A shell may tell in between that its sleep was terminated.
+        #expect(lines.first == "up" && lines.last == "done", "\(lines)")
+        let status = await ending?.value
+        #expect(status == .signaled(SIGTERM))
+    }
+
+    /// `pkill -f` with the runner's name does not find the keeper.
+    @Test func hasACommandLineOfItsOwn() async throws {
+        let child = try Self.keep("exec sleep 1000")
+        let text = ProcFile.read("/proc/\(child.pid)/cmdline") ?? ""
+        #expect(text.prefix { $0 != "\0" } == "keeper")
+        _ = await child.terminate(grace: .seconds(40))
+    }
+
     /// A program that fails takes its descendants along, and its exit status is the keeper's.
     @Test func aProgramThatFailsEndsAll() async throws {
         let child = try Self.keep("setsid sleep 1000 & echo $!; exit 3")

@@ -11,6 +11,8 @@ import Testing
             (#"a\ b '' "" x"#, ["a b", "", "", "x"]), (#""a\"b\\c\d""#, [#"a"b\c\d"#]),
             (#"'a\b'"#, [#"a\b"#]), (#"pre'mid'"post""#, ["premidpost"]),
             (#"echo '|' \& ">""#, ["echo", "|", "&", ">"]), ("a|b", ["a|b"]), ("", []),
+            ("srv \\\n  --port 1 \\\n", ["srv", "--port", "1"]), ("\"a\\\nb\"", ["ab"]),
+            ("http://x/?a=1&b=2 a=>b", ["http://x/?a=1&b=2", "a=>b"]),
         ] as [(String, [String])])
     func words(text: String, words: [String]) throws {
         #expect(try CommandWords.split(text) == words)
@@ -20,6 +22,7 @@ import Testing
         arguments: [
             ("a 'b", "without its end"), (#"a "b"#, "without its end"), (#"a \"#, "quotes nothing"),
             ("a | b", "sh -c"), ("a && b", "sh -c"), ("a > b", "sh -c"),
+            ("a >log", "'>log'"), ("a 2>&1", "'2>&1'"), ("a <in", "sh -c"),
         ])
     func noCommandOfOneProgram(text: String, words: String) {
         let fault = #expect(throws: CommandWords.Fault.self) { try CommandWords.split(text) }
@@ -42,8 +45,9 @@ import Testing
         #expect(ServerPlaceholder.fill("", with: values) == "")
         #expect(ServerPlaceholder.complaint(about: "{rtmp_prot}")?.contains("{rtmp_port}") == true)
         #expect(ServerPlaceholder.complaint(about: "{stream}") != nil)
+        #expect(ServerPlaceholder.complaint(about: "${A} {rtmp}") != nil)
         #expect(ServerPlaceholder.complaint(about: "{stream}", besides: ["stream"]) == nil)
-        for text in ["{dir}/x", "{", "{}", "{1}", "a}b{"] {
+        for text in ["{dir}/x", "{", "{}", "{1}", "a}b{", "x ${HOME}/$1 {dir}"] {
             #expect(ServerPlaceholder.complaint(about: text) == nil)
         }
     }
@@ -70,6 +74,24 @@ import Testing
         #expect(start.readiness?.within == .seconds(3))
         #expect(try TrialScenario.parse(scenario.canonicalYAML) == scenario)
         #expect(scenario.explanation.contains("srv -c {dir}/srv.conf"))
+    }
+
+    /// A number of threads reaches a server whose texts ask for it.
+    @Test(arguments: [("srv -t {threads}", false), ("srv", true)])
+    func threadsOfACommand(command: String, isUnsupported: Bool) throws {
+        let scenario = try TrialScenario.parse(
+            """
+            version: 1
+            name: x
+            stack: {driver: command, command: "\(command) {rtmp_port}", threads: 3}
+            streams: [{name: x}]
+            viewers: [{count: 1}]
+            """)
+        let settings = scenario.unsupportedSettings
+        #expect(settings.contains { $0.hasPrefix("threads") } == isUnsupported)
+        let values: [ServerPlaceholder: String] = [.threads: "3"]
+        #expect(
+            ServerPlaceholder.fill(command, with: values) == (isUnsupported ? "srv" : "srv -t 3"))
     }
 
     /// A URL alone stands for a page with the standard metrics.

@@ -47,7 +47,10 @@ import Testing
                     program,
                 ], runDirectory: directory)
             options.environment = [NamedText(name: "RTMP", text: "{rtmp_port}")]
-            options.files = [NamedText(name: "conf/a.conf", text: "{dir} {rtmp_port} {x}\n")]
+            options.files = [
+                NamedText(name: "conf/a.conf", text: "{dir} {rtmp_port} {x} {threads}\n")
+            ]
+            options.threads = 3
             options.httpURL = "http://127.0.0.1:{http_port}/live/"
             options.hlsURL = "http://127.0.0.1:{http_port}/hls/{stream}.m3u8"
             options.readiness.within = .seconds(60)
@@ -59,7 +62,7 @@ import Testing
             #expect(endpoints.hlsURL?.hasSuffix("/hls/{stream}.m3u8") == true)
             let text = try String(
                 contentsOfFile: "\(directory)/server/conf/a.conf", encoding: .utf8)
-            #expect(text == "\(directory)/server \(endpoints.rtmpPort) {x}\n")
+            #expect(text == "\(directory)/server \(endpoints.rtmpPort) {x} 3\n")
             let pids = await driver.processes.map(\.pid)
             #expect(pids.count >= 2)
             #expect(await driver.exitStatus == nil)
@@ -128,9 +131,37 @@ import Testing
             #expect(
                 message.contains("not ready within 1s") && message.contains(words), "\(message)")
             #expect(message.contains("within: 60s") && message.contains("waiting"), "\(message)")
+            // The driver itself has ended the server, which is no end of the server's own.
+            #expect(await driver.exitStatus == nil)
             let log = try String(contentsOfFile: "\(directory)/server-0.log", encoding: .utf8)
             let pid = try #require(log.split(separator: "\n").compactMap { Int32($0) }.first)
             #expect(Self.isGone([pid]))
+        }
+    }
+
+    /// An interrupted run does not wait for a server that needs long.
+    @Test func aStartThatIsCancelled() async throws {
+        try await Self.withDirectory { directory in
+            var options = CommandDriver.Options(
+                command: ["sh", "-c", "sleep 1000"], runDirectory: directory)
+            options.readiness.within = .seconds(600)
+            let driver = CommandDriver(options)
+            let start = Task { await Self.message { _ = try await driver.start() } }
+            try await eventually("the command runs") { await !driver.processes.isEmpty }
+            await driver.cancelStart()
+            let message = await start.value
+            #expect(message.contains("interrupted"), "\(message)")
+            #expect(await driver.processes == [])
+        }
+    }
+
+    /// The text of the error that a function throws; empty if it throws none.
+    private static func message(_ body: () async throws -> Void) async -> String {
+        do {
+            try await body()
+            return ""
+        } catch {
+            return "\(error)"
         }
     }
 
@@ -158,6 +189,19 @@ import Testing
             await driver.stop()
             #expect(Self.entries(directory) == [])
         }
+    }
+
+    /// A log that cannot be written is told of.
+    @Test func outputWithoutALog() async throws {
+        var options = ChildProcess.Options(path: "/bin/sh", arguments: ["-c", "echo words"])
+        options.mergesOutput = true
+        let child = try ChildProcess(name: "sh", options)
+        let output = ServerOutput(
+            try #require(child.takeOutput()), logPath: "/no/such/directory/server.log")
+        #expect(await child.wait() == .exited(0))
+        try await eventually("all output was read") { output.lastWords == "words" }
+        let note = output.note ?? ""
+        #expect(note.contains("6 bytes") && note.contains("No such file"), "\(note)")
     }
 
     /// A server that writes without end is read without end, and only the last lines are kept.

@@ -22,12 +22,16 @@ import Testing
         negative -1
         words many
         endless{a="b
+          indented 4\r
+        huge{a="1"} 1.7e308
+        huge{a="2"} 1.7e308
+        infinite +Inf
         """
 
     @Test(
         arguments: [
             ("process_cpu_seconds_total", 12.5), ("process_resident_memory_bytes", 3.5e7),
-            ("namedprocess_cpu", 3.25),
+            ("namedprocess_cpu", 3.25), ("indented", 4),
         ])
     func sums(metric: String, sum: Double) throws {
         #expect(try PrometheusPage(text: Self.page).sum(of: metric) == sum)
@@ -38,6 +42,7 @@ import Testing
             ("process_cpu_second_total", "did you mean 'process_cpu_seconds_total'?"),
             ("broken", "not a number"), ("negative", "not a number"), ("words", "'many'"),
             ("endless", "not a number"), ("namedprocess", "no metric namedprocess"),
+            ("huge", "too large"), ("infinite", "not a number"),
         ])
     func faults(metric: String, words: String) {
         let fault = #expect(throws: PrometheusPage.Fault.self) {
@@ -82,6 +87,7 @@ import Testing
         arguments: [
             (200, "x 1", "no metric process_cpu_seconds_total"), (404, page, "status 404"),
             (200, "process_cpu_seconds_totals 1", "did you mean 'process_cpu_seconds_totals'?"),
+            (200, "process_cpu_seconds_total 1e300", "no CPU time in seconds"),
         ])
     func pagesThatCannotBeUsed(status: Int, body: String, words: String) async throws {
         let server = try OneShotServer(status: status, body: body)

@@ -135,6 +135,31 @@ import Testing
         #expect(take(9, at: 7, isSteady: true) == nil)
     }
 
+    /// Time without a reading is not time without work.
+    @Test func unreadStatisticsAreNoIdleTime() throws {
+        var statistics = StatAccounting()
+        var usage = AccountedUsage()
+        func take(_ cpu: Double?, at seconds: Double, isSteady: Bool = true) {
+            let reading = cpu.map {
+                StatReading(cpuSeconds: $0, rssBytes: 7, atNanoseconds: Int64(seconds * 1e9))
+            }
+            if isSteady { usage.steadySeconds += 1 }
+            let row = statistics.receive(reading, runID: "r", time: seconds, isSteady: isSteady)
+            if let row { usage.rows.append(row) }
+        }
+        take(nil, at: 0, isSteady: false)
+        take(10, at: 1)
+        take(10.5, at: 2)
+        take(11, at: 3)
+        #expect(statistics.unreadSeconds == 1)
+        take(nil, at: 4)
+        #expect(statistics.unreadSeconds == 2)
+        #expect(statistics.notes.contains { $0.contains("2.0 s of the steady window") })
+        usage.unreadSeconds = statistics.unreadSeconds
+        let percent = try #require(usage.roleUsage.first).cpuPercent
+        #expect(abs(percent - 50) < 1e-6)
+    }
+
     @Test func busiestThreads() {
         var peaks = ThreadPeaks()
         func add(_ role: String, _ tid: Int32, _ milliseconds: Int64, interval: Double = 1) {
