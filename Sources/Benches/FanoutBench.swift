@@ -1,6 +1,7 @@
 import Results
 package import Scenario
 import Server
+import Statistics
 
 /// One publisher with many viewers, or many publishers with a few viewers each: CPU of the server
 /// per gigabit, and delay of the frames. A peer runs in alternation with the embedded server, under

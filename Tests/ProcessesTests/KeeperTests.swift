@@ -62,7 +62,7 @@ struct KeeperTests {
             "sh -c 'trap \"sleep 0.3; echo done; exit 0\" TERM; echo up; "
                 + "while :; do sleep 0.05; done' & wait")
         var lines: [String] = []
-        var ending: Task<ExitStatus, Never>?
+        var ending: Task<Processes.ExitStatus, Never>?
         for await case .line(let bytes) in child.lines() {
             lines.append(String(decoding: bytes, as: UTF8.self))
             guard ending == nil else { continue }
