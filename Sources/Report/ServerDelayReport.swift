@@ -12,7 +12,7 @@ struct ServerDelayReport {
             "\(name) \(Self.milliseconds(part.p50Milliseconds))/\(Self.milliseconds(part.p99Milliseconds))"
         }
         return
-            "SERVER DELAY (steady window, \(delays.write.count) deliveries of one message in 17)\n"
+            "SERVER DELAY (steady window, \(delays.write.count) deliveries of one video message in 17)\n"
             + "  server: p50/p99 ms: \(parts.joined(separator: ", "))\n"
     }
 

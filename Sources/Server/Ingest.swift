@@ -68,7 +68,7 @@ final class Ingest {
 
     func receive(_ message: Message) throws(RTMPError) {
         var message = message
-        let began = beginSample()
+        let began = beginSample(message)
         bytes += message.payload.readableBytes
         if let resumesAfter {
             // Metadata and headers may have time 0, wherever the frames begin.
@@ -89,8 +89,10 @@ final class Ingest {
     }
 
     /// Returns the time in nanoseconds of CLOCK_MONOTONIC if the message is one of those whose
-    /// deliveries are measured, else 0.
-    private func beginSample() -> Int64 {
+    /// deliveries are measured, else 0. Only video is measured, as probes do it: audio may wait on
+    /// purpose (`FlushPolicy`).
+    private func beginSample(_ message: Message) -> Int64 {
+        guard message.type == .video else { return 0 }
         messagesToSample -= 1
         guard messagesToSample <= 0 else { return 0 }
         messagesToSample = DeliverySample.interval

@@ -19,7 +19,7 @@ enum RelayMetrics {
         guard let delays = status.delays else { return }
         page.add(
             "millrace_delivery_seconds", .gauge,
-            "Time of a delivery since the start, of one message in 17: queueing, service and write.",
+            "Time of a delivery since the start, of one video message in 17: queueing, service and write.",
             delays.parts.flatMap { name, part in
                 [("50", part.p50Milliseconds), ("99", part.p99Milliseconds)].map {
                     percentile, milliseconds in

@@ -41,7 +41,7 @@ public struct ServerStatus: Sendable, Codable, Hashable {
     public var payloadCopies: Int?
     /// Number of threads that write to receivers; nil if the event loops write.
     public var senderThreads: Int?
-    /// Time of deliveries since the start, of one message in 17; nil if none was measured.
+    /// Time of deliveries since the start, of one video message in 17; nil if none was measured.
     public var delays: DelaySplitFigures?
 }
 

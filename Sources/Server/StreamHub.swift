@@ -12,7 +12,7 @@
 // bytes to a `SenderThread` instead of sending them, and asks that thread for what waits. Every
 // decision stays here. With `BufferModel.copy` each subscriber copies what it sends.
 //
-// One message in 17 of each publisher is measured on its way to every receiver (`DeliverySample`).
+// One video message in 17 of each publisher is measured on its way to every receiver (`DeliverySample`).
 //
 // A connection is worked on for half a millisecond at a time while others wait (`LoopTurns`).
 // Messages that another loop received are worked on in slices too, and their publisher waits if

@@ -40,7 +40,7 @@ package struct ServerRole: WorkerRole {
     package func start(atNanoseconds start: Int64) {}
     package func setWindow(_ window: Window) {
         server.setWindow(window)
-        caches.take(after: window.endNanoseconds, from: server)
+        caches.take(in: window, from: server)
     }
 
     package func interval() async throws -> ServerStatus { try await server.status() }
@@ -55,11 +55,11 @@ package struct ServerRole: WorkerRole {
     }
 }
 
-/// Bytes in the caches for joining players, taken once when the steady window is over: the
-/// publishers are gone when the server reports at last, and so are their caches.
+/// The most bytes that the caches for joining players held in the steady window. A cache grows until
+/// the next key frame comes, and the caches of streams that began together are full together.
 private final class CacheSample: Sendable {
-    /// Time after the window, so that the question does not delay the window's last frames.
-    private static let pauseNanoseconds: Int64 = 50_000_000
+    /// Time between two looks. It has no common rhythm with groups of pictures of whole seconds.
+    private static let pauseNanoseconds: Int64 = 700_000_000
 
     private struct State {
         var bytes: Int?
@@ -70,14 +70,17 @@ private final class CacheSample: Sendable {
 
     var bytes: Int? { state.withLock { $0.bytes } }
 
-    /// Takes the sample after a time on CLOCK_MONOTONIC, in the place of a sample that was to come.
-    func take(after end: Int64, from server: RelayServer) {
+    /// Looks during a window on CLOCK_MONOTONIC, in the place of a window that was to come.
+    func take(in window: Window, from server: RelayServer) {
         let task = Task {
-            let wait = max(0, end - Clock.monotonicNanoseconds()) + Self.pauseNanoseconds
+            let wait = max(0, window.startNanoseconds - Clock.monotonicNanoseconds())
             try? await Task.sleep(for: .nanoseconds(wait))
-            guard !Task.isCancelled, let status = try? await server.status() else { return }
-            let bytes = status.streams.reduce(0) { $0 + $1.gopCacheBytes }
-            state.withLock { $0.bytes = bytes }
+            while Clock.monotonicNanoseconds() < window.endNanoseconds {
+                guard !Task.isCancelled, let status = try? await server.status() else { return }
+                let bytes = status.streams.reduce(0) { $0 + $1.gopCacheBytes }
+                state.withLock { $0.bytes = max($0.bytes ?? 0, bytes) }
+                try? await Task.sleep(for: .nanoseconds(Self.pauseNanoseconds))
+            }
         }
         let last = state.withLock { state in
             let last = state.task

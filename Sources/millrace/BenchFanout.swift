@@ -205,7 +205,7 @@ struct FanoutOptions: ParsableArguments {
                 + "threads switch/s wait ms/s missing")
         for measurement in report.measurements { print(Self.line(measurement)) }
         print(
-            "RSS is the server's peak; cache MB of it are kept for joining players (embedded only);"
+            "RSS is the server's peak, and cache MB that of what it keeps for joining players;"
         )
         print("wait: time in a second for which threads of the server could run and had no CPU")
         for row in report.medians ?? [] {

@@ -5,7 +5,7 @@ import Synchronization
 
 /// A relayed message whose deliveries are measured. Times are nanoseconds of CLOCK_MONOTONIC.
 struct DeliverySample: Sendable {
-    /// Number of messages of a stream of which one is measured. It is a prime number, so that it
+    /// Number of video messages of a stream of which one is measured. It is a prime number, so that it
     /// has no common rhythm with groups of pictures, and key frames are measured as often as they
     /// come.
     static let interval = 17

@@ -31,7 +31,8 @@ extension ServerBootstrap {
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 64, initial: 2048, maximum: readByteLimit))
+                    minimum: 64, initial: 2048, maximum: readByteLimit)
+            )
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(low: writeBuffer.low, high: writeBuffer.high))
