@@ -70,8 +70,8 @@ final class Pacer {
         return next
     }
 
-    /// Records a lateness in nanoseconds, rounded to whole microseconds: an interval's report lists
-    /// every different value, and would otherwise take more CPU time than the timer.
+    /// Records a lateness in nanoseconds, rounded to whole microseconds: a report lists every
+    /// different value, and the encoding of thousands of them each second takes CPU time.
     private func record(_ late: Int64, intended: Int64) {
         // A rounded value of 0 would hide that a frame was early.
         let rounded = late < 0 ? late : (late + 500) / 1000 * 1000
