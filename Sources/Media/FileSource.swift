@@ -73,6 +73,9 @@ public struct FileSource: MediaSource {
         return frame(audio.advance(), kind: .audio, dts: time)
     }
 
+    /// Returns the same frame as `next()`: a file's payloads are complete.
+    public mutating func nextShared() -> SourceFrame? { next() }
+
     private func frame(
         _ frame: FileSourceLoader.Frame, kind: SourceFrame.Kind, dts: Int64
     ) -> SourceFrame {

@@ -19,6 +19,10 @@ public protocol MediaSource: Sendable {
     var nalUnitLengthSize: Int { get }
     /// Returns the next frame in decode order; `nil` only if the source has no frame at all.
     mutating func next() throws -> SourceFrame?
+    /// Does the same without copying anything: the payload may be shared with other frames, and then
+    /// the caller has to write the frame's own numbers into the copy that it sends, at `stampOffset`
+    /// and `counter`.
+    mutating func nextShared() throws -> SourceFrame?
 }
 
 /// One audio or video frame of a source.
@@ -40,17 +44,52 @@ public struct SourceFrame: Hashable, Sendable {
     public var isKeyFrame: Bool
     /// The offset of a stamp's fields from the payload's reader index; `nil` if it has no stamp.
     public var stampOffset: Int?
+    /// Number that belongs into the payload, which is shared and does not have it; `nil` if nothing
+    /// is missing.
+    public var counter: Counter?
+
+    /// Number of 8 bytes, the most significant byte first, within a payload.
+    public struct Counter: Hashable, Sendable {
+        /// Bytes that the number takes.
+        public static let length = 8
+        /// The offset of the number from the payload's reader index.
+        public var offset: Int
+        public var value: UInt64
+
+        public init(offset: Int, value: UInt64) {
+            self.offset = offset
+            self.value = value
+        }
+
+        /// Writes the number into a payload.
+        /// - Parameter place: Offset of the payload's first byte from the reader index of `buffer`.
+        /// - Precondition: `length` bytes are readable at the number's place.
+        public func write(into buffer: inout ByteBuffer, at place: Int = 0) {
+            precondition(
+                place >= 0 && offset >= 0
+                    && place + offset + Self.length <= buffer.readableBytes,
+                "the counter lies within the payload")
+            buffer.setInteger(value, at: buffer.readerIndex + place + offset)
+        }
+    }
 
     public init(
         kind: Kind, dtsNanoseconds: Int64, timestamp: UInt32, payload: ByteBuffer,
-        isKeyFrame: Bool, stampOffset: Int? = nil
+        isKeyFrame: Bool, stampOffset: Int? = nil, counter: Counter? = nil
     ) {
+        self.counter = counter
         self.kind = kind
         self.dtsNanoseconds = dtsNanoseconds
         self.timestamp = timestamp
         self.payload = payload
         self.isKeyFrame = isKeyFrame
         self.stampOffset = stampOffset
+    }
+
+    /// Writes the counter that a shared payload lacks into a copy of the payload.
+    public mutating func writeCounter() {
+        counter?.write(into: &payload)
+        counter = nil
     }
 
     /// Gives a video frame `stamp`: overwrites the stamp that the frame has, or inserts one. Audio

@@ -3,8 +3,8 @@ import SimulationKernel
 
 /// Silent AAC-LC stereo of an exact rate. Each frame is a channel pair without spectrum, followed
 /// by data stream elements up to the frame's size; the first of these elements carries the frame's
-/// number.
-struct SyntheticAudio: Sendable {
+/// number. Copies of a source share one object.
+final class SyntheticAudio: Sendable {
     static let samplesPerFrame: UInt64 = 1024
     /// AudioTagHeader: AAC, 44 kHz (as the format demands), 16 bits, stereo.
     private static let tagFlags: UInt8 = 0xAF
@@ -31,21 +31,22 @@ struct SyntheticAudio: Sendable {
         sampleRate = UInt64(spec.sampleRate)
         bitsPerSecond = UInt64(bitrate.bitsPerSecond)
         let scale = 8 * spec.sampleRate
-        let size = Int(scaled(bitsPerSecond, by: Self.samplesPerFrame, over: UInt64(scale)))
-        guard size >= Self.minimumSize, size < Self.maximumSize else {
-            let least = (Self.minimumSize * scale + 1023) / 1024
-            let greatest = Self.maximumSize * scale / 1024 - 1
+        let size = Int(
+            scaled(bitsPerSecond, by: SyntheticAudio.samplesPerFrame, over: UInt64(scale)))
+        guard size >= SyntheticAudio.minimumSize, size < SyntheticAudio.maximumSize else {
+            let least = (SyntheticAudio.minimumSize * scale + 1023) / 1024
+            let greatest = SyntheticAudio.maximumSize * scale / 1024 - 1
             throw MediaError(
                 .impossibleSpec,
                 "audio of \(bitrate): at \(spec.sampleRate) Hz it must be \(least)…\(greatest) "
                     + "bit/s")
         }
-        var header = ByteBuffer(bytes: [Self.tagFlags, 0])
+        var header = ByteBuffer(bytes: [SyntheticAudio.tagFlags, 0])
         let config = AudioSpecificConfig(sampleRate: spec.sampleRate, channelConfiguration: 2)
         header.writeImmutableBuffer(config.encoded())
         sequenceHeader = header
-        shorter = Self.payload(size: size)
-        longer = Self.payload(size: size + 1)
+        shorter = SyntheticAudio.payload(size: size)
+        longer = SyntheticAudio.payload(size: size + 1)
     }
 
     private static func payload(size: Int) -> ByteBuffer {
@@ -84,14 +85,16 @@ struct SyntheticAudio: Sendable {
         Int64(scaled(index, by: Self.samplesPerFrame * 1_000_000_000, over: sampleRate))
     }
 
-    /// Makes the payload of frame `index`, with the index in its first data stream element.
-    func frame(_ index: UInt64) -> ByteBuffer {
+    /// Returns the payload of frame `index`, which all frames of its size share, and the index, which
+    /// belongs into its first data stream element.
+    func template(_ index: UInt64) -> (payload: ByteBuffer, counter: SourceFrame.Counter) {
         let bits = bitsPerSecond * Self.samplesPerFrame
         let size =
             scaled(index + 1, by: bits, over: 8 * sampleRate)
             - scaled(index, by: bits, over: 8 * sampleRate)
-        var payload = size > shorter.readableBytes ? longer : shorter
-        payload.setInteger(index, at: payload.readerIndex + Self.counterOffset)
-        return payload
+        return (
+            size > shorter.readableBytes ? longer : shorter,
+            SourceFrame.Counter(offset: Self.counterOffset, value: index)
+        )
     }
 }

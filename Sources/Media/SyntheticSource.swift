@@ -5,8 +5,9 @@ import SimulationKernel
 ///
 /// Message payloads meet the spec's rate exactly: video over each GOP, audio over each frame, with
 /// rounded-off bytes carried over. Making a source builds one GOP of templates; `next()` then
-/// copies one template and patches its counter. Copies of a fresh source share the templates, so a
-/// caller should make one source per spec and copy it for each stream.
+/// copies one template and patches its counter, and `nextShared()` returns the template itself.
+/// Copies of a source share the templates, so a caller should make one source per spec and copy it
+/// for each stream.
 public struct SyntheticSource: MediaSource {
     public let spec: SyntheticSpec
     private let video: SyntheticVideo?
@@ -58,10 +59,22 @@ public struct SyntheticSource: MediaSource {
 
     /// Returns the frame with the lowest decode time; video comes first if both times are equal.
     public mutating func next() -> SourceFrame? {
+        let number = nextVideo
+        guard var frame = nextShared() else { return nil }
+        frame.writeCounter()
+        let stamp = FrameStamp(
+            streamID: 0, frameNumber: number, intendedNanoseconds: frame.dtsNanoseconds)
+        // Audio frames stay unchanged.
+        frame.stamp(stamp, nalUnitLengthSize: nalUnitLengthSize)
+        return frame
+    }
+
+    /// Returns the same frame as `next()`, with the payload of a template.
+    public mutating func nextShared() -> SourceFrame? {
         let videoTime = video?.dtsNanoseconds(ofFrame: nextVideo)
         let audioTime = audio?.dtsNanoseconds(ofFrame: nextAudio)
         if let video, let time = videoTime, time <= audioTime ?? .max {
-            let (payload, isKeyFrame) = video.frame(nextVideo)
+            let (payload, isKeyFrame) = video.template(nextVideo)
             nextVideo += 1
             return SourceFrame(
                 kind: .video, dtsNanoseconds: time,
@@ -70,11 +83,11 @@ public struct SyntheticSource: MediaSource {
                 stampOffset: SyntheticVideo.stampOffset)
         }
         guard let audio, let time = audioTime else { return nil }
-        let payload = audio.frame(nextAudio)
+        let (payload, counter) = audio.template(nextAudio)
         nextAudio += 1
         return SourceFrame(
             kind: .audio, dtsNanoseconds: time,
             timestamp: timestamp(ofNanoseconds: time, start: spec.startTimestamp),
-            payload: payload, isKeyFrame: false)
+            payload: payload, isKeyFrame: false, counter: counter)
     }
 }

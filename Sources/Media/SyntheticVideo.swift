@@ -1,8 +1,10 @@
 import NIOCore
 import SimulationKernel
 
-/// The frames of one GOP, which are made once per spec and then only copied and patched.
-struct SyntheticVideo: Sendable {
+/// The frames of one GOP, which are made once per spec and then only copied and patched. Copies of a
+/// source share one object, and all payloads share one block of memory: a buffer of its own would
+/// take a power of two of bytes for each of them.
+final class SyntheticVideo: Sendable {
     private struct Template {
         var payload: ByteBuffer
         /// The same frame with one more byte, for GOPs that carry a rounded-off byte.
@@ -42,7 +44,7 @@ struct SyntheticVideo: Sendable {
         gopBytesNumerator = UInt64(bitrate.bitsPerSecond * spec.gopFrames * frameRate.denominator)
         gopBytesDenominator = UInt64(8 * frameRate.numerator)
         let gopBytes = Int(gopBytesNumerator / gopBytesDenominator)
-        guard gopBytes <= Self.maximumTemplateBytes else {
+        guard gopBytes <= SyntheticVideo.maximumTemplateBytes else {
             throw MediaError(.impossibleSpec, "a GOP of \(gopBytes) bytes exceeds 256 MiB")
         }
         let sps = stream.sps()
@@ -57,30 +59,42 @@ struct SyntheticVideo: Sendable {
         var scratch = generator
         let none = SyntheticBitstream.Mosaic()
         let leastKey =
-            Self.overhead
+            SyntheticVideo.overhead
             + stream.keySlice(idrPictureID: 1, mosaic: none, generator: &scratch).count
         let leastInter =
-            Self.overhead
+            SyntheticVideo.overhead
             + stream.interSlice(frameNumber: 0xFFFF, mosaic: none, generator: &scratch).count
-        let sizes = try Self.frameSizes(
+        let sizes = try SyntheticVideo.frameSizes(
             spec: spec, gopBytes: gopBytes, leastKey: leastKey, leastInter: leastInter,
             generator: &generator)
         // Successive key frames need different idr_pic_id values, so with GOPs of one frame the
         // cycle has two.
         let count = spec.gopFrames == 1 ? 2 : spec.gopFrames
-        var templates: [Template] = []
+        var block = ByteBuffer()
+        var layout: [(size: Int, isLast: Bool)] = []
         for index in 0..<count {
             let isKey = index == 0 || spec.gopFrames == 1
             let isLast = index == spec.gopFrames - 1 || spec.gopFrames == 1
-            let slice = Self.slice(
-                stream, index: index, isKey: isKey,
-                room: sizes[index % spec.gopFrames] - Self.overhead, generator: &generator)
             let size = sizes[index % spec.gopFrames]
+            let slice = SyntheticVideo.slice(
+                stream, index: index, isKey: isKey, room: size - SyntheticVideo.overhead,
+                generator: &generator)
+            block.writeImmutableBuffer(
+                SyntheticVideo.payload(slice: slice, isKey: isKey, size: size))
+            if isLast {
+                block.writeImmutableBuffer(
+                    SyntheticVideo.payload(slice: slice, isKey: isKey, size: size + 1))
+            }
+            layout.append((size, isLast))
+        }
+        var templates: [Template] = []
+        for (size, isLast) in layout {
+            guard let payload = block.readSlice(length: size) else {
+                preconditionFailure("the block holds every payload")
+            }
             templates.append(
                 Template(
-                    payload: Self.payload(slice: slice, isKey: isKey, size: size),
-                    longer: isLast
-                        ? Self.payload(slice: slice, isKey: isKey, size: size + 1) : nil))
+                    payload: payload, longer: isLast ? block.readSlice(length: size + 1) : nil))
         }
         self.templates = templates
     }
@@ -180,21 +194,18 @@ struct SyntheticVideo: Sendable {
                 over: UInt64(frameRate.numerator)))
     }
 
-    /// Returns the payload of frame `index`, stamped with its number and schedule position.
-    func frame(_ index: UInt64) -> (payload: ByteBuffer, isKeyFrame: Bool) {
+    /// Returns the payload of frame `index`, which it shares with the frames at the same place of
+    /// other GOPs, so that its stamp still has to be written.
+    func template(_ index: UInt64) -> (payload: ByteBuffer, isKeyFrame: Bool) {
         let position = index % gopFrames
-        let template = templates[Int(index % UInt64(templates.count))]
-        var payload = template.payload
-        if position == gopFrames - 1, let longer = template.longer {
+        let place = Int(index % UInt64(templates.count))
+        if position == gopFrames - 1, let longer = templates[place].longer {
             let gop = index / gopFrames
             let bytes =
                 scaled(gop + 1, by: gopBytesNumerator, over: gopBytesDenominator)
                 - scaled(gop, by: gopBytesNumerator, over: gopBytesDenominator)
-            if bytes > gopBytesNumerator / gopBytesDenominator { payload = longer }
+            if bytes > gopBytesNumerator / gopBytesDenominator { return (longer, position == 0) }
         }
-        let stamp = FrameStamp(
-            streamID: 0, frameNumber: index, intendedNanoseconds: dtsNanoseconds(ofFrame: index))
-        stamp.patch(&payload, at: Self.stampOffset)
-        return (payload, position == 0)
+        return (templates[place].payload, position == 0)
     }
 }

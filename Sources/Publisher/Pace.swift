@@ -7,9 +7,14 @@ import HeapModule
 /// wake-up comes at the earliest deadline, but no sooner than a quantum after the last wake-up. All
 /// frames that are due by then are sent together, because wake-ups cost more than frames.
 struct Pace: Sendable {
-    /// Shortest time between two wake-ups, 250 µs. At 100 streams it takes a quarter of the CPU
-    /// time of exact wake-ups, and frames are 0.1 ms late.
-    static let quantumNanoseconds: Int64 = 250_000
+    /// Shortest time between two wake-ups, 500 µs.
+    ///
+    /// A wake-up costs more than the preparation of a frame. With 100 streams of 68 messages a
+    /// second the timer alone takes 2.4 % of a core, against 3.8 % with 250 µs and 16 % without a
+    /// quantum, and the 99th percentile of the lateness is 0.6 ms, against 0.3 ms with 250 µs. Each
+    /// frame's stamp carries its lateness. With few streams wake-ups are further apart than the
+    /// quantum, and no frame waits for one.
+    static let quantumNanoseconds: Int64 = 500_000
 
     /// Next frame of one stream.
     struct Frame: Comparable, Sendable {

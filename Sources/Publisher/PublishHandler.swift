@@ -1,9 +1,14 @@
+import Glibc
 import NIOCore
 import NIOSSL
 import RTMP
 import Sockets
 
 /// The protocol side of one publishing connection: handshake, session, then frames.
+///
+/// Frames go straight into the socket while nothing waits in the channel. What the socket does not
+/// take, and everything after it, goes through the channel until the channel has drained; with TLS,
+/// everything goes through the channel.
 final class PublishHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -17,6 +22,15 @@ final class PublishHandler: ChannelInboundHandler {
     private var random = SystemRandomNumberGenerator()
     private var phase = Phase.starting
     private var connection: RTMPClientConnection
+    /// Copy of the connection's writer of media. It is kept here because reading it from the
+    /// connection costs as much as writing an audio frame.
+    private var writer = ChunkWriter()
+    /// Whether TLS is between this handler and the socket.
+    private let isSecure: Bool
+    /// Socket for direct sends; nil before the connection, after it and with TLS.
+    private var socket: NIOBSDSocket.Handle?
+    /// Number of writes that the channel got while direct sends were possible, and has not finished.
+    private var pending = 0
     private var context: ChannelHandlerContext?
     /// Completed when the server accepts media; fails if the server refuses or the connection ends.
     private let started: EventLoopPromise<Void>
@@ -32,6 +46,7 @@ final class PublishHandler: ChannelInboundHandler {
     ) {
         connection = RTMPClientConnection(
             url: url, purpose: .publish, mode: .complex, chunkSize: chunkSize, using: &random)
+        isSecure = url.isSecure
         self.started = started
         self.onClose = onClose
     }
@@ -40,11 +55,18 @@ final class PublishHandler: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(connection.opening), promise: nil)
+        if !isSecure {
+            socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self
+            ) { $0 }
+        }
+        write(connection.opening)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
+        // The descriptor may belong to another connection by now.
+        socket = nil
         deadline?.cancel()
         deadline = nil
         started.fail(reason)
@@ -78,8 +100,9 @@ final class PublishHandler: ChannelInboundHandler {
 
     private func perform(_ event: RTMPClientConnection.Event) {
         switch event {
-        case .write(let bytes): context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        case .write(let bytes): write(bytes)
         case .started(let id):
+            writer = connection.mediaWriter
             phase = .running(messageStreamID: id)
             deadline?.cancel()
             deadline = nil
@@ -114,6 +137,7 @@ final class PublishHandler: ChannelInboundHandler {
 
     private func fail(_ error: PublisherError) {
         reason = error
+        socket = nil
         context?.close(promise: nil)
     }
 
@@ -124,30 +148,70 @@ final class PublishHandler: ChannelInboundHandler {
 
     /// Number of bytes that wait for the socket.
     var queuedBytes: Int {
+        // Without a write that waits, the channel need not be asked.
+        guard pending > 0 || socket == nil else { return 0 }
         guard let channel = context?.channel, !channel.isWritable else { return 0 }
         return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Writes one media or data message without flushing. Returns false if there is no stream, or
-    /// if the message is longer than RTMP allows.
-    func send(_ type: MessageType, timestamp: UInt32, payload: ByteBuffer) -> Bool {
-        guard case .running(let id) = phase, let context else { return false }
+    /// Adds one media or data message to the bytes of the next `send`.
+    /// - Returns: Offset of the payload's first byte from the reader index of `batch`. The payload
+    ///   is contiguous up to its end or the chunk size. Nil if there is no stream, or if the message
+    ///   is longer than RTMP allows; nothing has been added then.
+    func add(
+        _ type: MessageType, timestamp: UInt32, payload: ByteBuffer, to batch: inout ByteBuffer
+    ) -> Int? {
+        guard case .running(let id) = phase else { return nil }
         let chunkStream: UInt32 = type == .audio ? 4 : type == .video ? 6 : 5
         let message = Message(
             chunkStreamID: chunkStream, timestamp: timestamp, type: type, messageStreamID: id,
             payload: payload)
-        guard let bytes = try? connection.encode(message) else { return false }
-        context.write(wrapOutboundOut(bytes), promise: nil)
-        return true
+        let place = batch.readableBytes + ChunkWriter.headerLength(message)
+        do {
+            try writer.write(message, into: &batch)
+        } catch {
+            return nil
+        }
+        return place
     }
 
-    func flush() { context?.flush() }
+    /// Hands whole messages to the socket at once, and what the socket does not take to the channel.
+    func send(_ batch: ByteBuffer) {
+        guard batch.readableBytes > 0, context != nil, case .running = phase else { return }
+        batch.withUnsafeReadableBytes { bytes in
+            var sent = 0
+            if pending == 0, let socket {
+                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+                // If it fails, the channel's attempt says why.
+                sent = max(0, Glibc.send(socket, bytes.baseAddress, bytes.count, flags))
+            }
+            guard sent < bytes.count else { return }
+            // The caller uses the memory of its batch again, so the channel gets a copy.
+            write(ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: bytes[sent...])))
+        }
+    }
+
+    /// Hands bytes to the channel. All bytes that `send` does not give to the socket have to pass
+    /// through this function, or bytes would overtake each other.
+    private func write(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        guard socket != nil else {
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            return
+        }
+        pending += 1
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+    }
 
     /// Ends the publication, and closes the connection once the last message has been sent.
     func finish() {
         guard let context else { return }
         let channel = context.channel
         phase = .closed
+        socket = nil
         reason = PublisherError(description: "finished", isFinal: true)
         let goodbye = (try? connection.close()) ?? ByteBuffer()
         context.writeAndFlush(wrapOutboundOut(goodbye)).whenComplete { _ in

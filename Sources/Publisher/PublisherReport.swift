@@ -44,7 +44,8 @@ public struct PublishedStreamReport: Codable, Sendable {
 
 public struct PublisherReport: Codable, Sendable {
     public var streams: [PublishedStreamReport]
-    /// Time from a frame's intended time until it was handed to the socket, since the last report.
+    /// Time from a frame's intended time until it was handed to the socket, in whole microseconds,
+    /// since the last report.
     public var lateness: DelayHistogram
     /// Lateness within the steady window alone.
     public var windowLateness: DelayHistogram

@@ -36,6 +36,9 @@ final class StreamPublisher {
     private var needsKeyFrame = false
     private var frameNumber: UInt64 = 0
     private var upcoming: SourceFrame?
+    /// Time for which the upcoming frame is planned; nil before the schedule is fixed, and if there
+    /// is no frame.
+    private(set) var nextIntended: Int64?
     private var startNanoseconds: Int64 = 0
     private var attempts = 0
     private var isStopping = false
@@ -52,7 +55,7 @@ final class StreamPublisher {
         tls = url.isSecure ? try options.trust.context() : nil
         self.source = source
         report = PublishedStreamReport(spec)
-        upcoming = try self.source.next()
+        upcoming = try self.source.nextShared()
         guard upcoming != nil else {
             throw PublisherError(
                 description: "the source of \(spec.url) has no frame", isFinal: true)
@@ -138,7 +141,13 @@ final class StreamPublisher {
     func begin(atNanoseconds start: Int64) -> Int64 {
         startNanoseconds = start + spec.phaseNanoseconds
         if let gap = spec.gap { plan(gap, from: start) }
-        return nextIntended!
+        plan(upcoming)
+        return nextIntended ?? startNanoseconds
+    }
+
+    private func plan(_ frame: SourceFrame?) {
+        nextIntended = frame.map { startNanoseconds + $0.dtsNanoseconds }
+        upcoming = frame
     }
 
     private func plan(_ gap: PublishGap, from start: Int64) {
@@ -171,42 +180,78 @@ final class StreamPublisher {
         _ = connect()
     }
 
-    /// Time for which the next frame is planned.
-    var nextIntended: Int64? { upcoming.map { startNanoseconds + $0.dtsNanoseconds } }
-
-    /// Sends the next frame without flushing. Returns its lateness.
-    func sendNext(now: Int64) -> Int64 {
-        guard var frame = upcoming, let intended = nextIntended else { return 0 }
+    /// Adds the next frame to `batch`, with the headers if they are due. Returns the frame's lateness.
+    func addNext(now: Int64, to batch: inout ByteBuffer) -> Int64 {
+        guard let frame = upcoming, let intended = nextIntended else { return 0 }
         let counts = window?.contains(intended) ?? false
-        var sent = false
-        if handler != nil, report.isConnected {
-            if needsHeaders { sendHeaders(frame.timestamp) }
+        var sentBytes: Int?
+        if let handler, report.isConnected {
+            if needsHeaders { addHeaders(frame.timestamp, handler, to: &batch) }
             let isDecodable = frame.kind == .audio || frame.isKeyFrame || !needsKeyFrame
-            if let handler, isDecodable, handler.queuedBytes <= options.queueByteLimit {
-                if frame.kind == .video {
+            if isDecodable, handler.queuedBytes <= options.queueByteLimit {
+                switch frame.kind {
+                case .video:
                     let stamp = FrameStamp(
                         streamID: spec.streamID, frameNumber: frameNumber,
                         intendedNanoseconds: intended,
                         latenessMicroseconds: UInt32(clamping: (now - intended) / 1000))
-                    frame.stamp(stamp, nalUnitLengthSize: source.nalUnitLengthSize)
+                    sentBytes = add(video: frame, stamp, handler, to: &batch)
+                case .audio: sentBytes = add(audio: frame, handler, to: &batch)
                 }
-                sent = handler.send(
-                    frame.kind == .video ? .video : .audio, timestamp: frame.timestamp,
-                    payload: frame.payload)
             }
         }
-        if frame.kind == .video { needsKeyFrame = !sent }
-        account(frame, intended: intended, sent: sent, counts: counts)
-        upcoming = try? source.next()
+        if frame.kind == .video { needsKeyFrame = sentBytes == nil }
+        account(frame.kind, intended: intended, sentBytes: sentBytes, counts: counts)
+        plan(try? source.nextShared())
         return now - intended
     }
 
-    private func account(_ frame: SourceFrame, intended: Int64, sent: Bool, counts: Bool) {
-        let bytes = frame.payload.readableBytes
-        if sent { report.payloadBytes += bytes }
+    /// Adds a video frame with its stamp. The stamp is written into the batch, which spares a copy
+    /// of the payload, if the payload has a place for it within the first chunk.
+    /// - Returns: Length of the payload in bytes, with the stamp; nil if it cannot be sent.
+    private func add(
+        video frame: SourceFrame, _ stamp: FrameStamp, _ handler: PublishHandler,
+        to batch: inout ByteBuffer
+    ) -> Int? {
+        if let offset = frame.stampOffset, offset + FrameStamp.fieldsLength <= options.chunkSize {
+            guard
+                let place = handler.add(
+                    .video, timestamp: frame.timestamp, payload: frame.payload, to: &batch)
+            else { return nil }
+            stamp.patch(&batch, at: place + offset)
+            return frame.payload.readableBytes
+        }
+        var stamped = frame
+        stamped.stamp(stamp, nalUnitLengthSize: source.nalUnitLengthSize)
+        let place = handler.add(
+            .video, timestamp: frame.timestamp, payload: stamped.payload, to: &batch)
+        return place == nil ? nil : stamped.payload.readableBytes
+    }
+
+    /// Adds an audio frame with its counter, in the same way.
+    private func add(
+        audio frame: SourceFrame, _ handler: PublishHandler, to batch: inout ByteBuffer
+    ) -> Int? {
+        var complete = frame
+        let counter = frame.counter
+        let end = counter.map { $0.offset + SourceFrame.Counter.length } ?? 0
+        let isPatched = end <= options.chunkSize
+        if !isPatched { complete.writeCounter() }
+        guard
+            let place = handler.add(
+                .audio, timestamp: frame.timestamp, payload: complete.payload, to: &batch)
+        else { return nil }
+        if isPatched { counter?.write(into: &batch, at: place) }
+        return frame.payload.readableBytes
+    }
+
+    private func account(
+        _ kind: SourceFrame.Kind, intended: Int64, sentBytes: Int?, counts: Bool
+    ) {
+        report.payloadBytes += sentBytes ?? 0
         if counts {
-            if sent { report.windowPayloadBytes += bytes }
-            if frame.kind == .video {
+            report.windowPayloadBytes += sentBytes ?? 0
+            if kind == .video {
                 report.windowFrames += 1
                 report.windowFirstFrame = report.windowFirstFrame ?? frameNumber
                 report.windowLastFrame = frameNumber
@@ -217,9 +262,9 @@ final class StreamPublisher {
                 report.windowAudioFrames += 1
             }
         }
-        guard frame.kind == .video else { return }
+        guard kind == .video else { return }
         frameNumber += 1
-        if sent {
+        if sentBytes != nil {
             (isAway, hasGap) = (false, false)
             report.framesSent += 1
         } else {
@@ -239,7 +284,9 @@ final class StreamPublisher {
         report.windowLastFrameInGap = number
     }
 
-    private func sendHeaders(_ timestamp: UInt32) {
+    private func addHeaders(
+        _ timestamp: UInt32, _ handler: PublishHandler, to batch: inout ByteBuffer
+    ) {
         needsHeaders = false
         var metadata = ByteBuffer()
         AMF0.write(.string("@setDataFrame"), into: &metadata)
@@ -254,16 +301,20 @@ final class StreamPublisher {
             return .init(entry.name, value)
         }
         AMF0.write(.ecmaArray(properties), into: &metadata)
-        _ = handler?.send(.dataAMF0, timestamp: 0, payload: metadata)
+        _ = handler.add(.dataAMF0, timestamp: 0, payload: metadata, to: &batch)
         if let header = source.videoSequenceHeader {
-            _ = handler?.send(.video, timestamp: timestamp, payload: header)
+            _ = handler.add(.video, timestamp: timestamp, payload: header, to: &batch)
         }
         if let header = source.audioSequenceHeader {
-            _ = handler?.send(.audio, timestamp: timestamp, payload: header)
+            _ = handler.add(.audio, timestamp: timestamp, payload: header, to: &batch)
         }
     }
 
-    func flush() { handler?.flush() }
+    /// Sends what `addNext` has added to `batch`, and empties the batch.
+    func send(_ batch: inout ByteBuffer) {
+        handler?.send(batch)
+        batch.clear()
+    }
 
     func stop() {
         isStopping = true

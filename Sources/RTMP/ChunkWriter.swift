@@ -23,10 +23,15 @@ public struct ChunkWriter: Sendable {
     /// Number of bytes that `write` will append for `message`.
     public func encodedLength(_ message: Message) -> Int {
         let length = message.payload.readableBytes
-        let basic = message.chunkStreamID < 64 ? 1 : message.chunkStreamID < 320 ? 2 : 3
-        let extended = message.timestamp >= 0xFF_FFFF ? 4 : 0
         let continuations = max(0, (length + chunkSize - 1) / chunkSize - 1)
-        return basic + 11 + extended + length + continuations * (basic + extended)
+        let header = Self.headerLength(message)
+        return header + length + continuations * (header - 11)
+    }
+
+    /// Number of bytes that `write` will append before the payload's first byte.
+    public static func headerLength(_ message: Message) -> Int {
+        let basic = message.chunkStreamID < 64 ? 1 : message.chunkStreamID < 320 ? 2 : 3
+        return basic + 11 + (message.timestamp >= 0xFF_FFFF ? 4 : 0)
     }
 
     /// Appends `message`. An extended timestamp is repeated in every type 3 chunk, as the
@@ -69,12 +74,17 @@ public struct ChunkWriter: Sendable {
         buffer.writeInteger(message.type.rawValue)
         buffer.writeInteger(message.messageStreamID, endianness: .little)
         if isExtended { buffer.writeInteger(message.timestamp) }
-        var payload = message.payload
-        while let part = payload.readSlice(length: min(chunkSize, payload.readableBytes)) {
-            buffer.writeImmutableBuffer(part)
-            guard payload.readableBytes > 0 else { return }
-            writeBasicHeader(format: 3, message.chunkStreamID, into: &buffer)
-            if isExtended { buffer.writeInteger(message.timestamp) }
+        message.payload.withUnsafeReadableBytes { payload in
+            var start = 0
+            while start < length {
+                if start > 0 {
+                    writeBasicHeader(format: 3, message.chunkStreamID, into: &buffer)
+                    if isExtended { buffer.writeInteger(message.timestamp) }
+                }
+                let end = min(length, start + chunkSize)
+                buffer.writeBytes(UnsafeRawBufferPointer(rebasing: payload[start..<end]))
+                start = end
+            }
         }
     }
 

@@ -214,12 +214,9 @@ public struct ClientSessionStateMachine: Sendable {
         return bytes
     }
 
-    /// Encodes a media or data message on the running stream as chunks.
-    public func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        try writer.write(message, into: &bytes)
-        return bytes
-    }
+    /// Writer of the chunks of media and data messages on the running stream. It stays the same while
+    /// the stream runs.
+    public var mediaWriter: ChunkWriter { writer }
 
     private func encode(_ control: ControlMessage) -> ByteBuffer {
         var bytes = ByteBuffer()

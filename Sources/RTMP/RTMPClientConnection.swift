@@ -113,10 +113,9 @@ public struct RTMPClientConnection: Sendable {
 
     // MARK: Sending
 
-    /// Encodes a media or data message of the running stream as chunks.
-    public func encode(_ message: Message) throws(RTMPError) -> ByteBuffer {
-        try session.encode(message)
-    }
+    /// Writer of the chunks of media and data messages of the running stream. It stays the same while
+    /// the stream runs, so a driver that writes many messages may keep a copy.
+    public var mediaWriter: ChunkWriter { session.mediaWriter }
 
     /// Returns the bytes that end a publication or playback in order.
     public mutating func close() throws(RTMPError) -> ByteBuffer { try session.close() }

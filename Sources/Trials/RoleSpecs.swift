@@ -11,6 +11,11 @@ import Workers
 
 /// The plan's roles as configurations of the modules that play them.
 extension Plan {
+    /// Number of different contents among generated streams of the same form. Streams of the same
+    /// content share their data: 2 Mbit/s with key frames 2 s apart take half a megabyte. Frame
+    /// stamps tell such streams apart.
+    private static let syntheticContents: UInt64 = 8
+
     func publishSpecs(
         _ process: ProcessPlan, _ endpoints: StackEndpoints
     ) -> [PublishSpec] {
@@ -19,7 +24,8 @@ extension Plan {
             let source: SourceSpec
             switch plan.source {
             case .synthetic(let spec):
-                source = .synthetic(spec.syntheticSpec(seed: UInt64(plan.streamID)))
+                let seed = UInt64(plan.streamID) % Self.syntheticContents
+                source = .synthetic(spec.syntheticSpec(seed: seed))
             case .file(let path): source = .file(path: path)
             case .ffmpeg(let clip): source = .file(path: ClipStore.path(of: clip))
             }

@@ -177,6 +177,31 @@ import Testing
         }
     }
 
+    /// A publisher writes a frame's numbers into its own copy of the shared payload.
+    @Test func sharedFramesAreCompleteWithTheirNumbers() throws {
+        var source = try SyntheticSource(spec: SyntheticSpec.edgeLadder[3].spec)
+        var shared = source
+        var number: UInt64 = 0
+        for _ in 0..<300 {
+            let whole = source.next()!
+            var frame = shared.nextShared()!
+            #expect(frame.payload != whole.payload || number == 0)
+            var copy = ByteBuffer(string: "before")
+            copy.writeImmutableBuffer(frame.payload)
+            if let offset = frame.stampOffset {
+                let stamp = FrameStamp(
+                    streamID: 0, frameNumber: number, intendedNanoseconds: frame.dtsNanoseconds)
+                stamp.patch(&copy, at: 6 + offset)
+                frame.stamp(stamp, nalUnitLengthSize: source.nalUnitLengthSize)
+                number += 1
+            }
+            frame.counter?.write(into: &copy, at: 6)
+            frame.writeCounter()
+            #expect(frame == whole)
+            #expect(copy.getSlice(at: 6, length: whole.payload.readableBytes) == whole.payload)
+        }
+    }
+
     @Test func timestampsFollowTheFrameIndexAndWrap() throws {
         let spec = SyntheticSpec(
             width: 64, height: 64, framesPerSecond: FrameRate(30000, over: 1001), gopFrames: 30,

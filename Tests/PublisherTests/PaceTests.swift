@@ -44,13 +44,14 @@ import Testing
     }
 
     @Test func framesWithinAQuantumOfTheLastWakeUpGoOutTogether() {
-        let sendings = run(first: [0, 100_000, 200_000, 250_001], interval: 1, count: 1)
+        let quantum = Pace.quantumNanoseconds
+        let sendings = run(first: [0, 100_000, 200_000, quantum + 1], interval: 1, count: 1)
         #expect(
             sendings == [
                 Sending(wake: 0, stream: 0, deadline: 0),
-                Sending(wake: 250_000, stream: 1, deadline: 100_000),
-                Sending(wake: 250_000, stream: 2, deadline: 200_000),
-                Sending(wake: 500_000, stream: 3, deadline: 250_001),
+                Sending(wake: quantum, stream: 1, deadline: 100_000),
+                Sending(wake: quantum, stream: 2, deadline: 200_000),
+                Sending(wake: 2 * quantum, stream: 3, deadline: quantum + 1),
             ])
     }
 

@@ -42,12 +42,15 @@ import Testing
     }
 
     /// What comes out of the relay is the source's frames, byte by byte, each with a stamp that
-    /// says its number and exactly the time that the schedule meant.
-    @Test(arguments: [0, 17_000_000] as [Int64])
-    func framesStampsAndSchedule(phase: Int64) async throws {
+    /// says its number and exactly the time that the schedule meant. A stamp may lie in the first
+    /// chunk of its message or in several chunks.
+    @Test(arguments: [0, 17_000_000] as [Int64], [4096, 64, 16])
+    func framesStampsAndSchedule(phase: Int64, chunkSize: Int) async throws {
         try await withServer { server in
             let download = try FLVDownload(server, "/live/a.flv")
-            try await withPool([publishSpec(server, phase: phase)]) { pool in
+            var options = PublisherOptions()
+            options.chunkSize = chunkSize
+            try await withPool([publishSpec(server, phase: phase)], options) { pool in
                 let start = Clock.monotonicNanoseconds() + 50_000_000
                 pool.start(atNanoseconds: start)
                 var source = try SyntheticSource(spec: Self.spec)

@@ -40,6 +40,11 @@ import Testing
             let start = bytes.writerIndex
             try writer.write(message, into: &bytes)
             #expect(bytes.writerIndex - start == writer.encodedLength(message))
+            let payload = start + ChunkWriter.headerLength(message)
+            let first = min(chunkSize, message.payload.readableBytes)
+            #expect(
+                bytes.getSlice(at: payload, length: first)
+                    == message.payload.getSlice(at: 0, length: first))
         }
         #expect(Array(try Self.readAll(bytes, piece: bytes.readableBytes).dropFirst()) == messages)
     }
