@@ -78,7 +78,7 @@ package final class CaptureRole: WorkerRole {
         }
         capture = try LiveCapture(
             interface: config.interface,
-            filter: Self.filter(serverPorts: config.serverPorts),
+            filter: CaptureRole.filter(serverPorts: config.serverPorts),
             snapLength: config.snapLength ?? LiveCapture.wholePacketBytes,
             ringBytes: config.ringBytes, options: options, dumpPath: config.dumpPath)
         capture.start()

@@ -6,7 +6,7 @@ import Testing
 struct PlainPacketTests {
     private static let connection = PacketScript.Connection(clientPort: 50000)
     private static var bare: PacketScript.Connection {
-        var connection = connection
+        var connection = Self.connection
         connection.hasTimestamps = false
         return connection
     }
@@ -22,9 +22,10 @@ struct PlainPacketTests {
         ),
     ]
 
-    @Test("a segment is the one that the walk finds", arguments: Self.frames.map { $0.name })
+    @Test("a segment is the one that the walk finds", arguments: frames.map { $0.name })
     func segments(name: String) throws {
-        let bytes = try #require(Self.frames.first { $0.name == name }).bytes
+        let frame = try #require(Self.frames.first { $0.name == name })
+        let bytes = frame.bytes
         var plainPackets = 0
         for length in 0...bytes.count {
             bytes.prefix(length).withUnsafeBytes { captured in
