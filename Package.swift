@@ -206,7 +206,7 @@ let package = Package(
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Workers", "Trials",
                 "Simulations", "ABR", "Netem", "NetemShell", "Publisher", "Viewer", "Server",
-                "Media", "Sockets", "Processes", "CLinux", nioCore, nioPosix,
+                "Media", "Capture", "Sockets", "Processes", "CLinux", nioCore, nioPosix,
             ]),
         [
             .executableTarget(

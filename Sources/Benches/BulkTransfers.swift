@@ -11,6 +11,8 @@ final class BulkTransfers: Sendable {
     private let stopped = Atomic(false)
     private let done = DispatchSemaphore(value: 0)
 
+    private static let connectedAtOnce = 100
+
     /// Interval at which the threads check their sockets. It is longer for many viewers, so that
     /// the threads leave the CPU to the link.
     private var tickNanoseconds: Int64 { receivers.count > 10 ? 10_000_000 : 1_000_000 }
@@ -23,28 +25,50 @@ final class BulkTransfers: Sendable {
         defer { close(listener) }
         try LinkBenchSocket.setCongestionControl(listener, congestionControl)
         guard listen(listener, 1024) == 0 else { throw LinkBenchSocket.failure("cannot listen") }
+        Self.raiseDescriptorLimit()
+        // A viewer whose packets do not pass must not hold up the bench for ever.
+        var patience = timeval(tv_sec: 30, tv_usec: 0)
+        setsockopt(
+            listener, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let target = LinkBenchSocket.address(
             ShellNetwork.server, port: LinkBenchSocket.port(of: listener))
         var receivers: [Int32] = []
         var senders: [Int32] = []
-        for i in 0..<viewers {
-            let receiver = try LinkBenchSocket.make(
-                SOCK_STREAM, at: ShellNetwork.viewer(i), in: inside)
-            receivers.append(receiver)
-            guard LinkBenchSocket.withAddress(target, { connect(receiver, $0, $1) }) == 0 else {
-                throw LinkBenchSocket.failure("viewer \(i) cannot connect")
+        // One round trip connects many viewers.
+        for first in stride(from: 0, to: viewers, by: Self.connectedAtOnce) {
+            let last = min(viewers, first + Self.connectedAtOnce)
+            for i in first..<last {
+                let receiver = try LinkBenchSocket.make(
+                    SOCK_STREAM, at: ShellNetwork.viewer(i), in: inside)
+                receivers.append(receiver)
+                LinkBenchSocket.setNonBlocking(receiver)
+                let status = LinkBenchSocket.withAddress(target) { connect(receiver, $0, $1) }
+                guard status == 0 || errno == EINPROGRESS else {
+                    throw LinkBenchSocket.failure("viewer \(i) cannot connect")
+                }
             }
-            let sender = accept(listener, nil, nil)
-            guard sender >= 0 else { throw LinkBenchSocket.failure("cannot accept viewer \(i)") }
-            senders.append(sender)
-            LinkBenchSocket.setNonBlocking(sender)
-            LinkBenchSocket.setNonBlocking(receiver)
+            for i in first..<last {
+                let sender = accept(listener, nil, nil)
+                guard sender >= 0 else {
+                    throw LinkBenchSocket.failure("cannot accept viewer \(i)")
+                }
+                senders.append(sender)
+                LinkBenchSocket.setNonBlocking(sender)
+            }
         }
         self.senders = senders
         self.receivers = receivers
     }
 
     deinit { for descriptor in senders + receivers { close(descriptor) } }
+
+    /// Raises the soft limit of descriptors to the hard limit: each viewer needs two.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 
     /// Returns the payload rate of each viewer after the warm-up, in bits per second.
     func measure(warmup: Double, seconds: Double) -> [Double] {

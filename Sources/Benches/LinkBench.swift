@@ -46,6 +46,8 @@ package struct LinkBench: Sendable {
         package var errorPercent: Double?
         package var lowestErrorPercent: Double?
         package var highestErrorPercent: Double?
+        /// Number of viewers whose rate is more than 1 % from the expected rate.
+        package var viewersBeyondOnePercent: Int?
         /// One-way delay beyond serialization and the link's delay, in milliseconds.
         package var delayErrorP50: Double?
         package var delayErrorP99: Double?
@@ -70,6 +72,7 @@ package struct LinkBench: Sendable {
             errorPercent = (mean / expected - 1) * 100
             lowestErrorPercent = errors.min()
             highestErrorPercent = errors.max()
+            viewersBeyondOnePercent = errors.count { abs($0) > 1 }
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -81,6 +84,7 @@ package struct LinkBench: Sendable {
             case errorPercent = "error_pct"
             case lowestErrorPercent = "error_lowest_pct"
             case highestErrorPercent = "error_highest_pct"
+            case viewersBeyondOnePercent = "viewers_beyond_1_pct"
             case delayErrorP50 = "delay_error_p50_ms"
             case delayErrorP99 = "delay_error_p99_ms"
             case delayErrorMaximum = "delay_error_max_ms"

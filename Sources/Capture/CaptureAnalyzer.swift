@@ -17,6 +17,8 @@ public struct CaptureAnalyzer: ~Copyable {
     var retainedBytes = 0
     private var packetsUntilSweep = 0
     let sorter = PacketSorter()
+    var recent = FlowCache()
+    var ethernet = EthernetOrigin()
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
@@ -51,19 +53,24 @@ public struct CaptureAnalyzer: ~Copyable {
         // garbage.
         let originalLength = max(
             captured.count, min(originalLength, PcapReader.capturedLengthLimit))
-        let parsed = PacketParser.parse(
-            captured, linkType: linkType, originalLength: originalLength, interface: interface)
+        let parsed: ParsedPacket
+        if linkType == .ethernet, interface == nil,
+            let plain = PlainPacket(captured, wire: originalLength)
+        {
+            ethernet.update(captured)
+            if takePlain(plain, time: time, captured: captured.count, length: originalLength) {
+                return
+            }
+            parsed = .tcp(plain.segment(origin: ethernet.origin))
+        } else {
+            parsed = PacketParser.parse(
+                captured, linkType: linkType, originalLength: originalLength, interface: interface)
+        }
         let isNew = sorter.sort(parsed, time: time, length: originalLength) { take($0, time) }
         guard isNew else { return }
         var isCut = captured.count < originalLength
         if case .tcp(let segment) = parsed, segment.isCut { isCut = true }
-        if isCut {
-            summary.cutPackets += 1
-            summary.cutLength = max(summary.cutLength, captured.count)
-        }
-        summary.bytes.add(clamping: originalLength)
-        summary.firstNanoseconds = min(summary.firstNanoseconds ?? time, time)
-        summary.lastNanoseconds = max(summary.lastNanoseconds ?? time, time)
+        note(time: time, captured: captured.count, length: originalLength, isCut: isCut)
     }
 
     /// Ends the analysis: bytes that waited for missing ones are dissected without them.
@@ -174,7 +181,7 @@ public struct CaptureAnalyzer: ~Copyable {
     ) {
         var traffic = TrafficCounters()
         let (segments, linkBytes) = traffic.add(
-            segment, time: time, maximumSegmentSize: flow.maximumSegmentSize)
+            segment.lengths, time: time, maximumSegmentSize: flow.maximumSegmentSize)
         traffic.retransmittedBytes = retransmitted
         let isInWindow = options.window?.contains(time) ?? true
         if isInWindow { flow.half(up: up).traffic.add(traffic) }
@@ -186,19 +193,14 @@ public struct CaptureAnalyzer: ~Copyable {
                     offset: offset, length: segment.payloadLength, linkBytes: linkBytes,
                     retransmitted: retransmitted, isInWindow: isInWindow))
         }
-        guard segments > 0, let role = flow.roles.last else { return }
-        if up, role.subscriber == nil {
-            role.stream.upstream.add(
-                time: time, linkBytes: linkBytes, segments: segments,
-                retransmittedBytes: retransmitted)
-        } else if !up, role.subscriber != nil {
-            role.stream.downstream.add(
-                time: time, linkBytes: linkBytes, segments: segments,
-                retransmittedBytes: retransmitted)
-        }
+        flow.addToStream(
+            up: up, time, segments: segments, linkBytes: linkBytes, retransmitted: retransmitted)
     }
 
     private mutating func expire(_ flow: Flow, _ time: Int64, force: Bool) {
+        guard flow.upstream.reassembler.isWaiting || flow.downstream.reassembler.isWaiting else {
+            return
+        }
         for up in [true, false] {
             let half = flow.half(up: up)
             guard half.reassembler.isWaiting else { continue }
@@ -242,7 +244,10 @@ extension CaptureAnalyzer {
             let isRepeated =
                 segment.source == known.client
                 && known.upstream.initialSequence == segment.sequence
-            guard isOpening, !isRepeated else { return known }
+            guard isOpening, !isRepeated else {
+                recent.put(known)
+                return known
+            }
             // A new connection uses the same ports.
             retire(key, known, time)
         }
@@ -258,6 +263,7 @@ extension CaptureAnalyzer {
             http: options.edgePorts.contains(server.port) ? edgeHTTP : http)
         setFrames(flow)
         flows[key] = flow
+        recent.put(flow)
         summary.flows += 1
         return flow
     }
@@ -285,6 +291,7 @@ extension CaptureAnalyzer {
         flow.downstream.reassembler = TCPReassembler()
         flow.roles = []
         flows[key] = nil
+        recent.remove(flow)
     }
 
     /// Makes room: closed connections go first, then connections that were silent for a minute.

@@ -29,11 +29,24 @@ struct CapturedTCPSegment {
     var origin = PacketOrigin()
     var identity = PacketIdentity()
 
-    /// Length of the TCP options, which the MSS does not include.
-    var optionsLength: Int { transportHeaderLength - 20 }
+    var lengths: SegmentLengths {
+        SegmentLengths(
+            linkHeader: linkHeaderLength, networkHeader: networkHeaderLength,
+            transportHeader: transportHeaderLength, payload: payloadLength)
+    }
 
     /// Whether the snap length cut the payload.
     var isCut: Bool { payload.count < payloadLength }
+}
+
+/// Lengths in bytes of the parts of a captured packet, as `CapturedTCPSegment` states them.
+struct SegmentLengths {
+    var linkHeader: Int
+    var networkHeader: Int
+    /// Length of the TCP header with options.
+    var transportHeader: Int
+    /// Length of the payload on the wire.
+    var payload: Int
 }
 
 /// A fragment of an IP packet.

@@ -17,9 +17,14 @@ struct CopyFilter {
     /// Largest number of interfaces remembered by name.
     static let nameLimit = 64
 
+    /// Key and time of a packet. A search reads nothing else, so a set of them is one cache line.
     private struct Record {
         var key: UInt64 = 0
         var time: Int64 = .min
+    }
+
+    /// Origins at which a packet was seen, each with the number of sights.
+    private struct Sights {
         var origins: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0)
         var counts: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0, 0)
     }
@@ -28,6 +33,8 @@ struct CopyFilter {
     private static let sets = 4_096
 
     private var records: [Record] = []
+    private var sights: [Sights] = []
+    private var latestOrigin: UInt32?
     private var known: [UInt32: PacketOrigin] = [:]
     private var involved: Set<UInt32> = []
     private var mirror = MirrorEvidence()
@@ -43,8 +50,14 @@ struct CopyFilter {
     mutating func isCopy(
         _ identity: PacketIdentity, origin: PacketOrigin, originHash: UInt32, time: Int64
     ) -> Bool {
-        if records.isEmpty { records = Array(repeating: Record(), count: Self.ways * Self.sets) }
-        if known[originHash] == nil, known.count < Self.nameLimit { known[originHash] = origin }
+        if records.isEmpty {
+            records = Array(repeating: Record(), count: Self.ways * Self.sets)
+            sights = Array(repeating: Sights(), count: Self.ways * Self.sets)
+        }
+        if latestOrigin != originHash {
+            latestOrigin = originHash
+            if known[originHash] == nil, known.count < Self.nameLimit { known[originHash] = origin }
+        }
         let set = Int(truncatingIfNeeded: identity.key >> 20) & (Self.sets - 1)
         let first = set * Self.ways
         var oldest = first
@@ -62,10 +75,11 @@ struct CopyFilter {
     private mutating func begin(
         _ index: Int, _ identity: PacketIdentity, _ origin: UInt32, _ time: Int64
     ) {
-        var record = Record(key: identity.key, time: time)
-        record.origins.0 = origin
-        record.counts.0 = 1
-        records[index] = record
+        records[index] = Record(key: identity.key, time: time)
+        var first = Sights()
+        first.origins.0 = origin
+        first.counts.0 = 1
+        sights[index] = first
         if identity.identification == 0 { mirror.addFirst() }
     }
 
@@ -94,7 +108,7 @@ struct CopyFilter {
 
     /// Slot of an origin in a record, or a free slot for it; the last slot if none is free.
     private func slot(_ index: Int, _ origin: UInt32) -> Int {
-        let origins = records[index].origins
+        let origins = sights[index].origins
         let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
         for slot in 0..<Self.originLimit
         where count(index, slot) == 0 || list[slot] == origin {
@@ -104,7 +118,7 @@ struct CopyFilter {
     }
 
     private func count(_ index: Int, _ slot: Int) -> UInt8 {
-        let counts = records[index].counts
+        let counts = sights[index].counts
         return switch slot {
         case 0: counts.0
         case 1: counts.1
@@ -119,17 +133,17 @@ struct CopyFilter {
         _ index: Int, _ slot: Int, _ origin: UInt32, _ count: UInt8
     ) {
         switch slot {
-        case 0: (records[index].origins.0, records[index].counts.0) = (origin, count)
-        case 1: (records[index].origins.1, records[index].counts.1) = (origin, count)
-        case 2: (records[index].origins.2, records[index].counts.2) = (origin, count)
-        case 3: (records[index].origins.3, records[index].counts.3) = (origin, count)
-        case 4: (records[index].origins.4, records[index].counts.4) = (origin, count)
-        default: (records[index].origins.5, records[index].counts.5) = (origin, count)
+        case 0: (sights[index].origins.0, sights[index].counts.0) = (origin, count)
+        case 1: (sights[index].origins.1, sights[index].counts.1) = (origin, count)
+        case 2: (sights[index].origins.2, sights[index].counts.2) = (origin, count)
+        case 3: (sights[index].origins.3, sights[index].counts.3) = (origin, count)
+        case 4: (sights[index].origins.4, sights[index].counts.4) = (origin, count)
+        default: (sights[index].origins.5, sights[index].counts.5) = (origin, count)
         }
     }
 
     private mutating func involve(recordAt index: Int) {
-        let origins = records[index].origins
+        let origins = sights[index].origins
         let list = [origins.0, origins.1, origins.2, origins.3, origins.4, origins.5]
         for slot in 0..<Self.originLimit where count(index, slot) > 0 {
             involve(list[slot])

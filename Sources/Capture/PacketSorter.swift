@@ -31,6 +31,21 @@ final class PacketSorter {
         return duplicates == before
     }
 
+    /// Counts a segment that its headers tell all about. Returns false if the segment was captured
+    /// before.
+    func takePlain(
+        _ identity: PacketIdentity, _ origin: PacketOrigin, originHash: UInt32, time: Int64,
+        length: Int
+    ) -> Bool {
+        packets += 1
+        if copies.isCopy(identity, origin: origin, originHash: originHash, time: time) {
+            duplicate(1, length)
+            return false
+        }
+        understoodPackets += 1
+        return true
+    }
+
     /// Ends the capture: no more packets come.
     func finish() {
         fragments.finish()

@@ -195,26 +195,16 @@ extension PacketWalk {
             transportHeaderLength: header, payloadLength: payloadLength,
             payload: bytes.from(header).upTo(payloadLength))
         segment.origin = context.origin
-        var mix = identityBase
-        mix.add(
-            UInt64(source.port) << 48 | UInt64(destination.port) << 32 | UInt64(segment.sequence))
-        mix.add(UInt64(segment.acknowledgement) << 32 | UInt64(segment.flags))
-        mix.add(
-            UInt64(payloadLength) << 32 | UInt64(context.identification) << 16
-                | UInt64(bytes.integer(UInt16.self, at: 14)))
         if segment.flags & CapturedTCPSegment.syn != 0 {
             segment.maximumSegmentSize = Self.option(2, length: 4, in: options).flatMap {
                 $0.read(UInt16.self, at: 2).map(Int.init)
             }
             segment.openingMark = openingMark(segment, options)
-        } else {
-            // A router may clamp the MSS of a SYN; all other options pass unchanged.
-            for start in stride(from: 0, to: options.count, by: 4) {
-                mix.add(UInt64(options.read(UInt32.self, at: start) ?? 0))
-            }
         }
         segment.identity = PacketIdentity(
-            key: mix.value, identification: context.identification)
+            tcp: bytes, source: source, destination: destination,
+            identification: context.identification, headerLength: header,
+            payloadLength: payloadLength)
         return .done(.tcp(segment))
     }
 

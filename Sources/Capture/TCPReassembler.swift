@@ -73,6 +73,13 @@ struct TCPReassembler {
         return seen + drain(time, deliver)
     }
 
+    /// Whether a segment with this sequence number continues the stream, and no later bytes are
+    /// held.
+    func isNext(_ sequence: UInt32) -> Bool { nextSequence == sequence && pending.isEmpty }
+
+    /// Passes over the next bytes, which nobody dissects; see `isNext`.
+    mutating func pass(_ length: Int) { advance(to: position + length) }
+
     /// Stops waiting for bytes that will not come. `acknowledged` is the receiver's latest
     /// acknowledgement number.
     mutating func expire(

@@ -24,24 +24,27 @@ public struct TrafficCounters: Codable, Hashable, Sendable {
 
     public init() {}
 
+    /// Counts a captured packet.
+    ///
     /// - Parameter maximumSegmentSize: MSS of the SYN segments, without deduction of options.
     /// - Returns: Segments and link bytes of this packet.
     mutating func add(
-        _ segment: CapturedTCPSegment, time: Int64, maximumSegmentSize: Int?
+        _ lengths: SegmentLengths, time: Int64, maximumSegmentSize: Int?
     ) -> (segments: Int, linkBytes: Int) {
-        guard segment.payloadLength > 0 else {
+        let payload = lengths.payload
+        guard payload > 0 else {
             bareAcknowledgements += 1
             return (0, 0)
         }
-        let size = max(1, (maximumSegmentSize ?? 1460) - segment.optionsLength)
-        let count = (segment.payloadLength + size - 1) / size
-        let network =
-            segment.payloadLength
-            + count * (segment.networkHeaderLength + segment.transportHeaderLength)
-        let link = network + count * segment.linkHeaderLength
+        // The MSS does not include the options of the TCP header.
+        let size = max(1, (maximumSegmentSize ?? 1460) - (lengths.transportHeader - 20))
+        // Most packets are one segment, and a division is slow.
+        let count = payload <= size ? 1 : (payload + size - 1) / size
+        let network = payload + count * (lengths.networkHeader + lengths.transportHeader)
+        let link = network + count * lengths.linkHeader
         packets += 1
         segments.add(clamping: count)
-        payloadBytes.add(clamping: segment.payloadLength)
+        payloadBytes.add(clamping: payload)
         networkBytes.add(clamping: network)
         linkBytes.add(clamping: link)
         if maximumSegmentSize == nil { mssAssumed = true }

@@ -2,16 +2,29 @@
 struct TrafficSeries {
     static let limit = 86_400
 
-    private(set) var seconds: [Int64: TrafficSecond] = [:]
+    private var seconds: [TrafficSecond] = []
+    private var places: [Int64: Int] = [:]
+    /// Place of the second that was counted last.
+    private var latest = 0
 
     mutating func add(time: Int64, linkBytes: Int, segments: Int, retransmittedBytes: Int) {
         let second = time / 1_000_000_000
-        guard seconds[second] != nil || seconds.count < Self.limit else { return }
-        seconds[second, default: TrafficSecond(second: second)].add(
+        // Most packets belong to the second of the packet before.
+        if latest >= seconds.count || seconds[latest].second != second {
+            if let place = places[second] {
+                latest = place
+            } else {
+                guard seconds.count < Self.limit else { return }
+                latest = seconds.count
+                places[second] = latest
+                seconds.append(TrafficSecond(second: second))
+            }
+        }
+        seconds[latest].add(
             linkBytes: linkBytes, segments: segments, retransmittedBytes: retransmittedBytes)
     }
 
-    var sorted: [TrafficSecond] { seconds.values.sorted { $0.second < $1.second } }
+    var sorted: [TrafficSecond] { seconds.sorted { $0.second < $1.second } }
 }
 
 /// One second of one direction of a stream.

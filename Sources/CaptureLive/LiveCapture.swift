@@ -23,6 +23,8 @@ public final class LiveCapture: @unchecked Sendable {
         public var isCutOff: Bool
     }
 
+    /// Snap length that keeps all packets whole.
+    public static let wholePacketBytes = 262_144
     private static let pollMilliseconds: Int32 = 50
     /// Number of packets handled before the lock is released.
     private static let batch: Int32 = 2048
@@ -46,7 +48,8 @@ public final class LiveCapture: @unchecked Sendable {
     ///   - dumpPath: File to which the captured packets are written too.
     /// - Throws: `CaptureError`: `.permission`, `.device` or `.filter`.
     public init(
-        interface: String, filter: String, snapLength: Int = 262_144, ringBytes: Int = 32 << 20,
+        interface: String, filter: String, snapLength: Int = LiveCapture.wholePacketBytes,
+        ringBytes: Int = 32 << 20,
         options: CaptureOptions = CaptureOptions(), dumpPath: String? = nil,
         dumpLimitBytes: Int = 4 << 30
     ) throws(CaptureError) {
@@ -189,10 +192,7 @@ public final class LiveCapture: @unchecked Sendable {
     private func drain() -> Bool {
         while true {
             let count = withLock { () -> Int32 in
-                let context = Unmanaged.passUnretained(self).toOpaque()
-                let count = pcap_dispatch(
-                    handle.device, Self.batch, Self.receive,
-                    context.assumingMemoryBound(to: UInt8.self))
+                let count = dispatch()
                 if count < 0 {
                     problem = "the capture ended: \(String(cString: pcap_geterr(handle.device)))"
                     isCutOff = true
@@ -203,21 +203,53 @@ public final class LiveCapture: @unchecked Sendable {
         }
     }
 
-    private static let receive: pcap_handler = { context, header, bytes in
-        guard let context, let header, let bytes else { return }
-        Unmanaged<LiveCapture>.fromOpaque(context).takeUnretainedValue().receive(
-            header.pointee, bytes)
+    /// Destination of the packets of one batch. It is reached through a pointer, so that a packet
+    /// costs no reference count and no check of exclusive access.
+    private struct Batch {
+        let analyzer: UnsafeMutablePointer<CaptureAnalyzer>
+        let dump: UnsafeMutablePointer<PcapDump>?
+        let linkType: LinkType
+        /// Number of nanoseconds that the fraction of a time counts.
+        let fractionNanoseconds: Int64
     }
 
-    /// Handles one packet; the caller holds the lock.
-    private func receive(_ header: pcap_pkthdr, _ bytes: UnsafePointer<UInt8>) {
-        let fraction = Int64(header.ts.tv_usec) * (handle.hasNanoseconds ? 1 : 1000)
-        let time = Int64(header.ts.tv_sec) * 1_000_000_000 + fraction
-        let captured = UnsafeRawBufferPointer(start: bytes, count: Int(header.caplen))
-        dump?.append(
-            timestampNanoseconds: time, captured: captured, originalLength: Int(header.len))
-        analyzer.packet(
-            timestampNanoseconds: time, linkType: handle.linkType, captured: captured,
-            originalLength: Int(header.len))
+    /// Handles a batch of packets; the caller holds the lock. Returns the number of packets, or a
+    /// negative number if the device has failed.
+    private func dispatch() -> Int32 {
+        withUnsafeMutablePointer(to: &analyzer) { analyzer in
+            guard var file = dump else { return dispatch(analyzer, nil) }
+            // The file has one owner at a time; otherwise its buffer would be copied.
+            dump = nil
+            defer { dump = file }
+            return withUnsafeMutablePointer(to: &file) { dispatch(analyzer, $0) }
+        }
+    }
+
+    private func dispatch(
+        _ analyzer: UnsafeMutablePointer<CaptureAnalyzer>, _ dump: UnsafeMutablePointer<PcapDump>?
+    ) -> Int32 {
+        var batch = Batch(
+            analyzer: analyzer, dump: dump, linkType: handle.linkType,
+            fractionNanoseconds: handle.hasNanoseconds ? 1 : 1000)
+        return withUnsafeMutablePointer(to: &batch) { batch in
+            pcap_dispatch(
+                handle.device, Self.batch, Self.receive,
+                UnsafeMutableRawPointer(batch).assumingMemoryBound(to: UInt8.self))
+        }
+    }
+
+    private static let receive: pcap_handler = { context, header, bytes in
+        guard let context, let header, let bytes else { return }
+        let batch = UnsafeRawPointer(context).assumingMemoryBound(to: Batch.self)
+        let time =
+            Int64(header.pointee.ts.tv_sec) * 1_000_000_000
+            + Int64(header.pointee.ts.tv_usec) * batch.pointee.fractionNanoseconds
+        let captured = UnsafeRawBufferPointer(start: bytes, count: Int(header.pointee.caplen))
+        let length = Int(header.pointee.len)
+        batch.pointee.dump?.pointee.append(
+            timestampNanoseconds: time, captured: captured, originalLength: length)
+        batch.pointee.analyzer.pointee.packet(
+            timestampNanoseconds: time, linkType: batch.pointee.linkType, captured: captured,
+            originalLength: length)
     }
 }

@@ -1,5 +1,6 @@
 import CPcap
 import Capture
+import Glibc
 
 /// An open libpcap device, owned by one thread at a time.
 struct PcapHandle {
@@ -29,6 +30,7 @@ struct PcapHandle {
                 device, Int32(clamping: max(Self.minimumRingBytes, min(ringBytes, 1 << 30))))
             pcap_set_tstamp_precision(device, PCAP_TSTAMP_PRECISION_NANO)
             try Self.activate(device, interface)
+            if interface == Self.loopback { Self.ignoreOutgoing(device) }
             // On the interface 'any', the second version of cooked headers distinguishes the
             // interfaces; a device without it stays as it is.
             if pcap_datalink(device) == Int32(LinkType.linuxSLL.rawValue) {
@@ -46,6 +48,21 @@ struct PcapHandle {
         linkType = LinkType(rawValue: UInt32(clamping: pcap_datalink(device)))
         hasNanoseconds = pcap_get_tstamp_precision(device) == PCAP_TSTAMP_PRECISION_NANO
         selectableDescriptor = pcap_get_selectable_fd(device)
+    }
+
+    private static let loopback = "lo"
+    /// SOL_PACKET and PACKET_IGNORE_OUTGOING of packet(7).
+    private static let packetLevel: Int32 = 263
+    private static let ignoreOutgoingOption: Int32 = 23
+
+    /// Keeps the outgoing copies of loopback packets out of the ring. libpcap discards them anyway,
+    /// after the kernel has copied them. Kernels before 4.20 do not know the option; then libpcap
+    /// goes on discarding them.
+    private static func ignoreOutgoing(_ device: OpaquePointer) {
+        var isOn: Int32 = 1
+        _ = setsockopt(
+            pcap_fileno(device), packetLevel, ignoreOutgoingOption, &isOn,
+            socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func activate(
@@ -103,8 +120,8 @@ struct PcapHandle {
 
 /// Counts of the kernel since a capture began (`pcap_stats`).
 public struct CaptureStatistics: Codable, Hashable, Sendable {
-    /// Number of packets received. On a loopback interface this is twice the packets seen, because
-    /// the outgoing copies count as well.
+    /// Number of packets received, lost ones included. On the interface `any`, and before Linux
+    /// 4.20 on `lo`, the outgoing copies of loopback packets count as well.
     public var received = 0
     /// Number of packets dropped because the ring was full.
     public var dropped = 0

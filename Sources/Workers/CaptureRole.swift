@@ -22,11 +22,14 @@ package final class CaptureRole: WorkerRole {
         package var ingressFrameLimit = 0
         /// Path of the file for the captured packets; nil = the packets are not kept.
         package var dumpPath: String?
+        /// Largest number of bytes captured of a packet; nil = packets are captured whole, as
+        /// dissection needs them.
+        package var snapLength: Int?
 
         package init(
             interface: String, serverPorts: [UInt16], edgePorts: [UInt16] = [], ringBytes: Int,
             dissectedSubscribersPerStream: Int, httpPatterns: [HTTPPathPattern] = [],
-            ingressFrameLimit: Int = 0, dumpPath: String? = nil
+            ingressFrameLimit: Int = 0, dumpPath: String? = nil, snapLength: Int? = nil
         ) {
             self.interface = interface
             self.serverPorts = serverPorts
@@ -36,6 +39,7 @@ package final class CaptureRole: WorkerRole {
             self.httpPatterns = httpPatterns
             self.ingressFrameLimit = ingressFrameLimit
             self.dumpPath = dumpPath
+            self.snapLength = snapLength
         }
     }
 
@@ -74,9 +78,15 @@ package final class CaptureRole: WorkerRole {
         }
         capture = try LiveCapture(
             interface: config.interface,
-            filter: LiveCapture.filter(serverPorts: config.serverPorts),
+            filter: CaptureRole.filter(serverPorts: config.serverPorts),
+            snapLength: config.snapLength ?? LiveCapture.wholePacketBytes,
             ringBytes: config.ringBytes, options: options, dumpPath: config.dumpPath)
         capture.start()
+    }
+
+    /// Filter of the capture in the language of pcap-filter(7).
+    package static func filter(serverPorts: [UInt16]) -> String {
+        LiveCapture.filter(serverPorts: serverPorts)
     }
 
     package var ready: Empty { Empty() }

@@ -15,9 +15,9 @@ struct BenchLink: ParsableCommand {
             A case is void (exit 97) where packets were released more than 5 ms late (p99).
             Keys of --json: benchmark, congestion_control, measurements[] (case, viewers, \
             rate_kbps, seconds, goodput_kbps, expected_kbps, error_pct, error_lowest_pct, \
-            error_highest_pct, delay_error_p50_ms, delay_error_p99_ms, delay_error_max_ms, probes, \
-            cpu_cores, release_p50_ms, release_p99_ms, release_max_ms, packets, void_reasons); a \
-            case has those that it measures.
+            error_highest_pct, viewers_beyond_1_pct, delay_error_p50_ms, delay_error_p99_ms, \
+            delay_error_max_ms, probes, cpu_cores, release_p50_ms, release_p99_ms, release_max_ms, \
+            packets, void_reasons); a case has those that it measures.
             """)
 
     @Option(
@@ -105,6 +105,14 @@ struct BenchLink: ParsableCommand {
                 ? line
                 : "\(line); released late p50 \(Figure.plain(m.releaseP50)), p99 \(Figure.plain(m.releaseP99)), max \(Figure.plain(m.releaseMaximum)) ms; \(Figure.plain(m.cpuCores ?? 0)) core"
         )
+        if m.viewers > 1, let beyond = m.viewersBeyondOnePercent {
+            let verdict =
+                beyond == 0 ? "yes" : "no, \(beyond) of \(m.viewers) viewers are not"
+            let cores = m.cpuCores.map {
+                "; the packet shell is one thread and took \(Figure.plain($0)) of a core"
+            }
+            print("  each within 1 % of its rate: \(verdict)\(cores ?? "")")
+        }
         for reason in m.voidReasons { print("  void: \(reason)") }
     }
 }

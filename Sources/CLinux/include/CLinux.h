@@ -63,6 +63,15 @@ int millrace_outq(int fd, int *bytes);
 /// mallopt(M_MMAP_THRESHOLD): blocks of so many bytes and more go back to the system once freed.
 int millrace_set_mmap_threshold(int bytes);
 
+/// Opens a packet socket that sends Ethernet frames on an interface of the calling thread's network
+/// namespace and receives none; or -errno.
+int millrace_open_frame_sender(const char *interface);
+
+/// Sends `count` frames, 64 at most, that begin `stride` bytes apart and have these lengths in
+/// bytes. Returns how many the kernel took, or -errno.
+int millrace_send_frames(
+    int fd, const void *frames, int stride, const uint16_t *lengths, int count);
+
 extern const int millrace_TCP_MAXSEG;
 extern const int millrace_TCP_CONGESTION;
 extern const int millrace_TCP_NODELAY;
