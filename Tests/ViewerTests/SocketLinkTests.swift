@@ -176,6 +176,51 @@ import Testing
         #expect(link.stalls == 1 && link.stalledNanoseconds == 40_000_000)
     }
 
+    /// Reads a response of 375,000 bytes; `last` is the time at which its last byte was carried.
+    private static func read(
+        isLazy: Bool
+    ) throws -> (reads: Int, largest: Int, last: Int64, end: Int64) {
+        var link = try Self.link(Self.constant(2500), header: 52)
+        var (reads, largest, last, now) = (0, 0, Int64(0), Int64(0))
+        var rest = 375_000
+        for _ in 0..<1000 where rest > 0 {
+            now = link.nextRead(of: rest, at: now, isLazy: isLazy)
+            let count = min(link.due(at: now), rest)
+            last = link.spend(count, at: now).last
+            rest -= count
+            reads += 1
+            largest = max(largest, count)
+        }
+        #expect(rest == 0)
+        return (reads, largest, last, now)
+    }
+
+    /// The rarer reads fit into the receive buffer, and change no time at which bytes have arrived.
+    @Test func rareReadsChangeNoArrival() throws {
+        let (prompt, lazy) = (try Self.read(isLazy: false), try Self.read(isLazy: true))
+        #expect(prompt.reads == 25 && prompt.largest <= 16_384)
+        #expect(lazy.reads <= 13 && lazy.largest <= 40_000)
+        #expect(lazy.last == prompt.last && lazy.end == prompt.end)
+        // The end of the response is read at once.
+        #expect((0...1).contains(lazy.end - lazy.last))
+    }
+
+    /// Where reads act on arrivals, or the receive buffer must be refilled often, reads stay frequent.
+    @Test func promptReads() throws {
+        for link in [
+            try Self.link(Self.constant(50_000)),
+            try Self.link(Self.constant(2500), delay: DelayModel(nanoseconds: 20_000_000)),
+            try Self.link(Self.constant(2500), loss: .replay([false])),
+        ] {
+            let prompt = link.nextRead(of: 375_000, at: 0, isLazy: false)
+            #expect(prompt <= 50_000_000)
+            #expect(link.nextRead(of: 375_000, at: 0, isLazy: true) == prompt)
+        }
+        let slow = try Self.link(Self.constant(200))
+        let next = slow.nextRead(of: 375_000, at: 0, isLazy: true)
+        #expect(next > 100_000_000 && next <= 104_000_000)
+    }
+
     @Test func lineIsFirstInFirstOut() {
         var line = DelayedBytes()
         for index in 0..<3000 { line.append([UInt8(index & 255), 0], at: Int64(index)) }

@@ -1,9 +1,9 @@
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
-// wakes when 16 KiB or the rest of the response have become due, so that ends are punctual; without
-// a link the viewer waits for readiness. The loop's lateness against its deadlines is reported as
-// the generator's lag.
+// wakes when 16 to 32 KiB or the rest of the response have become due (`SocketLink.nextRead`), so
+// that ends are punctual; without a link the viewer waits for readiness. The loop's lateness
+// against its deadlines is reported as the generator's lag.
 
 import CLinux
 import Glibc
@@ -37,6 +37,11 @@ final class HLSLoop: @unchecked Sendable {
 
     /// Number of ticks between two reports of the counts.
     private static let ticksPerCount = 10
+    /// Number of viewers from which on deadlines share waits. Probes are fewer, and are woken at
+    /// their exact times.
+    private static let manyViewers = 100
+    /// Shortest wait of a loop of many viewers, in ns.
+    private static let shortestWait: Int64 = 200_000
     static let readSize = 65536
     /// Longest idle time that a link makes up for.
     static let creditNanoseconds: Int64 = 500_000
@@ -93,16 +98,16 @@ final class HLSLoop: @unchecked Sendable {
                     if publish(pool) { break turns }
                 // Bytes are counted when they are read, so that the window's ends are exact.
                 case .windowStart:
-                    for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
+                    for viewer in viewers { viewer.atWindowStart = viewer.mediaBytes }
                 case .windowEnd:
-                    for i in viewers.indices { viewers[i].atWindowEnd = viewers[i].mediaBytes }
+                    for viewer in viewers { viewer.atWindowEnd = viewer.mediaBytes }
                 }
             }
             serveDue(now)
             let deadline = min(agenda.deadline, wakes.min?.time ?? .max)
             now = Clock.monotonicNanoseconds()
             var timeout = timespec(
-                tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
+                tv_sec: 0, tv_nsec: Int(wait(until: deadline, from: now)))
             let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
             guard count > 0 else { continue }
             now = Clock.monotonicNanoseconds()
@@ -113,6 +118,14 @@ final class HLSLoop: @unchecked Sendable {
         finish(pool)
     }
 
+    /// Returns the longest wait for readiness in ns, less than a second. With many viewers, several
+    /// deadlines that are close together share a wait.
+    private func wait(until deadline: Int64, from now: Int64) -> Int64 {
+        guard deadline > now else { return 0 }
+        let shortest = viewers.count < Self.manyViewers ? 0 : Self.shortestWait
+        return max(shortest, min(deadline - now, 999_999_999))
+    }
+
     var window: Window? { agenda.window }
 
     /// Serves the viewers whose time has come, each at most once a round.
@@ -120,8 +133,9 @@ final class HLSLoop: @unchecked Sendable {
         while let wake = wakes.min, wake.time <= now {
             wakes.removeMin()
             // Only the latest entry of a viewer is valid.
-            guard viewers[wake.viewer].wakeAt == wake.time else { continue }
-            viewers[wake.viewer].wakeAt = .max
+            let viewer = viewers[wake.viewer]
+            guard viewer.wakeAt == wake.time else { continue }
+            viewer.wakeAt = .max
             note(now - wake.time, at: wake.time)
             serve(wake.viewer, now)
         }
@@ -133,39 +147,40 @@ final class HLSLoop: @unchecked Sendable {
     }
 
     func schedule(_ index: Int, at time: Int64) {
-        guard time < viewers[index].wakeAt else { return }
-        viewers[index].wakeAt = time
+        let viewer = viewers[index]
+        guard time < viewer.wakeAt else { return }
+        viewer.wakeAt = time
         wakes.insert(Wake(time: time, viewer: index))
     }
 
     // MARK: Sessions
 
     private func join(_ index: Int, _ now: Int64) {
-        viewers[index].joinedAt = now
-        if viewers[index].session.spec.isProbe {
-            viewers[index].probe = HLSProbe(joinedAt: now)
-        }
+        let viewer = viewers[index]
+        viewer.joinedAt = now
+        if viewer.session.spec.isProbe { viewer.probe = HLSProbe(joinedAt: now) }
         do {
-            if let place = viewers[index].session.spec.link {
-                viewers[index].link = try SocketLink(
+            if let place = viewer.session.spec.link {
+                viewer.link = try SocketLink(
                     links[place.link], place, origin: origin, now: now,
                     credit: Self.creditNanoseconds)
             }
         } catch {
             return leave(index, "\(error)", now)
         }
-        viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].tell(.start, at: 0)
+        viewer.session.joinedAt += Double(now) / 1e6
+        viewer.tell(.start, at: 0)
         serve(index, now)
     }
 
     func leave(_ index: Int, _ reason: String?, _ now: Int64) {
-        guard viewers[index].isPresent else { return }
-        viewers[index].stop(now)
-        viewers[index].failure = reason
-        viewers[index].endedAt = now
-        viewers[index].wakeAt = .max
-        viewers[index].dropTransfers()
+        let viewer = viewers[index]
+        guard viewer.isPresent else { return }
+        viewer.stop(now)
+        viewer.failure = reason
+        viewer.endedAt = now
+        viewer.wakeAt = .max
+        viewer.dropTransfers()
     }
 
     /// Hands the lag to the pool, and once in a while the counts. Returns true if the pool is to
@@ -189,12 +204,12 @@ final class HLSLoop: @unchecked Sendable {
 
     private var counts: HLSReport {
         var report = HLSReport()
-        for index in viewers.indices {
-            report.receivedBytes += viewers[index].receivedBytes
-            if viewers[index].failure != nil { report.failed += 1 }
-            guard viewers[index].isPresent else { continue }
+        for viewer in viewers {
+            report.receivedBytes += viewer.receivedBytes
+            if viewer.failure != nil { report.failed += 1 }
+            guard viewer.isPresent else { continue }
             report.connected += 1
-            if viewers[index].session.isPlaying { report.playing += 1 }
+            if viewer.session.isPlaying { report.playing += 1 }
         }
         return report
     }
@@ -202,10 +217,10 @@ final class HLSLoop: @unchecked Sendable {
     private func finish(_ pool: HLSViewerPool) {
         let now = Clock.monotonicNanoseconds()
         var reports: [HLSViewerReport] = []
-        for index in viewers.indices {
-            if viewers[index].isPresent { viewers[index].stop(now) }
-            for slot in 0...1 { viewers[index].connections[slot].close() }
-            reports.append(viewers[index].report)
+        for viewer in viewers {
+            if viewer.isPresent { viewer.stop(now) }
+            for connection in viewer.connections { connection.close() }
+            reports.append(viewer.report)
         }
         let (viewers, windowLag) = (reports, windowLag)
         pool.withShared {

@@ -3,8 +3,9 @@ import HTTPWire
 import Netem
 import Sockets
 
-/// One of an HLS viewer's connections and the request that it carries. One thread owns it.
-struct HLSPlayerConnection {
+/// One of an HLS viewer's connections and the request that it carries. One thread owns it. The
+/// connection is a class, because its loop touches it for every read and must not copy it.
+final class HLSPlayerConnection {
     enum State { case closed, connecting, idle, busy }
 
     var state = State.closed
@@ -14,7 +15,11 @@ struct HLSPlayerConnection {
     /// State of a connection over TLS; the loop's thread makes it.
     var tls: TLSStream?
     var reader = HTTPResponseReader()
-    var request: HLSPlayerRequest?
+    var request: HLSPlayerRequest? {
+        didSet { purpose = request?.purpose }
+    }
+    /// Purpose of `request`.
+    private(set) var purpose: HLSPlayerRequest.Purpose?
     /// URL of the request, after redirects.
     var url: HTTPURL?
     var redirects = HTTPRedirects()
@@ -57,7 +62,7 @@ struct HLSPlayerConnection {
     /// Whether the connection waits for bytes of a response.
     var isReading: Bool { state == .busy && sendAt == nil }
 
-    mutating func close() {
+    func close() {
         if fd >= 0 { _ = Glibc.close(fd) }
         fd = -1
         state = .closed
@@ -70,7 +75,7 @@ struct HLSPlayerConnection {
     }
 
     /// Forgets the previous response.
-    mutating func beginAnswer() {
+    func beginAnswer() {
         head = nil
         kept.removeAll(keepingCapacity: true)
         received = 0
@@ -105,14 +110,12 @@ struct HLSPlayerConnection {
 
     /// Number of the body's bytes that may be discarded unread.
     var discardable: Int {
-        tls != nil || isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
+        tls != nil || isProbed || purpose?.keepsBody ?? true ? 0 : reader.discardable
     }
 
-    /// Number of bytes for which to wait on a link: many at once, but never beyond the response's
-    /// end.
-    var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
-    static let lazyRead = 16_384
-    private static let smallRead = TCPSegment.payloadBytes
+    /// Number of bytes until the response ends, as far as it is known: those of one packet while it
+    /// is not.
+    var restBytes: Int { reader.remaining ?? TCPSegment.payloadBytes }
 }
 
 /// Arrival times of a body's bytes, for reads that are ahead of the link's delay. Bytes arrive

@@ -1,0 +1,36 @@
+/// Times at which an HLS viewer behind a link reads its socket. The times at which bytes count as
+/// arrived come from the link's clock, so that rare reads cost less and change nothing.
+extension SocketLink {
+    /// Number of due bytes for which a viewer waits on a link whose bytes arrive later than their
+    /// read, or on a fast link.
+    private static let promptRead = 16_384
+    /// Number of due bytes for which a viewer waits on other links. Behind `SocketConnector`'s
+    /// receive buffer, at least 48 KB wait, so that such a read finds its bytes.
+    private static let lazyRead = 32_768
+    /// Longest times between two reads, in ns. A link on which `lazyRead` bytes take less than the
+    /// shorter one is fast: there the receive buffer must be refilled often.
+    private static let promptInterval: Int64 = 50_000_000
+    private static let lazyInterval: Int64 = 100_000_000
+    /// Reads in the middle of a response are made at multiples of this time in ns, so that one turn
+    /// of the loop serves several viewers.
+    private static let grid: Int64 = 4_000_000
+
+    /// Returns the time of the next read of a response: many bytes are read at once, but the end of
+    /// the response is read as soon as it is due.
+    ///
+    /// Delay, jitter and loss act on reads, so that a link which has any of them is read promptly.
+    /// - Parameters:
+    ///   - rest: number of bytes until the response ends.
+    ///   - now: the present time, at least 0; what was due has been read.
+    ///   - isLazy: whether only the times of a response's first and last byte matter.
+    func nextRead(of rest: Int, at now: Int64, isLazy: Bool) -> Int64 {
+        let prompt = min(
+            time(toReceive: min(rest, Self.promptRead)), now + Self.promptInterval)
+        guard isLazy, rest > Self.promptRead, !shared.delays else { return prompt }
+        let later = time(toReceive: min(rest, Self.lazyRead))
+        guard later >= now + Self.promptInterval else { return prompt }
+        guard rest > Self.lazyRead else { return min(later, now + Self.lazyInterval) }
+        let wanted = min(later, now + Self.lazyInterval)
+        return min(time(toReceive: rest), wanted + Self.grid - wanted % Self.grid)
+    }
+}
