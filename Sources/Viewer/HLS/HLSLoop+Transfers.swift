@@ -193,6 +193,7 @@ extension HLSLoop {
                 break
             }
             left -= count
+            connection.noteRead(count)
             let bytes: UnsafeRawBufferPointer? =
                 discardable > 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
             switch viewer.take(bytes, count, slot, now) {

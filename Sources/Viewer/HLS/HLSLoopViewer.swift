@@ -124,7 +124,8 @@ extension HLSLoopViewer {
             guard connection.isReading, connection.isReadable else { continue }
             // A probe takes the times of its reads for those of the bytes.
             let read = link?.nextRead(
-                of: connection.restBytes, at: now, isLazy: !connection.isProbed)
+                of: connection.restBytes, at: now, isLazy: !connection.isProbed,
+                waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
             time = min(time, read ?? .max)
         }
         return time

@@ -30,6 +30,8 @@ final class HLSPlayerConnection {
     var sentAt: Int64 = 0
     /// Whether the socket may hold bytes; false once it has been read empty.
     var isReadable = false
+    /// Number of bytes that are known to wait in the socket; more may have come since.
+    private var waitingBytes = 0
     /// Whether the connection has carried a request before: the server may have closed it
     /// meanwhile.
     var isReused = false
@@ -55,6 +57,8 @@ final class HLSPlayerConnection {
 
     /// Size of the longest playlist, in bytes.
     static let bodyLimit = 8 << 20
+    /// Largest number of waiting bytes that are counted; the receive buffer holds fewer.
+    private static let countLimit = 1 << 20
     /// Size of the longest compressed body that is read, in bytes.
     static let decodedLimit = 256 << 20
 
@@ -70,8 +74,21 @@ final class HLSPlayerConnection {
         sendAt = nil
         isReused = false
         isReadable = false
+        waitingBytes = 0
         tls = nil
         reader = HTTPResponseReader()
+    }
+
+    /// Notes that `count` bytes were read from the socket.
+    func noteRead(_ count: Int) { waitingBytes = max(0, waitingBytes - count) }
+
+    /// Returns the number of bytes that wait in the socket, or a lower bound of at least `enough`.
+    func countWaiting(atLeast enough: Int) -> Int {
+        guard waitingBytes < enough else { return waitingBytes }
+        // With MSG_TRUNC the bytes are counted and not copied.
+        let flags = Int32(MSG_PEEK) | Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT)
+        waitingBytes = max(0, recv(fd, nil, Self.countLimit, flags))
+        return waitingBytes
     }
 
     /// Forgets the previous response.

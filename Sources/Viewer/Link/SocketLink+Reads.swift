@@ -4,9 +4,10 @@ extension SocketLink {
     /// Number of due bytes for which a viewer waits on a link whose bytes arrive later than their
     /// read, or on a fast link.
     private static let promptRead = 16_384
-    /// Number of due bytes for which a viewer waits on other links. Behind `SocketConnector`'s
-    /// receive buffer, at least 48 KB wait, so that such a read finds its bytes.
-    private static let lazyRead = 32_768
+    /// Number of due bytes for which a viewer waits on other links, if so many wait in the socket.
+    /// The kernel tells the server of free room only once the receive buffer is almost empty: a
+    /// read of more than what waits would leave the link idle for a round trip.
+    static let lazyRead = 32_768
     /// Longest times between two reads, in ns. A link on which `lazyRead` bytes take less than the
     /// shorter one is fast: there the receive buffer must be refilled often.
     private static let promptInterval: Int64 = 50_000_000
@@ -23,14 +24,25 @@ extension SocketLink {
     ///   - rest: number of bytes until the response ends.
     ///   - now: the present time, at least 0; what was due has been read.
     ///   - isLazy: whether only the times of a response's first and last byte matter.
-    func nextRead(of rest: Int, at now: Int64, isLazy: Bool) -> Int64 {
+    ///   - waiting: number of bytes that wait in the socket, which is asked for only if it matters.
+    func nextRead(
+        of rest: Int, at now: Int64, isLazy: Bool, waiting: @autoclosure () -> Int
+    ) -> Int64 {
         let prompt = min(
             time(toReceive: min(rest, Self.promptRead)), now + Self.promptInterval)
         guard isLazy, rest > Self.promptRead, !shared.delays else { return prompt }
         let later = time(toReceive: min(rest, Self.lazyRead))
         guard later >= now + Self.promptInterval else { return prompt }
-        guard rest > Self.lazyRead else { return min(later, now + Self.lazyInterval) }
-        let wanted = min(later, now + Self.lazyInterval)
-        return min(time(toReceive: rest), wanted + Self.grid - wanted % Self.grid)
+        let present = waiting()
+        guard present > 0 else { return prompt }
+        let limit = now + Self.lazyInterval
+        guard present >= min(rest, Self.lazyRead) else {
+            return min(time(toReceive: present), limit)
+        }
+        guard rest > Self.lazyRead else { return min(later, limit) }
+        let wanted = min(later, limit)
+        // The grid does not ask for bytes that do not wait, and not for the end later than due.
+        let last = time(toReceive: min(rest, present))
+        return min(last, wanted + Self.grid - wanted % Self.grid)
     }
 }
