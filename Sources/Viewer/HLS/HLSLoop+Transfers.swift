@@ -175,6 +175,7 @@ extension HLSLoop {
         let viewer = viewers[index]
         let connection = viewer.connections[slot]
         var left = due
+        var isShort = false
         // The number of reads is bounded, so that a fast server does not hold up the loop.
         for _ in 0..<16 {
             guard left > 0, connection.isReading, connection.isReadable else { break }
@@ -186,6 +187,7 @@ extension HLSLoop {
                 : recv(connection.fd, buffer.baseAddress, limit, 0)
             guard count > 0 else {
                 if count < 0, errno == EAGAIN || errno == EINTR {
+                    if isShort { connection.refillsSlowly = true }
                     awaitBytes(index, slot)
                 } else {
                     closedByPeer(index, slot, count == 0 ? 0 : errno, now)
@@ -193,6 +195,7 @@ extension HLSLoop {
                 break
             }
             left -= count
+            isShort = count < limit
             connection.noteRead(count)
             let bytes: UnsafeRawBufferPointer? =
                 discardable > 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
@@ -201,7 +204,7 @@ extension HLSLoop {
                 // A short read has emptied the socket, so that another one would find nothing.
                 // Behind a link it is made, because the server may have refilled the socket during
                 // the first one, and a link with waiting bytes is not idle.
-                if count < limit, viewer.link == nil { awaitBytes(index, slot) }
+                if isShort, viewer.link == nil { awaitBytes(index, slot) }
             case .whole: viewer.arrived(slot, now, window: window)
             case .broken(let why): broken(index, slot, why, now)
             case .unreadable(let why): unanswered(index, slot, why, now)

@@ -30,6 +30,9 @@ final class HLSPlayerConnection {
     var sentAt: Int64 = 0
     /// Whether the socket may hold bytes; false once it has been read empty.
     var isReadable = false
+    /// Whether the socket stayed empty after it had been read empty within a response: the server is
+    /// far away, or slow.
+    var refillsSlowly = false
     /// Number of bytes that are known to wait in the socket; more may have come since.
     private var waitingBytes = 0
     /// Whether the connection has carried a request before: the server may have closed it
@@ -74,6 +77,7 @@ final class HLSPlayerConnection {
         sendAt = nil
         isReused = false
         isReadable = false
+        refillsSlowly = false
         waitingBytes = 0
         tls = nil
         reader = HTTPResponseReader()
@@ -82,8 +86,11 @@ final class HLSPlayerConnection {
     /// Notes that `count` bytes were read from the socket.
     func noteRead(_ count: Int) { waitingBytes = max(0, waitingBytes - count) }
 
-    /// Returns the number of bytes that wait in the socket, or a lower bound of at least `enough`.
+    /// Returns the number of bytes that a read at any later time can take, or a lower bound of at
+    /// least `enough`.
     func countWaiting(atLeast enough: Int) -> Int {
+        // A server on the same machine fills the socket again while a read empties it.
+        guard refillsSlowly else { return Self.countLimit }
         guard waitingBytes < enough else { return waitingBytes }
         // With MSG_TRUNC the bytes are counted and not copied.
         let flags = Int32(MSG_PEEK) | Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT)
