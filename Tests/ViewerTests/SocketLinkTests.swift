@@ -205,7 +205,7 @@ import Testing
     @Test func rareReadsChangeNoArrival() throws {
         let (prompt, rare) = (try Self.read(isLazy: false), try Self.read(isLazy: true))
         #expect(prompt.reads == 25 && prompt.largest <= 16_384)
-        #expect(rare.reads <= 16 && rare.largest <= 32_768)
+        #expect(rare.reads <= 12 && rare.largest <= 65_536)
         #expect(rare.last == prompt.last && rare.end == prompt.end)
         let small = try Self.read(isLazy: true, buffer: 20_000)
         #expect(small.last == prompt.last && small.largest <= 20_000)
@@ -226,7 +226,7 @@ import Testing
         }
         let slow = try Self.link(Self.constant(200))
         let next = slow.nextRead(of: 375_000, at: 0, isLazy: true, waiting: 92_000)
-        #expect(next > 100_000_000 && next <= 104_000_000)
+        #expect(next > 200_000_000 && next <= 204_000_000)
     }
 
     @Test func lineIsFirstInFirstOut() {

@@ -170,6 +170,14 @@ extension HLSLoop {
         if due > 0 { read(index, slot, due, now) }
     }
 
+    /// Reads what a viewer's link has carried by now, for counts and at the viewer's end.
+    func readDue(_ index: Int, _ now: Int64) {
+        guard viewers[index].isPresent, viewers[index].link != nil else { return }
+        for slot in HLSPlayerRequest.Slot.allCases.reversed() {
+            transfer(index, slot.rawValue, now)
+        }
+    }
+
     /// Reads the bytes that wait, at most `due`.
     private func read(_ index: Int, _ slot: Int, _ due: Int, _ now: Int64) {
         let viewer = viewers[index]

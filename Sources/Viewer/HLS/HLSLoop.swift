@@ -1,7 +1,7 @@
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
-// wakes when 16 to 32 KiB or the rest of the response have become due (`SocketLink.nextRead`), so
+// wakes when 16 to 64 KiB or the rest of the response have become due (`SocketLink.nextRead`), so
 // that ends are punctual; without a link the viewer waits for readiness. The loop's lateness
 // against its deadlines is reported as the generator's lag.
 
@@ -37,11 +37,6 @@ final class HLSLoop: @unchecked Sendable {
 
     /// Number of ticks between two reports of the counts.
     private static let ticksPerCount = 10
-    /// Number of viewers from which on deadlines share waits. Probes are fewer, and are woken at
-    /// their exact times.
-    private static let manyViewers = 100
-    /// Shortest wait of a loop of many viewers, in ns.
-    private static let shortestWait: Int64 = 200_000
     static let readSize = 65536
     /// Longest idle time that a link makes up for.
     static let creditNanoseconds: Int64 = 500_000
@@ -91,23 +86,32 @@ final class HLSLoop: @unchecked Sendable {
             while let event = agenda.next(at: now) {
                 switch event {
                 case .join(let index): join(index, now)
-                case .leave(let index): leave(index, nil, now)
+                case .leave(let index):
+                    readDue(index, now)
+                    leave(index, nil, now)
                 case .tick(let planned):
                     note(now - planned, at: planned)
                     agenda.window = pool.withShared { $0.window }
                     if publish(pool) { break turns }
-                // Bytes are counted when they are read, so that the window's ends are exact.
+                // Bytes are counted when they are read: all that are due are read now, so that the
+                // window's ends are exact.
                 case .windowStart:
-                    for viewer in viewers { viewer.atWindowStart = viewer.mediaBytes }
+                    for (index, viewer) in viewers.enumerated() {
+                        readDue(index, now)
+                        viewer.atWindowStart = viewer.mediaBytes
+                    }
                 case .windowEnd:
-                    for viewer in viewers { viewer.atWindowEnd = viewer.mediaBytes }
+                    for (index, viewer) in viewers.enumerated() {
+                        readDue(index, now)
+                        viewer.atWindowEnd = viewer.mediaBytes
+                    }
                 }
             }
             serveDue(now)
             let deadline = min(agenda.deadline, wakes.min?.time ?? .max)
             now = Clock.monotonicNanoseconds()
-            var timeout = timespec(
-                tv_sec: 0, tv_nsec: Int(wait(until: deadline, from: now)))
+            let wait = HLSLoopWait(viewers: viewers.count).nanoseconds(until: deadline, from: now)
+            var timeout = timespec(tv_sec: 0, tv_nsec: Int(wait))
             let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
             guard count > 0 else { continue }
             now = Clock.monotonicNanoseconds()
@@ -116,14 +120,6 @@ final class HLSLoop: @unchecked Sendable {
             }
         }
         finish(pool)
-    }
-
-    /// Returns the longest wait for readiness in ns, less than a second. With many viewers, several
-    /// deadlines that are close together share a wait.
-    private func wait(until deadline: Int64, from now: Int64) -> Int64 {
-        guard deadline > now else { return 0 }
-        let shortest = viewers.count < Self.manyViewers ? 0 : Self.shortestWait
-        return max(shortest, min(deadline - now, 999_999_999))
     }
 
     var window: Window? { agenda.window }
@@ -217,7 +213,8 @@ final class HLSLoop: @unchecked Sendable {
     private func finish(_ pool: HLSViewerPool) {
         let now = Clock.monotonicNanoseconds()
         var reports: [HLSViewerReport] = []
-        for viewer in viewers {
+        for (index, viewer) in viewers.enumerated() {
+            readDue(index, now)
             if viewer.isPresent { viewer.stop(now) }
             for connection in viewer.connections { connection.close() }
             reports.append(viewer.report)

@@ -7,11 +7,13 @@ extension SocketLink {
     /// Number of due bytes for which a viewer waits on other links, if so many wait in the socket.
     /// The kernel tells the server of free room only once the receive buffer is almost empty: a
     /// read of more than what waits would leave the link idle for a round trip.
-    static let lazyRead = 32_768
-    /// Longest times between two reads, in ns. A link on which `lazyRead` bytes take less than the
-    /// shorter one is fast: there the receive buffer must be refilled often.
+    static let lazyRead = 65_536
+    /// Longest times between two reads, in ns.
     private static let promptInterval: Int64 = 50_000_000
-    private static let lazyInterval: Int64 = 100_000_000
+    private static let lazyInterval: Int64 = 200_000_000
+    /// A link on which `lazyRead` bytes take less than this time in ns is fast: there the receive
+    /// buffer must be refilled often.
+    private static let fastRead: Int64 = 100_000_000
     /// Reads in the middle of a response are made at multiples of this time in ns, so that one turn
     /// of the loop serves several viewers.
     private static let grid: Int64 = 4_000_000
@@ -31,15 +33,15 @@ extension SocketLink {
         let prompt = min(
             time(toReceive: min(rest, Self.promptRead)), now + Self.promptInterval)
         guard isLazy, rest > Self.promptRead, !shared.delays else { return prompt }
-        let later = time(toReceive: min(rest, Self.lazyRead))
-        guard later >= now + Self.promptInterval else { return prompt }
+        let later = time(toReceive: Self.lazyRead)
+        guard later >= now + Self.fastRead else { return prompt }
         let present = waiting()
         guard present > 0 else { return prompt }
         let limit = now + Self.lazyInterval
         guard present >= min(rest, Self.lazyRead) else {
             return min(time(toReceive: present), limit)
         }
-        guard rest > Self.lazyRead else { return min(later, limit) }
+        guard rest > Self.lazyRead else { return min(time(toReceive: rest), limit) }
         let wanted = min(later, limit)
         // The grid does not ask for bytes that do not wait, and not for the end later than due.
         let last = time(toReceive: min(rest, present))
