@@ -23,19 +23,30 @@ public struct HTTPRequest: Sendable {
 
     /// The request line and the fields, encoded.
     public var bytes: [UInt8] {
-        var text = "GET \(url.target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
-        text += "User-Agent: \(agent)\r\nAccept: */*\r\n"
-        text += "Accept-Encoding: \(acceptsCoding ? ContentDecoder.acceptEncoding : "identity")\r\n"
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Appends the request line and the fields to `bytes`, whose memory a client uses again and
+    /// again.
+    public func append(to bytes: inout [UInt8]) {
+        func add(_ texts: String...) {
+            for text in texts { bytes.append(contentsOf: text.utf8) }
+        }
+        add("GET ", url.target, " HTTP/1.1\r\nHost: ", url.authority)
+        add("\r\nUser-Agent: ", agent, "\r\nAccept: */*\r\nAccept-Encoding: ")
+        add(acceptsCoding ? ContentDecoder.acceptEncoding : "identity", "\r\n")
         if let credentials = url.credentials {
-            text += "Authorization: Basic \(Base64.encoded(Array(credentials.utf8)))\r\n"
+            add("Authorization: Basic ", Base64.encoded(Array(credentials.utf8)), "\r\n")
         }
-        if let origin { text += "Origin: \(origin)\r\n" }
-        if let cookies { text += "Cookie: \(cookies)\r\n" }
+        if let origin { add("Origin: ", origin, "\r\n") }
+        if let cookies { add("Cookie: ", cookies, "\r\n") }
         if let range, !range.isEmpty {
-            text += "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n"
+            add("Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n")
         }
-        if closesAfterwards { text += "Connection: close\r\n" }
-        return Array((text + "\r\n").utf8)
+        if closesAfterwards { add("Connection: close\r\n") }
+        add("\r\n")
     }
 }
 

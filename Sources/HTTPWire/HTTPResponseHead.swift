@@ -147,39 +147,90 @@ extension HTTPResponseHead {
     /// - Parameter bytes: The head, including the empty line that ends it.
     /// - Throws: `Fault` if the bytes are not an HTTP/1 head, or its Content-Length is invalid.
     public init(parsing bytes: some Collection<UInt8>) throws(HTTPResponseReader.Fault) {
+        let bytes = Array(bytes)
         byteCount = bytes.count
-        let text = String(decoding: bytes, as: UTF8.self)
-        var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-            .makeIterator()
-        let start = (lines.next() ?? "").split(
-            separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard start.count >= 2, start[0].hasPrefix("HTTP/1."), start[1].utf8.count == 3,
-            let status = Int(start[1]), (100...999).contains(status)
-        else {
-            throw .init(
-                reason:
-                    "the answer is no HTTP/1 response: '\(text.prefix(40).printable)'"
-            )
-        }
-        self.status = status
-        reason = start.count > 2 ? String(start[2].trimmed) : ""
-        keepsAlive = start[0] != "HTTP/1.0"
-        while let line = lines.next() {
-            if line.isEmpty { break }
-            if line.first == " " || line.first == "\t" {
+        var rest = bytes[...]
+        try readStart(Self.nextLine(&rest), of: bytes)
+        while !rest.isEmpty {
+            let line = Self.nextLine(&rest)
+            guard let first = line.first else { break }
+            if first == 0x20 || first == 0x09 {
                 // A folded line (RFC 9112, 5.2) continues the previous field's value.
-                if !fields.isEmpty { fields[fields.count - 1].value += " " + line.trimmed }
+                if !fields.isEmpty { fields[fields.count - 1].value += " " + Self.text(line) }
                 continue
             }
             // Some servers send lines without a colon. They are not fields and are skipped.
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            fields.append(
-                (
-                    line[..<colon].trimmed.lowercased(),
-                    String(line[line.index(after: colon)...].trimmed)
-                ))
+            guard let colon = line.firstIndex(of: 0x3A) else { continue }
+            fields.append((Self.name(line[..<colon]), Self.text(line[(colon + 1)...])))
         }
         try readFraming()
+    }
+
+    /// Reads the first line of the head that is made of `bytes`.
+    private mutating func readStart(
+        _ line: ArraySlice<UInt8>, of bytes: [UInt8]
+    ) throws(HTTPResponseReader.Fault) {
+        let words = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
+        guard words.count >= 2, words[0].starts(with: "HTTP/1.".utf8),
+            let status = Self.status(words[1])
+        else {
+            let shown = String(decoding: bytes.prefix(200), as: UTF8.self).prefix(40)
+            throw .init(reason: "the answer is no HTTP/1 response: '\(shown.printable)'")
+        }
+        self.status = status
+        reason = words.count > 2 ? Self.text(words[2]) : ""
+        keepsAlive = !words[0].elementsEqual("HTTP/1.0".utf8)
+    }
+
+    /// Returns a status of three digits, 100…999; nil for other words.
+    private static func status(_ word: ArraySlice<UInt8>) -> Int? {
+        guard word.count == 3 else { return nil }
+        var status = 0
+        for byte in word {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            status = status * 10 + Int(byte - 0x30)
+        }
+        return status >= 100 ? status : nil
+    }
+
+    /// Removes the first line from `rest`. Returns it without its end, which is LF or CRLF.
+    private static func nextLine(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let start = rest.startIndex
+        let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
+        let hasReturn = end > start && rest[end - 1] == 0x0D
+        let line = rest[start..<(hasReturn ? end - 1 : end)]
+        rest = rest[min(end + 1, rest.endIndex)...]
+        return line
+    }
+
+    /// Returns bytes as a text without blanks, tabs and carriage returns at its ends.
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: trimmed(bytes), as: UTF8.self)
+    }
+
+    /// Returns the name of a field in lower case.
+    private static func name(_ bytes: ArraySlice<UInt8>) -> String {
+        let bytes = trimmed(bytes)
+        guard bytes.allSatisfy({ $0 < 0x80 }) else {
+            return String(decoding: bytes, as: UTF8.self).lowercased()
+        }
+        return String(unsafeUninitializedCapacity: bytes.count) { room in
+            var count = 0
+            for byte in bytes {
+                room[count] = (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+                count += 1
+            }
+            return count
+        }
+    }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+        var start = bytes.startIndex
+        var end = bytes.endIndex
+        while start < end, isBlank(bytes[start]) { start += 1 }
+        while end > start, isBlank(bytes[end - 1]) { end -= 1 }
+        return bytes[start..<end]
     }
 
     private mutating func readFraming() throws(HTTPResponseReader.Fault) {
@@ -201,7 +252,8 @@ extension HTTPResponseHead {
                 contentLength = length
             }
         }
-        let options = (self["connection"] ?? "").lowercased().split(separator: ",").map(\.trimmed)
+        guard let connection = self["connection"] else { return }
+        let options = connection.lowercased().split(separator: ",").map(\.trimmed)
         if options.contains("close") {
             keepsAlive = false
         } else if options.contains("keep-alive"), !isCloseDelimited {
@@ -221,7 +273,8 @@ extension HTTPResponseHead {
 
     /// Transfer codings in lower case, without `identity`, which means no coding in RFC 2616 (3.6).
     private var transferCodings: [String] {
-        (self["transfer-encoding"] ?? "").split(separator: ",").map { $0.trimmed.lowercased() }
+        guard let value = self["transfer-encoding"] else { return [] }
+        return value.split(separator: ",").map { $0.trimmed.lowercased() }
             .filter { !$0.isEmpty && $0 != "identity" }
     }
 

@@ -24,19 +24,20 @@ public struct HTTPResponseReader: Sendable {
     public static let headLimit = 32_768
 
     private enum State {
-        case head
-        case body(HTTPBodyFraming)
+        case head, body
         /// The server has changed the protocol (status 101), so nothing more is read.
         case foreign
     }
 
     private var state = State.head
+    /// Framing of the body; it counts only while a body is read.
+    private var framing = HTTPBodyFraming(.bytes(0))
     /// Bytes of the head that have arrived.
     private var line: [UInt8] = []
 
     /// Whether no byte has come since the end of the previous response.
     public var isBetweenResponses: Bool {
-        if case .head = state { line.isEmpty } else { false }
+        state == .head && line.isEmpty
     }
 
     public init() {}
@@ -47,24 +48,23 @@ public struct HTTPResponseReader: Sendable {
     /// Records that `count` bytes of the body were discarded; at most `discardable`.
     /// - Returns: Whether the response has ended.
     public mutating func discarded(_ count: Int) -> Bool {
-        guard case .body(var framing) = state, let left = framing.remaining else { return false }
+        guard state == .body, let left = framing.remaining else { return false }
         guard left > count, framing.skip(count) else {
             state = .head
             return true
         }
-        state = .body(framing)
         return false
     }
 
     /// Number of bytes until the response ends; nil if it is not known.
     public var remaining: Int? {
-        if case .body(let framing) = state { framing.remaining } else { nil }
+        state == .body ? framing.remaining : nil
     }
 
     /// Records that the peer has closed the connection.
     /// - Returns: True if this ends a response whose head gave no length.
     public mutating func closed() -> Bool {
-        guard case .body(let framing) = state, framing.endsWithConnection else { return false }
+        guard state == .body, framing.endsWithConnection else { return false }
         state = .head
         return true
     }
@@ -87,7 +87,8 @@ public struct HTTPResponseReader: Sendable {
                 }
                 // Other 1xx responses precede the final response (RFC 9110, 15.2) and are skipped.
                 guard head.status >= 200 else { continue }
-                state = .body(HTTPBodyFraming(head.bodyLength))
+                framing = HTTPBodyFraming(head.bodyLength)
+                state = .body
                 try take(.head(head))
                 try receiveBody(bytes, &at, take)
             case .body: try receiveBody(bytes, &at, take)
@@ -100,7 +101,6 @@ public struct HTTPResponseReader: Sendable {
     private mutating func receiveBody(
         _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ take: (Event) throws -> Void
     ) throws {
-        guard case .body(var framing) = state else { return }
         while let event = try framing.next(bytes, &at) {
             switch event {
             case .body(let range): try take(.body(range))
@@ -109,7 +109,6 @@ public struct HTTPResponseReader: Sendable {
                 return try take(.end)
             }
         }
-        state = .body(framing)
     }
 
     /// Appends bytes to `line` up to the end of the head. Returns false if more bytes are needed.
@@ -121,16 +120,14 @@ public struct HTTPResponseReader: Sendable {
                 at += 1
                 continue
             }
-            line.append(bytes[at])
-            at += 1
-            if line.last == 0x0A {
-                let end = line.suffix(4)
-                if end.elementsEqual([13, 10, 13, 10]) || end.suffix(2).elementsEqual([10, 10])
-                    || end.suffix(3).elementsEqual([10, 13, 10])
-                {
-                    return true
-                }
-            }
+            // The first bytes come one by one, and then whole lines, of which none is longer than
+            // the limit allows.
+            let most = line.count < 5 ? 1 : Self.headLimit + 1 - line.count
+            let piece = bytes[at..<min(at + most, bytes.count)]
+            let end = piece.firstIndex(of: 0x0A).map { $0 + 1 } ?? piece.endIndex
+            line.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+            at = end
+            if isHeadComplete { return true }
             // Another protocol is an error after 5 bytes, and not only at `headLimit`.
             if line.count == 5, !line.elementsEqual("HTTP/".utf8) {
                 let shown = String(
@@ -143,5 +140,13 @@ public struct HTTPResponseReader: Sendable {
             }
         }
         return false
+    }
+
+    /// Whether an empty line has ended the head. Lines end with LF or CRLF.
+    private var isHeadComplete: Bool {
+        let count = line.count
+        guard count >= 2, line[count - 1] == 0x0A else { return false }
+        if line[count - 2] == 0x0A { return true }
+        return count >= 3 && line[count - 2] == 0x0D && line[count - 3] == 0x0A
     }
 }

@@ -34,6 +34,23 @@ import Testing
         #expect(algorithm.abandon(hopeless, state) == nil)
     }
 
+    /// Before the time that an algorithm states, it gives nothing up; afterwards it may.
+    @Test(arguments: AlgorithmName.all)
+    func abandonGraceIsTrue(_ name: AlgorithmName) throws {
+        let title = try Make.title([300, 1000, 3000])
+        var algorithm = name.make(title, maximumBuffer: PlayerConfiguration().maximumBuffer)
+        let state = Make.state(title, buffer: 100, throughput: 3000, last: 2)
+        let grace = algorithm.abandonGrace
+        #expect(grace == (name == .throughput || name == .dynamic ? 500 : 0))
+        guard grace > 0 else { return }
+        for elapsed in [grace - 1, grace] {
+            let hopeless = Make.progress(
+                state, rendition: 2, size: 12e6, downloaded: 10, elapsed: elapsed)
+            let lower = algorithm.abandon(hopeless, state)
+            #expect((lower == nil) == (elapsed < grace))
+        }
+    }
+
     private static func viewer(
         _ name: AlgorithmName, _ link: RateSchedule, variation: Double, buffer: Double = 25_000
     ) throws -> SimulatedViewer {

@@ -156,6 +156,19 @@ private struct Transcript: Equatable {
         #expect(HTTPResponseHead.ContentRange("bytes 0-9223372036854775807/*") == nil)
     }
 
+    /// Names come in lower case, values without the blanks around them, and broken bytes are shown
+    /// as such.
+    @Test func textsOfFields() throws {
+        let text =
+            "HTTP/1.1 200  All \t Right \r\nX-MiXed: \t a : b \t\r\nno colon\r\n  c\r\nÄ-Name:ö\n"
+        let head = try HTTPResponseHead(
+            parsing: Array(text.utf8) + Array("Broken: ".utf8) + [0xFF, 0x0D, 0x0A, 0x0D, 0x0A])
+        #expect(head.reason == "All \t Right")
+        #expect(head.fields.map { $0.name } == ["x-mixed", "ä-name", "broken"])
+        #expect(head.fields.map { $0.value } == ["a : b c", "ö", "\u{FFFD}"])
+        #expect(head.byteCount == text.utf8.count + 13)
+    }
+
     /// Random bodies in random framings and random pieces are read unchanged.
     @Test(arguments: 1...40)
     func randomFramings(_ seed: UInt64) {

@@ -176,6 +176,59 @@ import Testing
         #expect(link.stalls == 1 && link.stalledNanoseconds == 40_000_000)
     }
 
+    /// Reads a response of 375,000 bytes from a socket that is filled with `buffer` bytes whenever it
+    /// is empty, as the kernel does; `last` is the time at which the last byte was carried.
+    private static func read(
+        isLazy: Bool, buffer: Int = 92_000
+    ) throws -> (reads: Int, largest: Int, last: Int64, end: Int64) {
+        var link = try Self.link(Self.constant(2500), header: 52)
+        var (reads, largest, last, now) = (0, 0, Int64(0), Int64(0))
+        var (rest, waiting) = (375_000, buffer)
+        for _ in 0..<1000 where rest > 0 {
+            now = link.nextRead(of: rest, at: now, isLazy: isLazy, waiting: waiting)
+            let due = link.due(at: now)
+            let count = min(due, rest, isLazy ? waiting : rest)
+            // A rare read in the middle of a response never asks for more than there is.
+            if rest > 16_384 { #expect(count == min(due, rest), "\(due) of \(waiting)") }
+            last = link.spend(count, at: now).last
+            rest -= count
+            waiting -= count
+            if waiting <= 0 { waiting = buffer }
+            reads += 1
+            largest = max(largest, count)
+        }
+        #expect(rest == 0)
+        return (reads, largest, last, now)
+    }
+
+    /// The rarer reads change no time at which bytes have arrived.
+    @Test func rareReadsChangeNoArrival() throws {
+        let (prompt, rare) = (try Self.read(isLazy: false), try Self.read(isLazy: true))
+        #expect(prompt.reads == 25 && prompt.largest <= 16_384)
+        #expect(rare.reads <= 12 && rare.largest <= 65_536)
+        #expect(rare.last == prompt.last && rare.end == prompt.end)
+        let small = try Self.read(isLazy: true, buffer: 20_000)
+        #expect(small.last == prompt.last && small.largest <= 20_000)
+        // The end of the response is read at once.
+        #expect((0...1).contains(rare.end - rare.last))
+    }
+
+    /// Where reads act on arrivals, or the receive buffer must be refilled often, reads stay frequent.
+    @Test func promptReads() throws {
+        for link in [
+            try Self.link(Self.constant(50_000)),
+            try Self.link(Self.constant(2500), delay: DelayModel(nanoseconds: 20_000_000)),
+            try Self.link(Self.constant(2500), loss: .replay([false])),
+        ] {
+            let prompt = link.nextRead(of: 375_000, at: 0, isLazy: false, waiting: 92_000)
+            #expect(prompt <= 50_000_000)
+            #expect(link.nextRead(of: 375_000, at: 0, isLazy: true, waiting: 92_000) == prompt)
+        }
+        let slow = try Self.link(Self.constant(200))
+        let next = slow.nextRead(of: 375_000, at: 0, isLazy: true, waiting: 92_000)
+        #expect(next > 200_000_000 && next <= 204_000_000)
+    }
+
     @Test func lineIsFirstInFirstOut() {
         var line = DelayedBytes()
         for index in 0..<3000 { line.append([UInt8(index & 255), 0], at: Int64(index)) }

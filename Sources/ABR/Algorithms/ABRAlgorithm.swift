@@ -82,6 +82,8 @@ public struct DownloadProgress: Sendable {
 public protocol ABRAlgorithm: Sendable {
     /// Whether `abandon` can ever return a rendition; otherwise downloads are not judged.
     var mayAbandon: Bool { get }
+    /// Time in ms from the request before which `abandon` returns nil and changes nothing.
+    var abandonGrace: Double { get }
     /// Returns the rendition of the first segment.
     func firstRendition(_ state: PlayerState) -> Int
     /// Returns the rendition of segment `state.segment`, and the pause before it.
@@ -99,6 +101,7 @@ public protocol ABRAlgorithm: Sendable {
 
 extension ABRAlgorithm {
     public var mayAbandon: Bool { false }
+    public var abandonGrace: Double { 0 }
     public func firstRendition(_ state: PlayerState) -> Int { 0 }
     public mutating func waited(_ milliseconds: Double) {}
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {}

@@ -13,6 +13,7 @@ public struct Dynamic: ABRAlgorithm {
     }
 
     public var mayAbandon: Bool { true }
+    public var abandonGrace: Double { throughput.abandonGrace }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         let fromBuffer = bola.decide(state)

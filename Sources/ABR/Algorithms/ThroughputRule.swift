@@ -13,6 +13,7 @@ public struct ThroughputRule: ABRAlgorithm {
     public init() {}
 
     public var mayAbandon: Bool { true }
+    public var abandonGrace: Double { Self.abandonGraceTime }
 
     public mutating func decide(_ state: PlayerState) -> Decision {
         guard state.hasEstimate else { return Decision(rendition: 0) }

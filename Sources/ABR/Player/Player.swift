@@ -99,6 +99,12 @@ public struct Player: Sendable {
         settings.configuration.abandonment != .off && received == 0 && state.lastRendition > 0
             && algorithm.mayAbandon
     }
+    /// Time in ms from a request to the first judgement that may give up the download: a whole
+    /// number of intervals.
+    public var firstJudgement: Double {
+        let intervals = (algorithm.abandonGrace / Self.judgementInterval).rounded(.up)
+        return max(1, intervals) * Self.judgementInterval
+    }
 
     // MARK: Verbs
 

@@ -5,22 +5,24 @@ import Sockets
 /// Results of requests: responses and failures.
 extension HLSLoop {
     func deliver(_ index: Int, _ now: Int64) {
-        while let (time, slot) = viewers[index].takeArrival(at: now) {
-            if let next = viewers[index].answer(slot, at: time, window: window) {
+        let viewer = viewers[index]
+        while let (time, slot) = viewer.takeArrival(at: now) {
+            if let next = viewer.answer(slot, at: time, window: window) {
                 fetch(next.request, next.url, index, now, redirects: next.redirects)
             }
             // The session's commands are performed at once: the response to a request that the
             // session now drops must not be taken for the response to the next request.
             _ = performCommands(index, now)
-            guard viewers[index].isPresent else { return }
+            guard viewer.isPresent else { return }
         }
     }
 
     func closedByPeer(_ index: Int, _ slot: Int, _ code: Int32, _ now: Int64) {
+        let viewer = viewers[index]
         do throws(HTTPResponseReader.Fault) {
-            if try viewers[index].connections[slot].closedByPeer() {
-                viewers[index].arrived(slot, now, window: window)
-                viewers[index].connections[slot].head?.keepsAlive = false
+            if try viewer.connections[slot].closedByPeer() {
+                viewer.arrived(slot, now, window: window)
+                viewer.connections[slot].head?.keepsAlive = false
                 return
             }
         } catch {
@@ -38,20 +40,22 @@ extension HLSLoop {
     /// while the request was under way. In this case the request is sent again at once, on a new
     /// connection.
     func unanswered(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
-        let connection = viewers[index].connections[slot]
+        let viewer = viewers[index]
+        let connection = viewer.connections[slot]
         guard connection.isReused, connection.head == nil, let request = connection.request,
             let url = connection.url
         else { return broken(index, slot, reason, now) }
-        viewers[index].connections[slot].close()
-        viewers[index].session.counts.repeated += 1
+        connection.close()
+        viewer.session.counts.repeated += 1
         fetch(request, url, index, now, redirects: connection.redirects)
     }
 
     func broken(_ index: Int, _ slot: Int, _ reason: String, _ now: Int64) {
-        viewers[index].connections[slot].close()
-        let time = viewers[index].milliseconds(now)
-        viewers[index].tell(
-            .failed(HLSPlayerRequest.Slot.allCases[slot], .broken(reason)), at: time)
+        let viewer = viewers[index]
+        viewer.connections[slot].close()
+        viewer.tell(
+            .failed(HLSPlayerRequest.Slot.allCases[slot], .broken(reason)),
+            at: viewer.milliseconds(now))
         schedule(index, at: now + 1)
     }
 }

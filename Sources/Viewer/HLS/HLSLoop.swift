@@ -1,9 +1,9 @@
 // How a thousand HLS viewers share a thread. `HLSLoop` gives sessions sockets: one epoll set, one
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
-// wakes when 16 KiB or the rest of the response have become due, so that ends are punctual; without
-// a link the viewer waits for readiness. The loop's lateness against its deadlines is reported as
-// the generator's lag.
+// wakes when 16 to 64 KiB or the rest of the response have become due (`SocketLink.nextRead`), so
+// that ends are punctual; without a link the viewer waits for readiness. The loop's lateness
+// against its deadlines is reported as the generator's lag.
 
 import CLinux
 import Glibc
@@ -86,23 +86,32 @@ final class HLSLoop: @unchecked Sendable {
             while let event = agenda.next(at: now) {
                 switch event {
                 case .join(let index): join(index, now)
-                case .leave(let index): leave(index, nil, now)
+                case .leave(let index):
+                    readDue(index, now)
+                    leave(index, nil, now)
                 case .tick(let planned):
                     note(now - planned, at: planned)
                     agenda.window = pool.withShared { $0.window }
                     if publish(pool) { break turns }
-                // Bytes are counted when they are read, so that the window's ends are exact.
+                // Bytes are counted when they are read: all that are due are read now, so that the
+                // window's ends are exact.
                 case .windowStart:
-                    for i in viewers.indices { viewers[i].atWindowStart = viewers[i].mediaBytes }
+                    for (index, viewer) in viewers.enumerated() {
+                        readDue(index, now)
+                        viewer.atWindowStart = viewer.mediaBytes
+                    }
                 case .windowEnd:
-                    for i in viewers.indices { viewers[i].atWindowEnd = viewers[i].mediaBytes }
+                    for (index, viewer) in viewers.enumerated() {
+                        readDue(index, now)
+                        viewer.atWindowEnd = viewer.mediaBytes
+                    }
                 }
             }
             serveDue(now)
             let deadline = min(agenda.deadline, wakes.min?.time ?? .max)
             now = Clock.monotonicNanoseconds()
-            var timeout = timespec(
-                tv_sec: 0, tv_nsec: Int(max(0, min(deadline - now, 999_999_999))))
+            let wait = HLSLoopWait(viewers: viewers.count).nanoseconds(until: deadline, from: now)
+            var timeout = timespec(tv_sec: 0, tv_nsec: Int(wait))
             let count = epoll_pwait2(epoll, &events, Int32(events.count), &timeout, nil)
             guard count > 0 else { continue }
             now = Clock.monotonicNanoseconds()
@@ -120,8 +129,9 @@ final class HLSLoop: @unchecked Sendable {
         while let wake = wakes.min, wake.time <= now {
             wakes.removeMin()
             // Only the latest entry of a viewer is valid.
-            guard viewers[wake.viewer].wakeAt == wake.time else { continue }
-            viewers[wake.viewer].wakeAt = .max
+            let viewer = viewers[wake.viewer]
+            guard viewer.wakeAt == wake.time else { continue }
+            viewer.wakeAt = .max
             note(now - wake.time, at: wake.time)
             serve(wake.viewer, now)
         }
@@ -133,39 +143,40 @@ final class HLSLoop: @unchecked Sendable {
     }
 
     func schedule(_ index: Int, at time: Int64) {
-        guard time < viewers[index].wakeAt else { return }
-        viewers[index].wakeAt = time
+        let viewer = viewers[index]
+        guard time < viewer.wakeAt else { return }
+        viewer.wakeAt = time
         wakes.insert(Wake(time: time, viewer: index))
     }
 
     // MARK: Sessions
 
     private func join(_ index: Int, _ now: Int64) {
-        viewers[index].joinedAt = now
-        if viewers[index].session.spec.isProbe {
-            viewers[index].probe = HLSProbe(joinedAt: now)
-        }
+        let viewer = viewers[index]
+        viewer.joinedAt = now
+        if viewer.session.spec.isProbe { viewer.probe = HLSProbe(joinedAt: now) }
         do {
-            if let place = viewers[index].session.spec.link {
-                viewers[index].link = try SocketLink(
+            if let place = viewer.session.spec.link {
+                viewer.link = try SocketLink(
                     links[place.link], place, origin: origin, now: now,
                     credit: Self.creditNanoseconds)
             }
         } catch {
             return leave(index, "\(error)", now)
         }
-        viewers[index].session.joinedAt += Double(now) / 1e6
-        viewers[index].tell(.start, at: 0)
+        viewer.session.joinedAt += Double(now) / 1e6
+        viewer.tell(.start, at: 0)
         serve(index, now)
     }
 
     func leave(_ index: Int, _ reason: String?, _ now: Int64) {
-        guard viewers[index].isPresent else { return }
-        viewers[index].stop(now)
-        viewers[index].failure = reason
-        viewers[index].endedAt = now
-        viewers[index].wakeAt = .max
-        viewers[index].dropTransfers()
+        let viewer = viewers[index]
+        guard viewer.isPresent else { return }
+        viewer.stop(now)
+        viewer.failure = reason
+        viewer.endedAt = now
+        viewer.wakeAt = .max
+        viewer.dropTransfers()
     }
 
     /// Hands the lag to the pool, and once in a while the counts. Returns true if the pool is to
@@ -189,12 +200,12 @@ final class HLSLoop: @unchecked Sendable {
 
     private var counts: HLSReport {
         var report = HLSReport()
-        for index in viewers.indices {
-            report.receivedBytes += viewers[index].receivedBytes
-            if viewers[index].failure != nil { report.failed += 1 }
-            guard viewers[index].isPresent else { continue }
+        for viewer in viewers {
+            report.receivedBytes += viewer.receivedBytes
+            if viewer.failure != nil { report.failed += 1 }
+            guard viewer.isPresent else { continue }
             report.connected += 1
-            if viewers[index].session.isPlaying { report.playing += 1 }
+            if viewer.session.isPlaying { report.playing += 1 }
         }
         return report
     }
@@ -202,10 +213,11 @@ final class HLSLoop: @unchecked Sendable {
     private func finish(_ pool: HLSViewerPool) {
         let now = Clock.monotonicNanoseconds()
         var reports: [HLSViewerReport] = []
-        for index in viewers.indices {
-            if viewers[index].isPresent { viewers[index].stop(now) }
-            for slot in 0...1 { viewers[index].connections[slot].close() }
-            reports.append(viewers[index].report)
+        for (index, viewer) in viewers.enumerated() {
+            readDue(index, now)
+            if viewer.isPresent { viewer.stop(now) }
+            for connection in viewer.connections { connection.close() }
+            reports.append(viewer.report)
         }
         let (viewers, windowLag) = (reports, windowLag)
         pool.withShared {

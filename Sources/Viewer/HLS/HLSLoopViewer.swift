@@ -5,13 +5,16 @@ import Sockets
 
 /// State of one HLS viewer in its loop: the session, its two connections and their transfers. It
 /// opens no socket and takes no decision that belongs to the session.
-struct HLSLoopViewer {
+///
+/// The viewer is a class and its session is a stored property that is changed in place: a copy of
+/// either would count references to dozens of objects for every read.
+final class HLSLoopViewer {
     init(session: HLSSessionStateMachine) { self.session = session }
 
     var session: HLSSessionStateMachine
     /// Actions that the session has requested and the loop has not performed yet.
     private var pending: [HLSAction] = []
-    var connections = [HLSPlayerConnection(), HLSPlayerConnection()]
+    let connections = [HLSPlayerConnection(), HLSPlayerConnection()]
     /// Each viewer has cookies of its own, as a browser has.
     private var cookies = CookieJar()
     var link: SocketLink?
@@ -35,8 +38,6 @@ struct HLSLoopViewer {
     /// Latest time at which the viewer is served next.
     var wakeAt = Int64.max
 
-    /// Longest time between two reads of a link's bytes, in ns.
-    private static let longestReadInterval: Int64 = 50_000_000
     /// Time in ns below which a transfer says little about the rate.
     private static let shortTransfer: Int64 = 5_000_000
     private static let fastestBitsPerSecond: Int64 = 10_000_000_000
@@ -44,14 +45,21 @@ struct HLSLoopViewer {
     /// Whether a connection holds bytes that the link has not carried yet.
     var hasWaitingBytes: Bool { connections.contains { $0.isReading && $0.isReadable } }
 
+    /// Time of the session's next timer apart from judgements, and of its next judgement; ms of the
+    /// session.
+    var nextCalls: HLSSessionStateMachine.NextCalls { session.nextCalls }
+
     /// Passes an event to the session. The loop performs the resulting actions later, in
     /// `performCommands`.
-    mutating func tell(_ event: HLSEvent, at time: Double) {
+    func tell(_ event: HLSEvent, at time: Double) {
         pending += session.handle(event, at: time)
     }
 
+    /// Whether the session has requested actions since the last call of `takePending`.
+    var hasPending: Bool { !pending.isEmpty }
+
     /// Returns the actions that the session has requested since the last call.
-    mutating func takePending() -> [HLSAction] {
+    func takePending() -> [HLSAction] {
         defer { pending = [] }
         return pending
     }
@@ -70,13 +78,12 @@ extension HLSLoopViewer {
     /// Puts a request on its connection. A connection that leads to another host, or cannot be used
     /// again, is closed.
     /// - Parameter host: index of the URL's host among the loop's hosts.
-    mutating func prepare(
+    func prepare(
         _ request: HLSPlayerRequest, _ url: HTTPURL, host: Int, redirects: HTTPRedirects,
         agent: String,
         at now: Int64
     ) {
-        let slot = request.slot.rawValue
-        var connection = connections[slot]
+        let connection = connections[request.slot.rawValue]
         if connection.host != host || connection.isOpen && !connection.isReusable {
             connection.close()
         }
@@ -90,34 +97,36 @@ extension HLSLoopViewer {
         var text = HTTPRequest(url, agent: agent, range: request.range)
         text.acceptsCoding = request.purpose.keepsBody
         text.cookies = cookies.header(for: url, now: Clock.realTimeSeconds())
-        connection.text = text.bytes
-        connections[slot] = connection
+        connection.text.removeAll(keepingCapacity: true)
+        text.append(to: &connection.text)
     }
 
     /// Gives up the transfer of a slot.
-    mutating func cancel(_ slot: HLSPlayerRequest.Slot) {
+    func cancel(_ slot: HLSPlayerRequest.Slot) {
         connections[slot.rawValue].close()
         arrivals.removeAll { $0.slot == slot }
     }
 
     /// Gives up all transfers.
-    mutating func dropTransfers() {
+    func dropTransfers() {
         arrivals = []
-        for slot in 0...1 { connections[slot].close() }
+        for connection in connections { connection.close() }
     }
 
     /// Returns the time of the next work, if no socket becomes ready before.
     func nextWake(_ now: Int64) -> Int64 {
-        var time = nanoseconds(session.nextTimer)
+        var time = nanoseconds(min(nextCalls.timer, nextCalls.judgement))
         for arrival in arrivals { time = min(time, arrival.time) }
-        for slot in 0...1 {
-            if connections[slot].state == .busy, let sendAt = connections[slot].sendAt {
+        for connection in connections {
+            if connection.state == .busy, let sendAt = connection.sendAt {
                 time = min(time, sendAt)
             }
-            guard connections[slot].isReading, connections[slot].isReadable else { continue }
-            let wanted = connections[slot].wantedBytes
-            guard let due = link?.time(toReceive: wanted) else { continue }
-            time = min(time, due, now + Self.longestReadInterval)
+            guard connection.isReading, connection.isReadable else { continue }
+            // A probe takes the times of its reads for those of the bytes.
+            let read = link?.nextRead(
+                of: connection.restBytes, at: now, isLazy: !connection.isProbed,
+                waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
+            time = min(time, read ?? .max)
         }
         return time
     }
@@ -139,25 +148,25 @@ extension HLSLoopViewer {
 
     /// Processes bytes that were read at `now`.
     /// - Parameter bytes: nil if the bytes were discarded unread.
-    mutating func take(
+    func take(
         _ bytes: UnsafeRawBufferPointer?, _ count: Int, _ slot: Int, _ now: Int64
     ) -> Intake {
         receivedBytes += count
         // The link's own clock determines when the bytes came; the time of the read does not count.
         let carried = link?.spend(count, at: now) ?? (first: now, last: now)
         let arrival = link?.release(count, at: carried.last) ?? now
+        let connection = connections[slot]
         var plain: [UInt8]?
-        if let tls = connections[slot].tls, let bytes {
+        if let tls = connection.tls, let bytes {
             do {
-                plain = try Self.decrypt(tls, bytes, connections[slot])
+                plain = try Self.decrypt(tls, bytes, connection)
             } catch {
                 return .broken("\(error)")
             }
             // The bytes of the handshake belong to no response.
             if plain?.isEmpty ?? false { return .more }
         }
-        let isJudged = slot == HLSPlayerRequest.Slot.media.rawValue && session.judgement.isFinite
-        var connection = connections[slot]
+        let isJudged = slot == HLSPlayerRequest.Slot.media.rawValue && nextCalls.judgement.isFinite
         if connection.firstByteAt == 0 {
             connection.firstByteAt = arrival - (carried.last - carried.first)
             if isJudged { connection.line.note(0, at: connection.firstByteAt) }
@@ -184,10 +193,9 @@ extension HLSLoopViewer {
         }
         connection.received += media
         if isJudged { connection.line.note(connection.received, at: arrival) }
-        connections[slot] = connection
-        if connection.request?.purpose.isMedia ?? false, (connection.head?.status ?? 0) < 300 {
+        if let purpose = connection.purpose, purpose.isMedia, (connection.head?.status ?? 0) < 300 {
             mediaBytes += media
-            if case .part? = connection.request?.purpose { partBytes += media }
+            if case .part = purpose { partBytes += media }
         }
         if let fault { return .unreadable(fault) }
         return isWhole ? .whole : .more
@@ -205,13 +213,13 @@ extension HLSLoopViewer {
     }
 
     /// Asks the session whether to give up the segment that is under way.
-    mutating func judge(_ now: Int64) {
+    func judge(_ now: Int64) {
         let slot = HLSPlayerRequest.Slot.media.rawValue
         let connection = connections[slot]
         // A response that has been read completely is delivered at once.
         guard connection.state != .idle || connection.lastByteAt > now else { return }
         // Bytes that are still delayed by the link have not arrived.
-        let arrived = connections[slot].line.bytes(at: now)
+        let arrived = connection.line.bytes(at: now)
         tell(
             .progress(
                 .media, received: min(arrived, connection.received),
@@ -223,10 +231,10 @@ extension HLSLoopViewer {
 /// Processing of complete responses.
 extension HLSLoopViewer {
     /// Notes that the last byte was read; the response counts once it has arrived.
-    mutating func arrived(_ slot: Int, _ now: Int64, window: Window?) {
-        connections[slot].state = .idle
+    func arrived(_ slot: Int, _ now: Int64, window: Window?) {
         let connection = connections[slot]
-        if connection.request?.purpose.isMedia ?? false, connection.head?.isSuccess ?? false,
+        connection.state = .idle
+        if connection.purpose?.isMedia ?? false, connection.head?.isSuccess ?? false,
             window?.contains(connection.sentAt) ?? false, let rendition = session.wanted?.rendition
         {
             windowAnswerBytes[rendition, default: 0] += connection.received
@@ -235,21 +243,21 @@ extension HLSLoopViewer {
     }
 
     /// Returns the oldest response that was read, once it has arrived.
-    mutating func takeArrival(at now: Int64) -> (time: Int64, slot: HLSPlayerRequest.Slot)? {
+    func takeArrival(at now: Int64) -> (time: Int64, slot: HLSPlayerRequest.Slot)? {
         guard let place = arrivals.firstIndex(where: { $0.time <= now }) else { return nil }
         return arrivals.remove(at: place)
     }
 
     /// Passes a response that arrived at `time` to the session.
     /// - Returns: the URL to request instead, if the response is a redirect.
-    mutating func answer(
+    func answer(
         _ slot: HLSPlayerRequest.Slot, at time: Int64, window: Window?
     ) -> (request: HLSPlayerRequest, url: HTTPURL, redirects: HTTPRedirects)? {
         let connection = connections[slot.rawValue]
         guard let request = connection.request, let head = connection.head,
             let url = connection.url
         else { return nil }
-        if !head.keepsAlive { connections[slot.rawValue].close() }
+        if !head.keepsAlive { connection.close() }
         cookies.take(head, from: url, now: Clock.realTimeSeconds())
         let moment = milliseconds(time)
         var redirects = connection.redirects
@@ -275,7 +283,7 @@ extension HLSLoopViewer {
     }
 
     /// Hands a complete body to the probe, if the session uses the response.
-    private mutating func probed(
+    private func probed(
         _ request: HLSPlayerRequest, _ head: HTTPResponseHead, _ window: Window?
     ) {
         guard let (segment, rendition) = session.wanted else { return }
@@ -308,7 +316,7 @@ extension HLSLoopViewer {
 
 /// End of the viewer, and its report.
 extension HLSLoopViewer {
-    mutating func stop(_ now: Int64) {
+    func stop(_ now: Int64) {
         let connection = connections[HLSPlayerRequest.Slot.media.rawValue]
         let isBegun = connection.firstByteAt > 0
         let isAnswer = isBegun && connection.head?.isSuccess ?? false

@@ -110,8 +110,8 @@ struct HLSPlayback {
 
     /// Notes that a request of the session was sent.
     mutating func requested(_ purpose: HLSPlayerRequest.Purpose, isRetry: Bool, at time: Double) {
-        if purpose == .segment, player?.checksAbandonment ?? false {
-            nextJudgement = time + Player.judgementInterval
+        if purpose == .segment, let player, player.checksAbandonment {
+            nextJudgement = time + player.firstJudgement
         }
         // A segment's time begins here: playlists that were fetched for it before do not count.
         if purpose.isMedia, !isRetry, partial?.nextPart ?? 0 == 0 { log.requested(at: time) }

@@ -14,14 +14,12 @@ extension HLSPlayerConnection {
     /// connection carries no further request (RFC 9112, 6.3).
     /// - Parameter probe: receives the parts of the body that belong to the request.
     /// - Throws: an error if the response cannot be read.
-    mutating func take(
+    func take(
         _ bytes: UnsafeRawBufferPointer, probe: (UnsafeRawBufferPointer) -> Void
     ) throws -> Progress {
         var progress = Progress()
-        var reader = reader
-        defer { self.reader = reader }
         do {
-            try receive(bytes, &reader, &progress, probe)
+            try receive(bytes, &progress, probe)
         } catch {
             guard progress.isWhole else { throw error }
             head?.keepsAlive = false
@@ -30,10 +28,11 @@ extension HLSPlayerConnection {
         return progress
     }
 
-    private mutating func receive(
-        _ bytes: UnsafeRawBufferPointer, _ reader: inout HTTPResponseReader,
-        _ progress: inout Progress, _ probe: (UnsafeRawBufferPointer) -> Void
+    private func receive(
+        _ bytes: UnsafeRawBufferPointer, _ progress: inout Progress,
+        _ probe: (UnsafeRawBufferPointer) -> Void
     ) throws {
+        // The reader is used in place: what its events lead to does not touch it.
         try reader.receive(bytes) { event in
             guard !progress.isWhole else {
                 head?.keepsAlive = false
@@ -56,7 +55,7 @@ extension HLSPlayerConnection {
     /// Notes that the server has closed the connection.
     /// - Returns: whether the closing ends the response.
     /// - Throws: an error if the response's coding promised more bytes.
-    mutating func closedByPeer() throws(HTTPResponseReader.Fault) -> Bool {
+    func closedByPeer() throws(HTTPResponseReader.Fault) -> Bool {
         guard reader.closed() else { return false }
         if let decoder, !decoder.isComplete {
             throw HTTPResponseReader.Fault(reason: "the compressed body ends early")
@@ -64,7 +63,7 @@ extension HLSPlayerConnection {
         return true
     }
 
-    private mutating func begin(_ head: HTTPResponseHead) throws {
+    private func begin(_ head: HTTPResponseHead) throws {
         self.head = head
         decoder = nil
         skipped = 0
@@ -91,9 +90,9 @@ extension HLSPlayerConnection {
         }
     }
 
-    private var keepsContent: Bool { isProbed || request?.purpose.keepsBody ?? false }
+    private var keepsContent: Bool { isProbed || purpose?.keepsBody ?? false }
 
-    private mutating func body(
+    private func body(
         _ bytes: UnsafeRawBufferPointer, _ probe: (UnsafeRawBufferPointer) -> Void
     ) throws {
         guard keepsContent else { return }
@@ -104,7 +103,7 @@ extension HLSPlayerConnection {
         }
     }
 
-    private mutating func content(
+    private func content(
         _ bytes: UnsafeRawBufferPointer, _ probe: (UnsafeRawBufferPointer) -> Void
     ) throws {
         var bytes = bytes
@@ -116,7 +115,7 @@ extension HLSPlayerConnection {
             bytes = UnsafeRawBufferPointer(rebasing: bytes[from..<to])
         }
         if isProbed, head?.isSuccess ?? false, !bytes.isEmpty { probe(bytes) }
-        guard request?.purpose.keepsBody ?? false else { return }
+        guard purpose?.keepsBody ?? false else { return }
         guard kept.count + bytes.count <= Self.bodyLimit else {
             throw HTTPResponseReader.Fault(
                 reason: "the playlist is longer than \(Self.bodyLimit >> 20) MiB")

@@ -3,8 +3,9 @@ import HTTPWire
 import Netem
 import Sockets
 
-/// One of an HLS viewer's connections and the request that it carries. One thread owns it.
-struct HLSPlayerConnection {
+/// One of an HLS viewer's connections and the request that it carries. One thread owns it. The
+/// connection is a class, because its loop touches it for every read and must not copy it.
+final class HLSPlayerConnection {
     enum State { case closed, connecting, idle, busy }
 
     var state = State.closed
@@ -14,7 +15,11 @@ struct HLSPlayerConnection {
     /// State of a connection over TLS; the loop's thread makes it.
     var tls: TLSStream?
     var reader = HTTPResponseReader()
-    var request: HLSPlayerRequest?
+    var request: HLSPlayerRequest? {
+        didSet { purpose = request?.purpose }
+    }
+    /// Purpose of `request`.
+    private(set) var purpose: HLSPlayerRequest.Purpose?
     /// URL of the request, after redirects.
     var url: HTTPURL?
     var redirects = HTTPRedirects()
@@ -25,6 +30,11 @@ struct HLSPlayerConnection {
     var sentAt: Int64 = 0
     /// Whether the socket may hold bytes; false once it has been read empty.
     var isReadable = false
+    /// Whether the socket stayed empty after it had been read empty within a response: the server is
+    /// far away, or slow.
+    var refillsSlowly = false
+    /// Number of bytes that are known to wait in the socket; more may have come since.
+    private var waitingBytes = 0
     /// Whether the connection has carried a request before: the server may have closed it
     /// meanwhile.
     var isReused = false
@@ -50,6 +60,8 @@ struct HLSPlayerConnection {
 
     /// Size of the longest playlist, in bytes.
     static let bodyLimit = 8 << 20
+    /// Largest number of waiting bytes that are counted; the receive buffer holds fewer.
+    private static let countLimit = 1 << 20
     /// Size of the longest compressed body that is read, in bytes.
     static let decodedLimit = 256 << 20
 
@@ -57,7 +69,7 @@ struct HLSPlayerConnection {
     /// Whether the connection waits for bytes of a response.
     var isReading: Bool { state == .busy && sendAt == nil }
 
-    mutating func close() {
+    func close() {
         if fd >= 0 { _ = Glibc.close(fd) }
         fd = -1
         state = .closed
@@ -65,12 +77,29 @@ struct HLSPlayerConnection {
         sendAt = nil
         isReused = false
         isReadable = false
+        refillsSlowly = false
+        waitingBytes = 0
         tls = nil
         reader = HTTPResponseReader()
     }
 
+    /// Notes that `count` bytes were read from the socket.
+    func noteRead(_ count: Int) { waitingBytes = max(0, waitingBytes - count) }
+
+    /// Returns the number of bytes that a read at any later time can take, or a lower bound of at
+    /// least `enough`.
+    func countWaiting(atLeast enough: Int) -> Int {
+        // A server on the same machine fills the socket again while a read empties it.
+        guard refillsSlowly else { return Self.countLimit }
+        guard waitingBytes < enough else { return waitingBytes }
+        // With MSG_TRUNC the bytes are counted and not copied.
+        let flags = Int32(MSG_PEEK) | Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT)
+        waitingBytes = max(0, recv(fd, nil, Self.countLimit, flags))
+        return waitingBytes
+    }
+
     /// Forgets the previous response.
-    mutating func beginAnswer() {
+    func beginAnswer() {
         head = nil
         kept.removeAll(keepingCapacity: true)
         received = 0
@@ -105,14 +134,12 @@ struct HLSPlayerConnection {
 
     /// Number of the body's bytes that may be discarded unread.
     var discardable: Int {
-        tls != nil || isProbed || request?.purpose.keepsBody ?? true ? 0 : reader.discardable
+        tls != nil || isProbed || purpose?.keepsBody ?? true ? 0 : reader.discardable
     }
 
-    /// Number of bytes for which to wait on a link: many at once, but never beyond the response's
-    /// end.
-    var wantedBytes: Int { min(reader.remaining ?? Self.smallRead, Self.lazyRead) }
-    static let lazyRead = 16_384
-    private static let smallRead = TCPSegment.payloadBytes
+    /// Number of bytes until the response ends, as far as it is known: those of one packet while it
+    /// is not.
+    var restBytes: Int { reader.remaining ?? TCPSegment.payloadBytes }
 }
 
 /// Arrival times of a body's bytes, for reads that are ahead of the link's delay. Bytes arrive

@@ -23,6 +23,14 @@ struct HLSSessionStateMachine {
         case ended
     }
 
+    /// Times of the driver's next calls, in ms; infinity = no call is needed.
+    struct NextCalls {
+        /// Time at which to call `timer` for anything but a judgement.
+        var timer = Double.infinity
+        /// Time at which to call `progress`.
+        var judgement = Double.infinity
+    }
+
     let spec: HLSViewerSpec
     private(set) var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
@@ -35,6 +43,9 @@ struct HLSSessionStateMachine {
     private var turn = HLSPlayerTurn()
     private(set) var phase = Phase.playing
     private var sizes = HLSAnswerSizes()
+    /// The next calls as of the last event. They are stored, so that a driver that asks for every
+    /// read of a thousand sessions does not copy a session.
+    private(set) var nextCalls = NextCalls()
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
         self.spec = spec
@@ -67,8 +78,10 @@ struct HLSSessionStateMachine {
     var trouble: String? { requests.trouble }
 
     /// Time at which to call `timer`; infinity = not yet.
-    var nextTimer: Double {
-        min(turn.timer, presentation.reloads.next, playback.nextJudgement, requests.nextTime)
+    var nextTimer: Double { min(nextOtherTimer, playback.nextJudgement) }
+
+    private var nextOtherTimer: Double {
+        min(turn.timer, presentation.reloads.next, requests.nextTime)
     }
 
     /// Time at which to call `progress` next; infinity if no call is needed.
@@ -88,12 +101,20 @@ struct HLSSessionStateMachine {
         case .finished(let slot, let response): receive(slot, response, at: time)
         case .failed(let slot, let fault): fail(slot, fault, at: time)
         }
+        noteNextCalls()
         defer { actions = [] }
         return actions
     }
 
+    private mutating func noteNextCalls() {
+        nextCalls = NextCalls(timer: nextOtherTimer, judgement: playback.nextJudgement)
+    }
+
     /// Notes that the response's first byte has arrived.
-    mutating func responded(_ slot: HLSPlayerRequest.Slot) { requests.receiveFirstByte(slot) }
+    mutating func responded(_ slot: HLSPlayerRequest.Slot) {
+        requests.receiveFirstByte(slot)
+        noteNextCalls()
+    }
 
     mutating func redirected() { requests.counts.redirects += 1 }
 

@@ -3,7 +3,8 @@
 // credit of one tick. HLS responses arrive by that clock, so a measured rate is the link's rate,
 // whenever the loop reads. A download in progress is judged by the bytes that have arrived by then
 // (`ArrivalLine`). Load viewers behind links take turns on a 5 ms tick; lazy ones read every 16 KiB
-// or 50 ms. Delay is a bounded queue after the read and before requests; a lost packet holds the
+// or 50 ms. HLS viewers read every 64 KiB or 200 ms where only first and last bytes matter
+// (`nextRead`). Delay is a bounded queue after the read and before requests; a lost packet holds the
 // queue for a round trip. TCP_MAXSEG and SO_RCVBUF are set before connect, so that the sender's
 // queue grows as on a real link.
 

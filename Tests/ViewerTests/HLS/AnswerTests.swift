@@ -94,7 +94,7 @@ import Testing
         let text = Array(HLSSessionTests.vod(4).utf8)
         let coded = Self.coded
         for count in [coded.count, coded.count - 9, 30] {
-            var connection = HLSPlayerConnection()
+            let connection = HLSPlayerConnection()
             connection.request = HLSPlayerRequest(
                 purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
             let bytes =

@@ -16,7 +16,7 @@ import Testing
         let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n#EXTM3U".utf8)
         let bytes = answer + Array(excess.utf8)
         for cut in 0...bytes.count {
-            var connection = HLSPlayerConnection()
+            let connection = HLSPlayerConnection()
             connection.request = HLSPlayerRequest(
                 purpose: .entry, url: try HTTPURL("http://h/a.m3u8"))
             var progress = HLSPlayerConnection.Progress()
