@@ -1,4 +1,5 @@
 import ABR
+import CLinux
 import Glibc
 import Netem
 import Processes
