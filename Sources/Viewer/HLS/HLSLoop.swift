@@ -11,7 +11,6 @@ import HTTPWire
 import HeapModule
 import SimulationKernel
 import Sockets
-import Statistics
 
 /// The thread of an `HLSViewerPool`: one epoll set and one heap of deadlines. Once the thread runs,
 /// no other thread may use the loop.
@@ -30,13 +29,9 @@ final class HLSLoop: @unchecked Sendable {
     private let links: [SocketLink.Shared]
     private var wakes = Heap<Wake>()
     private var origin: Int64 = 0
-    private var lag = DelayHistogram()
-    private var windowLag = DelayHistogram()
+    private var figures = HLSLoopFigures()
     private var agenda = ViewerAgenda(from: 0, plans: [], now: 0)
-    private var ticks = 0
 
-    /// Number of ticks between two reports of the counts.
-    private static let ticksPerCount = 10
     static let readSize = 65536
     /// Longest idle time that a link makes up for.
     static let creditNanoseconds: Int64 = 500_000
@@ -92,7 +87,7 @@ final class HLSLoop: @unchecked Sendable {
                 case .tick(let planned):
                     note(now - planned, at: planned)
                     agenda.window = pool.withShared { $0.window }
-                    if publish(pool) { break turns }
+                    if figures.publish(viewers, to: pool) { break turns }
                 // Bytes are counted when they are read: all that are due are read now, so that the
                 // window's ends are exact.
                 case .windowStart:
@@ -138,8 +133,7 @@ final class HLSLoop: @unchecked Sendable {
     }
 
     private func note(_ late: Int64, at time: Int64) {
-        lag.record(nanoseconds: late)
-        if window?.contains(time) ?? false { windowLag.record(nanoseconds: late) }
+        figures.noteLag(late, isInWindow: window?.contains(time) ?? false)
     }
 
     func schedule(_ index: Int, at time: Int64) {
@@ -179,37 +173,6 @@ final class HLSLoop: @unchecked Sendable {
         viewer.dropTransfers()
     }
 
-    /// Hands the lag to the pool, and once in a while the counts. Returns true if the pool is to
-    /// stop.
-    private func publish(_ pool: HLSViewerPool) -> Bool {
-        ticks += 1
-        let counts = ticks % Self.ticksPerCount == 0 ? counts : nil
-        let lag = lag
-        self.lag = DelayHistogram()
-        return pool.withShared { shared in
-            shared.report.lag.add(lag)
-            if let counts {
-                shared.report.receivedBytes = counts.receivedBytes
-                shared.report.failed = counts.failed
-                shared.report.connected = counts.connected
-                shared.report.playing = counts.playing
-            }
-            return shared.stop
-        }
-    }
-
-    private var counts: HLSReport {
-        var report = HLSReport()
-        for viewer in viewers {
-            report.receivedBytes += viewer.receivedBytes
-            if viewer.failure != nil { report.failed += 1 }
-            guard viewer.isPresent else { continue }
-            report.connected += 1
-            if viewer.session.isPlaying { report.playing += 1 }
-        }
-        return report
-    }
-
     private func finish(_ pool: HLSViewerPool) {
         let now = Clock.monotonicNanoseconds()
         var reports: [HLSViewerReport] = []
@@ -219,7 +182,7 @@ final class HLSLoop: @unchecked Sendable {
             for connection in viewer.connections { connection.close() }
             reports.append(viewer.report)
         }
-        let (viewers, windowLag) = (reports, windowLag)
+        let (viewers, windowLag) = (reports, figures.windowLag)
         pool.withShared {
             $0.report.viewers = viewers
             $0.report.windowLag = windowLag

@@ -47,7 +47,7 @@ final class HLSLoopViewer {
 
     /// Time of the session's next timer apart from judgements, and of its next judgement; ms of the
     /// session.
-    var nextCalls: HLSSessionStateMachine.NextCalls { session.nextCalls }
+    var nextCalls: HLSNextCalls { session.nextCalls }
 
     /// Passes an event to the session. The loop performs the resulting actions later, in
     /// `performCommands`.
@@ -263,7 +263,7 @@ extension HLSLoopViewer {
         var redirects = connection.redirects
         do throws(HTTPRedirects.Fault) {
             if let target = try redirects.next(head, from: url) {
-                session.redirected()
+                session.counts.redirects += 1
                 return (request, target, redirects)
             }
         } catch {

@@ -54,6 +54,12 @@ struct HLSPlayback {
 
     var isPlaying: Bool { player?.isPlaying ?? false }
     var records: [HLSSegmentRecord] { log.records }
+    /// Time for which the buffered media lasts; nil if none is buffered.
+    var rest: Double? {
+        // A lower level is a rounding error of sums and needs no wait.
+        guard let player, player.bufferLevel > 1e-3 else { return nil }
+        return player.bufferLevel / player.playbackRate
+    }
 
     // MARK: Playing
 

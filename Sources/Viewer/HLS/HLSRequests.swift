@@ -74,6 +74,13 @@ struct HLSRequests {
     /// Clears a slot, because its request is of no use any more.
     mutating func clear(_ slot: HLSPlayerRequest.Slot) { slots[slot].clear() }
 
+    /// Counts and clears a request for a segment that is given up after `received` body bytes.
+    mutating func abandon(_ slot: HLSPlayerRequest.Slot, received: Int) {
+        counts.abandoned += 1
+        counts.wastedBytes += received
+        clear(slot)
+    }
+
     /// Drops the reload of a playlist, because a reload that the server holds back would delay the
     /// switch to another rendition.
     /// - Returns: whether a request that is under way has to be cancelled.

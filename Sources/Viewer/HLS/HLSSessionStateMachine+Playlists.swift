@@ -40,7 +40,7 @@ extension HLSSessionStateMachine {
                 }
                 reload(at: time)
             case .media(let playlist, let rendition)?:
-                note(response, to: request)
+                sizes.note(response, to: request.purpose)
                 try take(playlist, rendition: rendition, url: response.url, at: time)
             case .unusable(let reason)?: end(reason, at: time)
             case nil: break
@@ -71,7 +71,8 @@ extension HLSSessionStateMachine {
         }
         if let duration = playback.player?.title.segmentDuration {
             presentation.align(whole, rendition: rendition, old: old, duration: duration)
-            follow(whole, rendition: rendition, at: time)
+            playback.follow(
+                whole, rendition: rendition, of: &presentation, joinedAt: joinedAt, at: time)
             if phase == .awaitingNews { tellNewest(at: time) }
             advance(at: time)
         } else {
@@ -94,31 +95,9 @@ extension HLSSessionStateMachine {
             presentation.reloads.receiveNothing(presentation.reloads.followed)
             return
         }
-        let player = try presentation.player(for: playlist, spec, algorithm)
-        let duration = player.title.segmentDuration
-        presentation.begin(with: playlist, rendition: rendition, duration: duration)
-        let action = playback.begin(
-            player, at: time,
-            epoch: isLive ? epoch(playlist, rendition: rendition, duration: duration, at: time) : 0,
-            latest: max(0, presentation.alignment.newest))
+        let action = try playback.begin(
+            with: playlist, rendition: rendition, of: &presentation, spec, algorithm,
+            joinedAt: joinedAt, at: time)
         act(action, at: time)
-    }
-
-    private func epoch(
-        _ playlist: MediaPlaylist, rendition: Int, duration: Double, at time: Double
-    ) -> Double {
-        presentation.epoch(
-            playlist, rendition: rendition, duration: duration, joinedAt: joinedAt, at: time)
-    }
-
-    /// Processes a later update of a live playlist.
-    private mutating func follow(_ playlist: MediaPlaylist, rendition: Int, at time: Double) {
-        guard isLive, let duration = playback.player?.title.segmentDuration,
-            !playlist.segments.isEmpty
-        else { return }
-        presentation.noteNewest(playlist, rendition: rendition)
-        playback.learn(
-            epoch: epoch(playlist, rendition: rendition, duration: duration, at: time),
-            isDated: playlist.segments.contains { $0.programDateTime != nil })
     }
 }

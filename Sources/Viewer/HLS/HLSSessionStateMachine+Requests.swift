@@ -26,9 +26,7 @@ extension HLSSessionStateMachine {
             sentAt: isSegment ? requests[slot].sentAt : nil, received: received, total: total,
             firstByte: firstByte, presentation.alignment, at: time)
         guard let action else { return }
-        requests.counts.abandoned += 1
-        requests.counts.wastedBytes += received
-        requests.clear(slot)
+        requests.abandon(slot, received: received)
         order(.cancel(slot))
         act(action, at: time)
     }
@@ -44,14 +42,14 @@ extension HLSSessionStateMachine {
         case .entry, .playlist:
             receivePlaylist(request, response, sentAt: sentAt, at: time)
         case .initialization:
-            note(response, to: request)
+            sizes.note(response, to: request.purpose)
             if let (segment, rendition) = wanted {
                 presentation.receiveInitialization(for: segment, rendition: rendition)
             }
             advance(at: time)
         case .segment:
             requests.receiveMedia()
-            note(response, to: request)
+            sizes.note(response, to: request.purpose)
             complete(
                 bits: Double(response.bytes) * 8, transfer: time - response.firstByte,
                 firstByte: response.firstByte, bytes: response.bytes, at: time)

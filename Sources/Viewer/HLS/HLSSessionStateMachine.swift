@@ -23,14 +23,6 @@ struct HLSSessionStateMachine {
         case ended
     }
 
-    /// Times of the driver's next calls, in ms; infinity = no call is needed.
-    struct NextCalls {
-        /// Time at which to call `timer` for anything but a judgement.
-        var timer = Double.infinity
-        /// Time at which to call `progress`.
-        var judgement = Double.infinity
-    }
-
     let spec: HLSViewerSpec
     private(set) var algorithm: AlgorithmName
     /// Real time of the join, ms since 1970.
@@ -42,10 +34,10 @@ struct HLSSessionStateMachine {
     var playback: HLSPlayback
     private var turn = HLSPlayerTurn()
     private(set) var phase = Phase.playing
-    private var sizes = HLSAnswerSizes()
+    var sizes = HLSAnswerSizes()
     /// The next calls as of the last event. They are stored, so that a driver that asks for every
     /// read of a thousand sessions does not copy a session.
-    private(set) var nextCalls = NextCalls()
+    private(set) var nextCalls = HLSNextCalls()
 
     init(_ spec: HLSViewerSpec, joinedAt: Double, recordLimit: Int) throws {
         self.spec = spec
@@ -107,7 +99,7 @@ struct HLSSessionStateMachine {
     }
 
     private mutating func noteNextCalls() {
-        nextCalls = NextCalls(timer: nextOtherTimer, judgement: playback.nextJudgement)
+        nextCalls = HLSNextCalls(timer: nextOtherTimer, judgement: playback.nextJudgement)
     }
 
     /// Notes that the response's first byte has arrived.
@@ -115,8 +107,6 @@ struct HLSSessionStateMachine {
         requests.receiveFirstByte(slot)
         noteNextCalls()
     }
-
-    mutating func redirected() { requests.counts.redirects += 1 }
 
     /// Notes that the viewer leaves, or that the observation ends.
     /// - Parameters:
@@ -138,10 +128,6 @@ struct HLSSessionStateMachine {
 
     /// Plays only one rendition from now on.
     mutating func stay(on rendition: Int) { algorithm = .fixed(rendition: rendition) }
-
-    mutating func note(_ response: HLSPlayerResponse, to request: HLSPlayerRequest) {
-        sizes.note(response, to: request.purpose)
-    }
 
     // MARK: Playing
 
@@ -203,11 +189,8 @@ struct HLSSessionStateMachine {
 
     mutating func end(_ reason: String?, at time: Double) {
         guard phase != .ended else { return }
-        // A lower level is a rounding error of sums and needs no wait.
-        if reason == nil, let player = playback.player, player.bufferLevel > 1e-3,
-            turn.timer == .infinity, !isLive
-        {
-            return turn.wait(until: time + player.bufferLevel / player.playbackRate)
+        if reason == nil, turn.timer == .infinity, !isLive, let rest = playback.rest {
+            return turn.wait(until: time + rest)
         }
         var reason = reason
         if reason == nil, requests.counts.missingSegments > 0,
