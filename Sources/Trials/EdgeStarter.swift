@@ -31,6 +31,7 @@ struct EdgeStarter: Sendable {
         before endpoints: StackEndpoints, isolation: isolated (any Actor)? = #isolation,
         addMember: (any TrialMember) -> Void, addEdge: (TrialEdge) -> Void
     ) async throws -> StackEndpoints {
+        OriginUplink.lift()
         if let rate = stack.uplink, let base = endpoints.httpFLVBase,
             let port = URLComponents(string: base)?.port
         {
