@@ -16,12 +16,13 @@ public struct CaptureAnalyzer: ~Copyable {
     var retired: [UInt16: PortReport] = [:]
     var retainedBytes = 0
     private var packetsUntilSweep = 0
-    let sorter = PacketSorter()
+    let sorter: PacketSorter
     var recent = FlowCache()
     var ethernet = EthernetOrigin()
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
+        sorter = PacketSorter(seesPacketsOnce: options.seesPacketsOnce)
         streams = StreamTable(options)
         http = HTTPTable(options)
         edgeHTTP = HTTPTable(options)

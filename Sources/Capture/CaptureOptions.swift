@@ -27,6 +27,9 @@ public struct CaptureOptions: Sendable {
     /// Largest number of incoming stamped frames reported one by one, over all streams; 0 = none.
     /// These frames show the delay of an encoder that publishes back into the server.
     public var ingressFrameLimit = 0
+    /// Whether the capture cannot hold a packet twice, so that copies need not be looked for. On
+    /// the loopback interface it cannot.
+    public var seesPacketsOnce = false
     /// Largest number of connections followed at once; further ones are only counted.
     public var flowLimit = 65_536
     public var streamLimit = 512

@@ -10,6 +10,8 @@ final class PacketSorter {
         case copy([UInt32])
     }
 
+    /// Whether the capture holds no packet twice.
+    private let seesPacketsOnce: Bool
     private(set) var packets = 0
     private(set) var understoodPackets = 0
     private(set) var duplicates = 0
@@ -19,6 +21,8 @@ final class PacketSorter {
     private var fragments = FragmentTable()
     private var translations = TranslationTable()
     private var lostFragments = 0
+
+    init(seesPacketsOnce: Bool = false) { self.seesPacketsOnce = seesPacketsOnce }
 
     /// Reads the next packet and hands on its segment, or the segment of the fragments that it
     /// completes. Returns false if the packet was captured before.
@@ -38,7 +42,9 @@ final class PacketSorter {
         length: Int
     ) -> Bool {
         packets += 1
-        if copies.isCopy(identity, origin: origin, originHash: originHash, time: time) {
+        if !seesPacketsOnce,
+            copies.isCopy(identity, origin: origin, originHash: originHash, time: time)
+        {
             duplicate(1, length)
             return false
         }
@@ -90,7 +96,8 @@ final class PacketSorter {
     private func isCopy(
         _ identity: PacketIdentity, _ origin: PacketOrigin, _ time: Int64
     ) -> Bool {
-        copies.isCopy(identity, origin: origin, originHash: origin.hash, time: time)
+        !seesPacketsOnce
+            && copies.isCopy(identity, origin: origin, originHash: origin.hash, time: time)
     }
 
     private func duplicate(_ count: Int, _ length: Int) {

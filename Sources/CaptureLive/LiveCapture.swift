@@ -67,6 +67,8 @@ public final class LiveCapture: @unchecked Sendable {
         }
         self.handle = handle
         self.dump = dump
+        var options = options
+        options.seesPacketsOnce = handle.seesPacketsOnce
         analyzer = CaptureAnalyzer(options: options)
         lock = .allocate(capacity: 1)
         pthread_mutex_init(lock, nil)

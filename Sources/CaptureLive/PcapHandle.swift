@@ -14,6 +14,9 @@ struct PcapHandle {
     let linkType: LinkType
     let hasNanoseconds: Bool
     let selectableDescriptor: Int32
+    /// Whether the device delivers no packet twice. libpcap keeps one of the two copies of a packet
+    /// on the loopback interface.
+    let seesPacketsOnce: Bool
 
     init(
         interface: String, filter: String, snapLength: Int, ringBytes: Int
@@ -45,6 +48,7 @@ struct PcapHandle {
             throw error
         }
         self.device = device
+        seesPacketsOnce = interface == Self.loopback
         linkType = LinkType(rawValue: UInt32(clamping: pcap_datalink(device)))
         hasNanoseconds = pcap_get_tstamp_precision(device) == PCAP_TSTAMP_PRECISION_NANO
         selectableDescriptor = pcap_get_selectable_fd(device)

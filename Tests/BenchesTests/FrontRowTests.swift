@@ -141,6 +141,7 @@ import Testing
     @Test func scenariosCanBeRun() throws {
         var options = FanoutBench.Options()
         (options.streams, options.viewers, options.sinks) = (4, 8, 2)
+        options.probes = 2
         for mode in options.modes {
             let scenario = try TrialScenario.parse(FanoutBench(options).scenario(.embedded, mode))
             #expect(scenario.viewers.map(\.mode) == [mode])

@@ -27,7 +27,9 @@ import Testing
             for path in ["/api/v1/status", "/metrics"] {
                 let answer = try await HTTPPeer(server, path, port: port)
                 #expect(answer.status == 200)
-                #expect(try await answer.text().contains("live/a"))
+                // JSON may write a slash with a backslash before it.
+                let text = try await answer.text().split(separator: "\\").joined()
+                #expect(text.contains("live/a"))
                 #expect(try await HTTPPeer(server, path).status == 404)
             }
             for path in ["/live/a.flv", "/hls/live/a/index.m3u8", "/"] {
