@@ -81,6 +81,7 @@ extension HLSLoop {
             from: viewer.session.spec.localAddress)
         let connection = viewer.connections[slot]
         connection.fd = fd
+        connection.serial &+= 1
         connection.host = host
         connection.state = .connecting
         connection.isReused = false
@@ -88,10 +89,11 @@ extension HLSLoop {
     }
 
     private func arm(_ index: Int, _ slot: Int, _ what: EPOLL_EVENTS, _ operation: Int32) {
+        let connection = viewers[index].connections[slot]
+        let key = HLSEventKey(viewer: index, slot: slot, serial: connection.serial)
         var event = epoll_event(
-            events: what.rawValue | EPOLLONESHOT.rawValue,
-            data: epoll_data_t(u64: UInt64(index) << 1 | UInt64(slot)))
-        epoll_ctl(epoll, operation, viewers[index].connections[slot].fd, &event)
+            events: what.rawValue | EPOLLONESHOT.rawValue, data: epoll_data_t(u64: key.bits))
+        epoll_ctl(epoll, operation, connection.fd, &event)
     }
 
     /// Sends the request after the link's delay.
@@ -123,10 +125,12 @@ extension HLSLoop {
 
     // MARK: Events
 
-    func ready(_ index: Int, _ slot: Int, _ now: Int64) {
+    func ready(_ key: HLSEventKey, _ now: Int64) {
+        let (index, slot) = (key.viewer, key.slot)
         let viewer = viewers[index]
         let connection = viewer.connections[slot]
-        guard viewer.isPresent, connection.isOpen else { return }
+        // An earlier event of the same wait may have replaced the socket of this one.
+        guard viewer.isPresent, connection.isOpen, connection.serial == key.serial else { return }
         switch connection.state {
         case .connecting:
             let code = SocketConnector.pendingError(connection.fd)

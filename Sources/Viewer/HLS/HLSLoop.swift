@@ -111,7 +111,7 @@ final class HLSLoop: @unchecked Sendable {
             guard count > 0 else { continue }
             now = Clock.monotonicNanoseconds()
             for event in events[..<Int(count)] {
-                ready(Int(event.data.u64 >> 1), Int(event.data.u64 & 1), now)
+                ready(HLSEventKey(bits: event.data.u64), now)
             }
         }
         finish(pool)

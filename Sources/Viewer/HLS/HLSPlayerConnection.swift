@@ -10,6 +10,8 @@ final class HLSPlayerConnection {
 
     var state = State.closed
     var fd: Int32 = -1
+    /// Serial number of the present or latest socket, which wraps.
+    var serial: UInt16 = 0
     /// Index of the connection's host among the loop's hosts.
     var host = -1
     /// State of a connection over TLS; the loop's thread makes it.

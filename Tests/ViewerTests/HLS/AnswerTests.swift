@@ -32,6 +32,17 @@ import Testing
         #expect(HLSLoopViewer.shortestTransfer(of: bytes) == nanoseconds)
     }
 
+    /// An event tells the socket that it belongs to from the sockets before and after.
+    @Test(
+        arguments: [(0, 0, 0), (1, 1, 1), (70_000, 0, .max), ((1 << 47) - 1, 1, 0x8001)]
+            as [(Int, Int, UInt16)])
+    func eventKeys(viewer: Int, slot: Int, serial: UInt16) {
+        let key = HLSEventKey(viewer: viewer, slot: slot, serial: serial)
+        #expect(HLSEventKey(bits: key.bits) == key)
+        let next = HLSEventKey(viewer: viewer, slot: slot, serial: serial &+ 1)
+        #expect(HLSEventKey(bits: next.bits) != key)
+    }
+
     @Test func aViewerOfEmptySegmentsSaysSo() throws {
         var session = try HLSSessionTests.session()
         var origin = VirtualOrigin { request, _ in
