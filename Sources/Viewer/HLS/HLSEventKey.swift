@@ -13,7 +13,7 @@ struct HLSEventKey: Hashable {
     }
 
     init(bits: UInt64) {
-        viewer = Int(bits << 16 >> 17)
+        viewer = Int((bits << 16) >> 17)
         slot = Int(bits & 1)
         serial = UInt16(bits >> 48)
     }
