@@ -1,8 +1,8 @@
 /// Times of the next calls that a session needs of its driver, in ms of the session; infinity = no
 /// call is needed.
 struct HLSNextCalls {
-    /// Time at which to call `timer` for anything but a judgement.
+    /// Time at which to pass the event `timer`, which serves everything but judgements.
     var timer = Double.infinity
-    /// Time at which to call `progress`.
+    /// Time at which to pass the event `progress`.
     var judgement = Double.infinity
 }

@@ -47,10 +47,11 @@ struct HLSPlayerRequest: Hashable {
 enum HLSEvent {
     /// The viewer joins.
     case start
-    /// The time of `nextTimer` has come.
+    /// The time of `HLSNextCalls.timer` has come.
     case timer
     /// `received` bytes of the response's body have arrived; `total` is the length of the whole
-    /// body, if it is known. The driver sends this event once the time of `judgement` has come.
+    /// body, if it is known. The driver sends this event once the time of
+    /// `HLSNextCalls.judgement` has come.
     case progress(HLSPlayerRequest.Slot, received: Int, total: Int?, firstByte: Double)
     /// The whole response has arrived.
     case finished(HLSPlayerRequest.Slot, HLSPlayerResponse)

@@ -69,16 +69,6 @@ struct HLSSessionStateMachine {
     /// The latest problem that is being retried.
     var trouble: String? { requests.trouble }
 
-    /// Time at which to call `timer`; infinity = not yet.
-    var nextTimer: Double { min(nextOtherTimer, playback.nextJudgement) }
-
-    private var nextOtherTimer: Double {
-        min(turn.timer, presentation.reloads.next, requests.nextTime)
-    }
-
-    /// Time at which to call `progress` next; infinity if no call is needed.
-    var judgement: Double { playback.nextJudgement }
-
     // MARK: Verbs
 
     /// Processes an event.
@@ -99,7 +89,9 @@ struct HLSSessionStateMachine {
     }
 
     private mutating func noteNextCalls() {
-        nextCalls = HLSNextCalls(timer: nextOtherTimer, judgement: playback.nextJudgement)
+        nextCalls = HLSNextCalls(
+            timer: min(turn.timer, presentation.reloads.next, requests.nextTime),
+            judgement: playback.nextJudgement)
     }
 
     /// Notes that the response's first byte has arrived.

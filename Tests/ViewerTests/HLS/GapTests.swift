@@ -198,7 +198,7 @@ import Testing
         }
         #expect(
             origin.ended != nil,
-            "seed \(seed) \(algorithm) \(session.nextTimer) \(session.wanted as Any) \(session.player?.bufferLevel ?? 0) \(session.requests)"
+            "seed \(seed) \(algorithm) \(session.nextTime) \(session.wanted as Any) \(session.player?.bufferLevel ?? 0) \(session.requests)"
         )
         #expect(session.counts.missingSegments == missing.count, "seed \(seed)")
         for (_, request) in origin.log where request.purpose == .segment {

@@ -2,6 +2,11 @@ import HTTPWire
 
 @testable import Viewer
 
+extension HLSSessionStateMachine {
+    /// Time of the next call that the session has noted for its driver.
+    var nextTime: Double { min(nextCalls.timer, nextCalls.judgement) }
+}
+
 extension HLSPlayerRequest {
     /// The URL as text.
     var address: String { url.description }
@@ -66,14 +71,14 @@ struct VirtualOrigin {
                 }
             }
             actions = []
-            var next = min(session.nextTimer, end)
+            var next = min(session.nextTime, end)
             for transfer in transfers { next = min(next, transfer?.done ?? .infinity) }
             now = max(now, next)
             guard now < end else { break }
             for slot in HLSPlayerRequest.Slot.allCases {
                 guard let transfer = transfers[slot.rawValue] else { continue }
                 if transfer.firstByte <= now { session.responded(slot) }
-                if slot == .media, transfer.done > now, session.judgement <= now {
+                if slot == .media, transfer.done > now, session.nextCalls.judgement <= now {
                     let left = Int((transfer.done - now) * rate / 8)
                     actions += session.handle(
                         .progress(
@@ -99,7 +104,7 @@ struct VirtualOrigin {
                                 retryAfter: transfer.answer.retryAfter)), at: now)
                 }
             }
-            if session.nextTimer <= now { actions += session.handle(.timer, at: now) }
+            if session.nextCalls.timer <= now { actions += session.handle(.timer, at: now) }
         }
         guard let cut = transfers[HLSPlayerRequest.Slot.media.rawValue], cut.firstByte <= end else {
             return session.stop(at: end)
