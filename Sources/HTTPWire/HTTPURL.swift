@@ -139,8 +139,10 @@ public struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     /// - Throws: `Fault` if the reference has another scheme or cannot be read.
     public func resolving(_ reference: some StringProtocol) throws(Fault) -> HTTPURL {
         let reference = Self.trimmed(reference)
-        // Most references are plain names next to the playlist.
+        // Most references are plain names next to the playlist. Those that may be too long, with at
+        // most 16 bytes for the scheme, the port and brackets, are left to the initializer.
         if !reference.isEmpty, reference.utf8.first != 0x2E,
+            host.utf8.count + target.utf8.count + reference.utf8.count <= Self.lengthLimit - 16,
             reference.utf8.allSatisfy(URIReference.isPlain)
         {
             let path = path

@@ -42,6 +42,14 @@ import Testing
         #expect(try base.resolving(reference).description == result)
     }
 
+    /// A plain name next to a playlist has the same limit as every other URL.
+    @Test func longNamesAreRefused() throws {
+        let base = try HTTPURL("http://h/a/index.m3u8")
+        let name = String(repeating: "s", count: 4000)
+        #expect(try base.resolving(name).target == "/a/" + name)
+        #expect(throws: HTTPURL.Fault.self) { try base.resolving(name + name + name) }
+    }
+
     @Test func credentialsStayWithTheirServer() throws {
         let base = try HTTPURL("http://me:secret@h/a/i.m3u8")
         #expect(try base.resolving("s.ts").credentials == "me:secret")

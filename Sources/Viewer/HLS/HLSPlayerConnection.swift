@@ -121,7 +121,10 @@ final class HLSPlayerConnection {
             send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
         guard sent == bytes.count else {
-            throw ViewerError(description: "send: \(String(cString: strerror(errno)))")
+            throw ViewerError(
+                description: sent < 0
+                    ? "send: \(String(cString: strerror(errno)))"
+                    : "the socket takes only \(sent) of a request's \(bytes.count) bytes at once")
         }
     }
 
