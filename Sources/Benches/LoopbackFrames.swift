@@ -103,7 +103,10 @@ struct LoopbackSender: Sendable {
             }
             let until = min(due, sent + mostBehind)
             while sent < until {
-                sent += try send(from: sent, count: until - sent, base, descriptor)
+                let taken = try send(from: sent, count: until - sent, base, descriptor)
+                // Frames that the kernel does not take wait for the next tick.
+                guard taken > 0 else { break }
+                sent += taken
             }
             now = Self.sleep(until: now + Self.tickNanoseconds)
         }
