@@ -254,6 +254,9 @@ final class StreamHub: @unchecked Sendable {
             return flush(stream)
         }
         if flushing.holdsVideo {
+            // A player that came before the stream gets it from its first frame on. At the end of
+            // the interval the cache may have forgotten that frame.
+            guard !stream.subscribers.contains(where: \.isWaiting) else { return flush(stream) }
             guard !stream.isFlushScheduled else { return }
             stream.isFlushScheduled = true
             let name = stream.name
