@@ -50,19 +50,8 @@ final class BulkServer: Sendable {
         port = Int(UInt16(bigEndian: address.sin_port))
     }
 
-    func start() {
-        var thread = pthread_t()
-        let this = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                let server = Unmanaged<BulkServer>.fromOpaque(argument!).takeRetainedValue()
-                millrace_set_thread_name("bulk")
-                server.run()
-                return nil
-            }, this.toOpaque())
-        precondition(code == 0, "pthread_create: \(code)")
-        pthread_detach(thread)
+    func start() throws {
+        try SystemThread.start(name: "bulk") { self.run() }
     }
 
     func stop() async {

@@ -61,7 +61,7 @@ package struct SocketBench: Sendable {
 
     package func run() async throws -> Report {
         let server = try BulkServer(congestionControl: congestionControl)
-        server.start()
+        try server.start()
         let specs = (0..<viewers).map { index in
             ViewerSpec(
                 index: index, transport: .httpFLV,

@@ -8,8 +8,7 @@
 // the numbers that the publishers' frames have, because both follow from the shared start time, so
 // probes and the record of a trial treat the floor sender as any other server.
 
-import CLinux
-import Glibc
+import Sockets
 import Synchronization
 
 /// A floor sender on a thread of its own.
@@ -20,14 +19,15 @@ public final class FloorServer: Sendable {
 
     /// Listens; the media begins with `begin(atNanoseconds:)`.
     ///
-    /// - Throws: `FloorError` if the address or the congestion control cannot be used or the system
-    ///   gives no thread, `MediaError` if a source is impossible.
+    /// - Throws: `FloorError` if the address or the congestion control cannot be used,
+    ///   `SystemThread.Refusal` if the system gives no thread, `MediaError` if a source is
+    ///   impossible.
     public init(_ configuration: FloorConfiguration) throws {
         let control = FloorControl()
         let loop = try FloorLoop(configuration)
         self.control = control
         port = loop.port
-        try Self.startThread {
+        try SystemThread.start(name: "floor") {
             loop.run(control)
             control.finish(loop.status)
         }
@@ -49,31 +49,6 @@ public final class FloorServer: Sendable {
         control.stop()
         while !control.isFinished { try? await Task.sleep(for: .milliseconds(5)) }
         return control.status
-    }
-
-    private static func startThread(_ body: @escaping @Sendable () -> Void) throws(FloorError) {
-        final class Box {
-            let body: @Sendable () -> Void
-            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-        }
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(Box(body))
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-                millrace_set_thread_name("floor")
-                box.body()
-                return nil
-            }, box.toOpaque())
-        guard code == 0 else {
-            box.release()
-            throw FloorError(
-                "the system gives no thread (\(String(cString: strerror(code)))); end other "
-                    + "processes, or raise the limit of threads")
-        }
-        pthread_detach(thread)
     }
 }
 

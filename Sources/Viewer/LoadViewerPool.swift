@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 public import SimulationKernel
 public import Sockets
@@ -51,7 +50,7 @@ public final class LoadViewerPool: Sendable {
     public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
-        Thread.start(name: "viewers") { [self] in
+        SystemThread.startViewers(name: "viewers") { [self] in
             loop.run(from: startNanoseconds, pool: self)
             shared.withLock { $0.finished = true }
         }
@@ -84,29 +83,14 @@ public final class LoadViewerPool: Sendable {
     }
 }
 
-/// Starts a named POSIX thread that runs once.
-enum Thread {
-    @discardableResult
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {
-        final class Box {
-            let name: String
-            let body: @Sendable () -> Void
-            init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-                (self.name, self.body) = (name, body)
-            }
+extension SystemThread {
+    /// Starts a thread of viewers. A role without its thread can measure nothing, so the process
+    /// ends with the reason.
+    static func startViewers(name: String, _ body: @escaping @Sendable () -> Void) {
+        do {
+            try start(name: name, body)
+        } catch {
+            fatalError("viewers: \(error)")
         }
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(Box(name, body))
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-                millrace_set_thread_name(box.name)
-                box.body()
-                return nil
-            }, box.toOpaque())
-        precondition(code == 0, "pthread_create: \(code)")
-        pthread_detach(thread)
-        return thread
     }
 }

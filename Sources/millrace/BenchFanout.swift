@@ -199,15 +199,16 @@ struct FanoutOptions: ParsableArguments {
         print(
             "\(report.benchmark): streams \(report.streams), RTMP \(receivers) "
                 + "\(report.viewers), \(bitrate) kbit/s each")
-        print("flush interval \(flushInterval.defaultValueDescription), CPU in seconds per gigabit")
-        print(
-            "server      readers pair server CPU viewer CPU p50 ms  p99 ms  RSS MB  cache MB "
-                + "threads switch/s wait ms/s missing")
+        print("flush interval \(flushInterval.defaultValueDescription)")
+        print("server      mode   # CPU    viewers p50   p99    RSS   cache thr sw/s   wait  miss")
         for measurement in report.measurements { print(Self.line(measurement)) }
         print(
-            "RSS is the server's peak, and cache MB that of what it keeps for joining players;"
-        )
-        print("wait: time in a second for which threads of the server could run and had no CPU")
+            """
+            CPU is the server's in seconds per gigabit, beside that of the viewers; p50 and p99 are
+            delays in ms. RSS is the server's peak in MB, and cache that of what it keeps for
+            joining players. The server has thr threads, which switch sw/s times in a second and
+            wait so many ms of it for a CPU; miss is the number of frames that did not arrive.
+            """)
         for row in report.medians ?? [] {
             print(
                 """
@@ -235,15 +236,15 @@ struct FanoutOptions: ParsableArguments {
 
     private static func line(_ m: FanoutBench.Measurement) -> String {
         let cells: [(String, Int)] = [
-            (m.server, 12), (m.mode, 8), ("\(m.pair)", 5),
-            (Figure.plain(m.serverCPUPerGigabit, digits: 3), 11),
-            (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 11),
-            (Figure.plain(m.delayP50Milliseconds), 8), (Figure.plain(m.delayP99Milliseconds), 8),
-            (megabytes(Double(m.serverRSSBytes)), 8),
-            (megabytes(m.cachedBytes.map { Double($0) }), 9),
-            (Figure.integer(m.serverThreads), 8),
-            (Figure.plain(m.switchesPerSecond, digits: 0), 9),
-            (Figure.plain(m.runDelayMillisecondsPerSecond, digits: 1), 10),
+            (m.server, 12), (m.mode, 7), ("\(m.pair)", 2),
+            (Figure.plain(m.serverCPUPerGigabit, digits: 3), 7),
+            (Figure.plain(m.viewerCPUPerGigabit, digits: 3), 8),
+            (Figure.plain(m.delayP50Milliseconds), 6), (Figure.plain(m.delayP99Milliseconds), 7),
+            (megabytes(Double(m.serverRSSBytes)), 6),
+            (megabytes(m.cachedBytes.map { Double($0) }), 6),
+            (Figure.integer(m.serverThreads), 4),
+            (Figure.plain(m.switchesPerSecond, digits: 0), 7),
+            (Figure.plain(m.runDelayMillisecondsPerSecond, digits: 1), 6),
         ]
         return cells.map { Figure.flushLeft($0.0, $0.1) }.joined() + "\(m.framesMissing)"
     }

@@ -39,20 +39,6 @@ struct SearchProgramTests {
 
         """
 
-    private func run(_ arguments: [String]) throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(Programs.millrace))
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-    }
-
     @Test func searchesReportsAndResumes() throws {
         let files = FileManager.default
         let parent = NSTemporaryDirectory() + "millrace-search-\(UUID().uuidString)"
@@ -60,7 +46,9 @@ struct SearchProgramTests {
         try files.createDirectory(atPath: parent, withIntermediateDirectories: true)
         let file = "\(parent)/small.yml"
         try Self.scenario.write(toFile: file, atomically: true, encoding: .utf8)
-        let (code, text) = try run(["search", file, "--results", "\(parent)/results", "--quiet"])
+        let (code, text) = try Programs.run([
+            "search", file, "--results", "\(parent)/results", "--quiet",
+        ])
         #expect(code == 0, "\(text)")
         #expect(text.contains("capacity 2 viewers"), "\(text)")
         #expect(text.contains("no upper bound"), "\(text)")
@@ -73,19 +61,19 @@ struct SearchProgramTests {
             #expect(files.fileExists(atPath: "\(directory)/\(trial.directory)/summary.json"))
         }
         #expect(files.fileExists(atPath: "\(directory)/plots/capacity.svg"))
-        let report = try run(["report", directory])
+        let report = try Programs.run(["report", directory])
         #expect(report.code == 0 && text.contains(report.text), "\(report.text)")
         // There is nothing left to do.
-        let again = try run(["search", "--resume", directory, "--quiet"])
+        let again = try Programs.run(["search", "--resume", directory, "--quiet"])
         #expect(again.code == 0 && again.text.contains("capacity 2 viewers"), "\(again.text)")
         let after = try SearchSummary.load(directory: directory)
         #expect(after.trials == summary.trials)
-        let foreign = try run(["search", "--resume", parent])
+        let foreign = try Programs.run(["search", "--resume", parent])
         #expect(foreign.code == 2 && foreign.text.contains("millrace search"), "\(foreign.text)")
-        let wrong = try run(["search", file, "--vary", "viewers.cuont"])
+        let wrong = try Programs.run(["search", file, "--vary", "viewers.cuont"])
         #expect(wrong.code == 104, "\(wrong.text)")
         #expect(wrong.text.contains("did you mean 'viewers.count'?"), "\(wrong.text)")
-        let none = try run(["search"])
+        let none = try Programs.run(["search"])
         #expect(none.code == 2 && none.text.contains("--resume"), "\(none.text)")
     }
 }

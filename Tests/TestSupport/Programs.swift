@@ -27,4 +27,27 @@ package enum Programs {
     /// Path of the source tree's root.
     package static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// Runs the program to its end; both of its outputs go into one pipe.
+    ///
+    /// - Returns: The exit code, and what the program wrote. A program that a signal ended, for
+    ///   example after a trap, has a negative code.
+    package static func run(_ arguments: [String]) throws -> (code: Int32, text: String) {
+        guard let millrace else { throw CocoaError(.fileNoSuchFile) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: millrace)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        let status = process.terminationStatus
+        return (
+            process.terminationReason == .exit ? status : -status,
+            String(decoding: data, as: UTF8.self)
+        )
+    }
 }

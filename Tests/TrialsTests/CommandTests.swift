@@ -10,23 +10,8 @@ import Testing
 /// Checks the output and the exit code of the program, which runs as a separate process.
 @Suite(.enabled(if: Programs.millrace != nil, "millrace is not built"), .timeLimit(.minutes(2)))
 struct CommandTests {
-    /// Runs the program to its end; both streams go into one pipe.
     private func run(_ arguments: String...) async throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(Programs.millrace))
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        // A process that a signal ended, for example after a trap, has a negative code.
-        let code =
-            process.terminationReason == .exit
-            ? process.terminationStatus : -process.terminationStatus
-        return (code, String(decoding: data, as: UTF8.self))
+        try Programs.run(arguments)
     }
 
     @Test(arguments: [

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Sockets
 
 /// A thread that sends what event loops hand over, and does nothing else.
 ///
@@ -65,26 +66,12 @@ final class SenderThread: @unchecked Sendable {
     /// Starts the thread; the caller calls this once. Returns false if the system has no thread
     /// left.
     func start() -> Bool {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setstacksize(&attributes, Self.stackBytes)
-        var thread = pthread_t()
-        let this = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread, &attributes,
-            { argument in
-                guard let argument else { return nil }
-                let sender = Unmanaged<SenderThread>.fromOpaque(argument).takeRetainedValue()
-                sender.run()
-                return nil
-            }, this.toOpaque())
-        guard code == 0 else {
-            this.release()
+        do {
+            try SystemThread.start(name: name, stackBytes: Self.stackBytes) { self.run() }
+            return true
+        } catch {
             return false
         }
-        pthread_detach(thread)
-        return true
     }
 
     // MARK: The event loops' side
@@ -128,7 +115,6 @@ final class SenderThread: @unchecked Sendable {
     // MARK: The thread's side
 
     private func run() {
-        _ = millrace_set_thread_name(name)
         while takeOrders() {
             for order in orders { perform(order) }
             orders.removeAll(keepingCapacity: true)

@@ -57,7 +57,7 @@ public final class HLSViewerPool: Sendable {
     public func start(atNanoseconds startNanoseconds: Int64, window: Window?) {
         if let window { setWindow(window) }
         shared.withLock { $0.finished = false }
-        Thread.start(name: "hls viewers") { [self] in
+        SystemThread.startViewers(name: "hls viewers") { [self] in
             loop.run(from: startNanoseconds, pool: self)
             shared.withLock { $0.finished = true }
         }
