@@ -113,9 +113,11 @@ let package = Package(
         ],
         module(
             "Sockets", ["CLinux", nioCore, nioPosix, nioEmbedded, nioSSL], tests: nil),
+        module("HTTPFetch", ["HTTPWire", "Sockets", nioCore, nioPosix, nioSSL], tests: nil),
         module("Processes", ["CLinux"]),
         module(
-            "HLSValidation", ["HLS", "HTTPWire", "Sockets", nioCore, nioPosix, nioSSL],
+            "HLSValidation",
+            ["HLS", "HTTPWire", "HTTPFetch", "Sockets", nioCore, nioPosix, nioSSL],
             tests: [
                 nioHTTP1, "Server", "TestServer", "Publisher", "Media", "SimulationKernel", "CZlib",
                 .product(name: "Logging", package: "swift-log"),
@@ -182,6 +184,7 @@ let package = Package(
             [
                 "SimulationKernel", "Statistics", "Scenario", "Workers", "Server", "Floor",
                 "Sockets", "Processes", "NetemShell", "Results", "Media", "HLS", "HTTPWire",
+                "HTTPFetch", nioPosix,
             ]),
         module(
             "Trials",

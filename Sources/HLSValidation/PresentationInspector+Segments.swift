@@ -1,4 +1,5 @@
 import HLS
+import HTTPFetch
 import NIOCore
 
 extension PresentationInspector {

@@ -6,6 +6,7 @@
 // judge.
 
 public import HLS
+public import HTTPFetch
 import HTTPWire
 import NIOCore
 import NIOPosix

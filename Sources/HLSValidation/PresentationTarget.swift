@@ -1,3 +1,4 @@
+import HTTPFetch
 import HTTPWire
 import NIOCore
 import Sockets
@@ -14,7 +15,11 @@ struct PresentationTarget {
     ) throws(FetchError) {
         if target.contains("://") {
             let url = try Self.url(target)
-            source = .http(try HTTPGetter(url, group: group, trust: trust))
+            source = .http(
+                try HTTPGetter(
+                    url, group: group, trust: trust,
+                    sender: .init(
+                        agent: "millrace-validate-hls", origin: "http://millrace.invalid")))
             location = url.description
         } else {
             source = .files

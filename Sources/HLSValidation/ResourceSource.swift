@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import HLS
+import HTTPFetch
 import HTTPWire
 import NIOCore
 
@@ -33,7 +34,8 @@ enum ResourceSource: Sendable {
     ) async throws(FetchError) -> FetchedResource {
         switch self {
         case .http(let getter):
-            return try await getter.get(location, range: range, timeout: timeout)
+            return FetchedResource(
+                try await getter.get(location, range: range, timeout: timeout))
         case .files:
             guard !isElsewhere(location) else {
                 throw FetchError.ownLimit(

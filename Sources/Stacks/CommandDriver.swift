@@ -1,3 +1,6 @@
+import HTTPFetch
+import HTTPWire
+import NIOPosix
 import Foundation
 import Glibc
 package import Processes
@@ -192,13 +195,16 @@ package actor CommandDriver: StackDriver {
         _ values: [ServerPlaceholder: String]
     ) async -> String? {
         if let text = readiness.url {
-            do throws(BoundedGet.Fault) {
-                let resource = try BoundedGet(ServerPlaceholder.fill(text, with: values))
-                let answer = try await resource.get(within: .seconds(1), limit: 1 << 20)
-                return answer.isSuccess
-                    ? nil : "\(resource.url) answers with status \(answer.status)"
+            let filled = ServerPlaceholder.fill(text, with: values)
+            do {
+                let getter = try HTTPGetter(
+                    HTTPURL(filled), group: MultiThreadedEventLoopGroup.singleton,
+                    trust: TLSTrust(), bodyLimit: 1 << 20)
+                let answer = try await getter.get(filled, timeout: .seconds(1))
+                return answer.head.isSuccess
+                    ? nil : "\(answer.url) answers with status \(answer.head.status)"
             } catch {
-                return error.description
+                return "\(error)"
             }
         }
         let port =

@@ -1,3 +1,4 @@
+import HTTPFetch
 import Glibc
 import Processes
 import Scenario
@@ -48,7 +49,7 @@ actor ExternalAccount {
             }
         }
         if let statistics = settings.statistics {
-            do throws(BoundedGet.Fault) {
+            do throws(FetchError) {
                 let reader = try StatReader(statistics)
                 try await reader.begin()
                 self.reader = reader

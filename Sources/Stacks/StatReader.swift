@@ -1,3 +1,6 @@
+import HTTPFetch
+import HTTPWire
+import NIOPosix
 import Scenario
 import Sockets
 
@@ -29,26 +32,34 @@ actor StatReader {
     private static let mostSeconds = 1e12
 
     private let settings: ServerStatistics
-    private let resource: BoundedGet
+    private let url: HTTPURL
+    private let getter: HTTPGetter
     private var readings = 0
     private var failures = 0
     private var lastFailure = ""
 
-    /// Looks up the server's address.
-    init(_ settings: ServerStatistics) throws(BoundedGet.Fault) {
+    /// - Throws: `FetchError` for a URL that cannot be read.
+    init(_ settings: ServerStatistics) throws(FetchError) {
         self.settings = settings
-        resource = try BoundedGet(settings.url)
+        do {
+            url = try HTTPURL(settings.url)
+        } catch {
+            throw FetchError("\(error)")
+        }
+        getter = try HTTPGetter(
+            url, group: MultiThreadedEventLoopGroup.singleton, trust: TLSTrust(),
+            bodyLimit: Self.byteLimit)
     }
 
     /// Reads the page for the first time.
     ///
-    /// - Throws: `Fault` that says what is wrong with the page.
-    func begin() async throws(BoundedGet.Fault) { _ = try await fetch(within: .seconds(5)) }
+    /// - Throws: `FetchError` that says what is wrong with the page.
+    func begin() async throws(FetchError) { _ = try await fetch(within: .seconds(5)) }
 
     /// Reads the page; nil if that fails, which is counted.
     func read() async -> StatReading? {
         readings += 1
-        do throws(BoundedGet.Fault) {
+        do throws(FetchError) {
             return try await fetch(within: Self.timeout)
         } catch {
             failures += 1
@@ -57,12 +68,11 @@ actor StatReader {
         }
     }
 
-    private func fetch(within time: Duration) async throws(BoundedGet.Fault) -> StatReading {
-        let answer = try await resource.get(within: time, limit: Self.byteLimit)
+    private func fetch(within time: Duration) async throws(FetchError) -> StatReading {
+        let answer = try await getter.get(settings.url, timeout: time)
         let now = Clock.monotonicNanoseconds()
-        guard answer.isSuccess else {
-            throw BoundedGet.Fault(
-                description: "\(resource.url) answers with status \(answer.status)")
+        guard answer.head.isSuccess else {
+            throw FetchError("\(url) answers with status \(answer.head.status)")
         }
         let page = PrometheusPage(text: String(decoding: answer.body, as: UTF8.self))
         do throws(PrometheusPage.Fault) {
@@ -77,7 +87,7 @@ actor StatReader {
             let bytes = memory.flatMap { $0 <= Self.mostBytes ? Int($0) : nil }
             return StatReading(cpuSeconds: cpu, rssBytes: bytes, atNanoseconds: now)
         } catch {
-            throw BoundedGet.Fault(description: "\(resource.url): \(error)")
+            throw FetchError("\(url): \(error)")
         }
     }
 

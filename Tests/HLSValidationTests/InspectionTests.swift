@@ -1,5 +1,6 @@
 import Foundation
 import HLS
+import HTTPFetch
 import HTTPWire
 import NIOCore
 import TestSupport

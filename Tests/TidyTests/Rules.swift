@@ -43,7 +43,7 @@ extension SourceTree {
         "SimulationKernel": 0, "COpenSSL": 0, "Digests": 0, "Statistics": 0,
         "RTMP": 1, "Media": 1, "CZlib": 1, "HTTPWire": 1, "HLS": 1, "Netem": 1, "ABR": 1,
         "Results": 1, "Capture": 1,
-        "CLinux": 2, "CPcap": 2, "Sockets": 2, "Processes": 2, "HLSValidation": 2, "NetemShell": 2,
+        "CLinux": 2, "CPcap": 2, "Sockets": 2, "Processes": 2, "HTTPFetch": 2, "HLSValidation": 2, "NetemShell": 2,
         "CaptureLive": 2, "Publisher": 2, "Viewer": 2, "Server": 2, "Floor": 2,
         "Report": 3, "Scenario": 3, "Workers": 3, "Stacks": 3, "Analysis": 3, "Trials": 3,
         "Searches": 3, "Simulations": 3, "Benches": 3, "millrace": 4,

@@ -1,9 +1,8 @@
-import HLS
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 import NIOPosix
 import NIOSSL
-import Sockets
+package import Sockets
 import Synchronization
 
 /// Reason why a resource cannot be fetched at all; a response with a status other than 200 is not
@@ -11,11 +10,11 @@ import Synchronization
 public struct FetchError: Error, Sendable, CustomStringConvertible {
     public var description: String
     /// Whether a limit of this program is the reason, and not a fault of the server.
-    var isOwnLimit = false
+    package var isOwnLimit = false
 
     public init(_ description: String) { self.description = description }
 
-    static func ownLimit(_ description: String) -> FetchError {
+    package static func ownLimit(_ description: String) -> FetchError {
         var error = FetchError(description)
         error.isOwnLimit = true
         return error
@@ -23,19 +22,33 @@ public struct FetchError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Result of a fetch.
-struct FetchedResource: Sendable {
-    /// Response; its `url` is the one that sent it, after redirects.
-    var response: ResponseValidator.Response
-    var body: ByteBuffer
-    /// Seconds from the request to the response's end.
-    var seconds: Double
+package struct FetchedAnswer: Sendable {
+    /// The URL that sent the answer, after redirects.
+    package var url: HTTPURL
+    package var head: HTTPResponseHead
+    /// The body without codings.
+    package var body: [UInt8]
+    /// Seconds from the request to the answer's end.
+    package var seconds: Double
 }
 
 /// Fetches over HTTP/1.1 as a player does, with redirects, cookies and codings; each fetch has a
 /// connection of its own.
-final class HTTPGetter: Sendable {
-    /// Largest body in bytes; a larger one is an error.
-    static let bodyLimit = 256 << 20
+package final class HTTPGetter: Sendable {
+    /// Largest body in bytes unless the caller gives another limit; a larger one is an error.
+    package static let bodyLimit = 256 << 20
+
+    /// What the requests say of their sender.
+    package struct Sender: Sendable {
+        /// User-Agent of the requests.
+        package var agent: String
+        /// Origin header of the requests; nil = none.
+        package var origin: String?
+
+        package init(agent: String = "millrace", origin: String? = nil) {
+            (self.agent, self.origin) = (agent, origin)
+        }
+    }
 
     private let group: any EventLoopGroup
     private let tls: NIOSSLContext?
@@ -43,12 +56,21 @@ final class HTTPGetter: Sendable {
     /// The URL that the user named. Its credentials hold for all of its server (RFC 9110, 11.5),
     /// and no message shows them.
     private let entry: HTTPURL
+    private let sender: Sender
+    private let limit: Int
 
-    /// - Parameter trust: Authorities for https.
+    /// - Parameters:
+    ///   - trust: Authorities for https.
+    ///   - bodyLimit: Largest body in bytes.
     /// - Throws: `FetchError` if authorities cannot be read.
-    init(_ entry: HTTPURL, group: any EventLoopGroup, trust: TLSTrust) throws(FetchError) {
+    package init(
+        _ entry: HTTPURL, group: any EventLoopGroup, trust: TLSTrust, sender: Sender = Sender(),
+        bodyLimit: Int = HTTPGetter.bodyLimit
+    ) throws(FetchError) {
         self.entry = entry
         self.group = group
+        self.sender = sender
+        limit = bodyLimit
         let isSecure = entry.isSecure
         do {
             // Redirects may lead to https. The system's authorities are read only if TLS is needed,
@@ -63,9 +85,9 @@ final class HTTPGetter: Sendable {
     ///   - range: Bytes for a Range header.
     ///   - timeout: Time for the whole response.
     /// - Throws: `FetchError` if no response comes.
-    func get(
+    package func get(
         _ url: String, range: Range<Int>? = nil, timeout: Duration = .seconds(15)
-    ) async throws(FetchError) -> FetchedResource {
+    ) async throws(FetchError) -> FetchedAnswer {
         var redirects = HTTPRedirects()
         let start = ContinuousClock.now
         do {
@@ -79,14 +101,8 @@ final class HTTPGetter: Sendable {
                     continue
                 }
                 body = try Self.requested(range, of: body, head, next)
-                var headers: [String: String] = [:]
-                for field in head.fields where headers[field.name] == nil {
-                    headers[field.name] = head[field.name]
-                }
-                return FetchedResource(
-                    response: .init(
-                        url: next.description, status: head.status, headers: headers),
-                    body: ByteBuffer(bytes: body),
+                return FetchedAnswer(
+                    url: next, head: head, body: body,
                     seconds: (ContinuousClock.now - start) / .seconds(1))
             }
         } catch let error as FetchError {
@@ -118,22 +134,22 @@ final class HTTPGetter: Sendable {
     ) async throws -> (HTTPResponseHead, [UInt8]) {
         let loop = group.next()
         let promise = loop.makePromise(of: (HTTPResponseHead, [UInt8]).self)
-        let limit = TimeAmount.nanoseconds(Int64(timeout / .nanoseconds(1)))
+        let time = TimeAmount.nanoseconds(Int64(timeout / .nanoseconds(1)))
         var authorised = url
         if url.credentials == nil, url.isAtServer(of: entry) {
             authorised.credentials = entry.credentials
         }
-        var request = HTTPRequest(authorised, agent: "millrace-validate-hls", range: range)
+        var request = HTTPRequest(authorised, agent: sender.agent, range: range)
         request.acceptsCoding = range == nil
         request.closesAfterwards = true
-        request.origin = "http://millrace.invalid"
+        request.origin = sender.origin
         let now = Clock.realTimeSeconds()
         request.cookies = cookies.withLock { $0.header(for: url, now: now) }
-        let text = ByteBuffer(bytes: request.bytes)
+        let (text, limit) = (ByteBuffer(bytes: request.bytes), limit)
         do {
             let tls = url.isSecure ? try tls ?? TLSTrust().context() : nil
             let bootstrap = ClientBootstrap(group: loop)
-                .connectTimeout(min(limit, .seconds(10)))
+                .connectTimeout(min(time, .seconds(10)))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls {
@@ -141,11 +157,11 @@ final class HTTPGetter: Sendable {
                                 TLSTrust.handler(tls, host: url.host))
                         }
                         try channel.pipeline.syncOperations.addHandler(
-                            ResponseCollector(promise, limit: Self.bodyLimit))
+                            ResponseCollector(promise, limit: limit))
                     }
                 }
             let channel = try await bootstrap.connect(host: url.host, port: url.port).get()
-            let alarm = loop.scheduleTask(in: limit) {
+            let alarm = loop.scheduleTask(in: time) {
                 promise.fail(FetchError("\(url): no whole answer within \(timeout)"))
             }
             channel.writeAndFlush(text, promise: nil)
@@ -157,7 +173,7 @@ final class HTTPGetter: Sendable {
             alarm.cancel()
             channel.close(promise: nil)
             let (head, body) = try result.get()
-            return (head, try Self.decoded(body, head, url))
+            return (head, try decoded(body, head, url))
         } catch let error as FetchError {
             promise.fail(error)
             throw error
@@ -172,13 +188,13 @@ final class HTTPGetter: Sendable {
         }
     }
 
-    private static func decoded(
+    private func decoded(
         _ body: [UInt8], _ head: HTTPResponseHead, _ url: HTTPURL
     ) throws -> [UInt8] {
         guard !head.contentCoding.isEmpty else { return body }
         do {
             return try ContentDecoder.whole(
-                body, codings: head.contentCoding, limit: bodyLimit)
+                body, codings: head.contentCoding, limit: limit)
         } catch {
             throw FetchError("\(url): \(error)")
         }
