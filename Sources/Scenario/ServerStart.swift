@@ -92,7 +92,8 @@ package struct ServerReadiness: ScenarioMapping, Codable, Hashable {
             "port", \.port,
             portKind, "Port that accepts connections: rtmp (the default), http or a number."),
         .optional(
-            "url", \.url, .text(.url(["http"])), "URL that answers with a status of 200 to 299."),
+            "url", \.url, .text(.url(["http", "https"])),
+            "URL that answers with a status of 200 to 299."),
         .standard(
             "within", \.within, .duration(), in: "s", "Longest time until the server is ready."),
     ]
@@ -125,7 +126,7 @@ package struct ServerAccounting: ScenarioMapping, Codable, Hashable {
         .optional(
             "stat", \.statistics,
             .either(
-                ValueKind<String>.text(.url(["http"])).map { ServerStatistics(url: $0) },
+                ValueKind<String>.text(.url(["http", "https"])).map { ServerStatistics(url: $0) },
                 .mapping),
             "Prometheus page of an external server: a URL, or {url, cpu, memory}."),
     ]
@@ -144,7 +145,7 @@ package struct ServerStatistics: ScenarioMapping, Codable, Hashable {
     init(url: String) { self.url = url }
 
     package static let fields: [Field<ServerStatistics>] = [
-        .required("url", \.url, .text(.url(["http"])), "URL of the page."),
+        .required("url", \.url, .text(.url(["http", "https"])), "URL of the page."),
         .standard("cpu", \.cpuMetric, .text(.metricName), "Metric that counts CPU seconds."),
         .standard("memory", \.memoryMetric, .text(.metricName), "Metric of the memory in bytes."),
     ]
