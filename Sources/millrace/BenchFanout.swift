@@ -204,10 +204,11 @@ struct FanoutOptions: ParsableArguments {
         for measurement in report.measurements { print(Self.line(measurement)) }
         print(
             """
-            CPU is the server's in seconds per gigabit, beside that of the viewers; p50 and p99 are
-            delays in ms. RSS is the server's peak in MB, and cache that of what it keeps for
-            joining players. The server has thr threads, which switch sw/s times in a second and
-            wait so many ms of it for a CPU; miss is the number of frames that did not arrive.
+            CPU is the server's in seconds per gigabit, beside that of the viewers; p50 and
+            p99 are delays in ms. RSS is the server's peak in MB, and cache that of what it
+            keeps for joining players. The server has thr threads, which switch sw/s times
+            in a second and wait so many ms of it for a CPU; miss is the number of frames
+            that did not arrive.
             """)
         for row in report.medians ?? [] {
             print(
