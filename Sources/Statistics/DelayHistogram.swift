@@ -13,10 +13,10 @@ public struct DelayHistogram: Codable, Sendable {
     private var sum: Double = 0
 
     private static let highest: UInt64 = 3_600_000_000_000
+    /// The histogram of nothing. All share its 135 kB until they record their first duration.
+    private static let empty = Histogram<UInt32>(highestTrackableValue: highest)
 
-    public init() {
-        histogram = Histogram(highestTrackableValue: Self.highest)
-    }
+    public init() { histogram = Self.empty }
 
     public var count: Int { Int(histogram.totalCount) }
 

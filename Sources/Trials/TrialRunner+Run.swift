@@ -79,10 +79,12 @@ extension TrialRunner {
             total: warmup + duration + scenario.drain.seconds,
             phase: elapsed < warmup
                 ? "warm-up" : elapsed < warmup + duration ? "running" : "drain  ")
-        // The files of a long run are long: they are written every second only at first.
-        if elapsed - lastInterimSeconds >= max(0.9, elapsed / 100) {
-            lastInterimSeconds = elapsed
+        if elapsed >= nextInterimSeconds {
+            let began = elapsed
             writeInterimResults()
+            // The files of a long run are long, and the figures of many sessions take time that the
+            // generators on this machine need: a second between two writes is only the beginning.
+            nextInterimSeconds = began + max(0.9, began / 100, 50 * (elapsed - began))
         }
     }
 

@@ -38,8 +38,8 @@ package actor TrialRunner {
     /// Reason why the trial ended early; nil while the trial runs, and after a whole run.
     var early: EarlyEnd?
     var notes: [String] = []
-    /// Seconds from the shared start time to the latest interim results.
-    var lastInterimSeconds = 0.0
+    /// Seconds from the shared start time before which no interim results are written.
+    var nextInterimSeconds = 0.9
     /// Whether the user has been told that interim results cannot be written.
     var hasReportedWriteFailure = false
     /// Congestion control of the trial; nil before the start of the children.
