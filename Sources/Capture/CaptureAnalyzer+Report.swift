@@ -3,8 +3,8 @@ extension CaptureAnalyzer {
     public func report() -> CaptureReport {
         var report = CaptureReport()
         report.capture = summary
-        report.capture.packets = sorter.packets
-        report.capture.understoodPackets = sorter.understoodPackets
+        report.capture.packets = sorter.packets + plainPackets
+        report.capture.understoodPackets = sorter.understoodPackets + plainPackets
         report.capture.duplicates = sorter.duplicates
         report.capture.ipFragments = sorter.fragmentPackets
         let passedOver = sorter.passedOver

@@ -5,6 +5,7 @@ import SimulationKernel
 /// Threads must not share an analyzer.
 public struct CaptureAnalyzer: ~Copyable {
     /// Options, which may change during the analysis; the window should be set before it begins.
+    /// Other server ports apply to connections that begin later.
     public var options: CaptureOptions
     var summary = CaptureSummary()
     var flows: [FlowKey: Flow] = [:]
@@ -17,11 +18,14 @@ public struct CaptureAnalyzer: ~Copyable {
     var retainedBytes = 0
     private var packetsUntilSweep = 0
     let sorter: PacketSorter
+    let seesPacketsOnce: Bool
+    /// Number of plain packets that were counted. The sorter does not count them.
+    var plainPackets = 0
     var recent = FlowCache()
-    var ethernet = EthernetOrigin()
 
     public init(options: CaptureOptions = CaptureOptions()) {
         self.options = options
+        seesPacketsOnce = options.seesPacketsOnce
         sorter = PacketSorter(seesPacketsOnce: options.seesPacketsOnce)
         streams = StreamTable(options)
         http = HTTPTable(options)
@@ -48,34 +52,47 @@ public struct CaptureAnalyzer: ~Copyable {
         timestampNanoseconds time: Int64, linkType: LinkType, captured: UnsafeRawBufferPointer,
         originalLength: Int, interface: UInt32? = nil
     ) {
-        http.window = options.window
-        edgeHTTP.window = options.window
         // No packet is longer than the longest record that a capture may hold: a larger number is
         // garbage.
         let originalLength = max(
             captured.count, min(originalLength, PcapReader.capturedLengthLimit))
-        let parsed: ParsedPacket
         if linkType == .ethernet, interface == nil,
             let plain = PlainPacket(captured, wire: originalLength)
         {
-            ethernet.update(captured)
-            if takePlain(plain, time: time, captured: captured.count, length: originalLength) {
-                return
-            }
-            parsed = .tcp(plain.segment(origin: ethernet.origin))
+            if takePlain(plain, time: time, length: originalLength) { return }
+            let origin = sorter.origin(of: captured)
+            take(.tcp(plain.segment(origin: origin)), time, captured.count, originalLength)
         } else {
-            parsed = PacketParser.parse(
+            let parsed = PacketParser.parse(
                 captured, linkType: linkType, originalLength: originalLength, interface: interface)
+            take(parsed, time, captured.count, originalLength)
         }
-        let isNew = sorter.sort(parsed, time: time, length: originalLength) { take($0, time) }
+    }
+
+    /// Sorts and counts a packet that is not plain.
+    ///
+    /// - Parameters:
+    ///   - captured: Number of bytes that were captured.
+    ///   - length: Bytes on the wire.
+    private mutating func take(
+        _ parsed: ParsedPacket, _ time: Int64, _ captured: Int, _ length: Int
+    ) {
+        setHTTPWindows()
+        let isNew = sorter.sort(parsed, time: time, length: length) { take($0, time) }
         guard isNew else { return }
-        var isCut = captured.count < originalLength
+        var isCut = captured < length
         if case .tcp(let segment) = parsed, segment.isCut { isCut = true }
-        note(time: time, captured: captured.count, length: originalLength, isCut: isCut)
+        note(time: time, captured: captured, length: length, isCut: isCut)
+    }
+
+    private func setHTTPWindows() {
+        http.window = options.window
+        edgeHTTP.window = options.window
     }
 
     /// Ends the analysis: bytes that waited for missing ones are dissected without them.
     public mutating func finish() {
+        setHTTPWindows()
         for flow in flows.values {
             expire(flow, summary.lastNanoseconds ?? 0, force: true)
             flow.response.finish()
@@ -88,6 +105,11 @@ public struct CaptureAnalyzer: ~Copyable {
     private mutating func take(
         _ segment: CapturedTCPSegment, _ time: Int64
     ) -> PacketSorter.Verdict {
+        if segment.flags & CapturedTCPSegment.syn == 0,
+            let known = recent.flow(segment.source, segment.destination)
+        {
+            return take(segment, of: known, time)
+        }
         if !options.serverPorts.isEmpty,
             !options.serverPorts.contains(segment.source.port),
             !options.serverPorts.contains(segment.destination.port)
@@ -95,14 +117,20 @@ public struct CaptureAnalyzer: ~Copyable {
             return .passedOver(.otherPorts)
         }
         guard let flow = flow(of: segment, time) else { return .passedOver(.connectionLimit) }
+        return take(segment, of: flow, time)
+    }
+
+    private mutating func take(
+        _ segment: CapturedTCPSegment, of flow: Flow, _ time: Int64
+    ) -> PacketSorter.Verdict {
         if let origins = sorter.otherSights(of: segment, flow, time: time) {
             return .copy(origins)
         }
-        take(segment, flow, time)
+        follow(segment, flow, time)
         return .understood
     }
 
-    private mutating func take(_ segment: CapturedTCPSegment, _ flow: Flow, _ time: Int64) {
+    private mutating func follow(_ segment: CapturedTCPSegment, _ flow: Flow, _ time: Int64) {
         let up = segment.source == flow.client
         flow.lastTime = time
         let half = flow.half(up: up)
@@ -111,10 +139,10 @@ public struct CaptureAnalyzer: ~Copyable {
                 flow.maximumSegmentSize = min(flow.maximumSegmentSize ?? size, size)
             }
             half.initialSequence = segment.sequence
-            half.reassembler.synchronize(segment.sequence)
+            half.progress.reassembler.synchronize(segment.sequence)
         }
         if segment.flags & CapturedTCPSegment.ack != 0 {
-            half.acknowledgement = segment.acknowledgement
+            half.progress.acknowledgement = segment.acknowledgement
         }
         if segment.payloadLength > 0 || segment.flags & CapturedTCPSegment.syn == 0 {
             account(segment, up: up, flow, time)
@@ -137,7 +165,7 @@ public struct CaptureAnalyzer: ~Copyable {
         }
         if segment.flags & CapturedTCPSegment.fin != 0 {
             half.hasFinished = true
-            if !up, !half.reassembler.isWaiting { flow.response.closed() }
+            if !up, !half.progress.reassembler.isWaiting { flow.response.closed() }
         }
     }
 
@@ -149,14 +177,14 @@ public struct CaptureAnalyzer: ~Copyable {
         var sequence = segment.sequence
         if segment.flags & CapturedTCPSegment.syn != 0 { sequence &+= 1 }
         let half = flow.half(up: up)
-        if segment.isCut { half.isCut = true }
+        if segment.isCut { half.progress.isCut = true }
         if !half.isFollowed { segment.payload = segment.payload.upTo(0) }
         var gaps = 0
         var gapBytes = 0
         var cutBytes = 0
         let isFollowed = half.isFollowed
-        let offset = half.reassembler.offset(of: sequence)
-        let retransmitted = half.reassembler.accept(
+        let offset = half.progress.reassembler.offset(of: sequence)
+        let retransmitted = half.progress.reassembler.accept(
             sequence: sequence, payload: segment.payload, length: segment.payloadLength, time: time
         ) { event, time in
             switch event {
@@ -185,7 +213,8 @@ public struct CaptureAnalyzer: ~Copyable {
             segment.lengths, time: time, maximumSegmentSize: flow.maximumSegmentSize)
         traffic.retransmittedBytes = retransmitted
         let isInWindow = options.window?.contains(time) ?? true
-        if isInWindow { flow.half(up: up).traffic.add(traffic) }
+        let half = flow.half(up: up)
+        if isInWindow { half.progress.traffic.add(traffic) }
         if case .http = flow.dialect, !up, segments > 0,
             flow.roles.isEmpty || flow.downstream.isFollowed
         {
@@ -194,22 +223,25 @@ public struct CaptureAnalyzer: ~Copyable {
                     offset: offset, length: segment.payloadLength, linkBytes: linkBytes,
                     retransmitted: retransmitted, isInWindow: isInWindow))
         }
-        flow.addToStream(
-            up: up, time, segments: segments, linkBytes: linkBytes, retransmitted: retransmitted)
+        guard segments > 0 else { return }
+        half.series?.add(
+            time: time, linkBytes: linkBytes, segments: segments,
+            retransmittedBytes: retransmitted)
     }
 
     private mutating func expire(_ flow: Flow, _ time: Int64, force: Bool) {
-        guard flow.upstream.reassembler.isWaiting || flow.downstream.reassembler.isWaiting else {
-            return
-        }
+        flow.updateWaiting()
+        guard flow.isWaiting else { return }
+        defer { flow.updateWaiting() }
         for up in [true, false] {
             let half = flow.half(up: up)
-            guard half.reassembler.isWaiting else { continue }
+            guard half.progress.reassembler.isWaiting else { continue }
             var gaps = 0
             var gapBytes = 0
             let isFollowed = half.isFollowed
-            half.reassembler.expire(
-                time: time, acknowledged: flow.half(up: !up).acknowledgement, force: force
+            half.progress.reassembler.expire(
+                time: time, acknowledged: flow.half(up: !up).progress.acknowledgement,
+                force: force
             ) { event, time in
                 if case .gap(let length) = event, isFollowed {
                     gaps += 1
@@ -288,11 +320,12 @@ extension CaptureAnalyzer {
         flow.retainedBytes = 0
         flow.lose(up: true)
         flow.lose(up: false)
-        flow.upstream.reassembler = TCPReassembler()
-        flow.downstream.reassembler = TCPReassembler()
+        flow.upstream.progress.reassembler = TCPReassembler()
+        flow.downstream.progress.reassembler = TCPReassembler()
         flow.roles = []
-        flows[key] = nil
+        // The cache does not own the connection.
         recent.remove(flow)
+        flows[key] = nil
     }
 
     /// Makes room: closed connections go first, then connections that were silent for a minute.

@@ -15,8 +15,8 @@ final class CapturedStream {
     private(set) var delays: [CapturedProtocol: DelayHistogram] = [:]
     private(set) var frames: [RelayedFrame] = []
     private(set) var ingressFrames: [IngressFrame] = []
-    var upstream = TrafficSeries()
-    var downstream = TrafficSeries()
+    let upstream = TrafficSeries()
+    let downstream = TrafficSeries()
     private var window: IngressWindow
 
     init(app: String, name: String, ingressMessageLimit: Int) {

@@ -56,7 +56,8 @@ struct ChunkDissector {
             offset = used - carried
         }
         guard let used = consume(bytes.from(offset), time, emit) else { return false }
-        carry = Array(bytes.from(offset + used))
+        let rest = bytes.from(offset + used)
+        if rest.count > 0 { carry = Array(rest) }
         return true
     }
 

@@ -12,24 +12,37 @@ struct FlowKey: Hashable {
     }
 }
 
-/// One direction of a connection.
-final class FlowHalf {
+/// State of one direction of a connection that every packet of it reads or changes.
+struct FlowProgress {
     var reassembler = TCPReassembler()
     var traffic = TrafficCounters()
-    var initialSequence: UInt32?
     /// Latest acknowledgement that this side sent.
     var acknowledgement: UInt32?
-    var hasFinished = false
     /// Whether the snap length has cut payload of this direction.
     var isCut = false
-    /// Latest segments, if the capture has several interfaces.
-    var history = SegmentHistory()
+}
+
+/// One direction of a connection.
+final class FlowHalf {
     /// Whether the direction was not chosen for dissection, so that only headers matter.
     var isIgnored = false
     /// Whether the direction cannot be followed further.
     var isLost = false
+    /// Series that the traffic of this direction counts in; see `Flow.roles`.
+    fileprivate(set) var series: TrafficSeries?
+    /// One property holds all this state, because each access to a property of a class may be
+    /// checked for exclusiveness, which takes longer than the work of a plain packet.
+    ///
+    /// The reassembler hands on bytes while it has this property to itself. What the dissection of
+    /// these bytes reads or changes is therefore in other properties.
+    var progress = FlowProgress()
+    var initialSequence: UInt32?
+    var hasFinished = false
+    /// Latest segments, if the capture has several interfaces.
+    var history = SegmentHistory()
 
     var isFollowed: Bool { !isIgnored && !isLost }
+    var traffic: TrafficCounters { progress.traffic }
 }
 
 /// A connection, its protocol, and the streams that it plays or publishes.
@@ -56,13 +69,18 @@ final class Flow {
 
     let client: Endpoint
     let server: Endpoint
-    private let http: HTTPTable?
     /// Direction from client to server; `downstream` is the direction from server to client.
     let upstream = FlowHalf()
     let downstream = FlowHalf()
+    /// Capture time of the latest packet.
+    var lastTime: Int64 = 0
     /// Smallest MSS option of the SYN segments.
     var maximumSegmentSize: Int?
     var dialect = Dialect.unknown
+    /// Whether a direction holds bytes that wait for missing ones; see `updateWaiting`.
+    private(set) var isWaiting = false
+    private(set) var hasRoles = false
+    private let http: HTTPTable?
     var isReset = false
     /// Whether the same connection was captured under other addresses and is counted there.
     var isTranslation = false
@@ -79,9 +97,22 @@ final class Flow {
     var app = ""
     /// Name that the client gives itself: flashVer or User-Agent.
     private(set) var agent = ""
-    var roles: [Role] = []
+    /// Streams in the order in which they were asked for. The traffic counts with the last of them,
+    /// in the direction that carries its media.
+    var roles: [Role] = [] {
+        didSet {
+            hasRoles = !roles.isEmpty
+            upstream.series = nil
+            downstream.series = nil
+            guard let last = roles.last else { return }
+            if last.subscriber == nil {
+                upstream.series = last.stream.upstream
+            } else {
+                downstream.series = last.stream.downstream
+            }
+        }
+    }
     var retainedBytes = 0
-    var lastTime: Int64 = 0
     var keepsFrames = false
     /// Whether stamps are read on the way in.
     var keepsIngressFrames = false
@@ -99,7 +130,19 @@ final class Flow {
         agent = String(decoding: name.utf8.prefix(StreamTable.nameLimit), as: UTF8.self)
     }
 
+    /// Whether these are the connection's ends, in any order.
+    @inline(__always)
+    func isBetween(_ a: Endpoint, _ b: Endpoint) -> Bool {
+        client == a && server == b || client == b && server == a
+    }
+
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
+
+    /// Determines `isWaiting` anew, after the reassemblers have taken or delivered bytes.
+    func updateWaiting() {
+        isWaiting =
+            upstream.progress.reassembler.isWaiting || downstream.progress.reassembler.isWaiting
+    }
 
     var isClosed: Bool { isReset || upstream.hasFinished && downstream.hasFinished }
 
@@ -116,7 +159,7 @@ final class Flow {
     }
 
     var currentRetainedBytes: Int {
-        upstream.reassembler.pendingBytes + downstream.reassembler.pendingBytes
+        upstream.progress.reassembler.pendingBytes + downstream.progress.reassembler.pendingBytes
             + upChunks.retainedBytes + downChunks.retainedBytes + requests.retainedBytes
             + response.retainedBytes + upstream.history.retainedBytes
             + downstream.history.retainedBytes
@@ -124,7 +167,8 @@ final class Flow {
 
     /// Number of segments that were captured before a segment that precedes them.
     var outOfOrderSegments: Int {
-        upstream.reassembler.outOfOrderSegments + downstream.reassembler.outOfOrderSegments
+        upstream.progress.reassembler.outOfOrderSegments
+            + downstream.progress.reassembler.outOfOrderSegments
     }
 
     /// Whether the contents are not understood, wholly or in one direction.
@@ -139,7 +183,9 @@ final class Flow {
     }
 
     /// Whether the connection could not be read because the snap length has cut its packets.
-    var isUndissectedForCuts: Bool { isUndissected && (upstream.isCut || downstream.isCut) }
+    var isUndissectedForCuts: Bool {
+        isUndissected && (upstream.progress.isCut || downstream.progress.isCut)
+    }
 
     /// Frees the state that only further bytes of a direction would need.
     func lose(up: Bool) {

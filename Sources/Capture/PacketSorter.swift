@@ -21,6 +21,7 @@ final class PacketSorter {
     private var fragments = FragmentTable()
     private var translations = TranslationTable()
     private var lostFragments = 0
+    private var ethernet = EthernetOrigin()
 
     init(seesPacketsOnce: Bool = false) { self.seesPacketsOnce = seesPacketsOnce }
 
@@ -35,21 +36,23 @@ final class PacketSorter {
         return duplicates == before
     }
 
-    /// Counts a segment that its headers tell all about. Returns false if the segment was captured
-    /// before.
-    func takePlain(
-        _ identity: PacketIdentity, _ origin: PacketOrigin, originHash: UInt32, time: Int64,
-        length: Int
-    ) -> Bool {
+    /// Counts a plain packet as a copy if it was captured before; other packets are remembered but
+    /// not counted. Returns whether the packet is a copy.
+    func takeCopy(_ packet: PlainPacket, time: Int64, length: Int) -> Bool {
+        ethernet.update(packet.frame)
+        guard
+            copies.isCopy(
+                packet.identity, origin: ethernet.origin, originHash: ethernet.hash, time: time)
+        else { return false }
         packets += 1
-        if !seesPacketsOnce,
-            copies.isCopy(identity, origin: origin, originHash: originHash, time: time)
-        {
-            duplicate(1, length)
-            return false
-        }
-        understoodPackets += 1
+        duplicate(1, length)
         return true
+    }
+
+    /// Returns the origin of an Ethernet frame without tags, which has a complete Ethernet header.
+    func origin(of frame: UnsafeRawBufferPointer) -> PacketOrigin {
+        ethernet.update(frame)
+        return ethernet.origin
     }
 
     /// Ends the capture: no more packets come.

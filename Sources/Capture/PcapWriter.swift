@@ -18,10 +18,13 @@ public enum PcapWriter {
         to bytes: inout [UInt8]
     ) {
         let time = max(0, timestampNanoseconds)
-        append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &bytes)
-        append(UInt32(time % 1_000_000_000), to: &bytes)
-        append(UInt32(clamping: captured.count), to: &bytes)
-        append(UInt32(clamping: originalLength), to: &bytes)
+        let header = (
+            UInt32(truncatingIfNeeded: time / 1_000_000_000).littleEndian,
+            UInt32(time % 1_000_000_000).littleEndian,
+            UInt32(clamping: captured.count).littleEndian,
+            UInt32(clamping: originalLength).littleEndian
+        )
+        withUnsafeBytes(of: header) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: captured)
     }
 

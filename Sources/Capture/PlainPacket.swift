@@ -4,6 +4,7 @@
 struct PlainPacket {
     private static let linkLength = 14
     private static let networkLength = 20
+    private static var headersLength: Int { linkLength + networkLength }
 
     let source: Endpoint
     let destination: Endpoint
@@ -14,9 +15,8 @@ struct PlainPacket {
     let transportHeaderLength: Int
     /// Length of the payload on the wire.
     let payloadLength: Int
-    private let identification: UInt16
-    /// Captured bytes from the TCP header to the end of the IP packet.
-    private let segmentBytes: UnsafeRawBufferPointer
+    /// Captured bytes from the Ethernet header on.
+    let frame: UnsafeRawBufferPointer
 
     /// Reads a packet; nil if the packet is of another kind or its headers are not complete.
     ///
@@ -25,8 +25,7 @@ struct PlainPacket {
     ///   - wire: Bytes on the wire.
     @inline(__always)
     init?(_ bytes: UnsafeRawBufferPointer, wire: Int) {
-        let headers = Self.linkLength + Self.networkLength
-        guard bytes.count >= headers + 20, wire >= bytes.count,
+        guard bytes.count >= Self.headersLength + 20, wire >= bytes.count,
             bytes.integer(UInt16.self, at: 12) == 0x0800, bytes[14] == 0x45, bytes[23] == 6,
             bytes.integer(UInt16.self, at: 20) & 0x3FFF == 0
         else { return nil }
@@ -41,12 +40,19 @@ struct PlainPacket {
             ipv4: bytes.integer(UInt32.self, at: 26), port: bytes.integer(UInt16.self, at: 34))
         destination = Endpoint(
             ipv4: bytes.integer(UInt32.self, at: 30), port: bytes.integer(UInt16.self, at: 36))
-        identification = bytes.integer(UInt16.self, at: 18)
         sequence = bytes.integer(UInt32.self, at: 38)
         acknowledgement = bytes.integer(UInt32.self, at: 42)
         transportHeaderLength = transport
         payloadLength = total - Self.networkLength - transport
-        segmentBytes = bytes.upTo(Self.linkLength + total).from(headers)
+        frame = bytes
+    }
+
+    /// Length of the frame on the wire, up to the end of the IP packet.
+    private var length: Int { Self.headersLength + transportHeaderLength + payloadLength }
+
+    /// Captured bytes from the TCP header to the end of the IP packet.
+    private var segmentBytes: UnsafeRawBufferPointer {
+        frame.upTo(length).from(Self.headersLength)
     }
 
     /// Captured part of the payload.
@@ -55,7 +61,7 @@ struct PlainPacket {
     }
 
     /// Whether the snap length cut the payload.
-    var isCut: Bool { max(0, segmentBytes.count - transportHeaderLength) < payloadLength }
+    var isCut: Bool { payloadLength > 0 && frame.count < length }
 
     var lengths: SegmentLengths {
         SegmentLengths(
@@ -66,8 +72,8 @@ struct PlainPacket {
     var identity: PacketIdentity {
         PacketIdentity(
             tcp: segmentBytes, source: source, destination: destination,
-            identification: identification, headerLength: transportHeaderLength,
-            payloadLength: payloadLength)
+            identification: frame.integer(UInt16.self, at: 18),
+            headerLength: transportHeaderLength, payloadLength: payloadLength)
     }
 
     /// The segment as `PacketWalk` returns it.
@@ -156,26 +162,35 @@ extension PacketIdentity {
 
 /// Finds the connection of a packet without a dictionary, most of the time. A slot holds the
 /// connection that was put there last.
+///
+/// The cache does not own its connections, so that a packet costs no reference count. Their owner
+/// removes each one before it lets it go.
 struct FlowCache {
     private static let slotCount = 8192
 
-    private var slots = [Flow?](repeating: nil, count: FlowCache.slotCount)
+    private var slots = [Unmanaged<Flow>?](repeating: nil, count: FlowCache.slotCount)
 
-    /// Returns the connection between these ends, if it is here.
+    /// Returns the connection between these ends, if it is here. The reference holds until the
+    /// connection is removed.
     @inline(__always)
-    func flow(_ a: Endpoint, _ b: Endpoint) -> Flow? {
-        guard let flow = slots[Self.slot(a, b)],
-            flow.client == a && flow.server == b || flow.client == b && flow.server == a
+    func reference(_ a: Endpoint, _ b: Endpoint) -> Unmanaged<Flow>? {
+        guard let reference = slots[Self.slot(a, b)],
+            reference._withUnsafeGuaranteedRef({ $0.isBetween(a, b) })
         else { return nil }
-        return flow
+        return reference
     }
 
-    mutating func put(_ flow: Flow) { slots[Self.slot(flow.client, flow.server)] = flow }
+    /// Returns the connection between these ends, if it is here.
+    func flow(_ a: Endpoint, _ b: Endpoint) -> Flow? { reference(a, b)?.takeUnretainedValue() }
+
+    mutating func put(_ flow: Flow) {
+        slots[Self.slot(flow.client, flow.server)] = Unmanaged.passUnretained(flow)
+    }
 
     /// Removes a connection that is no longer followed.
     mutating func remove(_ flow: Flow) {
         let slot = Self.slot(flow.client, flow.server)
-        if slots[slot] === flow { slots[slot] = nil }
+        if slots[slot]?.takeUnretainedValue() === flow { slots[slot] = nil }
     }
 
     /// Returns the same slot for both orders of the ends.

@@ -1,5 +1,19 @@
-/// Traffic by second of real time, limited to the seconds of one day.
-struct TrafficSeries {
+/// Traffic of one direction of a stream by second of real time. The directions of the connections
+/// that carry the stream share it.
+final class TrafficSeries {
+    private var table = SecondTable()
+
+    func add(time: Int64, linkBytes: Int, segments: Int, retransmittedBytes: Int) {
+        table.add(
+            time: time, linkBytes: linkBytes, segments: segments,
+            retransmittedBytes: retransmittedBytes)
+    }
+
+    var sorted: [TrafficSecond] { table.sorted }
+}
+
+/// Traffic by second, limited to the seconds of one day.
+private struct SecondTable {
     static let limit = 86_400
 
     private var seconds: [TrafficSecond] = []

@@ -201,7 +201,8 @@ public final class LiveCapture: @unchecked Sendable {
                 }
                 return count
             }
-            if count <= 0 { return count == 0 }
+            // Fewer packets than a batch were all that the ring held.
+            if count < Self.batch { return count >= 0 }
         }
     }
 
