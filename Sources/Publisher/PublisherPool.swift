@@ -76,15 +76,12 @@ public final class PublisherPool: Sendable {
     public func report() async throws -> PublisherReport {
         var report = PublisherReport(streams: [], lateness: .init(), windowLateness: .init())
         for pacer in pacers {
-            let (streams, lateness, window) = try await pacer.loop.submit {
-                (
-                    pacer.value.publishers.map(\.report), pacer.value.takeLateness(),
-                    pacer.value.windowLateness
-                )
+            let (streams, lateness) = try await pacer.loop.submit {
+                (pacer.value.publishers.map(\.report), pacer.value.takeLateness())
             }.get()
             report.streams += streams
-            report.lateness.add(lateness)
-            report.windowLateness.add(window)
+            report.lateness.add(lateness.recent)
+            report.windowLateness.add(lateness.window)
         }
         report.streams.sort { $0.streamID < $1.streamID }
         return report
