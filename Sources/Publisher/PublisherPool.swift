@@ -2,6 +2,7 @@ import Media
 import NIOCore
 import NIOPosix
 public import SimulationKernel
+import Sockets
 import Statistics
 
 /// A number of streams on one event loop group, each frame on its own absolute schedule.
@@ -32,6 +33,7 @@ public final class PublisherPool: Sendable {
                 let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(
                     \.element)
                 let pacer = try await loop.submit {
+                    Clock.shortenSlices()
                     let publishers = try share.map {
                         try StreamPublisher(
                             $0, source: sources[$0.source]!, options: options, eventLoop: loop)
