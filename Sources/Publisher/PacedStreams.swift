@@ -35,13 +35,21 @@ struct PacedStreams {
     /// The earliest time of the next call of `sendDue`; nil once every stream has ended.
     var nextWake: Int64? { pace.nextWake }
 
+    /// Whether the event loop has nothing to do for any stream but to wait for the next frames.
+    var areSteady: Bool { publishers.allSatisfy(\.isSteady) }
+
     /// Sends everything that is due by `wake`, which is the time now.
-    mutating func sendDue(at wake: Int64) {
+    /// - Returns: Whether the streams of which something was due are steady after it.
+    mutating func sendDue(at wake: Int64) -> Bool {
         pace.wake(at: wake)
+        var areSteady = true
         while let frame = pace.due {
-            let next = sendAll(of: publishers[frame.stream], dueBy: wake)
+            let publisher = publishers[frame.stream]
+            let next = sendAll(of: publisher, dueBy: wake)
             pace.sent(next: next)
+            areSteady = areSteady && publisher.isSteady
         }
+        return areSteady
     }
 
     /// Sends all messages of a stream that are due by `wake`, with one call of the system for as

@@ -33,6 +33,7 @@ public final class PublisherPool: Sendable {
                 let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(
                     \.element)
                 let pacer = try await loop.submit {
+                    Clock.sharpenTimers()
                     Clock.shortenSlices()
                     let publishers = try share.map {
                         try StreamPublisher(

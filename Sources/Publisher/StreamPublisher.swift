@@ -297,6 +297,12 @@ final class StreamPublisher {
         }
     }
 
+    /// Whether the event loop has nothing to do for this stream: it is connected, no bytes wait for
+    /// its socket, and its connection is not to be broken at a given time.
+    var isSteady: Bool {
+        report.isConnected && handler?.isDirect == true && spec.gap == nil
+    }
+
     /// Sends what `addNext` has added to `batch`, and empties the batch.
     func send(_ batch: inout ByteBuffer) {
         handler?.send(batch)
