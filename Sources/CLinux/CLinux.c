@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,27 @@ int millrace_set_affinity(uint64_t mask) {
 
 int millrace_set_thread_name(const char *name) {
     return -pthread_setname_np(pthread_self(), name);
+}
+
+int millrace_set_slice(uint64_t nanoseconds) {
+    // The first layout of struct sched_attr, which older C libraries do not declare.
+    struct {
+        uint32_t size;
+        uint32_t policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime;
+        uint64_t deadline;
+        uint64_t period;
+    } attributes = {0};
+    if (syscall(SYS_sched_getattr, 0, &attributes, (unsigned int)sizeof attributes, 0) != 0) {
+        return -errno;
+    }
+    // With another policy the run time is no slice.
+    if (attributes.policy != SCHED_OTHER) return 0;
+    attributes.runtime = nanoseconds;
+    return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : -errno;
 }
 
 int millrace_duplicate(int fd) {

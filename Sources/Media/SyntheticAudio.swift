@@ -85,14 +85,19 @@ final class SyntheticAudio: Sendable {
         Int64(scaled(index, by: Self.samplesPerFrame * 1_000_000_000, over: sampleRate))
     }
 
+    /// Size of the first `count` frames together, in bytes. A frame's size is the difference of two
+    /// such sums, so that no rounding adds up.
+    func bytes(ofFrames count: UInt64) -> UInt64 {
+        scaled(count, by: bitsPerSecond * Self.samplesPerFrame, over: 8 * sampleRate)
+    }
+
     /// Returns the payload of frame `index`, which all frames of its size share, and the index, which
     /// belongs into its first data stream element.
-    func template(_ index: UInt64) -> (payload: ByteBuffer, counter: SourceFrame.Counter) {
-        let bits = bitsPerSecond * Self.samplesPerFrame
-        let size =
-            scaled(index + 1, by: bits, over: 8 * sampleRate)
-            - scaled(index, by: bits, over: 8 * sampleRate)
-        return (
+    /// - Parameter size: Size of the frame in bytes.
+    func template(
+        _ index: UInt64, size: UInt64
+    ) -> (payload: ByteBuffer, counter: SourceFrame.Counter) {
+        (
             size > shorter.readableBytes ? longer : shorter,
             SourceFrame.Counter(offset: Self.counterOffset, value: index)
         )

@@ -14,6 +14,12 @@ public struct SyntheticSource: MediaSource {
     private let audio: SyntheticAudio?
     private var nextVideo: UInt64 = 0
     private var nextAudio: UInt64 = 0
+    /// Times of those two frames, which are kept because a frame of one track leaves the other's
+    /// time as it is; nil without the track.
+    private var nextVideoTime: Int64?
+    private var nextAudioTime: Int64?
+    /// Size of all audio frames so far, in bytes.
+    private var audioBytes: UInt64 = 0
     private let videoKilobits: Double
     private let audioKilobits: Double
 
@@ -28,6 +34,8 @@ public struct SyntheticSource: MediaSource {
         audio = try rates.audio.map { try SyntheticAudio(spec: spec, bitrate: $0) }
         videoKilobits = rates.video?.kilobitsPerSecond ?? 0
         audioKilobits = rates.audio?.kilobitsPerSecond ?? 0
+        nextVideoTime = video?.dtsNanoseconds(ofFrame: 0)
+        nextAudioTime = audio?.dtsNanoseconds(ofFrame: 0)
     }
 
     public var videoSequenceHeader: ByteBuffer? { video?.sequenceHeader }
@@ -71,20 +79,22 @@ public struct SyntheticSource: MediaSource {
 
     /// Returns the same frame as `next()`, with the payload of a template.
     public mutating func nextShared() -> SourceFrame? {
-        let videoTime = video?.dtsNanoseconds(ofFrame: nextVideo)
-        let audioTime = audio?.dtsNanoseconds(ofFrame: nextAudio)
-        if let video, let time = videoTime, time <= audioTime ?? .max {
+        if let video, let time = nextVideoTime, time <= nextAudioTime ?? .max {
             let (payload, isKeyFrame) = video.template(nextVideo)
             nextVideo += 1
+            nextVideoTime = video.dtsNanoseconds(ofFrame: nextVideo)
             return SourceFrame(
                 kind: .video, dtsNanoseconds: time,
                 timestamp: timestamp(ofNanoseconds: time, start: spec.startTimestamp),
                 payload: payload, isKeyFrame: isKeyFrame,
                 stampOffset: SyntheticVideo.stampOffset)
         }
-        guard let audio, let time = audioTime else { return nil }
-        let (payload, counter) = audio.template(nextAudio)
+        guard let audio, let time = nextAudioTime else { return nil }
+        let bytes = audio.bytes(ofFrames: nextAudio + 1)
+        let (payload, counter) = audio.template(nextAudio, size: bytes - audioBytes)
+        audioBytes = bytes
         nextAudio += 1
+        nextAudioTime = audio.dtsNanoseconds(ofFrame: nextAudio)
         return SourceFrame(
             kind: .audio, dtsNanoseconds: time,
             timestamp: timestamp(ofNanoseconds: time, start: spec.startTimestamp),

@@ -1,87 +1,77 @@
 // How publishers are paced. There is one heap of absolute deadlines and one timer per loop, which
 // wakes at most every 500 µs.
+//
+// A wake-up through the event loop takes three system calls and the loop's own work. While the loop
+// has nothing else to do (all streams are connected, and no bytes wait for a socket) the pacer
+// therefore sleeps on the loop's thread, and returns to the loop every few milliseconds, so that
+// what servers send and what other threads ask for is late by no more than that.
 
+import Glibc
 import NIOCore
 import SimulationKernel
 import Statistics
 
-/// Sends the frames of all streams of one event loop at the times that `Pace` determines, with one
-/// timer.
-final class Pacer {
-    private let eventLoop: any EventLoop
-    let publishers: [StreamPublisher]
-    private var pace = Pace(firstDeadlines: [])
+/// Wakes the streams of one event loop at the times that `Pace` determines, with one timer.
+final class Pacer: NIOScheduledCallbackHandler {
+    private let eventLoop: NIOIsolatedEventLoop
+    private var streams: PacedStreams
     private var isStopped = false
-    private(set) var lateness = DelayHistogram()
-    private(set) var windowLateness = DelayHistogram()
-    /// Messages of one stream on their way to the socket. All streams of the loop use the same
-    /// memory in turn, so it stays in the processor's cache.
-    private var batch = ByteBuffer()
-    var window: Window? {
-        didSet { for publisher in publishers { publisher.window = window } }
+
+    /// Time after which the pacer returns to the event loop, 5 ms.
+    private static let stayNanoseconds: Int64 = 5_000_000
+
+    /// The pacer has to be made on the event loop.
+    init(_ publishers: [StreamPublisher], eventLoop: any EventLoop) {
+        streams = PacedStreams(publishers)
+        self.eventLoop = eventLoop.assumeIsolated()
     }
 
-    /// Size in bytes above which a batch is sent before another message is added. After a long stop
-    /// of the process many messages of a stream are due at once.
-    private static let batchByteLimit = 256 << 10
+    var publishers: [StreamPublisher] { streams.publishers }
 
-    init(_ publishers: [StreamPublisher], eventLoop: any EventLoop) {
-        self.publishers = publishers
-        self.eventLoop = eventLoop
+    var window: Window? {
+        get { streams.window }
+        set { streams.window = newValue }
     }
 
     func begin(atNanoseconds start: Int64) {
-        pace = Pace(firstDeadlines: publishers.map { $0.begin(atNanoseconds: start) })
+        streams.begin(atNanoseconds: start)
         schedule()
     }
 
     private func schedule() {
-        guard !isStopped, let wake = pace.nextWake else { return }
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, wake)))) {
-            bound.value.fire()
-        }
+        guard !isStopped, let wake = streams.nextWake else { return }
+        // A callback needs no allocation and no promise, which a task does. It fails only if the
+        // loop has been shut down.
+        _ = try? eventLoop.scheduleCallback(
+            at: .uptimeNanoseconds(UInt64(max(0, wake))), handler: self)
     }
 
-    private func fire() {
+    func handleScheduledCallback(eventLoop: some EventLoop) {
         guard !isStopped else { return }
-        let wake = Int64(NIODeadline.now().uptimeNanoseconds)
-        pace.wake(at: wake)
-        while let frame = pace.due {
-            let next = sendAll(of: publishers[frame.stream], dueBy: wake)
-            pace.sent(next: next)
+        var now = Int64(NIODeadline.now().uptimeNanoseconds)
+        let end = now + Self.stayNanoseconds
+        var maySleep = streams.areSteady
+        // Every sleep is until a quantum after `now` or later, so the loop ends.
+        while true {
+            let areSteady = streams.sendDue(at: now)
+            maySleep = maySleep && areSteady
+            guard maySleep, let wake = streams.nextWake, wake < end else { return schedule() }
+            Self.sleep(until: wake)
+            now = Int64(NIODeadline.now().uptimeNanoseconds)
         }
-        schedule()
     }
 
-    /// Sends all messages of a stream that are due by `wake`, with one call of the system for as
-    /// many of them as the batch holds.
-    /// - Returns: Deadline of the stream's next message; nil if there is none.
-    private func sendAll(of publisher: StreamPublisher, dueBy wake: Int64) -> Int64? {
-        var next = publisher.nextIntended
-        while let intended = next, intended <= wake {
-            let late = publisher.addNext(
-                now: Int64(NIODeadline.now().uptimeNanoseconds), to: &batch)
-            record(late, intended: intended)
-            if batch.readableBytes > Self.batchByteLimit { publisher.send(&batch) }
-            next = publisher.nextIntended
-        }
-        publisher.send(&batch)
-        return next
+    /// Sleeps until a time of CLOCK_MONOTONIC, nanoseconds. A signal may end the sleep; then nothing
+    /// is due yet, and the pace asks for another wake-up.
+    private static func sleep(until nanoseconds: Int64) {
+        var time = timespec(
+            tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil)
     }
 
-    /// Records a lateness in nanoseconds, rounded to whole microseconds: a report lists every
-    /// different value, and the encoding of thousands of them each second takes CPU time.
-    private func record(_ late: Int64, intended: Int64) {
-        // A rounded value of 0 would hide that a frame was early.
-        let rounded = late < 0 ? late : (late + 500) / 1000 * 1000
-        lateness.record(nanoseconds: rounded)
-        if window?.contains(intended) ?? false { windowLateness.record(nanoseconds: rounded) }
-    }
-
-    func takeLateness() -> DelayHistogram {
-        defer { lateness = DelayHistogram() }
-        return lateness
+    /// Returns the lateness since the last call, and the lateness within the window so far.
+    func takeLateness() -> (recent: DelayHistogram, window: DelayHistogram) {
+        streams.takeLateness()
     }
 
     func stop() {

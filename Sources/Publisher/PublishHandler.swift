@@ -146,10 +146,13 @@ final class PublishHandler: ChannelInboundHandler {
         fail(PublisherError(description: "the publisher was to be gone", isFinal: false))
     }
 
+    /// Whether `send` gives bytes to the socket itself, because none wait in the channel.
+    var isDirect: Bool { socket != nil && pending == 0 }
+
     /// Number of bytes that wait for the socket.
     var queuedBytes: Int {
         // Without a write that waits, the channel need not be asked.
-        guard pending > 0 || socket == nil else { return 0 }
+        guard !isDirect else { return 0 }
         guard let channel = context?.channel, !channel.isWritable else { return 0 }
         return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }

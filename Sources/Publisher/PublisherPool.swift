@@ -2,6 +2,7 @@ import Media
 import NIOCore
 import NIOPosix
 public import SimulationKernel
+import Sockets
 import Statistics
 
 /// A number of streams on one event loop group, each frame on its own absolute schedule.
@@ -32,6 +33,8 @@ public final class PublisherPool: Sendable {
                 let share = specs.enumerated().filter { $0.offset % loops.count == i }.map(
                     \.element)
                 let pacer = try await loop.submit {
+                    Clock.sharpenTimers()
+                    Clock.shortenSlices()
                     let publishers = try share.map {
                         try StreamPublisher(
                             $0, source: sources[$0.source]!, options: options, eventLoop: loop)
@@ -76,15 +79,12 @@ public final class PublisherPool: Sendable {
     public func report() async throws -> PublisherReport {
         var report = PublisherReport(streams: [], lateness: .init(), windowLateness: .init())
         for pacer in pacers {
-            let (streams, lateness, window) = try await pacer.loop.submit {
-                (
-                    pacer.value.publishers.map(\.report), pacer.value.takeLateness(),
-                    pacer.value.windowLateness
-                )
+            let (streams, lateness) = try await pacer.loop.submit {
+                (pacer.value.publishers.map(\.report), pacer.value.takeLateness())
             }.get()
             report.streams += streams
-            report.lateness.add(lateness)
-            report.windowLateness.add(window)
+            report.lateness.add(lateness.recent)
+            report.windowLateness.add(lateness.window)
         }
         report.streams.sort { $0.streamID < $1.streamID }
         return report

@@ -1,3 +1,4 @@
+import Media
 public import Statistics
 
 /// Report on what the publisher sent of one stream since its start, and within the steady window if
@@ -39,6 +40,33 @@ public struct PublishedStreamReport: Codable, Sendable {
     init(_ spec: PublishSpec) {
         streamID = spec.streamID
         url = spec.url
+    }
+
+    /// Counts a frame that was due.
+    /// - Parameters:
+    ///   - number: Number of the frame, if it is a video frame.
+    ///   - sentBytes: Length of the payload that was sent; nil if the frame was not sent.
+    ///   - isInWindow: Whether the intended time lies in the steady window.
+    mutating func count(
+        _ kind: SourceFrame.Kind, number: UInt64, intended: Int64, sentBytes: Int?, isInWindow: Bool
+    ) {
+        payloadBytes += sentBytes ?? 0
+        if kind == .video {
+            if sentBytes == nil { framesNotSent += 1 } else { framesSent += 1 }
+        }
+        guard isInWindow else { return }
+        windowPayloadBytes += sentBytes ?? 0
+        guard kind == .video else {
+            windowAudioFrames += 1
+            return
+        }
+        windowFrames += 1
+        if windowFirstFrame == nil {
+            windowFirstFrame = number
+            windowFirstIntendedNanoseconds = intended
+        }
+        windowLastFrame = number
+        windowLastIntendedNanoseconds = intended
     }
 }
 

@@ -232,14 +232,14 @@ final class StreamPublisher {
     private func add(
         audio frame: SourceFrame, _ handler: PublishHandler, to batch: inout ByteBuffer
     ) -> Int? {
-        var complete = frame
         let counter = frame.counter
-        let end = counter.map { $0.offset + SourceFrame.Counter.length } ?? 0
-        let isPatched = end <= options.chunkSize
-        if !isPatched { complete.writeCounter() }
+        let isPatched =
+            counter.map { $0.offset + SourceFrame.Counter.length <= options.chunkSize } ?? true
+        var payload = frame.payload
+        if !isPatched { counter?.write(into: &payload) }
         guard
             let place = handler.add(
-                .audio, timestamp: frame.timestamp, payload: complete.payload, to: &batch)
+                .audio, timestamp: frame.timestamp, payload: payload, to: &batch)
         else { return nil }
         if isPatched { counter?.write(into: &batch, at: place) }
         return frame.payload.readableBytes
@@ -248,32 +248,19 @@ final class StreamPublisher {
     private func account(
         _ kind: SourceFrame.Kind, intended: Int64, sentBytes: Int?, counts: Bool
     ) {
-        report.payloadBytes += sentBytes ?? 0
-        if counts {
-            report.windowPayloadBytes += sentBytes ?? 0
-            if kind == .video {
-                report.windowFrames += 1
-                report.windowFirstFrame = report.windowFirstFrame ?? frameNumber
-                report.windowLastFrame = frameNumber
-                report.windowFirstIntendedNanoseconds =
-                    report.windowFirstIntendedNanoseconds ?? intended
-                report.windowLastIntendedNanoseconds = intended
-            } else {
-                report.windowAudioFrames += 1
-            }
-        }
+        // One access to the report for each frame: every access checks that no other is under way.
+        report.count(
+            kind, number: frameNumber, intended: intended, sentBytes: sentBytes, isInWindow: counts)
         guard kind == .video else { return }
         frameNumber += 1
-        if sentBytes != nil {
+        guard sentBytes == nil else {
             (isAway, hasGap) = (false, false)
-            report.framesSent += 1
-        } else {
-            report.framesNotSent += 1
-            if isAway { report.framesWhileAway += 1 }
-            if hasGap {
-                report.framesInGap = (report.framesInGap ?? 0) + 1
-                if counts { countInGap(frameNumber &- 1) }
-            }
+            return
+        }
+        if isAway { report.framesWhileAway += 1 }
+        if hasGap {
+            report.framesInGap = (report.framesInGap ?? 0) + 1
+            if counts { countInGap(frameNumber &- 1) }
         }
     }
 
@@ -308,6 +295,12 @@ final class StreamPublisher {
         if let header = source.audioSequenceHeader {
             _ = handler.add(.audio, timestamp: timestamp, payload: header, to: &batch)
         }
+    }
+
+    /// Whether the event loop has nothing to do for this stream: it is connected, no bytes wait for
+    /// its socket, and its connection is not to be broken at a given time.
+    var isSteady: Bool {
+        report.isConnected && handler?.isDirect == true && spec.gap == nil
     }
 
     /// Sends what `addNext` has added to `batch`, and empties the batch.

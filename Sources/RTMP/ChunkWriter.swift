@@ -23,8 +23,10 @@ public struct ChunkWriter: Sendable {
     /// Number of bytes that `write` will append for `message`.
     public func encodedLength(_ message: Message) -> Int {
         let length = message.payload.readableBytes
-        let continuations = max(0, (length + chunkSize - 1) / chunkSize - 1)
         let header = Self.headerLength(message)
+        // Most messages have one chunk, and a division takes longer than the rest of this function.
+        guard length > chunkSize else { return header + length }
+        let continuations = (length + chunkSize - 1) / chunkSize - 1
         return header + length + continuations * (header - 11)
     }
 
@@ -68,11 +70,14 @@ public struct ChunkWriter: Sendable {
         let length = message.payload.readableBytes
         buffer.reserveCapacity(minimumWritableBytes: encodedLength(message))
         let isExtended = message.timestamp >= 0xFF_FFFF
+        let time = isExtended ? 0xFF_FFFF : message.timestamp
         writeBasicHeader(format: 0, message.chunkStreamID, into: &buffer)
-        buffer.writeInteger24(isExtended ? 0xFF_FFFF : message.timestamp)
-        buffer.writeInteger24(UInt32(length))
-        buffer.writeInteger(message.type.rawValue)
-        buffer.writeInteger(message.messageStreamID, endianness: .little)
+        // The 11 bytes of the message header are one write, because each write checks the buffer's
+        // owner and room: timestamp, length and type, and the stream ID in little-endian order.
+        buffer.writeMultipleIntegers(
+            UInt8(truncatingIfNeeded: time >> 16), UInt16(truncatingIfNeeded: time),
+            UInt32(truncatingIfNeeded: length) << 8 | UInt32(message.type.rawValue),
+            message.messageStreamID.byteSwapped)
         if isExtended { buffer.writeInteger(message.timestamp) }
         message.payload.withUnsafeReadableBytes { payload in
             var start = 0
@@ -103,12 +108,6 @@ public struct ChunkWriter: Sendable {
 }
 
 extension ByteBuffer {
-    /// Appends the low 24 bits, most significant byte first.
-    mutating func writeInteger24(_ value: UInt32) {
-        writeMultipleIntegers(
-            UInt8(truncatingIfNeeded: value >> 16), UInt16(truncatingIfNeeded: value))
-    }
-
     mutating func readInteger24() -> UInt32? {
         readMultipleIntegers(as: (UInt8, UInt16).self).map { UInt32($0) << 16 | UInt32($1) }
     }
