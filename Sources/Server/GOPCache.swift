@@ -99,7 +99,12 @@ struct GOPCache {
             cost -= unit.cost
         }
         burst.clear()
-        units.removeFirst(end)
+        // A group has about as many units as the one before. An array that grew by itself would keep
+        // room for up to twice as many.
+        var kept: [MediaUnit] = []
+        kept.reserveCapacity(units.count + units.count / 16 + 1)
+        kept += units[end...]
+        units = kept
         gopStarts.removeFirst()
         for i in gopStarts.indices { gopStarts[i] -= end }
     }

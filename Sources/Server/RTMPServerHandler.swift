@@ -123,6 +123,9 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 }
             case .session:
                 try receive(bytes)
+                // More is read at once after a full buffer. Messages that still lay in it would cost
+                // the connection a second one, for as long as it lasts.
+                if bytes.writableBytes == 0 { deliver() }
             case .closed: break
             }
         } catch {

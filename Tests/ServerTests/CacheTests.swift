@@ -26,6 +26,17 @@ import Testing
         #expect(cache.byteCount == 0)
     }
 
+    /// The list of units has room for the units of a group, and not for twice as many.
+    @Test func theListFitsItsGroup() throws {
+        var cache = GOPCache(gopLimit: 1, byteLimit: 8 << 20)
+        let group = TestFrames(gop: 130)
+        for number in 0..<390 {
+            cache.append(try #require(try MediaUnit(group.video(number), writer: writer)))
+        }
+        #expect(cache.units.count == 130)
+        #expect(cache.units.capacity < 160, "\(cache.units.capacity)")
+    }
+
     /// Metadata and configurations are kept for players too.
     @Test func headersCost() throws {
         var cache = GOPCache(gopLimit: 1, byteLimit: 1 << 20)

@@ -85,6 +85,30 @@ import Testing
         }
     }
 
+    /// A burst of more buffers than the channel takes at once arrives whole and in order, before the
+    /// frames that come while it waits.
+    @Test func aLongBurstToASlowPlayer() async throws {
+        let long = TestFrames(gop: 200, size: 8000)
+        try await withServer { server in
+            let publisher = try await RTMPPeer(server)
+            try await publisher.publish("a")
+            try await publisher.send(long.headers)
+            try await publisher.send(long, 0..<150)
+            try await eventually("150 frames") { try await server.stream()?.videoFrames == 150 }
+            let player = try await RTMPPeer(server, receiveBuffer: 4096)
+            try await player.play("a")
+            let viewer = try await HTTPPeer(server, "/live/a.flv", receiveBuffer: 4096)
+            try await eventually("two players") {
+                let stream = try await server.stream()
+                return stream?.rtmpSubscribers == 1 && stream?.flvSubscribers == 1
+            }
+            try await publisher.send(long, 150..<160)
+            try await eventually("160 frames") { try await server.stream()?.videoFrames == 160 }
+            expectGapless(try await player.media(upToVideo: 159), from: 0, to: 159)
+            expectGapless(try await viewer.tags(upToVideo: 159), from: 0, to: 159)
+        }
+    }
+
     /// A cache that would outgrow its limit drops old groups, and keeps no incomplete one.
     @Test func cacheByteLimit() async throws {
         try await withServer {

@@ -11,6 +11,10 @@ import NIOSSL
 /// through the channel. The outlet is bound to the channel's event loop. Every write of the
 /// connection must pass through it, or bytes would overtake each other.
 ///
+/// The channel gets a few buffers at a time, and the next ones when it has sent them. Its queue keeps
+/// the largest room that it ever needed, and would otherwise keep that of a join burst for as long as
+/// the connection lasts.
+///
 /// If sender threads write to receivers (`SenderModel`), a receiver's bytes go to its thread from the
 /// moment at which nothing waits in the channel any more.
 ///
@@ -20,10 +24,25 @@ final class Outlet {
     private var context: ChannelHandlerContext?
     let eventLoop: any EventLoop
     private let socket: NIOBSDSocket.Handle?
-    /// Number of writes handed to the channel and not finished.
+    /// A buffer that waits for its turn in the channel, and the promise of its write.
+    private struct Waiting {
+        var bytes: ByteBuffer
+        var promise: EventLoopPromise<Void>?
+    }
+
+    /// Number of writes that are not finished, in the channel or before it.
     private var pending = 0
     /// Bytes of replies among them, that is of everything but media.
     private var pendingReplyBytes = 0
+    /// Number of them in the channel.
+    private var inChannel = 0
+    /// The others, in order, and the number of their bytes. Something is in the channel as long as
+    /// there are any.
+    private var waiting = CircularBuffer<Waiting>(initialCapacity: 1)
+    private var waitingBytes = 0
+    /// Whether the unsent bytes were above the high-water mark and have not been below the low one
+    /// since.
+    private var isFull = false
     private var isClosed = false
     /// Number of bytes of media and requests handed to the socket, the channel or a sender thread.
     private(set) var sentBytes = 0
@@ -35,7 +54,6 @@ final class Outlet {
     private var usesLine = false
     /// Unsent bytes at which a connection on a sender thread counts as full, and as writable again.
     private var lineMarks = (low: 0, high: 0)
-    private var isLineFull = false
 
     /// Bytes of replies that may wait for a peer; a peer that reads has none waiting.
     static let replyByteLimit = 64 << 10
@@ -67,6 +85,9 @@ final class Outlet {
     /// wait.
     static let writeOverhead = 256
     private static let pendingLimit = 4096
+    /// Number of writes in the channel beyond which others wait. The channel's queue has room for 16
+    /// at first.
+    private static let channelLimit = 12
 
     /// The sender thread's side of the connection; nil if the bytes go through the channel.
     private var activeLine: SenderLine? {
@@ -97,79 +118,135 @@ final class Outlet {
         return line != nil
     }
 
-    /// Whether the channel's queue is below its high-water mark.
+    /// Whether the bytes that are not sent are below the high-water mark.
     var isWritable: Bool {
         if let line = activeLine {
             let (bytes, writes) = (line.queuedBytes, line.queuedWrites)
-            isLineFull = bytes > (isLineFull ? lineMarks.low : lineMarks.high)
-            return writes == 0 || writes < Self.pendingLimit && !isLineFull
+            compare(bytes, low: lineMarks.low, high: lineMarks.high)
+            return writes == 0 || writes < Self.pendingLimit && !isFull
         }
-        return pending == 0 || pending < Self.pendingLimit && context?.channel.isWritable ?? true
+        guard pending > 0, let context else {
+            isFull = false
+            return true
+        }
+        let hasRoom = pending < Self.pendingLimit && context.channel.isWritable
+        // The channel does not know what waits for it.
+        guard isFull || waitingBytes > 0,
+            let marks = try? context.channel.syncOptions?.getOption(.writeBufferWaterMark)
+        else { return hasRoom }
+        compare(channelBytes + waitingBytes, low: marks.low, high: marks.high)
+        return hasRoom && !isFull
     }
 
-    /// Bytes that wait in the channel, with the memory that it takes to keep them.
+    /// Judges the number of unsent bytes by the low-water mark and the high one.
+    private func compare(_ bytes: Int, low: Int, high: Int) {
+        isFull = bytes > (isFull ? low : high)
+    }
+
+    /// Bytes that wait in the channel.
+    private var channelBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Bytes that are not sent, with the memory that it takes to keep them.
     var queuedBytes: Int {
         if let line = activeLine {
             return line.queuedBytes + line.queuedWrites * Self.writeOverhead
         }
-        guard pending > 0, let context else { return 0 }
-        let bytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        return bytes + pending * Self.writeOverhead
+        guard pending > 0, context != nil else { return 0 }
+        return channelBytes + waitingBytes + pending * Self.writeOverhead
+    }
+
+    /// Hands a buffer to the channel without flushing, or lets it wait for its turn.
+    private func queue(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>? = nil) {
+        guard let context else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        pending += 1
+        guard waiting.isEmpty, inChannel < Self.channelLimit else {
+            waiting.append(Waiting(bytes: bytes, promise: promise))
+            waitingBytes += bytes.readableBytes
+            return
+        }
+        inChannel += 1
+        context.write(NIOAny(bytes), promise: finishing(1, promise))
+    }
+
+    /// Returns the promise of the last of `count` writes in the channel, with which all of them count
+    /// as finished.
+    private func finishing(
+        _ count: Int, _ promise: EventLoopPromise<Void>?
+    ) -> EventLoopPromise<Void> {
+        let promise = promise ?? eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        promise.futureResult.whenComplete { result in
+            let outlet = bound.value
+            outlet.pending -= count
+            outlet.inChannel -= count
+            switch result {
+            case .success: outlet.feed()
+            case .failure: outlet.failWaiting()
+            }
+        }
+        return promise
+    }
+
+    /// Hands the next buffers to the channel if it has sent all that it had.
+    private func feed() {
+        guard inChannel == 0, !waiting.isEmpty, let context else { return }
+        inChannel = min(waiting.count, Self.channelLimit)
+        let count = inChannel
+        for number in 1...count {
+            // A write that fails may end the connection, and then nothing waits any more.
+            guard let next = waiting.popFirst() else { return }
+            waitingBytes -= next.bytes.readableBytes
+            context.write(
+                NIOAny(next.bytes),
+                promise: number < count ? next.promise : finishing(count, next.promise))
+        }
+        if waiting.isEmpty { waiting = CircularBuffer(initialCapacity: 1) }
+        context.flush()
+    }
+
+    /// Drops what waits for the channel, because nothing can be sent any more.
+    private func failWaiting() {
+        let dropped = waiting
+        waiting = CircularBuffer(initialCapacity: 1)
+        waitingBytes = 0
+        pending -= dropped.count
+        for one in dropped { one.promise?.fail(ChannelError.ioOnClosedChannel) }
     }
 
     /// Queues bytes without flushing.
     ///
     /// - Parameter mark: Delivery that is measured; nil = the delivery is not.
     func write(_ bytes: ByteBuffer, mark: DeliveryMark? = nil) {
-        guard bytes.readableBytes > 0, !isClosed, let context else { return }
-        if let line = activeLine {
-            sentBytes += bytes.readableBytes
-            return line.send(bytes, mark: mark)
-        }
-        pending += 1
+        guard bytes.readableBytes > 0, !isClosed, context != nil else { return }
         sentBytes += bytes.readableBytes
+        if let line = activeLine { return line.send(bytes, mark: mark) }
+        guard var begun = mark else { return queue(bytes) }
+        begun.begin()
         let promise = eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        var begun = mark
-        begun?.begin()
         promise.futureResult.whenComplete { [begun] result in
-            bound.value.pending -= 1
-            if case .success = result { begun?.finish() }
+            if case .success = result { begun.finish() }
         }
-        context.write(NIOAny(bytes), promise: promise)
+        queue(bytes, promise)
     }
 
-    /// Number of buffers that share a promise. They all count as pending until the last one is
-    /// sent, so the number is small beside the least queue limit.
-    private static let promisedTogether = 16
-
-    /// Queues buffers without flushing, with one promise for a few of them.
+    /// Queues buffers without flushing.
     func write(_ buffers: [ByteBuffer]) {
-        if let line = activeLine {
-            guard !isClosed else { return }
-            let filled = buffers.filter { $0.readableBytes > 0 }
-            sentBytes += filled.reduce(0) { $0 + $1.readableBytes }
-            return line.send(filled)
-        }
-        var rest = buffers[...]
-        while let last = rest.prefix(Self.promisedTogether).last, !isClosed, let context {
-            let some = rest.prefix(Self.promisedTogether)
-            rest = rest.dropFirst(some.count)
-            pending += some.count
-            sentBytes += some.reduce(0) { $0 + $1.readableBytes }
-            for bytes in some.dropLast() { context.write(NIOAny(bytes), promise: nil) }
-            let promise = eventLoop.makePromise(of: Void.self)
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            let count = some.count
-            promise.futureResult.whenComplete { _ in bound.value.pending -= count }
-            context.write(NIOAny(last), promise: promise)
-        }
+        guard !isClosed, context != nil else { return }
+        let filled = buffers.filter { $0.readableBytes > 0 }
+        sentBytes += filled.reduce(0) { $0 + $1.readableBytes }
+        if let line = activeLine { return line.send(filled) }
+        for bytes in filled { queue(bytes) }
     }
 
     /// Queues a reply without flushing. Returns false if the peer has left too many replies unread
     /// and is to be cut, because it could otherwise go on to send requests.
     func writeReply(_ bytes: ByteBuffer) -> Bool {
-        guard bytes.readableBytes > 0, !isClosed, let context else { return true }
+        guard bytes.readableBytes > 0, !isClosed, context != nil else { return true }
         if let line = activeLine {
             line.send(bytes, isReply: true)
             let waiting = line.queuedReplyBytes
@@ -179,16 +256,12 @@ final class Outlet {
                 <= (line.isBlocked
                     ? Self.replyByteLimit : Self.busyThreadLimit * Self.replyByteLimit)
         }
-        pending += 1
         let count = bytes.readableBytes
         pendingReplyBytes += count
         let promise = eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        promise.futureResult.whenComplete { _ in
-            bound.value.pending -= 1
-            bound.value.pendingReplyBytes -= count
-        }
-        context.write(NIOAny(bytes), promise: promise)
+        promise.futureResult.whenComplete { _ in bound.value.pendingReplyBytes -= count }
+        queue(bytes, promise)
         guard pendingReplyBytes > Self.replyByteLimit else { return true }
         // Many requests may have come in one read, so only the bytes that the socket does not take
         // count.
@@ -200,7 +273,7 @@ final class Outlet {
     /// them.
     func writeResponse(_ head: ByteBuffer, _ body: ByteBuffer) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
-        guard !isClosed, let context else {
+        guard !isClosed, context != nil else {
             promise.fail(ChannelError.ioOnClosedChannel)
             return promise.futureResult
         }
@@ -215,12 +288,9 @@ final class Outlet {
             }
             return promise.futureResult
         }
-        pending += 1
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        promise.futureResult.whenComplete { _ in bound.value.pending -= 1 }
-        if body.readableBytes > 0 { context.write(NIOAny(head), promise: nil) }
-        context.writeAndFlush(
-            NIOAny(body.readableBytes > 0 ? body : head), promise: promise)
+        if body.readableBytes > 0 { queue(head) }
+        queue(body.readableBytes > 0 ? body : head, promise)
+        flush()
         return promise.futureResult
     }
 
@@ -228,6 +298,7 @@ final class Outlet {
     func cut() {
         isClosed = true
         context?.close(promise: nil)
+        failWaiting()
     }
 
     func flush() { context?.flush() }
@@ -284,9 +355,10 @@ final class Outlet {
             // event loop may have ended then.
             line.afterAll { wasSent in if wasSent { channel.close(promise: nil) } }
         } else {
-            context.writeAndFlush(NIOAny(ByteBuffer())).whenComplete { _ in
-                channel.close(promise: nil)
-            }
+            let promise = eventLoop.makePromise(of: Void.self)
+            promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
+            queue(ByteBuffer(), promise)
+            flush()
         }
         closing = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }
@@ -300,5 +372,6 @@ final class Outlet {
         usesLine = false
         closing?.cancel()
         closing = nil
+        failWaiting()
     }
 }
