@@ -1,4 +1,5 @@
 import Netem
+import SimulationKernel
 import Testing
 
 @testable import ABR
@@ -49,6 +50,50 @@ import Testing
             let lower = algorithm.abandon(hopeless, state)
             #expect((lower == nil) == (elapsed < grace))
         }
+    }
+
+    /// Up to the time that an algorithm states after a judgement, it does not give up a download of
+    /// which nothing but more bits is known.
+    @Test(arguments: AlgorithmName.all)
+    func earliestAbandonmentIsTrue(_ name: AlgorithmName) throws {
+        let title = try Make.title([300, 1000, 3000])
+        var random = SeededGenerator(seed: 1, entity: "abandonment")
+        for _ in 0..<2000 {
+            var algorithm = name.make(title, maximumBuffer: PlayerConfiguration().maximumBuffer)
+            let state = Make.state(
+                title, buffer: 20_000 * random.nextUnit(), throughput: 3000, last: 2)
+            var progress = Make.progress(
+                state, rendition: 2, size: 12e6, downloaded: 12e6 * random.nextUnit(),
+                elapsed: 500 + 8000 * random.nextUnit(), timeToFirstByte: 9000 * random.nextUnit())
+            guard algorithm.abandon(progress, state) == nil else { continue }
+            let earliest = algorithm.earliestAbandonment(after: progress, state)
+            guard earliest > progress.elapsed else { continue }
+            progress.elapsed += (earliest - progress.elapsed) * 0.999 * random.nextUnit()
+            progress.downloaded +=
+                (progress.size - progress.downloaded) * max(0, 2 * random.nextUnit() - 1)
+            let lower = algorithm.abandon(progress, state)
+            #expect(lower == nil, "\(progress)")
+        }
+    }
+
+    /// A download that is fast enough is judged no more before its end.
+    @Test func needlessJudgementsAreLeftOut() throws {
+        let title = try Make.title([300, 1000, 3000])
+        let player = try Player(
+            title: title, configuration: PlayerConfiguration(), algorithm: .throughput)
+        let state = Make.state(title, buffer: 8000, last: 2)
+        // The limit is 1.8 segments of 4 s.
+        let cases: [(Double, Double)] = [(0.5, 3700), (0.25, 1900), (0.01, 200), (1, 7200)]
+        for (share, next) in cases {
+            let progress = Make.progress(
+                state, rendition: 2, size: 12e6, downloaded: 12e6 * share, elapsed: 1000)
+            #expect(player.nextJudgement(after: progress) == next)
+        }
+        let always = try Player(
+            title: title, configuration: PlayerConfiguration(), algorithm: .bolaE)
+        let half = Make.progress(
+            state, rendition: 2, size: 12e6, downloaded: 6e6, elapsed: 1000)
+        #expect(always.nextJudgement(after: half) <= 0)
     }
 
     private static func viewer(

@@ -145,6 +145,22 @@ import Testing
         #expect(line.bytes(at: 50_200_000) == 40_300)
     }
 
+    /// What no later query needs is forgotten, and the answers stay the same.
+    @Test func arrivalsAreForgotten() {
+        var line = ArrivalLine()
+        line.forget(before: 5)
+        line.note(0, at: 10_000_000)
+        line.note(10_000, at: 20_000_000)
+        line.forget(before: 15_000_000)
+        let first = line.bytes(at: 15_000_000)
+        line.note(40_000, at: 30_000_000)
+        line.forget(before: 25_000_000)
+        let second = line.bytes(at: 25_000_000)
+        line.forget(before: 30_000_000)
+        let last = line.bytes(at: 30_000_000)
+        #expect([first, second, last] == [5000, 25_000, 40_000])
+    }
+
     @Test func delayKeepsOrder() throws {
         let delay = DelayModel(nanoseconds: 20_000_000, jitterNanoseconds: 15_000_000)
         var link = try Self.link(Self.constant(8000), delay: delay)

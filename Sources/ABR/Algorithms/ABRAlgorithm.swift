@@ -95,6 +95,10 @@ public protocol ABRAlgorithm: Sendable {
     /// Returns a lower rendition with which to restart the current download; nil lets it continue.
     /// `state.bufferLevel` is the remaining level at the time of the call.
     mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int?
+    /// Returns a time in ms from the request up to which `abandon` returns nil and changes nothing,
+    /// if it has just returned nil for `progress` and nothing happens but that more bits arrive; 0
+    /// if no such time is known.
+    func earliestAbandonment(after progress: DownloadProgress, _ state: PlayerState) -> Double
     /// Notes that the user moved to segment `state.segment`.
     mutating func seeked(_ state: PlayerState)
 }
@@ -106,6 +110,9 @@ extension ABRAlgorithm {
     public mutating func waited(_ milliseconds: Double) {}
     public mutating func downloaded(_ progress: DownloadProgress, _ state: PlayerState) {}
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? { nil }
+    public func earliestAbandonment(
+        after progress: DownloadProgress, _ state: PlayerState
+    ) -> Double { 0 }
     public mutating func seeked(_ state: PlayerState) {}
 }
 

@@ -34,6 +34,10 @@ public struct Dynamic: ABRAlgorithm {
         throughput.abandon(progress, state)
     }
 
+    public func earliestAbandonment(
+        after progress: DownloadProgress, _ state: PlayerState
+    ) -> Double { throughput.earliestAbandonment(after: progress, state) }
+
     public mutating func seeked(_ state: PlayerState) { bola.seeked(state) }
 }
 
@@ -72,6 +76,10 @@ public struct DynamicDASH: ABRAlgorithm {
     public mutating func abandon(_ progress: DownloadProgress, _ state: PlayerState) -> Int? {
         usesBOLA ? bola.abandon(progress, state) : throughput.abandon(progress, state)
     }
+
+    public func earliestAbandonment(
+        after progress: DownloadProgress, _ state: PlayerState
+    ) -> Double { usesBOLA ? 0 : throughput.earliestAbandonment(after: progress, state) }
 
     public mutating func seeked(_ state: PlayerState) { bola.seeked(state) }
 }

@@ -35,6 +35,17 @@ public struct ThroughputRule: ABRAlgorithm {
         let size = progress.size * bitrates[rendition] / bitrates[progress.rendition]
         return rendition >= progress.rendition || size >= left ? nil : rendition
     }
+
+    /// The condition of `abandon` solved for the elapsed time, as if no more bits arrived. If the
+    /// first bit came after the limit, more bits make the time earlier, down to the limit.
+    public func earliestAbandonment(
+        after progress: DownloadProgress, _ state: PlayerState
+    ) -> Double {
+        guard progress.size > 0 else { return 0 }
+        let share = min(1, progress.downloaded / progress.size)
+        let limit = Self.abandonMultiplier * state.title.segmentDuration
+        return min(limit, share * limit + (1 - share) * progress.timeToFirstByte)
+    }
 }
 
 /// Limits the rendition by the buffer: the result is below the lowest rendition whose download

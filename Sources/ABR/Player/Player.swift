@@ -28,6 +28,8 @@ public struct Player: Sendable {
 
     /// Interval at which a driver asks `progress` whether to give up a download (ms).
     public static let judgementInterval = 100.0
+    /// Time by which a driver on sockets may be late for the end of an interval (ms).
+    private static let judgementLateness = 1.0
 
     /// Settings, which players with the same configuration share.
     let settings: PlayerSettings
@@ -104,6 +106,15 @@ public struct Player: Sendable {
     public var firstJudgement: Double {
         let intervals = (algorithm.abandonGrace / Self.judgementInterval).rounded(.up)
         return max(1, intervals) * Self.judgementInterval
+    }
+
+    /// Time in ms from a request to the next judgement that may give up the download, after
+    /// `progress` did not: a whole number of intervals, which may have passed already. A driver may
+    /// leave out the judgements before it.
+    public func nextJudgement(after progress: DownloadProgress) -> Double {
+        let earliest = algorithm.earliestAbandonment(after: progress, state)
+        let intervals = ((earliest - Self.judgementLateness) / Self.judgementInterval).rounded(.up)
+        return intervals * Self.judgementInterval
     }
 
     // MARK: Verbs

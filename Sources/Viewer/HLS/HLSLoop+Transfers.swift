@@ -9,7 +9,22 @@ extension HLSLoop {
     /// next.
     func serve(_ index: Int, _ now: Int64) {
         let viewer = viewers[index]
+        // A response whose end has been read is passed on at once. The number of rounds is bounded,
+        // so that a fast server does not hold up the loop.
+        for _ in 0..<4 {
+            guard viewer.isPresent else { return }
+            runSession(index, now)
+            transfer(index, HLSPlayerRequest.Slot.playlist.rawValue, now, isPlanned: true)
+            transfer(index, HLSPlayerRequest.Slot.media.rawValue, now, isPlanned: true)
+            guard viewer.hasArrival(at: now) else { break }
+        }
         guard viewer.isPresent else { return }
+        schedule(index, at: max(viewer.nextWake(now), now + 1))
+    }
+
+    /// Passes to a session what is due for it at `now`, and performs what it requests.
+    private func runSession(_ index: Int, _ now: Int64) {
+        let viewer = viewers[index]
         // The number of rounds is bounded: a session whose timers stay due continues after the
         // other viewers.
         for _ in 0..<16 {
@@ -22,14 +37,8 @@ extension HLSLoop {
                 guard viewer.isPresent else { return }
                 viewer.judge(now)
             }
-            let isIdle = !performCommands(index, now)
-            guard viewer.isPresent else { return }
-            if isIdle { break }
+            guard performCommands(index, now), viewer.isPresent else { return }
         }
-        transfer(index, HLSPlayerRequest.Slot.playlist.rawValue, now)
-        transfer(index, HLSPlayerRequest.Slot.media.rawValue, now)
-        guard viewer.isPresent else { return }
-        schedule(index, at: max(viewer.nextWake(now), now + 1))
     }
 
     /// Performs what the session has requested since the last call. Returns whether there was
@@ -158,18 +167,24 @@ extension HLSLoop {
                 viewer.link?.idle(at: now, keepsCredit: connection.firstByteAt > 0)
             }
             connection.isReadable = true
+            connection.readAt = 0
         case .idle, .closed: return
         }
         serve(index, now)
     }
 
-    private func transfer(_ index: Int, _ slot: Int, _ now: Int64) {
+    /// Sends the request whose time has come, or reads what the link has carried by now.
+    /// - Parameter isPlanned: whether a read that is planned for later stays so. What is due for it
+    ///   stays due, and a smaller read costs as much.
+    private func transfer(_ index: Int, _ slot: Int, _ now: Int64, isPlanned: Bool = false) {
         let viewer = viewers[index]
         let connection = viewer.connections[slot]
         if connection.state == .busy, let sendAt = connection.sendAt, sendAt <= now {
             send(index, slot, now)
         }
-        guard viewer.isPresent, connection.isReading, connection.isReadable else { return }
+        guard viewer.isPresent, connection.isReading, connection.isReadable,
+            !isPlanned || connection.readAt <= now
+        else { return }
         guard let due = viewer.link?.due(at: now) else { return read(index, slot, .max, now) }
         if due > 0 { read(index, slot, due, now) }
     }

@@ -2,8 +2,10 @@
 // heap of deadlines, two connections for each viewer (segments and playlists) behind one link.
 // Bytes of segments are counted and discarded in the kernel (`MSG_TRUNC`). With a link, a viewer
 // wakes when 16 to 64 KiB or the rest of the response have become due (`SocketLink.nextRead`), so
-// that ends are punctual; without a link the viewer waits for readiness. The loop's lateness
-// against its deadlines is reported as the generator's lag.
+// that ends are punctual; without a link the viewer waits for readiness. A read that is planned for
+// later is made before only where its bytes count: when the other connection begins to share the
+// link, for a judgement of the download, and at the ends of the window and of the viewer. The
+// loop's lateness against its deadlines is reported as the generator's lag.
 
 import CLinux
 import Glibc

@@ -126,7 +126,9 @@ extension HLSLoopViewer {
             let read = link?.nextRead(
                 of: connection.restBytes, at: now, isLazy: !connection.isProbed,
                 waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
-            time = min(time, read ?? .max)
+            guard let read else { continue }
+            connection.readAt = read
+            time = min(time, read)
         }
         return time
     }
@@ -192,7 +194,10 @@ extension HLSLoopViewer {
             isWhole = connection.reader.discarded(count)
         }
         connection.received += media
-        if isJudged { connection.line.note(connection.received, at: arrival) }
+        if isJudged {
+            connection.line.note(connection.received, at: arrival)
+            connection.line.forget(before: now)
+        }
         if let purpose = connection.purpose, purpose.isMedia, (connection.head?.status ?? 0) < 300 {
             mediaBytes += media
             if case .part = purpose { partBytes += media }
@@ -220,10 +225,11 @@ extension HLSLoopViewer {
         guard connection.state != .idle || connection.lastByteAt > now else { return }
         // Bytes that are still delayed by the link have not arrived.
         let arrived = connection.line.bytes(at: now)
+        // The length of a redirect's or a refusal's body says nothing of the segment.
+        let total = connection.head.flatMap { $0.isSuccess ? $0.contentLength : nil }
         tell(
             .progress(
-                .media, received: min(arrived, connection.received),
-                total: connection.head.flatMap(\.contentLength),
+                .media, received: min(arrived, connection.received), total: total,
                 firstByte: milliseconds(connection.firstByteAt)), at: milliseconds(now))
     }
 }
@@ -241,6 +247,9 @@ extension HLSLoopViewer {
         }
         arrivals.append((max(connection.lastByteAt, now), HLSPlayerRequest.Slot.allCases[slot]))
     }
+
+    /// Whether a response that was read has arrived and was not taken yet.
+    func hasArrival(at now: Int64) -> Bool { arrivals.contains { $0.time <= now } }
 
     /// Returns the oldest response that was read, once it has arrived.
     func takeArrival(at now: Int64) -> (time: Int64, slot: HLSPlayerRequest.Slot)? {

@@ -173,7 +173,8 @@ struct HLSPlayback {
             downloaded: Double(received) * 8, elapsed: time - sentAt,
             timeToFirstByte: firstByte - sentAt)
         guard let lower = player?.progress(progress, at: time) else {
-            nextJudgement = later
+            // Judgements that cannot give up the download are left out: each would read the socket.
+            nextJudgement = max(later, sentAt + (player?.nextJudgement(after: progress) ?? 0))
             return nil
         }
         record(

@@ -32,6 +32,8 @@ final class HLSPlayerConnection {
     var sentAt: Int64 = 0
     /// Whether the socket may hold bytes; false once it has been read empty.
     var isReadable = false
+    /// Time for which the next read is planned, behind a link; 0 = it is not planned.
+    var readAt: Int64 = 0
     /// Whether the socket stayed empty after it had been read empty within a response: the server is
     /// far away, or slow.
     var refillsSlowly = false
@@ -149,7 +151,7 @@ final class HLSPlayerConnection {
 
 /// Arrival times of a body's bytes, for reads that are ahead of the link's delay. Bytes arrive
 /// evenly between two reads. The delay bounds the size: the line has one point per millisecond, and
-/// points before the latest query are dropped.
+/// points that no later query needs are dropped.
 struct ArrivalLine {
     private static let spacing: Int64 = 1_000_000
     private var points: [(time: Int64, bytes: Int)] = []
@@ -162,12 +164,16 @@ struct ArrivalLine {
         points.append((time, bytes))
     }
 
+    /// Forgets the points that no query at `now` or later needs.
+    mutating func forget(before now: Int64) {
+        let next = points.firstIndex { $0.time > now } ?? points.count
+        if next > 1 { points.removeFirst(next - 1) }
+    }
+
     /// Number of bytes that have arrived at `now`.
     mutating func bytes(at now: Int64) -> Int {
-        let next = points.firstIndex { $0.time > now } ?? points.count
-        guard next > 0 else { return 0 }
-        points.removeFirst(next - 1)
-        let (time, bytes) = points[0]
+        forget(before: now)
+        guard let (time, bytes) = points.first, time <= now else { return 0 }
         guard points.count > 1 else { return bytes }
         let share = Double(now - time) / Double(points[1].time - time)
         return bytes + Int(Double(points[1].bytes - bytes) * share)

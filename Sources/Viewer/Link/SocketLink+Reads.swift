@@ -30,8 +30,10 @@ extension SocketLink {
     func nextRead(
         of rest: Int, at now: Int64, isLazy: Bool, waiting: @autoclosure () -> Int
     ) -> Int64 {
-        let prompt = min(
-            time(toReceive: min(rest, Self.promptRead)), now + Self.promptInterval)
+        // Times are computed only where they are used, by divisions of 128 bits.
+        var prompt: Int64 {
+            min(time(toReceive: min(rest, Self.promptRead)), now + Self.promptInterval)
+        }
         guard isLazy, rest > Self.promptRead, !shared.delays else { return prompt }
         let later = time(toReceive: Self.lazyRead)
         guard later >= now + Self.fastRead else { return prompt }
