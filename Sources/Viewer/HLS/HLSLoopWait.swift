@@ -7,7 +7,7 @@ struct HLSLoopWait {
     /// fewer, and are woken at their exact times.
     private static let manyViewers = 100
     /// Shortest wait of a loop of many viewers, in ns.
-    private static let shortest: Int64 = 500_000
+    private static let shortest: Int64 = 1_000_000
     private static let longest: Int64 = 999_999_999
 
     /// Returns the longest wait in ns, from 0 to less than a second.
