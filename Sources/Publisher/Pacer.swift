@@ -19,6 +19,10 @@ final class Pacer: NIOScheduledCallbackHandler {
 
     /// Time after which the pacer returns to the event loop, 5 ms.
     private static let stayNanoseconds: Int64 = 5_000_000
+    /// Shortest time until the next callback, 50 µs. The loop runs all callbacks that are due before
+    /// it looks at a socket again. Without the pause a loop that is too slow for its streams would
+    /// never send the bytes that wait for a socket.
+    private static let pauseNanoseconds: Int64 = 50_000
 
     /// The pacer has to be made on the event loop.
     init(_ publishers: [StreamPublisher], eventLoop: any EventLoop) {
@@ -40,10 +44,11 @@ final class Pacer: NIOScheduledCallbackHandler {
 
     private func schedule() {
         guard !isStopped, let wake = streams.nextWake else { return }
+        let soonest = Int64(NIODeadline.now().uptimeNanoseconds) + Self.pauseNanoseconds
         // A callback needs no allocation and no promise, which a task does. It fails only if the
         // loop has been shut down.
         _ = try? eventLoop.scheduleCallback(
-            at: .uptimeNanoseconds(UInt64(max(0, wake))), handler: self)
+            at: .uptimeNanoseconds(UInt64(max(soonest, wake))), handler: self)
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
@@ -51,7 +56,7 @@ final class Pacer: NIOScheduledCallbackHandler {
         var now = Int64(NIODeadline.now().uptimeNanoseconds)
         let end = now + Self.stayNanoseconds
         var maySleep = streams.areSteady
-        // Every sleep is until a quantum after `now` or later, so the loop ends.
+        // The next wake-up is at least a quantum after `now`, so the loop ends.
         while true {
             let areSteady = streams.sendDue(at: now)
             maySleep = maySleep && areSteady
@@ -61,8 +66,8 @@ final class Pacer: NIOScheduledCallbackHandler {
         }
     }
 
-    /// Sleeps until a time of CLOCK_MONOTONIC, nanoseconds. A signal may end the sleep; then nothing
-    /// is due yet, and the pace asks for another wake-up.
+    /// Sleeps until a time of CLOCK_MONOTONIC, nanoseconds. A signal may end the sleep earlier, which
+    /// is a wake-up like any other: what is due by then is sent.
     private static func sleep(until nanoseconds: Int64) {
         var time = timespec(
             tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
