@@ -83,8 +83,9 @@ extension TrialRunner {
             let began = elapsed
             writeInterimResults()
             // The files of a long run are long, and the figures of many sessions take time that the
-            // generators on this machine need: a second between two writes is only the beginning.
-            nextInterimSeconds = began + max(0.9, began / 100, 50 * (elapsed - began))
+            // generators on this machine need, so the pauses grow from a second on. A disk or a
+            // process that was held up once must not end the writing, so they have a limit.
+            nextInterimSeconds = began + max(0.9, began / 100, min(60, 50 * (elapsed - began)))
         }
     }
 
