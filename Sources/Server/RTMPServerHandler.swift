@@ -123,8 +123,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 }
             case .session:
                 try receive(bytes)
-                // More is read at once after a full buffer. Messages that still lay in it would cost
-                // the connection a second one, for as long as it lasts.
+                // The channel reads again at once after a read that filled its buffer. If messages
+                // still lay in that buffer, it would take a second one and keep both.
                 if bytes.writableBytes == 0 { deliver() }
             case .closed: break
             }
