@@ -122,13 +122,16 @@ extension HLSLoopViewer {
                 time = min(time, sendAt)
             }
             guard connection.isReading, connection.isReadable else { continue }
-            // A probe takes the times of its reads for those of the bytes.
-            let read = link?.nextRead(
-                of: connection.restBytes, at: now, isLazy: !connection.isProbed,
-                waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
-            guard let read else { continue }
-            connection.readAt = read
-            time = min(time, read)
+            // A plan holds until a read is made: nothing comes due earlier than it was known to.
+            if connection.readAt <= now {
+                // A probe takes the times of its reads for those of the bytes.
+                let read = link?.nextRead(
+                    of: connection.restBytes, at: now, isLazy: !connection.isProbed,
+                    waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
+                guard let read else { continue }
+                connection.readAt = read
+            }
+            time = min(time, connection.readAt)
         }
         return time
     }
