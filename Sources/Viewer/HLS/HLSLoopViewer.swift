@@ -122,7 +122,7 @@ extension HLSLoopViewer {
                 time = min(time, sendAt)
             }
             guard connection.isReading, connection.isReadable else { continue }
-            // A plan holds until a read is made: nothing comes due earlier than it was known to.
+            // A plan holds until a read is made: no byte comes due earlier than it assumes.
             if connection.readAt <= now {
                 // A probe takes the times of its reads for those of the bytes.
                 let read = link?.nextRead(
@@ -289,6 +289,7 @@ extension HLSLoopViewer {
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: milliseconds(connection.requestedAt),
             firstByte: milliseconds(firstByte(connection)),
+            lastByte: milliseconds(connection.lastByteAt),
             retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
         tell(.finished(slot, response), at: moment)
         return nil
