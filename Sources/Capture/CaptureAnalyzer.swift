@@ -4,8 +4,8 @@ import SimulationKernel
 /// packets with their capture times and returns the report; it reads no clock and no device.
 /// Threads must not share an analyzer.
 public struct CaptureAnalyzer: ~Copyable {
-    /// Options, which may change during the analysis; the window should be set before it begins.
-    /// Other server ports apply to connections that begin later.
+    /// Options, which may change during the analysis, except for the server ports and
+    /// `seesPacketsOnce`; the window should be set before it begins.
     public var options: CaptureOptions
     var summary = CaptureSummary()
     var flows: [FlowKey: Flow] = [:]

@@ -79,6 +79,7 @@ final class Flow {
     var dialect = Dialect.unknown
     /// Whether a direction holds bytes that wait for missing ones; see `updateWaiting`.
     private(set) var isWaiting = false
+    /// Whether `roles` is not empty; kept, because a look at the array counts references.
     private(set) var hasRoles = false
     private let http: HTTPTable?
     var isReset = false
@@ -138,7 +139,8 @@ final class Flow {
 
     func half(up: Bool) -> FlowHalf { up ? upstream : downstream }
 
-    /// Determines `isWaiting` anew, after the reassemblers have taken or delivered bytes.
+    /// Determines `isWaiting` anew. To be called whenever a reassembler may have begun or ceased to
+    /// wait: a plain packet relies on it.
     func updateWaiting() {
         isWaiting =
             upstream.progress.reassembler.isWaiting || downstream.progress.reassembler.isWaiting

@@ -108,6 +108,13 @@ struct PlainPacketTests {
         #expect(stream.downstream == other.downstream)
         #expect(stream.viewers == other.viewers)
         #expect(!stream.downstream.isEmpty)
+        // Each packet counts once as well where no copies are looked for.
+        options.seesPacketsOnce = true
+        let once = session.script.analyzed(options)
+        #expect(once.capture.packets == session.script.packets.count)
+        #expect(once.capture.packets == short.capture.packets + short.capture.duplicates)
+        #expect(once.capture.understoodPackets == once.capture.packets)
+        #expect(once.capture.duplicates == 0)
     }
 
     @Test("a connection is found in both directions until it is removed")

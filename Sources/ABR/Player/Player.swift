@@ -28,8 +28,9 @@ public struct Player: Sendable {
 
     /// Interval at which a driver asks `progress` whether to give up a download (ms).
     public static let judgementInterval = 100.0
-    /// Time by which a driver on sockets may be late for the end of an interval (ms).
-    private static let judgementLateness = 1.0
+    /// Time by which a driver on sockets may be late for the end of an interval (ms). Loops of many
+    /// viewers wait for a millisecond, and take some time for their turns.
+    private static let judgementLateness = 2.0
 
     /// Settings, which players with the same configuration share.
     let settings: PlayerSettings

@@ -185,6 +185,7 @@ extension HLSLoop {
         guard viewer.isPresent, connection.isReading, connection.isReadable,
             !isPlanned || connection.readAt <= now
         else { return }
+        connection.readAt = 0
         guard let due = viewer.link?.due(at: now) else { return read(index, slot, .max, now) }
         if due > 0 { read(index, slot, due, now) }
     }

@@ -91,7 +91,7 @@ final class HLSLoop: @unchecked Sendable {
                     agenda.window = pool.withShared { $0.window }
                     if figures.publish(viewers, to: pool) { break turns }
                 // Bytes are counted when they are read: all that are due are read now, so that the
-                // window's ends are exact.
+                // window's ends are no later than the loop.
                 case .windowStart:
                     for (index, viewer) in viewers.enumerated() {
                         readDue(index, now)

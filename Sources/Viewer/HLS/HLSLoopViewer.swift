@@ -122,13 +122,16 @@ extension HLSLoopViewer {
                 time = min(time, sendAt)
             }
             guard connection.isReading, connection.isReadable else { continue }
-            // A probe takes the times of its reads for those of the bytes.
-            let read = link?.nextRead(
-                of: connection.restBytes, at: now, isLazy: !connection.isProbed,
-                waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
-            guard let read else { continue }
-            connection.readAt = read
-            time = min(time, read)
+            // A plan holds until a read is made: no byte comes due earlier than it assumes.
+            if connection.readAt <= now {
+                // A probe takes the times of its reads for those of the bytes.
+                let read = link?.nextRead(
+                    of: connection.restBytes, at: now, isLazy: !connection.isProbed,
+                    waiting: connection.countWaiting(atLeast: SocketLink.lazyRead))
+                guard let read else { continue }
+                connection.readAt = read
+            }
+            time = min(time, connection.readAt)
         }
         return time
     }
@@ -286,6 +289,7 @@ extension HLSLoopViewer {
             bytes: connection.received, headBytes: head.byteCount, url: url,
             requested: milliseconds(connection.requestedAt),
             firstByte: milliseconds(firstByte(connection)),
+            lastByte: milliseconds(connection.lastByteAt),
             retryAfter: head.retryAfter(now: Clock.realTimeSeconds()))
         tell(.finished(slot, response), at: moment)
         return nil

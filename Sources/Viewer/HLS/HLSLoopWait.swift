@@ -6,7 +6,8 @@ struct HLSLoopWait {
     /// Number of viewers from which on deadlines that are close together share a wait. Probes are
     /// fewer, and are woken at their exact times.
     private static let manyViewers = 100
-    /// Shortest wait of a loop of many viewers, in ns.
+    /// Shortest wait of a loop of many viewers, in ns: requests that a link delays, judgements,
+    /// timers and the window's ends are late by as much. Bytes have the link's time all the same.
     private static let shortest: Int64 = 1_000_000
     private static let longest: Int64 = 999_999_999
 

@@ -239,9 +239,9 @@ extension HLSPlayback {
     }
 
     /// Notes that a part of the wanted segment has been fetched.
-    mutating func add(part duration: Double, _ response: HLSPlayerResponse, at time: Double) {
+    mutating func add(part duration: Double, _ response: HLSPlayerResponse) {
         var partial = partial ?? PartialSegment()
-        partial.transfer += time - response.firstByte
+        partial.transfer += response.lastByte - response.firstByte
         partial.bits += Double(response.bytes) * 8
         if partial.firstByte.isNaN { partial.firstByte = response.firstByte }
         partial.media += duration

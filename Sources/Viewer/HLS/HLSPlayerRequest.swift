@@ -85,6 +85,8 @@ struct HLSPlayerResponse {
     var url: HTTPURL
     var requested: Double
     var firstByte: Double
+    /// Arrival of the last byte by the link's clock: a late loop passes the response on later.
+    var lastByte: Double
     var retryAfter: Int?
 }
 

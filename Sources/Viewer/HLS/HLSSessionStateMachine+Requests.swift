@@ -51,8 +51,9 @@ extension HLSSessionStateMachine {
             requests.receiveMedia()
             sizes.note(response, to: request.purpose)
             complete(
-                bits: Double(response.bytes) * 8, transfer: time - response.firstByte,
-                firstByte: response.firstByte, bytes: response.bytes, at: time)
+                bits: Double(response.bytes) * 8,
+                transfer: response.lastByte - response.firstByte, firstByte: response.firstByte,
+                bytes: response.bytes, at: time)
         case .part(let duration):
             requests.receiveMedia()
             receivePart(duration, response, at: time)

@@ -76,7 +76,7 @@ extension HLSSessionStateMachine {
     }
 
     mutating func receivePart(_ duration: Double, _ response: HLSPlayerResponse, at time: Double) {
-        playback.add(part: duration, response, at: time)
+        playback.add(part: duration, response)
         guard let (segment, rendition) = wanted, renditions[rendition].playlist != nil else {
             return
         }

@@ -101,7 +101,8 @@ struct VirtualOrigin {
                                 url: transfer.answer.location.flatMap { try? HTTPURL($0) }
                                     ?? transfer.request.url,
                                 requested: transfer.requested, firstByte: transfer.firstByte,
-                                retryAfter: transfer.answer.retryAfter)), at: now)
+                                lastByte: transfer.done, retryAfter: transfer.answer.retryAfter)),
+                        at: now)
                 }
             }
             if session.nextCalls.timer <= now { actions += session.handle(.timer, at: now) }
