@@ -219,8 +219,8 @@ public struct SearchReport {
         }
         return first
             + (larger.count > 1
-                ? "  More than \(value) \(noun) stop paying: no larger value is "
-                    + "better by more than the intervals.\n"
+                ? "  Beyond \(value), more \(noun) stop paying: no larger value is better by "
+                    + "more than the intervals.\n"
                 : "  Every larger value paid until the end of the sweep; a longer sweep may find "
                     + "more.\n")
     }

@@ -281,7 +281,7 @@ import Testing
         #expect(summary.recommended == "4")
         let text = SearchReport(summary).text
         #expect(text.contains("With 4 threads this machine carries"))
-        #expect(text.contains("More than 4 threads stop paying"))
+        #expect(text.contains("Beyond 4, more threads stop paying"))
         #expect(CapacityPlot(summary).svg.hasPrefix("<svg xmlns="))
     }
 
