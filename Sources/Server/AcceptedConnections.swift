@@ -39,8 +39,13 @@ struct AcceptedConnections: Sendable {
             }
             switch listener {
             case .rtmp, .rtmps:
+                let hub = hub(of: channel)
+                // TLS keeps what it reads for itself.
+                if !listener.isSecure, hub.eventLoop === channel.eventLoop {
+                    try hub.readBuffer.serve(channel)
+                }
                 let handler = RTMPServerHandler(
-                    hub: hub(of: channel), hubs: hubs, directory: directory,
+                    hub: hub, hubs: hubs, directory: directory,
                     admissions: admissions, access: access, place: place, logger: logger)
                 try channel.pipeline.syncOperations.addHandler(handler)
             case .http, .https:

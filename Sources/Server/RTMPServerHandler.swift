@@ -123,14 +123,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
                 }
             case .session:
                 try receive(bytes)
-                // The channel reads again at once after a read that filled its buffer. If messages
-                // still lay in that buffer, it would take a second one and keep both.
-                if bytes.writableBytes == 0 { deliver() }
             case .closed: break
             }
         } catch {
             close("\(error)")
         }
+        hub.readBuffer.giveBack(bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -44,6 +44,7 @@ final class StreamHub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let turns: LoopTurns
     let readMarks: ReadMarks
+    let readBuffer = ReadBuffer()
     let configuration: ServerConfiguration
     private var streams: [String: LocalStream] = [:]
     private var connections: [ObjectIdentifier: any SweptConnection] = [:]
