@@ -112,7 +112,9 @@ import Testing
             try await second.send(frames.headers)
             try await second.send(frames, 0..<12)
             media += try await player.media(upToVideo: 11)
-            #expect(media.compactMap(\.videoNumber) == Array(10..<15) + Array(0..<12))
+            // The player's loop may have had the earlier group of pictures when the player came.
+            let numbers = media.compactMap(\.videoNumber).drop { $0 < 10 }
+            #expect(numbers == (Array(10..<15) + Array(0..<12))[...])
             let times = media.filter { $0.videoNumber != nil }.map(\.timestamp)
             #expect(times == times.sorted())
             #expect(times.last! == 14 * 40 + 40 + 11 * 40)
