@@ -55,6 +55,13 @@ public struct ChunkReader: Sendable {
         return nil
     }
 
+    /// Copies the bytes that were appended and not yet read, if they are a small part of the buffer
+    /// that they lie in, so that they do not keep it alive.
+    public mutating func compact() {
+        guard input.storageCapacity / 4 > input.readableBytes else { return }
+        input = ByteBuffer(bytes: input.readableBytesView)
+    }
+
     /// Copies the rest of the input, which is the beginning of a header, so that it does not keep
     /// the large buffer alive that it was read into.
     private mutating func release() {

@@ -28,7 +28,15 @@ struct RTMPInput {
     var isBetweenMessages: Bool { reader.unfinishedBytes == 0 }
 
     /// Returns the next complete message; nil if none has arrived.
-    mutating func next() throws -> Message? { try parts.rest.popFirst() ?? reader.next() }
+    mutating func next() throws -> Message? {
+        guard let part = parts.rest.popFirst() else { return try reader.next() }
+        // An empty slice would keep all parts, and the bytes that they were read into.
+        if parts.rest.isEmpty { parts = ([], 0) }
+        return part
+    }
+
+    /// Frees the buffer that the bytes were read into if few of them are left.
+    mutating func compact() { reader.compact() }
 
     /// Queues the media messages of an aggregate message before the messages that follow it.
     mutating func split(_ aggregate: Message) throws {

@@ -17,6 +17,10 @@ extension RTMPServerHandler {
         guard context != nil, let command = try gate.connectCommand(message) else { return false }
         hasAskedToConnect = true
         guard let answer = gate.ask(toConnect: command, peer) else { return false }
+        // The answer may take long, and the payload lies in a large buffer that was read into.
+        var message = message
+        message.payload = ByteBuffer(bytes: message.payload.readableBytesView)
+        let kept = message
         wait(for: answer) { handler, refusal in
             if let refusal {
                 handler.reply {
@@ -24,7 +28,7 @@ extension RTMPServerHandler {
                 }
                 return handler.close("connect is refused: \(refusal)")
             }
-            for action in try handler.session.receive(message) { handler.perform(action) }
+            for action in try handler.session.receive(kept) { handler.perform(action) }
         }
         return true
     }

@@ -128,6 +128,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         } catch {
             close("\(error)")
         }
+        if isHeld || isResting { input.compact() }
         hub.readBuffer.giveBack(bytes)
     }
 

@@ -5,6 +5,7 @@
 //
 // Each event loop has a replica of every stream: a `StreamHub` with the loop's subscribers and a
 // GOP cache of shared buffers. A message therefore crosses loops once, and there are no locks.
+// A loop reads all its plain RTMP connections into one buffer (`ReadBuffer`).
 // `Outlet` sends straight into the socket if nothing waits, and otherwise uses the channel's queue;
 // with TLS everything goes through the channel.
 //

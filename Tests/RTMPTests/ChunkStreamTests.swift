@@ -24,6 +24,23 @@ import Testing
         return messages
     }
 
+    /// A message that waits, because its reader is asked for no more, does not keep the large buffer
+    /// of its read.
+    @Test func aWaitingMessageLeavesItsBuffer() throws {
+        var reader = ChunkReader()
+        var bytes = ByteBufferAllocator().buffer(capacity: 64 << 10)
+        let messages = [Self.message(100), Self.message(80, time: 5)]
+        for message in messages { try ChunkWriter().write(message, into: &bytes) }
+        reader.append(bytes)
+        let first = try reader.next()?.payload.readableBytes
+        #expect(first == 100)
+        reader.compact()
+        let isFree = bytes.modifyIfUniquelyOwned { _ in true } ?? false
+        #expect(isFree)
+        let second = try reader.next()
+        #expect(second == messages[1])
+    }
+
     @Test(arguments: [1, 127, 128, 129, 4096, 65536, 0x7FFF_FFFF])
     func roundTripAtAnyChunkSize(chunkSize: Int) throws {
         var bytes = ByteBuffer()
