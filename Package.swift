@@ -58,7 +58,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -80,9 +79,7 @@ let package = Package(
                 name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])])
         ],
         module("Digests", ["COpenSSL"]),
-        module(
-            "Statistics",
-            ["SimulationKernel", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+        module("Statistics", ["SimulationKernel"]),
         // Tier 1: sans-IO
         module("RTMP", ["Digests", nioCore]),
         module("Media", ["SimulationKernel", nioCore]),

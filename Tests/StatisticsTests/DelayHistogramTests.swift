@@ -69,7 +69,34 @@ import Testing
         }
     }
 
+    /// Durations up to 2,047 ns have buckets of their own; each doubling has 1,024 buckets.
+    @Test func bucketsOfThreeDigits() throws {
+        var histogram = DelayHistogram()
+        for value: Int64 in [300_000, 2048, 5000, 2047, 5003, 5004] {
+            histogram.record(nanoseconds: value)
+        }
+        let bytes = try JSONEncoder().encode(histogram)
+        let object = try JSONSerialization.jsonObject(with: bytes) as? [String: Any]
+        let pairs = object?["values"] as? [Int]
+        #expect(pairs == [2047, 1, 2049, 1, 5003, 2, 5007, 1, 300_031, 1])
+        // A percentile is the end of its bucket, but no more than the longest duration.
+        #expect(histogram.milliseconds(atPercentile: 50) == 0.005003)
+        #expect(histogram.milliseconds(atPercentile: 0) == 0.002047)
+        #expect(histogram.milliseconds(atPercentile: 100) == 0.3)
+    }
+
+    /// Pairs of a report may come in any order, and a count of 0 is no duration.
+    @Test func pairsInAnyOrder() throws {
+        let text = #"{"values":[300031,1,2047,2,5003,0],"negative":1,"max":300000,"sum":304094}"#
+        let histogram = try JSONDecoder().decode(DelayHistogram.self, from: Data(text.utf8))
+        #expect(histogram.count == 3)
+        #expect(histogram.negativeCount == 1)
+        #expect(histogram.milliseconds(atPercentile: 50) == 0.002047)
+        #expect(histogram.milliseconds(atPercentile: 99) == 0.3)
+    }
+
     @Test(arguments: [
+        #"{"values":[1,1],"negative":-1,"max":1,"sum":1}"#,
         #"{"values":[1],"negative":0,"max":1,"sum":1}"#,
         #"{"values":[1,4294967296],"negative":0,"max":1,"sum":1}"#,
         #"{"values":[-1,1],"negative":0,"max":1,"sum":1}"#,
