@@ -16,7 +16,7 @@ public struct DelayHistogram: Codable, Sendable {
         var count: UInt64
     }
 
-    /// Buckets by ascending end; there are at most 34,816.
+    /// Buckets by ascending end; there are at most 33,792.
     private var buckets: [Bucket] = []
     private var total: UInt64 = 0
     public private(set) var negativeCount = 0
@@ -71,11 +71,43 @@ public struct DelayHistogram: Codable, Sendable {
     }
 
     public mutating func add(_ other: DelayHistogram) {
-        for bucket in other.buckets { record(bucket.end, count: bucket.count) }
+        add(other.buckets)
+        total += other.total
         minimum = min(minimum, other.minimum)
         negativeCount += other.negativeCount
         maximum = max(maximum, other.maximum)
         sum += other.sum
+    }
+
+    /// Adds buckets that are in order. Those that are new are merged together: an insertion moves all
+    /// buckets behind it, and a wide distribution has thousands of them.
+    private mutating func add(_ others: [Bucket]) {
+        guard !buckets.isEmpty else {
+            buckets = others
+            return
+        }
+        var new: [Bucket] = []
+        for other in others {
+            let place = place(of: other.end)
+            if place < buckets.count, buckets[place].end == other.end {
+                buckets[place].count += other.count
+            } else {
+                new.append(other)
+            }
+        }
+        var (left, newLeft) = (buckets.count, new.count)
+        buckets += new
+        // The last place is filled first, so that nothing is overwritten before it has moved.
+        while newLeft > 0 {
+            let place = left + newLeft - 1
+            if left > 0, buckets[left - 1].end > new[newLeft - 1].end {
+                left -= 1
+                buckets[place] = buckets[left]
+            } else {
+                newLeft -= 1
+                buckets[place] = new[newLeft]
+            }
+        }
     }
 
     /// Value at `percentile` (0…100) in milliseconds; nil if nothing was recorded.
@@ -108,7 +140,9 @@ public struct DelayHistogram: Codable, Sendable {
                 forKey: .values, in: container, debugDescription: "value without a count")
         }
         buckets.reserveCapacity(pairs.count / 2)
-        for i in stride(from: 0, to: pairs.count, by: 2) {
+        // Sorted pairs are appended. Others would be inserted, which moves all buckets behind them.
+        let places = stride(from: 0, to: pairs.count, by: 2).sorted { pairs[$0] < pairs[$1] }
+        for i in places {
             guard let count = UInt32(exactly: pairs[i + 1]) else {
                 throw DecodingError.dataCorruptedError(
                     forKey: .values, in: container, debugDescription: "count out of range")

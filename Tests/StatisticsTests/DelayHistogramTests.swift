@@ -85,6 +85,21 @@ import Testing
         #expect(histogram.milliseconds(atPercentile: 100) == 0.3)
     }
 
+    /// The buckets of a sum are in order, wherever those of its parts lie.
+    @Test func bucketsOfASumAreInOrder() throws {
+        var sum = DelayHistogram()
+        for values: [Int64] in [[10, 30, 50], [60, 40, 30, 5], [30], []] {
+            var part = DelayHistogram()
+            for value in values { part.record(nanoseconds: value) }
+            sum.add(part)
+        }
+        let bytes = try JSONEncoder().encode(sum)
+        let object = try JSONSerialization.jsonObject(with: bytes) as? [String: Any]
+        let pairs = object?["values"] as? [Int]
+        #expect(pairs == [5, 1, 10, 1, 30, 3, 40, 1, 50, 1, 60, 1])
+        #expect(sum.count == 8)
+    }
+
     /// Pairs of a report may come in any order, and a count of 0 is no duration.
     @Test func pairsInAnyOrder() throws {
         let text = #"{"values":[300031,1,2047,2,5003,0],"negative":1,"max":300000,"sum":304094}"#

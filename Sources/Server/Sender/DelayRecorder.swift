@@ -56,7 +56,7 @@ struct DeliveryMark: Sendable {
 /// The delays of the deliveries that a server has measured, over all of its threads.
 final class DelayRecorder: Sendable {
     private struct State {
-        /// All deliveries since the start; nil before the first one, because histograms are large.
+        /// All deliveries since the start; nil before the first one.
         var all: DelaySplit?
         var window: Window?
         /// Deliveries of messages that were read in the window.
