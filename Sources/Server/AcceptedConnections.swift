@@ -40,13 +40,13 @@ struct AcceptedConnections: Sendable {
             switch listener {
             case .rtmp, .rtmps:
                 let hub = hub(of: channel)
-                // TLS keeps what it reads for itself.
-                if !listener.isSecure, hub.eventLoop === channel.eventLoop {
-                    try hub.readBuffer.serve(channel)
-                }
+                // TLS reads into buffers that it uses again by itself.
+                let isServed = !listener.isSecure && hub.eventLoop === channel.eventLoop
+                let readBuffer = isServed ? hub.readBuffer : nil
+                try readBuffer?.serve(channel)
                 let handler = RTMPServerHandler(
-                    hub: hub, hubs: hubs, directory: directory,
-                    admissions: admissions, access: access, place: place, logger: logger)
+                    hub: hub, hubs: hubs, directory: directory, admissions: admissions,
+                    access: access, place: place, readBuffer: readBuffer, logger: logger)
                 try channel.pipeline.syncOperations.addHandler(handler)
             case .http, .https:
                 try addHTTP(

@@ -23,6 +23,8 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
     let admissions: Admissions
     let gate: RTMPGate
     private let place: Admissions.Place
+    /// Buffer that the channel reads into; nil if the channel, or TLS, has buffers of its own.
+    private let readBuffer: ReadBuffer?
     private var hasToldLeftOut = false
     let logger: Logger
     private var random = SystemRandomNumberGenerator()
@@ -51,10 +53,11 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
 
     init(
         hub: StreamHub, hubs: [StreamHub], directory: StreamDirectory, admissions: Admissions,
-        access: AccessPolicy, place: Admissions.Place, logger: Logger
+        access: AccessPolicy, place: Admissions.Place, readBuffer: ReadBuffer?, logger: Logger
     ) {
         self.admissions = admissions
         self.place = place
+        self.readBuffer = readBuffer
         self.hub = hub
         self.hubs = hubs
         self.directory = directory
@@ -129,7 +132,7 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
             close("\(error)")
         }
         if isHeld || isResting { input.compact() }
-        hub.readBuffer.giveBack(bytes)
+        readBuffer?.giveBack(bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -27,8 +27,8 @@ extension ServerBootstrap {
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            // A connection keeps its buffers for reading, unless it has those of its loop (`ReadBuffer`). A
-            // usual frame fits into one of them.
+            // A connection keeps its buffers for reading, unless it uses that of its loop
+            // (`ReadBuffer`). A usual frame fits into one of them.
             .childChannelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The buffer that an event loop reads its RTMP connections into, one after another.
+/// The buffer that an event loop reads its plain RTMP connections into, one after another.
 ///
 /// Buffers of each connection's own would be as many as there are connections, and would not stay in
 /// the processor's cache. A connection gives the buffer back after it has worked on what it read. If
@@ -21,7 +21,8 @@ final class ReadBuffer: @unchecked Sendable {
             ? buffer : allocator.buffer(capacity: Self.byteCount)
     }
 
-    /// Keeps the buffer of a read for the next one.
+    /// Keeps the buffer of a read for the next one. Only channels that this object serves give their
+    /// buffers back: a buffer that TLS uses again would be copied if it were also kept here.
     func giveBack(_ buffer: ByteBuffer) {
         if buffer.storageCapacity == Self.byteCount { spare = buffer }
     }
@@ -31,7 +32,7 @@ final class ReadBuffer: @unchecked Sendable {
     /// - Parameter channel: Channel whose handler gives each buffer back.
     func serve(_ channel: any Channel) throws {
         guard let options = channel.syncOptions else { return }
-        // The channel keeps as many buffers as it may read one after another, less one.
+        // The channel keeps as many buffers as it may read one after another, so it keeps one.
         try options.setOption(.maxMessagesPerRead, value: 1)
         try options.setOption(.recvAllocator, value: SharedReadAllocator(buffer: self))
     }
