@@ -131,7 +131,12 @@ final class RTMPServerHandler: ChannelInboundHandler, SweptConnection {
         } catch {
             close("\(error)")
         }
-        if isHeld || isResting { input.compact() }
+        if !isOpen {
+            // The connection stays for up to a second, in which the peer reads the last reply.
+            input.clear()
+        } else if isHeld || isResting {
+            input.compact()
+        }
         readBuffer?.giveBack(bytes)
     }
 
