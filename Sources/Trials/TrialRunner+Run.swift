@@ -84,7 +84,8 @@ extension TrialRunner {
             writeInterimResults()
             // The files of a long run are long, and the figures of many sessions take time that the
             // generators on this machine need, so the pauses grow from a second on. A disk or a
-            // process that was held up once must not end the writing, so they have a limit.
+            // process that was held up once must not end the writing, so a long write makes a pause
+            // no longer than a minute. Only the length of the run does.
             nextInterimSeconds = began + max(0.9, began / 100, min(60, 50 * (elapsed - began)))
         }
     }
