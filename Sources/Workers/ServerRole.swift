@@ -1,4 +1,5 @@
 import Logging
+import Processes
 package import Server
 package import SimulationKernel
 import Sockets
@@ -31,6 +32,7 @@ package struct ServerRole: WorkerRole {
         var logger = Logger(label: "server") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .notice
         server = try await RelayServer.start(config, logger: logger)
+        ProgramText.release()
     }
 
     package var ready: Ready {
@@ -56,7 +58,7 @@ package struct ServerRole: WorkerRole {
 }
 
 /// The most bytes that the caches for joining players held in the steady window. A cache grows until
-/// the next key frame comes, and the caches of streams that began together are full together.
+/// the next key frame comes.
 private final class CacheSample: Sendable {
     /// Time between two looks. It has no common rhythm with groups of pictures of whole seconds.
     private static let pauseNanoseconds: Int64 = 700_000_000

@@ -216,6 +216,7 @@ struct Serve: AsyncParsableCommand {
         ) {
             for url in urls { print(url) }
             fflush(nil)
+            ProgramText.release()
         }
     }
 
