@@ -18,7 +18,7 @@ public enum LoadReadMode: String, Codable, Sendable, CaseIterable {
 public final class LoadViewerPool: Sendable {
     public struct Options: Sendable, Codable {
         /// SO_RCVLOWAT of playing viewers that read lazily, in bytes.
-        public var lowWaterMark = 32768
+        public var lowWaterMark = 65536
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
