@@ -13,14 +13,18 @@ public struct FloorStream: Codable, Sendable, Hashable {
     public var source: SyntheticSpec
     /// Time by which all frames are later than the shared start time says, 0 or more.
     public var phaseNanoseconds: Int64
+    /// Frames of the first group of pictures; nil = as many as in the others.
+    public var firstGroupFrames: Int?
 
     public init(
-        name: String, streamID: UInt32, source: SyntheticSpec, phaseNanoseconds: Int64 = 0
+        name: String, streamID: UInt32, source: SyntheticSpec, phaseNanoseconds: Int64 = 0,
+        firstGroupFrames: Int? = nil
     ) {
         self.name = name
         self.streamID = streamID
         self.source = source
         self.phaseNanoseconds = phaseNanoseconds
+        self.firstGroupFrames = firstGroupFrames
     }
 }
 

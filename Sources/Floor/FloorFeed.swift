@@ -46,6 +46,7 @@ struct FloorFeed: Sendable {
     ) throws {
         self.stream = stream
         self.source = source
+        self.source.firstGroupFrames = stream.firstGroupFrames
         writer = ChunkWriter(chunkSize: configuration.chunkSize)
         hasVideo = source.videoSequenceHeader != nil
         let milliseconds = min(max(configuration.flushIntervalMilliseconds, 0), 60_000)

@@ -12,6 +12,18 @@ public struct SyntheticSource: MediaSource {
     public let spec: SyntheticSpec
     private let video: SyntheticVideo?
     private let audio: SyntheticAudio?
+    /// Frames of the first group of pictures, from 2 to the specification's number; nil = as many as
+    /// in all others. Copies of a source with different values have their key frames at different
+    /// times. Other values mean the nearest one, and after the first frame no value has an effect.
+    public var firstGroupFrames: Int? {
+        didSet {
+            guard let video, nextVideo == 0, video.gopFrames > 2 else { return }
+            let frames = firstGroupFrames.map { UInt64(clamping: $0) } ?? video.gopFrames
+            skippedFrames = video.gopFrames - min(max(frames, 2), video.gopFrames)
+        }
+    }
+    /// Frames that are left out at the end of the first group of pictures.
+    private var skippedFrames: UInt64 = 0
     private var nextVideo: UInt64 = 0
     private var nextAudio: UInt64 = 0
     /// Times of those two frames, which are kept because a frame of one track leaves the other's
@@ -80,7 +92,9 @@ public struct SyntheticSource: MediaSource {
     /// Returns the same frame as `next()`, with the payload of a template.
     public mutating func nextShared() -> SourceFrame? {
         if let video, let time = nextVideoTime, time <= nextAudioTime ?? .max {
-            let (payload, isKeyFrame) = video.template(nextVideo)
+            let isInFirstGroup = nextVideo < video.gopFrames - skippedFrames
+            let (payload, isKeyFrame) = video.template(
+                isInFirstGroup ? nextVideo : nextVideo + skippedFrames)
             nextVideo += 1
             nextVideoTime = video.dtsNanoseconds(ofFrame: nextVideo)
             return SourceFrame(

@@ -27,7 +27,7 @@ final class SyntheticVideo: Sendable {
 
     let sequenceHeader: ByteBuffer
     private let templates: [Template]
-    private let gopFrames: UInt64
+    let gopFrames: UInt64
     /// Bytes per GOP as a fraction.
     private let gopBytesNumerator: UInt64
     private let gopBytesDenominator: UInt64

@@ -42,13 +42,16 @@ public struct PublishSpec: Codable, Sendable, Hashable {
     /// Time by which all frames are sent later, 0 or more, so that streams do not send at the same
     /// times; see `phase(ofStream:)`.
     public var phaseNanoseconds: Int64
+    /// Frames of a synthetic source's first group of pictures; nil = as many as in the others.
+    public var firstGroupFrames: Int?
     /// Time in which the publisher is gone; nil = the publisher stays.
     public var gap: PublishGap?
 
     public init(
         url: String, streamID: UInt32, source: SourceSpec, phaseNanoseconds: Int64 = 0,
-        gap: PublishGap? = nil
+        firstGroupFrames: Int? = nil, gap: PublishGap? = nil
     ) {
+        self.firstGroupFrames = firstGroupFrames
         self.gap = gap
         self.url = url
         self.streamID = streamID

@@ -53,7 +53,12 @@ final class StreamPublisher {
         self.eventLoop = eventLoop
         url = try RTMPURL(spec.url)
         tls = url.isSecure ? try options.trust.context() : nil
-        self.source = source
+        if var synthetic = source as? SyntheticSource {
+            synthetic.firstGroupFrames = spec.firstGroupFrames
+            self.source = synthetic
+        } else {
+            self.source = source
+        }
         report = PublishedStreamReport(spec)
         upcoming = try self.source.nextShared()
         guard upcoming != nil else {

@@ -116,6 +116,8 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     /// Number that identifies the stream in frame stamps, from 1. An encoded rendition has its
     /// source's number.
     package var streamID: UInt32
+    /// Frames of a generated stream's first group of pictures; nil = as many as in the others.
+    package var firstGroupFrames: Int?
     /// The rendition that an encoder of the stack makes; nil = one of the run's own publishers
     /// publishes the stream.
     package var encoded: EncodedRendition?
@@ -147,18 +149,20 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
         var all: [PublisherPlan] = []
         var streams: UInt32 = 0
         for stream in scenario.streams {
-            for name in stream.names {
+            for (copy, name) in stream.names.enumerated() {
                 if let ladder = stream.ladder, let source = stream.source {
                     streams += 1
                     all += encoded(name, ladder, of: source, streamID: streams)
                     continue
                 }
+                let firstGroup = firstGroupFrames(stream, copy: copy, of: scenario)
                 for rendition in stream.renditions {
                     streams += 1
-                    all.append(
-                        published(
-                            "\(name)_\(rendition.name)", name, rendition.name, rendition.source,
-                            streamID: streams))
+                    var plan = published(
+                        "\(name)_\(rendition.name)", name, rendition.name, rendition.source,
+                        streamID: streams)
+                    plan.firstGroupFrames = firstGroup
+                    all.append(plan)
                 }
             }
         }
@@ -168,6 +172,28 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
                 lengthNanoseconds: gap.length.nanoseconds)
         }
         return all
+    }
+
+    /// Returns the frames of the first group of pictures of a stream's copy, counted from 0.
+    ///
+    /// Copies that begin together would send all of their key frames together as well, which
+    /// publishers that know nothing of each other do not: 400 key frames within the time of one
+    /// frame hold a server up for 100 ms. The golden ratio spreads any number of copies evenly. A
+    /// stream's renditions keep their key frames together. Where HLS is packaged all groups are
+    /// whole, because the first segment decides on the target duration.
+    private static func firstGroupFrames(
+        _ stream: ScenarioStream, copy: Int, of scenario: TrialScenario
+    ) -> Int? {
+        guard scenario.stack.hls == nil, scenario.stack.hlsURL == nil else { return nil }
+        let groups = Set(
+            stream.renditions.map { rendition -> [Int] in
+                guard case .synthetic(let source) = rendition.source else { return [] }
+                return [source.gopFrames, source.framesPerSecond]
+            })
+        guard groups.count == 1, let frames = groups.first?.first else { return nil }
+        let place = (Double(copy) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
+        let skipped = Int(place * Double(frames - 1))
+        return skipped > 0 ? frames - skipped : nil
     }
 
     private static func published(

@@ -114,6 +114,11 @@ package struct GeneratedSource: ScenarioMapping, Codable, Hashable {
     package var bitrate = Bitrate(bitsPerSecond: 0)
     package var audioBitrate = Bitrate(kilobitsPerSecond: 128)
 
+    /// Frames from one key frame to the next.
+    package var gopFrames: Int {
+        max(1, Int((Double(gop.nanoseconds) / 1e9 * Double(framesPerSecond)).rounded()))
+    }
+
     package init() {}
     package static let fields: [Field<GeneratedSource>] = [
         .standard("width", \.width, .integer(16...7680), "Picture width, pixels."),

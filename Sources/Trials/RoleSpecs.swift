@@ -32,6 +32,7 @@ extension Plan {
             return PublishSpec(
                 url: endpoints.url(of: plan), streamID: plan.streamID, source: source,
                 phaseNanoseconds: PublishSpec.phase(ofStream: index),
+                firstGroupFrames: plan.firstGroupFrames,
                 gap: plan.gap.map {
                     PublishGap(
                         atNanoseconds: $0.beginNanoseconds, lengthNanoseconds: $0.lengthNanoseconds)
@@ -50,7 +51,8 @@ extension Plan {
             return FloorStream(
                 name: plan.streamKey, streamID: plan.streamID,
                 source: source.syntheticSpec(seed: 1),
-                phaseNanoseconds: PublishSpec.phase(ofStream: index))
+                phaseNanoseconds: PublishSpec.phase(ofStream: index),
+                firstGroupFrames: plan.firstGroupFrames)
         }
     }
 
@@ -112,10 +114,9 @@ extension Plan {
 extension GeneratedSource {
     /// Returns the source in the terms of the module that makes the frames.
     fileprivate func syntheticSpec(seed: UInt64) -> SyntheticSpec {
-        let frames = Double(gop.nanoseconds) / 1e9 * Double(framesPerSecond)
-        return SyntheticSpec(
+        SyntheticSpec(
             width: width, height: height, framesPerSecond: FrameRate(framesPerSecond),
-            gopFrames: max(1, Int(frames.rounded())), totalBitrate: bitrate,
+            gopFrames: gopFrames, totalBitrate: bitrate,
             audioBitrate: audioBitrate, seed: seed)
     }
 }

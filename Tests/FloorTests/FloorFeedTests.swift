@@ -45,6 +45,14 @@ import Testing
         #expect(feed.dueNanoseconds == Self.start)
     }
 
+    /// Players may begin where the publisher's key frames are.
+    @Test func keyFramesOfAShortFirstGroup() throws {
+        var feed = try feed(flush: 0) { $0.firstGroupFrames = 4 }
+        feed.begin(atNanoseconds: Self.start)
+        let beginnings = (0..<30).filter { _ in feed.take().beginning != nil }
+        #expect(beginnings == [0, 4, 14, 24])
+    }
+
     /// Each batch is one frame and the audio before it, on the publisher's schedule.
     @Test func oneFrameForEachFlush() throws {
         var feed = try feed(flush: 0) { $0.phaseNanoseconds = 3_000_000 }

@@ -177,6 +177,39 @@ import Testing
         }
     }
 
+    /// A short first group moves all key frames that follow; it never has a single frame, because
+    /// two key frames in a row would have the same number.
+    @Test(arguments: [(nil, 10), (10, 10), (99, 10), (4, 4), (2, 2), (1, 2), (-5, 2)])
+    func aFirstGroupMayBeShorter(frames: Int?, first: Int) throws {
+        let spec = SyntheticSpec(
+            width: 64, height: 48, framesPerSecond: 25, gopFrames: 10,
+            totalBitrate: Bitrate(kilobitsPerSecond: 300))
+        var source = try SyntheticSource(spec: spec)
+        source.firstGroupFrames = frames
+        var keys: [Int] = []
+        var sizes: [Int] = []
+        for number in 0..<40 {
+            let frame = source.next()!
+            if frame.isKeyFrame { keys.append(number) }
+            sizes.append(frame.payload.readableBytes)
+        }
+        #expect(keys == [0] + stride(from: first, to: 40, by: 10))
+        // Whole groups keep the rate: 10 frames at 25 a second have 120 kbit.
+        #expect(sizes[first..<first + 10].reduce(0, +) == 15_000)
+    }
+
+    @Test(.enabled(if: FFmpeg.isInstalled, FFmpeg.skipped))
+    func aShortFirstGroupDecodesCleanly() throws {
+        let path = FFmpeg.temporaryPath("flv")
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var source = try SyntheticSource(spec: SyntheticSpec.edgeLadder[3].spec)
+        source.firstGroupFrames = 23
+        let frames = try source.writeFLV(to: path, seconds: 5)
+        try FFmpeg.expectCleanDecode(path, "a short first group")
+        let video = try FFmpeg.probe(path, stream: "v")
+        #expect(video["nb_read_frames"] == "\(frames.count { $0.kind == .video })")
+    }
+
     /// A publisher writes a frame's numbers into its own copy of the shared payload.
     @Test func sharedFramesAreCompleteWithTheirNumbers() throws {
         var source = try SyntheticSource(spec: SyntheticSpec.edgeLadder[3].spec)

@@ -151,4 +151,33 @@ import Viewer
         #expect(both.players == without.viewers && both.targetSessions.map(\.index) == [4, 5, 6])
         #expect(both.targetSessions.allSatisfy { $0.group == 1 && $0.link == nil })
     }
+
+    /// The key frames of copies come at different times, and those of a stream's renditions together.
+    @Test func keyFramesOfCopiesAreSpread() throws {
+        func firstGroups(_ renditions: String, _ extra: String = "") throws -> [Int?] {
+            let text = """
+                version: 1
+                name: t
+                \(extra)
+                streams:
+                  - name: s{i}
+                    count: 3
+                    renditions: [\(renditions)]
+                """
+            return Plan(try TrialScenario.parse(text)).publishers.map(\.firstGroupFrames)
+        }
+        func rendition(_ name: String, _ fps: Int) -> String {
+            "{name: \(name), source: {synthetic: {fps: \(fps), gop: 2s, bitrate: 1Mbps}}}"
+        }
+        // Of 50 frames, parts of 0, 0.618 and 0.236 are left out, of all but the first one.
+        #expect(try firstGroups(rendition("a", 25)) == [nil, 20, 39])
+        #expect(
+            try firstGroups(rendition("a", 25) + ", " + rendition("b", 25))
+                == [nil, nil, 20, 20, 39, 39])
+        // These would not stay together, and a first segment decides on the target duration.
+        let mixed = rendition("a", 25) + ", " + rendition("b", 30)
+        #expect(try firstGroups(mixed).allSatisfy { $0 == nil })
+        let packaged = try firstGroups(rendition("a", 25), "stack: {hls: {}}")
+        #expect(packaged.allSatisfy { $0 == nil })
+    }
 }
