@@ -163,6 +163,7 @@ import Viewer
                   - name: s{i}
                     count: 3
                     renditions: [\(renditions)]
+                viewers: [{count: 3}]
                 """
             return Plan(try TrialScenario.parse(text)).publishers.map(\.firstGroupFrames)
         }
