@@ -148,20 +148,22 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
     static func all(of scenario: TrialScenario) -> [PublisherPlan] {
         var all: [PublisherPlan] = []
         var streams: UInt32 = 0
+        var number = 0
         for stream in scenario.streams {
-            for (copy, name) in stream.names.enumerated() {
+            for name in stream.names {
                 if let ladder = stream.ladder, let source = stream.source {
                     streams += 1
                     all += encoded(name, ladder, of: source, streamID: streams)
                     continue
                 }
-                let firstGroup = firstGroupFrames(stream, copy: copy, of: scenario)
-                for rendition in stream.renditions {
+                let groups = firstGroups(of: stream, number: number, in: scenario)
+                number += 1
+                for (place, rendition) in stream.renditions.enumerated() {
                     streams += 1
                     var plan = published(
                         "\(name)_\(rendition.name)", name, rendition.name, rendition.source,
                         streamID: streams)
-                    plan.firstGroupFrames = firstGroup
+                    plan.firstGroupFrames = groups?[place]
                     all.append(plan)
                 }
             }
@@ -174,26 +176,41 @@ package struct PublisherPlan: Codable, Sendable, Hashable {
         return all
     }
 
-    /// Returns the frames of the first group of pictures of a stream's copy, counted from 0.
+    /// Returns the frames of the first group of pictures of each rendition of a stream; nil = as
+    /// many as in the others.
     ///
-    /// Copies that begin together would send all of their key frames together as well, which
+    /// Streams that begin together would send all of their key frames together as well, which
     /// publishers that know nothing of each other do not: 400 key frames within the time of one
-    /// frame hold a server up for 100 ms. The golden ratio spreads any number of copies evenly. A
-    /// stream's renditions keep their key frames together. Where HLS is packaged all groups are
-    /// whole, because the first segment decides on the target duration.
-    private static func firstGroupFrames(
-        _ stream: ScenarioStream, copy: Int, of scenario: TrialScenario
-    ) -> Int? {
+    /// frame hold a server up for 100 ms. The golden ratio spreads any number of streams evenly. A
+    /// stream's renditions keep their key frames together, so the group ends where all of them
+    /// have a frame. Where HLS is packaged all groups are whole, because the first segment decides
+    /// on the target duration.
+    /// - Parameter number: Number of the stream among those of all entries, from 0.
+    private static func firstGroups(
+        of stream: ScenarioStream, number: Int, in scenario: TrialScenario
+    ) -> [Int]? {
         guard scenario.stack.hls == nil, scenario.stack.hlsURL == nil else { return nil }
-        let groups = Set(
-            stream.renditions.map { rendition -> [Int] in
-                guard case .synthetic(let source) = rendition.source else { return [] }
-                return [source.gopFrames, source.framesPerSecond]
-            })
-        guard groups.count == 1, let frames = groups.first?.first else { return nil }
-        let place = (Double(copy) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
-        let skipped = Int(place * Double(frames - 1))
-        return skipped > 0 ? frames - skipped : nil
+        let sources = stream.renditions.compactMap { rendition -> GeneratedSource? in
+            guard case .synthetic(let source) = rendition.source else { return nil }
+            return source
+        }
+        guard let first = sources.first, sources.count == stream.renditions.count,
+            sources.allSatisfy({ $0.gop == first.gop && $0.framesPerSecond > 0 })
+        else { return nil }
+        // Times in a second at which all renditions have a frame.
+        let common = sources.reduce(0) { commonDivisor($0, $1.framesPerSecond) }
+        let places = first.gopFrames / (first.framesPerSecond / common)
+        let part = (Double(number) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
+        let skipped = Int(part * Double(places - 1))
+        guard skipped > 0 else { return nil }
+        return sources.map { $0.gopFrames - skipped * ($0.framesPerSecond / common) }
+    }
+
+    /// Returns the greatest common divisor of two numbers that are 0 or more.
+    private static func commonDivisor(_ a: Int, _ b: Int) -> Int {
+        var (a, b) = (a, b)
+        while b != 0 { (a, b) = (b, a % b) }
+        return a
     }
 
     private static func published(

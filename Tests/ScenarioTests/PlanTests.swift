@@ -152,7 +152,7 @@ import Viewer
         #expect(both.targetSessions.allSatisfy { $0.group == 1 && $0.link == nil })
     }
 
-    /// The key frames of copies come at different times, and those of a stream's renditions together.
+    /// The key frames of streams come at different times, those of a stream's renditions together.
     @Test func keyFramesOfCopiesAreSpread() throws {
         func firstGroups(_ renditions: String, _ extra: String = "") throws -> [Int?] {
             let text = """
@@ -162,8 +162,8 @@ import Viewer
                 streams:
                   - name: s{i}
                     count: 3
-                    renditions: [\(renditions)]
-                viewers: [{count: 3}]
+                    renditions: \(renditions)
+                viewers: [{count: 40}]
                 """
             return Plan(try TrialScenario.parse(text)).publishers.map(\.firstGroupFrames)
         }
@@ -171,14 +171,24 @@ import Viewer
             "{name: \(name), source: {synthetic: {fps: \(fps), gop: 2s, bitrate: 1Mbps}}}"
         }
         // Of 50 frames, parts of 0, 0.618 and 0.236 are left out, of all but the first one.
-        #expect(try firstGroups(rendition("a", 25)) == [nil, 20, 39])
+        #expect(try firstGroups("[\(rendition("a", 25))]") == [nil, 20, 39])
         #expect(
-            try firstGroups(rendition("a", 25) + ", " + rendition("b", 25))
+            try firstGroups("[\(rendition("a", 25)), \(rendition("b", 25))]")
                 == [nil, nil, 20, 20, 39, 39])
-        // These would not stay together, and a first segment decides on the target duration.
-        let mixed = rendition("a", 25) + ", " + rendition("b", 30)
-        #expect(try firstGroups(mixed).allSatisfy { $0 == nil })
-        let packaged = try firstGroups(rendition("a", 25), "stack: {hls: {}}")
+        // Fewer places are left where the frame rates differ: here each fifth of a second.
+        #expect(
+            try firstGroups("[\(rendition("a", 25)), \(rendition("b", 30))]")
+                == [nil, nil, 25, 30, 40, 48])
+        #expect(
+            try firstGroups("edge-ladder")
+                == [nil, nil, nil, nil, 26, 26, 26, 13, 48, 48, 48, 24])
+        // The streams of the next entry go on where those of this one end.
+        #expect(
+            try firstGroups(
+                "[\(rendition("a", 25))]\n  - name: t\n    renditions: [\(rendition("a", 25))]")
+                == [nil, 20, 39, 9])
+        // A first segment decides on the target duration.
+        let packaged = try firstGroups("[\(rendition("a", 25))]", "stack: {hls: {}}")
         #expect(packaged.allSatisfy { $0 == nil })
     }
 }
