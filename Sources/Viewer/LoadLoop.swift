@@ -26,6 +26,9 @@ final class LoadLoop: @unchecked Sendable {
     /// Number of ticks since the start, which determines the viewers that have their turn.
     var shapedTicks = 0
     private var origin: Int64 = 0
+    /// Number of ticks in which each lazy viewer's socket is read once, and the present one of them.
+    private let restTicks: Int
+    private var restTick = 0
     private var lag = DelayHistogram()
     private var windowLag = DelayHistogram()
     private var failed = 0
@@ -40,6 +43,8 @@ final class LoadLoop: @unchecked Sendable {
 
     init(_ specs: [ViewerSpec], _ options: LoadViewerPool.Options) throws {
         self.options = options
+        restTicks = max(
+            1, options.longestRestMilliseconds * 1_000_000 / Int(ViewerAgenda.tickNanoseconds))
         links = options.links.map { SocketLink.Shared($0) }
         if options.trust != TLSTrust() { _ = try options.trust.context() }
         var viewers: [LoadViewer] = []
@@ -87,6 +92,7 @@ final class LoadLoop: @unchecked Sendable {
                     if agenda.window?.contains(planned) ?? false {
                         windowLag.record(nanoseconds: now - planned)
                     }
+                    endRests()
                     if publish(pool) { break turns }
                 case .windowStart: count(into: \.atWindowStart)
                 case .windowEnd: count(into: \.atWindowEnd)
@@ -144,6 +150,17 @@ final class LoadLoop: @unchecked Sendable {
         for index in viewers.indices {
             if viewers[index].isOpen { drain(index) }
             viewers[index][keyPath: place] = viewers[index].counters
+        }
+    }
+
+    /// Reads what waits for those lazy viewers whose turn it is.
+    private func endRests() {
+        restTick = (restTick + 1) % restTicks
+        for index in Swift.stride(from: restTick, to: viewers.count, by: restTicks)
+        where viewers[index].isOpen && viewers[index].hasLowWaterMark
+            && viewers[index].spec.mode == .lazy && viewers[index].link == nil
+        {
+            drain(index)
         }
     }
 

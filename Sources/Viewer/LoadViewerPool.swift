@@ -6,8 +6,8 @@ import Synchronization
 
 /// The two ways in which load viewers read.
 public enum LoadReadMode: String, Codable, Sendable, CaseIterable {
-    /// A viewer wakes when `lowWaterMark` bytes wait: a tenth of the CPU time, and no effect on
-    /// other viewers.
+    /// A viewer wakes when `lowWaterMark` bytes wait, or after `longestRestMilliseconds`: a fraction
+    /// of the CPU time, and no effect on other viewers.
     case lazy
     /// A viewer reads bytes as soon as they come, as a real player does. Use it to compare servers
     /// fairly.
@@ -19,6 +19,9 @@ public final class LoadViewerPool: Sendable {
     public struct Options: Sendable, Codable {
         /// SO_RCVLOWAT of playing viewers that read lazily, in bytes.
         public var lowWaterMark = 65536
+        /// Longest time for which such a viewer leaves bytes unread, in ms. Servers end connections
+        /// whose ping requests get no answer within 30 s or more, and a stream may pause.
+        public var longestRestMilliseconds = 10_000
         public var congestionControl: String?
         /// Links that the specifications name by index.
         public var links: [ViewerLink] = []
