@@ -40,8 +40,8 @@ package struct TrialRecord: Codable, Sendable {
     package var edges: [EdgeObservation] = []
     /// Time of the server's deliveries in the steady window; nil if the server does not measure it.
     package var serverDelays: DelaySplit?
-    /// Bytes in the server's caches for joining players at the end of the steady window; nil if the
-    /// server does not tell.
+    /// Most bytes in the server's caches for joining players in the steady window; nil if the server
+    /// does not tell.
     package var serverCacheBytes: Int?
     /// Number of connections, streams and media messages that the sinks of a relay refused, by
     /// reason; nil without a refusal.

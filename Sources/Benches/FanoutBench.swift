@@ -64,7 +64,7 @@ package struct FanoutBench: Sendable {
         package var congestionControl: String
         /// Flush interval of a server that got one; nil = as the load is, or the server's own.
         package var flushIntervalMilliseconds: Int?
-        /// Bytes in the caches for joining players at the end of the window; nil for peers.
+        /// Most bytes in the caches for joining players in the window; nil for peers.
         package var cachedBytes: Int?
         /// Most threads of the server in the window; nil if none was accounted, as with the rates.
         package var serverThreads: Int?

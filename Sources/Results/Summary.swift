@@ -174,8 +174,8 @@ public struct Summary: Codable, Sendable, Equatable {
     /// Time of the server's deliveries in the steady window, in parts; nil if the server does not
     /// measure it.
     public var serverDelays: DelaySplitFigures?
-    /// Bytes in the server's caches for joining players at the end of the steady window; nil if the
-    /// server does not tell.
+    /// Most bytes in the server's caches for joining players in the steady window; nil if the server
+    /// does not tell.
     public var serverCacheBytes: Int?
     /// Summary of the edges; nil if the run had none.
     public var edges: EdgeSummary?

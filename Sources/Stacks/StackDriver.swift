@@ -105,8 +105,8 @@ package protocol StackDriver: Sendable {
     /// stopped; nil if the server does not measure it.
     var serverDelays: DelaySplit? { get async }
 
-    /// Bytes in the server's caches for joining players at the end of the steady window, which are
-    /// known once the stack has stopped; nil if the server does not tell.
+    /// Most bytes in the server's caches for joining players in the steady window, which are known
+    /// once the stack has stopped; nil if the server does not tell.
     var serverCacheBytes: Int? { get async }
 
     /// Sentences about the server for the results of the run. They are complete after `stop`.

@@ -19,8 +19,8 @@ package struct ServerRole: WorkerRole {
         package var status: ServerStatus
         /// Deliveries of messages that were read in the steady window; nil if none was measured.
         package var delays: DelaySplit?
-        /// Bytes in the caches for joining players at the end of the steady window; nil if the
-        /// server ended before.
+        /// Most bytes in the caches for joining players in the steady window; nil if the server
+        /// ended before.
         package var cacheBytes: Int?
     }
 
