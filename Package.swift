@@ -90,6 +90,7 @@ let package = Package(
         module("HTTPWire", ["CZlib"], tests: ["SimulationKernel"]),
         module("HLS", ["SimulationKernel", "Media", "HTTPWire", nioCore]),
         module("Results", ["Statistics", "Digests"]),
+        module("Gate", ["SimulationKernel", "Statistics"]),
         module("ABR", ["SimulationKernel", "Statistics", "Netem", "HLS"]),
         module(
             "Capture",

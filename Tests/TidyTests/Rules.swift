@@ -42,7 +42,7 @@ extension SourceTree {
     static let tiers: [String: Int] = [
         "SimulationKernel": 0, "COpenSSL": 0, "Digests": 0, "Statistics": 0,
         "RTMP": 1, "Media": 1, "CZlib": 1, "HTTPWire": 1, "HLS": 1, "Netem": 1, "ABR": 1,
-        "Results": 1, "Capture": 1,
+        "Results": 1, "Gate": 1, "Capture": 1,
         "CLinux": 2, "CPcap": 2, "Sockets": 2, "Processes": 2, "HTTPFetch": 2, "HLSValidation": 2,
         "NetemShell": 2,
         "CaptureLive": 2, "Publisher": 2, "Viewer": 2, "Server": 2, "Floor": 2,
