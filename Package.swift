@@ -197,6 +197,9 @@ let package = Package(
                 "SimulationKernel", "Statistics", "Results", "Scenario", "Trials",
             ], tests: ["Report"]),
         module(
+            "Comparisons",
+            ["Gate", "Statistics", "Results", "Scenario", "Processes", "Report"]),
+        module(
             "Simulations",
             [
                 "SimulationKernel", "Statistics", "Results", "Scenario", "ABR", "HLS", "Netem",
@@ -214,7 +217,7 @@ let package = Package(
                 name: "millrace",
                 dependencies: [
                     "Scenario", "Workers", "Stacks", "Analysis", "Trials", "Searches",
-                    "Simulations",
+                    "Comparisons", "Gate", "Simulations",
                     "Benches", "Report", "Server", "Publisher", "Viewer", "Media", "HLS", "Sockets",
                     "SimulationKernel", "Statistics", "Results", "Capture", "CaptureLive", "ABR",
                     "Netem", "NetemShell", "CLinux", "Processes",

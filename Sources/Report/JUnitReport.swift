@@ -48,8 +48,8 @@ public struct JUnitReport: Sendable {
 }
 
 /// Text inside XML and HTML.
-enum Markup {
-    static func escaped(_ text: String) -> String {
+package enum Markup {
+    package static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {

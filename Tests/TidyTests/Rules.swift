@@ -47,7 +47,7 @@ extension SourceTree {
         "NetemShell": 2,
         "CaptureLive": 2, "Publisher": 2, "Viewer": 2, "Server": 2, "Floor": 2,
         "Report": 3, "Scenario": 3, "Workers": 3, "Stacks": 3, "Analysis": 3, "Trials": 3,
-        "Searches": 3, "Simulations": 3, "Benches": 3, "millrace": 4,
+        "Searches": 3, "Comparisons": 3, "Simulations": 3, "Benches": 3, "millrace": 4,
     ]
 
     /// Modules that open sockets or read clocks, which no file of tiers 0 and 1 may import.
