@@ -10,13 +10,13 @@ struct Millrace: AsyncParsableCommand {
             "Load-tests live-streaming stacks: publishers, thousands of viewers, capture, verdict.",
         discussion: """
             Exit codes: 0 pass, 1 internal error, 2 usage, 97 trial void, 98 inconclusive, \
-            99 thresholds failed, 104 bad scenario, 105 interrupted.
+            99 thresholds failed or a regression, 104 bad scenario, 105 interrupted.
             Results go to stdout, logs to stderr.
             """,
         version: "0.1.0",
         subcommands: [
-            Run.self, SearchCommand.self, ReportCommand.self, Validate.self, Explain.self,
-            Schema.self, Publish.self, View.self, Sink.self, Serve.self, Edge.self, Analyze.self,
+            Run.self, SearchCommand.self, Compare.self, ReportCommand.self, Validate.self,
+            Explain.self, Schema.self, Publish.self, View.self, Sink.self, Serve.self, Edge.self, Analyze.self,
             ValidateHLS.self, Simulate.self,
             FidelityCommand.self,
             LadderCommand.self, Link.self,
