@@ -49,8 +49,8 @@ struct Compare: AsyncParsableCommand {
         parsing: .upToNextOption,
         help: ArgumentHelp("As many results of the head, in the same order.", valueName: "dir"))
     var headResults: [String] = []
-    @Option(help: "Number of blocks, 8 to 64; it is fixed before the first run.")
-    var blocks = GateSettings.standardBlocks
+    @Option(help: "Number of blocks, 8 to 64; it is fixed before the first run. (default: 10)")
+    var blocks: Int?
     @Option(help: "Change for the worse that is allowed; stall ratios may grow by 0.005 at most.")
     var delta = AllowedChange(share: 0.05)
     @Option(help: "Seed of the order of the runs; without it, a random one, which is recorded.")
@@ -67,13 +67,15 @@ struct Compare: AsyncParsableCommand {
     var quiet = false
 
     func validate() throws {
-        try check(
-            blocks, in: BlockSchedule.fewestBlocks...BlockSchedule.mostBlocks, "--blocks")
+        if let blocks {
+            try check(
+                blocks, in: BlockSchedule.fewestBlocks...BlockSchedule.mostBlocks, "--blocks")
+        }
         if let seed { try check(seed, in: 0...Int(Int32.max), "--seed") }
         let hasResults = !baseResults.isEmpty || !headResults.isEmpty
         if hasResults {
             let others = [scenario, base, head].compactMap { $0 } + baseSet + headSet
-            guard others.isEmpty, !plan else {
+            guard others.isEmpty, !plan, blocks == nil else {
                 throw ValidationError(
                     "--base-results and --head-results compare runs that exist already: leave "
                         + "out the scenario and the options of new runs")
@@ -90,7 +92,8 @@ struct Compare: AsyncParsableCommand {
 
     func run() async throws {
         let settings = GateSettings(
-            metrics: GateMetric.declared(allowedChange: delta.share), blocks: blocks,
+            metrics: GateMetric.declared(allowedChange: delta.share),
+            blocks: blocks ?? GateSettings.standardBlocks,
             seed: UInt64(seed ?? Int.random(in: 0...Int(Int32.max))))
         if let fault = settings.fault { fail(fault, code: 2) }
         if let scenario {

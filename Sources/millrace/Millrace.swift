@@ -16,7 +16,8 @@ struct Millrace: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Run.self, SearchCommand.self, Compare.self, ReportCommand.self, Validate.self,
-            Explain.self, Schema.self, Publish.self, View.self, Sink.self, Serve.self, Edge.self, Analyze.self,
+            Explain.self, Schema.self, Publish.self, View.self, Sink.self, Serve.self, Edge.self,
+            Analyze.self,
             ValidateHLS.self, Simulate.self,
             FidelityCommand.self,
             LadderCommand.self, Link.self,
