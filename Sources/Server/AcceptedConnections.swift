@@ -24,6 +24,7 @@ struct AcceptedConnections: Sendable {
     /// Threads that write to receivers; nil if the event loops do.
     let senders: SenderPool?
     let logger: Logger
+    private let statusPages = StatusPages()
 
     /// Makes a connection's pipeline.
     func begin(_ channel: any Channel, of listener: ServerError.Listener) -> EventLoopFuture<Void> {
@@ -65,7 +66,7 @@ struct AcceptedConnections: Sendable {
         ) { page in
             let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
             // The page of many streams is long, and is made beside the loops.
-            promise.completeWithTask { try await page.bytes(status()) }
+            promise.completeWithTask { try await statusPages.bytes(page) { try await status() } }
             return promise.futureResult
         } kick: { target in
             let promise = channel.eventLoop.makePromise(of: Int.self)
