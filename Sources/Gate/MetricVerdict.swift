@@ -142,6 +142,7 @@ extension MetricVerdict {
     private func differenceSentence(_ estimate: Double) -> String {
         var half: Double?
         if let low, let high { half = (high - low) / 2 }
+        if estimate == 0, (half ?? 0) == 0 { return "\(metric.title) the same" }
         let digits = Self.digits((half ?? 0) > 0 ? half : estimate, least: 0)
         let number =
             Figure.plain(estimate.magnitude, digits: digits) + Self.spread(half, digits)
