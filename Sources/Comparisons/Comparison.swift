@@ -125,7 +125,7 @@ package actor Comparison {
                 let figures = try RunFigures(directory: directory)
                 return GateTrial(
                     block: run.block, side: run.side, figures: figures.figures,
-                    voidReason: figures.voidReason)
+                    voidReason: figures.voidReason, serverFault: figures.serverFault)
             } catch {
                 return void("\(error)")
             }

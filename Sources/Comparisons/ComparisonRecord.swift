@@ -25,20 +25,23 @@ package struct ComparisonRecord: Encodable, Sendable {
         /// Time that the run took; nil for results that existed already.
         package var seconds: Double?
         package var voidReason: String?
+        /// What the server did wrong in the run; nil if it did nothing wrong.
+        package var serverFault: String?
         /// Figures by the metrics' names. Figures that are not finite numbers are left out.
         package var figures: [String: Double]
 
         package init(_ trial: GateTrial, directory: String, seconds: Double?) {
             (block, side) = (trial.block, trial.side)
             (self.directory, self.seconds) = (directory, seconds)
-            voidReason = trial.voidReason
+            (voidReason, serverFault) = (trial.voidReason, trial.serverFault)
             figures = trial.figures.filter(\.value.isFinite)
         }
 
         init(block: Int, side: GateSide, _ run: RunFigures, directory: String) {
             self.init(
                 GateTrial(
-                    block: block, side: side, figures: run.figures, voidReason: run.voidReason),
+                    block: block, side: side, figures: run.figures, voidReason: run.voidReason,
+                    serverFault: run.serverFault),
                 directory: directory, seconds: nil)
         }
     }
@@ -57,13 +60,37 @@ package struct ComparisonRecord: Encodable, Sendable {
     package var head: Side
     package var verdict: GateVerdict
     package var trials: [Trial]
+    /// Why the head fails whatever its figures are; nil if it does not.
+    package var headFault: String?
 
+    /// - Parameter verdict: Verdict on the figures. A head whose server did something wrong, while
+    ///   the base's never did, fails in its place.
     package init(
         runID: String, scenario: String, base: Side, head: Side, verdict: GateVerdict,
         trials: [Trial]
     ) {
         (self.runID, self.scenario, self.verdict, self.trials) = (runID, scenario, verdict, trials)
         (self.base, self.head) = (base, head)
+        judgeServers()
+    }
+
+    /// A run with a fault of the server is replaced as a void one, so its figures say nothing of it.
+    private mutating func judgeServers() {
+        func faults(_ side: GateSide) -> [String] {
+            trials.filter { $0.side == side }.compactMap(\.serverFault)
+        }
+        let (base, head) = (faults(.base), faults(.head))
+        guard let fault = head.first ?? base.first else { return }
+        if base.isEmpty {
+            let text =
+                "The head's server failed in \(head.count) of its runs, and the base's in none: "
+                + "\(fault)."
+            (headFault, verdict.outcome, verdict.reason) = (text, .fail, text)
+        } else {
+            verdict.notes.append(
+                "The server failed in \(base.count) runs of the base and \(head.count) of the head, "
+                    + "which were replaced or left out: \(fault).")
+        }
     }
 
     /// Time of all runs; 0 for results that existed already.

@@ -56,7 +56,9 @@ package struct ComparisonReport: Sendable {
         case .pass: return word
         case .fail:
             let failed = verdict.metrics.filter { $0.outcome == .fail }
-            let words = failed.map { $0.sentence ?? $0.metric.title }
+            let words =
+                [record.headFault].compactMap(\.self)
+                + failed.map { $0.sentence ?? $0.metric.title }
             return "\(word)  \(words.joined(separator: "; "))"
         case .inconclusive: return "\(word)  \(verdict.reason)"
         }
@@ -68,16 +70,22 @@ package struct ComparisonReport: Sendable {
     package var junit: String {
         let suite = Markup.escaped(name)
         let metrics = verdict.metrics
+        let faults = record.headFault == nil ? 0 : 1
         let share = record.seconds / Double(max(1, metrics.count))
         var lines = [
             #"<?xml version="1.0" encoding="UTF-8"?>"#,
             "<testsuites>",
-            "  <testsuite name=\"\(suite)\" tests=\"\(metrics.count)\" "
-                + "failures=\"\(metrics.count { $0.outcome == .fail })\" errors=\"0\" "
+            "  <testsuite name=\"\(suite)\" tests=\"\(metrics.count + faults)\" "
+                + "failures=\"\(metrics.count { $0.outcome == .fail } + faults)\" errors=\"0\" "
                 + "skipped=\"\(metrics.count { $0.outcome == .inconclusive })\" "
                 + "time=\"\(Figure.plain(record.seconds, digits: 3))\" "
                 + "timestamp=\"\(Markup.escaped(record.start))\">",
         ]
+        if let fault = record.headFault {
+            lines.append(
+                "    <testcase classname=\"\(suite)\" name=\"server\" time=\"0\">"
+                    + "<failure message=\"\(Markup.escaped(fault))\"/></testcase>")
+        }
         for metric in metrics {
             let reason = Markup.escaped(metric.reason)
             let element =

@@ -25,6 +25,8 @@ package struct RunFigures: Sendable, Equatable {
     package private(set) var figures: [String: Double] = [:]
     /// Why the run is void; nil if it is valid.
     package private(set) var voidReason: String?
+    /// What the server did wrong in the run; nil if it did nothing wrong. The run then is void, too.
+    package private(set) var serverFault: String?
 
     /// Reads the directory of a run or of a search.
     ///
@@ -39,7 +41,8 @@ package struct RunFigures: Sendable, Equatable {
 
     package init(_ results: RunResults) {
         let summary = results.summary
-        voidReason = Self.voidReason(results)
+        serverFault = Self.serverFault(results)
+        voidReason = serverFault ?? Self.voidReason(results)
         put(
             Name.delay,
             results.renditions.filter { $0.vantage == "viewer" }.compactMap(\.delayP99Milliseconds)
@@ -73,13 +76,22 @@ package struct RunFigures: Sendable, Equatable {
         if let figure, figure.isFinite { figures[name] = figure }
     }
 
-    private static func voidReason(_ results: RunResults) -> String? {
-        let summary = results.summary
-        let reasons = results.manifest.validity.reasons
+    /// A server that ended, or that did not read what publishers sent, is no fault of the machine.
+    /// A search calls such a trial bad as well.
+    private static func serverFault(_ results: RunResults) -> String? {
+        let (summary, validity) = (results.summary, results.manifest.validity)
         switch summary.outcome {
-        case .void: return reasons.isEmpty ? "void" : reasons.prefix(3).joined(separator: "; ")
-        case .interrupted: return summary.earlyEnd ?? "interrupted"
-        case .passed, .failed: return summary.earlyEnd
+        case .failed: return summary.earlyEnd
+        case .void: return validity.isOnlyShortOfFrames ? validity.voidText : nil
+        case .passed, .interrupted: return nil
+        }
+    }
+
+    private static func voidReason(_ results: RunResults) -> String? {
+        switch results.summary.outcome {
+        case .void: results.manifest.validity.voidText
+        case .interrupted: results.summary.earlyEnd ?? "interrupted"
+        case .passed, .failed: nil
         }
     }
 }

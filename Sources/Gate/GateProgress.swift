@@ -3,6 +3,7 @@ package struct GateTrial: Codable, Hashable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case block, side, figures
         case voidReason = "void_reason"
+        case serverFault = "server_fault"
     }
 
     /// Number of the block from 1; 0 = the warm-up pair.
@@ -12,14 +13,19 @@ package struct GateTrial: Codable, Hashable, Sendable {
     package var figures: [String: Double]
     /// Reason why the trial is void; nil = it is valid. It never depends on the figures compared.
     package var voidReason: String?
+    /// What the server under test did wrong, such as that it ended early; nil if it did nothing
+    /// wrong. Such a trial has no figures to compare and is void, too.
+    package var serverFault: String?
 
     package init(
-        block: Int, side: GateSide, figures: [String: Double], voidReason: String? = nil
+        block: Int, side: GateSide, figures: [String: Double], voidReason: String? = nil,
+        serverFault: String? = nil
     ) {
         self.block = block
         self.side = side
         self.figures = figures
         self.voidReason = voidReason
+        self.serverFault = serverFault
     }
 }
 

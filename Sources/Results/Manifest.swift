@@ -41,6 +41,11 @@ public struct Manifest: Codable, Sendable, Equatable {
             !reasons.isEmpty && reasons.allSatisfy { $0.contains(Self.fewFramesSent) }
         }
 
+        /// The first reasons in one text, for a void trial.
+        public var voidText: String {
+            reasons.isEmpty ? "void" : reasons.prefix(3).joined(separator: "; ")
+        }
+
         public init() {}
     }
 

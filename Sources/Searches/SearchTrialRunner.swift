@@ -106,11 +106,10 @@ extension SearchObservation {
     init(_ results: RunResults) {
         let summary = results.summary
         thresholds = summary.thresholds
-        let reasons = results.manifest.validity.reasons
         if summary.outcome == .void, results.manifest.validity.isOnlyShortOfFrames {
             hasHeldPublishers = true
         } else if summary.outcome == .void {
-            voidReason = reasons.isEmpty ? "void" : reasons.prefix(3).joined(separator: "; ")
+            voidReason = results.manifest.validity.voidText
         }
         hasEndedEarly = summary.outcome == .failed && summary.earlyEnd != nil
         let window = results.manifest.window

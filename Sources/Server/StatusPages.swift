@@ -4,8 +4,8 @@ import NIOCore
 ///
 /// A request is answered with a page that was begun after it came. Requests that come before the
 /// next page is begun share that page. The next page is begun after ten times as long as the one
-/// before took, so that a flood of requests takes a tenth of a CPU from the streams, and a single
-/// request is answered at once.
+/// before took, at most 200 ms, so that a flood of requests takes a tenth of a CPU from the streams.
+/// A request after a longer pause is answered at once.
 actor StatusPages {
     /// Pages that are to be begun.
     private var planned: [StatusPage: Task<ByteBuffer, any Error>] = [:]
@@ -14,6 +14,8 @@ actor StatusPages {
     private static let share = 10
     /// Shortest time between the beginnings of two pages after the first.
     private static let pause = Duration.milliseconds(5)
+    /// Longest such time. A page of a busy server takes long because it waits for the loops.
+    private static let longestPause = Duration.milliseconds(200)
 
     /// Returns a page of what `status` says from now on.
     func bytes(
@@ -27,7 +29,8 @@ actor StatusPages {
             let begin = ContinuousClock.now
             earliest = begin + Self.pause
             let bytes = page.bytes(try await status())
-            earliest = max(earliest, begin + (ContinuousClock.now - begin) * Self.share)
+            let pause = min((ContinuousClock.now - begin) * Self.share, Self.longestPause)
+            earliest = max(earliest, begin + pause)
             return bytes
         }
         planned[page] = task

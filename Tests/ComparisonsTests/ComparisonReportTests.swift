@@ -109,4 +109,36 @@ import Testing
         record.verdict.metrics[0].metric.direction = .higherIsBetter
         #expect(ComparisonReport(record).benchmark.isEmpty)
     }
+
+    /// A head that crashes fails, although its runs have no figures. If the base crashes too, that
+    /// is no regression.
+    @Test func aServerThatFailsInTheHeadAloneFailsTheComparison() throws {
+        func record(_ sides: [GateSide]) throws -> ComparisonRecord {
+            let alike = try SmallResults.record(SmallResults.alike)
+            return ComparisonRecord(
+                runID: "run", scenario: "s", base: alike.base, head: alike.head,
+                verdict: alike.verdict,
+                trials: sides.enumerated().map { number, side in
+                    .init(
+                        GateTrial(
+                            block: number, side: side, figures: [:],
+                            voidReason: "the server <ended> early",
+                            serverFault: "the server <ended> early"),
+                        directory: "d", seconds: 1)
+                })
+        }
+        #expect(try record([]).exitCode == 0)
+        let failed = try record([.head, .head])
+        #expect(failed.exitCode == 99)
+        let report = ComparisonReport(failed)
+        #expect(
+            report.verdictLine
+                == "FAIL  The head's server failed in 2 of its runs, and the base's in none: "
+                + "the server <ended> early.")
+        #expect(report.junit.contains("tests=\"2\" failures=\"1\""))
+        #expect(report.junit.contains("name=\"server\"") && !report.junit.contains("<ended>"))
+        let both = try record([.head, .base])
+        #expect(both.exitCode == 0)
+        #expect(both.verdict.notes.contains { $0.contains("1 runs of the base and 1 of the head") })
+    }
 }

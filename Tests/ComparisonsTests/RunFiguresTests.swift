@@ -164,4 +164,19 @@ import Testing
     @Test func theRulesOfTheLanguageHold() {
         #expect(throws: ScenarioErrors.self) { try Self.side(["stack.threads=100000"]) }
     }
+
+    /// A search calls these trials bad, so they say something about the server.
+    @Test func faultsOfTheServer() {
+        var results = SmallResults.results(delay: 4)
+        results.summary.outcome = .failed
+        #expect(RunFigures(results).voidReason == nil && RunFigures(results).serverFault == nil)
+        results.summary.earlyEnd = "the server ended"
+        #expect(RunFigures(results).serverFault == "the server ended")
+        #expect(RunFigures(results).voidReason == "the server ended")
+        let held = SmallResults.results(
+            delay: 4, void: "only 80 % \(Manifest.Validity.fewFramesSent)")
+        #expect(RunFigures(held).serverFault != nil)
+        let late = SmallResults.results(delay: 4, void: "the generators ran late")
+        #expect(RunFigures(late).serverFault == nil && RunFigures(late).voidReason != nil)
+    }
 }

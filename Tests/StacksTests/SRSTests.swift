@@ -129,7 +129,7 @@ import Testing
         guard SRSProgram.path != nil else { return }
         let error = #expect(throws: StackError.self) {
             try StackSettings().makeSRSDriver(
-                cpus: nil, logDirectory: "/tmp/a b", host: "127.0.0.1", streams: [])
+                cpus: nil, logDirectory: "/logs/a b", host: "127.0.0.1", streams: [])
         }
         #expect(error?.message.contains("--results") == true)
     }

@@ -34,7 +34,7 @@ import Testing
         let text = String(decoding: data, as: UTF8.self)
         #expect(process.terminationStatus == 0 && text.contains("is successful"), "\(text)")
         #expect(NginxDirectory.problem(directory) == nil)
-        #expect(NginxDirectory.problem("/tmp/$x")?.contains("TMPDIR") == true)
+        #expect(NginxDirectory.problem("/runs/$x")?.contains("TMPDIR") == true)
     }
 
     @Test(
